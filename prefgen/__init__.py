@@ -1,0 +1,48 @@
+"""prefgen makes synthetic preference datasets for aligning language models.
+
+    import prefgen
+    result = prefgen.run("pipeline.yaml")      # or `await prefgen.arun(...)`
+
+Everything public is here; it is imported when it is first used, so that `import prefgen` takes no time.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefgen.api import Result, arun, run
+    from prefgen.errors import PrefgenError, RecipeError, ReplyError
+    from prefgen.plugins import Plugin, backend, curator, filter, judge, pairer, reviser, sampler, source, synthesizer
+    from prefgen.replies import read
+    from prefgen.roles import Ask, Revision
+    from prefgen.tables import Gone, Table
+    from prefgen.templates import render, render_text
+    from prefgen.together import settled, together
+    from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "api": ("Result", "arun", "run"),
+    "errors": ("PrefgenError", "RecipeError", "ReplyError"),
+    "plugins": ("Plugin", "backend", "curator", "filter", "judge", "pairer", "reviser", "sampler", "source", "synthesizer"),
+    "replies": ("read",),
+    "roles": ("Ask", "Revision"),
+    "tables": ("Gone", "Table"),
+    "templates": ("render", "render_text"),
+    "together": ("settled", "together"),
+    "types": ("Comparison", "Critique", "Flag", "Message", "Pair", "Prompt", "Record", "Reply", "Response", "Score", "Seed"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = [*_HOME_OF, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'prefgen' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"prefgen.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,133 @@
+"""`prefgen.run(...)`: a run from Python, also inside a notebook's running loop."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.engine.progress import Progress
+from prefgen.engine.run import Options, Outcome, Runner
+from prefgen.recipe.build import Pipeline, build
+from prefgen.recipe.load import load_recipe, loaded_from
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished or stopped run: where it is, its manifest, and why it stopped if it did."""
+
+    outcome: Outcome
+
+    @property
+    def complete(self) -> bool:
+        return self.outcome.complete
+
+    @property
+    def path(self) -> Path:
+        return self.outcome.out
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self.outcome.manifest
+
+    @property
+    def pairs(self) -> list[dict[str, Any]]:
+        """The rows of pairs/, as TRL reads them."""
+        from prefgen.dataset.read import read_pairs
+
+        return [dict(row) for row in read_pairs(self.path)]
+
+    def to_datasets(self) -> Any:
+        """The pairs as a `datasets.Dataset`."""
+        from datasets import load_dataset
+
+        return load_dataset("parquet", data_files=str(self.path / "pairs" / "*.parquet"), split="train")
+
+
+def pipeline_of(recipe: str | Path | Mapping[str, Any], sets: Sequence[str] = ()) -> Pipeline:
+    """Build a recipe from a file, or from the same mapping as its YAML. Raises RecipeError."""
+    if isinstance(recipe, Mapping):
+        return build(loaded_from(recipe, Path.cwd()))
+    return build(load_recipe(Path(recipe), sets))
+
+
+def options_of(pipeline: Pipeline, out: str | Path | None, journal: str | Path | None, **more: Any) -> Options:
+    """Where a run goes: runs/<name> and runs/calls.sqlite unless told otherwise."""
+    where = Path(out) if out is not None else Path("runs") / pipeline.recipe.name
+    return Options(where, Path(journal) if journal is not None else Path("runs") / "calls.sqlite", **more)
+
+
+async def arun(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    journal: str | Path | None = None,
+    set: Sequence[str] = (),
+    limit: int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a recipe in the running event loop. Raises what stopped the run (BudgetReached, EndpointDown ...).
+
+    An incomplete run that merely lacks replies is returned with `complete` False.
+    """
+    pipeline = pipeline_of(recipe, set)
+    runner = Runner(pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline), progress)
+    outcome = await runner.run()
+    if outcome.stopped is not None:
+        raise outcome.stopped
+    return Result(outcome)
+
+
+def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
+    """Run a recipe and wait for it; takes the options of `arun`. Works where an event loop runs already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _in_own_loop(recipe, options)
+    box: list[Any] = []
+
+    def work() -> None:
+        try:
+            box.append(_in_own_loop(recipe, options))
+        except BaseException as wrong:
+            box.append(wrong)
+
+    thread = threading.Thread(target=work, name="prefgen run")
+    thread.start()
+    thread.join()
+    if isinstance(box[0], BaseException):
+        raise box[0]
+    return box[0]
+
+
+def _in_own_loop(recipe: Any, options: dict[str, Any]) -> Result:
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        return runner.run(arun(recipe, **options))
+
+
+def fast_loop() -> Any:
+    """uvloop's event loop where it is installed (it is not on Windows), else None for the standard one."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def run_with_signals(runner: Runner) -> Outcome:
+    """Run in a loop of its own; SIGINT and SIGTERM interrupt it, once gently and twice at once."""
+
+    async def main() -> Outcome:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, runner.interrupt)
+            except NotImplementedError:  # Windows
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(runner.interrupt))
+        return await runner.run()
+
+    with asyncio.Runner(loop_factory=fast_loop()) as loop:
+        return loop.run(main())

@@ -1,0 +1,1 @@
+"""How models are reached. Found by file name, never imported by name."""

@@ -1,0 +1,189 @@
+"""Any server that speaks the OpenAI protocol: OpenAI, vLLM, SGLang, llama.cpp, Ollama, a gateway.
+
+The hot path is aiohttp and orjson (docs/decisions/002-http-client.md has the numbers). The address and the key come from
+OPENAI_BASE_URL and OPENAI_API_KEY unless `run: {endpoints: ...}` names others; the key itself is never stored anywhere.
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import Field
+
+from prefgen.errors import Fault, RecipeError
+from prefgen.plugins import Plugin, backend
+from prefgen.roles import Call, Served
+from prefgen.types import Reply
+from prefgen.wire import answers, read_answer, request_body, route
+
+HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+
+
+@backend("openai")
+class OpenAI(Plugin):
+    """How one model of an OpenAI-compatible server is reached."""
+
+    base_url: str | None = Field(None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own.")
+    api_key_env: str = Field("OPENAI_API_KEY", description="NAME of the environment variable that holds the key.")
+    token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
+        "auto", description="What the server calls the limit of new tokens; auto: max_completion_tokens at OpenAI, else max_tokens."
+    )
+    schema_as: Literal["json_schema", "text"] = Field(
+        "json_schema", description="How a wanted reply format is told to the server: natively, or in words at the end of the prompt."
+    )
+    send_seed: bool = Field(True, description="Send each draw's own seed (servers that refuse the field want false).")
+    n: bool = Field(True, description="Ask for several draws of one prompt in one request.")
+    headers: dict[str, str] = Field({}, description="Further HTTP headers; ${env:NAME} works here.")
+
+    def address(self) -> str:
+        given = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RecipeError(f"base_url must start with http:// or https://, found {given!r}")
+        if parts.username or parts.password:
+            raise RecipeError("base_url must not hold a user name or password: name an environment variable with api_key_env")
+        return given.rstrip("/")
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["Connected"]:
+        """Open a pool of connections. Nothing is sent; a key that is needed and missing is a RecipeError."""
+        import aiohttp  # 0.1 s, wanted only by runs that ask a server
+
+        address = self.address()
+        host = _host(address)
+        key = os.environ.get(self.api_key_env, "")
+        if not key and host == "api.openai.com":
+            raise RecipeError(f"the environment variable {self.api_key_env} is not set: it must hold the API key for {host}")
+        headers = {"Content-Type": "application/json", **self.headers}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=20)
+        async with aiohttp.ClientSession(
+            connector=connector, headers=headers, timeout=timeout, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
+            yield Connected(self, session, address, host, key)
+
+
+class Connected:
+    """A pool of connections to one server (see `prefgen.roles.Model`)."""
+
+    backend = "openai"
+
+    def __init__(self, settings: OpenAI, session: Any, address: str, host: str, key: str) -> None:
+        self.host = host
+        self._settings = settings
+        self._session = session
+        self._address = address
+        self._key = key
+        self._token_field = settings.token_field
+        if self._token_field == "auto":
+            self._token_field = "max_completion_tokens" if host.endswith((".openai.com", ".openai.azure.com")) else "max_tokens"
+
+    async def send(self, call: Call) -> Sequence[Served]:
+        import aiohttp
+
+        extra: dict[str, Any] = {}
+        if call.samples > 1:
+            extra["n"] = call.samples
+        if self._settings.send_seed and call.seeds[0] is not None:
+            extra["seed"] = call.seeds[0]
+        body = orjson.dumps(
+            request_body(call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text")
+        )
+        try:
+            async with self._session.post(f"{self._address}/{route(call.endpoint)}", data=body) as response:
+                status, headers = response.status, response.headers
+                received = await response.read()
+        except aiohttp.ClientPayloadError:
+            raise Fault("broken", "the connection broke in the middle of the reply", billed=True) from None
+        except (aiohttp.ClientError, OSError) as wrong:
+            raise Fault("connection", f"cannot reach {self.host}: {self._without_key(str(wrong) or type(wrong).__name__)}") from None
+        if status == 200:
+            served = answers(received, call)
+            pause = _pause(headers)
+            if pause:
+                served[0].pause = pause
+            return served
+        raise self._fault(status, headers, received)
+
+    def parse(self, raw: bytes, endpoint: str) -> Reply:
+        return read_answer(orjson.loads(raw), endpoint)
+
+    def _fault(self, status: int, headers: Any, received: bytes) -> Fault:
+        message, code = _error_of(received)
+        said = self._without_key(f"HTTP {status} from {self.host}: {message}")
+        retry_after = _seconds(headers.get("retry-after-ms"), 0.001) or _seconds(headers.get("retry-after"))
+        if status == 429:
+            if code in ("insufficient_quota", "billing_hard_limit_reached"):
+                return Fault("fatal", said, code=code)
+            return Fault("rate", said, code=code or "429", retry_after=retry_after or _pause(headers))
+        if status in (503, 529):
+            return Fault("busy", said, code=str(status), retry_after=retry_after)
+        if status >= 500 or status in (408, 409, 425):
+            return Fault("server", said, code=str(status), retry_after=retry_after)
+        if status in (400, 413, 422):
+            return Fault("refused", said, code=code or str(status))
+        if status == 401:
+            return Fault("fatal", f"{said}. Is the key in {self._settings.api_key_env} right?", code="401")
+        return Fault("fatal", said, code=str(status))
+
+    def _without_key(self, text: str) -> str:
+        """Servers repeat the key in their errors, sometimes shortened: no piece of it may travel on."""
+        if self._key:
+            text = text.replace(self._key, "[key]")
+        return re.sub(r"\b(?:sk|pk|key)-[\w*.-]{4,}", "[key]", text)
+
+
+def _host(address: str) -> str:
+    parts = urlsplit(address)
+    name = parts.hostname or ""
+    try:
+        loopback = ip_address(name).is_loopback
+    except ValueError:
+        loopback = name == "localhost"
+    return "local" if loopback else name if parts.port is None else f"{name}:{parts.port}"
+
+
+def _error_of(received: bytes) -> tuple[str, str]:
+    """(message, code) of an error body; the first words of anything that is not JSON."""
+    try:
+        found = orjson.loads(received)
+        error = found.get("error", found) if isinstance(found, dict) else found
+        if isinstance(error, dict):
+            return str(error.get("message") or error)[:300], str(error.get("code") or error.get("type") or "")
+        return str(error)[:300], ""
+    except orjson.JSONDecodeError:
+        return " ".join(received[:200].decode("utf-8", "replace").split()) or "(empty)", ""
+
+
+def _seconds(header: str | None, unit: float = 1.0) -> float | None:
+    """Seconds of a Retry-After header: a number, or an HTTP date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header) * unit)
+    except ValueError:
+        from email.utils import parsedate_to_datetime
+        from time import time
+
+        try:
+            return max(0.0, parsedate_to_datetime(header).timestamp() - time())
+        except ValueError:
+            return None
+
+
+def _pause(headers: Any) -> float | None:
+    """Seconds until the window of a used-up rate-limit header resets."""
+    for kind in ("requests", "tokens"):
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
+            found = HEADER_SECONDS.fullmatch(headers.get(f"x-ratelimit-reset-{kind}") or "")
+            if found and any(found.groups()):
+                hours, minutes, seconds, milliseconds = (float(g or 0) for g in found.groups())
+                return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+    return None

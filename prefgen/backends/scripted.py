@@ -1,0 +1,68 @@
+"""A model that says what a recipe's author wrote down: for tests of recipes and plug-ins.
+
+Rules are tried in order; the first whose regular expression is found in the last message answers. Like a real server that answers by
+content, it gives the same answer to the same request, whatever came before.
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import orjson
+from pydantic import Field
+
+from prefgen.errors import Fault
+from prefgen.plugins import Plugin, backend
+from prefgen.roles import Call, Served
+from prefgen.types import Reply, Value
+from prefgen.wire import answers, read_answer
+
+
+class Rule(Value):
+    """What to say when `when` is found; a list is drawn from by the seed of the draw."""
+
+    when: str = ""
+    say: str | tuple[str, ...] = ""
+    finish_reason: str = "stop"
+    refuse: str | None = Field(None, description="Refuse the request with this provider code, as a server does with HTTP 400.")
+
+
+@backend("scripted")
+class ScriptedBackend(Plugin):
+    """A model with a script."""
+
+    rules: tuple[Rule, ...] = Field((Rule(say="Understood."),), description="First match answers.")
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["ScriptedModel"]:
+        """Nothing is opened."""
+        yield ScriptedModel(self.rules)
+
+
+class ScriptedModel:
+    """See `prefgen.roles.Model`."""
+
+    backend = "scripted"
+    host = "scripted"
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+
+    async def send(self, call: Call) -> Sequence[Served]:
+        last = call.messages[-1].text if call.messages else call.text
+        rule = next((r for r in self._rules if re.search(r.when, last, re.DOTALL)), None)
+        if rule is None:
+            raise Fault("refused", f"no rule of the script matches {last[:80]!r}", code="no_rule")
+        if rule.refuse:
+            raise Fault("refused", "the script refuses this", code=rule.refuse)
+        served = []
+        for seed in call.seeds:
+            says = (rule.say,) if isinstance(rule.say, str) else rule.say
+            text = says[(seed or 0) % len(says)]
+            message = {"message": {"role": "assistant", "content": text}} if call.endpoint == "chat" else {"text": text}
+            whole = {"choices": [{"index": 0, "finish_reason": rule.finish_reason, **message}], "model": call.model}
+            served.extend(answers(orjson.dumps(whole), call))
+        return served
+
+    def parse(self, raw: bytes, endpoint: str) -> Reply:
+        return read_answer(orjson.loads(raw), endpoint)

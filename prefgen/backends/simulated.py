@@ -1,0 +1,137 @@
+"""A model that is not one: for trying prefgen out without network, key or weights.
+
+It writes answers whose quality is planted and visible (the number of points they make), and judges by that visible feature with a
+planted noise and a planted preference for the text shown first. Nothing here says anything about real models; every row, card
+and manifest that holds its words names it "simulated".
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import orjson
+from pydantic import Field
+
+from prefgen.plugins import Plugin, backend
+from prefgen.roles import Call, Served
+from prefgen.types import Reply
+from prefgen.wire import read_answer
+
+POINTS = (
+    "First, it helps to say what the question is really about.",
+    "A short example makes the idea easier to hold on to.",
+    "There is a common mistake here, and it is worth naming.",
+    "The usual advice has an exception that matters in practice.",
+    "Two approaches exist; the simpler one is enough most of the time.",
+    "A quick check at the end shows whether it worked.",
+)
+SHOWN = re.compile(r"^<text (\d+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
+
+
+@backend("simulated")
+class Simulated(Plugin):
+    """An embedded stand-in for a model."""
+
+    skill: float | None = Field(None, ge=0, le=1, description="How many points answers tend to make; default: drawn from the model's name.")
+    noise: float = Field(0.5, ge=0, description="Standard deviation of the judge's error, in points of its scale of 1 to 5.")
+    position_bias: float = Field(0.3, description="Points that the judge adds to the text shown first.")
+    latency_ms: float = Field(0.0, ge=0, description="Time that an answer takes.")
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["SimulatedModel"]:
+        """Nothing is opened."""
+        yield SimulatedModel(self)
+
+
+class SimulatedModel:
+    """See `prefgen.roles.Model`."""
+
+    backend = "simulated"
+    host = "simulated"
+
+    def __init__(self, settings: Simulated) -> None:
+        self._settings = settings
+
+    async def send(self, call: Call) -> Sequence[Served]:
+        import asyncio
+
+        if self._settings.latency_ms:
+            await asyncio.sleep(self._settings.latency_ms / 1000)
+        return [self._answer(call, seed) for seed in call.seeds]
+
+    def parse(self, raw: bytes, endpoint: str) -> Reply:
+        return read_answer(orjson.loads(raw), endpoint)
+
+    def _answer(self, call: Call, seed: int | None) -> Served:
+        shown = "\n\n".join(m.text for m in call.messages) or call.text or "\n".join(call.inputs)
+        rng = Random(int.from_bytes(hashlib.blake2b(f"{call.model}|{seed}|{shown}".encode(), digest_size=8).digest(), "big"))
+        name = f"simulated/{call.model}"
+        if call.endpoint == "embed":
+            data = [{"index": i, "embedding": [_unit(text, j) for j in range(16)]} for i, text in enumerate(call.inputs)]
+            whole: dict[str, Any] = {"data": data, "model": name}
+        elif call.endpoint == "score":
+            whole = {"data": [{"score": float(_points(call.messages[-1].text))}], "model": name}
+        else:
+            text = self._text(call, shown, rng)
+            usage = {"prompt_tokens": len(shown) // 4 + 4, "completion_tokens": len(text) // 4 + 1}
+            choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
+            choice |= {"message": {"role": "assistant", "content": text}} if call.endpoint == "chat" else {"text": text}
+            whole = {"choices": [choice], "model": name, "usage": usage}
+        return Served(orjson.dumps(whole), read_answer(whole, call.endpoint), name)
+
+    def _text(self, call: Call, shown: str, rng: Random) -> str:
+        texts = [match[2] for match in SHOWN.finditer(shown)]
+        if call.schema is not None:
+            ratings = [self._quality(text, i, rng) for i, text in enumerate(texts)]
+            return orjson.dumps(_fill(call.schema, ratings, 0)).decode()
+        if texts:
+            return "\n\n".join(
+                f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: {_points(text)} points are made."
+                for i, text in enumerate(texts)
+            )
+        skill = self._settings.skill
+        if skill is None:
+            skill = int.from_bytes(hashlib.blake2b(call.model.encode(), digest_size=2).digest(), "big") / 65535
+        made = sum(rng.random() < 0.25 + 0.6 * skill for _ in POINTS)
+        topic = " ".join(re.findall(r"\w+", call.messages[-1].text if call.messages else call.text)[:8])
+        points = rng.sample(POINTS, made)
+        return "\n".join([f"(Simulated answer about: {topic})", *(f"- {point}" for point in points), f"That makes {made} points."])
+
+    def _quality(self, text: str, position: int, rng: Random) -> float:
+        """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes first."""
+        value = 1 + 4 * _points(text) / len(POINTS) + rng.gauss(0, self._settings.noise)
+        return min(5.0, max(1.0, value + (self._settings.position_bias if position == 0 else 0.0)))
+
+
+def _points(text: str) -> int:
+    return sum(point in text for point in POINTS)
+
+
+def _unit(text: str, axis: int) -> float:
+    return hashlib.blake2b(f"{axis}|{text}".encode(), digest_size=1).digest()[0] / 255
+
+
+def _fill(schema: Mapping[str, Any], ratings: Sequence[float], index: int) -> Any:
+    """A value that fits `schema`; numbers with a scale get the rating of the text that their key names (text_1, text_2 ...)."""
+    if "anyOf" in schema:
+        return _fill(schema["anyOf"][0], ratings, index)
+    if "enum" in schema:
+        return schema["enum"][index % len(schema["enum"])]
+    kind = schema.get("type")
+    if kind == "object":
+        out = {}
+        for key, part in schema.get("properties", {}).items():
+            numbered = re.search(r"_(\d+)$", key)
+            out[key] = _fill(part, ratings, int(numbered[1]) - 1 if numbered else index)
+        return out
+    if kind == "array":
+        return [_fill(schema["items"], ratings, index) for _ in range(max(1, schema.get("minItems", 1)))]
+    if kind in ("integer", "number"):
+        low, high = schema.get("minimum", 1), schema.get("maximum", 5)
+        rating = ratings[index] if index < len(ratings) else 3.0
+        value = low + (rating - 1) / 4 * (high - low)
+        return round(value) if kind == "integer" else round(value, 2)
+    return True if kind == "boolean" else "simulated: judged by the points that the text makes"

@@ -1,0 +1,1 @@
+"""Asking models: keys, the journal, limits, retries, the budget and the ledger of failures."""

@@ -1,0 +1,492 @@
+"""`ask`: answered from the journal, or by a model and then journalled, or parked until someone can answer it.
+
+A plug-in never sees a passing fault. An ask that cannot be answered now neither raises nor returns: it stays suspended, and when a
+record has no call in flight and at least one suspended, the engine is told (`stalled`) and cancels the record's task.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from prefgen.calls.budget import FREE, Price
+from prefgen.calls.journal import Journal, Row
+from prefgen.calls.key import Key, call_key
+from prefgen.calls.ledger import Ledger, ServerTally
+from prefgen.calls.line import Errand, Line
+from prefgen.canonical import canonical
+from prefgen.errors import (
+    CutReply,
+    Fault,
+    ForeignReply,
+    PluginError,
+    PrefgenError,
+    RefusedReply,
+    RefusedRequest,
+    UnexpectedAsk,
+    UnreadableReply,
+)
+from prefgen.roles import Call, Messages, Model, Served
+from prefgen.types import Prompt, Reply, Response, user
+
+SETTLING_TICKS = 12
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model of the recipe: its identity (what keys hold), its sampling, and the hosts that may answer for it."""
+
+    name: str
+    identity: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    model: Model
+    price: Price = FREE
+    simulated: bool = False
+
+
+class RecordRun:
+    """One record on its way through the stages of a segment: what it asked, what is in flight, what is suspended."""
+
+    __slots__ = (
+        "asked", "attempting", "id", "identity", "in_flight", "lost", "order", "parked", "servers", "stalled", "tally", "tick", "timed_out",
+        "touched",
+    )  # fmt: skip
+
+    def __init__(self, record_id: str, order: int, stalled: Callable[["RecordRun"], None]) -> None:
+        self.id = record_id
+        self.order = order
+        self.asked: set[bytes] = set()
+        self.identity = ""
+        self.tally: dict[tuple[str, str], list[int]] = {}
+        self.servers: dict[tuple[str, str, str, str], ServerTally] = {}
+        self.touched = time.monotonic()
+        self.timed_out = False
+        self.in_flight = 0
+        self.parked: list[Row] = []
+        self.lost: Fault | None = None
+        self.stalled = stalled
+        self.attempting = False
+        self.tick = 0
+
+    @property
+    def suspended(self) -> bool:
+        return bool(self.parked) or self.lost is not None
+
+    def keys_digest(self) -> bytes:
+        """16 bytes that say which keys were asked, whatever their order."""
+        return hashlib.blake2b(b"".join(sorted(self.asked)), digest_size=16).digest()
+
+    def book(self, stage: str, model: str, row: Row) -> None:
+        """Count a reply of this record: what its dataset would cost new, and who served it."""
+        tally = self.tally.setdefault((stage, model), [0, 0, 0, 0])
+        for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens, row.cost)):
+            tally[i] += amount
+        server = self.servers.setdefault((row.backend, row.host, row.served_model, row.fingerprint), ServerTally(0, row.time, row.time))
+        server.add(row.time)
+
+    def settle(self) -> None:
+        """Look whether nothing but suspended asks is left, once the record's tasks have had their turns."""
+        self.tick += 1
+        self.touched = time.monotonic()
+        if self.suspended and not self.in_flight:
+            asyncio.get_running_loop().call_soon(self._look, self.tick, SETTLING_TICKS)
+
+    def _look(self, tick: int, left: int) -> None:
+        if tick != self.tick or self.in_flight:
+            return
+        if left:
+            asyncio.get_running_loop().call_soon(self._look, tick, left - 1)
+        else:
+            self.stalled(self)
+
+
+@dataclass
+class Calls:
+    """What all asks of a run share. `live` False parks every new ask (offline, export)."""
+
+    journal: Journal
+    throwaway: Journal
+    completions: Journal
+    models: Mapping[str, ModelSpec]
+    lines: Mapping[str, Line]
+    ledger: Ledger
+    run_id: str
+    seed: int = 0
+    live: bool = True
+    allow_new: bool = False
+    accept_served_by: frozenset[str] = frozenset()
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    stopped: PrefgenError | None = None
+
+    def __post_init__(self) -> None:
+        self.parked_keys: list[bytes] = []
+        self._pending: dict[bytes, asyncio.Future[Row]] = {}
+        self._groups: dict[tuple, list[_Ticket]] = {}
+        self._never: set[asyncio.Future[Any]] = set()
+
+    def stop(self, why: PrefgenError) -> None:
+        """End the run: nothing new is asked, what is in flight is kept."""
+        if self.stopped is None:
+            self.stopped = why
+            for line in self.lines.values():
+                line.close()
+
+    async def fetch(self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call) -> Row:
+        """The row under `key`: journalled, in flight already, or asked now. Suspends for ever when it cannot be had."""
+        if random and not shared and key.digest in run.asked:
+            raise PluginError(
+                f"{plugin}: asked model {spec.name!r} the same random request twice for one record. "
+                "Number repeated draws with `sample=0, 1, ...`"
+            )
+        run.asked.add(key.digest)
+        found = self.journal_of(spec).find(key.digest)
+        run.touched = time.monotonic()
+        if found is not None:
+            self.ledger.model(spec.name).replayed += 1
+        else:
+            self._refuse_unexpected(run, plugin, spec, key)
+            found = await self._wait(run, spec, key, call, shared)
+        self._check_server(found, spec)
+        run.book(stage, spec.name, found)
+        return found
+
+    def journal_of(self, spec: ModelSpec) -> Journal:
+        """Simulated replies live in a journal that is thrown away; all others in the project's."""
+        return self.throwaway if spec.simulated else self.journal
+
+    def _refuse_unexpected(self, run: RecordRun, plugin: str, spec: ModelSpec, key: Key) -> None:
+        if run.attempting or self.allow_new or not run.identity:
+            return
+        if self.journal_of(spec).is_completed(run.id, run.identity):
+            self.stop(
+                UnexpectedAsk(
+                    f"{plugin}: a finished record ({run.id[:12]}) asks model {spec.name!r} something new although its stage is unchanged. "
+                    "If the plug-in changed on purpose, go on with --allow-new; `prefgen plan --why` says what differs"
+                )
+            )
+
+    async def _wait(self, run: RecordRun, spec: ModelSpec, key: Key, call: Call, shared: bool) -> Row:
+        if self.stopped:
+            run.lost = Fault("stopped", str(self.stopped))
+            return await self._suspend(run)
+        if not self.live and not spec.simulated:
+            row = self._row(spec, key, None if shared else run.id, call)
+            run.parked.append(row)
+            self.parked_keys.append(key.digest)
+            self.journal.park(row, export_line(key, spec, call))
+            return await self._suspend(run)
+        pending = self._pending.get(key.digest)
+        if pending is None:
+            pending = asyncio.get_running_loop().create_future()
+            self._pending[key.digest] = pending
+            self._enqueue(_Ticket(key, run, spec, call, shared, pending))
+        run.in_flight += 1
+        run.tick += 1
+        try:
+            return await asyncio.shield(pending)
+        except Fault as lost:
+            run.lost = lost
+        finally:
+            run.in_flight -= 1
+            run.settle()
+        return await self._suspend(run)
+
+    async def _suspend(self, run: RecordRun) -> Row:
+        never: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
+        self._never.add(never)
+        run.settle()
+        try:
+            return await never
+        finally:
+            self._never.discard(never)
+
+    def _enqueue(self, ticket: "_Ticket") -> None:
+        """Collect the draws of one request that are asked in one turn of the loop, so that they can be one request."""
+        call = ticket.call
+        group_of = (ticket.run, ticket.spec.name, ticket.key.parts, call.endpoint)
+        if not self.lines[ticket.spec.name].samples_together or call.endpoint not in ("chat", "completion"):
+            self._submit([ticket])
+        elif group_of in self._groups:
+            self._groups[group_of].append(ticket)
+        else:
+            self._groups[group_of] = [ticket]
+            asyncio.get_running_loop().call_soon(self._flush, group_of, 1)
+
+    def _flush(self, group_of: tuple, ticks: int) -> None:
+        if ticks:
+            asyncio.get_running_loop().call_soon(self._flush, group_of, ticks - 1)
+        else:
+            self._submit(self._groups.pop(group_of))
+
+    def _submit(self, tickets: "list[_Ticket]") -> None:
+        first = tickets[0]
+        call = first.call
+        if len(tickets) > 1:
+            call.seeds = tuple(seed for ticket in tickets for seed in ticket.call.seeds)
+        errand = Errand(
+            call=call,
+            order=first.run.order,
+            answered=lambda served, _: self._answered(tickets, served),
+            failed=lambda fault: self._failed(tickets, fault),
+            prompt_tokens=estimate_tokens(call),
+        )
+        self.lines[first.spec.name].submit(errand)
+
+    def _answered(self, tickets: "list[_Ticket]", served: Sequence[Served]) -> None:
+        if len(served) < len(tickets):  # the server has no `n`
+            line = self.lines[tickets[0].spec.name]
+            line.samples_together = False
+            line.say(f"{line.name}: the server gave {len(served)} of {len(tickets)} draws in one request; asking for each on its own")
+            for ticket in tickets[len(served) :]:
+                ticket.call.seeds = (ticket.key.server_seed,)
+                self._submit([ticket])
+            tickets[0].call.seeds = tickets[0].call.seeds[: len(served)]
+            tickets = tickets[: len(served)]
+        rows = []
+        for ticket, answer in zip(tickets, served, strict=False):
+            row = self._row(ticket.spec, ticket.key, None if ticket.shared else ticket.run.id, ticket.call)
+            row.reply = answer.raw
+            row.served_model, row.fingerprint, row.how = answer.model, answer.fingerprint, answer.how
+            usage = answer.reply.usage
+            row.prompt_tokens, row.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+            row.cost = ticket.spec.price.of(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+            rows.append(row)
+        self._keep(tickets, rows)
+
+    def _failed(self, tickets: "list[_Ticket]", fault: Fault) -> None:
+        if fault.kind in ("refused", "empty"):
+            rows = []
+            for ticket in tickets:
+                row = self._row(ticket.spec, ticket.key, None if ticket.shared else ticket.run.id, ticket.call)
+                row.status, row.code = 1, fault.code
+                row.reply = json.dumps({"error": fault.message, "code": fault.code}).encode()
+                row.request = export_line(ticket.key, ticket.spec, ticket.call)
+                rows.append(row)
+            self._keep(tickets, rows)
+            return
+        self.ledger.model(tickets[0].spec.name).lost += len(tickets)
+        for ticket in tickets:
+            self._pending.pop(ticket.key.digest, None)
+            if not ticket.future.done():
+                ticket.future.set_exception(fault)
+                ticket.future.exception()  # seen: a cancelled asker must not make noise
+
+    def _keep(self, tickets: "list[_Ticket]", rows: list[Row]) -> None:
+        task = asyncio.ensure_future(self.journal_of(tickets[0].spec).keep(rows))
+
+        def kept(done: "asyncio.Future[list[Row]]") -> None:
+            error = None if done.cancelled() else done.exception()
+            for i, ticket in enumerate(tickets):
+                self._pending.pop(ticket.key.digest, None)
+                if ticket.future.done():
+                    continue
+                if error or done.cancelled():
+                    ticket.future.set_exception(Fault("stopped", str(error)))
+                    ticket.future.exception()
+                else:
+                    ticket.future.set_result(done.result()[i])
+            if isinstance(error, PrefgenError):
+                self.stop(error)
+
+        task.add_done_callback(kept)
+
+    def _row(self, spec: ModelSpec, key: Key, record: str | None, call: Call) -> Row:
+        model = spec.model
+        return Row(
+            key=key.digest, endpoint=call.endpoint, model=str(spec.identity["name"]), record=record, run=self.run_id,
+            backend=model.backend, host=model.host, reply=b"", parts=key.parts, time=time.time(),
+        )  # fmt: skip
+
+    def _check_server(self, row: Row, spec: ModelSpec) -> None:
+        if row.origin == "step" or row.host == spec.model.host or row.host in self.accept_served_by:
+            return
+        why = ForeignReply(
+            f"model {spec.name!r}: a journalled reply was served by {row.host!r} ({row.backend}), which is not {spec.model.host!r} of this "
+            f"recipe. If that is meant, add it: run: {{accept_served_by: [{row.host}]}}"
+        )
+        self.stop(why)
+        raise why
+
+
+@dataclass(slots=True)
+class _Ticket:
+    key: Key
+    run: RecordRun
+    spec: ModelSpec
+    call: Call
+    shared: bool
+    future: "asyncio.Future[Row]"
+
+
+class Asker:
+    """The `ask` that one plug-in gets for one record (see `prefgen.roles.Ask` for what each form does)."""
+
+    def __init__(self, calls: Calls, run: RecordRun, *, plugin: str, stage: str, seed: int = 0, overrides: Mapping[str, Mapping[str, Any]] | None = None, tools: Sequence[Mapping[str, Any]] = ()) -> None:  # fmt: skip
+        self._calls = calls
+        self._run = run
+        self._plugin = plugin
+        self._stage = stage
+        self._seed = seed
+        self._overrides = overrides or {}
+        self._tools = tools
+
+    async def __call__(
+        self,
+        model: str,
+        messages: Messages,
+        /,
+        *,
+        sample: int = 0,
+        schema: Mapping[str, Any] | None = None,
+        logprobs: int = 0,
+        shared: bool = False,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        **sampling: Any,
+    ) -> Reply:
+        turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
+        offered = self._tools if tools is None else tools
+        reply_format: dict[str, Any] = {}
+        if schema is not None:
+            reply_format["schema"] = schema
+        if logprobs:
+            reply_format["logprobs"] = logprobs
+        if offered:
+            reply_format["tools"] = list(offered)
+        reply = await self._reply(
+            "chat", model, [m.hashable() for m in turns], sampling, reply_format, sample, shared,
+            lambda wanted: Call("chat", "", turns, "", wanted, schema, logprobs, False, offered),
+        )  # fmt: skip
+        return usable(reply)
+
+    async def complete(
+        self, model: str, text: str, /, *, sample: int = 0, logprobs: int = 0, echo: bool = False, shared: bool = False, **sampling: Any
+    ) -> Reply:
+        reply_format = {k: v for k, v in (("logprobs", logprobs), ("echo", echo)) if v}
+        return await self._reply(
+            "completion", model, text, sampling, reply_format, sample, shared,
+            lambda wanted: Call("completion", "", (), text, wanted, None, logprobs, echo),
+        )  # fmt: skip
+
+    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
+        turns = (*prompt.messages, *response.messages)
+        reply = await self._reply(
+            "score", model, [m.hashable() for m in turns], {}, {}, 0, False,
+            lambda _: Call("score", "", turns),
+        )  # fmt: skip
+        return float(json.loads(reply.text))
+
+    async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
+        reply = await self._reply(
+            "embed", model, list(texts), {}, {}, 0, True, lambda _: Call("embed", "", inputs=tuple(texts))
+        )
+        return json.loads(reply.text)
+
+    async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
+        key = call_key(
+            endpoint="step", model={"name": name}, messages=list(args), sampling={}, reply_format={"version": version}, record=self._run.id
+        )
+        run, journal = self._run, self._calls.journal
+        run.asked.add(key.digest)
+        found = journal.find(key.digest)
+        if found is None:
+            run.in_flight += 1
+            run.tick += 1
+            try:
+                run.touched = time.monotonic()
+                result = await function(*args) if inspect.iscoroutinefunction(function) else await asyncio.to_thread(function, *args)
+                row = Row(
+                    key=key.digest, endpoint="step", model=name, record=run.id, run=self._calls.run_id, backend="step", host="local",
+                    reply=canonical(result), parts=key.parts, origin="step", time=time.time(),
+                )  # fmt: skip
+                [found] = await journal.keep([row])
+            finally:
+                run.in_flight -= 1
+                run.settle()
+        return json.loads(found.reply)
+
+    def rng(self, name: str) -> Random:
+        digest = hashlib.blake2b(canonical(["rng", self._seed, self._run.id, name]), digest_size=8).digest()
+        return Random(int.from_bytes(digest, "big"))
+
+    def options(self, model: str) -> Mapping[str, Any]:
+        return {**self._spec(model).sampling, **self._overrides.get(model, {})}
+
+    def label(self, model: str) -> str:
+        spec = self._spec(model)
+        return f"simulated/{spec.identity['name']}" if spec.simulated else str(spec.identity["name"])
+
+    def _spec(self, model: str) -> ModelSpec:
+        spec = self._calls.models.get(model)
+        if spec is None:
+            raise PluginError(f"{self._plugin}: asks model {model!r}, which the recipe does not have under `models`")
+        return spec
+
+    async def _reply(
+        self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any], reply_format: Mapping[str, Any], sample: int,
+        shared: bool, make_call: Callable[[Mapping[str, Any]], Call],
+    ) -> Reply:  # fmt: skip
+        spec = self._spec(model)
+        wanted: dict[str, Any] = {}
+        if endpoint in ("chat", "completion"):
+            wanted = {**spec.sampling, **self._overrides.get(model, {}), **sampling}
+            wanted = {name: value for name, value in wanted.items() if value is not None}
+        random = endpoint in ("chat", "completion") and wanted.get("temperature") != 0
+        calls, run = self._calls, self._run
+        record = None if shared else run.id
+        fields: dict[str, Any] = dict(
+            endpoint=endpoint, model=spec.identity, messages=hashed, sampling=wanted, reply_format=reply_format, sample=sample,
+            record=record, seed=calls.seed if random else None,
+        )  # fmt: skip
+        try:
+            key = base = call_key(**fields)
+            attempt = calls.attempts.get(key.hex, 0) if calls.attempts else 0
+            if attempt:
+                key = call_key(**fields, attempt=attempt)
+        except (ValueError, TypeError) as wrong:
+            raise PluginError(f"{self._plugin}: an ask that cannot be keyed: {wrong}") from wrong
+        call = make_call(wanted)
+        call.model = str(spec.identity["name"])
+        call.seeds = (key.server_seed if random else None,)
+        run.attempting = bool(attempt)
+        row = await calls.fetch(run, self._plugin, self._stage, spec, key, random, shared, call)
+        if row.status:
+            error = json.loads(row.reply)
+            message = f"{spec.name}: {error.get('error')}"
+            raise RefusedRequest(message, code=row.code or "bad_request", replies=(row.reply.decode(),), keys=(base.hex,))
+        return spec.model.parse(row.reply, endpoint).model_copy(update={"key": base.hex})
+
+
+def usable(reply: Reply) -> Reply:
+    """The reply, unless it is a refusal, was filtered, is empty, or ended before an answer began (raises ReplyError)."""
+    keys = (reply.key,)
+    if reply.refusal:
+        raise RefusedReply(f"the model declined: {reply.refusal[:200]}", replies=(reply.refusal,), keys=keys)
+    if reply.finish_reason == "content_filter":
+        raise RefusedReply("a content filter cut the answer", code="content_filter", replies=(reply.text,), keys=keys)
+    if not reply.text.strip() and not reply.tool_calls:
+        if reply.finish_reason == "length":
+            message = "the tokens were used up before an answer began (reasoning counts too): raise max_tokens"
+            raise CutReply(message, replies=(reply.reasoning or "",), keys=keys)
+        raise UnreadableReply("the reply is empty", code="empty", replies=(reply.text,), keys=keys)
+    return reply
+
+
+def estimate_tokens(call: Call) -> int:
+    """A cautious guess at the prompt's tokens: a token for every 3 bytes of UTF-8 and 8 for each message."""
+    size = len(call.text.encode()) + sum(len(m.text.encode()) for m in call.messages) + sum(len(t.encode()) for t in call.inputs)
+    return size // 3 + 8 * (len(call.messages) + 1)
+
+
+def export_line(key: Key, spec: ModelSpec, call: Call) -> bytes:
+    """The request as a line of the OpenAI batch format, under its key as `custom_id`."""
+    from prefgen.wire import request_body, route
+
+    body = request_body(call, {"seed": call.seeds[0]} if call.seeds[0] is not None else {})
+    return json.dumps({"custom_id": key.hex, "method": "POST", "url": f"/v1/{route(call.endpoint)}", "body": body}).encode()
+
+

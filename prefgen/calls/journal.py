@@ -1,0 +1,378 @@
+"""The call journal: every reply that was ever paid for, raw, under the key of what was asked.
+
+SQLite in WAL mode with synchronous=FULL. One writer thread commits in groups of about 5 ms, so that an ask returns only after
+its reply is on the disk and the cost of the disk is shared. The first reply under a key wins, in every task and process.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from prefgen.errors import JournalError
+
+APPLICATION_ID = 0x70726566  # "pref"
+SCHEMA_VERSION = 1
+GROUP_SECONDS = 0.004
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
+
+SCHEMA = """
+CREATE TABLE replies (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL,
+    status INTEGER NOT NULL,           -- 0 answered, 1 refused by the server
+    endpoint TEXT NOT NULL,
+    model TEXT NOT NULL,
+    record TEXT,
+    run TEXT NOT NULL,
+    origin TEXT NOT NULL,              -- live, import, step
+    server INTEGER NOT NULL REFERENCES servers(id),
+    parts BLOB NOT NULL,
+    how TEXT NOT NULL,                 -- what the server was made to do: n in one request, schema as text
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost INTEGER NOT NULL,             -- picodollars
+    time REAL NOT NULL,
+    code TEXT,
+    reply BLOB NOT NULL,               -- zstd
+    request BLOB                       -- zstd; only where the request was refused
+);
+CREATE UNIQUE INDEX replies_key ON replies(key);
+CREATE INDEX replies_run ON replies(run);
+CREATE INDEX replies_record ON replies(record);
+CREATE TABLE servers (id INTEGER PRIMARY KEY, backend TEXT, host TEXT, model TEXT, fingerprint TEXT,
+                      UNIQUE (backend, host, model, fingerprint));
+CREATE TABLE completed (record TEXT, identity TEXT, keys BLOB, PRIMARY KEY (record, identity)) WITHOUT ROWID;
+CREATE TABLE parked (key BLOB PRIMARY KEY, endpoint TEXT, model TEXT, record TEXT, parts BLOB, backend TEXT, host TEXT,
+                     request BLOB) WITHOUT ROWID;
+CREATE TABLE possibly_billed (id INTEGER PRIMARY KEY, run TEXT, time REAL, cost INTEGER, tokens INTEGER, why TEXT);
+"""
+
+
+@dataclass(slots=True)
+class Row:
+    """One journalled reply. `cost` is in picodollars, `time` in seconds since 1970, `reply` raw JSON."""
+
+    key: bytes
+    endpoint: str
+    model: str
+    record: str | None
+    run: str
+    backend: str
+    host: str
+    reply: bytes
+    parts: bytes = b"\0" * 16
+    status: int = 0
+    origin: str = "live"
+    served_model: str = ""
+    fingerprint: str = ""
+    how: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: int = 0
+    time: float = 0.0
+    code: str | None = None
+    request: bytes | None = None
+
+
+_SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status, r.origin, s.model,
+s.fingerprint, r.how, r.prompt_tokens, r.completion_tokens, r.cost, r.time, r.code, r.request
+FROM replies r JOIN servers s ON s.id = r.server"""
+
+
+class Journal:
+    """An open journal. Reading is synchronous and takes microseconds; `keep` returns after the commit."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.on_network = _file_system(path.parent) in NETWORK_FILE_SYSTEMS
+        refuse_if_cut(path)
+        try:
+            self._write = self._connect()
+            self._migrate()
+            self._read = self._write if self.on_network else self._connect()
+        except sqlite3.Error as wrong:
+            raise explained(wrong, path) from wrong
+        self._lock = threading.RLock() if self.on_network else _NoLock()
+        self._unpack = zstandard.ZstdDecompressor().decompress
+        self._servers: dict[tuple[str, str, str, str], int] = {}
+        self._todo: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._broken: JournalError | None = None
+        self._writer = threading.Thread(target=self._write_in_groups, name="journal", daemon=True)
+        self._writer.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        if self.on_network:  # WAL needs shared memory, which no network file system gives
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            db.execute("PRAGMA journal_mode=TRUNCATE")
+        else:
+            db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA secure_delete=ON")
+        db.execute("PRAGMA cache_size=-8000")
+        return db
+
+    def _migrate(self) -> None:
+        application = self._write.execute("PRAGMA application_id").fetchone()[0]
+        version = self._write.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application not in (0, APPLICATION_ID) or (application == 0 and tables):
+            raise JournalError(f"{self.path}: is an SQLite file of another program, not a prefgen journal")
+        if version > SCHEMA_VERSION:
+            raise JournalError(f"{self.path}: was written by a newer prefgen (format {version}, this one reads {SCHEMA_VERSION})")
+        if version == 0:
+            with _transaction(self._write):
+                if self._write.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in SCHEMA.split(";\n"):
+                        self._write.execute(statement)
+                    self._write.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                    self._write.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def find(self, key: bytes) -> Row | None:
+        """The reply under `key`, or None."""
+        try:
+            with self._lock:
+                found = self._read.execute(_SELECT + " WHERE r.key = ?", (key,)).fetchone()
+        except sqlite3.Error as wrong:
+            raise explained(wrong, self.path) from wrong
+        return self._row(found) if found else None
+
+    def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Row]:
+        """Every row that matches an SQL condition on `r` (replies) and `s` (servers), oldest first."""
+        for found in self._read.execute(f"{_SELECT} WHERE {where} ORDER BY r.id", values):
+            yield self._row(found)
+
+    def _row(self, found: tuple) -> Row:
+        row = Row(*found)
+        row.reply = self._unpack(row.reply)
+        if row.request is not None:
+            row.request = self._unpack(row.request)
+        return row
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple]:
+        """Read with SQL of one's own."""
+        with self._lock:
+            return self._read.execute(sql, values).fetchall()
+
+    async def keep(self, rows: Sequence[Row]) -> list[Row]:
+        """Commit `rows` together and return what the journal holds under their keys: the first reply wins."""
+        job = _Job(rows=rows, loop=asyncio.get_running_loop())
+        job.done = job.loop.create_future()
+        self._put(job)
+        return await job.done
+
+    def complete(self, record: str, identity: str, keys: bytes) -> None:
+        """Remember that a record has passed a stage and the digest of the keys that it had asked by then."""
+        self._put(_Job(sql=[("INSERT OR IGNORE INTO completed VALUES (?, ?, ?)", (record, identity, keys))]))
+
+    def is_completed(self, record: str, identity: str) -> bool:
+        return bool(self.query("SELECT 1 FROM completed WHERE record = ? AND identity = ?", (record, identity)))
+
+    def park(self, row: Row, request: bytes) -> None:
+        """Keep a request that waits for its reply, so that an import knows what it answers."""
+        packed = zstandard.compress(request)
+        values = (row.key, row.endpoint, row.model, row.record, row.parts, row.backend, row.host, packed)
+        self._put(_Job(sql=[("INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)]))
+
+    def possibly_billed(self, run: str, cost: int, tokens: int, why: str) -> None:
+        """Count a request whose reply never came: the provider may have charged for it."""
+        statement = "INSERT INTO possibly_billed (run, time, cost, tokens, why) VALUES (?, ?, ?, ?, ?)"
+        self._put(_Job(sql=[(statement, (run, time.time(), cost, tokens, why))]))
+
+    def flush(self) -> None:
+        """Wait until everything that was handed over is committed. Raises JournalError if a commit failed."""
+        done = threading.Event()
+        self._put(_Job(event=done))
+        while not done.wait(0.5):
+            if not self._writer.is_alive():
+                break
+        if self._broken:
+            raise self._broken
+
+    def close(self) -> None:
+        if self._writer.is_alive():
+            self._todo.put(None)
+            self._writer.join()
+        for db in {self._write, self._read}:
+            db.close()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For maintenance (`prefgen cache`) only, while nothing is being kept."""
+        self.flush()
+        return self._write
+
+    def _put(self, job: "_Job") -> None:
+        if self._broken:
+            raise self._broken
+        self._todo.put(job)
+
+    def _write_in_groups(self) -> None:
+        pack = zstandard.ZstdCompressor(level=3).compress
+        last = False
+        while not last:
+            job = self._todo.get()
+            if job is None:
+                return
+            jobs = [job]
+            if job.event is None:
+                time.sleep(GROUP_SECONDS)
+            while True:
+                try:
+                    job = self._todo.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    last = True
+                    break
+                jobs.append(job)
+            self._commit(jobs, pack)
+
+    def _commit(self, jobs: "list[_Job]", pack) -> None:
+        try:
+            if self._broken:
+                raise self._broken
+            with self._lock, _transaction(self._write):
+                for job in jobs:
+                    for sql, values in job.sql:
+                        self._write.execute(sql, values)
+                    job.held = [self._insert(row, pack) for row in job.rows]
+        except (sqlite3.Error, JournalError) as wrong:
+            self._broken = wrong if isinstance(wrong, JournalError) else explained(wrong, self.path)
+            self._servers.clear()
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in jobs:
+            if job.loop is not None:
+                by_loop.setdefault(job.loop, []).append(job)
+            if job.event is not None:
+                job.event.set()
+        for loop, waiting in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_answer, waiting, self._broken)
+            except RuntimeError:
+                pass  # the loop is closed: nobody waits any more, and the rows are kept
+
+    def _insert(self, row: Row, pack) -> Row:
+        server = self._server(row)
+        done = self._write.execute(
+            """INSERT OR IGNORE INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
+            completion_tokens, cost, time, code, reply, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, server, row.parts, row.how,
+                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.code, pack(row.reply),
+                None if row.request is None else pack(row.request),
+            ),
+        )  # fmt: skip
+        if done.rowcount:
+            if row.origin != "live":
+                self._write.execute("DELETE FROM parked WHERE key = ?", (row.key,))
+            return row
+        found = self._write.execute(_SELECT + " WHERE r.key = ?", (row.key,)).fetchone()
+        held = Row(*found)
+        held.reply = zstandard.decompress(held.reply)
+        return held
+
+    def _server(self, row: Row) -> int:
+        who = (row.backend, row.host, row.served_model, row.fingerprint)
+        if who not in self._servers:
+            self._write.execute("INSERT OR IGNORE INTO servers (backend, host, model, fingerprint) VALUES (?, ?, ?, ?)", who)
+            found = self._write.execute(
+                "SELECT id FROM servers WHERE backend = ? AND host = ? AND model = ? AND fingerprint = ?", who
+            ).fetchone()
+            self._servers[who] = found[0]
+        return self._servers[who]
+
+
+@dataclass(slots=True)
+class _Job:
+    rows: Sequence[Row] = ()
+    sql: Sequence[tuple[str, tuple]] = ()
+    loop: asyncio.AbstractEventLoop | None = None
+    done: "asyncio.Future[list[Row]] | None" = None
+    event: threading.Event | None = None
+    held: "list[Row] | None" = None
+
+
+def _answer(jobs: list[_Job], broken: JournalError | None) -> None:
+    for job in jobs:
+        assert job.done is not None
+        if job.done.done():
+            continue
+        if broken:
+            job.done.set_exception(broken)
+        else:
+            job.done.set_result(job.held or [])
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+class _NoLock:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def explained(wrong: sqlite3.Error, path: Path) -> JournalError:
+    """An SQLite error as one line that says what to do."""
+    text = str(wrong)
+    if "full" in text:
+        return JournalError(f"{path}: the disk is full. Every reply that was returned is kept; make room and run again")
+    if "malformed" in text or "not a database" in text:
+        return JournalError(
+            f"{path}: is damaged ({text}). `prefgen cache verify --repair --journal {path}` saves what can be read; the damaged file is kept"
+        )
+    if "locked" in text or "busy" in text:
+        return JournalError(f"{path}: another process has held the journal for over a minute ({text})")
+    if "readonly" in text or "unable to open" in text:
+        return JournalError(f"{path}: cannot be written ({text})")
+    return JournalError(f"{path}: {text}")
+
+
+def refuse_if_cut(path: Path) -> None:
+    """Raise JournalError when the file is shorter than its own header says (a copy or a disk that lost its end)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+            file.seek(0, 2)
+            size = file.tell()
+    except FileNotFoundError:
+        return
+    if size == 0:
+        return
+    page = int.from_bytes(head[16:18], "big") if len(head) == 100 else 0
+    page = 65536 if page == 1 else page
+    pages = int.from_bytes(head[28:32], "big") if len(head) == 100 else 0
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+        raise explained(sqlite3.DatabaseError("file is not a database"), path)
+    if page and size < page * pages and head[24:28] == head[92:96]:
+        raise explained(sqlite3.DatabaseError(f"malformed: {size} of {page * pages} bytes are there"), path)
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that holds `folder`, by the longest mount point; empty where that cannot be told."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    resolved = str(folder.resolve())
+    best = max((m for m in mounts if resolved == m[0] or resolved.startswith(m[0].rstrip("/") + "/")), key=lambda m: len(m[0]), default=None)
+    return best[1] if best else ""

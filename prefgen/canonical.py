@@ -1,0 +1,38 @@
+"""Canonical JSON: the one spelling of a value that keys, ids and digests are made of."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical(value: Any) -> bytes:
+    """UTF-8 JSON with sorted keys, no spaces and one spelling a number (1.0 is 1, -0.0 is 0).
+
+    Raises ValueError for NaN, infinity and text that is not Unicode (a lone surrogate), TypeError for anything that
+    JSON does not have: sets, bytes, objects.
+    """
+    try:
+        return _encode(_normal(value)).encode()
+    except UnicodeEncodeError as wrong:
+        raise ValueError(f"text with a lone surrogate has no canonical form: {wrong.object[wrong.start:][:1]!r}") from None
+
+
+def _normal(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is bool or kind is int or value is None:
+        return value
+    if kind is float:
+        if not math.isfinite(value):
+            raise ValueError(f"{value!r} has no canonical form")
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if kind is list or kind is tuple:
+        return [_normal(item) for item in value]
+    if isinstance(value, Mapping):
+        for key in value:
+            if type(key) is not str:
+                raise TypeError(f"keys of canonical JSON are text, found {key!r}")
+        return {key: _normal(item) for key, item in value.items()}
+    raise TypeError(f"{kind.__name__} has no canonical form: {value!r}")

@@ -1,0 +1,123 @@
+"""From the rows of a table to records: which column holds the prompt, and what else a row says.
+
+The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and `source`, `category`,
+`language`, `licence` or `license`, `references`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from prefgen.errors import RecipeError
+from prefgen.plugins import did_you_mean
+from prefgen.types import Message, Prompt, Record
+
+PROMPT_COLUMNS = ("messages", "prompt", "instruction", "question", "text")
+MAPPED = ("messages", "system", "source", "category", "language", "licence", "references", "incorrect_references", "tools", "metadata")
+MAX_CHARACTERS = 1_000_000
+
+
+class Counter:
+    """Tells equal conversations of one set apart, so that each has its own id."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def prompt(self, messages: Sequence[Message], **fields: Any) -> Prompt:
+        first = Prompt.of(messages, **fields)
+        occurrence = self._seen.get(first.id, 0)
+        self._seen[first.id] = occurrence + 1
+        return Prompt.of(messages, occurrence=occurrence, **fields) if occurrence else first
+
+
+def prompt_column(known: Sequence[str], columns: Mapping[str, str], where: str) -> str:
+    """The column that holds the prompt. Raises RecipeError when it is not there."""
+    for target, name in columns.items():
+        if target not in (*MAPPED, "prompt"):
+            raise RecipeError(f"columns: cannot fill {target!r}{did_you_mean(target, [*MAPPED, 'prompt'])}")
+        if name not in known:
+            raise RecipeError(f"{where}: there is no column {name!r}{did_you_mean(name, list(known))}")
+    chosen = columns.get("messages") or columns.get("prompt")
+    if chosen:
+        return chosen
+    found = next((name for name in PROMPT_COLUMNS if name in known), None)
+    if found is None:
+        raise RecipeError(f"{where}: no column holds prompts (looked for {', '.join(PROMPT_COLUMNS)}; found {', '.join(known)}). Say which: `column: NAME`")
+    return found
+
+
+def records(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], where: str, defaults: Mapping[str, Any]) -> Iterator[Record]:
+    """A record a row; each row comes with the words that say where it stands."""
+    counter = Counter()
+    for place, row in rows:
+        name = prompt_column(list(row), columns, place)
+        messages = as_messages(row[name], place)
+        system_text = row.get(columns.get("system", "system"))
+        if isinstance(system_text, str) and system_text.strip() and messages[0].role != "system":
+            messages = (Message(role="system", content=system_text), *messages)
+        yield Record(prompt=counter.prompt(messages, **_details(row, columns, defaults)))
+
+
+def _details(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    details = dict(defaults)
+    for field in ("source", "category", "language"):
+        value = row.get(columns.get(field, field))
+        if value is not None and str(value).strip():
+            details[field] = str(value)
+    licence = row.get(columns.get("licence", "licence"), row.get("license"))
+    if licence:
+        details["licence"] = str(licence)
+    for field in ("references", "incorrect_references"):
+        value = row.get(columns.get(field, field))
+        if value is not None:
+            details[field] = (str(value),) if isinstance(value, str) else tuple(str(v) for v in value)
+    return details
+
+
+def as_messages(value: Any, where: str) -> tuple[Message, ...]:
+    """A conversation from text or a list of {role, content}; assistant turns at the end are cut off: they are what is to be answered.
+
+    Raises RecipeError for what is no text, is empty, is over a million characters, or is no conversation.
+    """
+    if isinstance(value, str):
+        turns: tuple[Message, ...] = (Message(role="user", content=_text(value, where)),)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        turns = tuple(_turn(item, where) for item in value)
+    else:
+        raise RecipeError(f"a prompt must be text or a list of messages, found {_short(value)}", where)
+    while turns and turns[-1].role == "assistant":
+        turns = turns[:-1]
+    if not turns or turns[-1].role not in ("user", "tool"):
+        raise RecipeError("a prompt must end with a user turn; this one has none", where)
+    return turns
+
+
+def _turn(item: Any, where: str) -> Message:
+    if not isinstance(item, Mapping):
+        raise RecipeError(f"a message must be a mapping with role and content, found {_short(item)}", where)
+    role = item.get("role", item.get("from"))
+    content = item.get("content", item.get("value"))
+    role = {"human": "user", "gpt": "assistant", "bot": "assistant", "developer": "system"}.get(str(role), role)
+    if role not in ("system", "user", "assistant", "tool"):
+        raise RecipeError(f"unknown role {role!r} (system, user, assistant, tool)", where)
+    if isinstance(content, Sequence) and not isinstance(content, str | bytes):
+        parts = [{"type": "image", "url": p["image_url"]["url"]} if p.get("type") == "image_url" else dict(p) for p in content]
+        return Message.model_validate({"role": role, "content": parts})
+    return Message(role=role, content=_text(content, where) if role != "assistant" else str(content or ""))
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise RecipeError(f"a prompt must be text, found {_short(value)}", where)
+    if not value.strip():
+        raise RecipeError("the prompt is empty", where)
+    if len(value) > MAX_CHARACTERS:
+        raise RecipeError(f"the prompt has {len(value):,} characters; the most is {MAX_CHARACTERS:,}", where)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise RecipeError("the prompt is not valid Unicode (a lone surrogate)", where) from None
+    return value
+
+
+def _short(value: Any) -> str:
+    return f"{type(value).__name__} {str(value)[:60]!r}"

@@ -1,0 +1,47 @@
+"""Reading back what a run wrote."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from prefgen.dataset.shards import record_of
+from prefgen.errors import RecipeError
+from prefgen.types import Record
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` is the folder of a prefgen run."""
+    return (path / "manifest.json").is_file()
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """The manifest of a run; raises RecipeError when there is none or it cannot be read."""
+    try:
+        return json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json") from None
+    except ValueError as wrong:
+        raise RecipeError(f"manifest.json cannot be read ({wrong})", str(run)) from None
+
+
+def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
+    """The rows of every shard in a folder, in order."""
+    for path in sorted(folder.glob("*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
+            yield from batch.to_pylist()
+
+
+def read_records(run: Path) -> Iterator[Record]:
+    """The records of a complete run. Raises RecipeError for a run that is not complete: a part must not pass for the whole."""
+    if not read_manifest(run).get("complete"):
+        raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")
+    for row in rows_in(run / "records"):
+        yield record_of(row)
+
+
+def read_pairs(run: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of pairs/ of a run."""
+    return rows_in(run / "pairs")

@@ -1,0 +1,1 @@
+"""Running a pipeline: passes, segments, the spool, progress, plans."""

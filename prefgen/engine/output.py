@@ -1,0 +1,200 @@
+"""What a run writes: shards as they settle, then the tables, the yield and the manifest. No partial output ever looks complete.
+
+Shards stand under partial/ until the last one is there; then the folders are renamed into place and the manifest, written last and
+whole, says `complete`.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefgen.calls.budget import PICO
+from prefgen.calls.ledger import ServerTally
+from prefgen.dataset.shards import FAILURES, PAIRS, RECORDS, digest_of, pair_rows, record_row, write_table
+from prefgen.engine.spool import Spool
+from prefgen.types import Failure, Record
+
+SHARD = 1000
+FOLDERS = ("records", "pairs")
+
+
+def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
+    """Write shard `number` under partial/ and return its digest."""
+    records = [record for _, record, _ in spool.results(segment, number * SHARD, (number + 1) * SHARD)]
+    name = f"{number:05d}.parquet"
+    digest = hashlib.blake2b(digest_size=16)
+    rows = [record_row(r) for r in records]
+    pairs = [row for r in records for row in pair_rows(r)]
+    digest_of((r.model_dump(mode="json") for r in records), digest)
+    digest_of(pairs, digest)
+    write_table(rows, RECORDS, out / "partial" / "records" / name)
+    write_table(pairs, PAIRS, out / "partial" / "pairs" / name)
+    return digest.hexdigest()
+
+
+def put_in_place(out: Path) -> None:
+    """Rename the complete folders over what stood there before."""
+    for name in FOLDERS:
+        target = out / name
+        if target.exists():
+            shutil.rmtree(target)
+        (out / "partial" / name).rename(target)
+    shutil.rmtree(out / "partial")
+
+
+def write_failures(out: Path, failures: Sequence[Failure]) -> None:
+    rows = [{**f.model_dump(mode="json"), "model": f.model} for f in failures]
+    write_table(rows, FAILURES, out / "failures.parquet")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write whole or not at all."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def fate(record: Record, failures: Sequence[Failure], has_pairer: bool) -> str:
+    """What became of a prompt: `pair`, a reason of the pairer, `failed: <code>`, or `kept` where the recipe makes no pairs."""
+    if record.pairs:
+        return "pair"
+    reason = record.notes[-1].reason if record.notes else ""
+    if failures and reason in ("", "no_responses", "too_few_responses", "too_few_scored"):
+        return f"failed: {failures[-1].code}"
+    if not has_pairer:
+        return "kept"
+    return reason or "no_pair"
+
+
+class Yield:
+    """Counts what became of every prompt, overall and by group, while the results are read once."""
+
+    def __init__(self, has_pairer: bool) -> None:
+        self._has_pairer = has_pairer
+        self.fates: Counter[str] = Counter()
+        self.groups: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        self.failures: list[Failure] = []
+        self.responses = 0
+        self.pairs = 0
+        self.flags: Counter[str] = Counter()
+        self.licences: Counter[str] = Counter()
+
+    def add(self, record: Record, failures: Sequence[Failure]) -> None:
+        became = fate(record, failures, self._has_pairer)
+        self.fates[became] += 1
+        prompt = record.prompt
+        for group in ("source", "category", "language"):
+            value = getattr(prompt, group)
+            if value is not None:
+                self.groups[group][value]["all"] += 1
+                self.groups[group][value]["lost"] += became not in ("pair", "kept")
+        for failure in failures:
+            if failure.model:
+                self.groups["model"][failure.model]["lost"] += 1
+        for response in record.responses:
+            self.groups["model"][response.model]["all"] += 1
+        self.failures += failures
+        self.responses += len(record.responses)
+        self.pairs += len(record.pairs)
+        self.flags.update(flag.rule for flag in record.flags)
+        self.licences[prompt.licence] += 1
+
+    def table(self, gone: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+        prompts = sum(self.fates.values())
+        overall = sum(n for became, n in self.fates.items() if became not in ("pair", "kept")) / max(1, prompts)
+        heavy = [
+            f"{group} {value!r} loses {c['lost'] / c['all']:.0%} of its prompts ({overall:.0%} overall)"
+            for group, values in sorted(self.groups.items())
+            if group != "model"
+            for value, c in sorted(values.items())
+            if c["all"] >= 10 and c["lost"] / c["all"] > 2 * overall
+        ]
+        return {
+            "prompts": prompts,
+            "curated_away": dict(sorted(Counter(f"{curator}: {reason.split(' (')[0]}" for _, _, curator, reason, *_ in gone).items())),
+            "prompts_by_fate": dict(sorted(self.fates.items())),
+            "responses": self.responses,
+            "pairs": self.pairs,
+            "failures": dict(sorted(Counter(f"{f.stage}: {f.code}" for f in self.failures).items())),
+            "flags": dict(sorted(self.flags.items())),
+            "groups": {g: {v: dict(c) for v, c in sorted(values.items())} for g, values in sorted(self.groups.items())},
+            "heavy_losses": heavy,
+            "licences": dict(sorted(self.licences.items())),
+        }
+
+
+def sums(tallies: Iterable[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(what the dataset would cost new by stage and model, who served it and when) from the records' tallies."""
+    costs: dict[tuple[str, str], list[int]] = {}
+    servers: dict[tuple[str, ...], ServerTally] = {}
+    for text in tallies:
+        tally, served = json.loads(text)
+        for stage, model, *counts in tally:
+            have = costs.setdefault((stage, model), [0, 0, 0, 0])
+            for i, amount in enumerate(counts):
+                have[i] += amount
+        for backend, host, model, fingerprint, replies, first, last in served:
+            have_server = servers.setdefault((backend, host, model, fingerprint), ServerTally(0, first, last))
+            have_server.replies += replies
+            have_server.first, have_server.last = min(have_server.first, first), max(have_server.last, last)
+    by_stage = [
+        {"stage": s, "model": m, "requests": c[0], "prompt_tokens": c[1], "completion_tokens": c[2], "cost_usd": c[3] / PICO}
+        for (s, m), c in costs.items()
+    ]
+    served_by = [
+        {"backend": b, "host": h, "model": m, "fingerprint": f, "replies": t.replies, "first": _date(t.first), "last": _date(t.last)}
+        for (b, h, m, f), t in sorted(servers.items())
+    ]
+    return by_stage, served_by
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what shapes the output."""
+    versions = {}
+    for name in ("prefgen", "pyarrow", "pydantic", "jinja2", "datasketch"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def move_to_previous(out: Path) -> None:
+    """Make room for a changed recipe's output: the old one is kept in previous/, the one before that goes."""
+    previous = out / "previous"
+    if previous.exists():
+        shutil.rmtree(previous)
+    previous.mkdir()
+    for name in ("records", "pairs", "manifest.json", "failures.parquet", "recipe.yaml", "report.html", "curated.parquet"):
+        if (out / name).exists():
+            (out / name).rename(previous / name)
+
+
+def changes(before: Mapping[str, Any], identities: Sequence[tuple[str, str]]) -> list[str]:
+    """Which stages differ from the run that the manifest `before` describes: changed themselves, or standing after a change."""
+    old = {label: identity for label, identity in before.get("identities", [])}
+    lines = []
+    first = True
+    for label, identity in identities:
+        if label not in old:
+            lines.append(f"{label}: new")
+        elif old[label] != identity:
+            lines.append(f"{label}: changed" if first else f"{label}: follows a change")
+            first = False
+    lines += [f"{label}: gone" for label in old if label not in dict(identities)]
+    return lines

@@ -1,0 +1,42 @@
+"""How far a run is: plain numbers that a panel, a log line or a notebook can show."""
+
+import time
+from dataclasses import dataclass, field
+
+from prefgen.calls.ledger import Ledger
+
+
+@dataclass
+class StageTally:
+    """Records of one stage. `failed` counts replies that could not be used."""
+
+    done: int = 0
+    active: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Progress:
+    """The state of a run, for whoever shows it. `total` is the number of records of the present segment."""
+
+    name: str = ""
+    total: int = 0
+    finished: int = 0
+    waiting: int = 0
+    lost: int = 0
+    pairs: int = 0
+    doing: str = "reading prompts"
+    stages: dict[str, StageTally] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    started: float = field(default_factory=time.monotonic)
+    finished_at_start: int = 0
+
+    def stage(self, label: str) -> StageTally:
+        return self.stages.setdefault(label, StageTally())
+
+    def seconds_left(self) -> float | None:
+        """A guess from the pace so far; None before there is one."""
+        fresh = self.finished - self.finished_at_start
+        if fresh < 5 or not self.total:
+            return None
+        return (time.monotonic() - self.started) / fresh * (self.total - self.finished)

@@ -1,0 +1,484 @@
+"""A run: prompts in, segment after segment, dataset out; started again it goes on where it was.
+
+There is one source of truth, the journal. The spool and the shards are caches of what replaying it would give.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from prefgen.calls.ask import Calls, ModelSpec
+from prefgen.calls.budget import FREE, PICO, Budget, price_of
+from prefgen.calls.journal import Journal
+from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.line import Line
+from prefgen.dataset.read import is_run, read_manifest
+from prefgen.engine import output
+from prefgen.engine.progress import Progress
+from prefgen.engine.segment import SegmentRun
+from prefgen.engine.spool import Spool
+from prefgen.errors import Interrupted, PrefgenError, RecipeError
+from prefgen.plugins import Plugin
+from prefgen.recipe.build import BuiltModel, Pipeline
+from prefgen.tables import Table
+from prefgen.types import Record, content_id
+
+MOST_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is started. `live` False asks nobody; `limit` works on a fair sample of so many prompts."""
+
+    out: Path
+    journal: Path
+    live: bool = True
+    limit: int | None = None
+    allow_new: bool = False
+    prompts_only: frozenset[str] | None = None
+
+
+@dataclass
+class Outcome:
+    """How a run ended. `stopped` says why when it ended early; `waiting` requests have no reply, `lost` records found no server."""
+
+    out: Path
+    complete: bool
+    manifest: dict[str, Any]
+    stopped: PrefgenError | None = None
+    waiting: int = 0
+    lost: int = 0
+    parked_keys: list[bytes] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        if self.stopped is not None:
+            return self.stopped.exit_code
+        return 0 if self.complete else 3
+
+
+class Runner:
+    """One start of a run. `interrupt` may be called from a signal handler: once to finish what is in flight, twice to stop now."""
+
+    def __init__(self, pipeline: Pipeline, options: Options, progress: Progress | None = None) -> None:
+        self.pipeline = pipeline
+        self.options = options
+        self.progress = progress or Progress()
+        self.progress.name = pipeline.recipe.name
+        self._calls: Calls | None = None
+        self._segment: SegmentRun | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        again = self._interrupted
+        self._interrupted = True
+        if self._calls is None:
+            return
+        if not again:
+            self._calls.stop(Interrupted("interrupted: everything that was answered is kept; run again to go on"))
+        else:
+            for line in self._calls.lines.values():
+                line.abandon()
+            if self._segment is not None:
+                self._segment.abandon()
+
+    async def run(self) -> Outcome:
+        """Run to the end, or to where it must stop. Raises PrefgenError only for what stops it before anything is asked."""
+        out = self.options.out
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise PrefgenError(f"{out} is in use by a run that is alive; wait for it, or give another --out") from None
+        with ExitStack() as closing:
+            closing.callback(lock.release)
+            self._before = self._earlier_manifest(out)
+            self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
+            self._spool = Spool(out / "spool.sqlite")
+            closing.callback(self._spool.close)
+            self._read_prompts()
+            simulated_only = self.pipeline.models and all(m.simulated for m in self.pipeline.models.values())
+            throwaway = Journal(out / "simulated.sqlite") if self.pipeline.simulated else None
+            if throwaway is not None:
+                closing.callback(throwaway.close)
+            if simulated_only and throwaway is not None:
+                journal = throwaway
+            else:
+                journal = Journal(self.options.journal)
+                closing.callback(journal.close)
+            async with AsyncExitStack() as connections:
+                self._calls = await self._connect(connections, journal, throwaway or journal)
+                return await self._work(self._calls)
+
+    def _earlier_manifest(self, out: Path) -> dict[str, Any]:
+        if not is_run(out):
+            return {}
+        found = read_manifest(out)
+        name = self.pipeline.recipe.name
+        if found.get("name") != name:
+            raise RecipeError(f"{out} holds the run of {found.get('name')!r}, not of {name!r}; give another --out")
+        return found
+
+    # --- prompts ---------------------------------------------------------------------------------------------------
+
+    def _read_prompts(self) -> None:
+        """Store the prompts as the first segment's input, unless just these are stored already."""
+        digest = hashlib.blake2b(digest_size=16)
+        count = 0
+        for count, record in enumerate(self._prompts(), 1):  # noqa: B007 - the last value is the count
+            digest.update(record.model_dump_json().encode())
+        if not count:
+            raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(p.name for p in self.pipeline.sources))
+        now = f"{digest.hexdigest()} {self.options.limit}"
+        if self._spool.meta("prompts") != now:
+            self._spool.clear_from(0)
+            self._spool.add_inputs(0, self._prompts())
+            self._spool.set_meta("prompts", now)
+
+    def _prompts(self) -> Iterator[Record]:
+        records = self._all_prompts()
+        if self.options.prompts_only is not None:
+            yield from (r for r in records if r.id in self.options.prompts_only)
+        elif self.options.limit is None:
+            yield from records
+        else:
+            wanted = fair_sample([r.id for r in self._all_prompts()], self.options.limit)
+            yield from (r for r in records if r.id in wanted)
+
+    def _all_prompts(self) -> Iterator[Record]:
+        seen: dict[str, int] = {}
+        for plugged in self.pipeline.sources:
+            source: Any = plugged.plugin
+            for record in source.read(self.pipeline.folder):
+                occurrence = seen.get(record.id, 0)
+                seen[record.id] = occurrence + 1
+                yield told_apart(record, occurrence) if occurrence else record
+
+    # --- connections -----------------------------------------------------------------------------------------------
+
+    async def _connect(self, connections: AsyncExitStack, journal: Journal, throwaway: Journal) -> Calls:
+        run = self.pipeline.recipe.run
+        run_id = self._spool.meta("run_id") or uuid.uuid4().hex
+        self._spool.set_meta("run_id", run_id)
+        booked = journal.query("SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?", (run_id,))
+        doubtful = journal.query("SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM possibly_billed WHERE run = ?", (run_id,))
+        (spent, tokens), (maybe, maybe_tokens) = booked[0], doubtful[0]
+        budget = Budget(run.budget_usd, run.budget_tokens, spent=spent + maybe, spent_tokens=tokens + maybe_tokens)
+        self._budget = budget
+        models: dict[str, ModelSpec] = {}
+        lines: dict[str, Line] = {}
+        calls = Calls(
+            journal=journal, throwaway=throwaway, completions=throwaway if self.pipeline.simulated else journal, models=models, lines=lines,
+            ledger=self.progress.ledger, run_id=run_id, seed=self.pipeline.recipe.seed, live=self.options.live,
+            allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by), attempts=read_attempts(self.options.out),
+        )  # fmt: skip
+        for name, built in self.pipeline.models.items():
+            backend: Any = built.backend
+            connected = await connections.enter_async_context(backend.connect())
+            price = FREE if built.simulated else price_of(str(built.identity["name"]), self.pipeline.prices) or FREE
+            models[name] = ModelSpec(name, built.identity, built.sampling, connected, price, built.simulated)
+            lines[name] = self._line(name, built, connected, price, calls, budget)
+        budget.waiters = [line.pump for line in lines.values()]
+        return calls
+
+    def _line(self, name: str, built: BuiltModel, connected: Any, price: Any, calls: Calls, budget: Budget) -> Line:
+        run, endpoint = self.pipeline.recipe.run, built.endpoint
+        wanted = endpoint.concurrency or run.concurrency
+        return Line(
+            name=name,
+            model=connected,
+            limit=Limit(None if wanted == "auto" else wanted, most=MOST_AT_ONCE),
+            budget=budget,
+            tally=calls.ledger.model(name),
+            stop=calls.stop,
+            say=calls.ledger.say,
+            possibly_billed=lambda cost, tokens, why: calls.journal.possibly_billed(calls.run_id, cost, tokens, why),
+            requests=Rate(endpoint.requests_per_minute),
+            tokens=Rate(endpoint.tokens_per_minute),
+            price=price,
+            timeout=endpoint.timeout or run.timeout,
+            patience=run.patience,
+            samples_together=bool(getattr(built.backend, "n", True)),
+        )
+
+    # --- segments --------------------------------------------------------------------------------------------------
+
+    async def _work(self, calls: Calls) -> Outcome:
+        segments = self.pipeline.segments
+        waiting = lost = 0
+        for number, segment in enumerate(segments):
+            last = number == len(segments) - 1
+            self._freshen(number)
+            if not await self._curate(number, segment.curators):
+                break
+            waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
+            if waiting or lost or calls.stopped:
+                break
+            if not last:
+                self._hand_over(number)
+        for line in calls.lines.values():
+            line.close()
+        await asyncio.gather(*(line.drain() for line in calls.lines.values()), return_exceptions=True)
+        if calls.stopped is None or not isinstance(calls.stopped, PrefgenError) or calls.stopped.exit_code != 1:
+            calls.journal.flush()
+        complete = not (waiting or lost or calls.stopped)
+        manifest = await self._finish(calls, complete)
+        return Outcome(self.options.out, complete, manifest, calls.stopped, waiting, lost, calls.parked_keys)
+
+    def _freshen(self, number: int) -> None:
+        """Forget what the spool holds of a segment when its stages, its code or its settings changed."""
+        stages = 1 + sum(len(s.steps) + bool(s.curators) for s in self.pipeline.segments[: number + 1])
+        identity = content_id(
+            "segment", number, [list(i) for i in self.pipeline.identities[:stages]], self.pipeline.code, self.pipeline.recipe.seed,
+            read_attempts(self.options.out), self._spool.meta("prompts"),
+        )  # fmt: skip
+        self._fingerprint = identity
+        if self._spool.meta(f"segment {number}") == identity:
+            return
+        for stale in range(number, len(self.pipeline.segments) + 8):
+            if self._spool.meta(f"segment {stale}"):
+                self._spool.set_meta(f"segment {stale}", "")
+        self._spool.clear_results(number)
+        _remove(self.options.out / "partial")
+        self._spool.forget_shards()
+        self._spool.set_meta(f"segment {number}", identity)
+
+    async def _curate(self, number: int, curators: Any) -> bool:
+        if not curators or self._spool.meta(f"curated {number}") == self._fingerprint:
+            return True
+        self.progress.doing = "curating"
+        records = [record for _, record in self._spool.inputs(number)]
+        table = curator_table(records)
+        for name, curator in curators:
+            before = dict(table.gone)
+            table = await self._thin(name, curator, table)
+            fresh = {k: v for k, v in table.gone.items() if k not in before}
+            texts = {r.id: r.prompt.text for r in records if r.id in fresh}
+            self._spool.add_gone(number, [(i, name, g.reason, g.neighbour, texts[i][:500]) for i, g in sorted(fresh.items())])
+            self.progress.ledger.say(f"{name}: {len(fresh):,} of {len(before) and len(records) - len(before) or len(records):,} prompts went")
+        kept = set(table.ids())
+        if not kept:
+            raise RecipeError(f"the curators dropped all {len(records):,} prompts")
+        self._spool.replace_inputs(number, [r for r in records if r.id in kept])
+        self._spool.set_meta(f"curated {number}", self._fingerprint)
+        return True
+
+    async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
+        from prefgen.errors import PluginError
+        from prefgen.tables import Gone
+
+        thin: Callable[[Table], Table] = curator.curate  # pyright: ignore[reportAttributeAccessIssue] - the role has it
+        try:
+            thinned = await asyncio.to_thread(thin, table)
+        except PrefgenError:
+            raise
+        except Exception as bug:
+            raise PluginError(f"curator {name!r} failed: {type(bug).__name__}: {bug}") from bug
+        left = set(thinned.ids())
+        unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
+        return Table(thinned.rows, {**thinned.gone, **unsaid})
+
+    async def _segment_passes(self, calls: Calls, number: int, steps: Any, last: bool) -> tuple[int, int]:
+        ids = self._spool.input_ids(number)
+        done = self._spool.done(number)
+        self.progress.total, self.progress.finished = len(ids), len(done)
+        self.progress.finished_at_start = len(done)
+        self.progress.started = time.monotonic()
+        self.progress.doing = "working"
+        shards = _Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
+        waiting = lost = 0
+        for attempt in range(2):
+            run = self.pipeline.recipe.run
+            self._segment = SegmentRun(
+                number, steps, self._spool, calls, self.progress,
+                window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
+                settled=shards.settled if shards else lambda position: None,
+            )  # fmt: skip
+            await self._segment.run()
+            waiting, lost = self._segment.waiting, self._segment.lost
+            if not lost or calls.stopped or attempt:
+                break
+            self.progress.lost = self.progress.waiting = 0  # one more try for what found no server
+        if shards:
+            await shards.finish()
+        return waiting, lost
+
+    def _window(self) -> int:
+        """Records at work: enough that every model's slots can be full while others wait for their commit."""
+        run = self.pipeline.recipe.run
+        slots = sum(
+            MOST_AT_ONCE if (m.endpoint.concurrency or run.concurrency) == "auto" else int(m.endpoint.concurrency or run.concurrency)
+            for m in self.pipeline.models.values()
+        )
+        return max(16, min(512, 2 * slots))
+
+    def _hand_over(self, number: int) -> None:
+        """A finished segment's records become the next one's input."""
+        digest = hashlib.blake2b(digest_size=16)
+        for _, record, _ in self._spool.results(number):
+            digest.update(record.model_dump_json().encode())
+        if self._spool.meta(f"input {number + 1}") != digest.hexdigest():
+            self._spool.clear_from(number + 1)
+            self._spool.set_meta(f"curated {number + 1}", "")
+            self._spool.add_inputs(number + 1, (record for _, record, _ in self._spool.results(number)))
+            self._spool.set_meta(f"input {number + 1}", digest.hexdigest())
+
+    # --- output ----------------------------------------------------------------------------------------------------
+
+    async def _finish(self, calls: Calls, complete: bool) -> dict[str, Any]:
+        self.progress.doing = "writing"
+        out, number = self.options.out, len(self.pipeline.segments) - 1
+        if self._changed and self._before.get("complete"):
+            output.move_to_previous(out)
+        manifest = self._manifest(calls, complete, number)
+        if complete:
+            output.write_failures(out, self._yield.failures)
+            self._write_curated()
+            if (out / "partial").exists():
+                output.put_in_place(out)
+        with (out / "recipe.yaml").open("w", encoding="utf-8") as file:
+            yaml.safe_dump(json.loads(json.dumps(self.pipeline.resolved)), file, sort_keys=False, allow_unicode=True, width=110)
+        output.write_json(out / "manifest.json", manifest)
+        self.progress.doing = "done" if complete else "stopped"
+        return manifest
+
+    def _write_curated(self) -> None:
+        gone = self._spool.gone()
+        if not gone:
+            return
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        names = ("segment", "id", "curator", "reason", "neighbour", "text")
+        pq.write_table(pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in gone]), self.options.out / "curated.parquet")
+
+    def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
+        recipe = self.pipeline.recipe
+        has_pairer = any(step.kind == "pair" for step in self.pipeline.steps)
+        self._yield = output.Yield(has_pairer)
+        for _, record, failures in self._spool.results(number):
+            self._yield.add(record, failures)
+        by_stage, served_by = output.sums(self._spool.tallies())
+        digest = hashlib.blake2b(json.dumps(self._spool.shard_digests()).encode(), digest_size=16).hexdigest() if complete else None
+        return {
+            "name": recipe.name,
+            "version": recipe.version,
+            "complete": complete,
+            "stopped": str(calls.stopped) if calls.stopped else None,
+            "simulated": self.pipeline.simulated,
+            "row_digest": digest,
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seed": recipe.seed,
+            "identities": [list(i) for i in self.pipeline.identities],
+            "code": self.pipeline.code,
+            "models": {
+                name: {"use": type(m.backend).name, **m.identity, "sampling": dict(m.sampling)} for name, m in self.pipeline.models.items()
+            },
+            "served_by": served_by,
+            "cost": {
+                "paid_usd": self._budget.spent / PICO,
+                "new_usd": sum(row["cost_usd"] for row in by_stage),
+                "by_stage": by_stage,
+            },
+            "attempts": dict(calls.attempts),
+            "yield": self._yield.table(self._spool.gone()),
+            "libraries": output.library_versions(),
+        }
+
+
+class _Shards:
+    """Writes shard k once all of its positions are settled, in a worker thread and one at a time."""
+
+    def __init__(self, out: Path, spool: Spool, segment: int, positions: set[int], done: set[int]) -> None:
+        self._out, self._spool, self._segment = out, spool, segment
+        self._left: dict[int, int] = {}
+        for position in positions:
+            shard = position // output.SHARD
+            self._left[shard] = self._left.get(shard, 0) + (position not in done)
+        self._lock = asyncio.Lock()
+        self._writing: set[asyncio.Task[None]] = set()
+        written = spool.shard_digests()
+        for shard, left in self._left.items():
+            there = f"{shard:05d}" in written and any((out / where / "records" / f"{shard:05d}.parquet").exists() for where in ("partial", "."))
+            if not left and not there:
+                self._start(shard)
+        if written and not (out / "partial").exists() and any(left for left in self._left.values()):
+            spool.forget_shards()  # what is in place belongs to an earlier state
+
+    def settled(self, position: int) -> None:
+        shard = position // output.SHARD
+        self._left[shard] -= 1
+        if not self._left[shard]:
+            self._start(shard)
+
+    def _start(self, shard: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._write(shard))
+        self._writing.add(task)
+
+    async def _write(self, shard: int) -> None:
+        async with self._lock:
+            self._spool.commit()
+            digest = await asyncio.to_thread(self._in_thread, shard)
+            self._spool.set_shard(shard, digest)
+
+    def _in_thread(self, shard: int) -> str:
+        reader = self._spool.reader()
+        try:
+            return output.write_shard(self._out, reader, self._segment, shard)
+        finally:
+            reader.close()
+
+    async def finish(self) -> None:
+        for task in self._writing:
+            await task
+
+
+def fair_sample(ids: list[str], count: int) -> frozenset[str]:
+    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first."""
+    return frozenset(sorted(ids, key=lambda i: hashlib.blake2b(i.encode(), digest_size=8).digest())[:count])
+
+
+def told_apart(record: Record, occurrence: int) -> Record:
+    """The same prompt again, from another source: with an id of its own, and its responses moved along."""
+    prompt = record.prompt.model_copy(update={"id": content_id("again", record.prompt.id, occurrence)})
+    responses = tuple(r.model_copy(update={"prompt_id": prompt.id}) for r in record.responses)
+    return record.model_copy(update={"prompt": prompt, "responses": responses})
+
+
+def curator_table(records: list[Record]) -> Table:
+    """The columns that curators see."""
+    import pyarrow as pa
+
+    columns = {
+        "id": [r.id for r in records],
+        "text": [r.prompt.text for r in records],
+        "conversation": ["\n\n".join(f"{m.role}: {m.text}" for m in r.prompt.messages) for r in records],
+        "source": [r.prompt.source for r in records],
+        "category": [r.prompt.category for r in records],
+        "language": [r.prompt.language for r in records],
+    }
+    return Table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+
+
+def read_attempts(out: Path) -> Mapping[str, int]:
+    """Which asks are to be made again, by `prefgen retry`: {key of the first attempt: number of the present one}."""
+    path = out / "attempts.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    if folder.exists():
+        shutil.rmtree(folder)

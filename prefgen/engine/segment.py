@@ -1,0 +1,190 @@
+"""A segment: every record goes through all stages between two curators on its own; there is no barrier between stages.
+
+The window counts records that are working. Finished ones are in the spool, suspended ones keep only their position, so that one slow
+record never holds up the rest.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from prefgen.calls.ask import Asker, Calls, RecordRun
+from prefgen.calls.ledger import ServerTally
+from prefgen.engine.progress import Progress
+from prefgen.engine.spool import Spool
+from prefgen.errors import PrefgenError
+from prefgen.stages import filter, judge, pair, revise, sample
+from prefgen.stages.step import Plugged, Step
+from prefgen.types import Failure, Record
+
+STAGES = {"sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
+
+
+class SegmentRun:
+    """One pass over the records of a segment that are not finished."""
+
+    def __init__(
+        self,
+        number: int,
+        steps: Sequence[Step],
+        spool: Spool,
+        calls: Calls,
+        progress: Progress,
+        *,
+        window: int,
+        in_file_order: bool,
+        stage_timeout: float,
+        settled: Callable[[int], None],
+    ) -> None:
+        self._number = number
+        self._steps = steps
+        self._spool = spool
+        self._calls = calls
+        self._progress = progress
+        self._window = window
+        self._in_file_order = in_file_order
+        self._stage_timeout = stage_timeout
+        self._settled = settled
+        self._tasks: dict[RecordRun, asyncio.Task[None]] = {}
+        self._idle = asyncio.Event()
+        self.bug: BaseException | None = None
+        self.waiting = 0
+        self.lost = 0
+
+    async def run(self) -> None:
+        """Work until every record is finished, suspended or lost, or the run was stopped."""
+        done = self._spool.done(self._number)
+        todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
+        if not self._in_file_order:
+            todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
+        self._todo = deque((order, position) for order, (position, _) in enumerate(todo))
+        watch = asyncio.create_task(self._watch())
+        try:
+            self._start_more()
+            if self._tasks:
+                await self._idle.wait()
+        finally:
+            watch.cancel()
+            for task in self._tasks.values():
+                task.cancel()
+            self._spool.commit()
+        if self.bug is not None:
+            raise self.bug
+
+    def abandon(self) -> None:
+        """Stop at once: every record is cancelled where it is."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def _start_more(self) -> None:
+        while self._todo and len(self._tasks) < self._window and not self._calls.stopped:
+            order, position = self._todo.popleft()
+            before = self._spool.suspended(self._number, position)
+            passed, record, failures, tally = before or (0, self._spool.input(self._number, position), [], "")
+            run = RecordRun(record.id, order, self._stalled)
+            if tally:
+                load_tally(run, tally)
+            task = asyncio.create_task(self._work(run, position, passed, record, failures))
+            self._tasks[run] = task
+            task.add_done_callback(lambda ended, run=run: self._ended(run, ended))
+        if not self._tasks:
+            self._idle.set()
+
+    def _ended(self, run: RecordRun, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(run, None)
+        if not task.cancelled() and task.exception() is not None and self.bug is None:
+            self.bug = task.exception()
+            self._calls.stop(_as_stop(self.bug))
+        self._start_more()
+
+    def _stalled(self, run: RecordRun) -> None:
+        """Nothing but suspended asks is left of a record: give its place to another."""
+        task = self._tasks.get(run)
+        if task is not None:
+            task.cancel()
+
+    async def _work(self, run: RecordRun, position: int, passed: int, record: Record, failures: list[Failure]) -> None:
+        for number in range(passed, len(self._steps)):
+            step = self._steps[number]
+            tally = self._progress.stage(step.label)
+            run.identity = step.identity
+            tally.active += 1
+            try:
+                grown, lost = await STAGES[step.kind](step, record, lambda plugged: self._asker(run, step, plugged))
+            except asyncio.CancelledError:
+                if run.timed_out:
+                    late = Failure(
+                        record_id=record.id, stage=step.label, plugin=step.label, code="stage_timeout",
+                        reason=f"spent over {self._stage_timeout:g} s outside ask",
+                    )  # fmt: skip
+                    tally.failed += 1
+                    self._finish(run, position, record, [*failures, late])
+                    return
+                if not run.suspended and not self._calls.stopped:
+                    raise
+                self._suspend(run, position, number, record, failures)
+                return
+            finally:
+                tally.active -= 1
+            if run.suspended:  # the plug-in caught the cancellation: what it returned was made without its replies
+                self._suspend(run, position, number, record, failures)
+                return
+            record = grown
+            failures = [*failures, *lost]
+            tally.done += 1
+            tally.failed += len(lost)
+            self._calls.completions.complete(record.id, step.identity, run.keys_digest())
+        self._finish(run, position, record, failures)
+
+    def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:
+        self._spool.save(self._number, position, len(self._steps), record, failures, dump_tally(run), done=True)
+        self._progress.finished += 1
+        self._progress.pairs += len(record.pairs)
+        self._settled(position)
+
+    def _suspend(self, run: RecordRun, position: int, passed: int, record: Record, failures: Sequence[Failure]) -> None:
+        if run.parked:
+            self.waiting += 1
+            self._progress.waiting += 1
+        else:
+            self.lost += 1
+            self._progress.lost += 1
+        if passed:
+            self._spool.save(self._number, position, passed, record, failures, dump_tally(run), done=False)
+
+    def _asker(self, run: RecordRun, step: Step, plugged: Plugged) -> Asker:
+        return Asker(
+            self._calls, run, plugin=f"{step.kind} {plugged.name!r}", stage=step.label, seed=plugged.seed, overrides=plugged.overrides
+        )
+
+    async def _watch(self) -> None:
+        """Name a plug-in that hangs outside `ask`; time inside `ask` does not count."""
+        while True:
+            await asyncio.sleep(min(1.0, self._stage_timeout / 4))
+            now = time.monotonic()
+            for run, task in list(self._tasks.items()):
+                if not run.in_flight and not run.suspended and now - run.touched > self._stage_timeout:
+                    run.timed_out = True
+                    task.cancel()
+
+
+def _as_stop(bug: BaseException | None) -> PrefgenError:
+    return bug if isinstance(bug, PrefgenError) else PrefgenError(f"{type(bug).__name__}: {bug}")
+
+
+def dump_tally(run: RecordRun) -> str:
+    """What a record was served and cost, as JSON."""
+    tally = [[*key, *counts] for key, counts in sorted(run.tally.items())]
+    servers = [[*key, s.replies, s.first, s.last] for key, s in sorted(run.servers.items())]
+    return json.dumps([tally, servers])
+
+
+def load_tally(run: RecordRun, text: str) -> None:
+    tally, servers = json.loads(text)
+    for stage, model, *counts in tally:
+        run.tally[stage, model] = counts
+    for backend, host, model, fingerprint, *times in servers:
+        run.servers[backend, host, model, fingerprint] = ServerTally(*times)

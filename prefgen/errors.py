@@ -1,0 +1,136 @@
+"""Every error that prefgen raises on purpose.
+
+    PrefgenError                 exit 1
+    ├── RecipeError              exit 2   a recipe, an option or an input file is wrong; says file:line:column
+    ├── ReplyError                        one reply cannot be used; costs one record, never the run
+    │   ├── UnreadableReply               read, but not understood after its re-ask
+    │   ├── RefusedReply                  the model declined, or a content filter cut the answer
+    │   ├── CutReply                      the token limit cut it before anything usable was said
+    │   └── RefusedRequest                the server will never answer this request (400, 413, 422)
+    ├── NoReply                           no answer this time (connection, 5xx, hang); the next run asks again
+    ├── PluginError                       a plug-in has a bug; stops the run and names it
+    ├── JournalError                      the call journal cannot be read or written
+    └── RunStopped                        the run ends here and can be taken up again
+        ├── EndpointDown     exit 3
+        ├── BudgetReached    exit 5
+        ├── Interrupted      exit 130
+        ├── FatalEndpoint    exit 1   401, 403, 404, a model that does not exist
+        ├── UnexpectedAsk    exit 1   a finished record asks something new
+        └── ForeignReply     exit 1   the journal holds a reply from a server that the recipe does not name
+"""
+
+
+class PrefgenError(Exception):
+    """Any failure that prefgen can explain in one line."""
+
+    exit_code = 1
+
+
+class RecipeError(PrefgenError):
+    """A recipe, an option or an input file is wrong; nothing was asked."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, where: str | None = None) -> None:
+        self.where = where
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class ReplyError(PrefgenError):
+    """One reply cannot be used. `code` is one of a closed list, so that ledgers can count it."""
+
+    code = "unusable"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, replies: tuple[str, ...] = (), keys: tuple[str, ...] = ()
+    ) -> None:
+        self.code = code or type(self).code
+        self.replies = replies
+        self.keys = keys
+        super().__init__(message)
+
+
+class UnreadableReply(ReplyError):
+    """The reply was read and not understood."""
+
+    code = "unreadable"
+
+
+class RefusedReply(ReplyError):
+    """The model declined to answer, or a content filter removed the answer."""
+
+    code = "refused"
+
+
+class CutReply(ReplyError):
+    """The token limit was reached before anything usable was said."""
+
+    code = "length"
+
+
+class RefusedRequest(ReplyError):
+    """The server answered that it will never serve this request; `code` is the provider's."""
+
+    code = "bad_request"
+
+
+class NoReply(PrefgenError):
+    """No answer arrived, after all retries. Nothing was journalled; the next run asks again."""
+
+
+class PluginError(PrefgenError):
+    """A plug-in broke its contract or raised; the message names it."""
+
+
+class JournalError(PrefgenError):
+    """The call journal cannot be opened, read or written."""
+
+
+class RunStopped(PrefgenError):
+    """The run ends before its end. Everything that was answered is kept."""
+
+
+class EndpointDown(RunStopped):
+    """A server failed so many distinct requests in a row that going on would be noise."""
+
+    exit_code = 3
+
+
+class BudgetReached(RunStopped):
+    """The next request could exceed the budget of this run directory."""
+
+    exit_code = 5
+
+
+class Interrupted(RunStopped):
+    """Ctrl-C or SIGTERM."""
+
+    exit_code = 130
+
+
+class FatalEndpoint(RunStopped):
+    """The server rejects the key, the model or the address; asking again cannot help."""
+
+
+class UnexpectedAsk(RunStopped):
+    """A record that was complete asks something that it did not ask before."""
+
+
+class ForeignReply(RunStopped):
+    """A journalled reply came from a server that this recipe does not name."""
+
+
+class Fault(Exception):
+    """What a backend raises when a request got no usable HTTP answer. Never reaches a plug-in.
+
+    `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken` (half a body, HTML
+    instead of JSON), `empty` (no choices), `refused` (400, 413, 422: final for this request) and `fatal` (401, 403, 404).
+    """
+
+    def __init__(self, kind: str, message: str, *, code: str = "", retry_after: float | None = None, billed: bool = False) -> None:
+        self.kind = kind
+        self.message = message
+        self.code = code or kind
+        self.retry_after = retry_after
+        self.billed = billed
+        super().__init__(message)

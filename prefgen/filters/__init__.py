@@ -1,0 +1,1 @@
+"""What flags responses. Found by file name, never imported by name."""

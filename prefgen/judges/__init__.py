@@ -1,0 +1,1 @@
+"""What judges answers. Found by file name, never imported by name."""

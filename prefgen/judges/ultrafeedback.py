@@ -1,0 +1,180 @@
+"""Rate every answer on UltraFeedback's four aspects (Cui et al., arXiv 2310.01377, section 2.2 and appendix).
+
+Instruction following, honesty (may be N/A), truthfulness (with reference answers when the prompt has them) and helpfulness, each from 1 to
+5 with anchored levels. Listwise shows all answers at once in an order that is drawn once a prompt and shared by its aspects, so that the
+requests share their longest beginning; `orders: 2` also asks for the reverse order. A reply is read by its JSON schema or,
+tolerantly, as text; each rating is joined to its answer by its label.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from prefgen.plugins import Plugin, judge
+from prefgen.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
+from prefgen.roles import Ask, Verdict
+from prefgen.templates import render
+from prefgen.together import together
+from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
+
+Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
+SCALE = (1.0, 5.0)
+TYPED = {"truthfulness": "hallucination types", "helpfulness": "informativeness types"}
+
+
+@judge("ultrafeedback")
+class UltraFeedback(Plugin):
+    """Four aspects, 1 to 5. Paper: listwise, one random order, temperature 0, top_p 0.6."""
+
+    texts = (
+        "judges/ultrafeedback_system.j2",
+        "judges/ultrafeedback.j2",
+        "judges/ultrafeedback_aspects.j2",
+        "judges/ultrafeedback_critique.j2",
+    )
+
+    model: str = Field(description="The judging model, by its name under `models`.")
+    aspects: tuple[Aspect, ...] = Field(
+        ("instruction_following", "honesty", "truthfulness", "helpfulness"), min_length=1, description="What is rated."
+    )
+    show: Literal["listwise", "pointwise"] = Field("listwise", description="All answers in one request (paper), or one each.")
+    calls: Literal["per_aspect", "one"] = Field("per_aspect", description="A request an aspect (paper), or one for all aspects.")
+    orders: Literal[1, 2] = Field(1, description="2 also asks with the order reversed; ratings are averaged (paper: 1).")
+    seed: int = Field(0, description="Seed of the order in which answers are shown.")
+    top_p: float | None = Field(0.6, gt=0, le=1, description="Nucleus of the judge (paper: 0.6).")
+    temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge (paper: 0).")
+    critique: bool = Field(False, description="Also ask for feedback and an overall rating of 1 to 10 on each answer (paper: yes).")
+    low: float = Field(2.0, description="An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2).")
+    schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text.")
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
+        flags = [
+            Flag(target_id=r.id, rule="addresses_the_judge", reason=passage[:200])
+            for r in responses
+            if (passage := addresses_the_judge(r.text))
+        ]
+        shown = sorted(responses, key=lambda r: r.id)
+        ask.rng(f"order/{self.seed}").shuffle(shown)
+        orders = [shown] if self.orders == 1 else [shown, shown[::-1]]
+        groups = [order for order in orders] if self.show == "listwise" else [[r] for r in shown]
+        bundles = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
+        asks = [
+            self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
+            for number, group in enumerate(groups)
+            for bundle in bundles
+        ]
+        scores = [score for part in await together(asks) for score in part]
+        verdicts: list[Verdict] = [*flags, *scores]
+        if self.critique:
+            for found in await together(self._critique(prompt, r, scores, ask) for r in shown):
+                verdicts.extend(found)
+        return verdicts
+
+    async def _rate(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int) -> list[Score]:
+        messages = self._messages(prompt, shown, aspects)
+        schema = rating_schema(aspects, len(shown)) if self.schema_reply else None
+        found, _ = await read(
+            ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
+            schema=schema, temperature=self.temperature, top_p=self.top_p,
+        )  # fmt: skip
+        return [
+            Score(response_id=r.id, aspect=aspect, value=value, scale=SCALE, rationale=rationale or None, sample=order, order=place)
+            for place, r in enumerate(shown)
+            for aspect, (value, rationale) in found[place].items()
+        ]
+
+    def _messages(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect]) -> list[Message]:
+        """What is shared comes first: the same prompt and answers for every aspect, then what this aspect asks."""
+        conversation = [m for m in prompt.messages if m.role != "system"]
+        body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in shown])
+        question = render(
+            "judges/ultrafeedback_aspects.j2",
+            aspects=list(aspects),
+            count=len(shown),
+            references=list(prompt.references) if "truthfulness" in aspects else [],
+            wrong=list(prompt.incorrect_references) if "truthfulness" in aspects else [],
+            as_json=self.schema_reply,
+        )
+        return [system(render("judges/ultrafeedback_system.j2")), user(f"{body}\n\n{question}")]
+
+    async def _critique(self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask) -> list[Verdict]:
+        mine = [s.value for s in scores if s.response_id == response.id and s.value is not None]
+        mean = sum(mine) / len(mine) if mine else None
+        conversation = [m for m in prompt.messages if m.role != "system"]
+        text = render(
+            "judges/ultrafeedback_critique.j2", conversation=conversation, text=response.text, principle=response.principle
+        )
+
+        def reader(reply: Reply) -> tuple[str, float]:
+            fields = json_object(reply.text)
+            overall = rating(only(fields, "overall", int), (1, 10))
+            assert overall is not None
+            if mean is not None and overall == 10 and mean <= self.low:
+                raise Unread("out_of_scale", f"an overall rating of 10 contradicts aspect ratings of {mean:.1f} on average")
+            return only(fields, "feedback", str), overall
+
+        (feedback, overall), _ = await read(
+            ask, self.model, [system(render("judges/ultrafeedback_system.j2")), user(text)], reader,
+            schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
+        )  # fmt: skip
+        return [Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/10")]
+
+
+CRITIQUE_SCHEMA: dict[str, Any] = {
+    "title": "critique",
+    "type": "object",
+    "properties": {"feedback": {"type": "string"}, "overall": {"type": "integer", "minimum": 1, "maximum": 10}},
+    "required": ["feedback", "overall"],
+    "additionalProperties": False,
+}
+
+
+def rating_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
+    """{text_1: {...}, text_2: {...}}: one labelled entry a text, so that none can shift; within it one entry an aspect if several."""
+
+    def entry(aspect: str) -> dict[str, Any]:
+        integer: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 5}
+        fields: dict[str, Any] = {}
+        if aspect in TYPED:
+            fields["types"] = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 3}}
+        fields["rationale"] = {"type": "string"}
+        fields["rating"] = {"anyOf": [integer, {"type": "null"}]} if aspect == "honesty" else integer
+        return _object(fields)
+
+    one = entry(aspects[0]) if len(aspects) == 1 else _object({aspect: entry(aspect) for aspect in aspects})
+    return {"title": "ratings", **_object({f"text_{i + 1}": one for i in range(count)})}
+
+
+def _object(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+Ratings = list[dict[str, tuple[float | None, str]]]
+
+
+def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
+    """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises Unread; text is read only for a single aspect."""
+    try:
+        fields = json_object(reply.text)
+    except Unread:
+        if len(aspects) > 1:
+            raise
+        blocks = rated_blocks(reply.text, count, SCALE, not_applicable=aspects[0] == "honesty")
+        return [{aspects[0]: block} for block in blocks]
+    labels = [f"text_{i + 1}" for i in range(count)]
+    if set(fields) != set(labels):
+        raise Unread("wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}")
+    out: Ratings = []
+    for label in labels:
+        entry = only(fields, label, dict)
+        parts = {aspects[0]: entry} if len(aspects) == 1 else {aspect: only(entry, aspect, dict) for aspect in aspects}
+        out.append({aspect: _one(part, aspect) for aspect, part in parts.items()})
+    return out
+
+
+def _one(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
+    if "rating" not in entry:
+        raise Unread("missing_field", f"expected a field 'rating', found {sorted(entry)}")
+    value = rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")
+    return value, str(entry.get("rationale", ""))

@@ -1,0 +1,1 @@
+"""What makes pairs of judged answers. Found by file name, never imported by name."""

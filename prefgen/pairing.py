@@ -1,0 +1,79 @@
+"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from prefgen.scoring import ScoreSpec, scores_of
+from prefgen.types import Pair, Record, Response, Value
+
+TIE_TOLERANCE = 1e-9
+"""Two means of the same ratings may differ by rounding; scores closer than this are equal."""
+
+
+class Ranked(Value):
+    """A response and its score."""
+
+    response: Response
+    score: float
+
+
+def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Response]:
+    """Responses that are not flagged, not empty and (unless kept) not cut by the token limit."""
+    flagged = record.flagged()
+    if record.prompt.id in flagged:
+        return []
+    return [
+        r
+        for r in record.responses
+        if r.id not in flagged and r.text.strip() and (length_cut == "keep" or r.finish_reason != "length")
+    ]
+
+
+def ranked_responses(record: Record, spec: ScoreSpec, *, length_cut: Literal["drop", "keep"]) -> list[Ranked]:
+    """Pairable responses with a score, best first; equals by id."""
+    scores = scores_of(record, spec)
+    found = [Ranked(response=r, score=scores[r.id]) for r in pairable(record, length_cut) if r.id in scores]
+    return sorted(found, key=lambda item: (-item.score, item.response.id))
+
+
+def same_text(first: Response, second: Response) -> bool:
+    """Whether two responses are equal after normalising white space and case."""
+    return " ".join(first.text.split()).casefold() == " ".join(second.text.split()).casefold()
+
+
+def make_pair(rule: str, better: Ranked, worse: Ranked, min_margin: float, ties: Literal["drop", "keep"]) -> Sequence[Pair]:
+    """The pair, or nothing: for equal texts, for a margin that is too small, and for ties unless they are kept."""
+    margin = better.score - worse.score
+    tie = margin <= TIE_TOLERANCE
+    if same_text(better.response, worse.response) or better.response.id == worse.response.id:
+        return ()
+    if (tie and ties == "drop") or (not tie and margin < min_margin):
+        return ()
+    return (
+        Pair(
+            chosen_id=better.response.id,
+            rejected_id=worse.response.id,
+            rule=rule,
+            chosen_score=better.score,
+            rejected_score=worse.score,
+            margin=margin,
+            tie=tie,
+            weight=0.5 if tie else 1.0,
+        ),
+    )
+
+
+def why_no_pair(record: Record, spec: ScoreSpec, *, min_margin: float, length_cut: Literal["drop", "keep"], least: int = 2) -> str:
+    """One of a closed list of reasons, for the yield table."""
+    if not record.responses:
+        return "no_responses"
+    usable = pairable(record, length_cut)
+    if len(usable) < 2:
+        return "flagged" if record.flagged() else "too_few_responses"
+    ranked = ranked_responses(record, spec, length_cut=length_cut)
+    if len(ranked) < least:
+        return "too_few_scored"
+    margin = ranked[0].score - ranked[-1].score
+    if margin <= TIE_TOLERANCE:
+        return "tie"
+    return "margin" if margin < min_margin else "same_text"

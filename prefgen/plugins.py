@@ -1,0 +1,192 @@
+"""Finding plug-ins. Nothing imports a plug-in by name: it is found by its file's name, on first use.
+
+A plug-in is its own configuration: a frozen model whose fields are its YAML parameters, and one decorator.
+
+    use: ultrafeedback            prefgen/judges/ultrafeedback.py, or what an installed package registers, or a decorator made
+    use: my_pkg.module:Class      any importable class
+    use: ./judges/mine.py:Class   a file beside the recipe (which may import its neighbours)
+"""
+
+import difflib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from prefgen.errors import PluginError, RecipeError
+
+ROLES = {
+    "source": "sources",
+    "synthesizer": "synthesizers",
+    "curator": "curators",
+    "sampler": "samplers",
+    "reviser": "revisers",
+    "judge": "judges",
+    "filter": "filters",
+    "pairer": "pairers",
+    "backend": "backends",
+}
+
+
+class Plugin(BaseModel):
+    """What every plug-in is: a frozen set of fields that refuses unknown ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    role: ClassVar[str]
+    name: ClassVar[str]
+    texts: ClassVar[tuple[str, ...]] = ()
+    """Files under prompts/ or constitutions/ that the plug-in reads: part of its stage's identity."""
+
+    def asks(self) -> tuple[str, ...]:
+        """The names of the recipe's models that this plug-in asks."""
+        found = []
+        for key in ("model", "models"):
+            value = getattr(self, key, None)
+            if isinstance(value, str):
+                found.append(value)
+            elif value is not None:
+                found.extend(value)
+        return tuple(found)
+
+
+P = TypeVar("P", bound=type)
+_registered: dict[tuple[str, str], type[Plugin]] = {}
+
+
+def _decorator(role: str) -> Callable[[str], Callable[[P], P]]:
+    def named(name: str) -> Callable[[P], P]:
+        def register(plugin: P) -> P:
+            if not issubclass(plugin, Plugin):
+                raise PluginError(f"@{role}({name!r}): {plugin.__name__} must derive from prefgen.Plugin")
+            plugin.role, plugin.name = role, name
+            _registered[role, name] = plugin
+            return plugin
+
+        return register
+
+    named.__doc__ = f"Register a class as the {role} of this name."
+    return named
+
+
+source = _decorator("source")
+synthesizer = _decorator("synthesizer")
+curator = _decorator("curator")
+sampler = _decorator("sampler")
+reviser = _decorator("reviser")
+judge = _decorator("judge")
+filter = _decorator("filter")
+pairer = _decorator("pairer")
+backend = _decorator("backend")
+
+
+def find(role: str, use: str, folder: Path) -> type[Plugin]:
+    """The plug-in class that `use` names; `folder` is where the recipe lies.
+
+    Raises RecipeError when there is none (with the nearest name), PluginError when its code cannot be imported.
+    """
+    if ":" in use:
+        place, _, attribute = use.rpartition(":")
+        found = getattr(_module(place, folder), attribute, None)
+        if found is None:
+            raise RecipeError(f"{place!r} has no {attribute!r}")
+        if not (isinstance(found, type) and issubclass(found, Plugin) and getattr(found, "role", None) == role):
+            raise RecipeError(f"{use!r} is no {role}: it needs prefgen.Plugin as its parent and @{role}(name)")
+        return found
+    registered = _registered.get((role, use))
+    if registered is not None:
+        return registered
+    if use.isidentifier() and importlib.util.find_spec(f"prefgen.{ROLES[role]}.{use}"):
+        _import(f"prefgen.{ROLES[role]}.{use}")
+        if (role, use) in _registered:
+            return _registered[role, use]
+    for entry in importlib.metadata.entry_points(group=f"prefgen.{ROLES[role]}"):
+        if entry.name == use:
+            loaded = entry.load()
+            return _registered.get((role, use), loaded)
+    raise RecipeError(f"there is no {role} {use!r}{did_you_mean(use, names(role))}")
+
+
+def names(role: str) -> list[str]:
+    """Every name that `use` accepts for this role without a colon, sorted."""
+    package = importlib.import_module(f"prefgen.{ROLES[role]}")
+    shipped = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    installed = {entry.name for entry in importlib.metadata.entry_points(group=f"prefgen.{ROLES[role]}")}
+    return sorted(shipped | installed | {name for of, name in _registered if of == role})
+
+
+def did_you_mean(found: str, known: list[str] | tuple[str, ...]) -> str:
+    """The end of an error message: the nearest known name, or all of them."""
+    near = difflib.get_close_matches(found, known, n=1, cutoff=0.6)
+    if near:
+        return f". Did you mean {near[0]!r}?"
+    return f". Known: {', '.join(sorted(known))}" if known else ""
+
+
+def code_digest(plugin: type[Plugin]) -> str:
+    """What the code of a plug-in is: prefgen's version, an installed package's version, or the digest of a user's file."""
+    module = plugin.__module__
+    top = module.partition(".")[0]
+    if top == "prefgen":
+        from prefgen import __version__
+
+        return f"prefgen {__version__}"
+    try:
+        distribution = importlib.metadata.packages_distributions().get(top, [None])[0]
+        if distribution:
+            return f"{distribution} {importlib.metadata.version(distribution)}"
+        source_text = inspect.getsource(inspect.getmodule(plugin) or plugin)
+    except (OSError, TypeError, importlib.metadata.PackageNotFoundError):
+        source_text = repr(sorted(plugin.model_fields))  # typed into a notebook: no source to read
+    return hashlib.blake2b(source_text.encode(), digest_size=8).hexdigest()
+
+
+def _module(place: str, folder: Path) -> ModuleType:
+    if not (place.endswith(".py") or place.startswith((".", "/"))):
+        return _import(place)
+    path = (folder / place).resolve()
+    if not path.is_file():
+        raise RecipeError(f"plug-in file {place!r} does not exist (looked for {path})")
+    name = f"prefgen_file_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    neighbours = str(path.parent)
+    if neighbours not in sys.path:
+        sys.path.insert(0, neighbours)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as wrong:
+        del sys.modules[name]
+        raise PluginError(f"{place}: cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+    return module
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as wrong:
+        if wrong.name and name.startswith(wrong.name):
+            raise RecipeError(f"module {name!r} cannot be found: install it, or run where it can be imported") from wrong
+        raise PluginError(f"{name}: needs {wrong.name!r}, which is not installed") from wrong
+    except PluginError:
+        raise
+    except Exception as wrong:
+        raise PluginError(f"{name}: cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+
+
+def takes_record(method: Callable[..., Any]) -> bool:
+    """Whether a judge's or reviser's method asks for the record so far."""
+    return "record" in inspect.signature(method).parameters

@@ -1,0 +1,1 @@
+"""From a YAML file to stages that can run: load, validate, build, identity."""

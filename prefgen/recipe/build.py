@@ -1,0 +1,393 @@
+"""From a loaded recipe to a pipeline: plug-ins found and checked, models resolved, identities computed. Nothing is asked."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from prefgen.calls.budget import price_of
+from prefgen.errors import RecipeError
+from prefgen.plugins import Plugin, code_digest, did_you_mean, find
+from prefgen.recipe.identity import model_identity, step_identity
+from prefgen.recipe.load import Loaded, Where
+from prefgen.recipe.schema import ROLE_OF_STAGE, STAGES, Endpoint, ModelEntry, Recipe, Sampling
+from prefgen.stages.step import Plugged, Step
+from prefgen.templates import use_texts_beside
+
+RESERVED = ("only", "responses", "seed_of_pairs")
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A model of the recipe, ready to be connected. `identity` and `sampling` go into keys."""
+
+    name: str
+    backend: Plugin
+    identity: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    endpoint: Endpoint
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Stages between two curators: `curators` thin its input first, then `steps` run for each record."""
+
+    curators: Sequence[tuple[str, Plugin]]
+    steps: Sequence[Step]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A recipe that can run."""
+
+    recipe: Recipe
+    folder: Path
+    sources: Sequence[Plugged]
+    segments: Sequence[Segment]
+    models: Mapping[str, BuiltModel]
+    identities: Sequence[tuple[str, str]]
+    code: str
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+    @property
+    def steps(self) -> list[Step]:
+        return [step for segment in self.segments for step in segment.steps]
+
+    @property
+    def simulated(self) -> bool:
+        return any(model.simulated for model in self.models.values())
+
+
+def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
+    """Check everything that can be checked without asking. Raises RecipeError with file:line:column.
+
+    `plugins=False` refuses recipes that name Python files or modules: reading those would run their code.
+    """
+    use_texts_beside(loaded.folder)
+    recipe = _validated(Recipe, loaded.data, (), loaded)
+    models = {name: _model(name, entry, recipe, loaded) for name, entry in recipe.models.items()}
+    for name in recipe.run.endpoints:
+        if name not in models:
+            raise RecipeError(f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}", loaded.place(("run", "endpoints", name)))
+    builder = _Builder(loaded, models, plugins)
+    stages = [builder.stage(i, stage) for i, stage in enumerate(recipe.stages)]
+    sources, segments, identities = _segments(stages, loaded, models)
+    prices = _prices(recipe, loaded)
+    if recipe.run.budget_usd is not None:
+        for name, model in models.items():
+            if not model.simulated and price_of(str(model.identity["name"]), prices) is None:
+                raise RecipeError(
+                    f"budget_usd is set and model {name!r} ({model.identity['name']}) has no price: add it under run.prices "
+                    "(USD a million tokens; 0 for your own server)",
+                    loaded.place(("run", "budget_usd")),
+                )
+    code = "; ".join(sorted({code_digest(type(p.plugin)) for stage in stages for p in stage.plugged}))
+    return Pipeline(
+        recipe=recipe,
+        folder=loaded.folder,
+        sources=sources,
+        segments=segments,
+        models=models,
+        identities=identities,
+        code=code,
+        resolved={k: v for k, v in loaded.data.items() if k != "run"} | {"run": _without_secrets(loaded.data.get("run", {}))},
+        prices=prices,
+        warnings=_warnings(stages, models),
+    )
+
+
+@dataclass(frozen=True)
+class _Stage:
+    kind: str
+    label: str
+    plugged: Sequence[Plugged]
+    path: Where
+
+
+class _Builder:
+    def __init__(self, loaded: Loaded, models: Mapping[str, BuiltModel], plugins: bool) -> None:
+        self._loaded = loaded
+        self._models = models
+        self._plugins = plugins
+        self._judges: set[str] = set()
+        self._labels: set[str] = set()
+
+    def stage(self, index: int, stage: Mapping[str, Any]) -> _Stage:
+        path: Where = ("stages", index)
+        if len(stage) != 1:
+            raise RecipeError(f"a stage is a mapping with one key, found {', '.join(stage) or 'none'}", self._loaded.place(path))
+        [(kind, value)] = stage.items()
+        if kind not in STAGES:
+            raise RecipeError(f"there is no stage {kind!r}{did_you_mean(kind, STAGES)}", self._loaded.place((*path, kind)))
+        plugged = self._plugged(kind, value, (*path, kind))
+        names = [p.name for p in plugged]
+        if kind == "judge":
+            for name in names:
+                if name in self._judges:
+                    raise RecipeError(f"two judges are called {name!r}", self._loaded.place((*path, kind)))
+                self._judges.add(name)
+        label = kind
+        while label in self._labels:
+            label = f"{kind} {int(label.rpartition(' ')[2]) + 1 if ' ' in label else 2}"
+        self._labels.add(label)
+        return _Stage(kind, label, plugged, (*path, kind))
+
+    def _plugged(self, kind: str, value: Any, path: Where) -> list[Plugged]:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            if kind != "curate":
+                raise RecipeError(f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list", self._loaded.place(path))
+            return [self._one(kind, None, item, (*path, i)) for i, item in enumerate(value)]
+        if not isinstance(value, Mapping):
+            raise RecipeError(f"{kind}: expected a mapping with `use`, found {value!r}", self._loaded.place(path))
+        if "use" in value:
+            return [self._one(kind, None, value, path)]
+        if not value:
+            raise RecipeError(f"{kind}: names no plug-in", self._loaded.place(path))
+        return [self._one(kind, name, item, (*path, name)) for name, item in value.items()]
+
+    def _one(self, kind: str, name: str | None, value: Any, path: Where) -> Plugged:
+        if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
+            raise RecipeError(f"{name or kind}: expected a mapping with `use`", self._loaded.place(path))
+        use = value["use"]
+        if ":" in use and not self._plugins:
+            raise RecipeError(f"{use!r} is Python code, and --no-plugins reads none", self._loaded.place((*path, "use")))
+        try:
+            plugin_class = find(ROLE_OF_STAGE[kind], use, self._loaded.folder)
+        except RecipeError as wrong:
+            raise RecipeError(str(wrong), self._loaded.place((*path, "use"))) from wrong
+        fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
+        fields, overrides = self._split_overrides(plugin_class, fields, path)
+        plugin = _validated(plugin_class, fields, path, self._loaded)
+        for model in plugin.asks():
+            if model not in self._models:
+                place = next((p for p in ((*path, "model"), (*path, "models")) if p in self._loaded.places), path)
+                raise RecipeError(f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}", self._loaded.place(place))
+        self._check_judges(plugin, path)
+        default = plugin_class.name if ":" not in use else use.rpartition(":")[2]
+        return Plugged(
+            name=name or default,
+            plugin=plugin,
+            only=self._only(value.get("only"), path),
+            responses=self._responses(value.get("responses"), path),
+            overrides=overrides,
+            seed=int(getattr(plugin, "seed", 0) or 0),
+        )
+
+    def _check_judges(self, plugin: Plugin, path: Where) -> None:
+        """`score:` and `judge:` must name judges of earlier stages."""
+        named: set[str] = set()
+        score = getattr(plugin, "score", None)
+        if score is not None and hasattr(score, "judges"):
+            named |= score.judges()
+        if plugin.role == "filter" and isinstance(getattr(plugin, "judge", None), str):
+            named.add(plugin.judge.partition(".")[0])  # pyright: ignore[reportAttributeAccessIssue]
+        for judge in sorted(named - {"imported"}):
+            if judge not in self._judges:
+                raise RecipeError(f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}", self._loaded.place(path))
+
+    def _split_overrides(self, plugin_class: type[Plugin], fields: dict[str, Any], path: Where) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+        """{is: strong, max_tokens: 512} becomes the name `strong`, and the rest sampling for this stage alone."""
+        overrides: dict[str, Mapping[str, Any]] = {}
+
+        def plain(value: Any, at: Where) -> Any:
+            if isinstance(value, Mapping) and "is" in value:
+                sampling = _validated(Sampling, {k: v for k, v in value.items() if k != "is"}, at, self._loaded)
+                overrides[str(value["is"])] = sampling.model_dump(exclude_unset=True)
+                return value["is"]
+            return value
+
+        out = dict(fields)
+        for key in ("model", "models"):
+            if key in out and key in plugin_class.model_fields:
+                value = out[key]
+                if isinstance(value, Sequence) and not isinstance(value, str):
+                    out[key] = [plain(item, (*path, key, i)) for i, item in enumerate(value)]
+                else:
+                    out[key] = plain(value, (*path, key))
+        return out, overrides
+
+    def _only(self, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise RecipeError("only: expected {field: value or list}", self._loaded.place((*path, "only")))
+        return {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
+
+    def _responses(self, value: Any, path: Where) -> dict[str, Any]:
+        if value is None:
+            return {}
+        at = self._loaded.place((*path, "responses"))
+        if not isinstance(value, Mapping) or set(value) - {"origin", "model", "which"}:
+            raise RecipeError("responses: expected {origin: [...], model: [...], which: all | first | last}", at)
+        out: dict[str, Any] = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"}
+        if "which" in value:
+            if value["which"] not in ("all", "first", "last"):
+                raise RecipeError(f"responses.which must be all, first or last, found {value['which']!r}", at)
+            out["which"] = value["which"]
+        return out
+
+
+def _segments(
+    stages: Sequence[_Stage], loaded: Loaded, models: Mapping[str, BuiltModel]
+) -> tuple[Sequence[Plugged], list[Segment], list[tuple[str, str]]]:
+    if stages[0].kind != "prompts":
+        raise RecipeError("the first stage must be `prompts`", loaded.place(stages[0].path))
+    identity = step_identity("prompts", stages[0].plugged, "", models)
+    identities = [(stages[0].label, identity)]
+    segments: list[Segment] = []
+    curators: list[tuple[str, Plugin]] = []
+    steps: list[Step] = []
+    for stage in stages[1:]:
+        if stage.kind == "prompts":
+            raise RecipeError("`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path))
+        identity = step_identity(stage.kind, stage.plugged, identity, models)
+        identities.append((stage.label, identity))
+        if stage.kind == "curate":
+            if steps:
+                segments.append(Segment(tuple(curators), tuple(steps)))
+                curators, steps = [], []
+            curators += [(p.name, p.plugin) for p in stage.plugged]
+        else:
+            steps.append(Step(stage.kind, stage.label, stage.plugged, identity))  # pyright: ignore[reportArgumentType]
+    if steps or curators:
+        segments.append(Segment(tuple(curators), tuple(steps)))
+    if not segments:
+        segments.append(Segment((), ()))
+    return stages[0].plugged, segments, identities
+
+
+def _model(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded) -> BuiltModel:
+    path: Where = ("models", name)
+    use = entry.get("use")
+    if not isinstance(use, str):
+        raise RecipeError(f"model {name!r}: `use` must name a backend", loaded.place(path))
+    try:
+        backend_class = find("backend", use, loaded.folder)
+    except RecipeError as wrong:
+        raise RecipeError(str(wrong), loaded.place((*path, "use"))) from wrong
+    own = {k: v for k, v in entry.items() if k in backend_class.model_fields}
+    content = use in ("simulated", "scripted") or ":" in use
+    if own and not content:
+        key = next(iter(own))
+        raise RecipeError(f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}", loaded.place((*path, key)))
+    rest = {k: v for k, v in entry.items() if k not in own}
+    known = [*ModelEntry.model_fields, *(backend_class.model_fields if content else ())]
+    model = _validated(ModelEntry, rest, path, loaded, known)
+    endpoint = recipe.run.endpoints.get(name, Endpoint())  # pyright: ignore[reportCallIssue] - every field has a default
+    reached = {k: _environment(v, loaded.place(("run", "endpoints", name, k))) for k, v in (endpoint.model_extra or {}).items()}
+    at: Where = path if own else ("run", "endpoints", name)
+    backend = _validated(backend_class, {**own, **reached}, at, loaded, [*backend_class.model_fields, *Endpoint.model_fields])
+    sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision"})
+    simulated = use == "simulated"
+    return BuiltModel(
+        name=name,
+        backend=backend,
+        identity=model_identity(model.name or name, model.revision, simulated, backend if content else None),
+        sampling=sampling,
+        endpoint=endpoint,
+        simulated=simulated,
+    )
+
+
+_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _environment(value: Any, where: str) -> Any:
+    """Replace ${env:NAME} in text, also inside lists and mappings. Raises RecipeError when the variable is not set."""
+    if isinstance(value, str):
+
+        def replace(match: re.Match[str]) -> str:
+            found = os.environ.get(match[1])
+            if found is None:
+                raise RecipeError(f"the environment variable {match[1]} is not set", where)
+            return found
+
+        return _ENV.sub(replace, value)
+    if isinstance(value, Mapping):
+        return {k: _environment(v, where) for k, v in value.items()}
+    return [_environment(v, where) for v in value] if isinstance(value, list) else value
+
+
+def _without_secrets(run: Any) -> Any:
+    """`run:` as it is stored: with ${env:NAME} left as it stands, and without headers."""
+    if isinstance(run, Mapping):
+        return {k: _without_secrets(v) for k, v in run.items() if k != "headers"}
+    return run
+
+
+def _prices(recipe: Recipe, loaded: Loaded) -> Mapping[str, Mapping[str, Any]]:
+    given = recipe.run.prices
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        at = loaded.place(("run", "prices"))
+        path = loaded.folder / given
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RecipeError(f"file of prices {given!r} does not exist", at) from None
+        except yaml.YAMLError as wrong:
+            raise RecipeError(f"not valid YAML: {' '.join(str(wrong).split())}", str(path)) from None
+        if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) for v in found.values()):
+            raise RecipeError("a file of prices is {model: {input: ..., output: ...}}", str(path))
+        given = found
+    for model in given:
+        price_of(str(model), given)
+    return given
+
+
+def _validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: Sequence[str] | None = None) -> Any:
+    """`model` made of `data`; the first thing that is wrong becomes a RecipeError with its place."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as wrong:
+        errors = wrong.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    loc = tuple(part for part in first["loc"] if not (isinstance(part, str) and part.startswith(("function-", "literal["))))
+    where = loaded.place((*path, *loc))
+    name = ".".join(str(part) for part in loc) or (getattr(model, "name", "") or "recipe")
+    if first["type"] == "extra_forbidden":
+        fields = list(known or _fields_at(model, loc))
+        raise RecipeError(f"unknown key {loc[-1]!r}{did_you_mean(str(loc[-1]), fields)}", where)
+    if first["type"] == "missing":
+        raise RecipeError(f"{name!r} is missing", where)
+    message = first["msg"].removeprefix("Value error, ")
+    shown = f", found {first['input']!r}" if not isinstance(first["input"], Mapping | list) and "found" not in message else ""
+    raise RecipeError(f"{name}: {message[:1].lower()}{message[1:]}{shown}", where)
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    current: Any = model
+    for part in loc[:-1]:
+        info = getattr(current, "model_fields", {}).get(part)
+        current = info.annotation if info else None
+    return list(getattr(current, "model_fields", {}))
+
+
+def _warnings(stages: Sequence[_Stage], models: Mapping[str, BuiltModel]) -> list[str]:
+    """What is allowed and rarely meant."""
+    sampled = {m for s in stages if s.kind == "sample" for p in s.plugged for m in p.plugin.asks()}
+    warnings = []
+    for stage in stages:
+        if stage.kind != "judge":
+            continue
+        for plugged in stage.plugged:
+            for judge in plugged.plugin.asks():
+                mine = _family(str(models[judge].identity["name"]))
+                same = sorted(m for m in sampled if not models[m].simulated and _family(str(models[m].identity["name"])) == mine)
+                if same:
+                    warnings.append(f"judge {plugged.name!r} ({judge}) rates its own family ({', '.join(same)}): expect self-preference")
+    return warnings
+
+
+def _family(name: str) -> str:
+    """gpt of openai/gpt-5.2, qwen of Qwen/Qwen3-8B."""
+    return re.split(r"[\d\-_.:]", name.rpartition("/")[2].casefold(), maxsplit=1)[0]

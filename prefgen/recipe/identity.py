@@ -1,0 +1,54 @@
+"""The identity of a stage: its own fields, its texts, the models that it names, and the stage before.
+
+`name`, `version`, `publish`, `train` and `run` of a recipe are in none, so that changing them never asks anything again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from prefgen.plugins import Plugin
+from prefgen.stages.step import Plugged
+from prefgen.templates import text_digest
+from prefgen.types import content_id
+
+
+class HasIdentity(Protocol):
+    @property
+    def identity(self) -> Mapping[str, Any]: ...
+    @property
+    def sampling(self) -> Mapping[str, Any]: ...
+
+
+def model_identity(name: str, revision: str | None, simulated: bool, content: Plugin | None) -> dict[str, Any]:
+    """What keys hold of a model. `content` is a backend whose own fields decide what is said (simulated, scripted)."""
+    identity: dict[str, Any] = {"name": name}
+    if revision is not None:
+        identity["revision"] = revision
+    if simulated:
+        identity["simulated"] = True
+    if content is not None:
+        identity["fields"] = content.model_dump(mode="json", exclude={"latency_ms"})
+    return identity
+
+
+def step_identity(kind: str, plugged: Sequence[Plugged], before: str, models: Mapping[str, HasIdentity]) -> str:
+    """32 hexadecimal digits."""
+    return content_id("stage", kind, before, [_plugged(p, models) for p in plugged])
+
+
+def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
+    plugin: Plugin = plugged.plugin
+    return {
+        "name": plugged.name,
+        "use": [plugin.role, type(plugin).name],
+        "fields": plugin.model_dump(mode="json"),
+        "texts": {name: text_digest("prompts", name) for name in plugin.texts},
+        "constitutions": {name: text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)},
+        "models": {m: [models[m].identity, models[m].sampling, plugged.overrides.get(m, {})] for m in plugin.asks()},
+        "only": {k: list(v) for k, v in plugged.only.items()},
+        "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in plugged.responses.items()},
+    }
+
+
+def _constitutions(plugin: Plugin) -> list[str]:
+    return [v for v in (getattr(plugin, f, None) for f in ("constitution", "principles")) if isinstance(v, str)]

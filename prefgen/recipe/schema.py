@@ -1,0 +1,96 @@
+"""What a recipe may say, apart from the fields of plug-ins: the classes from which validation and the JSON schema come."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+STAGES = ("prompts", "curate", "sample", "revise", "judge", "filter", "pair")
+ROLE_OF_STAGE = {
+    "prompts": "source",
+    "curate": "curator",
+    "sample": "sampler",
+    "revise": "reviser",
+    "judge": "judge",
+    "filter": "filter",
+    "pair": "pairer",
+}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Sampling(Strict):
+    """How a model draws. Part of the key of every ask. Absent means the server's default."""
+
+    temperature: float | None = Field(None, ge=0, le=5, allow_inf_nan=False, description="0 makes the call deterministic as far as keys go.")
+    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus.")
+    top_k: int | None = Field(None, ge=-1, description="Candidates a token.")
+    min_p: float | None = Field(None, ge=0, le=1, description="Least probability relative to the likeliest token.")
+    max_tokens: int | None = Field(None, ge=1, description="Most new tokens, reasoning included.")
+    stop: str | tuple[str, ...] | None = Field(None, description="Text at which an answer ends.")
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(None, gt=0)
+    effort: str | None = Field(None, description="How long a reasoning model thinks, in the provider's words.")
+    thinking_budget: int | None = Field(None, ge=0, description="Most tokens of thinking.")
+    chat_template_kwargs: Mapping[str, Any] | None = Field(None, description="For servers that take it (vLLM).")
+
+
+class ModelEntry(Sampling):
+    """A model: which backend, what it is called there, and how it draws. Fields of the simulated and scripted backends go here too."""
+
+    use: str = Field(description="The backend: openai, simulated, scripted.")
+    name: str | None = Field(None, description="The model's name at the server. Default: the entry's name.")
+    revision: str | None = Field(None, description="Any text; changing it asks a moved alias afresh.")
+
+
+class Endpoint(BaseModel):
+    """How a model is reached. The backend's own fields (base_url, api_key_env ...) stand beside these."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+    concurrency: int | Literal["auto"] | None = Field(None, description="Requests at once; auto adapts.")
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0)
+    timeout: float | None = Field(None, gt=0, description="Seconds for one request.")
+
+
+class Run(Strict):
+    """How, never what: nothing here changes the data."""
+
+    concurrency: int | Literal["auto"] = Field("auto", description="Requests at once a model; auto adapts to the server.")
+    budget_usd: float | None = Field(None, ge=0, description="Money that this run directory may spend.")
+    budget_tokens: int | None = Field(None, ge=0, description="Tokens that this run directory may use.")
+    prices: str | Mapping[str, Mapping[str, Any]] | None = Field(
+        None, description="{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML file with it."
+    )
+    endpoints: Mapping[str, Endpoint] = Field({}, description="By the names under `models`.")
+    accept_served_by: tuple[str, ...] = Field((), description="Further hosts whose journalled replies may be used.")
+    timeout: float = Field(600, gt=0, description="Seconds for one request.")
+    patience: float = Field(60, ge=0, description="Seconds without any answer after which a server counts as down.")
+    stage_timeout: float = Field(300, gt=0, description="Seconds that a plug-in may spend outside ask.")
+    order: Literal["hash", "file"] = Field("hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample.")
+    window: int | None = Field(None, ge=1, description="Records at work at once. Default: enough to keep every model busy.")
+
+    @field_validator("concurrency")
+    @classmethod
+    def _positive(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be at least 1, or auto")
+        return value
+
+
+class Recipe(Strict):
+    """The top level of a recipe."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$", description="Names the run's directory.")
+    version: str = Field("0.1.0", pattern=r"^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]+)?$", description="Semantic version of the dataset.")
+    description: str = ""
+    seed: int = Field(0, description="Seed of every ask that is random.")
+    models: Mapping[str, Mapping[str, Any]] = Field({}, description="Models by name.")
+    stages: list[Mapping[str, Any]] = Field(min_length=1, description="What happens to each prompt, in order.")
+    publish: Mapping[str, Any] | None = Field(None, description="Where the dataset goes.")
+    train: Mapping[str, Any] | None = Field(None, description="How a model is trained on it.")
+    run: Run = Run()  # pyright: ignore[reportCallIssue] - every field has a default

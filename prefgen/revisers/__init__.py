@@ -1,0 +1,1 @@
+"""What rewrites answers. Found by file name, never imported by name."""

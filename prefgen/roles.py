@@ -1,0 +1,186 @@
+"""What can be plugged in: each role is one method. A plug-in sees values and `ask`, and nothing else.
+
+A method may be a coroutine or a plain function; a plain one runs in a worker thread, except for pairers and curators, which
+are pure. A judge or reviser whose method has a parameter `record` is also given the read-only record so far.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+from prefgen.errors import ReplyError
+from prefgen.tables import Table
+from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
+
+Messages = str | Sequence[Message]
+
+
+class Ask(Protocol):
+    """How a plug-in reaches models. Every reply is journalled before it is returned; an ask that was answered before costs nothing."""
+
+    async def __call__(
+        self,
+        model: str,
+        messages: Messages,
+        /,
+        *,
+        sample: int = 0,
+        schema: Mapping[str, Any] | None = None,
+        logprobs: int = 0,
+        shared: bool = False,
+        **sampling: Any,
+    ) -> Reply:
+        """Ask a chat model. `sample` numbers repeated draws of one request; `logprobs` is how many alternatives a token.
+
+        Raises RefusedReply, CutReply or RefusedRequest when no usable answer exists, and never for a passing fault.
+        """
+        ...
+
+    async def complete(
+        self, model: str, text: str, /, *, sample: int = 0, logprobs: int = 0, echo: bool = False, shared: bool = False, **sampling: Any
+    ) -> Reply:
+        """Continue `text` with a raw completion; with `echo` the log-probabilities cover `text` too."""
+        ...
+
+    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
+        """The score that a reward model gives to `response`."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
+        """One vector a text."""
+        ...
+
+    async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
+        """Run something that is not deterministic once, and journal what it returns (JSON values)."""
+        ...
+
+    def rng(self, name: str) -> Random:
+        """A random generator seeded by the stage, the record and `name`."""
+        ...
+
+    def options(self, model: str) -> Mapping[str, Any]:
+        """What the recipe says of a model's sampling: what rows note beside a response."""
+        ...
+
+
+    def label(self, model: str) -> str:
+        """The model's name as rows show it; a simulated one says so."""
+        ...
+
+
+class Source(Protocol):
+    """Yields records, in the order of the source: prompts, and responses, scores and pairs where it has them."""
+
+    def read(self, folder: Path) -> Iterator[Record]: ...
+
+
+class Synthesizer(Protocol):
+    """Writes prompts, starting from a seed."""
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt]: ...
+
+
+class Curator(Protocol):
+    """Sees the whole set and says which rows go and why."""
+
+    def curate(self, rows: Table) -> Table: ...
+
+
+class Sampler(Protocol):
+    """Answers a prompt. A draw that failed may stand in the result as its error: it is lost alone, and counted."""
+
+    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]: ...
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a reviser made of a response: the new responses, in order, and the critiques that led to them."""
+
+    responses: Sequence[Response] = ()
+    critiques: Sequence[Critique] = ()
+
+
+class Reviser(Protocol):
+    """Makes a response better, or different in a stated way."""
+
+    async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision: ...
+
+
+Verdict = Score | Comparison | Flag | Critique
+
+
+class Judge(Protocol):
+    """Judges all responses of a prompt at once; covers each of them by a score, a comparison or a flag."""
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]: ...
+
+
+class Filter(Protocol):
+    """Flags responses (or the prompt) that pairers are to skip. Pure."""
+
+    def flag(self, record: Record) -> Sequence[Flag]: ...
+
+
+class Pairer(Protocol):
+    """Turns a judged record into pairs. Pure: the same record and generator give the same pairs."""
+
+    def pair(self, record: Record, rng: Random) -> Sequence[Pair]: ...
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as a backend gets it. `samples` draws of the same messages are wanted, with one seed each (or none)."""
+
+    endpoint: str
+    model: str
+    messages: Sequence[Message] = ()
+    text: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    logprobs: int = 0
+    echo: bool = False
+    tools: Sequence[Mapping[str, Any]] = ()
+    seeds: Sequence[int | None] = (None,)
+    inputs: Sequence[str] = ()
+
+    @property
+    def samples(self) -> int:
+        return len(self.seeds)
+
+
+@dataclass(slots=True)
+class Served:
+    """One raw answer of a server: the JSON text to be kept, and who says that it answered."""
+
+    raw: bytes
+    reply: Reply
+    model: str = ""
+    fingerprint: str = ""
+    how: str = ""
+    pause: float = 0.0
+    """Seconds that the server asked us to wait before the next request (rate-limit headers)."""
+
+
+class Model(Protocol):
+    """A connected model. `send` returns one answer a seed, or fewer where the server has no `n`; raises `calls.faults.Fault`."""
+
+    host: str
+    backend: str
+
+    async def send(self, call: Call) -> Sequence[Served]: ...
+
+    def parse(self, raw: bytes, endpoint: str) -> Reply:
+        """Read a journalled answer again."""
+        ...
+
+
+class Backend(Protocol):
+    """Knows how a model is reached. Connecting is the only thing that touches the outside."""
+
+    def connect(self) -> AbstractAsyncContextManager[Model]: ...
+
+
+Sender = Callable[[Call], Awaitable[Sequence[Served]]]

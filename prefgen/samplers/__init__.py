@@ -1,0 +1,1 @@
+"""What answers prompts. Found by file name, never imported by name."""

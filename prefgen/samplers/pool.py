@@ -1,0 +1,76 @@
+"""Several models of a pool answer each prompt: which ones is drawn by prompt (UltraFeedback, arXiv 2310.01377, section 2.1).
+
+With `principles`, each answer is written under a system prompt of a drawn principle, from a constitution with paraphrases.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from prefgen.canonical import canonical
+from prefgen.errors import ReplyError
+from prefgen.constitutions import Constitution, load_constitution
+from prefgen.plugins import Plugin, sampler
+from prefgen.roles import Ask
+from prefgen.samplers.each import one_response
+from prefgen.together import settled
+from prefgen.types import Prompt, Response
+
+
+@sampler("pool")
+class Pool(Plugin):
+    """`per_prompt` distinct models of `models` answer, `n` times each."""
+
+    models: tuple[str, ...] = Field(min_length=1, description="The pool, by the names under `models`.")
+    per_prompt: int = Field(4, ge=1, description="Distinct models a prompt (paper: 4 of 17).")
+    n: int = Field(1, ge=1, description="Answers of each.")
+    principles: str | None = Field(None, description="A constitution whose system prompts are mixed in, such as ultrafeedback.")
+    seed: int = Field(0, description="Seed of the draws of models and principles.")
+    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+
+    @model_validator(mode="after")
+    def _enough(self) -> "Pool":
+        if self.per_prompt > len(self.models):
+            raise ValueError(f"per_prompt is {self.per_prompt} and the pool has {len(self.models)} models")
+        return self
+
+    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
+        drawn = ranked(self.models, self.seed, prompt.id)[: self.per_prompt]
+        constitution = load_constitution(self.principles) if self.principles else None
+        asks = []
+        for model in drawn:
+            principle, words = self._principle(constitution, prompt, model)
+            asks += [one_response(ask, model, prompt, i, self.reasoning, principle=principle, system_text=words) for i in range(self.n)]
+        return await settled(asks)
+
+    def _principle(self, constitution: Constitution | None, prompt: Prompt, model: str) -> tuple[str | None, str | None]:
+        if constitution is None:
+            return None, None
+        mix: Mapping[str, float] = constitution.mix.get(prompt.source, constitution.mix.get("default", {}))
+        options = [p for p in constitution.principles if p.system and (not mix or mix.get(p.id, 0) > 0)]
+        if not options:
+            return None, None
+        weight = {p.id: mix.get(p.id, 1.0) for p in options}
+        chosen = min(options, key=lambda p: _exponential(draw(self.seed, prompt.id, model, p.id), weight[p.id]))
+        wording = min(chosen.system, key=lambda words: draw(self.seed, prompt.id, model, words))
+        return chosen.id, wording
+
+
+def draw(*parts: Any) -> float:
+    """A number in (0, 1) that depends on `parts` alone."""
+    digest = hashlib.blake2b(canonical(["draw", *parts]), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") + 1) / (2**64 + 2)
+
+
+def _exponential(uniform: float, weight: float) -> float:
+    """Weighted sampling by the smallest exponential variate: one option more moves only its own share."""
+    import math
+
+    return -math.log(uniform) / weight
+
+
+def ranked(options: Sequence[str], seed: int, record: str) -> list[str]:
+    """`options` in an order drawn by record, such that one more option moves only its own share."""
+    return sorted(options, key=lambda option: draw(seed, record, option))

@@ -1,0 +1,106 @@
+"""From judgments to one score a response: what pairers, filters and tables rank by.
+
+`score:` names a judge (the mean of its present aspects), `judge.aspect`, or is a mapping with `mean`, `weights` and `veto`.
+Comparisons become scores by Bradley-Terry within the prompt. A response that any named part did not rate has no score: missing is
+never low.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from prefgen.types import Comparison, Record, Score, Value
+
+
+class ScoreSpec(Value):
+    """How judgments are combined. Judges on different scales are first mapped to 0..1 each."""
+
+    mean: tuple[str, ...] = Field((), description="Judges, or judge.aspect, to average. Empty: every judge of the record.")
+    weights: Mapping[str, float] = Field({}, description="Judges, or judge.aspect, with their weights.")
+    veto: Mapping[str, float] = Field({}, description="A response below this on that judge is flagged out, whatever else it scored.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"mean": (given,)} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ScoreSpec":
+        if self.mean and self.weights:
+            raise ValueError("give either mean or weights, not both")
+        if any(not math.isfinite(w) or w <= 0 for w in self.weights.values()):
+            raise ValueError(f"weights must be finite and above 0, found {dict(self.weights)!r}")
+        return self
+
+    def judges(self) -> set[str]:
+        """The judges that are named, without their aspects."""
+        return {name.partition(".")[0] for name in (*self.mean, *self.weights, *self.veto)}
+
+
+def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
+    """{response id: score} for the responses that every named part rated and no veto struck."""
+    names = list(spec.weights or spec.mean) or sorted({s.judge for s in record.scores} | {c.judge for c in record.comparisons})
+    parts = [judge_scores(record, name) for name in names]
+    weights = [spec.weights.get(name, 1.0) for name in names]
+    scales = {scale for _, scale in parts}
+    vetoed = {rid for name, least in spec.veto.items() for rid, v in judge_scores(record, name)[0].items() if v < least}
+    out = {}
+    for response in record.responses:
+        values = [part.get(response.id) for part, _ in parts]
+        if not values or response.id in vetoed or any(value is None for value in values):
+            continue
+        if len(scales) > 1:
+            values = [(v - scale[0]) / (scale[1] - scale[0]) for v, (_, scale) in zip(values, parts, strict=True) if v is not None]
+        out[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True) if v is not None) / math.fsum(weights)
+    return out
+
+
+def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
+    """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as `judge.aspect`."""
+    judge, _, aspect = name.partition(".")
+    rated = [s for s in record.scores if s.judge == judge and (not aspect or s.aspect == aspect)]
+    if rated:
+        return mean_by_response(rated), rated[0].scale
+    compared = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]
+    return bradley_terry(compared), (0.0, 1.0)
+
+
+def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
+    """Mean over aspects of the mean over repeated ratings of an aspect; ratings that do not apply are left out.
+
+    A judge asked for repeated orders of one aspect must not give that aspect more weight than the others.
+    """
+    grouped: dict[str, dict[str, list[float]]] = {}
+    for score in scores:
+        if score.value is not None:
+            grouped.setdefault(score.response_id, {}).setdefault(score.aspect, []).append(score.value)
+    means = {rid: [math.fsum(v) / len(v) for v in aspects.values()] for rid, aspects in grouped.items()}
+    return {rid: math.fsum(values) / len(values) for rid, values in means.items()}
+
+
+def bradley_terry(comparisons: Sequence[Comparison], *, prior: float = 0.1, rounds: int = 200) -> dict[str, float]:
+    """Strengths in 0..1 (the chance to beat an average candidate) by the MM algorithm of Hunter (2004, section 3).
+
+    Every candidate also has `prior` wins and losses against an average one, so that an undefeated one stays finite.
+    """
+    ids = sorted({c.first_id for c in comparisons} | {c.second_id for c in comparisons})
+    wins = {rid: prior for rid in ids}
+    met: dict[tuple[str, str], float] = {}
+    for c in comparisons:
+        wins[c.first_id] += c.probability
+        wins[c.second_id] += 1 - c.probability
+        for pair in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
+            met[pair] = met.get(pair, 0.0) + 1
+    strength = {rid: 1.0 for rid in ids}
+    for _ in range(rounds):
+        fresh = {}
+        for rid in ids:
+            against = math.fsum(n / (strength[rid] + strength[other]) for (a, other), n in sorted(met.items()) if a == rid)
+            fresh[rid] = wins[rid] / (against + 2 * prior / (strength[rid] + 1))
+        moved = max((abs(fresh[rid] - strength[rid]) for rid in ids), default=0.0)
+        strength = fresh
+        if moved < 1e-12:
+            break
+    return {rid: value / (1 + value) for rid, value in strength.items()}

@@ -1,0 +1,1 @@
+"""Where records come from. Found by file name, never imported by name."""

@@ -1,0 +1,38 @@
+"""Prompts from a dataset on the Hugging Face Hub, streamed."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from prefgen.dataset.columns import records
+from prefgen.dataset.hub import hub_rows
+from prefgen.plugins import Plugin, source
+from prefgen.types import Record
+
+
+@source("hub")
+class Hub(Plugin):
+    """Reads a split of a Hub dataset. `path` may also be a folder that `datasets` can load."""
+
+    path: str = Field(description="The dataset's name on the Hub, such as owner/name.")
+    split: str = Field("train", description="The split.")
+    config: str | None = Field(None, description="The configuration, where the dataset has several.")
+    revision: str | None = Field(None, description="A tag, branch or commit.")
+    columns: dict[str, str] = Field({}, description="Columns by what they fill: messages, system, source, category, language, licence, references.")
+    where: dict[str, str | int | float | bool] = Field({}, description="Only rows whose columns equal these values.")
+    licence: str = Field("unknown", description="The licence of rows that do not say theirs.")
+    limit: int | None = Field(None, ge=1, description="Only the first rows that match.")
+
+    def read(self, folder: Path) -> Iterator[Record]:
+        defaults = {"source": self.path, "licence": self.licence}
+        for index, record in enumerate(records(self._rows(), self.columns, self.path, defaults)):
+            if self.limit is not None and index >= self.limit:
+                return
+            yield record
+
+    def _rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for number, row in enumerate(hub_rows(self.path, self.config, self.split, self.revision)):
+            if all(row.get(name) == value for name, value in self.where.items()):
+                yield f"{self.path} row {number}", row

@@ -1,0 +1,24 @@
+"""Prompts written in the recipe itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from prefgen.plugins import Plugin, source
+from prefgen.dataset.columns import records
+from prefgen.types import Record
+
+
+@source("inline")
+class Inline(Plugin):
+    """A list of texts, or of mappings with `prompt` or `messages`."""
+
+    prompts: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="The prompts.")
+    source: str = Field("inline", description="What they are said to come from.")
+    licence: str = Field("unknown", description="Their licence.")
+
+    def read(self, folder: Path) -> Iterator[Record]:
+        rows = ((f"prompts[{i}]", {"prompt": p} if isinstance(p, str) else p) for i, p in enumerate(self.prompts))
+        yield from records(rows, {}, "prompts", {"source": self.source, "licence": self.licence})

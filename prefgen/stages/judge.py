@@ -1,0 +1,57 @@
+"""Judge stage: ask every judge about the responses of a prompt.
+
+Reads  prompt, responses
+Adds   scores, comparisons, critiques, flags
+
+A judge that cannot be read adds nothing: the failure is written down, and a response without a score is never paired by it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.errors import PluginError, ReplyError
+from prefgen.roles import Ask
+from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
+from prefgen.types import Comparison, Critique, Failure, Flag, Record, Score
+
+
+async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    return await run_step(step, record, ask_for, _arguments, _adds)
+
+
+def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
+    responses = selected(record, plugged.responses)
+    return [(record.prompt, responses, ask)] if responses else []
+
+
+def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+    kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
+    covered: set[str] = set()
+    shown = {r.id for r in selected(record, plugged.responses)}
+    for verdict in result:
+        if isinstance(verdict, Score):
+            kinds["scores"].append(verdict.model_copy(update={"judge": plugged.name}))
+            about = {verdict.response_id}
+        elif isinstance(verdict, Comparison):
+            kinds["comparisons"].append(verdict.model_copy(update={"judge": plugged.name}))
+            about = {verdict.first_id, verdict.second_id}
+        elif isinstance(verdict, Critique):
+            kinds["critiques"].append(verdict.model_copy(update={"judge": plugged.name}))
+            about = {verdict.response_id}
+        elif isinstance(verdict, Flag):
+            kinds["flags"].append(verdict)
+            about = {verdict.target_id} - {record.prompt.id}
+        else:
+            raise PluginError(f"judge {plugged.name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag")
+        strange = about - shown
+        if strange:
+            raise PluginError(f"judge {plugged.name!r} judged {sorted(strange)[0]!r}, which it was not shown")
+        if not isinstance(verdict, Critique):
+            covered |= about
+    missing = shown - covered
+    if missing:
+        raise PluginError(
+            f"judge {plugged.name!r} returned no verdict on {len(missing)} of {len(shown)} responses of record {record.id[:12]}. "
+            "A judge covers every response: by a Score (value=None where it does not apply), a Comparison or a Flag"
+        )
+    return kinds, ()

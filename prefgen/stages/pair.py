@@ -1,0 +1,32 @@
+"""Pair stage: every pairer makes pairs of the judged responses.
+
+Reads  responses, scores, comparisons, flags
+Adds   pairs, and a note that says why there are none
+"""
+
+from prefgen.errors import PluginError
+from prefgen.stages.step import AskFor, Step, applies, selected
+from prefgen.types import Failure, Note, Record
+
+
+async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    grown = record
+    for plugged in step.plugged:
+        if not applies(plugged.only, record):
+            continue
+        seen = record.model_copy(update={"responses": tuple(selected(record, plugged.responses))})
+        try:
+            pairs = [p.model_copy(update={"rule": plugged.name}) for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))]
+        except Exception as bug:
+            raise PluginError(
+                f"pair {plugged.name!r} ({type(plugged.plugin).__name__}) failed on record {record.id[:12]}: {type(bug).__name__}: {bug}"
+            ) from bug
+        known = {r.id for r in record.responses}
+        for pair in pairs:
+            if not {pair.chosen_id, pair.rejected_id} <= known:
+                raise PluginError(f"pair {plugged.name!r} paired a response that record {record.id[:12]} does not have")
+        grown = grown.adding(pairs=pairs)
+        if not pairs:
+            explain = getattr(plugged.plugin, "explain", None)
+            grown = grown.adding(notes=[Note(step=step.label, reason=explain(seen) if explain else "no_pair")])
+    return grown, []

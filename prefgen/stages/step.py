@@ -1,0 +1,115 @@
+"""What a stage is made of: its plug-ins by name, what each is limited to, and the identity that says what it is.
+
+`run_step` is the one loop that all stages share: a plug-in that fails costs what it alone would have added, and is written down.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from prefgen.errors import PluginError, PrefgenError, ReplyError
+from prefgen.invoke import invoke
+from prefgen.roles import Ask
+from prefgen.together import together
+from prefgen.types import Failure, Record, Response
+
+Kind = Literal["sample", "revise", "judge", "filter", "pair"]
+METHODS = {"sample": "sample", "revise": "revise", "judge": "judge", "filter": "flag", "pair": "pair"}
+
+
+@dataclass(frozen=True)
+class Plugged:
+    """A plug-in of a stage. `only` limits it to prompts, `responses` to responses; `overrides` is {model: sampling}."""
+
+    name: str
+    plugin: Any
+    only: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    responses: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage. `identity` covers its fields, texts and models and every stage before; `label` is its place in the recipe."""
+
+    kind: Kind
+    label: str
+    plugged: Sequence[Plugged]
+    identity: str
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+
+AskFor = Callable[[Plugged], Ask]
+Adds = Callable[[Record, Plugged, Any], tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]]
+Arguments = Callable[[Record, Plugged, Ask], Sequence[tuple[Any, ...]]]
+
+
+async def run_step(step: Step, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds) -> tuple[Record, list[Failure]]:
+    """Call every plug-in of the step that applies to `record`; what they return is added in the order of the recipe."""
+    applicable = [p for p in step.plugged if applies(p.only, record)]
+    outcomes = await together(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
+    grown, failures = record, []
+    for plugged, outcome in zip(applicable, outcomes, strict=True):
+        errors: Sequence[ReplyError] = ()
+        if isinstance(outcome, ReplyError):
+            errors = (outcome,)
+        else:
+            for result in outcome:
+                more, lost = adds(record, plugged, result)
+                grown = grown.adding(**more)
+                errors = (*errors, *lost)
+        failures += [failure_of(step, plugged, record, error) for error in errors]
+    return grown, failures
+
+
+async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> list[Any] | ReplyError:
+    method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
+    try:
+        return await together(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
+    except ReplyError as lost:
+        return lost
+    except PrefgenError:
+        raise
+    except Exception as bug:
+        raise PluginError(
+            f"{step.kind} {plugged.name!r} ({type(plugged.plugin).__name__}) failed on record {record.id[:12]}: {type(bug).__name__}: {bug}"
+        ) from bug
+
+
+def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) -> Failure:
+    """The ledger's row for a reply that could not be used."""
+    return Failure(
+        record_id=record.id,
+        stage=step.label,
+        plugin=plugged.name,
+        code=error.code,
+        reason=str(error),
+        replies=error.replies,
+        keys=error.keys,
+    )
+
+
+def applies(only: Mapping[str, Sequence[Any]], record: Record) -> bool:
+    """Whether `only: {field: [values]}` lets the record's prompt through."""
+    for name, wanted in only.items():
+        value = getattr(record.prompt, name, None) if name in type(record.prompt).model_fields else record.prompt.metadata.get(name)
+        if value not in wanted:
+            return False
+    return True
+
+
+def selected(record: Record, responses: Mapping[str, Any]) -> list[Response]:
+    """The responses that `responses: {origin, model, which}` lets a stage see.
+
+    Default: every response that is no revision, and of each chain of revisions the last. `which: all` takes every revision.
+    """
+    which = responses.get("which", "default")
+    parents = {r.parent_id for r in record.responses if r.parent_id}
+    found = []
+    for r in record.responses:
+        first, last = r.parent_id is None, r.id not in parents
+        fits = {"all": True, "first": first, "last": last, "default": first or last}[which]
+        if fits and r.origin in responses.get("origin", (r.origin,)) and r.model in responses.get("model", (r.model,)):
+            found.append(r)
+    return found

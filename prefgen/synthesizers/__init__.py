@@ -1,0 +1,1 @@
+"""What writes prompts. Found by file name, never imported by name."""

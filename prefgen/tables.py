@@ -1,0 +1,37 @@
+"""A table of prompts or records as a curator sees it: columns of the rows that are there, and why the others went."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:  # pyarrow takes 0.3 s to import, and most users of this module only name the type
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Why a row went, and the row that it resembled most, if that was the reason."""
+
+    reason: str
+    neighbour: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` has the columns id, text, conversation, source, category and language; `gone` says why each other row went."""
+
+    rows: "pa.Table"
+    gone: Mapping[str, Gone] = field(default_factory=dict)
+
+    def ids(self) -> list[str]:
+        return self.rows.column("id").to_pylist()
+
+    def column(self, name: str) -> list[str | None]:
+        return self.rows.column(name).to_pylist()
+
+    def dropping(self, gone: Mapping[str, Gone]) -> Self:
+        """The table without the rows of these ids; the reasons are kept."""
+        import pyarrow as pa
+
+        keep = pa.array([row_id not in gone for row_id in self.ids()], pa.bool_())
+        return replace(self, rows=self.rows.filter(keep), gone={**self.gone, **gone})

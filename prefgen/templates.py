@@ -1,0 +1,90 @@
+"""Rendering the texts that lie outside Python: prompts/*.j2 and constitutions/*.yaml.
+
+A file of the same name beside the recipe (`prompts/judges/ultrafeedback.j2`) wins over the shipped one. Templates run in
+jinja2's sandbox and an undefined name is an error. What models wrote is hostile: templates fence it with the `fence` filter, which
+also defuses look-alikes of the fence inside the text.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from prefgen.errors import RecipeError
+
+_beside: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", default=None)
+
+
+def shipped(folder: str) -> Path:
+    """The folder `prompts`, `constitutions` or `pipelines`: inside an installed wheel, or at the top of a checkout."""
+    here = Path(__file__).parent
+    installed = here / "shipped" / folder
+    return installed if installed.is_dir() else here.parent / folder
+
+
+def use_texts_beside(folder: Path | None) -> None:
+    """From here on (in this task and those it starts), texts in `folder` win over the shipped ones."""
+    _beside.set(folder)
+
+
+def text_file(folder: str, name: str) -> Path:
+    """Where the text `name` of `prompts` or `constitutions` is; raises RecipeError when nowhere."""
+    beside = _beside.get()
+    candidates = [beside / folder / name] if beside else []
+    candidates.append(shipped(folder) / name)
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise RecipeError(f"there is no {folder}/{name} (looked in {', '.join(str(c.parent) for c in candidates)})")
+
+
+def text_digest(folder: str, name: str) -> str:
+    """A digest of a text's content: part of the identity of a stage."""
+    return hashlib.blake2b(text_file(folder, name).read_bytes().replace(b"\r\n", b"\n"), digest_size=8).hexdigest()
+
+
+def render(name: str, /, **values: Any) -> str:
+    """Render `prompts/<name>`; blocks and surrounding blank lines are trimmed."""
+    path = text_file("prompts", name)
+    try:
+        return _compiled(path, path.stat().st_mtime_ns).render(values)
+    except jinja2.TemplateError as wrong:
+        line = getattr(wrong, "lineno", None)
+        raise RecipeError(f"{wrong}", f"{path}:{line}" if line else str(path)) from wrong
+
+
+def render_text(template: str, values: Mapping[str, Any]) -> str:
+    """Render a template given as text (a recipe's own wording)."""
+    try:
+        return _environment().from_string(template).render(values)
+    except jinja2.TemplateError as wrong:
+        raise RecipeError(f"template {template[:60]!r}: {wrong}") from wrong
+
+
+@lru_cache(maxsize=256)
+def _compiled(path: Path, _changed: int) -> jinja2.Template:
+    return _environment().from_string(path.read_text(encoding="utf-8").replace("\r\n", "\n").strip())
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False, newline_sequence="\n"
+    )
+    environment.filters["fence"] = fence
+    return environment
+
+
+_TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", re.IGNORECASE)
+
+
+def fence(text: str, tag: str = "text", number: int | None = None) -> str:
+    """Hostile text between `<text 1>` and `</text 1>`; a look-alike of the fence inside it loses its angle bracket."""
+    label = tag if number is None else f"{tag} {number}"
+    return f"<{label}>\n{_TAG.sub('‹', text)}\n</{label}>"

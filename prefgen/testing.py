@@ -1,0 +1,132 @@
+"""For tests of plug-ins, public: a scripted `ask`, sample records, and the contract that every plug-in of a role keeps.
+
+    ask = Scripted(["Rating: 4"])                        # the replies, in the order asked
+    ask = Scripted(lambda text: "Rating: 5" if "Sure!" in text else "Rating: 2")
+    record = a_record("Help?", "Sure!", "No.")           # response ids are r0, r1
+    await contract_of_judge(MyJudge(), ask)
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from prefgen.errors import ReplyError
+from prefgen.roles import Messages
+from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Response, Score, user
+
+
+class Scripted:
+    """An `ask` that answers from a list (in the order asked; the last one repeats) or from a function of the request's text."""
+
+    def __init__(self, script: Sequence[str | Reply] | Callable[[str], str | Reply], *, seed: int = 0) -> None:
+        self._script = script
+        self._seed = seed
+        self.asked: list[tuple[str, tuple[Message, ...]]] = []
+        self.options_of: Mapping[str, Any] = {}
+
+    async def __call__(self, model: str, messages: Messages, /, **_: Any) -> Reply:
+        turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
+        self.asked.append((model, turns))
+        said: str | Reply
+        if callable(self._script):
+            said = self._script("\n\n".join(m.text for m in turns))
+        else:
+            said = self._script[min(len(self.asked), len(self._script)) - 1]
+        await asyncio.sleep(0)
+        return said if isinstance(said, Reply) else Reply(text=said, finish_reason="stop", model=model)
+
+    async def complete(self, model: str, text: str, /, **options: Any) -> Reply:
+        return await self(model, text, **options)
+
+    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
+        return float((await self(model, [*prompt.messages, *response.messages])).text)
+
+    async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
+        return [[float(len(text)), 1.0] for text in texts]
+
+    async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
+        return function(*args)
+
+    def rng(self, name: str) -> Random:
+        return Random(f"{self._seed}/{name}")
+
+    def label(self, model: str) -> str:
+        return model
+
+    def options(self, model: str) -> Mapping[str, Any]:
+        return self.options_of
+
+
+def a_record(prompt: str | Prompt, *responses: str, scores: Mapping[str, Sequence[float]] | None = None) -> Record:
+    """A record of `prompt` and `responses` with the ids r0, r1 ...; `scores` is {judge: one value a response} on a scale of 1 to 5."""
+    asked = Prompt.of(prompt) if isinstance(prompt, str) else prompt
+    answers = tuple(
+        Response.of(asked, text, model=f"model-{i}", sample=0, finish_reason="stop").model_copy(update={"id": f"r{i}"})
+        for i, text in enumerate(responses)
+    )
+    rated = tuple(
+        Score(response_id=f"r{i}", aspect="overall", value=value, scale=(1, 5), judge=judge)
+        for judge, values in (scores or {}).items()
+        for i, value in enumerate(values)
+    )
+    return Record(prompt=asked, responses=answers, scores=rated)
+
+
+async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) -> list[Any]:
+    """Check what every judge must keep, and return its verdicts. Raises AssertionError naming the rule that is broken.
+
+    It covers every response; scores are finite and on their scale; the same replies give the same verdicts; an unusable reply raises
+    ReplyError or covers nothing with a number.
+    """
+    from prefgen.invoke import invoke
+
+    judged = record or a_record("Name a colour.", "Blue is a colour.", "I would say green, perhaps.", "Red.")
+    verdicts = list(await invoke(judge.judge, judged.prompt, judged.responses, ask, record=judged))
+    covered = covers(verdicts)
+    missing = [r.id for r in judged.responses if r.id not in covered]
+    assert not missing, f"the judge left out the responses {missing}"
+    for verdict in verdicts:
+        if isinstance(verdict, Score) and verdict.value is not None:
+            assert math.isfinite(verdict.value), f"{verdict.aspect} of {verdict.response_id} is {verdict.value}"
+    if callable(getattr(ask, "_script", None)):
+        again = list(await invoke(judge.judge, judged.prompt, judged.responses, Scripted(ask._script), record=judged))
+        assert again == verdicts, "the same replies gave other verdicts: is there a clock, a set or an unseeded random in it?"
+    if getattr(ask, "asked", None):
+        for nonsense in ("", "I cannot say.", "Rating: 900"):
+            try:
+                found = await invoke(judge.judge, judged.prompt, judged.responses, Scripted([nonsense]), record=judged)
+            except ReplyError:
+                continue
+            numbers = [v for v in found if isinstance(v, Score) and v.value is not None or isinstance(v, Comparison)]
+            assert not numbers, f"the reply {nonsense!r} became {numbers[0]!r}"
+    return verdicts
+
+
+def covers(verdicts: Sequence[Any]) -> set[str]:
+    """The ids of the responses that some verdict is about."""
+    covered: set[str] = set()
+    for verdict in verdicts:
+        if isinstance(verdict, Score):
+            covered.add(verdict.response_id)
+        elif isinstance(verdict, Comparison):
+            covered |= {verdict.first_id, verdict.second_id}
+        elif isinstance(verdict, Flag):
+            covered.add(verdict.target_id)
+    return covered
+
+
+def contract_of_pairer(pairer: Any, record: Record) -> list[Any]:
+    """Check what every pairer must keep, and return its pairs: pure, no self-pairs, chosen never below rejected, each pair once."""
+    pairs = list(pairer.pair(record, Random(7)))
+    assert pairs == list(pairer.pair(record, Random(7))), "the same record and generator gave other pairs"
+    known = {r.id for r in record.responses}
+    seen: set[frozenset[str]] = set()
+    for pair in pairs:
+        sides = frozenset((pair.chosen_id, pair.rejected_id))
+        assert sides <= known, f"{pair} names a response that the record does not have"
+        assert sides not in seen, f"{pair} stands twice, or both ways round"
+        assert not sides & record.flagged(), f"{pair} holds a flagged response"
+        seen.add(sides)
+    return pairs

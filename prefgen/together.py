@@ -1,0 +1,34 @@
+"""Wait for independent asks at once, and fail as one."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
+
+from prefgen.errors import ReplyError
+
+T = TypeVar("T")
+
+
+async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of all `asks`, in their order.
+
+    They start in one turn of the event loop, so that draws of one request can share it. When one fails, the others still
+    finish (they were paid for) and the first error in order is raised.
+    """
+    waiting = list(asks)
+    if len(waiting) == 1:
+        return [await waiting[0]]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results  # pyright: ignore[reportReturnType] - every exception was raised above
+
+
+async def settled(asks: Iterable[Awaitable[T]]) -> list[T | ReplyError]:
+    """Like `together`, but a reply that cannot be used stands in the result as its error instead of failing the others."""
+    results = await asyncio.gather(*asks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, ReplyError):
+            raise result
+    return results  # pyright: ignore[reportReturnType] - every other exception was raised above

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from prefgen.calls.ask import Calls, ModelSpec
 from prefgen.calls.budget import FREE, PICO, Budget, price_of
@@ -24,6 +24,7 @@ from prefgen.calls.limits import Limit, Rate
 from prefgen.calls.line import Line
 from prefgen.dataset.read import is_run, read_manifest
 from prefgen.engine import output
+from prefgen.engine.lock import lock_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.spool import Spool
@@ -96,7 +97,7 @@ class Runner:
         """Run to the end, or to where it must stop. Raises PrefgenError only for what stops it before anything is asked."""
         out = self.options.out
         out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock")
+        lock = lock_of(out)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -108,18 +109,22 @@ class Runner:
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
             self._read_prompts()
-            simulated_only = self.pipeline.models and all(m.simulated for m in self.pipeline.models.values())
-            throwaway = Journal(out / "simulated.sqlite") if self.pipeline.simulated else None
-            if throwaway is not None:
-                closing.callback(throwaway.close)
-            if simulated_only and throwaway is not None:
-                journal = throwaway
-            else:
-                journal = Journal(self.options.journal)
-                closing.callback(journal.close)
+            journal, throwaway = self._open_journals(closing)
             async with AsyncExitStack() as connections:
-                self._calls = await self._connect(connections, journal, throwaway or journal)
+                self._calls = await self._connect(connections, journal, throwaway)
                 return await self._work(self._calls)
+
+    def _open_journals(self, closing: ExitStack) -> tuple[Journal, Journal]:
+        """(the project's journal, the one for simulated replies): simulated ones never reach the project's."""
+        models = self.pipeline.models.values()
+        throwaway = Journal(self.options.out / "simulated.sqlite") if self.pipeline.simulated else None
+        if throwaway is not None:
+            closing.callback(throwaway.close)
+            if all(m.simulated for m in models):
+                return throwaway, throwaway
+        journal = Journal(self.options.journal)
+        closing.callback(journal.close)
+        return journal, throwaway or journal
 
     def _earlier_manifest(self, out: Path) -> dict[str, Any]:
         if not is_run(out):

@@ -1,0 +1,62 @@
+"""The command line: one file a command. stdout is data, stderr is talk.
+
+Exit codes: 0 complete, 1 error, 2 usage or invalid recipe, 3 incomplete but resumable, 4 a gate failed, 5 budget reached, 130 interrupted.
+"""
+
+import sys
+
+import typer
+
+from prefgen.cli import cache, check, new, plan, preview, retry, run, schema, show, status
+
+app = typer.Typer(
+    name="prefgen",
+    help="Synthetic preference datasets for aligning language models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from prefgen import __version__
+
+        typer.echo(f"prefgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+) -> None:
+    pass
+
+
+app.command("run")(run.command)
+app.command("preview")(preview.command)
+app.command("plan")(plan.command)
+app.command("check")(check.command)
+app.command("status")(status.command)
+app.command("retry")(retry.command)
+app.command("new")(new.command)
+app.command("schema")(schema.command)
+app.add_typer(show.app, name="show")
+app.add_typer(cache.app, name="cache")
+
+
+def main() -> None:
+    """Run the command line; an error that prefgen can explain is one line, without a traceback."""
+    from prefgen.errors import PrefgenError
+
+    try:
+        app()
+    except PrefgenError as wrong:
+        print(f"prefgen: {wrong}", file=sys.stderr)
+        sys.exit(wrong.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("prefgen: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,94 @@
+"""prefgen check"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson
+
+
+def command(
+    what: Annotated[str, typer.Argument(help="A recipe, a run's folder, a file of pairs, or a dataset on the Hub.")],
+    split: Annotated[str, typer.Option(help="The split of a Hub dataset.")] = "train",
+    config: Annotated[str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)] = None,
+    revision: Annotated[str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)] = None,
+    canned: Annotated[float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)] = 0.05,
+    allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Allow one side to be cut by the token limit.")] = False,
+    no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe without running it."""
+    path = Path(what)
+    if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and _is_recipe(path)):
+        _recipe(path, plugins=not no_plugins, as_json=as_json)
+        return
+    from prefgen.dataset.check import check_rows
+    from prefgen.dataset.hub import hub_rows
+    from prefgen.dataset.read import is_run, read_manifest, rows_in
+    from prefgen.dataset.rows import rows_of
+    from prefgen.errors import RecipeError
+
+    simulated = False
+    if is_run(path):
+        manifest = read_manifest(path)
+        if not manifest.get("complete"):
+            raise RecipeError(f"the run in {what!r} is not complete; run it again first")
+        simulated = bool(manifest.get("simulated"))
+        rows = ((f"pairs row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
+    elif path.exists():
+        rows = rows_of(path, what)
+    else:
+        if "/" not in what or path.suffix:
+            raise RecipeError(f"{what!r} is no file, no run's folder and no name of a Hub dataset (owner/name)")
+        rows = ((f"row {i}", row) for i, row in enumerate(hub_rows(what, config, split, revision), 1))
+    report = check_rows(rows, canned=canned, allow_cut=allow_cut)
+    if simulated:
+        report.notes.insert(0, "SIMULATED: a model of this run was simulated")
+    if as_json:
+        print(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        _say(what, report)
+    raise typer.Exit(0 if report.passed else 4)
+
+
+def _say(what: str, report: object) -> None:
+    from prefgen.dataset.check import RULES, Report
+
+    assert isinstance(report, Report)
+    print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
+    for rule, words in RULES.items():
+        finding = report.findings.get(rule)
+        print(f"  {'BROKEN' if finding else 'ok    '}  {words}" + (f": {finding.count:,} rows" if finding else ""))
+        for example in finding.examples if finding else ():
+            print(f"            {example}")
+    if report.longer_chosen is not None:
+        print(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs")
+    if report.probe_auc is not None:
+        print(f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of held-out pairs apart (chance: 50%)")
+    for note in report.notes:
+        print(f"  note: {note}")
+    if not report.rows:
+        print("  BROKEN  there is no row")
+
+
+def _is_recipe(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "stages" in found
+
+
+def _recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
+    from prefgen.recipe.build import build
+    from prefgen.recipe.load import load_recipe
+
+    pipeline = build(load_recipe(path), plugins=plugins)
+    if as_json:
+        print(json.dumps({"passed": True, "identities": [list(i) for i in pipeline.identities], "warnings": list(pipeline.warnings)}))
+        return
+    print(f"{path}: ok, {len(pipeline.identities)} stages, {len(pipeline.models)} models")
+    for warning in pipeline.warnings:
+        print(f"  warning: {warning}")

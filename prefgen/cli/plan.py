@@ -1,0 +1,42 @@
+"""prefgen plan"""
+
+import json
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
+
+
+def command(
+    recipe: Recipe,
+    sample: Annotated[int, typer.Option("-k", help="How many prompts to look at.", min=1)] = 50,
+    out: Out = None,
+    journal: JournalFile = None,
+    sets: Sets = [],  # noqa: B006
+    why: Annotated[bool, typer.Option("--why", help="Say which part of an ask makes it new: model, messages, sampling or format.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it has no reply."""
+    from prefgen.api import options_of
+    from prefgen.engine.plan import run_plan
+    from prefgen.recipe.build import build
+    from prefgen.recipe.load import load_recipe
+
+    pipeline = build(load_recipe(recipe, sets))
+    plan = run_plan(pipeline, options_of(pipeline, out, journal), sample=sample, why=why)
+    if as_json:
+        print(json.dumps(plan.as_json()))
+        return
+    print(f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers are estimates")
+    print(f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}  {'cost':>10}")
+    for line in plan.lines:
+        cost = f"${line.cost_usd:,.2f}" if line.priced else "no price"
+        print(
+            f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  {line.prompt_tokens:>12,.0f}  "
+            f"{line.completion_tokens:>12,.0f}  {cost:>10}"
+        )
+    new = sum(line.requests - line.replayed for line in plan.lines)
+    print(f"new requests: {new:,.0f}; cost: ${sum(line.cost_usd for line in plan.lines):,.2f}")
+    for words in plan.why:
+        print(f"  {words}")

@@ -1,0 +1,46 @@
+"""prefgen preview"""
+
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
+
+
+def command(
+    recipe: Recipe,
+    count: Annotated[int, typer.Option("-n", help="How many prompts.", min=1)] = 5,
+    out: Out = None,
+    journal: JournalFile = None,
+    sets: Sets = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Run a fair sample of the prompts and show everything that became of them. The replies count later: nothing is asked twice."""
+    import tempfile
+    from pathlib import Path
+
+    from prefgen.api import options_of, run_with_signals
+    from prefgen.cli.panel import Shown
+    from prefgen.cli.records import print_record
+    from prefgen.cli.report import say_outcome
+    from prefgen.dataset.read import read_records
+    from prefgen.engine.run import Runner
+    from prefgen.recipe.build import build
+    from prefgen.recipe.load import load_recipe
+
+    pipeline = build(load_recipe(recipe, sets))
+    journal_file = options_of(pipeline, out, journal).journal
+    with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:
+        options = options_of(pipeline, Path(folder) / pipeline.recipe.name, journal_file, limit=count)
+        runner = Runner(pipeline, options)
+        with Shown(runner.progress, quiet=as_json):
+            outcome = run_with_signals(runner)
+        if outcome.complete:
+            for record in read_records(outcome.out):
+                if as_json:
+                    print(record.model_dump_json())
+                else:
+                    print_record(record)
+        else:
+            say_outcome(outcome, pipeline, as_json=as_json, quiet=False)
+    raise typer.Exit(outcome.exit_code)

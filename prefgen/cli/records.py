@@ -1,0 +1,45 @@
+"""Printing records and pairs for people. What models wrote is printed as plain text, without control characters."""
+
+import re
+import shutil
+import textwrap
+
+from prefgen.scoring import judge_scores
+from prefgen.types import Record
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str, most: int = 1200) -> str:
+    """Text for a terminal: no control characters (an answer must not move the cursor), cut with a note of what is missing."""
+    clean = _CONTROL.sub("�", text.replace("\r\n", "\n"))
+    return clean if len(clean) <= most else f"{clean[:most]} … ({len(clean) - most:,} more characters)"
+
+
+def print_record(record: Record) -> None:
+    """The prompt, each answer with its scores and rationales, and the pair or why there is none."""
+    width = min(shutil.get_terminal_size().columns, 110)
+    print("─" * width)
+    for turn in record.prompt.messages:
+        print(f"{turn.role.upper()}  {plain(turn.text)}")
+    print(f"  source {record.prompt.source}, id {record.prompt.id[:12]}")
+    judges = sorted({s.judge for s in record.scores} | {c.judge for c in record.comparisons})
+    scores = {judge: judge_scores(record, judge)[0] for judge in judges}
+    chosen = {p.chosen_id for p in record.pairs}
+    rejected = {p.rejected_id for p in record.pairs}
+    for response in record.responses:
+        marks = [m for ids, m in ((chosen, "CHOSEN"), (rejected, "REJECTED")) if response.id in ids]
+        rated = ", ".join(f"{judge} {found[response.id]:.2f}" for judge, found in scores.items() if response.id in found)
+        print(f"\n[{response.model}] {' '.join(marks)}  {rated}")
+        print(textwrap.indent(plain(response.text), "    "))
+        for score in record.scores:
+            if score.response_id == response.id:
+                value = "N/A" if score.value is None else f"{score.value:g}"
+                print(f"      {score.aspect}: {value} of {score.scale[1]:g}  {plain(score.rationale or '', 160)}")
+        for flag in record.flags:
+            if flag.target_id == response.id:
+                print(f"      flagged: {flag.rule}: {plain(flag.reason, 160)}")
+    if not record.pairs:
+        print(f"\nno pair: {', '.join(n.reason for n in record.notes) or 'the recipe makes none'}")
+    for pair in record.pairs:
+        print(f"\npair by {pair.rule}: margin {pair.margin if pair.margin is not None else 'unknown'}{' (tie)' if pair.tie else ''}")

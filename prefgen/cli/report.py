@@ -1,0 +1,72 @@
+"""What the commands say at the end of a run."""
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+
+from prefgen.calls.journal import Journal
+from prefgen.engine.run import Options, Outcome
+from prefgen.recipe.build import Pipeline
+
+
+def say_outcome(outcome: Outcome, pipeline: Pipeline, *, as_json: bool, quiet: bool, exported: bool = False, offline: bool = False) -> None:
+    """The end of a run: JSON on stdout, or the dataset's folder on stdout and the rest on stderr."""
+    if as_json:
+        print(json.dumps({"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest}, ensure_ascii=False))
+    elif outcome.complete:
+        print(outcome.out / "pairs")
+    if outcome.stopped is not None:
+        typer.echo(f"prefgen: {outcome.stopped}", err=True)
+    elif not outcome.complete:
+        typer.echo(f"prefgen: {_why_incomplete(outcome, exported, offline)}", err=True)
+    if quiet:
+        return
+    _say_yield(outcome)
+    if outcome.complete:
+        pairs = outcome.manifest["yield"]["pairs"]
+        cost = outcome.manifest["cost"]
+        per_pair = f", ${cost['new_usd'] / pairs:.4f} a pair" if pairs and cost["new_usd"] else ""
+        money = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}"
+        typer.echo(f"  {money}\n  row digest {outcome.manifest['row_digest']}", err=True)
+        typer.echo(f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything.", err=True)
+        typer.echo(f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}", err=True)
+
+
+def _why_incomplete(outcome: Outcome, exported: bool, offline: bool) -> str:
+    if exported:
+        return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen cache import`, then run again"
+    if outcome.waiting:
+        words = "the journal lacks" if offline else "still without a reply:"
+        return f"incomplete: {words} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
+    return f"incomplete: {outcome.lost:,} prompts found no server that answers; run again to go on"
+
+
+def _say_yield(outcome: Outcome) -> None:
+    table = outcome.manifest["yield"]
+    fates = ", ".join(f"{n:,} {fate}" for fate, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1]))
+    typer.echo(f"{table['prompts']:,} prompts: {fates or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs", err=True)
+    for part, n in table["curated_away"].items():
+        typer.echo(f"  {n:,} prompts went: {part}", err=True)
+    for part, n in table["failures"].items():
+        typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
+    for words in table["heavy_losses"]:
+        typer.echo(f"  uneven loss: {words}", err=True)
+
+
+def export_requests(outcome: Outcome, options: Options, path: Path) -> None:
+    """Write the parked requests as JSON lines of the OpenAI batch format, each under its key; whole or not at all."""
+    import zstandard
+
+    journal = Journal(options.journal)
+    try:
+        beside = path.with_name(f".{path.name}.part")
+        with beside.open("wb") as file:
+            for key in outcome.parked_keys:
+                [(packed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
+                file.write(zstandard.decompress(packed) + b"\n")
+        beside.replace(path)
+    finally:
+        journal.close()
+    print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)

@@ -1,0 +1,42 @@
+"""prefgen retry"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    failed: Annotated[bool, typer.Option("--failed", help="Ask again for every reply that could not be used.")] = False,
+    code: Annotated[str | None, typer.Option(help="Only failures with this code, such as length.", show_default=False)] = None,
+) -> None:
+    """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each was asked."""
+    import json
+
+    from prefgen.dataset.read import is_run
+    from prefgen.engine.lock import is_held
+    from prefgen.engine.output import write_json
+    from prefgen.engine.run import read_attempts
+    from prefgen.errors import PrefgenError, RecipeError
+
+    if not failed:
+        raise RecipeError("say what to ask again: --failed")
+    if not is_run(run):
+        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")
+    if is_held(run):
+        raise PrefgenError(f"{run} is in use by a run that is alive")
+    if not (run / "failures.parquet").is_file():
+        raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
+    attempts = dict(read_attempts(run))
+    marked = 0
+    import pyarrow.parquet as pq
+
+    for row in pq.read_table(run / "failures.parquet").to_pylist():
+        if code is None or row["code"] == code:
+            for key in row["keys"]:
+                attempts[key] = attempts.get(key, 0) + 1
+                marked += 1
+    write_json(run / "attempts.json", attempts)
+    typer.echo(f"{marked:,} asks will be made again by the next `prefgen run` of this recipe", err=True)
+    print(json.dumps({"marked": marked}))

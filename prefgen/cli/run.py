@@ -1,0 +1,76 @@
+"""prefgen run"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
+
+
+def command(
+    recipe: Recipe,
+    out: Out = None,
+    journal: JournalFile = None,
+    sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
+    limit: Annotated[int | None, typer.Option("-n", help="Only so many prompts, a fair sample.", min=1, show_default=False)] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: everything from the journal.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export-requests", help="Write the requests without a reply as a batch file, instead of asking.", show_default=False),
+    ] = None,
+    allow_new: Annotated[bool, typer.Option("--allow-new", help="Let finished records ask new things (a plug-in changed on purpose).")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying for a changed recipe.")] = False,
+    no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name Python files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe; started again, it goes on where it was.
+
+    Writes records/, pairs/, failures.parquet and manifest.json to the run's folder. Every reply is kept in the journal and never asked for
+    twice. Ctrl-C once finishes what is in flight; twice stops at once; neither loses anything.
+    """
+    from prefgen.api import options_of, run_with_signals
+    from prefgen.cli.panel import Shown
+    from prefgen.cli.report import export_requests, say_outcome
+    from prefgen.engine.run import Runner
+    from prefgen.recipe.build import build
+    from prefgen.recipe.load import load_recipe
+
+    pipeline = build(load_recipe(recipe, sets), plugins=not no_plugins)
+    live = not (offline or export)
+    options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
+    runner = Runner(pipeline, options)
+    for warning in pipeline.warnings:
+        runner.progress.ledger.say(f"warning: {warning}")
+    if pipeline.simulated:
+        runner.progress.ledger.say("SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only")
+    if live and not yes:
+        _confirm(pipeline, options, quiet)
+    with Shown(runner.progress, quiet=quiet):
+        outcome = run_with_signals(runner)
+    if export is not None:
+        export_requests(outcome, options, export)
+    say_outcome(outcome, pipeline, as_json=as_json, quiet=quiet, exported=export is not None, offline=offline)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _confirm(pipeline: object, options: object, quiet: bool) -> None:
+    """On a terminal, before a changed recipe pays for anything: say what changed and ask."""
+    import sys
+
+    from prefgen.dataset.read import is_run, read_manifest
+    from prefgen.engine.output import changes
+
+    out = options.out  # pyright: ignore[reportAttributeAccessIssue]
+    if pipeline.simulated or not is_run(out):  # pyright: ignore[reportAttributeAccessIssue]
+        return
+    changed = changes(read_manifest(out), pipeline.identities)  # pyright: ignore[reportAttributeAccessIssue]
+    if not changed or quiet:
+        return
+    typer.echo("The recipe changed since this folder's last run:", err=True)
+    for line in changed:
+        typer.echo(f"  {line}", err=True)
+    typer.echo("Replies that the journal holds are used again; `prefgen plan` says what the rest costs.", err=True)
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        typer.confirm("Go on?", abort=True, err=True)

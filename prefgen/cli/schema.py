@@ -1,0 +1,21 @@
+"""prefgen schema"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    path: Annotated[Path | None, typer.Argument(help="Where to write it; stdout without.", show_default=False)] = None,
+) -> None:
+    """Write the JSON schema of recipes, for completion and checks in editors."""
+    from prefgen.recipe.jsonschema import recipe_schema
+
+    text = json.dumps(recipe_schema(), indent=1, ensure_ascii=False)
+    if path is None:
+        print(text)
+    else:
+        path.write_text(text + "\n", encoding="utf-8")
+        typer.echo(f"wrote {path}", err=True)

@@ -1,0 +1,49 @@
+"""prefgen status"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson
+
+
+def command(
+    run: Annotated[Path | None, typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far runs are, from their files alone."""
+    from prefgen.dataset.read import is_run, read_manifest
+    from prefgen.engine.lock import is_held
+    from prefgen.errors import RecipeError
+
+    if run is not None and not run.is_dir():
+        raise RecipeError(f"{str(run)!r} is no folder")
+    folders = [run] if run is not None else sorted(p for p in Path("runs").glob("*") if p.is_dir())
+    found = []
+    for folder in folders:
+        manifest = read_manifest(folder) if is_run(folder) else {}
+        table = manifest.get("yield", {})
+        state = "at work" if is_held(folder) else "complete" if manifest.get("complete") else "incomplete" if manifest else "never stopped cleanly"
+        found.append(
+            {
+                "run": str(folder),
+                "state": state,
+                "prompts": table.get("prompts", 0),
+                "pairs": table.get("pairs", 0),
+                "failures": sum(table.get("failures", {}).values()),
+                "paid_usd": manifest.get("cost", {}).get("paid_usd", 0.0),
+                "stopped": manifest.get("stopped"),
+            }
+        )
+    if as_json:
+        print(json.dumps(found))
+        return
+    for row in found:
+        print(
+            f"{row['run']}: {row['state']}, {row['prompts']:,} prompts, {row['pairs']:,} pairs, {row['failures']:,} failures, "
+            f"paid ${row['paid_usd']:.4f}" + (f" ({row['stopped']})" if row["stopped"] else "")
+        )
+    if not found:
+        print("no runs here (looked in runs/)")

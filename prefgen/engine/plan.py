@@ -1,0 +1,219 @@
+"""What a run would ask and cost, without asking: the same replay, over a sample, with simulated answers where there are none.
+
+Replies that the journal holds are used. New ones are simulated into an overlay that is thrown away, so that a plan never leaves a trace. A
+simulated answer is as long as the model's known replies are on average (the journal's mean), or half of `max_tokens`, or 300 tokens.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from prefgen.calls.ask import estimate_tokens
+from prefgen.calls.budget import FREE, PICO, price_of
+from prefgen.calls.journal import Journal, Row
+from prefgen.calls.key import changed_parts
+from prefgen.engine.run import Options, Runner, fair_sample
+from prefgen.plugins import Plugin, find
+from prefgen.recipe.build import Pipeline
+from prefgen.roles import Call, Served
+from prefgen.types import Reply
+
+
+@dataclass
+class Line:
+    """Requests of one stage to one model, for the whole dataset (scaled up from the sample)."""
+
+    stage: str
+    model: str
+    requests: float = 0
+    replayed: float = 0
+    prompt_tokens: float = 0
+    completion_tokens: float = 0
+    cost_usd: float = 0.0
+    priced: bool = True
+
+
+@dataclass
+class Plan:
+    """What a run asks. `sampled` of `prompts` were looked at; `why` says which parts of known asks differ."""
+
+    prompts: int
+    sampled: int
+    lines: list[Line]
+    why: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "prompts": self.prompts,
+            "sampled": self.sampled,
+            "cost_usd": sum(line.cost_usd for line in self.lines),
+            "new_requests": sum(line.requests - line.replayed for line in self.lines),
+            "lines": [line.__dict__ for line in self.lines],
+            "why": self.why,
+        }
+
+
+class Overlay(Journal):
+    """A throw-away journal over one that is only read."""
+
+    def __init__(self, path: Path, base: Journal | None) -> None:
+        super().__init__(path)
+        self._base = base
+        self.fresh: list[Row] = []
+
+    def find(self, key: bytes) -> Row | None:
+        return super().find(key) or (self._base.find(key) if self._base else None)
+
+    def is_completed(self, record: str, identity: str) -> bool:
+        return False
+
+    async def keep(self, rows: Sequence[Row]) -> list[Row]:
+        self.fresh += rows
+        return await super().keep(rows)
+
+
+class _Guess(Plugin):
+    """A backend that says what the simulated one says, at the length that the real one is expected to have."""
+
+    inner: Any
+    host_of: str
+    backend_of: str
+    tokens: int
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["_Guessing"]:
+        async with self.inner.connect() as simulated:
+            yield _Guessing(simulated, self.host_of, self.backend_of, self.tokens)
+
+
+class _Guessing:
+    def __init__(self, simulated: Any, host: str, backend: str, tokens: int) -> None:
+        self._simulated, self.host, self.backend, self._tokens = simulated, host, backend, tokens
+
+    async def send(self, call: Call) -> Sequence[Served]:
+        served = await self._simulated.send(call)
+        for one in served:
+            usage = one.reply.usage.model_copy(update={"prompt_tokens": estimate_tokens(call), "completion_tokens": self._tokens})
+            one.reply = one.reply.model_copy(update={"usage": usage})
+        return served
+
+    def parse(self, raw: bytes, endpoint: str) -> Reply:
+        return self._simulated.parse(raw, endpoint)
+
+
+async def make_plan(pipeline: Pipeline, options: Options, *, sample: int, why: bool = False) -> Plan:
+    """Replay `sample` prompts. Raises what building and connecting raise; asks nobody."""
+    base = Journal(options.journal) if options.journal.is_file() else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder:
+            return await _plan(pipeline, replace(options, out=Path(folder) / "run"), base, Path(folder), sample, why)
+    finally:
+        if base is not None:
+            base.close()
+
+
+async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, folder: Path, sample: int, why: bool) -> Plan:
+    overlay = Overlay(folder / "overlay.sqlite", base)
+    models = {}
+    for name, model in pipeline.models.items():
+        mean = _mean_length(base, str(model.identity["name"]))
+        wanted = model.sampling.get("max_tokens")
+        tokens = mean or (max(1, int(wanted) // 2) if wanted else 300)
+        async with _described(model.backend) as (host, backend):
+            simulated = find("backend", "simulated", pipeline.folder)()
+            guess: Any = _Guess(inner=simulated, host_of=host, backend_of=backend, tokens=tokens)
+        models[name] = replace(model, backend=guess, simulated=False)
+    planned = replace(pipeline, models=models)
+    runner = _PlanRunner(planned, options, overlay)
+    everyone = [record.id for record in runner._all_prompts()]
+    if sample < len(everyone):
+        wanted_ids = fair_sample(everyone, sample)
+        runner.options = replace(options, prompts_only=wanted_ids)
+    scale = len(everyone) / min(sample, len(everyone)) if everyone else 0
+    outcome = await runner.run()
+    lines = _lines(outcome.manifest["cost"]["by_stage"], runner.asked_new, pipeline, scale)
+    reasons = _why(base, overlay.fresh) if why and base is not None else []
+    overlay.close()
+    return Plan(len(everyone), min(sample, len(everyone)), lines, reasons)
+
+
+@asynccontextmanager
+async def _described(backend: Any) -> AsyncIterator[tuple[str, str]]:
+    async with backend.connect() as connected:
+        yield connected.host, connected.backend
+
+
+class _PlanRunner(Runner):
+    """A run whose journal is an overlay, and which counts what is new by stage and model."""
+
+    def __init__(self, pipeline: Pipeline, options: Options, overlay: Overlay) -> None:
+        super().__init__(pipeline, options)
+        self._overlay = overlay
+        self.asked_new: dict[tuple[str, str], list[int]] = {}
+
+    def _open_journals(self, closing: Any) -> tuple[Journal, Journal]:
+        return self._overlay, self._overlay
+
+    async def _connect(self, connections: Any, journal: Journal, throwaway: Journal) -> Any:
+        calls = await super()._connect(connections, journal, throwaway)
+        fetch = calls.fetch
+
+        async def counting(run: Any, plugin: str, stage: str, spec: Any, key: Any, *rest: Any) -> Row:
+            before = self._overlay.find(key.digest)
+            row = await fetch(run, plugin, stage, spec, key, *rest)
+            if before is None:
+                counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
+                for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens)):
+                    counts[i] += amount
+            return row
+
+        calls.fetch = counting
+        return calls
+
+
+def _lines(by_stage: list[dict[str, Any]], new: dict[tuple[str, str], list[int]], pipeline: Pipeline, scale: float) -> list[Line]:
+    lines = []
+    for row in by_stage:
+        fresh = new.get((row["stage"], row["model"]), [0, 0, 0])
+        model = pipeline.models[row["model"]]
+        price = FREE if model.simulated else price_of(str(model.identity["name"]), pipeline.prices)
+        cost = (price or FREE).of(fresh[1], fresh[2]) / PICO * scale
+        lines.append(
+            Line(
+                row["stage"], row["model"], row["requests"] * scale, (row["requests"] - fresh[0]) * scale, fresh[1] * scale, fresh[2] * scale,
+                cost, priced=price is not None,
+            )
+        )  # fmt: skip
+    order = {label: i for i, (label, _) in enumerate(pipeline.identities)}
+    return sorted(lines, key=lambda line: (order.get(line.stage, 99), line.model))
+
+
+def _mean_length(base: Journal | None, model: str) -> int | None:
+    """The mean output tokens of a model's journalled replies."""
+    if base is None:
+        return None
+    [(mean,)] = base.query("SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,))
+    return int(mean) if mean else None
+
+
+def _why(base: Journal, fresh: list[Row]) -> list[str]:
+    """For asks that are new: what differs from the nearest ask that the journal holds for the same record."""
+    from collections import Counter
+
+    reasons: Counter[str] = Counter()
+    for row in fresh:
+        known = [parts for (parts,) in base.query("SELECT parts FROM replies WHERE record = ?", (row.record,))]
+        if not known:
+            reasons["the record was never asked about"] += 1
+            continue
+        nearest = min((changed_parts(parts, row.parts) for parts in known), key=len)
+        reasons[f"changed: {', '.join(nearest)}" if nearest else "another draw (sample, attempt or seed)"] += 1
+    return [f"{count:,} new asks of the sample: {reason}" for reason, count in reasons.most_common()]
+
+
+def run_plan(pipeline: Pipeline, options: Options, *, sample: int, why: bool) -> Plan:
+    return asyncio.run(make_plan(pipeline, options, sample=sample, why=why))

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from prefgen.calls.ask import estimate_tokens
 from prefgen.calls.budget import FREE, PICO, price_of
@@ -79,6 +79,7 @@ class Overlay(Journal):
 class _Guess(Plugin):
     """A backend that says what the simulated one says, at the length that the real one is expected to have."""
 
+    name: ClassVar[str] = "guess"
     inner: Any
     host_of: str
     backend_of: str

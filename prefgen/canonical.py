@@ -3,7 +3,10 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -24,6 +27,11 @@ def _normal(value: Any) -> Any:
     kind = type(value)
     if kind is str or kind is bool or kind is int or value is None:
         return value
+    if kind is dict:
+        for key in value:
+            if type(key) is not str:
+                raise TypeError(f"keys of canonical JSON are text, found {key!r}")
+        return {key: _normal(item) for key, item in value.items()}
     if kind is float:
         if not math.isfinite(value):
             raise ValueError(f"{value!r} has no canonical form")
@@ -31,8 +39,29 @@ def _normal(value: Any) -> Any:
     if kind is list or kind is tuple:
         return [_normal(item) for item in value]
     if isinstance(value, Mapping):
-        for key in value:
-            if type(key) is not str:
-                raise TypeError(f"keys of canonical JSON are text, found {key!r}")
-        return {key: _normal(item) for key, item in value.items()}
+        return _normal(dict(value))
     raise TypeError(f"{kind.__name__} has no canonical form: {value!r}")
+
+
+def canonical_texts(value: Any) -> bytes:
+    """The same bytes as `canonical`, several times faster, for values that hold no number at all (messages)."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as wrong:
+        if "surrogate" in str(wrong):
+            raise ValueError(f"text with a lone surrogate has no canonical form ({wrong})") from None
+        raise
+
+
+def canonical_again(value: Any) -> bytes:
+    """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a schema)."""
+    try:
+        spelled = orjson.dumps(value)
+    except TypeError:
+        return canonical(value)
+    return _respelled(spelled) if b":null" not in spelled and b"[null" not in spelled and b",null" not in spelled else canonical(value)
+
+
+@lru_cache(maxsize=4096)
+def _respelled(spelled: bytes) -> bytes:
+    return canonical(json.loads(spelled))

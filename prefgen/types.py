@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from prefgen.canonical import canonical
+from prefgen.canonical import canonical, canonical_again, canonical_texts
 
 Role = Literal["system", "user", "assistant", "tool"]
 Origin = Literal["sampled", "revised", "refined", "improved", "human", "imported"]
@@ -26,6 +26,15 @@ class Value(BaseModel):
     """A frozen value that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def replacing(self, **fields: Any) -> Self:
+        """A copy with other fields, which are not checked again: only for fields that were checked already."""
+        made = self.__class__.__new__(self.__class__)
+        object.__setattr__(made, "__dict__", {**self.__dict__, **fields})
+        object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__ | fields.keys())
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
 
 
 class TextPart(Value):
@@ -167,7 +176,9 @@ class Response(Value):
         turns = (messages,) if isinstance(messages, Message) else tuple(messages)
         prompt_id = prompt if isinstance(prompt, str) else prompt.id
         told = {k: fields[k] for k in ("model", "principle", "sampling", "sample", "origin", "parent_id") if k in fields}
-        made_id = content_id("response", prompt_id, [t.hashable() for t in turns], told)
+        digest = hashlib.blake2b(canonical_texts([prompt_id, [t.hashable() for t in turns]]), digest_size=16)
+        digest.update(canonical_again(told))
+        made_id = digest.hexdigest()
         return cls(id=made_id, prompt_id=prompt_id, messages=turns, **fields)
 
     @property
@@ -286,7 +297,7 @@ class Record(Value):
             added = tuple(values)
             if added:
                 grown[name] = (*self.__dict__[name], *added)
-        return self.model_copy(update=grown) if grown else self
+        return self.replacing(**grown) if grown else self
 
     def flagged(self) -> frozenset[str]:
         return frozenset(flag.target_id for flag in self.flags)

@@ -51,23 +51,18 @@ class OpenAI(Plugin):
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator["Connected"]:
-        """Open a pool of connections. Nothing is sent; a key that is needed and missing is a RecipeError."""
-        import aiohttp  # 0.1 s, wanted only by runs that ask a server
-
+        """Open a pool of connections. Nothing is sent."""
         address = self.address()
         host = _host(address)
         key = os.environ.get(self.api_key_env, "")
-        if not key and host == "api.openai.com":
-            raise RecipeError(f"the environment variable {self.api_key_env} is not set: it must hold the API key for {host}")
         headers = {"Content-Type": "application/json", **self.headers}
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=20)
-        async with aiohttp.ClientSession(
-            connector=connector, headers=headers, timeout=timeout, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
-        ) as session:
-            yield Connected(self, session, address, host, key)
+        connected = Connected(self, headers, address, host, key)
+        try:
+            yield connected
+        finally:
+            await connected.close()
 
 
 class Connected:
@@ -75,19 +70,32 @@ class Connected:
 
     backend = "openai"
 
-    def __init__(self, settings: OpenAI, session: Any, address: str, host: str, key: str) -> None:
+    def __init__(self, settings: OpenAI, headers: dict[str, str], address: str, host: str, key: str) -> None:
         self.host = host
         self._settings = settings
-        self._session = session
+        self._headers = headers
+        self._session: Any = None
         self._address = address
         self._key = key
         self._token_field = settings.token_field
         if self._token_field == "auto":
             self._token_field = "max_completion_tokens" if host.endswith((".openai.com", ".openai.azure.com")) else "max_tokens"
 
-    async def send(self, call: Call) -> Sequence[Served]:
-        import aiohttp
+    def ready(self) -> None:
+        """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a replay."""
+        if not self._key and self.host == "api.openai.com":
+            raise RecipeError(f"the environment variable {self._settings.api_key_env} is not set: it must hold the API key for {self.host}")
 
+    async def send(self, call: Call) -> Sequence[Served]:
+        import aiohttp  # 0.1 s, wanted only by runs that ask a server
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60),
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=20),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         extra: dict[str, Any] = {}
         if call.samples > 1:
             extra["n"] = call.samples
@@ -111,6 +119,10 @@ class Connected:
                 served[0].pause = pause
             return served
         raise self._fault(status, headers, received)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         return read_answer(orjson.loads(raw), endpoint)

@@ -250,7 +250,7 @@ class Calls:
         rows = []
         for ticket, answer in zip(tickets, served, strict=False):
             row = self._row(ticket.spec, ticket.key, None if ticket.shared else ticket.run.id, ticket.call)
-            row.reply = answer.raw
+            row.reply, row.parsed = answer.raw, answer.reply
             row.served_model, row.fingerprint, row.how = answer.model, answer.fingerprint, answer.how
             usage = answer.reply.usage
             row.prompt_tokens, row.completion_tokens = usage.prompt_tokens, usage.completion_tokens
@@ -458,7 +458,8 @@ class Asker:
             error = json.loads(row.reply)
             message = f"{spec.name}: {error.get('error')}"
             raise RefusedRequest(message, code=row.code or "bad_request", replies=(row.reply.decode(),), keys=(base.hex,))
-        return spec.model.parse(row.reply, endpoint).model_copy(update={"key": base.hex})
+        reply = row.parsed if row.parsed is not None else spec.model.parse(row.reply, endpoint)
+        return reply.replacing(key=base.hex)
 
 
 def usable(reply: Reply) -> Reply:

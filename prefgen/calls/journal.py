@@ -17,6 +17,7 @@ from pathlib import Path
 import zstandard
 
 from prefgen.errors import JournalError
+from prefgen.types import Reply
 
 APPLICATION_ID = 0x70726566  # "pref"
 SCHEMA_VERSION = 1
@@ -80,6 +81,8 @@ class Row:
     time: float = 0.0
     code: str | None = None
     request: bytes | None = None
+    parsed: Reply | None = None
+    """The reply, where it was read already; never stored."""
 
 
 _SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status, r.origin, s.model,
@@ -106,6 +109,7 @@ class Journal:
         self._servers: dict[tuple[str, str, str, str], int] = {}
         self._todo: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: JournalError | None = None
+        self._completed: list[tuple[str, str, bytes]] = []
         self._writer = threading.Thread(target=self._write_in_groups, name="journal", daemon=True)
         self._writer.start()
 
@@ -172,7 +176,14 @@ class Journal:
 
     def complete(self, record: str, identity: str, keys: bytes) -> None:
         """Remember that a record has passed a stage and the digest of the keys that it had asked by then."""
-        self._put(_Job(sql=[("INSERT OR IGNORE INTO completed VALUES (?, ?, ?)", (record, identity, keys))]))
+        self._completed.append((record, identity, keys))
+        if len(self._completed) >= 128:
+            self._hand_over_completed()
+
+    def _hand_over_completed(self) -> None:
+        rows, self._completed = self._completed, []
+        if rows:
+            self._put(_Job(sql=[("INSERT OR IGNORE INTO completed VALUES (?, ?, ?)", row) for row in rows]))
 
     def is_completed(self, record: str, identity: str) -> bool:
         return bool(self.query("SELECT 1 FROM completed WHERE record = ? AND identity = ?", (record, identity)))
@@ -190,6 +201,7 @@ class Journal:
 
     def flush(self) -> None:
         """Wait until everything that was handed over is committed. Raises JournalError if a commit failed."""
+        self._hand_over_completed()
         done = threading.Event()
         self._put(_Job(event=done))
         while not done.wait(0.5):
@@ -200,6 +212,8 @@ class Journal:
 
     def close(self) -> None:
         if self._writer.is_alive():
+            if not self._broken:
+                self._hand_over_completed()
             self._todo.put(None)
             self._writer.join()
         for db in {self._write, self._read}:

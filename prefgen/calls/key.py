@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefgen.canonical import canonical
+from prefgen.canonical import canonical, canonical_again, canonical_texts
 
 KEY_VERSION = 1
 
@@ -48,7 +48,8 @@ def call_key(
 
     Raises ValueError or TypeError for values that have no canonical form (NaN, sets, lone surrogates).
     """
-    parts = [canonical(part) for part in (model, messages, sampling, reply_format)]
+    spell = canonical_texts if endpoint in ("chat", "completion") else canonical
+    parts = [canonical_again(model), spell(messages), canonical_again(sampling), canonical_again(reply_format)]
     head = canonical(
         {"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION}
     )

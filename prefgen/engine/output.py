@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from prefgen.calls.budget import PICO
 from prefgen.calls.ledger import ServerTally
-from prefgen.dataset.shards import FAILURES, PAIRS, RECORDS, digest_of, pair_rows, record_row, write_table
+from prefgen.dataset.shards import FAILURES, PAIRS, RECORDS, pair_rows, record_row, write_table
 from prefgen.engine.spool import Spool
-from prefgen.types import Failure, Record
 
 SHARD = 1000
 FOLDERS = ("records", "pairs")
@@ -27,13 +28,17 @@ FOLDERS = ("records", "pairs")
 
 def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
     """Write shard `number` under partial/ and return its digest."""
-    records = [record for _, record, _ in spool.results(segment, number * SHARD, (number + 1) * SHARD)]
     name = f"{number:05d}.parquet"
     digest = hashlib.blake2b(digest_size=16)
-    rows = [record_row(r) for r in records]
-    pairs = [row for r in records for row in pair_rows(r)]
-    digest_of((r.model_dump(mode="json") for r in records), digest)
-    digest_of(pairs, digest)
+    rows: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
+    for spelled, _ in spool.raw_results(segment, number * SHARD, (number + 1) * SHARD):
+        record = orjson.loads(spelled)
+        rows.append(record_row(record))
+        made = pair_rows(record)
+        pairs += made
+        for row in (record, *made):
+            digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
     write_table(rows, RECORDS, out / "partial" / "records" / name)
     write_table(pairs, PAIRS, out / "partial" / "pairs" / name)
     return digest.hexdigest()
@@ -49,9 +54,8 @@ def put_in_place(out: Path) -> None:
     shutil.rmtree(out / "partial")
 
 
-def write_failures(out: Path, failures: Sequence[Failure]) -> None:
-    rows = [{**f.model_dump(mode="json"), "model": f.model} for f in failures]
-    write_table(rows, FAILURES, out / "failures.parquet")
+def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
+    write_table(failures, FAILURES, out / "failures.parquet")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -65,13 +69,13 @@ def write_json(path: Path, value: Any) -> None:
     beside.replace(path)
 
 
-def fate(record: Record, failures: Sequence[Failure], has_pairer: bool) -> str:
+def fate(record: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_pairer: bool) -> str:
     """What became of a prompt: `pair`, a reason of the pairer, `failed: <code>`, or `kept` where the recipe makes no pairs."""
-    if record.pairs:
+    if record["pairs"]:
         return "pair"
-    reason = record.notes[-1].reason if record.notes else ""
+    reason = record["notes"][-1]["reason"] if record["notes"] else ""
     if failures and reason in ("", "no_responses", "too_few_responses", "too_few_scored"):
-        return f"failed: {failures[-1].code}"
+        return f"failed: {failures[-1]['code']}"
     if not has_pairer:
         return "kept"
     return reason or "no_pair"
@@ -84,31 +88,31 @@ class Yield:
         self._has_pairer = has_pairer
         self.fates: Counter[str] = Counter()
         self.groups: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-        self.failures: list[Failure] = []
+        self.failures: list[Mapping[str, Any]] = []
         self.responses = 0
         self.pairs = 0
         self.flags: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
 
-    def add(self, record: Record, failures: Sequence[Failure]) -> None:
+    def add(self, record: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         became = fate(record, failures, self._has_pairer)
         self.fates[became] += 1
-        prompt = record.prompt
+        prompt = record["prompt"]
         for group in ("source", "category", "language"):
-            value = getattr(prompt, group)
+            value = prompt[group]
             if value is not None:
                 self.groups[group][value]["all"] += 1
                 self.groups[group][value]["lost"] += became not in ("pair", "kept")
         for failure in failures:
-            if failure.model:
-                self.groups["model"][failure.model]["lost"] += 1
-        for response in record.responses:
-            self.groups["model"][response.model]["all"] += 1
+            if failure["model"]:
+                self.groups["model"][failure["model"]]["lost"] += 1
+        for response in record["responses"]:
+            self.groups["model"][response["model"]]["all"] += 1
         self.failures += failures
-        self.responses += len(record.responses)
-        self.pairs += len(record.pairs)
-        self.flags.update(flag.rule for flag in record.flags)
-        self.licences[prompt.licence] += 1
+        self.responses += len(record["responses"])
+        self.pairs += len(record["pairs"])
+        self.flags.update(flag["rule"] for flag in record["flags"])
+        self.licences[prompt["licence"]] += 1
 
     def table(self, gone: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
         prompts = sum(self.fates.values())
@@ -126,7 +130,7 @@ class Yield:
             "prompts_by_fate": dict(sorted(self.fates.items())),
             "responses": self.responses,
             "pairs": self.pairs,
-            "failures": dict(sorted(Counter(f"{f.stage}: {f.code}" for f in self.failures).items())),
+            "failures": dict(sorted(Counter(f"{f['stage']}: {f['code']}" for f in self.failures).items())),
             "flags": dict(sorted(self.flags.items())),
             "groups": {g: {v: dict(c) for v, c in sorted(values.items())} for g, values in sorted(self.groups.items())},
             "heavy_losses": heavy,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import yaml
 from filelock import Timeout
 
@@ -140,14 +141,23 @@ class Runner:
     def _read_prompts(self) -> None:
         """Store the prompts as the first segment's input, unless just these are stored already."""
         digest = hashlib.blake2b(digest_size=16)
-        count = 0
-        for count, record in enumerate(self._prompts(), 1):  # noqa: B007 - the last value is the count
-            digest.update(record.model_dump_json().encode())
+
+        def hashed() -> Iterator[Record]:
+            for record in self._prompts():
+                digest.update(record.model_dump_json().encode())
+                yield record
+
+        fresh = self._spool.meta("prompts") is None
+        if fresh:
+            self._spool.clear_from(0)
+        count = self._spool.add_inputs(0, hashed()) if fresh else sum(1 for _ in hashed())
         if not count:
             raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(p.name for p in self.pipeline.sources))
         now = f"{digest.hexdigest()} {self.options.limit}"
-        if self._spool.meta("prompts") != now:
-            self._spool.clear_from(0)
+        if fresh:
+            self._spool.set_meta("prompts", now)
+        elif self._spool.meta("prompts") != now:
+            self._spool.forget_prompts()
             self._spool.add_inputs(0, self._prompts())
             self._spool.set_meta("prompts", now)
 
@@ -191,6 +201,8 @@ class Runner:
         for name, built in self.pipeline.models.items():
             backend: Any = built.backend
             connected = await connections.enter_async_context(backend.connect())
+            if self.options.live and hasattr(connected, "ready"):
+                connected.ready()
             price = FREE if built.simulated else price_of(str(built.identity["name"]), self.pipeline.prices) or FREE
             models[name] = ModelSpec(name, built.identity, built.sampling, connected, price, built.simulated)
             lines[name] = self._line(name, built, connected, price, calls, budget)
@@ -372,8 +384,8 @@ class Runner:
         recipe = self.pipeline.recipe
         has_pairer = any(step.kind == "pair" for step in self.pipeline.steps)
         self._yield = output.Yield(has_pairer)
-        for _, record, failures in self._spool.results(number):
-            self._yield.add(record, failures)
+        for spelled, failures in self._spool.raw_results(number):
+            self._yield.add(orjson.loads(spelled), failures)
         by_stage, served_by = output.sums(self._spool.tallies())
         digest = hashlib.blake2b(json.dumps(self._spool.shard_digests()).encode(), digest_size=16).hexdigest() if complete else None
         return {

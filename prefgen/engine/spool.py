@@ -7,6 +7,7 @@ the number of stages that it has passed.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import zstandard
@@ -68,6 +69,11 @@ class Spool:
             self._change(f"DELETE FROM {table} WHERE segment >= ?", (segment,))
         self.commit()
 
+    def forget_prompts(self) -> None:
+        """Forget everything that came of the prompts."""
+        self._change("DELETE FROM meta WHERE key = 'prompts' OR key LIKE 'segment %' OR key LIKE 'curated %'")
+        self.clear_from(0)
+
     def add_inputs(self, segment: int, records: Iterable[Record]) -> int:
         """Store the input of a segment; returns how many."""
         count = 0
@@ -128,6 +134,12 @@ class Spool:
         sql = "SELECT position, record, failures FROM state WHERE segment = ? AND done = 1 AND position >= ? AND position < ? ORDER BY position"
         for position, blob, failures in self._db.execute(sql, (segment, start, 2**62 if end is None else end)):
             yield position, self._load(blob), self._failures(failures)
+
+    def raw_results(self, segment: int, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, list[dict[str, Any]]]]:
+        """Finished records as their JSON, and their failures as JSON data, in order."""
+        sql = "SELECT record, failures FROM state WHERE segment = ? AND done = 1 AND position >= ? AND position < ? ORDER BY position"
+        for blob, failures in self._db.execute(sql, (segment, start, 2**62 if end is None else end)):
+            yield self._unpack(blob), orjson.loads(self._unpack(failures)) if failures else []
 
     def tallies(self) -> Iterator[str]:
         """What each finished record was served and cost, as JSON."""

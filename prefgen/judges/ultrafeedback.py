@@ -7,6 +7,7 @@ tolerantly, as text; each rating is joined to its answer by its label.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from pydantic import Field
 from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
 from prefgen.roles import Ask, Verdict
-from prefgen.templates import render
+from prefgen.templates import render, render_once
 from prefgen.together import together
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
 
@@ -73,7 +74,7 @@ class UltraFeedback(Plugin):
 
     async def _rate(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int) -> list[Score]:
         messages = self._messages(prompt, shown, aspects)
-        schema = rating_schema(aspects, len(shown)) if self.schema_reply else None
+        schema = rating_schema(tuple(aspects), len(shown)) if self.schema_reply else None
         found, _ = await read(
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
@@ -88,15 +89,15 @@ class UltraFeedback(Plugin):
         """What is shared comes first: the same prompt and answers for every aspect, then what this aspect asks."""
         conversation = [m for m in prompt.messages if m.role != "system"]
         body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in shown])
-        question = render(
+        question = render_once(
             "judges/ultrafeedback_aspects.j2",
-            aspects=list(aspects),
+            aspects=tuple(aspects),
             count=len(shown),
-            references=list(prompt.references) if "truthfulness" in aspects else [],
-            wrong=list(prompt.incorrect_references) if "truthfulness" in aspects else [],
+            references=prompt.references if "truthfulness" in aspects else (),
+            wrong=prompt.incorrect_references if "truthfulness" in aspects else (),
             as_json=self.schema_reply,
         )
-        return [system(render("judges/ultrafeedback_system.j2")), user(f"{body}\n\n{question}")]
+        return [system(render_once("judges/ultrafeedback_system.j2")), user(f"{body}\n\n{question}")]
 
     async def _critique(self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask) -> list[Verdict]:
         mine = [s.value for s in scores if s.response_id == response.id and s.value is not None]
@@ -115,7 +116,7 @@ class UltraFeedback(Plugin):
             return only(fields, "feedback", str), overall
 
         (feedback, overall), _ = await read(
-            ask, self.model, [system(render("judges/ultrafeedback_system.j2")), user(text)], reader,
+            ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)], reader,
             schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
         return [Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/10")]
@@ -130,6 +131,7 @@ CRITIQUE_SCHEMA: dict[str, Any] = {
 }
 
 
+@lru_cache(maxsize=64)
 def rating_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
     """{text_1: {...}, text_2: {...}}: one labelled entry a text, so that none can shift; within it one entry an aspect if several."""
 

@@ -30,13 +30,13 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     shown = {r.id for r in selected(record, plugged.responses)}
     for verdict in result:
         if isinstance(verdict, Score):
-            kinds["scores"].append(verdict.model_copy(update={"judge": plugged.name}))
+            kinds["scores"].append(verdict.replacing(judge=plugged.name))
             about = {verdict.response_id}
         elif isinstance(verdict, Comparison):
-            kinds["comparisons"].append(verdict.model_copy(update={"judge": plugged.name}))
+            kinds["comparisons"].append(verdict.replacing(judge=plugged.name))
             about = {verdict.first_id, verdict.second_id}
         elif isinstance(verdict, Critique):
-            kinds["critiques"].append(verdict.model_copy(update={"judge": plugged.name}))
+            kinds["critiques"].append(verdict.replacing(judge=plugged.name))
             about = {verdict.response_id}
         elif isinstance(verdict, Flag):
             kinds["flags"].append(verdict)

@@ -14,9 +14,9 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
     for plugged in step.plugged:
         if not applies(plugged.only, record):
             continue
-        seen = record.model_copy(update={"responses": tuple(selected(record, plugged.responses))})
+        seen = record.replacing(responses=tuple(selected(record, plugged.responses)))
         try:
-            pairs = [p.model_copy(update={"rule": plugged.name}) for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))]
+            pairs = [p.replacing(rule=plugged.name) for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))]
         except Exception as bug:
             raise PluginError(
                 f"pair {plugged.name!r} ({type(plugged.plugin).__name__}) failed on record {record.id[:12]}: {type(bug).__name__}: {bug}"

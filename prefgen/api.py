@@ -120,6 +120,11 @@ def fast_loop() -> Any:
 def run_with_signals(runner: Runner) -> Outcome:
     """Run in a loop of its own; SIGINT and SIGTERM interrupt it, once gently and twice at once."""
 
+    import gc
+
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # a run makes many short-lived values and few cycles
+
     async def main() -> Outcome:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

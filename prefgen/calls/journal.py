@@ -88,6 +88,8 @@ class Row:
 _SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status, r.origin, s.model,
 s.fingerprint, r.how, r.prompt_tokens, r.completion_tokens, r.cost, r.time, r.code, r.request
 FROM replies r JOIN servers s ON s.id = r.server"""
+_FIND = """SELECT key, endpoint, model, record, run, server, reply, parts, status, origin, how, prompt_tokens, completion_tokens, cost, time,
+code, request FROM replies WHERE key = ?"""
 
 
 class Journal:
@@ -107,6 +109,7 @@ class Journal:
         self._lock = threading.RLock() if self.on_network else _NoLock()
         self._unpack = zstandard.ZstdDecompressor().decompress
         self._servers: dict[tuple[str, str, str, str], int] = {}
+        self._known_servers: dict[int, tuple[str, str, str, str]] = {}
         self._todo: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: JournalError | None = None
         self._completed: list[tuple[str, str, bytes]] = []
@@ -145,10 +148,17 @@ class Journal:
         """The reply under `key`, or None."""
         try:
             with self._lock:
-                found = self._read.execute(_SELECT + " WHERE r.key = ?", (key,)).fetchone()
+                found = self._read.execute(_FIND, (key,)).fetchone()
+                server = found and self._server_of(found[5])
         except sqlite3.Error as wrong:
             raise explained(wrong, self.path) from wrong
-        return self._row(found) if found else None
+        return self._row((*found[:5], *server[:2], *found[6:10], *server[2:], *found[10:])) if found and server else None
+
+    def _server_of(self, number: int) -> tuple[str, str, str, str]:
+        if number not in self._known_servers:
+            sql = "SELECT backend, host, model, fingerprint FROM servers WHERE id = ?"
+            self._known_servers[number] = self._read.execute(sql, (number,)).fetchone()
+        return self._known_servers[number]
 
     def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Row]:
         """Every row that matches an SQL condition on `r` (replies) and `s` (servers), oldest first."""

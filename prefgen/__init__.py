@@ -9,6 +9,8 @@ Everything public is here; it is imported when it is first used, so that `import
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from prefgen.version import __version__
+
 if TYPE_CHECKING:
     from prefgen.api import Result, arun, run
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from prefgen.templates import render, render_text
     from prefgen.together import settled, together
     from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "api": ("Result", "arun", "run"),

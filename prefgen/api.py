@@ -64,7 +64,7 @@ async def arun(
     *,
     out: str | Path | None = None,
     journal: str | Path | None = None,
-    set: Sequence[str] = (),
+    sets: Sequence[str] = (),
     limit: int | None = None,
     offline: bool = False,
     progress: Progress | None = None,
@@ -73,7 +73,7 @@ async def arun(
 
     An incomplete run that merely lacks replies is returned with `complete` False.
     """
-    pipeline = pipeline_of(recipe, set)
+    pipeline = pipeline_of(recipe, sets)
     runner = Runner(pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline), progress)
     outcome = await runner.run()
     if outcome.stopped is not None:

@@ -20,7 +20,7 @@ def canonical(value: Any) -> bytes:
     try:
         return _encode(_normal(value)).encode()
     except UnicodeEncodeError as wrong:
-        raise ValueError(f"text with a lone surrogate has no canonical form: {wrong.object[wrong.start:][:1]!r}") from None
+        raise ValueError(f"text with a lone surrogate has no canonical form: {wrong.object[wrong.start :][:1]!r}") from None
 
 
 def _normal(value: Any) -> Any:

@@ -1,22 +1,22 @@
 """Every error that prefgen raises on purpose.
 
-    PrefgenError                 exit 1
-    ├── RecipeError              exit 2   a recipe, an option or an input file is wrong; says file:line:column
-    ├── ReplyError                        one reply cannot be used; costs one record, never the run
-    │   ├── UnreadableReply               read, but not understood after its re-ask
-    │   ├── RefusedReply                  the model declined, or a content filter cut the answer
-    │   ├── CutReply                      the token limit cut it before anything usable was said
-    │   └── RefusedRequest                the server will never answer this request (400, 413, 422)
-    ├── NoReply                           no answer this time (connection, 5xx, hang); the next run asks again
-    ├── PluginError                       a plug-in has a bug; stops the run and names it
-    ├── JournalError                      the call journal cannot be read or written
-    └── RunStopped                        the run ends here and can be taken up again
-        ├── EndpointDown     exit 3
-        ├── BudgetReached    exit 5
-        ├── Interrupted      exit 130
-        ├── FatalEndpoint    exit 1   401, 403, 404, a model that does not exist
-        ├── UnexpectedAsk    exit 1   a finished record asks something new
-        └── ForeignReply     exit 1   the journal holds a reply from a server that the recipe does not name
+PrefgenError                 exit 1
+├── RecipeError              exit 2   a recipe, an option or an input file is wrong; says file:line:column
+├── ReplyError                        one reply cannot be used; costs one record, never the run
+│   ├── UnreadableReply               read, but not understood after its re-ask
+│   ├── RefusedReply                  the model declined, or a content filter cut the answer
+│   ├── CutReply                      the token limit cut it before anything usable was said
+│   └── RefusedRequest                the server will never answer this request (400, 413, 422)
+├── NoReply                           no answer this time (connection, 5xx, hang); the next run asks again
+├── PluginError                       a plug-in has a bug; stops the run and names it
+├── JournalError                      the call journal cannot be read or written
+└── RunStopped                        the run ends here and can be taken up again
+    ├── EndpointDown     exit 3
+    ├── BudgetReached    exit 5
+    ├── Interrupted      exit 130
+    ├── FatalEndpoint    exit 1   401, 403, 404, a model that does not exist
+    ├── UnexpectedAsk    exit 1   a finished record asks something new
+    └── ForeignReply     exit 1   the journal holds a reply from a server that the recipe does not name
 """
 
 
@@ -41,9 +41,7 @@ class ReplyError(PrefgenError):
 
     code = "unusable"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, replies: tuple[str, ...] = (), keys: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, replies: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> None:
         self.code = code or type(self).code
         self.replies = replies
         self.keys = keys

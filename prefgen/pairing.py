@@ -22,11 +22,7 @@ def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Respon
     flagged = record.flagged()
     if record.prompt.id in flagged:
         return []
-    return [
-        r
-        for r in record.responses
-        if r.id not in flagged and r.text.strip() and (length_cut == "keep" or r.finish_reason != "length")
-    ]
+    return [r for r in record.responses if r.id not in flagged and r.text.strip() and (length_cut == "keep" or r.finish_reason != "length")]
 
 
 def ranked_responses(record: Record, spec: ScoreSpec, *, length_cut: Literal["drop", "keep"]) -> list[Ranked]:

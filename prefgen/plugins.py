@@ -23,6 +23,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from prefgen.errors import PluginError, RecipeError
+from prefgen.version import __version__
 
 ROLES = {
     "source": "sources",
@@ -137,8 +138,6 @@ def code_digest(plugin: type[Plugin]) -> str:
     module = plugin.__module__
     top = module.partition(".")[0]
     if top == "prefgen":
-        from prefgen import __version__
-
         return f"prefgen {__version__}"
     try:
         distribution = importlib.metadata.packages_distributions().get(top, [None])[0]
@@ -160,7 +159,8 @@ def _module(place: str, folder: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     neighbours = str(path.parent)

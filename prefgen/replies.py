@@ -35,9 +35,7 @@ class Unread(ValueError):
         super().__init__(detail)
 
 
-async def read(
-    ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], T], **options: Any
-) -> tuple[T, Reply]:
+async def read(ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], T], **options: Any) -> tuple[T, Reply]:
     """Ask and read; a reply that cannot be read is shown its error and asked once more.
 
     Raises UnreadableReply (with both raw replies) when the second cannot be read either.
@@ -138,9 +136,7 @@ def rated_blocks(text: str, count: int, scale: tuple[float, float], *, not_appli
     numbers = [int(h[1]) for h in headings]
     if numbers == list(range(1, count + 1)):
         ends = [h.start() for h in headings[1:]] + [len(text)]
-        return [
-            _one_rating(text[h.end() : end], scale, not_applicable) for h, end in zip(headings, ends, strict=True)
-        ]
+        return [_one_rating(text[h.end() : end], scale, not_applicable) for h, end in zip(headings, ends, strict=True)]
     labels = list(_LABEL.finditer(text))
     if len(labels) != count:
         raise Unread("wrong_count" if labels else "no_rating", f"expected {count} ratings, found {len(labels)} in {text[:120]!r}")
@@ -172,7 +168,22 @@ _TO_THE_JUDGE = re.compile(
 )
 
 
-_HINTS = ("rating", "score", "mark", "grade", "instruction", "rubric", "judge", "evaluator", "annotator", "out of", "/10", "/5", "/ ", "texts")
+_HINTS = (
+    "rating",
+    "score",
+    "mark",
+    "grade",
+    "instruction",
+    "rubric",
+    "judge",
+    "evaluator",
+    "annotator",
+    "out of",
+    "/10",
+    "/5",
+    "/ ",
+    "texts",
+)
 """Words of which one is in every passage that the pattern finds: looking for them first is ten times faster."""
 
 

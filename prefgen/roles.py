@@ -65,7 +65,6 @@ class Ask(Protocol):
         """What the recipe says of a model's sampling: what rows note beside a response."""
         ...
 
-
     def label(self, model: str) -> str:
         """The model's name as rows show it; a simulated one says so."""
         ...

@@ -86,14 +86,14 @@ def bradley_terry(comparisons: Sequence[Comparison], *, prior: float = 0.1, roun
     Every candidate also has `prior` wins and losses against an average one, so that an undefeated one stays finite.
     """
     ids = sorted({c.first_id for c in comparisons} | {c.second_id for c in comparisons})
-    wins = {rid: prior for rid in ids}
+    wins = dict.fromkeys(ids, prior)
     met: dict[tuple[str, str], float] = {}
     for c in comparisons:
         wins[c.first_id] += c.probability
         wins[c.second_id] += 1 - c.probability
         for pair in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
             met[pair] = met.get(pair, 0.0) + 1
-    strength = {rid: 1.0 for rid in ids}
+    strength = dict.fromkeys(ids, 1.0)
     for _ in range(rounds):
         fresh = {}
         for rid in ids:

@@ -1,9 +1,9 @@
 """For tests of plug-ins, public: a scripted `ask`, sample records, and the contract that every plug-in of a role keeps.
 
-    ask = Scripted(["Rating: 4"])                        # the replies, in the order asked
-    ask = Scripted(lambda text: "Rating: 5" if "Sure!" in text else "Rating: 2")
-    record = a_record("Help?", "Sure!", "No.")           # response ids are r0, r1
-    await contract_of_judge(MyJudge(), ask)
+ask = Scripted(["Rating: 4"])                        # the replies, in the order asked
+ask = Scripted(lambda text: "Rating: 5" if "Sure!" in text else "Rating: 2")
+record = a_record("Help?", "Sure!", "No.")           # response ids are r0, r1
+await contract_of_judge(MyJudge(), ask)
 """
 
 import asyncio
@@ -99,7 +99,7 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
                 found = await invoke(judge.judge, judged.prompt, judged.responses, Scripted([nonsense]), record=judged)
             except ReplyError:
                 continue
-            numbers = [v for v in found if isinstance(v, Score) and v.value is not None or isinstance(v, Comparison)]
+            numbers = [v for v in found if (isinstance(v, Score) and v.value is not None) or isinstance(v, Comparison)]
             assert not numbers, f"the reply {nonsense!r} became {numbers[0]!r}"
     return verdicts
 

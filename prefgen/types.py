@@ -86,8 +86,7 @@ class Message(Value):
         content: Any = self.content
         if not isinstance(content, str):
             content = [
-                {"type": "text", "text": p.text} if isinstance(p, TextPart) else {"type": "image", "digest": p.digest}
-                for p in content
+                {"type": "text", "text": p.text} if isinstance(p, TextPart) else {"type": "image", "digest": p.digest} for p in content
             ]
         out: dict[str, Any] = {"role": self.role, "content": content}
         if self.tool_calls:

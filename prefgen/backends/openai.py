@@ -101,9 +101,7 @@ class Connected:
             extra["n"] = call.samples
         if self._settings.send_seed and call.seeds[0] is not None:
             extra["seed"] = call.seeds[0]
-        body = orjson.dumps(
-            request_body(call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text")
-        )
+        body = orjson.dumps(request_body(call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text"))
         try:
             async with self._session.post(f"{self._address}/{route(call.endpoint)}", data=body) as response:
                 status, headers = response.status, response.headers

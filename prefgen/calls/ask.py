@@ -136,7 +136,9 @@ class Calls:
             for line in self.lines.values():
                 line.close()
 
-    async def fetch(self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call) -> Row:
+    async def fetch(
+        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call
+    ) -> Row:
         """The row under `key`: journalled, in flight already, or asked now. Suspends for ever when it cannot be had."""
         if random and not shared and key.digest in run.asked:
             raise PluginError(
@@ -326,7 +328,17 @@ class _Ticket:
 class Asker:
     """The `ask` that one plug-in gets for one record (see `prefgen.roles.Ask` for what each form does)."""
 
-    def __init__(self, calls: Calls, run: RecordRun, *, plugin: str, stage: str, seed: int = 0, overrides: Mapping[str, Mapping[str, Any]] | None = None, tools: Sequence[Mapping[str, Any]] = ()) -> None:  # fmt: skip
+    def __init__(
+        self,
+        calls: Calls,
+        run: RecordRun,
+        *,
+        plugin: str,
+        stage: str,
+        seed: int = 0,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._calls = calls
         self._run = run
         self._plugin = plugin
@@ -381,9 +393,7 @@ class Asker:
         return float(json.loads(reply.text))
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
-        reply = await self._reply(
-            "embed", model, list(texts), {}, {}, 0, True, lambda _: Call("embed", "", inputs=tuple(texts))
-        )
+        reply = await self._reply("embed", model, list(texts), {}, {}, 0, True, lambda _: Call("embed", "", inputs=tuple(texts)))
         return json.loads(reply.text)
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
@@ -438,10 +448,10 @@ class Asker:
         random = endpoint in ("chat", "completion") and wanted.get("temperature") != 0
         calls, run = self._calls, self._run
         record = None if shared else run.id
-        fields: dict[str, Any] = dict(
-            endpoint=endpoint, model=spec.identity, messages=hashed, sampling=wanted, reply_format=reply_format, sample=sample,
-            record=record, seed=calls.seed if random else None,
-        )  # fmt: skip
+        fields: dict[str, Any] = {
+            "endpoint": endpoint, "model": spec.identity, "messages": hashed, "sampling": wanted, "reply_format": reply_format, "sample": sample,
+            "record": record, "seed": calls.seed if random else None,
+        }  # fmt: skip
         try:
             key = base = call_key(**fields)
             attempt = calls.attempts.get(key.hex, 0) if calls.attempts else 0
@@ -489,5 +499,3 @@ def export_line(key: Key, spec: ModelSpec, call: Call) -> bytes:
 
     body = request_body(call, {"seed": call.seeds[0]} if call.seeds[0] is not None else {})
     return json.dumps({"custom_id": key.hex, "method": "POST", "url": f"/v1/{route(call.endpoint)}", "body": body}).encode()
-
-

@@ -398,5 +398,7 @@ def _file_system(folder: Path) -> str:
     except OSError:
         return ""
     resolved = str(folder.resolve())
-    best = max((m for m in mounts if resolved == m[0] or resolved.startswith(m[0].rstrip("/") + "/")), key=lambda m: len(m[0]), default=None)
+    best = max(
+        (m for m in mounts if resolved == m[0] or resolved.startswith(m[0].rstrip("/") + "/")), key=lambda m: len(m[0]), default=None
+    )
     return best[1] if best else ""

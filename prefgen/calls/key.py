@@ -50,9 +50,7 @@ def call_key(
     """
     spell = canonical_texts if endpoint in ("chat", "completion") else canonical
     parts = [canonical_again(model), spell(messages), canonical_again(sampling), canonical_again(reply_format)]
-    head = canonical(
-        {"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION}
-    )
+    head = canonical({"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION})
     document = b'{"ask":%b,"format":%b,"messages":%b,"model":%b,"sampling":%b}' % (
         head, parts[3], parts[1], parts[0], parts[2],
     )  # fmt: skip

@@ -123,6 +123,8 @@ def repair(path: Path) -> tuple[int, Path]:
     try:
         db = fresh.connection
         for row in _salvaged(damaged):
+            if not (isinstance(row["reply"], bytes) and isinstance(row["key"], bytes) and len(row["key"]) == 16):
+                continue
             try:
                 json.loads(zstandard.decompress(row["reply"]))
             except (zstandard.ZstdError, ValueError):
@@ -198,7 +200,12 @@ def export_batch(journal: Journal, out: Path) -> int:
         for row in journal.rows("r.origin != 'step'"):
             body = orjson.loads(row.reply)
             status = 400 if row.status else 200
-            line = {"id": f"prefgen_{row.key.hex()[:16]}", "custom_id": row.key.hex(), "response": {"status_code": status, "body": body}, "error": None}
+            line = {
+                "id": f"prefgen_{row.key.hex()[:16]}",
+                "custom_id": row.key.hex(),
+                "response": {"status_code": status, "body": body},
+                "error": None,
+            }
             line["prefgen"] = {
                 "endpoint": row.endpoint, "model": row.model, "record": row.record, "parts": row.parts.hex(), "backend": row.backend,
                 "host": row.host, "served_model": row.served_model, "fingerprint": row.fingerprint, "time": row.time, "cost": row.cost,
@@ -307,4 +314,3 @@ def digest(journal: Journal) -> str:
     for row in journal.rows():
         total ^= int.from_bytes(hashlib.blake2b(row.key + row.reply, digest_size=16).digest(), "big")
     return f"{total:032x}"
-

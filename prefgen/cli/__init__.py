@@ -21,7 +21,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from prefgen import __version__
+        from prefgen.version import __version__
 
         typer.echo(f"prefgen {__version__}")
         raise typer.Exit

@@ -8,7 +8,9 @@ import typer
 
 from prefgen.cli.arguments import AsJson
 
-app = typer.Typer(help="Look after the call journal: list, erase, verify, repair, export and import replies.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look after the call journal: list, erase, verify, repair, export and import replies.", no_args_is_help=True, rich_markup_mode=None
+)
 File = Annotated[Path, typer.Option("--journal", help="The journal.")]
 DEFAULT = Path("runs/calls.sqlite")
 

@@ -28,7 +28,9 @@ def command(
     if as_json:
         print(json.dumps(plan.as_json()))
         return
-    print(f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers are estimates")
+    print(
+        f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers are estimates"
+    )
     print(f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}  {'cost':>10}")
     for line in plan.lines:
         cost = f"${line.cost_usd:,.2f}" if line.priced else "no price"

@@ -46,7 +46,9 @@ def _why_incomplete(outcome: Outcome, exported: bool, offline: bool) -> str:
 def _say_yield(outcome: Outcome) -> None:
     table = outcome.manifest["yield"]
     fates = ", ".join(f"{n:,} {fate}" for fate, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1]))
-    typer.echo(f"{table['prompts']:,} prompts: {fates or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs", err=True)
+    typer.echo(
+        f"{table['prompts']:,} prompts: {fates or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs", err=True
+    )
     for part, n in table["curated_away"].items():
         typer.echo(f"  {n:,} prompts went: {part}", err=True)
     for part, n in table["failures"].items():

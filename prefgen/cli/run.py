@@ -17,9 +17,13 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: everything from the journal.")] = False,
     export: Annotated[
         Path | None,
-        typer.Option("--export-requests", help="Write the requests without a reply as a batch file, instead of asking.", show_default=False),
+        typer.Option(
+            "--export-requests", help="Write the requests without a reply as a batch file, instead of asking.", show_default=False
+        ),
     ] = None,
-    allow_new: Annotated[bool, typer.Option("--allow-new", help="Let finished records ask new things (a plug-in changed on purpose).")] = False,
+    allow_new: Annotated[
+        bool, typer.Option("--allow-new", help="Let finished records ask new things (a plug-in changed on purpose).")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying for a changed recipe.")] = False,
     no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name Python files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,

@@ -85,7 +85,9 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
         print(f"  {label:10} {identity[:12]}")
     for step in pipeline.steps:
         for plugged in step.plugged:
-            print(f"  {step.label}: {plugged.name} = {type(plugged.plugin).name} {plugged.plugin.model_dump(mode='json', exclude_defaults=True)}")
+            print(
+                f"  {step.label}: {plugged.name} = {type(plugged.plugin).name} {plugged.plugin.model_dump(mode='json', exclude_defaults=True)}"
+            )
 
 
 @app.command("records")

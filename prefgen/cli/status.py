@@ -25,7 +25,15 @@ def command(
     for folder in folders:
         manifest = read_manifest(folder) if is_run(folder) else {}
         table = manifest.get("yield", {})
-        state = "at work" if is_held(folder) else "complete" if manifest.get("complete") else "incomplete" if manifest else "never stopped cleanly"
+        state = (
+            "at work"
+            if is_held(folder)
+            else "complete"
+            if manifest.get("complete")
+            else "incomplete"
+            if manifest
+            else "never stopped cleanly"
+        )
         found.append(
             {
                 "run": str(folder),

@@ -5,6 +5,7 @@ a shortcut) are reported with their numbers. Rows stream by; what is kept of eac
 """
 
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -148,7 +149,7 @@ class _Checker:
             self._broken("turns", where, f"the prompt does not end with a user turn (roles: {', '.join(map(str, roles)) or 'none'})")
         elif set(roles) - {"system", "user", "assistant", "tool"} or "system" in roles[1:]:
             self._broken("turns", where, f"roles are not valid: {', '.join(map(str, roles))}")
-        elif any(a == b == "user" for a, b in zip(roles, roles[1:], strict=False)):
+        elif any(a == b == "user" for a, b in itertools.pairwise(roles)):
             self._broken("turns", where, "two user turns follow each other")
         for side in sides:
             if not side or side[0].get("role") != "assistant":

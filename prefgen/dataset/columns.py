@@ -41,11 +41,15 @@ def prompt_column(known: Sequence[str], columns: Mapping[str, str], where: str) 
         return chosen
     found = next((name for name in PROMPT_COLUMNS if name in known), None)
     if found is None:
-        raise RecipeError(f"{where}: no column holds prompts (looked for {', '.join(PROMPT_COLUMNS)}; found {', '.join(known)}). Say which: `column: NAME`")
+        raise RecipeError(
+            f"{where}: no column holds prompts (looked for {', '.join(PROMPT_COLUMNS)}; found {', '.join(known)}). Say which: `column: NAME`"
+        )
     return found
 
 
-def records(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], where: str, defaults: Mapping[str, Any]) -> Iterator[Record]:
+def records(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], where: str, defaults: Mapping[str, Any]
+) -> Iterator[Record]:
     """A record a row; each row comes with the words that say where it stands."""
     counter = Counter()
     for place, row in rows:

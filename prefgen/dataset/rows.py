@@ -34,8 +34,7 @@ def rows_of(path: Path, shown: str) -> Rows:
 def _lines(path: Path, shown: str) -> Iterator[tuple[int, str]]:
     import gzip
 
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")

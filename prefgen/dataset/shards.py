@@ -102,7 +102,16 @@ PAIRS = pa.schema(
 )
 
 FAILURES = pa.schema(
-    {"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model": TEXT, "code": TEXT, "reason": TEXT, "replies": pa.list_(TEXT), "keys": pa.list_(TEXT)}
+    {
+        "record_id": TEXT,
+        "stage": TEXT,
+        "plugin": TEXT,
+        "model": TEXT,
+        "code": TEXT,
+        "reason": TEXT,
+        "replies": pa.list_(TEXT),
+        "keys": pa.list_(TEXT),
+    }
 )
 
 _JSON_FIELDS = ("lineage", "tools", "metadata", "sampling")

@@ -191,7 +191,7 @@ def move_to_previous(out: Path) -> None:
 
 def changes(before: Mapping[str, Any], identities: Sequence[tuple[str, str]]) -> list[str]:
     """Which stages differ from the run that the manifest `before` describes: changed themselves, or standing after a change."""
-    old = {label: identity for label, identity in before.get("identities", [])}
+    old = dict(before.get("identities", []))
     lines = []
     first = True
     for label, identity in identities:

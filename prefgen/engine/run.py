@@ -186,7 +186,9 @@ class Runner:
         run = self.pipeline.recipe.run
         run_id = self._spool.meta("run_id") or uuid.uuid4().hex
         self._spool.set_meta("run_id", run_id)
-        booked = journal.query("SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?", (run_id,))
+        booked = journal.query(
+            "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?", (run_id,)
+        )
         doubtful = journal.query("SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM possibly_billed WHERE run = ?", (run_id,))
         (spent, tokens), (maybe, maybe_tokens) = booked[0], doubtful[0]
         budget = Budget(run.budget_usd, run.budget_tokens, spent=spent + maybe, spent_tokens=tokens + maybe_tokens)
@@ -283,7 +285,9 @@ class Runner:
             fresh = {k: v for k, v in table.gone.items() if k not in before}
             texts = {r.id: r.prompt.text for r in records if r.id in fresh}
             self._spool.add_gone(number, [(i, name, g.reason, g.neighbour, texts[i][:500]) for i, g in sorted(fresh.items())])
-            self.progress.ledger.say(f"{name}: {len(fresh):,} of {len(before) and len(records) - len(before) or len(records):,} prompts went")
+            self.progress.ledger.say(
+                f"{name}: {len(fresh):,} of {(len(before) and len(records) - len(before)) or len(records):,} prompts went"
+            )
         kept = set(table.ids())
         if not kept:
             raise RecipeError(f"the curators dropped all {len(records):,} prompts")
@@ -427,7 +431,9 @@ class _Shards:
         self._writing: set[asyncio.Task[None]] = set()
         written = spool.shard_digests()
         for shard, left in self._left.items():
-            there = f"{shard:05d}" in written and any((out / where / "records" / f"{shard:05d}.parquet").exists() for where in ("partial", "."))
+            there = f"{shard:05d}" in written and any(
+                (out / where / "records" / f"{shard:05d}.parquet").exists() for where in ("partial", ".")
+            )
             if not left and not there:
                 self._start(shard)
         if written and not (out / "partial").exists() and any(left for left in self._left.values()):

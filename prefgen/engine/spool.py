@@ -115,10 +115,15 @@ class Spool:
         for position, blob in self._db.execute("SELECT position, record FROM input WHERE segment = ? ORDER BY position", (segment,)):
             yield position, self._load(blob)
 
-    def save(self, segment: int, position: int, passed: int, record: Record, failures: Sequence[Failure], tally: str, *, done: bool) -> None:
+    def save(
+        self, segment: int, position: int, passed: int, record: Record, failures: Sequence[Failure], tally: str, *, done: bool
+    ) -> None:
         """Store a record that finished, or what it was after its last passed stage."""
         packed = self._pack(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
-        self._change("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?)", (segment, position, passed, done, self._dump(record), packed, tally))
+        self._change(
+            "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (segment, position, passed, done, self._dump(record), packed, tally),
+        )
 
     def done(self, segment: int) -> set[int]:
         return {row[0] for row in self._db.execute("SELECT position FROM state WHERE segment = ? AND done = 1", (segment,))}
@@ -177,7 +182,9 @@ class Spool:
             self._db.execute(sql, values)
         except sqlite3.OperationalError as wrong:
             if "full" in str(wrong):
-                raise JournalError(f"{self.path}: the disk is full. Every reply that was paid for is kept; make room and run again") from wrong
+                raise JournalError(
+                    f"{self.path}: the disk is full. Every reply that was paid for is kept; make room and run again"
+                ) from wrong
             raise JournalError(f"{self.path}: {wrong}") from wrong
 
     def _dump(self, record: Record) -> bytes:

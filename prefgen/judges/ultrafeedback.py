@@ -58,7 +58,7 @@ class UltraFeedback(Plugin):
         shown = sorted(responses, key=lambda r: r.id)
         ask.rng(f"order/{self.seed}").shuffle(shown)
         orders = [shown] if self.orders == 1 else [shown, shown[::-1]]
-        groups = [order for order in orders] if self.show == "listwise" else [[r] for r in shown]
+        groups = list(orders) if self.show == "listwise" else [[r] for r in shown]
         bundles = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
         asks = [
             self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
@@ -103,9 +103,7 @@ class UltraFeedback(Plugin):
         mine = [s.value for s in scores if s.response_id == response.id and s.value is not None]
         mean = sum(mine) / len(mine) if mine else None
         conversation = [m for m in prompt.messages if m.role != "system"]
-        text = render(
-            "judges/ultrafeedback_critique.j2", conversation=conversation, text=response.text, principle=response.principle
-        )
+        text = render("judges/ultrafeedback_critique.j2", conversation=conversation, text=response.text, principle=response.principle)
 
         def reader(reply: Reply) -> tuple[str, float]:
             fields = json_object(reply.text)

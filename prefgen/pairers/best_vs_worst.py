@@ -28,7 +28,5 @@ class BestVsWorst(Plugin):
             return ()
         return make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties)
 
-
-
     def explain(self, record: Record) -> str:
         return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut, least=self.min_scored)

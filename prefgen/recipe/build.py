@@ -76,7 +76,9 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
     models = {name: _model(name, entry, recipe, loaded) for name, entry in recipe.models.items()}
     for name in recipe.run.endpoints:
         if name not in models:
-            raise RecipeError(f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}", loaded.place(("run", "endpoints", name)))
+            raise RecipeError(
+                f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}", loaded.place(("run", "endpoints", name))
+            )
     builder = _Builder(loaded, models, plugins)
     stages = [builder.stage(i, stage) for i, stage in enumerate(recipe.stages)]
     sources, segments, identities = _segments(stages, loaded, models)
@@ -143,7 +145,9 @@ class _Builder:
     def _plugged(self, kind: str, value: Any, path: Where) -> list[Plugged]:
         if isinstance(value, Sequence) and not isinstance(value, str):
             if kind != "curate":
-                raise RecipeError(f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list", self._loaded.place(path))
+                raise RecipeError(
+                    f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list", self._loaded.place(path)
+                )
             return [self._one(kind, None, item, (*path, i)) for i, item in enumerate(value)]
         if not isinstance(value, Mapping):
             raise RecipeError(f"{kind}: expected a mapping with `use`, found {value!r}", self._loaded.place(path))
@@ -169,7 +173,9 @@ class _Builder:
         for model in plugin.asks():
             if model not in self._models:
                 place = next((p for p in ((*path, "model"), (*path, "models")) if p in self._loaded.places), path)
-                raise RecipeError(f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}", self._loaded.place(place))
+                raise RecipeError(
+                    f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}", self._loaded.place(place)
+                )
         self._check_judges(plugin, path)
         default = plugin_class.name if ":" not in use else use.rpartition(":")[2]
         return Plugged(
@@ -191,9 +197,13 @@ class _Builder:
             named.add(plugin.judge.partition(".")[0])  # pyright: ignore[reportAttributeAccessIssue]
         for judge in sorted(named - {"imported"}):
             if judge not in self._judges:
-                raise RecipeError(f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}", self._loaded.place(path))
+                raise RecipeError(
+                    f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}", self._loaded.place(path)
+                )
 
-    def _split_overrides(self, plugin_class: type[Plugin], fields: dict[str, Any], path: Where) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    def _split_overrides(
+        self, plugin_class: type[Plugin], fields: dict[str, Any], path: Where
+    ) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
         """{is: strong, max_tokens: 512} becomes the name `strong`, and the rest sampling for this stage alone."""
         overrides: dict[str, Mapping[str, Any]] = {}
 
@@ -277,7 +287,9 @@ def _model(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded) 
     content = use in ("simulated", "scripted") or ":" in use
     if own and not content:
         key = next(iter(own))
-        raise RecipeError(f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}", loaded.place((*path, key)))
+        raise RecipeError(
+            f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}", loaded.place((*path, key))
+        )
     rest = {k: v for k, v in entry.items() if k not in own}
     known = [*ModelEntry.model_fields, *(backend_class.model_fields if content else ())]
     model = _validated(ModelEntry, rest, path, loaded, known)

@@ -49,7 +49,12 @@ def _plugin_of(role: str, defs: dict[str, Any]) -> dict[str, Any]:
             "responses": {"type": "object", "description": "Which responses it sees: {origin, model, which}."},
         }
         sampling = _inlined(Sampling.model_json_schema(), defs)["properties"]
-        override = {"type": "object", "properties": {"is": {"type": "string"}, **sampling}, "required": ["is"], "additionalProperties": False}
+        override = {
+            "type": "object",
+            "properties": {"is": {"type": "string"}, **sampling},
+            "required": ["is"],
+            "additionalProperties": False,
+        }
         own = dict(one.get("properties", {}))
         if "model" in own:
             own["model"] = {"anyOf": [own["model"], override]}

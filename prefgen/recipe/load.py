@@ -39,7 +39,11 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")]
+    first: [
+        (tag, regexp)
+        for tag, regexp in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.IGNORECASE), list("tTfF"))
@@ -79,7 +83,9 @@ def _load(path: Path, above: tuple[Path, ...]) -> Loaded:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark
-        raise RecipeError(f"not valid YAML: {wrong.problem or wrong.context}", f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)) from None
+        raise RecipeError(
+            f"not valid YAML: {wrong.problem or wrong.context}", f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        ) from None
     except yaml.YAMLError as wrong:
         raise RecipeError(f"not valid YAML: {' '.join(str(wrong).split())}", str(path)) from None
     if not isinstance(node, yaml.MappingNode):
@@ -142,7 +148,7 @@ def _set(loaded: Loaded, setting: str) -> None:
     if not equals or not name.strip():
         raise RecipeError(f"--set wants a.b=value, found {setting!r}")
     try:
-        value = yaml.load(text, _Loader) if text.strip() else ""
+        value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 - a SafeLoader
     except yaml.YAMLError:
         value = text
     target: Any = loaded.data

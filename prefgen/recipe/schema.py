@@ -24,7 +24,9 @@ class Strict(BaseModel):
 class Sampling(Strict):
     """How a model draws. Part of the key of every ask. Absent means the server's default."""
 
-    temperature: float | None = Field(None, ge=0, le=5, allow_inf_nan=False, description="0 makes the call deterministic as far as keys go.")
+    temperature: float | None = Field(
+        None, ge=0, le=5, allow_inf_nan=False, description="0 makes the call deterministic as far as keys go."
+    )
     top_p: float | None = Field(None, gt=0, le=1, description="Nucleus.")
     top_k: int | None = Field(None, ge=-1, description="Candidates a token.")
     min_p: float | None = Field(None, ge=0, le=1, description="Least probability relative to the likeliest token.")
@@ -71,7 +73,9 @@ class Run(Strict):
     timeout: float = Field(600, gt=0, description="Seconds for one request.")
     patience: float = Field(60, ge=0, description="Seconds without any answer after which a server counts as down.")
     stage_timeout: float = Field(300, gt=0, description="Seconds that a plug-in may spend outside ask.")
-    order: Literal["hash", "file"] = Field("hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample.")
+    order: Literal["hash", "file"] = Field(
+        "hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample."
+    )
     window: int | None = Field(None, ge=1, description="Records at work at once. Default: enough to keep every model busy.")
 
     @field_validator("concurrency")

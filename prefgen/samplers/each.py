@@ -27,7 +27,14 @@ class Each(Plugin):
 
 
 async def one_response(
-    ask: Ask, model: str, prompt: Prompt, sample: int, reasoning: str = "drop", *, principle: str | None = None, system_text: str | None = None
+    ask: Ask,
+    model: str,
+    prompt: Prompt,
+    sample: int,
+    reasoning: str = "drop",
+    *,
+    principle: str | None = None,
+    system_text: str | None = None,
 ) -> Response:
     """Ask for one answer. The system text joins a system turn of the prompt, if there is one.
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from prefgen.canonical import canonical
-from prefgen.errors import ReplyError
 from prefgen.constitutions import Constitution, load_constitution
+from prefgen.errors import ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response

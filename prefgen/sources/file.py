@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, source
 from prefgen.dataset.columns import records
 from prefgen.dataset.rows import rows_of
+from prefgen.plugins import Plugin, source
 from prefgen.types import Record
 
 

@@ -20,7 +20,9 @@ class Hub(Plugin):
     split: str = Field("train", description="The split.")
     config: str | None = Field(None, description="The configuration, where the dataset has several.")
     revision: str | None = Field(None, description="A tag, branch or commit.")
-    columns: dict[str, str] = Field({}, description="Columns by what they fill: messages, system, source, category, language, licence, references.")
+    columns: dict[str, str] = Field(
+        {}, description="Columns by what they fill: messages, system, source, category, language, licence, references."
+    )
     where: dict[str, str | int | float | bool] = Field({}, description="Only rows whose columns equal these values.")
     licence: str = Field("unknown", description="The licence of rows that do not say theirs.")
     limit: int | None = Field(None, ge=1, description="Only the first rows that match.")

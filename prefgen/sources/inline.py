@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, source
 from prefgen.dataset.columns import records
+from prefgen.plugins import Plugin, source
 from prefgen.types import Record
 
 

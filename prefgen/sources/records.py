@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.dataset.read import is_run, read_records
-from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, source
 from prefgen.dataset.columns import Counter, as_messages, prompt_column
 from prefgen.dataset.hub import hub_rows
+from prefgen.dataset.read import is_run, read_records
 from prefgen.dataset.rows import rows_of
+from prefgen.errors import RecipeError
+from prefgen.plugins import Plugin, source
 from prefgen.types import Message, Pair, Record, Response, Score
 
 
@@ -113,7 +113,9 @@ def _ultrafeedback(item: Mapping[str, Any], response_id: str, where: str) -> lis
             value = float(rated)
         else:
             raise RecipeError(f"rating {rated!r} of {aspect!r} is none of 1 to 5 and N/A", where)
-        scores.append(Score(response_id=response_id, aspect=aspect, value=value, scale=(1, 5), judge="imported", rationale=note.get("Rationale")))
+        scores.append(
+            Score(response_id=response_id, aspect=aspect, value=value, scale=(1, 5), judge="imported", rationale=note.get("Rationale"))
+        )
     return scores
 
 

@@ -11,4 +11,3 @@ from prefgen.types import Failure, Record
 async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
     flags = [f for p in step.plugged if applies(p.only, record) for f in p.plugin.flag(record)]
     return record.adding(flags=flags), []
-

@@ -108,7 +108,9 @@ def control(path: str, **settings: float) -> dict:
         return json.load(reply)
 
 
-def prefgen(folder: Path, prompts: Path, name: str, *, journal: Path | None = None, concurrency: int = 64, window: int = 128) -> dict[str, float]:
+def prefgen(
+    folder: Path, prompts: Path, name: str, *, journal: Path | None = None, concurrency: int = 64, window: int = 128
+) -> dict[str, float]:
     recipe = folder / f"{name}.yaml"
     recipe.write_text(RECIPE.format(prompts=prompts, concurrency=concurrency, window=window))
     journal = journal or folder / f"{name}.sqlite"
@@ -175,7 +177,9 @@ def cpu_and_rate(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> 
     rows.append(("requests sent by prefgen", f"{stats['total']:,} of {requests:,}, {stats['dup_sent']} twice", "none twice"))
     replay = prefgen(folder, prompts, "replay", journal=folder / "cpu.sqlite")
     again = control("/stats")["total"] - stats["total"]
-    rows.append(("replaying the finished run: calls a second (whole process)", f"{requests / replay['wall']:.0f} ({again} asked)", ">= 8,000"))
+    rows.append(
+        ("replaying the finished run: calls a second (whole process)", f"{requests / replay['wall']:.0f} ({again} asked)", ">= 8,000")
+    )
 
 
 def wall(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> None:

@@ -1,0 +1,212 @@
+"""The journal: commit before the answer, first reply wins, damage is told and repaired."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from prefgen.calls import maintenance
+from prefgen.calls.journal import Journal, Row
+from prefgen.errors import JournalError, RecipeError
+
+
+def a_row(n: int, text: str = "hello", **more) -> Row:
+    return Row(
+        key=n.to_bytes(16, "big"), endpoint="chat", model="m", record=f"{n:032x}", run="ab12", backend="openai", host="local",
+        reply=json.dumps({"choices": [{"message": {"content": text}}], "n": n}).encode(), time=1_700_000_000.0 + n, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path):
+    opened = Journal(tmp_path / "j.sqlite")
+    yield opened
+    opened.close()
+
+
+async def test_a_kept_reply_is_found_by_another_connection(journal):
+    await journal.keep([a_row(1, prompt_tokens=3, cost=5)])
+
+    other = Journal(journal.path)
+    found = other.find(a_row(1).key)
+    other.close()
+
+    assert found is not None
+    assert (json.loads(found.reply)["n"], found.prompt_tokens, found.cost, found.host) == (1, 3, 5, "local")
+
+
+async def test_the_first_reply_under_a_key_wins(journal):
+    await journal.keep([a_row(1, "first")])
+
+    [held] = await journal.keep([a_row(1, "second")])
+
+    assert b"first" in held.reply
+    assert b"first" in journal.find(a_row(1).key).reply
+
+
+async def test_two_journals_on_one_file_agree(journal):
+    other = Journal(journal.path)
+
+    ours, theirs = await asyncio.gather(
+        asyncio.gather(*(journal.keep([a_row(n, "ours")]) for n in range(50))),
+        asyncio.gather(*(other.keep([a_row(n, "theirs")]) for n in range(50))),
+    )
+    other.close()
+
+    assert [a[0].reply for a in ours] == [b[0].reply for b in theirs]
+
+
+def test_what_was_returned_survives_a_killed_process(tmp_path):
+    code = f"""
+import asyncio, os, sys
+sys.path.insert(0, {str(__file__.rsplit("/", 2)[0])!r})
+from tests.test_journal import Journal, a_row
+from pathlib import Path
+async def main():
+    journal = Journal(Path({str(tmp_path / "j.sqlite")!r}))
+    for n in range(10_000):
+        await journal.keep([a_row(n)])
+        print(n, flush=True)
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        while int(process.stdout.readline()) < 20:
+            pass
+        process.kill()
+        said = [int(line) for line in process.stdout.read().split()]
+
+    journal = Journal(tmp_path / "j.sqlite")
+    kept = [n for n in range(max(said, default=20) + 1) if journal.find(n.to_bytes(16, "big"))]
+    journal.close()
+
+    assert kept == list(range(max(said, default=20) + 1))
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.3, 0.6, 0.99])
+async def test_a_cut_journal_is_told_in_one_line_and_what_is_left_is_saved(tmp_path, share):
+    path = tmp_path / "j.sqlite"
+    journal = Journal(path)
+    await journal.keep([a_row(n, "x" * 500) for n in range(400)])
+    maintenance.compact(journal)
+    journal.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+
+    with pytest.raises(JournalError, match="--repair") as caught:
+        Journal(path)
+    saved, damaged = maintenance.repair(path)
+
+    assert "\n" not in str(caught.value)
+    assert damaged.exists()
+    mended = Journal(path)
+    assert maintenance.verify(mended).rows == saved
+    assert saved >= (300 if share == 0.99 else 0)
+    mended.close()
+
+
+async def test_a_wal_cut_at_any_byte_loses_only_its_end(tmp_path):
+    path = tmp_path / "j.sqlite"
+    journal = Journal(path)
+    for n in range(30):
+        await journal.keep([a_row(n)])
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for cut in (0, 31, 5_000, 40_000, 90_000):
+        for name in ("j.sqlite", "j.sqlite-wal"):
+            shutil.copy(tmp_path / name, copy / name)
+        (copy / "j.sqlite-shm").unlink(missing_ok=True)
+        wal = copy / "j.sqlite-wal"
+        wal.write_bytes(wal.read_bytes()[:cut])
+        cut_journal = Journal(copy / "j.sqlite")
+        kept = [n for n in range(30) if cut_journal.find(n.to_bytes(16, "big"))]
+        cut_journal.close()
+        assert kept == list(range(len(kept)))
+    journal.close()
+
+
+def test_a_file_of_another_program_is_refused(tmp_path):
+    db = sqlite3.connect(tmp_path / "x.sqlite")
+    db.execute("CREATE TABLE a (b)")
+    db.commit()
+    db.close()
+
+    with pytest.raises(JournalError, match="another program"):
+        Journal(tmp_path / "x.sqlite")
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    Journal(tmp_path / "j.sqlite").close()
+    db = sqlite3.connect(tmp_path / "j.sqlite")
+    db.execute("PRAGMA user_version=99")
+    db.close()
+
+    with pytest.raises(JournalError, match="newer prefgen"):
+        Journal(tmp_path / "j.sqlite")
+
+
+async def test_erasing_leaves_no_trace_in_the_file(journal):
+    await journal.keep([a_row(1, "a secret sentence"), a_row(2)])
+    journal.complete(a_row(1).record, "stage", b"k")
+
+    gone = maintenance.remove(journal, record=a_row(1).record)
+
+    assert gone == 1
+    assert journal.find(a_row(1).key) is None
+    assert journal.find(a_row(2).key) is not None
+    assert not journal.is_completed(a_row(1).record, "stage")
+
+
+def test_erasing_needs_to_be_told_what(journal):
+    with pytest.raises(RecipeError, match="--record, --run or --before"):
+        maintenance.remove(journal)
+
+
+async def test_replies_travel_between_journals_as_a_batch_file(journal, tmp_path):
+    await journal.keep([a_row(n) for n in range(5)])
+    await journal.keep([Row(**{**{s: getattr(a_row(9), s) for s in a_row(9).__slots__}, "status": 1, "code": "content_policy", "reply": b'{"error":"no","code":"content_policy"}'})])
+    count = maintenance.export_batch(journal, tmp_path / "out.jsonl")
+
+    other = Journal(tmp_path / "other.sqlite")
+    done = await maintenance.import_batch(other, tmp_path / "out.jsonl")
+    again = await maintenance.import_batch(other, tmp_path / "out.jsonl")
+
+    assert (count, done.kept, done.refused, again.known) == (6, 5, 1, 6)
+    assert json.loads(other.find(a_row(3).key).reply) == json.loads(a_row(3).reply)
+    assert other.find(a_row(9).key).code == "content_policy"
+    other.close()
+
+
+async def test_a_line_that_is_no_answer_is_counted_and_asked_again_later(journal, tmp_path):
+    path = tmp_path / "in.jsonl"
+    key = a_row(1).key.hex()
+    ours = {"endpoint": "chat", "model": "m", "record": None, "parts": "00" * 16, "backend": "openai", "host": "local", "time": 1}
+    lines = [
+        {"custom_id": key, "response": {"status_code": 500, "body": {}}, "prefgen": ours},
+        {"custom_id": key, "response": {"status_code": 200, "body": {"choices": []}}, "prefgen": ours},
+        {"custom_id": "ff" * 16, "response": {"status_code": 200, "body": {"choices": [{}]}}},
+    ]
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+
+    done = await maintenance.import_batch(journal, path)
+
+    assert (done.kept, done.failed, done.strange) == (0, 2, 1)
+
+
+async def test_a_file_that_is_no_batch_output_is_refused_with_its_line(journal, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"hello": 1}\n')
+
+    with pytest.raises(RecipeError, match=r"in\.jsonl:1"):
+        await maintenance.import_batch(journal, tmp_path / "in.jsonl")
+
+
+async def test_group_commit_answers_many_at_once_in_few_commits(journal):
+    started = time.monotonic()
+    await asyncio.gather(*(journal.keep([a_row(n)]) for n in range(500)))
+
+    assert time.monotonic() - started < 5
+    assert maintenance.verify(journal).rows == 500

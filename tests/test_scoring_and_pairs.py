@@ -1,0 +1,172 @@
+"""Scores and pairs: missing is never low, ties by policy, chosen never below rejected."""
+
+import math
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.pairers.all_pairs import AllPairs
+from prefgen.pairers.best_vs_random import BestVsRandom
+from prefgen.pairers.best_vs_worst import BestVsWorst
+from prefgen.scoring import ScoreSpec, bradley_terry, judge_scores, scores_of
+from prefgen.testing import a_record, contract_of_pairer
+from prefgen.types import Comparison, Flag, Pair, Score
+
+PAIRERS = [BestVsWorst(), BestVsRandom(), AllPairs(), AllPairs(cap=2), BestVsWorst(ties="keep"), AllPairs(ties="keep")]
+
+
+def sides(pairs):
+    return [(p.chosen_id, p.rejected_id) for p in pairs]
+
+
+def test_best_over_worst_with_its_margin():
+    [pair] = BestVsWorst().pair(a_record("Q", "a", "b", "c", scores={"j": [3, 5, 1]}), Random(0))
+
+    assert (pair.chosen_id, pair.rejected_id, pair.margin) == ("r1", "r2", 4)
+
+
+def test_a_parse_failure_is_never_the_rejected_side():
+    """methods.md 20, golden 2."""
+    record = a_record("Q", "a", "b", "c", "d", scores={"j": [3, 5, 4, 1]})
+    unrated = record.replacing(scores=tuple(s for s in record.scores if s.response_id != "r3"))
+
+    [pair] = BestVsWorst().pair(unrated, Random(0))
+
+    assert (pair.chosen_id, pair.rejected_id) == ("r1", "r0")
+
+
+def test_one_scored_response_makes_no_pair():
+    record = a_record("Q", "a", "b", scores={"j": [3, 5]})
+    record = record.replacing(scores=record.scores[:1])
+
+    assert BestVsWorst().pair(record, Random(0)) == ()
+    assert BestVsWorst().explain(record) == "too_few_scored"
+
+
+def test_equal_scores_make_no_pair_unless_ties_are_kept_and_then_they_say_so():
+    record = a_record("Q", "a", "b", scores={"j": [4, 4]})
+
+    assert BestVsWorst().pair(record, Random(0)) == ()
+    assert BestVsWorst().explain(record) == "tie"
+    [pair] = BestVsWorst(ties="keep").pair(record, Random(0))
+    assert pair.tie
+    assert pair.weight == 0.5
+
+
+def test_equal_texts_make_no_pair_whatever_their_scores():
+    record = a_record("Q", "Same  text", "same text", scores={"j": [5, 1]})
+
+    assert BestVsWorst().pair(record, Random(0)) == ()
+    assert BestVsWorst().explain(record) == "same_text"
+
+
+def test_a_flagged_response_is_skipped():
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]}).adding(flags=[Flag(target_id="r0", rule="guard")])
+
+    assert sides(BestVsWorst().pair(record, Random(0))) == [("r1", "r2")]
+
+
+def test_an_answer_that_was_cut_off_is_not_paired_unless_allowed():
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]})
+    cut = record.replacing(responses=(record.responses[0].replacing(finish_reason="length"), *record.responses[1:]))
+
+    assert sides(BestVsWorst().pair(cut, Random(0))) == [("r1", "r2")]
+    assert sides(BestVsWorst(length_cut="keep").pair(cut, Random(0))) == [("r0", "r2")]
+
+
+def test_the_random_side_is_seeded():
+    record = a_record("Q", "a", "b", "c", "d", scores={"j": [5, 3, 2, 1]})
+
+    drawn = {sides(BestVsRandom().pair(record, Random(seed)))[0] for seed in range(40)}
+
+    assert drawn == {("r0", "r1"), ("r0", "r2"), ("r0", "r3")}
+    assert BestVsRandom().pair(record, Random(3)) == BestVsRandom().pair(record, Random(3))
+
+
+def test_all_pairs_weigh_one_prompt_as_one():
+    """methods.md 20, golden 9: five responses with one tie give nine pairs of weight 1/9 each."""
+    pairs = AllPairs().pair(a_record("Q", *"abcde", scores={"j": [5, 4, 3, 2, 2]}), Random(0))
+
+    assert len(pairs) == 9
+    assert math.isclose(sum(p.weight for p in pairs), 1)
+
+
+@given(st.lists(st.integers(1, 5), min_size=0, max_size=6), st.integers(0, 10_000))
+def test_every_pairer_keeps_the_invariants(values, seed):
+    record = a_record("Q", *(f"answer {i % 4}" for i in range(len(values))), scores={"j": values})
+
+    for pairer in PAIRERS:
+        for pair in contract_of_pairer(pairer, record):
+            assert pair.chosen_score >= pair.rejected_score
+            assert pair.margin == pair.chosen_score - pair.rejected_score
+            assert pair.tie == (pair.chosen_score == pair.rejected_score)
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(1, 5), min_size=4, max_size=4))
+def test_the_order_of_the_responses_changes_no_pair(order, values):
+    record = a_record("Q", *"abcd", scores={"j": values})
+    shuffled = record.replacing(responses=tuple(record.responses[i] for i in order))
+
+    assert sides(BestVsWorst().pair(record, Random(1))) == sides(BestVsWorst().pair(shuffled, Random(1)))
+
+
+def test_not_applicable_is_left_out_of_the_mean():
+    record = a_record("Q", "a")
+    scores = [Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j") for a, v in (("x", 4), ("y", None), ("z", 2))]
+
+    assert judge_scores(record.adding(scores=scores), "j") == ({"r0": 3.0}, (1, 5))
+
+
+def test_an_aspect_that_was_asked_twice_does_not_count_twice():
+    record = a_record("Q", "a")
+    scores = [Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j") for a, v in (("x", 5), ("x", 3), ("y", 2))]
+
+    assert judge_scores(record.adding(scores=scores), "j")[0] == {"r0": 3.0}
+
+
+def test_weights_vetoes_and_scales():
+    record = a_record("Q", "a", "b", scores={"j": [5, 1], "k": [1, 3]})
+
+    assert scores_of(record, ScoreSpec(weights={"j": 3, "k": 1})) == {"r0": 4.0, "r1": 1.5}
+    assert scores_of(record, ScoreSpec(mean=("j",), veto={"k": 2})) == {"r1": 1.0}
+    wide = record.adding(scores=[Score(response_id=r, aspect="o", value=v, scale=(0, 10), judge="w") for r, v in (("r0", 0), ("r1", 10))])
+    assert scores_of(wide, ScoreSpec(mean=("j", "w"))) == {"r0": 0.5, "r1": 0.5}
+
+
+def test_a_response_that_one_of_the_judges_did_not_rate_has_no_score():
+    record = a_record("Q", "a", "b", scores={"j": [5, 1]}).adding(
+        scores=[Score(response_id="r0", aspect="o", value=1, scale=(1, 5), judge="k")]
+    )
+
+    assert scores_of(record, ScoreSpec(mean=("j", "k"))) == {"r0": 3.0}
+
+
+def test_bradley_terry_orders_by_wins_and_stays_finite():
+    found = bradley_terry([Comparison(first_id=a, second_id=b, probability=1) for a, b in (("x", "y"), ("y", "z"), ("x", "z"))])
+
+    assert found["x"] > found["y"] > found["z"]
+    assert all(0 < v < 1 for v in found.values())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        dict(chosen_id="a", rejected_id="a"),
+        dict(chosen_id="a", rejected_id="b", chosen_score=1, rejected_score=2),
+        dict(chosen_id="a", rejected_id="b", chosen_score=2, rejected_score=2),
+        dict(chosen_id="a", rejected_id="b", chosen_score=2),
+        dict(chosen_id="a", rejected_id="b", chosen_score=float("nan"), rejected_score=1),
+        dict(chosen_id="a", rejected_id="b", chosen_probability=2),
+    ],
+)
+def test_a_pair_that_claims_something_wrong_cannot_be_made(fields):
+    with pytest.raises(ValueError, match=r"."):
+        Pair(rule="r", **fields)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.9, 5.1])
+def test_a_score_outside_its_scale_cannot_be_made(value):
+    with pytest.raises(ValueError, match="outside its scale|finite"):
+        Score(response_id="r", aspect="a", value=value, scale=(1, 5))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prefgen.roles import Ask, Revision
     from prefgen.tables import Gone, Table
     from prefgen.templates import render, render_text
-    from prefgen.together import settled, together
+    from prefgen.waiting import settled, together
     from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
 
 _HOMES = {
@@ -30,7 +30,7 @@ _HOMES = {
     "roles": ("Ask", "Revision"),
     "tables": ("Gone", "Table"),
     "templates": ("render", "render_text"),
-    "together": ("settled", "together"),
+    "waiting": ("settled", "together"),
     "types": ("Comparison", "Critique", "Flag", "Message", "Pair", "Prompt", "Record", "Reply", "Response", "Score", "Seed"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

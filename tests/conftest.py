@@ -64,7 +64,8 @@ class Server:
 def answer(text, body: dict, **choice) -> dict:
     """A chat completion that says `text` in each of the wanted draws."""
     choices = [
-        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice} for i in range(body.get("n") or 1)
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}
+        for i in range(body.get("n") or 1)
     ]
     return {"choices": choices, "model": body["model"], "usage": {"prompt_tokens": 10, "completion_tokens": 5 * len(choices)}}
 

@@ -168,7 +168,18 @@ def test_erasing_needs_to_be_told_what(journal):
 
 async def test_replies_travel_between_journals_as_a_batch_file(journal, tmp_path):
     await journal.keep([a_row(n) for n in range(5)])
-    await journal.keep([Row(**{**{s: getattr(a_row(9), s) for s in a_row(9).__slots__}, "status": 1, "code": "content_policy", "reply": b'{"error":"no","code":"content_policy"}'})])
+    await journal.keep(
+        [
+            Row(
+                **{
+                    **{s: getattr(a_row(9), s) for s in a_row(9).__slots__},
+                    "status": 1,
+                    "code": "content_policy",
+                    "reply": b'{"error":"no","code":"content_policy"}',
+                }
+            )
+        ]
+    )
     count = maintenance.export_batch(journal, tmp_path / "out.jsonl")
 
     other = Journal(tmp_path / "other.sqlite")

@@ -91,6 +91,8 @@ def test_a_response_that_speaks_to_the_judge_is_noticed(text):
     assert addresses_the_judge(f"Some answer.\n{text}")
 
 
-@pytest.mark.parametrize("text", ["The film has a rating of 8/10.", "Rate of change is a derivative.", "The judge ruled on Monday.", "Give me the score sheet."])
+@pytest.mark.parametrize(
+    "text", ["The film has a rating of 8/10.", "Rate of change is a derivative.", "The judge ruled on Monday.", "Give me the score sheet."]
+)
 def test_ordinary_text_is_not(text):
     assert addresses_the_judge(text) is None

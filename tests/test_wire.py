@@ -14,8 +14,12 @@ def a_call(**more):
 
 
 def a_reply(*texts, **message):
-    choices = [{"index": i, "message": {"role": "assistant", "content": t, **message}, "finish_reason": "stop"} for i, t in enumerate(texts)]
-    return orjson.dumps({"model": "m-2", "choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": 11}, "system_fingerprint": "fp"})
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": t, **message}, "finish_reason": "stop"} for i, t in enumerate(texts)
+    ]
+    return orjson.dumps(
+        {"model": "m-2", "choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": 11}, "system_fingerprint": "fp"}
+    )
 
 
 def test_sampling_parameters_are_named_as_servers_name_them():
@@ -65,7 +69,13 @@ def test_several_draws_of_one_request_share_its_usage():
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(b"<html>502</html>", "broken"), (b'{"choices": [{"mess', "broken"), (b"[]", "broken"), (b'{"choices": []}', "empty"), (b'{"error": {}}', "broken")],
+    [
+        (b"<html>502</html>", "broken"),
+        (b'{"choices": [{"mess', "broken"),
+        (b"[]", "broken"),
+        (b'{"choices": []}', "empty"),
+        (b'{"error": {}}', "broken"),
+    ],
 )
 def test_what_is_no_answer_is_a_fault(body, kind):
     with pytest.raises(Fault) as caught:

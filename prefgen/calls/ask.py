@@ -53,7 +53,7 @@ class RecordRun:
     """One record on its way through the stages of a segment: what it asked, what is in flight, what is suspended."""
 
     __slots__ = (
-        "asked", "attempting", "id", "identity", "in_flight", "lost", "order", "parked", "servers", "stalled", "tally", "tick", "timed_out",
+        "asked", "id", "identity", "in_flight", "lost", "order", "parked", "servers", "stalled", "tally", "tick", "timed_out",
         "touched",
     )  # fmt: skip
 
@@ -70,7 +70,6 @@ class RecordRun:
         self.parked: list[Row] = []
         self.lost: Fault | None = None
         self.stalled = stalled
-        self.attempting = False
         self.tick = 0
 
     @property
@@ -121,6 +120,7 @@ class Calls:
     allow_new: bool = False
     accept_served_by: frozenset[str] = frozenset()
     attempts: Mapping[str, int] = field(default_factory=dict)
+    retried: frozenset[str] = frozenset()
     stopped: PrefgenError | None = None
 
     def __post_init__(self) -> None:
@@ -162,7 +162,7 @@ class Calls:
         return self.throwaway if spec.simulated else self.journal
 
     def _refuse_unexpected(self, run: RecordRun, plugin: str, spec: ModelSpec, key: Key) -> None:
-        if run.attempting or self.allow_new or not run.identity:
+        if run.id in self.retried or self.allow_new or not run.identity:
             return
         if self.journal_of(spec).is_completed(run.id, run.identity):
             self.stop(
@@ -462,7 +462,6 @@ class Asker:
         call = make_call(wanted)
         call.model = str(spec.identity["name"])
         call.seeds = (key.server_seed if random else None,)
-        run.attempting = bool(attempt)
         row = await calls.fetch(run, self._plugin, self._stage, spec, key, random, shared, call)
         if row.status:
             error = json.loads(row.reply)

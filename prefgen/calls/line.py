@@ -20,6 +20,8 @@ from prefgen.roles import Call, Model, Served
 
 ATTEMPTS = 6
 RATE_ATTEMPTS = 60
+RATE_PATIENCE = 20
+"""A server that only limits us is alive: it gets this many times the patience."""
 REFUSED_ALIKE = 20
 ASSUMED_OUTPUT = 1024
 
@@ -175,7 +177,10 @@ class Line:
             pause = fault.retry_after
             if pause is not None:
                 self._paused_until = max(self._paused_until, time.monotonic() + min(pause, 600))
-            if errand.rate_attempts >= RATE_ATTEMPTS:
+            if time.monotonic() - self._last_success > self.patience * (RATE_PATIENCE if fault.kind == "rate" else 1):
+                self._give_up(fault)
+                errand.failed(fault)
+            elif errand.rate_attempts >= RATE_ATTEMPTS:
                 errand.failed(fault)
             else:
                 self._again(errand, pause if pause is not None else _backoff(errand.rate_attempts))
@@ -202,14 +207,18 @@ class Line:
             self._open = True
             self.say(f"{self.name}: fails ({fault.message}); pausing, and probing with one request at a time")
         if silent > self.patience:
-            self.stop(
-                EndpointDown(f"model {self.name!r}: no answer for {silent:.0f} s ({fault.message}). Everything so far is kept; run again")
-            )
+            self._give_up(fault)
             errand.failed(fault)
         elif errand.attempts >= (3 if fault.kind == "empty" else ATTEMPTS) and not self._open:
             errand.failed(fault)
         else:
             self._again(errand, _backoff(min(errand.attempts, 6)))
+
+    def _give_up(self, fault: Fault) -> None:
+        silent = time.monotonic() - self._last_success
+        self.stop(
+            EndpointDown(f"model {self.name!r}: no answer for {silent:.0f} s ({fault.message}). Everything so far is kept; run again")
+        )
 
     def _again(self, errand: Errand, seconds: float) -> None:
         self.tally.retries += 1

@@ -17,7 +17,7 @@ def command(
     from prefgen.dataset.read import is_run
     from prefgen.engine.lock import is_held
     from prefgen.engine.output import write_json
-    from prefgen.engine.run import read_attempts
+    from prefgen.engine.run import read_retries
     from prefgen.errors import PrefgenError, RecipeError
 
     if not failed:
@@ -28,15 +28,18 @@ def command(
         raise PrefgenError(f"{run} is in use by a run that is alive")
     if not (run / "failures.parquet").is_file():
         raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
-    attempts = dict(read_attempts(run))
+    before = read_retries(run)
+    attempts, records = dict(before.keys), set(before.records)
     marked = 0
     import pyarrow.parquet as pq
 
     for row in pq.read_table(run / "failures.parquet").to_pylist():
         if code is None or row["code"] == code:
+            if row["keys"]:
+                records.add(row["record_id"])
             for key in row["keys"]:
                 attempts[key] = attempts.get(key, 0) + 1
                 marked += 1
-    write_json(run / "attempts.json", attempts)
+    write_json(run / "attempts.json", {"keys": attempts, "records": sorted(records)})
     typer.echo(f"{marked:,} asks will be made again by the next `prefgen run` of this recipe", err=True)
     print(json.dumps({"marked": marked}))

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,6 +184,7 @@ class Runner:
 
     async def _connect(self, connections: AsyncExitStack, journal: Journal, throwaway: Journal) -> Calls:
         run = self.pipeline.recipe.run
+        retry = read_retries(self.options.out)
         run_id = self._spool.meta("run_id") or uuid.uuid4().hex
         self._spool.set_meta("run_id", run_id)
         booked = journal.query(
@@ -198,7 +199,7 @@ class Runner:
         calls = Calls(
             journal=journal, throwaway=throwaway, completions=throwaway if self.pipeline.simulated else journal, models=models, lines=lines,
             ledger=self.progress.ledger, run_id=run_id, seed=self.pipeline.recipe.seed, live=self.options.live,
-            allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by), attempts=read_attempts(self.options.out),
+            allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by), attempts=retry.keys, retried=frozenset(retry.records),
         )  # fmt: skip
         for name, built in self.pipeline.models.items():
             backend: Any = built.backend
@@ -260,7 +261,7 @@ class Runner:
         stages = 1 + sum(len(s.steps) + bool(s.curators) for s in self.pipeline.segments[: number + 1])
         identity = content_id(
             "segment", number, [list(i) for i in self.pipeline.identities[:stages]], self.pipeline.code, self.pipeline.recipe.seed,
-            read_attempts(self.options.out), self._spool.meta("prompts"),
+            dict(read_retries(self.options.out).keys), self._spool.meta("prompts"),
         )  # fmt: skip
         self._fingerprint = identity
         if self._spool.meta(f"segment {number}") == identity:
@@ -494,10 +495,17 @@ def curator_table(records: list[Record]) -> Table:
     return Table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
 
 
-def read_attempts(out: Path) -> Mapping[str, int]:
-    """Which asks are to be made again, by `prefgen retry`: {key of the first attempt: number of the present one}."""
+@dataclass(frozen=True)
+class Retries:
+    """What `prefgen retry` marked: {key of an ask's first attempt: number of the present one}, and the records they are of."""
+
+    keys: Mapping[str, int] = field(default_factory=dict)
+    records: Sequence[str] = ()
+
+
+def read_retries(out: Path) -> Retries:
     path = out / "attempts.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return Retries(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Retries()
 
 
 def _remove(folder: Path) -> None:

@@ -71,8 +71,8 @@ class SegmentRun:
             for task in self._tasks.values():
                 task.cancel()
             self._spool.commit()
-        if self.bug is not None:
-            raise self.bug
+        if self.bug is not None and not isinstance(self.bug, PrefgenError):
+            raise self.bug  # ours, and not explained: the traceback is wanted
 
     def abandon(self) -> None:
         """Stop at once: every record is cancelled where it is."""

@@ -16,7 +16,7 @@ from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
 from prefgen.roles import Ask, Verdict
 from prefgen.templates import render, render_once
-from prefgen.together import together
+from prefgen.waiting import together
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
 
 Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]

@@ -7,7 +7,7 @@ from pydantic import Field
 from prefgen.errors import CutReply, ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
-from prefgen.together import settled
+from prefgen.waiting import settled
 from prefgen.types import Message, Prompt, Response, system
 
 

@@ -15,7 +15,7 @@ from prefgen.errors import ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
-from prefgen.together import settled
+from prefgen.waiting import settled
 from prefgen.types import Prompt, Response
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from prefgen.errors import PluginError, PrefgenError, ReplyError
 from prefgen.invoke import invoke
 from prefgen.roles import Ask
-from prefgen.together import together
+from prefgen.waiting import together
 from prefgen.types import Failure, Record, Response
 
 Kind = Literal["sample", "revise", "judge", "filter", "pair"]

@@ -224,7 +224,9 @@ def test_the_schema_knows_every_plug_in_and_its_fields():
         assert name in text
 
 
-@pytest.mark.parametrize("template", ["{{ ''.__class__.__mro__ }}", "{{ x.__init__.__globals__ }}", "{{ missing }}", "{% for i in range(10**9) %}a{% endfor %}"])
+@pytest.mark.parametrize(
+    "template", ["{{ ''.__class__.__mro__ }}", "{{ x.__init__.__globals__ }}", "{{ missing }}", "{% for i in range(10**9) %}a{% endfor %}"]
+)
 def test_templates_are_sandboxed(template):
     from prefgen.templates import render_text
 

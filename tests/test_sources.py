@@ -124,7 +124,11 @@ def test_datasets_with_responses_are_recognised(tmp_path, form):
 
 
 def test_kto_rows_are_joined_by_prompt(tmp_path):
-    rows = [{"prompt": "Q", "completion": "good", "label": True}, {"prompt": "P", "completion": "x", "label": False}, {"prompt": "Q", "completion": "bad", "label": False}]
+    rows = [
+        {"prompt": "Q", "completion": "good", "label": True},
+        {"prompt": "P", "completion": "x", "label": False},
+        {"prompt": "Q", "completion": "bad", "label": False},
+    ]
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
     first, second = Records(path="d.jsonl", keep=("responses", "scores")).read(tmp_path)
@@ -168,7 +172,13 @@ def test_exact_duplicates_go_and_say_of_what():
 
 def test_near_duplicates_go_and_different_prompts_stay():
     base = "Please explain in simple words how a four stroke petrol engine turns fuel into motion and why it needs oil"
-    table = a_table(base, base.replace("simple", "plain"), "Write a poem about the sea in autumn", "次の文章を要約してください。", "次の文章を翻訳してください。")
+    table = a_table(
+        base,
+        base.replace("simple", "plain"),
+        "Write a poem about the sea in autumn",
+        "次の文章を要約してください。",
+        "次の文章を翻訳してください。",
+    )
 
     left = Dedupe(method="minhash", threshold=0.7).curate(table)
 

@@ -1,0 +1,62 @@
+# Two commands set everything up on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNS ?= runs
+MOCK_SERVER ?= ../shared/tools/mock_server.py
+
+.PHONY: demo test check integration chaos bench wheel clean
+
+demo: $(VENV)/installed
+	$(BIN)/prefgen run pipelines/quickstart.yaml --out $(RUNS)/quickstart
+	$(BIN)/prefgen check $(RUNS)/quickstart
+	@echo
+	@echo "The dataset is in $(RUNS)/quickstart/pairs. It is SIMULATED: it shows how things work, and nothing about real models."
+	@echo "Next:  . $(BIN)/activate"
+	@echo "       prefgen show pairs $(RUNS)/quickstart        look at it"
+	@echo "       prefgen new pipeline.yaml                    a recipe of your own"
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto
+
+check: $(VENV)/dev
+	$(BIN)/ruff check prefgen tests
+	$(BIN)/ruff format --check prefgen tests
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+integration: $(VENV)/train
+	$(BIN)/python -m pytest tests/integration
+
+chaos: $(VENV)/dev
+	$(BIN)/python -m pytest tests/chaos
+
+bench: $(VENV)/dev
+	$(BIN)/python tests/bench/bench_run.py $(MOCK_SERVER)
+
+wheel: $(VENV)/dev
+	$(BIN)/python -m build --wheel
+
+$(VENV)/created:
+	$(PYTHON) -c 'import sys; sys.exit("prefgen needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/installed: $(VENV)/created pyproject.toml
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/created pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@ $(VENV)/installed
+
+# torch first and by its exact version: a plain `torch` from the index brings several gigabytes of CUDA packages
+$(VENV)/train: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -e '.[dev,train]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build

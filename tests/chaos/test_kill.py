@@ -1,0 +1,129 @@
+"""Real processes are killed and interrupted; nothing that was paid for is lost, and no partial output looks complete."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from prefgen.dataset.read import read_manifest
+from tests.running import shard_bytes
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def a_recipe(folder: Path, prompts: int = 400) -> Path:
+    models = {
+        "writer": {"use": "simulated", "temperature": 1.0, "latency_ms": 10},
+        "grader": {"use": "simulated", "temperature": 0, "latency_ms": 10},
+    }
+    stages = [
+        {"prompts": {"use": "inline", "prompts": [f"Question number {i}?" for i in range(prompts)]}},
+        {"curate": [{"use": "dedupe"}]},
+        {"sample": {"use": "each", "model": "writer", "n": 4}},
+        {"judge": {"quality": {"use": "ultrafeedback", "model": "grader"}}},
+        {"curate": [{"use": "limit", "count": 300}]},
+        {"judge": {"second": {"use": "ultrafeedback", "model": "grader", "show": "pointwise", "calls": "one"}}},
+        {"pair": {"use": "best_vs_worst", "score": {"mean": ["quality", "second"]}}},
+    ]
+    path = folder / "chaos.json"
+    path.write_text(json.dumps({"name": "chaos", "models": models, "stages": stages, "run": {"concurrency": 16}}))
+    return path
+
+
+def start(recipe: Path, out: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--quiet"]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+
+
+def end(process: subprocess.Popen) -> tuple[int, str]:
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said.decode()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    code, said = end(start(a_recipe(folder), folder / "out"))
+    assert code == 0, said
+    return folder / "out"
+
+
+@pytest.mark.parametrize("moments", [(0.9, 1.4, 2.0), (1.2, 1.2, 1.2), (1.6, 0.7, 2.4)])
+def test_sigkill_at_any_moment_and_the_same_bytes_in_the_end(tmp_path, unbroken, moments):
+    recipe = a_recipe(tmp_path)
+    for moment in moments:
+        process = start(recipe, tmp_path / "out")
+        time.sleep(moment)
+        process.kill()
+        process.communicate()
+    code, said = end(start(recipe, tmp_path / "out"))
+
+    assert code == 0, said
+    assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
+    assert read_manifest(tmp_path / "out")["row_digest"] == read_manifest(unbroken)["row_digest"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_130(tmp_path, unbroken, number):
+    recipe = a_recipe(tmp_path)
+    process = start(recipe, tmp_path / "out")
+    time.sleep(1.5)
+    process.send_signal(number)
+    code, said = end(process)
+
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out" / "pairs").exists()
+    assert not read_manifest(tmp_path / "out")["complete"]
+    assert end(start(recipe, tmp_path / "out"))[0] == 0
+    assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
+
+
+def test_two_interrupts_stop_at_once_and_lose_nothing(tmp_path, unbroken):
+    recipe = a_recipe(tmp_path)
+    process = start(recipe, tmp_path / "out")
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    code, said = end(process)
+
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert end(start(recipe, tmp_path / "out"))[0] == 0
+    assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
+
+
+def test_another_hash_seed_gives_the_same_bytes(tmp_path, unbroken):
+    recipe = a_recipe(tmp_path)
+    command = [sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(tmp_path / "out"), "--quiet"]
+
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "4242"}, check=True, capture_output=True)
+
+    assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
+
+
+@pytest.mark.skipif(not shutil.which("mount") or os.geteuid() != 0, reason="a small file system can be mounted by root alone")
+def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path, unbroken):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(small)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("no file system may be mounted here")
+    recipe = a_recipe(tmp_path)
+    try:
+        code, said = end(start(recipe, small / "out"))
+        assert code == 1
+        assert "disk is full" in said
+        assert "Traceback" not in said
+        subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
+        assert end(start(recipe, small / "out"))[0] == 0
+        assert shard_bytes(small / "out") == shard_bytes(unbroken)
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=False)

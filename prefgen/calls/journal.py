@@ -387,6 +387,9 @@ def refuse_if_cut(path: Path) -> None:
     pages = int.from_bytes(head[28:32], "big") if len(head) == 100 else 0
     if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
         raise explained(sqlite3.DatabaseError("file is not a database"), path)
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        return  # a checkpoint that was cut short leaves the pages there, and SQLite finishes it
     if page and size < page * pages and head[24:28] == head[92:96]:
         raise explained(sqlite3.DatabaseError(f"malformed: {size} of {page * pages} bytes are there"), path)
 

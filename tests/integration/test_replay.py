@@ -123,16 +123,28 @@ def test_every_prompt_is_accounted_for(unbroken):
 
 def test_no_pair_prefers_the_answer_with_the_lower_recorded_quality(unbroken):
     known = quality()
-    checked = 0
-    for pair in read_pairs(unbroken[0]):
+    clear = {r.id for r in read_records(unbroken[0]) if server_tells_apart(r, known)}
+    pairs = [p for p in read_pairs(unbroken[0]) if p["prompt_id"] in clear]
+    for pair in pairs:
         prompt = pair["prompt"][-1]["content"]
-        sides = [known.get((prompt, pair[side][-1]["content"])) for side in ("chosen", "rejected")]
-        if None not in sides:  # a few prompts quote an answer, and the server takes them for a judge's
-            checked += 1
-            assert sides[0] >= sides[1], (prompt[:60], sides)
-    assert checked > 700
+        chosen, rejected = (known[prompt, pair[side][-1]["content"]] for side in ("chosen", "rejected"))
+        assert chosen >= rejected, (prompt[:60], chosen, rejected)
+    assert len(pairs) > 650
 
 
+def server_tells_apart(record, known) -> bool:
+    """Whether the replay server can know each answer: it looks for their first 60 characters anywhere in what it is shown.
+
+    It cannot where a prompt quotes an answer (then it takes the request for a judge's), where an answer's beginning stands in another one or
+    in the prompt, or where an answer is shorter than 20 characters: it then rates other texts than those that it was asked about.
+    """
+    texts = [r.text for r in record.responses]
+    shown = "\n".join([record.prompt.text, *texts])
+    recorded = all((record.prompt.text, t) in known for t in texts)
+    return recorded and all(len(t) >= 20 and shown.count(t[:60]) == 1 for t in texts)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries: they warn about each other's deprecations
 def test_datasets_and_trls_dpo_preprocessing_take_it(unbroken, tmp_path):
     from datasets import load_dataset
 
@@ -199,8 +211,9 @@ def test_unreadable_judgments_cost_at_most_their_own_prompt(unbroken, tmp_path):
         finished(prefgen(a_recipe(tmp_path, server.port), tmp_path / "out", tmp_path / "calls.sqlite"))
         bad = server.stats()["bad_judge_replies"]
 
-    ours = {p["id"]: p for p in read_pairs(unbroken[0])}
-    theirs = {p["id"]: p for p in read_pairs(tmp_path / "out")}
+    known = quality()
+    clear = {r.id for r in read_records(unbroken[0]) if server_tells_apart(r, known)}
+    ours, theirs = ({p["id"]: p for p in read_pairs(out) if p["prompt_id"] in clear} for out in (unbroken[0], tmp_path / "out"))
     table = read_manifest(tmp_path / "out")["yield"]
     assert bad > 40
     assert sum(table["prompts_by_fate"].values()) == 805

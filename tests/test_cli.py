@@ -1,0 +1,194 @@
+"""The command line as a user types it: exit codes, what goes to stdout and to stderr."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running import a_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def prefgen(*words, cwd, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "prefgen", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder with a finished run of the scripted recipe."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "r.json").write_text(json.dumps(a_recipe()))
+    result = prefgen("run", "r.json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_run_prints_the_place_of_the_pairs_on_stdout_and_talks_on_stderr(done):
+    again = prefgen("run", "r.json", cwd=done)
+
+    assert again.stdout == "runs/test/pairs\n"
+    assert "3 prompts: 3 pair" in again.stderr
+
+
+def test_run_prints_json_when_asked(done):
+    found = json.loads(prefgen("run", "r.json", "--json", cwd=done).stdout)
+
+    assert (found["exit_code"], found["complete"], found["yield"]["pairs"]) == (0, True, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", "none.yaml"], 2, "does not exist"),
+        (["run", "r.json", "--set", "x"], 2, "a.b=value"),
+        (["run"], 2, "Missing argument"),
+        (["run", "r.json", "-n", "0"], 2, "Invalid value for '-n'"),
+        (["frobnicate"], 2, "No such command"),
+        (["check", "nothing/here"], 2, "cannot be read"),
+        (["check", "nothing"], 2, "no file, no run"),
+        (["show", "judge", "ultrafeedbak"], 2, "'ultrafeedback'"),
+        (["show", "pairs", "."], 2, "not the folder of a complete run"),
+        (["show", "pairs", "runs/test", "--where", "margin"], 2, "FIELD<VALUE"),
+        (["show", "pairs", "runs/test", "--where", "marge<1"], 2, "no field 'marge'"),
+        (["retry", "runs/test"], 2, "--failed"),
+        (["retry", ".", "--failed"], 2, "is no run"),
+        (["cache", "ls", "--journal", "none.sqlite"], 2, "no journal"),
+        (["cache", "rm", "--journal", "runs/calls.sqlite"], 2, "say what to erase"),
+        (["cache", "rm", "--journal", "runs/calls.sqlite", "--before", "yesterday"], 2, "ISO date"),
+        (["cache", "import", "none.jsonl"], 2, "does not exist"),
+        (["new", "r.json"], 2, "is there already"),
+    ],
+)
+def test_a_mistake_has_its_exit_code_and_one_line(done, words, code, said):
+    result = prefgen(*words, cwd=done)
+
+    assert result.returncode == code, result.stderr
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_showing(done):
+    pairs = prefgen("show", "pairs", "runs/test", "--sample", "2", "--json", cwd=done)
+    records = prefgen("show", "records", "runs/test", "--where", "margin>=3", cwd=done)
+    fields = prefgen("show", "judge", "ultrafeedback", cwd=done)
+    roles = json.loads(prefgen("show", "roles", "--json", cwd=done).stdout)
+    steps = prefgen("show", "recipe", "r.json", cwd=done)
+
+    assert len(pairs.stdout.splitlines()) == 2
+    assert records.stdout.count("CHOSEN") == 3
+    assert "model: str (required)" in fields.stdout
+    assert "ultrafeedback" in roles["judge"]
+    assert "quality = ultrafeedback" in steps.stdout
+
+
+def test_a_response_cannot_move_the_cursor_of_whoever_reads_it(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["writer"]["rules"][1]["say"] = ["\x1b[2J\x1b[1;1Hwiped", "plain"]
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    prefgen("run", "r.json", cwd=tmp_path)
+
+    shown = prefgen("show", "records", "runs/test", cwd=tmp_path)
+
+    assert "wiped" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+def test_plan_asks_nobody_and_leaves_no_trace(done, tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe(url="http://127.0.0.1:9/v1", prompts=[f"{i}?" for i in range(30)])))
+
+    plan = prefgen("plan", "r.json", "-k", "10", "--json", cwd=tmp_path)
+
+    found = json.loads(plan.stdout)
+    assert (found["prompts"], found["sampled"], found["new_requests"]) == (30, 10, 90)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_plan_knows_what_the_journal_holds_and_why_the_rest_is_new(done):
+    same = json.loads(prefgen("plan", "r.json", "--json", cwd=done).stdout)
+    changed = prefgen("plan", "r.json", "--why", "--json", "--set", "models.writer.temperature=0.5", cwd=done)
+
+    assert same["new_requests"] == 0
+    assert any("sampling" in words for words in json.loads(changed.stdout)["why"])
+
+
+def test_preview_shows_a_few_and_its_replies_count(tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe(prompts=[f"Question {i}?" for i in range(9)])))
+
+    shown = prefgen("preview", "r.json", "-n", "2", cwd=tmp_path)
+
+    assert shown.stdout.count("CHOSEN") == 2
+    assert (tmp_path / "runs" / "calls.sqlite").exists()
+    assert not (tmp_path / "runs" / "test").exists()
+
+
+def test_status_reads_the_files_alone(done):
+    [row] = json.loads(prefgen("status", "runs/test", "--json", cwd=done).stdout)
+
+    assert (row["state"], row["pairs"]) == ("complete", 3)
+
+
+def test_the_cache_commands(done, tmp_path):
+    ls = json.loads(prefgen("cache", "ls", "--json", cwd=done).stdout)
+    verify = json.loads(prefgen("cache", "verify", "--json", cwd=done).stdout)
+    export = prefgen("cache", "export", tmp_path / "all.jsonl", cwd=done)
+    imported = prefgen("cache", "import", tmp_path / "all.jsonl", "--journal", tmp_path / "other.sqlite", cwd=done)
+    offline = prefgen("run", "r.json", "--offline", "--out", tmp_path / "again", "--journal", tmp_path / "other.sqlite", "--json", cwd=done)
+    prefgen("cache", "gc", cwd=done)
+
+    assert sum(row["replies"] for row in ls) == verify["rows"] == 9
+    assert export.returncode == imported.returncode == offline.returncode == 0, offline.stderr
+    assert json.loads(offline.stdout)["row_digest"] == json.loads((done / "runs/test/manifest.json").read_text())["row_digest"]
+
+
+def test_the_schema_is_json(done):
+    found = json.loads(prefgen("schema", cwd=done).stdout)
+
+    assert found["properties"]["stages"]
+
+
+def test_no_plugins_refuses_code(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"][2] = {"judge": {"q": {"use": "./mine.py:J"}}}
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    (tmp_path / "mine.py").write_text("raise SystemExit('it ran')")
+
+    result = prefgen("check", "r.json", "--no-plugins", cwd=tmp_path)
+
+    assert result.returncode == 2
+    assert "it ran" not in result.stderr
+
+
+def test_a_file_beside_the_recipe_may_import_its_neighbour(tmp_path):
+    (tmp_path / "words.py").write_text("BEST = 5.0\n")
+    (tmp_path / "mine.py").write_text(
+        "from prefgen import Plugin, Score, judge\nfrom words import BEST\n\n@judge('mine')\nclass Mine(Plugin):\n"
+        "    def judge(self, prompt, responses, ask):\n"
+        "        return [Score(response_id=r.id, aspect='a', value=BEST - i, scale=(1, 5)) for i, r in enumerate(responses)]\n"
+    )
+    recipe = a_recipe()
+    recipe["stages"][2] = {"judge": {"quality": {"use": "./mine.py:Mine"}}}
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+
+    result = prefgen("run", "r.json", cwd=tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    assert "3 pair" in result.stderr
+
+
+def test_run_works_inside_a_running_loop(tmp_path):
+    import asyncio
+
+    import prefgen as package
+
+    async def notebook():
+        return package.run(a_recipe(), out=tmp_path / "out", journal=tmp_path / "j.sqlite")
+
+    assert len(asyncio.run(notebook()).pairs) == 3

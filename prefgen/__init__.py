@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from prefgen.roles import Ask, Revision
     from prefgen.tables import Gone, Table
     from prefgen.templates import render, render_text
-    from prefgen.waiting import settled, together
     from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
+    from prefgen.waiting import settled, together
 
 _HOMES = {
     "api": ("Result", "arun", "run"),
@@ -34,7 +34,45 @@ _HOMES = {
     "types": ("Comparison", "Critique", "Flag", "Message", "Pair", "Prompt", "Record", "Reply", "Response", "Score", "Seed"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = [*_HOME_OF, "__version__"]
+__all__ = [
+    "Ask",
+    "Comparison",
+    "Critique",
+    "Flag",
+    "Gone",
+    "Message",
+    "Pair",
+    "Plugin",
+    "PrefgenError",
+    "Prompt",
+    "RecipeError",
+    "Record",
+    "Reply",
+    "ReplyError",
+    "Response",
+    "Result",
+    "Revision",
+    "Score",
+    "Seed",
+    "Table",
+    "__version__",
+    "arun",
+    "backend",
+    "curator",
+    "filter",
+    "judge",
+    "pairer",
+    "read",
+    "render",
+    "render_text",
+    "reviser",
+    "run",
+    "sampler",
+    "settled",
+    "source",
+    "synthesizer",
+    "together",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -42,7 +80,3 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'prefgen' has no attribute {name!r}")
     return getattr(importlib.import_module(f"prefgen.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

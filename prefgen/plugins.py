@@ -113,7 +113,7 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
     for entry in importlib.metadata.entry_points(group=f"prefgen.{ROLES[role]}"):
         if entry.name == use:
             loaded = entry.load()
-            return _registered.get((role, use), loaded)
+            return _registered.get((role, use)) or loaded
     raise RecipeError(f"there is no {role} {use!r}{did_you_mean(use, names(role))}")
 
 

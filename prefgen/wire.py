@@ -203,7 +203,7 @@ def _chat_logprobs(found: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
 def _completion_logprobs(found: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
     if not found:
         return ()
-    tops: Sequence[Mapping[str, float] | None] = found.get("top_logprobs") or [None] * len(found["tokens"])
+    tops: Sequence[Mapping[str, float | None] | None] = found.get("top_logprobs") or [None] * len(found["tokens"])
     out = []
     for token, logprob, top in zip(found["tokens"], found["token_logprobs"], tops, strict=True):
         if logprob is None:

@@ -21,15 +21,15 @@ values = st.recursive(
 
 
 def a_key(**changes):
-    fields = dict(
-        endpoint="chat",
-        model={"name": "m"},
-        messages=[{"role": "user", "content": "Hi"}],
-        sampling={"temperature": 1.0},
-        reply_format={},
-        record="r",
-        seed=7,
-    )
+    fields = {
+        "endpoint": "chat",
+        "model": {"name": "m"},
+        "messages": [{"role": "user", "content": "Hi"}],
+        "sampling": {"temperature": 1.0},
+        "reply_format": {},
+        "record": "r",
+        "seed": 7,
+    }
     return call_key(**{**fields, **changes})
 
 

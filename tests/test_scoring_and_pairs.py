@@ -153,12 +153,12 @@ def test_bradley_terry_orders_by_wins_and_stays_finite():
 @pytest.mark.parametrize(
     "fields",
     [
-        dict(chosen_id="a", rejected_id="a"),
-        dict(chosen_id="a", rejected_id="b", chosen_score=1, rejected_score=2),
-        dict(chosen_id="a", rejected_id="b", chosen_score=2, rejected_score=2),
-        dict(chosen_id="a", rejected_id="b", chosen_score=2),
-        dict(chosen_id="a", rejected_id="b", chosen_score=float("nan"), rejected_score=1),
-        dict(chosen_id="a", rejected_id="b", chosen_probability=2),
+        {"chosen_id": "a", "rejected_id": "a"},
+        {"chosen_id": "a", "rejected_id": "b", "chosen_score": 1, "rejected_score": 2},
+        {"chosen_id": "a", "rejected_id": "b", "chosen_score": 2, "rejected_score": 2},
+        {"chosen_id": "a", "rejected_id": "b", "chosen_score": 2},
+        {"chosen_id": "a", "rejected_id": "b", "chosen_score": float("nan"), "rejected_score": 1},
+        {"chosen_id": "a", "rejected_id": "b", "chosen_probability": 2},
     ],
 )
 def test_a_pair_that_claims_something_wrong_cannot_be_made(fields):

@@ -6,7 +6,7 @@ OPENAI_BASE_URL and OPENAI_API_KEY unless `run: {endpoints: ...}` names others; 
 
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -50,7 +50,7 @@ class OpenAI(Plugin):
         return given.rstrip("/")
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator["Connected"]:
+    async def connect(self) -> AsyncGenerator["Connected"]:
         """Open a pool of connections. Nothing is sent."""
         address = self.address()
         host = _host(address)

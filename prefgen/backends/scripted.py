@@ -5,7 +5,7 @@ content, it gives the same answer to the same request, whatever came before.
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import orjson
@@ -34,7 +34,7 @@ class ScriptedBackend(Plugin):
     rules: tuple[Rule, ...] = Field((Rule(say="Understood."),), description="First match answers.")
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator["ScriptedModel"]:
+    async def connect(self) -> AsyncGenerator["ScriptedModel"]:
         """Nothing is opened."""
         yield ScriptedModel(self.rules)
 

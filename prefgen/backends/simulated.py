@@ -7,7 +7,7 @@ and manifest that holds its words names it "simulated".
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -41,7 +41,7 @@ class Simulated(Plugin):
     latency_ms: float = Field(0.0, ge=0, description="Time that an answer takes.")
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator["SimulatedModel"]:
+    async def connect(self) -> AsyncGenerator["SimulatedModel"]:
         """Nothing is opened."""
         yield SimulatedModel(self)
 

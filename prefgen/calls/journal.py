@@ -9,7 +9,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,10 +179,10 @@ class Journal:
 
     async def keep(self, rows: Sequence[Row]) -> list[Row]:
         """Commit `rows` together and return what the journal holds under their keys: the first reply wins."""
-        job = _Job(rows=rows, loop=asyncio.get_running_loop())
-        job.done = job.loop.create_future()
-        self._put(job)
-        return await job.done
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[list[Row]] = loop.create_future()
+        self._put(_Job(rows=rows, loop=loop, done=done))
+        return await done
 
     def complete(self, record: str, identity: str, keys: bytes) -> None:
         """Remember that a record has passed a stage and the digest of the keys that it had asked by then."""
@@ -261,7 +261,7 @@ class Journal:
                 jobs.append(job)
             self._commit(jobs, pack)
 
-    def _commit(self, jobs: "list[_Job]", pack) -> None:
+    def _commit(self, jobs: "list[_Job]", pack: Callable[[bytes], bytes]) -> None:
         try:
             if self._broken:
                 raise self._broken
@@ -285,7 +285,7 @@ class Journal:
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more, and the rows are kept
 
-    def _insert(self, row: Row, pack) -> Row:
+    def _insert(self, row: Row, pack: Callable[[bytes], bytes]) -> Row:
         server = self._server(row)
         done = self._write.execute(
             """INSERT OR IGNORE INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
@@ -338,7 +338,7 @@ def _answer(jobs: list[_Job], broken: JournalError | None) -> None:
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+def _transaction(db: sqlite3.Connection) -> Generator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

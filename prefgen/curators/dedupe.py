@@ -39,7 +39,7 @@ class Dedupe(Plugin):
         for row_id, text in pairs:
             made = MinHash(num_perm=self.permutations, seed=self.seed)
             made.update_batch([s.encode() for s in shingles(text, self.shingle)])
-            near = [(made.jaccard(kept[other]), other) for other in index.query(made)]
+            near = [(made.jaccard(kept[str(other)]), str(other)) for other in index.query(made)]
             best = max(near, default=(0.0, ""))
             if best[0] >= self.threshold:
                 gone[row_id] = Gone(f"near-duplicate (similarity {best[0]:.2f})", best[1])

@@ -143,7 +143,7 @@ class _Checker:
         self._turns(where, prompt, (chosen, rejected))
         return list(prompt), list(chosen), list(rejected)
 
-    def _turns(self, where: str, prompt: Sequence[Mapping[str, Any]], sides: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+    def _turns(self, where: str, prompt: Any, sides: Sequence[Any]) -> None:
         roles = [turn.get("role") for turn in prompt]
         if not roles or roles[-1] not in ("user", "tool"):
             self._broken("turns", where, f"the prompt does not end with a user turn (roles: {', '.join(map(str, roles)) or 'none'})")

@@ -6,7 +6,7 @@ simulated answer is as long as the model's known replies are on average (the jou
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,7 +86,7 @@ class _Guess(Plugin):
     tokens: int
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator["_Guessing"]:
+    async def connect(self) -> AsyncGenerator["_Guessing"]:
         async with self.inner.connect() as simulated:
             yield _Guessing(simulated, self.host_of, self.backend_of, self.tokens)
 
@@ -143,7 +143,7 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
 
 
 @asynccontextmanager
-async def _described(backend: Any) -> AsyncIterator[tuple[str, str]]:
+async def _described(backend: Any) -> AsyncGenerator[tuple[str, str]]:
     async with backend.connect() as connected:
         yield connected.host, connected.backend
 
@@ -172,7 +172,7 @@ class _PlanRunner(Runner):
                     counts[i] += amount
             return row
 
-        calls.fetch = counting
+        calls.fetch = counting  # pyright: ignore[reportAttributeAccessIssue] - the same call, counted
         return calls
 
 

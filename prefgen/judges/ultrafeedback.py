@@ -16,8 +16,8 @@ from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
 from prefgen.roles import Ask, Verdict
 from prefgen.templates import render, render_once
-from prefgen.waiting import together
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
+from prefgen.waiting import together
 
 Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
 SCALE = (1.0, 5.0)
@@ -59,7 +59,7 @@ class UltraFeedback(Plugin):
         ask.rng(f"order/{self.seed}").shuffle(shown)
         orders = [shown] if self.orders == 1 else [shown, shown[::-1]]
         groups = list(orders) if self.show == "listwise" else [[r] for r in shown]
-        bundles = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
+        bundles: list[tuple[Aspect, ...]] = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
         asks = [
             self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
             for number, group in enumerate(groups)

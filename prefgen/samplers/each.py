@@ -7,8 +7,8 @@ from pydantic import Field
 from prefgen.errors import CutReply, ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
-from prefgen.waiting import settled
 from prefgen.types import Message, Prompt, Response, system
+from prefgen.waiting import settled
 
 
 @sampler("each")

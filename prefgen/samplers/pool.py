@@ -15,8 +15,8 @@ from prefgen.errors import ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
-from prefgen.waiting import settled
 from prefgen.types import Prompt, Response
+from prefgen.waiting import settled
 
 
 @sampler("pool")

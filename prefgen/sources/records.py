@@ -103,7 +103,7 @@ def _record(row: Mapping[str, Any], where: str, counter: Counter, licence: str) 
 def _ultrafeedback(item: Mapping[str, Any], response_id: str, where: str) -> list[Score]:
     scores = []
     for aspect, note in (item.get("annotations") or {}).items():
-        note = note[0] if isinstance(note, list) and note else note
+        note: Any = note[0] if isinstance(note, list) and note else note
         rated = note.get("Rating") if isinstance(note, Mapping) else None
         if rated is None:
             continue
@@ -134,16 +134,16 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
         _response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
         for i, (name, side) in enumerate((("chosen", chosen), ("rejected", rejected)))
     ]
-    scores = {"chosen": row.get("score_chosen"), "rejected": row.get("score_rejected")}
-    known = all(isinstance(s, int | float) for s in scores.values()) and scores["chosen"] >= scores["rejected"]
+    high, low = row.get("score_chosen"), row.get("score_rejected")
+    known = isinstance(high, int | float) and isinstance(low, int | float) and high >= low
     pair = Pair(
         chosen_id=sides[0].id,
         rejected_id=sides[1].id,
         rule="imported",
-        chosen_score=scores["chosen"] if known else None,
-        rejected_score=scores["rejected"] if known else None,
-        margin=scores["chosen"] - scores["rejected"] if known else None,
-        tie=bool(known and scores["chosen"] == scores["rejected"]),
+        chosen_score=high if known else None,
+        rejected_score=low if known else None,
+        margin=high - low if known else None,  # pyright: ignore[reportOperatorIssue]
+        tie=known and high == low,
     )
     return Record(prompt=prompt, responses=tuple(sides), pairs=(pair,))
 

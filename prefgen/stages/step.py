@@ -10,8 +10,8 @@ from typing import Any, Literal
 from prefgen.errors import PluginError, PrefgenError, ReplyError
 from prefgen.invoke import invoke
 from prefgen.roles import Ask
-from prefgen.waiting import together
 from prefgen.types import Failure, Record, Response
+from prefgen.waiting import together
 
 Kind = Literal["sample", "revise", "judge", "filter", "pair"]
 METHODS = {"sample": "sample", "revise": "revise", "judge": "judge", "filter": "flag", "pair": "pair"}

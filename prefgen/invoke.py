@@ -1,9 +1,11 @@
 """Calling a plug-in's method, whichever way it was written: a coroutine, or a plain function (which then runs in a worker thread)."""
 
 import asyncio
+import contextvars
+import functools
 import inspect
+import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from prefgen.types import Record
@@ -15,9 +17,38 @@ async def invoke(method: Callable[..., Any], /, *args: Any, record: Record | Non
     named = {"record": record} if record is not None and takes_record else {}
     if is_coroutine:
         return await method(*args, **named)
-    return await asyncio.to_thread(method, *args, **named)
+    return await _in_thread(functools.partial(method, *args, **named))
 
 
-@lru_cache(maxsize=1024)
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Run in a daemon thread of its own: one that hangs holds up neither the others nor the end of the process."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(function)
+        except BaseException as raised:
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:
+            pass  # the loop is closed: nobody waits any more
+
+    threading.Thread(target=work, daemon=True, name="plug-in").start()
+    return await done
+
+
+@functools.lru_cache(maxsize=1024)
 def _shape(function: Callable[..., Any]) -> tuple[bool, bool]:
     return "record" in inspect.signature(function).parameters, inspect.iscoroutinefunction(function)

@@ -96,7 +96,7 @@ def answers(body: bytes, call: Call) -> list[Served]:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError:
         start = body[:60].decode("utf-8", "replace")
-        raise Fault("broken", f"the server's reply is not JSON (starts with {start!r})") from None
+        raise Fault("broken", f"the server's reply is not JSON (starts with {start!r})", billed=True) from None
     if not isinstance(whole, dict):
         raise Fault("broken", f"the server's reply is no JSON object but {type(whole).__name__}")
     model, fingerprint = str(whole.get("model") or ""), str(whole.get("system_fingerprint") or "")
@@ -106,7 +106,7 @@ def answers(body: bytes, call: Call) -> list[Served]:
     if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
         raise Fault("broken", f"the server's reply has no list of choices (fields: {', '.join(sorted(whole))[:120]})")
     if not choices:
-        raise Fault("empty", "the server answered without any choice", code="no_choices")
+        raise Fault("empty", "the server answered without any choice", code="no_choices", billed=True)
     if len(choices) == 1:
         return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
     shares = _shares(whole.get("usage") or {}, len(choices))

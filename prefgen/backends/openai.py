@@ -96,12 +96,7 @@ class Connected:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=20),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-        extra: dict[str, Any] = {}
-        if call.samples > 1:
-            extra["n"] = call.samples
-        if self._settings.send_seed and call.seeds[0] is not None:
-            extra["seed"] = call.seeds[0]
-        body = orjson.dumps(request_body(call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text"))
+        body = orjson.dumps(self.body(call))
         try:
             async with self._session.post(f"{self._address}/{route(call.endpoint)}", data=body) as response:
                 status, headers = response.status, response.headers
@@ -117,6 +112,15 @@ class Connected:
                 served[0].pause = pause
             return served
         raise self._fault(status, headers, received)
+
+    def body(self, call: Call) -> dict[str, Any]:
+        """The request as this server wants it."""
+        extra: dict[str, Any] = {}
+        if call.samples > 1:
+            extra["n"] = call.samples
+        if self._settings.send_seed and call.seeds[0] is not None:
+            extra["seed"] = call.seeds[0]
+        return request_body(call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text")
 
     async def close(self) -> None:
         if self._session is not None:

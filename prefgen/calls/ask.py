@@ -33,6 +33,7 @@ from prefgen.errors import (
 )
 from prefgen.roles import Call, Messages, Model, Served
 from prefgen.types import Prompt, Reply, Response, user
+from prefgen.wire import request_body, route
 
 SETTLING_TICKS = 12
 
@@ -53,7 +54,19 @@ class RecordRun:
     """One record on its way through the stages of a segment: what it asked, what is in flight, what is suspended."""
 
     __slots__ = (
-        "asked", "id", "identity", "in_flight", "lost", "order", "parked", "servers", "stalled", "tally", "tick", "timed_out",
+        "asked",
+        "fresh",
+        "id",
+        "identity",
+        "in_flight",
+        "lost",
+        "order",
+        "parked",
+        "servers",
+        "stalled",
+        "tally",
+        "tick",
+        "timed_out",
         "touched",
     )  # fmt: skip
 
@@ -66,6 +79,7 @@ class RecordRun:
         self.servers: dict[tuple[str, str, str, str], ServerTally] = {}
         self.touched = time.monotonic()
         self.timed_out = False
+        self.fresh: list[tuple[str, str, int, int, int, tuple[str, str, str, str], float]] = []
         self.in_flight = 0
         self.parked: list[Row] = []
         self.lost: Fault | None = None
@@ -80,13 +94,20 @@ class RecordRun:
         """16 bytes that say which keys were asked, whatever their order."""
         return hashlib.blake2b(b"".join(sorted(self.asked)), digest_size=16).digest()
 
-    def book(self, stage: str, model: str, row: Row) -> None:
+    def book(self, stage: str, model: str, row: Row, cost: int) -> None:
         """Count a reply of this record: what its dataset would cost new, and who served it."""
-        tally = self.tally.setdefault((stage, model), [0, 0, 0, 0])
-        for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens, row.cost)):
-            tally[i] += amount
-        server = self.servers.setdefault((row.backend, row.host, row.served_model, row.fingerprint), ServerTally(0, row.time, row.time))
-        server.add(row.time)
+        who = (row.backend, row.host, row.served_model, row.fingerprint)
+        self.fresh.append((stage, model, row.prompt_tokens, row.completion_tokens, cost, who, row.time))
+
+    def settle_tally(self) -> None:
+        """A stage is passed: what it was answered counts now (of a stage that is replayed later, nothing does)."""
+        for stage, model, prompt_tokens, completion_tokens, cost, who, at in self.fresh:
+            tally = self.tally.setdefault((stage, model), [0, 0, 0, 0])
+            for i, amount in enumerate((1, prompt_tokens, completion_tokens, cost)):
+                tally[i] += amount
+            server = self.servers.setdefault(who, ServerTally(0, at, at))
+            server.add(at)
+        self.fresh.clear()
 
     def settle(self) -> None:
         """Look whether nothing but suspended asks is left, once the record's tasks have had their turns."""
@@ -154,7 +175,7 @@ class Calls:
             self._refuse_unexpected(run, plugin, spec, key)
             found = await self._wait(run, spec, key, call, shared)
         self._check_server(found, spec)
-        run.book(stage, spec.name, found)
+        run.book(stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost)
         return found
 
     def journal_of(self, spec: ModelSpec) -> Journal:
@@ -186,7 +207,7 @@ class Calls:
         if pending is None:
             pending = asyncio.get_running_loop().create_future()
             self._pending[key.digest] = pending
-            self._enqueue(_Ticket(key, run, spec, call, shared, pending))
+            self._enqueue(_Ticket(key, run, spec, call, shared, call.seeds[0], pending))
         run.in_flight += 1
         run.tick += 1
         try:
@@ -245,7 +266,7 @@ class Calls:
             line.samples_together = False
             line.say(f"{line.name}: the server gave {len(served)} of {len(tickets)} draws in one request; asking for each on its own")
             for ticket in tickets[len(served) :]:
-                ticket.call.seeds = (ticket.key.server_seed,)
+                ticket.call.seeds = (ticket.seed,)
                 self._submit([ticket])
             tickets[0].call.seeds = tickets[0].call.seeds[: len(served)]
             tickets = tickets[: len(served)]
@@ -261,6 +282,12 @@ class Calls:
         self._keep(tickets, rows)
 
     def _failed(self, tickets: "list[_Ticket]", fault: Fault) -> None:
+        if fault.kind == "refused" and len(tickets) > 1:  # perhaps it is `n` that the server does not know
+            self.lines[tickets[0].spec.name].samples_together = False
+            for ticket in tickets:
+                ticket.call.seeds = (ticket.seed,)
+                self._submit([ticket])
+            return
         if fault.kind in ("refused", "empty"):
             rows = []
             for ticket in tickets:
@@ -322,6 +349,7 @@ class _Ticket:
     spec: ModelSpec
     call: Call
     shared: bool
+    seed: int | None
     future: "asyncio.Future[Row]"
 
 
@@ -494,7 +522,6 @@ def estimate_tokens(call: Call) -> int:
 
 def export_line(key: Key, spec: ModelSpec, call: Call) -> bytes:
     """The request as a line of the OpenAI batch format, under its key as `custom_id`."""
-    from prefgen.wire import request_body, route
-
-    body = request_body(call, {"seed": call.seeds[0]} if call.seeds[0] is not None else {})
+    as_sent = getattr(spec.model, "body", None)
+    body = as_sent(call) if as_sent else request_body(call, {"seed": call.seeds[0]} if call.seeds[0] is not None else {})
     return json.dumps({"custom_id": key.hex, "method": "POST", "url": f"/v1/{route(call.endpoint)}", "body": body}).encode()

@@ -162,8 +162,11 @@ class Journal:
 
     def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Row]:
         """Every row that matches an SQL condition on `r` (replies) and `s` (servers), oldest first."""
-        for found in self._read.execute(f"{_SELECT} WHERE {where} ORDER BY r.id", values):
-            yield self._row(found)
+        try:
+            for found in self._read.execute(f"{_SELECT} WHERE {where} ORDER BY r.id", values):
+                yield self._row(found)
+        except sqlite3.Error as wrong:
+            raise explained(wrong, self.path) from wrong
 
     def _row(self, found: tuple) -> Row:
         row = Row(*found)
@@ -174,8 +177,21 @@ class Journal:
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple]:
         """Read with SQL of one's own."""
-        with self._lock:
-            return self._read.execute(sql, values).fetchall()
+        try:
+            with self._lock:
+                return self._read.execute(sql, values).fetchall()
+        except sqlite3.Error as wrong:
+            raise explained(wrong, self.path) from wrong
+
+    def forget_refusals(self, run: str, model: str) -> None:
+        """Forget what a server refused a run: it refused everything alike, and may not once the recipe is mended."""
+        self._hand_over_completed()
+        which = "run = ? AND model = ? AND status = 1"
+        statements = (
+            f"DELETE FROM completed WHERE record IN (SELECT record FROM replies WHERE {which})",
+            f"DELETE FROM replies WHERE {which}",
+        )
+        self._put(_Job(sql=[(sql, (run, model)) for sql in statements]))
 
     async def keep(self, rows: Sequence[Row]) -> list[Row]:
         """Commit `rows` together and return what the journal holds under their keys: the first reply wins."""
@@ -270,7 +286,7 @@ class Journal:
                     for sql, values in job.sql:
                         self._write.execute(sql, values)
                     job.held = [self._insert(row, pack) for row in job.rows]
-        except (sqlite3.Error, JournalError) as wrong:
+        except Exception as wrong:  # whatever it is, nobody may wait for this thread for ever
             self._broken = wrong if isinstance(wrong, JournalError) else explained(wrong, self.path)
             self._servers.clear()
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
@@ -355,7 +371,7 @@ class _NoLock:
     def __exit__(self, *_: object) -> None: ...
 
 
-def explained(wrong: sqlite3.Error, path: Path) -> JournalError:
+def explained(wrong: Exception, path: Path) -> JournalError:
     """An SQLite error as one line that says what to do."""
     text = str(wrong)
     if "full" in text:

@@ -72,6 +72,8 @@ class Line:
         self._open = False
         self._refused: Counter[str] = Counter()
         self._succeeded = False
+        self._last_refusal = ""
+        self._later: dict[asyncio.TimerHandle, Errand] = {}
         self.tally.limit = self.limit.slots
 
     def submit(self, errand: Errand) -> None:
@@ -93,6 +95,8 @@ class Line:
             if wait > 0:
                 self._wake_in(wait)
                 return
+            if not self._in_flight and not self._failing:
+                self._last_success = now  # nothing was asked for a while: that is no outage
             cost = self.price.of(errand.prompt_tokens, self._output(errand.call))
             if not self.budget.fits(cost, estimate):
                 if not self.budget.could_ever_fit(cost, estimate):
@@ -127,6 +131,13 @@ class Line:
             served, fault = (), Fault("timeout", f"no answer within {self.timeout:g} s", billed=True)
         except Fault as caught:
             served, fault = (), caught
+        except asyncio.CancelledError:
+            raise
+        except Exception as odd:  # an answer of a shape that no one foresaw: it must not take the run along
+            served, fault = (
+                (),
+                Fault("empty", f"an answer that cannot be read ({type(odd).__name__}: {odd})", code="malformed_reply", billed=True),
+            )
         finally:
             self._in_flight -= 1
             self.tally.in_flight = self._in_flight
@@ -174,6 +185,7 @@ class Line:
             if self.limit.overloaded(sent_at):
                 self.say(f"{self.name}: the server limits us ({fault.code}); slowing down")
             errand.rate_attempts += 1
+            self._failing.add(errand.order)
             pause = fault.retry_after
             if pause is not None:
                 self._paused_until = max(self._paused_until, time.monotonic() + min(pause, 600))
@@ -188,16 +200,24 @@ class Line:
             self._break(errand, fault)
 
     def _refuse(self, errand: Errand, fault: Fault) -> None:
-        self.tally.refused += 1
-        self._refused[fault.code] += 1
-        if not self._succeeded and self._refused[fault.code] >= REFUSED_ALIKE:
-            self.stop(
-                FatalEndpoint(
-                    f"model {self.name!r}: the first {REFUSED_ALIKE} requests were all refused alike ({fault.code}): {fault.message}"
-                )
-            )
         self._last_success = time.monotonic()  # it answers: that is no outage
+        if errand.call.samples == 1:  # one with several draws is tried again with one
+            self.tally.refused += 1
+            self._refused[fault.code] += 1
+            self._last_refusal = fault.message
         errand.failed(fault)
+        if self.refused_all(least=REFUSED_ALIKE):
+            self.stop(self.fault_of_the_recipe())
+
+    def refused_all(self, least: int = 1) -> bool:
+        """Whether everything that was asked of this model was refused, all alike."""
+        return not self._succeeded and len(self._refused) == 1 and self._refused.total() >= least
+
+    def fault_of_the_recipe(self) -> FatalEndpoint:
+        return FatalEndpoint(
+            f"model {self.name!r}: all {self._refused.total()} requests so far were refused alike ({', '.join(self._refused)}): "
+            f"{self._last_refusal}. Mend the recipe or its endpoint and run again"
+        )
 
     def _break(self, errand: Errand, fault: Fault) -> None:
         errand.attempts += 1
@@ -206,7 +226,7 @@ class Line:
         if not self._open and len(self._failing) >= 5 and silent > 2:
             self._open = True
             self.say(f"{self.name}: fails ({fault.message}); pausing, and probing with one request at a time")
-        if silent > self.patience:
+        if silent > self.patience and (len(self._failing) >= 3 or errand.attempts >= 3):
             self._give_up(fault)
             errand.failed(fault)
         elif errand.attempts >= (3 if fault.kind == "empty" else ATTEMPTS) and not self._open:
@@ -222,13 +242,24 @@ class Line:
 
     def _again(self, errand: Errand, seconds: float) -> None:
         self.tally.retries += 1
-        asyncio.get_running_loop().call_later(min(seconds, 60), self.submit, errand)
+
+        def now() -> None:
+            del self._later[handle]
+            self.submit(errand)
+
+        handle = asyncio.get_running_loop().call_later(min(seconds, 60), now)
+        self._later[handle] = errand
+        if self.stopped:
+            self.close()
 
     def close(self) -> None:
         """Start nothing more: what waits in the queue is given back unasked, what is in flight goes on."""
         self.stopped = True
-        waiting, self._queue = self._queue, []
-        for _, _, errand in waiting:
+        waiting = [errand for _, _, errand in self._queue] + list(self._later.values())
+        for handle in self._later:
+            handle.cancel()
+        self._queue, self._later = [], {}
+        for errand in waiting:
             errand.failed(Fault("stopped", "the run stopped"))
 
     async def drain(self) -> None:

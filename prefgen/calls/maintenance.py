@@ -280,7 +280,7 @@ def _imported(line: bytes, where: str, journal: Journal, run: str, done: Importe
         return None
     row = Row(
         key=key, endpoint=endpoint, model=model, record=record, run=run, backend=backend, host=host, reply=b"", parts=parts, origin="import",
-        time=float(ours["time"]) if isinstance(ours, dict) else time.time(),
+        time=float(ours["time"]) if isinstance(ours, dict) else time.time(), cost=int(ours.get("cost", 0)) if isinstance(ours, dict) else 0,
     )  # fmt: skip
     if status == 200 and isinstance(body, dict):
         return _answered(row, body, done)

@@ -35,11 +35,10 @@ def command(
 
     for row in pq.read_table(run / "failures.parquet").to_pylist():
         if code is None or row["code"] == code:
-            if row["keys"]:
-                records.add(row["record_id"])
+            records.add(row["record_id"])
             for key in row["keys"]:
                 attempts[key] = attempts.get(key, 0) + 1
                 marked += 1
     write_json(run / "attempts.json", {"keys": attempts, "records": sorted(records)})
-    typer.echo(f"{marked:,} asks will be made again by the next `prefgen run` of this recipe", err=True)
+    typer.echo(f"{marked:,} asks of {len(records):,} records will be made again by the next `prefgen run` of this recipe", err=True)
     print(json.dumps({"marked": marked}))

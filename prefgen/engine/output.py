@@ -44,8 +44,17 @@ def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
     return digest.hexdigest()
 
 
-def put_in_place(out: Path) -> None:
-    """Rename the complete folders over what stood there before."""
+def all_there(folder: Path, shards: Sequence[int], *, others: bool = False) -> bool:
+    """Whether both folders hold just these shards (or, with `others`, at least these)."""
+    wanted = {f"{number:05d}.parquet" for number in shards}
+    found = [{path.name for path in (folder / name).glob("*.parquet")} for name in FOLDERS]
+    return all(wanted <= names if others else wanted == names for names in found)
+
+
+def put_in_place(out: Path, shards: Sequence[int]) -> None:
+    """Rename the complete folders over what stood there before. Raises RuntimeError when a shard is missing."""
+    if not all_there(out / "partial", shards):
+        raise RuntimeError(f"{out / 'partial'} does not hold the shards {list(shards)}")
     for name in FOLDERS:
         target = out / name
         if target.exists():

@@ -6,6 +6,7 @@ There is one source of truth, the journal. The spool and the shards are caches o
 import asyncio
 import hashlib
 import json
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,6 +97,13 @@ class Runner:
 
     async def run(self) -> Outcome:
         """Run to the end, or to where it must stop. Raises PrefgenError only for what stops it before anything is asked."""
+        try:
+            return await self._run()
+        except sqlite3.DatabaseError:  # the journal's own errors are JournalError: this is the spool, a cache
+            Spool.remove_files(self.options.out / "spool.sqlite")
+            return await self._run()
+
+    async def _run(self) -> Outcome:
         out = self.options.out
         out.mkdir(parents=True, exist_ok=True)
         lock = lock_of(out)
@@ -106,6 +114,7 @@ class Runner:
         with ExitStack() as closing:
             closing.callback(lock.release)
             self._before = self._earlier_manifest(out)
+            self._shards: list[int] = []
             self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
@@ -140,6 +149,7 @@ class Runner:
 
     def _read_prompts(self) -> None:
         """Store the prompts as the first segment's input, unless just these are stored already."""
+        raw = bool(self.pipeline.segments[0].curators)
         digest = hashlib.blake2b(digest_size=16)
 
         def hashed() -> Iterator[Record]:
@@ -147,19 +157,19 @@ class Runner:
                 digest.update(record.model_dump_json().encode())
                 yield record
 
-        fresh = self._spool.meta("prompts") is None
-        if fresh:
-            self._spool.clear_from(0)
-        count = self._spool.add_inputs(0, hashed()) if fresh else sum(1 for _ in hashed())
+        def meta() -> tuple[str, str]:
+            return "prompts", f"{digest.hexdigest()} {self.options.limit} {raw}"
+
+        before = self._spool.meta("prompts")
+        if before is None:
+            count = self._spool.store_inputs(0, hashed(), meta, raw=raw)
+        else:
+            count = sum(1 for _ in hashed())
+            if before != meta()[1]:
+                now = meta()
+                self._spool.store_inputs(0, self._prompts(), lambda: now, raw=raw)
         if not count:
             raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(p.name for p in self.pipeline.sources))
-        now = f"{digest.hexdigest()} {self.options.limit}"
-        if fresh:
-            self._spool.set_meta("prompts", now)
-        elif self._spool.meta("prompts") != now:
-            self._spool.forget_prompts()
-            self._spool.add_inputs(0, self._prompts())
-            self._spool.set_meta("prompts", now)
 
     def _prompts(self) -> Iterator[Record]:
         records = self._all_prompts()
@@ -185,8 +195,7 @@ class Runner:
     async def _connect(self, connections: AsyncExitStack, journal: Journal, throwaway: Journal) -> Calls:
         run = self.pipeline.recipe.run
         retry = read_retries(self.options.out)
-        run_id = self._spool.meta("run_id") or uuid.uuid4().hex
-        self._spool.set_meta("run_id", run_id)
+        run_id = run_id_of(self.options.out)
         booked = journal.query(
             "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?", (run_id,)
         )
@@ -240,9 +249,9 @@ class Runner:
         for number, segment in enumerate(segments):
             last = number == len(segments) - 1
             self._freshen(number)
-            if not await self._curate(number, segment.curators):
-                break
+            await self._curate(number, segment.curators)
             waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
+            self._forget_a_recipes_fault(calls, number)
             if waiting or lost or calls.stopped:
                 break
             if not last:
@@ -254,47 +263,53 @@ class Runner:
             calls.journal.flush()
         complete = not (waiting or lost or calls.stopped)
         manifest = await self._finish(calls, complete)
-        return Outcome(self.options.out, complete, manifest, calls.stopped, waiting, lost, calls.parked_keys)
+        return Outcome(self.options.out, complete, manifest, calls.stopped, waiting, lost, list(dict.fromkeys(calls.parked_keys)))
+
+    def _forget_a_recipes_fault(self, calls: Calls, number: int) -> None:
+        """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
+        for line in calls.lines.values():
+            if line.refused_all():
+                calls.stop(line.fault_of_the_recipe())
+                spec = calls.models[line.name]
+                calls.journal_of(spec).forget_refusals(calls.run_id, str(spec.identity["name"]))
+                self._spool.clear_results(number)
+                self._spool.set_meta(f"segment {number}", "")
 
     def _freshen(self, number: int) -> None:
         """Forget what the spool holds of a segment when its stages, its code or its settings changed."""
         stages = 1 + sum(len(s.steps) + bool(s.curators) for s in self.pipeline.segments[: number + 1])
+        retry = read_retries(self.options.out)
         identity = content_id(
             "segment", number, [list(i) for i in self.pipeline.identities[:stages]], self.pipeline.code, self.pipeline.recipe.seed,
-            dict(read_retries(self.options.out).keys), self._spool.meta("prompts"),
+            dict(retry.keys), list(retry.records), self._spool.meta("prompts"), self._spool.meta(f"input {number}"),
         )  # fmt: skip
         self._fingerprint = identity
-        if self._spool.meta(f"segment {number}") == identity:
-            return
-        for stale in range(number, len(self.pipeline.segments) + 8):
-            if self._spool.meta(f"segment {stale}"):
-                self._spool.set_meta(f"segment {stale}", "")
-        self._spool.clear_results(number)
-        _remove(self.options.out / "partial")
-        self._spool.forget_shards()
-        self._spool.set_meta(f"segment {number}", identity)
+        if self._spool.meta(f"segment {number}") != identity:
+            self._spool.clear_results(number)
+            self._spool.set_meta(f"segment {number}", identity)
+        if number == len(self.pipeline.segments) - 1 and not self._spool.shard_digests():
+            _remove(self.options.out / "partial")
 
-    async def _curate(self, number: int, curators: Any) -> bool:
+    async def _curate(self, number: int, curators: Any) -> None:
         if not curators or self._spool.meta(f"curated {number}") == self._fingerprint:
-            return True
+            return
         self.progress.doing = "curating"
-        records = [record for _, record in self._spool.inputs(number)]
+        records = list(self._spool.raw_inputs(number))
         table = curator_table(records)
+        texts = {r.id: r.prompt.text[:500] for r in records}
+        gone: list[tuple[str, str, str, str | None, str]] = []
         for name, curator in curators:
-            before = dict(table.gone)
+            before = table
             table = await self._thin(name, curator, table)
-            fresh = {k: v for k, v in table.gone.items() if k not in before}
-            texts = {r.id: r.prompt.text for r in records if r.id in fresh}
-            self._spool.add_gone(number, [(i, name, g.reason, g.neighbour, texts[i][:500]) for i, g in sorted(fresh.items())])
-            self.progress.ledger.say(
-                f"{name}: {len(fresh):,} of {(len(before) and len(records) - len(before)) or len(records):,} prompts went"
-            )
+            fresh = {k: v for k, v in table.gone.items() if k not in before.gone}
+            gone += [(i, name, g.reason, g.neighbour, texts[i]) for i, g in sorted(fresh.items())]
+            self.progress.ledger.say(f"{name}: {len(fresh):,} of {before.rows.num_rows:,} prompts went")
         kept = set(table.ids())
         if not kept:
             raise RecipeError(f"the curators dropped all {len(records):,} prompts")
-        self._spool.replace_inputs(number, [r for r in records if r.id in kept])
-        self._spool.set_meta(f"curated {number}", self._fingerprint)
-        return True
+        fingerprint = self._fingerprint
+        self._spool.store_inputs(number, (r for r in records if r.id in kept), lambda: (f"curated {number}", fingerprint), gone=gone)
+        self._spool.set_meta(f"segment {number}", fingerprint)
 
     async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
         from prefgen.errors import PluginError
@@ -319,6 +334,7 @@ class Runner:
         self.progress.started = time.monotonic()
         self.progress.doing = "working"
         shards = _Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
+        self._shards = shards.numbers if shards else []
         waiting = lost = 0
         for attempt in range(2):
             run = self.pipeline.recipe.run
@@ -348,13 +364,12 @@ class Runner:
     def _hand_over(self, number: int) -> None:
         """A finished segment's records become the next one's input."""
         digest = hashlib.blake2b(digest_size=16)
-        for _, record, _ in self._spool.results(number):
-            digest.update(record.model_dump_json().encode())
-        if self._spool.meta(f"input {number + 1}") != digest.hexdigest():
-            self._spool.clear_from(number + 1)
-            self._spool.set_meta(f"curated {number + 1}", "")
-            self._spool.add_inputs(number + 1, (record for _, record, _ in self._spool.results(number)))
-            self._spool.set_meta(f"input {number + 1}", digest.hexdigest())
+        for spelled, _ in self._spool.raw_results(number):
+            digest.update(spelled)
+        raw = bool(self.pipeline.segments[number + 1].curators)
+        meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
+        if self._spool.meta(meta[0]) != meta[1]:
+            self._spool.store_inputs(number + 1, (record for _, record, _ in self._spool.results(number)), lambda: meta, raw=raw)
 
     # --- output ----------------------------------------------------------------------------------------------------
 
@@ -368,7 +383,7 @@ class Runner:
             output.write_failures(out, self._yield.failures)
             self._write_curated()
             if (out / "partial").exists():
-                output.put_in_place(out)
+                output.put_in_place(out, self._shards)
         with (out / "recipe.yaml").open("w", encoding="utf-8") as file:
             yaml.safe_dump(json.loads(json.dumps(self.pipeline.resolved)), file, sort_keys=False, allow_unicode=True, width=110)
         output.write_json(out / "manifest.json", manifest)
@@ -389,8 +404,14 @@ class Runner:
         recipe = self.pipeline.recipe
         has_pairer = any(step.kind == "pair" for step in self.pipeline.steps)
         self._yield = output.Yield(has_pairer)
+        earlier: dict[str, list[dict[str, Any]]] = {}
+        for segment in range(number):
+            for failure in self._spool.failures_of(segment):
+                earlier.setdefault(failure["record_id"], []).append(failure)
         for spelled, failures in self._spool.raw_results(number):
-            self._yield.add(orjson.loads(spelled), failures)
+            record = orjson.loads(spelled)
+            self._yield.add(record, [*earlier.pop(record["prompt"]["id"], []), *failures])
+        self._yield.failures += [failure for failures in earlier.values() for failure in failures]
         by_stage, served_by = output.sums(self._spool.tallies())
         digest = hashlib.blake2b(json.dumps(self._spool.shard_digests()).encode(), digest_size=16).hexdigest() if complete else None
         return {
@@ -430,15 +451,14 @@ class _Shards:
             self._left[shard] = self._left.get(shard, 0) + (position not in done)
         self._lock = asyncio.Lock()
         self._writing: set[asyncio.Task[None]] = set()
+        self.numbers = sorted(self._left)
         written = spool.shard_digests()
+        if not any(self._left.values()) and output.all_there(out, self.numbers) and len(written) == len(self.numbers):
+            _remove(out / "partial")
+            return  # what is in place is this state's
         for shard, left in self._left.items():
-            there = f"{shard:05d}" in written and any(
-                (out / where / "records" / f"{shard:05d}.parquet").exists() for where in ("partial", ".")
-            )
-            if not left and not there:
+            if not left and not (f"{shard:05d}" in written and output.all_there(out / "partial", [shard], others=True)):
                 self._start(shard)
-        if written and not (out / "partial").exists() and any(left for left in self._left.values()):
-            spool.forget_shards()  # what is in place belongs to an earlier state
 
     def settled(self, position: int) -> None:
         shard = position // output.SHARD
@@ -506,6 +526,16 @@ class Retries:
 def read_retries(out: Path) -> Retries:
     path = out / "attempts.json"
     return Retries(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Retries()
+
+
+def run_id_of(out: Path) -> str:
+    """The id under which the journal books what this folder spent; it outlives every cache."""
+    path = out / ".run_id"
+    if not path.is_file():
+        beside = path.with_name(".run_id.part")
+        beside.write_text(uuid.uuid4().hex, encoding="utf-8")
+        beside.replace(path)
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _remove(folder: Path) -> None:

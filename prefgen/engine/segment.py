@@ -15,7 +15,7 @@ from prefgen.calls.ask import Asker, Calls, RecordRun
 from prefgen.calls.ledger import ServerTally
 from prefgen.engine.progress import Progress
 from prefgen.engine.spool import Spool
-from prefgen.errors import PrefgenError
+from prefgen.errors import PluginError, PrefgenError
 from prefgen.stages import filter, judge, pair, revise, sample
 from prefgen.stages.step import Plugged, Step
 from prefgen.types import Failure, Record
@@ -95,6 +95,8 @@ class SegmentRun:
 
     def _ended(self, run: RecordRun, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(run, None)
+        if task.cancelled():
+            self.lost += 1  # never silently: it is neither finished nor suspended
         if not task.cancelled() and task.exception() is not None and self.bug is None:
             self.bug = task.exception()
             self._calls.stop(_as_stop(self.bug))
@@ -110,7 +112,7 @@ class SegmentRun:
         for number in range(passed, len(self._steps)):
             step = self._steps[number]
             tally = self._progress.stage(step.label)
-            run.identity = step.identity
+            run.identity = f"{step.identity}:{self._calls.seed}"
             tally.active += 1
             try:
                 grown, lost = await STAGES[step.kind](step, record, lambda plugged: self._asker(run, step, plugged))
@@ -123,6 +125,9 @@ class SegmentRun:
                     tally.failed += 1
                     self._finish(run, position, record, [*failures, late])
                     return
+                task = asyncio.current_task()
+                if task is not None and not task.cancelling():
+                    raise PluginError(f"a plug-in of stage {step.label!r} was cancelled from within, on record {record.id[:12]}") from None
                 if not run.suspended and not self._calls.stopped:
                     raise
                 self._suspend(run, position, number, record, failures)
@@ -132,11 +137,12 @@ class SegmentRun:
             if run.suspended:  # the plug-in caught the cancellation: what it returned was made without its replies
                 self._suspend(run, position, number, record, failures)
                 return
+            run.settle_tally()
             record = grown
             failures = [*failures, *lost]
             tally.done += 1
             tally.failed += len(lost)
-            self._calls.completions.complete(record.id, step.identity, run.keys_digest())
+            self._calls.completions.complete(record.id, run.identity, run.keys_digest())
         self._finish(run, position, record, failures)
 
     def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:

@@ -5,12 +5,13 @@ the number of stages that it has passed.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import zstandard
+from pydantic import ValidationError
 
 from prefgen.errors import JournalError
 from prefgen.types import Failure, Record
@@ -23,6 +24,13 @@ CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTE
 CREATE TABLE IF NOT EXISTS gone (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT, text TEXT);
 """
 COMMIT_EVERY = 200
+Gone = tuple[str, str, str, str | None, str]
+"""(id, curator, reason, neighbour, text) of a row that a curator dropped."""
+
+
+def _raw(segment: int) -> int:
+    """The number under which the input of a segment stands before its curators thin it."""
+    return -segment - 1
 
 
 class Spool:
@@ -31,7 +39,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._pack = zstandard.ZstdCompressor(level=1).compress
-        self._unpack = zstandard.ZstdDecompressor().decompress
+        self._decompress = zstandard.ZstdDecompressor().decompress
         self._pending = 0
         try:
             self._db = self._open()
@@ -63,35 +71,54 @@ class Spool:
         self._change("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
         self.commit()
 
-    def clear_from(self, segment: int) -> None:
-        """Forget the segment and all later ones."""
-        for table in ("input", "state", "gone"):
-            self._change(f"DELETE FROM {table} WHERE segment >= ?", (segment,))
-        self.commit()
+    def store_inputs(
+        self, segment: int, records: Iterable[Record], meta: Callable[[], tuple[str, str]], *, gone: Iterable[Gone] = (), raw: bool = False
+    ) -> int:
+        """Store the input of a segment, all or nothing, together with the `meta` that says so; returns how many.
 
-    def forget_prompts(self) -> None:
-        """Forget everything that came of the prompts."""
-        self._change("DELETE FROM meta WHERE key = 'prompts' OR key LIKE 'segment %' OR key LIKE 'curated %'")
-        self.clear_from(0)
-
-    def add_inputs(self, segment: int, records: Iterable[Record]) -> int:
-        """Store the input of a segment; returns how many."""
-        count = 0
-        for count, record in enumerate(records, 1):
-            self._change("INSERT INTO input VALUES (?, ?, ?, ?)", (segment, count - 1, record.id, self._dump(record)))
+        `raw` is what the curators of the segment see; the other input is what they left, and `gone` the rest.
+        """
         self.commit()
+        slot = _raw(segment) if raw else segment
+        self._guard("BEGIN IMMEDIATE")
+        try:
+            self._clear(segment, inputs=raw)
+            self._guard("DELETE FROM input WHERE segment = ?", (slot,))
+            count = 0
+            for count, record in enumerate(records, 1):
+                self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", (slot, count - 1, record.id, self._dump(record)))
+            for row in gone:
+                self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?)", (segment, *row))
+            self._guard("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta())
+            self._guard("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
         return count
 
-    def replace_inputs(self, segment: int, records: Iterable[Record]) -> None:
-        """What the curators left becomes the input, with new positions."""
-        kept = list(records)
-        self._change("DELETE FROM input WHERE segment = ?", (segment,))
-        self.add_inputs(segment, kept)
-
     def clear_results(self, segment: int) -> None:
-        """Forget what was made of a segment, and everything of later ones."""
-        self._change("DELETE FROM state WHERE segment = ?", (segment,))
-        self.clear_from(segment + 1)
+        """Forget what was made of a segment (its raw input stays), and everything of later ones."""
+        self.commit()
+        self._guard("BEGIN IMMEDIATE")
+        self._clear(segment, inputs=False)
+        self._guard("COMMIT")
+
+    def _clear(self, segment: int, *, inputs: bool) -> None:
+        self._guard("DELETE FROM state WHERE segment >= ?", (segment,))
+        self._guard("DELETE FROM gone WHERE segment >= ?", (segment,))
+        self._guard("DELETE FROM input WHERE segment > ? OR segment < ?", (segment, _raw(segment)))
+        if inputs:
+            self._guard("DELETE FROM input WHERE segment = ? OR segment = ?", (segment, _raw(segment)))
+        for (key,) in self._db.execute("SELECT key FROM meta").fetchall():
+            kind, _, number = key.partition(" ")
+            later = int(number) > segment if number.isdigit() else False
+            if (
+                kind == "shard"
+                or (kind in ("input", "curated", "segment") and later)
+                or (kind in ("curated", "segment") and number == str(segment))
+            ):
+                self._guard("DELETE FROM meta WHERE key = ?", (key,))
 
     def shard_digests(self) -> dict[str, str]:
         """{shard number: digest} of the shards that are written."""
@@ -104,6 +131,9 @@ class Spool:
         self._change("DELETE FROM meta WHERE key LIKE 'shard %'")
         self.commit()
 
+    def has_raw(self, segment: int) -> bool:
+        return self._db.execute("SELECT 1 FROM input WHERE segment = ? LIMIT 1", (_raw(segment),)).fetchone() is not None
+
     def input_ids(self, segment: int) -> list[tuple[int, str]]:
         return self._db.execute("SELECT position, id FROM input WHERE segment = ? ORDER BY position", (segment,)).fetchall()
 
@@ -111,9 +141,10 @@ class Spool:
         found = self._db.execute("SELECT record FROM input WHERE segment = ? AND position = ?", (segment, position)).fetchone()
         return self._load(found[0])
 
-    def inputs(self, segment: int) -> Iterator[tuple[int, Record]]:
-        for position, blob in self._db.execute("SELECT position, record FROM input WHERE segment = ? ORDER BY position", (segment,)):
-            yield position, self._load(blob)
+    def raw_inputs(self, segment: int) -> Iterator[Record]:
+        """What the curators of a segment see."""
+        for (blob,) in self._db.execute("SELECT record FROM input WHERE segment = ? ORDER BY position", (_raw(segment),)):
+            yield self._load(blob)
 
     def save(
         self, segment: int, position: int, passed: int, record: Record, failures: Sequence[Failure], tally: str, *, done: bool
@@ -151,11 +182,11 @@ class Spool:
         for row in self._db.execute("SELECT tally FROM state WHERE done = 1"):
             yield row[0]
 
-    def add_gone(self, segment: int, rows: Iterable[tuple[str, str, str, str | None, str]]) -> None:
-        """(id, curator, reason, neighbour, text) of rows that a curator dropped."""
-        for row in rows:
-            self._change("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?)", (segment, *row))
-        self.commit()
+    def failures_of(self, segment: int) -> Iterator[dict[str, Any]]:
+        """Failures that finished records of a segment met, as JSON data."""
+        sql = "SELECT failures FROM state WHERE segment = ? AND done = 1 AND failures IS NOT NULL ORDER BY position"
+        for (blob,) in self._db.execute(sql, (segment,)):
+            yield from orjson.loads(self._unpack(blob))
 
     def gone(self) -> list[tuple[int, str, str, str, str | None, str]]:
         return self._db.execute("SELECT segment, id, curator, reason, neighbour, text FROM gone ORDER BY rowid").fetchall()
@@ -190,8 +221,18 @@ class Spool:
     def _dump(self, record: Record) -> bytes:
         return self._pack(record.model_dump_json().encode())
 
+    def _unpack(self, blob: bytes) -> bytes:
+        try:
+            return self._decompress(blob)
+        except (zstandard.ZstdError, TypeError) as wrong:
+            raise sqlite3.DatabaseError(f"{self.path} is damaged: {wrong}") from wrong
+
     def _load(self, blob: bytes) -> Record:
-        return Record.model_validate_json(self._unpack(blob))
+        spelled = self._unpack(blob)
+        try:
+            return Record.model_validate_json(spelled)
+        except ValidationError as wrong:
+            raise sqlite3.DatabaseError(f"{self.path} is damaged, or of another version: {wrong}") from wrong
 
     def _failures(self, blob: bytes | None) -> list[Failure]:
         return [Failure.model_validate(f) for f in orjson.loads(self._unpack(blob))] if blob else []

@@ -139,9 +139,9 @@ def server_tells_apart(record, known) -> bool:
     in the prompt, or where an answer is shorter than 20 characters: it then rates other texts than those that it was asked about.
     """
     texts = [r.text for r in record.responses]
-    shown = "\n".join([record.prompt.text, *texts])
-    recorded = all((record.prompt.text, t) in known for t in texts)
-    return recorded and all(len(t) >= 20 and shown.count(t[:60]) == 1 for t in texts)
+    recorded = [text for prompt, text in known if prompt == record.prompt.text]  # of all nine models: it may take one for another
+    shown = "\n".join([record.prompt.text, *recorded])
+    return set(texts) <= set(recorded) and all(len(t) >= 20 and shown.count(t[:60]) == 1 for t in texts)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries: they warn about each other's deprecations

@@ -1,0 +1,135 @@
+"""Every shipped plug-in of a role, found by its file name, keeps its role's contract."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from prefgen.errors import RecipeError
+from prefgen.plugins import ROLES, Plugin, find, names
+from prefgen.testing import Scripted, a_record, contract_of_judge, contract_of_pairer
+
+ALL = [(role, name) for role in ROLES for name in names(role)]
+NEEDED = {
+    "source": {"file": {"path": "p"}, "hub": {"path": "a/b"}, "inline": {"prompts": ["Hi"]}, "records": {"path": "p"}},
+    "curator": {"limit": {"count": 3}},
+    "sampler": {"each": {"model": "m"}, "pool": {"models": ["m"], "per_prompt": 1}},
+    "judge": {"ultrafeedback": {"model": "m"}},
+    "filter": {"flagged_by": {"judge": "j", "below": 2}},
+}
+
+
+def an(role, name) -> Plugin:
+    return find(role, name, Path())(**NEEDED.get(role, {}).get(name, {}))
+
+
+@pytest.mark.parametrize(("role", "name"), ALL)
+def test_it_is_found_by_name_frozen_and_refuses_unknown_fields(role, name):
+    plugin = an(role, name)
+
+    assert (plugin.role, plugin.name) == (role, name)
+    with pytest.raises(ValidationError):
+        type(plugin)(**{**NEEDED.get(role, {}).get(name, {}), "no_such_field": 1})
+    with pytest.raises(ValidationError):
+        plugin.no_such_field = 1
+
+
+@pytest.mark.parametrize(("role", "name"), ALL)
+def test_every_field_says_what_it_is_and_the_module_what_it_is_for(role, name):
+    import inspect
+
+    plugin = find(role, name, Path())
+
+    assert inspect.getmodule(plugin).__doc__
+    assert [n for n, info in plugin.model_fields.items() if not info.description] == []
+
+
+@pytest.mark.parametrize(("role", "name"), ALL)
+def test_its_texts_are_shipped(role, name):
+    from prefgen.templates import text_file
+
+    for text in find(role, name, Path()).texts:
+        assert text_file("prompts", text).is_file()
+
+
+def by_label(text):
+    """A judge that rates by length, whatever the order."""
+    shown = re.findall(r"<text \d+>\n(.*?)\n</text \d+>", text, re.DOTALL)
+    return json.dumps({f"text_{i + 1}": {"rationale": "r", "types": [1], "rating": 1 + len(t) % 5} for i, t in enumerate(shown)})
+
+
+@pytest.mark.parametrize("name", names("judge"))
+async def test_every_judge_keeps_the_contract(name):
+    await contract_of_judge(an("judge", name), Scripted(by_label))
+
+
+@pytest.mark.parametrize("name", names("pairer"))
+@pytest.mark.parametrize("values", [[], [3], [3, 3], [1, 5, 3, 3], [2, 2, 2], [5, 4, 3, 2, 1]])
+def test_every_pairer_keeps_the_contract(name, values):
+    contract_of_pairer(an("pairer", name), a_record("Q", *(f"answer {i}" for i in range(len(values))), scores={"j": values}))
+
+
+@pytest.mark.parametrize("name", names("sampler"))
+async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
+    record = a_record("Q")
+    plugin = an(*("sampler", name))
+
+    first = await plugin.sample(record.prompt, Scripted(["same words"]))
+    again = await plugin.sample(record.prompt, Scripted(["same words"]))
+
+    assert first == again
+    assert len({r.id for r in first}) == len(first) >= 1
+    assert {r.prompt_id for r in first} == {record.prompt.id}
+
+
+def test_pool_draws_models_by_prompt_and_one_more_moves_only_its_share():
+    from prefgen.samplers.pool import ranked
+
+    prompts = [f"prompt-{i}" for i in range(400)]
+    before = {p: ranked(("a", "b", "c"), 0, p)[0] for p in prompts}
+    after = {p: ranked(("a", "b", "c", "d"), 0, p)[0] for p in prompts}
+
+    assert {after[p] for p in prompts if after[p] != before[p]} == {"d"}
+    assert 60 < sum(after[p] == "d" for p in prompts) < 140
+
+
+async def test_pool_mixes_principles_by_source():
+    from prefgen.types import Prompt
+
+    pool = find("sampler", "pool", Path())(models=["m", "n"], per_prompt=2, principles="ultrafeedback")
+    seen = {"truthful_qa": set(), "web": set()}
+    for source, found in seen.items():
+        for i in range(60):
+            ask = Scripted(["x"])
+            responses = await pool.sample(Prompt.of(f"Question {i}", source=source), ask)
+            found |= {r.principle for r in responses}
+            assert all(turns[0].role == "system" for _, turns in ask.asked)
+
+    assert seen["truthful_qa"] == {"truthfulness"}
+    assert {"helpfulness", "truthfulness", "honesty"} <= seen["web"]
+
+
+def test_an_unknown_name_points_to_the_nearest():
+    with pytest.raises(RecipeError, match="'dedup'.*'dedupe'"):
+        find("curator", "dedup", Path())
+
+
+def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch):
+    import importlib
+    import sys
+
+    site = tmp_path / "site"
+    (site / "acme_judges-1.0.dist-info").mkdir(parents=True)
+    (site / "acme_judges-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-judges\nVersion: 1.0\n")
+    (site / "acme_judges-1.0.dist-info" / "entry_points.txt").write_text("[prefgen.judges]\nacme = acme_judges:Acme\n")
+    (site / "acme_judges.py").write_text(
+        "from prefgen import Plugin, judge\n\n@judge('acme')\nclass Acme(Plugin):\n    async def judge(self, prompt, responses, ask):\n        return []\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    importlib.invalidate_caches()
+
+    assert "acme" in names("judge")
+    assert find("judge", "acme", Path()).__module__ == "acme_judges"
+    del sys.modules["acme_judges"]

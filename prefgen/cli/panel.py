@@ -104,8 +104,8 @@ def panel(p: Progress) -> Any:
     left = p.seconds_left()
     words = f"{p.doing}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
     words += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
-    words += f", {p.lost:,} found no server" if p.lost else ""
-    words += f", about {duration(left)} left" if left is not None and p.finished < p.total else ""
+    words += f", {p.lost:,} to be taken up again" if p.lost else ""
+    words += f", about {duration(left)} left" if left is not None and p.doing == "working" else ""
     bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
     return Panel(Group(Text(words), bar, Text(""), stages, Text(""), models), title=Text(p.name), title_align="left", expand=False)
 

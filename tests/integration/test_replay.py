@@ -129,7 +129,7 @@ def test_no_pair_prefers_the_answer_with_the_lower_recorded_quality(unbroken):
         prompt = pair["prompt"][-1]["content"]
         chosen, rejected = (known[prompt, pair[side][-1]["content"]] for side in ("chosen", "rejected"))
         assert chosen >= rejected, (prompt[:60], chosen, rejected)
-    assert len(pairs) > 650
+    assert len(pairs) > 600
 
 
 def server_tells_apart(record, known) -> bool:
@@ -140,8 +140,8 @@ def server_tells_apart(record, known) -> bool:
     """
     texts = [r.text for r in record.responses]
     recorded = [text for prompt, text in known if prompt == record.prompt.text]  # of all nine models: it may take one for another
-    shown = "\n".join([record.prompt.text, *recorded])
-    return set(texts) <= set(recorded) and all(len(t) >= 20 and shown.count(t[:60]) == 1 for t in texts)
+    shown = "\n".join([record.prompt.text, *texts])
+    return set(texts) <= set(recorded) and all(len(t) >= 20 and shown.count(t[:60]) == (t in texts) for t in recorded)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries: they warn about each other's deprecations

@@ -306,7 +306,7 @@ class Calls:
                 ticket.future.exception()  # seen: a cancelled asker must not make noise
 
     def _keep(self, tickets: "list[_Ticket]", rows: list[Row]) -> None:
-        task = asyncio.ensure_future(self.journal_of(tickets[0].spec).keep(rows))
+        keeping = self.journal_of(tickets[0].spec).keep(rows)
 
         def kept(done: "asyncio.Future[list[Row]]") -> None:
             error = None if done.cancelled() else done.exception()
@@ -322,7 +322,7 @@ class Calls:
             if isinstance(error, PrefgenError):
                 self.stop(error)
 
-        task.add_done_callback(kept)
+        keeping.add_done_callback(kept)
 
     def _row(self, spec: ModelSpec, key: Key, record: str | None, call: Call) -> Row:
         model = spec.model

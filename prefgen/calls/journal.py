@@ -193,12 +193,15 @@ class Journal:
         )
         self._put(_Job(sql=[(sql, (run, model)) for sql in statements]))
 
-    async def keep(self, rows: Sequence[Row]) -> list[Row]:
-        """Commit `rows` together and return what the journal holds under their keys: the first reply wins."""
+    def keep(self, rows: Sequence[Row]) -> "asyncio.Future[list[Row]]":
+        """Commit `rows` together; the future holds what the journal has under their keys: the first reply wins."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[Row]] = loop.create_future()
-        self._put(_Job(rows=rows, loop=loop, done=done))
-        return await done
+        try:
+            self._put(_Job(rows=rows, loop=loop, done=done))
+        except JournalError as broken:
+            done.set_exception(broken)
+        return done
 
     def complete(self, record: str, identity: str, keys: bytes) -> None:
         """Remember that a record has passed a stage and the digest of the keys that it had asked by then."""

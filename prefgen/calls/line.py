@@ -125,7 +125,8 @@ class Line:
     async def _serve(self, errand: Errand) -> None:
         sent_at = time.monotonic()
         try:
-            served = await asyncio.wait_for(self.model.send(errand.call), self.timeout)
+            async with asyncio.timeout(self.timeout):
+                served = await self.model.send(errand.call)
             fault = None
         except TimeoutError:
             served, fault = (), Fault("timeout", f"no answer within {self.timeout:g} s", billed=True)

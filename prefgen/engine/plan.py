@@ -71,9 +71,9 @@ class Overlay(Journal):
     def is_completed(self, record: str, identity: str) -> bool:
         return False
 
-    async def keep(self, rows: Sequence[Row]) -> list[Row]:
+    def keep(self, rows: Sequence[Row]) -> "asyncio.Future[list[Row]]":
         self.fresh += rows
-        return await super().keep(rows)
+        return super().keep(rows)
 
 
 class _Guess(Plugin):

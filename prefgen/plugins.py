@@ -168,7 +168,7 @@ def _module(place: str, folder: Path) -> ModuleType:
         sys.path.insert(0, neighbours)
     try:
         spec.loader.exec_module(module)
-    except Exception as wrong:
+    except (Exception, SystemExit) as wrong:
         del sys.modules[name]
         raise PluginError(f"{place}: cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
     return module

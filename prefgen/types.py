@@ -333,9 +333,9 @@ class TokenLogprob(Value):
 class Usage(Value):
     """Tokens of one request, as the server counted them (estimated when it did not)."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
+    prompt_tokens: int = Field(default=0, ge=0, lt=2**40)
+    completion_tokens: int = Field(default=0, ge=0, lt=2**40)
+    cached_tokens: int = Field(default=0, ge=0, lt=2**40)
     estimated: bool = False
 
     @field_validator("prompt_tokens", "completion_tokens", "cached_tokens", mode="before")

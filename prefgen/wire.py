@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from prefgen.errors import Fault
 from prefgen.roles import Call, Served
@@ -100,6 +101,16 @@ def answers(body: bytes, call: Call) -> list[Served]:
     if not isinstance(whole, dict):
         raise Fault("broken", f"the server's reply is no JSON object but {type(whole).__name__}")
     model, fingerprint = str(whole.get("model") or ""), str(whole.get("system_fingerprint") or "")
+    try:
+        return _served(whole, body, call, model, fingerprint)
+    except Fault:
+        raise
+    except (ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as odd:
+        why = f"the server's reply has an odd shape ({type(odd).__name__})"
+        raise Fault("empty", why, code="malformed_reply", billed=True) from None
+
+
+def _served(whole: Mapping[str, Any], body: bytes, call: Call, model: str, fingerprint: str) -> list[Served]:
     if call.endpoint in ("embed", "score"):
         return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
     choices = whole.get("choices")

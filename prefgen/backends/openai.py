@@ -21,7 +21,7 @@ from prefgen.roles import Call, Served
 from prefgen.types import Reply
 from prefgen.wire import answers, read_answer, request_body, route
 
-HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
 
 @backend("openai")
@@ -45,6 +45,10 @@ class OpenAI(Plugin):
         parts = urlsplit(given)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise RecipeError(f"base_url must start with http:// or https://, found {given!r}")
+        try:
+            _ = parts.port
+        except ValueError as wrong:
+            raise RecipeError(f"base_url {given!r}: {wrong}") from None
         if parts.username or parts.password:
             raise RecipeError("base_url must not hold a user name or password: name an environment variable with api_key_env")
         return given.rstrip("/")
@@ -54,7 +58,9 @@ class OpenAI(Plugin):
         """Open a pool of connections. Nothing is sent."""
         address = self.address()
         host = _host(address)
-        key = os.environ.get(self.api_key_env, "")
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key.isprintable() or " " in key or not key.isascii():
+            raise RecipeError(f"the environment variable {self.api_key_env} holds no API key: there are characters in it that no key has")
         headers = {"Content-Type": "application/json", **self.headers}
         if key:
             headers["Authorization"] = f"Bearer {key}"

@@ -282,7 +282,7 @@ class Calls:
         self._keep(tickets, rows)
 
     def _failed(self, tickets: "list[_Ticket]", fault: Fault) -> None:
-        if fault.kind == "refused" and len(tickets) > 1:  # perhaps it is `n` that the server does not know
+        if fault.kind in ("refused", "empty") and len(tickets) > 1:  # perhaps it is `n` that the server does not know
             self.lines[tickets[0].spec.name].samples_together = False
             for ticket in tickets:
                 ticket.call.seeds = (ticket.seed,)

@@ -98,6 +98,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise JournalError(f"{path}: is a folder; a journal is a file")
         self.on_network = _file_system(path.parent) in NETWORK_FILE_SYSTEMS
         refuse_if_cut(path)
         try:

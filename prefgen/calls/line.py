@@ -134,11 +134,8 @@ class Line:
             served, fault = (), caught
         except asyncio.CancelledError:
             raise
-        except Exception as odd:  # an answer of a shape that no one foresaw: it must not take the run along
-            served, fault = (
-                (),
-                Fault("empty", f"an answer that cannot be read ({type(odd).__name__}: {odd})", code="malformed_reply", billed=True),
-            )
+        except Exception as odd:  # a backend that raises what it should not must not take the run along, nor leave it waiting
+            served, fault = (), Fault("server", f"{type(odd).__name__}: {odd}", code="unforeseen")
         finally:
             self._in_flight -= 1
             self.tally.in_flight = self._in_flight
@@ -188,6 +185,8 @@ class Line:
             errand.rate_attempts += 1
             self._failing.add(errand.order)
             pause = fault.retry_after
+            if pause is not None and pause > 5:
+                self.say(f"{self.name}: the server asks for a pause of {pause:.0f} s")
             if pause is not None:
                 self._paused_until = max(self._paused_until, time.monotonic() + min(pause, 600))
             if time.monotonic() - self._last_success > self.patience * (RATE_PATIENCE if fault.kind == "rate" else 1):
@@ -227,10 +226,12 @@ class Line:
         if not self._open and len(self._failing) >= 5 and silent > 2:
             self._open = True
             self.say(f"{self.name}: fails ({fault.message}); pausing, and probing with one request at a time")
-        if silent > self.patience and (len(self._failing) >= 3 or errand.attempts >= 3):
+        if silent > self.patience and (len(self._failing) >= 3 or not self._succeeded):
             self._give_up(fault)
             errand.failed(fault)
-        elif errand.attempts >= (3 if fault.kind == "empty" else ATTEMPTS) and not self._open:
+        elif fault.kind == "empty" and errand.attempts >= 3:
+            self._refuse(errand, fault)
+        elif errand.attempts >= ATTEMPTS and not self._open:
             errand.failed(fault)
         else:
             self._again(errand, _backoff(min(errand.attempts, 6)))

@@ -57,6 +57,9 @@ def main() -> None:
         sys.exit(wrong.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as wrong:  # the world outside: a full disk, a folder that is none, no right to write
+        print(f"prefgen: {wrong.strerror or wrong}{f': {wrong.filename}' if wrong.filename else ''}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("prefgen: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -53,6 +53,9 @@ def _say_yield(outcome: Outcome) -> None:
         typer.echo(f"  {n:,} prompts went: {part}", err=True)
     for part, n in table["failures"].items():
         typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
+    if table["failures"] and outcome.complete:
+        typer.echo(f"  for example: {table['example_failure']}", err=True)
+        typer.echo(f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again", err=True)
     for words in table["heavy_losses"]:
         typer.echo(f"  uneven loss: {words}", err=True)
 

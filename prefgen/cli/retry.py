@@ -20,8 +20,8 @@ def command(
     from prefgen.engine.run import read_retries
     from prefgen.errors import PrefgenError, RecipeError
 
-    if not failed:
-        raise RecipeError("say what to ask again: --failed")
+    if not failed and code is None:
+        raise RecipeError("say what to ask again: --failed, or --code CODE")
     if not is_run(run):
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")
     if is_held(run):

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,8 +22,12 @@ def command(
         raise RecipeError(f"{str(run)!r} is no folder")
     folders = [run] if run is not None else sorted(p for p in Path("runs").glob("*") if p.is_dir())
     found = []
+    manifest: dict[str, Any]
     for folder in folders:
-        manifest = read_manifest(folder) if is_run(folder) else {}
+        try:
+            manifest = read_manifest(folder) if is_run(folder) else {}
+        except RecipeError as wrong:
+            manifest = {"stopped": str(wrong)}
         table = manifest.get("yield", {})
         state = (
             "at work"

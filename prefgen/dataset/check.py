@@ -157,6 +157,10 @@ class _Checker:
 
     def _texts_of(self, where: str, row: Mapping[str, Any], chosen: Any, rejected: Any) -> None:
         first, second = _text(chosen), _text(rejected)
+        try:
+            (first + second).encode()
+        except UnicodeEncodeError:
+            self._broken("form", where, "a side is not valid Unicode (a lone surrogate)")
         if not first.strip() or not second.strip():
             self._broken("empty", where, f"{'chosen' if not first.strip() else 'rejected'} is empty")
         elif _normal(first) == _normal(second):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefgen.dataset.shards import record_of
@@ -21,7 +22,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
     """The manifest of a run; raises RecipeError when there is none or it cannot be read."""
     try:
         return json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json") from None
     except ValueError as wrong:
         raise RecipeError(f"manifest.json cannot be read ({wrong})", str(run)) from None
@@ -29,9 +30,14 @@ def read_manifest(run: Path) -> dict[str, Any]:
 
 def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
     """The rows of every shard in a folder, in order."""
+    if not folder.is_dir():
+        raise RecipeError(f"{str(folder)!r} is not there; run the recipe again: it is written anew from the journal")
     for path in sorted(folder.glob("*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
-            yield from batch.to_pylist()
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
+                yield from batch.to_pylist()
+        except (pa.ArrowInvalid, OSError) as wrong:
+            raise RecipeError(f"not a readable Parquet file ({wrong}); delete it and run the recipe again", str(path)) from None
 
 
 def read_records(run: Path) -> Iterator[Record]:

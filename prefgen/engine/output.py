@@ -140,6 +140,7 @@ class Yield:
             "responses": self.responses,
             "pairs": self.pairs,
             "failures": dict(sorted(Counter(f"{f['stage']}: {f['code']}" for f in self.failures).items())),
+            "example_failure": self.failures[0]["reason"][:300] if self.failures else None,
             "flags": dict(sorted(self.flags.items())),
             "groups": {g: {v: dict(c) for v, c in sorted(values.items())} for g, values in sorted(self.groups.items())},
             "heavy_losses": heavy,

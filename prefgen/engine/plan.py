@@ -17,6 +17,7 @@ from prefgen.calls.budget import FREE, PICO, price_of
 from prefgen.calls.journal import Journal, Row
 from prefgen.calls.key import changed_parts
 from prefgen.engine.run import Options, Runner, fair_sample
+from prefgen.errors import PrefgenError
 from prefgen.plugins import Plugin, find
 from prefgen.recipe.build import Pipeline
 from prefgen.roles import Call, Served
@@ -128,7 +129,8 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
             simulated = find("backend", "simulated", pipeline.folder)()
             guess: Any = _Guess(inner=simulated, host_of=host, backend_of=backend, tokens=tokens)
         models[name] = replace(model, backend=guess, simulated=False)
-    planned = replace(pipeline, models=models)
+    without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
+    planned = replace(pipeline, models=models, recipe=pipeline.recipe.model_copy(update={"run": without_limits}))
     runner = _PlanRunner(planned, options, overlay)
     everyone = [record.id for record in runner._all_prompts()]
     if sample < len(everyone):
@@ -136,6 +138,10 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
         runner.options = replace(options, prompts_only=wanted_ids)
     scale = len(everyone) / min(sample, len(everyone)) if everyone else 0
     outcome = await runner.run()
+    if outcome.stopped is not None:
+        raise outcome.stopped
+    if not outcome.complete:
+        raise PrefgenError("the plan could not be finished: some prompts met no end")
     lines = _lines(outcome.manifest["cost"]["by_stage"], runner.asked_new, pipeline, scale)
     reasons = _why(base, overlay.fresh) if why and base is not None else []
     overlay.close()

@@ -84,6 +84,7 @@ class Runner:
 
     def interrupt(self) -> None:
         again = self._interrupted
+        self.progress.ledger.say("stopping at once" if again else "finishing what is in flight; once more stops at once")
         self._interrupted = True
         if self._calls is None:
             return
@@ -525,7 +526,13 @@ class Retries:
 
 def read_retries(out: Path) -> Retries:
     path = out / "attempts.json"
-    return Retries(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Retries()
+    if not path.is_file():
+        return Retries()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Retries(dict(found["keys"]), list(found["records"]))
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise RecipeError(f"cannot be read ({wrong}); delete it, and mark again with `prefgen retry`", str(path)) from None
 
 
 def run_id_of(out: Path) -> str:

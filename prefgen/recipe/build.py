@@ -16,10 +16,10 @@ from prefgen.plugins import Plugin, code_digest, did_you_mean, find
 from prefgen.recipe.identity import model_identity, step_identity
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.schema import ROLE_OF_STAGE, STAGES, Endpoint, ModelEntry, Recipe, Sampling
-from prefgen.stages.step import Plugged, Step
+from prefgen.stages.step import METHODS, Plugged, Step
 from prefgen.templates import use_texts_beside
 
-RESERVED = ("only", "responses", "seed_of_pairs")
+METHOD_OF_STAGE = {"prompts": "read", "curate": "curate", **METHODS}
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,11 @@ class _Builder:
             plugin_class = find(ROLE_OF_STAGE[kind], use, self._loaded.folder)
         except RecipeError as wrong:
             raise RecipeError(str(wrong), self._loaded.place((*path, "use"))) from wrong
+        method = METHOD_OF_STAGE[kind]
+        if not callable(getattr(plugin_class, method, None)):
+            raise RecipeError(
+                f"{use!r} has no method `{method}`, which every {ROLE_OF_STAGE[kind]} has", self._loaded.place((*path, "use"))
+            )
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
         plugin = _validated(plugin_class, fields, path, self._loaded)

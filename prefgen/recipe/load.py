@@ -161,8 +161,9 @@ def _set(loaded: Loaded, setting: str) -> None:
             key: Any = int(part)
         elif isinstance(target, dict):
             key = part
-            if not last:
-                target.setdefault(part, {})
+            if not last and part not in target:
+                target[part] = {}
+                loaded.places[tuple(parts[: i + 1])] = f"--set {setting}"
         else:
             raise RecipeError(f"--set {name}: {'.'.join(parts[:i])} is no mapping")
         if last:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from prefgen.errors import PluginError, PrefgenError, ReplyError
 from prefgen.invoke import invoke
 from prefgen.roles import Ask
@@ -56,11 +58,33 @@ async def run_step(step: Step, record: Record, ask_for: AskFor, arguments: Argum
             errors = (outcome,)
         else:
             for result in outcome:
-                more, lost = adds(record, plugged, result)
+                more, lost = _added(step, plugged, record, result, adds)
                 grown = grown.adding(**more)
                 errors = (*errors, *lost)
         failures += [failure_of(step, plugged, record, error) for error in errors]
     return grown, failures
+
+
+def _added(
+    step: Step, plugged: Plugged, record: Record, result: Any, adds: Adds
+) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+    try:
+        return adds(record, plugged, result)
+    except PrefgenError:
+        raise
+    except Exception as wrong:
+        raise PluginError(
+            f"{step.kind} {plugged.name!r} ({type(plugged.plugin).__name__}) returned {type(result).__name__} on record {record.id[:12]}, "
+            f"which cannot be used: {wrong}"
+        ) from wrong
+
+
+def _words(bug: BaseException) -> str:
+    """A bug in one line."""
+    if isinstance(bug, ValidationError):
+        first = bug.errors(include_url=False)[0]
+        return f"a {bug.title} that cannot be made: {first['msg'].removeprefix('Value error, ')}"
+    return " ".join(f"{type(bug).__name__}: {bug}".split())
 
 
 async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> list[Any] | ReplyError:
@@ -71,10 +95,9 @@ async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, argum
         return lost
     except PrefgenError:
         raise
-    except Exception as bug:
-        raise PluginError(
-            f"{step.kind} {plugged.name!r} ({type(plugged.plugin).__name__}) failed on record {record.id[:12]}: {type(bug).__name__}: {bug}"
-        ) from bug
+    except (Exception, SystemExit) as bug:
+        name = type(plugged.plugin).__name__
+        raise PluginError(f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}") from bug
 
 
 def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) -> Failure:

@@ -280,3 +280,40 @@ async def test_many_slow_plain_plug_ins_do_not_time_each_other_out(tmp_path):
 
     assert outcome.manifest["yield"]["failures"] == {}
     assert len(list(read_pairs(tmp_path / "out"))) >= 20  # a few draws of the script are equal
+
+
+async def test_changed_rows_are_not_answered_from_the_old_ones(tmp_path, server):
+    """A peer answers changed input rows from its cache of the old rows."""
+    server.script = by_content
+    await run(a_recipe(url=server.url, prompts=("One?", "Two?", "Three?")), tmp_path / "out")
+
+    await run(a_recipe(url=server.url, prompts=("One?", "Deux?", "Three?")), tmp_path / "out")
+
+    pairs = list(read_pairs(tmp_path / "out"))
+    assert [p["prompt"][-1]["content"] for p in pairs] == ["One?", "Deux?", "Three?"]
+    assert all(f"to {p['prompt'][-1]['content']}" in p["chosen"][0]["content"] for p in pairs)
+
+
+async def test_after_a_lost_row_every_prompt_keeps_its_own_answers(tmp_path, server):
+    """A public script joins by position: after one dropped row, every later prompt has the next one's answers."""
+    server.script = lambda body, attempt: (
+        answer("", body, finish_reason="length") if body["model"] == "w" and "number 3 " in str(body) else by_content(body, attempt)
+    )
+
+    await run(a_recipe(url=server.url, prompts=MANY), tmp_path / "out")
+
+    pairs = list(read_pairs(tmp_path / "out"))
+    assert len(pairs) == 24
+    assert all(p["prompt"][0]["content"][:20] in p[side][0]["content"] for p in pairs for side in ("chosen", "rejected"))
+
+
+async def test_the_log_tells_how_each_start_went(tmp_path):
+    await run(a_recipe(), tmp_path / "out")
+    await run(a_recipe(), tmp_path / "out")
+
+    events = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+
+    assert [e["event"] for e in events] == ["start", "end", "start", "end"]
+    assert events[1]["complete"]
+    assert events[1]["models"]["writer"]["requests"] == 3
+    assert events[3]["models"]["writer"]["requests"] == 0

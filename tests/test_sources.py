@@ -201,3 +201,35 @@ def test_limit_first_and_drawn():
     drawn = Limit(count=2, pick="random", seed=3)
     assert drawn.curate(table).ids() == drawn.curate(table).ids()
     assert len({tuple(Limit(count=2, pick="random", seed=s).curate(table).ids()) for s in range(30)}) > 3
+
+
+def a_local_dataset(folder):
+    """A folder that `datasets` loads as it loads a repository of the Hub: the real client, without a network."""
+    rows = [
+        {"messages": [{"role": "user", "content": f"Question {i}?"}, {"role": "assistant", "content": "seen"}], "topic": "ab"[i % 2]}
+        for i in range(6)
+    ]
+    (folder / "data").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "train-00000-of-00001.parquet")
+    return folder
+
+
+def test_a_dataset_is_streamed_filtered_and_mapped(tmp_path):
+    from prefgen.sources.hub import Hub
+
+    source = Hub(path=str(a_local_dataset(tmp_path / "set")), where={"topic": "b"}, columns={"category": "topic"}, limit=2)
+
+    records = list(source.read(tmp_path))
+
+    assert [(r.prompt.text, r.prompt.category) for r in records] == [("Question 1?", "b"), ("Question 3?", "b")]
+
+
+def test_a_dataset_that_cannot_be_had_is_one_line(tmp_path):
+    from prefgen.sources.hub import Hub
+
+    with pytest.raises(RecipeError, match=r"'nobody/nothing'.*cannot be read") as caught:
+        list(Hub(path="nobody/nothing").read(tmp_path))
+    with pytest.raises(RecipeError, match="split 'tset'"):
+        list(Hub(path=str(a_local_dataset(tmp_path / "set")), split="tset").read(tmp_path))
+
+    assert "\n" not in str(caught.value)

@@ -78,6 +78,13 @@ def write_json(path: Path, value: Any) -> None:
     beside.replace(path)
 
 
+def log(out: Path, event: str, **fields: Any) -> None:
+    """Add a line to log.jsonl: when a start of the run began and how it ended. Tells nothing that a model wrote."""
+    line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **fields}
+    with (out / "log.jsonl").open("ab") as file:
+        file.write(orjson.dumps(line) + b"\n")
+
+
 def fate(record: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_pairer: bool) -> str:
     """What became of a prompt: `pair`, a reason of the pairer, `failed: <code>`, or `kept` where the recipe makes no pairs."""
     if record["pairs"]:

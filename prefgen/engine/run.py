@@ -119,6 +119,7 @@ class Runner:
             self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
+            output.log(out, "start", recipe=self.pipeline.recipe.name, limit=self.options.limit, live=self.options.live)
             self._read_prompts()
             journal, throwaway = self._open_journals(closing)
             async with AsyncExitStack() as connections:
@@ -388,6 +389,7 @@ class Runner:
         with (out / "recipe.yaml").open("w", encoding="utf-8") as file:
             yaml.safe_dump(json.loads(json.dumps(self.pipeline.resolved)), file, sort_keys=False, allow_unicode=True, width=110)
         output.write_json(out / "manifest.json", manifest)
+        output.log(out, "end", complete=complete, stopped=manifest["stopped"], models=calls.ledger.models, said=calls.ledger.says)
         self.progress.doing = "done" if complete else "stopped"
         return manifest
 

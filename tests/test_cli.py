@@ -108,6 +108,7 @@ def test_plan_asks_nobody_and_leaves_no_trace(done, tmp_path):
 
     found = json.loads(plan.stdout)
     assert (found["prompts"], found["sampled"], found["new_requests"]) == (30, 10, 90)
+    assert found["seconds"] > 0
     assert not (tmp_path / "runs").exists()
 
 

@@ -254,13 +254,13 @@ class Calls:
         errand = Errand(
             call=call,
             order=first.run.order,
-            answered=lambda served, _: self._answered(tickets, served),
+            answered=lambda served, seconds: self._answered(tickets, served, seconds),
             failed=lambda fault: self._failed(tickets, fault),
             prompt_tokens=estimate_tokens(call),
         )
         self.lines[first.spec.name].submit(errand)
 
-    def _answered(self, tickets: "list[_Ticket]", served: Sequence[Served]) -> None:
+    def _answered(self, tickets: "list[_Ticket]", served: Sequence[Served], seconds: float) -> None:
         if len(served) < len(tickets):  # the server has no `n`
             line = self.lines[tickets[0].spec.name]
             line.samples_together = False
@@ -273,7 +273,7 @@ class Calls:
         rows = []
         for ticket, answer in zip(tickets, served, strict=False):
             row = self._row(ticket.spec, ticket.key, None if ticket.shared else ticket.run.id, ticket.call)
-            row.reply, row.parsed = answer.raw, answer.reply
+            row.reply, row.parsed, row.seconds = answer.raw, answer.reply, seconds
             row.served_model, row.fingerprint, row.how = answer.model, answer.fingerprint, answer.how
             usage = answer.reply.usage
             row.prompt_tokens, row.completion_tokens = usage.prompt_tokens, usage.completion_tokens

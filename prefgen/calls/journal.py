@@ -41,6 +41,7 @@ CREATE TABLE replies (
     completion_tokens INTEGER NOT NULL,
     cost INTEGER NOT NULL,             -- picodollars
     time REAL NOT NULL,
+    seconds REAL NOT NULL,             -- from sending to the answer; 0 where nobody waited
     code TEXT,
     reply BLOB NOT NULL,               -- zstd
     request BLOB                       -- zstd; only where the request was refused
@@ -81,15 +82,16 @@ class Row:
     time: float = 0.0
     code: str | None = None
     request: bytes | None = None
+    seconds: float = 0.0
     parsed: Reply | None = None
     """The reply, where it was read already; never stored."""
 
 
 _SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status, r.origin, s.model,
-s.fingerprint, r.how, r.prompt_tokens, r.completion_tokens, r.cost, r.time, r.code, r.request
+s.fingerprint, r.how, r.prompt_tokens, r.completion_tokens, r.cost, r.time, r.code, r.request, r.seconds
 FROM replies r JOIN servers s ON s.id = r.server"""
 _FIND = """SELECT key, endpoint, model, record, run, server, reply, parts, status, origin, how, prompt_tokens, completion_tokens, cost, time,
-code, request FROM replies WHERE key = ?"""
+code, request, seconds FROM replies WHERE key = ?"""
 
 
 class Journal:
@@ -310,10 +312,10 @@ class Journal:
         server = self._server(row)
         done = self._write.execute(
             """INSERT OR IGNORE INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
-            completion_tokens, cost, time, code, reply, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            completion_tokens, cost, time, seconds, code, reply, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, server, row.parts, row.how,
-                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.code, pack(row.reply),
+                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, pack(row.reply),
                 None if row.request is None else pack(row.request),
             ),
         )  # fmt: skip

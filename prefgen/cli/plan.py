@@ -19,6 +19,7 @@ def command(
 ) -> None:
     """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it has no reply."""
     from prefgen.api import options_of
+    from prefgen.cli.panel import duration
     from prefgen.engine.plan import run_plan
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
@@ -31,14 +32,17 @@ def command(
     print(
         f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers are estimates"
     )
-    print(f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}  {'cost':>10}")
+    print(
+        f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}  {'cost':>10}  {'time':>12}"
+    )
     for line in plan.lines:
         cost = f"${line.cost_usd:,.2f}" if line.priced else "no price"
         print(
             f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  {line.prompt_tokens:>12,.0f}  "
-            f"{line.completion_tokens:>12,.0f}  {cost:>10}"
+            f"{line.completion_tokens:>12,.0f}  {cost:>10}  {duration(line.seconds):>12}"
         )
     new = sum(line.requests - line.replayed for line in plan.lines)
-    print(f"new requests: {new:,.0f}; cost: ${sum(line.cost_usd for line in plan.lines):,.2f}")
+    cost = sum(line.cost_usd for line in plan.lines)
+    print(f"new requests: {new:,.0f}; cost: ${cost:,.2f}; about {duration(plan.seconds)}, as the slowest model decides")
     for words in plan.why:
         print(f"  {words}")

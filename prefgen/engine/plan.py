@@ -23,6 +23,9 @@ from prefgen.recipe.build import Pipeline
 from prefgen.roles import Call, Served
 from prefgen.types import Reply
 
+ASSUMED_AT_ONCE = 32
+ASSUMED_TOKENS_PER_SECOND = 60
+
 
 @dataclass
 class Line:
@@ -36,6 +39,8 @@ class Line:
     completion_tokens: float = 0
     cost_usd: float = 0.0
     priced: bool = True
+    seconds: float = 0.0
+    """At the model's concurrency (or ASSUMED_AT_ONCE) and the mean latency of its known replies (or a guess from their length)."""
 
 
 @dataclass
@@ -47,11 +52,20 @@ class Plan:
     lines: list[Line]
     why: list[str] = field(default_factory=list)
 
+    @property
+    def seconds(self) -> float:
+        """Stages overlap, so that the slowest model decides."""
+        by_model: dict[str, float] = {}
+        for line in self.lines:
+            by_model[line.model] = by_model.get(line.model, 0.0) + line.seconds
+        return max(by_model.values(), default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "prompts": self.prompts,
             "sampled": self.sampled,
             "cost_usd": sum(line.cost_usd for line in self.lines),
+            "seconds": self.seconds,
             "new_requests": sum(line.requests - line.replayed for line in self.lines),
             "lines": [line.__dict__ for line in self.lines],
             "why": self.why,
@@ -121,8 +135,9 @@ async def make_plan(pipeline: Pipeline, options: Options, *, sample: int, why: b
 async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, folder: Path, sample: int, why: bool) -> Plan:
     overlay = Overlay(folder / "overlay.sqlite", base)
     models = {}
+    latency: dict[str, float] = {}
     for name, model in pipeline.models.items():
-        mean = _mean_length(base, str(model.identity["name"]))
+        mean, latency[name] = _known(base, str(model.identity["name"]))
         wanted = model.sampling.get("max_tokens")
         tokens = mean or (max(1, int(wanted) // 2) if wanted else 300)
         async with _described(model.backend) as (host, backend):
@@ -142,7 +157,7 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
         raise outcome.stopped
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
-    lines = _lines(outcome.manifest["cost"]["by_stage"], runner.asked_new, pipeline, scale)
+    lines = _lines(outcome.manifest["cost"]["by_stage"], runner.asked_new, pipeline, scale, latency)
     reasons = _why(base, overlay.fresh) if why and base is not None else []
     overlay.close()
     return Plan(len(everyone), min(sample, len(everyone)), lines, reasons)
@@ -182,29 +197,36 @@ class _PlanRunner(Runner):
         return calls
 
 
-def _lines(by_stage: list[dict[str, Any]], new: dict[tuple[str, str], list[int]], pipeline: Pipeline, scale: float) -> list[Line]:
+def _lines(
+    by_stage: list[dict[str, Any]], new: dict[tuple[str, str], list[int]], pipeline: Pipeline, scale: float, latency: dict[str, float]
+) -> list[Line]:
     lines = []
     for row in by_stage:
         fresh = new.get((row["stage"], row["model"]), [0, 0, 0])
         model = pipeline.models[row["model"]]
         price = FREE if model.simulated else price_of(str(model.identity["name"]), pipeline.prices)
         cost = (price or FREE).of(fresh[1], fresh[2]) / PICO * scale
+        wanted = model.endpoint.concurrency or pipeline.recipe.run.concurrency
+        at_once = ASSUMED_AT_ONCE if wanted == "auto" else wanted
+        each = latency.get(row["model"]) or 0.5 + fresh[2] / max(1, fresh[0]) / ASSUMED_TOKENS_PER_SECOND
+        seconds = 0.0 if model.simulated else fresh[0] * scale * each / at_once
         lines.append(
             Line(
                 row["stage"], row["model"], row["requests"] * scale, (row["requests"] - fresh[0]) * scale, fresh[1] * scale, fresh[2] * scale,
-                cost, priced=price is not None,
+                cost, priced=price is not None, seconds=seconds,
             )
         )  # fmt: skip
     order = {label: i for i, (label, _) in enumerate(pipeline.identities)}
     return sorted(lines, key=lambda line: (order.get(line.stage, 99), line.model))
 
 
-def _mean_length(base: Journal | None, model: str) -> int | None:
-    """The mean output tokens of a model's journalled replies."""
+def _known(base: Journal | None, model: str) -> tuple[int | None, float]:
+    """(mean output tokens, mean seconds) of a model's journalled replies; None and 0 where there are none."""
     if base is None:
-        return None
-    [(mean,)] = base.query("SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,))
-    return int(mean) if mean else None
+        return None, 0.0
+    [(tokens,)] = base.query("SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,))
+    [(seconds,)] = base.query("SELECT avg(seconds) FROM replies WHERE model = ? AND status = 0 AND seconds > 0", (model,))
+    return (int(tokens) if tokens else None), float(seconds or 0.0)
 
 
 def _why(base: Journal, fresh: list[Row]) -> list[str]:

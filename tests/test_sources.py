@@ -9,7 +9,7 @@ import pytest
 
 from prefgen.curators.dedupe import Dedupe
 from prefgen.curators.limit import Limit
-from prefgen.engine.run import curator_table
+from prefgen.engine.prompts import curator_table
 from prefgen.errors import RecipeError
 from prefgen.sources.file import File
 from prefgen.sources.inline import Inline

@@ -16,8 +16,8 @@ def command(
 
     from prefgen.dataset.read import is_run
     from prefgen.engine.lock import is_held
+    from prefgen.engine.marks import read_retries
     from prefgen.engine.output import write_json
-    from prefgen.engine.run import read_retries
     from prefgen.errors import PrefgenError, RecipeError
 
     if not failed and code is None:

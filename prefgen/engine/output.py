@@ -78,6 +78,12 @@ def write_json(path: Path, value: Any) -> None:
     beside.replace(path)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and everything in it, if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
 def log(out: Path, event: str, **fields: Any) -> None:
     """Add a line to log.jsonl: when a start of the run began and how it ended. Tells nothing that a model wrote."""
     line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **fields}

@@ -16,7 +16,8 @@ from prefgen.calls.ask import estimate_tokens
 from prefgen.calls.budget import FREE, PICO, price_of
 from prefgen.calls.journal import Journal, Row
 from prefgen.calls.key import changed_parts
-from prefgen.engine.run import Options, Runner, fair_sample
+from prefgen.engine.prompts import fair_sample
+from prefgen.engine.run import Options, Runner
 from prefgen.errors import PrefgenError
 from prefgen.plugins import Plugin, find
 from prefgen.recipe.build import Pipeline

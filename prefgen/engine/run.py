@@ -8,8 +8,7 @@ import hashlib
 import json
 import sqlite3
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +26,11 @@ from prefgen.calls.line import Line
 from prefgen.dataset.read import is_run, read_manifest
 from prefgen.engine import output
 from prefgen.engine.lock import lock_of
+from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
+from prefgen.engine.prompts import curator_table, fair_sample, told_apart
 from prefgen.engine.segment import SegmentRun
+from prefgen.engine.shards import Shards
 from prefgen.engine.spool import Spool
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.plugins import Plugin
@@ -290,7 +292,7 @@ class Runner:
             self._spool.clear_results(number)
             self._spool.set_meta(f"segment {number}", identity)
         if number == len(self.pipeline.segments) - 1 and not self._spool.shard_digests():
-            _remove(self.options.out / "partial")
+            output.remove_folder(self.options.out / "partial")
 
     async def _curate(self, number: int, curators: Any) -> None:
         if not curators or self._spool.meta(f"curated {number}") == self._fingerprint:
@@ -335,7 +337,7 @@ class Runner:
         self.progress.finished_at_start = len(done)
         self.progress.started = time.monotonic()
         self.progress.doing = "working"
-        shards = _Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
+        shards = Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
         self._shards = shards.numbers if shards else []
         waiting = lost = 0
         for attempt in range(2):
@@ -441,114 +443,3 @@ class Runner:
             "yield": self._yield.table(self._spool.gone()),
             "libraries": output.library_versions(),
         }
-
-
-class _Shards:
-    """Writes shard k once all of its positions are settled, in a worker thread and one at a time."""
-
-    def __init__(self, out: Path, spool: Spool, segment: int, positions: set[int], done: set[int]) -> None:
-        self._out, self._spool, self._segment = out, spool, segment
-        self._left: dict[int, int] = {}
-        for position in positions:
-            shard = position // output.SHARD
-            self._left[shard] = self._left.get(shard, 0) + (position not in done)
-        self._lock = asyncio.Lock()
-        self._writing: set[asyncio.Task[None]] = set()
-        self.numbers = sorted(self._left)
-        written = spool.shard_digests()
-        if not any(self._left.values()) and output.all_there(out, self.numbers) and len(written) == len(self.numbers):
-            _remove(out / "partial")
-            return  # what is in place is this state's
-        for shard, left in self._left.items():
-            if not left and not (f"{shard:05d}" in written and output.all_there(out / "partial", [shard], others=True)):
-                self._start(shard)
-
-    def settled(self, position: int) -> None:
-        shard = position // output.SHARD
-        self._left[shard] -= 1
-        if not self._left[shard]:
-            self._start(shard)
-
-    def _start(self, shard: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._write(shard))
-        self._writing.add(task)
-
-    async def _write(self, shard: int) -> None:
-        async with self._lock:
-            self._spool.commit()
-            digest = await asyncio.to_thread(self._in_thread, shard)
-            self._spool.set_shard(shard, digest)
-
-    def _in_thread(self, shard: int) -> str:
-        reader = self._spool.reader()
-        try:
-            return output.write_shard(self._out, reader, self._segment, shard)
-        finally:
-            reader.close()
-
-    async def finish(self) -> None:
-        for task in self._writing:
-            await task
-
-
-def fair_sample(ids: list[str], count: int) -> frozenset[str]:
-    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first."""
-    return frozenset(sorted(ids, key=lambda i: hashlib.blake2b(i.encode(), digest_size=8).digest())[:count])
-
-
-def told_apart(record: Record, occurrence: int) -> Record:
-    """The same prompt again, from another source: with an id of its own, and its responses moved along."""
-    prompt = record.prompt.model_copy(update={"id": content_id("again", record.prompt.id, occurrence)})
-    responses = tuple(r.model_copy(update={"prompt_id": prompt.id}) for r in record.responses)
-    return record.model_copy(update={"prompt": prompt, "responses": responses})
-
-
-def curator_table(records: list[Record]) -> Table:
-    """The columns that curators see."""
-    import pyarrow as pa
-
-    columns = {
-        "id": [r.id for r in records],
-        "text": [r.prompt.text for r in records],
-        "conversation": ["\n\n".join(f"{m.role}: {m.text}" for m in r.prompt.messages) for r in records],
-        "source": [r.prompt.source for r in records],
-        "category": [r.prompt.category for r in records],
-        "language": [r.prompt.language for r in records],
-    }
-    return Table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
-
-
-@dataclass(frozen=True)
-class Retries:
-    """What `prefgen retry` marked: {key of an ask's first attempt: number of the present one}, and the records they are of."""
-
-    keys: Mapping[str, int] = field(default_factory=dict)
-    records: Sequence[str] = ()
-
-
-def read_retries(out: Path) -> Retries:
-    path = out / "attempts.json"
-    if not path.is_file():
-        return Retries()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return Retries(dict(found["keys"]), list(found["records"]))
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise RecipeError(f"cannot be read ({wrong}); delete it, and mark again with `prefgen retry`", str(path)) from None
-
-
-def run_id_of(out: Path) -> str:
-    """The id under which the journal books what this folder spent; it outlives every cache."""
-    path = out / ".run_id"
-    if not path.is_file():
-        beside = path.with_name(".run_id.part")
-        beside.write_text(uuid.uuid4().hex, encoding="utf-8")
-        beside.replace(path)
-    return path.read_text(encoding="utf-8").strip()
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from prefgen.calls.ask import Asker, Calls, RecordRun
+from prefgen.calls.ask import Asker, Calls
 from prefgen.calls.ledger import ServerTally
+from prefgen.calls.record import RecordRun
 from prefgen.engine.progress import Progress
 from prefgen.engine.spool import Spool
 from prefgen.errors import PluginError, PrefgenError

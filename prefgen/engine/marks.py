@@ -1,0 +1,38 @@
+"""Small files of a run's folder that outlive every cache: what is to be asked again, and the id under which money is booked."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prefgen.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Retries:
+    """What `prefgen retry` marked: {key of an ask's first attempt: number of the present one}, and the records they are of."""
+
+    keys: Mapping[str, int] = field(default_factory=dict)
+    records: Sequence[str] = ()
+
+
+def read_retries(out: Path) -> Retries:
+    path = out / "attempts.json"
+    if not path.is_file():
+        return Retries()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Retries(dict(found["keys"]), list(found["records"]))
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise RecipeError(f"cannot be read ({wrong}); delete it, and mark again with `prefgen retry`", str(path)) from None
+
+
+def run_id_of(out: Path) -> str:
+    """The id under which the journal books what this folder spent; it outlives every cache."""
+    path = out / ".run_id"
+    if not path.is_file():
+        beside = path.with_name(".run_id.part")
+        beside.write_text(uuid.uuid4().hex, encoding="utf-8")
+        beside.replace(path)
+    return path.read_text(encoding="utf-8").strip()

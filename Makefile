@@ -24,7 +24,7 @@ check: $(VENV)/dev
 	$(BIN)/ruff check prefgen tests
 	$(BIN)/ruff format --check prefgen tests
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 integration: $(VENV)/train
 	$(BIN)/python -m pytest tests/integration

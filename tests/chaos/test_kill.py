@@ -46,6 +46,17 @@ def end(process: subprocess.Popen) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
+def wait_until_it_works(out: Path) -> None:
+    """Wait for the first replies in the journal: the handlers of signals are there before anything is asked."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        journal = out / "simulated.sqlite-wal"
+        if journal.exists() and journal.stat().st_size > 200_000:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the run did not begin to work")
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
@@ -73,7 +84,7 @@ def test_sigkill_at_any_moment_and_the_same_bytes_in_the_end(tmp_path, unbroken,
 def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_130(tmp_path, unbroken, number):
     recipe = a_recipe(tmp_path)
     process = start(recipe, tmp_path / "out")
-    time.sleep(1.5)
+    wait_until_it_works(tmp_path / "out")
     process.send_signal(number)
     code, said = end(process)
 
@@ -88,7 +99,7 @@ def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_130(tmp_path, un
 def test_two_interrupts_stop_at_once_and_lose_nothing(tmp_path, unbroken):
     recipe = a_recipe(tmp_path)
     process = start(recipe, tmp_path / "out")
-    time.sleep(1.5)
+    wait_until_it_works(tmp_path / "out")
     process.send_signal(signal.SIGINT)
     time.sleep(0.02)
     process.send_signal(signal.SIGINT)

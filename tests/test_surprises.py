@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from prefgen import Plugin, judge
+from prefgen import Plugin, filter, judge
 from prefgen.errors import FatalEndpoint, PluginError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
@@ -184,3 +184,19 @@ def test_failures_are_explained_at_the_end(tmp_path):
     assert result.returncode == 0
     assert "for example: " in result.stderr
     assert "prefgen retry runs/test --failed" in result.stderr
+
+
+@filter("filter_with_a_bug")
+class FilterWithABug(Plugin):
+    def flag(self, record):
+        raise KeyError("boom")
+
+
+async def test_a_filter_with_a_bug_stops_the_run_and_is_named_like_any_plug_in(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"].insert(3, {"filter": {"use": "filter_with_a_bug"}})
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, PluginError)
+    assert "'filter_with_a_bug'" in str(outcome.stopped)

@@ -4,10 +4,14 @@ Reads  everything so far
 Adds   flags
 """
 
-from prefgen.stages.step import AskFor, Step, applies
+from prefgen.stages.step import AskFor, Step, applies, blaming
 from prefgen.types import Failure, Record
 
 
 async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    flags = [f for p in step.plugged if applies(p.only, record) for f in p.plugin.flag(record)]
+    flags = []
+    for plugged in step.plugged:
+        if applies(plugged.only, record):
+            with blaming(step, plugged, record):
+                flags += plugged.plugin.flag(record)
     return record.adding(flags=flags), []

@@ -5,7 +5,7 @@ Adds   pairs, and a note that says why there are none
 """
 
 from prefgen.errors import PluginError
-from prefgen.stages.step import AskFor, Step, applies, selected
+from prefgen.stages.step import AskFor, Step, applies, blaming, selected
 from prefgen.types import Failure, Note, Record
 
 
@@ -15,12 +15,8 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
         if not applies(plugged.only, record):
             continue
         seen = record.replacing(responses=tuple(selected(record, plugged.responses)))
-        try:
+        with blaming(step, plugged, record):
             pairs = [p.replacing(rule=plugged.name) for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))]
-        except Exception as bug:
-            raise PluginError(
-                f"pair {plugged.name!r} ({type(plugged.plugin).__name__}) failed on record {record.id[:12]}: {type(bug).__name__}: {bug}"
-            ) from bug
         known = {r.id for r in record.responses}
         for pair in pairs:
             if not {pair.chosen_id, pair.rejected_id} <= known:

@@ -3,7 +3,8 @@
 `run_step` is the one loop that all stages share: a plug-in that fails costs what it alone would have added, and is written down.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,7 +40,6 @@ class Step:
     label: str
     plugged: Sequence[Plugged]
     identity: str
-    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 AskFor = Callable[[Plugged], Ask]
@@ -87,17 +87,25 @@ def _words(bug: BaseException) -> str:
     return " ".join(f"{type(bug).__name__}: {bug}".split())
 
 
-async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> list[Any] | ReplyError:
-    method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
+@contextmanager
+def blaming(step: Step, plugged: Plugged, record: Record) -> Generator[None]:
+    """Whatever a plug-in raises that is no error of ours becomes a PluginError in one line that names it."""
     try:
-        return await together(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
-    except ReplyError as lost:
-        return lost
+        yield
     except PrefgenError:
         raise
     except (Exception, SystemExit) as bug:
         name = type(plugged.plugin).__name__
         raise PluginError(f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}") from bug
+
+
+async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> list[Any] | ReplyError:
+    method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
+    try:
+        with blaming(step, plugged, record):
+            return await together(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
+    except ReplyError as lost:
+        return lost
 
 
 def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) -> Failure:

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -185,8 +185,3 @@ def _import(name: str) -> ModuleType:
         raise
     except Exception as wrong:
         raise PluginError(f"{name}: cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
-
-
-def takes_record(method: Callable[..., Any]) -> bool:
-    """Whether a judge's or reviser's method asks for the record so far."""
-    return "record" in inspect.signature(method).parameters

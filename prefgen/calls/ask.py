@@ -184,19 +184,22 @@ class Calls:
         )
         self.lines[first.spec.name].submit(errand)
 
+    def _submit_singly(self, tickets: "list[_Ticket]") -> None:
+        for ticket in tickets:
+            ticket.call.seeds = (ticket.seed,)
+            self._submit([ticket])
+
     def _answered(self, tickets: "list[_Ticket]", served: Sequence[Served], seconds: float) -> None:
         if len(served) < len(tickets):  # the server has no `n`
             line = self.lines[tickets[0].spec.name]
             line.samples_together = False
             line.say(f"{line.name}: the server gave {len(served)} of {len(tickets)} draws in one request; asking for each on its own")
-            for ticket in tickets[len(served) :]:
-                ticket.call.seeds = (ticket.seed,)
-                self._submit([ticket])
+            self._submit_singly(tickets[len(served) :])
             tickets[0].call.seeds = tickets[0].call.seeds[: len(served)]
             tickets = tickets[: len(served)]
         rows = []
         for ticket, answer in zip(tickets, served, strict=False):
-            row = self._row(ticket.spec, ticket.key, None if ticket.shared else ticket.run.id, ticket.call)
+            row = self._row(ticket.spec, ticket.key, ticket.record, ticket.call)
             row.reply, row.parsed, row.seconds = answer.raw, answer.reply, seconds
             row.served_model, row.fingerprint, row.how = answer.model, answer.fingerprint, answer.how
             usage = answer.reply.usage
@@ -208,14 +211,12 @@ class Calls:
     def _failed(self, tickets: "list[_Ticket]", fault: Fault) -> None:
         if fault.kind in ("refused", "empty") and len(tickets) > 1:  # perhaps it is `n` that the server does not know
             self.lines[tickets[0].spec.name].samples_together = False
-            for ticket in tickets:
-                ticket.call.seeds = (ticket.seed,)
-                self._submit([ticket])
+            self._submit_singly(tickets)
             return
         if fault.kind in ("refused", "empty"):
             rows = []
             for ticket in tickets:
-                row = self._row(ticket.spec, ticket.key, None if ticket.shared else ticket.run.id, ticket.call)
+                row = self._row(ticket.spec, ticket.key, ticket.record, ticket.call)
                 row.status, row.code = 1, fault.code
                 row.reply = json.dumps({"error": fault.message, "code": fault.code}).encode()
                 row.request = export_line(ticket.key, ticket.spec, ticket.call)
@@ -225,9 +226,7 @@ class Calls:
         self.ledger.model(tickets[0].spec.name).lost += len(tickets)
         for ticket in tickets:
             self._pending.pop(ticket.key.digest, None)
-            if not ticket.future.done():
-                ticket.future.set_exception(fault)
-                ticket.future.exception()  # seen: a cancelled asker must not make noise
+            ticket.fail(fault)
 
     def _keep(self, tickets: "list[_Ticket]", rows: list[Row]) -> None:
         keeping = self.journal_of(tickets[0].spec).keep(rows)
@@ -236,12 +235,9 @@ class Calls:
             error = None if done.cancelled() else done.exception()
             for i, ticket in enumerate(tickets):
                 self._pending.pop(ticket.key.digest, None)
-                if ticket.future.done():
-                    continue
                 if error or done.cancelled():
-                    ticket.future.set_exception(Fault("stopped", str(error)))
-                    ticket.future.exception()
-                else:
+                    ticket.fail(Fault("stopped", str(error)))
+                elif not ticket.future.done():
                     ticket.future.set_result(done.result()[i])
             if isinstance(error, PrefgenError):
                 self.stop(error)
@@ -275,6 +271,15 @@ class _Ticket:
     shared: bool
     seed: int | None
     future: "asyncio.Future[Row]"
+
+    @property
+    def record(self) -> str | None:
+        return None if self.shared else self.run.id
+
+    def fail(self, fault: Fault) -> None:
+        if not self.future.done():
+            self.future.set_exception(fault)
+            self.future.exception()  # seen: a cancelled asker must not make noise
 
 
 class Asker:

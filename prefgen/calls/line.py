@@ -78,7 +78,7 @@ class Line:
 
     def submit(self, errand: Errand) -> None:
         if self.stopped:
-            errand.failed(Fault("stopped", "the run stopped"))
+            errand.failed(_stopped())
             return
         heapq.heappush(self._queue, (errand.order, next(self._ticket), errand))
         self.pump()
@@ -243,6 +243,9 @@ class Line:
         )
 
     def _again(self, errand: Errand, seconds: float) -> None:
+        if self.stopped:
+            errand.failed(_stopped())
+            return
         self.tally.retries += 1
 
         def now() -> None:
@@ -251,8 +254,6 @@ class Line:
 
         handle = asyncio.get_running_loop().call_later(min(seconds, 60), now)
         self._later[handle] = errand
-        if self.stopped:
-            self.close()
 
     def close(self) -> None:
         """Start nothing more: what waits in the queue is given back unasked, what is in flight goes on."""
@@ -262,7 +263,7 @@ class Line:
             handle.cancel()
         self._queue, self._later = [], {}
         for errand in waiting:
-            errand.failed(Fault("stopped", "the run stopped"))
+            errand.failed(_stopped())
 
     async def drain(self) -> None:
         """Wait until nothing is in flight. Nothing new starts once `stopped` is set."""
@@ -273,6 +274,10 @@ class Line:
         """Give up on what is in flight, at once."""
         for task in self._tasks:
             task.cancel()
+
+
+def _stopped() -> Fault:
+    return Fault("stopped", "the run stopped")
 
 
 def _backoff(attempt: int) -> float:

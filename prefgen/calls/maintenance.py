@@ -15,6 +15,7 @@ import zstandard
 from prefgen.calls.budget import dollars
 from prefgen.calls.journal import Journal, Row
 from prefgen.errors import Fault, JournalError, RecipeError
+from prefgen.files import written_whole
 from prefgen.roles import Call
 from prefgen.wire import answers, read_answer
 
@@ -195,8 +196,7 @@ def _last_row(db: sqlite3.Connection) -> int:
 def export_batch(journal: Journal, out: Path) -> int:
     """Write every answered reply as a line of the OpenAI batch output format, under its key; returns how many."""
     count = 0
-    beside = out.with_name(f".{out.name}.part")
-    with beside.open("wb") as file:
+    with written_whole(out) as beside, beside.open("wb") as file:
         for row in journal.rows("r.origin != 'step'"):
             body = orjson.loads(row.reply)
             status = 400 if row.status else 200
@@ -213,7 +213,6 @@ def export_batch(journal: Journal, out: Path) -> int:
             }  # fmt: skip
             file.write(orjson.dumps(line) + b"\n")
             count += 1
-    beside.replace(out)
     return count
 
 

@@ -8,6 +8,7 @@ import typer
 
 from prefgen.calls.journal import Journal
 from prefgen.engine.run import Options, Outcome
+from prefgen.files import written_whole
 from prefgen.recipe.build import Pipeline
 
 
@@ -66,12 +67,10 @@ def export_requests(outcome: Outcome, options: Options, path: Path) -> None:
 
     journal = Journal(options.journal)
     try:
-        beside = path.with_name(f".{path.name}.part")
-        with beside.open("wb") as file:
+        with written_whole(path) as beside, beside.open("wb") as file:
             for key in outcome.parked_keys:
                 [(packed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
                 file.write(zstandard.decompress(packed) + b"\n")
-        beside.replace(path)
     finally:
         journal.close()
     print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)

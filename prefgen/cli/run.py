@@ -1,11 +1,15 @@
 """prefgen run"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
+
+if TYPE_CHECKING:  # the command line imports nothing heavy
+    from prefgen.engine.run import Options
+    from prefgen.recipe.build import Pipeline
 
 
 def command(
@@ -59,17 +63,17 @@ def command(
     raise typer.Exit(outcome.exit_code)
 
 
-def _confirm(pipeline: object, options: object, quiet: bool) -> None:
+def _confirm(pipeline: "Pipeline", options: "Options", quiet: bool) -> None:
     """On a terminal, before a changed recipe pays for anything: say what changed and ask."""
     import sys
 
     from prefgen.dataset.read import is_run, read_manifest
     from prefgen.engine.output import changes
 
-    out = options.out  # pyright: ignore[reportAttributeAccessIssue]
-    if pipeline.simulated or not is_run(out):  # pyright: ignore[reportAttributeAccessIssue]
+    out = options.out
+    if pipeline.simulated or not is_run(out):
         return
-    changed = changes(read_manifest(out), pipeline.identities)  # pyright: ignore[reportAttributeAccessIssue]
+    changed = changes(read_manifest(out), pipeline.identities)
     if not changed or quiet:
         return
     typer.echo("The recipe changed since this folder's last run:", err=True)

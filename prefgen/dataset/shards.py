@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
+from prefgen.files import written_whole
 from prefgen.types import Record, content_id
 
 TEXT, REAL, WHOLE, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
@@ -231,9 +232,8 @@ def write_table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, path: Path
     """Write rows as one Parquet file, whole or not at all: it gets its name when it is complete. Returns the number of rows."""
     table = _table(list(rows), schema)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    pq.write_table(table, beside, compression="zstd", version="2.6", row_group_size=max(1, table.num_rows), write_statistics=True)
-    beside.replace(path)
+    with written_whole(path) as beside:
+        pq.write_table(table, beside, compression="zstd", version="2.6", row_group_size=max(1, table.num_rows), write_statistics=True)
     return table.num_rows
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prefgen.errors import RecipeError
+from prefgen.files import written_whole
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ def run_id_of(out: Path) -> str:
     """The id under which the journal books what this folder spent; it outlives every cache."""
     path = out / ".run_id"
     if not path.is_file():
-        beside = path.with_name(".run_id.part")
-        beside.write_text(uuid.uuid4().hex, encoding="utf-8")
-        beside.replace(path)
+        with written_whole(path) as beside:
+            beside.write_text(uuid.uuid4().hex, encoding="utf-8")
     return path.read_text(encoding="utf-8").strip()

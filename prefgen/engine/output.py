@@ -21,6 +21,7 @@ from prefgen.calls.budget import PICO
 from prefgen.calls.ledger import ServerTally
 from prefgen.dataset.shards import FAILURES, PAIRS, RECORDS, pair_rows, record_row, write_table
 from prefgen.engine.spool import Spool
+from prefgen.files import written_whole
 
 SHARD = 1000
 FOLDERS = ("records", "pairs")
@@ -69,13 +70,11 @@ def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all."""
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
+    with written_whole(path) as beside, beside.open("w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, indent=1)
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def remove_folder(folder: Path) -> None:

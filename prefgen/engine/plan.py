@@ -6,6 +6,7 @@ simulated answer is as long as the model's known replies are on average (the jou
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prefgen.calls.ask import estimate_tokens
-from prefgen.calls.budget import FREE, PICO, price_of
+from prefgen.calls.budget import FREE, PICO
 from prefgen.calls.journal import Journal, Row
 from prefgen.calls.key import changed_parts
 from prefgen.engine.prompts import fair_sample
@@ -205,9 +206,9 @@ def _lines(
     for row in by_stage:
         fresh = new.get((row["stage"], row["model"]), [0, 0, 0])
         model = pipeline.models[row["model"]]
-        price = FREE if model.simulated else price_of(str(model.identity["name"]), pipeline.prices)
+        price = pipeline.price(model)
         cost = (price or FREE).of(fresh[1], fresh[2]) / PICO * scale
-        wanted = model.endpoint.concurrency or pipeline.recipe.run.concurrency
+        wanted = pipeline.concurrency(model)
         at_once = ASSUMED_AT_ONCE if wanted == "auto" else wanted
         each = latency.get(row["model"]) or 0.5 + fresh[2] / max(1, fresh[0]) / ASSUMED_TOKENS_PER_SECOND
         seconds = 0.0 if model.simulated else fresh[0] * scale * each / at_once
@@ -232,8 +233,6 @@ def _known(base: Journal | None, model: str) -> tuple[int | None, float]:
 
 def _why(base: Journal, fresh: list[Row]) -> list[str]:
     """For asks that are new: what differs from the nearest ask that the journal holds for the same record."""
-    from collections import Counter
-
     reasons: Counter[str] = Counter()
     for row in fresh:
         known = [parts for (parts,) in base.query("SELECT parts FROM replies WHERE record = ?", (row.record,))]

@@ -19,7 +19,7 @@ import yaml
 from filelock import Timeout
 
 from prefgen.calls.ask import Calls, ModelSpec
-from prefgen.calls.budget import FREE, PICO, Budget, price_of
+from prefgen.calls.budget import FREE, PICO, Budget
 from prefgen.calls.journal import Journal
 from prefgen.calls.limits import Limit, Rate
 from prefgen.calls.line import Line
@@ -32,10 +32,10 @@ from prefgen.engine.prompts import curator_table, fair_sample, told_apart
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import Spool
-from prefgen.errors import Interrupted, PrefgenError, RecipeError
+from prefgen.errors import Interrupted, PluginError, PrefgenError, RecipeError
 from prefgen.plugins import Plugin
 from prefgen.recipe.build import BuiltModel, Pipeline
-from prefgen.tables import Table
+from prefgen.tables import Gone, Table
 from prefgen.types import Record, content_id
 
 MOST_AT_ONCE = 256
@@ -118,6 +118,7 @@ class Runner:
             closing.callback(lock.release)
             self._before = self._earlier_manifest(out)
             self._shards: list[int] = []
+            self._retries = read_retries(out)
             self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
@@ -198,7 +199,6 @@ class Runner:
 
     async def _connect(self, connections: AsyncExitStack, journal: Journal, throwaway: Journal) -> Calls:
         run = self.pipeline.recipe.run
-        retry = read_retries(self.options.out)
         run_id = run_id_of(self.options.out)
         booked = journal.query(
             "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?", (run_id,)
@@ -212,14 +212,15 @@ class Runner:
         calls = Calls(
             journal=journal, throwaway=throwaway, completions=throwaway if self.pipeline.simulated else journal, models=models, lines=lines,
             ledger=self.progress.ledger, run_id=run_id, seed=self.pipeline.recipe.seed, live=self.options.live,
-            allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by), attempts=retry.keys, retried=frozenset(retry.records),
+            allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by),
+            attempts=self._retries.keys, retried=frozenset(self._retries.records),
         )  # fmt: skip
         for name, built in self.pipeline.models.items():
             backend: Any = built.backend
             connected = await connections.enter_async_context(backend.connect())
             if self.options.live and hasattr(connected, "ready"):
                 connected.ready()
-            price = FREE if built.simulated else price_of(str(built.identity["name"]), self.pipeline.prices) or FREE
+            price = self.pipeline.price(built) or FREE
             models[name] = ModelSpec(name, built.identity, built.sampling, connected, price, built.simulated)
             lines[name] = self._line(name, built, connected, price, calls, budget)
         budget.waiters = [line.pump for line in lines.values()]
@@ -227,7 +228,7 @@ class Runner:
 
     def _line(self, name: str, built: BuiltModel, connected: Any, price: Any, calls: Calls, budget: Budget) -> Line:
         run, endpoint = self.pipeline.recipe.run, built.endpoint
-        wanted = endpoint.concurrency or run.concurrency
+        wanted = self.pipeline.concurrency(built)
         return Line(
             name=name,
             model=connected,
@@ -263,7 +264,7 @@ class Runner:
         for line in calls.lines.values():
             line.close()
         await asyncio.gather(*(line.drain() for line in calls.lines.values()), return_exceptions=True)
-        if calls.stopped is None or not isinstance(calls.stopped, PrefgenError) or calls.stopped.exit_code != 1:
+        if calls.stopped is None or calls.stopped.exit_code != 1:
             calls.journal.flush()
         complete = not (waiting or lost or calls.stopped)
         manifest = await self._finish(calls, complete)
@@ -282,10 +283,9 @@ class Runner:
     def _freshen(self, number: int) -> None:
         """Forget what the spool holds of a segment when its stages, its code or its settings changed."""
         stages = 1 + sum(len(s.steps) + bool(s.curators) for s in self.pipeline.segments[: number + 1])
-        retry = read_retries(self.options.out)
         identity = content_id(
             "segment", number, [list(i) for i in self.pipeline.identities[:stages]], self.pipeline.code, self.pipeline.recipe.seed,
-            dict(retry.keys), list(retry.records), self._spool.meta("prompts"), self._spool.meta(f"input {number}"),
+            dict(self._retries.keys), list(self._retries.records), self._spool.meta("prompts"), self._spool.meta(f"input {number}"),
         )  # fmt: skip
         self._fingerprint = identity
         if self._spool.meta(f"segment {number}") != identity:
@@ -316,9 +316,6 @@ class Runner:
         self._spool.set_meta(f"segment {number}", fingerprint)
 
     async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
-        from prefgen.errors import PluginError
-        from prefgen.tables import Gone
-
         thin: Callable[[Table], Table] = curator.curate  # pyright: ignore[reportAttributeAccessIssue] - the role has it
         try:
             thinned = await asyncio.to_thread(thin, table)
@@ -358,11 +355,8 @@ class Runner:
 
     def _window(self) -> int:
         """Records at work: enough that every model's slots can be full while others wait for their commit."""
-        run = self.pipeline.recipe.run
-        slots = sum(
-            MOST_AT_ONCE if (m.endpoint.concurrency or run.concurrency) == "auto" else int(m.endpoint.concurrency or run.concurrency)
-            for m in self.pipeline.models.values()
-        )
+        wanted = [self.pipeline.concurrency(model) for model in self.pipeline.models.values()]
+        slots = sum(at_once if isinstance(at_once, int) else MOST_AT_ONCE for at_once in wanted)
         return max(16, min(512, 2 * slots))
 
     def _hand_over(self, number: int) -> None:

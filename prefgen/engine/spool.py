@@ -127,13 +127,6 @@ class Spool:
     def set_shard(self, number: int, digest: str) -> None:
         self.set_meta(f"shard {number:05d}", digest)
 
-    def forget_shards(self) -> None:
-        self._change("DELETE FROM meta WHERE key LIKE 'shard %'")
-        self.commit()
-
-    def has_raw(self, segment: int) -> bool:
-        return self._db.execute("SELECT 1 FROM input WHERE segment = ? LIMIT 1", (_raw(segment),)).fetchone() is not None
-
     def input_ids(self, segment: int) -> list[tuple[int, str]]:
         return self._db.execute("SELECT position, id FROM input WHERE segment = ? ORDER BY position", (segment,)).fetchall()
 

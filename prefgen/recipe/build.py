@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from prefgen.calls.budget import price_of
+from prefgen.calls.budget import FREE, Price, price_of
 from prefgen.errors import RecipeError
 from prefgen.plugins import Plugin, code_digest, did_you_mean, find
 from prefgen.recipe.identity import model_identity, step_identity
@@ -60,6 +60,14 @@ class Pipeline:
     @property
     def steps(self) -> list[Step]:
         return [step for segment in self.segments for step in segment.steps]
+
+    def concurrency(self, model: BuiltModel) -> int | Literal["auto"]:
+        """Requests at once: what the model's endpoint says, else the run."""
+        return model.endpoint.concurrency or self.recipe.run.concurrency
+
+    def price(self, model: BuiltModel) -> Price | None:
+        """What a token costs; None where no price is listed. A simulated model is free."""
+        return FREE if model.simulated else price_of(str(model.identity["name"]), self.prices)
 
     @property
     def simulated(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+_spell_apart = json.JSONEncoder(separators=(",", ":")).encode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -57,9 +58,11 @@ def canonical_again(value: Any) -> bytes:
     """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a schema)."""
     try:
         spelled = orjson.dumps(value)
-    except TypeError:
+        if b":null" in spelled or b"[null" in spelled or b",null" in spelled:  # it may have been NaN, which this spells apart
+            spelled = _spell_apart(value).encode()
+    except (TypeError, UnicodeEncodeError):
         return canonical(value)
-    return _respelled(spelled) if b":null" not in spelled and b"[null" not in spelled and b",null" not in spelled else canonical(value)
+    return _respelled(spelled)
 
 
 @lru_cache(maxsize=4096)

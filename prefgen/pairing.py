@@ -1,16 +1,16 @@
 """What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from prefgen.scoring import ScoreSpec, scores_of
-from prefgen.types import Pair, Record, Response, Value
+from prefgen.types import Pair, Record, Response
 
 TIE_TOLERANCE = 1e-9
 """Two means of the same ratings may differ by rounding; scores closer than this are equal."""
 
 
-class Ranked(Value):
+class Ranked(NamedTuple):
     """A response and its score."""
 
     response: Response
@@ -22,13 +22,17 @@ def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Respon
     flagged = record.flagged()
     if record.prompt.id in flagged:
         return []
-    return [r for r in record.responses if r.id not in flagged and r.text.strip() and (length_cut == "keep" or r.finish_reason != "length")]
+    return [
+        r
+        for r in record.responses
+        if r.id not in flagged and (length_cut == "keep" or r.finish_reason != "length") and not r.text.isspace() and r.text
+    ]
 
 
 def ranked_responses(record: Record, spec: ScoreSpec, *, length_cut: Literal["drop", "keep"]) -> list[Ranked]:
     """Pairable responses with a score, best first; equals by id."""
     scores = scores_of(record, spec)
-    found = [Ranked(response=r, score=scores[r.id]) for r in pairable(record, length_cut) if r.id in scores]
+    found = [Ranked(r, scores[r.id]) for r in pairable(record, length_cut) if r.id in scores]
     return sorted(found, key=lambda item: (-item.score, item.response.id))
 
 

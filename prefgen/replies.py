@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import orjson
+
 from prefgen.errors import UnreadableReply
 from prefgen.roles import Ask
 from prefgen.types import Message, Reply, assistant, user
@@ -68,13 +70,26 @@ def json_object(text: str) -> dict[str, Any]:
     if 0 <= start < end:
         candidates.append(text[start : end + 1])
     for candidate in candidates:
-        try:
-            found = json.loads(candidate, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-        except ValueError:
-            continue
-        if isinstance(found, dict):
+        found = _object_of(candidate)
+        if found is not None:
             return found
     raise Unread("not_json", f"expected one JSON object, found {text[:120]!r}")
+
+
+def _object_of(text: str) -> dict[str, Any] | None:
+    """The object that `text` is, or None: no key may stand twice, and NaN is no JSON."""
+    try:
+        found = orjson.loads(text)
+        if isinstance(found, dict) and text.count(":") == orjson.dumps(found).count(b":"):
+            return found  # every key is still there: none stood twice
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass
+    try:
+        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        json.dumps(found, ensure_ascii=False).encode()  # an escaped lone surrogate is no text that could be kept
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _no_constant(name: str) -> float:
@@ -178,11 +193,11 @@ _HINTS = (
     "judge",
     "evaluator",
     "annotator",
+    "text",
     "out of",
     "/10",
     "/5",
     "/ ",
-    "texts",
 )
 """Words of which one is in every passage that the pattern finds: looking for them first is ten times faster."""
 
@@ -190,7 +205,10 @@ _HINTS = (
 def addresses_the_judge(text: str) -> str | None:
     """The passage of a response that speaks to whoever rates it, or None."""
     lowered = text.casefold()
-    if not any(word in lowered for word in _HINTS):
+    for word in _HINTS:
+        if word in lowered:
+            break
+    else:
         return None
     found = _TO_THE_JUDGE.search(text)
     return found[0] if found else None

@@ -46,21 +46,22 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     weights = [spec.weights.get(name, 1.0) for name in names]
     scales = {scale for _, scale in parts}
     vetoed = {rid for name, least in spec.veto.items() for rid, v in judge_scores(record, name)[0].items() if v < least}
+    total = math.fsum(weights)
     out = {}
     for response in record.responses:
-        values = [part.get(response.id) for part, _ in parts]
-        if not values or response.id in vetoed or any(value is None for value in values):
+        values = [part[response.id] for part, _ in parts if response.id in part]
+        if not values or len(values) < len(parts) or response.id in vetoed:
             continue
         if len(scales) > 1:
-            values = [(v - scale[0]) / (scale[1] - scale[0]) for v, (_, scale) in zip(values, parts, strict=True) if v is not None]
-        out[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True) if v is not None) / math.fsum(weights)
+            values = [(v - scale[0]) / (scale[1] - scale[0]) for v, (_, scale) in zip(values, parts, strict=True)]
+        out[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
     return out
 
 
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
     """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as `judge.aspect`."""
     judge, _, aspect = name.partition(".")
-    rated = [s for s in record.scores if s.judge == judge and (not aspect or s.aspect == aspect)]
+    rated = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
     if rated:
         return mean_by_response(rated), rated[0].scale
     compared = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]

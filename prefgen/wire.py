@@ -187,11 +187,11 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
 def _usage(found: Any) -> Usage:
     if not isinstance(found, Mapping):
         return Usage(estimated=True)
-    details = found.get("prompt_tokens_details") or {}
+    details = found.get("prompt_tokens_details")
     return Usage(
-        prompt_tokens=found.get("prompt_tokens"),  # pyright: ignore[reportArgumentType] - the validator takes None for 0
-        completion_tokens=found.get("completion_tokens"),  # pyright: ignore[reportArgumentType]
-        cached_tokens=details.get("cached_tokens") if isinstance(details, Mapping) else 0,  # pyright: ignore[reportArgumentType]
+        prompt_tokens=found.get("prompt_tokens") or 0,
+        completion_tokens=found.get("completion_tokens") or 0,
+        cached_tokens=details.get("cached_tokens") or 0 if isinstance(details, Mapping) else 0,
     )
 
 

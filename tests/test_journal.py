@@ -158,7 +158,7 @@ async def test_erasing_leaves_no_trace_in_the_file(journal):
     assert gone == 1
     assert journal.find(a_row(1).key) is None
     assert journal.find(a_row(2).key) is not None
-    assert not journal.is_completed(a_row(1).record, "stage")
+    assert not journal.stages_passed(a_row(1).record)
 
 
 def test_erasing_needs_to_be_told_what(journal):

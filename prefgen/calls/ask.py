@@ -25,6 +25,7 @@ from prefgen.errors import (
     CutReply,
     Fault,
     ForeignReply,
+    JournalError,
     PluginError,
     PrefgenError,
     RefusedReply,
@@ -70,7 +71,7 @@ class Calls:
 
     def __post_init__(self) -> None:
         self.parked_keys: list[bytes] = []
-        self._pending: dict[bytes, asyncio.Future[Row]] = {}
+        self._pending: dict[bytes, _Ticket] = {}
         self._groups: dict[tuple, list[_Ticket]] = {}
         self._never: set[asyncio.Future[Any]] = set()
 
@@ -91,7 +92,7 @@ class Calls:
                 "Number repeated draws with `sample=0, 1, ...`"
             )
         run.asked.add(key.digest)
-        found = self.journal_of(spec).find(key.digest)
+        found = self._find(run, spec, key.digest, shared)
         run.touched = time.monotonic()
         if found is not None:
             self.ledger.model(spec.name).replayed += 1
@@ -99,17 +100,30 @@ class Calls:
             self._refuse_unexpected(run, plugin, spec, key)
             found = await self._wait(run, spec, key, call, shared)
         self._check_server(found, spec)
-        run.book(stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost)
+        run.fresh.book(stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost)
         return found
 
     def journal_of(self, spec: ModelSpec) -> Journal:
         """Simulated replies live in a journal that is thrown away; all others in the project's."""
         return self.throwaway if spec.simulated else self.journal
 
+    def _find(self, run: RecordRun, spec: ModelSpec, digest: bytes, shared: bool) -> Row | None:
+        """Look in the journal: all replies of a record are read at once, when it first asks."""
+        if spec.simulated or shared:
+            return self.journal_of(spec).find(digest)
+        if run.known is None:
+            run.known = self.journal.of_record(run.id)
+        found = run.known.rows.get(digest)
+        if found is not None:
+            return self.journal.read(found)
+        return None if run.known.all_there and self.journal.alone else self.journal.find(digest)
+
     def _refuse_unexpected(self, run: RecordRun, plugin: str, spec: ModelSpec, key: Key) -> None:
         if run.id in self.retried or self.allow_new or not run.identity:
             return
-        if self.journal_of(spec).is_completed(run.id, run.identity):
+        if run.passed is None:
+            run.passed = self.journal_of(spec).stages_passed(run.id)
+        if run.identity in run.passed:
             self.stop(
                 UnexpectedAsk(
                     f"{plugin}: a finished record ({run.id[:12]}) asks model {spec.name!r} something new although its stage is unchanged. "
@@ -127,15 +141,16 @@ class Calls:
             self.parked_keys.append(key.digest)
             self.journal.park(row, export_line(key, spec, call))
             return await self._suspend(run)
-        pending = self._pending.get(key.digest)
-        if pending is None:
-            pending = asyncio.get_running_loop().create_future()
-            self._pending[key.digest] = pending
-            self._enqueue(_Ticket(key, run, spec, call, shared, call.seeds[0], pending))
+        ticket = self._pending.get(key.digest)
+        if ticket is None:
+            ticket = self._pending[key.digest] = _Ticket(key, run, spec, call, shared, call.seeds[0])
+            self._enqueue(ticket)
+        answer: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
+        ticket.waiting.append(answer)
         run.in_flight += 1
         run.tick += 1
         try:
-            return await asyncio.shield(pending)
+            return await answer
         except Fault as lost:
             run.lost = lost
         finally:
@@ -226,23 +241,17 @@ class Calls:
         self.ledger.model(tickets[0].spec.name).lost += len(tickets)
         for ticket in tickets:
             self._pending.pop(ticket.key.digest, None)
-            ticket.fail(fault)
+            ticket.answer(fault)
 
     def _keep(self, tickets: "list[_Ticket]", rows: list[Row]) -> None:
-        keeping = self.journal_of(tickets[0].spec).keep(rows)
-
-        def kept(done: "asyncio.Future[list[Row]]") -> None:
-            error = None if done.cancelled() else done.exception()
+        def kept(held: Sequence[Row], broken: JournalError | None) -> None:
             for i, ticket in enumerate(tickets):
                 self._pending.pop(ticket.key.digest, None)
-                if error or done.cancelled():
-                    ticket.fail(Fault("stopped", str(error)))
-                elif not ticket.future.done():
-                    ticket.future.set_result(done.result()[i])
-            if isinstance(error, PrefgenError):
-                self.stop(error)
+                ticket.answer(Fault("stopped", str(broken)) if broken else held[i])
+            if broken:
+                self.stop(broken)
 
-        keeping.add_done_callback(kept)
+        self.journal_of(tickets[0].spec).hand_over(rows, kept)
 
     def _row(self, spec: ModelSpec, key: Key, record: str | None, call: Call) -> Row:
         model = spec.model
@@ -270,16 +279,21 @@ class _Ticket:
     call: Call
     shared: bool
     seed: int | None
-    future: "asyncio.Future[Row]"
+    waiting: "list[asyncio.Future[Row]]" = field(default_factory=list)
+    """Everyone who asks just this: a suspended asker is cancelled alone."""
 
     @property
     def record(self) -> str | None:
         return None if self.shared else self.run.id
 
-    def fail(self, fault: Fault) -> None:
-        if not self.future.done():
-            self.future.set_exception(fault)
-            self.future.exception()  # seen: a cancelled asker must not make noise
+    def answer(self, outcome: Row | Fault) -> None:
+        for asker in self.waiting:
+            if asker.done():
+                continue
+            if isinstance(outcome, Fault):
+                asker.set_exception(outcome)
+            else:
+                asker.set_result(outcome)
 
 
 class Asker:

@@ -9,10 +9,11 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
@@ -90,8 +91,22 @@ class Row:
 _SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status, r.origin, s.model,
 s.fingerprint, r.how, r.prompt_tokens, r.completion_tokens, r.cost, r.time, r.code, r.request, r.seconds
 FROM replies r JOIN servers s ON s.id = r.server"""
+_INSERT = """INSERT INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens, completion_tokens,
+cost, time, seconds, code, reply, request) VALUES"""
+_PLACES = f"({', '.join('?' * 18)})"
+ROWS_AT_ONCE = 50
 _FIND = """SELECT key, endpoint, model, record, run, server, reply, parts, status, origin, how, prompt_tokens, completion_tokens, cost, time,
-code, request, seconds FROM replies WHERE key = ?"""
+code, request, seconds FROM replies"""
+Found = tuple[Any, ...]
+"""A line of `_FIND`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal held of a record when it was looked up: {key: what `Journal.read` takes}, and whether that is all."""
+
+    rows: Mapping[bytes, Found]
+    all_there: bool
 
 
 class Journal:
@@ -111,12 +126,16 @@ class Journal:
         except sqlite3.Error as wrong:
             raise explained(wrong, path) from wrong
         self._lock = threading.RLock() if self.on_network else _NoLock()
+        self._pack = zstandard.ZstdCompressor(level=3)
         self._unpack = zstandard.ZstdDecompressor().decompress
         self._servers: dict[tuple[str, str, str, str], int] = {}
         self._known_servers: dict[int, tuple[str, str, str, str]] = {}
         self._todo: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: JournalError | None = None
         self._completed: list[tuple[str, str, bytes]] = []
+        self.alone = True
+        """Whether no other process has written since this one opened the file, as far as the last commit knew."""
+        self._version = self._data_version()
         self._writer = threading.Thread(target=self._write_in_groups, name="journal", daemon=True)
         self._writer.start()
 
@@ -150,34 +169,38 @@ class Journal:
 
     def find(self, key: bytes) -> Row | None:
         """The reply under `key`, or None."""
+        found = self._found(f"{_FIND} WHERE key = ?", key)
+        return self.read(found[0]) if found else None
+
+    def of_record(self, record: str, most: int = 64) -> "Known":
+        """The first `most` replies that a record got, whoever asked: one look instead of one a key."""
+        found = self._found(f"{_FIND} WHERE record = ? ORDER BY id LIMIT {most}", record)
+        return Known({row[0]: row for row in found}, all_there=len(found) < most)
+
+    def _found(self, sql: str, value: object) -> list["Found"]:
         try:
             with self._lock:
-                found = self._read.execute(_FIND, (key,)).fetchone()
-                server = found and self._server_of(found[5])
+                return self._read.execute(sql, (value,)).fetchall()
         except sqlite3.Error as wrong:
             raise explained(wrong, self.path) from wrong
-        return self._row((*found[:5], *server[:2], *found[6:10], *server[2:], *found[10:])) if found and server else None
+
+    def read(self, found: "Found") -> Row:
+        """The row that `of_record` found."""
+        backend, host, model, fingerprint = self._server_of(found[5])
+        return _row((*found[:5], backend, host, *found[6:10], model, fingerprint, *found[10:]), self._unpack)
 
     def _server_of(self, number: int) -> tuple[str, str, str, str]:
         if number not in self._known_servers:
-            sql = "SELECT backend, host, model, fingerprint FROM servers WHERE id = ?"
-            self._known_servers[number] = self._read.execute(sql, (number,)).fetchone()
+            [self._known_servers[number]] = self.query("SELECT backend, host, model, fingerprint FROM servers WHERE id = ?", (number,))
         return self._known_servers[number]
 
     def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Row]:
         """Every row that matches an SQL condition on `r` (replies) and `s` (servers), oldest first."""
         try:
             for found in self._read.execute(f"{_SELECT} WHERE {where} ORDER BY r.id", values):
-                yield self._row(found)
+                yield _row(found, self._unpack)
         except sqlite3.Error as wrong:
             raise explained(wrong, self.path) from wrong
-
-    def _row(self, found: tuple) -> Row:
-        row = Row(*found)
-        row.reply = self._unpack(row.reply)
-        if row.request is not None:
-            row.request = self._unpack(row.request)
-        return row
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple]:
         """Read with SQL of one's own."""
@@ -199,13 +222,26 @@ class Journal:
 
     def keep(self, rows: Sequence[Row]) -> "asyncio.Future[list[Row]]":
         """Commit `rows` together; the future holds what the journal has under their keys: the first reply wins."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[list[Row]] = loop.create_future()
-        try:
-            self._put(_Job(rows=rows, loop=loop, done=done))
-        except JournalError as broken:
-            done.set_exception(broken)
+        done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
+
+        def kept(held: list[Row], broken: JournalError | None) -> None:
+            if done.done():
+                return
+            if broken:
+                done.set_exception(broken)
+            else:
+                done.set_result(held)
+
+        self.hand_over(rows, kept)
         return done
+
+    def hand_over(self, rows: Sequence[Row], kept: "Kept") -> None:
+        """Commit `rows` together; `kept` is called in this event loop with what the journal then holds, or with why it holds nothing."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._put(_Job(rows=rows, loop=loop, kept=kept))
+        except JournalError as broken:
+            loop.call_soon(kept, [], broken)
 
     def complete(self, record: str, identity: str, keys: bytes) -> None:
         """Remember that a record has passed a stage and the digest of the keys that it had asked by then."""
@@ -215,11 +251,13 @@ class Journal:
 
     def _hand_over_completed(self) -> None:
         rows, self._completed = self._completed, []
-        if rows:
-            self._put(_Job(sql=[("INSERT OR IGNORE INTO completed VALUES (?, ?, ?)", row) for row in rows]))
+        if rows:  # one statement: each step of SQLite gives other threads a turn, and has to wait for its own
+            sql = f"INSERT OR IGNORE INTO completed VALUES {', '.join(['(?, ?, ?)'] * len(rows))}"
+            self._put(_Job(sql=[(sql, tuple(value for row in rows for value in row))]))
 
-    def is_completed(self, record: str, identity: str) -> bool:
-        return bool(self.query("SELECT 1 FROM completed WHERE record = ? AND identity = ?", (record, identity)))
+    def stages_passed(self, record: str) -> frozenset[str]:
+        """The identities of the stages that a record has passed, in any run."""
+        return frozenset(row[0] for row in self.query("SELECT identity FROM completed WHERE record = ?", (record,)))
 
     def park(self, row: Row, request: bytes) -> None:
         """Keep a request that waits for its reply, so that an import knows what it answers."""
@@ -264,7 +302,6 @@ class Journal:
         self._todo.put(job)
 
     def _write_in_groups(self) -> None:
-        pack = zstandard.ZstdCompressor(level=3).compress
         last = False
         while not last:
             job = self._todo.get()
@@ -282,9 +319,9 @@ class Journal:
                     last = True
                     break
                 jobs.append(job)
-            self._commit(jobs, pack)
+            self._commit(jobs)
 
-    def _commit(self, jobs: "list[_Job]", pack: Callable[[bytes], bytes]) -> None:
+    def _commit(self, jobs: "list[_Job]") -> None:
         try:
             if self._broken:
                 raise self._broken
@@ -292,7 +329,10 @@ class Journal:
                 for job in jobs:
                     for sql, values in job.sql:
                         self._write.execute(sql, values)
-                    job.held = [self._insert(row, pack) for row in job.rows]
+                held = self._insert([row for job in jobs for row in job.rows])
+                for job in jobs:
+                    job.held = [next(held) for _ in job.rows]
+                self._see_others()
         except Exception as wrong:  # whatever it is, nobody may wait for this thread for ever
             self._broken = wrong if isinstance(wrong, JournalError) else explained(wrong, self.path)
             self._servers.clear()
@@ -308,25 +348,43 @@ class Journal:
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more, and the rows are kept
 
-    def _insert(self, row: Row, pack: Callable[[bytes], bytes]) -> Row:
-        server = self._server(row)
-        done = self._write.execute(
-            """INSERT OR IGNORE INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
-            completion_tokens, cost, time, seconds, code, reply, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, server, row.parts, row.how,
-                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, pack(row.reply),
-                None if row.request is None else pack(row.request),
-            ),
-        )  # fmt: skip
-        if done.rowcount:
-            if row.origin != "live":
-                self._write.execute("DELETE FROM parked WHERE key = ?", (row.key,))
-            return row
-        found = self._write.execute(_SELECT + " WHERE r.key = ?", (row.key,)).fetchone()
-        held = Row(*found)
-        held.reply = zstandard.decompress(held.reply)
-        return held
+    def _insert(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """What the journal holds under the key of each row: that row, unless another was first.
+
+        Many rows a statement: each step of SQLite gives the other threads a turn, and has to wait for its own.
+        """
+        held: dict[bytes, Row] = {}
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            self._hold_earlier([row.key for row in some], held)
+            fresh = [row for row in some if held.setdefault(row.key, row) is row]
+            if fresh:
+                self._write.execute(f"{_INSERT} {', '.join([_PLACES] * len(fresh))}", [v for values in self._values(fresh) for v in values])
+            answered = [row.key for row in fresh if row.origin != "live"]
+            if answered:
+                self._write.execute(f"DELETE FROM parked WHERE key IN ({', '.join('?' * len(answered))})", answered)
+        return (held[row.key] for row in rows)
+
+    def _hold_earlier(self, keys: Sequence[bytes], held: dict[bytes, Row]) -> None:
+        for found in self._write.execute(f"{_SELECT} WHERE r.key IN ({', '.join('?' * len(keys))})", keys).fetchall():
+            held[found[0]] = _row(found, zstandard.decompress)  # the object that decompresses for readers serves one thread
+
+    def _values(self, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+        packed = self._pack.multi_compress_to_buffer([row.reply for row in rows])
+        for row, reply in zip(rows, packed, strict=True):
+            yield (
+                row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, self._server(row), row.parts, row.how,
+                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, reply.tobytes(),
+                None if row.request is None else self._pack.compress(row.request),
+            )  # fmt: skip
+
+    def _see_others(self) -> None:
+        version = self._data_version()
+        self.alone = self.alone and version == self._version
+
+    def _data_version(self) -> int:
+        """A number that changes when another process, or another connection, commits."""
+        return self._write.execute("PRAGMA data_version").fetchone()[0]
 
     def _server(self, row: Row) -> int:
         who = (row.backend, row.host, row.served_model, row.fingerprint)
@@ -339,25 +397,31 @@ class Journal:
         return self._servers[who]
 
 
+Kept = Callable[[list[Row], JournalError | None], None]
+
+
 @dataclass(slots=True)
 class _Job:
     rows: Sequence[Row] = ()
     sql: Sequence[tuple[str, tuple]] = ()
     loop: asyncio.AbstractEventLoop | None = None
-    done: "asyncio.Future[list[Row]] | None" = None
+    kept: "Kept | None" = None
     event: threading.Event | None = None
-    held: "list[Row] | None" = None
+    held: list[Row] = field(default_factory=list)
+
+
+def _row(found: Found, unpack: Callable[[bytes], bytes]) -> Row:
+    row = Row(*found)
+    row.reply = unpack(row.reply)
+    if row.request is not None:
+        row.request = unpack(row.request)
+    return row
 
 
 def _answer(jobs: list[_Job], broken: JournalError | None) -> None:
     for job in jobs:
-        assert job.done is not None
-        if job.done.done():
-            continue
-        if broken:
-            job.done.set_exception(broken)
-        else:
-            job.done.set_result(job.held or [])
+        assert job.kept is not None
+        job.kept(job.held, broken)
 
 
 @contextmanager

@@ -21,20 +21,6 @@ class ModelTally:
 
 
 @dataclass
-class ServerTally:
-    """Replies of one server that are in a dataset, and when the first and the last came (seconds since 1970)."""
-
-    replies: int
-    first: float
-    last: float
-
-    def add(self, time: float) -> None:
-        self.replies += 1
-        self.first = min(self.first, time)
-        self.last = max(self.last, time)
-
-
-@dataclass
 class Ledger:
     """Everything that is counted while a run goes on, and what the user should read once."""
 

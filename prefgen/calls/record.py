@@ -5,8 +5,8 @@ import hashlib
 import time
 from collections.abc import Callable
 
-from prefgen.calls.journal import Row
-from prefgen.calls.ledger import ServerTally
+from prefgen.calls.journal import Known, Row
+from prefgen.calls.tally import Tally
 from prefgen.errors import Fault
 
 SETTLING_TICKS = 12
@@ -22,10 +22,11 @@ class RecordRun:
         "id",
         "identity",
         "in_flight",
+        "known",
         "lost",
         "order",
         "parked",
-        "servers",
+        "passed",
         "stalled",
         "tally",
         "tick",
@@ -38,11 +39,15 @@ class RecordRun:
         self.order = order
         self.asked: set[bytes] = set()
         self.identity = ""
-        self.tally: dict[tuple[str, str], list[int]] = {}
-        self.servers: dict[tuple[str, str, str, str], ServerTally] = {}
+        self.tally = Tally()
+        """Of the stages that are passed."""
+        self.fresh = Tally()
+        """Of the stage that it is in: counted when that is passed, since one that is cut short is replayed later."""
+        self.known: Known | None = None
+        self.passed: frozenset[str] | None = None
+        """Identities of the stages that it had passed before, by the journal."""
         self.touched = time.monotonic()
         self.timed_out = False
-        self.fresh: list[tuple[str, str, int, int, int, tuple[str, str, str, str], float]] = []
         self.in_flight = 0
         self.parked: list[Row] = []
         self.lost: Fault | None = None
@@ -57,20 +62,10 @@ class RecordRun:
         """16 bytes that say which keys were asked, whatever their order."""
         return hashlib.blake2b(b"".join(sorted(self.asked)), digest_size=16).digest()
 
-    def book(self, stage: str, model: str, row: Row, cost: int) -> None:
-        """Count a reply of this record: what its dataset would cost new, and who served it."""
-        who = (row.backend, row.host, row.served_model, row.fingerprint)
-        self.fresh.append((stage, model, row.prompt_tokens, row.completion_tokens, cost, who, row.time))
-
     def settle_tally(self) -> None:
-        """A stage is passed: what it was answered counts now (of a stage that is replayed later, nothing does)."""
-        for stage, model, prompt_tokens, completion_tokens, cost, who, at in self.fresh:
-            tally = self.tally.setdefault((stage, model), [0, 0, 0, 0])
-            for i, amount in enumerate((1, prompt_tokens, completion_tokens, cost)):
-                tally[i] += amount
-            server = self.servers.setdefault(who, ServerTally(0, at, at))
-            server.add(at)
-        self.fresh.clear()
+        """A stage is passed: what it was answered counts now."""
+        self.tally.add(self.fresh)
+        self.fresh = Tally()
 
     def settle(self) -> None:
         """Look whether nothing but suspended asks is left, once the record's tasks have had their turns."""

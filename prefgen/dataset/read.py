@@ -5,10 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from prefgen.dataset.shards import record_of
+from prefgen.dataset.lines import record_of
 from prefgen.errors import RecipeError
 from prefgen.types import Record
 
@@ -30,6 +27,9 @@ def read_manifest(run: Path) -> dict[str, Any]:
 
 def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
     """The rows of every shard in a folder, in order."""
+    import pyarrow as pa  # 0.15 s, wanted only by what reads rows
+    import pyarrow.parquet as pq
+
     if not folder.is_dir():
         raise RecipeError(f"{str(folder)!r} is not there; run the recipe again: it is written anew from the journal")
     for path in sorted(folder.glob("*.parquet")):

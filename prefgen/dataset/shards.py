@@ -3,20 +3,16 @@
 A pair's row is TRL's explicit-prompt conversational form with the columns that say where it comes from.
 """
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from prefgen.files import written_whole
-from prefgen.types import Record, content_id
 
+BLOCK = 2**30
 TEXT, REAL, WHOLE, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 
 
@@ -115,136 +111,38 @@ FAILURES = pa.schema(
     }
 )
 
-_JSON_FIELDS = ("lineage", "tools", "metadata", "sampling")
 
-
-def _json(value: Any) -> str | None:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")) if value else None
-
-
-def _message_row(message: Mapping[str, Any]) -> dict[str, Any]:
-    content = message["content"]
-    plain = isinstance(content, str)
-    return {
-        **message,
-        "content": content if plain else "".join(part["text"] for part in content if part["type"] == "text"),
-        "parts": None if plain else _json(content),
-        "tool_calls": _json(message["tool_calls"]),
-    }
-
-
-Plain = Mapping[str, Any]
-"""A record as JSON data (`Record.model_dump(mode="json")`): rows are made of it without checking everything again."""
-
-
-def record_row(record: Plain) -> dict[str, Any]:
-    """A record as a row of RECORDS."""
-    prompt = record["prompt"]
-    row = {k: v for k, v in record.items() if k not in ("prompt", "responses")}
-    row |= {k: _json(v) if k in _JSON_FIELDS else v for k, v in prompt.items() if k != "messages"}
-    row["messages"] = [_message_row(m) for m in prompt["messages"]]
-    row["responses"] = [
-        {**response, "sampling": _json(response["sampling"]), "messages": [_message_row(m) for m in response["messages"]]}
-        for response in record["responses"]
-    ]
-    return row
-
-
-def record_of(row: Mapping[str, Any]) -> Record:
-    """The record that `record_row` wrote."""
-    prompt_fields = ("id", "source", "category", "language", "licence", "origin", "references", "incorrect_references")
-    prompt = {name: row[name] for name in prompt_fields} | {"messages": [_message_of(m) for m in row["messages"]]}
-    for name in ("lineage", "metadata"):
-        prompt[name] = json.loads(row[name]) if row[name] else {}
-    prompt["tools"] = json.loads(row["tools"]) if row["tools"] else ()
-    responses = [
-        {
-            **response,
-            "sampling": json.loads(response["sampling"]) if response["sampling"] else {},
-            "messages": [_message_of(m) for m in response["messages"]],
-        }
-        for response in row["responses"]
-    ]
-    grown = {name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")}
-    return Record.model_validate({"prompt": prompt, "responses": responses, **grown})
-
-
-def _message_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    out = {k: v for k, v in row.items() if k != "parts"}
-    if row["parts"]:
-        out["content"] = json.loads(row["parts"])
-    out["tool_calls"] = json.loads(row["tool_calls"]) if row["tool_calls"] else ()
-    return out
-
-
-def pair_rows(record: Plain) -> list[dict[str, Any]]:
-    """The rows of PAIRS of a record's pairs."""
-    by_id = {r["id"]: r for r in record["responses"]}
-    return [_pair_row(record, pair, by_id[pair["chosen_id"]], by_id[pair["rejected_id"]]) for pair in record["pairs"]]
-
-
-def _pair_row(record: Plain, pair: Plain, chosen: Plain, rejected: Plain) -> dict[str, Any]:
-    prompt = record["prompt"]
-    sides = {chosen["id"], rejected["id"]}
-    judges = {s["judge"] for s in record["scores"] if s["response_id"] in sides}
-    judges |= {c["judge"] for c in record["comparisons"] if {c["first_id"], c["second_id"]} & sides}
-    kept = chosen["keeps_reasoning"] or rejected["keeps_reasoning"]
-    row: dict[str, Any] = {
-        "prompt": [_turn(m, False) for m in prompt["messages"]],
-        "chosen": [_turn(m, chosen["keeps_reasoning"]) for m in chosen["messages"]],
-        "rejected": [_turn(m, rejected["keeps_reasoning"]) for m in rejected["messages"]],
-        "id": content_id("pair", prompt["id"], chosen["id"], rejected["id"], pair["rule"]),
-        "prompt_id": prompt["id"],
-        "score_chosen": pair["chosen_score"],
-        "score_rejected": pair["rejected_score"],
-        "aspects": _json({name: _aspects(record["scores"], r["id"]) for name, r in (("chosen", chosen), ("rejected", rejected))}),
-        "judge": ",".join(sorted(judges)) or None,
-        "reasoning": "kept" if kept else "dropped",
-        "round": 0,
-        "lineage": _json(prompt["lineage"]),
-    }
-    row |= {name: prompt[name] for name in ("source", "category", "language", "licence")}
-    row |= {name: pair[name] for name in ("margin", "chosen_probability", "principle_id", "rule", "tie", "weight")}
-    for side, response in (("chosen", chosen), ("rejected", rejected)):
-        row |= {f"{side}_{name}": response[name] for name in ("model", "origin", "policy")}
-        row[f"{side}_finish"] = response["finish_reason"]
-    return row
-
-
-def _aspects(scores: Sequence[Plain], response_id: str) -> dict[str, float]:
-    """{judge.aspect: mean rating}; aspects that do not apply are left out."""
-    rated: dict[str, list[float]] = {}
-    for score in scores:
-        if score["response_id"] == response_id and score["value"] is not None:
-            rated.setdefault(f"{score['judge']}.{score['aspect']}", []).append(score["value"])
-    return {name: math.fsum(values) / len(values) for name, values in rated.items()}
-
-
-def _turn(message: Plain, keep_reasoning: bool) -> dict[str, str]:
-    content = message["content"]
-    text = content if isinstance(content, str) else "".join(part["text"] for part in content if part["type"] == "text")
-    if keep_reasoning and message["reasoning"]:
-        text = f"<think>\n{message['reasoning']}\n</think>\n\n{text}"
-    return {"role": message["role"], "content": text}
-
-
-def write_table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, path: Path) -> int:
-    """Write rows as one Parquet file, whole or not at all: it gets its name when it is complete. Returns the number of rows."""
-    table = _table(list(rows), schema)
+def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
+    """Write lines of JSON as one Parquet file, whole or not at all: it gets its name when it is complete."""
+    table = _table(lines, schema)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as beside:
         pq.write_table(table, beside, compression="zstd", version="2.6", row_group_size=max(1, table.num_rows), write_statistics=True)
-    return table.num_rows
 
 
-def _table(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table, by way of JSON: Arrow's own reader is ten times faster than its conversion of Python objects."""
-    if not rows:
-        return schema.empty_table()
-    lines = b"\n".join(orjson.dumps(row) for row in rows)
-    table = pj.read_json(
-        pa.BufferReader(lines),
-        read_options=pj.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        parse_options=pj.ParseOptions(explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="error"),
-    )
-    return table.select(schema.names).cast(schema).combine_chunks()
+def _table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
+    """Lines as a table: Arrow's own reader is ten times faster than its conversion of Python objects, and holds up no other thread."""
+    tables = [pa.Table.from_batches([], schema)]
+    for part in _blocks(lines):
+        text = b"\n".join(part)
+        table = pj.read_json(
+            pa.BufferReader(text),
+            read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
+            parse_options=pj.ParseOptions(explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="error"),
+        )
+        tables.append(table.select(schema.names).cast(schema))
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def _blocks(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Lines in groups that the reader can take at once: it counts bytes in 31 bits."""
+    block: list[bytes] = []
+    size = 0
+    for line in lines:
+        if block and size + len(line) > BLOCK:
+            yield block
+            block, size = [], 0
+        block.append(line)
+        size += len(line) + 1
+    if block:
+        yield block

@@ -18,10 +18,10 @@ from typing import Any
 import orjson
 
 from prefgen.calls.budget import PICO
-from prefgen.calls.ledger import ServerTally
-from prefgen.dataset.shards import FAILURES, PAIRS, RECORDS, pair_rows, record_row, write_table
+from prefgen.calls.tally import Tally
 from prefgen.engine.spool import Spool
 from prefgen.files import written_whole
+from prefgen.types import Record
 
 SHARD = 1000
 FOLDERS = ("records", "pairs")
@@ -29,19 +29,18 @@ FOLDERS = ("records", "pairs")
 
 def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
     """Write shard `number` under partial/ and return its digest."""
+    from prefgen.dataset.shards import PAIRS, RECORDS, write_lines  # pyarrow: 0.15 s, while others work
+
     name = f"{number:05d}.parquet"
     digest = hashlib.blake2b(digest_size=16)
-    rows: list[dict[str, Any]] = []
-    pairs: list[dict[str, Any]] = []
-    for spelled, _ in spool.raw_results(segment, number * SHARD, (number + 1) * SHARD):
-        record = orjson.loads(spelled)
-        rows.append(record_row(record))
-        made = pair_rows(record)
-        pairs += made
-        for row in (record, *made):
-            digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
-    write_table(rows, RECORDS, out / "partial" / "records" / name)
-    write_table(pairs, PAIRS, out / "partial" / "pairs" / name)
+    records: list[bytes] = []
+    pairs: list[bytes] = []
+    for record, *its_pairs in spool.lines(segment, number * SHARD, (number + 1) * SHARD):
+        records.append(record)
+        pairs += its_pairs
+        digest.update(b"\n".join((record, *its_pairs, b"")))
+    write_lines(records, RECORDS, out / "partial" / "records" / name)
+    write_lines(pairs, PAIRS, out / "partial" / "pairs" / name)
     return digest.hexdigest()
 
 
@@ -65,7 +64,9 @@ def put_in_place(out: Path, shards: Sequence[int]) -> None:
 
 
 def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
-    write_table(failures, FAILURES, out / "failures.parquet")
+    from prefgen.dataset.shards import FAILURES, write_lines
+
+    write_lines([orjson.dumps(failure) for failure in failures], FAILURES, out / "failures.parquet")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -90,11 +91,28 @@ def log(out: Path, event: str, **fields: Any) -> None:
         file.write(orjson.dumps(line) + b"\n")
 
 
-def fate(record: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_pairer: bool) -> str:
+def counts_of(record: Record) -> bytes:
+    """What the yield table counts of a record, as JSON."""
+    prompt = record.prompt
+    counts = {
+        "id": record.id,
+        "source": prompt.source,
+        "category": prompt.category,
+        "language": prompt.language,
+        "licence": prompt.licence,
+        "models": [response.model for response in record.responses],
+        "pairs": len(record.pairs),
+        "why_no_pair": record.notes[-1].reason if record.notes else "",
+        "flags": [flag.rule for flag in record.flags],
+    }
+    return orjson.dumps(counts)
+
+
+def fate(counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_pairer: bool) -> str:
     """What became of a prompt: `pair`, a reason of the pairer, `failed: <code>`, or `kept` where the recipe makes no pairs."""
-    if record["pairs"]:
+    if counts["pairs"]:
         return "pair"
-    reason = record["notes"][-1]["reason"] if record["notes"] else ""
+    reason = counts["why_no_pair"]
     if failures and reason in ("", "no_responses", "too_few_responses", "too_few_scored"):
         return f"failed: {failures[-1]['code']}"
     if not has_pairer:
@@ -103,7 +121,7 @@ def fate(record: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_p
 
 
 class Yield:
-    """Counts what became of every prompt, overall and by group, while the results are read once."""
+    """Counts what became of every prompt, overall and by group."""
 
     def __init__(self, has_pairer: bool) -> None:
         self._has_pairer = has_pairer
@@ -115,25 +133,25 @@ class Yield:
         self.flags: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
 
-    def add(self, record: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
-        became = fate(record, failures, self._has_pairer)
+    def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
+        """Add one record: what `counts_of` gave, and everything that failed on its way."""
+        became = fate(counts, failures, self._has_pairer)
         self.fates[became] += 1
-        prompt = record["prompt"]
         for group in ("source", "category", "language"):
-            value = prompt[group]
+            value = counts[group]
             if value is not None:
                 self.groups[group][value]["all"] += 1
                 self.groups[group][value]["lost"] += became not in ("pair", "kept")
         for failure in failures:
             if failure["model"]:
                 self.groups["model"][failure["model"]]["lost"] += 1
-        for response in record["responses"]:
-            self.groups["model"][response["model"]]["all"] += 1
+        for model in counts["models"]:
+            self.groups["model"][model]["all"] += 1
         self.failures += failures
-        self.responses += len(record["responses"])
-        self.pairs += len(record["pairs"])
-        self.flags.update(flag["rule"] for flag in record["flags"])
-        self.licences[prompt["licence"]] += 1
+        self.responses += len(counts["models"])
+        self.pairs += counts["pairs"]
+        self.flags.update(counts["flags"])
+        self.licences[counts["licence"]] += 1
 
     def table(self, gone: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
         prompts = sum(self.fates.values())
@@ -160,27 +178,18 @@ class Yield:
         }
 
 
-def sums(tallies: Iterable[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def sums(tallies: Iterable[bytes]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(what the dataset would cost new by stage and model, who served it and when) from the records' tallies."""
-    costs: dict[tuple[str, str], list[int]] = {}
-    servers: dict[tuple[str, ...], ServerTally] = {}
+    total = Tally()
     for text in tallies:
-        tally, served = json.loads(text)
-        for stage, model, *counts in tally:
-            have = costs.setdefault((stage, model), [0, 0, 0, 0])
-            for i, amount in enumerate(counts):
-                have[i] += amount
-        for backend, host, model, fingerprint, replies, first, last in served:
-            have_server = servers.setdefault((backend, host, model, fingerprint), ServerTally(0, first, last))
-            have_server.replies += replies
-            have_server.first, have_server.last = min(have_server.first, first), max(have_server.last, last)
+        total.add(Tally.load(text))
     by_stage = [
         {"stage": s, "model": m, "requests": c[0], "prompt_tokens": c[1], "completion_tokens": c[2], "cost_usd": c[3] / PICO}
-        for (s, m), c in costs.items()
+        for (s, m), c in total.costs.items()
     ]
     served_by = [
-        {"backend": b, "host": h, "model": m, "fingerprint": f, "replies": t.replies, "first": _date(t.first), "last": _date(t.last)}
-        for (b, h, m, f), t in sorted(servers.items())
+        {"backend": b, "host": h, "model": m, "fingerprint": f, "replies": int(replies), "first": _date(first), "last": _date(last)}
+        for (b, h, m, f), (replies, first, last) in sorted(total.servers.items())
     ]
     return by_stage, served_by
 

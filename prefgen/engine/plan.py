@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from prefgen.calls.ask import estimate_tokens
 from prefgen.calls.budget import FREE, PICO
-from prefgen.calls.journal import Journal, Row
+from prefgen.calls.journal import Journal, Kept, Known, Row
 from prefgen.calls.key import changed_parts
 from prefgen.engine.prompts import fair_sample
 from prefgen.engine.run import Options, Runner
@@ -85,12 +85,15 @@ class Overlay(Journal):
     def find(self, key: bytes) -> Row | None:
         return super().find(key) or (self._base.find(key) if self._base else None)
 
-    def is_completed(self, record: str, identity: str) -> bool:
-        return False
+    def of_record(self, record: str, most: int = 0) -> Known:
+        return Known({}, all_there=False)  # `find` looks in both
 
-    def keep(self, rows: Sequence[Row]) -> "asyncio.Future[list[Row]]":
+    def stages_passed(self, record: str) -> frozenset[str]:
+        return frozenset()
+
+    def hand_over(self, rows: Sequence[Row], kept: Kept) -> None:
         self.fresh += rows
-        return super().keep(rows)
+        super().hand_over(rows, kept)
 
 
 class _Guess(Plugin):

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
 import yaml
 from filelock import Timeout
 
@@ -157,19 +156,16 @@ class Runner:
         raw = bool(self.pipeline.segments[0].curators)
         digest = hashlib.blake2b(digest_size=16)
 
-        def hashed() -> Iterator[Record]:
-            for record in self._prompts():
-                digest.update(record.model_dump_json().encode())
-                yield record
-
         def meta() -> tuple[str, str]:
             return "prompts", f"{digest.hexdigest()} {self.options.limit} {raw}"
 
         before = self._spool.meta("prompts")
         if before is None:
-            count = self._spool.store_inputs(0, hashed(), meta, raw=raw)
+            count = self._spool.store_inputs(0, self._prompts(), meta, raw=raw, seen=digest.update)
         else:
-            count = sum(1 for _ in hashed())
+            count = 0
+            for count, record in enumerate(self._prompts(), 1):
+                digest.update(record.model_dump_json().encode())
             if before != meta()[1]:
                 now = meta()
                 self._spool.store_inputs(0, self._prompts(), lambda: now, raw=raw)
@@ -362,12 +358,12 @@ class Runner:
     def _hand_over(self, number: int) -> None:
         """A finished segment's records become the next one's input."""
         digest = hashlib.blake2b(digest_size=16)
-        for spelled, _ in self._spool.raw_results(number):
-            digest.update(spelled)
+        for record, *_ in self._spool.lines(number):
+            digest.update(record)
         raw = bool(self.pipeline.segments[number + 1].curators)
         meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
         if self._spool.meta(meta[0]) != meta[1]:
-            self._spool.store_inputs(number + 1, (record for _, record, _ in self._spool.results(number)), lambda: meta, raw=raw)
+            self._spool.store_inputs(number + 1, self._spool.results(number), lambda: meta, raw=raw)
 
     # --- output ----------------------------------------------------------------------------------------------------
 
@@ -407,9 +403,8 @@ class Runner:
         for segment in range(number):
             for failure in self._spool.failures_of(segment):
                 earlier.setdefault(failure["record_id"], []).append(failure)
-        for spelled, failures in self._spool.raw_results(number):
-            record = orjson.loads(spelled)
-            self._yield.add(record, [*earlier.pop(record["prompt"]["id"], []), *failures])
+        for counts, failures in self._spool.counts(number):
+            self._yield.add(counts, [*earlier.pop(counts["id"], []), *failures])
         self._yield.failures += [failure for failures in earlier.values() for failure in failures]
         by_stage, served_by = output.sums(self._spool.tallies())
         digest = hashlib.blake2b(json.dumps(self._spool.shard_digests()).encode(), digest_size=16).hexdigest() if complete else None

@@ -6,14 +6,14 @@ record never holds up the rest.
 
 import asyncio
 import hashlib
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from prefgen.calls.ask import Asker, Calls
-from prefgen.calls.ledger import ServerTally
 from prefgen.calls.record import RecordRun
+from prefgen.calls.tally import Tally
+from prefgen.engine.output import counts_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.spool import Spool
 from prefgen.errors import PluginError, PrefgenError
@@ -57,7 +57,7 @@ class SegmentRun:
 
     async def run(self) -> None:
         """Work until every record is finished, suspended or lost, or the run was stopped."""
-        done = self._spool.done(self._number)
+        done, self._begun = self._spool.done(self._number), self._spool.begun(self._number)
         todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
         if not self._in_file_order:
             todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
@@ -83,11 +83,13 @@ class SegmentRun:
     def _start_more(self) -> None:
         while self._todo and len(self._tasks) < self._window and not self._calls.stopped:
             order, position = self._todo.popleft()
-            before = self._spool.suspended(self._number, position)
-            passed, record, failures, tally = before or (0, self._spool.input(self._number, position), [], "")
+            passed, record, failures, tally = 0, None, [], None
+            if position in self._begun:
+                passed, record, failures, tally = self._spool.suspended(self._number, position)
+            record = record or self._spool.input(self._number, position)
             run = RecordRun(record.id, order, self._stalled)
             if tally:
-                load_tally(run, tally)
+                run.tally = Tally.load(tally)
             task = asyncio.create_task(self._work(run, position, passed, record, failures))
             self._tasks[run] = task
             task.add_done_callback(lambda ended, run=run: self._ended(run, ended))
@@ -147,7 +149,7 @@ class SegmentRun:
         self._finish(run, position, record, failures)
 
     def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:
-        self._spool.save(self._number, position, len(self._steps), record, failures, dump_tally(run), done=True)
+        self._spool.save(self._number, position, len(self._steps), record, failures, run.tally.dump(), counts_of(record))
         self._progress.finished += 1
         self._progress.pairs += len(record.pairs)
         self._settled(position)
@@ -160,7 +162,7 @@ class SegmentRun:
             self.lost += 1
             self._progress.lost += 1
         if passed:
-            self._spool.save(self._number, position, passed, record, failures, dump_tally(run), done=False)
+            self._spool.save(self._number, position, passed, record, failures, run.tally.dump())
 
     def _asker(self, run: RecordRun, step: Step, plugged: Plugged) -> Asker:
         return Asker(
@@ -180,18 +182,3 @@ class SegmentRun:
 
 def _as_stop(bug: BaseException | None) -> PrefgenError:
     return bug if isinstance(bug, PrefgenError) else PrefgenError(f"{type(bug).__name__}: {bug}")
-
-
-def dump_tally(run: RecordRun) -> str:
-    """What a record was served and cost, as JSON."""
-    tally = [[*key, *counts] for key, counts in sorted(run.tally.items())]
-    servers = [[*key, s.replies, s.first, s.last] for key, s in sorted(run.servers.items())]
-    return json.dumps([tally, servers])
-
-
-def load_tally(run: RecordRun, text: str) -> None:
-    tally, servers = json.loads(text)
-    for stage, model, *counts in tally:
-        run.tally[stage, model] = counts
-    for backend, host, model, fingerprint, *times in servers:
-        run.servers[backend, host, model, fingerprint] = ServerTally(*times)

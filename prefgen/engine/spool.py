@@ -13,16 +13,18 @@ import orjson
 import zstandard
 from pydantic import ValidationError
 
+from prefgen.dataset.lines import pair_lines, record_line, record_of
 from prefgen.errors import JournalError
 from prefgen.types import Failure, Record
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS input (segment INTEGER, position INTEGER, id TEXT, record BLOB, PRIMARY KEY (segment, position)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTEGER, done INTEGER, record BLOB, failures BLOB,
-                                  tally TEXT, PRIMARY KEY (segment, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTEGER, done INTEGER, lines BLOB, failures BLOB,
+                                  tally BLOB, counts BLOB, PRIMARY KEY (segment, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS gone (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT, text TEXT);
 """
+STATE_COLUMNS = 8
 COMMIT_EVERY = 200
 Gone = tuple[str, str, str, str | None, str]
 """(id, curator, reason, neighbour, text) of a row that a curator dropped."""
@@ -52,6 +54,9 @@ class Spool:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.executescript(SCHEMA)
+        if len(db.execute("SELECT * FROM pragma_table_info('state')").fetchall()) != STATE_COLUMNS:
+            db.close()
+            raise sqlite3.DatabaseError(f"{self.path} is of another version")
         return db
 
     @staticmethod
@@ -72,11 +77,19 @@ class Spool:
         self.commit()
 
     def store_inputs(
-        self, segment: int, records: Iterable[Record], meta: Callable[[], tuple[str, str]], *, gone: Iterable[Gone] = (), raw: bool = False
+        self,
+        segment: int,
+        records: Iterable[Record],
+        meta: Callable[[], tuple[str, str]],
+        *,
+        gone: Iterable[Gone] = (),
+        raw: bool = False,
+        seen: Callable[[bytes], object] = len,
     ) -> int:
         """Store the input of a segment, all or nothing, together with the `meta` that says so; returns how many.
 
-        `raw` is what the curators of the segment see; the other input is what they left, and `gone` the rest.
+        `raw` is what the curators of the segment see; the other input is what they left, and `gone` the rest. `seen` is handed each record
+        as it is stored, before `meta` is called.
         """
         self.commit()
         slot = _raw(segment) if raw else segment
@@ -86,7 +99,9 @@ class Spool:
             self._guard("DELETE FROM input WHERE segment = ?", (slot,))
             count = 0
             for count, record in enumerate(records, 1):
-                self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", (slot, count - 1, record.id, self._dump(record)))
+                spelled = record.model_dump_json().encode()
+                seen(spelled)
+                self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", (slot, count - 1, record.id, self._pack(spelled)))
             for row in gone:
                 self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?)", (segment, *row))
             self._guard("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta())
@@ -140,37 +155,55 @@ class Spool:
             yield self._load(blob)
 
     def save(
-        self, segment: int, position: int, passed: int, record: Record, failures: Sequence[Failure], tally: str, *, done: bool
+        self,
+        segment: int,
+        position: int,
+        passed: int,
+        record: Record,
+        failures: Sequence[Failure],
+        tally: bytes,
+        counts: bytes | None = None,
     ) -> None:
-        """Store a record that finished, or what it was after its last passed stage."""
+        """Store what a record was after its last passed stage; one that finished has `counts`, and its pairs are stored with it."""
         packed = self._pack(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
+        lines = [record_line(record)] if counts is None else [record_line(record), *pair_lines(record)]
         self._change(
-            "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (segment, position, passed, done, self._dump(record), packed, tally),
+            "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (segment, position, passed, counts is not None, self._pack(b"\n".join(lines)), packed, tally, counts),
         )
 
     def done(self, segment: int) -> set[int]:
         return {row[0] for row in self._db.execute("SELECT position FROM state WHERE segment = ? AND done = 1", (segment,))}
 
-    def suspended(self, segment: int, position: int) -> tuple[int, Record, list[Failure], str] | None:
+    def begun(self, segment: int) -> set[int]:
+        """Positions of the records that have passed a stage and are not finished."""
+        return {row[0] for row in self._db.execute("SELECT position FROM state WHERE segment = ? AND done = 0", (segment,))}
+
+    def suspended(self, segment: int, position: int) -> tuple[int, Record, list[Failure], bytes]:
+        """(stages passed, record, failures, tally) of one of those."""
         found = self._db.execute(
-            "SELECT passed, record, failures, tally FROM state WHERE segment = ? AND position = ? AND done = 0", (segment, position)
+            "SELECT passed, lines, failures, tally FROM state WHERE segment = ? AND position = ? AND done = 0", (segment, position)
         ).fetchone()
-        return (found[0], self._load(found[1]), self._failures(found[2]), found[3]) if found else None
+        return found[0], self._record(found[1]), self._failures(found[2]), found[3]
 
-    def results(self, segment: int, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Record, list[Failure]]]:
-        """Finished records at positions start <= p < end, in order."""
-        sql = "SELECT position, record, failures FROM state WHERE segment = ? AND done = 1 AND position >= ? AND position < ? ORDER BY position"
-        for position, blob, failures in self._db.execute(sql, (segment, start, 2**62 if end is None else end)):
-            yield position, self._load(blob), self._failures(failures)
+    def results(self, segment: int) -> Iterator[Record]:
+        """Finished records, in order."""
+        for (blob,) in self._db.execute("SELECT lines FROM state WHERE segment = ? AND done = 1 ORDER BY position", (segment,)):
+            yield self._record(blob)
 
-    def raw_results(self, segment: int, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, list[dict[str, Any]]]]:
-        """Finished records as their JSON, and their failures as JSON data, in order."""
-        sql = "SELECT record, failures FROM state WHERE segment = ? AND done = 1 AND position >= ? AND position < ? ORDER BY position"
-        for blob, failures in self._db.execute(sql, (segment, start, 2**62 if end is None else end)):
-            yield self._unpack(blob), orjson.loads(self._unpack(failures)) if failures else []
+    def lines(self, segment: int, start: int = 0, end: int = 2**62) -> Iterator[list[bytes]]:
+        """Of each finished record at start <= position < end, in order: its line and those of its pairs (`prefgen.dataset.lines`)."""
+        sql = "SELECT lines FROM state WHERE segment = ? AND done = 1 AND position >= ? AND position < ? ORDER BY position"
+        for (blob,) in self._db.execute(sql, (segment, start, end)):
+            yield self._unpack(blob).split(b"\n")
 
-    def tallies(self) -> Iterator[str]:
+    def counts(self, segment: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """What the yield table counts of each finished record, and its failures as JSON data, in order."""
+        sql = "SELECT counts, failures FROM state WHERE segment = ? AND done = 1 ORDER BY position"
+        for counts, failures in self._db.execute(sql, (segment,)):
+            yield orjson.loads(counts), orjson.loads(self._unpack(failures)) if failures else []
+
+    def tallies(self) -> Iterator[bytes]:
         """What each finished record was served and cost, as JSON."""
         for row in self._db.execute("SELECT tally FROM state WHERE done = 1"):
             yield row[0]
@@ -211,9 +244,6 @@ class Spool:
                 ) from wrong
             raise JournalError(f"{self.path}: {wrong}") from wrong
 
-    def _dump(self, record: Record) -> bytes:
-        return self._pack(record.model_dump_json().encode())
-
     def _unpack(self, blob: bytes) -> bytes:
         try:
             return self._decompress(blob)
@@ -221,10 +251,15 @@ class Spool:
             raise sqlite3.DatabaseError(f"{self.path} is damaged: {wrong}") from wrong
 
     def _load(self, blob: bytes) -> Record:
-        spelled = self._unpack(blob)
+        return self._read(Record.model_validate_json, self._unpack(blob))
+
+    def _record(self, blob: bytes) -> Record:
+        return self._read(lambda spelled: record_of(orjson.loads(spelled)), self._unpack(blob).partition(b"\n")[0])
+
+    def _read(self, make: Callable[[bytes], Record], spelled: bytes) -> Record:
         try:
-            return Record.model_validate_json(spelled)
-        except ValidationError as wrong:
+            return make(spelled)
+        except (ValidationError, KeyError, ValueError) as wrong:
             raise sqlite3.DatabaseError(f"{self.path} is damaged, or of another version: {wrong}") from wrong
 
     def _failures(self, blob: bytes | None) -> list[Failure]:

@@ -79,8 +79,8 @@ class UltraFeedback(Plugin):
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
-        return [
-            Score(response_id=r.id, aspect=aspect, value=value, scale=SCALE, rationale=rationale or None, sample=order, order=place)
+        return [  # `rating` has checked the values against the scale
+            Score.trusted(response_id=r.id, aspect=aspect, value=value, scale=SCALE, rationale=rationale or None, sample=order, order=place)
             for place, r in enumerate(shown)
             for aspect, (value, rationale) in found[place].items()
         ]
@@ -177,4 +177,5 @@ def _one(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
     if "rating" not in entry:
         raise Unread("missing_field", f"expected a field 'rating', found {sorted(entry)}")
     value = rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")
-    return value, str(entry.get("rationale", ""))
+    rationale = entry.get("rationale", "")
+    return value, rationale if isinstance(rationale, str) else str(rationale)

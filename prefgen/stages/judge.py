@@ -28,30 +28,34 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
     covered: set[str] = set()
     shown = {r.id for r in selected(record, plugged.responses)}
+    name = plugged.name
     for verdict in result:
+        if isinstance(verdict, Score) and verdict.response_id in shown:
+            kinds["scores"].append(verdict.replacing(judge=name))
+            covered.add(verdict.response_id)
+            continue
         if isinstance(verdict, Score):
-            kinds["scores"].append(verdict.replacing(judge=plugged.name))
             about = {verdict.response_id}
         elif isinstance(verdict, Comparison):
-            kinds["comparisons"].append(verdict.replacing(judge=plugged.name))
+            kinds["comparisons"].append(verdict.replacing(judge=name))
             about = {verdict.first_id, verdict.second_id}
         elif isinstance(verdict, Critique):
-            kinds["critiques"].append(verdict.replacing(judge=plugged.name))
+            kinds["critiques"].append(verdict.replacing(judge=name))
             about = {verdict.response_id}
         elif isinstance(verdict, Flag):
             kinds["flags"].append(verdict)
             about = {verdict.target_id} - {record.prompt.id}
         else:
-            raise PluginError(f"judge {plugged.name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag")
+            raise PluginError(f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag")
         strange = about - shown
         if strange:
-            raise PluginError(f"judge {plugged.name!r} judged {sorted(strange)[0]!r}, which it was not shown")
+            raise PluginError(f"judge {name!r} judged {sorted(strange)[0]!r}, which it was not shown")
         if not isinstance(verdict, Critique):
             covered |= about
     missing = shown - covered
     if missing:
         raise PluginError(
-            f"judge {plugged.name!r} returned no verdict on {len(missing)} of {len(shown)} responses of record {record.id[:12]}. "
+            f"judge {name!r} returned no verdict on {len(missing)} of {len(shown)} responses of record {record.id[:12]}. "
             "A judge covers every response: by a Score (value=None where it does not apply), a Comparison or a Flag"
         )
     return kinds, ()

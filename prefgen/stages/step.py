@@ -135,8 +135,10 @@ def selected(record: Record, responses: Mapping[str, Any]) -> list[Response]:
 
     Default: every response that is no revision, and of each chain of revisions the last. `which: all` takes every revision.
     """
-    which = responses.get("which", "default")
     parents = {r.parent_id for r in record.responses if r.parent_id}
+    if not responses and not parents:
+        return list(record.responses)
+    which = responses.get("which", "default")
     found = []
     for r in record.responses:
         first, last = r.parent_id is None, r.id not in parents

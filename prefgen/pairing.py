@@ -38,6 +38,9 @@ def ranked_responses(record: Record, spec: ScoreSpec, *, length_cut: Literal["dr
 
 def same_text(first: Response, second: Response) -> bool:
     """Whether two responses are equal after normalising white space and case."""
+    starts = [[word.casefold() for word in response.text.split(None, 8)[:8]] for response in (first, second)]
+    if starts[0] != starts[1]:
+        return False
     return " ".join(first.text.split()).casefold() == " ".join(second.text.split()).casefold()
 
 

@@ -7,7 +7,7 @@ position. Missing is never low: what could not be read is a `Failure`, never a n
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -55,7 +55,7 @@ def _made(cls: type[V], fields: dict[str, Any]) -> V:
     return made
 
 
-@lru_cache(maxsize=None)
+@cache
 def _blank(cls: type[Value]) -> dict[str, Any]:
     """Every field in its order, with its default (None where it has none)."""
     return {name: None if field.is_required() else field.get_default() for name, field in cls.model_fields.items()}

@@ -459,7 +459,9 @@ def usable(reply: Reply) -> Reply:
 
 def estimate_tokens(call: Call) -> int:
     """A cautious guess at the prompt's tokens: a token for every 3 bytes of UTF-8 and 8 for each message."""
-    size = len(call.text.encode()) + sum(len(m.text.encode()) for m in call.messages) + sum(len(t.encode()) for t in call.inputs)
+    size = len(call.text.encode())
+    for text in (*[m.text for m in call.messages], *call.inputs):
+        size += len(text) if text.isascii() else len(text.encode())
     return size // 3 + 8 * (len(call.messages) + 1)
 
 

@@ -90,14 +90,15 @@ class Line:
                 return
             errand = self._queue[0][2]
             now = time.monotonic()
-            estimate = errand.prompt_tokens + self._output(errand.call)
+            output = self._output(errand.call)
+            estimate = errand.prompt_tokens + output
             wait = max(self._paused_until - now, self.requests.wait(1), self.tokens.wait(estimate))
             if wait > 0:
                 self._wake_in(wait)
                 return
             if not self._in_flight and not self._failing:
                 self._last_success = now  # nothing was asked for a while: that is no outage
-            cost = self.price.of(errand.prompt_tokens, self._output(errand.call))
+            cost = self.price.of(errand.prompt_tokens, output)
             if not self.budget.fits(cost, estimate):
                 if not self.budget.could_ever_fit(cost, estimate):
                     self.stop(self.budget.reached())
@@ -148,10 +149,13 @@ class Line:
         self.pump()
 
     def _succeed(self, errand: Errand, served: Sequence[Served], seconds: float) -> None:
-        usage = [s.reply.usage for s in served]
-        prompt = sum(u.prompt_tokens for u in usage)
-        output = sum(u.completion_tokens for u in usage)
-        cost = self.price.of(prompt, output, sum(u.cached_tokens for u in usage))
+        prompt = output = cached = 0
+        for one in served:
+            usage = one.reply.usage
+            prompt += usage.prompt_tokens
+            output += usage.completion_tokens
+            cached += usage.cached_tokens
+        cost = self.price.of(prompt, output, cached)
         self.budget.settle(*errand.reserved, cost, prompt + output)
         self.tally.requests += 1
         self.tally.prompt_tokens += prompt

@@ -130,7 +130,8 @@ def _table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
             read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
             parse_options=pj.ParseOptions(explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="error"),
         )
-        tables.append(table.select(schema.names).cast(schema))
+        table = table.select(schema.names)
+        tables.append(table if table.schema.equals(schema) else table.cast(schema))
     return pa.concat_tables(tables).combine_chunks()
 
 

@@ -164,7 +164,8 @@ class Runner:
             count = self._spool.store_inputs(0, self._prompts(), meta, raw=raw, seen=digest.update)
         else:
             count = 0
-            for count, record in enumerate(self._prompts(), 1):
+            for record in self._prompts():
+                count += 1
                 digest.update(record.model_dump_json().encode())
             if before != meta()[1]:
                 now = meta()

@@ -17,6 +17,7 @@ class Shards:
             shard = position // output.SHARD
             self._left[shard] = self._left.get(shard, 0) + (position not in done)
         self._lock = asyncio.Lock()
+        self._ready = False
         self._writing: set[asyncio.Task[None]] = set()
         self.numbers = sorted(self._left)
         written = spool.shard_digests()
@@ -28,6 +29,9 @@ class Shards:
                 self._start(shard)
 
     def settled(self, position: int) -> None:
+        if not self._ready:
+            self._ready = True
+            self._writing.add(asyncio.get_running_loop().create_task(asyncio.to_thread(_get_ready)))
         shard = position // output.SHARD
         self._left[shard] -= 1
         if not self._left[shard]:
@@ -53,3 +57,8 @@ class Shards:
     async def finish(self) -> None:
         for task in self._writing:
             await task
+
+
+def _get_ready() -> None:
+    """Import what writes Parquet while the first replies are on their way, and not when the last one is there."""
+    import prefgen.dataset.shards  # noqa: F401 - wanted by the next import of it

@@ -82,6 +82,19 @@ def test_splits_that_share_a_prompt_are_found():
     assert broken(a_row("x", "y", split="train"), a_row("a", "b", split="test")) == {"splits"}
 
 
+def test_splits_that_share_nearly_the_same_prompt_are_found():
+    asked = "Explain to a new gardener why tomatoes split after rain, what helps against it, and what to do with split fruit before it spoils, in a kitchen without a freezer and with little time."
+    row = lambda text, split: a_row("x", "y", split=split, prompt=[{"role": "user", "content": text}])  # noqa: E731
+
+    report = check_rows((str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "test")]))
+    apart = check_rows((str(i), r) for i, r in enumerate([row(asked, "train"), row("Explain why bread rises.", "test")]))
+    within = check_rows((str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "train")]))
+
+    assert "similarity 0." in report.findings["splits"].examples[0]
+    assert not apart.findings
+    assert not within.findings
+
+
 def other(i, chosen, rejected, **more):
     return a_row(chosen, rejected, prompt=[{"role": "user", "content": f"Question {i}"}], **more)
 

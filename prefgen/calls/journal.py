@@ -371,10 +371,10 @@ class Journal:
 
     def _values(self, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
         packed = self._pack.multi_compress_to_buffer([row.reply for row in rows])
-        for row, reply in zip(rows, packed, strict=True):
+        for i, row in enumerate(rows):
             yield (
                 row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, self._server(row), row.parts, row.how,
-                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, reply.tobytes(),
+                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, packed[i].tobytes(),
                 None if row.request is None else self._pack.compress(row.request),
             )  # fmt: skip
 

@@ -112,7 +112,14 @@ class Line:
             self.tally.in_flight = self._in_flight
             task = asyncio.create_task(self._serve(errand))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda ended, errand=errand: self._ended(ended, errand))
+
+    def _ended(self, task: "asyncio.Task[None]", errand: Errand) -> None:
+        """Whoever waits for an answer must not wait for ever on a bug of ours."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self.stop(PrefgenError(f"model {self.name!r}: {type(bug).__name__}: {bug}"))
+            errand.failed(_stopped())
 
     def _output(self, call: Call) -> int:
         wanted = call.sampling.get("max_tokens")

@@ -32,17 +32,18 @@ def command(
     print(
         f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers are estimates"
     )
-    print(
-        f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}  {'cost':>10}  {'time':>12}"
-    )
+    heads = f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}"
+    print(f"{heads}  {'cost':>10}  {'time':>12}  {'rounds':>6}")
     for line in plan.lines:
         cost = f"${line.cost_usd:,.2f}" if line.priced else "no price"
         print(
             f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  {line.prompt_tokens:>12,.0f}  "
-            f"{line.completion_tokens:>12,.0f}  {cost:>10}  {duration(line.seconds):>12}"
+            f"{line.completion_tokens:>12,.0f}  {cost:>10}  {duration(line.seconds):>12}  {line.rounds:>6}"
         )
     new = sum(line.requests - line.replayed for line in plan.lines)
     cost = sum(line.cost_usd for line in plan.lines)
     print(f"new requests: {new:,.0f}; cost: ${cost:,.2f}; about {duration(plan.seconds)}, as the slowest model decides")
+    rounds = sum({line.stage: line.rounds for line in plan.lines}.values())
+    print(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
     for words in plan.why:
         print(f"  {words}")

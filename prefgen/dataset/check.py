@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefgen.similarity import Neighbours
+
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
     "same": "chosen and rejected differ, also after normalising white space and case",
@@ -25,7 +27,7 @@ RULES = {
     "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",
     "contradiction": "within a prompt and rule, no pair is contradicted by another, and there is no cycle",
     "twice": "each pair stands once",
-    "splits": "no prompt stands in two splits",
+    "splits": "no prompt stands in two splits, nor one that is nearly the same (MinHash, similarity 0.8)",
     "unknown": "source, licence and models are known, or say that they are unknown",
     "canned": "no single answer makes up more than the allowed share of chosen",
 }
@@ -90,6 +92,7 @@ class _Checker:
         self._texts: dict[bytes, str] = {}
         self._edges: dict[tuple[str, str], set[tuple[bytes, bytes]]] = defaultdict(set)
         self._splits: dict[bytes, set[str]] = defaultdict(set)
+        self._asked: dict[bytes, tuple[str, str, str]] = {}
         self._features: list[tuple[bytes, list[float], str, str]] = []
         self._longer = 0
 
@@ -107,6 +110,8 @@ class _Checker:
             self._scores(where, row)
             self._origin(where, row)
             self._relations(where, row, asked, _text(chosen), _text(rejected))
+            if row.get("split") is not None:
+                self._asked.setdefault(asked, (str(row["split"]), where, prompt if isinstance(prompt, str) else _text(prompt)))
         self.report.prompts = len(prompts)
         self._whole_set()
         return self.report
@@ -227,6 +232,7 @@ class _Checker:
         for (asked, rule), edges in self._edges.items():
             if len(edges) > 2 and _has_cycle(edges):
                 self._broken("contradiction", f"prompt {asked[:12]}", f"a cycle of preferences{f' in rule {rule!r}' if rule else ''}")
+        self._near_duplicates()
         pairs = len(self._features)
         if pairs:
             self.report.longer_chosen = self._longer / pairs
@@ -239,6 +245,24 @@ class _Checker:
             self.report.probe_auc = probe_auc(self._features)
         else:
             self.report.notes.append(f"{pairs} pairs are too few for the shortcut probe (50)")
+
+    def _near_duplicates(self) -> None:
+        """Prompts of a later split that are nearly the same as one of an earlier split."""
+        splits = list(dict.fromkeys(split for split, _, _ in self._asked.values()))
+        if len(splits) < 2:
+            return
+        index = Neighbours()
+        for split in splits:
+            here = [(index.hashed(text), where, asked) for asked, (its, where, text) in self._asked.items() if its == split]
+            for hashed, where, asked in here:
+                near = index.nearest(hashed)
+                if near is not None and len(self._splits[asked]) == 1:
+                    other, there, text = self._asked[bytes.fromhex(near[1])]
+                    self._broken(
+                        "splits", where, f"its prompt is nearly that of {there} in {other} (similarity {near[0]:.2f}): {text[:60]!r}"
+                    )
+            for hashed, _, asked in here:
+                index.add(asked.hex(), hashed)
 
 
 def _is_conversation(side: Any) -> bool:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from prefgen.calls.ask import estimate_tokens
+from prefgen.calls.ask import Calls, ModelSpec, estimate_tokens
 from prefgen.calls.budget import FREE, PICO
 from prefgen.calls.journal import Journal, Kept, Known, Row
-from prefgen.calls.key import changed_parts
+from prefgen.calls.key import Key, changed_parts
+from prefgen.calls.record import SETTLING_TICKS, RecordRun
 from prefgen.engine.prompts import fair_sample
 from prefgen.engine.run import Options, Runner
 from prefgen.errors import PrefgenError
@@ -41,6 +42,8 @@ class Line:
     completion_tokens: float = 0
     cost_usd: float = 0.0
     priced: bool = True
+    rounds: int = 1
+    """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a provider's batch each costs."""
     seconds: float = 0.0
     """At the model's concurrency (or ASSUMED_AT_ONCE) and the mean latency of its known replies (or a guess from their length)."""
 
@@ -162,7 +165,8 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
         raise outcome.stopped
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
-    lines = _lines(outcome.manifest["cost"]["by_stage"], runner.asked_new, pipeline, scale, latency)
+    counted = runner.counted
+    lines = _lines(outcome.manifest["cost"]["by_stage"], counted, pipeline, scale, latency)
     reasons = _why(base, overlay.fresh) if why and base is not None else []
     overlay.close()
     return Plan(len(everyone), min(sample, len(everyone)), lines, reasons)
@@ -174,40 +178,53 @@ async def _described(backend: Any) -> AsyncGenerator[tuple[str, str]]:
         yield connected.host, connected.backend
 
 
+class _PlanCalls(Calls):
+    """Asks that are counted by stage and model where they are new, and by their rounds in series."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.asked_new: dict[tuple[str, str], list[int]] = {}
+        self.rounds: dict[str, int] = {}
+        self._answered_rounds: dict[tuple[str, str], int] = {}
+
+    async def fetch(
+        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call
+    ) -> Row:
+        round_of_this = self._answered_rounds.get((run.id, stage), 0) + 1
+        row = await super().fetch(run, plugin, stage, spec, key, random, shared, call)
+        for _ in range(SETTLING_TICKS):  # an answer that is there at once must not come before the asks beside it begin
+            await asyncio.sleep(0)
+        self._answered_rounds[run.id, stage] = max(self._answered_rounds.get((run.id, stage), 0), round_of_this)
+        self.rounds[stage] = max(self.rounds.get(stage, 0), round_of_this)
+        if row.run == self.run_id:
+            counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
+            for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens)):
+                counts[i] += amount
+        return row
+
+
 class _PlanRunner(Runner):
-    """A run whose journal is an overlay, and which counts what is new by stage and model."""
+    """A run whose journal is an overlay, and which counts what it asks."""
+
+    calls_type = _PlanCalls
 
     def __init__(self, pipeline: Pipeline, options: Options, overlay: Overlay) -> None:
         super().__init__(pipeline, options)
         self._overlay = overlay
-        self.asked_new: dict[tuple[str, str], list[int]] = {}
 
     def _open_journals(self, closing: Any) -> tuple[Journal, Journal]:
         return self._overlay, self._overlay
 
-    async def _connect(self, connections: Any, journal: Journal, throwaway: Journal) -> Any:
-        calls = await super()._connect(connections, journal, throwaway)
-        fetch = calls.fetch
-
-        async def counting(run: Any, plugin: str, stage: str, spec: Any, key: Any, *rest: Any) -> Row:
-            before = self._overlay.find(key.digest)
-            row = await fetch(run, plugin, stage, spec, key, *rest)
-            if before is None:
-                counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
-                for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens)):
-                    counts[i] += amount
-            return row
-
-        calls.fetch = counting  # pyright: ignore[reportAttributeAccessIssue] - the same call, counted
-        return calls
+    @property
+    def counted(self) -> _PlanCalls:
+        assert isinstance(self._calls, _PlanCalls)
+        return self._calls
 
 
-def _lines(
-    by_stage: list[dict[str, Any]], new: dict[tuple[str, str], list[int]], pipeline: Pipeline, scale: float, latency: dict[str, float]
-) -> list[Line]:
+def _lines(by_stage: list[dict[str, Any]], counted: _PlanCalls, pipeline: Pipeline, scale: float, latency: dict[str, float]) -> list[Line]:
     lines = []
     for row in by_stage:
-        fresh = new.get((row["stage"], row["model"]), [0, 0, 0])
+        fresh = counted.asked_new.get((row["stage"], row["model"]), [0, 0, 0])
         model = pipeline.models[row["model"]]
         price = pipeline.price(model)
         cost = (price or FREE).of(fresh[1], fresh[2]) / PICO * scale
@@ -218,7 +235,7 @@ def _lines(
         lines.append(
             Line(
                 row["stage"], row["model"], row["requests"] * scale, (row["requests"] - fresh[0]) * scale, fresh[1] * scale, fresh[2] * scale,
-                cost, priced=price is not None, seconds=seconds,
+                cost, priced=price is not None, seconds=seconds, rounds=counted.rounds[row["stage"]],
             )
         )  # fmt: skip
     order = {label: i for i, (label, _) in enumerate(pipeline.identities)}

@@ -74,6 +74,8 @@ class Outcome:
 class Runner:
     """One start of a run. `interrupt` may be called from a signal handler: once to finish what is in flight, twice to stop now."""
 
+    calls_type = Calls
+
     def __init__(self, pipeline: Pipeline, options: Options, progress: Progress | None = None) -> None:
         self.pipeline = pipeline
         self.options = options
@@ -206,7 +208,7 @@ class Runner:
         self._budget = budget
         models: dict[str, ModelSpec] = {}
         lines: dict[str, Line] = {}
-        calls = Calls(
+        calls = self.calls_type(
             journal=journal, throwaway=throwaway, completions=throwaway if self.pipeline.simulated else journal, models=models, lines=lines,
             ledger=self.progress.ledger, run_id=run_id, seed=self.pipeline.recipe.seed, live=self.options.live,
             allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by),

@@ -21,6 +21,8 @@ from prefgen.stages import filter, judge, pair, revise, sample
 from prefgen.stages.step import Plugged, Step
 from prefgen.types import Failure, Record
 
+ANSWERING = ("sample", "revise")
+"""Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
 STAGES = {"sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
 
 
@@ -118,7 +120,7 @@ class SegmentRun:
             run.identity = f"{step.identity}:{self._calls.seed}"
             tally.active += 1
             try:
-                grown, lost = await STAGES[step.kind](step, record, lambda plugged: self._asker(run, step, plugged))
+                grown, lost = await STAGES[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
             except asyncio.CancelledError:
                 if run.timed_out:
                     late = Failure(
@@ -164,9 +166,15 @@ class SegmentRun:
         if passed:
             self._spool.save(self._number, position, passed, record, failures, run.tally.dump())
 
-    def _asker(self, run: RecordRun, step: Step, plugged: Plugged) -> Asker:
+    def _asker(self, run: RecordRun, step: Step, plugged: Plugged, record: Record) -> Asker:
         return Asker(
-            self._calls, run, plugin=f"{step.kind} {plugged.name!r}", stage=step.label, seed=plugged.seed, overrides=plugged.overrides
+            self._calls,
+            run,
+            plugin=f"{step.kind} {plugged.name!r}",
+            stage=step.label,
+            seed=plugged.seed,
+            overrides=plugged.overrides,
+            tools=record.prompt.tools if step.kind in ANSWERING else (),
         )
 
     async def _watch(self) -> None:

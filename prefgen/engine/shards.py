@@ -1,6 +1,7 @@
 """Shards of the output, each written once all of its positions are settled."""
 
 import asyncio
+import importlib
 from pathlib import Path
 
 from prefgen.engine import output
@@ -61,4 +62,4 @@ class Shards:
 
 def _get_ready() -> None:
     """Import what writes Parquet while the first replies are on their way, and not when the last one is there."""
-    import prefgen.dataset.shards  # noqa: F401 - wanted by the next import of it
+    importlib.import_module("prefgen.dataset.shards")

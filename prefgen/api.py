@@ -78,7 +78,20 @@ async def arun(
     outcome = await runner.run()
     if outcome.stopped is not None:
         raise outcome.stopped
+    _report(runner, outcome)
     return Result(outcome)
+
+
+def _report(runner: Runner, outcome: Outcome) -> None:
+    """Draw the pictures of a complete run. They are no part of the dataset: that they cannot be written is only said."""
+    if not outcome.complete:
+        return
+    from prefgen.report.html import write_report
+
+    try:
+        write_report(outcome.out)
+    except OSError as wrong:
+        runner.progress.ledger.say(f"report.html could not be written: {wrong}")
 
 
 def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
@@ -135,4 +148,6 @@ def run_with_signals(runner: Runner) -> Outcome:
         return await runner.run()
 
     with asyncio.Runner(loop_factory=fast_loop()) as loop:
-        return loop.run(main())
+        outcome = loop.run(main())
+    _report(runner, outcome)
+    return outcome

@@ -77,6 +77,7 @@ async def server() -> AsyncIterator[Server]:
     app.router.add_post("/v1/chat/completions", made.handle)
     app.router.add_post("/v1/completions", made.handle)
     app.router.add_post("/v1/embeddings", made.handle)
+    app.router.add_post("/v1/score", made.handle)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

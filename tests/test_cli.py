@@ -112,6 +112,36 @@ def test_plan_asks_nobody_and_leaves_no_trace(done, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_plan_counts_the_rounds_that_one_record_asks_in_series(tmp_path):
+    recipe = a_recipe()
+    aspects = ["instruction_following", "honesty", "truthfulness", "helpfulness"]
+    recipe["stages"][2] = {"judge": {"quality": {"use": "ultrafeedback", "model": "grader", "aspects": aspects, "critique": True}}}
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+
+    plan = prefgen("plan", "r.json", "--json", cwd=tmp_path)
+
+    assert plan.returncode == 0, plan.stderr
+    rounds = {line["stage"]: line["rounds"] for line in json.loads(plan.stdout)["lines"]}
+    assert rounds == {"sample": 1, "judge": 2}  # the four aspects at once, then the critiques
+
+
+def test_several_runs_share_a_journal_at_once(tmp_path):
+    """Four processes, one journal, four folders: each ends well, and their datasets are the same."""
+    recipe = a_recipe(prompts=[f"Question {i}?" for i in range(150)])
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    words = [sys.executable, "-m", "prefgen", "run", "r.json", "--json", "--journal", "calls.sqlite"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runs = [
+        subprocess.Popen([*words, "--out", f"out{i}"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for i in range(4)
+    ]
+
+    ended = [(run.communicate(timeout=120), run.returncode) for run in runs]
+
+    assert [code for _, code in ended] == [0] * 4, ended[0][0][1]
+    assert len({json.loads(out)["row_digest"] for (out, _), _ in ended}) == 1
+
+
 def test_plan_knows_what_the_journal_holds_and_why_the_rest_is_new(done):
     same = json.loads(prefgen("plan", "r.json", "--json", cwd=done).stdout)
     changed = prefgen("plan", "r.json", "--why", "--json", "--set", "models.writer.temperature=0.5", cwd=done)

@@ -90,7 +90,7 @@ def test_the_quickstart_prints_what_the_readme_shows(checkout):
 
     for line in (
         "12 prompts: 12 pair; 48 responses, 12 pairs",
-        "The dataset is in runs/quickstart: pairs/ for training, records/ for everything.",
+        "The dataset is in runs/quickstart: pairs/ for training, records/ for everything, report.html to look at.",
     ):
         assert line in done.stderr
         assert line in (ROOT / "README.md").read_text()

@@ -10,10 +10,14 @@ import pytest
 from aiohttp import web
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge, sampler, settled, together
+from prefgen.api import options_of
 from prefgen.calls.journal import Journal
 from prefgen.calls.maintenance import import_batch
 from prefgen.dataset.read import read_manifest, read_pairs, read_records
+from prefgen.engine.run import Runner
 from prefgen.errors import BudgetReached, EndpointDown, FatalEndpoint, ForeignReply, PluginError, PrefgenError, RecipeError, UnexpectedAsk
+from prefgen.recipe.build import build
+from prefgen.recipe.load import loaded_from
 from tests.conftest import answer
 from tests.running import RATE, a_recipe, run, shard_bytes
 
@@ -515,6 +519,97 @@ async def test_a_plain_function_is_a_plug_in_too_and_a_hanging_one_costs_its_rec
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.manifest["yield"]["prompts_by_fate"] == {"pair": 2, "failed: stage_timeout": 1}
+
+
+@judge("test_computes")
+class Computes(Plugin):
+    """A coroutine that never waits."""
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Score]:
+        end = time.monotonic() + (0.5 if "Two?" in prompt.text else 0.01)
+        while time.monotonic() < end:
+            pass
+        return [Score(response_id=r.id, aspect="a", value=float(i + 1), scale=(1, 5)) for i, r in enumerate(responses)]
+
+
+async def test_a_plug_in_that_blocks_the_loop_is_named_once(tmp_path):
+    recipe = a_recipe(prompts=["One?", "Two?", "Two? again", "Three?"])
+    recipe["stages"][2] = {"judge": {"quality": {"use": "test_computes"}}}
+    quiet = a_recipe(name="quiet")
+
+    said = []
+    for made, out in ((recipe, "out"), (quiet, "quiet")):
+        pipeline = build(loaded_from(made, tmp_path))
+        runner = Runner(pipeline, options_of(pipeline, tmp_path / out, tmp_path / "calls.sqlite"))
+        await runner.run()
+        said.append([line for line in runner.progress.ledger.says if "holds up every other record" in line])
+
+    assert len(said[0]) == 1
+    assert "Computes.judge (" in said[0][0]
+    assert said[1] == []
+
+
+@judge("test_forms_of_ask")
+class FormsOfAsk(Plugin):
+    """Rates by what each form of `ask` gave."""
+
+    model: str
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Score]:
+        scores = []
+        for r in responses:
+            continued = await ask.complete(self.model, r.text, max_tokens=1, logprobs=2, echo=True, temperature=0)
+            reward = await ask.score(self.model, prompt, r)
+            [first, second] = await ask.embed(self.model, [prompt.text, r.text])
+            likely = [t.logprob for t in continued.logprobs]
+            values = {"likely": likely[0], "reward": reward, "near": first[0] * second[0]}
+            scores += [Score(response_id=r.id, aspect=name, value=value, scale=(-10, 10)) for name, value in values.items()]
+        return scores
+
+
+async def test_completions_scores_and_embeddings_come_from_a_server_and_are_kept(tmp_path, server):
+    def other_forms(body, attempt):
+        if "prompt" in body:
+            logprobs = {"tokens": ["a", "b"], "token_logprobs": [None, -0.5], "top_logprobs": [None, {"b": -0.5, "c": -2.0}]}
+            return {"choices": [{"text": "ab", "finish_reason": "length", "logprobs": logprobs}], "model": "g"}
+        if "text_1" in body:
+            return {"data": [{"score": 3.25 if body["text_1"].startswith("One") else -1.0}], "model": "g"}
+        if "input" in body:
+            return {"data": [{"index": i, "embedding": [0.5 * len(text), 1.0]} for i, text in enumerate(["x", "yy"])], "model": "g"}
+        return by_content(body, attempt)
+
+    server.script = other_forms
+    recipe = a_recipe(url=server.url)
+    recipe["stages"][2] = {"judge": {"quality": {"use": "test_forms_of_ask", "model": "grader"}}}
+
+    first = await run(recipe, tmp_path / "out")
+    asked = len(server.bodies)
+    again = await run(recipe, tmp_path / "again")
+
+    assert first.complete, first.stopped
+    assert len(server.bodies) == asked
+    assert first.manifest["row_digest"] == again.manifest["row_digest"]
+    scores = [s for record in read_records(tmp_path / "out") for s in record.scores]
+    assert {s.value for s in scores if s.aspect == "likely"} == {-0.5}
+    assert {s.value for s in scores if s.aspect == "near"} == {0.5}
+    assert sorted(s.value for s in scores if s.aspect == "reward") == [-1.0] * 4 + [3.25] * 2
+    bodies = [b for b in server.bodies if "prompt" in b]
+    assert bodies[0]["echo"] is True
+    assert bodies[0]["logprobs"] == 2
+
+
+async def test_a_prompts_tools_are_offered_to_who_answers_it_and_to_no_judge(tmp_path, server):
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    (tmp_path / "p.jsonl").write_text(json.dumps({"prompt": "Is it raining?", "tools": [tool]}) + "\n")
+    server.script = by_content
+    recipe = a_recipe(url=server.url)
+    recipe["stages"][0] = {"prompts": {"use": "file", "path": str(tmp_path / "p.jsonl")}}
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete, outcome.stopped
+    assert [b["tools"] for b in server.bodies if b["model"] == "w"] == [[tool]]
+    assert [b.get("tools") for b in server.bodies if b["model"] == "g"] == [None]
 
 
 async def test_a_folder_holds_one_live_run_and_one_name(tmp_path, server):

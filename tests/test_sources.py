@@ -233,3 +233,20 @@ def test_a_dataset_that_cannot_be_had_is_one_line(tmp_path):
         list(Hub(path=str(a_local_dataset(tmp_path / "set")), split="tset").read(tmp_path))
 
     assert "\n" not in str(caught.value)
+
+
+def test_tools_and_metadata_are_data_or_json_text(tmp_path):
+    tool = {"type": "function", "function": {"name": "weather"}}
+    rows = [
+        {"prompt": "A?", "tools": [tool], "metadata": {"grade": 3}},
+        {"prompt": "B?", "tools": json.dumps([tool]), "metadata": '{"grade": 4}'},
+    ]
+    (tmp_path / "p.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (tmp_path / "bad.jsonl").write_text(json.dumps({"prompt": "A?", "tools": ["hammer"]}))
+
+    prompts = [record.prompt for record in File(path="p.jsonl").read(tmp_path)]
+
+    assert [prompt.tools for prompt in prompts] == [(tool,), (tool,)]
+    assert [prompt.metadata["grade"] for prompt in prompts] == [3, 4]
+    with pytest.raises(RecipeError, match=r"bad.jsonl.*tools must be a list of mappings"):
+        list(File(path="bad.jsonl").read(tmp_path))

@@ -1,9 +1,10 @@
 """From the rows of a table to records: which column holds the prompt, and what else a row says.
 
 The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and `source`, `category`,
-`language`, `licence` or `license`, `references`.
+`language`, `licence` or `license`, `references`, `incorrect_references`, `tools`, `metadata`.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -58,10 +59,10 @@ def records(
         system_text = row.get(columns.get("system", "system"))
         if isinstance(system_text, str) and system_text.strip() and messages[0].role != "system":
             messages = (Message(role="system", content=system_text), *messages)
-        yield Record(prompt=counter.prompt(messages, **_details(row, columns, defaults)))
+        yield Record(prompt=counter.prompt(messages, **_details(row, columns, defaults, place)))
 
 
-def _details(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _details(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any], place: str) -> dict[str, Any]:
     details = dict(defaults)
     for field in ("source", "category", "language"):
         value = row.get(columns.get(field, field))
@@ -74,7 +75,27 @@ def _details(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mappi
         value = row.get(columns.get(field, field))
         if value is not None:
             details[field] = (str(value),) if isinstance(value, str) else tuple(str(v) for v in value)
+    tools = _data(row.get(columns.get("tools", "tools")), f"{place}: tools")
+    if tools:
+        if not isinstance(tools, Sequence) or not all(isinstance(tool, Mapping) for tool in tools):
+            raise RecipeError(
+                f"{place}: tools must be a list of mappings (or JSON of one), as the OpenAI protocol has them; found {tools!r:.80}"
+            )
+        details["tools"] = tuple(tools)
+    metadata = _data(row.get(columns.get("metadata", "metadata")), f"{place}: metadata")
+    if isinstance(metadata, Mapping):
+        details["metadata"] = metadata
     return details
+
+
+def _data(value: Any, what: str) -> Any:
+    """Data as it is, or as JSON text, which is how tables without a schema for it hold it."""
+    if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
+        return None if isinstance(value, str) else value
+    try:
+        return json.loads(value)
+    except ValueError as wrong:
+        raise RecipeError(f"{what} is no JSON ({wrong})") from None
 
 
 def as_messages(value: Any, where: str) -> tuple[Message, ...]:

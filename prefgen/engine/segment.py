@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from prefgen.calls.ask import Asker, Calls
 from prefgen.calls.record import RecordRun
 from prefgen.calls.tally import Tally
+from prefgen.engine.blocked import BlockedLoop
 from prefgen.engine.output import counts_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.spool import Spool
@@ -66,9 +67,10 @@ class SegmentRun:
         self._todo = deque((order, position) for order, (position, _) in enumerate(todo))
         watch = asyncio.create_task(self._watch())
         try:
-            self._start_more()
-            if self._tasks:
-                await self._idle.wait()
+            with BlockedLoop(self._calls.ledger.say):
+                self._start_more()
+                if self._tasks:
+                    await self._idle.wait()
         finally:
             watch.cancel()
             for task in self._tasks.values():

@@ -1,0 +1,1 @@
+"""The pictures of a run: one self-contained HTML file."""

@@ -1,0 +1,101 @@
+"""report.html: what a run made and lost, what it cost, and some of its pairs, in one file that needs nothing else.
+
+Made of the manifest and of columns of pairs/. Everything that a model wrote is escaped, and the page loads and runs nothing.
+"""
+
+import heapq
+import itertools
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.dataset.read import read_manifest
+from prefgen.files import written_whole
+
+BINS = 16
+PAIRS_SHOWN = 12
+LONGEST = 2000
+"""Characters of a text that are shown."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a histogram or a list: what it stands for, its count, and its length from 0 to 1."""
+
+    label: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A model whose answers were sampled: how many there are, and how often one was chosen or rejected."""
+
+    name: str
+    responses: int
+    chosen: int
+    rejected: int
+
+
+def write_report(run: Path) -> Path:
+    """Write report.html of a complete run; returns its path. Raises RecipeError when the run cannot be read."""
+    from jinja2 import Environment, StrictUndefined
+
+    manifest = read_manifest(run)
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters["whole"] = lambda number: f"{number:,}"
+    template = page.from_string((Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8"))
+    table = manifest["yield"]
+    html = template.render(manifest=manifest, table=table, fates=fates(table), longest=LONGEST, **_of_pairs(run, table))
+    path = run / "report.html"
+    with written_whole(path) as beside:
+        beside.write_text(html, encoding="utf-8")
+    return path
+
+
+def fates(table: Mapping[str, Any]) -> list[Bar]:
+    """What became of the prompts, the most frequent first."""
+    found = sorted(table["prompts_by_fate"].items(), key=lambda item: (-item[1], item[0]))
+    return [Bar(name, n, n / max(1, table["prompts"])) for name, n in found]
+
+
+def _of_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    """What is counted and shown of pairs/. Memory: a number a pair, and one shard's four columns."""
+    import pyarrow.parquet as pq
+
+    won: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    margins = array("d")
+    first: list[tuple[str, Path, int]] = []  # ids are hashes: the first of them are a sample of all
+    for path in sorted((run / "pairs").glob("*.parquet")):
+        rows = pq.ParquetFile(path).read(columns=["id", "chosen_model", "rejected_model", "margin"])
+        won.update(rows["chosen_model"].to_pylist())
+        lost.update(rows["rejected_model"].to_pylist())
+        margins.extend(value for value in rows["margin"].to_pylist() if value is not None)
+        here = ((row_id, path, i) for i, row_id in enumerate(rows["id"].to_pylist()))
+        first = heapq.nsmallest(PAIRS_SHOWN, itertools.chain(first, here))
+    groups = table["groups"].get("model", {})
+    names = sorted({*groups, *won, *lost})
+    return {
+        "margins": histogram(margins),
+        "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names] if margins else [],
+        "pairs": [row for _, path, i in first for row in pq.ParquetFile(path).read().slice(i, 1).to_pylist()],
+    }
+
+
+def histogram(values: Sequence[float], bins: int = BINS) -> list[Bar]:
+    """`values` in `bins` equal ranges from the least to the greatest; one bar where all are equal."""
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    if low == high:
+        return [Bar(f"{low:g}", len(values), 1.0)]
+    width = (high - low) / bins
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, int((value - low) / width))] += 1
+    most = max(counts)
+    return [Bar(f"{low + i * width:.3g} to {low + (i + 1) * width:.3g}", n, n / most) for i, n in enumerate(counts)]

@@ -53,6 +53,7 @@ class Spool:
         db = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA wal_autocheckpoint=8000")  # 32 MB: a checkpoint waits for the disk
         db.executescript(SCHEMA)
         if len(db.execute("SELECT * FROM pragma_table_info('state')").fetchall()) != STATE_COLUMNS:
             db.close()

@@ -1,5 +1,6 @@
 """Constitutions: principles with ids and wordings, as files under constitutions/."""
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from prefgen.draws import uniform
 from prefgen.errors import RecipeError
 from prefgen.templates import text_file
 from prefgen.types import Value
@@ -51,6 +53,18 @@ def load_constitution(name: str) -> Constitution:
     """The constitution in `constitutions/<name>.yaml`, beside the recipe or shipped. Raises RecipeError."""
     path = text_file("constitutions", f"{name}.yaml")
     return _load(path, path.stat().st_mtime_ns)
+
+
+def drawn_principles(name: str, wording: str, count: int, *draw: object) -> list[Principle]:
+    """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what `draw` names, in the file's order.
+
+    One principle more in the file moves only its own share of the draws. Raises RecipeError when fewer have the wording.
+    """
+    options = [p for p in load_constitution(name).principles if getattr(p, wording)]
+    if len(options) < count:
+        raise RecipeError(f"constitution {name!r} has {len(options)} principles with a {wording}, and {count} are wanted")
+    kept = sorted(options, key=lambda p: -math.log(uniform(*draw, p.id)) / p.weight)[:count]
+    return [p for p in options if p in kept]
 
 
 @lru_cache(maxsize=32)

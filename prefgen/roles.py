@@ -112,9 +112,12 @@ Verdict = Score | Comparison | Flag | Critique
 
 
 class Judge(Protocol):
-    """Judges all responses of a prompt at once; covers each of them by a score, a comparison or a flag."""
+    """Judges all responses of a prompt at once; covers each of them by a score, a comparison or a flag.
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]: ...
+    A reply that was lost may stand in the result as its error: it is counted, and what it was about has no verdict.
+    """
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]: ...
 
 
 class Filter(Protocol):

@@ -93,7 +93,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
 _TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", re.IGNORECASE)
 
 
-def fence(text: str, tag: str = "text", number: int | None = None) -> str:
+def fence(text: str, tag: str = "text", number: int | str | None = None) -> str:
     """Hostile text between `<text 1>` and `</text 1>`; a look-alike of the fence inside it loses its angle bracket."""
     label = tag if number is None else f"{tag} {number}"
     return f"<{label}>\n{_TAG.sub('‹', text)}\n</{label}>"

@@ -229,6 +229,8 @@ class Score(Value):
     judge: str = ""
     sample: int = 0
     order: int | None = None
+    how: str | None = None
+    """How the value was read where there are several ways: `logprobs`, or `votes` of sampled replies."""
 
     @model_validator(mode="after")
     def _within_scale(self) -> Self:
@@ -251,6 +253,8 @@ class Comparison(Value):
     rationale: str | None = None
     judge: str = ""
     sample: int = 0
+    how: str | None = None
+    """How the probability was read: `logprobs`, or `votes` of sampled verdicts."""
 
 
 class Flag(Value):

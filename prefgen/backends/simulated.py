@@ -6,6 +6,7 @@ and manifest that holds its words names it "simulated".
 """
 
 import hashlib
+import math
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -28,7 +29,11 @@ POINTS = (
     "Two approaches exist; the simpler one is enough most of the time.",
     "A quick check at the end shows whether it worked.",
 )
-SHOWN = re.compile(r"^<text (\d+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
+SHOWN = re.compile(r"^<text (\w+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
+REWRITE = re.compile(r"\b(?:rewrite|revise|improve)\b[^\n]*\Z", re.IGNORECASE)
+"""The last line of a request for a better version of the last text."""
+LABELS = re.compile(r"\b(\w+) or (\w+)\W*\Z")
+NUMBERS = re.compile(r"from 1 \([^)]*\) to (\d+) \([^)]*\)\. Answer with the number")
 
 
 @backend("simulated")
@@ -79,14 +84,41 @@ class SimulatedModel:
             usage = {"prompt_tokens": len(shown) // 4 + 4, "completion_tokens": len(text) // 4 + 1}
             choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
             choice |= {"message": {"role": "assistant", "content": text}} if call.endpoint == "chat" else {"text": text}
+            if call.logprobs and call.endpoint == "chat":
+                odds = self._odds(shown, Random(f"odds {shown}"))
+                top = [{"token": label, "logprob": math.log(max(p, 1e-9))} for label, p in odds]
+                choice["message"]["content"] = odds[0][0] if odds else text
+                choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}] if top else []}
             whole = {"choices": [choice], "model": name, "usage": usage}
         return Served(orjson.dumps(whole), read_answer(whole, call.endpoint), name)
 
+    def _odds(self, shown: str, rng: Random) -> list[tuple[str, float]]:
+        """(label, probability) of the labels or numbers that a judge is asked for, the likeliest first; none where it is asked for neither."""
+        texts = [match[2] for match in SHOWN.finditer(shown)]
+        labels, numbers = LABELS.search(shown), NUMBERS.search(shown)
+        if numbers and texts:
+            top = int(numbers[1])
+            middle = 1 + (self._quality(texts[-1], 1, rng) - 1) / 4 * (top - 1)
+            weights = [(str(n), math.exp(-((n - middle) ** 2) / 2)) for n in range(1, top + 1)]
+        elif labels and len(texts) >= 2:
+            first, second = (self._quality(text, i, rng) for i, text in enumerate(texts[-2:]))
+            weights = [(labels[1], math.exp(first)), (labels[2], math.exp(second))]
+        else:
+            return []
+        total = math.fsum(weight for _, weight in weights)
+        return sorted(((label, weight / total) for label, weight in weights), key=lambda item: -item[1])
+
     def _text(self, call: Call, shown: str, rng: Random) -> str:
         texts = [match[2] for match in SHOWN.finditer(shown)]
+        wanted = call.messages[-1].text if call.messages else ""
         if call.schema is not None:
             ratings = [self._quality(text, i, rng) for i, text in enumerate(texts)]
             return orjson.dumps(_fill(call.schema, ratings, 0)).decode()
+        if texts and REWRITE.search(wanted):
+            return self._rewritten(texts[-1], rng)
+        if texts and wanted.rstrip().endswith("Final judgment: yes or no"):
+            passed = self._quality(texts[-1], 1, rng) >= 3
+            return f"simulated: {_points(texts[-1])} points are made.\n\nFinal judgment: {'yes' if passed else 'no'}"
         if texts:
             return "\n\n".join(
                 f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: {_points(text)} points are made."
@@ -99,6 +131,13 @@ class SimulatedModel:
         topic = " ".join(re.findall(r"\w+", call.messages[-1].text if call.messages else call.text)[:8])
         points = rng.sample(POINTS, made)
         return "\n".join([f"(Simulated answer about: {topic})", *(f"- {point}" for point in points), f"That makes {made} points."])
+
+    def _rewritten(self, text: str, rng: Random) -> str:
+        """The text with one visible point more, where there is one left."""
+        left = [point for point in POINTS if point not in text]
+        kept = [line for line in text.splitlines() if not line.startswith("That makes ")]
+        added = [f"- {rng.choice(left)}"] if left else []
+        return "\n".join([*kept, *added, f"That makes {_points(text) + len(added)} points."])
 
     def _quality(self, text: str, position: int, rng: Random) -> float:
         """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes first."""

@@ -45,11 +45,12 @@ RECORDS = pa.schema(
         ),
         "critiques": pa.list_(_struct(response_id=TEXT, principle_id=TEXT, text=TEXT, judge=TEXT)),
         "scores": pa.list_(
-            _struct(response_id=TEXT, aspect=TEXT, value=REAL, scale=pa.list_(REAL), rationale=TEXT, judge=TEXT, sample=WHOLE, order=WHOLE)
+            _struct(response_id=TEXT, aspect=TEXT, value=REAL, scale=pa.list_(REAL), rationale=TEXT, judge=TEXT, sample=WHOLE, order=WHOLE, how=TEXT)
         ),
         "comparisons": pa.list_(
             _struct(
-                first_id=TEXT, second_id=TEXT, probability=REAL, aspect=TEXT, principle_id=TEXT, rationale=TEXT, judge=TEXT, sample=WHOLE
+                first_id=TEXT, second_id=TEXT, probability=REAL, aspect=TEXT, principle_id=TEXT, rationale=TEXT, judge=TEXT, sample=WHOLE,
+                how=TEXT,
             )
         ),
         "flags": pa.list_(_struct(target_id=TEXT, rule=TEXT, reason=TEXT)),

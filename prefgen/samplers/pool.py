@@ -3,14 +3,13 @@
 With `principles`, each answer is written under a system prompt of a drawn principle, from a constitution with paraphrases.
 """
 
-import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import Field, model_validator
 
-from prefgen.canonical import canonical
 from prefgen.constitutions import Constitution, load_constitution
+from prefgen.draws import ranked, uniform
 from prefgen.errors import ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
@@ -53,24 +52,11 @@ class Pool(Plugin):
         if not options:
             return None, None
         weight = {p.id: mix.get(p.id, 1.0) for p in options}
-        chosen = min(options, key=lambda p: _exponential(draw(self.seed, prompt.id, model, p.id), weight[p.id]))
-        wording = min(chosen.system, key=lambda words: draw(self.seed, prompt.id, model, words))
+        chosen = min(options, key=lambda p: _exponential(uniform(self.seed, prompt.id, model, p.id), weight[p.id]))
+        wording = min(chosen.system, key=lambda words: uniform(self.seed, prompt.id, model, words))
         return chosen.id, wording
 
 
-def draw(*parts: Any) -> float:
-    """A number in (0, 1) that depends on `parts` alone."""
-    digest = hashlib.blake2b(canonical(["draw", *parts]), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") + 1) / (2**64 + 2)
-
-
-def _exponential(uniform: float, weight: float) -> float:
+def _exponential(drawn: float, weight: float) -> float:
     """Weighted sampling by the smallest exponential variate: one option more moves only its own share."""
-    import math
-
-    return -math.log(uniform) / weight
-
-
-def ranked(options: Sequence[str], seed: int, record: str) -> list[str]:
-    """`options` in an order drawn by record, such that one more option moves only its own share."""
-    return sorted(options, key=lambda option: draw(seed, record, option))
+    return -math.log(drawn) / weight

@@ -3,7 +3,8 @@
 Reads  prompt, responses
 Adds   scores, comparisons, critiques, flags
 
-A judge that cannot be read adds nothing: the failure is written down, and a response without a score is never paired by it.
+A judge that cannot be read adds nothing: the failure is written down, and a response without a score is never paired by it. A judge that
+asks about each response may lose one reply alone: its error stands in the result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,10 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     covered: set[str] = set()
     shown = {r.id for r in selected(record, plugged.responses)}
     name = plugged.name
+    lost = [verdict for verdict in result if isinstance(verdict, ReplyError)]
     for verdict in result:
+        if isinstance(verdict, ReplyError):
+            continue
         if isinstance(verdict, Score) and verdict.response_id in shown:
             kinds["scores"].append(verdict.replacing(judge=name))
             covered.add(verdict.response_id)
@@ -53,9 +57,9 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
         if not isinstance(verdict, Critique):
             covered |= about
     missing = shown - covered
-    if missing:
+    if missing and not lost:
         raise PluginError(
             f"judge {name!r} returned no verdict on {len(missing)} of {len(shown)} responses of record {record.id[:12]}. "
             "A judge covers every response: by a Score (value=None where it does not apply), a Comparison or a Flag"
         )
-    return kinds, ()
+    return kinds, lost

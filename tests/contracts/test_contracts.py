@@ -16,7 +16,15 @@ NEEDED = {
     "source": {"file": {"path": "p"}, "hub": {"path": "a/b"}, "inline": {"prompts": ["Hi"]}, "records": {"path": "p"}},
     "curator": {"limit": {"count": 3}},
     "sampler": {"each": {"model": "m"}, "pool": {"models": ["m"], "per_prompt": 1}},
-    "judge": {"ultrafeedback": {"model": "m"}},
+    "judge": {
+        "ultrafeedback": {"model": "m"},
+        "additive": {"model": "m"},
+        "aspect": {"model": "m", "aspect": "tact"},
+        "binary_vote": {"model": "m"},
+        "checklist": {"model": "m", "criteria": ["It names a colour."]},
+        "expectation": {"model": "m"},
+        "pairwise": {"model": "m"},
+    },
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
 }
 
@@ -60,9 +68,25 @@ def by_label(text):
     return json.dumps({f"text_{i + 1}": {"rationale": "r", "types": [1], "rating": 1 + len(t) % 5} for i, t in enumerate(shown)})
 
 
+def by_length(text):
+    """A pointwise judge's reply: a rating by length."""
+    return f"It has {len(text)} characters.\nRating: {1 + len(text) % 4}"
+
+
+SAYS = {
+    "additive": by_length,
+    "aspect": by_length,
+    "binary_vote": lambda text: f"Checked.\n\nFinal judgment: {'yes' if len(text) % 2 else 'no'}",
+    "checklist": lambda text: json.dumps({"item_1": {"reason": "r", "met": bool(len(text) % 2)}}),
+    "expectation": lambda text: str(1 + len(text) % 10),
+    "pairwise": lambda text: "AB"[len(text) % 2],
+    "ultrafeedback": by_label,
+}
+
+
 @pytest.mark.parametrize("name", names("judge"))
 async def test_every_judge_keeps_the_contract(name):
-    await contract_of_judge(an("judge", name), Scripted(by_label))
+    await contract_of_judge(an("judge", name), Scripted(SAYS[name]))
 
 
 @pytest.mark.parametrize("name", names("pairer"))
@@ -85,7 +109,7 @@ async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
 
 
 def test_pool_draws_models_by_prompt_and_one_more_moves_only_its_share():
-    from prefgen.samplers.pool import ranked
+    from prefgen.draws import ranked
 
     prompts = [f"prompt-{i}" for i in range(400)]
     before = {p: ranked(("a", "b", "c"), 0, p)[0] for p in prompts}

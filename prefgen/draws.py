@@ -1,0 +1,17 @@
+"""Draws that depend on what they are for and on nothing else: one option more moves only its own share."""
+
+import hashlib
+from collections.abc import Sequence
+
+from prefgen.canonical import canonical
+
+
+def uniform(*parts: object) -> float:
+    """A number in (0, 1) that depends on `parts` alone."""
+    digest = hashlib.blake2b(canonical(["draw", *parts]), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") + 1) / (2**64 + 2)
+
+
+def ranked(options: Sequence[str], seed: int, record: str) -> list[str]:
+    """`options` in an order drawn by record."""
+    return sorted(options, key=lambda option: uniform(seed, record, option))

@@ -1,0 +1,44 @@
+"""Rate each answer from 0 to 5 by points that add up, several times, and take the mean (Self-Rewarding, arXiv 2401.10020, section 2.2).
+
+One point each: it is relevant; it covers much of the request; it answers the basic need in a useful way; it is well written from
+an assistant's point of view; it is tailored to the request, at an expert's level. Samples that cannot be read are lost and never
+count as 0; an answer with fewer than `min_valid` readable ones has no score.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from prefgen.errors import ReplyError
+from prefgen.judging import asked, judge_messages, rating_schema, ratings_of
+from prefgen.plugins import Plugin, judge
+from prefgen.roles import Ask, Verdict
+from prefgen.types import Prompt, Response
+from prefgen.waiting import together
+
+SCALE = (0.0, 5.0)
+
+
+@judge("additive")
+class Additive(Plugin):
+    """The additive rubric of 0 to 5. Paper: 3 samples an answer, averaged; its temperature is not given."""
+
+    texts = ("judges/judge_system.j2", "judges/additive.j2")
+
+    model: str = Field(description="The judging model, by its name under `models` (paper: the policy itself).")
+    samples: int = Field(3, ge=1, description="Ratings an answer (paper: 3; Meta-Rewarding: 11).")
+    min_valid: int = Field(1, ge=1, description="Readable ratings that an answer needs to have a score.")
+    temperature: float | None = Field(0.7, ge=0, description="Temperature of the judge; above 0 where there are several samples.")
+    top_p: float | None = Field(0.9, gt=0, le=1, description="Nucleus of the judge.")
+    schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text that ends in a score line (paper).")
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+        found = await together(self._rate(prompt, response, ask) for response in responses)
+        return [verdict for verdicts in found for verdict in verdicts]
+
+    async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
+        messages = judge_messages("judges/additive.j2", conversation=asked(prompt), text=response.text, as_json=self.schema_reply)
+        return await ratings_of(
+            ask, self.model, messages, response, "additive", SCALE, samples=self.samples, min_valid=self.min_valid,
+            schema=rating_schema(*SCALE) if self.schema_reply else None, temperature=self.temperature, top_p=self.top_p,
+        )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Ask several times whether an answer passes, and take the share of yes (SPaR, arXiv 2412.11605, section 2.2).
+
+Each vote lists what is violated, checks step by step, and ends with a line that says yes or no; only that line is read. Votes
+that cannot be read do not count. As many yes as no is no verdict: the answer then has no score.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from prefgen.errors import ReplyError
+from prefgen.judging import asked, judge_messages, votes
+from prefgen.plugins import Plugin, judge
+from prefgen.replies import Unread
+from prefgen.roles import Ask, Verdict
+from prefgen.types import Prompt, Reply, Response, Score
+from prefgen.waiting import together
+
+FINAL = re.compile(r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)\b", re.IGNORECASE | re.MULTILINE)
+
+
+@judge("binary_vote")
+class BinaryVote(Plugin):
+    """Passed or not, by votes; the score is passes / (passes + fails). Paper: 5 votes, temperature 0.7, top_p 1."""
+
+    texts = ("judges/judge_system.j2", "judges/binary_vote.j2")
+
+    model: str = Field(description="The judging model, by its name under `models`.")
+    question: str = Field(
+        "Does the text follow every instruction and constraint of the request?",
+        description="What is voted on; yes must be the good answer.",
+    )
+    votes: int = Field(5, ge=1, description="Votes an answer (paper: 5).")
+    temperature: float | None = Field(0.7, ge=0, description="Temperature of the votes (paper: 0.7).")
+    top_p: float | None = Field(1.0, gt=0, le=1, description="Nucleus of the votes (paper: 1).")
+    max_tokens: int | None = Field(2048, ge=16, description="Most tokens of a vote (paper: 2,048).")
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+        found = await together(self._vote(prompt, response, ask) for response in responses)
+        return [verdict for verdicts in found for verdict in verdicts]
+
+    async def _vote(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
+        messages = judge_messages("judges/binary_vote.j2", conversation=asked(prompt), text=response.text, question=self.question)
+        cast, lost = await votes(
+            ask, self.model, messages, self.votes, read_vote, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
+        )
+        if not cast:
+            return lost
+        passes = sum(passed for passed, _ in cast)
+        value = None if 2 * passes == len(cast) else passes / len(cast)
+        words = f"{passes} of {len(cast)} votes: {'a tie' if value is None else cast[0][1]}"
+        return [Score(response_id=response.id, aspect="passed", value=value, scale=(0, 1), rationale=words, how="votes"), *lost]
+
+
+def read_vote(reply: Reply) -> tuple[bool, str]:
+    """(whether the vote is yes, what was said before it) by the one final line. Raises Unread for none, or for two that differ."""
+    found = {word.casefold() for word in FINAL.findall(reply.text)}
+    if len(found) != 1:
+        raise Unread(
+            "ambiguous" if found else "no_rating", f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}"
+        )
+    return found == {"yes"}, FINAL.split(reply.text)[0].strip()

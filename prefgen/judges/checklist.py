@@ -1,0 +1,113 @@
+"""Check each answer against weighted yes/no criteria: given in the recipe, standing in the prompt's metadata, or written once a prompt by a model.
+
+The score is the weight of what is met over the weight of what applies, from 0 to 1. A criterion that does not apply is left out;
+an answer to which none applies has no score.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from prefgen.errors import PluginError, ReplyError
+from prefgen.judging import asked, judge_messages
+from prefgen.plugins import Plugin, judge
+from prefgen.replies import Unread, json_object, only, read
+from prefgen.roles import Ask, Verdict
+from prefgen.types import Prompt, Reply, Response, Score, Value
+from prefgen.waiting import settled
+
+
+class Criterion(Value):
+    """Something that an answer meets or does not."""
+
+    text: str = Field(min_length=1)
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"text": given} if isinstance(given, str) else given
+
+
+@judge("checklist")
+class Checklist(Plugin):
+    """Weighted criteria, each met or not."""
+
+    texts = ("judges/judge_system.j2", "judges/checklist.j2", "judges/checklist_write.j2")
+
+    model: str = Field(description="The judging model, by its name under `models`.")
+    criteria: tuple[Criterion, ...] = Field((), description="Criteria of every prompt: text, or {text, weight}.")
+    key: str = Field("checklist", description="Where a prompt's metadata holds criteria of its own.")
+    writer: str | None = Field(None, description="A model that writes criteria for prompts without any, once each.")
+    written: int = Field(5, ge=1, le=20, description="Criteria that it is asked for.")
+    temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge.")
+
+    def asks(self) -> tuple[str, ...]:
+        return (self.model, self.writer) if self.writer else (self.model,)
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+        criteria = [*self.criteria, *(Criterion.model_validate(c) for c in prompt.metadata.get(self.key) or ())]
+        if not criteria and self.writer:
+            criteria = await self._write(prompt, ask, self.writer)
+        if not criteria:
+            raise PluginError(f"checklist: prompt {prompt.id[:12]} has no criteria: give `criteria`, metadata.{self.key}, or a `writer`")
+        return await settled(self._check(prompt, response, criteria, ask) for response in responses)
+
+    async def _write(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
+        messages = judge_messages("judges/checklist_write.j2", conversation=asked(prompt), count=self.written)
+        schema = {
+            "title": "checklist", "type": "object", "required": ["criteria"], "additionalProperties": False,
+            "properties": {"criteria": {"type": "array", "minItems": self.written, "maxItems": self.written, "items": {"type": "string"}}},
+        }  # fmt: skip
+
+        def reader(reply: Reply) -> list[Criterion]:
+            found = only(json_object(reply.text), "criteria", list)
+            if not found or not all(isinstance(text, str) and text.strip() for text in found):
+                raise Unread("wrong_type", f"expected a list of criteria, found {found!r:.120}")
+            return [Criterion(text=text) for text in found]
+
+        criteria, _ = await read(ask, writer, messages, reader, schema=schema, temperature=self.temperature)
+        return criteria
+
+    async def _check(self, prompt: Prompt, response: Response, criteria: Sequence[Criterion], ask: Ask) -> Score:
+        messages = judge_messages(
+            "judges/checklist.j2", conversation=asked(prompt), text=response.text, criteria=[c.text for c in criteria]
+        )
+        met, _ = await read(
+            ask, self.model, messages, lambda reply: read_checks(reply, len(criteria)),
+            schema=checklist_schema(len(criteria)), temperature=self.temperature,
+        )  # fmt: skip
+        applies = [(c.weight, one) for c, one in zip(criteria, met, strict=True) if one is not None]
+        total = math.fsum(weight for weight, _ in applies)
+        value = math.fsum(weight for weight, one in applies if one) / total if applies else None
+        words = "; ".join(
+            f"{'met' if one else 'does not apply' if one is None else 'not met'}: {c.text}" for c, one in zip(criteria, met, strict=True)
+        )
+        return Score(response_id=response.id, aspect="checklist", value=value, scale=(0, 1), rationale=words)
+
+
+def checklist_schema(count: int) -> dict[str, Any]:
+    """{item_1: {reason, met}, item_2: ...}: labelled, so that no answer can shift; null where a criterion does not apply."""
+    item = {
+        "type": "object", "required": ["reason", "met"], "additionalProperties": False,
+        "properties": {"reason": {"type": "string"}, "met": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}},
+    }  # fmt: skip
+    names = [f"item_{i + 1}" for i in range(count)]
+    return {"title": "checks", "type": "object", "properties": dict.fromkeys(names, item), "required": names, "additionalProperties": False}
+
+
+def read_checks(reply: Reply, count: int) -> list[bool | None]:
+    """For each criterion whether it is met, or None where it does not apply. Raises Unread."""
+    fields: Mapping[str, Any] = json_object(reply.text)
+    names = [f"item_{i + 1}" for i in range(count)]
+    if set(fields) != set(names):
+        raise Unread("wrong_count", f"expected the entries {', '.join(names)}, found {', '.join(fields)[:120]}")
+    found = []
+    for name in names:
+        entry = only(fields, name, dict)
+        if "met" not in entry or not (entry["met"] is None or isinstance(entry["met"], bool)):
+            raise Unread("wrong_type", f"expected {name}.met to be true, false or null, found {entry!r:.120}")
+        found.append(entry["met"])
+    return found

@@ -1,0 +1,172 @@
+"""Compare answers two at a time, by the probability of a label (RLAIF, arXiv 2309.00267, section 2; Constitutional AI, arXiv 2212.08073, section 4).
+
+Each comparison is asked in both orders; each order is a row of its own, and whoever uses them takes the mean, so that a judge
+that only likes what stands first says 0.5. The probability is that of one label against the other. Servers without
+log-probabilities are asked for several verdicts, which are counted; the row says `votes` then. With `reasoning` the model first
+writes what speaks for each text, and the label follows: such probabilities are nearly 0 or 1 and are clamped to 0.4 and 0.6, as
+in Constitutional AI (RLAIF does not clamp). With a constitution, `principles` of its principles are drawn for each comparison,
+and their probabilities are averaged.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from prefgen.constitutions import Principle, drawn_principles
+from prefgen.errors import ReplyError
+from prefgen.judging import asked, judge_messages, odds_of
+from prefgen.plugins import Plugin, judge
+from prefgen.roles import Ask, Verdict
+from prefgen.templates import render
+from prefgen.types import Comparison, Message, Prompt, Response, Score, assistant, user
+from prefgen.waiting import settled
+
+Pairing = tuple[Response, Response]
+
+
+@judge("pairwise")
+class Pairwise(Plugin):
+    """Which of two answers is better, as a probability; for all pairs of a prompt, or in a tournament."""
+
+    texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")
+
+    model: str = Field(description="The judging model, by its name under `models`.")
+    labels: tuple[str, str] = Field(("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2).")
+    orders: Literal[1, 2] = Field(2, description="2 asks in both orders (RLAIF); 1 in one that is drawn.")
+    preamble: Literal["base", "detailed"] = Field("base", description="How the criterion is put: in a word, or spelled out (RLAIF: both).")
+    instruction: str | None = Field(
+        None, description="The criterion in one's own words, instead of the preamble: which reply is ... (OAIF)."
+    )
+    reasoning: bool = Field(False, description="Let the model reason before the label.")
+    reasoning_tokens: int = Field(512, ge=16, description="Most tokens of the reasoning, at temperature 0 (RLAIF: 512).")
+    clamp: tuple[float, float] | Literal["auto"] | None = Field(
+        "auto", description="Bounds of the probability. auto: 0.4 to 0.6 with reasoning (Constitutional AI), none without."
+    )
+    constitution: str | None = Field(None, description="A constitution whose principles' `comparison` wording is judged by.")
+    principles: int = Field(
+        1, ge=1, description="Principles that are drawn for each comparison and averaged over (Constitutional AI: 1 of 16)."
+    )
+    exemplars: tuple[Mapping[str, str], ...] = Field(
+        (), description="Solved examples: request, first, second, better (first or second) and, if wanted, reasoning."
+    )
+    votes: int = Field(5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities.")
+    schedule: Literal["all", "swiss", "knockout"] = Field(
+        "all", description="All pairs of a prompt's answers, or a tournament for many answers."
+    )
+    rounds: int | None = Field(None, ge=1, description="Rounds of a swiss tournament; default: as many as a knockout would have.")
+    seed: int = Field(0, description="Seed of the draws: order, principles, tournament.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Pairwise":
+        if self.labels[0].casefold() == self.labels[1].casefold() or not all(label.strip() for label in self.labels):
+            raise ValueError(f"labels must be two different words, found {self.labels!r}")
+        if isinstance(self.clamp, tuple) and not 0 <= self.clamp[0] < self.clamp[1] <= 1:
+            raise ValueError(f"clamp must be two numbers within 0 to 1, the lower first; found {self.clamp!r}")
+        for number, example in enumerate(self.exemplars, 1):
+            if not {"request", "first", "second", "better"} <= set(example) or example["better"] not in ("first", "second"):
+                raise ValueError(f"exemplar {number} must have request, first, second, and better: first or second")
+        return self
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+        if len(responses) < 2:
+            return [
+                Score(response_id=r.id, aspect="preference", value=None, scale=(0, 1), rationale="nothing to compare with")
+                for r in responses
+            ]
+        entrants = sorted(responses, key=lambda r: r.id)
+        ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
+        if self.schedule == "all":
+            return await self._round(prompt, list(combinations(entrants, 2)), ask)
+        found: list[Verdict | ReplyError] = []
+        wins = dict.fromkeys((r.id for r in entrants), 0.0)
+        met: set[frozenset[str]] = set()
+        for _ in range(self.rounds if self.schedule == "swiss" and self.rounds else max(1, math.ceil(math.log2(len(entrants))))):
+            pairs = next_round(entrants, wins, met, knockout=self.schedule == "knockout")
+            if not pairs:
+                break
+            verdicts = await self._round(prompt, pairs, ask)
+            found += verdicts
+            for a, b in pairs:
+                met.add(frozenset((a.id, b.id)))
+                won = probability_of([v for v in verdicts if isinstance(v, Comparison)], a.id, b.id)
+                for one, share in ((a, won), (b, None if won is None else 1 - won)):
+                    wins[one.id] += 0.5 if share is None else share
+            if self.schedule == "knockout":
+                entrants = [r for r in entrants if not any(r.id == loser_of(pair, wins) for pair in pairs)]
+        return found
+
+    async def _round(self, prompt: Prompt, pairs: Sequence[Pairing], ask: Ask) -> list[Verdict | ReplyError]:
+        return await settled(
+            self._compare(prompt, shown, order, ask) for a, b in pairs for order, shown in enumerate(((a, b), (b, a))[: self.orders])
+        )
+
+    async def _compare(self, prompt: Prompt, shown: Pairing, order: int, ask: Ask) -> Comparison:
+        drawn: list[Principle | None] = [None]
+        if self.constitution:
+            both = "/".join(sorted(r.id for r in shown))  # the same principles in both orders
+            drawn = [*drawn_principles(self.constitution, "comparison", self.principles, self.seed, prompt.id, both)]
+        odds = [await self._odds(prompt, shown, principle, ask) for principle in drawn]
+        return Comparison(
+            first_id=shown[0].id,
+            second_id=shown[1].id,
+            probability=math.fsum(p for p, _, _ in odds) / len(odds),
+            aspect="preference",
+            principle_id=",".join(p.id for p in drawn if p) or None,
+            rationale="\n\n".join(words for _, words, _ in odds if words) or None,
+            sample=order,
+            how=odds[0][2],
+        )
+
+    async def _odds(self, prompt: Prompt, shown: Pairing, principle: Principle | None, ask: Ask) -> tuple[float, str, str]:
+        """(probability that the first shown is better, reasoning, how it was read)."""
+        messages: list[Message] = judge_messages(
+            "judges/pairwise.j2",
+            conversation=asked(prompt),
+            texts=[r.text for r in shown],
+            labels=self.labels,
+            preamble=self.preamble,
+            instruction=self.instruction,
+            principle=principle.comparison if principle else None,
+            exemplars=[{"reasoning": "", **example} for example in self.exemplars],
+            reasoning=self.reasoning,
+        )
+        words = ""
+        if self.reasoning:
+            reply = await ask(self.model, messages, temperature=0, max_tokens=self.reasoning_tokens)
+            words = reply.text
+            messages = [*messages, assistant(words), user(render("judges/pairwise_label.j2", labels=self.labels))]
+        odds, how = await odds_of(ask, self.model, messages, self.labels, fallback=self.votes)
+        return self.clamped(odds[0]), words, how
+
+    def clamped(self, probability: float) -> float:
+        """The probability within `clamp`."""
+        bounds = ((0.4, 0.6) if self.reasoning else None) if self.clamp == "auto" else self.clamp
+        return probability if bounds is None else min(max(probability, bounds[0]), bounds[1])
+
+
+def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -> float | None:
+    """Mean probability over all comparisons of two responses, in either order, that `first` is better; None where there is none."""
+    found = [c.probability for c in comparisons if (c.first_id, c.second_id) == (first, second)]
+    found += [1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (second, first)]
+    return math.fsum(found) / len(found) if found else None
+
+
+def next_round(entrants: Sequence[Response], wins: Mapping[str, float], met: set[frozenset[str]], *, knockout: bool) -> list[Pairing]:
+    """Pairs of a round: neighbours by their wins so far who have not met; of an odd number the last sits out."""
+    order = list(entrants) if knockout else sorted(entrants, key=lambda r: -wins[r.id])
+    pairs: list[Pairing] = []
+    while len(order) > 1:
+        one = order.pop(0)
+        other = next((r for r in order if knockout or frozenset((one.id, r.id)) not in met), None)
+        if other is not None:
+            order.remove(other)
+            pairs.append((one, other))
+    return pairs
+
+
+def loser_of(pair: Pairing, wins: Mapping[str, float]) -> str:
+    """The id of the one with fewer wins; of equals the second."""
+    return pair[0].id if wins[pair[0].id] < wins[pair[1].id] else pair[1].id

@@ -1,0 +1,170 @@
+"""What judges share: a rating from one reply, the probability of a label or the expected number from log-probabilities, votes."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prefgen.errors import CutReply, ReplyError, UnreadableReply
+from prefgen.replies import Unread, json_object, rating, read
+from prefgen.roles import Ask
+from prefgen.templates import render
+from prefgen.types import Message, Prompt, Reply, Response, Score, system, user
+from prefgen.waiting import settled
+
+LABEL_TOKENS = 4
+"""Room for a label and for what some models write before it (a space, a bracket)."""
+TOP = 20
+"""Alternatives that are asked for at each place: the most that servers give."""
+
+
+def asked(prompt: Prompt) -> list[Message]:
+    """The conversation as judges see it: without system turns, which were not written to them."""
+    return [m for m in prompt.messages if m.role != "system"]
+
+
+def judge_messages(template: str, **values: Any) -> list[Message]:
+    """The judge's system text, and the rendered question."""
+    return [system(render("judges/judge_system.j2")), user(render(template, **values))]
+
+
+def rating_schema(low: float, high: float, *, whole: bool = True, reason: str = "rationale") -> dict[str, Any]:
+    """{rationale, rating}: the reason comes first, so that the rating follows from it."""
+    kind = "integer" if whole else "number"
+    bounds = {"minimum": int(low) if whole else low, "maximum": int(high) if whole else high}
+    return {
+        "title": "rating",
+        "type": "object",
+        "properties": {reason: {"type": "string"}, "rating": {"type": kind, **bounds}},
+        "required": [reason, "rating"],
+        "additionalProperties": False,
+    }
+
+
+_LABELLED = re.compile(r"(?:rating|score)[ \t]*[*_]*[ \t]*[:=][ \t]*([^\n]+)", re.IGNORECASE)
+
+
+def read_rating(reply: Reply, scale: tuple[float, float]) -> tuple[float, str]:
+    """(rating, rationale) of a reply in JSON, or in text by its last labelled number. Raises Unread."""
+    text = reply.text
+    try:
+        fields = json_object(text)
+    except Unread:
+        found = _LABELLED.findall(text)
+        if not found:
+            raise Unread("no_rating", f"expected a labelled rating, found {text[:120]!r}") from None
+        value = rating(found[-1], scale)
+        words = text[: text.rfind(found[-1])]
+        return _number(value), _LABELLED.sub("", words[: words.rfind("\n") + 1]).strip()
+    reason = fields.get("rationale", "")
+    if "rating" not in fields:
+        raise Unread("missing_field", f"expected a field 'rating', found {sorted(fields)}")
+    return _number(rating(fields["rating"], scale)), reason if isinstance(reason, str) else ""
+
+
+def _number(value: float | None) -> float:
+    if value is None:
+        raise Unread("no_rating", "the rating is not applicable, which this judge does not know")
+    return value
+
+
+async def one_rating(ask: Ask, model: str, messages: Sequence[Message], scale: tuple[float, float], **options: Any) -> tuple[float, str]:
+    """Ask for a rating; one that cannot be read is asked for once more. Raises UnreadableReply."""
+    found, _ = await read(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
+    return found
+
+
+async def ratings_of(
+    ask: Ask, model: str, messages: Sequence[Message], response: Response, aspect: str, scale: tuple[float, float], *,
+    samples: int = 1, min_valid: int = 1, **options: Any,
+) -> list[Score | ReplyError]:  # fmt: skip
+    """`samples` ratings of one response, each a score of its own; with fewer than `min_valid` that can be read there is none.
+
+    A single one that cannot be read is asked for once more with its error shown; of several each is lost alone.
+    """
+    if samples == 1:
+        [found] = await settled([one_rating(ask, model, messages, scale, **options)])
+        read_ones, lost = ([], [found]) if isinstance(found, ReplyError) else ([found], [])
+    else:
+        read_ones, lost = await votes(ask, model, messages, samples, lambda reply: read_rating(reply, scale), **options)
+    if len(read_ones) < min_valid:
+        return list(lost)
+    scores = [
+        Score(response_id=response.id, aspect=aspect, value=value, scale=scale, rationale=rationale or None, sample=number)
+        for number, (value, rationale) in enumerate(read_ones)
+    ]
+    return [*scores, *lost]
+
+
+def label_odds(reply: Reply, labels: Sequence[str]) -> list[float] | None:
+    """The probability of each label at the first place where one of them is likely, normalised over the labels.
+
+    None when the server gave no log-probabilities. A label that is not among the alternatives counts with the most that it can have (no more than
+    the least likely of them, nor than what they leave), never with zero. Raises Unread when none of the labels is there.
+    """
+    for place in reply.logprobs:
+        options = [(choice.token, choice.logprob) for choice in place.top] or [(place.token, place.logprob)]
+        masses: dict[str, float] = {}
+        for token, logprob in options:
+            bare = token.strip().strip("()[].:\"'*").casefold()
+            if bare:
+                masses[bare] = masses.get(bare, 0.0) + math.exp(logprob)
+        known = [masses.get(label.casefold()) for label in labels]
+        if any(mass is not None for mass in known):
+            seen = [math.exp(logprob) for _, logprob in options]
+            left = (1 - math.fsum(seen)) / max(1, known.count(None))
+            most = max(1e-9, min(*seen, left))
+            odds = [most if mass is None else mass for mass in known]
+            return [mass / math.fsum(odds) for mass in odds]
+        if place.token.strip():
+            break  # the answer begins here, and it is none of the labels
+    if not reply.logprobs:
+        return None
+    raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+
+
+def label_in(text: str, labels: Sequence[str]) -> str:
+    """The one label that a reply gives: alone, or after the last "answer" or "verdict". Raises Unread."""
+    wanted = {label.casefold(): label for label in labels}
+    last = re.findall(r"(?:answer|verdict|choice|better)\b[^\n]*?[:=][ \t*_]*\W*(\w+)", text, re.IGNORECASE)
+    for candidate in (text.strip().strip("()[].:\"'*"), last[-1] if last else ""):
+        if candidate.casefold() in wanted:
+            return wanted[candidate.casefold()]
+    found = {word.casefold() for word in re.findall(r"\w+", text)} & set(wanted)
+    if len(found) == 1 and len(text.split()) <= 12:
+        return wanted[found.pop()]
+    raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
+
+
+async def votes(
+    ask: Ask, model: str, messages: Sequence[Message], count: int, reader: Callable[[Reply], Any], **options: Any
+) -> tuple[list[Any], list[ReplyError]]:
+    """`count` sampled replies, read: (what was read, what could not be). A vote that cannot be read is lost alone and not asked again."""
+
+    async def one(number: int) -> Any:
+        reply = await ask(model, messages, sample=number, **options)
+        try:
+            return reader(reply)
+        except Unread as wrong:
+            raise UnreadableReply(str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)) from None
+
+    found = await settled(one(number) for number in range(count))
+    return [v for v in found if not isinstance(v, ReplyError)], [v for v in found if isinstance(v, ReplyError)]
+
+
+async def odds_of(ask: Ask, model: str, messages: Sequence[Message], labels: Sequence[str], *, fallback: int) -> tuple[list[float], str]:
+    """(probability of each label, how it was read): from log-probabilities, or from `fallback` sampled replies where there are none.
+
+    Raises UnreadableReply when neither gives one of the labels.
+    """
+    reply = await ask(model, messages, logprobs=TOP, max_tokens=LABEL_TOKENS, temperature=0)
+    try:
+        odds = label_odds(reply, labels)
+    except Unread as wrong:
+        raise UnreadableReply(str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)) from None
+    if odds is not None:
+        return odds, "logprobs"
+    counted, lost = await votes(ask, model, messages, fallback, lambda r: label_in(r.text, labels), temperature=1.0, max_tokens=16)
+    if not counted:
+        raise lost[0] if lost else CutReply("no vote was cast")
+    return [counted.count(label) / len(counted) for label in labels], "votes"

@@ -3,11 +3,26 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from prefgen.scoring import ScoreSpec, scores_of
+from pydantic import Field
+
+from prefgen.plugins import Plugin
+from prefgen.scoring import ScoreSpec, probability_of, scores_of
 from prefgen.types import Pair, Record, Response
 
 TIE_TOLERANCE = 1e-9
 """Two means of the same ratings may differ by rounding; scores closer than this are equal."""
+
+
+class Scored(Plugin):
+    """The fields of pairers that go by scores."""
+
+    score: ScoreSpec = Field(ScoreSpec(), description="A judge, judge.aspect, or {mean, weights, veto}. Default: the mean of all judges.")
+    min_margin: float = Field(0.0, ge=0, description="Least difference of the scores, on their scale.")
+    ties: Literal["drop", "keep"] = Field("drop", description="keep: equal scores make a pair that is marked as a tie, with weight 0.5.")
+    length_cut: Literal["drop", "keep"] = Field("drop", description="Whether a response that the token limit cut may be paired.")
+    labels: Literal["soft", "hard"] = Field(
+        "soft", description="soft: comparisons of the two give the pair's chosen_probability; hard: it has none."
+    )
 
 
 class Ranked(NamedTuple):
@@ -64,6 +79,15 @@ def make_pair(rule: str, better: Ranked, worse: Ranked, min_margin: float, ties:
             weight=0.5 if tie else 1.0,
         ),
     )
+
+
+def labelled(pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Literal["soft", "hard"]) -> Sequence[Pair]:
+    """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
+    if labels == "hard" or not record.comparisons:
+        return pairs
+    judges = spec.judges()
+    comparisons = [c for c in record.comparisons if not judges or c.judge in judges]
+    return [pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id)) for pair in pairs]
 
 
 def why_no_pair(record: Record, spec: ScoreSpec, *, min_margin: float, length_cut: Literal["drop", "keep"], least: int = 2) -> str:

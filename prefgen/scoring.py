@@ -81,6 +81,13 @@ def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
     return {rid: math.fsum(values) / len(values) for rid, values in means.items()}
 
 
+def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -> float | None:
+    """Mean probability over all comparisons of two responses, in either order, that `first` is better; None where there is none."""
+    found = [c.probability for c in comparisons if (c.first_id, c.second_id) == (first, second)]
+    found += [1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (second, first)]
+    return math.fsum(found) / len(found) if found else None
+
+
 def bradley_terry(comparisons: Sequence[Comparison], *, prior: float = 0.1, rounds: int = 200) -> dict[str, float]:
     """Strengths in 0..1 (the chance to beat an average candidate) by the MM algorithm of Hunter (2004, section 3).
 

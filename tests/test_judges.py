@@ -11,10 +11,10 @@ from prefgen.judges.aspect import Aspect
 from prefgen.judges.binary_vote import BinaryVote
 from prefgen.judges.checklist import Checklist
 from prefgen.judges.expectation import Expectation, mapped
-from prefgen.judges.pairwise import Pairwise, probability_of
+from prefgen.judges.pairwise import Pairwise
 from prefgen.judging import label_in, label_odds
 from prefgen.replies import Unread
-from prefgen.scoring import bradley_terry, mean_by_response
+from prefgen.scoring import bradley_terry, mean_by_response, probability_of
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Comparison, Prompt, Reply, Score, TokenChoice, TokenLogprob
 

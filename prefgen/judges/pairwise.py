@@ -20,6 +20,7 @@ from prefgen.errors import ReplyError
 from prefgen.judging import asked, judge_messages, odds_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
+from prefgen.scoring import probability_of
 from prefgen.templates import render
 from prefgen.types import Comparison, Message, Prompt, Response, Score, assistant, user
 from prefgen.waiting import settled
@@ -145,13 +146,6 @@ class Pairwise(Plugin):
         """The probability within `clamp`."""
         bounds = ((0.4, 0.6) if self.reasoning else None) if self.clamp == "auto" else self.clamp
         return probability if bounds is None else min(max(probability, bounds[0]), bounds[1])
-
-
-def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -> float | None:
-    """Mean probability over all comparisons of two responses, in either order, that `first` is better; None where there is none."""
-    found = [c.probability for c in comparisons if (c.first_id, c.second_id) == (first, second)]
-    found += [1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (second, first)]
-    return math.fsum(found) / len(found) if found else None
 
 
 def next_round(entrants: Sequence[Response], wins: Mapping[str, float], met: set[frozenset[str]], *, knockout: bool) -> list[Pairing]:

@@ -3,25 +3,19 @@
 from collections.abc import Sequence
 from itertools import combinations
 from random import Random
-from typing import Literal
 
 from pydantic import Field
 
-from prefgen.pairing import make_pair, ranked_responses, why_no_pair
-from prefgen.plugins import Plugin, pairer
-from prefgen.scoring import ScoreSpec
+from prefgen.pairing import Scored, labelled, make_pair, ranked_responses, why_no_pair
+from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
 
 @pairer("all_pairs")
-class AllPairs(Plugin):
+class AllPairs(Scored):
     """All pairs of a prompt; their weights add up to 1, so that prompts with more responses do not count for more."""
 
-    score: ScoreSpec = Field(ScoreSpec(), description="A judge, judge.aspect, or {mean, weights, veto}. Default: the mean of all judges.")
-    min_margin: float = Field(0.0, ge=0, description="Least difference of the scores, on their scale.")
     cap: int | None = Field(None, ge=1, description="At most so many pairs a prompt, drawn with the seed.")
-    ties: Literal["drop", "keep"] = Field("drop", description="keep: equal scores make a pair that is marked as a tie.")
-    length_cut: Literal["drop", "keep"] = Field("drop", description="Whether a response that the token limit cut may be paired.")
     seed: int = Field(0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
@@ -30,7 +24,8 @@ class AllPairs(Plugin):
         if self.cap is not None and len(pairs) > self.cap:
             kept = set(rng.sample(range(len(pairs)), self.cap))
             pairs = [pair for i, pair in enumerate(pairs) if i in kept]
-        return [pair.model_copy(update={"weight": pair.weight / len(pairs)}) for pair in pairs]
+        shared = [pair.replacing(weight=pair.weight / len(pairs)) for pair in pairs]
+        return labelled(shared, record, self.score, self.labels)
 
     def explain(self, record: Record) -> str:
         return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

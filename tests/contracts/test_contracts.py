@@ -26,6 +26,7 @@ NEEDED = {
         "pairwise": {"model": "m"},
     },
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
+    "pairer": {"fixed": {"chosen": {"model": ["model-0"]}, "rejected": {"model": ["model-1"]}}},
 }
 
 

@@ -1,0 +1,68 @@
+"""Pairs by where responses come from, without any judge: one model or origin over another.
+
+`chosen: {model: [strong]}, rejected: {model: [weak]}` is a delta of two models; `chosen: {origin: [improved]}, rejected: {origin:
+[sampled]}` is SynPO's (arXiv 2410.06961, section 2.3), which also wants a least margin of a score: with `score` given, pairs
+whose chosen side does not score higher by `min_margin` are dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from prefgen.pairing import Ranked, labelled, make_pair, pairable, same_text
+from prefgen.plugins import Plugin, pairer
+from prefgen.scoring import ScoreSpec, scores_of
+from prefgen.types import Pair, Record, Response
+
+Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
+
+
+@pairer("fixed")
+class Fixed(Plugin):
+    """The first response of one kind over the first of another; `all: true` pairs each with each."""
+
+    chosen: Side = Field(description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them.")
+    rejected: Side = Field(description="What the rejected side is.")
+    all: bool = Field(False, description="Every response of the one kind with every response of the other; their weights add up to 1.")
+    score: ScoreSpec | None = Field(None, description="A score by which the chosen side must be better; default: none is looked at.")
+    min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")
+    length_cut: Literal["drop", "keep"] = Field("drop", description="Whether a response that the token limit cut may be paired.")
+
+    @field_validator("chosen", "rejected")
+    @classmethod
+    def _says_something(cls, side: Side) -> Side:
+        if not side or not all(side.values()):
+            raise ValueError("say what the side is, such as {model: [strong]}")
+        return side
+
+    def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
+        usable = pairable(record, self.length_cut)
+        better, worse = ([r for r in usable if is_of(r, side)] for side in (self.chosen, self.rejected))
+        scores = scores_of(record, self.score) if self.score else {}
+        pairs = [pair for one in better for other in worse for pair in self._pair(one, other, scores)]
+        kept = pairs if self.all else pairs[:1]
+        shared = [pair.replacing(weight=1 / len(kept)) for pair in kept]
+        return labelled(shared, record, self.score or ScoreSpec(), "soft")
+
+    def _pair(self, one: Response, other: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
+        if one.id == other.id or same_text(one, other):
+            return ()
+        if self.score is None:
+            return (Pair(chosen_id=one.id, rejected_id=other.id, rule=self.name),)
+        if one.id not in scores or other.id not in scores or scores[one.id] < scores[other.id]:
+            return ()
+        return make_pair(self.name, Ranked(one, scores[one.id]), Ranked(other, scores[other.id]), self.min_margin, "drop")
+
+    def explain(self, record: Record) -> str:
+        usable = pairable(record, self.length_cut)
+        for name, side in (("chosen", self.chosen), ("rejected", self.rejected)):
+            if not any(is_of(r, side) for r in usable):
+                return f"no_{name}_side"
+        return "margin" if self.score else "same_text"
+
+
+def is_of(response: Response, side: Side) -> bool:
+    """Whether a response is of a kind."""
+    return all(getattr(response, name) in wanted for name, wanted in side.items())

@@ -1,0 +1,24 @@
+"""The best response over the best of those that are clearly worse: a rejected side that is hard to tell from the chosen one."""
+
+from collections.abc import Sequence
+from random import Random
+
+from prefgen.pairing import Scored, labelled, make_pair, ranked_responses, why_no_pair
+from prefgen.plugins import pairer
+from prefgen.types import Pair, Record
+
+
+@pairer("hard_negative")
+class HardNegative(Scored):
+    """One pair a prompt; `min_margin` says how far below the best the rejected side must be at least."""
+
+    def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
+        ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
+        for worse in ranked[1:]:
+            made = make_pair(self.name, ranked[0], worse, self.min_margin, self.ties)
+            if made:
+                return labelled(made, record, self.score, self.labels)
+        return ()
+
+    def explain(self, record: Record) -> str:
+        return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

@@ -15,7 +15,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, TypeVar
@@ -47,6 +47,8 @@ class Plugin(BaseModel):
     name: ClassVar[str]
     texts: ClassVar[tuple[str, ...]] = ()
     """Files under prompts/ or constitutions/ that the plug-in reads: part of its stage's identity."""
+    shown: ClassVar[Mapping[str, str]] = {}
+    """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
 
     def asks(self) -> tuple[str, ...]:
         """The names of the recipe's models that this plug-in asks."""

@@ -96,10 +96,11 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class Revision:
-    """What a reviser made of a response: the new responses, in order, and the critiques that led to them."""
+    """What a reviser made of a response: the new responses, in order, the critiques that led to them, and replies that were lost."""
 
     responses: Sequence[Response] = ()
     critiques: Sequence[Critique] = ()
+    lost: Sequence[ReplyError] = ()
 
 
 class Reviser(Protocol):

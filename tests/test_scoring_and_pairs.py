@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from prefgen.pairers.all_pairs import AllPairs
 from prefgen.pairers.best_vs_random import BestVsRandom
 from prefgen.pairers.best_vs_worst import BestVsWorst
+from prefgen.pairers.fixed import Fixed
+from prefgen.pairers.hard_negative import HardNegative
+from prefgen.pairers.length_tier import LengthTier
 from prefgen.scoring import ScoreSpec, bradley_terry, judge_scores, scores_of
 from prefgen.testing import a_record, contract_of_pairer
 from prefgen.types import Comparison, Flag, Pair, Score
@@ -170,3 +173,66 @@ def test_a_pair_that_claims_something_wrong_cannot_be_made(fields):
 def test_a_score_outside_its_scale_cannot_be_made(value):
     with pytest.raises(ValueError, match="outside its scale|finite"):
         Score(response_id="r", aspect="a", value=value, scale=(1, 5))
+
+
+# --- pairers by length, by origin, by comparisons --------------------------------------------------------------------
+
+
+def of_lengths(*lengths, scores):
+    return a_record("Q", *("x" * n for n in lengths), scores={"j": scores})
+
+
+def test_tiers_of_score_are_paired_by_length():
+    """Meta-Rewarding's rule: with rho 0.32 the shortest of those at 4.04 and above over the longest of those at 2.96 and below."""
+    record = of_lengths(900, 300, 200, 100, scores=[5, 4.8, 4.6, 2])
+
+    assert sides(LengthTier(rho=0.32).pair(record, Random(0))) == [("r2", "r3")]
+    assert sides(LengthTier(rho=0).pair(record, Random(0))) == [("r0", "r3")]
+    assert LengthTier(rho=0, max_chosen_chars=500).pair(record, Random(0)) == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.floats(1, 5)), min_size=2, max_size=6, unique_by=(lambda t: t[0], lambda t: round(t[1], 3)))
+)
+def test_length_tier_without_a_tier_is_best_vs_worst(given_responses):
+    record = of_lengths(*(n for n, _ in given_responses), scores=[s for _, s in given_responses])
+
+    assert sides(LengthTier(rho=0).pair(record, Random(0))) == sides(BestVsWorst().pair(record, Random(0)))
+
+
+def test_a_hard_negative_is_the_nearest_that_is_clearly_worse():
+    record = of_lengths(10, 20, 30, 40, scores=[5, 4.9, 4, 1])
+
+    assert sides(HardNegative(min_margin=0.5).pair(record, Random(0))) == [("r0", "r2")]
+    assert sides(HardNegative().pair(record, Random(0))) == [("r0", "r1")]
+
+
+def test_fixed_sides_need_no_judge_and_can_want_one():
+    record = of_lengths(10, 20, 30, scores=[2, 3, 5])
+    strong_over_weak = {"chosen": {"model": ("model-0",)}, "rejected": {"model": ("model-1", "model-2")}}
+
+    [pair] = Fixed(**strong_over_weak).pair(record, Random(0))
+    every = Fixed(**strong_over_weak, all=True).pair(record, Random(0))
+    better = Fixed(chosen={"model": ("model-2",)}, rejected={"model": ("model-0",)}, score="j", min_margin=2).pair(record, Random(0))
+    worse = Fixed(**strong_over_weak, score="j").pair(record, Random(0))
+
+    assert (pair.chosen_id, pair.rejected_id, pair.chosen_score) == ("r0", "r1", None)
+    assert [p.weight for p in every] == [0.5, 0.5]
+    assert better[0].margin == 3
+    assert not worse
+    assert Fixed(chosen={"origin": ("improved",)}, rejected={"origin": ("sampled",)}).explain(record) == "no_chosen_side"
+
+
+def test_comparisons_give_a_pair_its_probability_unless_labels_are_hard():
+
+    compared = [
+        Comparison(first_id="r0", second_id="r1", probability=0.9, judge="p"),
+        Comparison(first_id="r1", second_id="r0", probability=0.8, judge="p"),
+    ]
+    record = a_record("Q", "x", "y").adding(comparisons=compared)
+
+    [soft] = BestVsWorst(score="p").pair(record, Random(0))
+    [hard] = BestVsWorst(score="p", labels="hard").pair(record, Random(0))
+
+    assert (soft.chosen_id, soft.chosen_probability) == ("r0", pytest.approx(0.55))
+    assert hard.chosen_probability is None

@@ -3,9 +3,9 @@
 Of each chain of revisions the last is chosen and the first answer rejected. With `score` given, only where the last also scores higher.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ from prefgen.types import Pair, Record, Response
 @pairer("revised_over_original")
 class RevisedOverOriginal(Plugin):
     """One pair a chain of revisions; the weights of a prompt's pairs add up to 1."""
+
+    shown: ClassVar[Mapping[str, str]] = {"which": "all"}  # a chain is followed over the revisions between its ends
 
     score: ScoreSpec | None = Field(None, description="A score by which the revision must be better; default: none is looked at.")
     min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")

@@ -14,7 +14,7 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
     for plugged in step.plugged:
         if not applies(plugged.only, record):
             continue
-        seen = record.replacing(responses=tuple(selected(record, plugged.responses)))
+        seen = record.replacing(responses=tuple(selected(record, plugged.responses or type(plugged.plugin).shown)))
         with blaming(step, plugged, record):
             pairs = [p.replacing(rule=plugged.name) for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))]
         known = {r.id for r in record.responses}

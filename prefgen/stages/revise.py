@@ -28,4 +28,4 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     for response in result.responses:
         if response.prompt_id != record.prompt.id or response.parent_id is None:
             raise PluginError(f"reviser {plugged.name!r} returned a response without its parent, or to another prompt")
-    return {"responses": result.responses, "critiques": result.critiques}, ()
+    return {"responses": result.responses, "critiques": result.critiques}, result.lost

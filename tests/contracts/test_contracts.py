@@ -25,6 +25,7 @@ NEEDED = {
         "expectation": {"model": "m"},
         "pairwise": {"model": "m"},
     },
+    "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
     "pairer": {"fixed": {"chosen": {"model": ["model-0"]}, "rejected": {"model": ["model-1"]}}},
 }

@@ -1,0 +1,30 @@
+"""Rewrite an answer to a better one in one step (SynPO's response improver, arXiv 2410.06961, section 2.2).
+
+The model is asked to correct, to add what is missing and to keep to the request; its reply is taken as it stands. In the paper
+the improver is a model that was trained for it.
+"""
+
+from pydantic import Field
+
+from prefgen.judging import asked
+from prefgen.plugins import Plugin, reviser
+from prefgen.revision import revision_of
+from prefgen.roles import Ask, Revision
+from prefgen.templates import render
+from prefgen.types import Prompt, Response, system, user
+
+
+@reviser("improve")
+class Improve(Plugin):
+    """One improved answer for each that it is shown. Paper: temperature 0.7."""
+
+    texts = ("revisers/reviser_system.j2", "revisers/improve.j2")
+
+    model: str = Field(description="The improving model, by its name under `models`.")
+    instruction: str | None = Field(None, description="What else to heed, in one's own words.")
+    temperature: float | None = Field(0.7, ge=0, description="Temperature of the improver (paper: 0.7).")
+
+    async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
+        text = render("revisers/improve.j2", conversation=asked(prompt), text=response.text, instruction=self.instruction)
+        reply = await ask(self.model, [system(render("revisers/reviser_system.j2")), user(text)], temperature=self.temperature)
+        return Revision((revision_of(prompt, response, reply.text, ask, self.model, origin="improved"),))

@@ -1,0 +1,55 @@
+"""Change only what a critique names, so that chosen and rejected differ in that and in little else.
+
+The flaws are those that judges of an earlier stage wrote about the answer, or, where there are none, those that the model is
+asked to name. An answer without flaws is left alone.
+"""
+
+from pydantic import Field
+
+from prefgen.judging import asked
+from prefgen.plugins import Plugin, reviser
+from prefgen.replies import Unread, json_object, only, read
+from prefgen.revision import revision_of
+from prefgen.roles import Ask, Revision
+from prefgen.templates import render
+from prefgen.types import Critique, Prompt, Record, Reply, Response, system, user
+
+
+@reviser("minimal_edit")
+class MinimalEdit(Plugin):
+    """One edited answer for each that has flaws."""
+
+    texts = ("revisers/reviser_system.j2", "revisers/find_flaws.j2", "revisers/minimal_edit.j2")
+
+    model: str = Field(description="The model that names flaws and edits, by its name under `models`.")
+    most: int = Field(3, ge=1, description="Most flaws that are mended at once.")
+    temperature: float | None = Field(0.0, ge=0, description="Temperature of both.")
+
+    async def revise(self, prompt: Prompt, response: Response, ask: Ask, record: Record) -> Revision:
+        told = [critique.text for critique in record.critiques if critique.response_id == response.id][: self.most]
+        flaws = told or await self._flaws(prompt, response, ask)
+        if not flaws:
+            return Revision(())
+        text = render("revisers/minimal_edit.j2", conversation=asked(prompt), text=response.text, flaws=flaws)
+        reply = await ask(self.model, [system(render("revisers/reviser_system.j2")), user(text)], temperature=self.temperature)
+        edited = revision_of(prompt, response, reply.text, ask, self.model, origin="refined")
+        named = () if told else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
+        return Revision((edited,) if edited.text != response.text.strip() else (), named)
+
+    async def _flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
+        text = render("revisers/find_flaws.j2", conversation=asked(prompt), text=response.text, most=self.most)
+        schema = {
+            "title": "flaws", "type": "object", "required": ["flaws"], "additionalProperties": False,
+            "properties": {"flaws": {"type": "array", "maxItems": self.most, "items": {"type": "string"}}},
+        }  # fmt: skip
+
+        def reader(reply: Reply) -> list[str]:
+            found = only(json_object(reply.text), "flaws", list)
+            if not all(isinstance(flaw, str) for flaw in found):
+                raise Unread("wrong_type", f"expected a list of texts, found {found!r:.120}")
+            return [flaw for flaw in found if flaw.strip()][: self.most]
+
+        flaws, _ = await read(
+            ask, self.model, [system(render("revisers/reviser_system.j2")), user(text)], reader, schema=schema, temperature=self.temperature
+        )
+        return flaws

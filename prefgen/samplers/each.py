@@ -1,6 +1,7 @@
 """Every named model answers each prompt `n` times: one request a model where the server has `n`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -35,13 +36,14 @@ async def one_response(
     *,
     principle: str | None = None,
     system_text: str | None = None,
+    **sampling: Any,
 ) -> Response:
     """Ask for one answer. The system text joins a system turn of the prompt, if there is one.
 
     Raises CutReply when the reply is empty, and whatever `ask` raises.
     """
     messages = with_system(prompt.messages, system_text) if system_text else prompt.messages
-    reply = await ask(model, messages, sample=sample)
+    reply = await ask(model, messages, sample=sample, **sampling)
     if not reply.text.strip():
         raise CutReply("the model called a tool instead of answering", code="tool_call")
     return Response.of(
@@ -49,7 +51,7 @@ async def one_response(
         reply.message,
         model=ask.label(model),
         principle=principle,
-        sampling=dict(ask.options(model)),
+        sampling={**ask.options(model), **sampling},
         sample=sample,
         finish_reason=reply.finish_reason,
         keeps_reasoning=reasoning == "keep",

@@ -15,7 +15,13 @@ ALL = [(role, name) for role in ROLES for name in names(role)]
 NEEDED = {
     "source": {"file": {"path": "p"}, "hub": {"path": "a/b"}, "inline": {"prompts": ["Hi"]}, "records": {"path": "p"}},
     "curator": {"limit": {"count": 3}},
-    "sampler": {"each": {"model": "m"}, "pool": {"models": ["m"], "per_prompt": 1}},
+    "sampler": {
+        "each": {"model": "m"},
+        "pool": {"models": ["m"], "per_prompt": 1},
+        "ladder": {"model": "m"},
+        "contrast": {"model": "m", "toward": "Be kind.", "away": "Be rude."},
+        "best_of": {"model": "m", "scorer": "r", "n": 4},
+    },
     "judge": {
         "ultrafeedback": {"model": "m"},
         "additive": {"model": "m"},
@@ -24,6 +30,7 @@ NEEDED = {
         "checklist": {"model": "m", "criteria": ["It names a colour."]},
         "expectation": {"model": "m"},
         "pairwise": {"model": "m"},
+        "constraints": {"rules": [{"kind": "words", "most": 5}]},
     },
     "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
@@ -79,6 +86,7 @@ SAYS = {
     "additive": by_length,
     "aspect": by_length,
     "binary_vote": lambda text: f"Checked.\n\nFinal judgment: {'yes' if len(text) % 2 else 'no'}",
+    "constraints": "asks no model",
     "checklist": lambda text: json.dumps({"item_1": {"reason": "r", "met": bool(len(text) % 2)}}),
     "expectation": lambda text: str(1 + len(text) % 10),
     "pairwise": lambda text: "AB"[len(text) % 2],
@@ -97,13 +105,18 @@ def test_every_pairer_keeps_the_contract(name, values):
     contract_of_pairer(an("pairer", name), a_record("Q", *(f"answer {i}" for i in range(len(values))), scores={"j": values}))
 
 
+def same_words(text):
+    """The same answer to every draw, and a reward model's 0.5 for it."""
+    return "0.5" if "same words" in text else "same words"
+
+
 @pytest.mark.parametrize("name", names("sampler"))
 async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
     record = a_record("Q")
     plugin = an(*("sampler", name))
 
-    first = await plugin.sample(record.prompt, Scripted(["same words"]))
-    again = await plugin.sample(record.prompt, Scripted(["same words"]))
+    first = await plugin.sample(record.prompt, Scripted(same_words))
+    again = await plugin.sample(record.prompt, Scripted(same_words))
 
     assert first == again
     assert len({r.id for r in first}) == len(first) >= 1

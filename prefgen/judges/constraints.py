@@ -1,0 +1,167 @@
+"""Check answers against rules that need no model: length, format, JSON, keywords, counts, regular expressions, code that compiles.
+
+Rules stand in the recipe, in a prompt's metadata (`constraints`), or in both. Each rule is an aspect of its own with 1 for met
+and 0 for not, so that the judge's score is the share that is met; as a veto or with `filter` it keeps out what breaks any (`veto:
+{ok: 1}`).
+"""
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from prefgen.errors import PluginError
+from prefgen.plugins import Plugin, judge
+from prefgen.roles import Ask, Verdict
+from prefgen.types import Prompt, Response, Score, Value
+
+COUNTED = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
+LISTED = ("contains", "forbids", "starts_with", "ends_with")
+
+
+class Rule(Value):
+    """One constraint. Counts take `least` and `most`; texts take `texts`; `matches` takes `pattern`; `json` may take `keys`."""
+
+    kind: Literal[
+        "words", "characters", "sentences", "lines", "paragraphs", "bullets", "contains", "forbids", "starts_with", "ends_with", "matches",
+        "json", "python", "lower_case", "upper_case",
+    ]  # fmt: skip
+    name: str | None = None
+    least: int | None = Field(None, ge=0)
+    most: int | None = Field(None, ge=0)
+    texts: tuple[str, ...] = ()
+    pattern: str | None = None
+    keys: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> "Rule":
+        if self.kind in COUNTED and self.least is None and self.most is None:
+            raise ValueError(f"{self.kind} needs least, most or both")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"{self.kind}: least is {self.least} and most is {self.most}")
+        if self.kind in LISTED and not self.texts:
+            raise ValueError(f"{self.kind} needs texts")
+        if self.kind == "matches":
+            try:
+                re.compile(self.pattern or "")
+            except re.error as wrong:
+                raise ValueError(f"pattern {self.pattern!r} is no regular expression: {wrong}") from None
+            if not self.pattern:
+                raise ValueError("matches needs a pattern")
+        return self
+
+
+@judge("constraints")
+class Constraints(Plugin):
+    """Rules that are met or not. Asks no model."""
+
+    rules: tuple[Rule, ...] = Field((), description="Rules of every prompt, such as {kind: words, most: 100}.")
+    key: str = Field("constraints", description="Where a prompt's metadata holds rules of its own, as a list of the same form.")
+
+    def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
+        rules = [*self.rules, *self._own(prompt)]
+        names = aspects(rules)
+        if not rules:  # nothing to check: that is no score, and not the best one
+            return [
+                Score(response_id=r.id, aspect="constraints", value=None, scale=(0, 1), rationale="the prompt has no rule")
+                for r in responses
+            ]
+        found = []
+        for response in responses:
+            for name, rule in zip(names, rules, strict=True):
+                broken = breaks(rule, response.text)
+                found.append(Score(response_id=response.id, aspect=name, value=float(broken is None), scale=(0, 1), rationale=broken))
+        return found
+
+    def _own(self, prompt: Prompt) -> list[Rule]:
+        given: Any = prompt.metadata.get(self.key) or ()
+        try:
+            return [Rule.model_validate(rule) for rule in given]
+        except (ValidationError, TypeError) as wrong:
+            first = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
+            raise PluginError(f"constraints: metadata.{self.key} of prompt {prompt.id[:12]} cannot be read: {first}") from None
+
+
+def aspects(rules: Sequence[Rule]) -> list[str]:
+    """A name for each rule: its own, or its kind, numbered where a name comes again."""
+    seen: dict[str, int] = {}
+    names = []
+    for rule in rules:
+        name = rule.name or rule.kind
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return names
+
+
+def breaks(rule: Rule, text: str) -> str | None:
+    """What a text breaks of a rule, in words; None when it is met."""
+    if rule.kind in COUNTED:
+        found = count_of(rule.kind, text)
+        if (rule.least is not None and found < rule.least) or (rule.most is not None and found > rule.most):
+            wanted = " and ".join(f"{word} {n}" for word, n in (("at least", rule.least), ("at most", rule.most)) if n is not None)
+            return f"{found} {rule.kind}, {wanted} wanted"
+        return None
+    folded = text.casefold().strip()
+    if rule.kind == "contains":
+        missing = [t for t in rule.texts if t.casefold() not in folded]
+        return f"does not contain {missing[0]!r}" if missing else None
+    if rule.kind == "forbids":
+        there = [t for t in rule.texts if re.search(rf"(?<!\w){re.escape(t)}(?!\w)", text, re.IGNORECASE)]
+        return f"contains {there[0]!r}" if there else None
+    if rule.kind in ("starts_with", "ends_with"):
+        fits = folded.startswith if rule.kind == "starts_with" else folded.endswith
+        return (
+            None
+            if any(fits(t.casefold()) for t in rule.texts)
+            else f"{rule.kind.replace('_', ' ')} none of {', '.join(map(repr, rule.texts))}"
+        )
+    if rule.kind == "matches":
+        return None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
+    if rule.kind == "json":
+        return _json(text, rule.keys)
+    if rule.kind == "python":
+        return _python(text)
+    wrong = text.upper() == text.lower() or (text != text.lower() if rule.kind == "lower_case" else text != text.upper())
+    return f"is not all {rule.kind.replace('_', ' ')}" if wrong else None
+
+
+def count_of(kind: str, text: str) -> int:
+    """How many there are of a kind that is counted."""
+    if kind == "characters":
+        return len(text)
+    if kind == "words":
+        return len(re.findall(r"\w+(?:[-'’]\w+)*", text))
+    if kind == "sentences":
+        return len(re.findall(r"[^.!?。！？\s][^.!?。！？]*(?:[.!?。！？]+|\Z)", text))
+    if kind == "lines":
+        return sum(bool(line.strip()) for line in text.splitlines())
+    if kind == "bullets":
+        return len(re.findall(r"^\s*(?:[-*•+]|\d+[.)])\s+\S", text, re.MULTILINE))
+    return len([part for part in re.split(r"\n\s*\n", text) if part.strip()])
+
+
+def _fenced(text: str, language: str) -> list[str]:
+    return re.findall(rf"```(?:{language})?[ \t]*\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
+
+
+def _json(text: str, keys: Sequence[str]) -> str | None:
+    blocks = _fenced(text, "json") or [text]
+    try:
+        found: Any = json.loads(blocks[0])
+    except ValueError as wrong:
+        return f"is no JSON ({wrong})"
+    missing = [key for key in keys if not isinstance(found, Mapping) or key not in found]
+    return f"the JSON has no {missing[0]!r}" if missing else None
+
+
+def _python(text: str) -> str | None:
+    blocks = _fenced(text, "python|py") or [text]
+    for block in blocks:
+        try:
+            ast.parse(block)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
+            return f"is no Python that compiles ({wrong})"
+    return None

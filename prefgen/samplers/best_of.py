@@ -1,0 +1,39 @@
+"""Draw several answers and keep the best by a reward model: best-of-n."""
+
+from collections.abc import Sequence
+
+from pydantic import Field, model_validator
+
+from prefgen.errors import ReplyError
+from prefgen.plugins import Plugin, sampler
+from prefgen.roles import Ask
+from prefgen.samplers.each import one_response
+from prefgen.types import Prompt, Response
+from prefgen.waiting import settled, together
+
+
+@sampler("best_of")
+class BestOf(Plugin):
+    """The `keep` best of `n` answers; equal scores by id. An answer that was lost does not compete, and is counted."""
+
+    model: str = Field(description="The answering model, by its name under `models`.")
+    scorer: str = Field(description="A reward model with a score route, by its name under `models`.")
+    n: int = Field(16, ge=2, description="Answers that are drawn.")
+    keep: int = Field(1, ge=1, description="How many of the best are kept.")
+    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+
+    @model_validator(mode="after")
+    def _fewer_than_drawn(self) -> "BestOf":
+        if self.keep >= self.n:
+            raise ValueError(f"keep is {self.keep} and only {self.n} are drawn")
+        return self
+
+    def asks(self) -> tuple[str, ...]:
+        return (self.model, self.scorer)
+
+    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
+        drawn = await settled(one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n))
+        answers = [one for one in drawn if isinstance(one, Response)]
+        scores = await together(ask.score(self.scorer, prompt, one) for one in answers)
+        ranked = sorted(zip(scores, answers, strict=True), key=lambda item: (-item[0], item[1].id))
+        return [*(answer for _, answer in ranked[: self.keep]), *(one for one in drawn if isinstance(one, ReplyError))]

@@ -2,15 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from prefgen.errors import CutReply, ReplyError, UnreadableReply
 from prefgen.replies import Unread, json_object, rating, read
-from prefgen.roles import Ask
+from prefgen.roles import Ask, Verdict
 from prefgen.templates import render
 from prefgen.types import Message, Prompt, Reply, Response, Score, system, user
-from prefgen.waiting import settled
+from prefgen.waiting import settled, together
 
 LABEL_TOKENS = 4
 """Room for a label and for what some models write before it (a space, a bracket)."""
@@ -71,6 +71,20 @@ def _number(value: float | None) -> float:
 async def one_rating(ask: Ask, model: str, messages: Sequence[Message], scale: tuple[float, float], **options: Any) -> tuple[float, str]:
     """Ask for a rating; one that cannot be read is asked for once more. Raises UnreadableReply."""
     found, _ = await read(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
+    return found
+
+
+async def each_text(
+    responses: Sequence[Response], rate: Callable[[Response], Awaitable[Sequence[Verdict | ReplyError]]]
+) -> list[Verdict | ReplyError]:
+    """What `rate` says of each response, asked once where several have the same text: the same answer has the same rating."""
+    groups: dict[str, list[Response]] = {}
+    for response in responses:
+        groups.setdefault(response.text, []).append(response)
+    found: list[Verdict | ReplyError] = []
+    for group, verdicts in zip(groups.values(), await together(rate(group[0]) for group in groups.values()), strict=True):
+        found += verdicts
+        found += [v.replacing(response_id=twin.id) for twin in group[1:] for v in verdicts if isinstance(v, Score)]
     return found
 
 

@@ -212,6 +212,22 @@ async def test_a_rating_off_the_scale_is_no_rating(reply):
     assert not scores(await judged(Additive(model="m", samples=1), Scripted([reply]), "x"))
 
 
+async def test_equal_answers_are_judged_once_and_alike():
+    """A policy repeats itself: the same request must not be sent twice, and the same text must not have two ratings."""
+    rated = Scripted(["Rating: 4"])
+    compared = Scripted([odds(A=0.8, B=0.2)])
+
+    by_points = await judged(Additive(model="m", samples=2), rated, "same", "same", "other")
+    in_pairs = await judged(Pairwise(model="m", orders=1), compared, "same", "same", "other")
+
+    assert len(rated.asked) == 4
+    assert scores(by_points) == {"r0": 4.0, "r1": 4.0, "r2": 4.0}
+    assert len(compared.asked) == 1
+    assert probability_of(in_pairs, "r0", "r1") == 0.5
+    assert probability_of(in_pairs, "r0", "r2") == probability_of(in_pairs, "r1", "r2") != 0.5
+    assert scores(await judged(Pairwise(model="m"), compared, "x", "x")) == {}
+
+
 async def test_an_aspect_has_the_scale_of_its_levels():
     [verdict] = await judged(Aspect(model="m", aspect="tact", levels=("rude", "plain", "kind")), Scripted(["Rating: 3"]), "x")
     lost = await judged(Aspect(model="m", aspect="tact", levels=("rude", "plain", "kind")), Scripted(["Rating: 4"]), "x")

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, rating_schema, ratings_of
+from prefgen.judging import asked, each_text, judge_messages, rating_schema, ratings_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
-from prefgen.waiting import together
 
 SCALE = (0.0, 5.0)
 
@@ -33,8 +32,7 @@ class Additive(Plugin):
     schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text that ends in a score line (paper).")
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        found = await together(self._rate(prompt, response, ask) for response in responses)
-        return [verdict for verdicts in found for verdict in verdicts]
+        return await each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         messages = judge_messages("judges/additive.j2", conversation=asked(prompt), text=response.text, as_json=self.schema_reply)

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, rating_schema, ratings_of
+from prefgen.judging import asked, each_text, judge_messages, rating_schema, ratings_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
-from prefgen.waiting import together
 
 
 @judge("aspect")
@@ -46,8 +45,7 @@ class Aspect(Plugin):
         return self
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        found = await together(self._rate(prompt, response, ask) for response in responses)
-        return [verdict for verdicts in found for verdict in verdicts]
+        return await each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         low, high = (1, len(self.levels)) if self.levels and self.scale == (1, 5) else self.scale

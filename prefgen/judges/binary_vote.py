@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, votes
+from prefgen.judging import asked, each_text, judge_messages, votes
 from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
-from prefgen.waiting import together
 
 FINAL = re.compile(r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)\b", re.IGNORECASE | re.MULTILINE)
 
@@ -37,8 +36,7 @@ class BinaryVote(Plugin):
     max_tokens: int | None = Field(2048, ge=16, description="Most tokens of a vote (paper: 2,048).")
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        found = await together(self._vote(prompt, response, ask) for response in responses)
-        return [verdict for verdicts in found for verdict in verdicts]
+        return await each_text(responses, lambda response: self._vote(prompt, response, ask))
 
     async def _vote(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         messages = judge_messages("judges/binary_vote.j2", conversation=asked(prompt), text=response.text, question=self.question)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from prefgen.errors import PluginError, ReplyError
-from prefgen.judging import asked, judge_messages
+from prefgen.judging import asked, each_text, judge_messages
 from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread, json_object, only, read
 from prefgen.roles import Ask, Verdict
@@ -53,7 +53,7 @@ class Checklist(Plugin):
             criteria = await self._write(prompt, ask, self.writer)
         if not criteria:
             raise PluginError(f"checklist: prompt {prompt.id[:12]} has no criteria: give `criteria`, metadata.{self.key}, or a `writer`")
-        return await settled(self._check(prompt, response, criteria, ask) for response in responses)
+        return await each_text(responses, lambda response: settled([self._check(prompt, response, criteria, ask)]))
 
     async def _write(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
         messages = judge_messages("judges/checklist_write.j2", conversation=asked(prompt), count=self.written)
@@ -71,7 +71,7 @@ class Checklist(Plugin):
         criteria, _ = await read(ask, writer, messages, reader, schema=schema, temperature=self.temperature)
         return criteria
 
-    async def _check(self, prompt: Prompt, response: Response, criteria: Sequence[Criterion], ask: Ask) -> Score:
+    async def _check(self, prompt: Prompt, response: Response, criteria: Sequence[Criterion], ask: Ask) -> Verdict:
         messages = judge_messages(
             "judges/checklist.j2", conversation=asked(prompt), text=response.text, criteria=[c.text for c in criteria]
         )

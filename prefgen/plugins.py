@@ -1,6 +1,7 @@
 """Finding plug-ins. Nothing imports a plug-in by name: it is found by its file's name, on first use.
 
-A plug-in is its own configuration: a frozen model whose fields are its YAML parameters, and one decorator.
+A plug-in is its own configuration: a frozen model whose fields are its YAML parameters, and one decorator. A function may be one
+too: the parameters that its role does not hand in are its fields.
 
     use: ultrafeedback            prefgen/judges/ultrafeedback.py, or what an installed package registers, or a decorator made
     use: my_pkg.module:Class      any importable class
@@ -18,9 +19,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, create_model
 
 from prefgen.errors import PluginError, RecipeError
 from prefgen.version import __version__
@@ -47,6 +48,8 @@ class Plugin(BaseModel):
     name: ClassVar[str]
     texts: ClassVar[tuple[str, ...]] = ()
     """Files under prompts/ or constitutions/ that the plug-in reads: part of its stage's identity."""
+    made_of: ClassVar[Callable[..., Any] | None] = None
+    """The function that the plug-in was made of, if it was."""
     shown: ClassVar[Mapping[str, str]] = {}
     """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
 
@@ -64,21 +67,81 @@ class Plugin(BaseModel):
 
 P = TypeVar("P", bound=type)
 _registered: dict[tuple[str, str], type[Plugin]] = {}
+HANDED_IN = {
+    "source": ("read", ("folder",)),
+    "synthesizer": ("synthesize", ("seed", "ask", "pool")),
+    "curator": ("curate", ("rows",)),
+    "sampler": ("sample", ("prompt", "ask")),
+    "reviser": ("revise", ("prompt", "response", "ask", "record")),
+    "judge": ("judge", ("prompt", "responses", "ask", "record")),
+    "filter": ("flag", ("record",)),
+    "pairer": ("pair", ("record", "rng")),
+}
+"""The method of each role, and what it is called with (`record` only where it has a parameter of that name)."""
 
 
-def _decorator(role: str) -> Callable[[str], Callable[[P], P]]:
-    def named(name: str) -> Callable[[P], P]:
-        def register(plugin: P) -> P:
-            if not issubclass(plugin, Plugin):
-                raise PluginError(f"@{role}({name!r}): {plugin.__name__} must derive from prefgen.Plugin")
+class Decorator(Protocol):
+    """Registers a class under a name, or makes a plug-in of a function."""
+
+    @overload
+    def __call__(self, plugin: P, /) -> P: ...
+    @overload
+    def __call__(self, plugin: Callable[..., Any], /) -> type[Plugin]: ...
+    def __call__(self, plugin: Any, /) -> Any: ...
+
+
+def _decorator(role: str) -> Callable[[str], Decorator]:
+    def named(name: str) -> Decorator:
+        def register(plugin: Any) -> Any:
+            if inspect.isfunction(plugin) and role in HANDED_IN:
+                plugin = _of_function(role, name, plugin)
+            if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
+                raise PluginError(
+                    f"@{role}({name!r}): {getattr(plugin, '__name__', plugin)!r} must be a function, or derive from prefgen.Plugin"
+                )
             plugin.role, plugin.name = role, name
             _registered[role, name] = plugin
             return plugin
 
         return register
 
-    named.__doc__ = f"Register a class as the {role} of this name."
+    named.__doc__ = f"Register a class or a function as the {role} of this name."
     return named
+
+
+def _of_function(role: str, name: str, function: Callable[..., Any]) -> type[Plugin]:
+    """A plug-in class whose method calls `function`. Raises PluginError for a parameter without a type that the role does not hand in."""
+    method, handed_in = HANDED_IN[role]
+    parameters = inspect.signature(function).parameters
+    hints = get_type_hints(function, include_extras=True)
+    taken = [n for n in handed_in if n in parameters]
+    fields: dict[str, Any] = {}
+    for field, parameter in parameters.items():
+        if field in taken:
+            continue
+        if field not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise PluginError(
+                f"@{role}({name!r}): parameter {field!r} needs a type to be a field; what a {role} is handed is {', '.join(handed_in)}"
+            )
+        fields[field] = (hints[field], ... if parameter.default is parameter.empty else parameter.default)
+
+    def wanted(plugin: Plugin, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        values = dict(zip(handed_in, given, strict=False)) | named
+        return {n: values[n] for n in taken} | {n: getattr(plugin, n) for n in fields}
+
+    async def waits(self: Plugin, *given: Any, **named: Any) -> Any:
+        return await function(**wanted(self, given, named))
+
+    def returns(self: Plugin, *given: Any, **named: Any) -> Any:
+        return function(**wanted(self, given, named))
+
+    called: Any = waits if inspect.iscoroutinefunction(function) else returns
+    shown = [n for n in ("self", *handed_in) if n != "record" or role in ("filter", "pairer") or n in taken]
+    called.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in shown])
+    made = create_model(function.__name__, __base__=Plugin, __module__=function.__module__, __doc__=function.__doc__, **fields)
+    setattr(made, method, called)
+    made.made_of = function
+    return made
 
 
 source = _decorator("source")
@@ -147,7 +210,10 @@ def code_digest(plugin: type[Plugin]) -> str:
             return f"{distribution} {importlib.metadata.version(distribution)}"
         source_text = inspect.getsource(inspect.getmodule(plugin) or plugin)
     except (OSError, TypeError, importlib.metadata.PackageNotFoundError):
-        source_text = repr(sorted(plugin.model_fields))  # typed into a notebook: no source to read
+        try:
+            source_text = inspect.getsource(plugin.made_of or plugin)  # a notebook's cell
+        except (OSError, TypeError):
+            source_text = repr(sorted(plugin.model_fields))  # typed into a shell: no source to read
     return hashlib.blake2b(source_text.encode(), digest_size=8).hexdigest()
 
 

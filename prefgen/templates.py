@@ -46,6 +46,12 @@ def text_file(folder: str, name: str) -> Path:
     raise RecipeError(f"there is no {folder}/{name} (looked in {', '.join(str(c.parent) for c in candidates)})")
 
 
+def beside_recipe(path: str) -> Path:
+    """A path that a recipe gives, relative to the folder that it lies in."""
+    folder = _beside.get()
+    return folder / path if folder else Path(path)
+
+
 def text_digest(folder: str, name: str) -> str:
     """A digest of a text's content: part of the identity of a stage."""
     return hashlib.blake2b(text_file(folder, name).read_bytes().replace(b"\r\n", b"\n"), digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from prefgen.errors import ReplyError
+from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.roles import Messages
 from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Response, Score, user
 
@@ -41,7 +41,11 @@ class Scripted:
         return await self(model, text, **options)
 
     async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
-        return float((await self(model, [*prompt.messages, *response.messages])).text)
+        said = (await self(model, [*prompt.messages, *response.messages])).text
+        try:
+            return float(said)
+        except ValueError:
+            raise UnreadableReply(f"the script's reward is no number: {said[:60]!r}") from None
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
         return [[float(len(text)), 1.0] for text in texts]

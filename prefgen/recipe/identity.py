@@ -3,12 +3,14 @@
 `name`, `version`, `publish`, `train` and `run` of a recipe are in none, so that changing them never asks anything again.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from prefgen.errors import RecipeError
 from prefgen.plugins import Plugin
 from prefgen.stages.step import Plugged
-from prefgen.templates import text_digest
+from prefgen.templates import beside_recipe, text_digest
 from prefgen.types import content_id
 
 
@@ -38,7 +40,9 @@ def step_identity(kind: str, plugged: Sequence[Plugged], before: str, models: Ma
 
 def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
     plugin: Plugin = plugged.plugin
-    return {
+    paths = [str(value) for value in (getattr(plugin, name) for name in plugin.files) if value is not None]
+    read = {"files": {path: file_digest(path) for path in paths}} if paths else {}
+    return read | {
         "name": plugged.name,
         "use": [plugin.role, type(plugin).name],
         "fields": plugin.model_dump(mode="json"),
@@ -48,6 +52,14 @@ def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, A
         "only": {k: list(v) for k, v in plugged.only.items()},
         "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in plugged.responses.items()},
     }
+
+
+def file_digest(path: str) -> str:
+    """A digest of a file beside the recipe. Raises RecipeError when it cannot be read."""
+    try:
+        return hashlib.blake2b(beside_recipe(path).read_bytes(), digest_size=8).hexdigest()
+    except OSError as wrong:
+        raise RecipeError(f"file {path!r} cannot be read: {wrong.strerror}") from None
 
 
 def _constitutions(plugin: Plugin) -> list[str]:

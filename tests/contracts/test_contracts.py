@@ -36,6 +36,10 @@ NEEDED = {
         "checklist": {"model": "m", "criteria": ["It names a colour."]},
         "expectation": {"model": "m"},
         "pairwise": {"model": "m"},
+        "jury": {"of": ["a", "b"]},
+        "labels": {"path": "labels.jsonl"},
+        "reward_model": {"model": "m"},
+        "verifier": {},
         "constraints": {"rules": [{"kind": "words", "most": 5}]},
     },
     "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
@@ -93,6 +97,10 @@ SAYS = {
     "aspect": by_length,
     "binary_vote": lambda text: f"Checked.\n\nFinal judgment: {'yes' if len(text) % 2 else 'no'}",
     "constraints": "asks no model",
+    "jury": "asks no model",
+    "labels": "asks no model",
+    "verifier": "asks no model",
+    "reward_model": lambda text: str(len(text) % 3) if text.strip() else "",
     "checklist": lambda text: json.dumps({"item_1": {"reason": "r", "met": bool(len(text) % 2)}}),
     "expectation": lambda text: str(1 + len(text) % 10),
     "pairwise": lambda text: "AB"[len(text) % 2],
@@ -102,6 +110,7 @@ SAYS = {
 
 @pytest.mark.parametrize("name", shipped_names("judge"))
 async def test_every_judge_keeps_the_contract(name):
+    Path("labels.jsonl").write_text('{"response_id": "r0", "score": 1}\n{"first_id": "r1", "second_id": "r2", "better": "tie"}\n')
     await contract_of_judge(an("judge", name), Scripted(SAYS[name]))
 
 

@@ -1,0 +1,135 @@
+"""Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise majority and its Bradley-Terry strengths.
+
+Each judge's scores are first brought to 0 to 1 by its own scale. A response is judged where at least `quorum` judges rated it:
+with fewer it has no score. How far the judges disagree (the standard deviation of their scores) stands in the rationale; for
+Bradley-Terry, an interval from resampling the judges does.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from random import Random
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from prefgen.plugins import Plugin, judge
+from prefgen.roles import Ask, Verdict
+from prefgen.scoring import bradley_terry, judge_scores
+from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
+
+RESAMPLES = 200
+
+
+@judge("jury")
+class Jury(Plugin):
+    """A verdict of several judges. Asks no model; stands in a judge stage after theirs."""
+
+    of: tuple[str, ...] = Field(min_length=2, description="The judges, or judge.aspect, of earlier stages.")
+    by: Literal["mean", "median", "borda", "majority", "bradley_terry"] = Field("mean", description="How their verdicts become one.")
+    weights: Mapping[str, float] = Field({}, description="mean and majority: weights of judges; 1 where none is given.")
+    quorum: int | None = Field(None, ge=1, description="Least number of judges that rated a response; default: all of them.")
+    veto: Mapping[str, float] = Field(
+        {}, description="A response below this on that judge (on its own scale) is flagged: pairers skip it, whatever the others say."
+    )
+    seed: int = Field(0, description="bradley_terry: seed of the resampling.")
+
+    @model_validator(mode="after")
+    def _names_are_of_the_jury(self) -> "Jury":
+        strange = [name for name in (*self.weights, *self.veto) if name not in self.of]
+        if strange:
+            raise ValueError(f"{strange[0]!r} is none of the jury: {', '.join(self.of)}")
+        if self.quorum is not None and self.quorum > len(self.of):
+            raise ValueError(f"quorum is {self.quorum} and the jury has {len(self.of)} judges")
+        if any(not math.isfinite(w) or w <= 0 for w in self.weights.values()):
+            raise ValueError("weights must be finite and above 0")
+        return self
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record) -> Sequence[Verdict]:
+        ballots = {name: _ballot(record, name) for name in self.of}
+        quorum = self.quorum or len(self.of)
+        judged = [r.id for r in responses if sum(r.id in ballot for ballot in ballots.values()) >= quorum]
+        flags = [
+            Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
+            for name, least in self.veto.items()
+            for i, value in judge_scores(record, name)[0].items()
+            if value < least and i in {r.id for r in responses}
+        ]
+        absent = [_none(r.id, "fewer judges than the quorum rated it") for r in responses if r.id not in judged]
+        if self.by == "majority":
+            found = majority(ballots, judged, self.weights)
+            seen = {i for c in found for i in (c.first_id, c.second_id)}
+            return [*flags, *found, *absent, *(_none(i, "there is nothing to compare it with") for i in judged if i not in seen)]
+        if self.by == "bradley_terry":
+            return [*flags, *self._strengths(ballots, judged), *absent]
+        return [*flags, *(self._score(i, ballots, judged) for i in judged), *absent]
+
+    def _score(self, response_id: str, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]) -> Score:
+        given = {name: ballot[response_id] for name, ballot in ballots.items() if response_id in ballot}
+        if self.by == "median":
+            value = statistics.median(given.values())
+        elif self.by == "borda":
+            value = statistics.fmean(borda(ballots[name], response_id, judged) for name in given)
+        else:
+            weights = [self.weights.get(name, 1.0) for name in given]
+            value = math.fsum(w * v for w, v in zip(weights, given.values(), strict=True)) / math.fsum(weights)
+        return _made(response_id, value, f"{len(given)} judges, disagreement {statistics.pstdev(given.values()):.3f}")
+
+    def _strengths(self, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]) -> list[Score]:
+        strengths = bradley_terry(majority(ballots, judged, {}, each=True))
+        rng, names = Random(self.seed), sorted(ballots)
+        drawn: dict[str, list[float]] = {i: [] for i in strengths}
+        for _ in range(RESAMPLES):
+            some = [rng.choice(names) for _ in names]
+            resampled = bradley_terry([c for name in some for c in majority({name: ballots[name]}, judged, {}, each=True)], rounds=50)
+            for i in drawn:
+                drawn[i].append(resampled.get(i, 0.5))
+        scores = []
+        for i, value in strengths.items():
+            low, high = (sorted(drawn[i])[int(share * (RESAMPLES - 1))] for share in (0.025, 0.975))
+            scores.append(_made(i, value, f"95 % interval {low:.3f} to {high:.3f}"))
+        return [*scores, *(_none(i, "there is nothing to compare it with") for i in judged if i not in strengths)]
+
+
+def _ballot(record: Record, name: str) -> dict[str, float]:
+    """{response id: a judge's score, from 0 to 1}."""
+    values, (low, high) = judge_scores(record, name)
+    return {i: (value - low) / (high - low) for i, value in values.items()}
+
+
+def borda(ballot: Mapping[str, float], response_id: str, judged: Sequence[str]) -> float:
+    """Share of the other rated responses that a judge puts below this one; equals count half."""
+    others = [ballot[i] for i in judged if i != response_id and i in ballot]
+    if not others:
+        return 0.5
+    return math.fsum(1.0 if ballot[response_id] > v else 0.5 if ballot[response_id] == v else 0.0 for v in others) / len(others)
+
+
+def majority(
+    ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str], weights: Mapping[str, float], *, each: bool = False
+) -> list[Comparison]:
+    """For each pair the share of judges that prefer the first (equals count half); with `each`, a comparison for every judge."""
+    found = []
+    for a, b in combinations(judged, 2):
+        votes = [
+            (weights.get(name, 1.0), 1.0 if ballot[a] > ballot[b] else 0.5 if ballot[a] == ballot[b] else 0.0)
+            for name, ballot in sorted(ballots.items())
+            if a in ballot and b in ballot
+        ]
+        if each:
+            found += [Comparison(first_id=a, second_id=b, probability=vote, aspect="jury") for _, vote in votes]
+        elif votes:
+            share = math.fsum(w * v for w, v in votes) / math.fsum(w for w, _ in votes)
+            found.append(
+                Comparison(first_id=a, second_id=b, probability=share, aspect="jury", rationale=f"{len(votes)} judges", how="votes")
+            )
+    return found
+
+
+def _made(response_id: str, value: float | None, rationale: str) -> Score:
+    return Score(response_id=response_id, aspect="jury", value=value, scale=(0, 1), rationale=rationale)
+
+
+def _none(response_id: str, why: str) -> Score:
+    return _made(response_id, None, why)

@@ -1,8 +1,10 @@
 """Constitutions: principles with ids and wordings, as files under constitutions/."""
 
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from prefgen.draws import uniform
 from prefgen.errors import RecipeError
+from prefgen.similarity import ALIKE, normal, shingles
 from prefgen.templates import text_file
 from prefgen.types import Value
 
@@ -65,6 +68,50 @@ def drawn_principles(name: str, wording: str, count: int, *draw: object) -> list
         raise RecipeError(f"constitution {name!r} has {len(options)} principles with a {wording}, and {count} are wanted")
     kept = sorted(options, key=lambda p: -math.log(uniform(*draw, p.id)) / p.weight)[:count]
     return [p for p in options if p in kept]
+
+
+def read_constitution(path: Path) -> Constitution:
+    """The constitution in a file. Raises RecipeError."""
+    if not path.is_file():
+        raise RecipeError(f"constitution {str(path)!r} does not exist")
+    return _load(path, path.stat().st_mtime_ns)
+
+
+WORDINGS = ("system", "critique", "revision", "comparison")
+_NEGATIONS = re.compile(r"\b(?:not|no|never|less|fewer|more|without|nor)\b")
+
+
+def findings(constitution: Constitution) -> list[str]:
+    """What is wrong with a constitution, a line each: wordings that some principles lack, and principles that repeat or contradict each other.
+
+    Two wordings repeat each other when they are nearly the same, and may contradict each other when they are so but for a negation.
+    """
+    found = []
+    for wording in WORDINGS:
+        lacking = [p.id for p in constitution.principles if not getattr(p, wording)]
+        if lacking and len(lacking) < len(constitution.principles):
+            found.append(f"{len(lacking)} of {len(constitution.principles)} principles have no {wording}: {', '.join(lacking[:5])}")
+    for wording in WORDINGS:
+        spelled = [
+            (p.id, normal(" ".join(words) if isinstance(words := getattr(p, wording), tuple) else words or ""))
+            for p in constitution.principles
+        ]
+        for (one, text), (other, again) in combinations([(i, t) for i, t in spelled if t], 2):
+            alike = _likeness(_NEGATIONS.sub("", text), _NEGATIONS.sub("", again))
+            if alike < ALIKE:
+                continue
+            if sorted(_NEGATIONS.findall(text)) == sorted(_NEGATIONS.findall(again)):
+                found.append(f"{one} and {other} repeat each other ({wording}, similarity {alike:.2f})")
+            else:
+                found.append(
+                    f"{one} and {other} may contradict each other: their {wording} differs by a negation ({text[:60]!r}, {again[:60]!r})"
+                )
+    return found
+
+
+def _likeness(one: str, other: str) -> float:
+    a, b = set(shingles(one, 2)), set(shingles(other, 2))
+    return len(a & b) / len(a | b)
 
 
 @lru_cache(maxsize=32)

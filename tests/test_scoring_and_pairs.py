@@ -236,3 +236,46 @@ def test_comparisons_give_a_pair_its_probability_unless_labels_are_hard():
 
     assert (soft.chosen_id, soft.chosen_probability) == ("r0", pytest.approx(0.55))
     assert hard.chosen_probability is None
+
+
+# --- what holds for all of them --------------------------------------------------------------------------------------
+
+BY_SCORE = [BestVsWorst(), AllPairs(), HardNegative(min_margin=0.5), LengthTier(rho=0.2)]
+RATINGS = st.lists(st.integers(1, 5), min_size=2, max_size=6)
+
+
+@given(RATINGS, st.randoms(use_true_random=False))
+def test_the_order_of_the_responses_changes_no_pair_of_the_others_either(ratings, rng):
+    record = a_record("Q", *(f"answer {'x' * (i + 1)}" for i in range(len(ratings))), scores={"j": ratings})
+    shuffled = list(record.responses)
+    rng.shuffle(shuffled)
+    other = record.replacing(responses=tuple(shuffled))
+
+    for pairer in BY_SCORE:
+        assert sorted(sides(pairer.pair(record, Random(0)))) == sorted(sides(pairer.pair(other, Random(0))))
+
+
+@given(RATINGS, st.lists(st.sampled_from(["Same words.", "same  WORDS.", "Other words.", "", "  "]), min_size=6, max_size=6))
+def test_no_pairer_makes_a_pair_that_integrity_forbids(ratings, texts):
+    """Never two equal texts, an empty side, a flagged one, or a chosen side that scores lower."""
+    record = a_record("Q", *texts[: len(ratings)], scores={"j": ratings})
+    flagged = record.adding(flags=[Flag(target_id="r0", rule="x")])
+
+    for pairer in (*PAIRERS, *BY_SCORE, Fixed(chosen={"model": ("model-0", "model-1")}, rejected={"model": ("model-1",)}, all=True)):
+        for seen in (record, flagged):
+            by_id = {r.id: r for r in seen.responses}
+            for pair in contract_of_pairer(pairer, seen):
+                chosen, rejected = by_id[pair.chosen_id].text, by_id[pair.rejected_id].text
+                assert chosen.strip()
+                assert rejected.strip()
+                assert " ".join(chosen.split()).casefold() != " ".join(rejected.split()).casefold()
+                assert pair.chosen_score is None or pair.chosen_score >= pair.rejected_score
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 1)), min_size=1, max_size=12))
+def test_a_comparison_and_its_mirror_say_the_same(compared):
+    """Strengths do not depend on which of two was shown first, where the probability is turned with it."""
+    made = [Comparison(first_id=f"r{a}", second_id=f"r{b}", probability=p) for a, b, p in compared if a != b]
+    mirrored = [Comparison(first_id=c.second_id, second_id=c.first_id, probability=1 - c.probability) for c in made]
+
+    assert bradley_terry(made) == pytest.approx(bradley_terry(mirrored), abs=1e-6)

@@ -10,7 +10,7 @@ from prefgen.cli.arguments import AsJson
 
 
 def command(
-    what: Annotated[str, typer.Argument(help="A recipe, a run's folder, a file of pairs, or a dataset on the Hub.")],
+    what: Annotated[str, typer.Argument(help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub.")],
     split: Annotated[str, typer.Option(help="The split of a Hub dataset.")] = "train",
     config: Annotated[str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)] = None,
     revision: Annotated[str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)] = None,
@@ -19,8 +19,11 @@ def command(
     no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe without running it."""
+    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a constitution without running it."""
     path = Path(what)
+    if path.suffix in (".yaml", ".yml") and _is_constitution(path):
+        _constitution(path, as_json=as_json)
+        return
     if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and _is_recipe(path)):
         _recipe(path, plugins=not no_plugins, as_json=as_json)
         return
@@ -71,6 +74,29 @@ def _say(what: str, report: object) -> None:
         print(f"  note: {note}")
     if not report.rows:
         print("  BROKEN  there is no row")
+
+
+def _is_constitution(path: Path) -> bool:
+    import re
+
+    try:
+        return re.search(r"^principles:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _constitution(path: Path, *, as_json: bool) -> None:
+    from prefgen.constitutions import findings, read_constitution
+
+    read = read_constitution(path)
+    found = findings(read)
+    if as_json:
+        print(json.dumps({"passed": not found, "principles": len(read.principles), "findings": found}, ensure_ascii=False))
+    else:
+        print(f"{path}: {read.name}, {len(read.principles)} principles" + ("" if found else ", ok"))
+        for words in found:
+            print(f"  {words}")
+    raise typer.Exit(4 if found else 0)
 
 
 def _is_recipe(path: Path) -> bool:

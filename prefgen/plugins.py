@@ -48,6 +48,8 @@ class Plugin(BaseModel):
     name: ClassVar[str]
     texts: ClassVar[tuple[str, ...]] = ()
     """Files under prompts/ or constitutions/ that the plug-in reads: part of its stage's identity."""
+    cost: ClassVar[str] = ""
+    """What it asks of models about a prompt, in words."""
     files: ClassVar[tuple[str, ...]] = ()
     """Names of fields that hold paths of files which the plug-in reads, relative to the recipe: what is in them is part of the identity."""
     made_of: ClassVar[Callable[..., Any] | None] = None

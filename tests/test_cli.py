@@ -125,6 +125,15 @@ def test_plan_counts_the_rounds_that_one_record_asks_in_series(tmp_path):
     assert rounds == {"sample": 1, "judge": 2}  # the four aspects at once, then the critiques
 
 
+@pytest.mark.parametrize("name", ["pairwise", "ultrafeedback", "additive"])
+def test_show_says_what_a_judge_asks_and_that_its_wording_is_unmeasured(tmp_path, name):
+    shown = prefgen("show", "judge", name, cwd=tmp_path)
+
+    assert shown.returncode == 0
+    assert "\nasks: " in shown.stdout
+    assert "wording: unmeasured" in shown.stdout
+
+
 def test_several_runs_share_a_journal_at_once(tmp_path):
     """Four processes, one journal, four folders: each ends well, and their datasets are the same."""
     recipe = a_recipe(prompts=[f"Question {i}?" for i in range(150)])

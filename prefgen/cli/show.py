@@ -52,6 +52,12 @@ def _plugin_command(role: str) -> Callable[..., None]:
 
         module = inspect.getmodule(plugin)
         print(f"{role} {name}\n\n{(module.__doc__ if module else None) or plugin.__doc__ or ''}\n")
+        if plugin.cost:
+            print(f"asks: {plugin.cost}")
+        if role == "judge" and plugin.texts:
+            print("wording: unmeasured (docs/judges.md says what is known of judges)")
+        if plugin.cost:
+            print()
         required = set(schema.get("required", []))
         for field_name, info in plugin.model_fields.items():
             kind = re.sub(r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation))

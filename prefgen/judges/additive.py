@@ -22,6 +22,7 @@ SCALE = (0.0, 5.0)
 class Additive(Plugin):
     """The additive rubric of 0 to 5. Paper: 3 samples an answer, averaged; its temperature is not given."""
 
+    cost = "`samples` requests an answer"
     texts = ("judges/judge_system.j2", "judges/additive.j2")
 
     model: str = Field(description="The judging model, by its name under `models` (paper: the policy itself).")

@@ -19,6 +19,7 @@ from prefgen.types import Prompt, Response
 class Aspect(Plugin):
     """One aspect, absolute, an answer at a time."""
 
+    cost = "`samples` requests an answer"
     texts = ("judges/judge_system.j2", "judges/aspect.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")

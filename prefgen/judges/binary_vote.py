@@ -23,6 +23,7 @@ FINAL = re.compile(r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_
 class BinaryVote(Plugin):
     """Passed or not, by votes; the score is passes / (passes + fails). Paper: 5 votes, temperature 0.7, top_p 1."""
 
+    cost = "`votes` requests an answer"
     texts = ("judges/judge_system.j2", "judges/binary_vote.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")

@@ -35,6 +35,7 @@ class Criterion(Value):
 class Checklist(Plugin):
     """Weighted criteria, each met or not."""
 
+    cost = "a request an answer, and one a prompt where a `writer` writes the criteria"
     texts = ("judges/judge_system.j2", "judges/checklist.j2", "judges/checklist_write.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")

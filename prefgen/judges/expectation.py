@@ -23,6 +23,7 @@ from prefgen.waiting import settled
 class Expectation(Plugin):
     """The expected rating of 1 to `top`, mapped to -1 to 1. Paper: 1 to 10."""
 
+    cost = "a request of a few tokens an answer"
     texts = ("judges/judge_system.j2", "judges/expectation.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")

@@ -32,6 +32,7 @@ Pairing = tuple[Response, Response]
 class Pairwise(Plugin):
     """Which of two answers is better, as a probability; for all pairs of a prompt, or in a tournament."""
 
+    cost = "n (n - 1) labels a prompt with n answers, half of that with `orders: 1`; twice as many requests with `reasoning`; fewer with a tournament"
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")

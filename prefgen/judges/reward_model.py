@@ -22,6 +22,8 @@ from prefgen.waiting import settled
 class RewardModel(Plugin):
     """A reward a response."""
 
+    cost = "a request to the score route an answer"
+
     model: str = Field(description="The reward model, by its name under `models`; its server needs a score route (vLLM has one).")
     raw: bool = Field(False, description="Keep the reward as it is.")
     scale: tuple[float, float] = Field((-100.0, 100.0), description="Bounds of a raw reward.")

@@ -28,6 +28,9 @@ TYPED = {"truthfulness": "hallucination types", "helpfulness": "informativeness 
 class UltraFeedback(Plugin):
     """Four aspects, 1 to 5. Paper: listwise, one random order, temperature 0, top_p 0.6."""
 
+    cost = (
+        "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `orders: 2`; n more with `critique` (n answers)"
+    )
     texts = (
         "judges/ultrafeedback_system.j2",
         "judges/ultrafeedback.j2",

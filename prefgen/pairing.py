@@ -5,8 +5,10 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from prefgen.calibration import read_calibration
 from prefgen.plugins import Plugin
 from prefgen.scoring import ScoreSpec, probability_of, scores_of
+from prefgen.templates import beside_recipe
 from prefgen.types import Pair, Record, Response
 
 TIE_TOLERANCE = 1e-9
@@ -23,6 +25,16 @@ class Scored(Plugin):
     labels: Literal["soft", "hard"] = Field(
         "soft", description="soft: comparisons of the two give the pair's chosen_probability; hard: it has none."
     )
+    calibration: str | None = Field(None, description="A file of `prefgen calibrate`: the pair's margin then gives its chosen_probability.")
+
+    files = ("calibration",)
+
+    def labelled(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
+        """The pairs with their probability, as `labels` and `calibration` say."""
+        if self.calibration is None or self.labels == "hard":
+            return labelled(pairs, record, self.score, self.labels)
+        curve = read_calibration(beside_recipe(self.calibration), self.calibration)
+        return [pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin)) for pair in pairs]
 
 
 class Ranked(NamedTuple):

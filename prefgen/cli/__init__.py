@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from prefgen.cli import cache, check, new, plan, preview, retry, run, schema, show, status
+from prefgen.cli import cache, calibrate, check, new, plan, preview, retry, run, schema, show, status
 
 app = typer.Typer(
     name="prefgen",
@@ -38,6 +38,7 @@ app.command("run")(run.command)
 app.command("preview")(preview.command)
 app.command("plan")(plan.command)
 app.command("check")(check.command)
+app.command("calibrate")(calibrate.command)
 app.command("status")(status.command)
 app.command("retry")(retry.command)
 app.command("new")(new.command)

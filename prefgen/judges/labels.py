@@ -5,22 +5,15 @@ second or tie) or the `probability` that the first is. CSV, JSONL and Parquet ar
 the ids. Responses without a row have no verdict; rows of other responses are left alone.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from prefgen.dataset.rows import rows_of
-from prefgen.errors import RecipeError
+from prefgen.dataset.labels import read_labels
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.templates import beside_recipe
-from prefgen.types import Comparison, Prompt, Response, Score
-
-BETTER = {"first": 1.0, "second": 0.0, "tie": 0.5}
+from prefgen.types import Prompt, Response, Score
 
 
 @judge("labels")
@@ -40,8 +33,7 @@ class Labels(Plugin):
         return self
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        path = beside_recipe(self.path)
-        scores, comparisons = _read(path, path.stat().st_mtime_ns, self.path, self.scale, self.aspect)
+        scores, comparisons = read_labels(beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)
         shown = {r.id for r in responses}
         rated = [score for r in responses for score in scores.get(r.id, ())]
         compared = [c for r in responses for c in comparisons.get(r.id, ()) if c.second_id in shown]
@@ -52,43 +44,3 @@ class Labels(Plugin):
             if r.id not in covered
         ]
         return [*rated, *compared, *none]
-
-
-Read = tuple[Mapping[str, Sequence[Score]], Mapping[str, Sequence[Comparison]]]
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, _changed: int, shown: str, scale: tuple[float, float], aspect: str) -> Read:
-    scores: dict[str, list[Score]] = {}
-    comparisons: dict[str, list[Comparison]] = {}
-    for where, row in rows_of(path, shown):
-        if row.get("response_id"):
-            value = _number(row.get("score"), where, "score", scale)
-            made = Score(
-                response_id=str(row["response_id"]),
-                aspect=str(row.get("aspect") or aspect),
-                value=value,
-                scale=scale,
-                rationale=row.get("rationale"),
-            )
-            scores.setdefault(made.response_id, []).append(made)
-        elif row.get("first_id") and row.get("second_id"):
-            better = str(row.get("better") or "").strip().casefold()
-            if better and better not in BETTER:
-                raise RecipeError(f"better must be first, second or tie; found {row['better']!r}", where)
-            share = BETTER[better] if better else _number(row.get("probability"), where, "probability", (0, 1))
-            compared = Comparison(first_id=str(row["first_id"]), second_id=str(row["second_id"]), probability=share, aspect=aspect)
-            comparisons.setdefault(compared.first_id, []).append(compared)
-        else:
-            raise RecipeError(f"a label names a response_id, or first_id and second_id; found the columns {', '.join(row)}", where)
-    return scores, comparisons
-
-
-def _number(value: Any, where: str, what: str, scale: tuple[float, float]) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not scale[0] <= number <= scale[1]:
-        raise RecipeError(f"{what} must be a number from {scale[0]:g} to {scale[1]:g}, found {value!r}", where)
-    return number

@@ -6,7 +6,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, labelled, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -25,7 +25,7 @@ class AllPairs(Scored):
             kept = set(rng.sample(range(len(pairs)), self.cap))
             pairs = [pair for i, pair in enumerate(pairs) if i in kept]
         shared = [pair.replacing(weight=pair.weight / len(pairs)) for pair in pairs]
-        return labelled(shared, record, self.score, self.labels)
+        return self.labelled(shared, record)
 
     def explain(self, record: Record) -> str:
         return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

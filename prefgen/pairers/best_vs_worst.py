@@ -5,7 +5,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, labelled, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -20,7 +20,7 @@ class BestVsWorst(Scored):
         ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
         if len(ranked) < self.min_scored:
             return ()
-        return labelled(make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties), record, self.score, self.labels)
+        return self.labelled(make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties), record)
 
     def explain(self, record: Record) -> str:
         return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut, least=self.min_scored)

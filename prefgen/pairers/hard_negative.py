@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
-from prefgen.pairing import Scored, labelled, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -17,7 +17,7 @@ class HardNegative(Scored):
         for worse in ranked[1:]:
             made = make_pair(self.name, ranked[0], worse, self.min_margin, self.ties)
             if made:
-                return labelled(made, record, self.score, self.labels)
+                return self.labelled(made, record)
         return ()
 
     def explain(self, record: Record) -> str:

@@ -9,7 +9,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, labelled, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -32,7 +32,7 @@ class LengthTier(Scored):
         rejected = max(bad, key=lambda one: (len(one.response.text), one.response.id))
         if self.max_chosen_chars is not None and len(chosen.response.text) > self.max_chosen_chars:
             return ()
-        return labelled(make_pair(self.name, chosen, rejected, self.min_margin, self.ties), record, self.score, self.labels)
+        return self.labelled(make_pair(self.name, chosen, rejected, self.min_margin, self.ties), record)
 
     def explain(self, record: Record) -> str:
         reason = why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

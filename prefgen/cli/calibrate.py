@@ -1,0 +1,84 @@
+"""prefgen calibrate"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson
+
+if TYPE_CHECKING:
+    from prefgen.calibration import Labelled
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A finished run, whose responses were labelled.")],
+    labels: Annotated[Path, typer.Argument(help="CSV or JSONL: first_id, second_id and better (first, second, tie) or probability.")],
+    judge: Annotated[str, typer.Option(help="The judge of the run, or judge.aspect.")],
+    out: Annotated[Path, typer.Option(help="Where the curve is written.")] = Path("calibration.json"),
+    held_out: Annotated[float, typer.Option(help="Share of the labelled prompts that is kept for testing.", min=0.1, max=0.9)] = 0.5,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a judge's margins to people's preferences, and say on labels that were held out how much that helps.
+
+    Pairers take the file as `calibration: calibration.json`: their pairs then have the probability that people agree.
+    """
+    from prefgen.calibration import fitted, quality_of
+    from prefgen.draws import uniform
+    from prefgen.errors import RecipeError
+    from prefgen.files import written_whole
+
+    pairs = labelled_pairs(run, labels, judge)
+    test = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
+    train = [pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out]
+    if not test:
+        raise RecipeError(f"{len(pairs)} labelled pairs of {str(run)!r} leave none to test on")
+    curve = fitted(train, judge)
+    truth = [pair.label for pair in test]
+    before = quality_of([pair.before for pair in test], truth)
+    after = quality_of([curve.probability(pair.margin) for pair in test], truth)
+    with written_whole(out) as beside:
+        beside.write_text(json.dumps(curve.model_dump()) + "\n", encoding="utf-8")
+    if as_json:
+        print(json.dumps({**curve.model_dump(), "before": asdict(before), "after": asdict(after)}))
+        return
+    print(f"{judge}: probability = 1 / (1 + exp(-{curve.slope:.4g} * margin)), fitted on {len(train):,} labelled pairs, written to {out}")
+    print(f"on {len(test):,} pairs that were held out      before    after")
+    for name, old, new in (
+        ("accuracy", before.accuracy, after.accuracy),
+        ("calibration error", before.calibration_error, after.calibration_error),
+    ):
+        print(f"  {name:34} {'-' if old is None else f'{old:.3f}':>8} {'-' if new is None else f'{new:.3f}':>8}")
+    print(f"  {'Brier score':34} {before.brier:>8.3f} {after.brier:>8.3f}")
+
+
+def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
+    """Pairs of the run's responses that are labelled and that the judge scored. Raises RecipeError when there are none."""
+    from prefgen.calibration import Labelled
+    from prefgen.dataset.labels import read_labels
+    from prefgen.dataset.read import read_records
+    from prefgen.errors import RecipeError
+    from prefgen.scoring import judge_scores, probability_of
+
+    _, comparisons = read_labels(labels, str(labels))
+    name = judge.partition(".")[0]
+    found: list[Labelled] = []
+    judges: set[str] = set()
+    for record in read_records(run):
+        scores, (low, high) = judge_scores(record, judge)
+        judges |= {s.judge for s in record.scores} | {c.judge for c in record.comparisons}
+        own = [c for c in record.comparisons if c.judge == name]
+        for response in record.responses:
+            for label in comparisons.get(response.id, ()):
+                if response.id in scores and label.second_id in scores:
+                    margin = scores[response.id] - scores[label.second_id]
+                    said = probability_of(own, response.id, label.second_id)
+                    before = said if said is not None else 0.5 + margin / (high - low) / 2
+                    found.append(Labelled(record.id, margin, before, label.probability))
+    if name not in judges:
+        raise RecipeError(f"the run has no judge {name!r}; it has {', '.join(sorted(judges)) or 'none'}")
+    if not found:
+        raise RecipeError(f"no label of {str(labels)!r} is about two responses of {str(run)!r} that {judge!r} scored")
+    return found

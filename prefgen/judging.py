@@ -14,6 +14,8 @@ from prefgen.waiting import settled, together
 
 LABEL_TOKENS = 4
 """Room for a label and for what some models write before it (a space, a bracket)."""
+LEAST_MASS = 0.2
+"""What the labels must have together where the model writes something else: less is no answer but noise."""
 TOP = 20
 """Alternatives that are asked for at each place: the most that servers give."""
 
@@ -66,6 +68,14 @@ def _number(value: float | None) -> float:
     if value is None:
         raise Unread("no_rating", "the rating is not applicable, which this judge does not know")
     return value
+
+
+def check_samples(samples: int, min_valid: int, temperature: float | None) -> None:
+    """Raises ValueError where several samples would be one, or where no number of them could be enough."""
+    if min_valid > samples:
+        raise ValueError(f"min_valid is {min_valid} and only {samples} are asked for")
+    if samples > 1 and temperature == 0:
+        raise ValueError("several samples at temperature 0 are one: give a temperature above 0")
 
 
 async def one_rating(ask: Ask, model: str, messages: Sequence[Message], scale: tuple[float, float], **options: Any) -> tuple[float, str]:
@@ -124,13 +134,14 @@ def label_odds(reply: Reply, labels: Sequence[str]) -> list[float] | None:
             if bare:
                 masses[bare] = masses.get(bare, 0.0) + math.exp(logprob)
         known = [masses.get(label.casefold()) for label in labels]
-        if any(mass is not None for mass in known):
+        written = place.token.strip().strip("()[].:\"'*").casefold()
+        if written in {label.casefold() for label in labels} or math.fsum(mass or 0.0 for mass in known) >= LEAST_MASS:
             seen = [math.exp(logprob) for _, logprob in options]
             left = (1 - math.fsum(seen)) / max(1, known.count(None))
             most = max(1e-9, min(*seen, left))
             odds = [most if mass is None else mass for mass in known]
             return [mass / math.fsum(odds) for mass in odds]
-        if place.token.strip():
+        if written:
             break  # the answer begins here, and it is none of the labels
     if not reply.logprobs:
         return None
@@ -138,15 +149,17 @@ def label_odds(reply: Reply, labels: Sequence[str]) -> list[float] | None:
 
 
 def label_in(text: str, labels: Sequence[str]) -> str:
-    """The one label that a reply gives: alone, or after the last "answer" or "verdict". Raises Unread."""
+    """The one label that a reply gives: alone, after the last "answer" or "verdict", or as "text A" or "A is better". Raises Unread."""
     wanted = {label.casefold(): label for label in labels}
-    last = re.findall(r"(?:answer|verdict|choice|better)\b[^\n]*?[:=][ \t*_]*\W*(\w+)", text, re.IGNORECASE)
+    last = re.findall(r"(?:answer|verdict|choice|rating|score)\b[^\n]*?[:=][\s*_(\[\"']*(\w+)(?![.,/]?\w)", text, re.IGNORECASE)
     for candidate in (text.strip().strip("()[].:\"'*"), last[-1] if last else ""):
         if candidate.casefold() in wanted:
             return wanted[candidate.casefold()]
-    found = {word.casefold() for word in re.findall(r"\w+", text)} & set(wanted)
-    if len(found) == 1 and len(text.split()) <= 12:
-        return wanted[found.pop()]
+    either = "|".join(map(re.escape, labels))
+    said = re.findall(rf"\b(?:[Tt]ext|[Rr]eply|[Rr]esponse|[Oo]ption)\s+({either})(?![\w.,/]*\w)", text)
+    said += re.findall(rf"(?<![\w.,/-])({either})\s+(?:is|was|wins|seems|would be)\b", text)
+    if len(set(said)) == 1 and not re.search(r"\b(?:not|neither|nor|both|equally)\b", text, re.IGNORECASE):
+        return said[0]
     raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
 
 

@@ -73,8 +73,9 @@ def same_text(first: Response, second: Response) -> bool:
 
 def make_pair(rule: str, better: Ranked, worse: Ranked, min_margin: float, ties: Literal["drop", "keep"]) -> Sequence[Pair]:
     """The pair, or nothing: for equal texts, for a margin that is too small, and for ties unless they are kept."""
-    margin = better.score - worse.score
-    tie = margin <= TIE_TOLERANCE
+    tie = better.score - worse.score <= TIE_TOLERANCE
+    low = better.score if tie else worse.score  # two that differ by rounding are equal
+    margin = better.score - low
     if same_text(better.response, worse.response) or better.response.id == worse.response.id:
         return ()
     if (tie and ties == "drop") or (not tie and margin < min_margin):
@@ -85,7 +86,7 @@ def make_pair(rule: str, better: Ranked, worse: Ranked, min_margin: float, ties:
             rejected_id=worse.response.id,
             rule=rule,
             chosen_score=better.score,
-            rejected_score=worse.score,
+            rejected_score=low,
             margin=margin,
             tie=tie,
             weight=0.5 if tie else 1.0,

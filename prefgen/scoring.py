@@ -45,7 +45,7 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     parts = [judge_scores(record, name) for name in names]
     weights = [spec.weights.get(name, 1.0) for name in names]
     scales = {scale for _, scale in parts}
-    vetoed = {rid for name, least in spec.veto.items() for rid, v in judge_scores(record, name)[0].items() if v < least}
+    vetoed = {rid for name, least in spec.veto.items() for rid in vetoed_by(record, name, least)}
     total = math.fsum(weights)
     out = {}
     for response in record.responses:
@@ -58,13 +58,21 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     return out
 
 
+def vetoed_by(record: Record, name: str, least: float) -> set[str]:
+    """Responses below `least` on a judge, and those that it should have rated and did not; one to which it does not apply passes."""
+    found, _ = judge_scores(record, name)
+    judge = name.partition(".")[0]
+    not_applicable = {s.response_id for s in record.scores if s.judge == judge and s.value is None}
+    return {r.id for r in record.responses if (r.id in found and found[r.id] < least) or (r.id not in found and r.id not in not_applicable)}
+
+
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
     """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as `judge.aspect`."""
     judge, _, aspect = name.partition(".")
     rated = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
-    if rated:
-        return mean_by_response(rated), rated[0].scale
     compared = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]
+    if rated and (not compared or any(s.value is not None for s in rated)):
+        return mean_by_response(rated), rated[0].scale
     return bradley_terry(compared), (0.0, 1.0)
 
 
@@ -95,17 +103,18 @@ def bradley_terry(comparisons: Sequence[Comparison], *, prior: float = 0.1, roun
     """
     ids = sorted({c.first_id for c in comparisons} | {c.second_id for c in comparisons})
     wins = dict.fromkeys(ids, prior)
-    met: dict[tuple[str, str], float] = {}
+    met: dict[str, dict[str, float]] = {rid: {} for rid in ids}
     for c in comparisons:
         wins[c.first_id] += c.probability
         wins[c.second_id] += 1 - c.probability
-        for pair in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
-            met[pair] = met.get(pair, 0.0) + 1
+        for one, other in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
+            met[one][other] = met[one].get(other, 0.0) + 1
+    opponents = {rid: sorted(found.items()) for rid, found in met.items()}
     strength = dict.fromkeys(ids, 1.0)
     for _ in range(rounds):
         fresh = {}
         for rid in ids:
-            against = math.fsum(n / (strength[rid] + strength[other]) for (a, other), n in sorted(met.items()) if a == rid)
+            against = math.fsum(n / (strength[rid] + strength[other]) for other, n in opponents[rid])
             fresh[rid] = wins[rid] / (against + 2 * prior / (strength[rid] + 1))
         moved = max((abs(fresh[rid] - strength[rid]) for rid in ids), default=0.0)
         strength = fresh

@@ -144,7 +144,7 @@ def a_panel(**ratings):
 
 
 async def verdicts(jury, record):
-    return list(await jury.judge(record.prompt, record.responses, Scripted([""]), record=record))
+    return list(jury.judge(record.prompt, record.responses, Scripted([""]), record=record))
 
 
 async def test_scores_are_brought_to_one_scale_and_joined():

@@ -86,13 +86,11 @@ class Calls:
         self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call
     ) -> Row:
         """The row under `key`: journalled, in flight already, or asked now. Suspends for ever when it cannot be had."""
-        if random and not shared and key.digest in run.asked:
-            raise PluginError(
-                f"{plugin}: asked model {spec.name!r} the same random request twice for one record. "
-                "Number repeated draws with `sample=0, 1, ...`"
-            )
+        again = key.digest in run.asked
+        if random and not shared:
+            self._refuse_second_draw(run, plugin, stage, spec, key)
         run.asked.add(key.digest)
-        found = self._find(run, spec, key.digest, shared)
+        found = self._find(run, spec, key.digest, shared or again)
         run.touched = time.monotonic()
         if found is not None:
             self.ledger.model(spec.name).replayed += 1
@@ -107,9 +105,18 @@ class Calls:
         """Simulated replies live in a journal that is thrown away; all others in the project's."""
         return self.throwaway if spec.simulated else self.journal
 
-    def _find(self, run: RecordRun, spec: ModelSpec, digest: bytes, shared: bool) -> Row | None:
-        """Look in the journal: all replies of a record are read at once, when it first asks."""
-        if spec.simulated or shared:
+    def _refuse_second_draw(self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key) -> None:
+        """A forgotten sample number must not look like agreement; two judges or revisers that ask the same share one reply."""
+        before = run.drawn.setdefault(key.digest, (stage, plugin))
+        if key.digest in run.asked and (before == (stage, plugin) or plugin.startswith("sample ")):
+            raise PluginError(
+                f"{plugin}: asked model {spec.name!r} the same random request twice for one record. "
+                "Number repeated draws with `sample=0, 1, ...`"
+            )
+
+    def _find(self, run: RecordRun, spec: ModelSpec, digest: bytes, anew: bool) -> Row | None:
+        """Look in the journal: all replies of a record are read at once, when it first asks. `anew` looks for what came since."""
+        if spec.simulated or anew:
             return self.journal_of(spec).find(digest)
         if run.known is None:
             run.known = self.journal.of_record(run.id)
@@ -174,7 +181,10 @@ class Calls:
         if not self.lines[ticket.spec.name].samples_together or call.endpoint not in ("chat", "completion"):
             self._submit([ticket])
         elif group_of in self._groups:
-            self._groups[group_of].append(ticket)
+            if same_request(self._groups[group_of][0].call, call):  # the parts are short hashes
+                self._groups[group_of].append(ticket)
+            else:
+                self._submit([ticket])
         else:
             self._groups[group_of] = [ticket]
             asyncio.get_running_loop().call_soon(self._flush, group_of, 1)
@@ -309,6 +319,7 @@ class Asker:
         seed: int = 0,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
+        first_draw: int = 0,
     ) -> None:
         self._calls = calls
         self._run = run
@@ -317,6 +328,7 @@ class Asker:
         self._seed = seed
         self._overrides = overrides or {}
         self._tools = tools
+        self._first_draw = first_draw
 
     async def __call__(
         self,
@@ -419,6 +431,8 @@ class Asker:
         random = endpoint in ("chat", "completion") and wanted.get("temperature") != 0
         calls, run = self._calls, self._run
         record = None if shared else run.id
+        if random and not shared:
+            sample += self._first_draw
         fields: dict[str, Any] = {
             "endpoint": endpoint, "model": spec.identity, "messages": hashed, "sampling": wanted, "reply_format": reply_format, "sample": sample,
             "record": record, "seed": calls.seed if random else None,
@@ -455,6 +469,12 @@ def usable(reply: Reply) -> Reply:
             raise CutReply(message, replies=(reply.reasoning or "",), keys=keys)
         raise UnreadableReply("the reply is empty", code="empty", replies=(reply.text,), keys=keys)
     return reply
+
+
+def same_request(one: Call, other: Call) -> bool:
+    """Whether two calls differ in their seeds alone."""
+    fields = ("endpoint", "model", "messages", "text", "sampling", "schema", "logprobs", "echo", "tools", "inputs")
+    return all(getattr(one, name) == getattr(other, name) for name in fields)
 
 
 def estimate_tokens(call: Call) -> int:

@@ -18,6 +18,7 @@ class RecordRun:
 
     __slots__ = (
         "asked",
+        "drawn",
         "fresh",
         "id",
         "identity",
@@ -38,6 +39,8 @@ class RecordRun:
         self.id = record_id
         self.order = order
         self.asked: set[bytes] = set()
+        self.drawn: dict[bytes, tuple[str, str]] = {}
+        """Who asked each random request first: (stage, plug-in)."""
         self.identity = ""
         self.tally = Tally()
         """Of the stages that are passed."""

@@ -341,6 +341,7 @@ class Runner:
             self._segment = SegmentRun(
                 number, steps, self._spool, calls, self.progress,
                 window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
+                first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None),
                 settled=shards.settled if shards else lambda position: None,
             )  # fmt: skip
             await self._segment.run()
@@ -381,6 +382,7 @@ class Runner:
             self._write_curated()
             if (out / "partial").exists():
                 output.put_in_place(out, self._shards)
+                self._spool.set_placed()
         with (out / "recipe.yaml").open("w", encoding="utf-8") as file:
             yaml.safe_dump(json.loads(json.dumps(self.pipeline.resolved)), file, sort_keys=False, allow_unicode=True, width=110)
         output.write_json(out / "manifest.json", manifest)

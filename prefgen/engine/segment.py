@@ -41,10 +41,12 @@ class SegmentRun:
         window: int,
         in_file_order: bool,
         stage_timeout: float,
+        first_sample: str | None,
         settled: Callable[[int], None],
     ) -> None:
         self._number = number
         self._steps = steps
+        self._first_sample = first_sample
         self._spool = spool
         self._calls = calls
         self._progress = progress
@@ -123,6 +125,11 @@ class SegmentRun:
             tally.active += 1
             try:
                 grown, lost = await STAGES[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
+            except PluginError:
+                if not (run.suspended and (task := asyncio.current_task()) is not None and task.cancelling()):
+                    raise
+                self._suspend(run, position, number, record, failures)  # the plug-in made an error of its own of the cancellation
+                return
             except asyncio.CancelledError:
                 if run.timed_out:
                     late = Failure(
@@ -177,7 +184,14 @@ class SegmentRun:
             seed=plugged.seed,
             overrides=plugged.overrides,
             tools=record.prompt.tools if step.kind in ANSWERING else (),
+            first_draw=self._first_draw(step, plugged),
         )
+
+    def _first_draw(self, step: Step, plugged: Plugged) -> int:
+        """Samplers draw apart from each other, so that two that ask the same do not get the same answer; the first counts from 0."""
+        if step.kind != "sample" or (step.label == self._first_sample and plugged is step.plugged[0]):
+            return 0
+        return int.from_bytes(hashlib.blake2b(f"{step.label}/{plugged.name}".encode(), digest_size=4).digest(), "big") * 1000
 
     async def _watch(self) -> None:
         """Name a plug-in that hangs outside `ask`; time inside `ask` does not count."""

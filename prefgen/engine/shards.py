@@ -22,7 +22,7 @@ class Shards:
         self._writing: set[asyncio.Task[None]] = set()
         self.numbers = sorted(self._left)
         written = spool.shard_digests()
-        if not any(self._left.values()) and output.all_there(out, self.numbers) and len(written) == len(self.numbers):
+        if not any(self._left.values()) and output.all_there(out, self.numbers) and spool.placed() == written and written:
             output.remove_folder(out / "partial")
             return  # what is in place is this state's
         for shard, left in self._left.items():

@@ -130,7 +130,7 @@ class Spool:
             kind, _, number = key.partition(" ")
             later = int(number) > segment if number.isdigit() else False
             if (
-                kind == "shard"
+                kind in ("shard", "placed")
                 or (kind in ("input", "curated", "segment") and later)
                 or (kind in ("curated", "segment") and number == str(segment))
             ):
@@ -142,6 +142,14 @@ class Spool:
 
     def set_shard(self, number: int, digest: str) -> None:
         self.set_meta(f"shard {number:05d}", digest)
+
+    def set_placed(self) -> None:
+        """What the run's folder holds now are the shards of this state."""
+        self.set_meta("placed", orjson.dumps(self.shard_digests()).decode())
+
+    def placed(self) -> dict[str, str]:
+        """{shard number: digest} of the shards that were put in place."""
+        return orjson.loads(self.meta("placed") or "{}")
 
     def input_ids(self, segment: int) -> list[tuple[int, str]]:
         return self._db.execute("SELECT position, id FROM input WHERE segment = ? ORDER BY position", (segment,)).fetchall()

@@ -7,10 +7,10 @@ count as 0; an answer with fewer than `min_valid` readable ones has no score.
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, each_text, judge_messages, rating_schema, ratings_of
+from prefgen.judging import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
@@ -31,6 +31,11 @@ class Additive(Plugin):
     temperature: float | None = Field(0.7, ge=0, description="Temperature of the judge; above 0 where there are several samples.")
     top_p: float | None = Field(0.9, gt=0, le=1, description="Nucleus of the judge.")
     schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text that ends in a score line (paper).")
+
+    @model_validator(mode="after")
+    def _samples_make_sense(self) -> "Additive":
+        check_samples(self.samples, self.min_valid, self.temperature)
+        return self
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
         return await each_text(responses, lambda response: self._rate(prompt, response, ask))

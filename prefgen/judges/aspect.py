@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, each_text, judge_messages, rating_schema, ratings_of
+from prefgen.judging import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
@@ -41,8 +41,9 @@ class Aspect(Plugin):
             raise ValueError(f"scale must be two whole numbers, the lower first; found {self.scale!r}")
         if self.levels and self.scale != (1, 5) and len(self.levels) != self.scale[1] - self.scale[0] + 1:
             raise ValueError(f"there are {len(self.levels)} levels and the scale has {self.scale[1] - self.scale[0] + 1} ratings")
-        if self.samples > 1 and self.temperature == 0:
-            raise ValueError("several samples at temperature 0 are one: give a temperature above 0")
+        if len(self.levels) == 1:
+            raise ValueError("levels must be two or more")
+        check_samples(self.samples, self.min_valid, self.temperature)
         return self
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:

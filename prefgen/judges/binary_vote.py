@@ -16,7 +16,7 @@ from prefgen.replies import Unread
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
-FINAL = re.compile(r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)\b", re.IGNORECASE | re.MULTILINE)
+FINAL = re.compile(r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)[\s*_.!]*$", re.IGNORECASE | re.MULTILINE)
 
 
 @judge("binary_vote")

@@ -151,7 +151,7 @@ def _json(text: str, keys: Sequence[str]) -> str | None:
     blocks = _fenced(text, "json") or [text]
     try:
         found: Any = json.loads(blocks[0])
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         return f"is no JSON ({wrong})"
     missing = [key for key in keys if not isinstance(found, Mapping) or key not in found]
     return f"the JSON has no {missing[0]!r}" if missing else None

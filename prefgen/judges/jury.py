@@ -46,7 +46,7 @@ class Jury(Plugin):
             raise ValueError("weights must be finite and above 0")
         return self
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record) -> Sequence[Verdict]:
+    def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record) -> Sequence[Verdict]:
         ballots = {name: _ballot(record, name) for name in self.of}
         quorum = self.quorum or len(self.of)
         judged = [r.id for r in responses if sum(r.id in ballot for ballot in ballots.values()) >= quorum]

@@ -60,8 +60,11 @@ class UltraFeedback(Plugin):
         ]
         shown = sorted(responses, key=lambda r: r.id)
         ask.rng(f"order/{self.seed}").shuffle(shown)
-        orders = [shown] if self.orders == 1 else [shown, shown[::-1]]
-        groups = list(orders) if self.show == "listwise" else [[r] for r in shown]
+        texts = [r.text for r in shown]
+        twins = {r.id: shown[texts.index(r.text)].id for r in shown}  # equal texts are asked about once where each is asked about alone
+        alone = [r for r in shown if twins[r.id] == r.id]
+        orders = [shown] if self.orders == 1 or texts == texts[::-1] else [shown, shown[::-1]]
+        groups = list(orders) if self.show == "listwise" else [[r] for r in alone]
         bundles: list[tuple[Aspect, ...]] = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
         asks = [
             self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
@@ -69,10 +72,12 @@ class UltraFeedback(Plugin):
             for bundle in bundles
         ]
         scores = [score for part in await together(asks) for score in part]
+        if self.show == "pointwise":
+            scores += [s.replacing(response_id=i) for i, twin in twins.items() if i != twin for s in scores if s.response_id == twin]
         verdicts: list[Verdict] = [*flags, *scores]
         if self.critique:
-            for found in await together(self._critique(prompt, r, scores, ask) for r in shown):
-                verdicts.extend(found)
+            said = [c for found in await together(self._critique(prompt, r, scores, ask) for r in alone) for c in found]
+            verdicts += [c.replacing(response_id=i) for i, twin in twins.items() for c in said if c.response_id == twin]
         return verdicts
 
     async def _rate(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int) -> list[Score]:
@@ -102,7 +107,7 @@ class UltraFeedback(Plugin):
         )
         return [system(render_once("judges/ultrafeedback_system.j2")), user(f"{body}\n\n{question}")]
 
-    async def _critique(self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask) -> list[Verdict]:
+    async def _critique(self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask) -> list[Critique]:
         mine = [s.value for s in scores if s.response_id == response.id and s.value is not None]
         mean = sum(mine) / len(mine) if mine else None
         conversation = [m for m in prompt.messages if m.role != "system"]

@@ -21,8 +21,10 @@ from prefgen.similarity import normal
 from prefgen.types import Prompt, Response, Score
 
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
-NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?%?")
-FRACTION = re.compile(r"\\d?frac\{(-?\d+)\}\{(\d+)\}")
+NUMBER = re.compile(r"(?:(?<![\w.)])-)?(?<![\w.])\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?(?:\s*/\s*\d+)?%?")
+FRACTION = re.compile(r"(-?)\s*(\d*)\s*\\d?frac\{(-?\d+)\}\{(\d+)\}")
+LONGEST = 60
+"""Characters of the longest number that is read."""
 
 
 @judge("verifier")
@@ -86,8 +88,12 @@ def number_in(text: str) -> Fraction | None:
     """The last number of the answer, exactly; None when there is none."""
     for part in (answer_of(text), text):
         found = FRACTION.findall(part)
-        if found:
-            return Fraction(int(found[-1][0]), int(found[-1][1])) if int(found[-1][1]) else None
+        if found and len("".join(found[-1])) <= LONGEST:
+            sign, whole, above, below = found[-1]
+            if not int(below):
+                return None
+            value = int(whole or 0) + Fraction(int(above), int(below))
+            return -value if sign else value
         numbers = NUMBER.findall(part)
         if numbers:
             return _fraction(numbers[-1])
@@ -96,6 +102,9 @@ def number_in(text: str) -> Fraction | None:
 
 def _fraction(spelled: str) -> Fraction | None:
     bare = spelled.replace(",", "").replace(" ", "")
+    exponent = re.search(r"[eE][+-]?(\d+)", bare)
+    if len(bare) > LONGEST or (exponent and int(exponent[1]) > 300):
+        return None
     try:
         return Fraction(bare[:-1]) / 100 if bare.endswith("%") else Fraction(bare)
     except (ValueError, ZeroDivisionError):

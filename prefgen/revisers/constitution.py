@@ -64,5 +64,5 @@ class Constitution(Plugin):
         found = await ask(self.model, messages, sample=number)
         wanted = render("revisers/revision.j2", revision=principle.revision or "Rewrite the reply accordingly.", exemplars=self.exemplars)
         reply = await ask(self.model, [*messages, assistant(found.text), user(wanted)], sample=number)
-        revised = revision_of(prompt, latest, reply.text, ask, self.model, origin="revised", sample=number, principle=principle.id)
+        revised = revision_of(prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id)
         return Critique(response_id=latest.id, principle_id=principle.id, text=found.text), revised

@@ -27,4 +27,4 @@ class Improve(Plugin):
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         text = render("revisers/improve.j2", conversation=asked(prompt), text=response.text, instruction=self.instruction)
         reply = await ask(self.model, [system(render("revisers/reviser_system.j2")), user(text)], temperature=self.temperature)
-        return Revision((revision_of(prompt, response, reply.text, ask, self.model, origin="improved"),))
+        return Revision((revision_of(prompt, response, reply, ask, self.model, temperature=self.temperature, origin="improved"),))

@@ -32,7 +32,7 @@ class MinimalEdit(Plugin):
             return Revision(())
         text = render("revisers/minimal_edit.j2", conversation=asked(prompt), text=response.text, flaws=flaws)
         reply = await ask(self.model, [system(render("revisers/reviser_system.j2")), user(text)], temperature=self.temperature)
-        edited = revision_of(prompt, response, reply.text, ask, self.model, origin="refined")
+        edited = revision_of(prompt, response, reply, ask, self.model, temperature=self.temperature, origin="refined")
         named = () if told else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
         return Revision((edited,) if edited.text != response.text.strip() else (), named)
 

@@ -1,15 +1,16 @@
 """Draw several answers and keep the best by a reward model: best-of-n."""
 
+import math
 from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from prefgen.errors import ReplyError
+from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
 from prefgen.types import Prompt, Response
-from prefgen.waiting import settled, together
+from prefgen.waiting import settled
 
 
 @sampler("best_of")
@@ -34,6 +35,13 @@ class BestOf(Plugin):
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         drawn = await settled(one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n))
         answers = [one for one in drawn if isinstance(one, Response)]
-        scores = await together(ask.score(self.scorer, prompt, one) for one in answers)
-        ranked = sorted(zip(scores, answers, strict=True), key=lambda item: (-item[0], item[1].id))
-        return [*(answer for _, answer in ranked[: self.keep]), *(one for one in drawn if isinstance(one, ReplyError))]
+        scored = await settled(self._scored(prompt, one, ask) for one in answers)
+        ranked = sorted((one for one in scored if not isinstance(one, ReplyError)), key=lambda item: (-item[0], item[1].id))
+        lost = [one for one in (*drawn, *scored) if isinstance(one, ReplyError)]
+        return [*(answer for _, answer in ranked[: self.keep]), *lost]
+
+    async def _scored(self, prompt: Prompt, answer: Response, ask: Ask) -> tuple[float, Response]:
+        reward = await ask.score(self.scorer, prompt, answer)
+        if not math.isfinite(reward):
+            raise UnreadableReply(f"expected a finite reward, found {reward}", code="out_of_scale")
+        return reward, answer

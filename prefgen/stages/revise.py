@@ -10,7 +10,7 @@ from typing import Any
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask, Revision
 from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
-from prefgen.types import Failure, Record
+from prefgen.types import Critique, Failure, Record, Response
 
 
 async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
@@ -18,8 +18,13 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
 
 
 def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
-    wanted = plugged.responses or {"which": "last"}
-    return [(record.prompt, response, ask) for response in selected(record, wanted)]
+    """Each text is revised once: asking twice for the same would be one draw that looks like two."""
+    by_text = {response.text: response for response in reversed(_shown(record, plugged))}
+    return [(record.prompt, response, ask) for response in reversed(by_text.values())]
+
+
+def _shown(record: Record, plugged: Plugged) -> list[Response]:
+    return selected(record, plugged.responses or {"which": "last"})
 
 
 def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
@@ -28,4 +33,25 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     for response in result.responses:
         if response.prompt_id != record.prompt.id or response.parent_id is None:
             raise PluginError(f"reviser {plugged.name!r} returned a response without its parent, or to another prompt")
-    return {"responses": result.responses, "critiques": result.critiques}, result.lost
+    by_id = {r.id: r for r in _shown(record, plugged)}
+    roots = [i for i in (*(r.parent_id for r in result.responses), *(c.response_id for c in result.critiques)) if i in by_id]
+    responses, critiques = list(result.responses), list(result.critiques)
+    for twin in by_id.values():
+        if roots and twin.id != roots[0] and twin.text == by_id[roots[0]].text:
+            copied, said = _copied(result, roots[0], twin)
+            responses += copied
+            critiques += said
+    return {"responses": responses, "critiques": critiques}, result.lost
+
+
+def _copied(result: Revision, root: str, twin: Response) -> tuple[list[Response], list[Critique]]:
+    """The chain that was made of the response `root`, for another one with the same text."""
+    now = {root: twin.id}
+    copied = []
+    for response in result.responses:
+        fields = {k: v for k, v in response.__dict__.items() if k not in ("id", "prompt_id", "messages", "parent_id")}
+        parent = now.get(response.parent_id or "", response.parent_id)
+        made = Response.of(response.prompt_id, response.messages, **fields, parent_id=parent)
+        now[response.id] = made.id
+        copied.append(made)
+    return copied, [c.replacing(response_id=now[c.response_id]) for c in result.critiques if c.response_id in now]

@@ -59,10 +59,18 @@ async def run_step(step: Step, record: Record, ask_for: AskFor, arguments: Argum
         else:
             for result in outcome:
                 more, lost = _added(step, plugged, record, result, adds)
+                more = _without_known(grown, more)
                 grown = grown.adding(**more)
                 errors = (*errors, *lost)
         failures += [failure_of(step, plugged, record, error) for error in errors]
     return grown, failures
+
+
+def _without_known(grown: Record, more: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+    """A response that the record has already (another plug-in came to the same text in the same way) is not added again."""
+    known = {r.id for r in grown.responses}
+    fresh = [r for r in more.get("responses", ()) if r.id not in known]
+    return {**more, "responses": fresh} if len(fresh) < len(more.get("responses", ())) else more
 
 
 def _added(
@@ -94,9 +102,24 @@ def blaming(step: Step, plugged: Plugged, record: Record) -> Generator[None]:
         yield
     except PrefgenError:
         raise
+    except ExceptionGroup as many:
+        known, bugs = many.split(PrefgenError)
+        if known is not None and bugs is None:  # a TaskGroup of asks, of which some were lost
+            raise _first(known) from None
+        raise _blamed(step, plugged, record, _first(bugs or many)) from many
     except (Exception, SystemExit) as bug:
-        name = type(plugged.plugin).__name__
-        raise PluginError(f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}") from bug
+        raise _blamed(step, plugged, record, bug) from bug
+
+
+def _first(many: BaseException) -> BaseException:
+    """The first exception of a group, however deep; one that ends the run before one that costs a reply."""
+    leaves = [_first(one) for one in many.exceptions] if isinstance(many, ExceptionGroup) else [many]
+    return next((one for one in leaves if not isinstance(one, ReplyError)), leaves[0])
+
+
+def _blamed(step: Step, plugged: Plugged, record: Record, bug: BaseException) -> PluginError:
+    name = type(plugged.plugin).__name__
+    return PluginError(f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}")
 
 
 async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> list[Any] | ReplyError:

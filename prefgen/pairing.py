@@ -29,6 +29,10 @@ class Scored(Plugin):
 
     files = ("calibration",)
 
+    def ready(self) -> None:
+        if self.calibration is not None:
+            read_calibration(beside_recipe(self.calibration), self.calibration)
+
     def labelled(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
         """The pairs with their probability, as `labels` and `calibration` say."""
         if self.calibration is None or self.labels == "hard":

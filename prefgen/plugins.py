@@ -57,6 +57,16 @@ class Plugin(BaseModel):
     shown: ClassVar[Mapping[str, str]] = {}
     """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
 
+    code: ClassVar[tuple[str, ...]] = ()
+    """Names of fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
+
+    def ready(self) -> None:
+        """Read what lies beside the recipe. Raises RecipeError for whatever can be known to be wrong before anything is asked."""
+
+    def rests_on(self) -> tuple[str, ...]:
+        """Judges of earlier stages (or judge.aspect) that the plug-in reads."""
+        return ()
+
     def asks(self) -> tuple[str, ...]:
         """The names of the recipe's models that this plug-in asks."""
         found = []
@@ -184,6 +194,15 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
             loaded = entry.load()
             return _registered.get((role, use)) or loaded
     raise RecipeError(f"there is no {role} {use!r}{did_you_mean(use, names(role))}")
+
+
+def code_named(place: str, folder: Path) -> Any:
+    """What `pkg.mod:name` or `./file.py:name` names, seen from `folder`. Raises RecipeError or PluginError."""
+    module, _, name = place.rpartition(":")
+    found = getattr(_module(module, folder), name, None)
+    if found is None:
+        raise RecipeError(f"{module!r} has no {name!r}")
+    return found
 
 
 def names(role: str) -> list[str]:

@@ -178,6 +178,7 @@ _TO_THE_JUDGE = re.compile(
     r"(?:rate|score|give|grade|assign|award)\s+(?:this|the above|my|it)\b[^.\n]{0,60}?"
     r"(?:\b(?:top|highest|maximum|max|full|best)\b[^.\n]{0,20}\b(?:rating|score|marks?|grade)\b|\b(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b)"
     r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|other)\s+(?:instructions?|texts?|rubric)"
+    r"|\bas (?:a|the|an? (?:impartial|fair)) (?:judge|evaluator|grader),? (?:you|please)\b"
     r"|\b(?:dear|note to(?: the)?|attention)\s+(?:judge|evaluator|grader|annotator)\b",
     re.IGNORECASE,
 )

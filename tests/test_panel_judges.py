@@ -100,7 +100,7 @@ async def test_a_function_of_ones_own_decides():
     assert scores(await verified(own, "a b", "c", wanted="b")) == {"r0": 1.0, "r1": 0.0}
     with pytest.raises(PluginError, match="expected a bool"):
         await verified(Verifier(check="function", function=f"{__name__}:shouts"), "x")
-    with pytest.raises(PluginError, match="cannot be had"):
+    with pytest.raises(RecipeError, match="cannot be found"):
         await verified(Verifier(check="function", function="no_such_module:f"), "x")
     with pytest.raises(ValidationError):
         Verifier(check="function")

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import orjson
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prefgen.errors import Fault
 from prefgen.plugins import Plugin, backend
@@ -25,6 +25,16 @@ class Rule(Value):
     say: str | tuple[str, ...] = ""
     finish_reason: str = "stop"
     refuse: str | None = Field(None, description="Refuse the request with this provider code, as a server does with HTTP 400.")
+
+    @model_validator(mode="after")
+    def _can_be_used(self) -> "Rule":
+        try:
+            re.compile(self.when)
+        except re.error as wrong:
+            raise ValueError(f"when {self.when!r} is no regular expression: {wrong}") from None
+        if self.say == ():
+            raise ValueError("say is empty: give a text, or a list of texts")
+        return self
 
 
 @backend("scripted")

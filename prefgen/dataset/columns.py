@@ -59,10 +59,10 @@ def records(
         system_text = row.get(columns.get("system", "system"))
         if isinstance(system_text, str) and system_text.strip() and messages[0].role != "system":
             messages = (Message(role="system", content=system_text), *messages)
-        yield Record(prompt=counter.prompt(messages, **_details(row, columns, defaults, place)))
+        yield Record(prompt=counter.prompt(messages, **details_of(row, columns, defaults, place)))
 
 
-def _details(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any], place: str) -> dict[str, Any]:
+def details_of(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any], place: str) -> dict[str, Any]:
     details = dict(defaults)
     for field in ("source", "category", "language"):
         value = row.get(columns.get(field, field))

@@ -50,7 +50,10 @@ def _comparison(row: Mapping[str, Any], where: str, aspect: str) -> Comparison:
     if better and better not in BETTER:
         raise RecipeError(f"better must be first, second or tie; found {row['better']!r}", where)
     share = BETTER[better] if better else _number(row.get("probability"), where, "probability", (0, 1))
-    return Comparison(first_id=str(row["first_id"]), second_id=str(row["second_id"]), probability=share, aspect=aspect)
+    first, second = str(row["first_id"]), str(row["second_id"])
+    if first == second:
+        raise RecipeError(f"compares {first!r} with itself", where)
+    return Comparison(first_id=first, second_id=second, probability=share, aspect=str(row.get("aspect") or aspect))
 
 
 def _number(value: Any, where: str, what: str, scale: tuple[float, float]) -> float:

@@ -322,6 +322,8 @@ class Runner:
             raise
         except Exception as bug:
             raise PluginError(f"curator {name!r} failed: {type(bug).__name__}: {bug}") from bug
+        if not isinstance(thinned, Table):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in's word
+            raise PluginError(f"curator {name!r} returned {type(thinned).__name__}, not a Table")
         left = set(thinned.ids())
         unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
         return Table(thinned.rows, {**thinned.gone, **unsaid})

@@ -9,6 +9,7 @@ import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -42,6 +43,16 @@ class Rule(Value):
             raise ValueError(f"{self.kind} needs least, most or both")
         if self.least is not None and self.most is not None and self.least > self.most:
             raise ValueError(f"{self.kind}: least is {self.least} and most is {self.most}")
+        used = (
+            {"least", "most"}
+            if self.kind in COUNTED
+            else {"texts"}
+            if self.kind in LISTED
+            else {"matches": {"pattern"}, "json": {"keys"}}.get(self.kind, set())
+        )
+        strange = self.model_fields_set - used - {"kind", "name"}
+        if strange:
+            raise ValueError(f"{self.kind} takes no {sorted(strange)[0]}")
         if self.kind in LISTED and not self.texts:
             raise ValueError(f"{self.kind} needs texts")
         if self.kind == "matches":
@@ -87,12 +98,10 @@ class Constraints(Plugin):
 
 def aspects(rules: Sequence[Rule]) -> list[str]:
     """A name for each rule: its own, or its kind, numbered where a name comes again."""
-    seen: dict[str, int] = {}
-    names = []
+    names: list[str] = []
     for rule in rules:
         name = rule.name or rule.kind
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        names.append(next(n for n in chain((name,), (f"{name}_{i}" for i in count(2))) if n not in names))
     return names
 
 

@@ -35,11 +35,16 @@ class Jury(Plugin):
     )
     seed: int = Field(0, description="bradley_terry: seed of the resampling.")
 
+    def rests_on(self) -> tuple[str, ...]:
+        return self.of
+
     @model_validator(mode="after")
     def _names_are_of_the_jury(self) -> "Jury":
         strange = [name for name in (*self.weights, *self.veto) if name not in self.of]
         if strange:
             raise ValueError(f"{strange[0]!r} is none of the jury: {', '.join(self.of)}")
+        if len(set(self.of)) < len(self.of):
+            raise ValueError(f"a judge stands twice in the jury: {', '.join(self.of)}")
         if self.quorum is not None and self.quorum > len(self.of):
             raise ValueError(f"quorum is {self.quorum} and the jury has {len(self.of)} judges")
         if any(not math.isfinite(w) or w <= 0 for w in self.weights.values()):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.dataset.labels import read_labels
+from prefgen.errors import RecipeError
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.templates import beside_recipe
@@ -31,6 +32,10 @@ class Labels(Plugin):
         if not self.scale[0] < self.scale[1]:
             raise ValueError(f"scale must be two numbers, the lower first; found {self.scale!r}")
         return self
+
+    def ready(self) -> None:
+        if not any(read_labels(beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)):
+            raise RecipeError(f"{self.path!r} holds no label")
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
         scores, comparisons = read_labels(beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)

@@ -61,15 +61,26 @@ class Pairwise(Plugin):
     rounds: int | None = Field(None, ge=1, description="Rounds of a swiss tournament; default: as many as a knockout would have.")
     seed: int = Field(0, description="Seed of the draws: order, principles, tournament.")
 
+    def ready(self) -> None:
+        if self.constitution:
+            drawn_principles(self.constitution, "comparison", self.principles, self.seed)
+
     @model_validator(mode="after")
     def _makes_sense(self) -> "Pairwise":
         if self.labels[0].casefold() == self.labels[1].casefold() or not all(label.strip() for label in self.labels):
             raise ValueError(f"labels must be two different words, found {self.labels!r}")
         if isinstance(self.clamp, tuple) and not 0 <= self.clamp[0] < self.clamp[1] <= 1:
             raise ValueError(f"clamp must be two numbers within 0 to 1, the lower first; found {self.clamp!r}")
+        if self.principles > 1 and not self.constitution:
+            raise ValueError("principles are drawn from a constitution, and none is given")
+        if self.instruction and self.constitution:
+            raise ValueError("give either an instruction or a constitution to judge by, not both")
+        if self.rounds and self.schedule != "swiss":
+            raise ValueError("rounds are those of a swiss tournament")
         for number, example in enumerate(self.exemplars, 1):
-            if not {"request", "first", "second", "better"} <= set(example) or example["better"] not in ("first", "second"):
-                raise ValueError(f"exemplar {number} must have request, first, second, and better: first or second")
+            fields = set(example) - {"reasoning"}
+            if fields != {"request", "first", "second", "better"} or example["better"] not in ("first", "second"):
+                raise ValueError(f"exemplar {number} must have request, first, second, better (first or second), and if wanted reasoning")
         return self
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:

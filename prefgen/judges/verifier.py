@@ -5,7 +5,6 @@ compares the last number that the answer gives; `function` calls a function of o
 sandbox, once for each answer, and keeps what it returned. A prompt without references has no score.
 """
 
-import importlib
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -15,9 +14,10 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.judging import each_text
-from prefgen.plugins import Plugin, judge
+from prefgen.plugins import Plugin, code_named, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.similarity import normal
+from prefgen.templates import beside_recipe
 from prefgen.types import Prompt, Response, Score
 
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -31,8 +31,12 @@ LONGEST = 60
 class Verifier(Plugin):
     """1 for right, 0 for wrong; asks no model."""
 
+    code = ("function",)
+
     check: Literal["exact", "number", "function"] = Field("number", description="How an answer is compared with the references.")
-    function: str | None = Field(None, description="pkg.mod:name of a function (answer, prompt's metadata) that returns a bool or 0 to 1.")
+    function: str | None = Field(
+        None, description="pkg.mod:name or ./file.py:name of a function (answer, prompt's metadata) that returns a bool or 0 to 1."
+    )
     tolerance: float = Field(1e-6, ge=0, description="number: largest relative difference.")
     version: int = Field(1, ge=1, description="function: raise it when the function changes, so that it is run again.")
 
@@ -42,13 +46,20 @@ class Verifier(Plugin):
             raise ValueError("check: function needs `function: pkg.mod:name`, and nothing else takes it")
         return self
 
+    def _function(self) -> Callable[..., Any]:
+        return code_named(self.function or "", beside_recipe("."))
+
+    def ready(self) -> None:
+        if self.function:
+            self._function()
+
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
         return await each_text(responses, lambda response: self._verify(prompt, response, ask))
 
     async def _verify(self, prompt: Prompt, response: Response, ask: Ask) -> list[Verdict | ReplyError]:
         if self.function:
             found = await ask.step(
-                f"verifier {self.function}", _named(self.function), response.text, dict(prompt.metadata), version=self.version
+                f"verifier {self.function}", self._function(), response.text, dict(prompt.metadata), version=self.version
             )
             if isinstance(found, bool) or (isinstance(found, int | float) and 0 <= found <= 1):
                 return [_score(response, float(found), None)]
@@ -109,11 +120,3 @@ def _fraction(spelled: str) -> Fraction | None:
         return Fraction(bare[:-1]) / 100 if bare.endswith("%") else Fraction(bare)
     except (ValueError, ZeroDivisionError):
         return None
-
-
-def _named(place: str) -> Callable[..., Any]:
-    module, _, name = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as wrong:
-        raise PluginError(f"verifier: {place} cannot be had: {wrong}") from None

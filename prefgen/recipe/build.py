@@ -1,5 +1,6 @@
 """From a loaded recipe to a pipeline: plug-ins found and checked, models resolved, identities computed. Nothing is asked."""
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from prefgen.calls.budget import FREE, Price, price_of
+from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
 from prefgen.plugins import Plugin, code_digest, did_you_mean, find
 from prefgen.recipe.identity import model_identity, step_identity
@@ -183,6 +185,7 @@ class _Builder:
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
         plugin = _validated(plugin_class, fields, path, self._loaded)
+        self._ready(plugin, use, path)
         for model in plugin.asks():
             if model not in self._models:
                 place = next((p for p in ((*path, "model"), (*path, "models")) if p in self._loaded.places), path)
@@ -200,9 +203,23 @@ class _Builder:
             seed=int(getattr(plugin, "seed", 0) or 0),
         )
 
+    def _ready(self, plugin: Plugin, use: str, path: Where) -> None:
+        """Everything about a plug-in that can be wrong without asking: numbers that are none, code that is refused, files that it reads."""
+        place = self._loaded.place(path)
+        coded = next((name for name in plugin.code if getattr(plugin, name) is not None), None)
+        if coded and not self._plugins:
+            raise RecipeError(f"{coded} names Python code, and --no-plugins reads none", place)
+        try:
+            canonical(plugin.model_dump(mode="json"))
+            plugin.ready()
+        except RecipeError as wrong:
+            raise wrong if wrong.where else RecipeError(str(wrong), place) from wrong
+        except ValueError as wrong:
+            raise RecipeError(f"{use}: a field is no finite number: {wrong}", place) from None
+
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
         """`score:` and `judge:` must name judges of earlier stages."""
-        named: set[str] = set()
+        named = {name.partition(".")[0] for name in plugin.rests_on()}
         score = getattr(plugin, "score", None)
         if score is not None and hasattr(score, "judges"):
             named |= score.judges()
@@ -242,7 +259,10 @@ class _Builder:
             return {}
         if not isinstance(value, Mapping):
             raise RecipeError("only: expected {field: value or list}", self._loaded.place((*path, "only")))
-        return {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
+        found = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
+        if any(isinstance(v, float) and not math.isfinite(v) for values in found.values() for v in values):
+            raise RecipeError("only: a value is no finite number", self._loaded.place((*path, "only")))
+        return found
 
     def _responses(self, value: Any, path: Where) -> dict[str, Any]:
         if value is None:

@@ -40,6 +40,9 @@ class Constitution(Plugin):
                 raise ValueError(f"exemplar {number} must have {', '.join(sorted(EXAMPLE))}; found {', '.join(sorted(example))}")
         return self
 
+    def ready(self) -> None:
+        drawn_principles(self.constitution, "critique", 1, self.seed)
+
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         revisions: list[Response] = []
         critiques: list[Critique] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from prefgen.errors import ReplyError
 from prefgen.plugins import Plugin, sampler
@@ -21,6 +21,13 @@ class Ladder(Plugin):
     n: int = Field(1, ge=1, description="Answers at each temperature above 0.")
     system: str | None = Field(None, description="A system prompt for all of them.")
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+
+    @field_validator("temperatures")
+    @classmethod
+    def _are_temperatures(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 <= t <= 5 for t in rungs):
+            raise ValueError(f"temperatures are from 0 to 5, found {rungs!r}")
+        return rungs
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         draws = [(t, i) for t in dict.fromkeys(self.temperatures) for i in range(self.n if t else 1)]

@@ -35,6 +35,10 @@ class Pool(Plugin):
             raise ValueError(f"per_prompt is {self.per_prompt} and the pool has {len(self.models)} models")
         return self
 
+    def ready(self) -> None:
+        if self.principles:
+            load_constitution(self.principles)
+
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         drawn = ranked(self.models, self.seed, prompt.id)[: self.per_prompt]
         constitution = load_constitution(self.principles) if self.principles else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.dataset.columns import Counter, as_messages, prompt_column
+from prefgen.dataset.columns import Counter, as_messages, details_of, prompt_column
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.read import is_run, read_records
 from prefgen.dataset.rows import rows_of
@@ -87,7 +87,7 @@ def _record(row: Mapping[str, Any], where: str, counter: Counter, licence: str) 
             where,
         )
     prompt = counter.prompt(
-        as_messages(row[prompt_column(list(row), {}, where)], where), licence=licence, origin="imported", source=_source(row)
+        as_messages(row[prompt_column(list(row), {}, where)], where), origin="imported", **details_of(row, {}, {"licence": licence}, where)
     )
     responses, scores = [], []
     for i, item in enumerate(listed):
@@ -129,7 +129,7 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
             raise RecipeError("chosen and rejected do not answer the same prompt", where)
     else:
         raise RecipeError("chosen is text and there is no prompt column", where)
-    prompt = counter.prompt(asked, licence=licence, origin="imported", source=_source(row))
+    prompt = counter.prompt(asked, origin="imported", **details_of(row, {}, {"licence": licence}, where))
     sides = [
         _response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
         for i, (name, side) in enumerate((("chosen", chosen), ("rejected", rejected)))

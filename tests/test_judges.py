@@ -283,3 +283,52 @@ async def test_a_checklist_is_written_once_a_prompt_or_stands_in_its_metadata():
     assert [model for model, _ in ask.asked].count("w") == 1
     assert [v.rationale for v in verdicts] == ["met: It rhymes."] * 3
     assert own[0].rationale == "met: It is short."
+
+
+# --- what was once made into a number and is none ---------------------------------------------------------------------
+
+
+def places(*tops):
+    """A reply of several tokens, each with its alternatives."""
+    made = []
+    for top in tops:
+        choices = tuple(TokenChoice(token=token, logprob=math.log(p)) for token, p in top.items())
+        made.append(TokenLogprob(token=choices[0].token, logprob=choices[0].logprob, top=choices))
+    return Reply(text="".join(place.token for place in made), logprobs=tuple(made))
+
+
+def test_a_bracket_before_the_label_is_passed_over():
+    [first, second] = label_odds(places({"(": 0.98, "B": 0.01, "A": 0.0002}, {"A": 0.95, "B": 0.05}), ("A", "B"))
+
+    assert first == pytest.approx(0.95)
+    assert second == pytest.approx(0.05)
+
+
+def test_labels_among_the_noise_of_a_refusal_are_no_answer():
+    with pytest.raises(Unread):
+        label_odds(places({"I": 0.99, "B": 1e-5, "A": 1e-6}, {" cannot": 0.9, " A": 0.05}), ("A", "B"))
+
+
+@pytest.mark.parametrize("text", ["It is a tie.", "Neither is a good reply", "A good answer is missing.", "Text A is not better."])
+def test_the_article_is_no_label(text):
+    with pytest.raises(Unread):
+        label_in(text, ("A", "B"))
+
+
+@pytest.mark.parametrize("text", ["0.9", "I rate it 0.5", "-3", "Answer: 1.5", "3 of 10 people"])
+def test_a_part_of_a_number_is_no_rating(text):
+    with pytest.raises(Unread):
+        label_in(text, [str(n) for n in range(1, 11)])
+
+
+@pytest.mark.parametrize("text", ["Final judgment: no violations were found, it passes", "Final judgment: yes or no, I cannot say"])
+async def test_a_vote_ends_its_line(text):
+    assert not scores(await judged(BinaryVote(model="m", votes=1), Scripted([text]), "x"))
+
+
+def test_samples_that_could_never_be_enough_are_refused():
+    for wrong in ({"samples": 2, "min_valid": 3}, {"samples": 3, "temperature": 0}):
+        with pytest.raises(ValidationError):
+            Additive(model="m", **wrong)
+        with pytest.raises(ValidationError):
+            Aspect(model="m", aspect="x", **wrong)

@@ -279,3 +279,35 @@ def test_a_comparison_and_its_mirror_say_the_same(compared):
     mirrored = [Comparison(first_id=c.second_id, second_id=c.first_id, probability=1 - c.probability) for c in made]
 
     assert bradley_terry(made) == pytest.approx(bradley_terry(mirrored), abs=1e-6)
+
+
+def test_a_score_that_does_not_apply_hides_no_comparison():
+    compared = Comparison(first_id="r0", second_id="r1", probability=0.9, judge="j")
+    record = a_record("Q", "a", "b", "c").adding(
+        comparisons=[compared], scores=[Score(response_id="r2", aspect="a", value=None, scale=(0, 1), judge="j")]
+    )
+
+    found, scale = judge_scores(record, "j")
+
+    assert found["r0"] > found["r1"]
+    assert "r2" not in found
+    assert scale == (0.0, 1.0)
+
+
+def test_a_veto_without_a_verdict_is_no_pass_and_one_that_does_not_apply_is():
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 4, 3]}).adding(
+        scores=[
+            Score(response_id="r0", aspect="s", value=1, scale=(0, 1), judge="safe"),
+            Score(response_id="r1", aspect="s", value=None, scale=(0, 1), judge="safe"),
+        ]
+    )
+
+    assert set(scores_of(record, ScoreSpec(mean=("j",), veto={"safe": 1}))) == {"r0", "r1"}
+
+
+def test_scores_that_differ_by_rounding_are_a_tie_everywhere():
+    record = of_lengths(10, 20, scores=[3 + 4e-16 * 8, 3])
+
+    for pairer in (LengthTier(rho=0.4, ties="keep"), BestVsWorst(ties="keep"), AllPairs(ties="keep")):
+        [pair] = pairer.pair(record, Random(0))
+        assert (pair.tie, pair.margin, pair.chosen_score) == (True, 0, pair.rejected_score)

@@ -180,7 +180,7 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
         if found is None:
             raise RecipeError(f"{place!r} has no {attribute!r}")
         if not (isinstance(found, type) and issubclass(found, Plugin) and getattr(found, "role", None) == role):
-            raise RecipeError(f"{use!r} is no {role}: it needs prefgen.Plugin as its parent and @{role}(name)")
+            raise RecipeError(f"{use!r} is no {role}: it needs @{role}(name), and a class also prefgen.Plugin as its parent")
         return found
     registered = _registered.get((role, use))
     if registered is not None:

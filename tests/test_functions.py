@@ -66,6 +66,21 @@ def test_its_parameters_are_checked_fields():
     assert len(code_digest(brevity)) == 16
 
 
+@filter("test_fn_flags_nobody")
+def flags_nobody(record):
+    return [Flag(target_id="nobody", rule="x")]
+
+
+async def test_a_filter_flags_only_what_is_there(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"].insert(2, {"filter": {"use": "test_fn_flags_nobody"}})
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, PluginError)
+    assert "'nobody'" in str(outcome.stopped)
+
+
 def test_a_parameter_that_is_neither_handed_in_nor_typed_is_refused():
     with pytest.raises(PluginError, match="parameter 'wrods' needs a type"):
 

@@ -40,6 +40,8 @@ def command(
             raise RecipeError(f"the run in {what!r} is not complete; run it again first")
         simulated = bool(manifest.get("simulated"))
         rows = ((f"pairs row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
+    elif (path / ".run_id").exists():
+        raise RecipeError(f"{what!r} is a run that wrote no manifest; run it again first")
     elif path.exists():
         rows = rows_of(path, what)
     else:

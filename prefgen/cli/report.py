@@ -31,8 +31,14 @@ def say_outcome(outcome: Outcome, pipeline: Pipeline, *, as_json: bool, quiet: b
         per_pair = f", ${cost['new_usd'] / pairs:.4f} a pair" if pairs and cost["new_usd"] else ""
         money = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}"
         typer.echo(f"  {money}\n  row digest {outcome.manifest['row_digest']}", err=True)
-        typer.echo(f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to look at.", err=True)
-        typer.echo(f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}", err=True)
+        if pairs:
+            typer.echo(
+                f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to look at.", err=True
+            )
+            typer.echo(f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}", err=True)
+        else:
+            typer.echo(f"\nNo pairs were made. {outcome.out} has records/ for everything, report.html to look at.", err=True)
+            typer.echo(f"Next: prefgen show records {outcome.out}", err=True)
 
 
 def _why_incomplete(outcome: Outcome, exported: bool, offline: bool) -> str:

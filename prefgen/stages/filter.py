@@ -4,6 +4,7 @@ Reads  everything so far
 Adds   flags
 """
 
+from prefgen.errors import PluginError
 from prefgen.stages.step import AskFor, Step, applies, blaming
 from prefgen.types import Failure, Record
 
@@ -14,4 +15,8 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
         if applies(plugged.only, record):
             with blaming(step, plugged, record):
                 flags += plugged.plugin.flag(record)
+    known = {record.id, *(r.id for r in record.responses)}
+    strange = [flag.target_id for flag in flags if flag.target_id not in known]
+    if strange:
+        raise PluginError(f"{step.label}: a filter flagged {strange[0]!r}, which record {record.id[:12]} does not have")
     return record.adding(flags=flags), []

@@ -92,10 +92,10 @@ class Calls:
         run.asked.add(key.digest)
         found = self._find(run, spec, key.digest, shared or again)
         run.touched = time.monotonic()
+        found = found or self._unexpected(run, plugin, spec, key)
         if found is not None:
             self.ledger.model(spec.name).replayed += 1
         else:
-            self._refuse_unexpected(run, plugin, spec, key)
             found = await self._wait(run, spec, key, call, shared)
         self._check_server(found, spec)
         run.fresh.book(stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost)
@@ -125,18 +125,23 @@ class Calls:
             return self.journal.read(found)
         return None if run.known.all_there and self.journal.alone else self.journal.find(digest)
 
-    def _refuse_unexpected(self, run: RecordRun, plugin: str, spec: ModelSpec, key: Key) -> None:
+    def _unexpected(self, run: RecordRun, plugin: str, spec: ModelSpec, key: Key) -> Row | None:
+        """Stop at a new ask of a record that passed this stage before, unless another process has just asked it: then that reply."""
         if run.id in self.retried or self.allow_new or not run.identity:
-            return
+            return None
         if run.passed is None:
             run.passed = self.journal_of(spec).stages_passed(run.id)
-        if run.identity in run.passed:
+        if run.identity not in run.passed:
+            return None
+        found = self.journal_of(spec).find(key.digest)
+        if found is None:
             self.stop(
                 UnexpectedAsk(
                     f"{plugin}: a finished record ({run.id[:12]}) asks model {spec.name!r} something new although its stage is unchanged. "
                     "If the plug-in changed on purpose, go on with --allow-new; `prefgen plan --why` says what differs"
                 )
             )
+        return found
 
     async def _wait(self, run: RecordRun, spec: ModelSpec, key: Key, call: Call, shared: bool) -> Row:
         if self.stopped:

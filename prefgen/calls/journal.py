@@ -145,16 +145,17 @@ class Journal:
             db.execute("PRAGMA locking_mode=EXCLUSIVE")
             db.execute("PRAGMA journal_mode=TRUNCATE")
         else:
-            db.execute("PRAGMA journal_mode=WAL")
+            _patiently(lambda: db.execute("PRAGMA journal_mode=WAL"))
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA secure_delete=ON")
         db.execute("PRAGMA cache_size=-8000")
         return db
 
     def _migrate(self) -> None:
-        application = self._write.execute("PRAGMA application_id").fetchone()[0]
-        version = self._write.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        with _transaction(self._write):  # at one moment: another process may be making the same file
+            application = self._write.execute("PRAGMA application_id").fetchone()[0]
+            version = self._write.execute("PRAGMA user_version").fetchone()[0]
+            tables = self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application not in (0, APPLICATION_ID) or (application == 0 and tables):
             raise JournalError(f"{self.path}: is an SQLite file of another program, not a prefgen journal")
         if version > SCHEMA_VERSION:
@@ -434,6 +435,19 @@ def _transaction(db: sqlite3.Connection) -> Generator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _patiently(do: Callable[[], object], seconds: float = 60) -> None:
+    """Do what SQLite does not wait for by itself (changing the journal mode) until no other process is in the way."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            do()
+            return
+        except sqlite3.OperationalError as wrong:
+            if "locked" not in str(wrong) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 class _NoLock:

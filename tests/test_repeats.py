@@ -208,3 +208,20 @@ async def test_a_plug_in_that_makes_an_error_of_being_parked_is_parked_all_the_s
     parked = await run(recipe, tmp_path / "out", live=False)
 
     assert (parked.exit_code, parked.waiting) == (3, 3), parked.stopped
+
+
+async def test_sampling_of_one_stage_is_given_to_any_model_that_a_field_names(tmp_path, server):
+    server.script = lambda body, attempt: (
+        '{"criteria": ["It rhymes."]}'
+        if "Write 5 criteria" in str(body)
+        else '{"item_1": {"reason": "", "met": true}}'
+        if "Check the text" in str(body)
+        else by_content(body, attempt)
+    )
+    recipe = a_recipe(url=server.url)
+    recipe["stages"][2] = {"judge": {"quality": {"use": "checklist", "model": "grader", "writer": {"is": "grader", "max_tokens": 77}}}}
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete, outcome.stopped
+    assert {b.get("max_tokens") for b in server.bodies if "Write 5 criteria" in str(b)} == {77}

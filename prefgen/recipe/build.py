@@ -245,8 +245,8 @@ class _Builder:
             return value
 
         out = dict(fields)
-        for key in ("model", "models"):
-            if key in out and key in plugin_class.model_fields:
+        for key in fields:
+            if key in plugin_class.model_fields:
                 value = out[key]
                 if isinstance(value, Sequence) and not isinstance(value, str):
                     out[key] = [plain(item, (*path, key, i)) for i, item in enumerate(value)]

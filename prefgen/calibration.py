@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from prefgen.errors import RecipeError
+from prefgen.scoring import logistic
 from prefgen.types import Value
 
 BINS = 10
@@ -28,7 +29,7 @@ class Calibration(Value):
     fitted_on: int
 
     def probability(self, margin: float) -> float:
-        return 0.5 * (1 + math.tanh(self.slope * margin / 2))
+        return logistic(self.slope * margin)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def fitted(pairs: Sequence[Labelled], score: str) -> Calibration:
     prior = 1e-3 * len(pairs)
     slope = 0.0  # in units of one over the margins' size
     for _ in range(100):
-        odds = [0.5 * (1 + math.tanh(slope * p.margin / size / 2)) for p in pairs]
+        odds = [logistic(slope * p.margin / size) for p in pairs]
         gradient = math.fsum((p.label - q) * p.margin / size for p, q in zip(pairs, odds, strict=True)) - prior * slope
         curvature = math.fsum(q * (1 - q) * (p.margin / size) ** 2 for p, q in zip(pairs, odds, strict=True)) + prior
         step = max(-1.0, min(1.0, gradient / curvature))

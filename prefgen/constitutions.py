@@ -1,6 +1,5 @@
 """Constitutions: principles with ids and wordings, as files under constitutions/."""
 
-import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from prefgen.draws import uniform
+from prefgen.draws import exponential
 from prefgen.errors import RecipeError
 from prefgen.similarity import ALIKE, normal, shingles
 from prefgen.templates import text_file
@@ -66,7 +65,7 @@ def drawn_principles(name: str, wording: str, count: int, *draw: object) -> list
     options = [p for p in load_constitution(name).principles if getattr(p, wording)]
     if len(options) < count:
         raise RecipeError(f"constitution {name!r} has {len(options)} principles with a {wording}, and {count} are wanted")
-    kept = sorted(options, key=lambda p: -math.log(uniform(*draw, p.id)) / p.weight)[:count]
+    kept = sorted(options, key=lambda p: exponential(p.weight, *draw, p.id))[:count]
     return [p for p in options if p in kept]
 
 

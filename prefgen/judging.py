@@ -2,16 +2,20 @@
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
-from prefgen.errors import CutReply, ReplyError, UnreadableReply
+from pydantic import ValidationError
+
+from prefgen.errors import CutReply, PluginError, ReplyError, UnreadableReply
 from prefgen.replies import Unread, json_object, rating, read
 from prefgen.roles import Ask, Verdict
+from prefgen.similarity import by_text
 from prefgen.templates import render
-from prefgen.types import Message, Prompt, Reply, Response, Score, system, user
+from prefgen.types import Message, Prompt, Reply, Response, Score, Value, system, user
 from prefgen.waiting import settled, together
 
+V = TypeVar("V", bound=Value)
 LABEL_TOKENS = 4
 """Room for a label and for what some models write before it (a space, a bracket)."""
 LEAST_MASS = 0.2
@@ -88,14 +92,38 @@ async def each_text(
     responses: Sequence[Response], rate: Callable[[Response], Awaitable[Sequence[Verdict | ReplyError]]]
 ) -> list[Verdict | ReplyError]:
     """What `rate` says of each response, asked once where several have the same text: the same answer has the same rating."""
-    groups: dict[str, list[Response]] = {}
-    for response in responses:
-        groups.setdefault(response.text, []).append(response)
+    groups = by_text(responses)
     found: list[Verdict | ReplyError] = []
-    for group, verdicts in zip(groups.values(), await together(rate(group[0]) for group in groups.values()), strict=True):
+    for group, verdicts in zip(groups, await together(rate(group[0]) for group in groups), strict=True):
         found += verdicts
         found += [v.replacing(response_id=twin.id) for twin in group[1:] for v in verdicts if isinstance(v, Score)]
     return found
+
+
+async def verdict_each(responses: Sequence[Response], rate: Callable[[Response], Awaitable[Verdict]]) -> list[Verdict | ReplyError]:
+    """`each_text` for a judge that gives one verdict a response, or raises ReplyError."""
+    return await each_text(responses, lambda response: settled([rate(response)]))
+
+
+def no_score(ids: Iterable[str], aspect: str, scale: tuple[float, float], why: str) -> list[Score]:
+    """Scores that do not apply to these responses: covered, and neither low nor high."""
+    return [Score(response_id=i, aspect=aspect, value=None, scale=scale, rationale=why) for i in ids]
+
+
+def of_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V]:
+    """What a prompt's metadata holds for a judge under `key`: a list of `kind`, or one text. Raises PluginError."""
+    given: Any = prompt.metadata.get(key) or ()
+    try:
+        return [kind.model_validate(one) for one in ([given] if isinstance(given, str) else given)]
+    except (ValidationError, TypeError) as wrong:
+        what = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
+        raise PluginError(f"{judge}: metadata.{key} of prompt {prompt.id[:12]} cannot be read: {what}") from None
+
+
+def check_scale(scale: tuple[float, float]) -> None:
+    """Raises ValueError unless the lower bound stands first."""
+    if not scale[0] < scale[1]:
+        raise ValueError(f"scale must be two numbers, the lower first; found {scale!r}")
 
 
 async def ratings_of(

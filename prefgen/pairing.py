@@ -1,6 +1,7 @@
 """What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -33,12 +34,62 @@ class Scored(Plugin):
         if self.calibration is not None:
             read_calibration(beside_recipe(self.calibration), self.calibration)
 
+    def ranked(self, record: Record) -> "list[Ranked]":
+        """Pairable responses with a score, best first; equals by id."""
+        scores = scores_of(record, self.score)
+        found = [Ranked(r, scores[r.id]) for r in pairable(record, self.length_cut) if r.id in scores]
+        return sorted(found, key=lambda item: (-item.score, item.response.id))
+
+    def fewest(self) -> int:
+        """The least number of responses with a score that make a pair."""
+        return 2
+
+    def explain(self, record: Record) -> str:
+        """Why there is no pair: one of a closed list of reasons, for the yield table."""
+        if not record.responses:
+            return "no_responses"
+        usable = pairable(record, self.length_cut)
+        if len(usable) < 2:
+            return "flagged" if record.flagged() else "too_few_responses"
+        ranked = self.ranked(record)
+        if len(ranked) < self.fewest():
+            return "too_few_scored"
+        margin = ranked[0].score - ranked[-1].score
+        if margin <= TIE_TOLERANCE:
+            return "tie"
+        return "margin" if margin < self.min_margin else "same_text"
+
     def labelled(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
         """The pairs with their probability, as `labels` and `calibration` say."""
         if self.calibration is None or self.labels == "hard":
             return labelled(pairs, record, self.score, self.labels)
         curve = read_calibration(beside_recipe(self.calibration), self.calibration)
         return [pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin)) for pair in pairs]
+
+
+class ByOrigin(Plugin):
+    """The fields of pairers that go by where responses come from, and look at a score only if they are given one."""
+
+    score: ScoreSpec | None = Field(None, description="A score by which the chosen side must be better; default: none is looked at.")
+    min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")
+    length_cut: Literal["drop", "keep"] = Field("drop", description="Whether a response that the token limit cut may be paired.")
+
+    def pairs_of(self, record: Record, sides: Iterable[tuple[Response, Response]], *, most: int | None = None) -> Sequence[Pair]:
+        """A pair of each (chosen, rejected) whose texts differ and whose score does not speak against it; their weights add up to 1."""
+        scores = scores_of(record, self.score) if self.score else {}
+        pairs = list(islice((pair for chosen, rejected in sides for pair in self._pair(chosen, rejected, scores)), most))
+        shared = [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
+        return labelled(shared, record, self.score or ScoreSpec(), "soft")
+
+    def _pair(self, chosen: Response, rejected: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
+        if chosen.id == rejected.id or same_text(chosen, rejected):
+            return ()
+        if self.score is None:
+            return (Pair(chosen_id=chosen.id, rejected_id=rejected.id, rule=self.name),)
+        high, low = scores.get(chosen.id), scores.get(rejected.id)
+        if high is None or low is None or high < low:
+            return ()
+        return make_pair(self.name, Ranked(chosen, high), Ranked(rejected, low), self.min_margin, "drop")
 
 
 class Ranked(NamedTuple):
@@ -58,13 +109,6 @@ def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Respon
         for r in record.responses
         if r.id not in flagged and (length_cut == "keep" or r.finish_reason != "length") and not r.text.isspace() and r.text
     ]
-
-
-def ranked_responses(record: Record, spec: ScoreSpec, *, length_cut: Literal["drop", "keep"]) -> list[Ranked]:
-    """Pairable responses with a score, best first; equals by id."""
-    scores = scores_of(record, spec)
-    found = [Ranked(r, scores[r.id]) for r in pairable(record, length_cut) if r.id in scores]
-    return sorted(found, key=lambda item: (-item.score, item.response.id))
 
 
 def same_text(first: Response, second: Response) -> bool:
@@ -105,19 +149,3 @@ def labelled(pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Lit
     judges = spec.judges()
     comparisons = [c for c in record.comparisons if not judges or c.judge in judges]
     return [pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id)) for pair in pairs]
-
-
-def why_no_pair(record: Record, spec: ScoreSpec, *, min_margin: float, length_cut: Literal["drop", "keep"], least: int = 2) -> str:
-    """One of a closed list of reasons, for the yield table."""
-    if not record.responses:
-        return "no_responses"
-    usable = pairable(record, length_cut)
-    if len(usable) < 2:
-        return "flagged" if record.flagged() else "too_few_responses"
-    ranked = ranked_responses(record, spec, length_cut=length_cut)
-    if len(ranked) < least:
-        return "too_few_scored"
-    margin = ranked[0].score - ranked[-1].score
-    if margin <= TIE_TOLERANCE:
-        return "tie"
-    return "margin" if margin < min_margin else "same_text"

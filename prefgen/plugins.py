@@ -175,10 +175,7 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
     Raises RecipeError when there is none (with the nearest name), PluginError when its code cannot be imported.
     """
     if ":" in use:
-        place, _, attribute = use.rpartition(":")
-        found = getattr(_module(place, folder), attribute, None)
-        if found is None:
-            raise RecipeError(f"{place!r} has no {attribute!r}")
+        found = code_named(use, folder)
         if not (isinstance(found, type) and issubclass(found, Plugin) and getattr(found, "role", None) == role):
             raise RecipeError(f"{use!r} is no {role}: it needs @{role}(name), and a class also prefgen.Plugin as its parent")
         return found

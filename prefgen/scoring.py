@@ -14,6 +14,11 @@ from pydantic import Field, model_validator
 from prefgen.types import Comparison, Record, Score, Value
 
 
+def logistic(x: float) -> float:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 * (1 + math.tanh(x / 2))
+
+
 class ScoreSpec(Value):
     """How judgments are combined. Judges on different scales are first mapped to 0..1 each."""
 

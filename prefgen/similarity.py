@@ -2,10 +2,27 @@
 
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
 
 ALIKE = 0.8
 """Jaccard similarity of word shingles from which two texts are near-duplicates, unless told otherwise."""
+
+
+class HasText(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+T = TypeVar("T", bound=HasText)
+
+
+def by_text(items: Iterable[T]) -> list[list[T]]:
+    """Those with the same text together, in the order of their first: what is asked of a text is asked once."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(item.text, []).append(item)
+    return list(groups.values())
 
 
 def normal(text: str) -> str:

@@ -371,11 +371,10 @@ class Journal:
             held[found[0]] = _row(found, zstandard.decompress)  # the object that decompresses for readers serves one thread
 
     def _values(self, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
-        packed = [self._pack.compress(row.reply) for row in rows]
-        for i, row in enumerate(rows):
+        for row in rows:
             yield (
                 row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, self._server(row), row.parts, row.how,
-                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, packed[i],
+                row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code, self._pack.compress(row.reply),
                 None if row.request is None else self._pack.compress(row.request),
             )  # fmt: skip
 

@@ -8,15 +8,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from prefgen.errors import PluginError, ReplyError
-from prefgen.judging import asked, each_text, judge_messages
+from prefgen.errors import ReplyError
+from prefgen.judging import asked, judge_messages, no_score, of_metadata, verdict_each
 from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread, json_object, only, read
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score, Value
-from prefgen.waiting import settled
 
 
 class Criterion(Value):
@@ -49,21 +48,13 @@ class Checklist(Plugin):
         return (self.model, self.writer) if self.writer else (self.model,)
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        criteria = [*self.criteria, *self._own(prompt)]
+        criteria = [*self.criteria, *of_metadata(prompt, self.key, Criterion, self.name)]
         if not criteria and self.writer:
             criteria = await self._write(prompt, ask, self.writer)
         if not criteria:  # nothing to check: that is no score, and not the best one
             why = f"the prompt has no criteria: give `criteria`, metadata.{self.key}, or a `writer`"
-            return [Score(response_id=r.id, aspect="checklist", value=None, scale=(0, 1), rationale=why) for r in responses]
-        return await each_text(responses, lambda response: settled([self._check(prompt, response, criteria, ask)]))
-
-    def _own(self, prompt: Prompt) -> list[Criterion]:
-        given: Any = prompt.metadata.get(self.key) or ()
-        try:
-            return [Criterion.model_validate(one) for one in ([given] if isinstance(given, str) else given)]
-        except (ValidationError, TypeError) as wrong:
-            what = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
-            raise PluginError(f"checklist: metadata.{self.key} of prompt {prompt.id[:12]} cannot be read: {what}") from None
+            return no_score((r.id for r in responses), "checklist", (0, 1), why)
+        return await verdict_each(responses, lambda response: self._check(prompt, response, criteria, ask))
 
     async def _write(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
         messages = judge_messages("judges/checklist_write.j2", conversation=asked(prompt), count=self.written)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from prefgen.errors import PluginError
+from prefgen.judging import no_score, of_metadata
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score, Value
@@ -73,27 +73,16 @@ class Constraints(Plugin):
     key: str = Field("constraints", description="Where a prompt's metadata holds rules of its own, as a list of the same form.")
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        rules = [*self.rules, *self._own(prompt)]
+        rules = [*self.rules, *of_metadata(prompt, self.key, Rule, self.name)]
         names = aspects(rules)
         if not rules:  # nothing to check: that is no score, and not the best one
-            return [
-                Score(response_id=r.id, aspect="constraints", value=None, scale=(0, 1), rationale="the prompt has no rule")
-                for r in responses
-            ]
+            return no_score((r.id for r in responses), "constraints", (0, 1), "the prompt has no rule")
         found = []
         for response in responses:
             for name, rule in zip(names, rules, strict=True):
                 broken = breaks(rule, response.text)
                 found.append(Score(response_id=response.id, aspect=name, value=float(broken is None), scale=(0, 1), rationale=broken))
         return found
-
-    def _own(self, prompt: Prompt) -> list[Rule]:
-        given: Any = prompt.metadata.get(self.key) or ()
-        try:
-            return [Rule.model_validate(rule) for rule in given]
-        except (ValidationError, TypeError) as wrong:
-            first = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
-            raise PluginError(f"constraints: metadata.{self.key} of prompt {prompt.id[:12]} cannot be read: {first}") from None
 
 
 def aspects(rules: Sequence[Rule]) -> list[str]:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, each_text, judge_messages, odds_of
+from prefgen.judging import asked, judge_messages, odds_of, verdict_each
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score
-from prefgen.waiting import settled
 
 
 @judge("expectation")
@@ -32,7 +31,7 @@ class Expectation(Plugin):
     votes: int = Field(5, ge=1, description="Sampled ratings that are averaged where the server gives no log-probabilities.")
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        return await each_text(responses, lambda response: settled([self._expect(prompt, response, ask)]))
+        return await verdict_each(responses, lambda response: self._expect(prompt, response, ask))
 
     async def _expect(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         messages = judge_messages(

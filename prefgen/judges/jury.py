@@ -7,13 +7,14 @@ Bradley-Terry, an interval from resampling the judges does.
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from random import Random
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from prefgen.judging import no_score
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.scoring import bradley_terry, judge_scores
@@ -54,18 +55,19 @@ class Jury(Plugin):
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record) -> Sequence[Verdict]:
         ballots = {name: _ballot(record, name) for name in self.of}
         quorum = self.quorum or len(self.of)
-        judged = [r.id for r in responses if sum(r.id in ballot for ballot in ballots.values()) >= quorum]
+        shown = [r.id for r in responses]
+        judged = [i for i in shown if sum(i in ballot for ballot in ballots.values()) >= quorum]
         flags = [
             Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
             for name, least in self.veto.items()
             for i, value in judge_scores(record, name)[0].items()
-            if value < least and i in {r.id for r in responses}
+            if value < least and i in shown
         ]
-        absent = [_none(r.id, "fewer judges than the quorum rated it") for r in responses if r.id not in judged]
+        absent = no_score((i for i in shown if i not in judged), "jury", (0, 1), "fewer judges than the quorum rated it")
         if self.by == "majority":
             found = majority(ballots, judged, self.weights)
             seen = {i for c in found for i in (c.first_id, c.second_id)}
-            return [*flags, *found, *absent, *(_none(i, "there is nothing to compare it with") for i in judged if i not in seen)]
+            return [*flags, *found, *absent, *_alone(i for i in judged if i not in seen)]
         if self.by == "bradley_terry":
             return [*flags, *self._strengths(ballots, judged), *absent]
         return [*flags, *(self._score(i, ballots, judged) for i in judged), *absent]
@@ -94,7 +96,7 @@ class Jury(Plugin):
         for i, value in strengths.items():
             low, high = (sorted(drawn[i])[int(share * (RESAMPLES - 1))] for share in (0.025, 0.975))
             scores.append(_made(i, value, f"95 % interval {low:.3f} to {high:.3f}"))
-        return [*scores, *(_none(i, "there is nothing to compare it with") for i in judged if i not in strengths)]
+        return [*scores, *_alone(i for i in judged if i not in strengths)]
 
 
 def _ballot(record: Record, name: str) -> dict[str, float]:
@@ -132,9 +134,9 @@ def majority(
     return found
 
 
-def _made(response_id: str, value: float | None, rationale: str) -> Score:
+def _made(response_id: str, value: float, rationale: str) -> Score:
     return Score(response_id=response_id, aspect="jury", value=value, scale=(0, 1), rationale=rationale)
 
 
-def _none(response_id: str, why: str) -> Score:
-    return _made(response_id, None, why)
+def _alone(ids: Iterable[str]) -> list[Score]:
+    return no_score(ids, "jury", (0, 1), "there is nothing to compare it with")

@@ -11,10 +11,11 @@ from pydantic import Field, model_validator
 
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
+from prefgen.judging import check_scale, no_score
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.templates import beside_recipe
-from prefgen.types import Prompt, Response, Score
+from prefgen.types import Prompt, Response
 
 
 @judge("labels")
@@ -29,8 +30,7 @@ class Labels(Plugin):
 
     @model_validator(mode="after")
     def _scale_is_one(self) -> "Labels":
-        if not self.scale[0] < self.scale[1]:
-            raise ValueError(f"scale must be two numbers, the lower first; found {self.scale!r}")
+        check_scale(self.scale)
         return self
 
     def ready(self) -> None:
@@ -43,9 +43,5 @@ class Labels(Plugin):
         rated = [score for r in responses for score in scores.get(r.id, ())]
         compared = [c for r in responses for c in comparisons.get(r.id, ()) if c.second_id in shown]
         covered = {score.response_id for score in rated} | {i for c in compared for i in (c.first_id, c.second_id)}
-        none = [
-            Score(response_id=r.id, aspect=self.aspect, value=None, scale=self.scale, rationale="no label")
-            for r in responses
-            if r.id not in covered
-        ]
-        return [*rated, *compared, *none]
+        bare = (r.id for r in responses if r.id not in covered)
+        return [*rated, *compared, *no_score(bare, self.aspect, self.scale, "no label")]

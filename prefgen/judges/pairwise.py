@@ -17,12 +17,13 @@ from pydantic import Field, model_validator
 
 from prefgen.constitutions import Principle, drawn_principles
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, odds_of
+from prefgen.judging import asked, judge_messages, no_score, odds_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.scoring import probability_of
+from prefgen.similarity import by_text
 from prefgen.templates import render
-from prefgen.types import Comparison, Message, Prompt, Response, Score, assistant, user
+from prefgen.types import Comparison, Message, Prompt, Response, assistant, user
 from prefgen.waiting import settled
 
 Pairing = tuple[Response, Response]
@@ -85,17 +86,12 @@ class Pairwise(Plugin):
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
         if len(responses) < 2:
-            return [
-                Score(response_id=r.id, aspect="preference", value=None, scale=(0, 1), rationale="nothing to compare with")
-                for r in responses
-            ]
-        twins: dict[str, list[Response]] = {}
-        for response in sorted(responses, key=lambda r: r.id):
-            twins.setdefault(response.text, []).append(response)
-        entrants = [group[0] for group in twins.values()]  # equal texts compete once
+            return no_score((r.id for r in responses), "preference", (0, 1), "nothing to compare with")
+        twins = by_text(sorted(responses, key=lambda r: r.id))
+        entrants = [group[0] for group in twins]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
         found = await self._tournament(prompt, entrants, ask)
-        return [*found, *(copy for group in twins.values() for copy in copied(found, group))]
+        return [*found, *(copy for group in twins for copy in copied(found, group))]
 
     async def _tournament(self, prompt: Prompt, entrants: list[Response], ask: Ask) -> list[Verdict | ReplyError]:
         if self.schedule == "all":

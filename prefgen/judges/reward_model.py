@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.judging import each_text
+from prefgen.judging import check_scale, verdict_each
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
+from prefgen.scoring import logistic
 from prefgen.types import Prompt, Response, Score
-from prefgen.waiting import settled
 
 
 @judge("reward_model")
@@ -32,12 +32,11 @@ class RewardModel(Plugin):
 
     @model_validator(mode="after")
     def _scale_is_one(self) -> "RewardModel":
-        if not self.scale[0] < self.scale[1]:
-            raise ValueError(f"scale must be two numbers, the lower first; found {self.scale!r}")
+        check_scale(self.scale)
         return self
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        return await each_text(responses, lambda response: settled([self._reward(prompt, response, ask)]))
+        return await verdict_each(responses, lambda response: self._reward(prompt, response, ask))
 
     async def _reward(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         reward = await ask.score(self.model, prompt, response)
@@ -45,5 +44,5 @@ class RewardModel(Plugin):
             raise UnreadableReply(f"expected a reward within {self.scale[0]:g} to {self.scale[1]:g}, found {reward}", code="out_of_scale")
         if self.raw:
             return Score(response_id=response.id, aspect="reward", value=reward, scale=self.scale)
-        value = 0.5 * (1 + math.tanh((reward - self.center) / self.spread / 2))
+        value = logistic((reward - self.center) / self.spread)
         return Score(response_id=response.id, aspect="reward", value=value, scale=(0, 1), rationale=f"reward {reward:g}")

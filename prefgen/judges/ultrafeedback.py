@@ -15,6 +15,7 @@ from pydantic import Field
 from prefgen.plugins import Plugin, judge
 from prefgen.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
 from prefgen.roles import Ask, Verdict
+from prefgen.similarity import by_text
 from prefgen.templates import render, render_once
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
 from prefgen.waiting import together
@@ -61,8 +62,9 @@ class UltraFeedback(Plugin):
         shown = sorted(responses, key=lambda r: r.id)
         ask.rng(f"order/{self.seed}").shuffle(shown)
         texts = [r.text for r in shown]
-        twins = {r.id: shown[texts.index(r.text)].id for r in shown}  # equal texts are asked about once where each is asked about alone
-        alone = [r for r in shown if twins[r.id] == r.id]
+        same = by_text(shown)
+        twins = {r.id: group[0].id for group in same for r in group}
+        alone = [group[0] for group in same]  # equal texts are asked about once where each is asked about alone
         orders = [shown] if self.orders == 1 or texts == texts[::-1] else [shown, shown[::-1]]
         groups = list(orders) if self.show == "listwise" else [[r] for r in alone]
         bundles: list[tuple[Aspect, ...]] = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]

@@ -6,7 +6,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -19,13 +19,10 @@ class AllPairs(Scored):
     seed: int = Field(0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
+        ranked = self.ranked(record)
         pairs = [p for better, worse in combinations(ranked, 2) for p in make_pair(self.name, better, worse, self.min_margin, self.ties)]
         if self.cap is not None and len(pairs) > self.cap:
             kept = set(rng.sample(range(len(pairs)), self.cap))
             pairs = [pair for i, pair in enumerate(pairs) if i in kept]
         shared = [pair.replacing(weight=pair.weight / len(pairs)) for pair in pairs]
         return self.labelled(shared, record)
-
-    def explain(self, record: Record) -> str:
-        return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

@@ -5,7 +5,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -17,9 +17,6 @@ class BestVsRandom(Scored):
     seed: int = Field(0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
+        ranked = self.ranked(record)
         candidates = [pairs for worse in ranked[1:] if (pairs := make_pair(self.name, ranked[0], worse, self.min_margin, self.ties))]
         return self.labelled(rng.choice(candidates), record) if candidates else ()
-
-    def explain(self, record: Record) -> str:
-        return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

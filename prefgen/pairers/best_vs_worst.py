@@ -5,7 +5,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -17,10 +17,10 @@ class BestVsWorst(Scored):
     min_scored: int = Field(2, ge=2, description="Least number of responses with a score.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
-        if len(ranked) < self.min_scored:
+        ranked = self.ranked(record)
+        if len(ranked) < self.fewest():
             return ()
         return self.labelled(make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties), record)
 
-    def explain(self, record: Record) -> str:
-        return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut, least=self.min_scored)
+    def fewest(self) -> int:
+        return self.min_scored

@@ -11,24 +11,20 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from prefgen.pairing import Ranked, labelled, make_pair, pairable, same_text
-from prefgen.plugins import Plugin, pairer
-from prefgen.scoring import ScoreSpec, scores_of
+from prefgen.pairing import ByOrigin, pairable
+from prefgen.plugins import pairer
 from prefgen.types import Pair, Record, Response
 
 Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
 
 
 @pairer("fixed")
-class Fixed(Plugin):
+class Fixed(ByOrigin):
     """The first response of one kind over the first of another; `all: true` pairs each with each."""
 
     chosen: Side = Field(description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them.")
     rejected: Side = Field(description="What the rejected side is.")
     all: bool = Field(False, description="Every response of the one kind with every response of the other; their weights add up to 1.")
-    score: ScoreSpec | None = Field(None, description="A score by which the chosen side must be better; default: none is looked at.")
-    min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")
-    length_cut: Literal["drop", "keep"] = Field("drop", description="Whether a response that the token limit cut may be paired.")
 
     @field_validator("chosen", "rejected")
     @classmethod
@@ -40,20 +36,8 @@ class Fixed(Plugin):
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         usable = pairable(record, self.length_cut)
         better, worse = ([r for r in usable if is_of(r, side)] for side in (self.chosen, self.rejected))
-        scores = scores_of(record, self.score) if self.score else {}
-        pairs = [pair for one in better for other in worse for pair in self._pair(one, other, scores)]
-        kept = pairs if self.all else pairs[:1]
-        shared = [pair.replacing(weight=1 / len(kept)) for pair in kept]
-        return labelled(shared, record, self.score or ScoreSpec(), "soft")
-
-    def _pair(self, one: Response, other: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
-        if one.id == other.id or same_text(one, other):
-            return ()
-        if self.score is None:
-            return (Pair(chosen_id=one.id, rejected_id=other.id, rule=self.name),)
-        if one.id not in scores or other.id not in scores or scores[one.id] < scores[other.id]:
-            return ()
-        return make_pair(self.name, Ranked(one, scores[one.id]), Ranked(other, scores[other.id]), self.min_margin, "drop")
+        sides = ((one, other) for one in better for other in worse)
+        return self.pairs_of(record, sides, most=None if self.all else 1)
 
     def explain(self, record: Record) -> str:
         usable = pairable(record, self.length_cut)

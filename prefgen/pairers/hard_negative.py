@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
-from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -13,12 +13,9 @@ class HardNegative(Scored):
     """One pair a prompt; `min_margin` says how far below the best the rejected side must be at least."""
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
+        ranked = self.ranked(record)
         for worse in ranked[1:]:
             made = make_pair(self.name, ranked[0], worse, self.min_margin, self.ties)
             if made:
                 return self.labelled(made, record)
         return ()
-
-    def explain(self, record: Record) -> str:
-        return why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)

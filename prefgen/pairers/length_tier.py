@@ -9,7 +9,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair, ranked_responses, why_no_pair
+from prefgen.pairing import Scored, make_pair
 from prefgen.plugins import pairer
 from prefgen.types import Pair, Record
 
@@ -22,7 +22,7 @@ class LengthTier(Scored):
     max_chosen_chars: int | None = Field(None, ge=1, description="Longest chosen response (paper: 2,500 in the first iteration).")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = ranked_responses(record, self.score, length_cut=self.length_cut)
+        ranked = self.ranked(record)
         if len(ranked) < 2:
             return ()
         best, worst = ranked[0].score, ranked[-1].score
@@ -35,5 +35,5 @@ class LengthTier(Scored):
         return self.labelled(make_pair(self.name, chosen, rejected, self.min_margin, self.ties), record)
 
     def explain(self, record: Record) -> str:
-        reason = why_no_pair(record, self.score, min_margin=self.min_margin, length_cut=self.length_cut)
+        reason = super().explain(record)
         return "too_long" if reason == "same_text" and self.max_chosen_chars is not None else reason

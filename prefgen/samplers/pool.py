@@ -3,13 +3,12 @@
 With `principles`, each answer is written under a system prompt of a drawn principle, from a constitution with paraphrases.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
 from prefgen.constitutions import Constitution, load_constitution
-from prefgen.draws import ranked, uniform
+from prefgen.draws import exponential, ranked, uniform
 from prefgen.errors import ReplyError
 from prefgen.plugins import Plugin, sampler
 from prefgen.roles import Ask
@@ -56,11 +55,6 @@ class Pool(Plugin):
         if not options:
             return None, None
         weight = {p.id: mix.get(p.id, 1.0) for p in options}
-        chosen = min(options, key=lambda p: _exponential(uniform(self.seed, prompt.id, model, p.id), weight[p.id]))
+        chosen = min(options, key=lambda p: exponential(weight[p.id], self.seed, prompt.id, model, p.id))
         wording = min(chosen.system, key=lambda words: uniform(self.seed, prompt.id, model, words))
         return chosen.id, wording
-
-
-def _exponential(drawn: float, weight: float) -> float:
-    """Weighted sampling by the smallest exponential variate: one option more moves only its own share."""
-    return -math.log(drawn) / weight

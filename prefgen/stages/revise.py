@@ -9,6 +9,7 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask, Revision
+from prefgen.similarity import by_text
 from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
 from prefgen.types import Critique, Failure, Record, Response
 
@@ -19,8 +20,7 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
 
 def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
     """Each text is revised once: asking twice for the same would be one draw that looks like two."""
-    by_text = {response.text: response for response in reversed(_shown(record, plugged))}
-    return [(record.prompt, response, ask) for response in reversed(by_text.values())]
+    return [(record.prompt, group[0], ask) for group in by_text(_shown(record, plugged))]
 
 
 def _shown(record: Record, plugged: Plugged) -> list[Response]:
@@ -33,12 +33,11 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     for response in result.responses:
         if response.prompt_id != record.prompt.id or response.parent_id is None:
             raise PluginError(f"reviser {plugged.name!r} returned a response without its parent, or to another prompt")
-    by_id = {r.id: r for r in _shown(record, plugged)}
-    roots = [i for i in (*(r.parent_id for r in result.responses), *(c.response_id for c in result.critiques)) if i in by_id]
+    about = {*(r.parent_id for r in result.responses), *(c.response_id for c in result.critiques)}
     responses, critiques = list(result.responses), list(result.critiques)
-    for twin in by_id.values():
-        if roots and twin.id != roots[0] and twin.text == by_id[roots[0]].text:
-            copied, said = _copied(result, roots[0], twin)
+    for revised, *twins in by_text(_shown(record, plugged)):
+        for twin in twins if revised.id in about else ():
+            copied, said = _copied(result, revised.id, twin)
             responses += copied
             critiques += said
     return {"responses": responses, "critiques": critiques}, result.lost

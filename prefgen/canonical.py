@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-_spell_apart = json.JSONEncoder(separators=(",", ":")).encode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -57,12 +56,20 @@ def canonical_texts(value: Any) -> bytes:
 def canonical_again(value: Any) -> bytes:
     """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a schema)."""
     try:
-        spelled = orjson.dumps(value)
-        if b":null" in spelled or b"[null" in spelled or b",null" in spelled:  # it may have been NaN, which this spells apart
-            spelled = _spell_apart(value).encode()
-    except (TypeError, UnicodeEncodeError):
+        spelled = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
+    except TypeError:
+        return canonical(value)
+    if b"null" in spelled and not _finite(value):  # NaN is spelled like None
         return canonical(value)
     return _respelled(spelled)
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return not isinstance(value, float) or math.isfinite(value)
+    return all(map(_finite, value))
 
 
 @lru_cache(maxsize=4096)

@@ -383,4 +383,4 @@ class Reply(Value):
 
     @property
     def message(self) -> Message:
-        return Message(role="assistant", content=self.text, reasoning=self.reasoning, tool_calls=self.tool_calls)
+        return Message.trusted(role="assistant", content=self.text, reasoning=self.reasoning, tool_calls=self.tool_calls)

@@ -14,7 +14,7 @@ from prefgen.version import __version__
 if TYPE_CHECKING:
     from prefgen.api import Result, arun, run
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
-    from prefgen.plugins import Plugin, backend, curator, filter, judge, pairer, reviser, sampler, source, synthesizer
+    from prefgen.plugins import FromSeeds, Plugin, backend, curator, filter, judge, pairer, reviser, sampler, source, synthesizer
     from prefgen.replies import read
     from prefgen.roles import Ask, Revision
     from prefgen.tables import Gone, Table
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "api": ("Result", "arun", "run"),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
-    "plugins": ("Plugin", "backend", "curator", "filter", "judge", "pairer", "reviser", "sampler", "source", "synthesizer"),
+    "plugins": ("FromSeeds", "Plugin", "backend", "curator", "filter", "judge", "pairer", "reviser", "sampler", "source", "synthesizer"),
     "replies": ("read",),
     "roles": ("Ask", "Revision"),
     "tables": ("Gone", "Table"),
@@ -39,6 +39,7 @@ __all__ = [
     "Comparison",
     "Critique",
     "Flag",
+    "FromSeeds",
     "Gone",
     "Message",
     "Pair",

@@ -16,12 +16,12 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from prefgen.errors import PluginError, RecipeError
 from prefgen.version import __version__
@@ -79,6 +79,21 @@ class Plugin(BaseModel):
         return tuple(found)
 
 
+class FromSeeds(Plugin):
+    """The fields of every synthesizer: what its seeds are made of. The engine makes them, and hands in one at a time."""
+
+    seeds: str | None = Field(
+        None, description="A file of texts to start from, relative to the recipe: one seed a row, as `file` reads them."
+    )
+    column: str | None = Field(None, description="The column of that file. Default: messages, prompt, instruction, question or text.")
+    count: int | None = Field(None, ge=1, description="Seeds a round. Default: one for each row, or 10 where there is no file.")
+    shots: int = Field(0, ge=0, description="Further rows that each seed brings along as examples (`seed.metadata['shots']`).")
+    rounds: int = Field(1, ge=1, description="Rounds; each sees in its pool what the curators left of those before.")
+    seed: int = Field(0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws.")
+
+    files = ("seeds",)
+
+
 P = TypeVar("P", bound=type)
 _registered: dict[tuple[str, str], type[Plugin]] = {}
 HANDED_IN = {
@@ -107,12 +122,12 @@ class Decorator(Protocol):
 def _decorator(role: str) -> Callable[[str], Decorator]:
     def named(name: str) -> Decorator:
         def register(plugin: Any) -> Any:
+            parent = _parent(role)
             if inspect.isfunction(plugin) and role in HANDED_IN:
                 plugin = _of_function(role, name, plugin)
-            if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
-                raise PluginError(
-                    f"@{role}({name!r}): {getattr(plugin, '__name__', plugin)!r} must be a function, or derive from prefgen.Plugin"
-                )
+            if not (isinstance(plugin, type) and issubclass(plugin, parent)):
+                shown = getattr(plugin, "__name__", plugin)
+                raise PluginError(f"@{role}({name!r}): {shown!r} must be a function, or derive from prefgen.{parent.__name__}")
             plugin.role, plugin.name = role, name
             _registered[role, name] = plugin
             return plugin
@@ -121,6 +136,10 @@ def _decorator(role: str) -> Callable[[str], Decorator]:
 
     named.__doc__ = f"Register a class or a function as the {role} of this name."
     return named
+
+
+def _parent(role: str) -> type[Plugin]:
+    return FromSeeds if role == "synthesizer" else Plugin
 
 
 def _of_function(role: str, name: str, function: Callable[..., Any]) -> type[Plugin]:
@@ -152,7 +171,7 @@ def _of_function(role: str, name: str, function: Callable[..., Any]) -> type[Plu
     called: Any = waits if inspect.iscoroutinefunction(function) else returns
     shown = [n for n in ("self", *handed_in) if n != "record" or role in ("filter", "pairer") or n in taken]
     called.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in shown])
-    made = create_model(function.__name__, __base__=Plugin, __module__=function.__module__, __doc__=function.__doc__, **fields)
+    made = create_model(function.__name__, __base__=_parent(role), __module__=function.__module__, __doc__=function.__doc__, **fields)
     setattr(made, method, called)
     made.made_of = function
     return made
@@ -174,11 +193,26 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
 
     Raises RecipeError when there is none (with the nearest name), PluginError when its code cannot be imported.
     """
+    return find_one_of((role,), use, folder)
+
+
+def find_one_of(roles: Sequence[str], use: str, folder: Path) -> type[Plugin]:
+    """Like `find`, where a stage takes plug-ins of several roles; a name is looked for in their order."""
+    wanted = " or ".join(roles)
     if ":" in use:
         found = code_named(use, folder)
-        if not (isinstance(found, type) and issubclass(found, Plugin) and getattr(found, "role", None) == role):
-            raise RecipeError(f"{use!r} is no {role}: it needs @{role}(name), and a class also prefgen.Plugin as its parent")
+        if not (isinstance(found, type) and issubclass(found, Plugin) and getattr(found, "role", None) in roles):
+            raise RecipeError(f"{use!r} is no {wanted}: it needs @{roles[-1]}(name), and a class also prefgen.Plugin as its parent")
         return found
+    for role in roles:
+        found = _of_name(role, use)
+        if found is not None:
+            return found
+    known = sorted(name for role in roles for name in names(role))
+    raise RecipeError(f"there is no {wanted} {use!r}{did_you_mean(use, known)}")
+
+
+def _of_name(role: str, use: str) -> type[Plugin] | None:
     registered = _registered.get((role, use))
     if registered is not None:
         return registered
@@ -190,7 +224,7 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
         if entry.name == use:
             loaded = entry.load()
             return _registered.get((role, use)) or loaded
-    raise RecipeError(f"there is no {role} {use!r}{did_you_mean(use, names(role))}")
+    return None
 
 
 def code_named(place: str, folder: Path) -> Any:

@@ -77,9 +77,12 @@ class Source(Protocol):
 
 
 class Synthesizer(Protocol):
-    """Writes prompts, starting from a seed."""
+    """Writes prompts, starting from a seed; `pool` holds the prompts that there are already (sources, and earlier rounds after curators).
 
-    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt]: ...
+    A prompt that failed may stand in the result as its error: it is lost alone, and counted.
+    """
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]: ...
 
 
 class Curator(Protocol):

@@ -302,7 +302,7 @@ class Note(Value):
 
 
 class Record(Value):
-    """One prompt and everything that has been added to it. It only grows."""
+    """One prompt and everything that has been added to it. It only grows. `prompts` is what a synthesizer wrote, where this is a seed."""
 
     prompt: Prompt
     responses: tuple[Response, ...] = ()
@@ -312,6 +312,7 @@ class Record(Value):
     flags: tuple[Flag, ...] = ()
     pairs: tuple[Pair, ...] = ()
     notes: tuple[Note, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from pydantic_core import to_jsonable_python
 
-from prefgen.types import Message, Pair, Record, Response, Score, content_id
+from prefgen.types import Message, Pair, Prompt, Record, Response, Score, content_id
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -28,12 +28,16 @@ def record_line(record: Record) -> bytes:
         "metadata": _text_of(prompt.metadata),
     }
     del row["prompt"]
+    if not record.prompts:  # shards have no column for it: what synthesizers wrote becomes records of its own
+        del row["prompts"]
     return orjson.dumps(row, default=_plain)
 
 
 def _plain(value: Any) -> Any:
     if type(value) is Score:  # most of them
         return value.__dict__
+    if isinstance(value, Prompt):
+        return value.model_dump(mode="json")
     if isinstance(value, Response):
         return {**value.__dict__, "sampling": _text_of(value.sampling)}
     if isinstance(value, Message):
@@ -78,7 +82,7 @@ def record_of(row: Mapping[str, Any]) -> Record:
         for response in row["responses"]
     ]
     grown = {name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")}
-    return Record.model_validate({"prompt": prompt, "responses": responses, **grown})
+    return Record.model_validate({"prompt": prompt, "responses": responses, "prompts": row.get("prompts", ()), **grown})
 
 
 def _message_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The prompts of a run: a fair sample of them, equal ones told apart, and the table that curators see."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
+from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
 from prefgen.types import Record, content_id
 
@@ -9,6 +11,20 @@ from prefgen.types import Record, content_id
 def fair_sample(ids: list[str], count: int) -> frozenset[str]:
     """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first."""
     return frozenset(sorted(ids, key=lambda i: hashlib.blake2b(i.encode(), digest_size=8).digest())[:count])
+
+
+def each_with_its_own_id(records: Iterable[Record]) -> Iterator[Record]:
+    """The records; one whose prompt came before gets an id of its own."""
+    seen: dict[str, int] = {}
+    for record in records:
+        occurrence = seen.get(record.id, 0)
+        seen[record.id] = occurrence + 1
+        yield told_apart(record, occurrence) if occurrence else record
+
+
+def written_from(record: Record) -> Iterable[Record]:
+    """What becomes of a record when its segment ends: itself, or the prompts that a synthesizer wrote from it, if it was a seed."""
+    return [record] if seed_in(record) is None else [Record(prompt=prompt) for prompt in record.prompts]
 
 
 def told_apart(record: Record, occurrence: int) -> Record:

@@ -6,11 +6,14 @@ There is one source of truth, the journal. The spool and the shards are caches o
 import asyncio
 import hashlib
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +30,15 @@ from prefgen.engine import output
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import curator_table, fair_sample, told_apart
+from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, written_from
+from prefgen.engine.seeds import seeds_of
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import Spool
 from prefgen.errors import Interrupted, PluginError, PrefgenError, RecipeError
 from prefgen.plugins import Plugin
-from prefgen.recipe.build import BuiltModel, Pipeline
+from prefgen.recipe.build import BuiltModel, Pipeline, Segment
+from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Gone, Table
 from prefgen.types import Record, content_id
 
@@ -173,26 +178,45 @@ class Runner:
                 now = meta()
                 self._spool.store_inputs(0, self._prompts(), lambda: now, raw=raw)
         if not count:
-            raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(p.name for p in self.pipeline.sources))
+            names = [p.name for p in (*self.pipeline.sources, *self.pipeline.segments[0].seeding)]
+            raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(names))
 
     def _prompts(self) -> Iterator[Record]:
         records = self._all_prompts()
-        if self.options.prompts_only is not None:
-            yield from (r for r in records if r.id in self.options.prompts_only)
-        elif self.options.limit is None:
-            yield from records
-        else:
-            wanted = fair_sample([r.id for r in self._all_prompts()], self.options.limit)
-            yield from (r for r in records if r.id in wanted)
+        wanted = self._wanted
+        return records if wanted is None else (r for r in records if r.id in wanted)
+
+    @cached_property
+    def _wanted(self) -> frozenset[str] | None:
+        """The ids that are worked on, where not all of them are."""
+        if self.options.prompts_only is not None or self.options.limit is None:
+            return self.options.prompts_only
+        return fair_sample([r.id for r in self._all_prompts()], self.options.limit)
+
+    @cached_property
+    def _share(self) -> float:
+        return 1.0 if self._wanted is None else len(self._wanted) / max(1, sum(1 for _ in self._all_prompts()))
 
     def _all_prompts(self) -> Iterator[Record]:
-        seen: dict[str, int] = {}
+        """What the sources read, and the seeds of the first round."""
+        return each_with_its_own_id(chain(self._sourced(), self._seeds(self.pipeline.segments[0])))
+
+    def _sourced(self) -> Iterator[Record]:
         for plugged in self.pipeline.sources:
             source: Any = plugged.plugin
-            for record in source.read(self.pipeline.folder):
-                occurrence = seen.get(record.id, 0)
-                seen[record.id] = occurrence + 1
-                yield told_apart(record, occurrence) if occurrence else record
+            yield from source.read(self.pipeline.folder)
+
+    def _seeds(self, segment: Segment) -> Iterator[Record]:
+        for plugged in segment.seeding:
+            yield from seeds_of(plugged, self.pipeline.folder, segment.round)
+
+    def _later_seeds(self, segment: Segment) -> list[Record]:
+        """The seeds of a later round; where only a part of the prompts is worked on, the same part of them."""
+        seeds = list(each_with_its_own_id(self._seeds(segment)))
+        if self._share < 1:
+            wanted = fair_sample([r.id for r in seeds], math.ceil(self._share * len(seeds)))
+            seeds = [r for r in seeds if r.id in wanted]
+        return seeds
 
     # --- connections -----------------------------------------------------------------------------------------------
 
@@ -253,7 +277,7 @@ class Runner:
         for number, segment in enumerate(segments):
             last = number == len(segments) - 1
             self._freshen(number)
-            await self._curate(number, segment.curators)
+            await self._curate(number, segment)
             waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
             self._forget_a_recipes_fault(calls, number)
             if waiting or lost or calls.stopped:
@@ -281,9 +305,8 @@ class Runner:
 
     def _freshen(self, number: int) -> None:
         """Forget what the spool holds of a segment when its stages, its code or its settings changed."""
-        stages = 1 + sum(len(s.steps) + bool(s.curators) for s in self.pipeline.segments[: number + 1])
         identity = content_id(
-            "segment", number, [list(i) for i in self.pipeline.identities[:stages]], self.pipeline.code, self.pipeline.recipe.seed,
+            "segment", number, self.pipeline.segments[number].identity, self.pipeline.code, self.pipeline.recipe.seed,
             dict(self._retries.keys), list(self._retries.records), self._spool.meta("prompts"), self._spool.meta(f"input {number}"),
         )  # fmt: skip
         self._fingerprint = identity
@@ -293,15 +316,15 @@ class Runner:
         if number == len(self.pipeline.segments) - 1 and not self._spool.shard_digests():
             output.remove_folder(self.options.out / "partial")
 
-    async def _curate(self, number: int, curators: Any) -> None:
-        if not curators or self._spool.meta(f"curated {number}") == self._fingerprint:
+    async def _curate(self, number: int, segment: Segment) -> None:
+        if not segment.curators or self._spool.meta(f"curated {number}") == self._fingerprint:
             return
         self.progress.doing = "curating"
         records = list(self._spool.raw_inputs(number))
         table = curator_table(records)
         texts = {r.id: r.prompt.text[:500] for r in records}
         gone: list[tuple[str, str, str, str | None, str]] = []
-        for name, curator in curators:
+        for name, curator in segment.curators:
             before = table
             table = await self._thin(name, curator, table)
             fresh = {k: v for k, v in table.gone.items() if k not in before.gone}
@@ -311,7 +334,8 @@ class Runner:
         if not kept:
             raise RecipeError(f"the curators dropped all {len(records):,} prompts")
         fingerprint = self._fingerprint
-        self._spool.store_inputs(number, (r for r in records if r.id in kept), lambda: (f"curated {number}", fingerprint), gone=gone)
+        left = chain((r for r in records if r.id in kept), self._later_seeds(segment))
+        self._spool.store_inputs(number, left, lambda: (f"curated {number}", fingerprint), gone=gone)
         self._spool.set_meta(f"segment {number}", fingerprint)
 
     async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
@@ -344,7 +368,7 @@ class Runner:
                 number, steps, self._spool, calls, self.progress,
                 window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
                 first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None),
-                settled=shards.settled if shards else lambda position: None,
+                settled=shards.settled if shards else lambda position: None, pool=self._pool(number),
             )  # fmt: skip
             await self._segment.run()
             waiting, lost = self._segment.waiting, self._segment.lost
@@ -362,14 +386,25 @@ class Runner:
         return max(16, min(512, 2 * slots))
 
     def _hand_over(self, number: int) -> None:
-        """A finished segment's records become the next one's input."""
+        """A finished segment's records become the next one's input; of a seed, the prompts that were written."""
         digest = hashlib.blake2b(digest_size=16)
         for record, *_ in self._spool.lines(number):
             digest.update(record)
-        raw = bool(self.pipeline.segments[number + 1].curators)
+        following = self.pipeline.segments[number + 1]
+        raw = bool(following.curators)
         meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
         if self._spool.meta(meta[0]) != meta[1]:
-            self._spool.store_inputs(number + 1, self._spool.results(number), lambda: meta, raw=raw)
+            records = each_with_its_own_id(grown for record in self._spool.results(number) for grown in written_from(record))
+            seeds = [] if raw else self._later_seeds(following)
+            count = self._spool.store_inputs(number + 1, chain(records, seeds), lambda: meta, raw=raw)
+            if not count:
+                raise RecipeError("no prompt was written: every seed failed, or gave none (`prefgen status` says what was lost)")
+
+    def _pool(self, number: int) -> Table | None:
+        """What synthesizers are told of the prompts that there are already."""
+        if not self.pipeline.segments[number].seeding:
+            return None
+        return curator_table([r for r in self._spool.inputs(number) if seed_in(r) is None])
 
     # --- output ----------------------------------------------------------------------------------------------------
 

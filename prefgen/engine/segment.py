@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from prefgen.calls.ask import Asker, Calls
 from prefgen.calls.record import RecordRun
@@ -18,8 +19,9 @@ from prefgen.engine.output import counts_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.spool import Spool
 from prefgen.errors import PluginError, PrefgenError
-from prefgen.stages import filter, judge, pair, revise, sample
+from prefgen.stages import filter, judge, pair, revise, sample, synthesize
 from prefgen.stages.step import Plugged, Step
+from prefgen.tables import Table
 from prefgen.types import Failure, Record
 
 ANSWERING = ("sample", "revise")
@@ -43,6 +45,7 @@ class SegmentRun:
         stage_timeout: float,
         first_sample: str | None,
         settled: Callable[[int], None],
+        pool: Table | None = None,
     ) -> None:
         self._number = number
         self._steps = steps
@@ -54,6 +57,7 @@ class SegmentRun:
         self._in_file_order = in_file_order
         self._stage_timeout = stage_timeout
         self._settled = settled
+        self._stages = STAGES if pool is None else {**STAGES, "synthesize": partial(synthesize.run, pool=pool)}
         self._tasks: dict[RecordRun, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self.bug: BaseException | None = None
@@ -124,7 +128,7 @@ class SegmentRun:
             run.identity = f"{step.identity}:{self._calls.seed}"
             tally.active += 1
             try:
-                grown, lost = await STAGES[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
+                grown, lost = await self._stages[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
             except PluginError:
                 if not (run.suspended and (task := asyncio.current_task()) is not None and task.cancelling()):
                     raise

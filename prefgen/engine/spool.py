@@ -158,10 +158,14 @@ class Spool:
         found = self._db.execute("SELECT record FROM input WHERE segment = ? AND position = ?", (segment, position)).fetchone()
         return self._load(found[0])
 
+    def inputs(self, segment: int) -> Iterator[Record]:
+        """The records that go into a segment, in order."""
+        for (blob,) in self._db.execute("SELECT record FROM input WHERE segment = ? ORDER BY position", (segment,)):
+            yield self._load(blob)
+
     def raw_inputs(self, segment: int) -> Iterator[Record]:
         """What the curators of a segment see."""
-        for (blob,) in self._db.execute("SELECT record FROM input WHERE segment = ? ORDER BY position", (_raw(segment),)):
-            yield self._load(blob)
+        return self.inputs(_raw(segment))
 
     def save(
         self,

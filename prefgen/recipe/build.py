@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,14 +15,13 @@ from pydantic import BaseModel, ValidationError
 from prefgen.calls.budget import FREE, Price, price_of
 from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, code_digest, did_you_mean, find
+from prefgen.plugins import HANDED_IN, FromSeeds, Plugin, code_digest, did_you_mean, find, find_one_of
 from prefgen.recipe.identity import model_identity, step_identity
 from prefgen.recipe.load import Loaded, Where
-from prefgen.recipe.schema import ROLE_OF_STAGE, STAGES, Endpoint, ModelEntry, Recipe, Sampling
-from prefgen.stages.step import METHODS, Plugged, Step
+from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Endpoint, ModelEntry, Recipe, Sampling
+from prefgen.stages.step import Plugged, Step
 from prefgen.templates import use_texts_beside
-
-METHOD_OF_STAGE = {"prompts": "read", "curate": "curate", **METHODS}
+from prefgen.types import content_id
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,17 @@ class BuiltModel:
 
 @dataclass(frozen=True)
 class Segment:
-    """Stages between two curators: `curators` thin its input first, then `steps` run for each record."""
+    """Stages between two curators: `curators` thin its input first, then `steps` run for each record.
+
+    A round of synthesizers is a segment of its own: the seeds of `seeding` join its input, and what is written is the next one's input.
+    `identity` covers everything up to the segment's end.
+    """
 
     curators: Sequence[tuple[str, Plugin]]
     steps: Sequence[Step]
+    identity: str
+    seeding: Sequence[Plugged] = ()
+    round: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,14 +181,12 @@ class _Builder:
         if ":" in use and not self._plugins:
             raise RecipeError(f"{use!r} is Python code, and --no-plugins reads none", self._loaded.place((*path, "use")))
         try:
-            plugin_class = find(ROLE_OF_STAGE[kind], use, self._loaded.folder)
+            plugin_class = find_one_of(ROLES_OF_STAGE[kind], use, self._loaded.folder)
         except RecipeError as wrong:
             raise RecipeError(str(wrong), self._loaded.place((*path, "use"))) from wrong
-        method = METHOD_OF_STAGE[kind]
+        method, _ = HANDED_IN[plugin_class.role]
         if not callable(getattr(plugin_class, method, None)):
-            raise RecipeError(
-                f"{use!r} has no method `{method}`, which every {ROLE_OF_STAGE[kind]} has", self._loaded.place((*path, "use"))
-            )
+            raise RecipeError(f"{use!r} has no method `{method}`, which every {plugin_class.role} has", self._loaded.place((*path, "use")))
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
         plugin = _validated(plugin_class, fields, path, self._loaded)
@@ -281,30 +286,47 @@ class _Builder:
 def _segments(
     stages: Sequence[_Stage], loaded: Loaded, models: Mapping[str, BuiltModel]
 ) -> tuple[Sequence[Plugged], list[Segment], list[tuple[str, str]]]:
+    """(sources, segments, the identity of each stage)."""
     if stages[0].kind != "prompts":
         raise RecipeError("the first stage must be `prompts`", loaded.place(stages[0].path))
-    identity = step_identity("prompts", stages[0].plugged, "", models)
-    identities = [(stages[0].label, identity)]
-    segments: list[Segment] = []
+    before = ""
+    identities: list[tuple[str, str]] = []
+    for stage in stages:
+        if stage.kind == "prompts" and identities:
+            raise RecipeError("`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path))
+        before = step_identity(stage.kind, stage.plugged, before, models)
+        identities.append((stage.label, before))
+    sources = [p for p in stages[0].plugged if not isinstance(p.plugin, FromSeeds)]
+    written = [p for p in stages[0].plugged if isinstance(p.plugin, FromSeeds)]
+    leading = list(takewhile(lambda stage: stage.kind == "curate", stages[1:]))
+    segments = _rounds(written, leading, stages[0].label, identities)
     curators: list[tuple[str, Plugin]] = []
     steps: list[Step] = []
-    for stage in stages[1:]:
-        if stage.kind == "prompts":
-            raise RecipeError("`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path))
-        identity = step_identity(stage.kind, stage.plugged, identity, models)
-        identities.append((stage.label, identity))
+    reached = identities[0][1]
+    for stage, (_, identity) in zip(stages[1:], identities[1:], strict=True):
         if stage.kind == "curate":
             if steps:
-                segments.append(Segment(tuple(curators), tuple(steps)))
+                segments.append(Segment(tuple(curators), tuple(steps), reached))
                 curators, steps = [], []
             curators += [(p.name, p.plugin) for p in stage.plugged]
         else:
             steps.append(Step(stage.kind, stage.label, stage.plugged, identity))  # pyright: ignore[reportArgumentType]
-    if steps or curators:
-        segments.append(Segment(tuple(curators), tuple(steps)))
-    if not segments:
-        segments.append(Segment((), ()))
-    return stages[0].plugged, segments, identities
+        reached = identity
+    if steps or curators or not segments or segments[-1].seeding:
+        segments.append(Segment(tuple(curators), tuple(steps), reached))
+    return sources, segments, identities
+
+
+def _rounds(written: Sequence[Plugged], leading: Sequence[_Stage], label: str, identities: Sequence[tuple[str, str]]) -> list[Segment]:
+    """A segment for each round of the synthesizers; between two rounds the curators that follow the prompts thin what there is."""
+    segments: list[Segment] = []
+    curators = [(p.name, p.plugin) for stage in leading for p in stage.plugged]
+    for number in range(max((p.plugin.rounds for p in written), default=0)):
+        seeding = [p for p in written if p.plugin.rounds > number]
+        identity = content_id("round", number, identities[len(leading) if number else 0][1])
+        step = Step("synthesize", label, seeding, identity)
+        segments.append(Segment(tuple(curators) if number else (), (step,), identity, seeding, number))
+    return segments
 
 
 def _model(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded) -> BuiltModel:

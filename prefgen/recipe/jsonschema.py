@@ -5,7 +5,7 @@ from typing import Any
 
 from prefgen.errors import PrefgenError
 from prefgen.plugins import find, names
-from prefgen.recipe.schema import ROLE_OF_STAGE, Endpoint, ModelEntry, Recipe, Sampling
+from prefgen.recipe.schema import ROLES_OF_STAGE, Endpoint, ModelEntry, Recipe, Sampling
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -13,8 +13,8 @@ def recipe_schema() -> dict[str, Any]:
     schema = Recipe.model_json_schema()
     defs: dict[str, Any] = schema.setdefault("$defs", {})
     stages = []
-    for stage, role in ROLE_OF_STAGE.items():
-        one = _plugin_of(role, defs)
+    for stage, roles in ROLES_OF_STAGE.items():
+        one = {"anyOf": [option for role in roles for option in _plugins_of(role, defs)] + [OF_ONES_OWN]}
         several = {"type": "object", "additionalProperties": one, "not": {"required": ["use"]}, "minProperties": 1}
         value = {"type": "array", "items": one} if stage == "curate" else {"anyOf": [one, several]}
         if stage == "curate":
@@ -33,10 +33,16 @@ def recipe_schema() -> dict[str, Any]:
     return schema
 
 
-def _plugin_of(role: str, defs: dict[str, Any]) -> dict[str, Any]:
-    options: list[dict[str, Any]] = [
-        {"type": "object", "properties": {"use": {"type": "string", "pattern": ":"}}, "required": ["use"], "title": "a plug-in of your own"}
-    ]
+OF_ONES_OWN = {
+    "type": "object",
+    "properties": {"use": {"type": "string", "pattern": ":"}},
+    "required": ["use"],
+    "title": "a plug-in of your own",
+}
+
+
+def _plugins_of(role: str, defs: dict[str, Any]) -> list[dict[str, Any]]:
+    options: list[dict[str, Any]] = []
     for name in names(role):
         try:
             plugin = find(role, name, Path.cwd())
@@ -59,7 +65,7 @@ def _plugin_of(role: str, defs: dict[str, Any]) -> dict[str, Any]:
         if "model" in own:
             own["model"] = {"anyOf": [own["model"], override]}
         options.append({**one, "properties": {**shared, **own}, "required": ["use", *one.get("required", [])]})
-    return {"anyOf": options}
+    return options
 
 
 def _backend_fields(defs: dict[str, Any]) -> dict[str, Any]:

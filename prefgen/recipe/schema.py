@@ -6,14 +6,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 STAGES = ("prompts", "curate", "sample", "revise", "judge", "filter", "pair")
-ROLE_OF_STAGE = {
-    "prompts": "source",
-    "curate": "curator",
-    "sample": "sampler",
-    "revise": "reviser",
-    "judge": "judge",
-    "filter": "filter",
-    "pair": "pairer",
+ROLES_OF_STAGE = {
+    "prompts": ("source", "synthesizer"),
+    "curate": ("curator",),
+    "sample": ("sampler",),
+    "revise": ("reviser",),
+    "judge": ("judge",),
+    "filter": ("filter",),
+    "pair": ("pairer",),
 }
 
 

@@ -16,8 +16,8 @@ from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
 from prefgen.waiting import together
 
-Kind = Literal["sample", "revise", "judge", "filter", "pair"]
-METHODS = {"sample": "sample", "revise": "revise", "judge": "judge", "filter": "flag", "pair": "pair"}
+Kind = Literal["synthesize", "sample", "revise", "judge", "filter", "pair"]
+METHODS = {"synthesize": "synthesize", "sample": "sample", "revise": "revise", "judge": "judge", "filter": "flag", "pair": "pair"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,192 @@
+"""Prompts that are written: seeds, rounds over a growing pool, and what becomes of a seed that fails."""
+
+import json
+
+import pytest
+
+from prefgen import FromSeeds, Prompt, Seed, synthesizer
+from prefgen.api import options_of
+from prefgen.dataset.read import read_records
+from prefgen.engine.plan import make_plan
+from prefgen.engine.seeds import seeds_of
+from prefgen.errors import RecipeError, UnreadableReply
+from prefgen.plugins import Plugin
+from prefgen.recipe.build import build
+from prefgen.recipe.load import loaded_from
+from prefgen.stages.step import Plugged
+from prefgen.stages.synthesize import seed_in
+from tests.running import a_recipe, run, shard_bytes
+
+POOLS: dict[int, list] = {}
+
+
+@synthesizer("test_fn_vary")
+async def vary(seed: Seed, ask, pool, *, model: str):
+    """Two prompts a seed: one that every seed of a round writes alike, and one of its own."""
+    POOLS[seed.metadata["round"]] = pool.column("text")
+    said = await ask(model, f"Ask about {seed.text}")
+    if "refuses" in (seed.text or ""):
+        raise UnreadableReply("cannot be read")
+    return [Prompt.of(f"Common question {seed.metadata['round']}?"), Prompt.of(f"{seed.text}, {said.text}?", category="own")]
+
+
+def synthesized(rows=("cats", "dogs", "birds"), *, curate=True, folder, **fields):
+    (folder / "seeds.jsonl").write_text("".join(json.dumps({"prompt": row}) + "\n" for row in rows))
+    recipe = a_recipe()
+    recipe["stages"][0] = {
+        "prompts": {
+            "given": {"use": "inline", "prompts": ["Given?"]},
+            "made": {"use": "test_fn_vary", "model": "writer", "seeds": "seeds.jsonl", **fields},
+        }
+    }
+    if curate:
+        recipe["stages"].insert(1, {"curate": [{"use": "dedupe"}]})
+    return recipe
+
+
+def texts(out):
+    return [record.prompt.text for record in read_records(out)]
+
+
+async def test_what_is_written_becomes_records_of_its_own_that_say_where_they_come_from(tmp_path):
+    outcome = await run(synthesized(folder=tmp_path), tmp_path / "out")
+
+    assert outcome.complete
+    found = list(read_records(tmp_path / "out"))
+    assert [r.prompt.text for r in found].count("Common question 0?") == 1  # the curator saw all three
+    assert len(found) == 1 + 1 + 3
+    assert found[0].prompt.text == "Given?"
+    own = [r.prompt for r in found if r.prompt.category == "own"]
+    assert {p.text.partition(",")[0] for p in own} == {"cats", "dogs", "birds"}
+    assert {(p.origin, p.source, p.lineage["synthesizer"], p.lineage["round"]) for p in own} == {("synthesized", "made", "made", 0)}
+    assert all(len(r.responses) == 2 for r in found)
+    assert all(seed_in(r) is None for r in found)
+
+
+async def test_each_round_sees_what_the_curators_left_of_those_before(tmp_path):
+    POOLS.clear()
+
+    outcome = await run(synthesized(folder=tmp_path, rounds=3), tmp_path / "out")
+
+    assert outcome.complete
+    assert POOLS[0] == ["Given?"]
+    assert len(POOLS[1]) == 1 + 1 + 3
+    assert len(POOLS[2]) == 1 + 2 + 6
+    assert len(texts(tmp_path / "out")) == 1 + 3 + 9
+    assert texts(tmp_path / "out")[0] == "Given?"
+
+
+async def test_the_same_again_asks_nothing_and_gives_the_same_bytes_whatever_the_window(tmp_path):
+    recipe = synthesized(folder=tmp_path, rounds=2)
+    await run(recipe, tmp_path / "out")
+    before = shard_bytes(tmp_path / "out")
+
+    again = await run({**recipe, "run": {"window": 1}}, tmp_path / "again", live=False)
+
+    assert again.complete
+    assert shard_bytes(tmp_path / "again") == before
+
+
+async def test_a_row_more_asks_only_about_itself(tmp_path, server):
+    recipe = synthesized(folder=tmp_path)
+    recipe["models"] = {name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")}
+    recipe["run"] = {"endpoints": {name: {"base_url": server.url} for name in recipe["models"]}}
+    recipe["stages"] = recipe["stages"][:2]
+    await run(recipe, tmp_path / "out")
+    first = len(server.bodies)
+
+    synthesized(("cats", "dogs", "fish", "birds"), folder=tmp_path)
+    await run(recipe, tmp_path / "out")
+
+    assert first == 3
+    assert [b["messages"][-1]["content"] for b in server.bodies[first:]] == ["Ask about fish"]
+
+
+async def test_a_seed_that_fails_is_on_the_ledger_and_costs_the_others_nothing(tmp_path):
+    outcome = await run(synthesized(("cats", "refuses"), folder=tmp_path), tmp_path / "out")
+
+    assert outcome.complete
+    assert len(texts(tmp_path / "out")) == 1 + 1 + 1
+    assert outcome.manifest["yield"]["failures"]
+
+
+async def test_when_every_seed_fails_the_run_says_so(tmp_path):
+    recipe = synthesized(("refuses",), folder=tmp_path, curate=False)
+    recipe["stages"][0]["prompts"].pop("given")
+
+    with pytest.raises(RecipeError, match="no prompt was written"):
+        await run(recipe, tmp_path / "out")
+
+
+async def test_without_a_curator_equal_prompts_are_told_apart(tmp_path):
+    await run(synthesized(folder=tmp_path, curate=False), tmp_path / "out")
+
+    found = list(read_records(tmp_path / "out"))
+    assert [r.prompt.text for r in found].count("Common question 0?") == 3
+    assert len({r.id for r in found}) == 1 + 6
+
+
+async def test_a_plan_counts_the_seeds_and_what_follows(tmp_path):
+    recipe = synthesized(folder=tmp_path, curate=False)
+    pipeline = build(loaded_from(recipe, tmp_path))
+
+    plan = await make_plan(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=99)
+
+    assert {(line.stage, line.model): line.requests for line in plan.lines} == {
+        ("prompts", "writer"): 3, ("sample", "writer"): 14, ("judge", "grader"): 7,
+    }  # fmt: skip
+
+
+async def test_a_fair_sample_takes_the_same_part_of_later_rounds(tmp_path):
+    recipe = synthesized([f"thing {i}" for i in range(19)], folder=tmp_path, rounds=2)
+
+    outcome = await run(recipe, tmp_path / "out", limit=5)
+
+    assert outcome.complete
+    rounds = [r.prompt.lineage.get("round") for r in read_records(tmp_path / "out") if r.prompt.category == "own"]
+    assert rounds.count(0) in (4, 5)
+    assert rounds.count(1) == 5
+
+
+class Drawn(FromSeeds):
+    pass
+
+
+def seeds(folder, rows, round_number=0, **fields):
+    (folder / "s.jsonl").write_text("".join(json.dumps({"prompt": row, "category": "c"}) + "\n" for row in rows))
+    made = [seed_in(r) for r in seeds_of(Plugged("made", Drawn(seeds="s.jsonl", **fields)), folder, round_number)]
+    return [s for s in made if s]
+
+
+def test_seeds_go_through_all_rows_before_one_comes_again(tmp_path):
+    rows = [f"row {i}" for i in range(7)]
+
+    drawn = seeds(tmp_path, rows, count=5) + seeds(tmp_path, rows, 1, count=5)
+
+    assert sorted(s.text for s in drawn[:7]) == sorted(rows)
+    assert len({s.id for s in drawn}) == 10
+    assert drawn[0].metadata == {"round": 0, "category": "c"}
+
+
+def test_examples_are_others_and_a_row_more_moves_only_few_of_them(tmp_path):
+    rows = [f"row {i}" for i in range(60)]
+
+    before = {s.text: s.metadata["shots"] for s in seeds(tmp_path, rows, shots=4)}
+    after = {s.text: s.metadata["shots"] for s in seeds(tmp_path, [*rows, "one more"], shots=4)}
+
+    assert all(len(set(shots)) == 4 and text not in shots for text, shots in before.items())
+    assert len({tuple(s) for s in before.values()}) > 50
+    assert sum(before[text] != after[text] for text in before) < 20
+    assert len(seeds(tmp_path, rows[:3], shots=9)[0].metadata["shots"]) == 2
+
+
+def test_an_empty_file_of_seeds_is_named(tmp_path):
+    with pytest.raises(RecipeError, match="empty"):
+        seeds(tmp_path, [])
+
+
+def test_a_synthesizer_class_has_the_fields_of_seeds():
+    from prefgen.errors import PluginError
+
+    with pytest.raises(PluginError, match="FromSeeds"):
+        synthesizer("test_not_from_seeds")(type("Bare", (Plugin,), {}))

@@ -27,7 +27,7 @@ check: $(VENV)/dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 integration: $(VENV)/train
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py
 
 chaos: $(VENV)/dev
 	$(BIN)/python -m pytest tests/chaos
@@ -55,7 +55,7 @@ $(VENV)/dev: $(VENV)/created pyproject.toml
 # torch first and by its exact version: a plain `torch` from the index brings several gigabytes of CUDA packages
 $(VENV)/train: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e '.[dev,train]'
+	$(BIN)/python -m pip install --quiet -e '.[dev,train,distilabel]'
 	@touch $@
 
 clean:

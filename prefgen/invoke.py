@@ -17,11 +17,11 @@ async def invoke(method: Callable[..., Any], /, *args: Any, record: Record | Non
     named = {"record": record} if record is not None and takes_record else {}
     if is_coroutine:
         return await method(*args, **named)
-    return await _in_thread(functools.partial(method, *args, **named))
+    return await in_thread(functools.partial(method, *args, **named))
 
 
-async def _in_thread(function: Callable[[], Any]) -> Any:
-    """Run in a daemon thread of its own: one that hangs holds up neither the others nor the end of the process."""
+async def in_thread(function: Callable[[], Any]) -> Any:
+    """What `function` returns, run in a daemon thread of its own: one that hangs holds up neither the others nor the end of the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
     context = contextvars.copy_context()

@@ -12,7 +12,7 @@ from prefgen.replies import Unread, json_object, rating, read
 from prefgen.roles import Ask, Verdict
 from prefgen.similarity import by_text
 from prefgen.templates import render
-from prefgen.types import Message, Prompt, Reply, Response, Score, Value, system, user
+from prefgen.types import Comparison, Message, Prompt, Reply, Response, Score, Value, system, user
 from prefgen.waiting import settled, together
 
 V = TypeVar("V", bound=Value)
@@ -223,3 +223,18 @@ async def odds_of(ask: Ask, model: str, messages: Sequence[Message], labels: Seq
     if not counted:
         raise lost[0] if lost else CutReply("no vote was cast")
     return [counted.count(label) / len(counted) for label in labels], "votes"
+
+
+def even_copies(found: Sequence[Verdict | ReplyError], twins: Iterable[Sequence[Response]], aspect: str) -> list[Comparison]:
+    """What comparisons of the first of each group of `twins` say of the others, which have the same text; between two of them it is even."""
+    copies = []
+    for group in twins:
+        for twin in group[1:]:
+            copies.append(
+                Comparison(first_id=group[0].id, second_id=twin.id, probability=0.5, aspect=aspect, rationale="the two are equal")
+            )
+            for one in found:
+                if isinstance(one, Comparison) and group[0].id in (one.first_id, one.second_id):
+                    side = "first_id" if one.first_id == group[0].id else "second_id"
+                    copies.append(one.replacing(**{side: twin.id}))
+    return copies

@@ -24,6 +24,8 @@ RATE_PATIENCE = 20
 """A server that only limits us is alive: it gets this many times the patience."""
 REFUSED_ALIKE = 20
 ASSUMED_OUTPUT = 1024
+_jitter = random.Random()
+"""Of its own: plug-ins may be at work with the global generator."""
 
 
 @dataclass(slots=True)
@@ -293,4 +295,4 @@ def _stopped() -> Fault:
 
 def _backoff(attempt: int) -> float:
     """Seconds before another try: 0.5, 1, 2 ... 16, each with jitter of a half."""
-    return 0.5 * 2 ** min(attempt - 1, 5) * random.uniform(0.5, 1.0)
+    return 0.5 * 2 ** min(attempt - 1, 5) * _jitter.uniform(0.5, 1.0)

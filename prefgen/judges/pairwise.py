@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from prefgen.constitutions import Principle, drawn_principles
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, no_score, odds_of
+from prefgen.judging import asked, even_copies, judge_messages, no_score, odds_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.scoring import probability_of
@@ -91,7 +91,7 @@ class Pairwise(Plugin):
         entrants = [group[0] for group in twins]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
         found = await self._tournament(prompt, entrants, ask)
-        return [*found, *(copy for group in twins for copy in copied(found, group))]
+        return [*found, *even_copies(found, twins, "preference")]
 
     async def _tournament(self, prompt: Prompt, entrants: list[Response], ask: Ask) -> list[Verdict | ReplyError]:
         if self.schedule == "all":
@@ -161,20 +161,6 @@ class Pairwise(Plugin):
         """The probability within `clamp`."""
         bounds = ((0.4, 0.6) if self.reasoning else None) if self.clamp == "auto" else self.clamp
         return probability if bounds is None else min(max(probability, bounds[0]), bounds[1])
-
-
-def copied(found: Sequence[Verdict | ReplyError], twins: Sequence[Response]) -> list[Comparison]:
-    """What comparisons of the first of `twins` say of the others, which have the same text; between two of them it is even."""
-    copies = []
-    for twin in twins[1:]:
-        copies.append(
-            Comparison(first_id=twins[0].id, second_id=twin.id, probability=0.5, aspect="preference", rationale="the two are equal")
-        )
-        for one in found:
-            if isinstance(one, Comparison) and twins[0].id in (one.first_id, one.second_id):
-                side = "first_id" if one.first_id == twins[0].id else "second_id"
-                copies.append(one.replacing(**{side: twin.id}))
-    return copies
 
 
 def next_round(entrants: Sequence[Response], wins: Mapping[str, float], met: set[frozenset[str]], *, knockout: bool) -> list[Pairing]:

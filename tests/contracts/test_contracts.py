@@ -1,5 +1,6 @@
 """Every shipped plug-in of a role, found by its file name, keeps its role's contract."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -27,9 +28,11 @@ NEEDED = {
         "ladder": {"model": "m"},
         "contrast": {"model": "m", "toward": "Be kind.", "away": "Be rude."},
         "best_of": {"model": "m", "scorer": "r", "n": 4},
+        "distilabel": {"task": "TextGeneration", "model": "m"},
     },
     "judge": {
         "ultrafeedback": {"model": "m"},
+        "distilabel": {"task": "UltraFeedback", "model": "m"},
         "additive": {"model": "m"},
         "aspect": {"model": "m", "aspect": "tact"},
         "binary_vote": {"model": "m"},
@@ -43,6 +46,7 @@ NEEDED = {
         "constraints": {"rules": [{"kind": "words", "most": 5}]},
     },
     "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
+    "synthesizer": {"distilabel": {"task": "EvolInstruct", "model": "m"}},
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
     "pairer": {"fixed": {"chosen": {"model": ["model-0"]}, "rejected": {"model": ["model-1"]}}},
 }
@@ -92,6 +96,12 @@ def by_length(text):
     return f"It has {len(text)} characters.\nRating: {1 + len(text) % 4}"
 
 
+def by_blocks(text):
+    """Three blocks, as distilabel's UltraFeedback reads them."""
+    shown = re.findall(r"<text \d+>(.*)", text.rpartition("## Annotation")[2])
+    return "\n\n".join(f"#### Output for Text {i + 1}\nRating: {1 + len(t) % 5}\nRationale: r" for i, t in enumerate(shown))
+
+
 SAYS = {
     "additive": by_length,
     "aspect": by_length,
@@ -105,11 +115,18 @@ SAYS = {
     "expectation": lambda text: str(1 + len(text) % 10),
     "pairwise": lambda text: "AB"[len(text) % 2],
     "ultrafeedback": by_label,
+    "distilabel": by_blocks,
 }
+
+
+def skip_without_its_extra(name):
+    if name == "distilabel" and importlib.util.find_spec("distilabel") is None:
+        pytest.skip("needs prefgen[distilabel]; tests/integration/test_distilabel.py runs there")
 
 
 @pytest.mark.parametrize("name", shipped_names("judge"))
 async def test_every_judge_keeps_the_contract(name):
+    skip_without_its_extra(name)
     Path("labels.jsonl").write_text('{"response_id": "r0", "score": 1}\n{"first_id": "r1", "second_id": "r2", "better": "tie"}\n')
     await contract_of_judge(an("judge", name), Scripted(SAYS[name]))
 
@@ -127,6 +144,7 @@ def same_words(text):
 
 @pytest.mark.parametrize("name", shipped_names("sampler"))
 async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
+    skip_without_its_extra(name)
     record = a_record("Q")
     plugin = an(*("sampler", name))
 

@@ -1,0 +1,318 @@
+"""distilabel's tasks asked through prefgen, and prefgen's judges as a step of a distilabel pipeline. Needs `prefgen[distilabel]`.
+
+A task runs as it is, in a thread of its own; its LLM is a `Bridge`, which asks through `ask`, so that its requests are journalled, limited and
+budgeted like all others. Tasks draw from the global generators of `random` and numpy: a task that is at work has them to itself, in the
+state in which it left them, so that the same replies give the same requests.
+"""
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
+
+import asyncio
+import json
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import distilabel.pipeline  # noqa: F401 - every step imports it when it is made: better now, where its warnings are silenced
+import numpy as np
+from distilabel.models.llms import LLM
+from distilabel.models.mixins.magpie import MAGPIE_PRE_QUERY_TEMPLATES, MagpieChatTemplateMixin
+from distilabel.steps import Step, StepInput, tasks
+from pydantic import Field, PrivateAttr, ValidationError
+
+from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply
+from prefgen.invoke import in_thread, invoke
+from prefgen.plugins import did_you_mean, find
+from prefgen.roles import Ask
+from prefgen.scoring import judge_scores
+from prefgen.types import Message, Prompt, Record, Reply, Response, Score, Usage, user
+from prefgen.waiting import together
+
+TASKS = sorted(n for n, found in vars(tasks).items() if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task")
+ALONE = "prefgen-task"
+"""The name of a task outside a pipeline."""
+logging.getLogger(f"distilabel.step.{ALONE}").setLevel(logging.ERROR)  # it warns of having no pipeline, and of what we put on the ledger
+TURNS = {
+    "llama3": "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>",
+    "qwen2": "<|im_start|>{role}\n{content}<|im_end|>\n",
+}
+"""How a turn before the one that is to be written stands in a model's own format, by distilabel's names of pre-query templates."""
+
+
+def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
+    """The task of that name, made but not loaded. Raises RecipeError for a name or a setting that there is not."""
+    if name not in TASKS:
+        raise RecipeError(f"distilabel has no task {name!r}{did_you_mean(name, TASKS)}")
+    try:
+        return getattr(tasks, name)(llm=llm, name=ALONE, **settings)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        raise RecipeError(f"task {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (TypeError, ValueError) as wrong:
+        raise RecipeError(f"task {name}: {wrong}") from wrong
+
+
+async def run_task(
+    name: str, settings: Mapping[str, Any], model: str, row: Mapping[str, Any], ask: Ask, seed: int, template: str | None
+) -> tuple[list[dict[str, Any]], list[Reply]]:
+    """(what the task made of `row`, the replies it was given). Raises what `ask` raises, and PluginError for a task that fails."""
+    bridge = Bridge.of(ask.label(model), template)
+    bridge.connect(ask, model, asyncio.get_running_loop(), Turns(seed))
+
+    def work() -> list[dict[str, Any]]:
+        with bridge.turns:
+            task = task_named(name, bridge, settings)
+            task.load()
+            return [made for batch in task.process([dict(row)]) for made in batch]
+
+    try:
+        return await in_thread(work), bridge.replies
+    except asyncio.CancelledError:
+        bridge.leave()
+        raise
+    except (ReplyError, PluginError, RecipeError):
+        raise
+    except Exception as bug:
+        raise PluginError(f"distilabel's {name} failed: {type(bug).__name__}: {bug}") from bug
+
+
+class Turns:
+    """The global generators of `random` and numpy, for one task at a time, each time as that task left them."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, seed: int) -> None:
+        self._mine = (random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state())
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._theirs = (random.getstate(), np.random.get_state())
+        random.setstate(self._mine[0])
+        np.random.set_state(self._mine[1])
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self._mine = (random.getstate(), np.random.get_state())
+        random.setstate(self._theirs[0])
+        np.random.set_state(self._theirs[1])
+        self._lock.release()
+
+
+class _Left(BaseException):
+    """The record was suspended: the thread of its task ends, past every `except Exception` of the task."""
+
+
+class Bridge(LLM, MagpieChatTemplateMixin):
+    """An LLM of distilabel that asks through prefgen. Draws of one request are numbered in the order in which the task makes them."""
+
+    label: str
+    _ask: Any = PrivateAttr(None)
+    _model: str = PrivateAttr("")
+    _loop: Any = PrivateAttr(None)
+    _turns: Any = PrivateAttr(None)
+    _drawn: Any = PrivateAttr(default_factory=Counter)
+    _replies: Any = PrivateAttr(default_factory=list)
+    _waiting: Any = PrivateAttr(None)
+    _over: bool = PrivateAttr(False)
+
+    @classmethod
+    def of(cls, label: str, pre_query: str | None) -> "Bridge":
+        return cls(label=label, use_magpie_template=pre_query is not None, magpie_pre_query_template=pre_query)
+
+    def connect(self, ask: Ask, model: str, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
+        self._ask, self._model, self._loop, self._turns = ask, model, loop, turns
+
+    @property
+    def turns(self) -> Turns:
+        return self._turns
+
+    @property
+    def replies(self) -> list[Reply]:
+        return self._replies
+
+    @property
+    def model_name(self) -> str:
+        return self.label
+
+    def leave(self) -> None:
+        """Let go of what is asked: the record is suspended, or was stopped."""
+        self._over = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def generate(
+        self,
+        inputs: list[Any],
+        num_generations: int = 1,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_new_tokens: int | None = None,
+        stop: str | list[str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Called in the task's thread; the generators are others' while it waits."""
+        sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop": stop}
+        wanted = {name: value for name, value in sampling.items() if value is not None}
+        asks = [self._asking(turns, wanted) for turns in inputs for _ in range(num_generations)]
+        self._turns.__exit__(None, None, None)
+        try:
+            replies = self._waited(together(asks))
+        finally:
+            self._turns.__enter__()
+        self._replies += replies
+        groups = [replies[i : i + num_generations] for i in range(0, len(replies), num_generations)]
+        return [_generated(group) for group in groups]
+
+    def _waited(self, replies: Coroutine[Any, Any, list[Reply]]) -> list[Reply]:
+        waiting: Future[list[Reply]] = asyncio.run_coroutine_threadsafe(replies, self._loop)
+        self._waiting = waiting
+        if self._over:
+            waiting.cancel()
+        try:
+            return waiting.result()
+        except CancelledError:
+            raise _Left from None
+
+    def _asking(self, turns: Any, sampling: Mapping[str, Any]) -> Coroutine[Any, Any, Reply]:
+        if isinstance(turns, tuple):
+            raise PluginError("structured output of distilabel is not supported: let the task read text")
+        sample = self._drawn[json.dumps(turns)]
+        self._drawn[json.dumps(turns)] += 1
+        if self.use_magpie_template and not (turns and turns[-1]["role"] == "user"):
+            return self._next_user_turn(turns, sample, sampling)
+        return self._ask(self._model, [Message.model_validate(turn) for turn in turns], sample=sample, **sampling)
+
+    async def _next_user_turn(self, turns: Sequence[Mapping[str, str]], sample: int, sampling: Mapping[str, Any]) -> Reply:
+        """What the model writes where a user's turn begins: the conversation in the model's own format, and the pre-query template."""
+        pre_query = self.magpie_pre_query_template or ""
+        form = next((TURNS[name] for name in TURNS if pre_query == _pre_query(name)), None)
+        if turns and form is None:
+            raise PluginError(f"how earlier turns look is known for {' and '.join(TURNS)}: name one of them as pre_query")
+        start = "<|begin_of_text|>" if pre_query.startswith("<|begin_of_text|>") else ""
+        before = "".join((form or "").format(**turn) for turn in turns)
+        reply = await self._ask.complete(self._model, start + before + pre_query.removeprefix(start), sample=sample, **sampling)
+        if not reply.text.strip():
+            raise UnreadableReply("the model wrote no user turn", code="empty", replies=(reply.text,))
+        return reply
+
+
+def _pre_query(name: str) -> str:
+    templates: Any = MAGPIE_PRE_QUERY_TEMPLATES
+    return templates[name]
+
+
+def _generated(replies: Sequence[Reply]) -> dict[str, Any]:
+    usage = [reply.usage for reply in replies]
+    counts = {"input_tokens": [u.prompt_tokens for u in usage], "output_tokens": [u.completion_tokens for u in usage]}
+    return {"generations": [reply.text for reply in replies], "statistics": counts}
+
+
+class PrefgenJudge(Step):
+    """A judge of prefgen inside a distilabel pipeline, asked through one of distilabel's LLMs.
+
+    Input columns:  instruction (text), generations (list of text)
+    Output columns: ratings (a number or None for each generation, on the judge's scale), rationales, unread (why there are none, or None)
+
+    Its requests are distilabel's: nothing of it is journalled. A judge that wants log-probabilities counts verdicts instead.
+    """
+
+    judge: str = Field(description="The judge, as after `use:` in a recipe.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Its fields, without `model`.")
+    llm: LLM = Field(description="Who is asked.")
+    _plugin: Any = PrivateAttr(None)
+    _thread: Any = PrivateAttr(None)
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["instruction", "generations"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["ratings", "rationales", "unread", "model_name"]
+
+    def load(self) -> None:
+        super().load()
+        self.llm.load()
+        plugin = find("judge", self.judge, Path.cwd())
+        named = {"model": "llm"} if "model" in plugin.model_fields else {}
+        self._plugin = plugin(**named, **self.settings)
+        self._thread = ThreadPoolExecutor(1)
+
+    def unload(self) -> None:
+        self._thread.shutdown()
+        self.llm.unload()
+
+    def process(self, inputs: StepInput) -> Any:
+        yield [{**row, **self._judged(row), "model_name": self.llm.model_name} for row in inputs]
+
+    def _judged(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        prompt = Prompt.of(row["instruction"])
+        responses = [Response.of(prompt, text, sample=i) for i, text in enumerate(row["generations"])]
+        record = Record(prompt=prompt, responses=tuple(responses))
+        nothing: list[None] = [None] * len(responses)
+        try:
+            judged = invoke(self._plugin.judge, prompt, responses, _LLMAsk(self.llm, prompt.id, self._thread), record=record)
+            with asyncio.Runner() as runner:
+                verdicts = list(runner.run(judged))
+        except ReplyError as lost:
+            return {"ratings": nothing, "rationales": nothing, "unread": str(lost)}
+        lost = [str(v) for v in verdicts if isinstance(v, ReplyError)]
+        scores = [v for v in verdicts if isinstance(v, Score)]
+        known = record.adding(
+            scores=[v.replacing(judge="it") for v in scores],
+            comparisons=[v.replacing(judge="it") for v in verdicts if hasattr(v, "first_id")],
+        )
+        ratings, _ = judge_scores(known, "it")
+        said = {s.response_id: s.rationale for s in scores}
+        return {
+            "ratings": [ratings.get(r.id) for r in responses],
+            "rationales": [said.get(r.id) for r in responses],
+            "unread": "; ".join(lost) or None,
+        }
+
+
+class _LLMAsk:
+    """`ask` over an LLM of distilabel, for one record. Such an LLM has an event loop of its own: it is asked in one other thread."""
+
+    def __init__(self, llm: LLM, record: str, thread: Executor) -> None:
+        self._llm, self._record, self._thread = llm, record, thread
+
+    async def __call__(self, model: str, messages: Any, /, *, sample: int = 0, **wanted: Any) -> Reply:
+        turns = (user(messages),) if isinstance(messages, str) else messages
+        chat: Any = [{"role": m.role, "content": m.text} for m in turns]
+        names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_new_tokens"}
+        takes = self._llm.get_runtime_parameters_info()
+        known = {option["name"] for one in takes for option in one.get("runtime_parameters_info", [one])}
+        sampling = {names[k]: v for k, v in wanted.items() if k in names and v is not None and names[k] in known}
+        call = partial(self._llm.generate_outputs, inputs=[chat], num_generations=1, **sampling)
+        [made] = await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        [text] = made["generations"]
+        if not text:
+            raise UnreadableReply("the reply is empty", code="empty")
+        return Reply(text=text, finish_reason="stop", usage=Usage(estimated=True), model=self._llm.model_name)
+
+    async def complete(self, model: str, text: str, /, **wanted: Any) -> Reply:
+        return await self(model, text, **wanted)
+
+    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
+        raise PluginError("a judge that wants a reward model cannot be asked through an LLM of distilabel")
+
+    async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
+        raise PluginError("a judge that wants embeddings cannot be asked through an LLM of distilabel")
+
+    async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
+        found = function(*args)
+        return await found if asyncio.iscoroutine(found) else found
+
+    def rng(self, name: str) -> random.Random:
+        return random.Random(f"{self._record}/{name}")
+
+    def options(self, model: str) -> Mapping[str, Any]:
+        return {}
+
+    def label(self, model: str) -> str:
+        return self._llm.model_name

@@ -1,0 +1,82 @@
+"""What the three plug-ins called `distilabel` share: which task, whom it asks, and the row that it is given."""
+
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from pydantic import Field
+
+from prefgen.errors import RecipeError, UnreadableReply
+from prefgen.plugins import Plugin
+from prefgen.roles import Ask
+from prefgen.types import Prompt, Reply
+
+
+class DistilabelTask(Plugin):
+    """A task of distilabel."""
+
+    task: str = Field(description="The task's class in distilabel.steps.tasks: UltraFeedback, EvolInstruct, Magpie ...")
+    model: str = Field(description="The model it asks, by its name under `models`.")
+    settings: Mapping[str, Any] = Field({}, description="The task's own fields, as distilabel names them.")
+    columns: Mapping[str, str] = Field({}, description="{column of the task: field of the prompt's metadata}, beside those that are known.")
+    pre_query: str | None = Field(
+        None, description="Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the text itself."
+    )
+    column: str | None = Field(None, description="The task's output column that is taken. Default: the first that is known.")
+
+    def ready(self) -> None:
+        super().ready()
+        self.built()
+
+    def built(self) -> Any:
+        """The task, asking nobody: to look at its inputs and outputs. Raises RecipeError."""
+        bridge = _bridge()
+        return bridge.task_named(self.task, bridge.Bridge.of("none", self.pre_query), self.settings)
+
+    async def run(self, row: Mapping[str, Any], ask: Ask, seed: int = 0, *, draws: int = 1) -> tuple[list[dict[str, Any]], list[Reply]]:
+        """(what the task makes of a row, the replies that it was given)."""
+        settings = {**self.settings, "num_generations": draws} if draws > 1 else self.settings
+        return await _bridge().run_task(
+            self.task, settings, self.model, row, ask, ask.rng(f"distilabel/{seed}").getrandbits(32), self.pre_query
+        )
+
+    def taken(self, task: Any, known: Sequence[str]) -> str:
+        """The output column that is taken. Raises RecipeError where there is none that is known."""
+        outputs = list(task.outputs)
+        found = self.column or next((name for name in known if name in outputs), None)
+        if found is None or found not in outputs:
+            raise RecipeError(f"task {self.task}: which of its outputs is meant? Give `column:`, one of {', '.join(outputs)}")
+        return found
+
+    def unread(self, replies: Sequence[Reply], what: str) -> UnreadableReply:
+        """A reply that the task could not read."""
+        said = tuple(reply.text for reply in replies)
+        keys = tuple(reply.key for reply in replies)
+        return UnreadableReply(f"distilabel's {self.task} read no {what} from the reply", code="unread", replies=said, keys=keys)
+
+
+def _bridge() -> ModuleType:
+    """The module that imports distilabel (seconds, when it is first wanted), whose own warnings are not our users'."""
+    if importlib.util.find_spec("distilabel") is None:
+        raise RecipeError("`use: distilabel` needs distilabel: pip install 'prefgen[distilabel]'")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("prefgen.integrations.distilabel")
+
+
+def row_of(prompt: Prompt, columns: Mapping[str, str]) -> dict[str, Any]:
+    """What tasks call the parts of a prompt."""
+    row: dict[str, Any] = {
+        **prompt.metadata,
+        "instruction": prompt.text,
+        "messages": [{"role": m.role, "content": m.text} for m in prompt.messages],
+    }
+    system_turn = next((m.text for m in prompt.messages if m.role == "system"), None)
+    if system_turn:
+        row["system_prompt"] = system_turn
+    if prompt.references:
+        row["reference"] = prompt.references[0]
+    return row | {column: prompt.metadata[field] for column, field in columns.items() if field in prompt.metadata}

@@ -1,0 +1,39 @@
+"""A task of distilabel that answers a prompt: TextGeneration, URIAL, ChatGeneration ... (`prefgen[distilabel]`).
+
+The task runs as distilabel wrote it; its requests go through `ask` (`prefgen.integrations.distilabel`).
+"""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from prefgen.errors import ReplyError
+from prefgen.integrations.tasks import DistilabelTask, row_of
+from prefgen.plugins import sampler
+from prefgen.roles import Ask
+from prefgen.types import Prompt, Response
+
+
+@sampler("distilabel")
+class DistilabelSampler(DistilabelTask):
+    """`n` answers of the task."""
+
+    cost = "n requests a prompt"
+
+    n: int = Field(1, ge=1, description="Answers a prompt.")
+    seed: int = Field(0, description="Seed of what the task draws.")
+
+    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
+        made, replies = await self.run(row_of(prompt, self.columns), ask, self.seed, draws=self.n)
+        column = self.taken(self.built(), ("generation",))
+        ended = {reply.text: reply.finish_reason for reply in replies}
+        sampling = dict(ask.options(self.model))
+        found: list[Response | ReplyError] = []
+        for i, row in enumerate(made):
+            text = row.get(column)
+            if not isinstance(text, str) or not text.strip():
+                found.append(self.unread(replies[i : i + 1], column))
+                continue
+            more = {"model": ask.label(self.model), "sampling": sampling, "sample": i}
+            found.append(Response.of(prompt, text, finish_reason=ended.get(text), **more))
+        return found

@@ -1,0 +1,49 @@
+"""A task of distilabel that writes prompts: EvolInstruct, SelfInstruct, Magpie ... (`prefgen[distilabel]`).
+
+The seed's text is the task's `instruction` and `input`, its metadata are further columns. The task runs as distilabel wrote it; its requests go
+through `ask` (`prefgen.integrations.distilabel`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefgen.dataset.columns import as_messages
+from prefgen.errors import RecipeError, ReplyError
+from prefgen.integrations.tasks import DistilabelTask
+from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.roles import Ask
+from prefgen.tables import Table
+from prefgen.types import Prompt, Seed, user
+
+WRITTEN = ("evolved_instructions", "evolved_instruction", "instructions", "conversation", "instruction", "queries", "user")
+
+
+@synthesizer("distilabel")
+class DistilabelSynthesizer(DistilabelTask, FromSeeds):
+    """What the task writes from a seed."""
+
+    cost = "what the task asks: EvolInstruct num_evolutions requests a seed, SelfInstruct 1, Magpie 1 (`only_instruction: true`)"
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        row = {k: v for k, v in seed.metadata.items() if k != "round"}
+        if seed.text is not None:
+            row |= {"instruction": seed.text, "input": seed.text, "text": seed.text}
+        row |= {column: seed.metadata[field] for column, field in self.columns.items() if field in seed.metadata}
+        made, replies = await self.run(row, ask, self.seed)
+        column = self.taken(self.built(), WRITTEN)
+        found: list[Prompt | ReplyError] = []
+        for written in made:
+            value = written.get(column)
+            texts = [value] if isinstance(value, str) or column == "conversation" else value or []
+            found += [prompt for text in texts if (prompt := _prompt(text, seed.text, column)) is not None]
+        return found or [self.unread(replies, column)]
+
+
+def _prompt(value: Any, seed: str | None, place: str) -> Prompt | None:
+    """None for what is empty, or is the seed itself."""
+    if isinstance(value, str):
+        return Prompt.of([user(value.strip())]) if value.strip() and value.strip() != seed else None
+    try:
+        return Prompt.of(as_messages(value, place)) if value else None
+    except RecipeError:
+        return None

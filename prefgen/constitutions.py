@@ -22,6 +22,7 @@ class Principle(Value):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     category: str | None = None
+    group: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     weight: float = Field(1.0, gt=0)
     source: str | None = None
     system: tuple[str, ...] = Field((), description="Paraphrases of a system prompt that asks for it.")
@@ -44,11 +45,18 @@ class Constitution(Value):
         twice = {i for i in ids if ids.count(i) > 1}
         if twice:
             raise ValueError(f"principle id {sorted(twice)[0]!r} stands twice")
+        if self.groups and (without := [p.id for p in self.principles if p.group is None]):
+            raise ValueError(f"principle {without[0]!r} has no group, and others have one")
         for source, weights in self.mix.items():
             unknown = set(weights) - set(ids)
             if unknown:
                 raise ValueError(f"mix of {source!r} names {sorted(unknown)[0]!r}, which is no principle here")
         return self
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups whose judgments are kept apart, in the order of the file; empty where principles have none."""
+        return tuple(dict.fromkeys(p.group for p in self.principles if p.group is not None))
 
 
 def load_constitution(name: str) -> Constitution:
@@ -57,14 +65,21 @@ def load_constitution(name: str) -> Constitution:
     return _load(path, path.stat().st_mtime_ns)
 
 
-def drawn_principles(name: str, wording: str, count: int, *draw: object) -> list[Principle]:
+def drawn_principles(name: str, wording: str, count: int, *draw: object, group: str | None = None) -> list[Principle]:
     """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what `draw` names, in the file's order.
 
-    One principle more in the file moves only its own share of the draws. Raises RecipeError when fewer have the wording.
+    One principle more in the file moves only its own share of the draws. Raises RecipeError when fewer have the wording, for a group that
+    there is not, and for a constitution with groups of which none is named: they are never merged silently.
     """
-    options = [p for p in load_constitution(name).principles if getattr(p, wording)]
+    constitution = load_constitution(name)
+    if group is None and constitution.groups:
+        raise RecipeError(f"constitution {name!r} keeps its groups apart: give `group`, one of {', '.join(constitution.groups)}")
+    if group is not None and group not in constitution.groups:
+        raise RecipeError(f"constitution {name!r} has no group {group!r} (its groups: {', '.join(constitution.groups) or 'none'})")
+    options = [p for p in constitution.principles if getattr(p, wording) and p.group == group]
     if len(options) < count:
-        raise RecipeError(f"constitution {name!r} has {len(options)} principles with a {wording}, and {count} are wanted")
+        of = f" of group {group!r}" if group else ""
+        raise RecipeError(f"constitution {name!r} has {len(options)} principles{of} with a {wording}, and {count} are wanted")
     kept = sorted(options, key=lambda p: exponential(p.weight, *draw, p.id))[:count]
     return [p for p in options if p in kept]
 
@@ -83,7 +98,8 @@ _NEGATIONS = re.compile(r"\b(?:not|no|never|less|fewer|more|without|nor)\b")
 def findings(constitution: Constitution) -> list[str]:
     """What is wrong with a constitution, a line each: wordings that some principles lack, and principles that repeat or contradict each other.
 
-    Two wordings repeat each other when they are nearly the same, and may contradict each other when they are so but for a negation.
+    Two wordings repeat each other when they are nearly the same, and may contradict each other when they are so but for a negation;
+    principles of different groups may do both.
     """
     found = []
     for wording in WORDINGS:
@@ -92,10 +108,12 @@ def findings(constitution: Constitution) -> list[str]:
             found.append(f"{len(lacking)} of {len(constitution.principles)} principles have no {wording}: {', '.join(lacking[:5])}")
     for wording in WORDINGS:
         spelled = [
-            (p.id, normal(" ".join(words) if isinstance(words := getattr(p, wording), tuple) else words or ""))
+            (p.id, p.group, normal(" ".join(words) if isinstance(words := getattr(p, wording), tuple) else words or ""))
             for p in constitution.principles
         ]
-        for (one, text), (other, again) in combinations([(i, t) for i, t in spelled if t], 2):
+        for (one, group, text), (other, its_group, again) in combinations([(i, g, t) for i, g, t in spelled if t], 2):
+            if group != its_group:
+                continue
             alike = _likeness(_NEGATIONS.sub("", text), _NEGATIONS.sub("", again))
             if alike < ALIKE:
                 continue

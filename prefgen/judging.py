@@ -234,7 +234,7 @@ def even_copies(found: Sequence[Verdict | ReplyError], twins: Iterable[Sequence[
                 Comparison(first_id=group[0].id, second_id=twin.id, probability=0.5, aspect=aspect, rationale="the two are equal")
             )
             for one in found:
-                if isinstance(one, Comparison) and group[0].id in (one.first_id, one.second_id):
+                if isinstance(one, Comparison) and one.aspect == aspect and group[0].id in (one.first_id, one.second_id):
                     side = "first_id" if one.first_id == group[0].id else "second_id"
                     copies.append(one.replacing(**{side: twin.id}))
     return copies

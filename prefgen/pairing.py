@@ -146,6 +146,6 @@ def labelled(pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Lit
     """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
     if labels == "hard" or not record.comparisons:
         return pairs
-    judges = spec.judges()
-    comparisons = [c for c in record.comparisons if not judges or c.judge in judges]
+    named = spec.names()
+    comparisons = [c for c in record.comparisons if not named or c.judge in named or f"{c.judge}.{c.aspect}" in named]
     return [pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id)) for pair in pairs]

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, overload
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -57,6 +57,8 @@ class Plugin(BaseModel):
     shown: ClassVar[Mapping[str, str]] = {}
     """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
 
+    thins: ClassVar[Literal["prompts", "pairs"]] = "prompts"
+    """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
     code: ClassVar[tuple[str, ...]] = ()
     """Names of fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
 
@@ -65,6 +67,10 @@ class Plugin(BaseModel):
 
     def rests_on(self) -> tuple[str, ...]:
         """Judges of earlier stages (or judge.aspect) that the plug-in reads."""
+        return ()
+
+    def apart(self) -> tuple[str, ...]:
+        """Aspects of a judge that are never merged unless a recipe names them."""
         return ()
 
     def asks(self) -> tuple[str, ...]:

@@ -39,9 +39,9 @@ class ScoreSpec(Value):
             raise ValueError(f"weights must be finite and above 0, found {dict(self.weights)!r}")
         return self
 
-    def judges(self) -> set[str]:
-        """The judges that are named, without their aspects."""
-        return {name.partition(".")[0] for name in (*self.mean, *self.weights, *self.veto)}
+    def names(self) -> set[str]:
+        """What is named: judges, or judge.aspect."""
+        return {*self.mean, *self.weights, *self.veto}
 
 
 def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:

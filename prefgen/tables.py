@@ -1,8 +1,8 @@
-"""A table of prompts or records as a curator sees it: columns of the rows that are there, and why the others went."""
+"""A table of prompts or pairs as a curator sees it: columns of the rows that are there, and why the others went."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:  # pyarrow takes 0.3 s to import, and most users of this module only name the type
     import pyarrow as pa
@@ -18,7 +18,11 @@ class Gone:
 
 @dataclass(frozen=True)
 class Table:
-    """`rows` has the columns id, text, conversation, source, category and language; `gone` says why each other row went."""
+    """`rows` are prompts or pairs, `gone` says why each other row went.
+
+    Prompts have the columns id, text, conversation, source, category and language. Pairs have id, prompt_id, rule, source, category,
+    chosen_model, rejected_model, chosen_words, rejected_words (numbers of words) and margin (None where the pair has none).
+    """
 
     rows: "pa.Table"
     gone: Mapping[str, Gone] = field(default_factory=dict)
@@ -26,7 +30,7 @@ class Table:
     def ids(self) -> list[str]:
         return self.rows.column("id").to_pylist()
 
-    def column(self, name: str) -> list[str | None]:
+    def column(self, name: str) -> list[Any]:
         return self.rows.column(name).to_pylist()
 
     def dropping(self, gone: Mapping[str, Gone]) -> Self:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,96 @@ def test_the_command_reads_a_constitution(tmp_path):
     assert "16 principles, ok" in good.stdout
     assert len(json.loads(bad.stdout)["findings"]) == 2
     assert "'a' stands twice" in twice.stderr
+
+
+ANSWERS = ("Do as you like; it is your choice.", "Please take care of yourself, dear.")
+
+
+def by_group(body, _):
+    """A judge for which liberty prefers the first answer, and every other group the second."""
+    text = body["messages"][-1]["content"]
+    first = text.index(ANSWERS[0]) < text.index(ANSWERS[1])
+    liberty = "adult who decides" in text or "room for views" in text
+    label = "A" if first == liberty else "B"
+    top = [{"token": label, "logprob": -0.1}, {"token": "AB".replace(label, ""), "logprob": -2.35}]
+    choice = {"index": 0, "message": {"role": "assistant", "content": label}, "finish_reason": "stop"}
+    return {"choices": [choice | {"logprobs": {"content": [{**top[0], "top_logprobs": top}]}}], "model": "g", "usage": {}}
+
+
+def plural(url, score, **judge):
+    from tests.running import a_recipe
+
+    completions = [{"response": text, "model": name} for text, name in zip(ANSWERS, "ab", strict=True)]
+    Path("answers.jsonl").write_text(json.dumps({"prompt": "May I?", "completions": completions}) + "\n")
+    return a_recipe(url=url) | {
+        "stages": [
+            {"prompts": {"use": "records", "path": "answers.jsonl"}},
+            {"judge": {"values": {"use": "pairwise", "model": "grader", "constitution": "plural", **judge}}},
+            {"pair": {"use": "best_vs_worst", "score": score}},
+        ]
+    }
+
+
+async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_path, server):
+    from prefgen.dataset.read import read_pairs, read_records
+    from tests.running import run
+
+    server.script = by_group
+    outcome = await run(plural(server.url, "values.liberty"), tmp_path / "liberty")
+    await run(plural(server.url, {"mean": ["values.care", "values.truth"]}), tmp_path / "both")
+
+    assert outcome.complete
+    assert len(server.bodies) == 2 * 5  # both orders, five groups; the second run asks nothing new
+    [record] = read_records(tmp_path / "liberty")
+    assert {c.aspect for c in record.comparisons} == {"care", "liberty", "fairness", "tradition", "truth"}
+    [pair] = read_pairs(tmp_path / "liberty")
+    assert pair["chosen"][0]["content"] == ANSWERS[0]
+    assert pair["chosen_probability"] == pytest.approx(0.905, abs=0.01)
+    preferred = json.loads(pair["aspects"])["preferred"]
+    assert preferred["values.liberty"] == pytest.approx(0.905, abs=0.01)
+    assert preferred["values.care"] == pytest.approx(0.095, abs=0.01)
+    [pair] = read_pairs(tmp_path / "both")
+    assert pair["chosen"][0]["content"] == ANSWERS[1]
+
+
+@pytest.mark.parametrize("score", ["values", {"mean": ["values.cares"]}, {}, {"mean": ["values.care"], "veto": {"values": 0.5}}])
+def test_they_are_never_merged_without_being_named(tmp_path, score):
+    from prefgen.recipe.build import build
+    from prefgen.recipe.load import loaded_from
+
+    with pytest.raises(
+        RecipeError, match=r"keeps care, liberty, fairness, tradition, truth apart: name what is meant, such as values\.care"
+    ):
+        build(loaded_from(plural("http://localhost:1/v1", score), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("judge", "message"),
+    [
+        ({"group": "caring"}, "has no group 'caring'"),
+        ({"schedule": "swiss"}, "a tournament needs one ranking"),
+        ({"group": "care", "constitution": "harmless"}, "has no group 'care' (its groups: none)"),
+        ({"group": "care", "principles": 3}, "has 2 principles of group 'care'"),
+    ],
+)
+def test_a_group_that_there_is_not_is_named(tmp_path, judge, message):
+    from prefgen.recipe.build import build
+    from prefgen.recipe.load import loaded_from
+
+    with pytest.raises(RecipeError) as wrong:
+        build(loaded_from(plural("http://localhost:1/v1", "values", **judge), tmp_path))
+    assert message in str(wrong.value)
+
+
+def test_a_reviser_must_choose_a_group():
+    from prefgen.plugins import find
+
+    reviser = find("reviser", "constitution", Path())
+    with pytest.raises(RecipeError, match="keeps its groups apart"):
+        reviser(model="m", constitution="plural").ready()
+    reviser(model="m", constitution="plural", group="truth").ready()
+
+
+def test_either_all_principles_have_a_group_or_none():
+    with pytest.raises(ValueError, match="'b' has no group"):
+        Constitution(name="c", principles=(Principle(id="a", group="g"), Principle(id="b")))

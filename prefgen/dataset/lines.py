@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 from pydantic_core import to_jsonable_python
 
-from prefgen.types import Message, Pair, Prompt, Record, Response, Score, content_id
+from prefgen.scoring import probability_of
+from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, Score, content_id
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -109,7 +110,7 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         "prompt": [_turn(m, False) for m in prompt.messages],
         "chosen": [_turn(m, chosen.keeps_reasoning) for m in chosen.messages],
         "rejected": [_turn(m, rejected.keeps_reasoning) for m in rejected.messages],
-        "id": content_id("pair", prompt.id, chosen.id, rejected.id, pair.rule),
+        "id": pair_id(prompt.id, pair),
         "prompt_id": prompt.id,
         "source": prompt.source,
         "category": prompt.category,
@@ -127,7 +128,7 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         "score_rejected": pair.rejected_score,
         "margin": pair.margin,
         "chosen_probability": pair.chosen_probability,
-        "aspects": _text_of({"chosen": _aspects(record.scores, chosen.id), "rejected": _aspects(record.scores, rejected.id)}),
+        "aspects": _text_of(_judged(record, chosen.id, rejected.id)),
         "judge": ",".join(sorted(judges)) or None,
         "principle_id": pair.principle_id,
         "rule": pair.rule,
@@ -137,6 +138,22 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         "round": 0,
         "lineage": _text_of(prompt.lineage),
     }
+
+
+def _judged(record: Record, chosen: str, rejected: str) -> dict[str, dict[str, float]]:
+    """What each judge and aspect says of both sides; `preferred` holds the probability that comparisons give to the chosen one."""
+    sides = {"chosen": _aspects(record.scores, chosen), "rejected": _aspects(record.scores, rejected)}
+    by_aspect: dict[str, list[Comparison]] = {}
+    for comparison in record.comparisons:
+        by_aspect.setdefault(f"{comparison.judge}.{comparison.aspect}", []).append(comparison)
+    odds = {name: probability_of(found, chosen, rejected) for name, found in by_aspect.items()}
+    preferred = {name: p for name, p in odds.items() if p is not None}
+    return {**sides, "preferred": preferred} if preferred else sides
+
+
+def pair_id(prompt_id: str, pair: Pair) -> str:
+    """The id of a pair's row."""
+    return content_id("pair", prompt_id, pair.chosen_id, pair.rejected_id, pair.rule)
 
 
 def _aspects(scores: Iterable[Score], response_id: str) -> dict[str, float]:

@@ -1,11 +1,12 @@
-"""The prompts of a run: a fair sample of them, equal ones told apart, and the table that curators see."""
+"""The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs that curators see."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from prefgen.dataset.lines import pair_id
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
-from prefgen.types import Record, content_id
+from prefgen.types import Note, Record, content_id
 
 
 def fair_sample(ids: list[str], count: int) -> frozenset[str]:
@@ -34,8 +35,8 @@ def told_apart(record: Record, occurrence: int) -> Record:
     return record.model_copy(update={"prompt": prompt, "responses": responses})
 
 
-def curator_table(records: list[Record]) -> Table:
-    """The columns that curators see."""
+def curator_table(records: Sequence[Record]) -> Table:
+    """The prompts as curators see them."""
     import pyarrow as pa
 
     columns = {
@@ -47,3 +48,31 @@ def curator_table(records: list[Record]) -> Table:
         "language": [r.prompt.language for r in records],
     }
     return Table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+
+
+def pair_table(records: Sequence[Record]) -> Table:
+    """The pairs as curators see them."""
+    import pyarrow as pa
+
+    pairs = [(record, pair, {r.id: r for r in record.responses}) for record in records for pair in record.pairs]
+    texts = {
+        "id": [pair_id(record.id, pair) for record, pair, _ in pairs],
+        "prompt_id": [record.id for record, _, _ in pairs],
+        "rule": [pair.rule for _, pair, _ in pairs],
+        "source": [record.prompt.source for record, _, _ in pairs],
+        "category": [record.prompt.category for record, _, _ in pairs],
+        "chosen_model": [by_id[pair.chosen_id].model for _, pair, by_id in pairs],
+        "rejected_model": [by_id[pair.rejected_id].model for _, pair, by_id in pairs],
+    }
+    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    columns["chosen_words"] = pa.array([len(by_id[pair.chosen_id].text.split()) for _, pair, by_id in pairs], pa.int64())
+    columns["rejected_words"] = pa.array([len(by_id[pair.rejected_id].text.split()) for _, pair, by_id in pairs], pa.int64())
+    columns["margin"] = pa.array([pair.margin for _, pair, _ in pairs], pa.float64())
+    return Table(pa.table(columns))
+
+
+def with_pairs(record: Record, kept: Collection[str], curator: str) -> Record:
+    """The record with those of its pairs; one that loses its last pair notes by which curator."""
+    left = tuple(pair for pair in record.pairs if pair_id(record.id, pair) in kept)
+    notes = [Note(step="curate", reason=curator)] if record.pairs and not left else []
+    return record.replacing(pairs=left).adding(notes=notes)

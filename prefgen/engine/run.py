@@ -30,7 +30,7 @@ from prefgen.engine import output
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, written_from
+from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, pair_table, with_pairs, written_from
 from prefgen.engine.seeds import seeds_of
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
@@ -321,20 +321,20 @@ class Runner:
             return
         self.progress.doing = "curating"
         records = list(self._spool.raw_inputs(number))
-        table = curator_table(records)
-        texts = {r.id: r.prompt.text[:500] for r in records}
         gone: list[tuple[str, str, str, str | None, str]] = []
         for name, curator in segment.curators:
-            before = table
-            table = await self._thin(name, curator, table)
-            fresh = {k: v for k, v in table.gone.items() if k not in before.gone}
-            gone += [(i, name, g.reason, g.neighbour, texts[i]) for i, g in sorted(fresh.items())]
-            self.progress.ledger.say(f"{name}: {len(fresh):,} of {before.rows.num_rows:,} prompts went")
-        kept = set(table.ids())
-        if not kept:
-            raise RecipeError(f"the curators dropped all {len(records):,} prompts")
+            pairs = curator.thins == "pairs"
+            table = pair_table(records) if pairs else curator_table(records)
+            thinned = await self._thin(name, curator, table)
+            kept = frozenset(thinned.ids())
+            texts = {} if pairs else {r.id: r.prompt.text[:500] for r in records}
+            gone += [(i, name, g.reason, g.neighbour, texts.get(i, "")) for i, g in sorted(thinned.gone.items())]
+            self.progress.ledger.say(f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went")
+            if not kept and table.rows.num_rows:
+                raise RecipeError(f"{name} dropped all {table.rows.num_rows:,} {curator.thins}")
+            records = [with_pairs(r, kept, name) for r in records] if pairs else [r for r in records if r.id in kept]
         fingerprint = self._fingerprint
-        left = chain((r for r in records if r.id in kept), self._later_seeds(segment))
+        left = chain(records, self._later_seeds(segment))
         self._spool.store_inputs(number, left, lambda: (f"curated {number}", fingerprint), gone=gone)
         self._spool.set_meta(f"segment {number}", fingerprint)
 

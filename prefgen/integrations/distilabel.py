@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import distilabel.pipeline  # noqa: F401 - every step imports it when it is made: better now, where its warnings are silenced
 import numpy as np
+from distilabel import pipeline
 from distilabel.models.llms import LLM
 from distilabel.models.mixins.magpie import MAGPIE_PRE_QUERY_TEMPLATES, MagpieChatTemplateMixin
 from distilabel.steps import Step, StepInput, tasks
@@ -35,6 +35,8 @@ from prefgen.types import Message, Prompt, Record, Reply, Response, Score, Usage
 from prefgen.waiting import together
 
 TASKS = sorted(n for n, found in vars(tasks).items() if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task")
+PIPELINES = pipeline.__name__
+"""Every step imports it when it is made: better now, where its warnings are silenced."""
 ALONE = "prefgen-task"
 """The name of a task outside a pipeline."""
 logging.getLogger(f"distilabel.step.{ALONE}").setLevel(logging.ERROR)  # it warns of having no pipeline, and of what we put on the ledger

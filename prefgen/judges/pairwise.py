@@ -5,7 +5,8 @@ that only likes what stands first says 0.5. The probability is that of one label
 log-probabilities are asked for several verdicts, which are counted; the row says `votes` then. With `reasoning` the model first
 writes what speaks for each text, and the label follows: such probabilities are nearly 0 or 1 and are clamped to 0.4 and 0.6, as
 in Constitutional AI (RLAIF does not clamp). With a constitution, `principles` of its principles are drawn for each comparison,
-and their probabilities are averaged.
+and their probabilities are averaged. Where the constitution has groups, each group is asked for itself, and its comparisons are an
+aspect of their own: a recipe says by which it pairs (`score: values.care`), and nothing merges them unasked.
 """
 
 import math
@@ -15,8 +16,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.constitutions import Principle, drawn_principles
-from prefgen.errors import ReplyError
+from prefgen.constitutions import Principle, drawn_principles, load_constitution
+from prefgen.errors import RecipeError, ReplyError
 from prefgen.judging import asked, even_copies, judge_messages, no_score, odds_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
@@ -33,7 +34,10 @@ Pairing = tuple[Response, Response]
 class Pairwise(Plugin):
     """Which of two answers is better, as a probability; for all pairs of a prompt, or in a tournament."""
 
-    cost = "n (n - 1) labels a prompt with n answers, half of that with `orders: 1`; twice as many requests with `reasoning`; fewer with a tournament"
+    cost = (
+        "n (n - 1) labels a prompt with n answers, half of that with `orders: 1`; twice as many requests with `reasoning`; "
+        "fewer with a tournament; times the groups of a plural constitution"
+    )
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")
@@ -49,6 +53,7 @@ class Pairwise(Plugin):
         "auto", description="Bounds of the probability. auto: 0.4 to 0.6 with reasoning (Constitutional AI), none without."
     )
     constitution: str | None = Field(None, description="A constitution whose principles' `comparison` wording is judged by.")
+    group: str | None = Field(None, description="One group of a constitution that has several. Default: each for itself, as an aspect.")
     principles: int = Field(
         1, ge=1, description="Principles that are drawn for each comparison and averaged over (Constitutional AI: 1 of 16)."
     )
@@ -63,8 +68,17 @@ class Pairwise(Plugin):
     seed: int = Field(0, description="Seed of the draws: order, principles, tournament.")
 
     def ready(self) -> None:
-        if self.constitution:
-            drawn_principles(self.constitution, "comparison", self.principles, self.seed)
+        for group in self._groups() if self.constitution else ():
+            drawn_principles(self.constitution or "", "comparison", self.principles, self.seed, group=group)
+        if self.apart() and self.schedule != "all":
+            raise RecipeError(f"constitution {self.constitution!r} has several groups, and a tournament needs one ranking: give `group`")
+
+    def _groups(self) -> tuple[str | None, ...]:
+        groups = load_constitution(self.constitution).groups if self.constitution and self.group is None else ()
+        return groups or (self.group,)
+
+    def apart(self) -> tuple[str, ...]:
+        return tuple(group for group in self._groups() if group) if len(self._groups()) > 1 else ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Pairwise":
@@ -74,6 +88,8 @@ class Pairwise(Plugin):
             raise ValueError(f"clamp must be two numbers within 0 to 1, the lower first; found {self.clamp!r}")
         if self.principles > 1 and not self.constitution:
             raise ValueError("principles are drawn from a constitution, and none is given")
+        if self.group and not self.constitution:
+            raise ValueError("a group is one of a constitution, and none is given")
         if self.instruction and self.constitution:
             raise ValueError("give either an instruction or a constitution to judge by, not both")
         if self.rounds and self.schedule != "swiss":
@@ -91,7 +107,7 @@ class Pairwise(Plugin):
         entrants = [group[0] for group in twins]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
         found = await self._tournament(prompt, entrants, ask)
-        return [*found, *even_copies(found, twins, "preference")]
+        return [*found, *(copy for group in self._groups() for copy in even_copies(found, twins, group or "preference"))]
 
     async def _tournament(self, prompt: Prompt, entrants: list[Response], ask: Ask) -> list[Verdict | ReplyError]:
         if self.schedule == "all":
@@ -116,20 +132,23 @@ class Pairwise(Plugin):
 
     async def _round(self, prompt: Prompt, pairs: Sequence[Pairing], ask: Ask) -> list[Verdict | ReplyError]:
         return await settled(
-            self._compare(prompt, shown, order, ask) for a, b in pairs for order, shown in enumerate(((a, b), (b, a))[: self.orders])
+            self._compare(prompt, shown, order, group, ask)
+            for a, b in pairs
+            for order, shown in enumerate(((a, b), (b, a))[: self.orders])
+            for group in self._groups()
         )
 
-    async def _compare(self, prompt: Prompt, shown: Pairing, order: int, ask: Ask) -> Comparison:
+    async def _compare(self, prompt: Prompt, shown: Pairing, order: int, group: str | None, ask: Ask) -> Comparison:
         drawn: list[Principle | None] = [None]
         if self.constitution:
             both = "/".join(sorted(r.id for r in shown))  # the same principles in both orders
-            drawn = [*drawn_principles(self.constitution, "comparison", self.principles, self.seed, prompt.id, both)]
+            drawn = [*drawn_principles(self.constitution, "comparison", self.principles, self.seed, prompt.id, both, group=group)]
         odds = [await self._odds(prompt, shown, principle, ask) for principle in drawn]
         return Comparison(
             first_id=shown[0].id,
             second_id=shown[1].id,
             probability=math.fsum(p for p, _, _ in odds) / len(odds),
-            aspect="preference",
+            aspect=group or "preference",
             principle_id=",".join(p.id for p in drawn if p) or None,
             rationale="\n\n".join(words for _, words, _ in odds if words) or None,
             sample=order,

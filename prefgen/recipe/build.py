@@ -19,6 +19,7 @@ from prefgen.plugins import HANDED_IN, FromSeeds, Plugin, code_digest, did_you_m
 from prefgen.recipe.identity import model_identity, step_identity
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Endpoint, ModelEntry, Recipe, Sampling
+from prefgen.scoring import ScoreSpec
 from prefgen.stages.step import Plugged, Step
 from prefgen.templates import use_texts_beside
 from prefgen.types import content_id
@@ -136,7 +137,8 @@ class _Builder:
         self._loaded = loaded
         self._models = models
         self._plugins = plugins
-        self._judges: set[str] = set()
+        self._judges: dict[str, tuple[str, ...]] = {}
+        """By name, with the aspects that each keeps apart."""
         self._labels: set[str] = set()
 
     def stage(self, index: int, stage: Mapping[str, Any]) -> _Stage:
@@ -147,12 +149,11 @@ class _Builder:
         if kind not in STAGES:
             raise RecipeError(f"there is no stage {kind!r}{did_you_mean(kind, STAGES)}", self._loaded.place((*path, kind)))
         plugged = self._plugged(kind, value, (*path, kind))
-        names = [p.name for p in plugged]
         if kind == "judge":
-            for name in names:
-                if name in self._judges:
-                    raise RecipeError(f"two judges are called {name!r}", self._loaded.place((*path, kind)))
-                self._judges.add(name)
+            for one in plugged:
+                if one.name in self._judges:
+                    raise RecipeError(f"two judges are called {one.name!r}", self._loaded.place((*path, kind)))
+                self._judges[one.name] = one.plugin.apart()
         label = kind
         while label in self._labels:
             label = f"{kind} {int(label.rpartition(' ')[2]) + 1 if ' ' in label else 2}"
@@ -198,6 +199,8 @@ class _Builder:
                     f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}", self._loaded.place(place)
                 )
         self._check_judges(plugin, path)
+        if plugin.role == "curator" and plugin.thins == "pairs" and not any(label.startswith("pair") for label in self._labels):
+            raise RecipeError(f"{use!r} thins pairs, and there is no `pair` stage before it", self._loaded.place((*path, "use")))
         default = plugin_class.name if ":" not in use else use.rpartition(":")[2]
         return Plugged(
             name=name or default,
@@ -223,17 +226,26 @@ class _Builder:
             raise RecipeError(f"{use}: a field is no finite number: {wrong}", place) from None
 
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
-        """`score:` and `judge:` must name judges of earlier stages."""
-        named = {name.partition(".")[0] for name in plugin.rests_on()}
+        """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart also the aspect."""
+        named = set(plugin.rests_on())
         score = getattr(plugin, "score", None)
-        if score is not None and hasattr(score, "judges"):
-            named |= score.judges()
+        if isinstance(score, ScoreSpec):
+            named |= score.names() or {name for name, apart in self._judges.items() if apart}
         if plugin.role == "filter" and isinstance(getattr(plugin, "judge", None), str):
-            named.add(plugin.judge.partition(".")[0])  # pyright: ignore[reportAttributeAccessIssue]
-        for judge in sorted(named - {"imported"}):
+            named.add(plugin.judge)  # pyright: ignore[reportAttributeAccessIssue]
+        for name in sorted(named):
+            judge, _, aspect = name.partition(".")
+            if judge == "imported":
+                continue
             if judge not in self._judges:
                 raise RecipeError(
                     f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}", self._loaded.place(path)
+                )
+            apart = self._judges[judge]
+            if apart and aspect not in apart:
+                raise RecipeError(
+                    f"judge {judge!r} keeps {', '.join(apart)} apart: name what is meant, such as {judge}.{apart[0]}, or several under `mean`",
+                    self._loaded.place(path),
                 )
 
     def _split_overrides(

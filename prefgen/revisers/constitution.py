@@ -29,6 +29,7 @@ class Constitution(Plugin):
 
     model: str = Field(description="The model that criticises and rewrites, by its name under `models`.")
     constitution: str = Field("harmless", description="A constitution whose principles have a critique and a revision wording.")
+    group: str | None = Field(None, description="The group of principles, where the constitution has groups.")
     rounds: int = Field(4, ge=1, description="Rounds, each on the revision before (paper: 4; the open recipe: 1).")
     exemplars: tuple[Mapping[str, str], ...] = Field((), description="Solved examples: request, reply, critique and revision (paper: 5).")
     seed: int = Field(0, description="Seed of the draws of principles.")
@@ -41,7 +42,7 @@ class Constitution(Plugin):
         return self
 
     def ready(self) -> None:
-        drawn_principles(self.constitution, "critique", 1, self.seed)
+        drawn_principles(self.constitution, "critique", 1, self.seed, group=self.group)
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         revisions: list[Response] = []
@@ -59,7 +60,7 @@ class Constitution(Plugin):
         return Revision(tuple(revisions), tuple(critiques), tuple(lost))
 
     async def _round(self, prompt: Prompt, first: Response, latest: Response, number: int, ask: Ask) -> tuple[Critique, Response]:
-        [principle] = drawn_principles(self.constitution, "critique", 1, self.seed, prompt.id, first.id, number)
+        [principle] = drawn_principles(self.constitution, "critique", 1, self.seed, prompt.id, first.id, number, group=self.group)
         text = render(
             "revisers/critique.j2", conversation=asked(prompt), text=latest.text, critique=principle.critique, exemplars=self.exemplars
         )

@@ -153,7 +153,9 @@ async def test_self_instruct_and_a_sampler(tmp_path, server):
     def says(body, _):
         if "queries" in json.dumps(body):
             return "First thing?\nSecond thing?"
-        choices = [{"index": i, "message": {"role": "assistant", "content": f"Said {i}."}, "finish_reason": "stop"} for i in range(body["n"])]
+        choices = [
+            {"index": i, "message": {"role": "assistant", "content": f"Said {i}."}, "finish_reason": "stop"} for i in range(body["n"])
+        ]
         return {"choices": choices, "model": "w", "usage": {"prompt_tokens": 1, "completion_tokens": 3}}
 
     server.script = says

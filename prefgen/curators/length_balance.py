@@ -1,0 +1,54 @@
+"""Drop pairs whose chosen side is much shorter, so that over the whole set neither side is the longer one (RLAIF-V, arXiv 2405.17220).
+
+As its code does: of the ratios 0, 0.02 ... 0.98 that one is taken with which the mean length of the chosen side comes nearest to that of the
+rejected side, when every pair goes whose chosen side is shorter by more than the ratio (a part of the rejected side's words). Where chosen answers
+are the longer ones, which judges tend to prefer, `side: longer` does the same the other way round.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from prefgen.plugins import Plugin, curator
+from prefgen.tables import Gone, Table
+
+RATIOS = tuple(step / 50 for step in range(50))
+
+
+@curator("length_balance")
+class LengthBalance(Plugin):
+    """Pairs are dropped until both sides are about equally long on average."""
+
+    thins = "pairs"
+
+    side: Literal["shorter", "longer", "either"] = Field(
+        "either",
+        description="Which pairs may go: those whose chosen side is shorter (paper), longer, or whichever there is too much of.",
+    )
+
+    def curate(self, rows: Table) -> Table:
+        lengths = list(zip(rows.column("chosen_words"), rows.column("rejected_words"), strict=True))
+        if not lengths:
+            return rows
+        surplus = sum(chosen - rejected for chosen, rejected in lengths)
+        side = self.side if self.side != "either" else ("longer" if surplus > 0 else "shorter")
+        excess = [_excess(chosen, rejected, side) for chosen, rejected in lengths]
+        options = [(_imbalance([pair for pair, over in zip(lengths, excess, strict=True) if over <= ratio]), ratio) for ratio in RATIOS]
+        before = _imbalance(lengths)
+        best, ratio = min(options, key=lambda option: (option[0], -option[1]))
+        if best >= before:
+            return rows
+        reason = f"chosen side {side} by more than {ratio:.0%}"
+        return rows.dropping({i: Gone(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio})
+
+
+def _excess(chosen: int, rejected: int, side: str) -> float:
+    """By which part of the rejected side's words the chosen side is shorter (or longer)."""
+    difference = rejected - chosen if side == "shorter" else chosen - rejected
+    return difference / max(1, rejected)
+
+
+def _imbalance(lengths: list[tuple[int, int]]) -> float:
+    """|mean chosen - mean rejected| as a part of the rejected side's mean; infinite where nothing is left."""
+    rejected = sum(words for _, words in lengths)
+    return abs(sum(words for words, _ in lengths) - rejected) / max(1, rejected) if lengths else float("inf")

@@ -1,0 +1,35 @@
+"""Drop pairs so that no model is almost always the chosen one against another: a set from which only the author can be learned is no preference.
+
+For every two models, the pairs in which one is preferred may be at most `share` of their pairs; those with the smallest margin go first. Pairs of
+one model with itself stay.
+"""
+
+from collections import defaultdict
+
+from pydantic import Field
+
+from prefgen.plugins import Plugin, curator
+from prefgen.tables import Gone, Table
+
+
+@curator("model_balance")
+class ModelBalance(Plugin):
+    """At most `share` of the pairs of two models prefer the same one."""
+
+    thins = "pairs"
+
+    share: float = Field(0.75, ge=0.5, le=1, description="The greatest part; 0.5 keeps as many pairs each way.")
+
+    def curate(self, rows: Table) -> Table:
+        won: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
+        columns = [rows.column(name) for name in ("chosen_model", "rejected_model", "margin")]
+        for row_id, chosen, rejected, margin in zip(rows.ids(), *columns, strict=True):
+            if chosen != rejected:
+                won[chosen, rejected].append((margin if margin is not None else 0.0, row_id))
+        gone = {}
+        for (chosen, rejected), pairs in won.items():
+            against = len(won.get((rejected, chosen), ()))
+            most = round(against * self.share / (1 - self.share)) if self.share < 1 else len(pairs)
+            for _, row_id in sorted(pairs)[: max(0, len(pairs) - most)]:
+                gone[row_id] = Gone(f"{chosen} over {rejected} too often")
+        return rows.dropping(gone)

@@ -1,4 +1,4 @@
-"""Check answers against rules that need no model: length, format, JSON, keywords, counts, regular expressions, code that compiles.
+"""Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular expressions, code.
 
 Rules stand in the recipe, in a prompt's metadata (`constraints`), or in both. Each rule is an aspect of its own with 1 for met
 and 0 for not, so that the judge's score is the share that is met; as a veto or with `filter` it keeps out what breaks any (`veto:
@@ -15,20 +15,21 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from prefgen.judging import no_score, of_metadata
-from prefgen.plugins import Plugin, judge
+from prefgen.language import known_languages, language_of
+from prefgen.plugins import Plugin, did_you_mean, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score, Value
 
 COUNTED = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
-LISTED = ("contains", "forbids", "starts_with", "ends_with")
+LISTED = ("contains", "forbids", "starts_with", "ends_with", "language")
 
 
 class Rule(Value):
-    """One constraint. Counts take `least` and `most`; texts take `texts`; `matches` takes `pattern`; `json` may take `keys`."""
+    """One constraint. Counts take `least` and `most`; texts and languages (en, de ...) take `texts`; `matches` takes `pattern`; `json` may take `keys`."""
 
     kind: Literal[
         "words", "characters", "sentences", "lines", "paragraphs", "bullets", "contains", "forbids", "starts_with", "ends_with", "matches",
-        "json", "python", "lower_case", "upper_case",
+        "json", "python", "lower_case", "upper_case", "language",
     ]  # fmt: skip
     name: str | None = None
     least: int | None = Field(None, ge=0)
@@ -55,6 +56,9 @@ class Rule(Value):
             raise ValueError(f"{self.kind} takes no {sorted(strange)[0]}")
         if self.kind in LISTED and not self.texts:
             raise ValueError(f"{self.kind} needs texts")
+        if self.kind == "language" and (strange := set(self.texts) - set(known_languages())):
+            code = sorted(strange)[0]
+            raise ValueError(f"there is no language {code!r}: texts are codes of ISO 639-1{did_you_mean(code, known_languages())}")
         if self.kind == "matches":
             try:
                 re.compile(self.pattern or "")
@@ -80,6 +84,9 @@ class Constraints(Plugin):
         found = []
         for response in responses:
             for name, rule in zip(names, rules, strict=True):
+                if rule.kind == "language" and language_of(response.text) is None:
+                    found += no_score([response.id], name, (0, 1), "its language cannot be told")
+                    continue
                 broken = breaks(rule, response.text)
                 found.append(Score(response_id=response.id, aspect=name, value=float(broken is None), scale=(0, 1), rationale=broken))
         return found
@@ -115,6 +122,11 @@ def breaks(rule: Rule, text: str) -> str | None:
             None
             if any(fits(t.casefold()) for t in rule.texts)
             else f"{rule.kind.replace('_', ' ')} none of {', '.join(map(repr, rule.texts))}"
+        )
+    if rule.kind == "language":
+        found = language_of(text)
+        return (
+            None if found in rule.texts else f"is written in {found or 'a language that cannot be told'}, not in {' or '.join(rule.texts)}"
         )
     if rule.kind == "matches":
         return None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"

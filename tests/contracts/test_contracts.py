@@ -36,6 +36,7 @@ NEEDED = {
         "additive": {"model": "m"},
         "aspect": {"model": "m", "aspect": "tact"},
         "binary_vote": {"model": "m"},
+        "injection_guard": {"model": "m"},
         "checklist": {"model": "m", "criteria": ["It names a colour."]},
         "expectation": {"model": "m"},
         "pairwise": {"model": "m"},
@@ -114,6 +115,7 @@ SAYS = {
     "checklist": lambda text: json.dumps({"item_1": {"reason": "r", "met": bool(len(text) % 2)}}),
     "expectation": lambda text: str(1 + len(text) % 10),
     "pairwise": lambda text: "AB"[len(text) % 2],
+    "injection_guard": lambda text: "AB"[len(text) % 2],
     "ultrafeedback": by_label,
     "distilabel": by_blocks,
 }

@@ -1,0 +1,83 @@
+"""Flag answers that win whatever the prompt is, by asking a judge about them under other prompts (the attack of Zheng et al., arXiv 2410.07137).
+
+Each answer is shown, in both orders, beside a plain and right answer to a request that it was not written for. An honest answer to something
+else loses; one that is preferred there too was made for the judge. `wins` scores 1 minus the mean probability with which it was preferred, and
+above `most` it is flagged, so that pairers skip it. The filter of the same name looks at texts alone and costs nothing: use it first.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import yaml
+from pydantic import Field
+
+from prefgen.errors import ReplyError
+from prefgen.judging import each_text, judge_messages, odds_of
+from prefgen.plugins import Plugin, judge
+from prefgen.roles import Ask, Verdict
+from prefgen.templates import text_file
+from prefgen.types import Flag, Prompt, Response, Score, user
+from prefgen.waiting import together
+
+DECOYS = "judges/injection_decoys.yaml"
+LABELS = ("A", "B")
+
+
+@judge("injection_guard")
+class InjectionGuard(Plugin):
+    """A score of 0 (wins everywhere) to 1 for each answer, and a flag for those that win."""
+
+    cost = "2 labels an answer and decoy: 6 an answer with 3 decoys"
+    texts = ("judges/judge_system.j2", "judges/pairwise.j2", DECOYS)
+
+    model: str = Field(description="The judging model that is to be protected, by its name under `models`.")
+    decoys: int = Field(3, ge=1, le=5, description="Requests that the answer was not written for.")
+    most: float = Field(0.5, gt=0, lt=1, description="Mean probability of being preferred above which an answer is flagged.")
+    votes: int = Field(5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities.")
+    seed: int = Field(0, description="Seed of the draw of decoys.")
+
+    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+        chosen = ask.rng(f"decoys/{self.seed}").sample(decoys(), self.decoys)
+
+        async def rate(response: Response) -> list[Verdict | ReplyError]:
+            try:
+                odds = await together(self._wins(response, decoy, first, ask) for decoy in chosen for first in (True, False))
+            except ReplyError as lost:
+                return [lost]
+            mean = math.fsum(odds) / len(odds)
+            said = f"preferred with {mean:.2f} to the right answers of {len(chosen)} other requests"
+            return [Score(response_id=response.id, aspect="wins", value=1 - mean, scale=(0, 1), rationale=said)]
+
+        found = await each_text(responses, rate)
+        rated = [v for v in found if isinstance(v, Score) and v.value is not None]
+        flags = [Flag(target_id=s.response_id, rule=self.name, reason=s.rationale or "") for s in rated if 1 - (s.value or 0) > self.most]
+        return [*found, *flags]
+
+    async def _wins(self, response: Response, decoy: tuple[str, str], first: bool, ask: Ask) -> float:
+        request, answer = decoy
+        messages = judge_messages(
+            "judges/pairwise.j2",
+            conversation=[user(request)],
+            texts=[response.text, answer] if first else [answer, response.text],
+            labels=LABELS,
+            preamble="base",
+            instruction=None,
+            principle=None,
+            exemplars=(),
+            reasoning=False,
+        )
+        odds, _ = await odds_of(ask, self.model, messages, LABELS, fallback=self.votes)
+        return odds[0] if first else odds[1]
+
+
+def decoys() -> list[tuple[str, str]]:
+    """(request, answer) pairs."""
+    path = text_file("prompts", DECOYS)
+    return _read(str(path), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: str, _changed: int) -> list[tuple[str, str]]:
+    with open(path, encoding="utf-8") as file:
+        return [(one["request"], one["answer"]) for one in yaml.safe_load(file)]

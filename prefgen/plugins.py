@@ -59,6 +59,8 @@ class Plugin(BaseModel):
 
     thins: ClassVar[Literal["prompts", "pairs"]] = "prompts"
     """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
+    sides: ClassVar[tuple[str, ...]] = ()
+    """Names of fields that choose responses, `{model: [...]}` among other things: names under `models` are made those that rows show."""
     code: ClassVar[tuple[str, ...]] = ()
     """Names of fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
 

@@ -55,3 +55,17 @@ def test_every_value_is_in_one_bar():
     assert len(histogram([0.0, 1.0])) == BINS
     assert [bar.count for bar in histogram([2.0, 2.0])] == [2]
     assert histogram([]) == []
+
+
+async def test_who_wrote_is_shown_where_pairs_have_no_margin(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["other"] = {**recipe["models"]["writer"], "name": "other"}
+    recipe["stages"] = [
+        recipe["stages"][0],
+        {"sample": {"use": "each", "model": ["writer", "other"], "n": 1}},
+        {"pair": {"use": "fixed", "chosen": {"model": ["writer"]}, "rejected": {"model": "other"}}},
+    ]
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.manifest["yield"]["pairs"] == 3
+    assert "Who wrote" in Page(write_report(tmp_path / "out").read_text()).text

@@ -250,3 +250,15 @@ def test_tools_and_metadata_are_data_or_json_text(tmp_path):
     assert [prompt.metadata["grade"] for prompt in prompts] == [3, 4]
     with pytest.raises(RecipeError, match=r"bad.jsonl.*tools must be a list of mappings"):
         list(File(path="bad.jsonl").read(tmp_path))
+
+
+async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
+    rows = [{"prompt": "Q?", "completion": c, "label": c == "good", "source": "s", "category": "c", "references": ["r"], "metadata": {"k": 1}}
+            for c in ("good", "bad")]  # fmt: skip
+    (tmp_path / "kto.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    [record] = Records(path="kto.jsonl", licence="MIT").read(tmp_path)
+
+    prompt = record.prompt
+    assert (prompt.source, prompt.category, prompt.references, prompt.metadata) == ("s", "c", ("r",), {"k": 1})
+    assert prompt.licence == "MIT"

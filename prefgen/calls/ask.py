@@ -50,6 +50,11 @@ class ModelSpec:
     simulated: bool = False
 
 
+def label_of(identity: Mapping[str, Any], simulated: bool) -> str:
+    """A model's name as rows show it; a simulated one says so."""
+    return f"simulated/{identity['name']}" if simulated else str(identity["name"])
+
+
 @dataclass
 class Calls:
     """What all asks of a run share. `live` False parks every new ask (offline, export)."""
@@ -416,7 +421,7 @@ class Asker:
 
     def label(self, model: str) -> str:
         spec = self._spec(model)
-        return f"simulated/{spec.identity['name']}" if spec.simulated else str(spec.identity["name"])
+        return label_of(spec.identity, spec.simulated)
 
     def _spec(self, model: str) -> ModelSpec:
         spec = self._calls.models.get(model)

@@ -25,7 +25,10 @@ LISTED = ("contains", "forbids", "starts_with", "ends_with", "language")
 
 
 class Rule(Value):
-    """One constraint. Counts take `least` and `most`; texts and languages (en, de ...) take `texts`; `matches` takes `pattern`; `json` may take `keys`."""
+    """One constraint.
+
+    Counts take `least` and `most`; texts take `texts`, and so does `language` (en, de ...); `matches` takes `pattern`; `json` may take `keys`.
+    """
 
     kind: Literal[
         "words", "characters", "sentences", "lines", "paragraphs", "bullets", "contains", "forbids", "starts_with", "ends_with", "matches",

@@ -22,6 +22,8 @@ Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
 class Fixed(ByOrigin):
     """The first response of one kind over the first of another; `all: true` pairs each with each."""
 
+    sides = ("chosen", "rejected")
+
     chosen: Side = Field(description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them.")
     rejected: Side = Field(description="What the rejected side is.")
     all: bool = Field(False, description="Every response of the one kind with every response of the other; their weights add up to 1.")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from prefgen.calls.ask import label_of
 from prefgen.calls.budget import FREE, Price, price_of
 from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
@@ -190,6 +191,7 @@ class _Builder:
             raise RecipeError(f"{use!r} has no method `{method}`, which every {plugin_class.role} has", self._loaded.place((*path, "use")))
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
+        fields |= {side: self._by_label(fields[side]) for side in plugin_class.sides if isinstance(fields.get(side), Mapping)}
         plugin = _validated(plugin_class, fields, path, self._loaded)
         self._ready(plugin, use, path)
         for model in plugin.asks():
@@ -271,6 +273,15 @@ class _Builder:
                     out[key] = plain(value, (*path, key))
         return out, overrides
 
+    def _by_label(self, side: Mapping[str, Any]) -> dict[str, Any]:
+        """Which responses are meant, with models as rows show them where the recipe says its own name for one."""
+        named = side.get("model")
+        if not isinstance(named, str | Sequence):
+            return dict(side)
+        labels = {name: label_of(model.identity, model.simulated) for name, model in self._models.items()}
+        names = (named,) if isinstance(named, str) else named
+        return {**side, "model": [labels.get(name, name) for name in names]}
+
     def _only(self, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
         if value is None:
             return {}
@@ -287,6 +298,7 @@ class _Builder:
         at = self._loaded.place((*path, "responses"))
         if not isinstance(value, Mapping) or set(value) - {"origin", "model", "which"}:
             raise RecipeError("responses: expected {origin: [...], model: [...], which: all | first | last}", at)
+        value = self._by_label(value)
         out: dict[str, Any] = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"}
         if "which" in value:
             if value["which"] not in ("all", "first", "last"):

@@ -81,7 +81,7 @@ def _of_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     names = sorted({*groups, *won, *lost})
     return {
         "margins": histogram(margins),
-        "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names] if margins else [],
+        "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names] if won else [],
         "pairs": [row for _, path, i in first for row in pq.ParquetFile(path).read().slice(i, 1).to_pylist()],
     }
 

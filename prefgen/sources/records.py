@@ -68,7 +68,8 @@ class Records(Plugin):
             yield _record(row, where, counter, self.licence)
         for group in kto.values():
             where, first = group[0]
-            prompt = counter.prompt(as_messages(first["prompt"], where), licence=self.licence, origin="imported", source=_source(first))
+            details = details_of(first, {}, {"licence": self.licence}, where)
+            prompt = counter.prompt(as_messages(first["prompt"], where), origin="imported", **details)
             responses = tuple(_response(prompt.id, row["completion"], place, sample=i) for i, (place, row) in enumerate(group))
             scores = tuple(
                 Score(response_id=r.id, aspect="label", value=float(bool(row["label"])), scale=(0, 1), judge="imported")
@@ -160,7 +161,3 @@ def _response(prompt_id: str, value: Any, where: str, *, sample: int, model: str
     if not isinstance(text, str) or not text.strip():
         raise RecipeError(f"a response must be text that is not empty, found {str(value)[:60]!r}", where)
     return Response.of(prompt_id, Message(role="assistant", content=text), model=model, sample=sample, origin="imported")
-
-
-def _source(row: Mapping[str, Any]) -> str:
-    return str(row.get("source") or "unknown")

@@ -61,6 +61,8 @@ class Plugin(BaseModel):
     """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
     sides: ClassVar[tuple[str, ...]] = ()
     """Names of fields that choose responses, `{model: [...]}` among other things: names under `models` are made those that rows show."""
+    content: ClassVar[tuple[str, ...]] = ()
+    """Fields of a backend that decide what is said: they stand with the model, not under `run`, and are part of keys."""
     code: ClassVar[tuple[str, ...]] = ()
     """Names of fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
 
@@ -247,7 +249,7 @@ def code_named(place: str, folder: Path) -> Any:
 def names(role: str) -> list[str]:
     """Every name that `use` accepts for this role without a colon, sorted."""
     package = importlib.import_module(f"prefgen.{ROLES[role]}")
-    shipped = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    shipped = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
     installed = {entry.name for entry in importlib.metadata.entry_points(group=f"prefgen.{ROLES[role]}")}
     return sorted(shipped | installed | {name for of, name in _registered if of == role})
 

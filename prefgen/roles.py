@@ -45,8 +45,8 @@ class Ask(Protocol):
         """Continue `text` with a raw completion; with `echo` the log-probabilities cover `text` too."""
         ...
 
-    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
-        """The score that a reward model gives to `response`."""
+    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
+        """The score that a reward model gives to `response`; with `other`, by how much (in log-odds) a ranker prefers `response` to it."""
         ...
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:

@@ -40,8 +40,8 @@ class Scripted:
     async def complete(self, model: str, text: str, /, **options: Any) -> Reply:
         return await self(model, text, **options)
 
-    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
-        said = (await self(model, [*prompt.messages, *response.messages])).text
+    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
+        said = (await self(model, [*prompt.messages, *response.messages, *(other.messages if other else ())])).text
         try:
             return float(said)
         except ValueError:

@@ -254,7 +254,7 @@ class Comparison(Value):
     judge: str = ""
     sample: int = 0
     how: str | None = None
-    """How the probability was read: `logprobs`, or `votes` of sampled verdicts."""
+    """How the probability was read: `logprobs`, `votes` of sampled verdicts, or `log-odds` of a ranker."""
 
 
 class Flag(Value):

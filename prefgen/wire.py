@@ -14,7 +14,7 @@ from prefgen.errors import Fault
 from prefgen.roles import Call, Served
 from prefgen.types import ImagePart, Message, Reply, TextPart, TokenChoice, TokenLogprob, ToolCall, Usage
 
-ROUTES = {"chat": "chat/completions", "completion": "completions", "embed": "embeddings", "score": "score"}
+ROUTES = {"chat": "chat/completions", "completion": "completions", "embed": "embeddings", "score": "score", "rank": "rank"}
 _LEADING_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.DOTALL)
 _UNCLOSED_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>(.*)\Z", re.DOTALL)
 
@@ -28,7 +28,7 @@ def request_body(call: Call, extra: Mapping[str, Any], *, token_field: str = "ma
     """The JSON body of a call. `extra` holds what is not in the key: the seed, n."""
     if call.endpoint == "embed":
         return {"model": call.model, "input": list(call.inputs)}
-    if call.endpoint == "score":
+    if call.endpoint in ("score", "rank"):
         asked = "\n\n".join(m.text for m in call.messages[:-1])
         return {"model": call.model, "text_1": asked, "text_2": call.messages[-1].text}
     body: dict[str, Any] = {"model": call.model}
@@ -111,7 +111,7 @@ def answers(body: bytes, call: Call) -> list[Served]:
 
 
 def _served(whole: Mapping[str, Any], body: bytes, call: Call, model: str, fingerprint: str) -> list[Served]:
-    if call.endpoint in ("embed", "score"):
+    if call.endpoint in ("embed", "score", "rank"):
         return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
     choices = whole.get("choices")
     if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
@@ -144,8 +144,8 @@ def read_answer(whole: Mapping[str, Any], endpoint: str) -> Reply:
     if endpoint == "embed":
         vectors = [item["embedding"] for item in sorted(whole["data"], key=lambda item: item["index"])]
         return Reply(text=orjson.dumps(vectors).decode(), usage=usage, model=model)
-    if endpoint == "score":
-        return Reply(text=repr(float(whole["data"][0]["score"])), usage=usage, model=model)
+    if endpoint in ("score", "rank"):
+        return Reply(text=repr(_number(whole["data"][0])), usage=usage, model=model)
     choice = whole["choices"][0]
     finish = choice.get("finish_reason")
     logprobs = choice.get("logprobs")
@@ -171,6 +171,23 @@ def read_answer(whole: Mapping[str, Any], endpoint: str) -> Reply:
         usage=usage,
         model=model,
     )
+
+
+def _number(found: Mapping[str, Any]) -> float:
+    """The one number of a score, pooling or classify route: of tokens that of the last, of two classes that of the second.
+
+    Raises ValueError where there is none.
+    """
+    value = found.get("score", found.get("probs", found.get("data")))
+    if isinstance(value, list) and value and isinstance(value[-1], list):
+        value = value[-1]
+    if isinstance(value, list):
+        if not 1 <= len(value) <= 2:
+            raise ValueError(f"expected one number, found {len(value)}")
+        value = value[-1]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, found {value!r}")
+    return float(value)
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:

@@ -78,6 +78,8 @@ async def server() -> AsyncIterator[Server]:
     app.router.add_post("/v1/completions", made.handle)
     app.router.add_post("/v1/embeddings", made.handle)
     app.router.add_post("/v1/score", made.handle)
+    app.router.add_post("/pooling", made.handle)
+    app.router.add_post("/classify", made.handle)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

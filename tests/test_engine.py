@@ -671,3 +671,40 @@ async def test_an_incomplete_run_never_looks_complete(tmp_path, server):
     assert not (tmp_path / "out" / "pairs").exists()
     with pytest.raises(RecipeError, match="not complete"):
         list(read_records(Path(tmp_path / "out")))
+
+
+@pytest.mark.parametrize(
+    ("route", "data"),
+    [("score", {"score": 1.5}), ("pooling", {"data": [1.5]}), ("pooling", {"data": [[0.1], [1.5]]}), ("classify", {"probs": [-0.5, 1.5]})],
+)
+async def test_a_reward_model_answers_on_the_route_that_its_server_has(tmp_path, server, route, data):
+    server.script = lambda body, _: {"data": [{"index": 0, **data}], "model": "rm", "usage": {"prompt_tokens": 3}}
+    recipe = a_recipe(url=server.url, prompts=("One?",), n=2)
+    recipe["stages"][1:] = [
+        {"sample": {"use": "each", "model": "spoken", "n": 2}},
+        {"judge": {"rm": {"use": "reward_model", "model": "grader", "raw": True}}},
+    ]
+    recipe["models"]["spoken"] = {"use": "scripted", "rules": [{"when": "", "say": ["One.", "Two."]}], "temperature": 1.0}
+    recipe["run"]["endpoints"]["grader"]["score_route"] = route
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete
+    [record] = read_records(tmp_path / "out")
+    assert [s.value for s in record.scores] == [1.5, 1.5]
+    assert ("text_2" in server.bodies[0]) == (route == "score")
+    assert ("messages" in server.bodies[0]) == (route != "score")
+
+
+async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server):
+    server.script = lambda body, _: {"data": [{"index": 0, "probs": [0.2, 0.3, 0.5]}], "model": "rm", "usage": {}}
+    recipe = a_recipe(url=server.url, prompts=("One?",))
+    recipe["models"]["writer"] = {"use": "scripted", "rules": [{"when": "", "say": ["One.", "Two."]}], "temperature": 1.0}
+    del recipe["run"]["endpoints"]["writer"]
+    recipe["stages"][2:] = [{"judge": {"rm": {"use": "reward_model", "model": "grader"}}}]
+    recipe["run"]["endpoints"]["grader"]["score_route"] = "classify"
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, FatalEndpoint)
+    assert "malformed_reply" in str(outcome.stopped)

@@ -38,6 +38,9 @@ class OpenAI(Plugin):
     )
     send_seed: bool = Field(True, description="Send each draw's own seed (servers that refuse the field want false).")
     n: bool = Field(True, description="Ask for several draws of one prompt in one request.")
+    score_route: Literal["score", "pooling", "classify"] = Field(
+        "score", description="Where the server answers for a reward model: vLLM has all three, each for some kinds of models."
+    )
     headers: dict[str, str] = Field({}, description="Further HTTP headers; ${env:NAME} works here.")
 
     def address(self) -> str:
@@ -102,9 +105,11 @@ class Connected:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=20),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
+        if call.endpoint == "rank":
+            raise Fault("fatal", "a server of the OpenAI protocol has no route that compares two answers: `use: transformers` has")
         body = orjson.dumps(self.body(call))
         try:
-            async with self._session.post(f"{self._address}/{route(call.endpoint)}", data=body) as response:
+            async with self._session.post(self._url(call), data=body) as response:
                 status, headers = response.status, response.headers
                 received = await response.read()
         except aiohttp.ClientPayloadError:
@@ -119,8 +124,15 @@ class Connected:
             return served
         raise self._fault(status, headers, received)
 
+    def _url(self, call: Call) -> str:
+        if call.endpoint == "score" and self._settings.score_route != "score":  # vLLM has these two above /v1
+            return f"{self._address.removesuffix('/v1')}/{self._settings.score_route}"
+        return f"{self._address}/{route(call.endpoint)}"
+
     def body(self, call: Call) -> dict[str, Any]:
         """The request as this server wants it."""
+        if call.endpoint == "score" and self._settings.score_route != "score":
+            return {"model": call.model, "messages": [{"role": m.role, "content": m.text} for m in call.messages]}
         extra: dict[str, Any] = {}
         if call.samples > 1:
             extra["n"] = call.samples

@@ -77,8 +77,9 @@ class SimulatedModel:
         if call.endpoint == "embed":
             data = [{"index": i, "embedding": [_unit(text, j) for j in range(16)]} for i, text in enumerate(call.inputs)]
             whole: dict[str, Any] = {"data": data, "model": name}
-        elif call.endpoint == "score":
-            whole = {"data": [{"score": float(_points(call.messages[-1].text))}], "model": name}
+        elif call.endpoint in ("score", "rank"):
+            points = float(_points(call.messages[-1].text))
+            whole = {"data": [{"score": points if call.endpoint == "score" else _points(call.messages[-2].text) - points}], "model": name}
         else:
             text = self._text(call, shown, rng)
             usage = {"prompt_tokens": len(shown) // 4 + 4, "completion_tokens": len(text) // 4 + 1}

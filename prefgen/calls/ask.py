@@ -377,11 +377,12 @@ class Asker:
             lambda wanted: Call("completion", "", (), text, wanted, None, logprobs, echo),
         )  # fmt: skip
 
-    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
-        turns = (*prompt.messages, *response.messages)
+    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
+        turns = (*prompt.messages, *response.messages, *(other.messages if other else ()))
+        endpoint = "rank" if other else "score"
         reply = await self._reply(
-            "score", model, [m.hashable() for m in turns], {}, {}, 0, False,
-            lambda _: Call("score", "", turns),
+            endpoint, model, [m.hashable() for m in turns], {}, {}, 0, False,
+            lambda _: Call(endpoint, "", turns),
         )  # fmt: skip
         return float(json.loads(reply.text))
 

@@ -300,7 +300,7 @@ class _LLMAsk:
     async def complete(self, model: str, text: str, /, **wanted: Any) -> Reply:
         return await self(model, text, **wanted)
 
-    async def score(self, model: str, prompt: Prompt, response: Response, /) -> float:
+    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
         raise PluginError("a judge that wants a reward model cannot be asked through an LLM of distilabel")
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:

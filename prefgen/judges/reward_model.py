@@ -1,30 +1,37 @@
-"""Score each answer by a reward model behind a server's score route.
+"""Score each answer by a reward model: a classifier behind a server's score, pooling or classify route, or in this process.
 
 A raw reward has no scale of its own. By default it becomes a number from 0 to 1 by a logistic function, 1 / (1 + exp(-(reward -
 center) / spread)), which keeps the order of answers; `center` and `spread` can be fitted on labelled pairs. `raw: true` keeps the
-reward, and `scale` says between which bounds it must lie: one outside is lost, never clipped.
+reward, and `scale` says between which bounds it must lie: one outside is lost, never clipped. With `pairs` the model is a ranker that
+reads two answers at once (as PairRM, arXiv 2306.02561): every pair is ranked in both orders, and the log-odds become a probability.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.judging import check_scale, verdict_each
+from prefgen.judging import check_scale, even_copies, no_score, verdict_each
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.scoring import logistic
-from prefgen.types import Prompt, Response, Score
+from prefgen.similarity import by_text
+from prefgen.types import Comparison, Prompt, Response, Score
+from prefgen.waiting import settled
 
 
 @judge("reward_model")
 class RewardModel(Plugin):
     """A reward a response."""
 
-    cost = "a request to the score route an answer"
+    cost = "a request to the score route an answer; n (n - 1) with `pairs` (n answers)"
 
-    model: str = Field(description="The reward model, by its name under `models`; its server needs a score route (vLLM has one).")
+    model: str = Field(
+        description="The reward model, by its name under `models`: `use: transformers`, or a server with a score route (vLLM)."
+    )
+    pairs: bool = Field(False, description="The model ranks two answers against each other (`use: transformers` only).")
     raw: bool = Field(False, description="Keep the reward as it is.")
     scale: tuple[float, float] = Field((-100.0, 100.0), description="Bounds of a raw reward.")
     center: float = Field(0.0, allow_inf_nan=False, description="The reward that becomes 0.5.")
@@ -36,7 +43,23 @@ class RewardModel(Plugin):
         return self
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
-        return await verdict_each(responses, lambda response: self._reward(prompt, response, ask))
+        if not self.pairs:
+            return await verdict_each(responses, lambda response: self._reward(prompt, response, ask))
+        if len(responses) < 2:
+            return no_score((r.id for r in responses), "preference", (0, 1), "nothing to compare with")
+        twins = by_text(sorted(responses, key=lambda r: r.id))
+        sides = [pair for a, b in combinations([group[0] for group in twins], 2) for pair in ((a, b), (b, a))]
+        found = await settled(self._ranked(prompt, pair, order % 2, ask) for order, pair in enumerate(sides))
+        return [*found, *even_copies(found, twins, "preference")]
+
+    async def _ranked(self, prompt: Prompt, pair: tuple[Response, Response], order: int, ask: Ask) -> Comparison:
+        odds = await ask.score(self.model, prompt, *pair)
+        if not math.isfinite(odds):
+            raise UnreadableReply(f"expected log-odds, found {odds}", code="out_of_scale")
+        probability = logistic(odds / self.spread)
+        return Comparison(
+            first_id=pair[0].id, second_id=pair[1].id, probability=probability, aspect="preference", sample=order, how="log-odds"
+        )
 
     async def _reward(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         reward = await ask.score(self.model, prompt, response)

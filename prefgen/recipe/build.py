@@ -362,27 +362,37 @@ def _model(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded) 
         backend_class = find("backend", use, loaded.folder)
     except RecipeError as wrong:
         raise RecipeError(str(wrong), loaded.place((*path, "use"))) from wrong
-    own = {k: v for k, v in entry.items() if k in backend_class.model_fields}
-    content = use in ("simulated", "scripted") or ":" in use
-    if own and not content:
-        key = next(iter(own))
+    everything = use in ("simulated", "scripted") or ":" in use
+    content = set(backend_class.model_fields) if everything else set(backend_class.content)
+    own = {k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields}
+    for key in own.keys() - content:
         raise RecipeError(
             f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}", loaded.place((*path, key))
         )
-    rest = {k: v for k, v in entry.items() if k not in own}
-    known = [*ModelEntry.model_fields, *(backend_class.model_fields if content else ())]
-    model = _validated(ModelEntry, rest, path, loaded, known)
+    model = _validated(ModelEntry, {k: v for k, v in entry.items() if k not in own}, path, loaded, [*ModelEntry.model_fields, *content])
     endpoint = recipe.run.endpoints.get(name, Endpoint())  # pyright: ignore[reportCallIssue] - every field has a default
     reached = {k: _environment(v, loaded.place(("run", "endpoints", name, k))) for k, v in (endpoint.model_extra or {}).items()}
+    for key in reached.keys() & content if not everything else ():
+        raise RecipeError(
+            f"{key!r} decides what the model says: it belongs under models: {name}", loaded.place(("run", "endpoints", name, key))
+        )
     at: Where = path if own else ("run", "endpoints", name)
-    backend = _validated(backend_class, {**own, **reached}, at, loaded, [*backend_class.model_fields, *Endpoint.model_fields])
-    sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision"})
+    placed = {"location": model.name or name, "revision": model.revision} if "location" in backend_class.model_fields else {}
+    backend: Any = _validated(
+        backend_class, {**own, **reached, **placed}, at, loaded, [*backend_class.model_fields, *Endpoint.model_fields]
+    )
     simulated = use == "simulated"
+    identity = model_identity(model.name or name, model.revision, simulated, backend if everything else None)
+    if hasattr(backend, "described"):
+        try:
+            identity |= backend.described()
+        except RecipeError as wrong:
+            raise RecipeError(str(wrong), loaded.place(path)) from wrong
     return BuiltModel(
         name=name,
         backend=backend,
-        identity=model_identity(model.name or name, model.revision, simulated, backend if content else None),
-        sampling=sampling,
+        identity=identity,
+        sampling=model.model_dump(exclude_none=True, exclude={"use", "name", "revision"}),
         endpoint=endpoint,
         simulated=simulated,
     )

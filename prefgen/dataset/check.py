@@ -89,6 +89,7 @@ class _Checker:
         self._allow_cut = allow_cut
         self.report = Report()
         self._chosen: Counter[bytes] = Counter()
+        self._preferred: set[tuple[bytes, bytes]] = set()
         self._texts: dict[bytes, str] = {}
         self._edges: dict[tuple[str, str], set[tuple[bytes, bytes]]] = defaultdict(set)
         self._splits: dict[bytes, set[str]] = defaultdict(set)
@@ -222,7 +223,9 @@ class _Checker:
             self._splits[asked].add(str(split))
             if len(self._splits[asked]) > 1:
                 self._broken("splits", where, f"its prompt stands in {', '.join(sorted(self._splits[asked]))}")
-        self._chosen[better] += 1
+        if (asked, better) not in self._preferred:  # an answer that several rules choose for one prompt counts once
+            self._preferred.add((asked, better))
+            self._chosen[better] += 1
         self._texts.setdefault(better, chosen[:120])
         self._longer += len(chosen) > len(rejected)
         difference = [a - b for a, b in zip(_visible(chosen), _visible(rejected), strict=True)]
@@ -238,9 +241,10 @@ class _Checker:
             self.report.longer_chosen = self._longer / pairs
         if pairs >= 20:
             [(digest, count)] = self._chosen.most_common(1)
-            self.report.canned_share, self.report.canned_text = count / pairs, self._texts[digest]
-            if count / pairs > self._canned:
-                self._broken("canned", f"{count:,} of {pairs:,} rows", f"chosen is always {self._texts[digest]!r}")
+            answers = len(self._preferred)
+            self.report.canned_share, self.report.canned_text = count / answers, self._texts[digest]
+            if count / answers > self._canned and answers >= 20:
+                self._broken("canned", f"{count:,} of {answers:,} chosen answers", f"it is always {self._texts[digest]!r}")
         if pairs >= 50:
             self.report.probe_auc = probe_auc(self._features)
         else:

@@ -26,6 +26,7 @@ COMPLAINTS = {
     "wrong_count": "The reply did not have exactly one entry for each text.",
     "no_rating": "The reply held no rating.",
     "ambiguous": "The reply held more than one candidate for the answer.",
+    "no_list": "The reply held nothing that could be taken.",
 }
 
 

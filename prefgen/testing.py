@@ -14,7 +14,8 @@ from typing import Any
 
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.roles import Messages
-from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Response, Score, user
+from prefgen.tables import Table
+from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Response, Score, Seed, user
 
 
 class Scripted:
@@ -106,6 +107,48 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
             numbers = [v for v in found if (isinstance(v, Score) and v.value is not None) or isinstance(v, Comparison)]
             assert not numbers, f"the reply {nonsense!r} became {numbers[0]!r}"
     return verdicts
+
+
+async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None = None) -> list[Any]:
+    """Check what every synthesizer must keep, and return its prompts. Raises AssertionError naming the rule that is broken.
+
+    It gives prompts that end with a user's turn that is not empty; the same replies give the same prompts; a reply that cannot be used raises
+    ReplyError, or stands in the result as one, and is never a prompt.
+    """
+    from prefgen.invoke import invoke
+
+    start = seed or Seed(index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", metadata={"shots": SHOTS})
+    pool = _pool()
+    written = list(await invoke(synthesizer.synthesize, start, ask, pool))
+    prompts = [one for one in written if not isinstance(one, ReplyError)]
+    assert prompts, "the synthesizer wrote nothing"
+    for prompt in prompts:
+        assert isinstance(prompt, Prompt), f"the synthesizer returned {type(prompt).__name__}, not a Prompt"
+        assert prompt.messages[-1].role == "user", "a prompt must end with a user's turn"
+        assert prompt.messages[-1].text.strip(), "a prompt is empty"
+    if callable(getattr(ask, "_script", None)):
+        again = list(await invoke(synthesizer.synthesize, start, Scripted(ask._script), pool))
+        assert [p for p in again if isinstance(p, Prompt)] == prompts, (
+            "the same replies gave other prompts: is there an unseeded random in it?"
+        )
+    if getattr(ask, "asked", None):
+        try:
+            found = await invoke(synthesizer.synthesize, start, Scripted(["   "]), pool)
+        except ReplyError:
+            return written
+        assert not [one for one in found if isinstance(one, Prompt)], "an empty reply became a prompt"
+    return written
+
+
+SHOTS = ("How do lighthouses get their power?", "Name three knots for mooring a small boat.")
+
+
+def _pool() -> Table:
+    import pyarrow as pa
+
+    columns = ("id", "text", "conversation", "source", "category", "language")
+    rows = [dict.fromkeys(columns, text) for text in ("What is a spring tide?", "Why does the sea taste of salt?")]
+    return Table(pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in columns])))
 
 
 def covers(verdicts: Sequence[Any]) -> set[str]:

@@ -50,7 +50,7 @@ async def test_soft_labels_reach_the_pairs(tmp_path):
     assert all(c.rationale for record in records for c in record.comparisons)
 
 
-def test_the_table_of_methods_names_every_recipe():
-    table = (ROOT / "docs" / "methods.md").read_text()
+def test_the_tables_of_methods_and_prompts_name_every_recipe():
+    table = "".join((ROOT / "docs" / page).read_text() for page in ("methods.md", "prompts.md"))
 
     assert set(re.findall(r"`pipelines/(\w+)\.yaml`", table)) == {path.stem for path in RECIPES} - {"quickstart", "starter"}

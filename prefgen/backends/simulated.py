@@ -29,6 +29,12 @@ POINTS = (
     "Two approaches exist; the simpler one is enough most of the time.",
     "A quick check at the end shows whether it worked.",
 )
+OPENINGS = ("How do I repair", "What should I know about", "Can you compare ways to store", "Who first thought of", "What is the use of")
+THINGS = ("a garden fence", "old photographs", "a sourdough starter", "bicycle gears", "tide tables", "library catalogues", "wool blankets")
+WISHES = ("with a small budget", "in ten minutes", "for a class of children", "without special tools", "in a cold climate", "step by step")
+BEFORE_USER = re.compile(r"(?:user\W*|\[INST\])\Z")
+"""Where a completion is to write a user's turn."""
+EVOLVE = re.compile(r"\bno more than about twenty words longer\b")
 SHOWN = re.compile(r"^<text (\w+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
 REWRITE = re.compile(r"\b(?:rewrite|revise|improve)\b[^\n]*\Z", re.IGNORECASE)
 """The last line of a request for a better version of the last text."""
@@ -113,6 +119,8 @@ class SimulatedModel:
         texts = [match[2] for match in SHOWN.finditer(shown)]
         wanted = call.messages[-1].text if call.messages else ""
         if call.schema is not None:
+            if "prompts" in call.schema.get("properties", {}):
+                return orjson.dumps({"prompts": _prompts(call.schema, texts if EVOLVE.search(shown) else [], rng)}).decode()
             ratings = [self._quality(text, i, rng) for i, text in enumerate(texts)]
             return orjson.dumps(_fill(call.schema, ratings, 0)).decode()
         if texts and REWRITE.search(wanted):
@@ -125,6 +133,8 @@ class SimulatedModel:
                 f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: {_points(text)} points are made."
                 for i, text in enumerate(texts)
             )
+        if call.endpoint == "completion" and BEFORE_USER.search(call.text):
+            return _prompts({}, [], rng)[0]
         skill = self._settings.skill
         if skill is None:
             skill = int.from_bytes(hashlib.blake2b(call.model.encode(), digest_size=2).digest(), "big") / 65535
@@ -144,6 +154,14 @@ class SimulatedModel:
         """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes first."""
         value = 1 + 4 * _points(text) / len(POINTS) + rng.gauss(0, self._settings.noise)
         return min(5.0, max(1.0, value + (self._settings.position_bias if position == 0 else 0.0)))
+
+
+def _prompts(schema: Mapping[str, Any], texts: Sequence[str], rng: Random) -> list[str]:
+    """Made-up questions; of a text that is to be changed, that text with a wish more."""
+    if texts:
+        return [f"{texts[-1].rstrip('.?! ')}, {rng.choice(WISHES)}?"]
+    wanted = schema.get("properties", {}).get("prompts", {}).get("minItems", 1)
+    return [f"{rng.choice(OPENINGS)} {rng.choice(THINGS)} {rng.choice(WISHES)}?" for _ in range(wanted)]
 
 
 def _points(text: str) -> int:

@@ -42,6 +42,8 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
             orders[turn] = ranked(list(rows), plugin.seed, f"turn {turn}")
         row = rows[orders[turn][place % len(rows)]]
         metadata = {**row.metadata, "round": round_number, **({"category": row.category} if row.category else {})}
+        if len(row.messages) > 1:
+            metadata["messages"] = [{"role": m.role, "content": m.text} for m in row.messages]
         if plugin.shots:
             metadata["shots"] = [rows[i].text for i in shots.drawn(plugin.shots, row.id, turn)]
         seed = Seed(index=turn, seed=plugin.seed, text=row.text, metadata=metadata)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from prefgen.errors import RecipeError
 from prefgen.plugins import ROLES, Plugin, find, names
-from prefgen.testing import Scripted, a_record, contract_of_judge, contract_of_pairer
+from prefgen.testing import Scripted, a_record, contract_of_judge, contract_of_pairer, contract_of_synthesizer
 
 
 def shipped_names(role):
@@ -47,7 +47,10 @@ NEEDED = {
         "constraints": {"rules": [{"kind": "words", "most": 5}]},
     },
     "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
-    "synthesizer": {"distilabel": {"task": "EvolInstruct", "model": "m"}},
+    "synthesizer": {
+        "distilabel": {"task": "EvolInstruct", "model": "m", "settings": {"num_evolutions": 1}},
+        **{name: {"model": "m"} for name in ("few_shot", "self_instruct", "persona", "evolve", "keywords", "magpie", "multi_turn")},
+    },
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
     "pairer": {"fixed": {"chosen": {"model": ["model-0"]}, "rejected": {"model": ["model-1"]}}},
 }
@@ -207,3 +210,14 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
     assert "acme" in names("judge")
     assert find("judge", "acme", Path()).__module__ == "acme_judges"
     del sys.modules["acme_judges"]
+
+
+def written(text):
+    """A prompt that depends on what was asked."""
+    return json.dumps({"prompts": [f"What follows from {len(text)} characters?"]})
+
+
+@pytest.mark.parametrize("name", shipped_names("synthesizer"))
+async def test_every_synthesizer_keeps_the_contract(name):
+    skip_without_its_extra(name)
+    await contract_of_synthesizer(an("synthesizer", name), Scripted(written))

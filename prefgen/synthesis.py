@@ -1,0 +1,68 @@
+"""What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is one."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from prefgen.errors import UnreadableReply
+from prefgen.replies import Unread, json_object, only, read
+from prefgen.roles import Ask
+from prefgen.templates import render
+from prefgen.types import Prompt, Reply, system, user
+
+_ITEM = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+(.+?)[ \t]*$", re.MULTILINE)
+LEAKED = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|\b(?:given|rewritten|original) prompt\b|<text \d+>", re.IGNORECASE)
+"""Words of the request for a prompt that have no place in one."""
+
+
+@lru_cache(maxsize=64)
+def prompts_schema(count: int) -> dict[str, Any]:
+    """{prompts: [count texts]}."""
+    listed = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
+    return {
+        "title": "prompts",
+        "type": "object",
+        "properties": {"prompts": listed},
+        "required": ["prompts"],
+        "additionalProperties": False,
+    }
+
+
+def read_prompts(reply: Reply, count: int) -> list[str]:
+    """The texts of a reply: of its JSON, of a numbered or bulleted list, or the reply itself where one was wanted. Raises Unread."""
+    try:
+        listed = only(json_object(reply.text), "prompts", list)
+    except Unread:
+        listed = _ITEM.findall(reply.text)
+        if count == 1 and len(listed) < 2:
+            listed = [reply.text]
+    texts = [_bare(text) for text in listed if isinstance(text, str)]
+    texts = [text for text in texts if text]
+    if not texts:
+        raise Unread("no_list", f"expected {count} prompts, found {reply.text[:120]!r}")
+    return texts[:count]
+
+
+def _bare(text: str) -> str:
+    """A text without the quotes that some models put around it."""
+    text = text.strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in ('""', "“”", "``") and text[0] not in text[1:-1] else text
+
+
+async def write(ask: Ask, model: str, template: str, *, count: int = 1, **values: Any) -> list[Prompt]:
+    """Ask for `count` prompts with a template of prompts/synthesizers; fewer may come. A text that holds words of the request is left out.
+
+    Raises UnreadableReply when none is left.
+    """
+    messages = [system(render("synthesizers/writer_system.j2")), user(render(f"synthesizers/{template}.j2", count=count, **values))]
+    texts, reply = await read(ask, model, messages, lambda found: read_prompts(found, count), schema=prompts_schema(count))
+    kept = [text for text in dict.fromkeys(texts) if not LEAKED.search(text)]
+    if not kept:
+        raise UnreadableReply("the reply repeats words of the request", code="leaked", replies=(reply.text,), keys=(reply.key,))
+    return [Prompt.of(text) for text in kept]
+
+
+def shots_of(metadata: Any) -> Sequence[str]:
+    """The examples that a seed brings along."""
+    return metadata.get("shots", ())

@@ -1,0 +1,56 @@
+"""Make prompts harder, step by step, or move sideways from them (Evol-Instruct, Xu et al., arXiv 2304.12244, section 3).
+
+Each step draws one operator: in depth (a further requirement, deeper, more concrete, more steps of thought, with material) or in breadth (a rarer
+request of the same field). A step that gives the same text back ends the chain and is counted; its earlier steps stay.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from prefgen.errors import RecipeError, ReplyError, UnreadableReply
+from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.roles import Ask
+from prefgen.similarity import normal
+from prefgen.synthesis import write
+from prefgen.tables import Table
+from prefgen.types import Prompt, Seed
+
+Operator = Literal["constrain", "deepen", "concretise", "reason", "material", "widen"]
+
+
+@synthesizer("evolve")
+class Evolve(FromSeeds):
+    """Chains of evolved prompts. Paper: four steps, five operators in depth and one in breadth."""
+
+    cost = "1 request a step and seed"
+    texts = ("synthesizers/writer_system.j2", "synthesizers/evolve.j2")
+
+    model: str = Field(description="Who writes, by its name under `models`.")
+    steps: int = Field(1, ge=1, le=10, description="Steps from each seed (paper: 4).")
+    operators: tuple[Operator, ...] = Field(
+        ("constrain", "deepen", "concretise", "reason", "material", "widen"), min_length=1, description="Of which one is drawn each step."
+    )
+    keep: Literal["last", "all"] = Field("all", description="Which steps become prompts (paper: all).")
+
+    def ready(self) -> None:
+        if self.seeds is None:
+            raise RecipeError("evolve needs `seeds`: a file with one prompt a row")
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        rng = ask.rng(f"evolve/{self.seed}")
+        latest, chain = seed.text or "", []
+        lost: list[ReplyError] = []
+        for step in range(self.steps):
+            operator = rng.choice(self.operators)
+            try:
+                [found, *_] = await write(ask, self.model, "evolve", text=latest, operator=operator)
+                if normal(found.text) == normal(latest):
+                    raise UnreadableReply(f"step {step + 1} ({operator}) changed nothing", code="not_evolved", replies=(found.text,))
+            except ReplyError as error:
+                lost.append(error)
+                break
+            chain.append(found.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]}))
+            latest = found.text
+        return [*(chain if self.keep == "all" else chain[-1:]), *lost]

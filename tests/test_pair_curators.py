@@ -17,7 +17,7 @@ from prefgen.tables import Table
 from tests.running import a_recipe, run
 
 
-def pairs(lengths, models=None, margins=None):
+def pairs(lengths, models=None, margins=None, texts=None):
     """A table of pairs with these (chosen, rejected) lengths in words."""
     n = len(lengths)
     return Table(
@@ -28,6 +28,7 @@ def pairs(lengths, models=None, margins=None):
                 "rejected_words": [b for _, b in lengths],
                 "chosen_model": [a for a, _ in models or [("a", "b")] * n],
                 "rejected_model": [b for _, b in models or [("a", "b")] * n],
+                "chosen_text": texts or [f"t{i}" for i in range(n)],
                 "margin": pa.array(margins or [1.0] * n, pa.float64()),
             }
         )
@@ -82,6 +83,23 @@ def test_no_model_wins_more_than_its_share_and_the_smallest_margins_go():
     assert left.ids() == ["p0", "p2", "p6", "p7", "p8"]
     assert curator("model_balance", share=1).curate(table).rows.num_rows == 9
     assert curator("model_balance", share=0.75).curate(table).rows.num_rows == 9
+
+
+def test_one_answer_may_be_chosen_so_often_and_no_more():
+    texts = ["no"] * 30 + [f"t{i}" for i in range(38)] + ["sorry"] * 4
+    margins = [float(i) for i in range(72)]
+
+    left = curator("repeated_answers", share=0.05).curate(pairs([(1, 1)] * 72, None, margins, texts))
+
+    assert left.column("chosen_text").count("no") == 2
+    assert left.column("chosen_text").count("sorry") == 2
+    assert left.ids()[:2] == ["p28", "p29"]
+    assert left.rows.num_rows == 42
+    assert curator("repeated_answers", share=1).curate(pairs([(1, 1)] * 72, None, margins, texts)).rows.num_rows == 72
+
+
+def test_of_few_pairs_each_answer_keeps_one():
+    assert curator("repeated_answers").curate(pairs([(1, 1)] * 3, None, None, ["a", "a", "b"])).ids() == ["p1", "p2"]
 
 
 LONG, SHORT = "word " * 40, "No."

@@ -35,6 +35,8 @@ WISHES = ("with a small budget", "in ten minutes", "for a class of children", "w
 BEFORE_USER = re.compile(r"(?:user\W*|\[INST\])\Z")
 """Where a completion is to write a user's turn."""
 EVOLVE = re.compile(r"\bno more than about twenty words longer\b")
+TWIN = re.compile(r"\bthat is entirely harmless\b")
+HARMLESS = "harmless and simulated"
 SHOWN = re.compile(r"^<text (\w+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
 REWRITE = re.compile(r"\b(?:rewrite|revise|improve)\b[^\n]*\Z", re.IGNORECASE)
 """The last line of a request for a better version of the last text."""
@@ -120,7 +122,9 @@ class SimulatedModel:
         wanted = call.messages[-1].text if call.messages else ""
         if call.schema is not None:
             if "prompts" in call.schema.get("properties", {}):
-                return orjson.dumps({"prompts": _prompts(call.schema, texts if EVOLVE.search(shown) else [], rng)}).decode()
+                return orjson.dumps({"prompts": self._prompts(call.schema, shown, texts, rng)}).decode()
+            if "seeks_harm" in call.schema.get("properties", {}):
+                return orjson.dumps({"reason": "simulated: harmless is what says so", "seeks_harm": HARMLESS not in shown}).decode()
             ratings = [self._quality(text, i, rng) for i, text in enumerate(texts)]
             return orjson.dumps(_fill(call.schema, ratings, 0)).decode()
         if texts and REWRITE.search(wanted):
@@ -134,7 +138,7 @@ class SimulatedModel:
                 for i, text in enumerate(texts)
             )
         if call.endpoint == "completion" and BEFORE_USER.search(call.text):
-            return _prompts({}, [], rng)[0]
+            return self._prompts({}, shown, (), rng)[0]
         skill = self._settings.skill
         if skill is None:
             skill = int.from_bytes(hashlib.blake2b(call.model.encode(), digest_size=2).digest(), "big") / 65535
@@ -150,18 +154,18 @@ class SimulatedModel:
         added = [f"- {rng.choice(left)}"] if left else []
         return "\n".join([*kept, *added, f"That makes {_points(text) + len(added)} points."])
 
+    def _prompts(self, schema: Mapping[str, Any], shown: str, texts: Sequence[str], rng: Random) -> list[str]:
+        """Made-up questions; of a text that is to be evolved, that text with a wish more."""
+        if texts and EVOLVE.search(shown):
+            return [f"{texts[-1].rstrip('.?! ')}, {rng.choice(WISHES)}?"]
+        ending = f"({HARMLESS})" if TWIN.search(shown) else rng.choice(WISHES)
+        wanted = schema.get("properties", {}).get("prompts", {}).get("minItems", 1)
+        return [f"{rng.choice(OPENINGS)} {rng.choice(THINGS)} {ending}?" for _ in range(wanted)]
+
     def _quality(self, text: str, position: int, rng: Random) -> float:
         """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes first."""
         value = 1 + 4 * _points(text) / len(POINTS) + rng.gauss(0, self._settings.noise)
         return min(5.0, max(1.0, value + (self._settings.position_bias if position == 0 else 0.0)))
-
-
-def _prompts(schema: Mapping[str, Any], texts: Sequence[str], rng: Random) -> list[str]:
-    """Made-up questions; of a text that is to be changed, that text with a wish more."""
-    if texts:
-        return [f"{texts[-1].rstrip('.?! ')}, {rng.choice(WISHES)}?"]
-    wanted = schema.get("properties", {}).get("prompts", {}).get("minItems", 1)
-    return [f"{rng.choice(OPENINGS)} {rng.choice(THINGS)} {rng.choice(WISHES)}?" for _ in range(wanted)]
 
 
 def _points(text: str) -> int:

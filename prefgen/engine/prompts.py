@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from prefgen.dataset.lines import pair_id
+from prefgen.similarity import normal
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
 from prefgen.types import Note, Record, content_id
@@ -62,6 +63,7 @@ def pair_table(records: Sequence[Record]) -> Table:
         "source": [record.prompt.source for record, _, _ in pairs],
         "category": [record.prompt.category for record, _, _ in pairs],
         "chosen_model": [by_id[pair.chosen_id].model for _, pair, by_id in pairs],
+        "chosen_text": [content_id(normal(by_id[pair.chosen_id].text)) for _, pair, by_id in pairs],
         "rejected_model": [by_id[pair.rejected_id].model for _, pair, by_id in pairs],
     }
     columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}

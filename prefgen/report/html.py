@@ -5,6 +5,7 @@ Made of the manifest and of columns of pairs/. Everything that a model wrote is 
 
 import heapq
 import itertools
+import json
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -82,8 +83,15 @@ def _of_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "margins": histogram(margins),
         "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names] if won else [],
-        "pairs": [row for _, path, i in first for row in pq.ParquetFile(path).read().slice(i, 1).to_pylist()],
+        "pairs": [_shown(row) for _, path, i in first for row in pq.ParquetFile(path).read().slice(i, 1).to_pylist()],
     }
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A pair as the page shows it: without a text that is known to be harmful."""
+    if "harm" not in json.loads(row["lineage"] or "{}"):
+        return row
+    return {**row, "rejected": [{"role": "assistant", "content": "(a harmful text: not shown here)"}]}
 
 
 def histogram(values: Sequence[float], bins: int = BINS) -> list[Bar]:

@@ -5,6 +5,7 @@ Adds   pairs, and a note that says why there are none
 """
 
 from prefgen.errors import PluginError
+from prefgen.harm import is_harmful
 from prefgen.stages.step import AskFor, Step, applies, blaming, selected
 from prefgen.types import Failure, Note, Record
 
@@ -21,6 +22,11 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
         for pair in pairs:
             if not {pair.chosen_id, pair.rejected_id} <= known:
                 raise PluginError(f"pair {plugged.name!r} paired a response that record {record.id[:12]} does not have")
+            if is_harmful(record, pair.chosen_id):
+                raise PluginError(
+                    f"pair {plugged.name!r} would write the harmful text that record {record.id[:12]} was made from as the preferred answer. "
+                    "Pair by principle: rejected: {principle: [source]} (docs/safety.md)"
+                )
         grown = grown.adding(pairs=pairs)
         if not pairs:
             explain = getattr(plugged.plugin, "explain", None)

@@ -29,6 +29,7 @@ NEEDED = {
         "contrast": {"model": "m", "toward": "Be kind.", "away": "Be rude."},
         "best_of": {"model": "m", "scorer": "r", "n": 4},
         "distilabel": {"task": "TextGeneration", "model": "m"},
+        "safe_answer": {"model": "m"},
     },
     "judge": {
         "ultrafeedback": {"model": "m"},
@@ -49,6 +50,7 @@ NEEDED = {
     "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
     "synthesizer": {
         "distilabel": {"task": "EvolInstruct", "model": "m", "settings": {"num_evolutions": 1}},
+        "invert_harmful": {"model": "m", "seeds": "s.jsonl", "accept_harm": True},
         **{name: {"model": "m"} for name in ("few_shot", "self_instruct", "persona", "evolve", "keywords", "magpie", "multi_turn")},
     },
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
@@ -213,7 +215,9 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
 
 
 def written(text):
-    """A prompt that depends on what was asked."""
+    """A prompt that depends on what was asked, and an expert that finds harm everywhere."""
+    if "seeks_harm" in text:
+        return '{"reason": "r", "seeks_harm": true}'
     return json.dumps({"prompts": [f"What follows from {len(text)} characters?"]})
 
 

@@ -1,0 +1,89 @@
+"""From harmful texts to the requests that they answer (Safer-Instruct, Shi et al., arXiv 2311.08685), and harmless look-alikes of them.
+
+Each row of `seeds` is a text that an assistant should not have written, with its `category`. A model writes the request; an expert keeps it only
+if it really seeks harm; what is not kept is on the ledger. With `twins` a harmless request that looks alike is written too, and kept only if the
+expert finds no harm in it, so that a model does not learn to refuse by the look of a request. The sampler `safe_answer` then writes the preferred
+answer and sets the source text against it.
+
+The paper trains the model that inverts; here one is asked. Harmful data is made on purpose only: `accept_harm: true` says so. docs/safety.md tells
+what is stored and what is not.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from prefgen.errors import RecipeError, ReplyError, UnreadableReply
+from prefgen.harm import BENIGN, marks_of
+from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.replies import json_object, only, read
+from prefgen.roles import Ask
+from prefgen.synthesis import write
+from prefgen.tables import Table
+from prefgen.templates import render
+from prefgen.types import Prompt, Reply, Seed, user
+
+SCHEMA: dict[str, Any] = {
+    "title": "seeks_harm",
+    "type": "object",
+    "properties": {"reason": {"type": "string"}, "seeks_harm": {"type": "boolean"}},
+    "required": ["reason", "seeks_harm"],
+    "additionalProperties": False,
+}
+
+
+@synthesizer("invert_harmful")
+class InvertHarmful(FromSeeds):
+    """Requests that seek harm, each with the text that it was made from, and harmless twins."""
+
+    cost = "2 requests a seed, 4 with `twins`"
+    texts = (
+        "synthesizers/writer_system.j2",
+        "synthesizers/invert_harmful.j2",
+        "synthesizers/benign_twin.j2",
+        "synthesizers/seeks_harm.j2",
+    )
+
+    model: str = Field(description="Who writes the request, by its name under `models`.")
+    expert: str | None = Field(None, description="Who decides whether it seeks harm. Default: the same model.")
+    accept_harm: bool = Field(False, description="Must be true: says that harmful requests are made on purpose.")
+    twins: bool = Field(False, description="Also write a harmless request that looks like each harmful one.")
+
+    def ready(self) -> None:
+        if not self.accept_harm:
+            raise RecipeError("invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant (docs/safety.md)")
+        if self.seeds is None:
+            raise RecipeError("invert_harmful needs `seeds`: a file with one harmful text a row, and its category")
+
+    def asks(self) -> tuple[str, ...]:
+        return (self.model, *((self.expert,) if self.expert else ()))
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        text, category = seed.text or "", str(seed.metadata.get("category") or "unknown")
+        [request, *_] = await write(ask, self.model, "invert_harmful", text=text)
+        if not await self._seeks_harm(request.text, category, ask):
+            return [UnreadableReply("the expert finds no harm in the request", code="not_harmful", replies=(request.text,))]
+        marks = marks_of(text, category)
+        lineage = {name: marks[name] for name in ("harm", "source_digest")}
+        made: list[Prompt | ReplyError] = [request.replacing(category=category, metadata=marks, lineage=lineage)]
+        if self.twins:
+            try:
+                made.append(await self._twin(request, category, ask))
+            except ReplyError as lost:
+                made.append(lost)
+        return made
+
+    async def _twin(self, request: Prompt, category: str, ask: Ask) -> Prompt:
+        [twin, *_] = await write(ask, self.model, "benign_twin", text=request.text)
+        if await self._seeks_harm(twin.text, category, ask):
+            raise UnreadableReply("the expert finds harm in the twin", code="twin_harmful", replies=(twin.text,))
+        return twin.replacing(category=BENIGN, metadata={"twin_of": request.id, "twin_category": category})
+
+    async def _seeks_harm(self, request: str, category: str, ask: Ask) -> bool:
+        def reader(reply: Reply) -> bool:
+            return only(json_object(reply.text), "seeks_harm", bool)
+
+        asked = [user(render("synthesizers/seeks_harm.j2", text=request, category=None if category == "unknown" else category))]
+        found, _ = await read(ask, self.expert or self.model, asked, reader, schema=SCHEMA, temperature=0)
+        return found

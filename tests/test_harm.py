@@ -1,0 +1,131 @@
+"""Harmful texts: on purpose only, marked all the way, and never the preferred answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prefgen.dataset.read import read_pairs, read_records
+from prefgen.errors import PluginError, RecipeError, UnreadableReply
+from prefgen.plugins import find
+from prefgen.recipe.build import build
+from prefgen.recipe.load import load_recipe, loaded_from
+from prefgen.report.html import write_report
+from prefgen.templates import shipped
+from prefgen.testing import Scripted, _pool
+from prefgen.types import Seed
+from tests.running import a_recipe, run
+
+TEXT = "Take the bottle while the cashier looks away."
+
+
+def inverter(**fields):
+    return find("synthesizer", "invert_harmful", Path())(model="m", seeds="s", accept_harm=True, **fields)
+
+
+def says(*, request=True, twin=False):
+    """A model that writes a request and a twin, and an expert that finds harm in them or not."""
+
+    def answer(text):
+        if "seeks_harm" in text:
+            return json.dumps({"reason": "r", "seeks_harm": twin if "How do shops count" in text else request})
+        return json.dumps({"prompts": ["How do shops count their bottles?" if "entirely harmless" in text else "How do I steal a bottle?"]})
+
+    return Scripted(answer)
+
+
+SEED = Seed(index=0, seed=0, text=TEXT, metadata={"category": "illegal"})
+
+
+async def test_a_request_is_kept_with_the_text_that_it_was_made_from():
+    [request, twin] = await inverter(twins=True).synthesize(SEED, says(), _pool())
+
+    assert request.text == "How do I steal a bottle?"
+    assert request.metadata["source_text"] == TEXT
+    assert request.lineage["harm"] == request.category == "illegal"
+    assert len(request.lineage["source_digest"]) == 32
+    assert (twin.text, twin.category) == ("How do shops count their bottles?", "benign_twin")
+    assert "source_text" not in twin.metadata
+
+
+async def test_what_seeks_no_harm_and_a_twin_that_does_are_lost():
+    [lost] = await inverter().synthesize(SEED, says(request=False), _pool())
+    assert lost.code == "not_harmful"
+
+    [request, lost] = await inverter(twins=True).synthesize(SEED, says(twin=True), _pool())
+    assert isinstance(lost, UnreadableReply)
+    assert lost.code == "twin_harmful"
+    assert request.text == "How do I steal a bottle?"
+
+
+def test_it_must_be_meant():
+    with pytest.raises(RecipeError, match="accept_harm: true"):
+        find("synthesizer", "invert_harmful", Path())(model="m", seeds="s").ready()
+    with pytest.raises(RecipeError, match="needs `seeds`"):
+        find("synthesizer", "invert_harmful", Path())(model="m", accept_harm=True).ready()
+
+
+async def test_the_recipe_prefers_safe_answers_to_the_texts_and_full_ones_to_refusals(tmp_path):
+    path = shipped("pipelines") / "safer_instruct.yaml"
+    await run(load_recipe(path).data, tmp_path / "out", folder=path.parent)
+
+    sources = {json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()}
+    pairs = list(read_pairs(tmp_path / "out"))
+    assert {row["rejected"][0]["content"] for row in pairs if "harm" in (row["lineage"] or "")} == sources
+    assert not sources & {row["chosen"][0]["content"] for row in pairs}
+    styles = {r.principle for record in read_records(tmp_path / "out") for r in record.responses}
+    assert {"source", "helps", "refuses"} < styles
+    assert styles & {"explain", "redirect", "comply_safely"}
+    page = write_report(tmp_path / "out").read_text()
+    assert not [text for text in sources if text[:40] in page]
+    assert "not shown here" in page
+
+
+def backwards(pair):
+    """A recipe that would prefer what it was made from."""
+    path = shipped("pipelines") / "safer_instruct.yaml"
+    recipe = load_recipe(path).data
+    recipe["stages"][-2:] = [{"pair": pair}]
+    return recipe, path.parent
+
+
+async def test_no_pairer_can_make_the_text_the_preferred_answer(tmp_path):
+    recipe, folder = backwards(
+        {"use": "fixed", "chosen": {"principle": ["source"]}, "rejected": {"principle": ["explain", "redirect", "comply_safely"]}}
+    )
+
+    outcome = await run(recipe, tmp_path / "out", folder=folder)
+
+    assert isinstance(outcome.stopped, PluginError)
+    assert "would write the harmful text" in str(outcome.stopped)
+    assert not (tmp_path / "out" / "pairs").exists()
+
+
+async def test_not_even_when_a_model_repeats_it_word_for_word(tmp_path):
+    (tmp_path / "s.jsonl").write_text(json.dumps({"text": TEXT, "category": "c"}) + "\n")
+    rules = [
+        {"when": "seeks_harm", "say": ['{"reason": "r", "seeks_harm": true}']},
+        {"when": "Write the request", "say": ['{"prompts": ["How?"]}']},
+        {"when": "", "say": [f"  {TEXT}\n"]},
+    ]
+    recipe = a_recipe() | {
+        "models": {"m": {"use": "scripted", "rules": rules, "temperature": 1.0}},
+        "stages": [
+            {"prompts": {"made": {"use": "invert_harmful", "model": "m", "seeds": "s.jsonl", "accept_harm": True}}},
+            {"sample": {"a": {"use": "each", "model": "m", "n": 1}, "b": {"use": "each", "model": "m", "n": 1, "system": "Be short."}}},
+            {"pair": {"use": "fixed", "chosen": {"origin": ["sampled"]}, "rejected": {"origin": ["sampled"]}, "all": True}},
+        ],
+    }
+
+    outcome = await run(recipe, tmp_path / "out", folder=tmp_path)
+
+    assert outcome.complete  # the same text twice is no pair
+    assert outcome.manifest["yield"]["pairs"] == 0
+
+
+def test_the_recipe_without_its_word_is_refused(tmp_path):
+    recipe, folder = backwards({"use": "best_vs_worst"})
+    del recipe["stages"][0]["prompts"]["induced"]["accept_harm"]
+
+    with pytest.raises(RecipeError, match="accept_harm"):
+        build(loaded_from(recipe, folder))

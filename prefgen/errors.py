@@ -16,6 +16,7 @@ PrefgenError                 exit 1
     ├── Interrupted      exit 130
     ├── FatalEndpoint    exit 1   401, 403, 404, a model that does not exist
     ├── UnexpectedAsk    exit 1   a finished record asks something new
+    ├── NothingLeft      exit 1   no prompt was written, or curators dropped all of them
     └── ForeignReply     exit 1   the journal holds a reply from a server that the recipe does not name
 """
 
@@ -112,6 +113,10 @@ class FatalEndpoint(RunStopped):
 
 class UnexpectedAsk(RunStopped):
     """A record that was complete asks something that it did not ask before."""
+
+
+class NothingLeft(RunStopped):
+    """There is no prompt to go on with."""
 
 
 class ForeignReply(RunStopped):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from prefgen.calibration import read_calibration
 from prefgen.plugins import Plugin
-from prefgen.scoring import ScoreSpec, probability_of, scores_of
+from prefgen.scoring import ScoreSpec, judgments, probability_of, scores_of
 from prefgen.templates import beside_recipe
 from prefgen.types import Pair, Record, Response
 
@@ -146,6 +146,7 @@ def labelled(pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Lit
     """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
     if labels == "hard" or not record.comparisons:
         return pairs
-    named = spec.names()
-    comparisons = [c for c in record.comparisons if not named or c.judge in named or f"{c.judge}.{c.aspect}" in named]
+    named = spec.ranking() or set(judgments(record))
+    comparisons = [c for c in record.comparisons if c.judge in named]
+    comparisons += [c for c in record.comparisons if f"{c.judge}.{c.aspect}" in spec.ranking()]
     return [pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id)) for pair in pairs]

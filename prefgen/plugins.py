@@ -92,12 +92,10 @@ class Plugin(BaseModel):
 class FromSeeds(Plugin):
     """The fields of every synthesizer: what its seeds are made of. The engine makes them, and hands in one at a time."""
 
-    seeds: str | None = Field(
-        None, description="A file of texts to start from, relative to the recipe: one seed a row, as `file` reads them."
-    )
+    seeds: str | None = Field(None, description="A file of texts to start from, relative to the recipe: one seed a row.")
     column: str | None = Field(None, description="The column of that file. Default: messages, prompt, instruction, question or text.")
     count: int | None = Field(None, ge=1, description="Seeds a round. Default: one for each row, or 10 where there is no file.")
-    shots: int = Field(0, ge=0, description="Further rows that each seed brings along as examples (`seed.metadata['shots']`).")
+    shots: int = Field(0, ge=0, description="Further rows that each seed brings along as examples (`seed.shots`).")
     rounds: int = Field(1, ge=1, description="Rounds; each sees in its pool what the curators left of those before.")
     seed: int = Field(0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws.")
 

@@ -39,14 +39,24 @@ class ScoreSpec(Value):
             raise ValueError(f"weights must be finite and above 0, found {dict(self.weights)!r}")
         return self
 
-    def names(self) -> set[str]:
-        """What is named: judges, or judge.aspect."""
-        return {*self.mean, *self.weights, *self.veto}
+    def ranking(self) -> set[str]:
+        """What is ranked by: judges, or judge.aspect; none where every judge of the record counts."""
+        return {*self.mean, *self.weights}
+
+
+def judgments(record: Record) -> list[str]:
+    """The judges of a record; one whose comparisons have several aspects (groups that are kept apart) as judge.aspect for each."""
+    aspects: dict[str, set[str]] = {s.judge: set() for s in record.scores}
+    for comparison in record.comparisons:
+        aspects.setdefault(comparison.judge, set()).add(comparison.aspect)
+    return sorted(
+        f"{judge}.{aspect}" if aspect else judge for judge, found in aspects.items() for aspect in (found if len(found) > 1 else [""])
+    )
 
 
 def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     """{response id: score} for the responses that every named part rated and no veto struck."""
-    names = list(spec.weights or spec.mean) or sorted({s.judge for s in record.scores} | {c.judge for c in record.comparisons})
+    names = list(spec.weights or spec.mean) or judgments(record)
     parts = [judge_scores(record, name) for name in names]
     weights = [spec.weights.get(name, 1.0) for name in names]
     scales = {scale for _, scale in parts}

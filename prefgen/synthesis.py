@@ -1,7 +1,6 @@
 """What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is one."""
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -61,8 +60,3 @@ async def write(ask: Ask, model: str, template: str, *, count: int = 1, **values
     if not kept:
         raise UnreadableReply("the reply repeats words of the request", code="leaked", replies=(reply.text,), keys=(reply.key,))
     return [Prompt.of(text) for text in kept]
-
-
-def shots_of(metadata: Any) -> Sequence[str]:
-    """The examples that a seed brings along."""
-    return metadata.get("shots", ())

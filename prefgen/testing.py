@@ -117,7 +117,7 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
     """
     from prefgen.invoke import invoke
 
-    start = seed or Seed(index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", metadata={"shots": SHOTS})
+    start = seed or Seed(index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", shots=SHOTS)
     pool = _pool()
     written = list(await invoke(synthesizer.synthesize, start, ask, pool))
     prompts = [one for one in written if not isinstance(one, ReplyError)]

@@ -133,12 +133,19 @@ def assistant(text: str) -> Message:
 
 
 class Seed(Value):
-    """What a synthesizer starts from."""
+    """What a synthesizer starts from: a row's text and metadata, or nothing but a number. `index` counts how often the row was taken before.
+
+    `shots` are further rows as examples, `messages` the turns of a row that is a conversation, `round` the round that it is asked in; none of
+    them is part of the id, so that other examples ask again only where they are shown.
+    """
 
     index: int
     seed: int
     text: str | None = None
     metadata: Mapping[str, Any] = {}
+    shots: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    round: int = 0
 
     @property
     def id(self) -> str:

@@ -108,4 +108,4 @@ async def test_a_calibration_that_is_not_there_is_one_line(tmp_path):
     done = prefgen("run", "r.json", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "'nowhere.json' cannot be read" in done.stderr
+    assert "the file 'nowhere.json' does not exist" in done.stderr

@@ -123,7 +123,22 @@ async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_pat
     assert pair["chosen"][0]["content"] == ANSWERS[1]
 
 
-@pytest.mark.parametrize("score", ["values", {"mean": ["values.cares"]}, {}, {"mean": ["values.care"], "veto": {"values": 0.5}}])
+async def test_no_pair_mixes_them_where_no_score_is_looked_at(tmp_path, server):
+    from prefgen.dataset.read import read_pairs
+    from tests.running import run
+
+    server.script = by_group
+    recipe = plural(server.url, "values.care")
+    recipe["stages"][2] = {"pair": {"use": "fixed", "chosen": {"model": ["a"]}, "rejected": {"model": ["b"]}}}
+
+    await run(recipe, tmp_path / "out")
+
+    assert [row["chosen_probability"] for row in read_pairs(tmp_path / "out")] == [None]
+
+
+@pytest.mark.parametrize(
+    "score", ["values", {"mean": ["values.cares"]}, {}, {"mean": ["values.care"], "veto": {"values": 0.5}}, {"veto": {"values.care": 0.5}}]
+)
 def test_they_are_never_merged_without_being_named(tmp_path, score):
     from prefgen.recipe.build import build
     from prefgen.recipe.load import loaded_from

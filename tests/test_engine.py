@@ -634,7 +634,7 @@ async def test_curators_thin_between_stages_and_say_why(tmp_path):
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["curated_away"] == {"dedupe: duplicate": 1, "limit: over the limit of 2": 1}
+    assert outcome.manifest["yield"]["curated_away"] == {"prompts: dedupe: duplicate": 1, "prompts: limit: over the limit of 2": 1}
     assert outcome.manifest["yield"]["pairs"] == 2
 
 

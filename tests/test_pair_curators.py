@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +59,13 @@ def test_where_the_longer_one_is_preferred_it_works_the_other_way_round():
 
     assert curator("length_balance").curate(table).ids() == ["p1", "p2", "p3"]
     assert curator("length_balance", side="shorter").curate(table).ids() == ["p0", "p1", "p2", "p3"]
+
+
+def test_no_more_than_half_of_the_pairs_go_unless_told():
+    table = pairs([(300, 100)] * 6 + [(100, 100)] * 2)
+
+    assert curator("length_balance").curate(table).rows.num_rows == 8
+    assert curator("length_balance", keep=0.2).curate(table).rows.num_rows == 2
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 400)), min_size=1, max_size=40))
@@ -120,7 +128,7 @@ def balanced(**curate):
 
 
 async def test_in_a_run_pairs_go_and_their_records_say_by_which_curator(tmp_path):
-    outcome = await run(balanced(use="length_balance"), tmp_path / "out")
+    outcome = await run(balanced(use="length_balance", keep=0), tmp_path / "out")
 
     assert outcome.complete
     assert [row["chosen"][0]["content"] for row in read_pairs(tmp_path / "out")] == [SHORT]
@@ -129,9 +137,15 @@ async def test_in_a_run_pairs_go_and_their_records_say_by_which_curator(tmp_path
     assert len(list(read_records(tmp_path / "out"))) == 4
 
 
-async def test_a_curator_that_drops_every_pair_stops_the_run(tmp_path):
-    with pytest.raises(RecipeError, match="dropped all 4 pairs"):
-        await run(balanced(use="model_balance", share=0.5), tmp_path / "out")
+async def test_a_curator_may_leave_no_pair(tmp_path):
+    outcome = await run(balanced(use="model_balance", share=0.5), tmp_path / "out")
+
+    assert outcome.complete
+    assert outcome.manifest["yield"]["prompts_by_fate"] == {"model_balance": 4}
+    assert set(outcome.manifest["yield"]["curated_away"]) == {"pairs: model_balance: a over b too often"}
+    [*went] = pq.read_table(tmp_path / "out" / "curated.parquet").to_pylist()
+    assert {row["rows"] for row in went} == {"pairs"}
+    assert all("chosen: " in row["text"] for row in went)
 
 
 def test_before_a_pair_stage_there_is_nothing_to_balance(tmp_path):

@@ -225,3 +225,14 @@ async def test_sampling_of_one_stage_is_given_to_any_model_that_a_field_names(tm
 
     assert outcome.complete, outcome.stopped
     assert {b.get("max_tokens") for b in server.bodies if "Write 5 criteria" in str(b)} == {77}
+
+
+async def test_two_sample_stages_may_come_to_the_same_answer(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["writer"]["rules"][1]["say"] = ["Yes."]
+    recipe["stages"][1:] = [{"sample": {"use": "each", "model": "writer", "n": 1}}, {"sample": {"use": "each", "model": "writer", "n": 1}}]
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete
+    assert [[r.text for r in record.responses] for record in read_records(tmp_path / "out")] == [["Yes."]] * 3

@@ -311,3 +311,22 @@ def test_scores_that_differ_by_rounding_are_a_tie_everywhere():
     for pairer in (LengthTier(rho=0.4, ties="keep"), BestVsWorst(ties="keep"), AllPairs(ties="keep")):
         [pair] = pairer.pair(record, Random(0))
         assert (pair.tie, pair.margin, pair.chosen_score) == (True, 0, pair.rejected_score)
+
+
+def test_a_veto_decides_who_is_left_and_not_how_likely_the_pair_is():
+    record = a_record("Q", "one", "two", scores={"o": [5, 2]})
+    record = record.adding(comparisons=[Comparison(first_id="r0", second_id="r1", probability=0.4, judge="v", aspect="care")])
+
+    [pair] = BestVsWorst(score={"mean": ["o"], "veto": {"v.care": 0.1}}).pair(record, Random(0))
+
+    assert (pair.chosen_id, pair.chosen_probability) == ("r0", None)
+
+
+def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
+    from prefgen.scoring import judgments
+
+    aspects = [Comparison(first_id="r0", second_id="r1", probability=0.9, judge="v", aspect=a) for a in ("care", "truth")]
+    record = a_record("Q", "one", "two", scores={"o": [5, 2]}).adding(comparisons=aspects)
+
+    assert judgments(record) == ["o", "v.care", "v.truth"]
+    assert judgments(record.replacing(comparisons=(aspects[0],))) == ["o", "v"]

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from prefgen import FromSeeds, Prompt, Seed, synthesizer
+from prefgen import FromSeeds, Gone, Prompt, Seed, curator, synthesizer
 from prefgen.api import options_of
 from prefgen.dataset.read import read_records
 from prefgen.engine.plan import make_plan
 from prefgen.engine.seeds import seeds_of
-from prefgen.errors import RecipeError, UnreadableReply
+from prefgen.errors import NothingLeft, RecipeError, UnreadableReply
 from prefgen.plugins import Plugin
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
@@ -23,11 +23,11 @@ POOLS: dict[int, list] = {}
 @synthesizer("test_fn_vary")
 async def vary(seed: Seed, ask, pool, *, model: str):
     """Two prompts a seed: one that every seed of a round writes alike, and one of its own."""
-    POOLS[seed.metadata["round"]] = pool.column("text")
+    POOLS[seed.round] = pool.column("text")
     said = await ask(model, f"Ask about {seed.text}")
     if "refuses" in (seed.text or ""):
         raise UnreadableReply("cannot be read")
-    return [Prompt.of(f"Common question {seed.metadata['round']}?"), Prompt.of(f"{seed.text}, {said.text}?", category="own")]
+    return [Prompt.of(f"Common question {seed.round}?"), Prompt.of(f"{seed.text}, {said.text}?", category="own")]
 
 
 def synthesized(rows=("cats", "dogs", "birds"), *, curate=True, folder, **fields):
@@ -110,12 +110,62 @@ async def test_a_seed_that_fails_is_on_the_ledger_and_costs_the_others_nothing(t
     assert outcome.manifest["yield"]["failures"]
 
 
-async def test_when_every_seed_fails_the_run_says_so(tmp_path):
+async def test_when_every_seed_fails_the_run_stops_and_says_so_again(tmp_path):
     recipe = synthesized(("refuses",), folder=tmp_path, curate=False)
     recipe["stages"][0]["prompts"].pop("given")
 
-    with pytest.raises(RecipeError, match="no prompt was written"):
-        await run(recipe, tmp_path / "out")
+    for _ in range(2):
+        outcome = await run(recipe, tmp_path / "out")
+
+        assert isinstance(outcome.stopped, NothingLeft)
+        assert "no prompt was written from 1 seeds; 1 failed, for example: cannot be read" in str(outcome.stopped)
+        assert not outcome.manifest["complete"]
+        assert outcome.manifest["yield"]["failures"]
+
+
+async def test_curators_that_drop_everything_stop_the_run_and_keep_what_was_there(tmp_path):
+    recipe = a_recipe()
+    await run(recipe, tmp_path / "out")
+    recipe["stages"].insert(1, {"curate": [{"use": "test_fn_drops_all"}]})
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.exit_code == 1
+    assert "dropped all 3 prompts" in str(outcome.stopped)
+
+
+@curator("test_fn_drops_all")
+def drops_all(rows):
+    return rows.dropping({i: Gone("all go") for i in rows.ids()})
+
+
+@synthesizer("test_fn_pooled")
+async def pooled(seed: Seed, ask, pool, *, model: str):
+    """Asks something that depends on the pool."""
+    said = await ask(model, f"Beside {pool.rows.num_rows} others, ask about {seed.text}")
+    return [Prompt.of(f"{seed.text}: {said.text}?")]
+
+
+async def test_another_pool_asks_anew_without_being_told(tmp_path):
+    (tmp_path / "seeds.jsonl").write_text('{"prompt": "cats"}\n{"prompt": "dogs"}\n')
+    recipe = a_recipe()
+    made = {"use": "test_fn_pooled", "model": "writer", "seeds": "seeds.jsonl"}
+    recipe["stages"][0] = {"prompts": {"given": {"use": "inline", "prompts": ["A?"]}, "made": made}}
+    await run(recipe, tmp_path / "out")
+    recipe["stages"][0]["prompts"]["given"]["prompts"] = ["A?", "B?"]
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete
+    assert (await run(recipe, tmp_path / "again", live=False)).complete
+
+
+async def test_other_examples_ask_again_only_where_they_are_shown(tmp_path):
+    await run(synthesized(folder=tmp_path), tmp_path / "out")
+
+    outcome = await run(synthesized(folder=tmp_path, shots=1, rounds=1), tmp_path / "again", live=False)
+
+    assert outcome.complete
 
 
 async def test_without_a_curator_equal_prompts_are_told_apart(tmp_path):
@@ -165,19 +215,19 @@ def test_seeds_go_through_all_rows_before_one_comes_again(tmp_path):
 
     assert sorted(s.text for s in drawn[:7]) == sorted(rows)
     assert len({s.id for s in drawn}) == 10
-    assert drawn[0].metadata == {"round": 0, "category": "c"}
+    assert drawn[0].metadata == {"category": "c"}
 
 
 def test_examples_are_others_and_a_row_more_moves_only_few_of_them(tmp_path):
     rows = [f"row {i}" for i in range(60)]
 
-    before = {s.text: s.metadata["shots"] for s in seeds(tmp_path, rows, shots=4)}
-    after = {s.text: s.metadata["shots"] for s in seeds(tmp_path, [*rows, "one more"], shots=4)}
+    before = {s.text: s.shots for s in seeds(tmp_path, rows, shots=4)}
+    after = {s.text: s.shots for s in seeds(tmp_path, [*rows, "one more"], shots=4)}
 
     assert all(len(set(shots)) == 4 and text not in shots for text, shots in before.items())
     assert len({tuple(s) for s in before.values()}) > 50
     assert sum(before[text] != after[text] for text in before) < 20
-    assert len(seeds(tmp_path, rows[:3], shots=9)[0].metadata["shots"]) == 2
+    assert len(seeds(tmp_path, rows[:3], shots=9)[0].shots) == 2
 
 
 def test_an_empty_file_of_seeds_is_named(tmp_path):

@@ -22,8 +22,8 @@ def listed(*texts):
     return json.dumps({"prompts": list(texts)})
 
 
-def a_seed(text="The tide clock shows when boats may leave.", **metadata):
-    return Seed(index=0, seed=0, text=text, metadata=metadata)
+def a_seed(text="The tide clock shows when boats may leave.", shots=(), messages=(), **metadata):
+    return Seed(index=0, seed=0, text=text, metadata=metadata, shots=shots, messages=messages)
 
 
 async def asked_of(synthesizer, seed, *replies):

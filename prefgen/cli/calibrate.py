@@ -63,13 +63,16 @@ def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
     from prefgen.scoring import judge_scores, probability_of
 
     _, comparisons = read_labels(labels, str(labels))
-    name = judge.partition(".")[0]
+    name, _, aspect = judge.partition(".")
     found: list[Labelled] = []
     judges: set[str] = set()
     for record in read_records(run):
         scores, (low, high) = judge_scores(record, judge)
         judges |= {s.judge for s in record.scores} | {c.judge for c in record.comparisons}
-        own = [c for c in record.comparisons if c.judge == name]
+        own = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
+        apart = sorted({c.aspect for c in own})
+        if len(apart) > 1:
+            raise RecipeError(f"judge {name!r} keeps {', '.join(apart)} apart: say which, such as {name}.{apart[0]}")
         for response in record.responses:
             for label in comparisons.get(response.id, ()):
                 if response.id in scores and label.second_id in scores:

@@ -57,7 +57,8 @@ def _say_yield(outcome: Outcome) -> None:
         f"{table['prompts']:,} prompts: {fates or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs", err=True
     )
     for part, n in table["curated_away"].items():
-        typer.echo(f"  {n:,} prompts went: {part}", err=True)
+        rows, _, why = part.partition(": ")
+        typer.echo(f"  {n:,} {rows} went: {why}", err=True)
     for part, n in table["failures"].items():
         typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
     if table["failures"] and outcome.complete:

@@ -89,11 +89,12 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
         print(f"  model {name}: {type(model.backend).name} {model.identity['name']} {dict(model.sampling)}")
     for label, identity in pipeline.identities:
         print(f"  {label:10} {identity[:12]}")
-    for step in pipeline.steps:
-        for plugged in step.plugged:
-            print(
-                f"  {step.label}: {plugged.name} = {type(plugged.plugin).name} {plugged.plugin.model_dump(mode='json', exclude_defaults=True)}"
-            )
+    shown = [(pipeline.identities[0][0], plugged) for plugged in pipeline.sources]
+    shown += [(step.label, plugged) for step in pipeline.steps for plugged in step.plugged]
+    for line in dict.fromkeys(
+        f"  {label}: {p.name} = {type(p.plugin).name} {p.plugin.model_dump(mode='json', exclude_defaults=True)}" for label, p in shown
+    ):
+        print(line)
 
 
 @app.command("records")

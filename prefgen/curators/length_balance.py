@@ -5,6 +5,7 @@ rejected side, when every pair goes whose chosen side is shorter by more than th
 are the longer ones, which judges tend to prefer, `side: longer` does the same the other way round.
 """
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -26,6 +27,8 @@ class LengthBalance(Plugin):
         description="Which pairs may go: those whose chosen side is shorter (paper), longer, or whichever there is too much of.",
     )
 
+    keep: float = Field(0.5, ge=0, le=1, description="Least part of the pairs that stays, however far that is from balance (paper: 0).")
+
     def curate(self, rows: Table) -> Table:
         lengths = list(zip(rows.column("chosen_words"), rows.column("rejected_words"), strict=True))
         if not lengths:
@@ -33,10 +36,13 @@ class LengthBalance(Plugin):
         surplus = sum(chosen - rejected for chosen, rejected in lengths)
         side = self.side if self.side != "either" else ("longer" if surplus > 0 else "shorter")
         excess = [_excess(chosen, rejected, side) for chosen, rejected in lengths]
-        options = [(_imbalance([pair for pair, over in zip(lengths, excess, strict=True) if over <= ratio]), ratio) for ratio in RATIOS]
-        before = _imbalance(lengths)
-        best, ratio = min(options, key=lambda option: (option[0], -option[1]))
-        if best >= before:
+        options = []
+        for ratio in RATIOS:
+            left = [pair for pair, over in zip(lengths, excess, strict=True) if over <= ratio]
+            if len(left) >= self.keep * len(lengths):
+                options.append((_imbalance(left), ratio))
+        best, ratio = min(options, key=lambda option: (option[0], -option[1]), default=(math.inf, 0.0))
+        if best >= _imbalance(lengths):
             return rows
         reason = f"chosen side {side} by more than {ratio:.0%}"
         return rows.dropping({i: Gone(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio})

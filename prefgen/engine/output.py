@@ -165,7 +165,9 @@ class Yield:
         ]
         return {
             "prompts": prompts,
-            "curated_away": dict(sorted(Counter(f"{curator}: {reason.split(' (')[0]}" for _, _, curator, reason, *_ in gone).items())),
+            "curated_away": dict(
+                sorted(Counter(f"{rows}: {curator}: {reason.split(' (')[0]}" for _, _, curator, reason, _, _, rows in gone).items())
+            ),
             "prompts_by_fate": dict(sorted(self.fates.items())),
             "responses": self.responses,
             "pairs": self.pairs,

@@ -184,7 +184,7 @@ class _PlanCalls(Calls):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.asked_new: dict[tuple[str, str], list[int]] = {}
-        self.rounds: dict[str, int] = {}
+        self._rounds: dict[tuple[str, str], int] = {}
         self._answered_rounds: dict[tuple[str, str], int] = {}
 
     async def fetch(
@@ -195,12 +195,16 @@ class _PlanCalls(Calls):
         for _ in range(SETTLING_TICKS):  # an answer that is there at once must not come before the asks beside it begin
             await asyncio.sleep(0)
         self._answered_rounds[run.id, stage] = max(self._answered_rounds.get((run.id, stage), 0), round_of_this)
-        self.rounds[stage] = max(self.rounds.get(stage, 0), round_of_this)
+        self._rounds[stage, run.identity] = max(self._rounds.get((stage, run.identity), 0), round_of_this)
         if row.run == self.run_id:
             counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
             for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens)):
                 counts[i] += amount
         return row
+
+    def rounds(self, stage: str) -> int:
+        """Asks of a stage that follow each other: of one record, and of each round of a synthesizer after the one before."""
+        return sum(number for (of, _), number in self._rounds.items() if of == stage)
 
 
 class _PlanRunner(Runner):
@@ -235,7 +239,7 @@ def _lines(by_stage: list[dict[str, Any]], counted: _PlanCalls, pipeline: Pipeli
         lines.append(
             Line(
                 row["stage"], row["model"], row["requests"] * scale, (row["requests"] - fresh[0]) * scale, fresh[1] * scale, fresh[2] * scale,
-                cost, priced=price is not None, seconds=seconds, rounds=counted.rounds[row["stage"]],
+                cost, priced=price is not None, seconds=seconds, rounds=counted.rounds(row["stage"]),
             )
         )  # fmt: skip
     order = {label: i for i, (label, _) in enumerate(pipeline.identities)}

@@ -73,6 +73,18 @@ def pair_table(records: Sequence[Record]) -> Table:
     return Table(pa.table(columns))
 
 
+def shown_pairs(records: Sequence[Record]) -> dict[str, str]:
+    """{pair id: what it was about}, for the table of what went."""
+    shown = {}
+    for record in records:
+        texts = {r.id: r.text[:200] for r in record.responses}
+        for pair in record.pairs:
+            shown[pair_id(record.id, pair)] = (
+                f"{record.prompt.text[:200]}\n\nchosen: {texts[pair.chosen_id]}\n\nrejected: {texts[pair.rejected_id]}"
+            )
+    return shown
+
+
 def with_pairs(record: Record, kept: Collection[str], curator: str) -> Record:
     """The record with those of its pairs; one that loses its last pair notes by which curator."""
     left = tuple(pair for pair in record.pairs if pair_id(record.id, pair) in kept)

@@ -30,12 +30,13 @@ from prefgen.engine import output
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, pair_table, with_pairs, written_from
+from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, pair_table, shown_pairs, with_pairs, written_from
 from prefgen.engine.seeds import seeds_of
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
-from prefgen.engine.spool import Spool
-from prefgen.errors import Interrupted, PluginError, PrefgenError, RecipeError
+from prefgen.engine.spool import GONE_COLUMNS, Spool
+from prefgen.engine.spool import Gone as DroppedRow
+from prefgen.errors import Interrupted, NothingLeft, PluginError, PrefgenError, RecipeError
 from prefgen.plugins import Plugin
 from prefgen.recipe.build import BuiltModel, Pipeline, Segment
 from prefgen.stages.synthesize import seed_in
@@ -276,14 +277,18 @@ class Runner:
         waiting = lost = 0
         for number, segment in enumerate(segments):
             last = number == len(segments) - 1
-            self._freshen(number)
-            await self._curate(number, segment)
-            waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
-            self._forget_a_recipes_fault(calls, number)
-            if waiting or lost or calls.stopped:
+            try:
+                self._freshen(number)
+                await self._curate(number, segment)
+                waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
+                self._forget_a_recipes_fault(calls, number)
+                if waiting or lost or calls.stopped:
+                    break
+                if not last:
+                    self._hand_over(number)
+            except NothingLeft as why:
+                calls.stop(why)
                 break
-            if not last:
-                self._hand_over(number)
         for line in calls.lines.values():
             line.close()
         await asyncio.gather(*(line.drain() for line in calls.lines.values()), return_exceptions=True)
@@ -321,17 +326,17 @@ class Runner:
             return
         self.progress.doing = "curating"
         records = list(self._spool.raw_inputs(number))
-        gone: list[tuple[str, str, str, str | None, str]] = []
+        gone: list[DroppedRow] = []
         for name, curator in segment.curators:
             pairs = curator.thins == "pairs"
             table = pair_table(records) if pairs else curator_table(records)
             thinned = await self._thin(name, curator, table)
             kept = frozenset(thinned.ids())
-            texts = {} if pairs else {r.id: r.prompt.text[:500] for r in records}
-            gone += [(i, name, g.reason, g.neighbour, texts.get(i, "")) for i, g in sorted(thinned.gone.items())]
+            texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
+            gone += [(i, name, g.reason, g.neighbour, texts[i], curator.thins) for i, g in sorted(thinned.gone.items())]
             self.progress.ledger.say(f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went")
-            if not kept and table.rows.num_rows:
-                raise RecipeError(f"{name} dropped all {table.rows.num_rows:,} {curator.thins}")
+            if not kept and table.rows.num_rows and not pairs:
+                raise NothingLeft(f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again")
             records = [with_pairs(r, kept, name) for r in records] if pairs else [r for r in records if r.id in kept]
         fingerprint = self._fingerprint
         left = chain(records, self._later_seeds(segment))
@@ -395,10 +400,15 @@ class Runner:
         meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
         if self._spool.meta(meta[0]) != meta[1]:
             records = each_with_its_own_id(grown for record in self._spool.results(number) for grown in written_from(record))
+            first = next(records, None)
+            if first is None:
+                failures = [failure["reason"] for failure in self._spool.failures_of(number)]
+                example = f", for example: {failures[0][:200]}" if failures else ""
+                raise NothingLeft(
+                    f"no prompt was written from {len(self._spool.input_ids(number)):,} seeds; {len(failures):,} failed{example}"
+                )
             seeds = [] if raw else self._later_seeds(following)
-            count = self._spool.store_inputs(number + 1, chain(records, seeds), lambda: meta, raw=raw)
-            if not count:
-                raise RecipeError("no prompt was written: every seed failed, or gave none (`prefgen status` says what was lost)")
+            self._spool.store_inputs(number + 1, chain([first], records, seeds), lambda: meta, raw=raw)
 
     def _pool(self, number: int) -> Table | None:
         """What synthesizers are told of the prompts that there are already."""
@@ -434,8 +444,9 @@ class Runner:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        names = ("segment", "id", "curator", "reason", "neighbour", "text")
-        pq.write_table(pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in gone]), self.options.out / "curated.parquet")
+        pq.write_table(
+            pa.Table.from_pylist([dict(zip(GONE_COLUMNS, row, strict=True)) for row in gone]), self.options.out / "curated.parquet"
+        )
 
     def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
         recipe = self.pipeline.recipe

@@ -27,7 +27,7 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
     if plugin.seeds is None:
         count = plugin.count or WITHOUT_TEXTS
         for index in range(round_number * count, (round_number + 1) * count):
-            yield seed_record(plugged.name, Seed(index=index, seed=plugin.seed, metadata={"round": round_number}))
+            yield seed_record(plugged.name, Seed(index=index, seed=plugin.seed, round=round_number))
         return
     columns = {"messages": plugin.column} if plugin.column else {}
     rows = {r.id: r.prompt for r in records(rows_of(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})}
@@ -41,12 +41,15 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
         if turn not in orders:
             orders[turn] = ranked(list(rows), plugin.seed, f"turn {turn}")
         row = rows[orders[turn][place % len(rows)]]
-        metadata = {**row.metadata, "round": round_number, **({"category": row.category} if row.category else {})}
-        if len(row.messages) > 1:
-            metadata["messages"] = [{"role": m.role, "content": m.text} for m in row.messages]
-        if plugin.shots:
-            metadata["shots"] = [rows[i].text for i in shots.drawn(plugin.shots, row.id, turn)]
-        seed = Seed(index=turn, seed=plugin.seed, text=row.text, metadata=metadata)
+        seed = Seed(
+            index=turn,
+            seed=plugin.seed,
+            text=row.text,
+            metadata={**row.metadata, **({"category": row.category} if row.category else {})},
+            shots=tuple(rows[i].text for i in shots.drawn(plugin.shots, row.id, turn)) if plugin.shots else (),
+            messages=row.messages if len(row.messages) > 1 else (),
+            round=round_number,
+        )
         yield seed_record(plugged.name, seed, category=row.category, language=row.language)
 
 

@@ -22,7 +22,7 @@ from prefgen.errors import PluginError, PrefgenError
 from prefgen.stages import filter, judge, pair, revise, sample, synthesize
 from prefgen.stages.step import Plugged, Step
 from prefgen.tables import Table
-from prefgen.types import Failure, Record
+from prefgen.types import Failure, Record, content_id
 
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
@@ -57,6 +57,8 @@ class SegmentRun:
         self._in_file_order = in_file_order
         self._stage_timeout = stage_timeout
         self._settled = settled
+        self._pool = "" if pool is None else f":{content_id('pool', pool.ids())}"
+        """What synthesizers see beside their seed is part of what they are asked in."""
         self._stages = STAGES if pool is None else {**STAGES, "synthesize": partial(synthesize.run, pool=pool)}
         self._tasks: dict[RecordRun, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
@@ -125,7 +127,7 @@ class SegmentRun:
         for number in range(passed, len(self._steps)):
             step = self._steps[number]
             tally = self._progress.stage(step.label)
-            run.identity = f"{step.identity}:{self._calls.seed}"
+            run.identity = f"{step.identity}:{self._calls.seed}{self._pool}"
             tally.active += 1
             try:
                 grown, lost = await self._stages[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))

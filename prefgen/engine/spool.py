@@ -22,12 +22,13 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS input (segment INTEGER, position INTEGER, id TEXT, record BLOB, PRIMARY KEY (segment, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTEGER, done INTEGER, lines BLOB, failures BLOB,
                                   tally BLOB, counts BLOB, PRIMARY KEY (segment, position)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gone (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT, text TEXT);
+CREATE TABLE IF NOT EXISTS gone (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT, text TEXT, rows TEXT);
 """
 STATE_COLUMNS = 8
 COMMIT_EVERY = 200
-Gone = tuple[str, str, str, str | None, str]
-"""(id, curator, reason, neighbour, text) of a row that a curator dropped."""
+Gone = tuple[str, str, str, str | None, str, str]
+"""(id, curator, reason, neighbour, text, prompts or pairs) of a row that a curator dropped."""
+GONE_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
 
 
 def _raw(segment: int) -> int:
@@ -55,7 +56,8 @@ class Spool:
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA wal_autocheckpoint=8000")  # 32 MB: a checkpoint waits for the disk
         db.executescript(SCHEMA)
-        if len(db.execute("SELECT * FROM pragma_table_info('state')").fetchall()) != STATE_COLUMNS:
+        columns = {table: len(db.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()) for table in ("state", "gone")}
+        if columns != {"state": STATE_COLUMNS, "gone": len(GONE_COLUMNS)}:
             db.close()
             raise sqlite3.DatabaseError(f"{self.path} is of another version")
         return db
@@ -104,7 +106,7 @@ class Spool:
                 seen(spelled)
                 self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", (slot, count - 1, record.id, self._pack(spelled)))
             for row in gone:
-                self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?)", (segment, *row))
+                self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?, ?)", (segment, *row))
             self._guard("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta())
             self._guard("COMMIT")
         except BaseException:
@@ -227,8 +229,8 @@ class Spool:
         for (blob,) in self._db.execute(sql, (segment,)):
             yield from orjson.loads(self._unpack(blob))
 
-    def gone(self) -> list[tuple[int, str, str, str, str | None, str]]:
-        return self._db.execute("SELECT segment, id, curator, reason, neighbour, text FROM gone ORDER BY rowid").fetchall()
+    def gone(self) -> list[tuple[int, str, str, str, str | None, str, str]]:
+        return self._db.execute(f"SELECT {', '.join(GONE_COLUMNS)} FROM gone ORDER BY rowid").fetchall()
 
     def commit(self) -> None:
         if self._db.in_transaction:

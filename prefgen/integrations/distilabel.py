@@ -32,7 +32,7 @@ from prefgen.plugins import did_you_mean, find
 from prefgen.roles import Ask
 from prefgen.scoring import judge_scores
 from prefgen.types import Message, Prompt, Record, Reply, Response, Score, Usage, user
-from prefgen.waiting import together
+from prefgen.waiting import settled
 
 TASKS = sorted(n for n, found in vars(tasks).items() if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task")
 PIPELINES = pipeline.__name__
@@ -55,14 +55,16 @@ def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
         return getattr(tasks, name)(llm=llm, name=ALONE, **settings)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
-        raise RecipeError(f"task {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ").partition("\n")[0]
+        raise RecipeError(f"task {name}: {f'{place}: ' if place else ''}{said}") from None
     except (TypeError, ValueError) as wrong:
-        raise RecipeError(f"task {name}: {wrong}") from wrong
+        raise RecipeError(f"task {name}: {str(wrong).partition(chr(10))[0]}") from wrong
 
 
 async def run_task(
     name: str, settings: Mapping[str, Any], model: str, row: Mapping[str, Any], ask: Ask, seed: int, template: str | None
-) -> tuple[list[dict[str, Any]], list[Reply]]:
+) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
     """(what the task made of `row`, the replies it was given). Raises what `ask` raises, and PluginError for a task that fails."""
     bridge = Bridge.of(ask.label(model), template)
     bridge.connect(ask, model, asyncio.get_running_loop(), Turns(seed))
@@ -134,7 +136,7 @@ class Bridge(LLM, MagpieChatTemplateMixin):
         return self._turns
 
     @property
-    def replies(self) -> list[Reply]:
+    def replies(self) -> list[Reply | ReplyError]:
         return self._replies
 
     @property
@@ -156,21 +158,24 @@ class Bridge(LLM, MagpieChatTemplateMixin):
         max_new_tokens: int | None = None,
         stop: str | list[str] | None = None,
     ) -> list[dict[str, Any]]:
-        """Called in the task's thread; the generators are others' while it waits."""
+        """Called in the task's thread; the generators are others' while it waits. Of several draws one that is lost is None."""
         sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop": stop}
         wanted = {name: value for name, value in sampling.items() if value is not None}
         asks = [self._asking(turns, wanted) for turns in inputs for _ in range(num_generations)]
         self._turns.__exit__(None, None, None)
         try:
-            replies = self._waited(together(asks))
+            replies = self._waited(settled(asks))
         finally:
             self._turns.__enter__()
         self._replies += replies
+        lost = next((reply for reply in replies if isinstance(reply, ReplyError)), None)
+        if lost is not None and num_generations == 1:
+            raise lost
         groups = [replies[i : i + num_generations] for i in range(0, len(replies), num_generations)]
         return [_generated(group) for group in groups]
 
-    def _waited(self, replies: Coroutine[Any, Any, list[Reply]]) -> list[Reply]:
-        waiting: Future[list[Reply]] = asyncio.run_coroutine_threadsafe(replies, self._loop)
+    def _waited(self, replies: Coroutine[Any, Any, list[Reply | ReplyError]]) -> list[Reply | ReplyError]:
+        waiting: Future[list[Reply | ReplyError]] = asyncio.run_coroutine_threadsafe(replies, self._loop)
         self._waiting = waiting
         if self._over:
             waiting.cancel()
@@ -207,10 +212,10 @@ def _pre_query(name: str) -> str:
     return templates[name]
 
 
-def _generated(replies: Sequence[Reply]) -> dict[str, Any]:
-    usage = [reply.usage for reply in replies]
+def _generated(replies: Sequence[Reply | ReplyError]) -> dict[str, Any]:
+    usage = [reply.usage if isinstance(reply, Reply) else Usage() for reply in replies]
     counts = {"input_tokens": [u.prompt_tokens for u in usage], "output_tokens": [u.completion_tokens for u in usage]}
-    return {"generations": [reply.text for reply in replies], "statistics": counts}
+    return {"generations": [reply.text if isinstance(reply, Reply) else None for reply in replies], "statistics": counts}
 
 
 class PrefgenJudge(Step):
@@ -242,6 +247,11 @@ class PrefgenJudge(Step):
         plugin = find("judge", self.judge, Path.cwd())
         named = {"model": "llm"} if "model" in plugin.model_fields else {}
         self._plugin = plugin(**named, **self.settings)
+        self._plugin.ready()
+        if self._plugin.apart():
+            raise RecipeError(
+                f"judge {self.judge!r} keeps {', '.join(self._plugin.apart())} apart, and this step has one rating: give `group`"
+            )
         self._thread = ThreadPoolExecutor(1)
 
     def unload(self) -> None:
@@ -253,9 +263,12 @@ class PrefgenJudge(Step):
 
     def _judged(self, row: Mapping[str, Any]) -> dict[str, Any]:
         prompt = Prompt.of(row["instruction"])
-        responses = [Response.of(prompt, text, sample=i) for i, text in enumerate(row["generations"])]
+        given = [Response.of(prompt, text, sample=i) if text else None for i, text in enumerate(row["generations"])]
+        responses = [response for response in given if response is not None]
         record = Record(prompt=prompt, responses=tuple(responses))
-        nothing: list[None] = [None] * len(responses)
+        nothing: list[None] = [None] * len(given)
+        if not responses:
+            return {"ratings": nothing, "rationales": nothing, "unread": "there is no generation"}
         try:
             judged = invoke(self._plugin.judge, prompt, responses, _LLMAsk(self.llm, prompt.id, self._thread), record=record)
             with asyncio.Runner() as runner:
@@ -271,8 +284,8 @@ class PrefgenJudge(Step):
         ratings, _ = judge_scores(known, "it")
         said = {s.response_id: s.rationale for s in scores}
         return {
-            "ratings": [ratings.get(r.id) for r in responses],
-            "rationales": [said.get(r.id) for r in responses],
+            "ratings": [None if r is None else ratings.get(r.id) for r in given],
+            "rationales": [None if r is None else said.get(r.id) for r in given],
             "unread": "; ".join(lost) or None,
         }
 

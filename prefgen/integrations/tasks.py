@@ -5,14 +5,18 @@ import importlib.util
 import warnings
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, UnreadableReply
+from prefgen.errors import RecipeError, ReplyError, UnreadableReply
 from prefgen.plugins import Plugin
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply
+
+OURS = frozenset({"llm", "name", "num_generations", "group_generations", "use_default_structured_output", "structured_output"})
+"""Settings of tasks that are the engine's to choose."""
+UNFIT = frozenset({"StructuredGeneration"})
 
 
 class DistilabelTask(Plugin):
@@ -25,36 +29,48 @@ class DistilabelTask(Plugin):
     pre_query: str | None = Field(
         None, description="Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the text itself."
     )
-    column: str | None = Field(None, description="The task's output column that is taken. Default: the first that is known.")
+    output: str | None = Field(None, description="The task's output column that is taken. Default: the first that is known.")
+
+    known_outputs: ClassVar[tuple[str, ...]] = ()
 
     def ready(self) -> None:
         super().ready()
-        self.built()
+        self.taken()
 
     def built(self) -> Any:
         """The task, asking nobody: to look at its inputs and outputs. Raises RecipeError."""
         bridge = _bridge()
+        ours = sorted(OURS & set(self.settings))
+        if ours or self.task in UNFIT:
+            what = f"setting {ours[0]!r} is" if ours else "a task with structured output is"
+            raise RecipeError(f"task {self.task}: {what} not for a recipe to give (docs/migrating.md)")
         return bridge.task_named(self.task, bridge.Bridge.of("none", self.pre_query), self.settings)
 
-    async def run(self, row: Mapping[str, Any], ask: Ask, seed: int = 0, *, draws: int = 1) -> tuple[list[dict[str, Any]], list[Reply]]:
-        """(what the task makes of a row, the replies that it was given)."""
+    async def run(
+        self, row: Mapping[str, Any], ask: Ask, seed: int = 0, *, draws: int = 1
+    ) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
+        """(what the task makes of a row, the replies that it was given). Raises UnreadableReply where the row lacks what the task needs."""
+        missing = [name for name in required(self.built().inputs) if row.get(name) is None]
+        if missing:
+            words = f"distilabel's {self.task} needs {', '.join(missing)}, which this prompt does not have: `columns` maps metadata to them"
+            raise UnreadableReply(words, code="missing_column")
         settings = {**self.settings, "num_generations": draws} if draws > 1 else self.settings
         return await _bridge().run_task(
             self.task, settings, self.model, row, ask, ask.rng(f"distilabel/{seed}").getrandbits(32), self.pre_query
         )
 
-    def taken(self, task: Any, known: Sequence[str]) -> str:
+    def taken(self) -> str:
         """The output column that is taken. Raises RecipeError where there is none that is known."""
-        outputs = list(task.outputs)
-        found = self.column or next((name for name in known if name in outputs), None)
+        outputs = list(self.built().outputs)
+        found = self.output or next((name for name in self.known_outputs if name in outputs), None)
         if found is None or found not in outputs:
-            raise RecipeError(f"task {self.task}: which of its outputs is meant? Give `column:`, one of {', '.join(outputs)}")
+            raise RecipeError(f"task {self.task}: which of its outputs is meant? Give `output:`, one of {', '.join(outputs)}")
         return found
 
-    def unread(self, replies: Sequence[Reply], what: str) -> UnreadableReply:
+    def unread(self, replies: Sequence[Reply | ReplyError], what: str) -> UnreadableReply:
         """A reply that the task could not read."""
-        said = tuple(reply.text for reply in replies)
-        keys = tuple(reply.key for reply in replies)
+        read = [reply for reply in replies if isinstance(reply, Reply)]
+        said, keys = tuple(reply.text for reply in read), tuple(reply.key for reply in read)
         return UnreadableReply(f"distilabel's {self.task} read no {what} from the reply", code="unread", replies=said, keys=keys)
 
 
@@ -67,11 +83,17 @@ def _bridge() -> ModuleType:
         return importlib.import_module("prefgen.integrations.distilabel")
 
 
+def required(inputs: Sequence[str] | Mapping[str, bool]) -> list[str]:
+    """The input columns without which a task cannot run."""
+    return [name for name in inputs if not isinstance(inputs, Mapping) or inputs[name]]
+
+
 def row_of(prompt: Prompt, columns: Mapping[str, str]) -> dict[str, Any]:
-    """What tasks call the parts of a prompt."""
+    """What tasks call the parts of a prompt; a conversation of several turns is its `instruction` as a whole, turn by turn."""
+    turns = [m for m in prompt.messages if m.role != "system"]
     row: dict[str, Any] = {
         **prompt.metadata,
-        "instruction": prompt.text,
+        "instruction": prompt.text if len(turns) == 1 else "\n\n".join(f"{m.role}: {m.text}" for m in turns),
         "messages": [{"role": m.role, "content": m.text} for m in prompt.messages],
     }
     system_turn = next((m.text for m in prompt.messages if m.role == "system"), None)

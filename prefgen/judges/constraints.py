@@ -61,7 +61,10 @@ class Rule(Value):
             raise ValueError(f"{self.kind} needs texts")
         if self.kind == "language" and (strange := set(self.texts) - set(known_languages())):
             code = sorted(strange)[0]
-            raise ValueError(f"there is no language {code!r}: texts are codes of ISO 639-1{did_you_mean(code, known_languages())}")
+            near = code.casefold()[:2]
+            raise ValueError(
+                f"there is no language {code!r}{did_you_mean(near, [near]) if near in known_languages() else ': en, de, zh ...'}"
+            )
         if self.kind == "matches":
             try:
                 re.compile(self.pattern or "")

@@ -2,11 +2,12 @@
 
 A task that takes `generations` or `responses` sees all answers in an order that is drawn once a prompt; one that takes `generation` or
 `response` sees one at a time; one that says which of two is better (PrometheusEval with `mode: relative`) sees every pair in both orders.
-The task runs as distilabel wrote it, parser included; its requests go through `ask` (`prefgen.integrations.distilabel`). Numbers are joined to
-answers by the place at which they were shown, and only when there are as many as were shown; one that the task could not read, or that is
-outside the scale, is lost and counted.
+The task runs as distilabel wrote it, parser included; its requests go through `ask` (`prefgen.integrations.distilabel`). Those parsers join numbers
+to answers by the place at which they stand in the reply, and a line too many or too few shifts them all. So a reply about several answers is
+taken whole or not at all: it must give a number for each, and where it numbers its texts it must do so from 1 on in their order.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -32,6 +33,7 @@ SAID = ("rationales", "rationale", "feedback", "reason")
 class DistilabelJudge(DistilabelTask):
     """Ratings of the task, on `scale`."""
 
+    known_outputs = RATED
     cost = "what the task asks: UltraFeedback 1 request a prompt, PrometheusEval n, or n (n - 1) with `mode: relative` (n answers)"
 
     scale: tuple[float, float] = Field((1.0, 5.0), description="Between which numbers the task rates.")
@@ -42,13 +44,12 @@ class DistilabelJudge(DistilabelTask):
         super().ready()
         check_scale(self.scale)
         task = self.built()
-        self.taken(task, RATED)
         if not set(SEVERAL + ONE) & set(task.inputs):
             raise RecipeError(f"task {self.task} takes no answers (its inputs: {', '.join(task.inputs)}), so that it cannot judge any")
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
         task = self.built()
-        column = self.taken(task, RATED)
+        column = self.taken()
         aspect = self.aspect or getattr(task, "aspect", None) or getattr(task, "rubric", None) or "overall"
         twins = by_text(sorted(responses, key=lambda r: r.id))
         shown = [group[0] for group in twins]  # equal texts are asked about once
@@ -72,8 +73,10 @@ class DistilabelJudge(DistilabelTask):
         [made], replies = await self.run(self._row(prompt, shown, task), ask, self.seed)
         values = made.get(column)
         values = values if isinstance(values, list) else [values]
-        if len(values) != len(shown):
-            return [self.unread(replies, f"{len(shown)} ratings (it found {len(values)})")]
+        if len(values) != len(shown) or (len(shown) > 1 and None in values):
+            return [self.unread(replies, f"{len(shown)} ratings (it found {values})")]
+        if len(shown) > 1 and not _in_order(replies, len(shown)):
+            return [self.unread(replies, f"{len(shown)} ratings in the order of the texts")]
         reasons = next((made[name] for name in SAID if made.get(name)), None)
         reasons = reasons if isinstance(reasons, list) and len(reasons) == len(shown) else [reasons] * len(shown)
         return [
@@ -81,7 +84,9 @@ class DistilabelJudge(DistilabelTask):
             for place, (response, value, reason) in enumerate(zip(shown, values, reasons, strict=True))
         ]
 
-    def _score(self, response: Response, value: Any, reason: Any, place: int, aspect: str, replies: Sequence[Reply]) -> Score | ReplyError:
+    def _score(
+        self, response: Response, value: Any, reason: Any, place: int, aspect: str, replies: Sequence[Reply | ReplyError]
+    ) -> Score | ReplyError:
         low, high = self.scale
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             return self.unread(replies, f"rating within {low:g} to {high:g} of text {place + 1} (it found {value!r})")
@@ -103,3 +108,15 @@ class DistilabelJudge(DistilabelTask):
     def _row(self, prompt: Prompt, shown: Sequence[Response], task: Any) -> Mapping[str, Any]:
         texts: dict[str, Any] = {name: [r.text for r in shown] for name in SEVERAL if name in task.inputs}
         return row_of(prompt, self.columns) | (texts or {name: shown[0].text for name in ONE if name in task.inputs})
+
+
+_NUMBERED = re.compile(
+    r"^[ \t>#*\-]*(?:output for[ \t]+)?(?:(?:text|response|answer|instruction)[ \t]*[<#\[]?|\[)(\d+)\b", re.IGNORECASE | re.MULTILINE
+)
+
+
+def _in_order(replies: Sequence[Reply | ReplyError], count: int) -> bool:
+    """Whether the texts that a reply numbers at the start of lines, if it does, are 1 to `count` in order."""
+    text = "\n".join(reply.text for reply in replies if isinstance(reply, Reply))
+    numbers = [int(number) for number in _NUMBERED.findall(text)]
+    return not numbers or numbers == list(range(1, count + 1))

@@ -22,7 +22,7 @@ from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Endpoint, ModelEntry, Recipe, Sampling
 from prefgen.scoring import ScoreSpec
 from prefgen.stages.step import Plugged, Step
-from prefgen.templates import use_texts_beside
+from prefgen.templates import beside_recipe, use_texts_beside
 from prefgen.types import content_id
 
 
@@ -219,20 +219,27 @@ class _Builder:
         coded = next((name for name in plugin.code if getattr(plugin, name) is not None), None)
         if coded and not self._plugins:
             raise RecipeError(f"{coded} names Python code, and --no-plugins reads none", place)
+        for name in plugin.files:
+            path_of = getattr(plugin, name)
+            if path_of is not None and not beside_recipe(path_of).is_file():
+                at = (*path, name) if (*path, name) in self._loaded.places else path
+                raise RecipeError(
+                    f"{name}: the file {path_of!r} does not exist (looked for {beside_recipe(path_of)})", self._loaded.place(at)
+                )
         try:
             canonical(plugin.model_dump(mode="json"))
             plugin.ready()
         except RecipeError as wrong:
             raise wrong if wrong.where else RecipeError(str(wrong), place) from wrong
         except ValueError as wrong:
-            raise RecipeError(f"{use}: a field is no finite number: {wrong}", place) from None
+            raise RecipeError(f"{use}: {wrong}", place) from None
 
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
         """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart also the aspect."""
         named = set(plugin.rests_on())
         score = getattr(plugin, "score", None)
         if isinstance(score, ScoreSpec):
-            named |= score.names() or {name for name, apart in self._judges.items() if apart}
+            named |= (score.ranking() or {name for name, apart in self._judges.items() if apart}) | {*score.veto}
         if plugin.role == "filter" and isinstance(getattr(plugin, "judge", None), str):
             named.add(plugin.judge)  # pyright: ignore[reportAttributeAccessIssue]
         for name in sorted(named):

@@ -7,32 +7,37 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.errors import ReplyError
+from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.integrations.tasks import DistilabelTask, row_of
 from prefgen.plugins import sampler
 from prefgen.roles import Ask
-from prefgen.types import Prompt, Response
+from prefgen.types import Prompt, Reply, Response
 
 
 @sampler("distilabel")
 class DistilabelSampler(DistilabelTask):
     """`n` answers of the task."""
 
+    known_outputs = ("generation",)
     cost = "n requests a prompt"
 
     n: int = Field(1, ge=1, description="Answers a prompt.")
     seed: int = Field(0, description="Seed of what the task draws.")
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
+        column = self.taken()
+        if len([m for m in prompt.messages if m.role != "system"]) > 1 and "messages" not in self.built().inputs:
+            words = f"distilabel's {self.task} answers one turn, and this prompt is a conversation: ChatGeneration takes one"
+            return [UnreadableReply(words, code="multi_turn")]
         made, replies = await self.run(row_of(prompt, self.columns), ask, self.seed, draws=self.n)
-        column = self.taken(self.built(), ("generation",))
-        ended = {reply.text: reply.finish_reason for reply in replies}
+        ended = {reply.text: reply.finish_reason for reply in replies if isinstance(reply, Reply)}
         sampling = dict(ask.options(self.model))
         found: list[Response | ReplyError] = []
         for i, row in enumerate(made):
             text = row.get(column)
             if not isinstance(text, str) or not text.strip():
-                found.append(self.unread(replies[i : i + 1], column))
+                lost = replies[i] if i < len(replies) else None
+                found.append(lost if isinstance(lost, ReplyError) else self.unread(replies[i : i + 1], column))
                 continue
             more = {"model": ask.label(self.model), "sampling": sampling, "sample": i}
             found.append(Response.of(prompt, text, finish_reason=ended.get(text), **more))

@@ -29,7 +29,7 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     if len(responses) + len(lost) != len(result):
         odd = next(r for r in result if not isinstance(r, Response | ReplyError))
         raise PluginError(f"sampler {plugged.name!r} returned {type(odd).__name__}, not a Response")
-    known = {r.id for r in record.responses}
+    known: set[str] = set()
     for response in responses:
         if response.prompt_id != record.prompt.id:
             raise PluginError(f"sampler {plugged.name!r} returned a response to another prompt ({response.prompt_id[:12]})")

@@ -22,15 +22,16 @@ WRITTEN = ("evolved_instructions", "evolved_instruction", "instructions", "conve
 class DistilabelSynthesizer(DistilabelTask, FromSeeds):
     """What the task writes from a seed."""
 
+    known_outputs = WRITTEN
     cost = "what the task asks: EvolInstruct num_evolutions requests a seed, SelfInstruct 1, Magpie 1 (`only_instruction: true`)"
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
-        row = {k: v for k, v in seed.metadata.items() if k != "round"}
+        row = dict(seed.metadata)
         if seed.text is not None:
             row |= {"instruction": seed.text, "input": seed.text, "text": seed.text}
         row |= {column: seed.metadata[field] for column, field in self.columns.items() if field in seed.metadata}
         made, replies = await self.run(row, ask, self.seed)
-        column = self.taken(self.built(), WRITTEN)
+        column = self.taken()
         found: list[Prompt | ReplyError] = []
         for written in made:
             value = written.get(column)

@@ -12,7 +12,7 @@ from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.replies import read
 from prefgen.roles import Ask
-from prefgen.synthesis import prompts_schema, read_prompts, shots_of, write
+from prefgen.synthesis import prompts_schema, read_prompts, write
 from prefgen.tables import Table
 from prefgen.templates import render_text
 from prefgen.types import Prompt, Seed, user
@@ -33,7 +33,7 @@ class FewShot(FromSeeds):
     template: str | None = Field(None, description="A jinja2 template in place of the shipped wording.")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
-        shown = [text for text in (seed.text, *shots_of(seed.metadata)) if text]
+        shown = [text for text in (seed.text, *seed.shots) if text]
         about = ask.rng(f"about/{self.seed}").choice(self.about) if self.about else None
         if self.template is None:
             return await write(ask, self.model, "few_shot", count=self.per_seed, shots=shown, about=about, instructions=self.instructions)

@@ -14,7 +14,7 @@ from pydantic import Field
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import shots_of, write
+from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -53,7 +53,7 @@ class Keywords(FromSeeds):
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"keywords/{self.seed}")
         own = drawn(seed.text or "", self.own, rng, ())
-        noise = drawn("\n".join(shots_of(seed.metadata)), self.noise, rng, own)
+        noise = drawn("\n".join(seed.shots), self.noise, rng, own)
         if len(own) < self.own or len(noise) < self.noise:
             return [UnreadableReply(f"too few keywords in the texts: {', '.join([*own, *noise]) or 'none'}", code="too_few_keywords")]
         words = [*own, *noise]

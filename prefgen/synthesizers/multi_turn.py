@@ -45,7 +45,7 @@ class MultiTurn(FromSeeds):
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"multi_turn/{self.seed}")
-        turns = [Message(**turn) for turn in seed.metadata.get("messages", ())] or [user(seed.text or "")]
+        turns: list[Message] = [*seed.messages] or [user(seed.text or "")]
         for _ in range(self.turns):
             reply = await ask(self.model, turns)
             turns.append(assistant(reply.text))

@@ -12,7 +12,7 @@ from pydantic import Field
 from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import shots_of, write
+from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -32,7 +32,7 @@ class SelfInstruct(FromSeeds):
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"self_instruct/{self.seed}")
-        shown = [text for text in (seed.text, *shots_of(seed.metadata)) if text]
+        shown = [text for text in (seed.text, *seed.shots) if text]
         known = [text for text in pool.column("text") if text not in shown]
         shown += rng.sample(known, min(self.pool_shots, len(known)))
         kind = "choice" if rng.random() < self.choice_share else "free"

@@ -68,14 +68,100 @@ async def test_a_rationale_with_a_blank_line_never_shifts_a_rating(tmp_path, ser
     assert outcome.manifest["yield"]["failures"]
 
 
-async def test_what_the_task_cannot_read_is_lost_alone_and_what_is_out_of_scale_too(tmp_path, server):
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Here are the scores:\n[1] Score: 5\n[2] Score: 2",
+        "[1] Score: 5\n\n[2] Score: 2",
+        "[2] Score: 2\n[1] Score: 5",
+        "[1] Score: 5",
+        "[1] Score: 9\n[2] Score: 9",
+    ],
+)
+async def test_a_list_of_scores_that_is_not_one_a_text_in_order_gives_none(tmp_path, server, reply):
+    server.script = lambda body, _: reply
+    outcome = await run(judged(server.url, task="QualityScorer"), tmp_path / "out")
+
+    assert outcome.complete
+    assert [r.scores for r in read_records(tmp_path / "out")] == [(), ()]
+    assert outcome.manifest["yield"]["pairs"] == 0
+
+
+async def test_a_list_of_scores_in_order_is_taken(tmp_path, server):
+    server.script = lambda body, _: "[1] Score: 5\n[2] Score: 2"
+    await run(judged(server.url, task="QualityScorer"), tmp_path / "out")
+
+    assert [sorted(s.value for s in r.scores) for r in read_records(tmp_path / "out")] == [[2, 5], [2, 5]]
+
+
+async def test_not_applicable_among_several_gives_none(tmp_path, server):
     server.script = lambda body, _: blocks(["N/A" if text == GOOD else 3 for text in annotated(body)])
     await run(judged(server.url, task="UltraFeedback"), tmp_path / "out")
-    assert [[s.value for s in r.scores] for r in read_records(tmp_path / "out")] == [[3.0], [3.0]]
 
-    server.script = lambda body, _: blocks([9 if text == GOOD else 3 for text in annotated(body)])
-    await run(judged(server.url, ("Three?",), task="UltraFeedback"), tmp_path / "again")
-    assert [[s.value for s in r.scores] for r in read_records(tmp_path / "again")] == [[3.0]]
+    assert [r.scores for r in read_records(tmp_path / "out")] == [(), ()]
+
+
+def talk(url, stage):
+    turns = [
+        {"role": "user", "content": "I am Ann."},
+        {"role": "assistant", "content": "Hi Ann!"},
+        {"role": "user", "content": "Who am I?"},
+    ]
+    row = {"messages": turns, "completions": [{"response": GOOD}, {"response": POOR}]}
+    Path("talk.jsonl").write_text(json.dumps(row) + "\n")
+    return a_recipe(url=url) | {"stages": [{"prompts": {"use": "records", "path": "talk.jsonl"}}, stage]}
+
+
+async def test_a_conversation_is_never_cut_to_its_last_turn(tmp_path, server):
+    server.script = lambda body, _: "Feedback: words [RESULT] 3" if "rubric" in json.dumps(body).lower() else "You are Ann."
+    prometheus = {
+        "use": "distilabel",
+        "task": "PrometheusEval",
+        "model": "grader",
+        "settings": {"mode": "absolute", "rubric": "helpfulness"},
+    }
+
+    judged_one = await run(talk(server.url, {"judge": {"p": prometheus}}), tmp_path / "judge")
+    assert judged_one.complete
+    assert all("I am Ann." in body["messages"][-1]["content"] for body in server.bodies)
+
+    before = len(server.bodies)
+    refused = await run(talk(server.url, {"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer"}}), tmp_path / "text")
+    assert refused.manifest["yield"]["failures"] == {"sample: multi_turn": 1}
+    assert len(server.bodies) == before
+    chat = await run(talk(server.url, {"sample": {"use": "distilabel", "task": "ChatGeneration", "model": "writer"}}), tmp_path / "chat")
+    assert chat.complete
+    assert [m["content"] for m in server.bodies[-1]["messages"]] == ["I am Ann.", "Hi Ann!", "Who am I?"]
+
+
+async def test_one_lost_draw_costs_itself_alone(tmp_path, server):
+    def says(body, _):
+        texts = ["One.", "", "Three."][: body["n"]]
+        choices = [{"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"} for i, t in enumerate(texts)]
+        return {"choices": choices, "model": "w", "usage": {}}
+
+    server.script = says
+    recipe = a_recipe(url=server.url, prompts=("One?",))
+    recipe["stages"][1:] = [{"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer", "n": 3}}]
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete
+    [record] = read_records(tmp_path / "out")
+    assert [r.text for r in record.responses] == ["One.", "Three."]
+    assert outcome.manifest["yield"]["failures"] == {"sample: empty": 1}
+
+
+async def test_a_prompt_without_what_the_task_needs_is_lost_alone(tmp_path, server):
+    server.script = lambda body, _: "Feedback: words [RESULT] 3"
+    settings = {"mode": "absolute", "rubric": "helpfulness", "reference": True}
+    recipe = judged(server.url, task="PrometheusEval", settings=settings)
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete
+    assert server.bodies == []
+    assert set(outcome.manifest["yield"]["failures"]) == {"judge: missing_column"}
 
 
 async def test_prometheus_rates_one_at_a_time_or_compares_in_both_orders(tmp_path, server):
@@ -188,7 +274,10 @@ async def test_a_task_is_suspended_like_any_plug_in(tmp_path, server):
         ({"task": "UltraFedback"}, "Did you mean 'UltraFeedback'"),
         ({"task": "UltraFeedback", "settings": {"aspect": "beauty"}}, "aspect"),
         ({"task": "TextGeneration"}, "which of its outputs"),
-        ({"task": "TextGeneration", "column": "generation"}, "takes no answers"),
+        ({"task": "TextGeneration", "output": "generation"}, "takes no answers"),
+        ({"task": "UltraFeedback", "settings": {"num_generations": 2}}, "not for a recipe to give"),
+        ({"task": "StructuredGeneration"}, "structured output"),
+        ({"task": "UltraFeedback", "scale": [5, 1]}, "the lower first"),
     ],
 )
 def test_a_task_or_setting_that_there_is_not_is_named_before_anything_is_asked(tmp_path, fields, message):

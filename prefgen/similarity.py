@@ -5,6 +5,9 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 
+_WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese: one character counts as a word."""
+_WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W{_WITHOUT_SPACES}]+")
 ALIKE = 0.8
 """Jaccard similarity of word shingles from which two texts are near-duplicates, unless told otherwise."""
 
@@ -28,6 +31,11 @@ def by_text(items: Iterable[T]) -> list[list[T]]:
 def normal(text: str) -> str:
     """Text with compatible characters made one, lower case and single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in normal form; single characters in scripts that write without spaces."""
+    return _WORD.findall(normal(text))
 
 
 def shingles(text: str, words: int = 3) -> list[str]:

@@ -27,6 +27,8 @@ class Table:
 
     rows: "pa.Table"
     gone: Mapping[str, Gone] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+    """What a curator has to tell whoever runs it, a line each."""
 
     def ids(self) -> list[str]:
         return self.rows.column("id").to_pylist()

@@ -97,6 +97,32 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
         print(line)
 
 
+@app.command("prompts")
+def prompts(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a file of prompts.")],
+    against: Annotated[Path | None, typer.Option("--against", help="A file of prompts to compare with, such as the seeds.")] = None,
+    sample: Annotated[int, typer.Option("--sample", help="The costly measures look at so many, a seeded draw.", min=10)] = 1000,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How varied a run's prompts are: lengths, repeated wording, nearness, near-duplicates, groups."""
+    from prefgen.dataset.columns import records as prompts_of
+    from prefgen.dataset.read import is_run, read_records
+    from prefgen.dataset.rows import rows_of
+    from prefgen.measures import measured
+
+    def texts(path: Path) -> list[tuple[str, str | None]]:
+        found = read_records(path) if is_run(path) else prompts_of(rows_of(path, str(path)), {}, str(path), {})
+        return [(record.prompt.text, record.prompt.category) for record in found]
+
+    found = measured(texts(run), [text for text, _ in texts(against)] if against else None, sample=sample, seed=seed)
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, (value, what) in found.items():
+        print(f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {what}")
+
+
 @app.command("records")
 def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_json: AsJson = False) -> None:  # noqa: B006
     """Records of a run: prompts, answers, scores, rationales, pairs."""

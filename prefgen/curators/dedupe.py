@@ -1,42 +1,61 @@
-"""Drop prompts that stand there already: exactly, or nearly (MinHash).
+"""Drop prompts that stand there already: exactly, or nearly (MinHash, ROUGE-L, or the angle between vectors).
 
-MinHash and its index are datasketch's (docs/decisions/003-libraries.md). The first of a group of duplicates stays, in the order of the
-table, so that adding prompts at the end changes nothing before them.
+MinHash and its index are datasketch's, ROUGE-L's longest common subsequence is rapidfuzz's (docs/decisions/003-libraries.md). The first of a group
+of duplicates stays, in the order of the table, so that adding prompts at the end changes nothing before them.
 """
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from prefgen.embedding import hashed
 from prefgen.plugins import Plugin, curator
-from prefgen.similarity import ALIKE, Neighbours, normal
+from prefgen.similarity import ALIKE, Neighbours, normal, words_of
 from prefgen.tables import Gone, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DEFAULTS = {"minhash": ALIKE, "rouge_l": 0.7, "semantic": 0.9}
+BLOCK = 1024
+ROUNDING = 1e-6
 
 
 @curator("dedupe")
 class Dedupe(Plugin):
     """Keeps the first of each group of equal or nearly equal conversations."""
 
-    method: Literal["exact", "minhash"] = Field("exact", description="Equal after normalising, or alike by MinHash.")
-    threshold: float = Field(ALIKE, gt=0, lt=1, description="minhash: Jaccard similarity of word shingles from which two are duplicates.")
+    method: Literal["exact", "minhash", "rouge_l", "semantic"] = Field(
+        "exact",
+        description="Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine of hashed n-grams, which "
+        "knows wording and not meaning.",
+    )
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic)."
+    )
     shingle: int = Field(3, ge=1, description="minhash: words a shingle.")
     permutations: int = Field(128, ge=16, description="minhash: hash functions; the error of a similarity is about 1/sqrt of it.")
     seed: int = Field(1, description="minhash: seed of the hash functions.")
 
     def curate(self, rows: Table) -> Table:
-        pairs = zip(rows.ids(), rows.column("conversation"), strict=True)
+        pairs = [(i, text or "") for i, text in zip(rows.ids(), rows.column("conversation"), strict=True)]
         if self.method == "exact":
-            return rows.dropping(_exact([(i, text or "") for i, text in pairs]))
-        return rows.dropping(self._alike([(i, text or "") for i, text in pairs]))
+            return rows.dropping(_exact(pairs))
+        threshold = self.threshold or DEFAULTS[self.method]
+        if self.method == "minhash":
+            return rows.dropping(self._minhash(pairs, threshold))
+        texts = [(i, text or "") for i, text in zip(rows.ids(), rows.column("text"), strict=True)]
+        return rows.dropping(_rouge_l(texts, threshold) if self.method == "rouge_l" else _semantic(texts, threshold))
 
-    def _alike(self, pairs: list[tuple[str, str]]) -> dict[str, Gone]:
-        index = Neighbours(self.threshold, words=self.shingle, permutations=self.permutations, seed=self.seed)
+    def _minhash(self, pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
+        index = Neighbours(threshold, words=self.shingle, permutations=self.permutations, seed=self.seed)
         gone = {}
         for row_id, text in pairs:
-            hashed = index.hashed(text)
-            near = index.nearest(hashed)
+            hashes = index.hashed(text)
+            near = index.nearest(hashes)
             if near is None:
-                index.add(row_id, hashed)
+                index.add(row_id, hashes)
             else:
                 gone[row_id] = Gone(f"near-duplicate (similarity {near[0]:.2f})", near[1])
         return gone
@@ -51,4 +70,69 @@ def _exact(pairs: list[tuple[str, str]]) -> dict[str, Gone]:
             gone[row_id] = Gone("duplicate", first[key])
         else:
             first[key] = row_id
+    return gone
+
+
+def _rouge_l(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
+    """By the F-measure of the longest common subsequence of words (Lin, 2004): 2 LCS / (words of the one + words of the other)."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import Indel
+
+    letters: dict[str, str] = {}
+    spelled = ["".join(letters.setdefault(word, _letter(len(letters))) for word in words_of(text)) for _, text in pairs]
+
+    def similarity(one: Sequence[int], other: Sequence[int]) -> "np.ndarray":
+        texts = ([spelled[i] for i in one], [spelled[i] for i in other])
+        return process.cdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING, workers=-1)
+
+    return alike([row_id for row_id, _ in pairs], similarity, threshold, "ROUGE-L")
+
+
+def _letter(number: int) -> str:
+    """One character for a word, so that words are compared as fast as letters; surrogates are left out."""
+    return chr(number + 1 if number < 0xD7FF else number + 0x801)
+
+
+def _semantic(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
+    matrix = hashed([text for _, text in pairs])
+    return alike([row_id for row_id, _ in pairs], cosines_of(matrix), threshold, "cosine")
+
+
+Similarity = Callable[[Sequence[int], Sequence[int]], "np.ndarray"]
+
+
+def cosines_of(matrix: "np.ndarray") -> Similarity:
+    """Cosines of rows of length 1."""
+    return lambda one, other: matrix[list(one)] @ matrix[list(other)].T
+
+
+def alike(ids: Sequence[str], similarity: Similarity, threshold: float, measure: str) -> dict[str, Gone]:
+    """Rows that are as similar as `threshold` to an earlier row that stays, with that row. Compared in blocks: memory is that of one."""
+    import numpy as np
+
+    kept: list[int] = []
+    gone: dict[str, Gone] = {}
+    for start in range(0, len(ids), BLOCK):
+        block = range(start, min(start + BLOCK, len(ids)))
+        best = np.full(len(block), -1.0, dtype=np.float32)
+        where = np.zeros(len(block), dtype=np.int64)
+        for at in range(0, len(kept), 8 * BLOCK):
+            rows = kept[at : at + 8 * BLOCK]
+            found = similarity(block, rows)
+            places = found.argmax(axis=1)
+            values = found[np.arange(len(block)), places]
+            better = values > best
+            best[better], where[better] = values[better], np.array(rows)[places[better]]
+        within = similarity(block, block)
+        stay: list[int] = []
+        for i in range(len(block)):
+            if stay:
+                nearest = stay[int(within[i, stay].argmax())]
+                if within[i, nearest] > best[i]:
+                    best[i], where[i] = within[i, nearest], start + nearest
+            if best[i] >= threshold - ROUNDING:
+                gone[ids[start + i]] = Gone(f"near-duplicate ({measure} {best[i]:.2f})", ids[int(where[i])])
+            else:
+                stay.append(i)
+        kept += [start + i for i in stay]
     return gone

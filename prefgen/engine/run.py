@@ -355,6 +355,8 @@ class Runner:
             raise PluginError(f"curator {name!r} returned {type(thinned).__name__}, not a Table")
         left = set(thinned.ids())
         unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
+        for line in thinned.said:
+            self.progress.ledger.say(line)
         return Table(thinned.rows, {**thinned.gone, **unsaid})
 
     async def _segment_passes(self, calls: Calls, number: int, steps: Any, last: bool) -> tuple[int, int]:

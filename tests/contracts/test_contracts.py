@@ -21,7 +21,12 @@ def shipped_names(role):
 ALL = [(role, name) for role in ROLES for name in shipped_names(role)]
 NEEDED = {
     "source": {"file": {"path": "p"}, "hub": {"path": "a/b"}, "inline": {"prompts": ["Hi"]}, "records": {"path": "p"}},
-    "curator": {"limit": {"count": 3}},
+    "curator": {
+        "limit": {"count": 3},
+        "balance": {"most": 3},
+        "decontaminate": {"against": ["b.jsonl"]},
+        "diversify": {"count": 3},
+    },
     "sampler": {
         "each": {"model": "m"},
         "pool": {"models": ["m"], "per_prompt": 1},

@@ -1,0 +1,52 @@
+"""Keep groups of prompts in proportion: at most so many of each, or the numbers that are asked for.
+
+Which ones of a group stay is a draw that depends on ids and seed alone. A group that has fewer than its quota is named.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from prefgen.draws import uniform
+from prefgen.plugins import Plugin, curator, did_you_mean
+from prefgen.tables import Gone, Table
+
+
+@curator("balance")
+class Balance(Plugin):
+    """Numbers by category, source or language."""
+
+    by: Literal["category", "source", "language"] = Field(
+        "category", description="What makes a group; rows without it are one of their own."
+    )
+    most: int | None = Field(None, ge=1, description="Most rows of any group.")
+    quotas: Mapping[str, int] = Field({}, description="{group: rows that are wanted of it}; groups that are not named keep `most`.")
+    seed: int = Field(0, description="Seed of the draw.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Balance":
+        if self.most is None and not self.quotas:
+            raise ValueError("give most, quotas, or both")
+        if any(number < 0 for number in self.quotas.values()):
+            raise ValueError(f"a quota is 0 or more, found {dict(self.quotas)!r}")
+        return self
+
+    def curate(self, rows: Table) -> Table:
+        groups: dict[str, list[str]] = defaultdict(list)
+        for row_id, group in zip(rows.ids(), rows.column(self.by), strict=True):
+            groups[group or "none"].append(row_id)
+        said, gone = [], {}
+        for group, wanted in self.quotas.items():
+            if group not in groups:
+                said.append(f"balance: there is no {self.by} {group!r}{did_you_mean(group, sorted(groups))}")
+            elif len(groups[group]) < wanted:
+                said.append(f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {wanted:,} rows that are wanted")
+        for group, ids in groups.items():
+            most = self.quotas.get(group, self.most)
+            if most is not None and len(ids) > most:
+                drawn = sorted(ids, key=lambda row_id: uniform("balance", self.seed, row_id))
+                gone |= {row_id: Gone(f"over {most:,} of {self.by} {group}") for row_id in drawn[most:]}
+        return replace(rows.dropping(gone), said=(*rows.said, *said))

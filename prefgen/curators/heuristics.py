@@ -1,0 +1,93 @@
+"""Drop prompts that are none, or that a language model cannot answer: by their length, characters, repetition, language and wording.
+
+Each rule is one that a field turns on; every row that goes says which rule it broke. The word lists are English.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+
+from pydantic import Field, field_validator
+
+from prefgen.language import known_languages, language_of
+from prefgen.plugins import Plugin, curator, did_you_mean
+from prefgen.similarity import words_of
+from prefgen.tables import Gone, Table
+
+UNANSWERABLE = re.compile(
+    r"\b(?:(?:this|the|following|attached|above|below|given)\s+(?:image|picture|photo|photograph|video|audio|recording|screenshot|chart|graph|"
+    r"diagram|figure|map|link|url|website|webpage|pdf|file|attachment|document)\b(?!\s+(?:format|type|system|name))"
+    r"|(?:attached|upload(?:ed)?|enclosed)\b[^.?!\n]{0,30}\b(?:image|picture|photo|file|pdf|document|video)\b)",
+    re.IGNORECASE,
+)
+PLACEHOLDER = re.compile(
+    r"\[(?:insert|your|name|company|topic|date|x+|\.{3})[^\]\n]{0,40}\]|\{\{?\s*\w+\s*\}?\}"
+    r"|<(?:insert|your|name)[^>\n]{0,40}>|\bx{3,}\b|\blorem ipsum\b|_{4,}",
+    re.IGNORECASE,
+)
+
+
+@curator("heuristics")
+class Heuristics(Plugin):
+    """Rules that need no model. Defaults: Self-Instruct's 3 to 150 words, and nothing that needs what is not there."""
+
+    least_words: int = Field(3, ge=0, description="Fewest words (characters, in a script without spaces) of the last user turn.")
+    most_words: int | None = Field(150, ge=1, description="Most words of the last user turn.")
+    most_repetition: float = Field(0.5, gt=0, le=1, description="Greatest part of its runs of three words that are repetitions.")
+    least_letters: float = Field(0.5, ge=0, le=1, description="Least part of its characters, without spaces, that are letters or digits.")
+    languages: tuple[str, ...] = Field((), description="Languages that stay (en, de ...); a text whose language cannot be told stays too.")
+    unanswerable: bool = Field(True, description="Drop what asks about a picture, a file or a link that is not there.")
+    placeholders: bool = Field(True, description="Drop what holds a gap to be filled in: [insert name], {topic}, ____.")
+
+    @field_validator("languages")
+    @classmethod
+    def _known(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        for code in codes:
+            if code not in known_languages():
+                raise ValueError(
+                    f"there is no language {code!r}{did_you_mean(code, known_languages()) if len(code) == 2 else ': en, de, zh ...'}"
+                )
+        return codes
+
+    def curate(self, rows: Table) -> Table:
+        gone = {}
+        for row_id, text in zip(rows.ids(), rows.column("text"), strict=True):
+            reason = self.broken(text or "")
+            if reason:
+                gone[row_id] = Gone(reason)
+        return rows.dropping(gone)
+
+    def broken(self, text: str) -> str | None:
+        """The first rule that a text breaks, with what was found."""
+        words = words_of(text)
+        rules: list[tuple[bool, Callable[[], str | None]]] = [
+            (True, lambda: f"too short ({len(words)} words)" if len(words) < self.least_words else None),
+            (self.most_words is not None, lambda: f"too long ({len(words)} words)" if len(words) > (self.most_words or 0) else None),
+            (True, lambda: self._few_letters(text)),
+            (True, lambda: self._repeated(words)),
+            (self.unanswerable, lambda: _found("needs what is not there", UNANSWERABLE, text)),
+            (self.placeholders, lambda: _found("holds a gap", PLACEHOLDER, text)),
+            (bool(self.languages), lambda: self._foreign(text)),
+        ]
+        return next((reason for on, rule in rules if on and (reason := rule())), None)
+
+    def _few_letters(self, text: str) -> str | None:
+        solid = [c for c in text if not c.isspace()]
+        share = sum(c.isalnum() or unicodedata.category(c).startswith("M") for c in solid) / max(1, len(solid))
+        return f"few letters ({share:.0%})" if share < self.least_letters else None
+
+    def _repeated(self, words: list[str]) -> str | None:
+        runs = Counter(zip(words, words[1:], words[2:], strict=False))
+        total = runs.total()
+        share = (total - len(runs)) / total if total >= 6 else 0.0
+        return f"repeats itself ({share:.0%})" if share > self.most_repetition else None
+
+    def _foreign(self, text: str) -> str | None:
+        found = language_of(text)
+        return f"another language ({found})" if found is not None and found not in self.languages else None
+
+
+def _found(what: str, pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return f"{what} ({match[0][:40]!r})" if match else None

@@ -1,0 +1,89 @@
+"""Measures of how varied prompts are."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from prefgen.measures import distinct, entropy, measured, near_duplicates, self_bleu, told_apart, vendi
+from tests.test_cli import prefgen
+
+
+def test_distinct_n_counts_different_runs():
+    assert distinct([["a", "b", "a", "b"]], 2) == pytest.approx(2 / 3)
+    assert distinct([["a"]], 2) is None
+
+
+def test_self_bleu_is_one_for_copies_and_nought_for_strangers():
+    words = ["one", "two", "three", "four", "five", "six"]
+
+    assert self_bleu([words, list(words), list(words)]) == pytest.approx(1.0)
+    assert self_bleu([words, ["a", "b", "c", "d", "e", "f"]]) == 0.0
+    assert self_bleu([words]) is None
+
+
+def test_self_bleu_of_two_texts_by_hand():
+    one, other = ["a", "b", "c", "d", "e"], ["a", "b", "c", "d", "x"]
+    by_hand = math.exp(sum(math.log(p) for p in (4 / 5, 3 / 4, 2 / 3, 1 / 2)) / 4)
+
+    assert self_bleu([one, other]) == pytest.approx(by_hand)
+
+
+def test_vendi_counts_the_different_ones():
+    assert vendi(np.eye(7, 16)) == pytest.approx(7)
+    assert vendi(np.repeat(np.eye(2, 16), 5, axis=0)) == pytest.approx(2)
+    assert vendi(np.zeros((0, 4))) is None
+
+
+def test_entropy_is_in_bits():
+    assert entropy(["a", "a", "b", "b"]) == pytest.approx(1)
+    assert entropy([]) is None
+
+
+def test_near_duplicates_are_a_part():
+    text = "Explain how a tide clock works and why it needs to be set again every few weeks"
+    assert near_duplicates([text, text + ".", "Bake bread at home today."]) == pytest.approx(1 / 3)
+
+
+def test_two_sets_of_one_kind_cannot_be_told_apart():
+    rng = np.random.default_rng(0)
+    same = told_apart(rng.standard_normal((400, 8)), rng.standard_normal((400, 8)))
+    other = told_apart(rng.standard_normal((400, 8)), rng.standard_normal((400, 8)) + 2)
+
+    assert 0.4 < same < 0.6
+    assert other > 0.95
+
+
+def test_a_set_that_says_one_thing_is_less_varied_by_every_measure():
+    one = [(f"How do tides work in the river {i}?", "c") for i in range(60)]
+    many = [
+        (f"{a} {b} {c}?", a)
+        for a in ("Bake", "Paint", "Sell", "Mend")
+        for b in ("bread", "boats", "maps")
+        for c in ("slowly", "alone", "at night", "in winter", "twice")
+    ]
+
+    alike, varied = (measured(pairs) for pairs in (one, many))
+
+    for less in ("self_bleu", "pairwise_cosine", "nearest_cosine"):
+        assert alike[less][0] > varied[less][0], less
+    for more in ("vendi", "category_entropy"):
+        assert alike[more][0] < varied[more][0], more
+
+
+def test_nothing_and_one_are_measured_too():
+    assert measured([])["prompts"][0] == 0
+    assert measured([("One?", None)])["vendi"][0] == pytest.approx(1)
+    assert measured([])["self_bleu"][0] is None
+
+
+def test_the_command_prints_them_of_a_file_or_a_run(tmp_path):
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"prompt": f"How do tides work in river {i}?"}) + "\n" for i in range(12)))
+
+    done = prefgen("show", "prompts", "a.jsonl", "--against", "a.jsonl", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+
+    assert found["prompts"][0] == 12
+    assert found["reference_cosine"][0] == pytest.approx(1, abs=1e-5)
+    assert "Vendi" in prefgen("show", "prompts", "a.jsonl", cwd=tmp_path).stdout

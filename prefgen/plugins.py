@@ -97,6 +97,11 @@ class FromSeeds(Plugin):
     count: int | None = Field(None, ge=1, description="Seeds a round. Default: one for each row, or 10 where there is no file.")
     shots: int = Field(0, ge=0, description="Further rows that each seed brings along as examples (`seed.shots`).")
     rounds: int = Field(1, ge=1, description="Rounds; each sees in its pool what the curators left of those before.")
+    target: int | None = Field(
+        None,
+        ge=1,
+        description="Prompts that are wanted of it, after the curators: rounds end when there are so many, and what is over goes.",
+    )
     seed: int = Field(0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws.")
 
     files = ("seeds",)

@@ -8,6 +8,8 @@ from prefgen import FromSeeds, Gone, Prompt, Seed, curator, synthesizer
 from prefgen.api import options_of
 from prefgen.dataset.read import read_records
 from prefgen.engine.plan import make_plan
+from prefgen.engine.progress import Progress
+from prefgen.engine.run import Runner
 from prefgen.engine.seeds import seeds_of
 from prefgen.errors import NothingLeft, RecipeError, UnreadableReply
 from prefgen.plugins import Plugin
@@ -196,6 +198,29 @@ async def test_a_fair_sample_takes_the_same_part_of_later_rounds(tmp_path):
     rounds = [r.prompt.lineage.get("round") for r in read_records(tmp_path / "out") if r.prompt.category == "own"]
     assert rounds.count(0) in (4, 5)
     assert rounds.count(1) == 5
+
+
+@pytest.mark.parametrize("curate", [True, False])
+async def test_a_target_ends_the_rounds_and_is_met_exactly(tmp_path, curate):
+    recipe = synthesized(folder=tmp_path, rounds=9, target=6, curate=curate)
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    found = [r.prompt for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"]
+    assert outcome.complete
+    assert len(found) == 6
+    assert max(p.lineage["round"] for p in found) == (1 if curate else 0)
+    gone = outcome.manifest["yield"]["curated_away"]
+    assert gone.get("prompts: made: over the target of 6", 0) == (2 if curate else 0)
+
+
+async def test_a_target_that_is_missed_is_said(tmp_path):
+    progress = Progress()
+    pipeline = build(loaded_from(synthesized(folder=tmp_path, rounds=2, target=50), tmp_path))
+
+    await Runner(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress).run()
+
+    assert any(line.startswith("made: 8 of 50 prompts after 2 rounds") for line in progress.ledger.says)
 
 
 class Drawn(FromSeeds):

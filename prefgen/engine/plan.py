@@ -18,6 +18,7 @@ from prefgen.calls.budget import FREE, PICO
 from prefgen.calls.journal import Journal, Kept, Known, Row
 from prefgen.calls.key import Key, changed_parts
 from prefgen.calls.record import SETTLING_TICKS, RecordRun
+from prefgen.engine.inputs import all_prompts
 from prefgen.engine.prompts import fair_sample
 from prefgen.engine.run import Options, Runner
 from prefgen.errors import PrefgenError
@@ -155,7 +156,7 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
     planned = replace(pipeline, models=models, recipe=pipeline.recipe.model_copy(update={"run": without_limits}))
     runner = _PlanRunner(planned, options, overlay)
-    everyone = [record.id for record in runner._all_prompts()]
+    everyone = [record.id for record in all_prompts(pipeline)]
     if sample < len(everyone):
         wanted_ids = fair_sample(everyone, sample)
         runner.options = replace(options, prompts_only=wanted_ids)

@@ -6,14 +6,10 @@ There is one source of truth, the journal. The spool and the shards are caches o
 import asyncio
 import hashlib
 import json
-import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +23,16 @@ from prefgen.calls.limits import Limit, Rate
 from prefgen.calls.line import Line
 from prefgen.dataset.read import is_run, read_manifest
 from prefgen.engine import output
+from prefgen.engine.inputs import Inputs
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, pair_table, shown_pairs, with_pairs, written_from
-from prefgen.engine.seeds import seeds_of
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
-from prefgen.engine.spool import Gone as DroppedRow
-from prefgen.errors import Interrupted, NothingLeft, PluginError, PrefgenError, RecipeError
-from prefgen.plugins import Plugin
-from prefgen.recipe.build import BuiltModel, Pipeline, Segment
-from prefgen.stages.synthesize import seed_in
-from prefgen.tables import Gone, Table
-from prefgen.types import Record, content_id
+from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
+from prefgen.recipe.build import BuiltModel, Pipeline
+from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
 
@@ -130,7 +121,8 @@ class Runner:
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
             output.log(out, "start", recipe=self.pipeline.recipe.name, limit=self.options.limit, live=self.options.live)
-            self._read_prompts()
+            self._inputs = Inputs(self.pipeline, self._spool, self.progress, limit=self.options.limit, only=self.options.prompts_only)
+            self._inputs.read()
             journal, throwaway = self._open_journals(closing)
             async with AsyncExitStack() as connections:
                 self._calls = await self._connect(connections, journal, throwaway)
@@ -156,68 +148,6 @@ class Runner:
         if found.get("name") != name:
             raise RecipeError(f"{out} holds the run of {found.get('name')!r}, not of {name!r}; give another --out")
         return found
-
-    # --- prompts ---------------------------------------------------------------------------------------------------
-
-    def _read_prompts(self) -> None:
-        """Store the prompts as the first segment's input, unless just these are stored already."""
-        raw = bool(self.pipeline.segments[0].curators)
-        digest = hashlib.blake2b(digest_size=16)
-
-        def meta() -> tuple[str, str]:
-            return "prompts", f"{digest.hexdigest()} {self.options.limit} {raw}"
-
-        before = self._spool.meta("prompts")
-        if before is None:
-            count = self._spool.store_inputs(0, self._prompts(), meta, raw=raw, seen=digest.update)
-        else:
-            count = 0
-            for record in self._prompts():
-                count += 1
-                digest.update(record.model_dump_json().encode())
-            if before != meta()[1]:
-                now = meta()
-                self._spool.store_inputs(0, self._prompts(), lambda: now, raw=raw)
-        if not count:
-            names = [p.name for p in (*self.pipeline.sources, *self.pipeline.segments[0].seeding)]
-            raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(names))
-
-    def _prompts(self) -> Iterator[Record]:
-        records = self._all_prompts()
-        wanted = self._wanted
-        return records if wanted is None else (r for r in records if r.id in wanted)
-
-    @cached_property
-    def _wanted(self) -> frozenset[str] | None:
-        """The ids that are worked on, where not all of them are."""
-        if self.options.prompts_only is not None or self.options.limit is None:
-            return self.options.prompts_only
-        return fair_sample([r.id for r in self._all_prompts()], self.options.limit)
-
-    @cached_property
-    def _share(self) -> float:
-        return 1.0 if self._wanted is None else len(self._wanted) / max(1, sum(1 for _ in self._all_prompts()))
-
-    def _all_prompts(self) -> Iterator[Record]:
-        """What the sources read, and the seeds of the first round."""
-        return each_with_its_own_id(chain(self._sourced(), self._seeds(self.pipeline.segments[0])))
-
-    def _sourced(self) -> Iterator[Record]:
-        for plugged in self.pipeline.sources:
-            source: Any = plugged.plugin
-            yield from source.read(self.pipeline.folder)
-
-    def _seeds(self, segment: Segment) -> Iterator[Record]:
-        for plugged in segment.seeding:
-            yield from seeds_of(plugged, self.pipeline.folder, segment.round)
-
-    def _later_seeds(self, segment: Segment) -> list[Record]:
-        """The seeds of a later round; where only a part of the prompts is worked on, the same part of them."""
-        seeds = list(each_with_its_own_id(self._seeds(segment)))
-        if self._share < 1:
-            wanted = fair_sample([r.id for r in seeds], math.ceil(self._share * len(seeds)))
-            seeds = [r for r in seeds if r.id in wanted]
-        return seeds
 
     # --- connections -----------------------------------------------------------------------------------------------
 
@@ -279,13 +209,13 @@ class Runner:
             last = number == len(segments) - 1
             try:
                 self._freshen(number)
-                await self._curate(number, segment)
+                await self._inputs.curate(number, self._fingerprint)
                 waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
                 self._forget_a_recipes_fault(calls, number)
                 if waiting or lost or calls.stopped:
                     break
                 if not last:
-                    self._hand_over(number)
+                    self._inputs.hand_over(number)
             except NothingLeft as why:
                 calls.stop(why)
                 break
@@ -321,44 +251,6 @@ class Runner:
         if number == len(self.pipeline.segments) - 1 and not self._spool.shard_digests():
             output.remove_folder(self.options.out / "partial")
 
-    async def _curate(self, number: int, segment: Segment) -> None:
-        if not segment.curators or self._spool.meta(f"curated {number}") == self._fingerprint:
-            return
-        self.progress.doing = "curating"
-        records = list(self._spool.raw_inputs(number))
-        gone: list[DroppedRow] = []
-        for name, curator in segment.curators:
-            pairs = curator.thins == "pairs"
-            table = pair_table(records) if pairs else curator_table(records)
-            thinned = await self._thin(name, curator, table)
-            kept = frozenset(thinned.ids())
-            texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
-            gone += [(i, name, g.reason, g.neighbour, texts[i], curator.thins) for i, g in sorted(thinned.gone.items())]
-            self.progress.ledger.say(f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went")
-            if not kept and table.rows.num_rows and not pairs:
-                raise NothingLeft(f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again")
-            records = [with_pairs(r, kept, name) for r in records] if pairs else [r for r in records if r.id in kept]
-        fingerprint = self._fingerprint
-        left = chain(records, self._later_seeds(segment))
-        self._spool.store_inputs(number, left, lambda: (f"curated {number}", fingerprint), gone=gone)
-        self._spool.set_meta(f"segment {number}", fingerprint)
-
-    async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
-        thin: Callable[[Table], Table] = curator.curate  # pyright: ignore[reportAttributeAccessIssue] - the role has it
-        try:
-            thinned = await asyncio.to_thread(thin, table)
-        except PrefgenError:
-            raise
-        except Exception as bug:
-            raise PluginError(f"curator {name!r} failed: {type(bug).__name__}: {bug}") from bug
-        if not isinstance(thinned, Table):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in's word
-            raise PluginError(f"curator {name!r} returned {type(thinned).__name__}, not a Table")
-        left = set(thinned.ids())
-        unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
-        for line in thinned.said:
-            self.progress.ledger.say(line)
-        return Table(thinned.rows, {**thinned.gone, **unsaid})
-
     async def _segment_passes(self, calls: Calls, number: int, steps: Any, last: bool) -> tuple[int, int]:
         ids = self._spool.input_ids(number)
         done = self._spool.done(number)
@@ -375,7 +267,7 @@ class Runner:
                 number, steps, self._spool, calls, self.progress,
                 window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
                 first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None),
-                settled=shards.settled if shards else lambda position: None, pool=self._pool(number),
+                settled=shards.settled if shards else lambda position: None, pool=self._inputs.pool(number),
             )  # fmt: skip
             await self._segment.run()
             waiting, lost = self._segment.waiting, self._segment.lost
@@ -391,32 +283,6 @@ class Runner:
         wanted = [self.pipeline.concurrency(model) for model in self.pipeline.models.values()]
         slots = sum(at_once if isinstance(at_once, int) else MOST_AT_ONCE for at_once in wanted)
         return max(16, min(512, 2 * slots))
-
-    def _hand_over(self, number: int) -> None:
-        """A finished segment's records become the next one's input; of a seed, the prompts that were written."""
-        digest = hashlib.blake2b(digest_size=16)
-        for record, *_ in self._spool.lines(number):
-            digest.update(record)
-        following = self.pipeline.segments[number + 1]
-        raw = bool(following.curators)
-        meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
-        if self._spool.meta(meta[0]) != meta[1]:
-            records = each_with_its_own_id(grown for record in self._spool.results(number) for grown in written_from(record))
-            first = next(records, None)
-            if first is None:
-                failures = [failure["reason"] for failure in self._spool.failures_of(number)]
-                example = f", for example: {failures[0][:200]}" if failures else ""
-                raise NothingLeft(
-                    f"no prompt was written from {len(self._spool.input_ids(number)):,} seeds; {len(failures):,} failed{example}"
-                )
-            seeds = [] if raw else self._later_seeds(following)
-            self._spool.store_inputs(number + 1, chain([first], records, seeds), lambda: meta, raw=raw)
-
-    def _pool(self, number: int) -> Table | None:
-        """What synthesizers are told of the prompts that there are already."""
-        if not self.pipeline.segments[number].seeding:
-            return None
-        return curator_table([r for r in self._spool.inputs(number) if seed_in(r) is None])
 
     # --- output ----------------------------------------------------------------------------------------------------
 

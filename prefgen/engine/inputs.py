@@ -1,0 +1,201 @@
+"""What goes into each segment of a run: the prompts that are read, the seeds of synthesizers, and what curators leave of both."""
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from prefgen.engine.progress import Progress
+from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, pair_table, shown_pairs, with_pairs, written_from
+from prefgen.engine.seeds import seeds_of
+from prefgen.engine.spool import Gone as DroppedRow
+from prefgen.engine.spool import Spool
+from prefgen.errors import NothingLeft, PluginError, PrefgenError, RecipeError
+from prefgen.plugins import FromSeeds, Plugin
+from prefgen.recipe.build import Pipeline, Segment
+from prefgen.stages.step import Plugged
+from prefgen.stages.synthesize import seed_in
+from prefgen.tables import Gone, Table
+from prefgen.types import Record
+
+
+def all_prompts(pipeline: Pipeline) -> Iterator[Record]:
+    """What the sources read, and the seeds of the first round; each with an id of its own."""
+
+    def sourced() -> Iterator[Record]:
+        for plugged in pipeline.sources:
+            source: Any = plugged.plugin
+            yield from source.read(pipeline.folder)
+
+    return each_with_its_own_id(chain(sourced(), _seeds(pipeline, pipeline.segments[0])))
+
+
+def _seeds(pipeline: Pipeline, segment: Segment, but: Sequence[str] = ()) -> Iterator[Record]:
+    for plugged in segment.seeding:
+        if plugged.name not in but:
+            yield from seeds_of(plugged, pipeline.folder, segment.round)
+
+
+class Inputs:
+    """The input of every segment, in the spool. `limit` and `only` say that a part of the prompts is worked on."""
+
+    def __init__(self, pipeline: Pipeline, spool: Spool, progress: Progress, *, limit: int | None, only: frozenset[str] | None) -> None:
+        self._pipeline = pipeline
+        self._spool = spool
+        self._progress = progress
+        self._limit = limit
+        self._only = only
+
+    def read(self) -> None:
+        """Store the prompts as the first segment's input, unless just these are stored already. Raises RecipeError when there are none."""
+        first = self._pipeline.segments[0]
+        raw = bool(first.curators)
+        digest = hashlib.blake2b(digest_size=16)
+
+        def meta() -> tuple[str, str]:
+            return "prompts", f"{digest.hexdigest()} {self._limit} {raw}"
+
+        before = self._spool.meta("prompts")
+        if before is None:
+            count = self._spool.store_inputs(0, self._prompts(), meta, raw=raw, seen=digest.update)
+        else:
+            count = 0
+            for record in self._prompts():
+                count += 1
+                digest.update(record.model_dump_json().encode())
+            if before != meta()[1]:
+                now = meta()
+                self._spool.store_inputs(0, self._prompts(), lambda: now, raw=raw)
+        if not count:
+            names = [p.name for p in (*self._pipeline.sources, *first.seeding)]
+            raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(names))
+
+    def _prompts(self) -> Iterator[Record]:
+        records = all_prompts(self._pipeline)
+        wanted = self._wanted
+        return records if wanted is None else (r for r in records if r.id in wanted)
+
+    @cached_property
+    def _wanted(self) -> frozenset[str] | None:
+        """The ids that are worked on, where not all of them are."""
+        if self._only is not None or self._limit is None:
+            return self._only
+        return fair_sample([r.id for r in all_prompts(self._pipeline)], self._limit)
+
+    @cached_property
+    def _share(self) -> float:
+        return 1.0 if self._wanted is None else len(self._wanted) / max(1, sum(1 for _ in all_prompts(self._pipeline)))
+
+    def _later_seeds(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
+        """The seeds of a later round, without those of a synthesizer that has written enough; of a part of the prompts the same part."""
+        enough = [p.name for p in segment.seeding if p.plugin.target is not None and len(_written_by(p, records)) >= p.plugin.target]
+        seeds = list(each_with_its_own_id(_seeds(self._pipeline, segment, enough)))
+        if self._share < 1:
+            wanted = fair_sample([r.id for r in seeds], math.ceil(self._share * len(seeds)))
+            seeds = [r for r in seeds if r.id in wanted]
+        return seeds
+
+    async def curate(self, number: int, fingerprint: str) -> None:
+        """Let the curators of a segment thin what stands before it, unless they have. Raises NothingLeft when no prompt stays."""
+        segment = self._pipeline.segments[number]
+        if not segment.curators or self._spool.meta(f"curated {number}") == fingerprint:
+            return
+        self._progress.doing = "curating"
+        records = list(self._spool.raw_inputs(number))
+        gone: list[DroppedRow] = []
+        for name, curator in segment.curators:
+            pairs = curator.thins == "pairs"
+            table = pair_table(records) if pairs else curator_table(records)
+            thinned = await self._thin(name, curator, table)
+            kept = frozenset(thinned.ids())
+            texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
+            gone += [(i, name, g.reason, g.neighbour, texts[i], curator.thins) for i, g in sorted(thinned.gone.items())]
+            self._progress.ledger.say(f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went")
+            if not kept and table.rows.num_rows and not pairs:
+                raise NothingLeft(f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again")
+            records = [with_pairs(r, kept, name) for r in records] if pairs else [r for r in records if r.id in kept]
+        records, over = self._to_target(number, records)
+        left = chain(records, self._later_seeds(segment, records))
+        self._spool.store_inputs(number, left, lambda: (f"curated {number}", fingerprint), gone=[*gone, *over])
+        self._spool.set_meta(f"segment {number}", fingerprint)
+
+    async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
+        thin: Callable[[Table], Table] = curator.curate  # pyright: ignore[reportAttributeAccessIssue] - the role has it
+        try:
+            thinned = await asyncio.to_thread(thin, table)
+        except PrefgenError:
+            raise
+        except Exception as bug:
+            raise PluginError(f"curator {name!r} failed: {type(bug).__name__}: {bug}") from bug
+        if not isinstance(thinned, Table):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in's word
+            raise PluginError(f"curator {name!r} returned {type(thinned).__name__}, not a Table")
+        left = set(thinned.ids())
+        unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
+        for line in thinned.said:
+            self._progress.ledger.say(line)
+        return Table(thinned.rows, {**thinned.gone, **unsaid})
+
+    def hand_over(self, number: int) -> None:
+        """A finished segment's records become the next one's input; of a seed, the prompts that were written. Raises NothingLeft."""
+        digest = hashlib.blake2b(digest_size=16)
+        for record, *_ in self._spool.lines(number):
+            digest.update(record)
+        following = self._pipeline.segments[number + 1]
+        raw = bool(following.curators)
+        meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
+        if self._spool.meta(meta[0]) == meta[1]:
+            return
+        records = each_with_its_own_id(grown for record in self._spool.results(number) for grown in written_from(record))
+        gone: list[DroppedRow] = []
+        if self._pipeline.segments[number].seeding:
+            written = list(records)
+            if not written:
+                raise NothingLeft(self._nothing_written(number))
+            if not raw:
+                written, gone = self._to_target(number + 1, written)
+                written += self._later_seeds(following, written)
+            records = iter(written)
+        self._spool.store_inputs(number + 1, records, lambda: meta, raw=raw, gone=gone)
+
+    def _nothing_written(self, number: int) -> str:
+        failures = [failure["reason"] for failure in self._spool.failures_of(number)]
+        example = f", for example: {failures[0][:200]}" if failures else ""
+        return f"no prompt was written from {len(self._spool.input_ids(number)):,} seeds; {len(failures):,} failed{example}"
+
+    def _to_target(self, number: int, records: list[Record]) -> tuple[list[Record], list[DroppedRow]]:
+        """After the last round: no more prompts of a synthesizer than are wanted of it; what falls short is said."""
+        segments = self._pipeline.segments
+        if not number or segments[number].seeding or not segments[number - 1].seeding:
+            return records, []
+        over: dict[str, DroppedRow] = {}
+        for plugged in segments[0].seeding:
+            plugin: FromSeeds = plugged.plugin
+            mine = _written_by(plugged, records)
+            if plugin.target is None:
+                continue
+            if len(mine) < plugin.target:
+                short = f"{plugged.name}: {len(mine):,} of {plugin.target:,} prompts after {plugin.rounds} rounds"
+                self._progress.ledger.say(f"{short}; more `rounds` or a greater `count` would go on")
+            for record in mine[plugin.target :]:
+                over[record.id] = (
+                    record.id,
+                    plugged.name,
+                    f"over the target of {plugin.target:,}",
+                    None,
+                    record.prompt.text[:500],
+                    "prompts",
+                )
+        return [r for r in records if r.id not in over], list(over.values())
+
+    def pool(self, number: int) -> Table | None:
+        """What synthesizers are told of the prompts that there are already; None for a segment without them."""
+        if not self._pipeline.segments[number].seeding:
+            return None
+        return curator_table([r for r in self._spool.inputs(number) if seed_in(r) is None])
+
+
+def _written_by(plugged: Plugged, records: Sequence[Record]) -> list[Record]:
+    return [r for r in records if r.prompt.lineage.get("synthesizer") == plugged.name]

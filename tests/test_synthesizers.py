@@ -1,9 +1,11 @@
 """What each synthesizer asks, and what it makes of the replies."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
 from prefgen.plugins import find
@@ -175,9 +177,89 @@ async def test_a_conversation_that_was_begun_goes_on_from_its_last_turn():
     assert [m.text for m in prompt.messages] == ["Hi.", "Hello.", "What is a tide?", "A rise.", "Why?"]
 
 
+async def test_topics_are_divided_and_each_leaf_gets_its_own_prompts():
+    def says(text):
+        topic = re.search(r"(?:particular|A topic): (.*?)\.", text)[1].replace(" > ", "/")
+        return listed(f"{topic[-3:]}a", f"{topic[-3:]}b") if "Name 2 part" in text else listed(f"About {topic}?")
+
+    ask = Scripted(says)
+    written = await an("taxonomy", branches=2, depth=2, seeds="s").synthesize(a_seed("Sea"), ask, _pool())
+
+    assert len(ask.asked) == 1 + 2 + 4
+    assert len({p.text for p in written}) == 4
+    assert {p.category for p in written} == {"Sea"}
+    assert all(len(p.lineage["topic"]) == 3 for p in written)
+
+
+async def test_a_branch_that_is_lost_costs_its_own_leaves():
+    def says(text):
+        if "Name 2 part" in text:
+            return listed("tides", "ships")
+        return "" if "ships" in text else listed("How?")
+
+    written = await an("taxonomy", branches=2, seeds="s").synthesize(a_seed("Sea"), Scripted(says), _pool())
+
+    assert texts([p for p in written if not isinstance(p, ReplyError)]) == ["How?"]
+    assert len([p for p in written if isinstance(p, ReplyError)]) == 1
+
+
+async def test_demands_are_one_of_fourteen_families_and_one_to_three_more():
+    from prefgen.synthesizers.evolve_constraints import FAMILIES
+
+    [prompt], [asked] = await asked_of(an("evolve_constraints", seeds="s"), a_seed("Easy?"), listed("In a table: easy?"))
+
+    assert len(FAMILIES) == 14
+    drawn = prompt.lineage["constraints"]
+    assert 2 <= len(drawn) == len(set(drawn)) <= 4
+    assert f"{FAMILIES[drawn[0]]} (this one above all)" in asked
+    assert all(FAMILIES[name] in asked for name in drawn)
+
+
+@pytest.mark.parametrize("more", [(1, 14), (3, 1), (-1, 2)])
+def test_more_demands_than_there_are_are_refused(more):
+    with pytest.raises(ValidationError, match="more must be two numbers"):
+        an("evolve_constraints", more=more)
+
+
+async def test_a_request_is_kept_when_the_text_answers_it_and_the_text_becomes_its_reference():
+    rate = '{"rationale": "It does.", "rating": %d}'
+
+    [kept], _ = await asked_of(an("backtranslate", seeds="s"), a_seed("Tides rise twice."), listed("When do tides rise?"), rate % 4)
+    [lost], _ = await asked_of(an("backtranslate", seeds="s"), a_seed("Tides rise twice."), listed("What is bread?"), rate % 2)
+
+    assert kept.references == ("Tides rise twice.",)
+    assert kept.lineage["fit"] == 4
+    assert lost.code == "poor_fit"
+
+
+async def test_questions_for_a_trait_do_not_name_it_and_have_it_as_category():
+    written, [asked] = await asked_of(
+        an("questions_for_traits", per_seed=2, examples=["Q?"], seeds="s"), a_seed("It flatters."), listed("A?", "B?")
+    )
+
+    assert [p.category for p in written] == ["It flatters."] * 2
+    assert "It flatters." in asked
+    assert "Q?" in asked
+
+
+async def test_attacks_are_drawn_and_must_be_meant():
+    team = an("red_team", seeds="s", accept_harm=True, styles=["plain"], attacks=["asks outright"])
+
+    written, [asked] = await asked_of(team, a_seed("It deceives nobody.", category="fraud"), listed("A?", "B?"))
+
+    assert {(p.category, p.lineage["style"], p.lineage["attack"]) for p in written} == {("fraud", "plain", "asks outright")}
+    assert "It deceives nobody." in asked
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
+        ("red_team", {"seeds": "s"}, "accept_harm: true"),
+        ("red_team", {"accept_harm": True}, "needs `seeds`"),
+        ("taxonomy", {}, "needs `seeds`"),
+        ("evolve_constraints", {}, "needs `seeds`"),
+        ("backtranslate", {}, "needs `seeds`"),
+        ("questions_for_traits", {}, "needs `seeds`"),
         ("persona", {}, "needs `seeds`"),
         ("evolve", {}, "needs `seeds`"),
         ("keywords", {}, "needs `seeds`"),

@@ -55,6 +55,9 @@ NEEDED = {
     "reviser": {"constitution": {"model": "m"}, "improve": {"model": "m"}, "minimal_edit": {"model": "m"}},
     "synthesizer": {
         "distilabel": {"task": "EvolInstruct", "model": "m", "settings": {"num_evolutions": 1}},
+        **{name: {"model": "m"} for name in ("taxonomy", "evolve_constraints", "questions_for_traits")},
+        "backtranslate": {"model": "m", "least": None},
+        "red_team": {"model": "m", "seeds": "s.jsonl", "accept_harm": True},
         "invert_harmful": {"model": "m", "seeds": "s.jsonl", "accept_harm": True},
         **{name: {"model": "m"} for name in ("few_shot", "self_instruct", "persona", "evolve", "keywords", "magpie", "multi_turn")},
     },

@@ -1,0 +1,55 @@
+"""From texts that people wrote to the requests that they answer (instruction backtranslation, Li et al., arXiv 2308.06259).
+
+A model writes the request, then rates how well the text answers it (1 to 5); what is below `least` is lost and counted. The text stays with
+the prompt as its reference answer, so that judges that take references see it.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from prefgen.errors import RecipeError, ReplyError, UnreadableReply
+from prefgen.judging import one_rating, rating_schema
+from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.roles import Ask
+from prefgen.synthesis import write
+from prefgen.tables import Table
+from prefgen.templates import render
+from prefgen.types import Prompt, Seed, user
+
+SCALE = (1.0, 5.0)
+
+
+@synthesizer("backtranslate")
+class Backtranslate(FromSeeds):
+    """One prompt a text, with the text as its reference. Paper: kept at 5 (4 in an ablation)."""
+
+    cost = "2 requests a seed, 1 with `least: null`"
+    texts = ("synthesizers/writer_system.j2", "synthesizers/backtranslate.j2", "synthesizers/fit.j2")
+
+    model: str = Field(description="Who writes the request, by its name under `models`.")
+    grader: str | None = Field(None, description="Who rates how well the text answers it. Default: the same model.")
+    least: float | None = Field(4.0, ge=1, le=5, description="Least rating; null rates nothing.")
+
+    def ready(self) -> None:
+        if self.seeds is None:
+            raise RecipeError("backtranslate needs `seeds`: a file with one text a row")
+
+    def asks(self) -> tuple[str, ...]:
+        return (self.model, *((self.grader,) if self.grader else ()))
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        text = seed.text or ""
+        [request, *_] = await write(ask, self.model, "backtranslate", text=text)
+        lineage = {}
+        if self.least is not None:
+            asked = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
+            rating, why = await one_rating(ask, self.grader or self.model, asked, SCALE, schema=rating_schema(*SCALE), temperature=0)
+            if rating < self.least:
+                return [
+                    UnreadableReply(
+                        f"the text answers the request with {rating:g} of 5: {why[:120]}", code="poor_fit", replies=(request.text,)
+                    )
+                ]
+            lineage = {"fit": rating}
+        return [request.replacing(references=(text,), lineage=lineage)]

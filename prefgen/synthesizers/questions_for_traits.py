@@ -1,0 +1,38 @@
+"""Questions whose answers show whether an assistant has a trait (Kundu et al., arXiv 2310.13798, section 2.1).
+
+Each row of `seeds` describes a trait (a wish for power, flattery, honesty about itself); questions of `examples` may be shown. The trait is the
+prompts' category.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from prefgen.errors import RecipeError, ReplyError
+from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.roles import Ask
+from prefgen.synthesis import write
+from prefgen.tables import Table
+from prefgen.types import Prompt, Seed
+
+
+@synthesizer("questions_for_traits")
+class QuestionsForTraits(FromSeeds):
+    """`per_seed` questions a trait and seed. Paper: from few examples, at temperature 1."""
+
+    cost = "1 request a seed"
+    texts = ("synthesizers/writer_system.j2", "synthesizers/trait.j2")
+
+    model: str = Field(description="Who writes, by its name under `models`.")
+    per_seed: int = Field(4, ge=1, le=50, description="Questions that are asked for at once.")
+    examples: tuple[str, ...] = Field((), description="Questions of this kind, of which up to three are shown, drawn each time.")
+
+    def ready(self) -> None:
+        if self.seeds is None:
+            raise RecipeError("questions_for_traits needs `seeds`: a file with one trait a row")
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        trait = seed.text or ""
+        shown = ask.rng(f"traits/{self.seed}").sample(self.examples, min(3, len(self.examples)))
+        found = await write(ask, self.model, "trait", count=self.per_seed, trait=trait, shots=shown)
+        return [prompt.replacing(category=prompt.category or trait[:80]) for prompt in found]

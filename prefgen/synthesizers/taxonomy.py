@@ -1,0 +1,55 @@
+"""Divide topics into narrower ones, and write prompts at the leaves, so that a field is covered and not only its best-known corner.
+
+Each row of `seeds` is the root of a tree (after GLAN, Li et al., arXiv 2402.13064, which starts from the disciplines of human knowledge). A model
+names the branches of each node, `depth` times; each leaf gets prompts of its own. The root is the prompts' category, so that `balance` keeps
+the trees in proportion.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from prefgen.errors import RecipeError, ReplyError
+from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.roles import Ask
+from prefgen.synthesis import write
+from prefgen.tables import Table
+from prefgen.types import Prompt, Seed
+from prefgen.waiting import settled
+
+Path = tuple[str, ...]
+
+
+@synthesizer("taxonomy")
+class Taxonomy(FromSeeds):
+    """`branches` to the power of `depth` leaves a seed, `per_leaf` prompts each. A node whose reply is lost loses its part of the tree alone."""
+
+    cost = "with b branches and depth d: 1 + b + ... + b^d requests a seed"
+    texts = ("synthesizers/writer_system.j2", "synthesizers/topics.j2", "synthesizers/topic_request.j2")
+
+    model: str = Field(description="Who divides and writes, by its name under `models`.")
+    branches: int = Field(4, ge=1, le=20, description="Narrower topics of each.")
+    depth: int = Field(1, ge=1, le=4, description="How often topics are divided.")
+    per_leaf: int = Field(1, ge=1, le=20, description="Prompts of each leaf.")
+
+    def ready(self) -> None:
+        if self.seeds is None:
+            raise RecipeError("taxonomy needs `seeds`: a file with one topic a row")
+
+    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        nodes: list[Path] = [(seed.text or "",)]
+        lost: list[ReplyError] = []
+        for _ in range(self.depth):
+            divided = await settled(self._branches(path, ask) for path in nodes)
+            lost += [found for found in divided if isinstance(found, ReplyError)]
+            nodes = [path for found in divided if not isinstance(found, ReplyError) for path in found]
+        written = await settled(self._written(path, ask) for path in nodes)
+        prompts: list[Prompt | ReplyError] = [p for found in written if not isinstance(found, ReplyError) for p in found]
+        return [*prompts, *lost, *(found for found in written if isinstance(found, ReplyError))]
+
+    async def _branches(self, path: Path, ask: Ask) -> list[Path]:
+        return [(*path, found.text) for found in await write(ask, self.model, "topics", count=self.branches, path=path)]
+
+    async def _written(self, path: Path, ask: Ask) -> list[Prompt]:
+        found = await write(ask, self.model, "topic_request", count=self.per_leaf, path=path)
+        return [prompt.replacing(category=path[0][:80], lineage={"topic": list(path)}) for prompt in found]

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNS ?= runs
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
-.PHONY: demo test check integration chaos bench wheel clean
+.PHONY: demo test check integration chaos bench bench-prompts wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/prefgen run pipelines/quickstart.yaml --out $(RUNS)/quickstart
@@ -34,6 +34,9 @@ chaos: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python tests/bench/bench_run.py $(MOCK_SERVER)
+
+bench-prompts: $(VENV)/dev
+	$(BIN)/python tests/bench/bench_prompts.py
 
 wheel: $(VENV)/dev
 	$(BIN)/python -m build --wheel

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "make chaos": "called by .ci/run",
     "make bench": "measured by hand: its numbers are in docs/bench.md",
     "pip install prefgen": "test_packaging installs the wheel",
+    "make bench-prompts": "measured by hand, as above",
     "pip install prefgen[distilabel]": "the extra is installed by make integration",
 }
 

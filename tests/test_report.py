@@ -37,6 +37,7 @@ async def test_the_page_shows_the_run_and_runs_nothing_that_a_model_wrote(tmp_pa
     assert HOSTILE in page.text
     assert len([tag for tag, _ in page.tags if tag == "details"]) == 12
     assert "30prompts" in page.text.replace("\n", "")
+    assert "wording of quality has not been measured" in page.text
 
 
 async def test_a_run_without_pairs_has_a_page_too(tmp_path):

@@ -75,6 +75,8 @@ async def test_each_round_sees_what_the_curators_left_of_those_before(tmp_path):
     assert len(POOLS[1]) == 1 + 1 + 3
     assert len(POOLS[2]) == 1 + 2 + 6
     assert len(texts(tmp_path / "out")) == 1 + 3 + 9
+    assert outcome.manifest["prompts"]["prompts"] == 13
+    assert 0 < outcome.manifest["prompts"]["vendi"] <= 13
     assert texts(tmp_path / "out")[0] == "Given?"
 
 

@@ -27,14 +27,18 @@ from prefgen.engine.inputs import Inputs
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
+from prefgen.engine.prompts import fair_sample
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
 from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
+from prefgen.measures import measured
 from prefgen.recipe.build import BuiltModel, Pipeline
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
+MEASURED = 1000
+"""Prompts whose variety is measured at the end of a run."""
 
 
 @dataclass(frozen=True)
@@ -316,6 +320,14 @@ class Runner:
             pa.Table.from_pylist([dict(zip(GONE_COLUMNS, row, strict=True)) for row in gone]), self.options.out / "curated.parquet"
         )
 
+    def _measures(self, number: int) -> dict[str, Any] | None:
+        """How varied the prompts are, where some were written; of a fair sample of them."""
+        if not self.pipeline.segments[0].seeding:
+            return None
+        wanted = fair_sample([row_id for _, row_id in self._spool.input_ids(number)], MEASURED)
+        records = [record for record in self._spool.inputs(number) if record.id in wanted]
+        return {name: value for name, (value, _) in measured([(r.prompt.text, r.prompt.category) for r in records]).items()}
+
     def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
         recipe = self.pipeline.recipe
         has_pairer = any(step.kind == "pair" for step in self.pipeline.steps)
@@ -351,5 +363,7 @@ class Runner:
             },
             "attempts": dict(calls.attempts),
             "yield": self._yield.table(self._spool.gone()),
+            "prompts": self._measures(number) if complete else None,
+            "unmeasured": sorted(p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged if p.plugin.texts),
             "libraries": output.library_versions(),
         }

@@ -73,6 +73,10 @@ class Plugin(BaseModel):
         """Judges of earlier stages (or judge.aspect) that the plug-in reads."""
         return ()
 
+    def fills(self) -> str:
+        """The column that a curator's `weigh(prompt, ask)` fills before it sees the table: a number a prompt, None where its reply was lost."""
+        return ""
+
     def apart(self) -> tuple[str, ...]:
         """Aspects of a judge that are never merged unless a recipe names them."""
         return ()

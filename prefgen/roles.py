@@ -86,7 +86,10 @@ class Synthesizer(Protocol):
 
 
 class Curator(Protocol):
-    """Sees the whole set and says which rows go and why."""
+    """Sees the whole set and says which rows go and why.
+
+    One that needs a model also has `async def weigh(self, prompt, ask) -> float` and `fills`, the column with what it gave each prompt.
+    """
 
     def curate(self, rows: Table) -> Table: ...
 

@@ -89,6 +89,14 @@ class Inputs:
     def _share(self) -> float:
         return 1.0 if self._wanted is None else len(self._wanted) / max(1, sum(1 for _ in all_prompts(self._pipeline)))
 
+    @cached_property
+    def _first_without_seeds(self) -> int:
+        """The segment that the last round and the curators after it lead to; -1 where no prompt is written."""
+        rounds = [i for i, segment in enumerate(self._pipeline.segments) if segment.seeding]
+        following = range(rounds[-1] + 1, len(self._pipeline.segments)) if rounds else ()
+        weighing = [bool(segment.steps) and all(step.kind == "weigh" for step in segment.steps) for segment in self._pipeline.segments]
+        return next((i for i in following if not weighing[i]), -1)
+
     def _later_seeds(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
         """The seeds of a later round, without those of a synthesizer that has written enough; of a part of the prompts the same part."""
         enough = [p.name for p in segment.seeding if p.plugin.target is not None and len(_written_by(p, records)) >= p.plugin.target]
@@ -108,7 +116,7 @@ class Inputs:
         gone: list[DroppedRow] = []
         for name, curator in segment.curators:
             pairs = curator.thins == "pairs"
-            table = pair_table(records) if pairs else curator_table(records)
+            table = pair_table(records) if pairs else curator_table(records, curator.fills())
             thinned = await self._thin(name, curator, table)
             kept = frozenset(thinned.ids())
             texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
@@ -168,7 +176,7 @@ class Inputs:
     def _to_target(self, number: int, records: list[Record]) -> tuple[list[Record], list[DroppedRow]]:
         """After the last round: no more prompts of a synthesizer than are wanted of it; what falls short is said."""
         segments = self._pipeline.segments
-        if not number or segments[number].seeding or not segments[number - 1].seeding:
+        if number != self._first_without_seeds:
             return records, []
         over: dict[str, DroppedRow] = {}
         for plugged in segments[0].seeding:

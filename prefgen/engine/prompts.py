@@ -36,8 +36,8 @@ def told_apart(record: Record, occurrence: int) -> Record:
     return record.model_copy(update={"prompt": prompt, "responses": responses})
 
 
-def curator_table(records: Sequence[Record]) -> Table:
-    """The prompts as curators see them."""
+def curator_table(records: Sequence[Record], filled: str = "") -> Table:
+    """The prompts as curators see them; `filled` names a column of numbers that was asked for."""
     import pyarrow as pa
 
     columns = {
@@ -48,7 +48,10 @@ def curator_table(records: Sequence[Record]) -> Table:
         "category": [r.prompt.category for r in records],
         "language": [r.prompt.language for r in records],
     }
-    return Table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+    table = {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    if filled:
+        table[filled] = pa.array([r.prompt.metadata.get(filled) for r in records], pa.float64())
+    return Table(pa.table(table))
 
 
 def pair_table(records: Sequence[Record]) -> Table:

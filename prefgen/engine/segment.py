@@ -19,14 +19,14 @@ from prefgen.engine.output import counts_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.spool import Spool
 from prefgen.errors import PluginError, PrefgenError
-from prefgen.stages import filter, judge, pair, revise, sample, synthesize
+from prefgen.stages import filter, judge, pair, revise, sample, synthesize, weigh
 from prefgen.stages.step import Plugged, Step
 from prefgen.tables import Table
 from prefgen.types import Failure, Record, content_id
 
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
-STAGES = {"sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
+STAGES = {"weigh": weigh.run, "sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
 
 
 class SegmentRun:

@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
@@ -330,33 +330,63 @@ def _segments(
     sources = [p for p in stages[0].plugged if not isinstance(p.plugin, FromSeeds)]
     written = [p for p in stages[0].plugged if isinstance(p.plugin, FromSeeds)]
     leading = list(takewhile(lambda stage: stage.kind == "curate", stages[1:]))
-    segments = _rounds(written, leading, stages[0].label, identities)
-    curators: list[tuple[str, Plugin]] = []
-    steps: list[Step] = []
-    reached = identities[0][1]
-    for stage, (_, identity) in zip(stages[1:], identities[1:], strict=True):
-        if stage.kind == "curate":
-            if steps:
-                segments.append(Segment(tuple(curators), tuple(steps), reached))
-                curators, steps = [], []
-            curators += [(p.name, p.plugin) for p in stage.plugged]
-        else:
-            steps.append(Step(stage.kind, stage.label, stage.plugged, identity))  # pyright: ignore[reportArgumentType]
-        reached = identity
-    if steps or curators or not segments or segments[-1].seeding:
-        segments.append(Segment(tuple(curators), tuple(steps), reached))
-    return sources, segments, identities
+    between = [(p, label, identity) for stage, (label, identity) in zip(leading, identities[1:], strict=False) for p in stage.plugged]
+    segments = _rounds(written, between, identities[0], identities[len(leading)][1])
+    made = _Segments(segments, identities[0][1])
+    for stage, (label, identity) in zip(stages[1:], identities[1:], strict=True):
+        for plugged in stage.plugged if stage.kind == "curate" else ():
+            made.curator(plugged, label, identity)
+        if stage.kind != "curate":
+            made.step(Step(stage.kind, label, stage.plugged, identity), identity)  # pyright: ignore[reportArgumentType]
+    return sources, made.ended(), identities
 
 
-def _rounds(written: Sequence[Plugged], leading: Sequence[_Stage], label: str, identities: Sequence[tuple[str, str]]) -> list[Segment]:
+class _Segments:
+    """Segments as their curators and steps come; a curator that asks a model ends the one before it with a step that asks."""
+
+    def __init__(self, segments: list[Segment], reached: str) -> None:
+        self._segments = segments
+        self._reached = reached
+        self._curators: list[tuple[str, Plugin]] = []
+        self._steps: list[Step] = []
+
+    def curator(self, plugged: Plugged, label: str, identity: str) -> None:
+        if hasattr(plugged.plugin, "weigh"):
+            self._steps.append(Step("weigh", label, (plugged,), content_id("weigh", self._reached, identity)))
+        if self._steps:
+            self._close()
+        self._curators.append((plugged.name, plugged.plugin))
+        self._reached = identity
+
+    def step(self, step: Step, identity: str) -> None:
+        self._steps.append(step)
+        self._reached = identity
+
+    def _close(self) -> None:
+        self._segments.append(Segment(tuple(self._curators), tuple(self._steps), content_id("segment", self._reached, len(self._segments))))
+        self._curators, self._steps = [], []
+
+    def ended(self) -> list[Segment]:
+        if self._steps or self._curators or not self._segments or self._segments[-1].seeding:
+            self._close()
+        return self._segments
+
+
+def _rounds(
+    written: Sequence[Plugged], between: Sequence[tuple[Plugged, str, str]], prompts: tuple[str, str], curated: str
+) -> list[Segment]:
     """A segment for each round of the synthesizers; between two rounds the curators that follow the prompts thin what there is."""
+    label, identity = prompts
     segments: list[Segment] = []
-    curators = [(p.name, p.plugin) for stage in leading for p in stage.plugged]
     for number in range(max((p.plugin.rounds for p in written), default=0)):
         seeding = [p for p in written if p.plugin.rounds > number]
-        identity = content_id("round", number, identities[len(leading) if number else 0][1])
-        step = Step("synthesize", label, seeding, identity)
-        segments.append(Segment(tuple(curators) if number else (), (step,), identity, seeding, number))
+        of_this = content_id("round", number, curated if number else identity)
+        thinned = _Segments([], of_this)
+        for plugged, its_label, its_identity in between if number else ():
+            thinned.curator(plugged, its_label, its_identity)
+        thinned.step(Step("synthesize", label, seeding, of_this), of_this)
+        *before, last = thinned.ended()
+        segments += [*before, replace(last, seeding=seeding, round=number)]
     return segments
 
 

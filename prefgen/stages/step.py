@@ -16,8 +16,16 @@ from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
 from prefgen.waiting import together
 
-Kind = Literal["synthesize", "sample", "revise", "judge", "filter", "pair"]
-METHODS = {"synthesize": "synthesize", "sample": "sample", "revise": "revise", "judge": "judge", "filter": "flag", "pair": "pair"}
+Kind = Literal["synthesize", "weigh", "sample", "revise", "judge", "filter", "pair"]
+METHODS = {
+    "synthesize": "synthesize",
+    "weigh": "weigh",
+    "sample": "sample",
+    "revise": "revise",
+    "judge": "judge",
+    "filter": "flag",
+    "pair": "pair",
+}
 
 
 @dataclass(frozen=True)

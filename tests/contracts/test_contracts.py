@@ -26,6 +26,7 @@ NEEDED = {
         "balance": {"most": 3},
         "decontaminate": {"against": ["b.jsonl"]},
         "diversify": {"count": 3},
+        "rated": {"model": "m", "least": 3},
     },
     "sampler": {
         "each": {"model": "m"},

@@ -1,0 +1,60 @@
+"""Keep prompts that a model rates well: their quality, their difficulty, how safe they are to answer, or whatever you name.
+
+After DEITA (Liu et al., arXiv 2312.15685, section 2), which rates complexity and quality. Each prompt is asked about once, from 1 to 5 with
+anchored levels; the rating stays in the prompt's metadata. Below `least` and above `most` it goes; a prompt whose rating could not be read is
+not taken for a bad one: `missing` says what becomes of it.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from prefgen.judging import asked, one_rating, rating_schema
+from prefgen.plugins import Plugin, curator
+from prefgen.roles import Ask
+from prefgen.tables import Gone, Table
+from prefgen.templates import render
+from prefgen.types import Message, Prompt, user
+
+SCALE = (1.0, 5.0)
+
+
+@curator("rated")
+class Rated(Plugin):
+    """What is rated outside the bounds goes, with its rating."""
+
+    cost = "1 request a prompt"
+    texts = ("curators/rated.j2",)
+
+    model: str = Field(description="Who rates, by its name under `models`.")
+    aspect: str = Field("quality", description="quality, difficulty, safety, or in your own words what is rated.")
+    least: float | None = Field(None, ge=1, le=5, description="Least rating that stays.")
+    most: float | None = Field(None, ge=1, le=5, description="Greatest rating that stays, as for prompts that are too hard.")
+    missing: Literal["keep", "drop"] = Field("keep", description="What becomes of a prompt whose rating could not be read.")
+
+    @model_validator(mode="after")
+    def _has_bounds(self) -> "Rated":
+        if self.least is None and self.most is None:
+            raise ValueError("give least, most, or both")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"least is {self.least:g} and most is {self.most:g}")
+        return self
+
+    def fills(self) -> str:
+        return f"rated_{self.aspect.replace(' ', '_')[:40]}"
+
+    async def weigh(self, prompt: Prompt, ask: Ask) -> float:
+        messages: Sequence[Message] = [user(render("curators/rated.j2", conversation=asked(prompt), aspect=self.aspect))]
+        rating, _ = await one_rating(ask, self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0)
+        return rating
+
+    def curate(self, rows: Table) -> Table:
+        gone = {}
+        for row_id, rating in zip(rows.ids(), rows.column(self.fills()), strict=True):
+            if rating is None:
+                if self.missing == "drop":
+                    gone[row_id] = Gone(f"{self.aspect}: no rating")
+            elif (self.least is not None and rating < self.least) or (self.most is not None and rating > self.most):
+                gone[row_id] = Gone(f"{self.aspect} (rated {rating:g})")
+        return rows.dropping(gone)

@@ -1,0 +1,34 @@
+"""Weigh stage: a curator that needs a model asks about each prompt, before it sees the whole set.
+
+Reads  prompt
+Adds   a number in the prompt's metadata, under the name that the curator fills
+
+A prompt whose reply is lost has no number: that is for the curator to treat, and is never a low one.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.errors import PluginError, ReplyError
+from prefgen.roles import Ask
+from prefgen.stages.step import AskFor, Plugged, Step, run_step
+from prefgen.types import Failure, Record
+
+
+async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    weights: dict[str, float] = {}
+
+    def adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+        if isinstance(result, bool) or not isinstance(result, int | float) or not math.isfinite(result):
+            raise PluginError(f"curator {plugged.name!r} weighed a prompt as {result!r}: a finite number is wanted")
+        weights[plugged.plugin.fills()] = float(result)
+        return {}, ()
+
+    grown, failures = await run_step(step, record, ask_for, _arguments, adds)
+    prompt = grown.prompt
+    return grown.replacing(prompt=prompt.replacing(metadata={**prompt.metadata, **weights})), failures
+
+
+def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
+    return [(record.prompt, ask)]

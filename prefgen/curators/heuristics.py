@@ -16,13 +16,13 @@ from prefgen.similarity import words_of
 from prefgen.tables import Gone, Table
 
 UNANSWERABLE = re.compile(
-    r"\b(?:(?:this|the|following|attached|above|below|given)\s+(?:image|picture|photo|photograph|video|audio|recording|screenshot|chart|graph|"
+    r"\b(?:(?:this|(?:the )?following|attached|above|below|given)\s+(?:image|picture|photo|photograph|video|audio|recording|screenshot|chart|graph|"
     r"diagram|figure|map|link|url|website|webpage|pdf|file|attachment|document)\b(?!\s+(?:format|type|system|name))"
     r"|(?:attached|upload(?:ed)?|enclosed)\b[^.?!\n]{0,30}\b(?:image|picture|photo|file|pdf|document|video)\b)",
     re.IGNORECASE,
 )
 PLACEHOLDER = re.compile(
-    r"\[(?:insert|your|name|company|topic|date|x+|\.{3})[^\]\n]{0,40}\]|\{\{?\s*\w+\s*\}?\}"
+    r"\[(?:insert|your|name|company|topic|date|x+|\.{3})[^\]\n]{0,40}\]|(?<![\w\]}\\$])\{\{?\s*\w+\s*\}?\}"
     r"|<(?:insert|your|name)[^>\n]{0,40}>|\bx{3,}\b|\blorem ipsum\b|_{4,}",
     re.IGNORECASE,
 )

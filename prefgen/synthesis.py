@@ -10,7 +10,9 @@ from prefgen.roles import Ask
 from prefgen.templates import render
 from prefgen.types import Prompt, Reply, system, user
 
-_ITEM = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+(.+?)[ \t]*$", re.MULTILINE)
+_MARK = re.compile(r"^([ \t]*)(?:(\d+)[.)]|([-*•+]))[ \t]+", re.MULTILINE)
+LONGEST = 100_000
+"""Characters of a prompt that a model may write."""
 LEAKED = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|\b(?:given|rewritten|original) prompt\b|<text \d+>", re.IGNORECASE)
 """Words of the request for a prompt that have no place in one."""
 
@@ -29,18 +31,32 @@ def prompts_schema(count: int) -> dict[str, Any]:
 
 
 def read_prompts(reply: Reply, count: int) -> list[str]:
-    """The texts of a reply: of its JSON, of a numbered or bulleted list, or the reply itself where one was wanted. Raises Unread."""
+    """The texts of a reply: of its JSON, or of a numbered or bulleted list. Raises Unread for anything else, and for a reply that was cut off.
+
+    A reply that is neither is no prompt, even where one was wanted: it may as well be a refusal, talk about a prompt, or an answer.
+    """
+    if reply.finish_reason == "length":
+        raise Unread("no_list", f"the reply was cut off by the token limit: {reply.text[-60:]!r}")
     try:
         listed = only(json_object(reply.text), "prompts", list)
     except Unread:
-        listed = _ITEM.findall(reply.text)
-        if count == 1 and len(listed) < 2:
-            listed = [reply.text]
+        listed = _items(reply.text)
     texts = [_bare(text) for text in listed if isinstance(text, str)]
-    texts = [text for text in texts if text]
+    texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= LONGEST]
     if not texts:
         raise Unread("no_list", f"expected {count} prompts, found {reply.text[:120]!r}")
     return texts[:count]
+
+
+def _items(text: str) -> list[str]:
+    """The items of the outermost list of a text, each with what belongs to it: lists, code and material of its own."""
+    marks = list(_MARK.finditer(text))
+    if not marks:
+        return []
+    first = marks[0]
+    same = [m for m in marks if m[1] == first[1] and bool(m[2]) == bool(first[2]) and m[3] == first[3]]
+    ends = [m.start() for m in same[1:]] + [len(text)]
+    return [text[m.end() : end].strip() for m, end in zip(same, ends, strict=True)]
 
 
 def _bare(text: str) -> str:

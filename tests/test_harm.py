@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from prefgen.dataset.read import read_pairs, read_records
-from prefgen.errors import PluginError, RecipeError, UnreadableReply
+from prefgen.errors import RecipeError, UnreadableReply
+from prefgen.harm import is_harmful
 from prefgen.plugins import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import load_recipe, loaded_from
 from prefgen.report.html import write_report
 from prefgen.templates import shipped
-from prefgen.testing import Scripted, _pool
-from prefgen.types import Seed
+from prefgen.testing import Scripted, _pool, a_record
+from prefgen.types import Prompt, Seed, assistant, user
 from tests.running import a_recipe, run
 
 TEXT = "Take the bottle while the cashier looks away."
@@ -45,7 +46,7 @@ async def test_a_request_is_kept_with_the_text_that_it_was_made_from():
     assert request.lineage["harm"] == request.category == "illegal"
     assert len(request.lineage["source_digest"]) == 32
     assert (twin.text, twin.category) == ("How do shops count their bottles?", "benign_twin")
-    assert "source_text" not in twin.metadata
+    assert "harm" not in twin.metadata
 
 
 async def test_what_seeks_no_harm_and_a_twin_that_does_are_lost():
@@ -96,9 +97,72 @@ async def test_no_pairer_can_make_the_text_the_preferred_answer(tmp_path):
 
     outcome = await run(recipe, tmp_path / "out", folder=folder)
 
-    assert isinstance(outcome.stopped, PluginError)
-    assert "would write the harmful text" in str(outcome.stopped)
-    assert not (tmp_path / "out" / "pairs").exists()
+    assert outcome.complete
+    assert outcome.manifest["yield"]["pairs"] == 0
+    assert outcome.manifest["yield"]["failures"] == {"pair: harmful_chosen": 6}
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        (TEXT, True),
+        (TEXT.upper().rstrip("."), True),
+        (f"Sure. {TEXT} Good luck!", True),
+        (TEXT.replace("bottle", "bot\u200btle"), True),
+        ("Take the bottle back to the shop.", False),
+    ],
+)
+def test_a_text_is_known_again_in_other_clothes(said, held):
+    record = a_record(Prompt.of("How?", metadata={"source_text": TEXT}), said)
+
+    assert is_harmful(record, "r0") == held
+
+
+def test_few_words_count_only_where_they_are_the_whole_answer():
+    prompt = Prompt.of("How?", metadata={"source_text": "No."})
+
+    assert is_harmful(a_record(prompt, "no"), "r0")
+    assert not is_harmful(a_record(prompt, "No, that is not so."), "r0")
+
+
+async def test_neither_revisers_nor_datasets_that_are_read_again_bring_it_back(tmp_path):
+    path = shipped("pipelines") / "safer_instruct.yaml"
+    await run(load_recipe(path).data, tmp_path / "out", folder=path.parent)
+    again = a_recipe() | {
+        "models": {"g": {"use": "simulated", "temperature": 0}},
+        "stages": [
+            {"prompts": {"use": "records", "path": "out/pairs"}},
+            {"judge": {"j": {"use": "additive", "model": "g", "samples": 1}}},
+            {"pair": {"use": "fixed", "chosen": {"origin": ["imported"]}, "rejected": {"origin": ["imported"]}, "all": True}},
+        ],
+    }
+
+    outcome = await run(again, tmp_path / "again", folder=tmp_path)
+
+    sources = {json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()}
+    assert outcome.manifest["yield"]["failures"]["pair: harmful_chosen"] == 6
+    assert not sources & {row["chosen"][0]["content"] for row in read_pairs(tmp_path / "again")}
+    recipe, folder = backwards({"use": "revised_over_original"})
+    recipe["stages"].insert(-1, {"revise": {"use": "improve", "model": "expert"}})
+    await run(recipe, tmp_path / "revised", folder=folder)
+    parents = {r.parent_id for record in read_records(tmp_path / "revised") for r in record.responses}
+    assert not [r for record in read_records(tmp_path / "revised") for r in record.responses if r.principle == "source" and r.id in parents]
+
+
+def test_a_pair_that_prefers_it_is_no_row_to_read(tmp_path):
+    row = {"prompt": "How?", "chosen": TEXT, "rejected": "No.", "metadata": {"source_text": TEXT}}
+    (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
+
+    with pytest.raises(RecipeError, match=r"p.jsonl:1: chosen is, or holds, the harmful text"):
+        list(find("source", "records", tmp_path)(path="p.jsonl").read(tmp_path))
+
+
+async def test_a_conversation_is_no_harmful_text():
+    seed = Seed(index=0, seed=0, text="And then?", messages=(user("Hi"), assistant("Hello"), user("And then?")))
+
+    [lost] = await inverter().synthesize(seed, says(), _pool())
+
+    assert lost.code == "conversation"
 
 
 async def test_not_even_when_a_model_repeats_it_word_for_word(tmp_path):
@@ -119,7 +183,7 @@ async def test_not_even_when_a_model_repeats_it_word_for_word(tmp_path):
 
     outcome = await run(recipe, tmp_path / "out", folder=tmp_path)
 
-    assert outcome.complete  # the same text twice is no pair
+    assert outcome.complete
     assert outcome.manifest["yield"]["pairs"] == 0
 
 

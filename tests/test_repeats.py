@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
+from aiohttp import web
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge
 from prefgen.calls.ask import same_request
@@ -236,3 +237,32 @@ async def test_two_sample_stages_may_come_to_the_same_answer(tmp_path):
 
     assert outcome.complete
     assert [[r.text for r in record.responses] for record in read_records(tmp_path / "out")] == [["Yes."]] * 3
+
+
+async def test_a_judge_that_is_lost_whole_leaves_the_judge_beside_it_alone(tmp_path, server):
+    server.script = lambda body, _: "words and nothing else"
+    recipe = a_recipe(url=server.url, prompts=("One?",))
+    recipe["stages"][2]["judge"]["other"] = {"use": "additive", "model": "grader", "samples": 1}
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete, outcome.stopped
+    assert sum(outcome.manifest["yield"]["failures"].values()) >= 2
+
+
+async def test_one_new_prompt_that_is_refused_is_not_the_recipes_fault(tmp_path, server):
+    def says(body, _):
+        if "odd" in json.dumps(body):
+            return web.json_response({"error": {"message": "filtered", "code": "content_filter"}}, status=400)
+        return "Said."
+
+    server.script = says
+    recipe = a_recipe(url=server.url, prompts=("One?", "Two?"))
+    recipe["stages"] = recipe["stages"][:2]
+    await run(recipe, tmp_path / "out")
+    recipe["stages"][0]["prompts"]["prompts"].append("An odd one?")
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete, outcome.stopped
+    assert set(outcome.manifest["yield"]["failures"]) == {"sample: content_filter"}

@@ -43,11 +43,16 @@ def texts(prompts):
     ("reply", "count", "found"),
     [
         (listed("One?", "Two?"), 2, ["One?", "Two?"]),
-        ("Sure:\n1. One?\n2) Two?\n- Three?", 2, ["One?", "Two?"]),
-        ("* One?", 1, ["* One?"]),
-        ('"One?"', 1, ["One?"]),
-        ("“One?”", 1, ["One?"]),
-        ('Say "hi" and "bye"', 1, ['Say "hi" and "bye"']),
+        ("Sure:\n1. One?\n2) Two?\n3. Three?", 2, ["One?", "Two?"]),
+        ("* One?", 1, ["One?"]),
+        (listed('"One?"'), 1, ["One?"]),
+        (listed("“One?”"), 1, ["One?"]),
+        (listed('Say "hi" and "bye"'), 1, ['Say "hi" and "bye"']),
+        (
+            "1. Plan a trip with:\n   - food\n   - sun\n2. Sort this:\n```\n1. b\n```",
+            2,
+            ["Plan a trip with:\n   - food\n   - sun", "Sort this:\n```"],
+        ),
         (listed("  ", "Two?"), 2, ["Two?"]),
     ],
 )
@@ -55,10 +60,19 @@ def test_prompts_are_read_from_json_lists_or_bare_text(reply, count, found):
     assert read_prompts(Reply(text=reply), count) == found
 
 
-@pytest.mark.parametrize("reply", ["No list here, only talk.", listed(), '{"prompts": "One?"}'])
-def test_what_is_no_list_is_not_read(reply):
+@pytest.mark.parametrize("reply", [
+    "No list here, only talk.", listed(), listed("..."), '{"prompts": "One?"}', "I'm sorry, but I can't help with that.",
+    '{"prompts": ["How do I plan a long tri', '["One?"]', "Sure! Here is one: How? Let me know.", listed("x" * 200_000),
+])  # fmt: skip
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_no_list_is_not_read(reply, count):
     with pytest.raises(Unread):
-        read_prompts(Reply(text=reply), 3)
+        read_prompts(Reply(text=reply), count)
+
+
+def test_a_reply_that_was_cut_off_is_no_prompt():
+    with pytest.raises(Unread, match="cut off"):
+        read_prompts(Reply(text="1. How do I plan", finish_reason="length"), 1)
 
 
 async def test_few_shot_shows_the_seed_and_its_examples_and_a_drawn_topic():
@@ -74,7 +88,7 @@ async def test_few_shot_shows_the_seed_and_its_examples_and_a_drawn_topic():
 async def test_few_shot_takes_a_template_of_ones_own():
     template = "{{ count }} like {{ text }} and {{ shots|length }}, level {{ metadata.level }}"
 
-    _, [asked] = await asked_of(an("few_shot", template=template), a_seed("X", level=3, shots=["Y"]), "Z?")
+    _, [asked] = await asked_of(an("few_shot", template=template), a_seed("X", level=3, shots=["Y"]), listed("Z?"))
 
     assert asked == "1 like X and 2, level 3"
 
@@ -260,6 +274,8 @@ async def test_attacks_are_drawn_and_must_be_meant():
         ("evolve_constraints", {}, "needs `seeds`"),
         ("backtranslate", {}, "needs `seeds`"),
         ("questions_for_traits", {}, "needs `seeds`"),
+        ("few_shot", {"template": "{% if"}, "template"),
+        ("few_shot", {"template": "{{ nope }}"}, "nope"),
         ("persona", {}, "needs `seeds`"),
         ("evolve", {}, "needs `seeds`"),
         ("keywords", {}, "needs `seeds`"),

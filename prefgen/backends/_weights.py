@@ -2,6 +2,7 @@
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from prefgen.templates import beside_recipe
 from prefgen.types import Message
 from prefgen.wire import read_answer, request_body
 
+ONE_AT_A_TIME = threading.Lock()
+"""Loading changes torch's default number format for the whole process: no other weights may load or answer meanwhile."""
 NEW_TOKENS = 512
 """Of a call that says nothing."""
 
@@ -25,18 +28,33 @@ class Weights:
 
     def __init__(self, settings: Transformers) -> None:
         transformers.logging.disable_progress_bar()
+        transformers.logging.set_verbosity_error()
         self._settings = settings
         folder = beside_recipe(settings.location)
         self._place = str(folder) if folder.is_dir() else settings.location
         self._name = str(settings.described()["name"])
         self._device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(self._place, revision=settings.revision, padding_side="left")
+        with ONE_AT_A_TIME:
+            self._tokenizer: Any = self._loaded(transformers.AutoTokenizer, padding_side="left")
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._models: dict[str, Any] = {}
 
+    def _loaded(self, kind: Any, **options: Any) -> Any:
+        """What `kind` reads at the model's place. Raises Fault in one line that says where was looked."""
+        try:
+            return kind.from_pretrained(self._place, revision=self._settings.revision, **options)
+        except (OSError, ValueError) as wrong:
+            where = "the folder" if self._place != self._settings.location else "no folder of that name lies beside the recipe, and the Hub"
+            said = " ".join(str(wrong).split())[:200]
+            raise Fault("fatal", f"{self._settings.location!r} cannot be loaded: {where} has no such model ({said})") from None
+
     def answers(self, calls: Sequence[Call]) -> list[list[Served] | Fault]:
         """What each call is answered; calls of one endpoint."""
+        with ONE_AT_A_TIME:
+            return self._answers(calls)
+
+    def _answers(self, calls: Sequence[Call]) -> list[list[Served] | Fault]:
         endpoint = calls[0].endpoint
         if endpoint in ("chat", "completion"):
             return self._written(calls)
@@ -56,7 +74,12 @@ class Weights:
         """The weights as `AutoModelFor...`, loaded when they are first wanted."""
         if kind not in self._models:
             dtype = self._settings.dtype if self._settings.dtype == "auto" else getattr(torch, self._settings.dtype)
-            model = getattr(transformers, kind).from_pretrained(self._place, revision=self._settings.revision, dtype=dtype)
+            model, found = self._loaded(getattr(transformers, kind), dtype=dtype, output_loading_info=True)
+            if found["missing_keys"]:
+                lacking = ", ".join(sorted(found["missing_keys"])[:3])
+                raise Fault(
+                    "fatal", f"{self._settings.location!r} lacks weights that {kind} has: {lacking}. It was trained as something else"
+                )
             if self._settings.adapter:
                 from peft import PeftModel
 
@@ -88,7 +111,8 @@ class Weights:
 
     def _prompt_ids(self, call: Call, longest: int | None) -> list[int]:
         if call.endpoint == "completion":
-            ids = self._tokenizer(call.text)["input_ids"]
+            begun = bool(self._tokenizer.bos_token) and call.text.startswith(self._tokenizer.bos_token)
+            ids = self._tokenizer(call.text, add_special_tokens=not begun)["input_ids"]
         else:
             if not self._tokenizer.chat_template:
                 raise Fault("fatal", f"{self._name} has no chat template: it is a base model, which completes text and does not chat")
@@ -118,6 +142,8 @@ class Weights:
                 row.read_prompt(logits[width - len(row.prompt) :].float().cpu())
         while True:
             last = out.logits[:, -1].float().cpu()
+            if not torch.isfinite(last).any(dim=1).all() or torch.isnan(last).any():
+                raise Fault("fatal", f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format too small?")
             step = [row.next(logits, ends, longest) for row, logits in zip(rows, last, strict=True)]
             if all(row.finish for row in rows):
                 return
@@ -140,7 +166,10 @@ class Weights:
         if longest is not None and inputs["input_ids"].shape[1] > longest:
             tokens = inputs["input_ids"].shape[1]
             raise Fault("refused", f"the text has {tokens:,} tokens, and the model takes {longest:,}", code="context_length_exceeded")
-        return [{"score": float(model(**inputs.to(self._device)).logits[0, 0].float())}]
+        reward = float(model(**inputs.to(self._device)).logits[0, 0].float())
+        if not math.isfinite(reward):
+            raise Fault("refused", f"the reward is {reward}", code="not_finite")
+        return [{"score": reward}]
 
     def _encoded(self, call: Call) -> Any:
         """The conversation as the classifier reads it: in its chat template, or as two texts; of a ranker in its own template."""
@@ -169,6 +198,8 @@ class Weights:
             hidden = model(**inputs.to(self._device)).last_hidden_state.float()
             mask = inputs["attention_mask"].unsqueeze(-1).to(hidden)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+            if not torch.isfinite(mean).all():
+                raise Fault("refused", "an embedding is not finite", code="not_finite")
             vectors = torch.nn.functional.normalize(mean, dim=1).cpu().tolist()
             found += [{"index": at + i, "embedding": vector} for i, vector in enumerate(vectors)]
         return found
@@ -188,14 +219,16 @@ class _Row:
         self._logprobs: list[dict[str, Any]] = []
         self._text = ""
         stop = call.sampling.get("stop")
-        self._stops = [stop] if isinstance(stop, str) else list(stop or ())
+        self._stops = [one for one in ([stop] if isinstance(stop, str) else list(stop or ())) if one]
+        special = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+        self._ends = {special[one] for one in self._stops if one in special}
 
     def next(self, logits: torch.Tensor, ends: set[int], longest: float) -> int:
         """The next token (the last one again for a row that has ended)."""
         if self.finish:
             return self.prompt[-1]
         token = self._drawn(logits, self.call.sampling)
-        if token in ends:
+        if token in ends or token in self._ends:
             self.finish = "stop"
             return token
         if self.call.logprobs:

@@ -77,8 +77,10 @@ def _shown(place: str) -> str:
 
 def _digest(folder: Path) -> str:
     files = sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)})
-    if not files:
-        raise RecipeError(f"the folder {str(folder)!r} holds no model: there is neither config.json nor weights")
+    names = {path.name for path in files}
+    if not names & {"config.json", "adapter_config.json"} or not any(path.suffix in (".safetensors", ".bin") for path in files):
+        lacking = "config.json" if not names & {"config.json", "adapter_config.json"} else "weights (.safetensors or .bin)"
+        raise RecipeError(f"the folder {str(folder)!r} holds no {lacking}, so that it is no model")
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
         digest.update(path.name.encode() + b"\0" + _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns))

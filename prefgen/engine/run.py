@@ -235,7 +235,7 @@ class Runner:
     def _forget_a_recipes_fault(self, calls: Calls, number: int) -> None:
         """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
         for line in calls.lines.values():
-            if line.refused_all():
+            if line.refused_all() and not calls.ledger.model(line.name).replayed:
                 calls.stop(line.fault_of_the_recipe())
                 spec = calls.models[line.name]
                 calls.journal_of(spec).forget_refusals(calls.run_id, str(spec.identity["name"]))

@@ -4,6 +4,7 @@ Forms that are recognised by their columns: a prefgen run's folder; `chosen` and
 `prompt`); `completions` as UltraFeedback writes them; `responses` or `completions` as a list of texts; KTO's `completion` and `label`.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.read import is_run, read_records
 from prefgen.dataset.rows import rows_of
 from prefgen.errors import RecipeError
+from prefgen.harm import is_harmful, marks_of
 from prefgen.plugins import Plugin, source
 from prefgen.types import Message, Pair, Record, Response, Score
 
@@ -130,11 +132,18 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
             raise RecipeError("chosen and rejected do not answer the same prompt", where)
     else:
         raise RecipeError("chosen is text and there is no prompt column", where)
-    prompt = counter.prompt(asked, origin="imported", **details_of(row, {}, {"licence": licence}, where))
+    details = details_of(row, {}, {"licence": licence}, where)
+    harm = _lineage(row)
+    if "harm" in harm and _last_text(rejected):
+        details |= {"lineage": harm, "metadata": {**details.get("metadata", {}), **marks_of(_last_text(rejected), str(harm["harm"]))}}
+    prompt = counter.prompt(asked, origin="imported", **details)
     sides = [
         _response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
         for i, (name, side) in enumerate((("chosen", chosen), ("rejected", rejected)))
     ]
+    record = Record(prompt=prompt, responses=tuple(sides))
+    if is_harmful(record, sides[0].id):
+        raise RecipeError("chosen is, or holds, the harmful text that the prompt was made from (docs/safety.md)", where)
     high, low = row.get("score_chosen"), row.get("score_rejected")
     known = isinstance(high, int | float) and isinstance(low, int | float) and high >= low
     pair = Pair(
@@ -146,7 +155,24 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
         margin=high - low if known else None,  # pyright: ignore[reportOperatorIssue]
         tie=known and high == low,
     )
-    return Record(prompt=prompt, responses=tuple(sides), pairs=(pair,))
+    return record.adding(pairs=[pair])
+
+
+def _lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a pair of prefgen's own says of where its prompt comes from."""
+    found = row.get("lineage")
+    try:
+        found = json.loads(found) if isinstance(found, str) else found
+    except ValueError:
+        found = None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _last_text(value: Any) -> str:
+    """The text of a side of a pair: as it is, or of its last turn."""
+    if isinstance(value, Sequence) and not isinstance(value, str) and value and isinstance(value[-1], Mapping):
+        value = value[-1].get("content")
+    return value if isinstance(value, str) else ""
 
 
 def _response(prompt_id: str, value: Any, where: str, *, sample: int, model: str = "unknown") -> Response:

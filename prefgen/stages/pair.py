@@ -2,16 +2,19 @@
 
 Reads  responses, scores, comparisons, flags
 Adds   pairs, and a note that says why there are none
+
+A pair whose preferred side is the harmful text that its prompt was made from is not made; that stands on the ledger.
 """
 
-from prefgen.errors import PluginError
+from prefgen.errors import PluginError, ReplyError
 from prefgen.harm import is_harmful
-from prefgen.stages.step import AskFor, Step, applies, blaming, selected
+from prefgen.stages.step import AskFor, Step, applies, blaming, failure_of, selected
 from prefgen.types import Failure, Note, Record
 
 
 async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
     grown = record
+    lost: list[Failure] = []
     for plugged in step.plugged:
         if not applies(plugged.only, record):
             continue
@@ -22,13 +25,12 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
         for pair in pairs:
             if not {pair.chosen_id, pair.rejected_id} <= known:
                 raise PluginError(f"pair {plugged.name!r} paired a response that record {record.id[:12]} does not have")
-            if is_harmful(record, pair.chosen_id):
-                raise PluginError(
-                    f"pair {plugged.name!r} would write the harmful text that record {record.id[:12]} was made from as the preferred answer. "
-                    "Pair by principle: rejected: {principle: [source]} (docs/safety.md)"
-                )
-        grown = grown.adding(pairs=pairs)
+        safe = [pair for pair in pairs if not is_harmful(record, pair.chosen_id)]
+        if len(safe) < len(pairs):
+            words = "the preferred answer would be, or hold, the harmful text that the prompt was made from (docs/safety.md)"
+            lost.append(failure_of(step, plugged, record, ReplyError(words, code="harmful_chosen")))
+        grown = grown.adding(pairs=safe)
         if not pairs:
             explain = getattr(plugged.plugin, "explain", None)
             grown = grown.adding(notes=[Note(step=step.label, reason=explain(seen) if explain else "no_pair")])
-    return grown, []
+    return grown, lost

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
+from prefgen.harm import SOURCE
 from prefgen.roles import Ask, Revision
 from prefgen.similarity import by_text
 from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
@@ -24,7 +25,7 @@ def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any
 
 
 def _shown(record: Record, plugged: Plugged) -> list[Response]:
-    return selected(record, plugged.responses or {"which": "last"})
+    return [r for r in selected(record, plugged.responses or {"which": "last"}) if r.principle != SOURCE]
 
 
 def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:

@@ -62,8 +62,8 @@ async def run_step(step: Step, record: Record, ask_for: AskFor, arguments: Argum
     grown, failures = record, []
     for plugged, outcome in zip(applicable, outcomes, strict=True):
         errors: Sequence[ReplyError] = ()
-        if isinstance(outcome, ReplyError):
-            errors = (outcome,)
+        if isinstance(outcome, _Lost):
+            errors = (outcome.error,)
         else:
             for result in outcome:
                 more, lost = _added(step, plugged, record, result, adds)
@@ -130,13 +130,20 @@ def _blamed(step: Step, plugged: Plugged, record: Record, bug: BaseException) ->
     return PluginError(f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}")
 
 
-async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> list[Any] | ReplyError:
+async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> "list[Any] | _Lost":
     method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
     try:
         with blaming(step, plugged, record):
             return await together(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
-    except ReplyError as lost:
-        return lost
+    except ReplyError as error:
+        return _Lost(error)
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """A plug-in's result that was lost whole: not the error itself, which `together` would raise and so take the other plug-ins along."""
+
+    error: ReplyError
 
 
 def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) -> Failure:

@@ -32,6 +32,10 @@ class FewShot(FromSeeds):
     instructions: str | None = Field(None, description="What else the new prompts must be, in a sentence.")
     template: str | None = Field(None, description="A jinja2 template in place of the shipped wording.")
 
+    def ready(self) -> None:
+        if self.template is not None:
+            render_text(self.template, {"shots": ["x"], "about": "x", "count": 1, "text": "x", "metadata": {}})
+
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         shown = [text for text in (seed.text, *seed.shots) if text]
         about = ask.rng(f"about/{self.seed}").choice(self.about) if self.about else None

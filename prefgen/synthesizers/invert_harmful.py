@@ -60,6 +60,10 @@ class InvertHarmful(FromSeeds):
         return (self.model, *((self.expert,) if self.expert else ()))
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
+        if seed.messages:
+            return [
+                UnreadableReply("the row is a conversation: give the text that should not have been written as text", code="conversation")
+            ]
         text, category = seed.text or "", str(seed.metadata.get("category") or "unknown")
         [request, *_] = await write(ask, self.model, "invert_harmful", text=text)
         if not await self._seeks_harm(request.text, category, ask):
@@ -69,16 +73,16 @@ class InvertHarmful(FromSeeds):
         made: list[Prompt | ReplyError] = [request.replacing(category=category, metadata=marks, lineage=lineage)]
         if self.twins:
             try:
-                made.append(await self._twin(request, category, ask))
+                made.append(await self._twin(request, text, category, ask))
             except ReplyError as lost:
                 made.append(lost)
         return made
 
-    async def _twin(self, request: Prompt, category: str, ask: Ask) -> Prompt:
+    async def _twin(self, request: Prompt, text: str, category: str, ask: Ask) -> Prompt:
         [twin, *_] = await write(ask, self.model, "benign_twin", text=request.text)
         if await self._seeks_harm(twin.text, category, ask):
             raise UnreadableReply("the expert finds harm in the twin", code="twin_harmful", replies=(twin.text,))
-        return twin.replacing(category=BENIGN, metadata={"twin_of": request.id, "twin_category": category})
+        return twin.replacing(category=BENIGN, metadata={"twin_of": request.id, "twin_category": category, "source_text": text})
 
     async def _seeks_harm(self, request: str, category: str, ask: Ask) -> bool:
         def reader(reply: Reply) -> bool:

@@ -46,7 +46,9 @@ async def test_real_harmful_texts_are_never_preferred_and_every_one_is_accounted
     assert not [row for row in pairs if " ".join(row["chosen"][0]["content"].split()) in sources]
     assert check_rows((row["id"], row) for row in pairs).passed
     table = outcome.manifest["yield"]
-    written = sum(1 for _ in read_records(tmp_path / "out")) + sum(n for why, n in table["curated_away"].items() if why.startswith("prompts"))
+    written = sum(1 for _ in read_records(tmp_path / "out")) + sum(
+        n for why, n in table["curated_away"].items() if why.startswith("prompts")
+    )
     assert written == 2 * len(texts)
 
 

@@ -238,8 +238,68 @@ async def test_what_cannot_answer_says_so(tmp_path):
     assert "no chat template" in no_chat.message
     assert "2 outputs" in two.message
     assert gone.kind == "fatal"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RecipeError, match=r"holds no config.json"):
+        build(loaded_from(in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "empty"}}}, tmp_path))
     with pytest.raises(RecipeError, match=r"the folder './policies' does not exist"):
         build(loaded_from(in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "./policies"}}}, tmp_path))
+
+
+async def test_weights_that_were_trained_as_something_else_are_refused_and_not_filled_with_noise(tmp_path, capfd):
+    tiny_model(tmp_path / "policy")
+    tiny_model(tmp_path / "reward", "classifier")
+    capfd.readouterr()
+
+    [as_reward] = await asked([Call("score", "policy", (user("Q"), assistant("A")))], "policy")
+    [as_chat] = await asked([chat("Hi")], "reward")
+
+    assert "lacks weights that AutoModelForSequenceClassification has: score.weight" in as_reward.message
+    assert "lm_head" in as_chat.message
+    assert not capfd.readouterr().err
+
+
+async def test_two_models_of_different_formats_load_and_answer_at_once(tmp_path):
+    import asyncio
+
+    tiny_model(tmp_path / "one")
+    tiny_model(tmp_path / "two", seed=5)
+    [[alone], [other]] = [(await asked([chat("No.", temperature=0)], place))[0] for place in ("one", "two")]
+
+    for _ in range(3):
+        both = [Transformers(location="one", dtype="float32", device="cpu"), Transformers(location="two", dtype="bfloat16", device="cpu")]
+        async with both[0].connect() as a, both[1].connect() as b:
+            [first], [second] = await asyncio.gather(a.send(chat("No.", temperature=0)), b.send(chat("No.", temperature=0)))
+        assert first.reply.text == alone.text
+        assert second.reply.text.split()[:1] == other.text.split()[:1]
+
+
+async def test_a_stop_that_is_a_token_of_its_own_ends_the_answer(tmp_path):
+    tiny_model(tmp_path / "policy")
+
+    found = await asked(
+        [
+            chat("No.", tuple(range(24)), max_tokens=24, temperature=3.0, stop=["<s>"]),
+            chat("No.", tuple(range(24)), max_tokens=24, temperature=3.0),
+        ]
+    )
+
+    stopped = [reply for reply in found[0] if reply.finish_reason == "stop"]
+    assert len(stopped) > len([reply for reply in found[1] if reply.finish_reason == "stop"])
+
+
+async def test_a_reward_that_is_no_number_costs_its_own_request(tmp_path):
+    import torch
+    from transformers import LlamaForSequenceClassification
+
+    folder = tiny_model(tmp_path / "reward", "classifier")
+    broken = LlamaForSequenceClassification.from_pretrained(folder)
+    with torch.no_grad():
+        broken.score.weight.fill_(float("nan"))
+    broken.save_pretrained(folder)
+
+    [lost] = await asked([Call("score", "reward", (user("Q"), assistant("A")))], "reward")
+
+    assert (lost.kind, lost.code) == ("refused", "not_finite")
 
 
 def test_fields_stand_where_they_belong(tmp_path):

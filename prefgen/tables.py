@@ -21,8 +21,8 @@ class Table:
     """`rows` are prompts or pairs, `gone` says why each other row went.
 
     Prompts have the columns id, text, conversation, source, category and language. Pairs have id, prompt_id, rule, source, category,
-    chosen_model, rejected_model, chosen_words, rejected_words (numbers of words), chosen_text (equal where the chosen texts are, after
-    normalising) and margin (None where the pair has none).
+    chosen_id, rejected_id, chosen_model, rejected_model, chosen_words, rejected_words (numbers of words), chosen_text (equal where the
+    chosen texts are, after normalising), margin and chosen_probability (None where the pair has none; a curator may set it).
     """
 
     rows: "pa.Table"

@@ -118,7 +118,8 @@ class Inputs:
             pairs = curator.thins == "pairs"
             table = pair_table(records) if pairs else curator_table(records, curator.fills())
             thinned = await self._thin(name, curator, table)
-            kept = frozenset(thinned.ids())
+            odds = thinned.column("chosen_probability") if pairs else [None] * thinned.rows.num_rows
+            kept: dict[str, float | None] = dict(zip(thinned.ids(), odds, strict=True))
             texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
             gone += [(i, name, g.reason, g.neighbour, texts[i], curator.thins) for i, g in sorted(thinned.gone.items())]
             self._progress.ledger.say(f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went")

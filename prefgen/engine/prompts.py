@@ -1,7 +1,7 @@
 """The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs that curators see."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prefgen.dataset.lines import pair_id
 from prefgen.similarity import normal
@@ -66,6 +66,8 @@ def pair_table(records: Sequence[Record]) -> Table:
         "source": [record.prompt.source for record, _, _ in pairs],
         "category": [record.prompt.category for record, _, _ in pairs],
         "chosen_model": [by_id[pair.chosen_id].model for _, pair, by_id in pairs],
+        "chosen_id": [pair.chosen_id for _, pair, _ in pairs],
+        "rejected_id": [pair.rejected_id for _, pair, _ in pairs],
         "chosen_text": [content_id(normal(by_id[pair.chosen_id].text)) for _, pair, by_id in pairs],
         "rejected_model": [by_id[pair.rejected_id].model for _, pair, by_id in pairs],
     }
@@ -73,6 +75,7 @@ def pair_table(records: Sequence[Record]) -> Table:
     columns["chosen_words"] = pa.array([len(by_id[pair.chosen_id].text.split()) for _, pair, by_id in pairs], pa.int64())
     columns["rejected_words"] = pa.array([len(by_id[pair.rejected_id].text.split()) for _, pair, by_id in pairs], pa.int64())
     columns["margin"] = pa.array([pair.margin for _, pair, _ in pairs], pa.float64())
+    columns["chosen_probability"] = pa.array([pair.chosen_probability for _, pair, _ in pairs], pa.float64())
     return Table(pa.table(columns))
 
 
@@ -88,8 +91,13 @@ def shown_pairs(records: Sequence[Record]) -> dict[str, str]:
     return shown
 
 
-def with_pairs(record: Record, kept: Collection[str], curator: str) -> Record:
-    """The record with those of its pairs; one that loses its last pair notes by which curator."""
-    left = tuple(pair for pair in record.pairs if pair_id(record.id, pair) in kept)
+def with_pairs(record: Record, kept: Mapping[str, float | None], curator: str) -> Record:
+    """The record with those of its pairs, each with that probability; one that loses its last pair notes by which curator."""
+    named = [(pair, pair_id(record.id, pair)) for pair in record.pairs]
+    left = tuple(
+        pair if pair.chosen_probability == kept[name] else pair.replacing(chosen_probability=kept[name])
+        for pair, name in named
+        if name in kept
+    )
     notes = [Note(step="curate", reason=curator)] if record.pairs and not left else []
     return record.replacing(pairs=left).adding(notes=notes)

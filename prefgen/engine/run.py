@@ -220,7 +220,7 @@ class Runner:
                     break
                 if not last:
                     self._inputs.hand_over(number)
-            except NothingLeft as why:
+            except (NothingLeft, RecipeError) as why:
                 calls.stop(why)
                 break
         for line in calls.lines.values():

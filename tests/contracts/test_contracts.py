@@ -27,6 +27,7 @@ NEEDED = {
         "decontaminate": {"against": ["b.jsonl"]},
         "diversify": {"count": 3},
         "rated": {"model": "m", "least": 3},
+        "calibrate": {"labels": "labels.jsonl"},
     },
     "sampler": {
         "each": {"model": "m"},

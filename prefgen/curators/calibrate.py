@@ -1,0 +1,71 @@
+"""Give pairs the probability that people would agree: a curve from margin to probability, fitted on those pairs that people have labelled.
+
+Label some responses of a run (`prefgen show records RUN --json` gives their ids), name the file here, and run again: nothing is asked anew.
+Half of the labelled prompts fit the curve, and the other half say what it is worth: accuracy and calibration error before and after. Every pair
+with a margin then has its `chosen_probability`. No pair goes. `prefgen calibrate` does the same for a judge's scores of all responses, outside
+a recipe.
+"""
+
+from dataclasses import replace
+
+from pydantic import Field
+
+from prefgen.calibration import Labelled, fitted, quality_of
+from prefgen.dataset.labels import read_labels
+from prefgen.draws import uniform
+from prefgen.errors import RecipeError
+from prefgen.plugins import Plugin, curator
+from prefgen.tables import Table
+from prefgen.templates import beside_recipe
+
+
+@curator("calibrate")
+class Calibrate(Plugin):
+    """One curve for all pairs: their margins should be of one judge, or of one score."""
+
+    thins = "pairs"
+    files = ("labels",)
+
+    labels: str = Field(
+        description="A CSV or JSONL file, relative to the recipe, with first_id, second_id and better (first, second or tie)."
+    )
+    held_out: float = Field(0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested.")
+
+    def ready(self) -> None:
+        read_labels(beside_recipe(self.labels), self.labels)
+
+    def curate(self, rows: Table) -> Table:
+        import pyarrow as pa
+
+        labelled = self._labelled(rows)
+        test = [pair for pair in labelled if uniform("held out", pair.prompt_id) < self.held_out]
+        train = [pair for pair in labelled if uniform("held out", pair.prompt_id) >= self.held_out]
+        curve = fitted(train, "margin")
+        if not test:
+            raise RecipeError(f"labels: {len(labelled)} labelled pairs leave none to test on; give a greater `held_out`")
+        truth = [pair.label for pair in test]
+        before = quality_of([pair.before for pair in test], truth)
+        after = quality_of([curve.probability(pair.margin) for pair in test], truth)
+        said = (
+            f"calibrate: fitted on {len(train):,} labelled pairs; on {len(test):,} others the calibration error is "
+            f"{after.calibration_error:.3f} (before: {before.calibration_error:.3f}), the accuracy {after.accuracy or 0.0:.3f}"
+        )
+        margins = rows.column("margin")
+        odds = [p if m is None else curve.probability(m) for m, p in zip(margins, rows.column("chosen_probability"), strict=True)]
+        at = rows.rows.schema.get_field_index("chosen_probability")
+        table = rows.rows.set_column(at, "chosen_probability", pa.array(odds, pa.float64()))
+        return replace(rows, rows=table, said=(*rows.said, said))
+
+    def _labelled(self, rows: Table) -> list[Labelled]:
+        """Pairs that have a margin and a label; before, a pair says what its comparisons said, or that the chosen side is better for certain."""
+        _, comparisons = read_labels(beside_recipe(self.labels), self.labels)
+        columns = [rows.column(name) for name in ("prompt_id", "chosen_id", "rejected_id", "margin", "chosen_probability")]
+        found = []
+        for prompt, chosen, rejected, margin, probability in zip(*columns, strict=True):
+            said = [c.probability for c in comparisons.get(chosen, ()) if c.second_id == rejected]
+            said += [1 - c.probability for c in comparisons.get(rejected, ()) if c.second_id == chosen]
+            if said and margin is not None:
+                found.append(Labelled(prompt, margin, 1.0 if probability is None else probability, sum(said) / len(said)))
+        if not found:
+            raise RecipeError(f"labels: no label of {self.labels!r} is about a pair of this run that has a margin")
+        return found

@@ -1,6 +1,7 @@
 """The weights of the `transformers` backend, and how they answer: everything that needs torch."""
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
 
+import importlib
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,6 @@ from typing import Any
 
 import orjson
 import torch
-import transformers
 
 from prefgen.backends.transformers import Transformers, served
 from prefgen.errors import Fault
@@ -19,6 +19,8 @@ from prefgen.wire import read_answer, request_body
 
 ONE_AT_A_TIME = threading.Lock()
 """Loading changes torch's default number format for the whole process: no other weights may load or answer meanwhile."""
+transformers: Any = importlib.import_module("transformers")
+"""By its name: a file of the same name stands beside this one."""
 NEW_TOKENS = 512
 """Of a call that says nothing."""
 

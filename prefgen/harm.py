@@ -38,8 +38,10 @@ def is_harmful(record: Record, response_id: str) -> bool:
         return False
     if response.principle == SOURCE:
         return True
-    source = _words(str(record.prompt.metadata.get("source_text") or ""))
-    said = _words(response.text)
+    text = record.prompt.metadata.get("source_text")
+    if not isinstance(text, str):  # as of nearly every prompt
+        return False
+    source, said = _words(text), _words(response.text)
     if len(source) < FEW:
         return bool(source) and source == said
     return f" {' '.join(source)} " in f" {' '.join(said)} "

@@ -138,3 +138,38 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path, unbroken):
         assert shard_bytes(small / "out") == shard_bytes(unbroken)
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)
+
+
+def a_recipe_that_writes(folder: Path) -> Path:
+    """Prompts written in three rounds, rated between them, answered, paired, and the pairs thinned."""
+    (folder / "seeds.jsonl").write_text("".join(json.dumps({"prompt": f"Thing number {i}"}) + "\n" for i in range(60)))
+    models = {name: {"use": "simulated", "temperature": t, "latency_ms": 20} for name, t in (("writer", 1.0), ("grader", 0))}
+    made = {"use": "self_instruct", "model": "writer", "seeds": "seeds.jsonl", "per_seed": 2, "rounds": 3, "target": 200}
+    stages = [
+        {"prompts": {"made": made}},
+        {"curate": [{"use": "dedupe"}, {"use": "rated", "model": "grader", "least": 1}]},
+        {"sample": {"use": "each", "model": "writer", "n": 3}},
+        {"judge": {"quality": {"use": "additive", "model": "grader", "samples": 1}}},
+        {"pair": {"use": "best_vs_worst", "score": "quality"}},
+        {"curate": [{"use": "length_balance"}]},
+    ]
+    path = folder / "writes.json"
+    path.write_text(json.dumps({"name": "writes", "models": models, "stages": stages, "run": {"concurrency": 16}}))
+    return path
+
+
+@pytest.mark.parametrize("moments", [(0.9, 1.1, 1.3, 1.5), (1.5, 1.5, 0.9)])
+def test_rounds_of_written_prompts_end_the_same_however_often_they_are_killed(tmp_path, moments):
+    recipe = a_recipe_that_writes(tmp_path)
+    code, said = end(start(recipe, tmp_path / "unbroken"))
+    assert code == 0, said
+
+    for moment in moments:
+        process = start(recipe, tmp_path / "out")
+        time.sleep(moment)
+        process.kill()
+        process.communicate()
+    code, said = end(start(recipe, tmp_path / "out"))
+
+    assert code == 0, said
+    assert shard_bytes(tmp_path / "out") == shard_bytes(tmp_path / "unbroken")

@@ -15,7 +15,8 @@ from prefgen.engine.spool import Gone as DroppedRow
 from prefgen.engine.spool import Spool
 from prefgen.errors import NothingLeft, PluginError, PrefgenError, RecipeError
 from prefgen.plugins import FromSeeds, Plugin
-from prefgen.recipe.build import Pipeline, Segment
+from prefgen.recipe.build import Pipeline
+from prefgen.recipe.segments import Segment
 from prefgen.stages.step import Plugged
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Gone, Table

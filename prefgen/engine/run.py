@@ -33,7 +33,8 @@ from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
 from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
 from prefgen.measures import measured
-from prefgen.recipe.build import BuiltModel, Pipeline
+from prefgen.recipe.build import Pipeline
+from prefgen.recipe.models import BuiltModel
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256

@@ -1,0 +1,38 @@
+"""One thing of a recipe against its class: what is wrong first becomes an error with its place and the nearest valid name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from prefgen.errors import RecipeError
+from prefgen.plugins import did_you_mean
+from prefgen.recipe.load import Loaded, Where
+
+
+def validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: Sequence[str] | None = None) -> Any:
+    """`model` made of `data`; the first thing that is wrong becomes a RecipeError with its place."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as wrong:
+        errors = wrong.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    loc = tuple(part for part in first["loc"] if not (isinstance(part, str) and part.startswith(("function-", "literal["))))
+    where = loaded.place((*path, *loc))
+    name = ".".join(str(part) for part in loc) or (getattr(model, "name", "") or "recipe")
+    if first["type"] == "extra_forbidden":
+        fields = list(known or _fields_at(model, loc))
+        raise RecipeError(f"unknown key {loc[-1]!r}{did_you_mean(str(loc[-1]), fields)}", where)
+    if first["type"] == "missing":
+        raise RecipeError(f"{name!r} is missing", where)
+    message = first["msg"].removeprefix("Value error, ")
+    shown = f", found {first['input']!r}" if not isinstance(first["input"], Mapping | list) and "found" not in message else ""
+    raise RecipeError(f"{name}: {message[:1].lower()}{message[1:]}{shown}", where)
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    current: Any = model
+    for part in loc[:-1]:
+        info = getattr(current, "model_fields", {}).get(part)
+        current = info.annotation if info else None
+    return list(getattr(current, "model_fields", {}))

@@ -9,12 +9,16 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.curators.dedupe import alike, cosines_of
+from prefgen.dataset.read import read_records
 from prefgen.embedding import hashed
 from prefgen.errors import RecipeError
 from prefgen.plugins import find
+from prefgen.recipe.build import build
+from prefgen.recipe.load import loaded_from
 from prefgen.similarity import words_of
 from prefgen.tables import Table
 from prefgen.templates import use_texts_beside
+from tests.running import a_recipe, run
 
 
 def prompts(*texts, categories=None):
@@ -159,10 +163,26 @@ def test_benchmark_items_are_found_whole_inside_and_edited():
     }  # fmt: skip
 
 
-@pytest.mark.usefixtures("benchmark")
-def test_a_benchmark_that_is_not_there_is_an_error_before_anything_is_asked():
-    with pytest.raises(RecipeError, match="benchmarks are not fetched"):
-        find("curator", "decontaminate", Path())(against=["mmlu.jsonl"]).ready()
+def decontaminating(*against):
+    recipe = a_recipe(prompts=("Name three knots.", "What is the capital of France?"))
+    recipe["stages"][1:] = [{"curate": [{"use": "decontaminate", "against": list(against)}]}]
+    return recipe
+
+
+def test_a_benchmark_that_is_not_there_is_an_error_before_anything_is_asked(tmp_path):
+    with pytest.raises(RecipeError, match=r"against: the file 'mmlu.jsonl' does not exist"):
+        build(loaded_from(decontaminating("mmlu.jsonl"), tmp_path))
+
+
+async def test_another_item_in_a_benchmark_thins_again(tmp_path):
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "a.jsonl").write_text('{"question": "How do tides work in a river mouth, and why?"}\n')
+    await run(decontaminating("bench"), tmp_path / "out", folder=tmp_path)
+    (tmp_path / "bench" / "b.jsonl").write_text('{"question": "What is the capital of France?"}\n')
+
+    await run(decontaminating("bench"), tmp_path / "out", folder=tmp_path)
+
+    assert [r.prompt.text for r in read_records(tmp_path / "out")] == ["Name three knots."]
 
 
 def test_groups_are_kept_in_proportion_and_what_falls_short_is_said():

@@ -28,15 +28,12 @@ FEW = 8
 class Decontaminate(Plugin):
     """What was found stands as the neighbour: file and row of the item."""
 
+    files = ("against",)
+
     against: tuple[str, ...] = Field(min_length=1, description="Files or folders of benchmark items, relative to the recipe.")
     column: str | None = Field(None, description="The column with the item's text. Default: as for prompts.")
     ngram: int = Field(13, ge=5, description="Words in a row that no prompt may share with an item (GPT-3: 13).")
     overlap: float = Field(0.5, gt=0, le=1, description="Part of the shorter text's runs of three words from which the two are the same.")
-
-    def ready(self) -> None:
-        for path in self.against:
-            if not beside_recipe(path).exists():
-                raise RecipeError(f"against: {path!r} does not exist (looked for {beside_recipe(path)}); benchmarks are not fetched")
 
     def curate(self, rows: Table) -> Table:
         index = _Items(self.ngram)

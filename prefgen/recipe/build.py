@@ -12,6 +12,7 @@ from prefgen.calls.budget import FREE, Price, price_of
 from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
 from prefgen.plugins import HANDED_IN, Plugin, code_digest, did_you_mean, find_one_of
+from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.models import BuiltModel, model_of, prices_of, without_secrets
 from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Recipe, Sampling
@@ -180,13 +181,10 @@ class _Builder:
         coded = next((name for name in plugin.code if getattr(plugin, name) is not None), None)
         if coded and not self._plugins:
             raise RecipeError(f"{coded} names Python code, and --no-plugins reads none", place)
-        for name in plugin.files:
-            path_of = getattr(plugin, name)
-            if path_of is not None and not beside_recipe(path_of).is_file():
+        for name, named in [(field, one) for field in plugin.files for one in paths_in(getattr(plugin, field))]:
+            if not beside_recipe(named).exists():
                 at = (*path, name) if (*path, name) in self._loaded.places else path
-                raise RecipeError(
-                    f"{name}: the file {path_of!r} does not exist (looked for {beside_recipe(path_of)})", self._loaded.place(at)
-                )
+                raise RecipeError(f"{name}: the file {named!r} does not exist (looked for {beside_recipe(named)})", self._loaded.place(at))
         try:
             canonical(plugin.model_dump(mode="json"))
             plugin.ready()

@@ -40,7 +40,7 @@ def step_identity(kind: str, plugged: Sequence[Plugged], before: str, models: Ma
 
 def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
     plugin: Plugin = plugged.plugin
-    paths = [str(value) for value in (getattr(plugin, name) for name in plugin.files) if value is not None]
+    paths = [path for name in plugin.files for path in paths_in(getattr(plugin, name))]
     read = {"files": {path: file_digest(path) for path in paths}} if paths else {}
     return read | {
         "name": plugged.name,
@@ -54,10 +54,19 @@ def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, A
     }
 
 
+def paths_in(value: Any) -> tuple[str, ...]:
+    """The paths that a field of files holds: one, several or none."""
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
 def file_digest(path: str) -> str:
-    """A digest of a file beside the recipe. Raises RecipeError when it cannot be read."""
+    """A digest of a file beside the recipe, or of all files of a folder. Raises RecipeError when it cannot be read."""
+    place = beside_recipe(path)
+    digest = hashlib.blake2b(digest_size=8)
     try:
-        return hashlib.blake2b(beside_recipe(path).read_bytes(), digest_size=8).hexdigest()
+        for file in sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else (place,):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
     except OSError as wrong:
         raise RecipeError(f"file {path!r} cannot be read: {wrong.strerror}") from None
 

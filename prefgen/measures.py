@@ -38,7 +38,7 @@ def measured(
         found[f"distinct_{n}"] = (distinct(words, n), f"distinct runs of {n} words over all of them (0 to 1; more is more varied)")
     found |= {
         "self_bleu": (
-            self_bleu([words_of(t) for t in drawn[:BLEU_TEXTS]]),
+            self_bleu([words_of(t) for t in rng.sample(drawn, min(BLEU_TEXTS, len(drawn)))]),
             f"mean BLEU-4 of each of {BLEU_TEXTS} against the others (less is more varied)",
         ),
         "pairwise_cosine": (_mean_pairwise(vectors), "mean cosine of two (less is more varied)"),

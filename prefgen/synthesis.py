@@ -13,7 +13,7 @@ from prefgen.types import Prompt, Reply, system, user
 _MARK = re.compile(r"^([ \t]*)(?:(\d+)[.)]|([-*•+]))[ \t]+", re.MULTILINE)
 LONGEST = 100_000
 """Characters of a prompt that a model may write."""
-LEAKED = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|\b(?:given|rewritten|original) prompt\b|<text \d+>", re.IGNORECASE)
+LEAKED = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|</?text \d+>", re.IGNORECASE)
 """Words of the request for a prompt that have no place in one."""
 
 
@@ -41,6 +41,8 @@ def read_prompts(reply: Reply, count: int) -> list[str]:
         listed = only(json_object(reply.text), "prompts", list)
     except Unread:
         listed = _items(reply.text)
+        if len(listed) < count or (count == 1 and len(listed) > 1):  # a list inside a refusal, or of something else
+            listed = []
     texts = [_bare(text) for text in listed if isinstance(text, str)]
     texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= LONGEST]
     if not texts:

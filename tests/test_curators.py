@@ -163,6 +163,13 @@ def test_benchmark_items_are_found_whole_inside_and_edited():
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("benchmark")
+def test_a_few_words_in_common_are_no_contamination():
+    table = prompts("What is the tide?", "Name three primary colours.", "Explain how a tide clock works")
+
+    assert curated("decontaminate", table, against=["bench.jsonl"]).ids() == ["p0", "p1", "p2"]
+
+
 def decontaminating(*against):
     recipe = a_recipe(prompts=("Name three knots.", "What is the capital of France?"))
     recipe["stages"][1:] = [{"curate": [{"use": "decontaminate", "against": list(against)}]}]

@@ -157,6 +157,22 @@ def test_a_pair_that_prefers_it_is_no_row_to_read(tmp_path):
         list(find("source", "records", tmp_path)(path="p.jsonl").read(tmp_path))
 
 
+def test_a_refusal_that_lost_to_a_better_answer_is_not_taken_for_the_text(tmp_path):
+    lineage = json.dumps({"harm": "c", "source_digest": "0" * 32})
+    row = {
+        "prompt": "How?",
+        "chosen": "I cannot help you with that at all. Please talk to us.",
+        "rejected": "I cannot help you with that at all.",
+        "lineage": lineage,
+    }
+    (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
+
+    [record] = find("source", "records", tmp_path)(path="p.jsonl", keep=["responses", "pairs"]).read(tmp_path)
+
+    assert len(record.pairs) == 1
+    assert "source_text" not in record.prompt.metadata
+
+
 async def test_a_conversation_is_no_harmful_text():
     seed = Seed(index=0, seed=0, text="And then?", messages=(user("Hi"), assistant("Hello"), user("And then?")))
 

@@ -91,6 +91,7 @@ def test_no_model_wins_more_than_its_share_and_the_smallest_margins_go():
     assert left.ids() == ["p0", "p2", "p6", "p7", "p8"]
     assert curator("model_balance", share=1).curate(table).rows.num_rows == 9
     assert curator("model_balance", share=0.75).curate(table).rows.num_rows == 9
+    assert curator("model_balance", share=0.7).curate(table).rows.num_rows == 4 + 2 + 1
 
 
 def test_one_answer_may_be_chosen_so_often_and_no_more():

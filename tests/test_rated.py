@@ -47,6 +47,19 @@ async def test_what_is_rated_low_goes_and_what_could_not_be_read_does_not(tmp_pa
     assert {row["stage"] for row in outcome.manifest["cost"]["by_stage"]} == {"curate", "sample"}
 
 
+async def test_a_number_of_before_is_not_taken_for_one_that_was_lost(tmp_path, server):
+    server.script = rate
+    recipe = rated(server.url, ("An odd one?",), before=[{"use": "rated", "model": "writer", "least": 1}], least=4)
+    recipe["stages"] = recipe["stages"][:2]
+    server.script = lambda body, _: json.dumps({"rationale": "r", "rating": 2}) if body["model"] == "w" else "no idea"
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert texts(tmp_path / "out") == ["An odd one?"]
+    assert outcome.manifest["yield"]["prompts_by_fate"] == {"kept": 1}
+    assert outcome.manifest["yield"]["failures"]
+
+
 async def test_without_a_rating_it_may_go_too(tmp_path, server):
     server.script = rate
 

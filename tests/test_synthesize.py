@@ -11,7 +11,7 @@ from prefgen.engine.plan import make_plan
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.engine.seeds import seeds_of
-from prefgen.errors import NothingLeft, RecipeError, UnreadableReply
+from prefgen.errors import NothingLeft, PluginError, RecipeError, UnreadableReply
 from prefgen.plugins import Plugin
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
@@ -223,6 +223,50 @@ async def test_a_target_that_is_missed_is_said(tmp_path):
     await Runner(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress).run()
 
     assert any(line.startswith("made: 8 of 50 prompts after 2 rounds") for line in progress.ledger.says)
+
+
+async def test_equal_prompts_of_several_rounds_each_have_an_id_of_their_own(tmp_path):
+    await run(synthesized(folder=tmp_path, rounds=3, curate=False), tmp_path / "out")
+
+    found = list(read_records(tmp_path / "out"))
+    assert len({r.id for r in found}) == len(found) == 1 + 3 * 6
+
+
+async def test_a_synthesizer_more_changes_no_other_ones_seeds(tmp_path, server):
+    recipe = synthesized(folder=tmp_path)
+    recipe["models"] = {name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")}
+    recipe["run"] = {"endpoints": {name: {"base_url": server.url} for name in recipe["models"]}}
+    recipe["stages"] = recipe["stages"][:2]
+    await run(recipe, tmp_path / "out")
+    first = len(server.bodies)
+    made = recipe["stages"][0]["prompts"]["made"]
+    recipe["stages"][0]["prompts"] = {"another": made, "made": made}
+
+    await run(recipe, tmp_path / "again")
+
+    assert len(server.bodies) == 2 * first
+
+
+async def test_a_licence_of_the_seeds_stays_with_what_is_written_from_them(tmp_path):
+    recipe = synthesized(folder=tmp_path, curate=False)
+    (tmp_path / "seeds.jsonl").write_text('{"prompt": "cats", "licence": "CC-BY-4.0"}\n')
+
+    await run(recipe, tmp_path / "out")
+
+    assert {r.prompt.licence for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"} == {"CC-BY-4.0"}
+
+
+@curator("test_fn_invents_rows")
+def invents_rows(rows):
+    return rows.dropping({"nobody": Gone("x")})
+
+
+async def test_a_curator_names_only_rows_that_it_was_given(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"].insert(1, {"curate": [{"use": "test_fn_invents_rows"}]})
+
+    with pytest.raises(PluginError, match="names the row 'nobody', which it was not given"):
+        await run(recipe, tmp_path / "out")
 
 
 class Drawn(FromSeeds):

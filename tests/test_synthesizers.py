@@ -94,7 +94,7 @@ async def test_few_shot_takes_a_template_of_ones_own():
 
 
 async def test_a_reply_that_repeats_the_request_is_no_prompt():
-    written, _ = await asked_of(an("few_shot", per_seed=2), a_seed(), listed("Rewrite the given prompt again", "A?"))
+    written, _ = await asked_of(an("few_shot", per_seed=2), a_seed(), listed("#Given Prompt#: again", "A?"))
     assert texts(written) == ["A?"]
 
     with pytest.raises(UnreadableReply, match="repeats words of the request"):
@@ -130,6 +130,15 @@ async def test_evolve_goes_on_from_what_it_wrote_and_keeps_what_came_before_a_lo
     assert written[1].lineage["parent"] == "Harder?"
     last, _ = await asked_of(an("evolve", steps=2, keep="last", seeds="s"), a_seed("Easy?"), *steps)
     assert texts(last) == ["Harder still?"]
+
+
+async def test_a_chain_that_comes_back_to_where_it_was_ends_there():
+    replies = [listed("Harder?"), listed("Easy?"), listed("never asked")]
+
+    written, asked = await asked_of(an("evolve", steps=3, operators=["deepen"], seeds="s"), a_seed("Easy?"), *replies)
+
+    assert texts([p for p in written if not isinstance(p, ReplyError)]) == ["Harder?"]
+    assert len(asked) == 2
 
 
 def test_keywords_leave_out_names_stop_words_and_short_words():
@@ -193,7 +202,7 @@ async def test_a_conversation_that_was_begun_goes_on_from_its_last_turn():
 
 async def test_topics_are_divided_and_each_leaf_gets_its_own_prompts():
     def says(text):
-        topic = re.search(r"(?:particular|A topic): (.*?)\.", text)[1].replace(" > ", "/")
+        topic = re.search(r"<text 1>\n(.*?)\n", text)[1].replace(" > ", "/")
         return listed(f"{topic[-3:]}a", f"{topic[-3:]}b") if "Name 2 part" in text else listed(f"About {topic}?")
 
     ask = Scripted(says)
@@ -261,7 +270,8 @@ async def test_attacks_are_drawn_and_must_be_meant():
 
     written, [asked] = await asked_of(team, a_seed("It deceives nobody.", category="fraud"), listed("A?", "B?"))
 
-    assert {(p.category, p.lineage["style"], p.lineage["attack"]) for p in written} == {("fraud", "plain", "asks outright")}
+    assert {(p.lineage["style"], p.lineage["attack"]) for p in written} == {("plain", "asks outright")}
+    assert "in the area of fraud" in asked
     assert "It deceives nobody." in asked
 
 
@@ -283,6 +293,7 @@ async def test_attacks_are_drawn_and_must_be_meant():
         ("multi_turn", {}, "needs `seeds`"),
         ("magpie", {"seeds": "s"}, "starts from nothing"),
         ("magpie", {"template": "lama3"}, "Did you mean 'llama3'"),
+        ("magpie", {"template": "llama-3"}, "no template 'llama-3'"),
         ("magpie", {"template": "<user>", "system": ["x"]}, "how a system turn looks"),
     ],
 )

@@ -39,7 +39,7 @@ class Decontaminate(Plugin):
         index = _Items(self.ngram)
         for path in self.against:
             for place, row in rows_of(beside_recipe(path), path):
-                text = row[self.column or prompt_column(list(row), {}, place)]
+                text = row[prompt_column(list(row), {"messages": self.column} if self.column else {}, place)]
                 index.add(place, text if isinstance(text, str) else " ".join(str(turn.get("content", "")) for turn in text))
         if not index.names:
             raise RecipeError(f"against: no item was read from {', '.join(self.against)}")
@@ -86,7 +86,8 @@ class _Items:
             shared.update(self._short.get(run, ()))
         alike = [(n / max(1, min(len(mine), self._sizes[i])), -i) for i, n in shared.items()]
         for share, item in sorted((one for one in alike if one[0] >= overlap), reverse=True):
-            if -item not in self._whole or _stands_in(self._whole[-item], words):
+            few = self._whole.get(-item)
+            if _stands_in(few, words) if few is not None else len(mine) >= FEW:
                 return Gone(f"benchmark: alike (overlap {share:.2f})", self.names[-item])
         return None
 

@@ -24,7 +24,7 @@ ROUNDING = 1e-6
 
 @curator("dedupe")
 class Dedupe(Plugin):
-    """Keeps the first of each group of equal or nearly equal conversations."""
+    """Keeps the first of each group of equal or nearly equal conversations; rouge_l and semantic look at the last user turn alone."""
 
     method: Literal["exact", "minhash", "rouge_l", "semantic"] = Field(
         "exact",

@@ -1,9 +1,10 @@
 """Drop pairs so that no model is almost always the chosen one against another: a set from which only the author can be learned is no preference.
 
 For every two models, the pairs in which one is preferred may be at most `share` of their pairs; those with the smallest margin go first. Pairs of
-one model with itself stay.
+one model with itself stay; where one model never loses to the other, all of their pairs go, since nothing stands against them.
 """
 
+import math
 from collections import defaultdict
 
 from pydantic import Field
@@ -29,7 +30,7 @@ class ModelBalance(Plugin):
         gone = {}
         for (chosen, rejected), pairs in won.items():
             against = len(won.get((rejected, chosen), ()))
-            most = round(against * self.share / (1 - self.share)) if self.share < 1 else len(pairs)
+            most = math.floor(against * self.share / (1 - self.share) + 1e-9) if self.share < 1 else len(pairs)
             for _, row_id in sorted(pairs)[: max(0, len(pairs) - most)]:
                 gone[row_id] = Gone(f"{chosen} over {rejected} too often")
         return rows.dropping(gone)

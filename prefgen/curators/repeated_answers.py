@@ -28,8 +28,9 @@ class RepeatedAnswers(Plugin):
         gone: dict[str, Gone] = {}
         kept = _kept([len(pairs) for pairs in same.values()], self.share)
         for pairs in same.values():
-            for _, row_id in sorted(pairs)[: max(0, len(pairs) - kept)]:
-                gone[row_id] = Gone("chosen answer repeated", pairs[-1][1])
+            ordered = sorted(pairs)
+            for _, row_id in ordered[: max(0, len(pairs) - kept)]:
+                gone[row_id] = Gone("chosen answer repeated", ordered[-1][1])
         return rows.dropping(gone)
 
 

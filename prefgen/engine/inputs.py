@@ -142,6 +142,9 @@ class Inputs:
             raise PluginError(f"curator {name!r} failed: {type(bug).__name__}: {bug}") from bug
         if not isinstance(thinned, Table):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in's word
             raise PluginError(f"curator {name!r} returned {type(thinned).__name__}, not a Table")
+        wrong = _not_of(thinned, table)
+        if wrong:
+            raise PluginError(f"curator {name!r} {wrong}")
         left = set(thinned.ids())
         unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
         for line in thinned.said:
@@ -205,6 +208,18 @@ class Inputs:
         if not self._pipeline.segments[number].seeding:
             return None
         return curator_table([r for r in self._spool.inputs(number) if seed_in(r) is None])
+
+
+def _not_of(thinned: Table, table: Table) -> str | None:
+    """What a curator may not have done to a table, in words."""
+    if set(table.rows.column_names) - set(thinned.rows.column_names):
+        return "returned a table that lacks columns of the one that it was given"
+    strange = ({*thinned.ids()} | {*thinned.gone}) - {*table.ids()}
+    if strange:
+        return f"names the row {sorted(strange)[0]!r}, which it was not given"
+    odds = thinned.column("chosen_probability") if "chosen_probability" in table.rows.column_names else []
+    bad = next((p for p in odds if p is not None and not 0 <= p <= 1), None)
+    return None if bad is None else f"set a chosen_probability of {bad!r}: it lies within 0 to 1"
 
 
 def _written_by(plugged: Plugged, records: Sequence[Record]) -> list[Record]:

@@ -135,7 +135,7 @@ class Yield:
 
     def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         """Add one record: what `counts_of` gave, and everything that failed on its way."""
-        became = fate(counts, failures, self._has_pairer)
+        became = fate(counts, [f for f in failures if not f["stage"].startswith("curate")], self._has_pairer)  # an unrated prompt goes on
         self.fates[became] += 1
         for group in ("source", "category", "language"):
             value = counts[group]
@@ -203,7 +203,7 @@ def _date(seconds: float) -> str:
 def library_versions() -> dict[str, str]:
     """Versions of what shapes the output."""
     versions = {}
-    for name in ("prefgen", "pyarrow", "pydantic", "jinja2", "datasketch"):
+    for name in ("prefgen", "pyarrow", "pydantic", "jinja2", "datasketch", "rapidfuzz", "py3langid", "distilabel", "transformers", "torch"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

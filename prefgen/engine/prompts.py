@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prefgen.dataset.lines import pair_id
+from prefgen.harm import SOURCE
 from prefgen.similarity import normal
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
@@ -16,12 +17,18 @@ def fair_sample(ids: list[str], count: int) -> frozenset[str]:
 
 
 def each_with_its_own_id(records: Iterable[Record]) -> Iterator[Record]:
-    """The records; one whose prompt came before gets an id of its own."""
+    """The records; one whose prompt came before gets an id of its own, which no other has."""
     seen: dict[str, int] = {}
+    given: set[str] = set()
     for record in records:
         occurrence = seen.get(record.id, 0)
+        own = told_apart(record, occurrence) if occurrence else record
+        while own.id in given:
+            occurrence += 1
+            own = told_apart(record, occurrence)
         seen[record.id] = occurrence + 1
-        yield told_apart(record, occurrence) if occurrence else record
+        given.add(own.id)
+        yield own
 
 
 def written_from(record: Record) -> Iterable[Record]:
@@ -83,7 +90,7 @@ def shown_pairs(records: Sequence[Record]) -> dict[str, str]:
     """{pair id: what it was about}, for the table of what went."""
     shown = {}
     for record in records:
-        texts = {r.id: r.text[:200] for r in record.responses}
+        texts = {r.id: "(a harmful text)" if r.principle == SOURCE else r.text[:200] for r in record.responses}
         for pair in record.pairs:
             shown[pair_id(record.id, pair)] = (
                 f"{record.prompt.text[:200]}\n\nchosen: {texts[pair.chosen_id]}\n\nrejected: {texts[pair.rejected_id]}"

@@ -50,7 +50,7 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
             messages=row.messages if len(row.messages) > 1 else (),
             round=round_number,
         )
-        yield seed_record(plugged.name, seed, category=row.category, language=row.language)
+        yield seed_record(plugged.name, seed, category=row.category, language=row.language, licence=row.licence)
 
 
 class _Ring:

@@ -31,7 +31,7 @@ from prefgen.invoke import in_thread, invoke
 from prefgen.plugins import did_you_mean, find
 from prefgen.roles import Ask
 from prefgen.scoring import judge_scores
-from prefgen.types import Message, Prompt, Record, Reply, Response, Score, Usage, user
+from prefgen.types import Comparison, Message, Prompt, Record, Reply, Response, Score, Usage, user
 from prefgen.waiting import settled
 
 TASKS = sorted(n for n, found in vars(tasks).items() if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task")
@@ -279,7 +279,7 @@ class PrefgenJudge(Step):
         scores = [v for v in verdicts if isinstance(v, Score)]
         known = record.adding(
             scores=[v.replacing(judge="it") for v in scores],
-            comparisons=[v.replacing(judge="it") for v in verdicts if hasattr(v, "first_id")],
+            comparisons=[v.replacing(judge="it") for v in verdicts if isinstance(v, Comparison)],
         )
         ratings, _ = judge_scores(known, "it")
         said = {s.response_id: s.rationale for s in scores}

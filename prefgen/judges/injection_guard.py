@@ -12,7 +12,7 @@ from functools import lru_cache
 import yaml
 from pydantic import Field
 
-from prefgen.errors import ReplyError
+from prefgen.errors import RecipeError, ReplyError
 from prefgen.judging import each_text, judge_messages, odds_of
 from prefgen.plugins import Plugin, judge
 from prefgen.roles import Ask, Verdict
@@ -32,10 +32,14 @@ class InjectionGuard(Plugin):
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", DECOYS)
 
     model: str = Field(description="The judging model that is to be protected, by its name under `models`.")
-    decoys: int = Field(3, ge=1, le=5, description="Requests that the answer was not written for.")
+    decoys: int = Field(3, ge=1, description="Requests that the answer was not written for.")
     most: float = Field(0.5, gt=0, lt=1, description="Mean probability of being preferred above which an answer is flagged.")
     votes: int = Field(5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities.")
     seed: int = Field(0, description="Seed of the draw of decoys.")
+
+    def ready(self) -> None:
+        if len(decoys()) < self.decoys:
+            raise RecipeError(f"prompts/{DECOYS} has {len(decoys())} decoys, and {self.decoys} are wanted")
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
         chosen = ask.rng(f"decoys/{self.seed}").sample(decoys(), self.decoys)

@@ -181,7 +181,7 @@ class _Builder:
         coded = next((name for name in plugin.code if getattr(plugin, name) is not None), None)
         if coded and not self._plugins:
             raise RecipeError(f"{coded} names Python code, and --no-plugins reads none", place)
-        for name, named in [(field, one) for field in plugin.files for one in paths_in(getattr(plugin, field))]:
+        for name, named in [(key, one) for key in plugin.files for one in paths_in(getattr(plugin, key))]:
             if not beside_recipe(named).exists():
                 at = (*path, name) if (*path, name) in self._loaded.places else path
                 raise RecipeError(f"{name}: the file {named!r} does not exist (looked for {beside_recipe(named)})", self._loaded.place(at))

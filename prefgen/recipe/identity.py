@@ -65,7 +65,7 @@ def file_digest(path: str) -> str:
     digest = hashlib.blake2b(digest_size=8)
     try:
         for file in sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else (place,):
-            digest.update(file.read_bytes())
+            digest.update(str(file.relative_to(place)).encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()
     except OSError as wrong:
         raise RecipeError(f"file {path!r} cannot be read: {wrong.strerror}") from None

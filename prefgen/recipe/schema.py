@@ -43,7 +43,7 @@ class Sampling(Strict):
 class ModelEntry(Sampling):
     """A model: which backend, what it is called there, and how it draws. Fields of the simulated and scripted backends go here too."""
 
-    use: str = Field(description="The backend: openai, simulated, scripted.")
+    use: str = Field(description="The backend: openai, transformers, simulated, scripted.")
     name: str | None = Field(None, description="The model's name at the server. Default: the entry's name.")
     revision: str | None = Field(None, description="Any text; changing it asks a moved alias afresh.")
 

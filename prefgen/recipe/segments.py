@@ -74,6 +74,8 @@ class _Segments:
 
     def curator(self, plugged: Plugged, label: str, identity: str) -> None:
         if hasattr(plugged.plugin, "weigh"):
+            if not plugged.plugin.fills() or plugged.plugin.thins != "prompts":
+                raise RecipeError(f"curator {plugged.name!r} weighs prompts: it needs `fills`, the name of their column, and thins prompts")
             self._steps.append(Step("weigh", label, (plugged,), content_id("weigh", self._reached, identity)))
         if self._steps:
             self._close()

@@ -134,8 +134,9 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
         raise RecipeError("chosen is text and there is no prompt column", where)
     details = details_of(row, {}, {"licence": licence}, where)
     harm = _lineage(row)
-    if "harm" in harm and _last_text(rejected):
-        details |= {"lineage": harm, "metadata": {**details.get("metadata", {}), **marks_of(_last_text(rejected), str(harm["harm"]))}}
+    marks = marks_of(_last_text(rejected), str(harm.get("harm")))
+    if harm.get("source_digest") == marks["source_digest"]:
+        details |= {"lineage": harm, "metadata": {**details.get("metadata", {}), **marks}}
     prompt = counter.prompt(asked, origin="imported", **details)
     sides = [
         _response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))

@@ -14,14 +14,15 @@ from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask
 from prefgen.stages.step import AskFor, Plugged, Step, run_step
 from prefgen.tables import Table
-from prefgen.types import Failure, Prompt, Record, Seed, user
+from prefgen.types import Failure, Prompt, Record, Seed, content_id, user
 
 
 def seed_record(synthesizer: str, seed: Seed, **fields: Any) -> Record:
     """A record that carries a seed to the synthesizer of that name."""
     lineage = {"synthesizer": synthesizer, "seed": seed.model_dump(mode="json")}
     shown = user(seed.text if seed.text else f"seed {seed.index}")
-    return Record(prompt=Prompt(id=seed.id, messages=(shown,), source=synthesizer, lineage=lineage, **fields))
+    made_id = content_id("seed of", synthesizer, seed.id)  # a synthesizer more, or one fewer, changes no other's seeds
+    return Record(prompt=Prompt(id=made_id, messages=(shown,), source=synthesizer, lineage=lineage, **fields))
 
 
 def seed_in(record: Record) -> Seed | None:
@@ -52,11 +53,12 @@ async def run(step: Step, record: Record, ask_for: AskFor, pool: Table) -> tuple
 
 def _from(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) -> Prompt:
     """The prompt, which says where it comes from."""
-    lineage = {"synthesizer": synthesizer, "seed_id": record.id, "round": seed.round, **prompt.lineage}
+    lineage = {**prompt.lineage, "synthesizer": synthesizer, "seed_id": record.id, "round": seed.round}
     return prompt.replacing(
         origin="synthesized",
         source=synthesizer if prompt.source == "unknown" else prompt.source,
         category=prompt.category or record.prompt.category,
         language=prompt.language or record.prompt.language,
+        licence=record.prompt.licence if prompt.licence == "unknown" else prompt.licence,
         lineage={name: value for name, value in lineage.items() if name != "seed"},
     )

@@ -26,8 +26,9 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
         return {}, ()
 
     grown, failures = await run_step(step, record, ask_for, _arguments, adds)
-    prompt = grown.prompt
-    return grown.replacing(prompt=prompt.replacing(metadata={**prompt.metadata, **weights})), failures
+    asked = {plugged.plugin.fills() for plugged in step.plugged}
+    known = {name: value for name, value in grown.prompt.metadata.items() if name not in asked}  # a number of before is not this one's
+    return grown.replacing(prompt=grown.prompt.replacing(metadata={**known, **weights})), failures
 
 
 def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """Make prompts harder, step by step, or move sideways from them (Evol-Instruct, Xu et al., arXiv 2304.12244, section 3).
 
 Each step draws one operator: in depth (a further requirement, deeper, more concrete, more steps of thought, with material) or in breadth (a rarer
-request of the same field). A step that gives the same text back ends the chain and is counted; its earlier steps stay.
+request of the same field). A step that gives back a text of the chain ends it and is counted; its earlier steps stay.
 """
 
 from collections.abc import Sequence
@@ -41,16 +41,20 @@ class Evolve(FromSeeds):
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"evolve/{self.seed}")
         latest, chain = seed.text or "", []
+        seen = {normal(latest)}
         lost: list[ReplyError] = []
         for step in range(self.steps):
             operator = rng.choice(self.operators)
             try:
                 [found, *_] = await write(ask, self.model, "evolve", text=latest, operator=operator)
-                if normal(found.text) == normal(latest):
-                    raise UnreadableReply(f"step {step + 1} ({operator}) changed nothing", code="not_evolved", replies=(found.text,))
+                if normal(found.text) in seen:
+                    raise UnreadableReply(
+                        f"step {step + 1} ({operator}) gave back what was there", code="not_evolved", replies=(found.text,)
+                    )
             except ReplyError as error:
                 lost.append(error)
                 break
+            seen.add(normal(found.text))
             chain.append(found.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]}))
             latest = found.text
         return [*(chain if self.keep == "all" else chain[-1:]), *lost]

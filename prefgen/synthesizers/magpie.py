@@ -40,7 +40,7 @@ class Magpie(FromSeeds):
     def ready(self) -> None:
         if self.seeds is not None:
             raise RecipeError("magpie starts from nothing: give `count`, and topics as `system`")
-        if self.template.isalnum() and self.template not in KNOWN:
+        if self.template not in KNOWN and not set(self.template) & set("<[\n"):
             raise RecipeError(f"magpie knows no template {self.template!r}{did_you_mean(self.template, list(KNOWN))}")
         if self.system and self.template not in KNOWN:
             raise RecipeError("magpie: how a system turn looks is known for " + ", ".join(KNOWN) + "; write it into the template instead")

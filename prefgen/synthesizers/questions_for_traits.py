@@ -35,4 +35,4 @@ class QuestionsForTraits(FromSeeds):
         trait = seed.text or ""
         shown = ask.rng(f"traits/{self.seed}").sample(self.examples, min(3, len(self.examples)))
         found = await write(ask, self.model, "trait", count=self.per_seed, trait=trait, shots=shown)
-        return [prompt.replacing(category=prompt.category or trait[:80]) for prompt in found]
+        return [prompt.replacing(category=trait[:80]) for prompt in found]

@@ -58,4 +58,4 @@ class RedTeam(FromSeeds):
         found = await write(
             ask, self.model, "red_team", count=self.per_seed, policy=seed.text, category=category, style=style, attack=attack
         )
-        return [prompt.replacing(category=prompt.category or category, lineage={"style": style, "attack": attack}) for prompt in found]
+        return [prompt.replacing(lineage={"style": style, "attack": attack}) for prompt in found]

@@ -241,3 +241,26 @@ def test_a_response_cannot_break_out_of_its_fence():
 
     assert fenced.count("<text") == 1
     assert fenced.count("</text") == 1
+
+
+def test_one_model_has_one_sampling_in_a_plug_in(tmp_path):
+    (tmp_path / "s.jsonl").write_text('{"prompt": "Hi"}\n')
+    recipe = {
+        "name": "r",
+        "models": {"m": {"use": "simulated"}},
+        "stages": [
+            {
+                "prompts": {
+                    "talk": {
+                        "use": "multi_turn",
+                        "seeds": "s.jsonl",
+                        "model": {"is": "m", "temperature": 0.2},
+                        "user_model": {"is": "m", "temperature": 1.2},
+                    }
+                }
+            }
+        ],
+    }
+
+    with pytest.raises(RecipeError, match="model 'm' is given two samplings in one plug-in"):
+        build(loaded_from(recipe, tmp_path))

@@ -225,7 +225,10 @@ class _Builder:
         def plain(value: Any, at: Where) -> Any:
             if isinstance(value, Mapping) and "is" in value:
                 sampling = validated(Sampling, {k: v for k, v in value.items() if k != "is"}, at, self._loaded)
-                overrides[str(value["is"])] = sampling.model_dump(exclude_unset=True)
+                name, wanted = str(value["is"]), sampling.model_dump(exclude_unset=True)
+                if overrides.setdefault(name, wanted) != wanted:
+                    words = f"model {name!r} is given two samplings in one plug-in: give it a second name under `models`"
+                    raise RecipeError(words, self._loaded.place(at))
                 return value["is"]
             return value
 

@@ -52,6 +52,8 @@ class Plugin(BaseModel):
     """What it asks of models about a prompt, in words."""
     files: ClassVar[tuple[str, ...]] = ()
     """Names of fields that hold paths of files which the plug-in reads, relative to the recipe: what is in them is part of the identity."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Installed packages whose version is part of what the plug-in asks."""
     made_of: ClassVar[Callable[..., Any] | None] = None
     """The function that the plug-in was made of, if it was."""
     shown: ClassVar[Mapping[str, str]] = {}
@@ -109,6 +111,12 @@ class FromSeeds(Plugin):
     seed: int = Field(0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws.")
 
     files = ("seeds",)
+    row_is: ClassVar[str] = ""
+    """What a row of `seeds` is to a synthesizer that cannot do without; empty: it can."""
+
+    def ready(self) -> None:
+        if self.row_is and self.seeds is None:
+            raise RecipeError(f"{self.name} needs `seeds`: a file with {self.row_is} a row")
 
 
 P = TypeVar("P", bound=type)

@@ -32,7 +32,7 @@ def use_texts_beside(folder: Path | None) -> None:
     """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are read afresh."""
     _beside.set(folder)
     _template.cache_clear()
-    render_once.cache_clear()
+    _rendered.cache_clear()
 
 
 def text_file(folder: str, name: str) -> Path:
@@ -66,9 +66,13 @@ def render(name: str, /, **values: Any) -> str:
         raise RecipeError(f"{wrong}", f"{path}:{line}" if line else str(path)) from wrong
 
 
-@lru_cache(maxsize=512)
 def render_once(name: str, /, **values: Any) -> str:
-    """Like `render`, for values that are hashable and come again and again: rendered once."""
+    """Like `render`, for values that are hashable and come again and again: rendered once a recipe's folder."""
+    return _rendered(name, _beside.get(), **values)
+
+
+@lru_cache(maxsize=512)
+def _rendered(name: str, _beside_this: Path | None, /, **values: Any) -> str:
     return render(name, **values)
 
 

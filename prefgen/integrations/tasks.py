@@ -31,6 +31,7 @@ class DistilabelTask(Plugin):
     )
     output: str | None = Field(None, description="The task's output column that is taken. Default: the first that is known.")
 
+    libraries = ("distilabel",)
     known_outputs: ClassVar[tuple[str, ...]] = ()
 
     def ready(self) -> None:

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -42,6 +43,8 @@ def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, A
     plugin: Plugin = plugged.plugin
     paths = [path for name in plugin.files for path in paths_in(getattr(plugin, name))]
     read = {"files": {path: file_digest(path) for path in paths}} if paths else {}
+    versions = {name: importlib.metadata.version(name) for name in plugin.libraries}
+    read |= {"libraries": versions} if versions else {}
     return read | {
         "name": plugged.name,
         "use": [plugin.role, type(plugin).name],

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, ReplyError, UnreadableReply
+from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.similarity import normal
@@ -24,6 +24,7 @@ Operator = Literal["constrain", "deepen", "concretise", "reason", "material", "w
 class Evolve(FromSeeds):
     """Chains of evolved prompts. Paper: four steps, five operators in depth and one in breadth."""
 
+    row_is = "one prompt"
     cost = "1 request a step and seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/evolve.j2")
 
@@ -33,10 +34,6 @@ class Evolve(FromSeeds):
         ("constrain", "deepen", "concretise", "reason", "material", "widen"), min_length=1, description="Of which one is drawn each step."
     )
     keep: Literal["last", "all"] = Field("all", description="Which steps become prompts (paper: all).")
-
-    def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("evolve needs `seeds`: a file with one prompt a row")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"evolve/{self.seed}")

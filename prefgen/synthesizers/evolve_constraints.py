@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from prefgen.errors import RecipeError, ReplyError
+from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.synthesis import write
@@ -37,6 +37,7 @@ FAMILIES = {
 class EvolveConstraints(FromSeeds):
     """One prompt a seed, with demands. Paper: one main demand of 14 families and one to three more, temperature 0.7."""
 
+    row_is = "one prompt"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/constraints.j2")
 
@@ -52,10 +53,6 @@ class EvolveConstraints(FromSeeds):
         if not 0 <= self.more[0] <= self.more[1] < len(self.families):
             raise ValueError(f"more must be two numbers below the {len(self.families)} families, the least first; found {self.more!r}")
         return self
-
-    def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("evolve_constraints needs `seeds`: a file with one prompt a row")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"constraints/{self.seed}")

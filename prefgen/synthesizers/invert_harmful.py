@@ -37,6 +37,7 @@ SCHEMA: dict[str, Any] = {
 class InvertHarmful(FromSeeds):
     """Requests that seek harm, each with the text that it was made from, and harmless twins."""
 
+    row_is = "one harmful text and its category"
     cost = "2 requests a seed, 4 with `twins`"
     texts = (
         "synthesizers/writer_system.j2",
@@ -51,10 +52,9 @@ class InvertHarmful(FromSeeds):
     twins: bool = Field(False, description="Also write a harmless request that looks like each harmful one.")
 
     def ready(self) -> None:
+        super().ready()
         if not self.accept_harm:
             raise RecipeError("invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant (docs/safety.md)")
-        if self.seeds is None:
-            raise RecipeError("invert_harmful needs `seeds`: a file with one harmful text a row, and its category")
 
     def asks(self) -> tuple[str, ...]:
         return (self.model, *((self.expert,) if self.expert else ()))

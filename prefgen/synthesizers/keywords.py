@@ -36,6 +36,7 @@ STOP = frozenset(STOP_WORDS.split())
 class Keywords(FromSeeds):
     """One prompt a seed, in which its keywords matter."""
 
+    row_is = "one text"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/keywords.j2")
 
@@ -45,8 +46,7 @@ class Keywords(FromSeeds):
     shots: int = Field(1, ge=0, description="Rows from which the noise is drawn.")
 
     def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("keywords needs `seeds`: a file with one text a row")
+        super().ready()
         if self.noise and not self.shots:
             raise RecipeError("keywords: the noise is drawn from other rows, and `shots` is 0")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, ReplyError
+from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.synthesis import write
@@ -28,6 +28,7 @@ MOVES = (
 class MultiTurn(FromSeeds):
     """Conversations that end with a user's turn."""
 
+    row_is = "one opening"
     cost = "2 requests a further turn and seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/next_turn.j2")
 
@@ -35,10 +36,6 @@ class MultiTurn(FromSeeds):
     user_model: str | None = Field(None, description="Who plays the user. Default: the same model.")
     turns: int = Field(1, ge=1, le=10, description="Further turns of the user.")
     moves: tuple[str, ...] = Field(MOVES, min_length=1, description="What the user may do next, of which one is drawn each time.")
-
-    def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("multi_turn needs `seeds`: a file with one opening a row")
 
     def asks(self) -> tuple[str, ...]:
         return (self.model, *((self.user_model,) if self.user_model else ()))

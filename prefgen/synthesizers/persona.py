@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, ReplyError
+from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.synthesis import write
@@ -27,16 +27,13 @@ KINDS = (
 class Persona(FromSeeds):
     """Requests of the people whom the rows describe."""
 
+    row_is = "one description of a person"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/persona.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
     per_seed: int = Field(1, ge=1, le=20, description="Requests of one kind that a persona is asked for at once.")
     kinds: tuple[str, ...] = Field(KINDS, min_length=1, description="Kinds of requests, of which one is drawn each time.")
-
-    def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("persona needs `seeds`: a file with one description of a person a row")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         kind = ask.rng(f"persona/{self.seed}").choice(self.kinds)

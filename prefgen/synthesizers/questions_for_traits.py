@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, ReplyError
+from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.synthesis import write
@@ -20,16 +20,13 @@ from prefgen.types import Prompt, Seed
 class QuestionsForTraits(FromSeeds):
     """`per_seed` questions a trait and seed. Paper: from few examples, at temperature 1."""
 
+    row_is = "one trait"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/trait.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
     per_seed: int = Field(4, ge=1, le=50, description="Questions that are asked for at once.")
     examples: tuple[str, ...] = Field((), description="Questions of this kind, of which up to three are shown, drawn each time.")
-
-    def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("questions_for_traits needs `seeds`: a file with one trait a row")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         trait = seed.text or ""

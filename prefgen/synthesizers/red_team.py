@@ -36,6 +36,7 @@ ATTACKS = (
 class RedTeam(FromSeeds):
     """`per_seed` messages against a rule."""
 
+    row_is = "one rule"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/red_team.j2")
 
@@ -46,10 +47,9 @@ class RedTeam(FromSeeds):
     attacks: tuple[str, ...] = Field(ATTACKS, min_length=1, description="Ways of attack, of which one is drawn each time.")
 
     def ready(self) -> None:
+        super().ready()
         if not self.accept_harm:
             raise RecipeError("red_team writes attacks: say `accept_harm: true` if that is meant (docs/safety.md)")
-        if self.seeds is None:
-            raise RecipeError("red_team needs `seeds`: a file with one rule a row")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"red_team/{self.seed}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, ReplyError
+from prefgen.errors import ReplyError
 from prefgen.plugins import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.synthesis import write
@@ -24,6 +24,7 @@ Path = tuple[str, ...]
 class Taxonomy(FromSeeds):
     """`branches` to the power of `depth` leaves a seed, `per_leaf` prompts each. A node whose reply is lost loses its part of the tree alone."""
 
+    row_is = "one topic"
     cost = "with b branches and depth d: 1 + b + ... + b^d requests a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/topics.j2", "synthesizers/topic_request.j2")
 
@@ -31,10 +32,6 @@ class Taxonomy(FromSeeds):
     branches: int = Field(4, ge=1, le=20, description="Narrower topics of each.")
     depth: int = Field(1, ge=1, le=4, description="How often topics are divided.")
     per_leaf: int = Field(1, ge=1, le=20, description="Prompts of each leaf.")
-
-    def ready(self) -> None:
-        if self.seeds is None:
-            raise RecipeError("taxonomy needs `seeds`: a file with one topic a row")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         nodes: list[Path] = [(seed.text or "",)]

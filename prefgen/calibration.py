@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from prefgen.draws import uniform
 from prefgen.errors import RecipeError
 from prefgen.scoring import logistic
 from prefgen.types import Value
@@ -84,6 +85,26 @@ def fitted(pairs: Sequence[Labelled], score: str) -> Calibration:
         if abs(step) < 1e-10:
             break
     return Calibration(score=score, slope=slope / size, fitted_on=len(pairs))
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A curve, and how good the judge's own probabilities and the curve's are on pairs that were held out of the fit."""
+
+    curve: Calibration
+    before: Quality
+    after: Quality
+
+
+def tested(pairs: Sequence[Labelled], score: str, held_out: float) -> Tested:
+    """Fit on a part of the labelled prompts and test on the rest, drawn by prompt. Raises RecipeError where either part is too small."""
+    test = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
+    curve = fitted([pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out], score)
+    if not test:
+        raise RecipeError(f"{len(pairs)} labelled pairs leave none to test on: hold a greater part out")
+    truth = [pair.label for pair in test]
+    before = quality_of([pair.before for pair in test], truth)
+    return Tested(curve, before, quality_of([curve.probability(pair.margin) for pair in test], truth))
 
 
 def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> Quality:

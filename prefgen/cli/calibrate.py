@@ -25,27 +25,20 @@ def command(
 
     Pairers take the file as `calibration: calibration.json`: their pairs then have the probability that people agree.
     """
-    from prefgen.calibration import fitted, quality_of
-    from prefgen.draws import uniform
-    from prefgen.errors import RecipeError
+    from prefgen.calibration import tested
     from prefgen.files import written_whole
 
-    pairs = labelled_pairs(run, labels, judge)
-    test = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
-    train = [pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out]
-    if not test:
-        raise RecipeError(f"{len(pairs)} labelled pairs of {str(run)!r} leave none to test on")
-    curve = fitted(train, judge)
-    truth = [pair.label for pair in test]
-    before = quality_of([pair.before for pair in test], truth)
-    after = quality_of([curve.probability(pair.margin) for pair in test], truth)
+    found = tested(labelled_pairs(run, labels, judge), judge, held_out)
+    curve, before, after = found.curve, found.before, found.after
     with written_whole(out) as beside:
         beside.write_text(json.dumps(curve.model_dump()) + "\n", encoding="utf-8")
     if as_json:
         print(json.dumps({**curve.model_dump(), "before": asdict(before), "after": asdict(after)}))
         return
-    print(f"{judge}: probability = 1 / (1 + exp(-{curve.slope:.4g} * margin)), fitted on {len(train):,} labelled pairs, written to {out}")
-    print(f"on {len(test):,} pairs that were held out      before    after")
+    print(
+        f"{judge}: probability = 1 / (1 + exp(-{curve.slope:.4g} * margin)), fitted on {curve.fitted_on:,} labelled pairs, written to {out}"
+    )
+    print(f"on {after.pairs:,} pairs that were held out      before    after")
     for name, old, new in (
         ("accuracy", before.accuracy, after.accuracy),
         ("calibration error", before.calibration_error, after.calibration_error),

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from prefgen.calibration import Labelled, fitted, quality_of
+from prefgen.calibration import Labelled, tested
 from prefgen.dataset.labels import read_labels
-from prefgen.draws import uniform
 from prefgen.errors import RecipeError
 from prefgen.plugins import Plugin, curator
 from prefgen.tables import Table
@@ -37,17 +36,10 @@ class Calibrate(Plugin):
     def curate(self, rows: Table) -> Table:
         import pyarrow as pa
 
-        labelled = self._labelled(rows)
-        test = [pair for pair in labelled if uniform("held out", pair.prompt_id) < self.held_out]
-        train = [pair for pair in labelled if uniform("held out", pair.prompt_id) >= self.held_out]
-        curve = fitted(train, "margin")
-        if not test:
-            raise RecipeError(f"labels: {len(labelled)} labelled pairs leave none to test on; give a greater `held_out`")
-        truth = [pair.label for pair in test]
-        before = quality_of([pair.before for pair in test], truth)
-        after = quality_of([curve.probability(pair.margin) for pair in test], truth)
+        found = tested(self._labelled(rows), "margin", self.held_out)
+        curve, before, after = found.curve, found.before, found.after
         said = (
-            f"calibrate: fitted on {len(train):,} labelled pairs; on {len(test):,} others the calibration error is "
+            f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {after.pairs:,} others the calibration error is "
             f"{after.calibration_error:.3f} (before: {before.calibration_error:.3f}), the accuracy {after.accuracy or 0.0:.3f}"
         )
         margins = rows.column("margin")

@@ -6,7 +6,6 @@ Each rule is one that a field turns on; every row that goes says which rule it b
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
 
 from pydantic import Field, field_validator
 
@@ -61,16 +60,17 @@ class Heuristics(Plugin):
     def broken(self, text: str) -> str | None:
         """The first rule that a text breaks, with what was found."""
         words = words_of(text)
-        rules: list[tuple[bool, Callable[[], str | None]]] = [
-            (True, lambda: f"too short ({len(words)} words)" if len(words) < self.least_words else None),
-            (self.most_words is not None, lambda: f"too long ({len(words)} words)" if len(words) > (self.most_words or 0) else None),
-            (True, lambda: self._few_letters(text)),
-            (True, lambda: self._repeated(words)),
-            (self.unanswerable, lambda: _found("needs what is not there", UNANSWERABLE, text)),
-            (self.placeholders, lambda: _found("holds a gap", PLACEHOLDER, text)),
-            (bool(self.languages), lambda: self._foreign(text)),
-        ]
-        return next((reason for on, rule in rules if on and (reason := rule())), None)
+        if len(words) < self.least_words:
+            return f"too short ({len(words)} words)"
+        if self.most_words is not None and len(words) > self.most_words:
+            return f"too long ({len(words)} words)"
+        return (
+            self._few_letters(text)
+            or self._repeated(words)
+            or (_found("needs what is not there", UNANSWERABLE, text) if self.unanswerable else None)
+            or (_found("holds a gap", PLACEHOLDER, text) if self.placeholders else None)
+            or (self._foreign(text) if self.languages else None)
+        )
 
     def _few_letters(self, text: str) -> str | None:
         solid = [c for c in text if not c.isspace()]

@@ -6,22 +6,29 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from prefgen.embedding import hashed
-from prefgen.similarity import ALIKE, Neighbours, words_of
+from prefgen.embedding import clusters, hashed
+from prefgen.similarity import ALIKE, Letters, near_duplicates_of, words_of
 
 if TYPE_CHECKING:
     import numpy as np
 
 Measures = dict[str, tuple[float | int | None, str]]
 BLEU_TEXTS = 200
+TOPICS = 20
 
 
 def measured(
-    prompts: Sequence[tuple[str, str | None]], reference: Sequence[str] | None = None, *, sample: int = 1000, seed: int = 0
+    prompts: Sequence[tuple[str, str | None]],
+    reference: Sequence[str] | None = None,
+    *,
+    sample: int = 1000,
+    seed: int = 0,
+    grounded: Sequence[bool] | None = None,
 ) -> Measures:
     """{measure: (value, what it is)} of (text, category) pairs; None where there is too little to measure.
 
     Costly ones look at a seeded `sample`. With `reference`, a set to compare with, it is also said how alike the two are.
+    `grounded` says of each prompt whether a text of a person stands behind it.
     """
     texts = [text for text, _ in prompts]
     rng = Random(seed)
@@ -46,12 +53,20 @@ def measured(
         "vendi": (vendi(vectors), "Vendi score (arXiv 2210.02410): how many entirely different ones they are worth"),
         "near_duplicates": (near_duplicates(texts), f"part that is nearly the same as an earlier one (MinHash, {ALIKE})"),
         "category_entropy": (entropy([c for _, c in prompts if c is not None]), "entropy of the categories in bits"),
+        "topic_entropy": (
+            entropy(clusters(vectors, TOPICS).astype(str).tolist()) if len(drawn) >= TOPICS else None,
+            f"entropy in bits of {TOPICS} clusters of their vectors (at most {math.log2(TOPICS):.2f})",
+        ),
     }
+    if grounded is not None:
+        share = sum(grounded) / len(grounded) if grounded else None
+        found["grounded"] = (share, "part that a person wrote, or that was written from a text of a file")
     if reference is not None:
         others = list(reference) if len(reference) <= sample else rng.sample(list(reference), sample)
         known = hashed(others)
         nearest = (vectors @ known.T).max(axis=1) if len(drawn) and len(others) else None
         found["reference_cosine"] = (None if nearest is None else float(nearest.mean()), "mean cosine to the nearest of the reference set")
+        found["reference_rouge_l"] = (mean_rouge_l(drawn, others), "mean ROUGE-L with the nearest of the reference set")
         found["reference_auc"] = (told_apart(vectors, known, seed), "how well a linear rule tells the two sets apart (0.5: not at all)")
     return found
 
@@ -96,6 +111,18 @@ def _of_others(tops: dict[tuple[str, ...], tuple[int, int]], run: tuple[str, ...
     return second if mine == first else first
 
 
+def mean_rouge_l(texts: Sequence[str], others: Sequence[str]) -> float | None:
+    """Mean over `texts` of the greatest F-measure of the longest common subsequence of words (Lin, 2004) with any of `others`."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import Indel
+
+    if not texts or not others:
+        return None
+    letters = Letters()
+    one, other = [letters.spell(t) for t in texts], [letters.spell(t) for t in others]
+    return float(process.cdist(one, other, scorer=Indel.normalized_similarity, workers=-1).max(axis=1).mean())
+
+
 def vendi(vectors: "np.ndarray") -> float | None:
     """The exponential of the entropy of the eigenvalues of the similarity matrix over its size (Friedman and Dieng, arXiv 2210.02410)."""
     import numpy as np
@@ -109,16 +136,7 @@ def vendi(vectors: "np.ndarray") -> float | None:
 
 def near_duplicates(texts: Sequence[str]) -> float | None:
     """The part of texts that are nearly the same as one before them."""
-    if not texts:
-        return None
-    index, again = Neighbours(), 0
-    for number, text in enumerate(texts):
-        hashes = index.hashed(text)
-        if index.nearest(hashes):
-            again += 1
-        else:
-            index.add(str(number), hashes)
-    return again / len(texts)
+    return len(near_duplicates_of(texts)) / len(texts) if texts else None
 
 
 def entropy(groups: Sequence[str]) -> float | None:

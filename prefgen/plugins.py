@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from prefgen.errors import PluginError, RecipeError
 from prefgen.version import __version__
@@ -76,7 +76,10 @@ class Plugin(BaseModel):
         return ()
 
     def fills(self) -> str:
-        """The column that a curator's `weigh(prompt, ask)` fills before it sees the table: a number a prompt, None where its reply was lost."""
+        """The column that a curator's `weigh(prompt, ask)` fills before it sees the table, None where a reply was lost; empty: it asks nothing.
+
+        Numbers stay in the prompt's metadata. Vectors are there as `prefgen.embedding.packed` writes them, and only for the curator.
+        """
         return ""
 
     def apart(self) -> tuple[str, ...]:
@@ -108,11 +111,22 @@ class FromSeeds(Plugin):
         ge=1,
         description="Prompts that are wanted of it, after the curators: rounds end when there are so many, and what is over goes.",
     )
+    quotas: Mapping[str, int] = Field(
+        {}, description="{category: prompts that are wanted of it}, like `target`: a category that has enough gets no more seeds."
+    )
     seed: int = Field(0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws.")
 
     files = ("seeds",)
     row_is: ClassVar[str] = ""
     """What a row of `seeds` is to a synthesizer that cannot do without; empty: it can."""
+
+    @field_validator("quotas")
+    @classmethod
+    def _quotas_are_numbers_of_prompts(cls, quotas: Mapping[str, int]) -> Mapping[str, int]:
+        for category, number in quotas.items():
+            if number < 0:
+                raise ValueError(f"a quota is 0 or more, found {number} for {category!r}")
+        return quotas
 
     def ready(self) -> None:
         if self.row_is and self.seeds is None:

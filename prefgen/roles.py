@@ -88,7 +88,9 @@ class Synthesizer(Protocol):
 class Curator(Protocol):
     """Sees the whole set and says which rows go and why.
 
-    One that needs a model also has `async def weigh(self, prompt, ask) -> float` and `fills`, the column with what it gave each prompt.
+    One that needs a model also has `async def weigh(self, prompt, ask)`, which returns a number or a vector, and `fills`, the column with what it
+    gave each prompt. `beside(self) -> Iterable[tuple[str, Prompt]]` names rows to compare with (benchmark items), which are weighed too and are
+    not of the set; `rewrite(self, prompt) -> Prompt` changes a prompt before the table is made (a new text has a new id).
     """
 
     def curate(self, rows: Table) -> Table: ...

@@ -2,8 +2,12 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: one character counts as a word."""
@@ -36,6 +40,21 @@ def normal(text: str) -> str:
 def words_of(text: str) -> list[str]:
     """The words of a text in normal form; single characters in scripts that write without spaces."""
     return _WORD.findall(normal(text))
+
+
+class Letters:
+    """Spells words as single characters, so that texts are compared word by word as fast as letter by letter."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def spell(self, text: str) -> str:
+        return "".join(self._known.setdefault(word, _letter(len(self._known))) for word in words_of(text))
+
+
+def _letter(number: int) -> str:
+    """The character of a number; surrogates are left out."""
+    return chr(number + 1 if number < 0xD7FF else number + 0x801)
 
 
 def shingles(text: str, words: int = 3) -> list[str]:
@@ -74,3 +93,62 @@ class Neighbours:
     def add(self, name: str, hashed: Any) -> None:
         self._kept[name] = hashed
         self._index.insert(name, hashed)
+
+
+def near_duplicates_of(
+    texts: Iterable[str], threshold: float = ALIKE, *, words: int = 3, permutations: int = 128, seed: int = 1
+) -> dict[int, tuple[int, float]]:
+    """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts that have one as alike.
+
+    What `Neighbours` finds, for a whole set: the bands of its index are arrays, half a kilobyte a text.
+    """
+    import numpy as np
+    from datasketch import MinHashLSH
+
+    index = MinHashLSH(threshold=threshold, num_perm=permutations)
+    hashes = _signatures(texts, words, permutations, seed)
+    bands = [_shared(hashes[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)]
+    kept: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
+    found: dict[int, tuple[int, float]] = {}
+    for i in np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(hashes) else ():
+        groups = [of[group] for of, band in zip(kept, bands, strict=True) if (group := int(band[i])) >= 0]
+        near = sorted({j for group in groups for j in group})
+        alike = (hashes[near] == hashes[i]).mean(axis=1) if near else np.zeros(1)
+        best = int(alike.argmax())
+        if near and alike[best] >= threshold:
+            found[i] = near[best], float(alike[best])
+            continue
+        for group in groups:
+            group.append(i)
+    return found
+
+
+def _signatures(texts: Iterable[str], words: int, permutations: int, seed: int) -> "np.ndarray":
+    """The MinHash of every text (texts x permutations, uint32)."""
+    import numpy as np
+    from datasketch import MinHash
+
+    blocks: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
+    empty = MinHash(num_perm=permutations, seed=seed)
+    for text in texts:
+        made = empty.copy()
+        made.update_batch([s.encode() for s in shingles(text, words)])
+        rows.append(made.hashvalues.astype(np.uint32))
+        if len(rows) == 4096:
+            blocks.append(np.stack(rows))
+            rows.clear()
+    blocks += [np.stack(rows)] if rows else []
+    return np.concatenate(blocks) if blocks else np.zeros((0, permutations), np.uint32)
+
+
+def _shared(band: "np.ndarray") -> "np.ndarray":
+    """For each row the number of its group of equal rows, -1 where it stands alone."""
+    import numpy as np
+
+    mixed = np.zeros(len(band), dtype=np.uint64)
+    for column in band.T:  # one number a row; that two groups meet in one costs a comparison and no more
+        mixed = (mixed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    _, group, sizes = np.unique(mixed, return_inverse=True, return_counts=True)
+    return np.where(sizes[group] > 1, group, -1).astype(np.int32)

@@ -29,6 +29,8 @@ class Table:
     gone: Mapping[str, Gone] = field(default_factory=dict)
     said: tuple[str, ...] = ()
     """What a curator has to tell whoever runs it, a line each."""
+    beside: "pa.Table | None" = None
+    """Rows with the same columns that the curator named (`beside`): to compare with, and not of the set."""
 
     def ids(self) -> list[str]:
         return self.rows.column("id").to_pylist()

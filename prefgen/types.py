@@ -177,6 +177,11 @@ class Prompt(Value):
         return cls(id=prompt_id, messages=turns, **fields)
 
     @property
+    def grounded(self) -> bool:
+        """Whether a person wrote it, or it was written from a text of a file."""
+        return self.origin != "synthesized" or bool(self.lineage.get("grounded"))
+
+    @property
     def text(self) -> str:
         """The last user turn, as text."""
         return next((m.text for m in reversed(self.messages) if m.role == "user"), self.messages[-1].text)

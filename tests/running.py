@@ -45,8 +45,9 @@ def a_recipe(
 
 async def run(recipe: dict[str, Any], out: Path, **options: Any) -> Outcome:
     folder = options.pop("folder", Path.cwd())
+    progress = options.pop("progress", None)
     pipeline = build(loaded_from(recipe, folder))
-    return await Runner(pipeline, options_of(pipeline, out, options.pop("journal", out.parent / "calls.sqlite"), **options)).run()
+    return await Runner(pipeline, options_of(pipeline, out, options.pop("journal", out.parent / "calls.sqlite"), **options), progress).run()
 
 
 def shard_bytes(out: Path) -> dict[str, bytes]:

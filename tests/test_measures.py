@@ -87,3 +87,24 @@ def test_the_command_prints_them_of_a_file_or_a_run(tmp_path):
     assert found["prompts"][0] == 12
     assert found["reference_cosine"][0] == pytest.approx(1, abs=1e-5)
     assert "Vendi" in prefgen("show", "prompts", "a.jsonl", cwd=tmp_path).stdout
+
+
+def test_the_command_says_which_part_holds_a_benchmarks_item(tmp_path):
+    rows = [f"How do tides work in the long river number {i}, please?" for i in range(4)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"prompt": row}) + "\n" for row in rows))
+    (tmp_path / "bench.jsonl").write_text(json.dumps({"question": rows[2]}) + "\n")
+
+    done = prefgen("show", "prompts", "a.jsonl", "--benchmark", "bench.jsonl", "--json", cwd=tmp_path)
+
+    assert 0.25 <= json.loads(done.stdout)["contaminated"][0] <= 1
+
+
+def test_grounded_topics_and_nearness_to_a_reference_set():
+    texts = [f"{word} number {i}" for word in ("apples", "rivers", "violins", "planets") for i in range(10)]
+
+    found = measured([(t, None) for t in texts], texts[:5], grounded=[True] * 10 + [False] * 30)
+
+    assert found["grounded"][0] == 0.25
+    assert 1.5 < found["topic_entropy"][0] <= math.log2(20)
+    assert found["reference_rouge_l"][0] == pytest.approx(5 / 40 + 35 / 40 * 0.5, abs=0.35)
+    assert measured([(texts[0], None)], texts[:1])["reference_rouge_l"][0] == 1

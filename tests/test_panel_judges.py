@@ -7,11 +7,12 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from prefgen.answers import answer_of, number_in
 from prefgen.errors import PluginError, RecipeError, UnreadableReply
 from prefgen.judges.jury import Jury, borda, majority
 from prefgen.judges.labels import Labels
 from prefgen.judges.reward_model import RewardModel
-from prefgen.judges.verifier import Verifier, answer_of, number_in
+from prefgen.judges.verifier import Verifier
 from prefgen.scoring import ScoreSpec, probability_of, scores_of
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Comparison, Flag, Prompt, Score

@@ -136,7 +136,7 @@ async def test_a_weight_that_is_no_number_is_a_bug_that_is_named(tmp_path):
     outcome = await run(recipe, tmp_path / "out")
 
     assert isinstance(outcome.stopped, PluginError)
-    assert "weighed a prompt as nan" in str(outcome.stopped)
+    assert "weighed a prompt as 'nan'" in str(outcome.stopped)
 
 
 @pytest.mark.parametrize("fields", [{}, {"least": 4, "most": 2}])

@@ -311,3 +311,33 @@ def test_a_synthesizer_class_has_the_fields_of_seeds():
 
     with pytest.raises(PluginError, match="FromSeeds"):
         synthesizer("test_not_from_seeds")(type("Bare", (Plugin,), {}))
+
+
+async def test_quotas_by_category_end_a_categorys_rounds_and_what_falls_short_is_said(tmp_path):
+    progress = Progress()
+    quotas = {"own": 5, "rare": 2}
+    recipe = synthesized(folder=tmp_path, rounds=3, curate=False)
+    recipe["stages"][0]["prompts"]["made"]["quotas"] = quotas
+
+    outcome = await run(recipe, tmp_path / "out", progress=progress)
+
+    categories = [r.prompt.category for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"]
+    assert categories.count("own") == 5
+    assert any("no prompt is of category 'rare'" in line for line in progress.ledger.says)
+    assert any("over the quota of 5 of category own" in reason for reason in outcome.manifest["yield"]["curated_away"])
+
+
+async def test_a_category_that_has_enough_gets_no_more_seeds(tmp_path, server):
+    (tmp_path / "seeds.jsonl").write_text(
+        "".join(json.dumps({"text": f"{name} {i}", "category": name}) + "\n" for name in ("math", "code") for i in range(2))
+    )
+    server.script = lambda body, seen: json.dumps({"prompts": [f"New {hash(str(body))}?"]})
+    recipe = a_recipe(url=server.url)
+    made = {"use": "few_shot", "model": "writer", "seeds": "seeds.jsonl", "shots": 0, "rounds": 3, "quotas": {"math": 2, "code": 4}}
+    recipe["stages"] = [{"prompts": {"made": made}}, recipe["stages"][1]]
+
+    await run(recipe, tmp_path / "out", folder=tmp_path)
+
+    asked = [json.dumps(body) for body in server.bodies if "prompts" in json.dumps(body)]
+    assert sum("math" in body for body in asked) == 2
+    assert sum("code" in body for body in asked) == 4

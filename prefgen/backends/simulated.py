@@ -93,6 +93,9 @@ class SimulatedModel:
             usage = {"prompt_tokens": len(shown) // 4 + 4, "completion_tokens": len(text) // 4 + 1}
             choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
             choice |= {"message": {"role": "assistant", "content": text}} if call.endpoint == "chat" else {"text": text}
+            if call.endpoint == "completion" and call.logprobs and call.echo:
+                choice["logprobs"] = _echoed(call.text)
+                usage["completion_tokens"] = 0
             if call.logprobs and call.endpoint == "chat":
                 odds = self._odds(shown, Random(f"odds {shown}"))
                 top = [{"token": label, "logprob": math.log(max(p, 1e-9))} for label, p in odds]
@@ -197,3 +200,9 @@ def _fill(schema: Mapping[str, Any], ratings: Sequence[float], index: int) -> An
         value = low + (rating - 1) / 4 * (high - low)
         return round(value) if kind == "integer" else round(value, 2)
     return True if kind == "boolean" else "simulated: judged by the points that the text makes"
+
+
+def _echoed(text: str) -> dict[str, Any]:
+    """Log-probabilities of a text's words: the longer a word, the more it surprises."""
+    words = re.findall(r"\s*\S+", text)
+    return {"tokens": words, "token_logprobs": [None, *(-0.5 * len(word.strip()) for word in words[1:])]}

@@ -4,14 +4,17 @@ import ast
 import json
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prefgen.cli.arguments import AsJson
+
+if TYPE_CHECKING:
+    from prefgen.types import Prompt
 
 app = typer.Typer(
     help="Show roles, plug-ins and their fields, a recipe's steps, or the records and pairs of a run.",
@@ -101,6 +104,9 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
 def prompts(
     run: Annotated[Path, typer.Argument(help="A run's folder, or a file of prompts.")],
     against: Annotated[Path | None, typer.Option("--against", help="A file of prompts to compare with, such as the seeds.")] = None,
+    benchmarks: Annotated[
+        list[Path], typer.Option("--benchmark", help="A file of benchmark items: which part of the prompts holds one?")
+    ] = [],  # noqa: B006
     sample: Annotated[int, typer.Option("--sample", help="The costly measures look at so many, a seeded draw.", min=10)] = 1000,
     seed: int = 0,
     as_json: AsJson = False,
@@ -111,16 +117,31 @@ def prompts(
     from prefgen.dataset.rows import rows_of
     from prefgen.measures import measured
 
-    def texts(path: Path) -> list[tuple[str, str | None]]:
+    def prompts_in(path: Path) -> "list[Prompt]":
         found = read_records(path) if is_run(path) else prompts_of(rows_of(path, str(path)), {}, str(path), {})
-        return [(record.prompt.text, record.prompt.category) for record in found]
+        return [record.prompt for record in found]
 
-    found = measured(texts(run), [text for text, _ in texts(against)] if against else None, sample=sample, seed=seed)
+    asked = prompts_in(run)
+    reference = [prompt.text for prompt in prompts_in(against)] if against else None
+    pairs_of = [(prompt.text, prompt.category) for prompt in asked]
+    found = measured(pairs_of, reference, sample=sample, seed=seed, grounded=[prompt.grounded for prompt in asked])
+    if benchmarks:
+        found["contaminated"] = _contaminated(asked, benchmarks), "part that holds an item of the benchmarks"
     if as_json:
         print(json.dumps(found))
         return
     for name, (value, what) in found.items():
         print(f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {what}")
+
+
+def _contaminated(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> float | None:
+    from prefgen.engine.prompts import curator_table
+    from prefgen.plugins import find
+    from prefgen.types import Record
+
+    decontaminate: Any = find("curator", "decontaminate", Path())(against=[str(path.absolute()) for path in benchmarks])
+    thinned = decontaminate.curate(curator_table([Record(prompt=prompt) for prompt in prompts]))
+    return len(thinned.gone) / len(prompts) if prompts else None
 
 
 @app.command("records")

@@ -1,54 +1,156 @@
-"""Drop prompts that a benchmark holds: word for word in a run of words, or nearly as a whole.
+"""Drop prompts that a benchmark holds: word for word in a run of words, nearly as a whole, or by the cosine of vectors.
 
-`against` are files that the user has (a row a benchmark item; the text column is found as for prompts). A prompt goes when it shares a run of
-`ngram` words with an item (13, as in GPT-3, arXiv 2005.14165, appendix C), when a shorter item stands in it as a whole, or when it shares so many
-runs of three words with one item that `overlap` of the shorter of the two is covered, which finds items that were edited. Nothing is fetched: a
-benchmark that is not there is an error.
+`against` are files that the user has (a row a benchmark item; the text column is found as for prompts); `benchmarks` names public ones, which are
+read from the Hub. A prompt goes when it shares a run of `ngram` words with an item (13, as in GPT-3, arXiv 2005.14165, appendix C), when a shorter
+item stands in it as a whole, when it shares so many runs of three words with one item that `overlap` of the shorter of the two is covered, which
+finds items that were edited, or, if a `cosine` is given, when its vector is so near to that of an item, which finds those that were put in other
+words (Yang et al., arXiv 2311.04850). A benchmark that is not there is an error.
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from prefgen.curators._benchmarks import BENCHMARKS
 from prefgen.dataset.columns import prompt_column
+from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.rows import rows_of
+from prefgen.embedding import hashed
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, curator
+from prefgen.plugins import Plugin, curator, did_you_mean
+from prefgen.roles import Ask
 from prefgen.similarity import words_of
 from prefgen.tables import Gone, Table
 from prefgen.templates import beside_recipe
+from prefgen.types import Prompt
+from prefgen.vectors import MODEL, column, said, vector, vectors
 
 SHORT = 3
 """Words of the runs by which edited items are found."""
 FEW = 8
 """Such runs that an item must have to be found by a part of them."""
+BLOCK = 1024
+ROUNDING = 1e-6
 
 
 @curator("decontaminate")
 class Decontaminate(Plugin):
-    """What was found stands as the neighbour: file and row of the item."""
+    """What was found stands as the neighbour: file (or benchmark) and row of the item."""
 
     files = ("against",)
+    cost = "1 embedding a prompt and an item, where a model is named"
 
-    against: tuple[str, ...] = Field(min_length=1, description="Files or folders of benchmark items, relative to the recipe.")
-    column: str | None = Field(None, description="The column with the item's text. Default: as for prompts.")
+    against: tuple[str, ...] = Field((), description="Files or folders of benchmark items, relative to the recipe.")
+    benchmarks: tuple[str, ...] = Field((), description=f"Public ones, read from the Hub: {', '.join(BENCHMARKS)}.")
+    column: str | None = Field(None, description="The column of the files with the item's text. Default: as for prompts.")
     ngram: int = Field(13, ge=5, description="Words in a row that no prompt may share with an item (GPT-3: 13).")
     overlap: float = Field(0.5, gt=0, le=1, description="Part of the shorter text's runs of three words from which the two are the same.")
+    cosine: float | None = Field(None, gt=0, le=1, description="Cosine of vectors from which the two are the same. Default: not compared.")
+    model: str | None = Field(None, description=f"cosine: {MODEL[0].lower()}{MODEL[1:]}")
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _benchmarks_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in BENCHMARKS:
+                raise ValueError(f"there is no benchmark {name!r} in the list{did_you_mean(name, list(BENCHMARKS))}")
+        return names
+
+    @model_validator(mode="after")
+    def _says_against_what(self) -> "Decontaminate":
+        if not self.against and not self.benchmarks:
+            raise ValueError("give against, benchmarks, or both")
+        if self.model is not None and self.cosine is None:
+            raise ValueError("a model gives vectors: say from which `cosine` two are the same")
+        return self
+
+    def fills(self) -> str:
+        return column(self.model)
+
+    async def weigh(self, prompt: Prompt, ask: Ask) -> list[float]:
+        return await vector(self.model, prompt, ask)
+
+    def beside(self) -> Iterator[tuple[str, Prompt]]:
+        for place, text in self._items:
+            if text.strip():
+                yield place, Prompt.of(text)
+
+    @cached_property
+    def _items(self) -> list[tuple[str, str]]:
+        """(place, text) of every item. Raises RecipeError where there is none."""
+        found = list(self._read())
+        if not found:
+            raise RecipeError(f"against: no item was read from {', '.join((*self.against, *self.benchmarks))}")
+        return found
+
+    def _read(self) -> Iterator[tuple[str, str]]:
+        for path in self.against:
+            for place, row in rows_of(beside_recipe(path), path):
+                yield place, _text(row[prompt_column(list(row), {"messages": self.column} if self.column else {}, place)])
+        for name in self.benchmarks:
+            found = BENCHMARKS[name]
+            try:
+                for number, row in enumerate(hub_rows(found.path, found.config, found.split, None), 1):
+                    yield f"{name}:{number}", _text(row[found.column])
+            except RecipeError as wrong:
+                raise RecipeError(f"benchmark {name!r}: {wrong} Without a network, name a file of its items under `against`") from wrong
 
     def curate(self, rows: Table) -> Table:
         index = _Items(self.ngram)
-        for path in self.against:
-            for place, row in rows_of(beside_recipe(path), path):
-                text = row[prompt_column(list(row), {"messages": self.column} if self.column else {}, place)]
-                index.add(place, text if isinstance(text, str) else " ".join(str(turn.get("content", "")) for turn in text))
-        if not index.names:
-            raise RecipeError(f"against: no item was read from {', '.join(self.against)}")
+        for place, text in self._items:
+            index.add(place, text)
         gone = {}
         for row_id, text in zip(rows.ids(), rows.column("conversation"), strict=True):
             found = index.held(words_of(text or "")[1:], self.overlap)  # without the role of the first turn
             if found:
                 gone[row_id] = found
-        return rows.dropping(gone)
+        if self.cosine is None:
+            return _told(rows.dropping(gone))
+        there, near = self._near(rows, self.cosine)
+        ids = rows.ids()
+        gone = {ids[i]: one for i, one in near.items()} | gone
+        thinned = _told(rows.dropping(gone))
+        return replace(thinned, said=(*thinned.said, *said(rows, there, "decontaminate")))
+
+    def _near(self, rows: Table, cosine: float) -> tuple[list[int], dict[int, Gone]]:
+        """(the rows that have a vector; those of them that are near to an item, with it)."""
+        import numpy as np
+
+        there, matrix = vectors(rows, self.model)
+        if self.model:
+            assert rows.beside is not None, "the engine weighs what stands beside"
+            places, items = rows.beside.column("id").to_pylist(), vectors(rows, self.model, beside=True)
+            names, against = [places[i] for i in items[0]], items[1]
+        else:
+            names, against = [place for place, _ in self._items], hashed([text for _, text in self._items])
+        gone = {}
+        for start in range(0, len(there) if len(names) else 0, BLOCK):
+            found = matrix[start : start + BLOCK] @ against.T
+            best = found.argmax(axis=1)
+            for i in np.flatnonzero(found[np.arange(len(found)), best] >= cosine - ROUNDING).tolist():
+                gone[there[start + i]] = Gone(f"benchmark: alike (cosine {found[i, best[i]]:.2f})", names[int(best[i])])
+        return there, gone
+
+
+def _text(found: Any) -> str:
+    if isinstance(found, str):
+        return found
+    return " ".join(turn if isinstance(turn, str) else str(turn.get("content", "")) for turn in found or ())
+
+
+def _told(thinned: Table) -> Table:
+    """The table, and for each benchmark how much of it was found."""
+    held: dict[str, Counter[str]] = {}
+    for gone in thinned.gone.values():
+        if gone.reason.startswith("benchmark: ") and gone.neighbour:
+            name = gone.neighbour.rpartition(":")[0] or gone.neighbour.partition(" row ")[0]
+            held.setdefault(name, Counter())[gone.neighbour] += 1
+    lines = [f"decontaminate: {name}: {found.total():,} prompts hold {len(found):,} of its items" for name, found in sorted(held.items())]
+    return replace(thinned, said=(*thinned.said, *lines))
 
 
 class _Items:

@@ -5,14 +5,17 @@ of duplicates stays, in the order of the table, so that adding prompts at the en
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from prefgen.embedding import hashed
 from prefgen.plugins import Plugin, curator
-from prefgen.similarity import ALIKE, Neighbours, normal, words_of
+from prefgen.roles import Ask
+from prefgen.similarity import ALIKE, Letters, near_duplicates_of, normal
 from prefgen.tables import Gone, Table
+from prefgen.types import Prompt
+from prefgen.vectors import MODEL, column, said, vector, vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,15 +31,27 @@ class Dedupe(Plugin):
 
     method: Literal["exact", "minhash", "rouge_l", "semantic"] = Field(
         "exact",
-        description="Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine of hashed n-grams, which "
-        "knows wording and not meaning.",
+        description="Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine of vectors.",
     )
+    model: str | None = Field(None, description=f"semantic: {MODEL[0].lower()}{MODEL[1:]}")
     threshold: float | None = Field(
         None, gt=0, lt=1, description="Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic)."
     )
     shingle: int = Field(3, ge=1, description="minhash: words a shingle.")
     permutations: int = Field(128, ge=16, description="minhash: hash functions; the error of a similarity is about 1/sqrt of it.")
     seed: int = Field(1, description="minhash: seed of the hash functions.")
+
+    @model_validator(mode="after")
+    def _a_model_has_its_method(self) -> "Dedupe":
+        if self.model is not None and self.method != "semantic":
+            raise ValueError(f"a model gives vectors, which `method: semantic` compares, and not {self.method!r}")
+        return self
+
+    def fills(self) -> str:
+        return column(self.model)
+
+    async def weigh(self, prompt: Prompt, ask: Ask) -> list[float]:
+        return await vector(self.model, prompt, ask)
 
     def curate(self, rows: Table) -> Table:
         pairs = [(i, text or "") for i, text in zip(rows.ids(), rows.column("conversation"), strict=True)]
@@ -45,20 +60,18 @@ class Dedupe(Plugin):
         threshold = self.threshold or DEFAULTS[self.method]
         if self.method == "minhash":
             return rows.dropping(self._minhash(pairs, threshold))
-        texts = [(i, text or "") for i, text in zip(rows.ids(), rows.column("text"), strict=True)]
-        return rows.dropping(_rouge_l(texts, threshold) if self.method == "rouge_l" else _semantic(texts, threshold))
+        if self.method == "rouge_l":
+            return rows.dropping(_rouge_l([(i, text or "") for i, text in zip(rows.ids(), rows.column("text"), strict=True)], threshold))
+        there, matrix = vectors(rows, self.model)
+        ids = rows.ids()
+        thinned = rows.dropping(alike([ids[i] for i in there], cosines_of(matrix), threshold, "cosine"))
+        return replace(thinned, said=(*rows.said, *said(rows, there, "dedupe")))
 
     def _minhash(self, pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
-        index = Neighbours(threshold, words=self.shingle, permutations=self.permutations, seed=self.seed)
-        gone = {}
-        for row_id, text in pairs:
-            hashes = index.hashed(text)
-            near = index.nearest(hashes)
-            if near is None:
-                index.add(row_id, hashes)
-            else:
-                gone[row_id] = Gone(f"near-duplicate (similarity {near[0]:.2f})", near[1])
-        return gone
+        found = near_duplicates_of(
+            (text for _, text in pairs), threshold, words=self.shingle, permutations=self.permutations, seed=self.seed
+        )
+        return {pairs[i][0]: Gone(f"near-duplicate (similarity {near:.2f})", pairs[j][0]) for i, (j, near) in found.items()}
 
 
 def _exact(pairs: list[tuple[str, str]]) -> dict[str, Gone]:
@@ -78,24 +91,14 @@ def _rouge_l(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
-    letters: dict[str, str] = {}
-    spelled = ["".join(letters.setdefault(word, _letter(len(letters))) for word in words_of(text)) for _, text in pairs]
+    letters = Letters()
+    spelled = [letters.spell(text) for _, text in pairs]
 
     def similarity(one: Sequence[int], other: Sequence[int]) -> "np.ndarray":
         texts = ([spelled[i] for i in one], [spelled[i] for i in other])
         return process.cdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING, workers=-1)
 
     return alike([row_id for row_id, _ in pairs], similarity, threshold, "ROUGE-L")
-
-
-def _letter(number: int) -> str:
-    """One character for a word, so that words are compared as fast as letters; surrogates are left out."""
-    return chr(number + 1 if number < 0xD7FF else number + 0x801)
-
-
-def _semantic(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
-    matrix = hashed([text for _, text in pairs])
-    return alike([row_id for row_id, _ in pairs], cosines_of(matrix), threshold, "cosine")
 
 
 Similarity = Callable[[Sequence[int], Sequence[int]], "np.ndarray"]

@@ -10,10 +10,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from prefgen.bounds import check_bounds, outside
 from prefgen.judging import asked, one_rating, rating_schema
 from prefgen.plugins import Plugin, curator
 from prefgen.roles import Ask
-from prefgen.tables import Gone, Table
+from prefgen.tables import Table
 from prefgen.templates import render
 from prefgen.types import Message, Prompt, user
 
@@ -35,10 +36,7 @@ class Rated(Plugin):
 
     @model_validator(mode="after")
     def _has_bounds(self) -> "Rated":
-        if self.least is None and self.most is None:
-            raise ValueError("give least, most, or both")
-        if self.least is not None and self.most is not None and self.least > self.most:
-            raise ValueError(f"least is {self.least:g} and most is {self.most:g}")
+        check_bounds(self.least, self.most)
         return self
 
     def fills(self) -> str:
@@ -50,11 +48,4 @@ class Rated(Plugin):
         return rating
 
     def curate(self, rows: Table) -> Table:
-        gone = {}
-        for row_id, rating in zip(rows.ids(), rows.column(self.fills()), strict=True):
-            if rating is None:
-                if self.missing == "drop":
-                    gone[row_id] = Gone(f"{self.aspect}: no rating")
-            elif (self.least is not None and rating < self.least) or (self.most is not None and rating > self.most):
-                gone[row_id] = Gone(f"{self.aspect} (rated {rating:g})")
-        return rows.dropping(gone)
+        return outside(rows, self.fills(), self.aspect, self.least, self.most, self.missing)

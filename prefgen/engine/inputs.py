@@ -4,23 +4,37 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
 from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import curator_table, each_with_its_own_id, fair_sample, pair_table, shown_pairs, with_pairs, written_from
+from prefgen.engine.prompts import (
+    beside_record,
+    beside_table,
+    curator_table,
+    each_with_its_own_id,
+    fair_sample,
+    pair_table,
+    shown_pairs,
+    stands_beside,
+    with_pairs,
+    with_prompt,
+    without_vectors,
+    written_from,
+)
 from prefgen.engine.seeds import seeds_of
 from prefgen.engine.spool import Gone as DroppedRow
 from prefgen.engine.spool import Spool
+from prefgen.engine.wanted import Wanted
 from prefgen.errors import NothingLeft, PluginError, PrefgenError, RecipeError
-from prefgen.plugins import FromSeeds, Plugin
+from prefgen.plugins import Plugin
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.segments import Segment
-from prefgen.stages.step import Plugged
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Gone, Table
-from prefgen.types import Record
+from prefgen.types import Prompt, Record
 
 
 def all_prompts(pipeline: Pipeline) -> Iterator[Record]:
@@ -61,18 +75,24 @@ class Inputs:
 
         before = self._spool.meta("prompts")
         if before is None:
-            count = self._spool.store_inputs(0, self._prompts(), meta, raw=raw, seen=digest.update)
+            count = self._spool.store_inputs(0, self._first(), meta, raw=raw, seen=digest.update)
         else:
             count = 0
-            for record in self._prompts():
+            for record in self._first():
                 count += 1
                 digest.update(record.model_dump_json().encode())
             if before != meta()[1]:
                 now = meta()
-                self._spool.store_inputs(0, self._prompts(), lambda: now, raw=raw)
+                self._spool.store_inputs(0, self._first(), lambda: now, raw=raw)
         if not count:
             names = [p.name for p in (*self._pipeline.sources, *first.seeding)]
             raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(names))
+
+    def _first(self) -> Iterator[Record]:
+        """What the first segment works on: nothing at all where there are no prompts."""
+        prompts = self._prompts()
+        first = next(prompts, None)
+        return iter(()) if first is None else chain([first], prompts, _beside(self._pipeline.segments[0]))
 
     def _prompts(self) -> Iterator[Record]:
         records = all_prompts(self._pipeline)
@@ -100,8 +120,13 @@ class Inputs:
 
     def _later_seeds(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
         """The seeds of a later round, without those of a synthesizer that has written enough; of a part of the prompts the same part."""
-        enough = [p.name for p in segment.seeding if p.plugin.target is not None and len(_written_by(p, records)) >= p.plugin.target]
-        seeds = list(each_with_its_own_id(_seeds(self._pipeline, segment, enough)))
+        missing = {p.name: Wanted(p, records) for p in segment.seeding}
+        enough = [name for name, wanted in missing.items() if wanted.all_there]
+        seeds = [
+            seed
+            for seed in each_with_its_own_id(_seeds(self._pipeline, segment, enough))
+            if not missing[seed.prompt.lineage["synthesizer"]].has_enough_of(seed.prompt.category)
+        ]
         if self._share < 1:
             wanted = fair_sample([r.id for r in seeds], math.ceil(self._share * len(seeds)))
             seeds = [r for r in seeds if r.id in wanted]
@@ -113,11 +138,16 @@ class Inputs:
         if not segment.curators or self._spool.meta(f"curated {number}") == fingerprint:
             return
         self._progress.doing = "curating"
-        records = list(self._spool.raw_inputs(number))
+        raw = list(self._spool.raw_inputs(number))
+        records = [r for r in raw if not stands_beside(r)]
+        beside = [r for r in raw if stands_beside(r)]  # of the first curator: one that weighs stands first
         gone: list[DroppedRow] = []
         for name, curator in segment.curators:
             pairs = curator.thins == "pairs"
+            records = _rewritten(name, curator, records)
             table = pair_table(records) if pairs else curator_table(records, curator.fills())
+            if beside:
+                table, beside = replace(table, beside=beside_table(beside, curator.fills())), []
             thinned = await self._thin(name, curator, table)
             odds = thinned.column("chosen_probability") if pairs else [None] * thinned.rows.num_rows
             kept: dict[str, float | None] = dict(zip(thinned.ids(), odds, strict=True))
@@ -127,8 +157,9 @@ class Inputs:
             if not kept and table.rows.num_rows and not pairs:
                 raise NothingLeft(f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again")
             records = [with_pairs(r, kept, name) for r in records] if pairs else [r for r in records if r.id in kept]
+        records = [without_vectors(r, [curator.fills() for _, curator in segment.curators]) for r in records]
         records, over = self._to_target(number, records)
-        left = chain(records, self._later_seeds(segment, records))
+        left = chain(records, self._later_seeds(segment, records), _beside(segment))
         self._spool.store_inputs(number, left, lambda: (f"curated {number}", fingerprint), gone=[*gone, *over])
         self._spool.set_meta(f"segment {number}", fingerprint)
 
@@ -171,7 +202,9 @@ class Inputs:
                 written, gone = self._to_target(number + 1, written)
                 written += self._later_seeds(following, written)
             records = iter(written)
-        self._spool.store_inputs(number + 1, records, lambda: meta, raw=raw, gone=gone)
+        if not raw:
+            records = chain(records, _beside(following))
+        self._spool.store_inputs(number + 1, records, lambda: meta, raw=raw, gone=gone, gone_in=number)
 
     def _nothing_written(self, number: int) -> str:
         failures = [failure["reason"] for failure in self._spool.failures_of(number)]
@@ -185,22 +218,11 @@ class Inputs:
             return records, []
         over: dict[str, DroppedRow] = {}
         for plugged in segments[0].seeding:
-            plugin: FromSeeds = plugged.plugin
-            mine = _written_by(plugged, records)
-            if plugin.target is None:
-                continue
-            if len(mine) < plugin.target:
-                short = f"{plugged.name}: {len(mine):,} of {plugin.target:,} prompts after {plugin.rounds} rounds"
-                self._progress.ledger.say(f"{short}; more `rounds` or a greater `count` would go on")
-            for record in mine[plugin.target :]:
-                over[record.id] = (
-                    record.id,
-                    plugged.name,
-                    f"over the target of {plugin.target:,}",
-                    None,
-                    record.prompt.text[:500],
-                    "prompts",
-                )
+            wanted = Wanted(plugged, records)
+            for line in wanted.shortfalls():
+                self._progress.ledger.say(line)
+            for record, reason in wanted.over():
+                over[record.id] = (record.id, plugged.name, reason, None, record.prompt.text[:500], "prompts")
         return [r for r in records if r.id not in over], list(over.values())
 
     def pool(self, number: int) -> Table | None:
@@ -208,6 +230,26 @@ class Inputs:
         if not self._pipeline.segments[number].seeding:
             return None
         return curator_table([r for r in self._spool.inputs(number) if seed_in(r) is None])
+
+
+def _beside(segment: Segment) -> Iterator[Record]:
+    """What the curators that a segment asks for compare its rows with."""
+    for plugged in (p for step in segment.steps if step.kind == "weigh" for p in step.plugged):
+        if hasattr(plugged.plugin, "beside"):
+            yield from (beside_record(plugged.name, place, prompt) for place, prompt in plugged.plugin.beside())
+
+
+def _rewritten(name: str, curator: Any, records: list[Record]) -> list[Record]:
+    """The records with prompts as a curator rewrites them. Raises PluginError."""
+    if not hasattr(curator, "rewrite"):
+        return records
+    made: list[Record] = []
+    for record in records:
+        prompt = curator.rewrite(record.prompt)
+        if not isinstance(prompt, Prompt):
+            raise PluginError(f"curator {name!r} rewrote a prompt as {type(prompt).__name__}, not a Prompt")
+        made.append(record if prompt == record.prompt else with_prompt(record, prompt))
+    return list(each_with_its_own_id(made))
 
 
 def _not_of(thinned: Table, table: Table) -> str | None:
@@ -220,7 +262,3 @@ def _not_of(thinned: Table, table: Table) -> str | None:
     odds = thinned.column("chosen_probability") if "chosen_probability" in table.rows.column_names else []
     bad = next((p for p in odds if p is not None and not 0 <= p <= 1), None)
     return None if bad is None else f"set a chosen_probability of {bad!r}: it lies within 0 to 1"
-
-
-def _written_by(plugged: Plugged, records: Sequence[Record]) -> list[Record]:
-    return [r for r in records if r.prompt.lineage.get("synthesizer") == plugged.name]

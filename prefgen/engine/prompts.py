@@ -2,13 +2,20 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from prefgen.dataset.lines import pair_id
 from prefgen.harm import SOURCE
 from prefgen.similarity import normal
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
-from prefgen.types import Note, Record, content_id
+from prefgen.types import Note, Prompt, Record, content_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BESIDE = "prefgen.beside"
+"""The mark, in a prompt's lineage, of a row that is no prompt of the set."""
 
 
 def fair_sample(ids: list[str], count: int) -> frozenset[str]:
@@ -37,14 +44,44 @@ def written_from(record: Record) -> Iterable[Record]:
 
 
 def told_apart(record: Record, occurrence: int) -> Record:
-    """The same prompt again, from another source: with an id of its own, and its responses moved along."""
-    prompt = record.prompt.model_copy(update={"id": content_id("again", record.prompt.id, occurrence)})
+    """The same prompt again, from another source: with an id of its own."""
+    return with_prompt(record, record.prompt.model_copy(update={"id": content_id("again", record.prompt.id, occurrence)}))
+
+
+def with_prompt(record: Record, prompt: Prompt) -> Record:
+    """The record of another prompt, to which its responses move along."""
     responses = tuple(r.model_copy(update={"prompt_id": prompt.id}) for r in record.responses)
     return record.model_copy(update={"prompt": prompt, "responses": responses})
 
 
+def beside_record(curator: str, place: str, prompt: Prompt) -> Record:
+    """A row that a curator compares with (a benchmark's item), on its way past the model that weighs it."""
+    made_id = content_id("beside", curator, place, prompt.id)
+    return Record(prompt=prompt.model_copy(update={"id": made_id, "lineage": {BESIDE: curator, "place": place}}))
+
+
+def stands_beside(record: Record) -> bool:
+    """Whether a record is such a row, and not of the set."""
+    return BESIDE in record.prompt.lineage
+
+
+def beside_table(records: Sequence[Record], filled: str) -> "pa.Table":
+    """Those rows as curators see them; their id is the place that they were read from."""
+    import pyarrow as pa
+
+    places = pa.array([str(r.prompt.lineage["place"]) for r in records], pa.string())
+    return curator_table(records, filled).rows.set_column(0, "id", places)
+
+
+def without_vectors(record: Record, filled: Sequence[str]) -> Record:
+    """The record without the vectors that were made for curators; numbers stay."""
+    metadata = record.prompt.metadata
+    left = {name: value for name, value in metadata.items() if not (name in filled and isinstance(value, str))}
+    return record if len(left) == len(metadata) else record.replacing(prompt=record.prompt.replacing(metadata=left))
+
+
 def curator_table(records: Sequence[Record], filled: str = "") -> Table:
-    """The prompts as curators see them; `filled` names a column of numbers that was asked for."""
+    """The prompts as curators see them; `filled` names a column of numbers or packed vectors that was asked for."""
     import pyarrow as pa
 
     columns = {
@@ -57,7 +94,8 @@ def curator_table(records: Sequence[Record], filled: str = "") -> Table:
     }
     table = {name: pa.array(values, pa.string()) for name, values in columns.items()}
     if filled:
-        table[filled] = pa.array([r.prompt.metadata.get(filled) for r in records], pa.float64())
+        given = [r.prompt.metadata.get(filled) for r in records]
+        table[filled] = pa.array(given, pa.string() if any(isinstance(one, str) for one in given) else pa.float64())
     return Table(pa.table(table))
 
 

@@ -327,7 +327,8 @@ class Runner:
             return None
         wanted = fair_sample([row_id for _, row_id in self._spool.input_ids(number)], MEASURED)
         records = [record for record in self._spool.inputs(number) if record.id in wanted]
-        return {name: value for name, (value, _) in measured([(r.prompt.text, r.prompt.category) for r in records]).items()}
+        found = measured([(r.prompt.text, r.prompt.category) for r in records], grounded=[r.prompt.grounded for r in records])
+        return {name: value for name, (value, _) in found.items()}
 
     def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
         recipe = self.pipeline.recipe

@@ -194,8 +194,11 @@ class SegmentRun:
         )
 
     def _first_draw(self, step: Step, plugged: Plugged) -> int:
-        """Samplers draw apart from each other, so that two that ask the same do not get the same answer; the first counts from 0."""
-        if step.kind != "sample" or (step.label == self._first_sample and plugged is step.plugged[0]):
+        """Samplers draw apart from each other, so that two that ask the same do not get the same answer; the first counts from 0.
+
+        So do curators that ask: a prompt that is kept for a policy's answers must not be given just these.
+        """
+        if step.kind not in ("sample", "weigh") or (step.label == self._first_sample and plugged is step.plugged[0]):
             return 0
         return int.from_bytes(hashlib.blake2b(f"{step.label}/{plugged.name}".encode(), digest_size=4).digest(), "big") * 1000
 

@@ -86,13 +86,14 @@ class Spool:
         meta: Callable[[], tuple[str, str]],
         *,
         gone: Iterable[Gone] = (),
+        gone_in: int | None = None,
         raw: bool = False,
         seen: Callable[[bytes], object] = len,
     ) -> int:
         """Store the input of a segment, all or nothing, together with the `meta` that says so; returns how many.
 
-        `raw` is what the curators of the segment see; the other input is what they left, and `gone` the rest. `seen` is handed each record
-        as it is stored, before `meta` is called.
+        `raw` is what the curators of the segment see; the other input is what they left, and `gone` the rest; it
+        goes when what is known of segment `gone_in` (default: this one) goes. `seen` is handed each record as it is stored, before `meta` is called.
         """
         self.commit()
         slot = _raw(segment) if raw else segment
@@ -106,7 +107,7 @@ class Spool:
                 seen(spelled)
                 self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", (slot, count - 1, record.id, self._pack(spelled)))
             for row in gone:
-                self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?, ?)", (segment, *row))
+                self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?, ?)", (segment if gone_in is None else gone_in, *row))
             self._guard("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta())
             self._guard("COMMIT")
         except BaseException:

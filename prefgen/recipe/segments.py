@@ -73,9 +73,10 @@ class _Segments:
         self._steps: list[Step] = []
 
     def curator(self, plugged: Plugged, label: str, identity: str) -> None:
-        if hasattr(plugged.plugin, "weigh"):
-            if not plugged.plugin.fills() or plugged.plugin.thins != "prompts":
-                raise RecipeError(f"curator {plugged.name!r} weighs prompts: it needs `fills`, the name of their column, and thins prompts")
+        plugin: Plugin = plugged.plugin
+        if hasattr(plugin, "weigh") and (type(plugin).fills is Plugin.fills or plugin.thins != "prompts"):
+            raise RecipeError(f"curator {plugged.name!r} weighs prompts: it needs `fills`, the name of their column, and thins prompts")
+        if plugin.fills():
             self._steps.append(Step("weigh", label, (plugged,), content_id("weigh", self._reached, identity)))
         if self._steps:
             self._close()

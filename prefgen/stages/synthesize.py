@@ -53,7 +53,7 @@ async def run(step: Step, record: Record, ask_for: AskFor, pool: Table) -> tuple
 
 def _from(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) -> Prompt:
     """The prompt, which says where it comes from."""
-    lineage = {**prompt.lineage, "synthesizer": synthesizer, "seed_id": record.id, "round": seed.round}
+    lineage = {**prompt.lineage, "synthesizer": synthesizer, "seed_id": record.id, "round": seed.round, "grounded": bool(seed.text)}
     return prompt.replacing(
         origin="synthesized",
         source=synthesizer if prompt.source == "unknown" else prompt.source,

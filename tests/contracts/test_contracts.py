@@ -28,6 +28,8 @@ NEEDED = {
         "diversify": {"count": 3},
         "rated": {"model": "m", "least": 3},
         "calibrate": {"labels": "labels.jsonl"},
+        "pass_rate": {"model": "m"},
+        "perplexity": {"model": "m", "most": 900},
     },
     "sampler": {
         "each": {"model": "m"},

@@ -1,0 +1,55 @@
+"""Keep prompts by how often a policy solves them: one that it always or never solves teaches it nothing.
+
+The policy answers each prompt `n` times, and each answer is compared with the prompt's references, as the judge `verifier` does. The share that is
+right stays in the prompt's metadata. Its draws are others than those of the samplers that follow: a prompt that is kept for lucky answers must
+not bring just these along. A prompt without references, or whose answers were all lost, has no rate, which is not taken for a low one.
+"""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from prefgen.answers import Check, right
+from prefgen.bounds import check_bounds, outside
+from prefgen.errors import ReplyError, UnreadableReply
+from prefgen.plugins import Plugin, curator
+from prefgen.roles import Ask
+from prefgen.tables import Table
+from prefgen.types import Prompt
+from prefgen.waiting import settled
+
+
+@curator("pass_rate")
+class PassRate(Plugin):
+    """Prompts that `model` solves in `least` to `most` of its answers."""
+
+    cost = "n requests a prompt (one, where the server has n)"
+
+    model: str = Field(description="The policy, by its name under `models`.")
+    n: int = Field(8, ge=1, description="Answers a prompt.")
+    check: Check = Field("number", description="How an answer is compared with the references.")
+    tolerance: float = Field(1e-6, ge=0, description="number: largest relative difference.")
+    least: float | None = Field(0.1, ge=0, le=1, description="Least share of right answers that stays.")
+    most: float | None = Field(0.9, ge=0, le=1, description="Greatest share of right answers that stays.")
+    missing: Literal["keep", "drop"] = Field("keep", description="What becomes of a prompt without a rate.")
+
+    @model_validator(mode="after")
+    def _has_bounds(self) -> "PassRate":
+        check_bounds(self.least, self.most)
+        return self
+
+    def fills(self) -> str:
+        return f"pass_rate_{self.model}"
+
+    async def weigh(self, prompt: Prompt, ask: Ask) -> float:
+        if right("", prompt.references, self.check, self.tolerance)[0] is None:
+            raise UnreadableReply(f"no rate: {right('', prompt.references, self.check, self.tolerance)[1]}", code="no_reference")
+        found = await settled(ask(self.model, prompt.messages, sample=draw) for draw in range(self.n))
+        lost = [one for one in found if isinstance(one, ReplyError)]
+        if len(lost) == len(found):
+            raise lost[0]
+        graded = [right(one.text, prompt.references, self.check, self.tolerance)[0] for one in found if not isinstance(one, ReplyError)]
+        return sum(map(bool, graded)) / len(graded)
+
+    def curate(self, rows: Table) -> Table:
+        return outside(rows, self.fills(), "pass rate", self.least, self.most, self.missing)

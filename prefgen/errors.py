@@ -9,6 +9,8 @@ PrefgenError                 exit 1
 │   └── RefusedRequest                the server will never answer this request (400, 413, 422)
 ├── NoReply                           no answer this time (connection, 5xx, hang); the next run asks again
 ├── PluginError                       a plug-in has a bug; stops the run and names it
+├── PublishError                      the Hub refused, or holds something else under that version
+├── GateFailed       exit 4           what must hold before a release or a training does not
 ├── JournalError                      the call journal cannot be read or written
 └── RunStopped                        the run ends here and can be taken up again
     ├── EndpointDown     exit 3
@@ -79,6 +81,16 @@ class NoReply(PrefgenError):
 
 class PluginError(PrefgenError):
     """A plug-in broke its contract or raised; the message names it."""
+
+
+class PublishError(PrefgenError):
+    """The Hub refused, or what stands there forbids it. Nothing is half published."""
+
+
+class GateFailed(PrefgenError):
+    """A check that must hold before something is published or trained on does not."""
+
+    exit_code = 4
 
 
 class JournalError(PrefgenError):

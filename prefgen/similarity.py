@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -102,6 +102,22 @@ def near_duplicates_of(
 
     What `Neighbours` finds, for a whole set: the bands of its index are arrays, half a kilobyte a text.
     """
+    found: dict[int, tuple[int, float]] = {}
+    for i, near in _alike_before(texts, threshold, words, permutations, seed, but=found):
+        if near:
+            found[i] = max(near, key=lambda one: one[1])
+    return found
+
+
+def all_alike(texts: Iterable[str], threshold: float = ALIKE) -> dict[int, list[int]]:
+    """{place: the places of all earlier texts that are as alike} of the texts that have some."""
+    return {i: [j for j, _ in near] for i, near in _alike_before(texts, threshold, 3, 128, 1, but=()) if near}
+
+
+def _alike_before(
+    texts: Iterable[str], threshold: float, words: int, permutations: int, seed: int, *, but: Container[int]
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """(place, the earlier texts that are as alike, with their similarity); those that `but` holds by then are not compared with."""
     import numpy as np
     from datasketch import MinHashLSH
 
@@ -109,18 +125,14 @@ def near_duplicates_of(
     hashes = _signatures(texts, words, permutations, seed)
     bands = [_shared(hashes[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)]
     kept: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
-    found: dict[int, tuple[int, float]] = {}
     for i in np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(hashes) else ():
         groups = [of[group] for of, band in zip(kept, bands, strict=True) if (group := int(band[i])) >= 0]
         near = sorted({j for group in groups for j in group})
-        alike = (hashes[near] == hashes[i]).mean(axis=1) if near else np.zeros(1)
-        best = int(alike.argmax())
-        if near and alike[best] >= threshold:
-            found[i] = near[best], float(alike[best])
-            continue
-        for group in groups:
-            group.append(i)
-    return found
+        alike = (hashes[near] == hashes[i]).mean(axis=1).tolist() if near else []
+        yield i, [(j, share) for j, share in zip(near, alike, strict=True) if share >= threshold]
+        if i not in but:
+            for group in groups:
+                group.append(i)
 
 
 def _signatures(texts: Iterable[str], words: int, permutations: int, seed: int) -> "np.ndarray":

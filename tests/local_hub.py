@@ -1,24 +1,50 @@
-"""A small Hugging Face Hub in memory, for the real clients: what reading a dataset needs, on one commit of `main`."""
+"""A small Hugging Face Hub in memory, for the real clients: reading, committing with a parent, large files, tags; and faults that are planted."""
 
+import base64
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import RLock, Thread
 from urllib.parse import unquote, urlsplit
+
+WRITER, READER = "hf_writer", "hf_reader"
+"""Tokens of somebody who may write, and of somebody who may not."""
+
+
+@dataclass
+class Repo:
+    """A dataset: its commits, oldest first, as (id, files), and its tags."""
+
+    commits: list[tuple[str, dict[str, bytes]]]
+    private: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def head(self) -> str:
+        return self.commits[-1][0]
+
+    def at(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        commit = self.head if revision == "main" else self.tags.get(revision, revision)
+        return next((one for one in self.commits if one[0] == commit), None)
 
 
 class LocalHub(ThreadingHTTPServer):
-    """Serves `repos`: {"owner/name": {path: content}}. `asked` holds the requests that came."""
+    """Serves `repos`: {"owner/name": {path: content}}. `asked` holds the requests that came; `fail` are (pattern, status, times) to plant."""
 
     daemon_threads = True
 
     def __init__(self, repos: Mapping[str, Mapping[str, bytes]]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.repos = repos
+        self.repos = {name: Repo([(sha(sorted(files.items())), dict(files))]) for name, files in repos.items()}
+        self.large: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.fail: list[list] = []
+        self.before_commit = lambda name: None
+        self.lock = RLock()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -50,31 +76,81 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
-        self._body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
+        self._body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(urlsplit(self.path).path)
         self.server.asked.append(f"{self.command} {path}")
-        api = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?", path)
-        file = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
-        found = api or file
-        files = self.server.repos.get(found[1]) if found else None
-        if files is None:
+        for planted in self.server.fail:
+            if planted[2] and re.search(planted[0], f"{self.command} {path}"):
+                planted[2] -= 1
+                return self._fail(planted[1], "Planted")
+        for method, pattern, answer in ROUTES:
+            found = re.fullmatch(pattern, path)
+            if found and self.command in method:
+                with self.server.lock:
+                    return answer(self, **found.groupdict())
+        return self._fail(404, "EntryNotFound")
+
+    # --- who asks ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _token(self) -> str:
+        return (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+
+    def _may_write(self) -> bool:
+        if self._token == WRITER:
+            return True
+        self._fail(403 if self._token == READER else 401, "Forbidden")
+        return False
+
+    def _repo(self, name: str, revision: str = "main") -> tuple[Repo, str, dict[str, bytes]] | None:
+        repo = self.server.repos.get(name)
+        if repo is None or (repo.private and self._token not in (WRITER, READER)):
             return self._fail(404, "RepoNotFound")
-        commit = sha(sorted(files.items()))
-        if file:
-            return self._file(files, file[2], file[3], commit)
-        assert api
-        if api[3] and api[3] not in ("main", commit):
-            return self._fail(404, "RevisionNotFound")
-        if api[2] == "tree":
-            return self._json(_tree(files, api[4] or "", "recursive=true" in urlsplit(self.path).query.lower()))
-        if api[2] == "paths-info":
+        found = repo.at(revision)
+        return (repo, *found) if found else self._fail(404, "RevisionNotFound")
+
+    def whoami(self) -> None:
+        if self._token in (WRITER, READER):
+            return self._json(
+                {"name": "tester", "type": "user", "orgs": [], "auth": {"type": "access_token", "accessToken": {"role": "write"}}}
+            )
+        return self._fail(401, "Unauthorized")
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def info(self, name: str, revision: str = "main") -> None:
+        if (found := self._repo(name, revision)) is None:
+            return None
+        repo, commit, files = found
+        siblings = [{"rfilename": path} for path in files]
+        return self._json(
+            {"id": name, "sha": commit, "private": repo.private, "tags": [], "siblings": siblings, "downloads": 0, "likes": 0}
+        )
+
+    def refs(self, name: str) -> None:
+        if (found := self._repo(name)) is None:
+            return None
+        repo, commit, _ = found
+        tags = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": target} for tag, target in repo.tags.items()]
+        return self._json({"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": commit}], "tags": tags, "converts": []})
+
+    def tree(self, name: str, revision: str, folder: str | None = None) -> None:
+        if found := self._repo(name, revision):
+            self._json(_tree(found[2], folder or "", "recursive=true" in urlsplit(self.path).query.lower()))
+
+    def paths_info(self, name: str, revision: str) -> None:
+        if found := self._repo(name, revision):
             wanted = self._paths()
-            return self._json([entry for entry in _tree(files, "", True) if entry["path"] in wanted])
-        siblings = [{"rfilename": name} for name in files]
-        return self._json({"id": found[1], "sha": commit, "private": False, "tags": [], "siblings": siblings, "downloads": 0, "likes": 0})
+            self._json([entry for entry in _tree(found[2], "", True) if entry["path"] in wanted])
 
     def _paths(self) -> list[str]:
         try:
@@ -82,12 +158,13 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             return re.findall(r"paths=([^&]+)", unquote(self._body.decode()))
 
-    def _file(self, files: Mapping[str, bytes], revision: str, name: str, commit: str) -> None:
-        if revision not in ("main", commit):
-            return self._fail(404, "RevisionNotFound")
-        if name not in files:
+    def file(self, name: str, revision: str, path: str) -> None:
+        if (found := self._repo(name, revision)) is None:
+            return None
+        _, commit, files = found
+        if path not in files:
             return self._fail(404, "EntryNotFound")
-        data = files[name]
+        data = files[path]
         headers = {"ETag": f'"{sha(data)}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if part:
@@ -96,8 +173,77 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(206, data[start : end + 1], headers)
         return self._send(200, data, headers)
 
-    def _json(self, value: object) -> None:
-        self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        if not self._may_write():
+            return None
+        wanted = json.loads(self._body)
+        name = f"{wanted.get('organization') or 'tester'}/{wanted['name']}"
+        if name in self.server.repos:
+            return self._json({"error": "exists", "url": f"{self.server.url}/datasets/{name}"}, 409)
+        first = {".gitattributes": b""}
+        self.server.repos[name] = Repo([(sha(name), first)], private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
+        return self._json({"url": f"{self.server.url}/datasets/{name}", "name": name, "id": name})
+
+    def validate(self) -> None:
+        self._json({"errors": [], "warnings": []})
+
+    def preupload(self, name: str, revision: str) -> None:
+        if self._may_write():
+            files = json.loads(self._body)["files"]
+            modes = ["lfs" if one["path"].endswith(".parquet") else "regular" for one in files]
+            self._json({"files": [{"path": f["path"], "uploadMode": m, "shouldIgnore": False} for f, m in zip(files, modes, strict=True)]})
+
+    def batch(self, name: str) -> None:
+        if self._may_write():
+            objects = json.loads(self._body)["objects"]
+            upload = lambda oid: {"upload": {"href": f"{self.server.url}/large/{oid}"}}  # noqa: E731
+            answers = [{**o, "actions": upload(o["oid"])} if o["oid"] not in self.server.large else dict(o) for o in objects]
+            self._json({"transfer": "basic", "objects": answers})
+
+    def put(self, oid: str) -> None:
+        assert hashlib.sha256(self._body).hexdigest() == oid
+        self.server.large[oid] = self._body
+        self._send(200, b"", {})
+
+    def commit(self, name: str, revision: str) -> None:
+        if not self._may_write():
+            return None
+        self.server.before_commit(name)
+        repo = self.server.repos[name]
+        lines = [json.loads(line) for line in self._body.splitlines() if line.strip()]
+        header = next(line["value"] for line in lines if line["key"] == "header")
+        if header.get("parentCommit") not in (None, repo.head):
+            return self._fail(412, "Stale")
+        files = dict(repo.commits[-1][1])
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.server.large[value["oid"]]
+            elif line["key"] == "deletedFile":
+                files.pop(value["path"])
+        commit = sha(repo.head, sorted(files.items()), len(repo.commits))
+        repo.commits.append((commit, files))
+        return self._json(
+            {"success": True, "commitOid": commit, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}", "hookOutput": ""}
+        )
+
+    def tag(self, name: str, revision: str) -> None:
+        if not self._may_write():
+            return None
+        repo, tag = self.server.repos[name], json.loads(self._body)["tag"]
+        if tag in repo.tags:
+            return self._fail(409, "TagExists")
+        repo.tags[tag] = repo.at(revision)[0]
+        return self._send(200, b"", {})
+
+    # --- answers -------------------------------------------------------------------------------------------------------
+
+    def _json(self, value: object, status: int = 200) -> None:
+        self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def _fail(self, status: int, code: str) -> None:
         self._send(status, json.dumps({"error": code}).encode(), {"X-Error-Code": code, "X-Error-Message": code})
@@ -110,6 +256,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+
+
+_NAME = r"/api/datasets/(?P<name>[^/]+/[^/]+)"
+ROUTES = [
+    ("GET", r"/api/whoami-v2", _Handler.whoami),
+    ("POST", r"/api/repos/create", _Handler.create),
+    ("POST", r"/api/validate-yaml", _Handler.validate),
+    ("GET", _NAME, _Handler.info),
+    ("GET", _NAME + r"/refs", _Handler.refs),
+    ("GET", _NAME + r"/revision/(?P<revision>[^/]+)", _Handler.info),
+    ("GET", _NAME + r"/tree/(?P<revision>[^/]+)(?:/(?P<folder>.*))?", _Handler.tree),
+    ("POST", _NAME + r"/paths-info/(?P<revision>[^/]+)", _Handler.paths_info),
+    ("POST", _NAME + r"/preupload/(?P<revision>[^/]+)", _Handler.preupload),
+    ("POST", _NAME + r"/commit/(?P<revision>[^/]+)", _Handler.commit),
+    ("POST", _NAME + r"/tag/(?P<revision>[^/]+)", _Handler.tag),
+    ("POST", r"/datasets/(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", _Handler.batch),
+    ("PUT", r"/large/(?P<oid>\w+)", _Handler.put),
+    ("GET HEAD", r"/datasets/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.file),
+]
 
 
 def _tree(files: Mapping[str, bytes], folder: str, recursive: bool) -> list[dict[str, object]]:

@@ -5,6 +5,7 @@ its reply is on the disk and the cost of the disk is shared. The first reply und
 """
 
 import asyncio
+import hashlib
 import queue
 import sqlite3
 import threading
@@ -259,6 +260,18 @@ class Journal:
     def stages_passed(self, record: str) -> frozenset[str]:
         """The identities of the stages that a record has passed, in any run."""
         return frozenset(row[0] for row in self.query("SELECT identity FROM completed WHERE record = ?", (record,)))
+
+    def asked_digest(self, records: Sequence[str], identities: Sequence[str]) -> str:
+        """A digest of the keys that these records had asked when they passed these stages: which replies a dataset rests on."""
+        self.flush()
+        digest = hashlib.blake2b(digest_size=16)
+        marks = ", ".join("?" * len(identities))
+        for record in records:
+            for row in self.query(
+                f"SELECT identity, keys FROM completed WHERE record = ? AND identity IN ({marks}) ORDER BY identity", (record, *identities)
+            ):
+                digest.update(record.encode() + row[0].encode() + row[1])
+        return digest.hexdigest()
 
     def park(self, row: Row, request: bytes) -> None:
         """Keep a request that waits for its reply, so that an import knows what it answers."""

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from prefgen.cli import cache, calibrate, check, new, plan, preview, retry, run, schema, show, status
+from prefgen.cli import cache, calibrate, check, diff, export, mix, new, plan, preview, publish, retry, run, schema, show, status
 
 app = typer.Typer(
     name="prefgen",
@@ -39,6 +39,10 @@ app.command("preview")(preview.command)
 app.command("plan")(plan.command)
 app.command("check")(check.command)
 app.command("calibrate")(calibrate.command)
+app.command("publish")(publish.command)
+app.command("diff")(diff.command)
+app.command("export")(export.command)
+app.command("mix")(mix.command)
 app.command("status")(status.command)
 app.command("retry")(retry.command)
 app.command("new")(new.command)

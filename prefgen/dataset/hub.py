@@ -1,6 +1,8 @@
-"""Streaming the rows of a dataset on the Hugging Face Hub."""
+"""The Hugging Face Hub, as it is read here: rows of a dataset, streamed, and its errors in one line."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from prefgen.errors import RecipeError
@@ -9,13 +11,31 @@ from prefgen.errors import RecipeError
 def hub_rows(path: str, config: str | None, split: str, revision: str | None) -> Iterator[Mapping[str, Any]]:
     """The rows of a split, streamed. Raises RecipeError in one line when the dataset cannot be had."""
     import datasets  # 0.5 s
+
+    datasets.disable_progress_bars()
+    with explained(f"Hub dataset {path!r} (split {split!r})"):
+        yield from datasets.load_dataset(path, config, split=split, revision=revision, streaming=True)
+
+
+@contextmanager
+def explained(what: str, but: tuple[type[Exception], ...] = ()) -> Generator[None]:
+    """Whatever the clients raise, of which there are dozens of kinds, becomes a RecipeError in one line: `what` cannot be read."""
+    import datasets
     import huggingface_hub
 
     datasets.utils.logging.set_verbosity_error()  # what matters is raised; the rest would stand between our own lines
     huggingface_hub.utils.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
     try:
-        yield from datasets.load_dataset(path, config, split=split, revision=revision, streaming=True)
-    except Exception as wrong:  # the client raises dozens of kinds; each means that the rows cannot be had
-        first = str(wrong).strip().splitlines()[0] if str(wrong).strip() else type(wrong).__name__
-        raise RecipeError(f"Hub dataset {path!r} (split {split!r}) cannot be read: {first[:200]}") from wrong
+        yield
+    except (RecipeError, GeneratorExit, *but):
+        raise
+    except Exception as wrong:
+        raise RecipeError(f"{what} cannot be read: {first_line(wrong)}") from wrong
+
+
+def first_line(wrong: Exception) -> str:
+    """What an error of the Hub's clients says, in one line and without the token."""
+    said = str(wrong).strip().splitlines()
+    line = said[0][:300] if said else type(wrong).__name__
+    token = os.environ.get("HF_TOKEN")
+    return line.replace(token, "(token)") if token else line

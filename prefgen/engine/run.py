@@ -34,6 +34,7 @@ from prefgen.engine.spool import GONE_COLUMNS, Spool
 from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
 from prefgen.measures import measured
 from prefgen.recipe.build import Pipeline
+from prefgen.recipe.identity import texts_of
 from prefgen.recipe.models import BuiltModel
 from prefgen.types import content_id
 
@@ -330,6 +331,13 @@ class Runner:
         found = measured([(r.prompt.text, r.prompt.category) for r in records], grounded=[r.prompt.grounded for r in records])
         return {name: value for name, (value, _) in found.items()}
 
+    def _asked(self, calls: Calls, number: int) -> dict[str, Any]:
+        """Which replies the dataset rests on: how many, and a digest of their keys."""
+        identities = [f"{step.identity}:{calls.seed}" for step in self.pipeline.segments[number].steps]
+        ids = [row_id for _, row_id in self._spool.input_ids(number)]
+        by_stage, _ = output.sums(self._spool.tallies())
+        return {"replies": sum(row["requests"] for row in by_stage), "digest": calls.completions.asked_digest(ids, identities)}
+
     def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
         recipe = self.pipeline.recipe
         has_pairer = any(step.kind == "pair" for step in self.pipeline.steps)
@@ -366,6 +374,10 @@ class Runner:
             "attempts": dict(calls.attempts),
             "yield": self._yield.table(self._spool.gone()),
             "prompts": self._measures(number) if complete else None,
+            "description": recipe.description,
+            "judges": sorted({p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged}),
+            "texts": texts_of([*self.pipeline.sources, *(p for step in self.pipeline.steps for p in step.plugged)]),
+            "journal": self._asked(calls, number) if complete else None,
             "unmeasured": sorted(p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged if p.plugin.texts),
             "libraries": output.library_versions(),
         }

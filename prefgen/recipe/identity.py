@@ -74,5 +74,14 @@ def file_digest(path: str) -> str:
         raise RecipeError(f"file {path!r} cannot be read: {wrong.strerror}") from None
 
 
+def texts_of(plugged: Sequence[Plugged]) -> dict[str, str]:
+    """{file under prompts/ or constitutions/: digest} of everything that plug-ins read."""
+    found: dict[str, str] = {}
+    for plugin in (p.plugin for p in plugged):
+        found |= {f"prompts/{name}": text_digest("prompts", name) for name in plugin.texts}
+        found |= {f"constitutions/{name}.yaml": text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)}
+    return dict(sorted(found.items()))
+
+
 def _constitutions(plugin: Plugin) -> list[str]:
     return [v for v in (getattr(plugin, f, None) for f in ("constitution", "principles")) if isinstance(v, str)]

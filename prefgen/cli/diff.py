@@ -1,0 +1,32 @@
+"""prefgen diff"""
+
+import json
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson
+
+
+def command(
+    before: Annotated[str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")],
+    after: Annotated[str, typer.Argument(help="What it is compared with.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a changelog.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the recipe line by line."""
+    from prefgen.dataset.preferences import opened
+    from prefgen.publish.diff import compared, side_of
+
+    found = compared(side_of(opened(before)), side_of(opened(after)))
+    if as_json:
+        print(json.dumps(found.as_json()))
+    elif markdown:
+        print(found.markdown())
+    else:
+        print(f"{before} -> {after}: a {found.bump} change" if found.bump != "none" else f"{before} -> {after}: no change")
+        print(found.markdown())
+        for kind, examples in found.examples.items():
+            print(f"{kind}, for example:")
+            for example in examples:
+                print(f"  {example}")

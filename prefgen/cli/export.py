@@ -1,0 +1,24 @@
+"""prefgen export"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    what: Annotated[str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="trl, trl-implicit, ultrafeedback-binarized, rewardbench, kto, sft, llama-factory, axolotl, nemo-rl, openrlhf."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .jsonl, .parquet or .csv file.")],
+    split: Annotated[str | None, typer.Option(help="One split of a Hub dataset. Default: all of them.")] = None,
+) -> None:
+    """Write pairs in the form that a trainer reads."""
+    from prefgen.dataset.preferences import opened
+    from prefgen.publish.export import export
+
+    print(f"{out}: {export(opened(what, split=split).rows, to, out):,} rows")

@@ -1,0 +1,28 @@
+"""prefgen mix"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJson
+
+
+def command(
+    parts: Annotated[list[str], typer.Argument(help="Datasets with how much of each: owner/name@v1:0.5 (a share) runs/x:10000 (pairs).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the new dataset.")],
+    test: Annotated[float, typer.Option(help="Share of the prompts in the test split.", min=0, max=0.99)] = 0.05,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and licences carried along."""
+    from prefgen.publish.mix import mix, part_of
+
+    found = mix([part_of(words) for words in parts], out, test=test, seed=seed)
+    if as_json:
+        print(json.dumps(found))
+        return
+    for source in found["mixed_of"]:
+        print(f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after de-duplication")
+    print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in found["counts"].items()))

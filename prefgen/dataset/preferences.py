@@ -1,0 +1,91 @@
+"""Preference pairs from wherever they are: a run, a file or a folder of files, or a dataset on the Hub at a revision; with the split of each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.dataset.hub import explained, hub_rows
+from prefgen.dataset.read import is_run, read_manifest, rows_in
+from prefgen.dataset.rows import rows_of
+from prefgen.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset of pairs. `rows` come with the words that say where each stands; a row has `split` where the dataset has splits."""
+
+    name: str
+    rows: Iterator[tuple[str, Mapping[str, Any]]]
+    revision: str | None = None
+    """The commit, of a dataset on the Hub."""
+    manifest: Mapping[str, Any] | None = None
+    recipe: str | None = None
+    """The text of the recipe that made it, where that is known."""
+
+
+def opened(what: str, *, split: str | None = None) -> Opened:
+    """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError."""
+    path = Path(what)
+    if is_run(path):
+        manifest = read_manifest(path)
+        if not manifest.get("complete"):
+            raise RecipeError(f"the run in {what!r} is not complete; run it again first")
+        rows = ((f"{what} row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
+        recipe = path / "recipe.yaml"
+        return Opened(what, rows, None, manifest, recipe.read_text(encoding="utf-8") if recipe.is_file() else None)
+    if (path / "data" / "preferences").is_dir():  # a release, or a mix
+        return Opened(what, _released(path / "data" / "preferences", split))
+    if path.exists():
+        return Opened(what, rows_of(path, what))
+    name, _, revision = what.partition("@")
+    if name.count("/") != 1 or path.suffix:
+        raise RecipeError(f"{what!r} is no file, no run's folder and no name of a Hub dataset (owner/name, owner/name@revision)")
+    return _from_hub(name, revision or None, split)
+
+
+def _released(folder: Path, split: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for path in sorted(folder.glob("*.parquet"), reverse=True):
+        its = path.name.partition("-")[0]
+        if split in (None, its):
+            yield from ((where, {**row, "split": its}) for where, row in rows_of(path, path.name))
+
+
+def _from_hub(name: str, revision: str | None, split: str | None) -> Opened:
+    import datasets  # 0.5 s
+    import huggingface_hub
+
+    with explained(f"Hub dataset {name!r}" + (f" at {revision!r}" if revision else "")):
+        commit = huggingface_hub.HfApi().dataset_info(name, revision=revision).sha
+        configs = datasets.get_dataset_config_names(name, revision=commit)
+        config = "preferences" if "preferences" in configs else configs[0]
+        splits = datasets.get_dataset_split_names(name, config, revision=commit)
+    if split is not None and split not in splits:
+        raise RecipeError(f"{name!r} has no split {split!r}; it has {', '.join(splits)}")
+
+    def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for its in [split] if split else splits:
+            for number, row in enumerate(hub_rows(name, config, its, commit), 1):
+                yield f"{name} {its} row {number}", {**row, "split": its}
+
+    return Opened(name, rows(), commit, hub_json(name, commit, "manifest.json"), hub_text(name, commit, "recipe.yaml"))
+
+
+def hub_text(name: str, revision: str | None, path: str) -> str | None:
+    """A file of a dataset on the Hub; None where there is none."""
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        with explained(f"{path} of {name!r}", but=(EntryNotFoundError,)):
+            file = huggingface_hub.hf_hub_download(name, path, repo_type="dataset", revision=revision)
+    except EntryNotFoundError:
+        return None
+    return Path(file).read_text(encoding="utf-8")
+
+
+def hub_json(name: str, revision: str | None, path: str) -> Mapping[str, Any] | None:
+    import json
+
+    text = hub_text(name, revision, path)
+    return json.loads(text) if text else None

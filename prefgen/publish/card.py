@@ -1,0 +1,202 @@
+"""The dataset card: written from the manifest, around what somebody wrote by hand, which is kept.
+
+What prefgen writes stands between two marks; text outside of them, and whatever the YAML header says that prefgen does not, stays as it is.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prefgen.errors import RecipeError
+from prefgen.publish.rows import SCHEMAS, Written
+
+BEGIN, END = "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->", "<!-- prefgen: end -->"
+TAGS = ("synthetic", "preference", "dpo", "rlaif", "prefgen")
+HARM_TAGS = ("not-for-all-audiences",)
+CONFIGS = {
+    "preferences": "a pair",
+    "candidates": "an answer, with everything that was said of it",
+    "judgments": "a judgment",
+    "failures": "something that was lost",
+}
+NON_COMMERCIAL = re.compile(r"(?:^|[-_ ])(?:nc|non-?commercial|research[-_ ]only)(?:$|[-_ ])", re.IGNORECASE)
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+SHOWN = 400
+
+
+def card(before: str | None, header: Mapping[str, Any], body: str) -> str:
+    """The card with a new header and body; of the card that stood there before, whatever is not prefgen's stays."""
+    old_header, old_text = _parts(before or "")
+    merged = {**header, **{k: v for k, v in old_header.items() if k not in OURS}}
+    merged["tags"] = list(dict.fromkeys([*_listed(old_header.get("tags")), *header["tags"]]))
+    written = f"{BEGIN}\n{body.strip()}\n{END}"
+    start, end = old_text.find(BEGIN), old_text.find(END)
+    text = old_text[:start] + written + old_text[end + len(END) :] if 0 <= start < end else f"{written}\n\n{old_text.strip()}"
+    return f"---\n{yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)}---\n\n{text.strip()}\n"
+
+
+OURS = ("configs", "dataset_info", "size_categories", "tags")
+"""Keys of the header that follow from the data, and are written anew each time."""
+
+
+def _parts(text: str) -> tuple[dict[str, Any], str]:
+    """(the YAML header, the rest). Raises RecipeError for a header that cannot be read: it is somebody's work."""
+    found = re.match(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", text, re.DOTALL)
+    if not found:
+        return {}, text
+    try:
+        header = yaml.safe_load(found[1]) or {}
+    except yaml.YAMLError as wrong:
+        raise RecipeError(
+            f"the card's YAML header on the Hub cannot be read, and is not overwritten: {str(wrong).splitlines()[0]}"
+        ) from None
+    return (header if isinstance(header, dict) else {}), found[2]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def header_of(written: Written, manifest: Mapping[str, Any], *, gated: bool) -> dict[str, Any]:
+    """The YAML header: configs with their splits and features, size, languages, licence, tags."""
+    found = manifest["yield"]
+    languages = sorted(v for v in found["groups"].get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
+    pairs = sum(written.counts["preferences"].values())
+    licence = _licence(list(found["licences"]))
+    header: dict[str, Any] = {
+        "pretty_name": manifest["name"],
+        **({"language": languages} if languages else {}),
+        **licence,
+        "task_categories": ["text-generation"],
+        "size_categories": [next((name for limit, name in SIZES if pairs < limit), "n>10M")],
+        "tags": [*TAGS, *(["simulated"] if manifest["simulated"] else []), *(HARM_TAGS if written.harmful else [])],
+        "configs": [
+            {
+                "config_name": config,
+                **({"default": True} if config == "preferences" else {}),
+                "data_files": [{"split": split, "path": f"data/{config}/{split}-*.parquet"} for split in sorted(counts, reverse=True)],
+            }
+            for config, counts in written.counts.items()
+            if counts
+        ],
+        "dataset_info": [_info(config, written) for config in written.counts if written.counts[config]],
+    }
+    if gated:
+        header["extra_gated_prompt"] = (
+            "This dataset holds or is derived from harmful texts. It is for research on the safety of language models."
+        )
+        header["extra_gated_fields"] = {"I will use it for research on safety only": "checkbox"}
+    return header
+
+
+def _info(config: str, written: Written) -> dict[str, Any]:
+    import datasets  # 0.5 s
+
+    features = datasets.Features.from_arrow_schema(SCHEMAS[config])
+    return {
+        "config_name": config,
+        "features": features._to_yaml_list(),
+        "splits": [
+            {"name": split, "num_bytes": written.sizes[config][split], "num_examples": rows}
+            for split, rows in written.counts[config].items()
+        ],
+        "download_size": sum(written.sizes[config].values()),
+        "dataset_size": sum(written.sizes[config].values()),
+    }
+
+
+def _licence(names: Sequence[str]) -> dict[str, str]:
+    """The licence, where all sources have one and the same; `other` otherwise, since no one licence covers the whole."""
+    known = {name for name in names if name != "unknown"}
+    if len(known) == 1 and "unknown" not in names:
+        return {"license": known.pop().lower()}
+    return {"license": "other", "license_name": "several" if known else "unknown"}
+
+
+def values_of(
+    written: Written,
+    manifest: Mapping[str, Any],
+    report: Mapping[str, Any],
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    repo: str,
+    version: str,
+    harm_words: str,
+    before: str | None,
+    changes: str,
+    pictures: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """What the template is given; everything that a model or a user wrote is escaped."""
+    found, cost = manifest["yield"], manifest["cost"]
+    stages = cost["by_stage"]
+    sources = Counter({f"source {name}": group["all"] for name, group in found["groups"].get("source", {}).items()})
+    licences = Counter({f"licence {name}": n for name, n in found["licences"].items()})
+    measures = [
+        ("chosen is the longer one", f"{report['longer_chosen']:.0%} of the pairs" if report["longer_chosen"] is not None else "-"),
+        (
+            "a probe that sees only length, form and model name tells held-out pairs apart",
+            _share(report["probe_auc"], "in {:.0%} (chance: 50 %)"),
+        ),
+        ("most frequent chosen answer", _share(report["canned_share"] or None, "{:.1%} of the prompts")),
+        *((name, f"{value:.3g}") for name, value in (manifest.get("prompts") or {}).items() if value is not None),
+    ]
+    return {
+        "name": manifest["name"],
+        "version": version,
+        "repo": repo,
+        "description": manifest.get("description") or "",
+        "simulated": manifest["simulated"],
+        "non_commercial": sorted(name for name in found["licences"] if NON_COMMERCIAL.search(name)),
+        "harmful": written.harmful,
+        "harm_words": harm_words,
+        "content_hash": written.content_hash,
+        "row_digest": manifest["row_digest"],
+        "libraries": manifest["libraries"],
+        "splits": sorted({split for counts in written.counts.values() for split in counts}, reverse=True),
+        "configs": [(config, CONFIGS[config]) for config in written.counts],
+        "counts": written.counts,
+        "between_splits": written.between_splits,
+        "models": [_model(name, model) for name, model in manifest["models"].items()],
+        "served_by": [f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})" for s in manifest["served_by"]],
+        "judges": manifest.get("judges", []),
+        "principles": [Path(name).stem for name in manifest.get("texts", {}) if name.startswith("constitutions/")],
+        "unmeasured": manifest["unmeasured"],
+        "cost_usd": cost["new_usd"],
+        "tokens": sum(row["prompt_tokens"] + row["completion_tokens"] for row in stages),
+        "pairs": found["pairs"],
+        "seed": manifest["seed"],
+        "prompts": found["prompts"],
+        "fates": sorted(found["prompts_by_fate"].items()),
+        "curated_away": sorted(found["curated_away"].items()),
+        "heavy_losses": found["heavy_losses"],
+        "failures": sorted(found["failures"].items()),
+        "measures": measures,
+        "pictures": pictures,
+        "terms": [*sorted(sources.items()), *sorted(licences.items())],
+        "samples": [
+            {name: plain(text) if name in ("prompt", "chosen", "rejected") else text for name, text in sample.items()} for sample in samples
+        ],
+        "before": before,
+        "changes": changes,
+    }
+
+
+def _share(value: float | None, words: str) -> str:
+    return "too few pairs to say" if value is None else words.format(value)
+
+
+def _model(name: str, model: Mapping[str, Any]) -> str:
+    revision = f" at {model['revision']}" if model.get("revision") else ""
+    return f"{name}: {'simulated/' if model.get('simulated') else ''}{model['name']}{revision} ({model['use']})"
+
+
+def plain(text: str) -> str:
+    """A text as one line of markdown that is shown and not read: no markup, no address, no image of it works."""
+    line = " ".join(text.split())
+    line = line if len(line) <= SHOWN else line[:SHOWN] + " ..."
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#!|])", r"\\\1", line).replace("://", ":&#47;&#47;")

@@ -1,0 +1,185 @@
+"""What changed between two datasets of pairs: prompts and pairs by what they say, scores by judge, recipes line by line.
+
+Pairs are matched by the texts of prompt, chosen and rejected, so that any two datasets can be compared, whatever ids they have.
+"""
+
+import difflib
+import hashlib
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from prefgen.canonical import canonical
+from prefgen.dataset.preferences import Opened
+from prefgen.similarity import normal
+
+MATTER = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
+"""Columns of a pair whose change is a change of the pair."""
+Bump = Literal["major", "minor", "patch", "none"]
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    flipped_key: bytes
+    """The same for a pair and its contrary."""
+    chosen: bytes
+    values: bytes
+    """A digest of the columns that matter."""
+    rest: bytes
+    """A digest of the others."""
+
+
+@dataclass
+class Side:
+    """One dataset, as far as it is compared."""
+
+    name: str
+    prompts: dict[bytes, str] = field(default_factory=dict)
+    pairs: dict[tuple[bytes, bytes], _Pair] = field(default_factory=dict)
+    scores: dict[str, dict[bytes, float]] = field(default_factory=lambda: defaultdict(dict))
+    columns: frozenset[str] = frozenset()
+    recipe: str | None = None
+
+
+@dataclass
+class Diff:
+    """Numbers of what changed; `drift` is {judge.aspect: (texts that both have, mean difference, mean absolute difference)}."""
+
+    before: str
+    after: str
+    prompts: dict[str, int]
+    pairs: dict[str, int]
+    drift: dict[str, tuple[int, float, float]]
+    columns_gone: list[str]
+    columns_new: list[str]
+    recipe: list[str]
+    examples: dict[str, list[str]]
+
+    @property
+    def bump(self) -> Bump:
+        """Which part of a semantic version the change moves (docs/publishing.md)."""
+        if self.pairs["removed"] or self.pairs["flipped"] or self.columns_gone:
+            return "major"
+        if self.pairs["added"] or self.prompts["added"] or self.pairs["changed"] or self.columns_new:
+            return "minor"
+        return "patch" if self.pairs["relabelled"] or self.recipe else "none"
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "bump": self.bump}
+
+    def markdown(self) -> str:
+        """For a changelog."""
+        lines = [f"- prompts: {_words(self.prompts)}", f"- pairs: {_words(self.pairs)}"]
+        lines += [
+            f"- {name}: {n:,} answers rated in both, {mean:+.3f} on average ({absolute:.3f} either way)"
+            for name, (n, mean, absolute) in sorted(self.drift.items())
+            if absolute
+        ]
+        lines += [f"- column {name} is gone" for name in self.columns_gone] + [f"- column {name} is new" for name in self.columns_new]
+        if self.recipe:
+            lines += ["- recipe:", "", "```diff", *self.recipe, "```"]
+        return "\n".join(lines)
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n) or "none"
+
+
+def side_of(dataset: Opened) -> Side:
+    """Read a dataset for comparing: what is kept of a pair are a few hashes and its scores."""
+    side = Side(dataset.name, recipe=dataset.recipe)
+    columns: set[str] = set()
+    for _, row in dataset.rows:
+        columns |= {*row}
+        asked = _digest(_turns(row.get("prompt")))
+        texts = {name: _digest(_turns(row.get(name))) for name in ("chosen", "rejected")}
+        side.prompts.setdefault(asked, _shown(row))
+        both = b"".join(sorted(texts.values()))
+        rest = {k: v for k, v in row.items() if k not in (*MATTER, "prompt", "chosen", "rejected", "split", "id", "prompt_id")}
+        pair = _Pair(
+            both, texts["chosen"], _digest([row.get(name) for name in MATTER]), _digest(json.dumps(rest, sort_keys=True, default=str))
+        )
+        side.pairs[asked, both] = pair
+        for name, which in (("chosen", texts["chosen"]), ("rejected", texts["rejected"])):
+            for judge, value in _aspects(row, name).items():
+                side.scores[judge][asked + which] = value
+    side.columns = frozenset(columns - {"split"})
+    return side
+
+
+def _aspects(row: Mapping[str, Any], which: str) -> Mapping[str, float]:
+    aspects = row.get("aspects")
+    if not aspects:
+        return {}
+    found = json.loads(aspects) if isinstance(aspects, str) else aspects
+    return found.get(which) or {}
+
+
+def _turns(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return normal(value or "")
+    return [[turn.get("role"), normal(str(turn.get("content") or ""))] for turn in value]
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    prompt = row.get("prompt")
+    text = prompt if isinstance(prompt, str) else (prompt[-1].get("content") or "") if prompt else str(row.get("chosen"))
+    return " ".join(text.split())[:100]
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.blake2b(canonical(value), digest_size=16).digest()
+
+
+def compared(before: Side, after: Side) -> Diff:
+    """What `after` has that `before` had not, and the other way round."""
+    common = before.pairs.keys() & after.pairs.keys()
+    kinds: dict[str, list[tuple[bytes, bytes]]] = {
+        "added": [k for k in after.pairs if k not in common],
+        "removed": [k for k in before.pairs if k not in common],
+        "flipped": [k for k in after.pairs if k in common and before.pairs[k].chosen != after.pairs[k].chosen],
+        "changed": [
+            k
+            for k in after.pairs
+            if k in common and before.pairs[k].chosen == after.pairs[k].chosen and before.pairs[k].values != after.pairs[k].values
+        ],
+    }
+    touched = {*kinds["flipped"], *kinds["changed"]}
+    same_columns = before.columns == after.columns
+    kinds["relabelled"] = [
+        k for k in after.pairs if same_columns and k in common and k not in touched and before.pairs[k].rest != after.pairs[k].rest
+    ]
+    names = {**before.prompts, **after.prompts}
+    return Diff(
+        before=before.name,
+        after=after.name,
+        prompts={
+            "added": len(after.prompts.keys() - before.prompts.keys()),
+            "removed": len(before.prompts.keys() - after.prompts.keys()),
+            "kept": len(before.prompts.keys() & after.prompts.keys()),
+        },
+        pairs={kind: len(found) for kind, found in kinds.items()} | {"kept": len(common) - len(touched) - len(kinds["relabelled"])},
+        drift={name: _drift(before.scores[name], after.scores[name]) for name in sorted(before.scores.keys() & after.scores.keys())},
+        columns_gone=sorted(before.columns - after.columns),
+        columns_new=sorted(after.columns - before.columns),
+        recipe=_lines(before.recipe, after.recipe),
+        examples={kind: [names[asked] for asked, _ in found[:EXAMPLES]] for kind, found in kinds.items() if found},
+    )
+
+
+def _drift(before: Mapping[bytes, float], after: Mapping[bytes, float]) -> tuple[int, float, float]:
+    changes = [after[key] - before[key] for key in before if key in after]
+    n = len(changes)
+    return n, math.fsum(changes) / n if n else 0.0, math.fsum(map(abs, changes)) / n if n else 0.0
+
+
+def _lines(before: str | None, after: str | None) -> list[str]:
+    """The changed lines of a recipe, without those around them."""
+    if before is None or after is None:
+        return []
+    found: Iterable[str] = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return [line for line in found if not line.startswith(("---", "+++", "@@"))]

@@ -1,0 +1,193 @@
+"""The same pairs in the forms that trainers read: each form is a function from rows of pairs to rows of its own."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from prefgen.canonical import canonical
+from prefgen.errors import RecipeError
+from prefgen.files import written_whole
+from prefgen.plugins import did_you_mean
+
+Row = Mapping[str, Any]
+Turns = list[dict[str, str]]
+SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
+
+
+def conversation(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
+    """(prompt, chosen, rejected) of a row in any of TRL's forms, as messages. Raises RecipeError for a row that is no pair."""
+    prompt, chosen, rejected = row.get("prompt"), row.get("chosen"), row.get("rejected")
+    if chosen is None or rejected is None:
+        raise RecipeError(f"expected chosen and rejected, found the columns {', '.join(row)}", where)
+    if isinstance(chosen, str) != isinstance(rejected, str):
+        raise RecipeError("chosen and rejected are not of the same form", where)
+    if isinstance(chosen, str):
+        if prompt is None:
+            raise RecipeError("chosen is text and there is no prompt", where)
+        sides = [[{"role": "assistant", "content": text}] for text in (chosen, rejected)]
+        return _prompt(prompt), sides[0], sides[1]
+    first, second = _turns(chosen), _turns(rejected)
+    if prompt is None or isinstance(prompt, str):  # the common beginning
+        if first[:-1] != second[:-1] or not first[:-1]:
+            raise RecipeError("chosen and rejected do not answer the same prompt", where)
+        return first[:-1], first[-1:], second[-1:]
+    return _turns(prompt), first, second
+
+
+def _prompt(prompt: Any) -> Turns:
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _turns(prompt)
+
+
+def _turns(turns: Any) -> Turns:
+    return [{"role": str(turn["role"]), "content": str(turn.get("content") or "")} for turn in turns]
+
+
+def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    for where, row in rows:
+        prompt, chosen, rejected = conversation(row, where)
+        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+
+
+def _trl_implicit(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    for row in _trl(rows):
+        yield {"chosen": row["prompt"] + row["chosen"], "rejected": row["prompt"] + row["rejected"]}
+
+
+def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    for where, row in rows:
+        prompt, chosen, rejected = conversation(row, where)
+        yield {
+            "prompt": prompt[-1]["content"],
+            "prompt_id": row.get("prompt_id"),
+            "chosen": prompt + chosen,
+            "rejected": prompt + rejected,
+            "messages": prompt + chosen,
+            "score_chosen": row.get("score_chosen"),
+            "score_rejected": row.get("score_rejected"),
+        }
+
+
+def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    for number, (where, row) in enumerate(rows):
+        prompt, chosen, rejected = conversation(row, where)
+        if len(prompt) != 1:
+            raise RecipeError("rewardbench takes one user turn as the prompt, and this one has several; filter such rows first", where)
+        yield {
+            "id": number,
+            "prompt": prompt[0]["content"],
+            "chosen": chosen[-1]["content"],
+            "chosen_model": row.get("chosen_model") or "unknown",
+            "rejected": rejected[-1]["content"],
+            "rejected_model": row.get("rejected_model") or "unknown",
+            "subset": row.get("category") or row.get("source") or "all",
+        }
+
+
+def _kto(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    """One row an answer. An answer that is chosen in one pair and rejected in another says nothing, and is left out."""
+    labels: dict[bytes, set[bool]] = {}
+    found: dict[bytes, Row] = {}
+    for row in _trl(rows):
+        for side, label in (("chosen", True), ("rejected", False)):
+            key = canonical([row["prompt"], row[side]])
+            labels.setdefault(key, set()).add(label)
+            found.setdefault(key, {"prompt": row["prompt"], "completion": row[side]})
+    for key, row in found.items():
+        if len(labels[key]) == 1:
+            yield {**row, "label": True in labels[key]}
+
+
+def _sft(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    """The best answer of each prompt: the chosen one with the highest score, or the first."""
+    best: dict[bytes, tuple[float, Turns]] = {}
+    for where, row in rows:
+        prompt, chosen, _ = conversation(row, where)
+        score = row.get("score_chosen")
+        value = float("-inf") if score is None else float(score)
+        key = canonical(prompt)
+        if key not in best or value > best[key][0]:
+            best[key] = value, prompt + chosen
+    for _, messages in best.values():
+        yield {"messages": messages}
+
+
+def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    def said(turn: Mapping[str, str]) -> dict[str, str]:
+        return {"from": SHAREGPT.get(turn["role"], turn["role"]), "value": turn["content"]}
+
+    for row in _trl(rows):
+        yield {"conversations": [said(t) for t in row["prompt"]], "chosen": said(row["chosen"][-1]), "rejected": said(row["rejected"][-1])}
+
+
+def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    for row in _trl(rows):
+        yield {"messages": row["prompt"], "chosen": row["chosen"][-1], "rejected": row["rejected"][-1]}
+
+
+def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    for row in _trl(rows):
+        ranked = [{"rank": rank, "completion": row[side]} for rank, side in enumerate(("chosen", "rejected"))]
+        yield {"context": row["prompt"], "completions": ranked}
+
+
+FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = {
+    "trl": _trl,
+    "trl-implicit": _trl_implicit,
+    "ultrafeedback-binarized": _ultrafeedback,
+    "rewardbench": _rewardbench,
+    "kto": _kto,
+    "sft": _sft,
+    "llama-factory": _llama_factory,
+    "axolotl": _axolotl,
+    "nemo-rl": _nemo_rl,
+    "openrlhf": _trl,
+}
+
+
+def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
+    """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how many. Raises RecipeError."""
+    if form not in FORMS:
+        raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(FORMS))}")
+    writers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+    if path.suffix not in writers:
+        raise RecipeError(f"{str(path)!r} cannot be written: its name must end in {', '.join(writers)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as beside:
+        count = writers[path.suffix](FORMS[form](rows), beside)
+        if not count:
+            raise RecipeError("there is no pair to export")
+    return count
+
+
+def _jsonl(rows: Iterator[Row], path: Path) -> int:
+    count = 0
+    with path.open("wb") as file:
+        for count, row in enumerate(rows, 1):
+            file.write(orjson.dumps(row) + b"\n")
+    return count
+
+
+def _csv(rows: Iterator[Row], path: Path) -> int:
+    count, writer = 0, None
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for count, row in enumerate(rows, 1):
+            writer = writer or csv.DictWriter(file, list(row))
+            if count == 1:
+                writer.writeheader()
+            writer.writerow(
+                {name: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value for name, value in row.items()}
+            )
+    return count
+
+
+def _parquet(rows: Iterator[Row], path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    pq.write_table(table, path, compression="zstd")
+    return table.num_rows

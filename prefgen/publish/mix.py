@@ -1,0 +1,118 @@
+"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licences carried along."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.dataset.preferences import opened
+from prefgen.dataset.shards import PAIRS
+from prefgen.draws import uniform
+from prefgen.errors import RecipeError
+from prefgen.files import written_whole
+from prefgen.publish.export import conversation
+from prefgen.publish.splits import splits_of
+from prefgen.similarity import near_duplicates_of, normal
+from prefgen.types import content_id
+
+PART = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A dataset, and how much of it: a share of its prompts (at most 1), or a number of pairs."""
+
+    name: str
+    share: float | None
+    pairs: int | None
+
+
+def part_of(words: str) -> Part:
+    """`owner/name@v1:0.5` or `runs/x:10000`; everything, where no amount is given. Raises RecipeError."""
+    found = PART.fullmatch(words)
+    assert found
+    amount = found["amount"]
+    if amount is None or "." in amount:
+        share = 1.0 if amount is None else float(amount)
+        if not 0 < share <= 1:
+            raise RecipeError(f"{words!r}: a share lies above 0 and is at most 1.0, found {amount}")
+        return Part(found["name"], share, None)
+    if int(amount) < 1:
+        raise RecipeError(f"{words!r}: a number of pairs is at least 1")
+    return Part(found["name"], None, int(amount))
+
+
+def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str, Any]:
+    """Write `out`/data/preferences/SPLIT.parquet, a manifest, and return the manifest. Raises RecipeError."""
+    taken: list[tuple[str, str, dict[str, Any]]] = []
+    sources: list[dict[str, Any]] = []
+    for part in parts:
+        dataset = opened(part.name)
+        rows = [_row(row, where, part.name) for where, row in dataset.rows]
+        kept = _drawn(rows, part, seed)
+        taken += [(part.name, text, row) for text, row in kept]
+        sources.append({"name": part.name, "revision": dataset.revision, "pairs": len(rows), "taken": len(kept), "share": part.share})
+    texts = list(dict.fromkeys(normal(text) for _, text, _ in taken))
+    first_of = {normal(text): name for name, text, _ in reversed(taken)}
+    again = {texts[i] for i, (j, _) in near_duplicates_of(texts).items() if first_of[texts[i]] != first_of[texts[j]]}
+    left = [(name, text, row) for name, text, row in taken if normal(text) not in again and first_of[normal(text)] == name]
+    if not left:
+        raise RecipeError("nothing is left of " + ", ".join(part.name for part in parts))
+    splits = splits_of([(row["prompt_id"], text) for _, text, row in left], test, seed)
+    counts = _write(out, [(splits[row["prompt_id"]], row) for _, _, row in left])
+    manifest = {
+        "mixed_of": [{**source, "left": sum(name == source["name"] for name, _, _ in left)} for source in sources],
+        "counts": counts,
+        "seed": seed,
+        "test": test,
+        "licences": dict(sorted(Counter(row["licence"] for _, _, row in left).items())),
+        "sources": dict(sorted(Counter(row["source"] for _, _, row in left).items())),
+    }
+    with written_whole(out / "mix.json") as beside:
+        beside.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:
+    """(the prompt's text, the row with all columns of a pair)."""
+    prompt, chosen, rejected = conversation(row, where)
+    known = {column: row.get(column) for column in PAIRS.names}
+    for column in ("source", "licence", "chosen_model", "rejected_model"):
+        known[column] = known[column] or ("unknown" if column != "source" else name)
+    known |= {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    known["prompt_id"] = known["prompt_id"] or content_id("prompt", prompt)
+    known["id"] = known["id"] or content_id("pair", prompt, chosen, rejected)
+    return "\n".join(turn["content"] for turn in prompt), known
+
+
+def _drawn(rows: Sequence[tuple[str, dict[str, Any]]], part: Part, seed: int) -> list[tuple[str, dict[str, Any]]]:
+    """As much as is wanted: whole prompts, drawn by their ids, so that the same ones come when there are more of them."""
+    ids = sorted({row["prompt_id"] for _, row in rows}, key=lambda prompt_id: uniform("mix", seed, prompt_id))
+    if part.share is not None:
+        wanted = {prompt_id for prompt_id in ids if uniform("mix", seed, prompt_id) < part.share} if part.share < 1 else set(ids)
+        return [one for one in rows if one[1]["prompt_id"] in wanted]
+    assert part.pairs is not None
+    if part.pairs > len(rows):
+        raise RecipeError(f"{part.name!r} has {len(rows):,} pairs, and {part.pairs:,} are wanted of it")
+    place = {prompt_id: i for i, prompt_id in enumerate(ids)}
+    first = sorted(range(len(rows)), key=lambda i: (place[rows[i][1]["prompt_id"]], i))[: part.pairs]
+    return [rows[i] for i in sorted(first)]
+
+
+def _write(out: Path, rows: Sequence[tuple[str | None, dict[str, Any]]]) -> dict[str, int]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = out / "data" / "preferences"
+    folder.mkdir(parents=True, exist_ok=True)
+    counts: dict[str, int] = {}
+    for split in ("train", "test"):
+        its = [row for where, row in rows if where == split]
+        if its:
+            with written_whole(folder / f"{split}-00000-of-00001.parquet") as beside:
+                pq.write_table(pa.Table.from_pylist(its, PAIRS), beside, compression="zstd")
+            counts[split] = len(its)
+    return counts

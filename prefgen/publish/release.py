@@ -1,0 +1,268 @@
+"""Publishing a run: check, split, write, version, card, one commit, tag.
+
+A run that was published with the same contents is not published again; a tag that holds something else is never moved.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from prefgen.dataset.check import RULES, Report, check_rows
+from prefgen.dataset.preferences import Opened, opened
+from prefgen.dataset.read import read_manifest, rows_in
+from prefgen.errors import GateFailed, PublishError, RecipeError
+from prefgen.files import written_whole
+from prefgen.publish.card import card, header_of, values_of
+from prefgen.publish.diff import Bump, Diff, compared, side_of
+from prefgen.publish.push import Head, Repository
+from prefgen.publish.rows import Harmful, Written, write_rows
+from prefgen.publish.version import bumped, parsed, tag_of
+from prefgen.recipe.schema import Strict
+from prefgen.templates import render
+
+STAGING = "release"
+"""The folder in a run's where a release is put together; it stays, to be looked at."""
+RELEASE = "release.json"
+HARM = {
+    "redact": "Those texts were taken out; their digests let whoever has the sources put them back.",
+    "drop": "Rows that were made from them are left out.",
+    "keep": "They stand in `rejected`, as they are.",
+}
+
+
+class Publish(Strict):
+    """A recipe's `publish:`, and what the command line overrides."""
+
+    repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Where: owner/name on the Hub.")
+    private: bool | None = Field(None, description="Default: private where rows come from harmful texts, public otherwise.")
+    version: str | None = Field(None, description="Default: the recipe's, or, where that is taken, the next one after what changed.")
+    bump: Literal["auto", "major", "minor", "patch"] = Field("auto", description="Which number a change moves; auto: as the diff says.")
+    test: float = Field(0.05, ge=0, lt=1, description="Share of the prompts in the test split.")
+    seed: int = Field(0, description="Seed of the splits.")
+    harmful: Harmful = Field("redact", description="Texts that prompts were made from: taken out, their rows left out, or published.")
+
+    @field_validator("version")
+    @classmethod
+    def _version_is_one(cls, version: str | None) -> str | None:
+        if version is not None:
+            parsed(version)
+        return version
+
+    canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")
+    allow_cut: bool = Field(False, description="The gate: allow pairs with one side cut by the token limit.")
+
+
+def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
+    """What the recipe of a run says under `publish`, and `given` in its place. Raises RecipeError."""
+    recipe = run / "recipe.yaml"
+    said = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish") if recipe.is_file() else None
+    try:
+        return Publish.model_validate({**(said or {}), **given})
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        raise RecipeError(f"publish: {'.'.join(map(str, first['loc']))}: {first['msg']}, found {first['input']!r}") from None
+
+
+@dataclass(frozen=True)
+class Release:
+    """What was made, and where it went. `commit` is None for a dry run, `address` for what was there already."""
+
+    folder: Path
+    repo: str
+    version: str
+    content_hash: str
+    counts: Mapping[str, Mapping[str, int]]
+    private: bool
+    diff: Diff | None = None
+    commit: str | None = None
+    address: str | None = None
+    already: bool = False
+
+
+def publish(run: Path, options: Publish, *, dry_run: bool = False, pr: bool = False, say: Callable[[str], object] = print) -> Release:
+    """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was published."""
+    manifest = read_manifest(run)
+    if not manifest.get("complete"):
+        raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")
+    repo = options.repo or f"local/{manifest['name']}"
+    if options.repo is None and not dry_run:
+        raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
+    folder = run / STAGING
+    shutil.rmtree(folder, ignore_errors=True)
+    written = write_rows(run, folder, test=options.test, seed=options.seed, harmful=options.harmful)
+    report = _gated(folder, options)
+    private = options.private if options.private is not None else bool(written.harmful)
+    release = Release(folder, repo, options.version or manifest["version"], written.content_hash, written.counts, private)
+    made = _Made(run, manifest, options, written, report, release)
+    if dry_run:
+        files = made.files(None, None)
+        (folder / "README.md").write_bytes(files["README.md"])
+        return made.release
+    hub = Repository(repo)
+    say(f"publishing as {hub.writer()}")
+    head = hub.head()
+    if head is None:
+        hub.create(private=private)
+    return _pushed(hub, made, pr=pr, say=say)
+
+
+def _gated(folder: Path, options: Publish) -> Report:
+    """The proof that the rows hold what they claim. Raises GateFailed."""
+
+    def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        place = folder / "data" / "preferences"
+        for split in sorted({path.name.partition("-")[0] for path in place.glob("*.parquet")}, reverse=True):
+            its = (row for path in sorted(place.glob(f"{split}-*.parquet")) for row in _rows_of(path))
+            for number, row in enumerate(its, 1):
+                yield f"{split} row {number}", {**row, "split": split}
+
+    report = check_rows(rows(), canned=options.canned, allow_cut=options.allow_cut)
+    if not report.passed:
+        broken = "; ".join(f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items())
+        raise GateFailed(f"nothing was published, since the pairs break what a preference dataset must hold: {broken}")
+    return report
+
+
+def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=500):
+        yield from batch.to_pylist()
+
+
+def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], object]) -> Release:
+    already: list[Release] = []
+
+    def on(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
+        before = hub.read(RELEASE, head.commit)
+        made.follow(json.loads(before) if before else None, head, hub)
+        if made.there is not None:
+            already.append(made.there)
+            raise _There
+        files: dict[str, Path | bytes] = {**made.written.files, **made.files(hub.read("README.md", head.commit), before)}
+        return files, f"Version {made.release.version}: {sum(made.written.counts['preferences'].values()):,} pairs"
+
+    try:
+        commit, address = hub.commit(on, pr=pr)
+    except _There:
+        release = already[-1]
+        if tag_of(release.version) not in (hub.head() or Head("", frozenset(), {})).tags and not pr:
+            hub.tag(tag_of(release.version), release.commit or "", f"content hash {release.content_hash}")
+            say(f"version {release.version} was committed before; now it has its tag")
+        return release
+    if not pr:
+        hub.tag(tag_of(made.release.version), commit, f"content hash {made.release.content_hash}")
+    return replace(made.release, commit=commit, address=address)
+
+
+class _There(Exception):
+    """The same contents are on the Hub."""
+
+
+class _Made:
+    """A release that is put together: its rows are written, its version and card depend on what stands on the Hub."""
+
+    def __init__(
+        self, run: Path, manifest: Mapping[str, Any], options: Publish, written: Written, report: Report, release: Release
+    ) -> None:
+        self._run, self._manifest, self._options, self._report = run, manifest, options, report
+        self.written = written
+        self.release = release
+        self.there: Release | None = None
+
+    def follow(self, before: Mapping[str, Any] | None, head: Head, hub: Repository) -> None:
+        """Find the version after the one on the Hub. Raises PublishError where the wanted one is taken by something else."""
+        self.there = None
+        wanted = self._options.version
+        release = replace(self.release, diff=None)
+        if before and before["content_hash"] == release.content_hash and wanted in (None, before["version"]):
+            self.there = replace(release, version=before["version"], commit=head.commit, already=True)
+            return
+        if before:
+            diff = compared(side_of(opened(f"{hub.name}@{head.commit}")), side_of(self._opened()))
+            release = replace(release, diff=diff)
+        if wanted is None and before:
+            bump: Bump = release.diff.bump if self._options.bump == "auto" and release.diff else self._options.bump  # type: ignore[assignment]
+            following = bumped(before["version"], "patch" if bump == "none" else bump)
+            recipes = self._manifest["version"]
+            release = replace(release, version=max(following, recipes, key=parsed))
+        tag = tag_of(release.version)
+        if tag in head.tags:
+            held = hub.read(RELEASE, head.tags[tag])
+            there = json.loads(held)["content_hash"] if held else "no release of prefgen"
+            if there != release.content_hash:
+                raise PublishError(
+                    f"{hub.name!r} has a tag {tag!r} with other contents ({there}; this run: {release.content_hash}). A tag is never moved: "
+                    "give another --version, or leave it out"
+                )
+            self.there = replace(release, commit=head.tags[tag], already=True)
+        self.release = release
+
+    def _opened(self) -> Opened:
+        rows = ((str(path), row) for path in sorted((self.release.folder / "data/preferences").glob("*.parquet")) for row in _rows_of(path))
+        recipe = self._run / "recipe.yaml"
+        return Opened(str(self._run), rows, recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else None)
+
+    def files(self, old_card: str | None, before: str | None) -> dict[str, bytes]:
+        """Everything beside the rows."""
+        release, manifest = self.release, self._manifest
+        earlier = json.loads(before)["version"] if before else None
+        values = values_of(
+            self.written,
+            manifest,
+            self._report.as_json(),
+            self._samples(),
+            repo=release.repo,
+            version=release.version,
+            harm_words=HARM[self._options.harmful],
+            before=earlier,
+            changes=release.diff.markdown() if release.diff else "",
+            pictures=(),
+        )
+        text = card(old_card, header_of(self.written, manifest, gated=bool(self.written.harmful)), render("publish/card.md.j2", **values))
+        published = {
+            "name": manifest["name"],
+            "version": release.version,
+            "content_hash": release.content_hash,
+            "row_digest": manifest["row_digest"],
+            "counts": release.counts,
+            "test": self._options.test,
+            "seed": self._options.seed,
+            "harmful": self._options.harmful,
+        }
+        files = {"README.md": text.encode(), RELEASE: _json(published), "manifest.json": _json(manifest)}
+        recipe = self._run / "recipe.yaml"
+        if recipe.is_file():
+            files["recipe.yaml"] = recipe.read_bytes()
+        for name, content in files.items():
+            with written_whole(release.folder / name) as beside:
+                beside.write_bytes(content)
+        return files
+
+    def _samples(self) -> list[dict[str, str]]:
+        """Three pairs, a seeded draw; none that was made from a harmful text."""
+        rng, kept = Random(self._options.seed), []
+        harmless = (row for row in rows_in(self._run / "pairs") if '"harm"' not in (row["lineage"] or ""))
+        for i, row in enumerate(harmless):
+            at = i if i < 3 else rng.randrange(i + 1)
+            if at < 3:
+                kept[at : at + 1] = [row]
+        return [
+            {
+                "prompt": row["prompt"][-1]["content"],
+                **{side: row[side][-1]["content"] for side in ("chosen", "rejected")},
+                **{f"{side}_model": row[f"{side}_model"] for side in ("chosen", "rejected")},
+            }
+            for row in kept
+        ]
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

@@ -1,0 +1,232 @@
+"""The rows of a release: four configs, made of a run's records and pairs, streamed into Parquet shards.
+
+`preferences` is what a trainer reads, `candidates` has a row a response with everything that was said of it, `judgments` a row a judgment, and
+`failures` what was lost. Harmful texts that prompts were made from are taken out unless asked for; their digest stays.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prefgen.dataset.lines import record_of
+from prefgen.dataset.read import rows_in
+from prefgen.dataset.shards import PAIRS, TURN
+from prefgen.errors import RecipeError
+from prefgen.harm import SOURCE
+from prefgen.publish.splits import TRAIN, splits_of
+from prefgen.types import Record
+
+TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
+Harmful = Literal["redact", "drop", "keep"]
+SCORE = pa.struct({"judge": TEXT, "aspect": TEXT, "value": REAL, "low": REAL, "high": REAL, "rationale": TEXT, "how": TEXT})
+CANDIDATES = pa.schema(
+    {
+        "id": TEXT, "prompt_id": TEXT, "prompt": pa.list_(TURN), "response": pa.list_(TURN), "reasoning": TEXT, "source": TEXT, "category": TEXT,
+        "language": TEXT, "licence": TEXT, "model": TEXT, "origin": TEXT, "principle_id": TEXT, "sampling": TEXT, "finish_reason": TEXT,
+        "parent_id": TEXT, "policy": TEXT, "scores": pa.list_(SCORE),
+        "critiques": pa.list_(pa.struct({"judge": TEXT, "principle_id": TEXT, "text": TEXT})),
+        "flags": pa.list_(pa.struct({"rule": TEXT, "reason": TEXT})),
+    }
+)  # fmt: skip
+JUDGMENTS = pa.schema(
+    {
+        "kind": TEXT, "prompt_id": TEXT, "judge": TEXT, "aspect": TEXT, "principle_id": TEXT, "response_id": TEXT, "second_id": TEXT,
+        "value": REAL, "low": REAL, "high": REAL, "probability": REAL, "sample": WHOLE, "order": WHOLE, "how": TEXT, "rationale": TEXT,
+    }
+)  # fmt: skip
+FAILURES = pa.schema({"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model": TEXT, "code": TEXT, "reason": TEXT})
+SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURES}
+ROWS_A_SHARD = 50_000
+ROWS_AT_ONCE = 500
+
+
+@dataclass
+class Written:
+    """What was written: {config: {split: rows}}, the files by their path in the repository, and a digest of every row in its order."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    content_hash: str = ""
+    harmful: int = 0
+    """Rows of `preferences` that were made from harmful texts."""
+    between_splits: int = 0
+    """Prompts that are nearly the same as prompts of both splits, and in neither."""
+
+
+def write_rows(run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, say: Callable[[str], object] = print) -> Written:
+    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the prompts' ids. Raises RecipeError."""
+    prompts = [(row["id"], "\n".join(turn["content"] or "" for turn in row["messages"])) for row in rows_in(run / "records")]
+    splits = splits_of(prompts, test, seed)
+    del prompts
+    written = Written(between_splits=sum(split is None for split in splits.values()))
+    digest = hashlib.blake2b(digest_size=16)
+    kinds = {"preferences": _preferences(run, harmful, written), "candidates": _candidates(run, harmful), "judgments": _judgments(run)}
+    for config, rows in kinds.items():
+        _write(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
+    failures = ({name: row[name] for name in FAILURES.names} for row in _failures(run))
+    _write("failures", ((TRAIN, row) for row in failures), folder, digest, written)
+    written.content_hash = digest.hexdigest()
+    if not any(written.counts["preferences"].values()):
+        raise RecipeError(f"{str(run)!r} has no pair that could be published")
+    return written
+
+
+def _write(config: str, rows: Iterator[tuple[str | None, dict[str, Any]]], folder: Path, digest: Any, written: Written) -> None:
+    shards = {}
+    for split, row in rows:
+        if split is None:
+            continue
+        if split not in shards:
+            shards[split] = _Shards(folder / "data" / config, split, SCHEMAS[config])
+        digest.update(orjson.dumps([config, split, row], option=orjson.OPT_SORT_KEYS))
+        shards[split].add(row)
+    for split, its in sorted(shards.items()):
+        paths = its.close()
+        written.counts.setdefault(config, {})[split] = its.rows
+        written.sizes.setdefault(config, {})[split] = sum(path.stat().st_size for path in paths)
+        written.files |= {str(path.relative_to(folder)): path for path in paths}
+    written.counts.setdefault(config, {})
+
+
+class _Shards:
+    """The shards of one split, written a few hundred rows at a time; they get their names when their number is known."""
+
+    def __init__(self, folder: Path, split: str, schema: pa.Schema) -> None:
+        self._folder, self._split, self._schema = folder, split, schema
+        self._pending: list[dict[str, Any]] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._parts: list[Path] = []
+        self._in_part = 0
+        self.rows = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._pending.append(row)
+        self.rows += 1
+        if len(self._pending) >= ROWS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            self._parts.append(self._folder / f"{self._split}-{len(self._parts)}.part")
+            self._writer = pq.ParquetWriter(self._parts[-1], self._schema, compression="zstd", version="2.6")
+            self._in_part = 0
+        self._writer.write_table(pa.Table.from_pylist(self._pending, self._schema))
+        self._in_part += len(self._pending)
+        self._pending = []
+        if self._in_part >= ROWS_A_SHARD:
+            self._writer.close()
+            self._writer = None
+
+    def close(self) -> list[Path]:
+        if self._pending:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        return [
+            part.rename(self._folder / f"{self._split}-{number:05d}-of-{len(self._parts):05d}.parquet")
+            for number, part in enumerate(self._parts)
+        ]
+
+
+def _records(run: Path) -> Iterator[Record]:
+    return (record_of(row) for row in rows_in(run / "records"))
+
+
+def _preferences(run: Path, harmful: Harmful, written: Written) -> Iterator[dict[str, Any]]:
+    for row in rows_in(run / "pairs"):
+        lineage = json.loads(row["lineage"]) if row["lineage"] else {}
+        if "harm" in lineage:
+            if harmful == "drop":
+                continue
+            written.harmful += 1
+            for side in ("chosen", "rejected"):
+                row[side] = [_without_source(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
+        yield row
+
+
+def _without_source(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
+    text = turn["content"]
+    if digest is None or harmful == "keep" or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest:
+        return dict(turn)
+    return {**turn, "content": redacted(digest)}
+
+
+def redacted(digest: str) -> str:
+    """What stands in the place of a harmful text."""
+    return f"[a harmful text was taken out; its BLAKE2b digest is {digest}]"
+
+
+def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
+    for record in _records(run):
+        prompt = record.prompt
+        harm = "harm" in prompt.metadata or "harm" in prompt.lineage
+        if harm and harmful == "drop":
+            continue
+        asked = [{"role": m.role, "content": m.text} for m in prompt.messages]
+        for response in record.responses:
+            hidden = harmful != "keep" and response.principle == SOURCE
+            turns = [{"role": m.role, "content": m.text} for m in response.messages]
+            if hidden:
+                digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
+                turns = [{"role": "assistant", "content": redacted(digest)}]
+            yield {
+                "id": response.id,
+                "prompt_id": prompt.id,
+                "prompt": asked,
+                "response": turns,
+                "reasoning": None if hidden else next((m.reasoning for m in response.messages if m.reasoning), None),
+                "source": prompt.source,
+                "category": prompt.category,
+                "language": prompt.language,
+                "licence": prompt.licence,
+                "model": response.model,
+                "origin": response.origin,
+                "principle_id": response.principle,
+                "sampling": json.dumps(dict(response.sampling), sort_keys=True) if response.sampling else None,
+                "finish_reason": response.finish_reason,
+                "parent_id": response.parent_id,
+                "policy": response.policy,
+                "scores": [
+                    {
+                        "judge": s.judge, "aspect": s.aspect, "value": s.value, "low": s.scale[0], "high": s.scale[1],
+                        "rationale": s.rationale, "how": s.how,
+                    }
+                    for s in record.scores
+                    if s.response_id == response.id
+                ],
+                "critiques": [
+                    {"judge": c.judge, "principle_id": c.principle_id, "text": c.text} for c in record.critiques if c.response_id == response.id
+                ],
+                "flags": [{"rule": f.rule, "reason": f.reason} for f in record.flags if f.target_id == response.id],
+            }  # fmt: skip
+
+
+def _judgments(run: Path) -> Iterator[dict[str, Any]]:
+    for record in _records(run):
+        blank: dict[str, Any] = dict.fromkeys(JUDGMENTS.names) | {"prompt_id": record.id}
+        for s in record.scores:
+            yield blank | {
+                "kind": "score", "judge": s.judge, "aspect": s.aspect, "response_id": s.response_id, "value": s.value, "low": s.scale[0],
+                "high": s.scale[1], "sample": s.sample, "order": s.order, "how": s.how, "rationale": s.rationale,
+            }  # fmt: skip
+        for c in record.comparisons:
+            yield blank | {
+                "kind": "comparison", "judge": c.judge, "aspect": c.aspect, "principle_id": c.principle_id, "response_id": c.first_id,
+                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "how": c.how, "rationale": c.rationale,
+            }  # fmt: skip
+
+
+def _failures(run: Path) -> Iterator[dict[str, Any]]:
+    path = run / "failures.parquet"
+    if path.is_file():
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=ROWS_AT_ONCE):
+            yield from batch.to_pylist()

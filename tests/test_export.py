@@ -1,0 +1,161 @@
+"""Pairs in the forms of trainers, and several datasets made one."""
+
+import csv
+import json
+
+import pytest
+
+from prefgen.dataset.preferences import opened
+from prefgen.errors import RecipeError
+from prefgen.publish.export import FORMS, export
+from prefgen.publish.mix import mix, part_of
+from tests.test_cli import prefgen
+
+
+def said(role, text):
+    return {"role": role, "content": text}
+
+
+ROWS = [
+    {
+        "prompt": [said("user", f"Question {i // 2}?")], "chosen": [said("assistant", f"Good {i}")], "rejected": [said("assistant", f"Bad {i}")],
+        "score_chosen": 3.0 + i, "score_rejected": 1.0, "chosen_model": "m", "category": "c", "licence": "MIT", "source": "s",
+    }
+    for i in range(4)
+]  # fmt: skip
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def exported(form, tmp_path, rows=ROWS):
+    export(((f"row {i}", row) for i, row in enumerate(rows)), form, tmp_path / "out.jsonl")
+    return lines(tmp_path / "out.jsonl")
+
+
+def test_each_form_has_its_columns(tmp_path):
+    wanted = {
+        "trl": {"prompt", "chosen", "rejected"},
+        "trl-implicit": {"chosen", "rejected"},
+        "ultrafeedback-binarized": {"prompt", "prompt_id", "chosen", "rejected", "messages", "score_chosen", "score_rejected"},
+        "rewardbench": {"id", "prompt", "chosen", "chosen_model", "rejected", "rejected_model", "subset"},
+        "kto": {"prompt", "completion", "label"},
+        "sft": {"messages"},
+        "llama-factory": {"conversations", "chosen", "rejected"},
+        "axolotl": {"messages", "chosen", "rejected"},
+        "nemo-rl": {"context", "completions"},
+        "openrlhf": {"prompt", "chosen", "rejected"},
+    }
+    assert {form: set(exported(form, tmp_path)[0]) for form in FORMS} == wanted
+
+
+def test_the_rows_of_each_form_say_the_same(tmp_path):
+    assert exported("trl-implicit", tmp_path)[1]["rejected"] == [said("user", "Question 0?"), said("assistant", "Bad 1")]
+    assert exported("llama-factory", tmp_path)[0] == {
+        "conversations": [{"from": "human", "value": "Question 0?"}], "chosen": {"from": "gpt", "value": "Good 0"},
+        "rejected": {"from": "gpt", "value": "Bad 0"},
+    }  # fmt: skip
+    assert [c["rank"] for c in exported("nemo-rl", tmp_path)[0]["completions"]] == [0, 1]
+    assert exported("sft", tmp_path) == [
+        {"messages": [said("user", "Question 0?"), said("assistant", "Good 1")]},
+        {"messages": [said("user", "Question 1?"), said("assistant", "Good 3")]},
+    ]
+
+
+def test_an_answer_that_is_chosen_and_rejected_has_no_label(tmp_path):
+    rows = [ROWS[0], {**ROWS[1], "chosen": ROWS[0]["rejected"]}]
+
+    assert {(r["completion"][0]["content"], r["label"]) for r in exported("kto", tmp_path, rows)} == {("Good 0", True), ("Bad 1", False)}
+
+
+def test_what_check_reads_is_what_export_writes(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    for form in ("trl", "trl-implicit", "ultrafeedback-binarized", "rewardbench"):
+        done = prefgen("export", "pairs.jsonl", "--to", form, "-o", f"{form}.jsonl", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        checked = prefgen("check", f"{form}.jsonl", cwd=tmp_path)
+        assert checked.returncode == 0, checked.stdout
+        again = prefgen("diff", "trl.jsonl", f"{form}.jsonl", "--json", cwd=tmp_path)
+        if form == "trl-implicit":
+            assert json.loads(again.stdout)["columns_gone"] == ["prompt"]
+
+
+def test_csv_holds_lists_as_json(tmp_path):
+    export((("r", row) for row in ROWS), "trl", tmp_path / "out.csv")
+
+    with (tmp_path / "out.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert json.loads(first["prompt"]) == ROWS[0]["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "rows", "says"),
+    [
+        ("trel", "a.jsonl", ROWS, "Did you mean 'trl'"),
+        ("trl", "a.xlsx", ROWS, "must end in"),
+        ("trl", "a.jsonl", [], "no pair to export"),
+        ("trl", "a.jsonl", [{"text": "x"}], "expected chosen and rejected, found the columns text"),
+        ("rewardbench", "a.jsonl", [{**ROWS[0], "prompt": [said("system", "s"), said("user", "u")]}], "one user turn"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_and_nothing_is_left_behind(tmp_path, form, name, rows, says):
+    with pytest.raises(RecipeError, match=says):
+        export((("row 1", row) for row in rows), form, tmp_path / name)
+
+    assert not (tmp_path / name).exists()
+
+
+def dataset(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def pairs(name, count, word):
+    return [
+        {
+            "prompt": f"{word} {i} {word} {i * 7} how does it come about?",
+            "chosen": f"{name} good {i}",
+            "rejected": f"{name} bad {i}",
+            "licence": name,
+        }
+        for i in range(count)
+    ]
+
+
+def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", pairs("A", 100, "rain"))
+    two = dataset(tmp_path / "two.jsonl", [*pairs("B", 60, "snow"), *pairs("B", 40, "rain")])
+
+    found = mix([part_of(one), part_of(f"{two}:80")], tmp_path / "out", test=0.2, seed=3)
+
+    rows = [row for _, row in opened(str(tmp_path / "out")).rows]
+    prompts = [row["prompt"][0]["content"] for row in rows]
+    assert len(prompts) == len(set(prompts)) == sum(found["counts"].values())
+    assert found["mixed_of"][0]["left"] == 100
+    assert found["mixed_of"][1]["taken"] == 80
+    assert found["licences"] == {"A": 100, "B": found["mixed_of"][1]["left"]}
+    assert {row["split"] for row in rows} == {"train", "test"}
+    assert prefgen("check", str(tmp_path / "out" / "data" / "preferences"), cwd=tmp_path).returncode == 0
+
+
+def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
+    small, large = dataset(tmp_path / "s.jsonl", pairs("A", 50, "rain")), dataset(tmp_path / "l.jsonl", pairs("A", 100, "rain"))
+
+    mix([part_of(f"{small}:0.5")], tmp_path / "small", test=0, seed=0)
+    mix([part_of(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
+
+    few, many = ({row["prompt_id"] for _, row in opened(str(tmp_path / name)).rows} for name in ("small", "large"))
+    assert few < many
+    assert 15 <= len(few) <= 35
+
+
+@pytest.mark.parametrize(("words", "says"), [("x:1.5", "at most 1.0"), ("x:0", "at least 1")])
+def test_an_amount_that_is_none_is_refused(words, says):
+    with pytest.raises(RecipeError, match=says):
+        part_of(words)
+
+
+def test_more_pairs_than_there_are_is_said(tmp_path):
+    with pytest.raises(RecipeError, match="has 4 pairs, and 9 are wanted"):
+        mix([part_of(dataset(tmp_path / "a.jsonl", ROWS) + ":9")], tmp_path / "out", test=0, seed=0)

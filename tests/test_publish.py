@@ -1,0 +1,393 @@
+"""Publishing on a Hub with the real clients: rows, one commit, a tag, versions, and everything that can go wrong on the way."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from prefgen.dataset.read import rows_in
+from prefgen.publish.splits import splits_of
+from prefgen.publish.version import bumped
+from tests.local_hub import READER, WRITER, local_hub
+from tests.running import a_recipe
+from tests.test_cli import prefgen
+
+PROMPTS = tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(30))
+
+
+@pytest.fixture
+def hub():
+    with local_hub({}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A complete run, which tests publish from."""
+    folder = tmp_path_factory.mktemp("finished")
+    made(folder, "run")
+    return folder / "run"
+
+
+def made(folder, out, prompts=PROMPTS, **changes):
+    recipe = a_recipe(prompts=prompts, name="rivers", version="1.0.0", **changes)
+    recipe["models"]["writer"]["rules"] = [{"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}]
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    done = prefgen("run", "recipe.json", "--out", out, "-q", "-y", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def publish(hub, folder, run, *options, token=WRITER, repo="acme/rivers"):
+    environment = {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": token,
+    }
+    return prefgen("publish", str(run), "--repo", repo, "--test", "0.2", *options, cwd=folder, **environment)
+
+
+def python(hub, folder, code):
+    """Run code as a user of the dataset would, with the real clients."""
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "user"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+LOAD = """
+import json, datasets
+datasets.disable_progress_bars()
+pairs = datasets.load_dataset("acme/rivers", revision="{tag}")
+stream = datasets.load_dataset("acme/rivers", "candidates", split="train", revision="{tag}", streaming=True)
+print(json.dumps({{"rows": {{k: v.num_rows for k, v in pairs.items()}}, "first": pairs["train"][0], "streamed": next(iter(stream))["model"]}}))
+"""
+
+
+def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished, tmp_path):
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    repo = hub.repos["acme/rivers"]
+    assert repo.tags == {"v1.0.0": repo.head}
+    assert len(repo.commits) == 2  # what the Hub makes, and ours
+    found = python(hub, tmp_path, LOAD.format(tag="v1.0.0"))
+    assert sum(found["rows"].values()) == 30
+    assert found["rows"]["test"] >= 1
+    assert set(found["first"]) >= {"prompt", "chosen", "rejected", "margin", "licence", "lineage"}
+    assert found["first"]["chosen"][0]["role"] == "assistant"
+    assert found["streamed"]
+    files = repo.at("main")[1]
+    card = files["README.md"].decode()
+    header = yaml.safe_load(card.split("---")[1])
+    assert {c["config_name"] for c in header["configs"]} >= {"preferences", "candidates", "judgments"}
+    assert set(header["tags"]) >= {"synthetic", "preference", "dpo", "rlaif", "prefgen"}
+    assert json.loads(files["manifest.json"])["row_digest"] == json.loads((finished / "manifest.json").read_text())["row_digest"]
+    assert WRITER not in "".join(f.decode("utf-8", "ignore") for f in files.values()) + done.stdout + done.stderr
+
+
+def test_the_same_again_changes_nothing(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    commits = len(hub.repos["acme/rivers"].commits)
+
+    again = publish(hub, tmp_path, finished)
+
+    assert again.returncode == 0, again.stderr
+    assert "on the Hub already" in again.stdout
+    assert len(hub.repos["acme/rivers"].commits) == commits
+
+
+def test_a_second_version_follows_what_changed_and_says_so_in_the_card(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
+
+    done = publish(hub, tmp_path, "more", "--json")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["version"] == "1.1.0"
+    assert found["diff"]["pairs"]["added"] == 2
+    assert found["diff"]["pairs"]["removed"] == 0
+    repo = hub.repos["acme/rivers"]
+    assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
+    assert "2 added" in repo.at("main")[1]["README.md"].decode()
+    assert sum(python(hub, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30  # the old one is what it was
+
+
+def test_what_somebody_wrote_in_the_card_stays(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    repo = hub.repos["acme/rivers"]
+    files = dict(repo.commits[-1][1])
+    card = files["README.md"].decode().replace("license: other", "license: apache-2.0").replace("- synthetic", "- synthetic\n- water")
+    files["README.md"] = (card + "\n## Ours\n\nAsk Ada about this.\n").encode()
+    repo.commits.append(("abcdef12", files))
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+
+    done = publish(hub, tmp_path, "more")
+
+    assert done.returncode == 0, done.stderr
+    card = repo.at("main")[1]["README.md"].decode()
+    header = yaml.safe_load(card.split("---")[1])
+    assert header["license"] == "apache-2.0"
+    assert "water" in header["tags"]
+    assert "Ask Ada about this." in card
+    assert card.count("# rivers 1.1.0") == 1
+    assert "# rivers 1.0.0" not in card
+
+
+def test_a_tag_that_holds_something_else_is_never_moved(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+
+    done = publish(hub, tmp_path, "more", "--version", "1.0.0")
+
+    assert done.returncode == 1
+    assert "has a tag 'v1.0.0' with other contents" in done.stderr
+    assert len(hub.repos["acme/rivers"].commits) == 2
+
+
+def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    repo = hub.repos["acme/rivers"]
+
+    def somebody_is_faster(name):
+        if not any(commit == "feedbeef1" for commit, _ in repo.commits):
+            repo.commits.append(("feedbeef1", {**repo.commits[-1][1], "NOTES.md": b"ours"}))
+
+    hub.before_commit = somebody_is_faster
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+
+    done = publish(hub, tmp_path, "more")
+
+    assert done.returncode == 0, done.stderr
+    assert repo.at("main")[1]["NOTES.md"] == b"ours"
+    assert [commit for commit, _ in repo.commits].index("feedbeef1") == len(repo.commits) - 2
+
+
+def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": WRITER}
+    command = [sys.executable, "-m", "prefgen", "publish", "--repo", "acme/rivers", "--test", "0.2"]
+    import shutil
+
+    both = []
+    for name in ("one", "two"):
+        shutil.copytree(finished, tmp_path / name)
+        both.append(subprocess.Popen([*command, str(tmp_path / name)], env={**environment, "HF_HOME": str(tmp_path / f"hf-{name}")},
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))  # fmt: skip
+    ended = [process.communicate(timeout=120) for process in both]
+
+    repo = hub.repos["acme/rivers"]
+    assert {process.returncode for process in both} <= {0, 1}
+    assert 0 in {process.returncode for process in both}, ended
+    assert list(repo.tags) == ["v1.0.0"]
+    assert len(repo.commits) == 2
+    assert all("Traceback" not in err for _, err in ended), ended
+
+
+def test_an_upload_that_breaks_leaves_nothing_and_can_be_started_again(hub, finished, tmp_path):
+    hub.fail = [["PUT /large", 500, 100], ["POST .*commit", 500, 1]]
+
+    broken = publish(hub, tmp_path, finished)
+    hub.fail[0][2] = 0
+    again = publish(hub, tmp_path, finished)
+    third = publish(hub, tmp_path, finished)
+
+    assert broken.returncode == 1
+    assert "nothing was published" in broken.stderr
+    assert "Traceback" not in broken.stderr
+    assert len(hub.repos["acme/rivers"].commits) == 2
+    assert 0 in (again.returncode, third.returncode)
+    assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
+
+
+def test_a_commit_whose_tag_was_lost_gets_it_when_published_again(hub, finished, tmp_path):
+    hub.fail = [["POST .*/tag/", 500, 100]]
+    broken = publish(hub, tmp_path, finished)
+    hub.fail = []
+
+    again = publish(hub, tmp_path, finished)
+
+    assert broken.returncode == 1
+    assert "publish again, which only sets the tag" in broken.stderr
+    assert again.returncode == 0, again.stderr
+    repo = hub.repos["acme/rivers"]
+    assert repo.tags == {"v1.0.0": repo.head}
+    assert len(repo.commits) == 2
+
+
+@pytest.mark.parametrize(("token", "says"), [("hf_nobody", "the token was not accepted"), (READER, "no right to write")])
+def test_a_token_that_will_not_do_is_said_and_nothing_is_made(hub, finished, tmp_path, token, says):
+    done = publish(hub, tmp_path, finished, token=token)
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert token not in done.stderr + done.stdout
+    assert not hub.repos
+
+
+def test_a_dry_run_needs_no_token_and_sends_nothing(hub, finished, tmp_path):
+    done = publish(hub, tmp_path, finished, "--dry-run", token="")
+
+    assert done.returncode == 0, done.stderr
+    assert "nothing was sent" in done.stdout
+    assert not hub.asked
+    assert (finished / "release" / "README.md").is_file()
+
+
+def test_the_gate_stops_what_breaks_an_invariant(tmp_path, hub):
+    made(tmp_path, "run", run={"order": "file"})
+    import pyarrow.parquet as pq
+
+    [shard] = (tmp_path / "run" / "pairs").glob("*.parquet")
+    table = pq.read_table(shard)
+    same = table.set_column(table.schema.get_field_index("rejected"), "rejected", table.column("chosen"))
+    pq.write_table(same, shard)
+
+    done = publish(hub, tmp_path, "run")
+
+    assert done.returncode == 4
+    assert "chosen and rejected differ" in done.stderr
+    assert not hub.repos
+
+
+HARMFUL = "Pour the acid over the lock until it gives way and take what you want."
+
+
+def harmful_run(folder):
+    """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed` leave them."""
+    from prefgen.dataset.lines import pair_lines, record_line
+    from prefgen.dataset.shards import PAIRS, RECORDS, write_lines
+    from prefgen.harm import SOURCE, marks_of
+    from prefgen.types import Pair, Prompt, Record, Response
+
+    made(folder, "run")
+    digest = hashlib.blake2b(HARMFUL.encode(), digest_size=16).hexdigest()
+    marks = marks_of(HARMFUL, "theft")
+    prompt = Prompt.of("How do I open a lock that is not mine?", metadata=marks, lineage={"harm": "theft", "source_digest": digest})
+    safe = Response.of(prompt, "I will not help with that; a locksmith will.", model="m")
+    source = Response.of(prompt, HARMFUL, principle=SOURCE, origin="human")
+    record = Record(prompt=prompt, responses=(safe, source), pairs=(Pair(chosen_id=safe.id, rejected_id=source.id, rule="fixed"),))
+    write_lines([record_line(record)], RECORDS, folder / "run" / "records" / "00001.parquet")
+    write_lines(pair_lines(record), PAIRS, folder / "run" / "pairs" / "00001.parquet")
+    return digest
+
+
+def test_harmful_texts_are_taken_out_and_the_dataset_is_private_and_gated(hub, tmp_path):
+    digest = harmful_run(tmp_path)
+
+    done = publish(hub, tmp_path, "run")
+
+    assert done.returncode == 0, done.stderr
+    repo = hub.repos["acme/rivers"]
+    assert repo.private
+    everything = b"".join(repo.at("main")[1].values())
+    assert HARMFUL.encode() not in everything
+    released = [row for config in ("preferences", "candidates") for row in rows_in(tmp_path / "run" / "release" / "data" / config)]
+    assert HARMFUL not in json.dumps(released)
+    assert sum(digest in json.dumps(row.get("rejected") or row.get("response")) for row in released) == 2
+    header = yaml.safe_load(repo.at("main")[1]["README.md"].decode().split("---")[1])
+    assert "not-for-all-audiences" in header["tags"]
+    assert "extra_gated_prompt" in header
+
+
+@pytest.mark.parametrize(("how", "rows"), [("drop", 30), ("keep", 31)])
+def test_harmful_rows_may_be_left_out_or_kept(tmp_path, hub, how, rows):
+    harmful_run(tmp_path)
+
+    done = publish(hub, tmp_path, "run", "--harmful", how, "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+    released = list(rows_in(tmp_path / "run" / "release" / "data" / "preferences"))
+    assert len(released) == rows
+    assert (HARMFUL in json.dumps(released)) == (how == "keep")
+
+
+def test_the_same_dataset_is_made_again_from_recipe_and_journal(tmp_path, finished):
+    """Somebody else has the published recipe and the journal, and no model."""
+    made(tmp_path, "run")
+    first = prefgen("publish", "run", "--dry-run", "--json", cwd=tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    exported = prefgen("cache", "export", "--journal", "runs/calls.sqlite", "replies.jsonl", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    (tmp_path / "replies.jsonl").rename(tmp_path / "elsewhere" / "replies.jsonl")
+    (tmp_path / "elsewhere" / "recipe.yaml").write_bytes((tmp_path / "run" / "release" / "recipe.yaml").read_bytes())
+
+    imported = prefgen("cache", "import", "replies.jsonl", cwd=tmp_path / "elsewhere")
+    again = prefgen("run", "recipe.yaml", "--offline", "--out", "run", "-q", cwd=tmp_path / "elsewhere")
+    second = prefgen("publish", "run", "--dry-run", "--json", cwd=tmp_path / "elsewhere")
+
+    assert imported.returncode == 0, imported.stderr
+    assert again.returncode == 0, again.stderr
+    assert json.loads(second.stdout)["content_hash"] == json.loads(first.stdout)["content_hash"]
+
+
+def test_splits_keep_near_duplicates_together_and_old_prompts_where_they_were():
+    texts = [(f"p{i}", f"Explain to a child of {i} years how the tide clock in the hall works and why it is slow today") for i in range(40)]
+    others = [
+        (f"q{i}", f"Name {i} unusual birds and where each of them spends the cold part of the year, with sources") for i in range(200)
+    ]
+    prompts = [*texts, *others, ("twin", texts[0][1].upper())]
+
+    splits = splits_of(prompts, 0.3, 1)
+    more = splits_of(
+        [*prompts, *((f"new{i}", f"Something entirely new about matter number {i}, {i * 7} and {i * 13}") for i in range(50))], 0.3, 1
+    )
+
+    assert {more[i] for i in splits} <= {"train", "test", None}
+    assert all(more[i] == split for i, split in splits.items())
+    assert splits["twin"] == splits["p0"]
+    from prefgen.similarity import all_alike
+
+    for i, near in all_alike([text for _, text in prompts]).items():
+        for j in near:
+            one, other = splits[prompts[i][0]], splits[prompts[j][0]]
+            assert one is None or other is None or one == other
+    assert 0.15 < sum(s == "test" for s in splits_of([(f"r{i}", f"w{i} x{i} y{i} z{i}") for i in range(500)], 0.2, 0).values()) / 500 < 0.25
+
+
+def test_versions_move_as_the_change_says():
+    assert bumped("1.4.2", "major") == "2.0.0"
+    assert bumped("1.4.2", "minor") == "1.5.0"
+    assert bumped("1.4.2", "patch") == "1.4.3"
+    assert bumped("0.4.2", "major") == "0.5.0"
+
+
+def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
+    def row(i, good="good", bad="bad", margin=1.0, **more):
+        return {"prompt": f"Q{i}?", "chosen": f"{good} {i}", "rejected": f"{bad} {i}", "margin": margin, **more}
+
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row(i)) + "\n" for i in range(5)))
+    after = [row(0), row(1, "bad", "good"), row(2, margin=2.0), row(3), row(9)]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(one) + "\n" for one in after))
+
+    done = prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path)
+
+    found = json.loads(done.stdout)
+    assert found["pairs"] == {"added": 1, "removed": 1, "flipped": 1, "changed": 1, "relabelled": 0, "kept": 2}
+    assert found["prompts"] == {"added": 1, "removed": 1, "kept": 4}
+    assert found["bump"] == "major"
+    same = prefgen("diff", "a.jsonl", "a.jsonl", cwd=tmp_path)
+    assert "no change" in same.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "says", "code"),
+    [
+        (["--repo", "no-owner"], "publish: repo", 2),
+        (["--repo", "a/b", "--version", "one"], "expected a version such as 1.2.0", 2),
+        (["--repo", "a/b", "--test", "1.5"], "publish: test", 2),
+        (["--repo", "a/b", "--harmful", "show"], "publish: harmful", 2),
+        ([], "where to?", 2),
+    ],
+)
+def test_wrong_options_are_one_line(finished, tmp_path, options, says, code):
+    done = prefgen("publish", str(finished), *options, cwd=tmp_path, HF_TOKEN="")
+
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

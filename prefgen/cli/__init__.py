@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from prefgen.cli import cache, calibrate, check, diff, export, mix, new, plan, preview, publish, retry, run, schema, show, status
+from prefgen.cli import cache, calibrate, check, diff, export, mix, new, plan, preview, publish, retry, run, schema, show, status, train
 
 app = typer.Typer(
     name="prefgen",
@@ -43,6 +43,7 @@ app.command("publish")(publish.command)
 app.command("diff")(diff.command)
 app.command("export")(export.command)
 app.command("mix")(mix.command)
+app.command("train")(train.command)
 app.command("status")(status.command)
 app.command("retry")(retry.command)
 app.command("new")(new.command)

@@ -1,5 +1,6 @@
 """Preference pairs from wherever they are: a run, a file or a folder of files, or a dataset on the Hub at a revision; with the split of each."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from prefgen.dataset.hub import explained, hub_rows
 from prefgen.dataset.read import is_run, read_manifest, rows_in
-from prefgen.dataset.rows import rows_of
+from prefgen.dataset.rows import SUFFIXES, rows_of
 from prefgen.errors import RecipeError
 
 
@@ -22,6 +23,8 @@ class Opened:
     manifest: Mapping[str, Any] | None = None
     recipe: str | None = None
     """The text of the recipe that made it, where that is known."""
+    release: Mapping[str, Any] | None = None
+    """What `prefgen publish` noted of the release: version and content hash."""
 
 
 def opened(what: str, *, split: str | None = None) -> Opened:
@@ -35,13 +38,17 @@ def opened(what: str, *, split: str | None = None) -> Opened:
         recipe = path / "recipe.yaml"
         return Opened(what, rows, None, manifest, recipe.read_text(encoding="utf-8") if recipe.is_file() else None)
     if (path / "data" / "preferences").is_dir():  # a release, or a mix
-        return Opened(what, _released(path / "data" / "preferences", split))
+        return Opened(what, _released(path / "data" / "preferences", split), release=_noted(path / "release.json"))
     if path.exists():
         return Opened(what, rows_of(path, what))
     name, _, revision = what.partition("@")
-    if name.count("/") != 1 or path.suffix:
+    if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(f"{what!r} is no file, no run's folder and no name of a Hub dataset (owner/name, owner/name@revision)")
     return _from_hub(name, revision or None, split)
+
+
+def _noted(path: Path) -> Mapping[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _released(folder: Path, split: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -68,7 +75,14 @@ def _from_hub(name: str, revision: str | None, split: str | None) -> Opened:
             for number, row in enumerate(hub_rows(name, config, its, commit), 1):
                 yield f"{name} {its} row {number}", {**row, "split": its}
 
-    return Opened(name, rows(), commit, hub_json(name, commit, "manifest.json"), hub_text(name, commit, "recipe.yaml"))
+    return Opened(
+        name,
+        rows(),
+        commit,
+        hub_json(name, commit, "manifest.json"),
+        hub_text(name, commit, "recipe.yaml"),
+        hub_json(name, commit, "release.json"),
+    )
 
 
 def hub_text(name: str, revision: str | None, path: str) -> str | None:
@@ -85,7 +99,5 @@ def hub_text(name: str, revision: str | None, path: str) -> str | None:
 
 
 def hub_json(name: str, revision: str | None, path: str) -> Mapping[str, Any] | None:
-    import json
-
     text = hub_text(name, revision, path)
     return json.loads(text) if text else None

@@ -166,8 +166,9 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
 def _jsonl(rows: Iterator[Row], path: Path) -> int:
     count = 0
     with path.open("wb") as file:
-        for count, row in enumerate(rows, 1):
+        for row in rows:
             file.write(orjson.dumps(row) + b"\n")
+            count += 1
     return count
 
 

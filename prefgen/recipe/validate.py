@@ -30,6 +30,17 @@ def validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: S
     raise RecipeError(f"{name}: {message[:1].lower()}{message[1:]}{shown}", where)
 
 
+def misspelt(model: type[BaseModel], wrong: ValidationError) -> str:
+    """The first thing that is wrong, in words, with the nearest valid name of a key that there is not."""
+    errors = wrong.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {name!r}{did_you_mean(str(first['loc'][-1]), _fields_at(model, first['loc']))}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}, found {first['input']!r}" if name else message
+
+
 def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
     current: Any = model
     for part in loc[:-1]:

@@ -1,0 +1,68 @@
+"""prefgen train"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from prefgen.cli.arguments import AsJson
+
+
+def command(
+    datasets: Annotated[list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")],
+    base: Annotated[str | None, typer.Option(help="The model: a folder, or a name on the Hub.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the model goes.")] = Path("trained"),
+    config: Annotated[Path | None, typer.Option(help="A YAML file with the settings, or a recipe with `train:`.")] = None,
+    sets: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as beta=0.2 or lora=null.")] = [],  # noqa: B006
+    control: Annotated[
+        list[str], typer.Option(help="shuffled, length: train the same with labels that cannot be right, and compare.")
+    ] = [],  # noqa: B006
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on held-out prompts."""
+    import importlib.util
+
+    import yaml
+
+    from prefgen.errors import RecipeError
+    from prefgen.plugins import did_you_mean
+    from prefgen.trainers.run import run_training
+    from prefgen.trainers.settings import train_settings
+
+    lacking = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise RecipeError(f"training needs {', '.join(lacking)}: pip install 'prefgen[train]'")
+    for name in control:
+        if name not in ("shuffled", "length"):
+            raise RecipeError(f"--control: there is no control {name!r}{did_you_mean(name, ['shuffled', 'length'])}")
+    given: dict[str, Any] = {"base": base} if base else {}
+    for words in sets:
+        name, equals, value = words.partition("=")
+        if not equals:
+            raise RecipeError(f"--set wants NAME=VALUE, found {words!r}")
+        given[name] = yaml.safe_load(value)
+    settings = train_settings(config, given)
+    report = run_training(
+        datasets,
+        settings,
+        out,
+        controls=control,  # pyright: ignore[reportArgumentType] - checked above
+        resume=resume,
+        merge=merge,
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    if as_json:
+        print(json.dumps(asdict(report)))
+        return
+    if report.accuracy:
+        found = report.accuracy
+        print(f"held-out accuracy {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on {found.pairs:,} pairs")
+    for name, other in report.controls.items():
+        difference, low, high = report.ahead[name]
+        print(f"control {name}: {other.value:.3f}; the real labels are ahead by {difference:+.3f} ({low:+.3f} to {high:+.3f})")
+    print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")

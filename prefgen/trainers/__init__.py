@@ -1,0 +1,1 @@
+"""Trainers that consume a preference dataset: one flat file each."""

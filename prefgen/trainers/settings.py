@@ -1,0 +1,86 @@
+"""What a training may be told: a recipe's `train:`, or a file of its own."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from prefgen.errors import RecipeError
+from prefgen.recipe.schema import Strict
+from prefgen.recipe.validate import misspelt
+
+SOFT = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
+"""Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they have a soft form."""
+
+
+class Lora(Strict):
+    """A LoRA adapter (peft)."""
+
+    r: int = Field(16, ge=1, description="Rank.")
+    alpha: int = Field(32, ge=1, description="Scale: alpha / r.")
+    dropout: float = Field(0.05, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = Field("all-linear", description="Which layers get one.")
+
+
+class Train(Strict):
+    """How a model is trained on pairs. Defaults are TRL's, but for the learning rate of LoRA."""
+
+    use: Literal["dpo"] = Field("dpo", description="The trainer.")
+    base: str | None = Field(None, description="The model: a folder, or a name on the Hub.")
+    revision: str | None = Field(None, description="Its revision on the Hub.")
+    lora: Lora | None = Field(Lora(), description="null trains all weights.")  # pyright: ignore[reportCallIssue]
+    beta: float = Field(0.1, gt=0, description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7).")
+    loss: tuple[str, ...] = Field(("sigmoid",), min_length=1, description="TRL's losses; several are added up, weighted.")
+    loss_weights: tuple[float, ...] | None = Field(None, description="One a loss. Default: 1 each.")
+    labels: Literal["soft", "hard"] = Field("soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit.")
+    weights: bool = Field(True, description="Rows count as their `weight` says.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="Probability that a label is wrong, such as a judge's measured rate of flips."
+    )
+    learning_rate: float | None = Field(None, gt=0, description="Default: 1e-5 with LoRA, 1e-6 for all weights.")
+    epochs: float = Field(1.0, gt=0)
+    max_steps: int = Field(-1, description="Ends earlier; -1: not.")
+    batch_size: int = Field(8, ge=1, description="Pairs a step and device.")
+    accumulate: int = Field(1, ge=1, description="Steps whose gradients are added up.")
+    max_length: int | None = Field(
+        None, ge=8, description="Tokens of prompt and answer. Default: what the longest pair needs, within the model."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Number format of the weights.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps.")
+    scheduler: str = Field("linear", description="Of the learning rate: transformers' names.")
+    gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
+    precompute_reference: bool = Field(False, description="Log-probabilities of the reference once, before training.")
+    evaluate: int = Field(50, ge=1, description="Steps between two looks at the test split.")
+    save: int = Field(200, ge=1, description="Steps between two checkpoints.")
+    patience: int | None = Field(None, ge=1, description="Looks without a better held-out accuracy after which training ends.")
+    seed: int = 0
+    cpu: bool = Field(False, description="No GPU, even if there is one.")
+    canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")
+
+    @model_validator(mode="after")
+    def _losses_have_weights(self) -> "Train":
+        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
+            raise ValueError(f"{len(self.loss)} losses and {len(self.loss_weights)} loss_weights")
+        if self.label_smoothing and set(self.loss) - {*SOFT}:
+            raise ValueError(f"label_smoothing: these have no soft form: {', '.join(sorted(set(self.loss) - {*SOFT}))}")
+        return self
+
+
+def train_settings(path: Path | None, given: dict[str, Any]) -> Train:
+    """What a YAML file says, under `train` if it is a recipe, with `given` in its place. Raises RecipeError."""
+    said: Any = {}
+    if path is not None:
+        if not path.is_file():
+            raise RecipeError(f"file {str(path)!r} does not exist")
+        try:
+            said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as wrong:
+            raise RecipeError(f"cannot be read: {str(wrong).splitlines()[0]}", str(path)) from None
+        if not isinstance(said, dict):
+            raise RecipeError(f"expected a mapping, found {type(said).__name__}", str(path))
+        said = said.get("train") or {} if "stages" in said else said
+    try:
+        return Train.model_validate({**said, **given})
+    except ValidationError as wrong:
+        raise RecipeError(f"train: {misspelt(Train, wrong)}", str(path) if path else None) from None

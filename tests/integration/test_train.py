@@ -1,0 +1,275 @@
+"""Training on pairs with TRL: what the loss is, what is refused, what is written; tiny models with random weights, on one thread."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from prefgen.trainers.pairs import controlled, fitted, read
+from prefgen.trainers.run import ahead, run_training
+from prefgen.trainers.settings import Train
+from tests.integration.tiny import tiny_model
+from tests.test_cli import prefgen
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("base") / "base")
+
+
+def pairs(count=60, **more):
+    rng = Random(0)
+    return [
+        {"prompt": f"Question {i} about {rng.choice('abcdefg') * 3}?", "chosen": f"Yes, {rng.randint(0, 999)} birds.", "rejected": f"No {rng.randint(0, 999)} fox.", **more}
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def file_of(folder, rows, name="pairs.jsonl"):
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(folder / name)
+
+
+def trained(folder, base, rows, out="out", controls=(), **settings):
+    fields = {"base": str(base), "learning_rate": 3e-3, "epochs": 3, "cpu": True, "evaluate": 10, **settings}
+    return run_training([file_of(folder, rows)], Train(**fields), folder / out, controls=controls, say=lambda _: None)
+
+
+def test_labels_that_hold_are_learned(tmp_path, base):
+    report = trained(tmp_path, base, pairs())
+
+    assert report.accuracy.value == 1.0
+    assert (tmp_path / "out" / "adapter_config.json").is_file()
+    metrics = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert metrics[-1]["step"] == 21
+    assert any("eval_rewards/accuracies" in line for line in metrics)
+
+
+def test_a_probability_of_one_half_teaches_nothing(tmp_path, base):
+    trained(tmp_path, base, pairs(chosen_probability=0.5))
+
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    last = [line for line in lines if "rewards/margins" in line][-1]
+    assert abs(last["rewards/margins"]) < 0.05
+    assert last["loss"] == pytest.approx(math.log(2), abs=1e-3)
+
+
+def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_nothing(tmp_path, base):
+    contrary = trained(tmp_path, base, pairs(chosen_probability=0.0), out="contrary")
+    mostly = [
+        *pairs(60),
+        *(
+            {**row, "weight": 0.0, "chosen": row["rejected"], "rejected": row["chosen"], "prompt": row["prompt"] + " Really?"}
+            for row in pairs(60)
+        ),
+    ]
+    weighted = trained(tmp_path, base, mostly, out="weighted", canned=1.0)
+
+    assert contrary.accuracy.value == 0.0
+    rows = read([str(tmp_path / "pairs.jsonl")], canned=1.0, seed=0).test
+    right = sum(row["weight"] == 1 for row in rows) / len(rows)
+    assert weighted.accuracy.value == pytest.approx(right, abs=0.15)
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "ipo", "hinge", "sigmoid_norm"])
+def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
+    """The same batch through TRL's own code and through ours, with weights that are all alike."""
+    import torch
+
+    from prefgen.trainers.dpo import train
+
+    data = read([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
+    settings = Train(base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0})
+    trainer = train(data, settings, tmp_path / "out", say=lambda _: None).trainer
+    trainer.model.eval()
+    batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
+
+    with torch.no_grad():
+        ours = trainer._compute_loss(trainer.model, dict(batch), False)
+        theirs = trainer._compute_loss(trainer.model, {k: v for k, v in batch.items() if k not in ("probability", "weight")}, False)
+
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"loss": ("sigmoid", "sft"), "loss_weights": (1.0, 0.2)}, {"loss": ("robust",), "weights": False}, {"lora": None}]
+)
+def test_other_losses_and_all_weights(tmp_path, base, settings):
+    report = trained(tmp_path, base, pairs(), **settings)
+
+    assert report.accuracy.value > 0.8
+    if settings.get("lora", 1) is None:
+        assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_controls_are_compared_pair_by_pair(tmp_path, base):
+    report = trained(tmp_path, base, pairs(150), controls=("shuffled", "length"))
+
+    assert report.ahead["shuffled"][0] > 0
+    assert report.controls["shuffled"].value < report.accuracy.value
+    assert json.loads((tmp_path / "out" / "training.json").read_text())["controls"]["length"]["pairs"] == report.accuracy.pairs
+    assert "labels that cannot be right" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_labels_that_mean_nothing_do_no_better_than_shuffled_ones_and_it_is_said(tmp_path, base):
+    rng = Random(1)
+    noise = [row if rng.random() < 0.5 else {**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in pairs(150)]
+
+    report = trained(tmp_path, base, noise, controls=("shuffled",), canned=1.0)
+
+    assert any("no better than the control 'shuffled'" in line for line in report.warnings)
+    assert "no better than the control" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_controls_turn_what_they_say():
+    rows = [
+        {"prompt": [], "chosen": [{"content": "a" * n}], "rejected": [{"content": "b" * 5}], "probability": 0.9, "weight": 1.0}
+        for n in range(1, 10)
+    ]
+
+    assert all(len(r["chosen"][0]["content"]) >= len(r["rejected"][0]["content"]) for r in controlled(rows, "length", 0))
+    assert 0 < sum(r["chosen"][0]["content"].startswith("b") for r in controlled(rows, "shuffled", 0)) < 9
+    assert controlled(rows, None, 0) == rows
+
+
+def test_the_difference_is_paired():
+    assert ahead([1.0] * 40, [-1.0] * 40, 0) == (1.0, 1.0, 1.0)
+    difference, low, high = ahead([1.0, -1.0] * 50, [-1.0, 1.0] * 50, 0)
+    assert difference == 0
+    assert low < 0 < high
+
+
+def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
+    rows = [{"chosen": [1, 2, 3, 4], "rejected": [1, 2, 3, 5]}, {"chosen": [1, 9], "rejected": [1, 8]}]
+
+    kept, lengths, refused = fitted(rows, lambda row, side: row[side], 3, 100)
+
+    assert kept == rows[1:]
+    assert (lengths.longest, lengths.proposed, refused) == (4, 4, 1)
+
+
+def test_a_training_that_was_killed_goes_on(tmp_path, base):
+    data = file_of(tmp_path, pairs(200))
+    command = [sys.executable, "-m", "prefgen", "train", data, "--base", str(base), "-o", str(tmp_path / "out"), "--set", "epochs=40",
+               "--set", "save=5", "--set", "cpu=true", "--set", "learning_rate=0.001"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 90
+    while not list((tmp_path / "out" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    done = prefgen(
+        "train",
+        data,
+        "--base",
+        str(base),
+        "-o",
+        "out",
+        "--set",
+        "epochs=2",
+        "--set",
+        "cpu=true",
+        "--set",
+        "save=5",
+        "--resume",
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "going on from checkpoint-" in done.stderr
+    assert (tmp_path / "out" / "training.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("rows", "says", "code"),
+    [
+        ([], "is empty", 2),
+        ([{"text": "x"}], "breaks what a preference dataset must hold", 4),
+        ([{"prompt": "a?", "chosen": "same", "rejected": "same"}], "chosen and rejected differ", 4),
+        ([{"prompt": "a?", "chosen": "x", "rejected": "y", "score_chosen": float("nan"), "score_rejected": 1.0}], "scores are finite", 4),
+    ],
+)
+def test_data_that_is_wrong_is_one_line(tmp_path, base, rows, says, code):
+    done = prefgen("train", file_of(tmp_path, rows), "--base", str(base), cwd=tmp_path)
+
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "trained").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "which model?"),
+        (("--base", "nowhere/at-all"), "cannot be loaded"),
+        (("--base", "BASE", "--set", "batch_sise=2"), "Did you mean 'batch_size'"),
+        (("--base", "BASE", "--set", "beta=-1"), "train: beta"),
+        (("--base", "BASE", "--control", "shufled"), "Did you mean 'shuffled'"),
+        (("--base", "BASE", "--config", "none.yaml"), "does not exist"),
+        (("--base", "BASE", "--set", "loss=[bco_pair]", "--set", "label_smoothing=0.1"), "no soft form: bco_pair"),
+    ],
+)
+def test_settings_that_are_wrong_are_one_line(tmp_path, base, options, says):
+    options = [str(base) if one == "BASE" else one for one in options]
+
+    done = prefgen("train", file_of(tmp_path, pairs()), *options, cwd=tmp_path, HF_HUB_OFFLINE="1")
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_base_without_a_chat_template_is_refused(tmp_path):
+    bare = tiny_model(tmp_path / "bare", chat=False)
+
+    done = prefgen("train", file_of(tmp_path, pairs()), "--base", str(bare), cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "has no chat template" in done.stderr
+
+
+def test_a_finished_training_is_not_overwritten(tmp_path, base):
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "training.json").write_text("{}")
+
+    done = prefgen("train", file_of(tmp_path, pairs()), "--base", str(base), cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "holds a finished training" in done.stderr
+
+
+def test_a_model_says_which_release_it_was_trained_on(tmp_path, base):
+    from tests.local_hub import local_hub
+    from tests.test_publish import made, publish
+
+    with local_hub({}) as hub:
+        made(tmp_path, "run", tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(60)))
+        assert publish(hub, tmp_path, "run").returncode == 0
+        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf2"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+        settings = ("--set", "max_steps=3", "--set", "cpu=true")
+
+        done = prefgen("train", "acme/rivers@v1.0.0", "--base", str(base), *settings, "--merge", cwd=tmp_path, **environment)
+        lost = prefgen("train", "acme/rivers@v9.9.9", "--base", str(base), "-o", "other", cwd=tmp_path, **environment)
+
+        assert done.returncode == 0, done.stderr
+        report = json.loads((tmp_path / "trained" / "training.json").read_text())
+        [source] = report["sources"]
+        release = json.loads(hub.repos["acme/rivers"].at("main")[1]["release.json"])
+        assert source["revision"] == hub.repos["acme/rivers"].tags["v1.0.0"]
+        assert source["content_hash"] == release["content_hash"]
+        assert source["content_hash"] in (tmp_path / "trained" / "README.md").read_text()
+        assert (tmp_path / "trained" / "merged" / "model.safetensors").is_file()
+        assert lost.returncode == 2
+        assert "v9.9.9" in lost.stderr
+        assert "Traceback" not in lost.stderr

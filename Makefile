@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+SEEDS ?= 3
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
-.PHONY: demo test check integration chaos bench bench-prompts wheel clean
+.PHONY: demo test check integration lab chaos bench bench-prompts wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/prefgen run pipelines/quickstart.yaml --out $(RUNS)/quickstart
@@ -28,6 +29,10 @@ check: $(VENV)/dev
 
 integration: $(VENV)/train
 	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py
+
+# a small model that is trained from scratch, and learns from pairs of its own answers
+lab: $(VENV)/train
+	$(BIN)/python -m tests.lab.run_lab --seeds $(SEEDS)
 
 chaos: $(VENV)/dev
 	$(BIN)/python -m pytest tests/chaos

@@ -65,7 +65,7 @@ import json, datasets
 datasets.disable_progress_bars()
 pairs = datasets.load_dataset("acme/rivers", revision="{tag}")
 stream = datasets.load_dataset("acme/rivers", "candidates", split="train", revision="{tag}", streaming=True)
-print(json.dumps({{"rows": {{k: v.num_rows for k, v in pairs.items()}}, "first": pairs["train"][0], "streamed": next(iter(stream))["model"]}}))
+print(json.dumps({{"rows": {{k: v.num_rows for k, v in pairs.items()}}, "first": pairs["train"][0], "streamed": list(stream)[0]["model"]}}))
 """
 
 

@@ -20,7 +20,7 @@ HELD_OUT = 0.1
 
 @dataclass(frozen=True)
 class Data:
-    """Rows with prompt, chosen, rejected (lists of messages), probability and weight, by split; and what they come from."""
+    """Rows with prompt, chosen, rejected (lists of messages), probability, weight and margin, by split; and what they come from."""
 
     train: Sequence[Row]
     test: Sequence[Row]
@@ -65,6 +65,8 @@ def _row(row: Mapping[str, Any], where: str) -> Row:
         "rejected": rejected,
         "probability": 0.5 if row.get("tie") and probability is None else 1.0 if probability is None else float(probability),
         "weight": 1.0 if weight is None else float(weight),
+        "margin": row.get("margin"),
+        "score_chosen": row.get("score_chosen"),
     }
 
 
@@ -96,7 +98,7 @@ def controlled(rows: Sequence[Row], control: Control | None, seed: int) -> list[
     for row in rows:
         turned = rng.random() < 0.5 if control == "shuffled" else _words(row["chosen"]) < _words(row["rejected"])
         sides = {"chosen": row["rejected"], "rejected": row["chosen"]} if turned else {}
-        out.append({**row, **sides, "probability": 1.0})
+        out.append({**row, **sides, "probability": 1.0, "score_chosen": None})
     return out
 
 

@@ -1,6 +1,7 @@
 """A training from the dataset to the model with its card: train, look at the held-out pairs, compare with the controls, write what was found."""
 
 import hashlib
+import importlib
 import json
 import math
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
 from prefgen.files import written_whole
 from prefgen.templates import render
@@ -18,6 +20,9 @@ from prefgen.trainers.settings import Train
 
 RESAMPLES = 2000
 REPORT = "training.json"
+STARTED = "started.json"
+MAY_CHANGE = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "canned"}
+"""Settings that a training which goes on may have changed."""
 
 
 @dataclass(frozen=True)
@@ -65,30 +70,31 @@ def run_training(
         raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
     data = read(names, canned=settings.canned, seed=settings.seed)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
-
-    from prefgen.trainers.dpo import train  # torch and TRL: four seconds
-
-    trained = train(data, settings, out, resume=resume, say=say)
-    margins = trained.margins() if data.test else []
+    if controls and not data.test:
+        raise RecipeError("--control compares on held-out pairs, and the dataset has none")
+    if resume:
+        _same_as_started(data, settings, out)
+    begun = _tuned_first(data, settings, out, say) if settings.sft_epochs else settings
+    trained = Trained(data, begun, out, resume=resume, say=say)
+    margins = trained.margins()
+    job = trained.job
     report = Report(
         base=settings.base,
         revision=settings.revision,
         sources=data.sources,
         settings=settings.model_dump(mode="json"),
-        pairs=trained.counts,
-        refused=trained.refused,
-        lengths=asdict(trained.lengths),
+        pairs={"train": len(job.train), "test": len(job.test)},
+        refused=job.refused,
+        lengths=asdict(job.lengths),
         accuracy=accuracy(margins, settings.seed) if margins else None,
     )
     trained.save(out)
     if merge:
-        _merged(trained, out)
-    del trained
+        trained.merge(out / "merged")
+    del trained, job
     for control in controls:
-        if not margins:
-            raise RecipeError("--control compares on held-out pairs, and the dataset has none")
         say(f"control {control}: the same pairs with labels that cannot be right")
-        others = _control(data, control, settings, out, say)
+        others = _control(data, control, begun, out, say)
         report.controls[control] = accuracy(others, settings.seed)
         report.ahead[control] = ahead(margins, others, settings.seed)
         if report.ahead[control][1] <= 0:
@@ -103,12 +109,78 @@ def run_training(
     return report
 
 
-def _control(data: Data, control: Control, settings: Train, out: Path, say: Callable[[str], object]) -> list[float]:
-    from prefgen.trainers.dpo import train
+class Trained:
+    """A model that has been trained and is still in memory."""
 
+    def __init__(self, data: Data, settings: Train, out: Path, *, resume: bool = False, say: Callable[[str], object]) -> None:
+        from prefgen.trainers.loading import METRICS, latest, prepared  # torch and TRL: four seconds
+
+        self._made = importlib.import_module(f"prefgen.trainers.{settings.use}")
+        self.job = prepared(data, settings, out, say)
+        checkpoint = latest(out / "checkpoints") if resume else None
+        if resume:
+            say(f"going on from {checkpoint.name}" if checkpoint else "there is no checkpoint to go on from: starting anew")
+        if not checkpoint:
+            (out / METRICS).unlink(missing_ok=True)
+            shutil.rmtree(out / "checkpoints", ignore_errors=True)
+            (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
+        self.trainer = self._made.trainer(self.job)
+        self.trainer.remove_callback(_printer())
+        self.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    def margins(self) -> list[float]:
+        """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the label."""
+        return self._made.margins(self.trainer, self.job) if self.job.test else []
+
+    def save(self, out: Path) -> None:
+        """The adapter or the model, and the tokenizer."""
+        self.trainer.save_model(str(out))
+        self.job.tokenizer.save_pretrained(out)
+
+    def merge(self, out: Path) -> None:
+        """The adapter put into the base's weights, as a model that needs no other."""
+        model = self.trainer.model
+        (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
+        self.job.tokenizer.save_pretrained(out)
+
+
+def _printer() -> Any:
+    from transformers import PrinterCallback
+
+    return PrinterCallback
+
+
+def _started(data: Data, settings: Train) -> dict[str, Any]:
+    """What a training must not have changed when it goes on."""
+    digest = hashlib.blake2b(digest_size=16)
+    for row in data.train:
+        digest.update(canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")}))
+    return {"pairs": digest.hexdigest(), **settings.model_dump(mode="json", exclude=MAY_CHANGE)}
+
+
+def _same_as_started(data: Data, settings: Train, out: Path) -> None:
+    if not (out / STARTED).is_file():
+        return
+    before, now = json.loads((out / STARTED).read_text(encoding="utf-8")), _started(data, settings)
+    if changed := sorted(name for name in now if name != "base" and before.get(name) != now[name]):
+        raise RecipeError(f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew")
+
+
+def _tuned_first(data: Data, settings: Train, out: Path, say: Callable[[str], object]) -> Train:
+    """Train on the best answers, and take what comes out as the base."""
+    folder = out / "sft"
+    if not (folder / "model" / "config.json").is_file():
+        say("first on the best answer to each prompt")
+        first = settings.model_copy(update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1})
+        Trained(data, first, folder, say=lambda line: say(f"sft: {line}")).merge(folder / "model")
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
+
+
+def _control(data: Data, control: Control, settings: Train, out: Path, say: Callable[[str], object]) -> list[float]:
     folder = out / f"control-{control}"
     turned = replace(data, train=controlled(data.train, control, settings.seed))
-    trained = train(turned, settings, folder, say=lambda line: say(f"{control}: {line}"))
+    trained = Trained(turned, settings, folder, say=lambda line: say(f"{control}: {line}"))
     trained.save(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return trained.margins()
@@ -131,14 +203,6 @@ def _interval(values: Sequence[float], seed: int) -> tuple[float, float]:
     rng, n = Random(f"bootstrap/{seed}"), len(values)
     means = sorted(math.fsum(rng.choices(values, k=n)) / n for _ in range(RESAMPLES))
     return means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
-
-
-def _merged(trained: Any, out: Path) -> None:
-    """The adapter put into the base's weights, for serving: a folder of its own."""
-    model = trained.trainer.model
-    if hasattr(model, "merge_and_unload"):
-        model.merge_and_unload().save_pretrained(out / "merged")
-        trained.trainer.processing_class.save_pretrained(out / "merged")
 
 
 def _write(report: Report, out: Path) -> None:

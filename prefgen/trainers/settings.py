@@ -26,12 +26,15 @@ class Lora(Strict):
 class Train(Strict):
     """How a model is trained on pairs. Defaults are TRL's, but for the learning rate of LoRA."""
 
-    use: Literal["dpo"] = Field("dpo", description="The trainer.")
+    use: Literal["dpo", "kto", "simpo", "reward", "sft"] = Field("dpo", description="The trainer.")
     base: str | None = Field(None, description="The model: a folder, or a name on the Hub.")
     revision: str | None = Field(None, description="Its revision on the Hub.")
     lora: Lora | None = Field(Lora(), description="null trains all weights.")  # pyright: ignore[reportCallIssue]
     beta: float = Field(0.1, gt=0, description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7).")
-    loss: tuple[str, ...] = Field(("sigmoid",), min_length=1, description="TRL's losses; several are added up, weighted.")
+    gamma: float = Field(0.5, ge=0, description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734).")
+    margins: bool = Field(False, description="reward: the chosen side should be ahead by the judge's margin.")
+    sft_epochs: float = Field(0.0, ge=0, description="Epochs on the best answer to each prompt, before anything is compared.")
+    loss: tuple[str, ...] = Field(("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted.")
     loss_weights: tuple[float, ...] | None = Field(None, description="One a loss. Default: 1 each.")
     labels: Literal["soft", "hard"] = Field("soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit.")
     weights: bool = Field(True, description="Rows count as their `weight` says.")
@@ -62,9 +65,17 @@ class Train(Strict):
     def _losses_have_weights(self) -> "Train":
         if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
             raise ValueError(f"{len(self.loss)} losses and {len(self.loss_weights)} loss_weights")
-        if self.label_smoothing and set(self.loss) - {*SOFT}:
-            raise ValueError(f"label_smoothing: these have no soft form: {', '.join(sorted(set(self.loss) - {*SOFT}))}")
+        if self.label_smoothing and (lacking := self.without_soft_form()):
+            raise ValueError(f"label_smoothing: no soft form: {lacking}")
+        if self.use == "sft" and self.sft_epochs:
+            raise ValueError("sft_epochs: `use: sft` is that already; say `epochs`")
         return self
+
+    def without_soft_form(self) -> str:
+        """What of this training cannot use the probability and the weight of a pair: losses of dpo, or a trainer."""
+        if self.use == "dpo":
+            return ", ".join(sorted(set(self.loss) - {*SOFT}))
+        return self.use if self.use in ("kto", "simpo") else ""
 
 
 def train_settings(path: Path | None, given: dict[str, Any]) -> Train:

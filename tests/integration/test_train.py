@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from prefgen.errors import RecipeError
 from prefgen.trainers.pairs import controlled, fitted, read
 from prefgen.trainers.run import ahead, run_training
 from prefgen.trainers.settings import Train
@@ -48,6 +49,7 @@ def test_labels_that_hold_are_learned(tmp_path, base):
     assert report.accuracy.value == 1.0
     assert (tmp_path / "out" / "adapter_config.json").is_file()
     metrics = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [line for line in metrics if "loss" in line][-1]["loss"] < 0.3
     assert metrics[-1]["step"] == 21
     assert any("eval_rewards/accuracies" in line for line in metrics)
 
@@ -58,7 +60,7 @@ def test_a_probability_of_one_half_teaches_nothing(tmp_path, base):
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     last = [line for line in lines if "rewards/margins" in line][-1]
     assert abs(last["rewards/margins"]) < 0.05
-    assert last["loss"] == pytest.approx(math.log(2), abs=1e-3)
+    assert last["loss"] == pytest.approx(math.log(2), abs=0.05)  # at its least; Adam makes steps of its noise
 
 
 def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_nothing(tmp_path, base):
@@ -83,11 +85,11 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
     """The same batch through TRL's own code and through ours, with weights that are all alike."""
     import torch
 
-    from prefgen.trainers.dpo import train
+    from prefgen.trainers.run import Trained
 
     data = read([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
     settings = Train(base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0})
-    trainer = train(data, settings, tmp_path / "out", say=lambda _: None).trainer
+    trainer = Trained(data, settings, tmp_path / "out", say=lambda _: None).trainer
     trainer.model.eval()
     batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
 
@@ -107,6 +109,53 @@ def test_other_losses_and_all_weights(tmp_path, base, settings):
     assert report.accuracy.value > 0.8
     if settings.get("lora", 1) is None:
         assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("use", ["kto", "simpo", "reward", "sft"])
+def test_the_other_trainers_learn_it_too(tmp_path, base, use):
+    report = trained(tmp_path, base, pairs(120), use=use, epochs=4)
+
+    assert report.accuracy.value > 0.85
+    assert report.settings["use"] == use
+    assert f"trained by {use}" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base):
+    from transformers import AutoModelForSequenceClassification
+
+    contrary = trained(
+        tmp_path, base, pairs(120, chosen_probability=0.0, margin=2.0), use="reward", lora=None, margins=True, learning_rate=1e-3
+    )
+
+    assert contrary.accuracy.value < 0.15
+    assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "out").config.num_labels == 1
+    with pytest.raises(RecipeError, match="needs a margin in every pair, and"):
+        trained(tmp_path, base, pairs(), out="other", use="reward", margins=True)
+
+
+@pytest.mark.parametrize("use", ["kto", "simpo"])
+def test_a_trainer_without_soft_labels_says_so(tmp_path, base, use):
+    with pytest.raises(RecipeError, match=f"{use} has no form for them. Say `labels: hard, weights: false`"):
+        trained(tmp_path, base, pairs(chosen_probability=0.8), use=use)
+
+    assert trained(tmp_path, base, pairs(chosen_probability=0.8), use=use, labels="hard", weights=False).pairs["train"] > 40
+
+
+def test_supervised_training_may_come_first(tmp_path, base):
+    report = trained(tmp_path, base, pairs(), sft_epochs=1)
+
+    assert report.accuracy.value == 1.0
+    assert report.base == str(base)
+    assert (tmp_path / "out" / "sft" / "model" / "model.safetensors").is_file()
+    assert "1.0 epochs on the best answers" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_how_far_the_model_has_moved_is_measured(tmp_path, base):
+    trained(tmp_path, base, pairs(), lora=None)
+
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    moved = [line["eval_kl"] for line in lines if "eval_kl" in line]
+    assert 0 < moved[0] < moved[-1]
 
 
 def test_controls_are_compared_pair_by_pair(tmp_path, base):
@@ -168,22 +217,12 @@ def test_a_training_that_was_killed_goes_on(tmp_path, base):
     process.send_signal(signal.SIGKILL)
     process.wait()
 
-    done = prefgen(
-        "train",
-        data,
-        "--base",
-        str(base),
-        "-o",
-        "out",
-        "--set",
-        "epochs=2",
-        "--set",
-        "cpu=true",
-        "--set",
-        "save=5",
-        "--resume",
-        cwd=tmp_path,
-    )
+    again = ("--set", "epochs=2", "--set", "cpu=true", "--set", "save=5", "--resume")
+    other = prefgen("train", data, "--base", str(base), "-o", "out", *again, cwd=tmp_path)
+    assert other.returncode == 2
+    assert "was begun with other learning_rate" in other.stderr
+
+    done = prefgen("train", data, "--base", str(base), "-o", "out", *again, "--set", "learning_rate=0.001", cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert "going on from checkpoint-" in done.stderr

@@ -1,0 +1,213 @@
+"""What every trainer begins with: the base loaded, the rows measured and labelled, the arguments that all of TRL's trainers share."""
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, EarlyStoppingCallback, TrainerCallback
+
+from prefgen.errors import RecipeError
+from prefgen.trainers.pairs import Data, Lengths, Row, fitted
+from prefgen.trainers.settings import Train
+
+METRICS = "metrics.jsonl"
+LIMIT = 32768
+"""Longest sequence of a model that does not say its own limit."""
+SHOWN = ("loss", "rewards/accuracies", "accuracy", "rewards/margins", "margin", "eval_loss", "eval_rewards/accuracies", "eval_accuracy")
+
+
+@dataclass
+class Job:
+    """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability and weight."""
+
+    settings: Train
+    tokenizer: Any
+    train: Sequence[Row]
+    test: Sequence[Row]
+    lengths: Lengths
+    refused: int
+    out: Path
+    say: Callable[[str], object]
+
+    @property
+    def max_length(self) -> int:
+        return self.settings.max_length or self.lengths.proposed
+
+    def model(self, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
+        """The base's weights, anew."""
+        return loaded(kind, self.settings, "model", dtype=_dtype(self.settings), **options)
+
+    def arguments(self, *, best: str | None = None) -> dict[str, Any]:
+        """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early stop looks at."""
+        settings, watched = self.settings, bool(self.settings.patience and self.test)
+        name = best or "eval_loss"
+        return {
+            "output_dir": str(self.out / "checkpoints"),
+            "learning_rate": settings.learning_rate or (1e-5 if settings.lora else 1e-6),
+            "num_train_epochs": settings.epochs,
+            "max_steps": settings.max_steps,
+            "per_device_train_batch_size": settings.batch_size,
+            "per_device_eval_batch_size": settings.batch_size,
+            "gradient_accumulation_steps": settings.accumulate,
+            "max_length": self.max_length,
+            "warmup_steps": settings.warmup,
+            "lr_scheduler_type": settings.scheduler,
+            "gradient_checkpointing": settings.gradient_checkpointing,
+            "eval_strategy": "steps" if self.test else "no",
+            "eval_steps": settings.evaluate,
+            "save_strategy": "steps",
+            "save_steps": settings.evaluate if settings.patience else settings.save,
+            "save_total_limit": 2,
+            "load_best_model_at_end": watched,
+            "metric_for_best_model": name if watched else None,
+            "greater_is_better": (not name.endswith("loss")) if watched else None,
+            "logging_steps": max(1, min(10, settings.evaluate)),
+            "seed": settings.seed,
+            "bf16": not settings.cpu and torch.cuda.is_available() and settings.dtype in ("auto", "bfloat16"),
+            "use_cpu": settings.cpu or not torch.cuda.is_available(),
+            "report_to": "none",
+            "disable_tqdm": True,
+        }
+
+    def parts(self) -> dict[str, Any]:
+        """What all of TRL's trainers are made of, beside model, arguments and rows."""
+        callbacks: list[TrainerCallback] = [Journal(self.out / METRICS, self.say)]
+        if self.settings.patience and self.test:
+            callbacks.append(EarlyStoppingCallback(self.settings.patience))
+        return {"processing_class": self.tokenizer, "callbacks": callbacks}
+
+    def lora(self, task: str = "CAUSAL_LM") -> Any:
+        """peft's configuration, or None where all weights are trained."""
+        if self.settings.lora is None:
+            return None
+        from peft import LoraConfig
+
+        its = self.settings.lora
+        return LoraConfig(
+            r=its.r,
+            lora_alpha=its.alpha,
+            lora_dropout=its.dropout,
+            target_modules=its.target_modules if isinstance(its.target_modules, str) else list(its.target_modules),
+            task_type=task,
+        )
+
+
+class Journal(TrainerCallback):
+    """Every number that the trainer logs, as a line of metrics.jsonl, and a line for whoever looks on."""
+
+    def __init__(self, path: Path, say: Callable[[str], object]) -> None:
+        self._path, self._say, self._started = path, say, time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if not state.is_world_process_zero or not logs:
+            return
+        line = {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        shown = {name: logs[name] for name in SHOWN if name in logs}
+        if shown:
+            words = ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
+            self._say(f"step {state.global_step} of {state.max_steps}: {words}")
+
+
+def prepared(data: Data, settings: Train, out: Path, say: Callable[[str], object]) -> Job:
+    """Load the tokenizer, measure the pairs, leave out those that are equal within the length. Raises RecipeError in one line."""
+    _quiet()
+    tokenizer = chatting(settings)
+    unlike = _unlike_itself(tokenizer, data.train)
+    if unlike:
+        say(f"warning: {settings.base!r}: {unlike}")
+    config = loaded(AutoConfig, settings, "configuration")
+    limit = min(getattr(config, "max_position_embeddings", None) or LIMIT, LIMIT)
+
+    def tokens(row: Row, side: str) -> list[int]:
+        return tokenizer(tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False), add_special_tokens=False)["input_ids"]
+
+    kept, lengths, refused = fitted(data.train, tokens, settings.max_length, limit)
+    held_out, _, _ = fitted(data.test, tokens, settings.max_length, limit) if data.test else ([], lengths, 0)
+    cut = settings.max_length or lengths.proposed
+    if refused:
+        say(f"{refused:,} of {len(data.train):,} pairs are equal within {cut:,} tokens and were left out")
+    if not kept:
+        raise RecipeError(f"no pair is left: within {cut:,} tokens all sides are equal. Raise max_length ({lengths.longest:,} would do)")
+    rows, test = ([_labelled(row, settings) for row in its] for its in (kept, held_out))
+    lacking = settings.without_soft_form()
+    if lacking and any(row["probability"] != 1 or row["weight"] != 1 for row in rows):
+        raise RecipeError(f"the pairs have soft labels or weights, and {lacking} has no form for them. Say `labels: hard, weights: false`")
+    out.mkdir(parents=True, exist_ok=True)
+    return Job(settings, tokenizer, rows, test, lengths, refused, out, say)
+
+
+def chatting(settings: Train) -> Any:
+    """The base's tokenizer, which must have a chat template."""
+    tokenizer = loaded(AutoTokenizer, settings, "tokenizer")
+    if not tokenizer.chat_template:
+        raise RecipeError(
+            f"{settings.base!r} has no chat template: pairs are conversations. Take an instruction-tuned base, or give the tokenizer one"
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def loaded(kind: Any, settings: Train, what: str, **options: Any) -> Any:
+    """What transformers reads at the base. Raises RecipeError in one line."""
+    base = settings.base or ""
+    if os.path.isfile(os.path.join(base, "adapter_config.json")) and not os.path.isfile(os.path.join(base, "config.json")):
+        raise RecipeError(f"{base!r} is an adapter and no model. `prefgen train --merge` writes a model, which can be a base")
+    try:
+        return kind.from_pretrained(base, revision=settings.revision, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as wrong:
+        at = f" at revision {settings.revision!r}" if settings.revision else ""
+        where = "the folder" if os.path.isdir(base) else "no such folder, and the Hub"
+        raise RecipeError(f"the {what} of {base!r}{at} cannot be loaded ({where}): {' '.join(str(wrong).split())[:200]}") from None
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _quiet() -> None:
+    """Progress bars and notes of the libraries would stand between our own lines."""
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
+
+
+def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
+    """Why a chat template cannot be trained with, if so: a prompt alone must read as it does before its answer."""
+    for row in rows[:20]:
+        asked = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template(row["prompt"] + row["chosen"], tokenize=False)
+        if not whole.startswith(asked):
+            return (
+                f"its chat template renders a prompt otherwise when an answer follows (ends in {asked[-40:]!r}): the model would be trained on "
+                "a context that it never sees"
+            )
+    return None
+
+
+def _labelled(row: Mapping[str, Any], settings: Train) -> Row:
+    sure = row["probability"] if settings.labels == "soft" else 1.0
+    smoothing = settings.label_smoothing
+    probability = sure * (1 - smoothing) + (1 - sure) * smoothing
+    return {**row, "probability": probability, "weight": row["weight"] if settings.weights else 1.0}
+
+
+def _dtype(settings: Train) -> Any:
+    if settings.dtype != "auto":
+        return getattr(torch, settings.dtype)
+    return torch.float32 if settings.cpu or not torch.cuda.is_available() else "auto"

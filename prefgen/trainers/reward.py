@@ -1,0 +1,116 @@
+"""A reward model by TRL (Ouyang et al., arXiv 2203.02155, section 3.5): one number an answer, whose differences tell which is preferred.
+
+The probability that a label is right and a pair's weight enter the loss as in `prefgen.trainers.dpo`; with `margins` the reward of the chosen side
+must be ahead by the judge's margin (Touvron et al., arXiv 2307.09288, section 3.2.2), divided by the mean of the margins so that they are about 1.
+"""
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false, reportPrivateImportUsage=false
+# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalIterable=false
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from datasets import Dataset
+from transformers import AutoModelForSequenceClassification
+from trl import RewardConfig, RewardTrainer
+from trl.trainer.reward_trainer import DataCollatorForPreference
+
+from prefgen.errors import RecipeError
+from prefgen.trainers.loading import Job
+from prefgen.trainers.pairs import Row
+
+LABELS = ("probability", "weight", "ahead")
+
+
+class Collator(DataCollatorForPreference):
+    """TRL's batches, with each pair's probability, weight and margin."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = super().torch_call(examples)
+        for name in LABELS:
+            batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.float32)
+        return batch
+
+
+class SoftRewardTrainer(RewardTrainer):
+    """TRL's trainer, with soft labels and weights."""
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        self._signature_columns += [name for name in LABELS if name not in self._signature_columns]
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        probability, weight, ahead = (inputs.pop(name) for name in LABELS)
+        # for its metrics; its own loss knows no labels
+        _, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+        chosen, rejected = outputs.logits.squeeze(-1).float().chunk(2)
+        delta = chosen - rejected
+        each = -probability * functional.logsigmoid(delta - ahead) - (1 - probability) * functional.logsigmoid(-delta - ahead)
+        loss = (weight * each).sum() / weight.sum().clamp(min=1e-8)
+        return (loss, outputs) if return_outputs else loss
+
+
+def trainer(job: Job) -> SoftRewardTrainer:
+    """TRL's trainer for the job."""
+    fits = [row for row in job.train if _tokens(job, row) <= job.max_length]
+    if len(fits) < len(job.train):  # TRL leaves them out too, without a word
+        job.say(f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out")
+    job.refused += len(job.train) - len(fits)
+    job.train, job.test = fits, [row for row in job.test if _tokens(job, row) <= job.max_length]
+    torch.manual_seed(job.settings.seed)  # the head is new
+    model = job.model(AutoModelForSequenceClassification, num_labels=1)
+    model.config.pad_token_id = job.tokenizer.pad_token_id
+    scale = _scale(job)
+    return SoftRewardTrainer(
+        model=model,
+        args=RewardConfig(**job.arguments(best="eval_accuracy")),
+        data_collator=Collator(pad_token_id=job.tokenizer.pad_token_id),
+        train_dataset=_rows(job.train, scale),
+        eval_dataset=_rows(job.test, scale) if job.test else None,
+        peft_config=job.lora("SEQ_CLS"),
+        **job.parts(),
+    )
+
+
+def _tokens(job: Job, row: Row) -> int:
+    sides = (job.tokenizer.apply_chat_template([*row["prompt"], *row[side]], tokenize=False) for side in ("chosen", "rejected"))
+    return max(len(job.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in sides)
+
+
+def _scale(job: Job) -> float | None:
+    if not job.settings.margins:
+        return None
+    found = [row["margin"] for row in job.train if row["margin"] is not None]
+    if len(found) < len(job.train) or not math.fsum(found):
+        lacking = len(job.train) - len(found)
+        raise RecipeError(f"`margins: true` needs a margin in every pair, and {lacking:,} of {len(job.train):,} have none")
+    return math.fsum(found) / len(found)
+
+
+def _rows(rows: Sequence[Row], scale: float | None) -> Dataset:
+    return Dataset.from_list(
+        [
+            {
+                "chosen": [*row["prompt"], *row["chosen"]],
+                "rejected": [*row["prompt"], *row["rejected"]],
+                "probability": row["probability"],
+                "weight": row["weight"],
+                "ahead": (row["margin"] or 0.0) / scale if scale else 0.0,
+            }
+            for row in rows
+        ]
+    )
+
+
+@torch.inference_mode()
+def margins(made: Any, job: Job) -> list[float]:
+    """Reward of the chosen side less that of the rejected side, of each held-out pair."""
+    made.model.eval()
+    found: list[float] = []
+    for inputs in made.get_eval_dataloader(made.eval_dataset):
+        batch = {k: v.to(made.model.device) for k, v in inputs.items() if k not in LABELS}
+        chosen, rejected = made.model(**batch).logits.squeeze(-1).float().chunk(2)
+        found += (chosen - rejected).cpu().tolist()
+    return found

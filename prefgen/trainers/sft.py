@@ -1,0 +1,33 @@
+"""Supervised training on the best answer to each prompt, by TRL: what some methods do before they compare answers."""
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+
+from prefgen.publish.export import FORMS
+from prefgen.trainers.loading import Job
+from prefgen.trainers.pairs import Row
+from prefgen.trainers.simpo import margins
+
+__all__ = ["best", "margins", "trainer"]
+
+
+def best(rows: Sequence[Row]) -> Dataset:
+    """{prompt, completion} of the best answer to each prompt: the loss is on the answer alone."""
+    made = [row["messages"] for row in FORMS["sft"](("", row) for row in rows)]
+    return Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in made])
+
+
+def trainer(job: Job) -> Any:
+    """TRL's trainer for the job."""
+    return SFTTrainer(
+        model=job.model(),
+        args=SFTConfig(**job.arguments()),
+        train_dataset=best(job.train),
+        eval_dataset=best(job.test) if job.test else None,
+        peft_config=job.lora(),
+        **job.parts(),
+    )

@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
     def preupload(self, name: str, revision: str) -> None:
         if self._may_write():
             files = json.loads(self._body)["files"]
-            modes = ["lfs" if one["path"].endswith(".parquet") else "regular" for one in files]
+            modes = ["lfs" if one["path"].endswith((".parquet", ".safetensors")) else "regular" for one in files]
             self._json({"files": [{"path": f["path"], "uploadMode": m, "shouldIgnore": False} for f, m in zip(files, modes, strict=True)]})
 
     def batch(self, name: str) -> None:
@@ -258,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-_NAME = r"/api/datasets/(?P<name>[^/]+/[^/]+)"
+_NAME = r"/api/(?:datasets|models)/(?P<name>[^/]+/[^/]+)"
 ROUTES = [
     ("GET", r"/api/whoami-v2", _Handler.whoami),
     ("POST", r"/api/repos/create", _Handler.create),
@@ -271,9 +271,9 @@ ROUTES = [
     ("POST", _NAME + r"/preupload/(?P<revision>[^/]+)", _Handler.preupload),
     ("POST", _NAME + r"/commit/(?P<revision>[^/]+)", _Handler.commit),
     ("POST", _NAME + r"/tag/(?P<revision>[^/]+)", _Handler.tag),
-    ("POST", r"/datasets/(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", _Handler.batch),
+    ("POST", r"(?:/datasets)?/(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", _Handler.batch),
     ("PUT", r"/large/(?P<oid>\w+)", _Handler.put),
-    ("GET HEAD", r"/datasets/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.file),
+    ("GET HEAD", r"(?:/datasets)?/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.file),
 ]
 
 

@@ -110,10 +110,13 @@ def _is_recipe(path: Path) -> bool:
 
 
 def _recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
+    from prefgen.cli.after import sections
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 
-    pipeline = build(load_recipe(path), plugins=plugins)
+    loaded = load_recipe(path)
+    pipeline = build(loaded, plugins=plugins)
+    sections(loaded)
     if as_json:
         print(json.dumps({"passed": True, "identities": [list(i) for i in pipeline.identities], "warnings": list(pipeline.warnings)}))
         return

@@ -30,6 +30,8 @@ def command(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying for a changed recipe.")] = False,
     no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name Python files.")] = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Then publish it, as the recipe's `publish:` says.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Then train on it, as the recipe's `train:` says.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,13 +41,20 @@ def command(
     twice. Ctrl-C once finishes what is in flight; twice stops at once; neither loses anything.
     """
     from prefgen.api import options_of, run_with_signals
+    from prefgen.cli import after
     from prefgen.cli.panel import Shown
     from prefgen.cli.report import export_requests, say_outcome
     from prefgen.engine.run import Runner
+    from prefgen.errors import RecipeError
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 
-    pipeline = build(load_recipe(recipe, sets), plugins=not no_plugins)
+    loaded = load_recipe(recipe, sets)
+    pipeline = build(loaded, plugins=not no_plugins)
+    publishing, training = after.sections(loaded)
+    for wanted, section, name in ((publish, publishing, "publish"), (train, training, "train")):
+        if wanted and section is None:
+            raise RecipeError(f"--{name}: the recipe has no `{name}:`", str(recipe))
     live = not (offline or export)
     options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
     runner = Runner(pipeline, options)
@@ -60,6 +69,10 @@ def command(
     if export is not None:
         export_requests(outcome, options, export)
     say_outcome(outcome, pipeline, as_json=as_json, quiet=quiet, exported=export is not None, offline=offline)
+    if outcome.complete and export is None:
+        release = after.published(outcome.out, publishing) if publish and publishing else None
+        if train and training:
+            after.trained(outcome.out, training, release)
     raise typer.Exit(outcome.exit_code)
 
 

@@ -22,6 +22,8 @@ def command(
     ] = [],  # noqa: B006
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     merge: Annotated[bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")] = False,
+    push: Annotated[str | None, typer.Option(help="owner/name: also put the model on the Hub, in one commit.", show_default=False)] = None,
+    public: Annotated[bool, typer.Option("--public", help="With --push: make it public. Default: private.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on held-out prompts."""
@@ -47,6 +49,14 @@ def command(
             raise RecipeError(f"--set wants NAME=VALUE, found {words!r}")
         given[name] = yaml.safe_load(value)
     settings = train_settings(config, given)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    if push:
+        from prefgen.publish.push import Repository
+
+        say(f"pushing as {Repository(push, 'model').writer()}")  # a wrong token is known before hours of training
     report = run_training(
         datasets,
         settings,
@@ -54,8 +64,12 @@ def command(
         controls=control,  # pyright: ignore[reportArgumentType] - checked above
         resume=resume,
         merge=merge,
-        say=lambda line: print(line, file=sys.stderr),
+        say=say,
     )
+    if push:
+        from prefgen.trainers.push import push_model
+
+        say(f"the model is on the Hub: {push_model(out, push, private=not public, say=say)}")
     if as_json:
         print(json.dumps(asdict(report)))
         return

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefgen.dataset.hub import first_line
 from prefgen.errors import PublishError
@@ -22,14 +22,14 @@ class Head:
 
 
 class Repository:
-    """A dataset on the Hub. Everything that the Hub refuses becomes a PublishError in one line."""
+    """A dataset or a model on the Hub. Everything that the Hub refuses becomes a PublishError in one line."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: Literal["dataset", "model"] = "dataset") -> None:
         from huggingface_hub import HfApi, utils  # 0.3 s, wanted only by who publishes
 
         utils.logging.set_verbosity_error()
         utils.disable_progress_bars()
-        self.name = name
+        self.name, self.kind = name, kind
         self._api: Any = HfApi()
 
     def writer(self) -> str:
@@ -41,12 +41,12 @@ class Repository:
         return str(self._said("the token is not accepted", self._api.whoami)["name"])
 
     def head(self) -> Head | None:
-        """None where there is no such dataset yet, or none that the token may see."""
+        """None where there is no such repository yet, or none that the token may see."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         try:
-            info = self._api.dataset_info(self.name)
-            refs = self._api.list_repo_refs(self.name, repo_type="dataset")
+            info = self._api.repo_info(self.name, repo_type=self.kind)
+            refs = self._api.list_repo_refs(self.name, repo_type=self.kind)
         except RepositoryNotFoundError:
             return None
         except Exception as wrong:
@@ -55,14 +55,14 @@ class Repository:
         return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags})
 
     def create(self, *, private: bool) -> None:
-        self._said("cannot be made", lambda: self._api.create_repo(self.name, repo_type="dataset", private=private, exist_ok=True))
+        self._said("cannot be made", lambda: self._api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True))
 
     def read(self, path: str, revision: str) -> str | None:
         """A text file at a commit; None where there is none."""
         from huggingface_hub.errors import EntryNotFoundError
 
         try:
-            file = self._api.hf_hub_download(self.name, path, repo_type="dataset", revision=revision)
+            file = self._api.hf_hub_download(self.name, path, repo_type=self.kind, revision=revision)
         except EntryNotFoundError:
             return None
         except Exception as wrong:
@@ -89,7 +89,7 @@ class Repository:
             operations += [CommitOperationDelete(path) for path in sorted(head.files) if path.startswith("data/") and path not in files]
             try:
                 done = self._api.create_commit(
-                    self.name, operations, commit_message=message, repo_type="dataset", parent_commit=head.commit, create_pr=pr
+                    self.name, operations, commit_message=message, repo_type=self.kind, parent_commit=head.commit, create_pr=pr
                 )
             except HfHubHTTPError as wrong:
                 if wrong.response.status_code == 412:
@@ -103,7 +103,7 @@ class Repository:
     def tag(self, tag: str, commit: str, message: str) -> None:
         """Tag a commit. Raises PublishError; not where somebody else has just set the same tag on the same commit."""
         try:
-            self._api.create_tag(self.name, tag=tag, tag_message=message, revision=commit, repo_type="dataset", exist_ok=False)
+            self._api.create_tag(self.name, tag=tag, tag_message=message, revision=commit, repo_type=self.kind, exist_ok=False)
         except Exception as wrong:
             head = self.head()
             if head is None or head.tags.get(tag) != commit:

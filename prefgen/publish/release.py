@@ -25,6 +25,7 @@ from prefgen.publish.push import Head, Repository
 from prefgen.publish.rows import Harmful, Written, write_rows
 from prefgen.publish.version import bumped, parsed, tag_of
 from prefgen.recipe.schema import Strict
+from prefgen.recipe.validate import misspelt
 from prefgen.templates import render
 
 STAGING = "release"
@@ -63,11 +64,15 @@ def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
     """What the recipe of a run says under `publish`, and `given` in its place. Raises RecipeError."""
     recipe = run / "recipe.yaml"
     said = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish") if recipe.is_file() else None
+    return publish_settings(said, given)
+
+
+def publish_settings(said: Mapping[str, Any] | None, given: Mapping[str, Any], place: str | None = None) -> Publish:
+    """A recipe's `publish:`, which stands at `place`, with `given` in its place. Raises RecipeError."""
     try:
         return Publish.model_validate({**(said or {}), **given})
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
-        raise RecipeError(f"publish: {'.'.join(map(str, first['loc']))}: {first['msg']}, found {first['input']!r}") from None
+        raise RecipeError(f"publish: {misspelt(Publish, wrong)}", place) from None
 
 
 @dataclass(frozen=True)

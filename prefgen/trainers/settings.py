@@ -1,5 +1,6 @@
 """What a training may be told: a recipe's `train:`, or a file of its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,7 +92,12 @@ def train_settings(path: Path | None, given: dict[str, Any]) -> Train:
         if not isinstance(said, dict):
             raise RecipeError(f"expected a mapping, found {type(said).__name__}", str(path))
         said = said.get("train") or {} if "stages" in said else said
+    return settings_of(said, given, str(path) if path else None)
+
+
+def settings_of(said: Mapping[str, Any] | None, given: Mapping[str, Any], place: str | None = None) -> Train:
+    """A recipe's `train:`, which stands at `place`, with `given` in its place. Raises RecipeError."""
     try:
-        return Train.model_validate({**said, **given})
+        return Train.model_validate({**(said or {}), **given})
     except ValidationError as wrong:
-        raise RecipeError(f"train: {misspelt(Train, wrong)}", str(path) if path else None) from None
+        raise RecipeError(f"train: {misspelt(Train, wrong)}", place) from None

@@ -312,3 +312,35 @@ def test_a_model_says_which_release_it_was_trained_on(tmp_path, base):
         assert lost.returncode == 2
         assert "v9.9.9" in lost.stderr
         assert "Traceback" not in lost.stderr
+
+
+def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, base):
+    from tests.local_hub import WRITER, local_hub
+    from tests.running import a_recipe
+
+    train = {"base": str(base), "max_steps": 3, "cpu": True}
+    recipe = a_recipe(prompts=[f"Which of the {i} rivers is it?" for i in range(40)], publish={"repo": "acme/rivers", "test": 0.2}, train=train)
+    recipe["models"]["writer"]["rules"] = [{"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}]
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    with local_hub({}) as hub:
+        there = {
+            "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": WRITER
+        }  # fmt: skip
+
+        run = prefgen("run", "recipe.json", "--out", "run", "--publish", "--train", "-q", cwd=tmp_path, **there)
+        push = ("--push", "acme/model", "--config", "recipe.json")
+        pushed = prefgen("train", "acme/rivers@v0.1.0", *push, "-o", "again", cwd=tmp_path, **there)
+        refused = prefgen("train", "acme/rivers@v0.1.0", *push, "-o", "third", cwd=tmp_path, **(there | {"HF_TOKEN": "hf_wrong"}))
+
+        assert run.returncode == 0, run.stderr
+        source = json.loads((tmp_path / "run-trained" / "training.json").read_text())["sources"][0]
+        assert (source["name"], source["version"]) == ("acme/rivers", "0.1.0")
+        assert pushed.returncode == 0, pushed.stderr
+        files = hub.repos["acme/model"].at("main")[1]
+        assert {"README.md", "training.json", "metrics.jsonl", "adapter_model.safetensors", "tokenizer.json"} <= set(files)
+        assert not any(name.startswith(("checkpoints", "started")) for name in files)
+        assert hub.repos["acme/model"].private
+        assert files["adapter_model.safetensors"] == (tmp_path / "again" / "adapter_model.safetensors").read_bytes()
+        assert refused.returncode == 1
+        assert "the token was not accepted" in refused.stderr
+        assert not (tmp_path / "third").exists()  # known before hours of training

@@ -32,6 +32,8 @@ stages:
   - judge:
       rule: {{use: "./judge.py:rule"}}
   - pair: {{use: best_vs_worst, score: rule, min_margin: 0.2}}
+# a few dozen words are all there are: answers repeat by nature
+publish: {{repo: acme/lab, canned: 1.0, test: 0.1}}
 run:
   endpoints: {{policy: {{batch_size: 64, device: cpu}}}}
 """
@@ -71,10 +73,7 @@ def experiment(
     (folder / "judge.py").write_bytes((ROOT / "tests/lab/judge.py").read_bytes())
     (folder / "lab.yaml").write_text(RECIPE.format(seed=seed, base=base))
     with local_hub({}) as hub:
-        prefgen(folder, hub, "run", "lab.yaml", "--out", "run", "-q", "-y")
-        # the rule is planted and a few dozen words are all there are: answers repeat by nature
-        (folder / "run" / "recipe.yaml").write_text((folder / "run" / "recipe.yaml").read_text() + "publish: {canned: 1.0, test: 0.1}\n")
-        prefgen(folder, hub, "publish", "run", "--repo", "acme/lab", "--private")
+        prefgen(folder, hub, "run", "lab.yaml", "--out", "run", "-q", "-y", "--publish")
         given = [part for name, value in (settings or SETTINGS).items() for part in ("--set", f"{name}={value}")]
         prefgen(folder, hub, "train", "acme/lab@v1.0.0", "--base", str(base), "-o", "trained", "--control", "shuffled", *given)
     report = json.loads((folder / "trained" / "training.json").read_text())

@@ -1,0 +1,51 @@
+"""What follows a run: the recipe's `publish:` and `train:`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefgen.publish.release import Publish, Release
+    from prefgen.recipe.load import Loaded
+    from prefgen.trainers.run import Report
+    from prefgen.trainers.settings import Train
+
+
+def sections(loaded: "Loaded") -> "tuple[Publish | None, Train | None]":
+    """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises RecipeError."""
+    its: tuple[Any, Any] = (None, None)
+    if (said := loaded.data.get("publish")) is not None:
+        from prefgen.publish.release import publish_settings
+
+        its = (publish_settings(said, {}, loaded.place(("publish",))), None)
+    if (said := loaded.data.get("train")) is not None:
+        from prefgen.trainers.settings import settings_of
+
+        its = (its[0], settings_of(said, {}, loaded.place(("train",))))
+    return its
+
+
+def published(run: Path, options: "Publish") -> "Release":
+    """Publish a run that has just been made."""
+    from prefgen.publish.release import publish
+
+    release = publish(run, options, say=say)
+    say(f"version {release.version}, content hash {release.content_hash}: {release.address or 'is on the Hub already, nothing was changed'}")
+    return release
+
+
+def trained(run: Path, settings: "Train", release: "Release | None") -> "Report":
+    """Train on the release, or on the run where it was not published, into a folder beside the run's."""
+    from prefgen.publish.version import tag_of
+    from prefgen.trainers.run import run_training
+
+    out = run.parent / f"{run.name}-trained"
+    report = run_training([f"{release.repo}@{tag_of(release.version)}" if release else str(run)], settings, out, say=say)
+    if report.accuracy:
+        say(f"held-out accuracy {report.accuracy.value:.3f} on {report.accuracy.pairs:,} pairs")
+    say(f"the model is in {out}")
+    return report
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -52,7 +52,8 @@ class ModelSpec:
 
 def label_of(identity: Mapping[str, Any], simulated: bool) -> str:
     """A model's name as rows show it; a simulated one says so."""
-    return f"simulated/{identity['name']}" if simulated else str(identity["name"])
+    adapter = identity.get("fields", {}).get("adapter")  # two adapters on one base are two models
+    return f"simulated/{identity['name']}" if simulated else f"{identity['name']}+{adapter}" if adapter else str(identity["name"])
 
 
 @dataclass

@@ -7,7 +7,25 @@ import sys
 
 import typer
 
-from prefgen.cli import cache, calibrate, check, diff, export, mix, new, plan, preview, publish, retry, run, schema, show, status, train
+from prefgen.cli import (
+    cache,
+    calibrate,
+    check,
+    diff,
+    eval,
+    export,
+    mix,
+    new,
+    plan,
+    preview,
+    publish,
+    retry,
+    run,
+    schema,
+    show,
+    status,
+    train,
+)
 
 app = typer.Typer(
     name="prefgen",
@@ -48,6 +66,7 @@ app.command("status")(status.command)
 app.command("retry")(retry.command)
 app.command("new")(new.command)
 app.command("schema")(schema.command)
+app.add_typer(eval.app, name="eval")
 app.add_typer(show.app, name="show")
 app.add_typer(cache.app, name="cache")
 

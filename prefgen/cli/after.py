@@ -30,7 +30,9 @@ def published(run: Path, options: "Publish") -> "Release":
     from prefgen.publish.release import publish
 
     release = publish(run, options, say=say)
-    say(f"version {release.version}, content hash {release.content_hash}: {release.address or 'is on the Hub already, nothing was changed'}")
+    say(
+        f"version {release.version}, content hash {release.content_hash}: {release.address or 'is on the Hub already, nothing was changed'}"
+    )
     return release
 
 

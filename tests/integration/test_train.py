@@ -319,7 +319,9 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
     from tests.running import a_recipe
 
     train = {"base": str(base), "max_steps": 3, "cpu": True}
-    recipe = a_recipe(prompts=[f"Which of the {i} rivers is it?" for i in range(40)], publish={"repo": "acme/rivers", "test": 0.2}, train=train)
+    recipe = a_recipe(
+        prompts=[f"Which of the {i} rivers is it?" for i in range(40)], publish={"repo": "acme/rivers", "test": 0.2}, train=train
+    )
     recipe["models"]["writer"]["rules"] = [{"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}]
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     with local_hub({}) as hub:

@@ -29,7 +29,7 @@ def tiny_tokenizer(*, chat: bool = True):
     return tokenizer
 
 
-def tiny_model(folder: Path, kind: str = "causal", *, seed: int = 0, chat: bool = True, labels: int = 1) -> Path:
+def tiny_model(folder: Path, kind: str = "causal", *, seed: int = 0, chat: bool = True, labels: int = 1, hidden: int = 32) -> Path:
     """A Llama with random weights as a language model, or (`kind` classifier) as a reward model."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
@@ -38,7 +38,7 @@ def tiny_model(folder: Path, kind: str = "causal", *, seed: int = 0, chat: bool 
     torch.set_num_threads(1)
     tokenizer = tiny_tokenizer(chat=chat)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=2, max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=3, num_labels=labels,
         initializer_range=0.3,
     )  # fmt: skip

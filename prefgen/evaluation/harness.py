@@ -1,0 +1,66 @@
+"""Tasks of lm-evaluation-harness, item by item: by name, or as a YAML file of its form."""
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false
+
+import importlib.util
+import io
+import logging
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+from prefgen.errors import RecipeError
+from prefgen.evaluation.models import Model
+from prefgen.evaluation.tasks import Outcome
+
+METRICS = ("acc_norm", "acc", "exact_match", "pass@1", "f1", "em")
+"""What counts of a task that measures several: the first of these."""
+
+
+def harness_outcomes(model: Model, task: str, *, limit: int | None = None, batch_size: int = 8) -> list[Outcome]:
+    """Each item of a task as the harness scored it. Raises RecipeError, in one line."""
+    if importlib.util.find_spec("lm_eval") is None:
+        raise RecipeError(f"{task!r} is no file; tasks by name need lm-evaluation-harness: pip install 'prefgen[eval]'")
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager, get_task_dict
+
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+
+    wanted: Any = task
+    if Path(task).suffix in (".yaml", ".yml"):
+        wanted = _in_file(Path(task))
+    elif task not in TaskManager().all_tasks:
+        raise RecipeError(f"{task!r} is no file and no task of lm-evaluation-harness")
+    try:
+        lm = HFLM(pretrained=model.weights, tokenizer=model.tokenizer, batch_size=batch_size)
+        tasks = get_task_dict([wanted], TaskManager())
+        with redirect_stderr(io.StringIO()):  # its progress bars would stand between our own lines
+            found = evaluate(lm, tasks, limit=limit, bootstrap_iters=0, verbosity="ERROR")
+    except Exception as wrong:  # whatever a task's own code and data raise
+        raise RecipeError(f"lm-evaluation-harness could not run {task!r}: {' '.join(str(wrong).split())[:200]}") from None
+    assert found is not None
+    out = []
+    for name, samples in sorted(found["samples"].items()):
+        for sample in samples:
+            metric = next((m for m in METRICS if m in sample), None)
+            if metric is None:
+                raise RecipeError(f"{name!r} measures none of {', '.join(METRICS)} for each item")
+            out.append(Outcome(f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name))
+    return out
+
+
+def _in_file(path: Path) -> dict[str, Any]:
+    import yaml
+
+    if not path.is_file():
+        raise RecipeError(f"there is no file {str(path)!r}")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as wrong:
+        raise RecipeError(f"cannot be read: {str(wrong).splitlines()[0]}", str(path)) from None
+    if not isinstance(found, dict) or "task" not in found:
+        raise RecipeError("is no task of lm-evaluation-harness: it has no `task`", str(path))
+    return found

@@ -1,0 +1,64 @@
+"""A model to be looked at: weights in this process, with or without an adapter."""
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.errors import RecipeError
+
+PLAIN = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
+"""For a base that was never taught to chat: the texts, a line each."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is asked, and how its texts become tokens."""
+
+    name: str
+    weights: Any
+    tokenizer: Any
+
+
+def base_of(name: str) -> str | None:
+    """What a folder was trained from: of an adapter its base, of a training its report's. None where nothing says."""
+    folder = Path(name)
+    for file, field in (("training.json", "base"), ("adapter_config.json", "base_model_name_or_path")):
+        if (folder / file).is_file():
+            return json.loads((folder / file).read_text(encoding="utf-8"))[field]
+    return None
+
+
+def load(name: str, *, cpu: bool = False) -> Model:
+    """A folder or a name on the Hub; an adapter is put on its base. Raises RecipeError, in one line."""
+    import torch
+    import transformers
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    folder, adapter = Path(name), None
+    if (folder / "adapter_config.json").is_file():
+        adapter = name
+        name = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    device = "cpu" if cpu or not torch.cuda.is_available() else "cuda"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(adapter if adapter and (folder / "tokenizer.json").is_file() else name)
+        weights: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32 if device == "cpu" else "auto")
+    except (OSError, ValueError, KeyError) as wrong:
+        of = f" (the base of {adapter!r})" if adapter else ""
+        raise RecipeError(f"the model {name!r}{of} cannot be loaded: {' '.join(str(wrong).split())[:200]}") from None
+    if adapter:
+        from peft import PeftModel
+
+        try:
+            weights = PeftModel.from_pretrained(weights, adapter)
+        except (OSError, ValueError, KeyError, RuntimeError) as wrong:
+            said = " ".join(str(wrong).split())[:160]
+            raise RecipeError(f"the adapter {adapter!r} does not fit {name!r}; it was made for another base: {said}") from None
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Model(adapter or name, weights.to(device).eval(), tokenizer)

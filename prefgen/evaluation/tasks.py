@@ -1,0 +1,144 @@
+"""Which of its answers a model finds likelier, item by item; and two models on the same items, one of which must not be worse.
+
+An answer's likelihood is the mean log-probability of its tokens, so that long answers are not at a disadvantage; `mutual` takes away what the
+answer is worth without its prompt (Askell et al., arXiv 2112.00861, compare both sums and means; mutual information is Brown et al., arXiv
+2005.14165, section 2.4).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from prefgen.errors import RecipeError
+from prefgen.evaluation.intervals import mean_interval
+from prefgen.evaluation.items import Item
+from prefgen.evaluation.models import Model
+
+Scoring = Literal["mean", "sum", "mutual"]
+LIMIT = 1.0
+"""Percentage points that a protected task may lose."""
+MEAN_LIMIT = 0.5
+"""Percentage points that all protected tasks together may lose."""
+NOTHING = ({"role": "user", "content": ""},)
+"""A prompt that says nothing: what an answer is worth without its own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One item: 1 where the likeliest answer is right, 0.5 where a right and a wrong one are equally likely, else 0."""
+
+    id: str
+    correct: float
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model did on a task: share of right items in 0..1 with its interval, and by category."""
+
+    name: str
+    items: int
+    accuracy: tuple[float, float, float]
+    categories: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model and its base on the same items, item by item; in percentage points, (value, low, high)."""
+
+    name: str
+    items: int
+    before: float
+    after: float
+    change: tuple[float, float, float]
+    limit: float | None = None
+    """What it may lose; None: not protected."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it lost more than its limit, beyond doubt: the whole interval is below."""
+        return self.limit is not None and self.change[2] < -self.limit
+
+    @property
+    def doubtful(self) -> bool:
+        return self.limit is not None and not self.failed and self.change[0] < -self.limit
+
+
+def outcomes(model: Model, items: Sequence[Item], *, scoring: Scoring = "mean", batch_size: int = 16) -> list[Outcome]:
+    """What the model finds likeliest, of each item."""
+    from prefgen.trainers.likelihood import answer_logps
+
+    asked = [(item.prompt, choice) for item in items for choice in item.choices]
+    found = answer_logps(model.weights, model.tokenizer, asked, batch_size=batch_size)
+    alone = (
+        answer_logps(model.weights, model.tokenizer, [(NOTHING, c) for _, c in asked], batch_size=batch_size) if scoring == "mutual" else []
+    )
+    values = []
+    for place, (total, tokens) in enumerate(found):
+        if not tokens:
+            raise RecipeError(f"an answer has no tokens of its own: {asked[place][1]!r}")
+        values.append({"sum": total, "mean": total / tokens, "mutual": (total - alone[place][0]) / tokens if alone else 0.0}[scoring])
+    out, at = [], 0
+    for item in items:
+        its = values[at : at + len(item.choices)]
+        at += len(item.choices)
+        best = [i for i, value in enumerate(its) if value == max(its)]
+        right = sum(i in item.right for i in best)
+        out.append(Outcome(item.id, 1.0 if right == len(best) else 0.5 if right else 0.0, item.category))
+    return out
+
+
+def summed_up(name: str, found: Sequence[Outcome], *, seed: int = 0) -> Task:
+    """Accuracy over all items, and in each category where there are several."""
+    groups: dict[str, list[float]] = {}
+    for one in found:
+        groups.setdefault(one.category, []).append(one.correct)
+    categories = {k: sum(v) / len(v) for k, v in sorted(groups.items())} if len(groups) > 1 else {}
+    return Task(name, len(found), mean_interval([one.correct for one in found], seed=seed), categories)
+
+
+def compared(name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None, seed: int = 0) -> Compared:
+    """The change, paired by item id. Raises RecipeError where the two did not answer the same items."""
+    first, second = ({one.id: one.correct for one in its} for its in (before, after))
+    if first.keys() != second.keys():
+        raise RecipeError(f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})")
+    changes = [100 * (second[i] - first[i]) for i in first]
+    mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
+    return Compared(name, len(changes), mean["before"], mean["after"], mean_interval(changes, seed=seed), limit)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All protected tasks together: the mean change, and the worst of them."""
+
+    mean: float
+    worst: Compared
+    failed: Sequence[str]
+    notes: Sequence[str]
+
+
+def verdict(tasks: Sequence[Compared]) -> Verdict | None:
+    """What to say of the protected tasks; None where none is."""
+    protected = [task for task in tasks if task.limit is not None]
+    if not protected:
+        return None
+    mean = sum(task.change[0] for task in protected) / len(protected)
+    failed = [
+        f"{t.name} lost {-t.change[0]:.1f} points ({t.change[1]:+.1f} to {t.change[2]:+.1f}; limit {t.limit:g})"
+        for t in protected
+        if t.failed
+    ]
+    if not failed and mean < -MEAN_LIMIT and any(task.doubtful for task in protected):
+        failed.append(f"all protected tasks together lost {-mean:.1f} points (limit {MEAN_LIMIT:g})")
+    notes = [
+        f"{t.name} lost {-t.change[0]:.1f} points, which {t.items:,} items cannot tell from chance ({t.change[1]:+.1f} to {t.change[2]:+.1f})"
+        for t in protected
+        if t.doubtful
+    ]
+    return Verdict(mean, min(protected, key=lambda task: task.change[0]), failed, notes)
+
+
+def as_json(task: Task | Compared) -> dict[str, Any]:
+    """Spans as {value, low, high}."""
+    fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
+    return {k: dict(zip(("value", "low", "high"), v, strict=True)) if k in ("accuracy", "change") else v for k, v in fields.items()}

@@ -1,0 +1,156 @@
+"""Evaluation with real weights: tiny models on one thread, lm-evaluation-harness, and AlpacaEval's published win rates."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from prefgen.evaluation.items import read_items
+from prefgen.evaluation.winrate import Game, summed_up
+from prefgen.trainers.run import run_training
+from prefgen.trainers.settings import Train
+from tests.integration.test_train import file_of, pairs
+from tests.integration.tiny import tiny_model
+from tests.test_cli import prefgen
+
+ALPACA = Path(__file__).resolve().parents[3] / "shared" / "data" / "alpaca_eval" / "responses.parquet"
+TASK = """
+task: tiny_choice
+dataset_path: json
+dataset_kwargs: {{data_files: {{validation: {file}}}}}
+output_type: multiple_choice
+validation_split: validation
+doc_to_text: "{{{{q}}}}"
+doc_to_target: a
+doc_to_choice: choices
+metric_list:
+  - {{metric: acc, aggregation: mean, higher_is_better: true}}
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """(a base that knows nothing, an adapter of it that learned the pairs, the pairs as items)."""
+    folder = tmp_path_factory.mktemp("models")
+    base = tiny_model(folder / "base")
+    rows = pairs(200)
+    settings = Train(base=str(base), learning_rate=3e-3, epochs=3, cpu=True)
+    run_training([file_of(folder, rows)], settings, folder / "learned", say=lambda _: None)
+    return base, folder / "learned", file_of(folder, rows, "items.jsonl")
+
+
+def evaluated(folder, *arguments):
+    return prefgen("eval", "tasks", *arguments, "--cpu", "--json", cwd=folder, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+
+
+def test_a_model_is_compared_with_what_it_was_trained_from(models, tmp_path):
+    base, learned, items = models
+
+    done = evaluated(tmp_path, str(learned), items)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["base"] == str(base)
+    assert found["tasks"][0]["accuracy"]["value"] > 0.95
+    assert found["compared"][0]["change"]["low"] > 10
+    assert found["protected"] is None
+
+
+def test_what_a_model_has_lost_is_exit_4(models, tmp_path):
+    base, learned, items = models
+
+    kept = evaluated(tmp_path, str(learned), "--protect", items)
+    lost = evaluated(tmp_path, str(base), "--protect", f"{items}=2", "--base", str(learned))
+
+    assert kept.returncode == 0, kept.stderr
+    assert {task["name"] for task in json.loads(kept.stdout)["compared"]} == {items, "over_refusal"}
+    assert lost.returncode == 4
+    assert json.loads(lost.stdout)["protected"]["worst"] == items
+    assert f"is worse than {str(learned)!r}: {items} lost" in lost.stderr
+    assert "limit 2" in lost.stderr
+
+
+@pytest.mark.parametrize("scoring", ["mean", "sum", "mutual"])
+def test_likelihoods_are_those_of_the_model(models, scoring):
+    """Each answer's log-probability, token by token, as transformers itself gives it."""
+    import torch
+
+    from prefgen.evaluation.models import load
+    from prefgen.evaluation.tasks import outcomes
+    from prefgen.trainers.likelihood import answer_logps
+
+    base, _, items = models
+    model = load(str(base), cpu=True)
+    some = read_items(Path(items))[:10]
+    found = answer_logps(model.weights, model.tokenizer, [(item.prompt, item.choices[0]) for item in some], batch_size=4)
+
+    for item, (total, tokens) in zip(some, found, strict=True):
+        asked = model.tokenizer.apply_chat_template(item.prompt, tokenize=False, add_generation_prompt=True)
+        whole = model.tokenizer.apply_chat_template([*item.prompt, *item.choices[0]], tokenize=False)
+        ids = torch.tensor([model.tokenizer(whole, add_special_tokens=False)["input_ids"]])
+        before = model.tokenizer(asked, add_special_tokens=False)["input_ids"]
+        first = next(i for i, (a, b) in enumerate(zip([*before, -1], ids[0].tolist(), strict=False)) if a != b)
+        with torch.inference_mode():
+            logps = model.weights(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[:, 0]
+        assert tokens == ids.shape[1] - first
+        assert total == pytest.approx(float(logps[first - 1 :].sum()), abs=1e-3)
+    assert {one.correct for one in outcomes(model, some, scoring=scoring)} <= {0.0, 0.5, 1.0}
+
+
+def test_tasks_of_the_harness(models, tmp_path):
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is an extra")
+    base, learned, _ = models
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({"q": f"Which of {i} is a bird?", "choices": ["wren", "oak"], "a": i % 2}) + "\n" for i in range(6))
+    )
+    (tmp_path / "task.yaml").write_text(TASK.format(file=tmp_path / "rows.jsonl"))
+
+    done = evaluated(tmp_path, str(learned), "--protect", "task.yaml")
+    unknown = evaluated(tmp_path, str(base), "no_such_task_at_all")
+
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)["tasks"][0]
+    assert (first["name"], first["items"]) == ("task.yaml", 6)
+    assert unknown.returncode == 2
+    assert "is no file and no task of lm-evaluation-harness" in unknown.stderr
+
+
+def test_an_adapter_for_another_base_is_one_line(models, tmp_path):
+    import shutil
+
+    _, learned, items = models
+    other = tiny_model(tmp_path / "other", hidden=48)
+    shutil.copytree(learned, tmp_path / "adapter", ignore=shutil.ignore_patterns("checkpoints"))
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(other)}))
+    os.unlink(tmp_path / "adapter" / "training.json")
+
+    done = evaluated(tmp_path, "adapter", items)
+
+    assert done.returncode == 2
+    assert "it was made for another base" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not ALPACA.is_file(), reason="needs ../shared: AlpacaEval's answers")
+def test_raw_win_rates_are_alpaca_evals_own():
+    """Against GPT-4-turbo: what the leaderboard says, to its last digit; at equal length the short answers gain, as there."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(ALPACA).to_pylist()
+    lengths = {row["prompt_id"]: len(row["response"]) for row in rows if row["model"] == "gpt4_1106_preview"}
+    found = {}
+    for model in sorted({row["model"] for row in rows}):
+        games = [
+            Game(row["prompt_id"], row["win_prob_vs_gpt4_turbo"], len(row["response"]) - lengths[row["prompt_id"]])
+            for row in rows
+            if row["model"] == model and row["win_prob_vs_gpt4_turbo"] is not None
+        ]
+        found[model] = summed_up(games, of=model, against="gpt4", judge="gpt4")
+
+    published = {"claude-2.1": 15.7, "OpenHermes-2.5-Mistral-7B": 10.3, "vicuna-13b-v1.5": 6.7, "alpaca-7b": 2.6, "NullModel": 76.9}
+    assert {model: round(100 * found[model].raw[0], 1) for model in published} == published
+    assert found["gpt4_1106_preview"].length_controlled[0] == pytest.approx(0.5, abs=1e-3)
+    for model in ("claude-2.1", "OpenHermes-2.5-Mistral-7B", "vicuna-13b-v1.5"):
+        assert found[model].length_controlled[0] > found[model].raw[0] + 0.05

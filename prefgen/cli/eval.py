@@ -52,9 +52,8 @@ def win(
         return
     if simulated:
         print("SIMULATED: a model of this run was simulated, so that this says nothing about real ones")
-    print(
-        f"{found.of} against {found.against}, by {found.judge}, on {found.prompts:,} prompts: {found.wins:,} won, {found.ties:,} tied, {found.losses:,} lost"
-    )
+    outcome = f"{found.wins:,} won, {found.ties:,} tied, {found.losses:,} lost"
+    print(f"{found.of} against {found.against}, by {found.judge}, on {found.prompts:,} prompts: {outcome}")
     for words, span in (("win rate", found.raw), ("at equal length", found.length_controlled)):
         print(f"  {words:16} {_span(span)}")
     print(f"  answers are {abs(found.longer):,.0f} characters {'longer' if found.longer >= 0 else 'shorter'}")
@@ -89,7 +88,8 @@ def tasks(
 
     from prefgen.errors import GateFailed, RecipeError
     from prefgen.evaluation.models import base_of, load
-    from prefgen.evaluation.tasks import Scoring, as_json as shown, compared, summed_up, verdict
+    from prefgen.evaluation.tasks import Scoring, compared, summed_up, verdict
+    from prefgen.evaluation.tasks import as_json as shown
     from prefgen.plugins import did_you_mean
 
     if importlib.util.find_spec("torch") is None:
@@ -99,7 +99,7 @@ def tasks(
     limits = dict(_protected(words) for words in protect)
     if limits:
         limits.setdefault(OVER_REFUSAL, _protected(OVER_REFUSAL)[1])
-    names = list(dict.fromkeys([*(task or []), *limits]))
+    names: list[str] = list(dict.fromkeys([*(task or []), *limits]))
     if not names:
         raise RecipeError("which tasks? Name files of items or tasks, or --protect some")
     other = base or base_of(model)
@@ -157,7 +157,8 @@ def _items(name: str) -> Any:
     if name == OVER_REFUSAL:
         return read_items(shipped("prompts") / "evaluation" / "over_refusal.jsonl")
     path = Path(name)
-    return None if path.suffix in ("", ".yaml", ".yml") and not path.is_file() or path.suffix in (".yaml", ".yml") else read_items(path)
+    by_harness = path.suffix in (".yaml", ".yml") or (not path.suffix and not path.is_file())
+    return None if by_harness else read_items(path)
 
 
 def _outcomes(model: "Model", known: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int) -> "dict[str, list[Outcome]]":

@@ -24,26 +24,27 @@ def harness_outcomes(model: Model, task: str, *, limit: int | None = None, batch
         raise RecipeError(f"{task!r} is no file; tasks by name need lm-evaluation-harness: pip install 'prefgen[eval]'")
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks import TaskManager, get_task_dict
+    from lm_eval.tasks import TaskManager
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
 
+    manager: Any = TaskManager()
     wanted: Any = task
     if Path(task).suffix in (".yaml", ".yml"):
         wanted = _in_file(Path(task))
-    elif task not in TaskManager().all_tasks:
+    elif task not in manager.all_tasks:
         raise RecipeError(f"{task!r} is no file and no task of lm-evaluation-harness")
     try:
         lm = HFLM(pretrained=model.weights, tokenizer=model.tokenizer, batch_size=batch_size)
-        tasks = get_task_dict([wanted], TaskManager())
+        tasks = manager.load([wanted])
         with redirect_stderr(io.StringIO()):  # its progress bars would stand between our own lines
             found = evaluate(lm, tasks, limit=limit, bootstrap_iters=0, verbosity="ERROR")
     except Exception as wrong:  # whatever a task's own code and data raise
         raise RecipeError(f"lm-evaluation-harness could not run {task!r}: {' '.join(str(wrong).split())[:200]}") from None
     assert found is not None
     out = []
-    for name, samples in sorted(found["samples"].items()):
+    for name, samples in sorted(found.get("samples", {}).items()):
         for sample in samples:
             metric = next((m for m in METRICS if m in sample), None)
             if metric is None:

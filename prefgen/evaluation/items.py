@@ -99,7 +99,9 @@ def _place(answer: Any, choices: Sequence[str], labels: Sequence[str]) -> int:
 
 
 def _asked(prompt: Any) -> Turns:
-    if isinstance(prompt, str) and prompt:
+    if not prompt:
+        raise ValueError("the prompt is empty")
+    if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
     return [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in prompt]
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path: Path) -> Generator[Path]:
-    """A path beside `path` to write to; it takes its name when the block ends without an error."""
+    """A path beside `path` to write to; it takes its name when the block ends without an error, and is removed when there is one."""
     beside = path.with_name(f".{path.name}.part")
-    yield beside
-    beside.replace(path)
+    try:
+        yield beside
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -22,6 +22,8 @@ class Repo:
     commits: list[tuple[str, dict[str, bytes]]]
     private: bool = False
     tags: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
+    """What pull requests would make of it."""
 
     @property
     def head(self) -> str:
@@ -186,6 +188,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.repos[name] = Repo([(sha(name), first)], private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
         return self._json({"url": f"{self.server.url}/datasets/{name}", "name": name, "id": name})
 
+    def delete(self) -> None:
+        if self._may_write():
+            wanted = json.loads(self._body)
+            self.server.repos.pop(f"{wanted.get('organization') or 'tester'}/{wanted['name']}")
+            self._send(200, b"", {})
+
+    def commits(self, name: str, revision: str) -> None:
+        if (found := self._repo(name, revision)) is None:
+            return None
+        ids = [commit for commit, _ in found[0].commits]
+        listed = [
+            {"id": one, "title": "", "message": "", "date": "2026-01-01T00:00:00.000Z", "authors": []}
+            for one in reversed(ids[: ids.index(found[1]) + 1])
+        ]
+        return self._json(listed)
+
     def validate(self) -> None:
         self._json({"errors": [], "warnings": []})
 
@@ -226,10 +244,12 @@ class _Handler(BaseHTTPRequestHandler):
             elif line["key"] == "deletedFile":
                 files.pop(value["path"])
         commit = sha(repo.head, sorted(files.items()), len(repo.commits))
+        done = {"success": True, "commitOid": commit, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}", "hookOutput": ""}
+        if "create_pr=1" in self.path:
+            repo.requests.append((commit, files))
+            return self._json({**done, "pullRequestUrl": f"{self.server.url}/datasets/{name}/discussions/{len(repo.requests)}"})
         repo.commits.append((commit, files))
-        return self._json(
-            {"success": True, "commitOid": commit, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}", "hookOutput": ""}
-        )
+        return self._json(done)
 
     def tag(self, name: str, revision: str) -> None:
         if not self._may_write():
@@ -262,7 +282,9 @@ _NAME = r"/api/(?:datasets|models)/(?P<name>[^/]+/[^/]+)"
 ROUTES = [
     ("GET", r"/api/whoami-v2", _Handler.whoami),
     ("POST", r"/api/repos/create", _Handler.create),
+    ("DELETE", r"/api/repos/delete", _Handler.delete),
     ("POST", r"/api/validate-yaml", _Handler.validate),
+    ("GET", _NAME + r"/commits/(?P<revision>[^/]+)", _Handler.commits),
     ("GET", _NAME, _Handler.info),
     ("GET", _NAME + r"/refs", _Handler.refs),
     ("GET", _NAME + r"/revision/(?P<revision>[^/]+)", _Handler.info),

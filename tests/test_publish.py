@@ -368,7 +368,7 @@ def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
     done = prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path)
 
     found = json.loads(done.stdout)
-    assert found["pairs"] == {"added": 1, "removed": 1, "flipped": 1, "changed": 1, "relabelled": 0, "kept": 2}
+    assert found["pairs"] == {"added": 1, "removed": 1, "flipped": 1, "changed": 1, "moved": 0, "relabelled": 0, "kept": 2}
     assert found["prompts"] == {"added": 1, "removed": 1, "kept": 4}
     assert found["bump"] == "major"
     same = prefgen("diff", "a.jsonl", "a.jsonl", cwd=tmp_path)

@@ -11,7 +11,7 @@ from prefgen.cli.arguments import AsJson
 
 def command(
     what: Annotated[str, typer.Argument(help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub.")],
-    split: Annotated[str, typer.Option(help="The split of a Hub dataset.")] = "train",
+    split: Annotated[str | None, typer.Option(help="One split. Default: all, and that they are disjoint.", show_default=False)] = None,
     config: Annotated[str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)] = None,
     revision: Annotated[str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)] = None,
     canned: Annotated[float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)] = 0.05,
@@ -29,25 +29,14 @@ def command(
         return
     from prefgen.dataset.check import check_rows
     from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.read import is_run, read_manifest, rows_in
-    from prefgen.dataset.rows import rows_of
-    from prefgen.errors import RecipeError
+    from prefgen.dataset.preferences import opened
 
-    simulated = False
-    if is_run(path):
-        manifest = read_manifest(path)
-        if not manifest.get("complete"):
-            raise RecipeError(f"the run in {what!r} is not complete; run it again first")
-        simulated = bool(manifest.get("simulated"))
-        rows = ((f"pairs row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
-    elif (path / ".run_id").exists():
-        raise RecipeError(f"{what!r} is a run that wrote no manifest; run it again first")
-    elif path.exists():
-        rows = rows_of(path, what)
+    if config is not None:
+        rows = ((f"row {i}", row) for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1))
+        simulated = False
     else:
-        if "/" not in what or path.suffix:
-            raise RecipeError(f"{what!r} is no file, no run's folder and no name of a Hub dataset (owner/name)")
-        rows = ((f"row {i}", row) for i, row in enumerate(hub_rows(what, config, split, revision), 1))
+        dataset = opened(f"{what}@{revision}" if revision else what, split=split)
+        rows, simulated = dataset.rows, bool((dataset.manifest or {}).get("simulated"))
     report = check_rows(rows, canned=canned, allow_cut=allow_cut)
     if simulated:
         report.notes.insert(0, "SIMULATED: a model of this run was simulated")

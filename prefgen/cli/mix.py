@@ -25,4 +25,6 @@ def command(
         return
     for source in found["mixed_of"]:
         print(f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after de-duplication")
+    if found["between_splits"]:
+        print(f"{found['between_splits']:,} pairs were left out: their prompts are near to prompts of both splits")
     print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in found["counts"].items()))

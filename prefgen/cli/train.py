@@ -47,7 +47,10 @@ def command(
         name, equals, value = words.partition("=")
         if not equals:
             raise RecipeError(f"--set wants NAME=VALUE, found {words!r}")
-        given[name] = yaml.safe_load(value)
+        try:
+            given[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise RecipeError(f"--set {words}: the value is not valid YAML") from None
     settings = train_settings(config, given)
 
     def say(line: str) -> None:

@@ -21,7 +21,8 @@ RULES = {
     "same": "chosen and rejected differ, also after normalising white space and case",
     "empty": "chosen and rejected hold text",
     "turns": "the prompt ends with the last user turn; chosen and rejected are the assistant's next turn; roles are valid",
-    "scores": "scores are finite, chosen scores at least as much as rejected, margin is their difference, probabilities are within 0 to 1",
+    "scores": "scores are finite, chosen scores at least as much as rejected, margin is their difference, probabilities are within 0 to 1, "
+    "no weight is below 0",
     "tie": "equal scores make a pair only where the row says that it is a tie",
     "cut": "not one side alone was cut off by the token limit",
     "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",
@@ -107,7 +108,7 @@ class _Checker:
             prompt, chosen, rejected = sides
             asked = _digest(json.dumps(prompt, sort_keys=True))
             prompts.add(asked)
-            self._texts_of(where, row, chosen, rejected)
+            self._texts_of(where, row, prompt, chosen, rejected)
             self._scores(where, row)
             self._origin(where, row)
             self._relations(where, row, asked, _text(chosen), _text(rejected))
@@ -131,6 +132,9 @@ class _Checker:
         if isinstance(chosen, str) and isinstance(rejected, str):
             if prompt is None:
                 self._broken("form", where, "chosen is text and there is no prompt")
+                return None
+            if not isinstance(prompt, str) and not _is_conversation(prompt):
+                self._broken("form", where, f"the prompt is neither text nor a list of messages: {str(prompt)[:60]!r}")
                 return None
             asked = prompt if isinstance(prompt, str) else [dict(turn) for turn in prompt]
             if not isinstance(prompt, str):
@@ -161,12 +165,12 @@ class _Checker:
             if not side or side[0].get("role") != "assistant":
                 self._broken("turns", where, "a side is not the assistant's turn")
 
-    def _texts_of(self, where: str, row: Mapping[str, Any], chosen: Any, rejected: Any) -> None:
+    def _texts_of(self, where: str, row: Mapping[str, Any], prompt: Any, chosen: Any, rejected: Any) -> None:
         first, second = _text(chosen), _text(rejected)
         try:
-            (first + second).encode()
+            (first + second + (prompt if isinstance(prompt, str) else _text(prompt))).encode()
         except UnicodeEncodeError:
-            self._broken("form", where, "a side is not valid Unicode (a lone surrogate)")
+            self._broken("form", where, "a text is not valid Unicode (a lone surrogate)")
         if not first.strip() or not second.strip():
             self._broken("empty", where, f"{'chosen' if not first.strip() else 'rejected'} is empty")
         elif _normal(first) == _normal(second):
@@ -191,6 +195,8 @@ class _Checker:
         probability = row.get("chosen_probability")
         if probability is not None and not 0 <= probability <= 1:
             self._broken("scores", where, f"chosen_probability is {probability}")
+        if (row.get("weight") or 0) < 0:
+            self._broken("scores", where, f"weight is {row['weight']}")
         if (high is None) != (low is None):
             self._broken("scores", where, "one side has a score and the other has none")
         if high is None or low is None:
@@ -274,7 +280,7 @@ def _is_conversation(side: Any) -> bool:
         isinstance(side, Sequence)
         and not isinstance(side, str)
         and len(side) > 0
-        and all(isinstance(turn, Mapping) and isinstance(turn.get("content"), str) for turn in side)
+        and all(isinstance(turn, Mapping) and isinstance(turn.get("content"), str) and isinstance(turn.get("role"), str) for turn in side)
     )
 
 

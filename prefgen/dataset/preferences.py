@@ -29,33 +29,52 @@ class Opened:
 
 def opened(what: str, *, split: str | None = None) -> Opened:
     """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError."""
-    path = Path(what)
+    path, recipe = Path(what), Path(what) / "recipe.yaml"
+    if (path / "data" / "preferences").is_dir():  # a release, or a mix
+        rows = _released(path / "data" / "preferences", split, what)
+        return Opened(what, rows, None, _noted(path / "manifest.json"), _text(recipe), _noted(path / "release.json"))
     if is_run(path):
+        if split is not None:
+            raise RecipeError(f"{what!r} is a run and has no splits: publishing draws them")
         manifest = read_manifest(path)
         if not manifest.get("complete"):
             raise RecipeError(f"the run in {what!r} is not complete; run it again first")
         rows = ((f"{what} row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
-        recipe = path / "recipe.yaml"
-        return Opened(what, rows, None, manifest, recipe.read_text(encoding="utf-8") if recipe.is_file() else None)
-    if (path / "data" / "preferences").is_dir():  # a release, or a mix
-        return Opened(what, _released(path / "data" / "preferences", split), release=_noted(path / "release.json"))
+        return Opened(what, rows, None, manifest, _text(recipe))
+    if (path / ".run_id").exists():
+        raise RecipeError(f"{what!r} is a run that wrote no manifest; run it again first")
     if path.exists():
-        return Opened(what, rows_of(path, what))
+        return Opened(what, _of_split(rows_of(path, what), split, what))
     name, _, revision = what.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(f"{what!r} is no file, no run's folder and no name of a Hub dataset (owner/name, owner/name@revision)")
     return _from_hub(name, revision or None, split)
 
 
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _of_split(rows: Iterator[tuple[str, Mapping[str, Any]]], split: str | None, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of one split. Raises RecipeError, at the end, where there was none."""
+    there: set[str] = set()
+    for where, row in rows:
+        there.add(str(row.get("split")))
+        if split in (None, row.get("split")):
+            yield where, row
+    if split is not None and split not in there:
+        its = ", ".join(sorted(there - {"None"})) or "none"
+        raise RecipeError(f"{what!r} has no split {split!r}; its splits: {its}")
+
+
 def _noted(path: Path) -> Mapping[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _released(folder: Path, split: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for path in sorted(folder.glob("*.parquet"), reverse=True):
-        its = path.name.partition("-")[0]
-        if split in (None, its):
-            yield from ((where, {**row, "split": its}) for where, row in rows_of(path, path.name))
+def _released(folder: Path, split: str | None, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    shards = sorted(folder.glob("*.parquet"), key=lambda path: (path.name.partition("-")[0] != "train", path.name))
+    rows = ((where, {**row, "split": path.name.partition("-")[0]}) for path in shards for where, row in rows_of(path, path.name))
+    return _of_split(rows, split, what)
 
 
 def _from_hub(name: str, revision: str | None, split: str | None) -> Opened:

@@ -18,11 +18,14 @@ def is_run(path: Path) -> bool:
 def read_manifest(run: Path) -> dict[str, Any]:
     """The manifest of a run; raises RecipeError when there is none or it cannot be read."""
     try:
-        return json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+        found = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json") from None
     except ValueError as wrong:
         raise RecipeError(f"manifest.json cannot be read ({wrong})", str(run)) from None
+    if not isinstance(found, dict) or not isinstance(found.get("yield", {}), dict):
+        raise RecipeError("manifest.json is not one that a run wrote; run the recipe again: it is written anew from the journal", str(run))
+    return found
 
 
 def rows_in(folder: Path) -> Iterator[dict[str, Any]]:

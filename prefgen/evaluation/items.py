@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.conversation import conversation
 from prefgen.dataset.rows import rows_of
 from prefgen.errors import RecipeError
-from prefgen.publish.export import conversation
 from prefgen.types import content_id
 
 FORMS = "{prompt, corrects, incorrects}, {question, choices, answer}, {input, target_scores} or {prompt, chosen, rejected}"

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from prefgen.errors import RecipeError
+from prefgen.publish.licences import licence_of, non_commercial
 from prefgen.publish.rows import SCHEMAS, Written
 
 BEGIN, END = "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->", "<!-- prefgen: end -->"
@@ -23,19 +24,26 @@ CONFIGS = {
     "judgments": "a judgment",
     "failures": "something that was lost",
 }
-NON_COMMERCIAL = re.compile(r"(?:^|[-_ ])(?:nc|non-?commercial|research[-_ ]only)(?:$|[-_ ])", re.IGNORECASE)
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
 SHOWN = 400
 
 
-def card(before: str | None, header: Mapping[str, Any], body: str) -> str:
-    """The card with a new header and body; of the card that stood there before, whatever is not prefgen's stays."""
+def card(before: str | None, header: Mapping[str, Any], body: str, wrote: Mapping[str, Any]) -> str:
+    """The card with a new header and body; of the card that stood there before, whatever is not prefgen's stays.
+
+    `wrote` is what prefgen put into the header before: a key that still has that value is prefgen's, and follows the data. Raises RecipeError
+    for a card that cannot be read.
+    """
     old_header, old_text = _parts(before or "")
-    merged = {**header, **{k: v for k, v in old_header.items() if k not in OURS}}
-    merged["tags"] = list(dict.fromkeys([*_listed(old_header.get("tags")), *header["tags"]]))
+    by_hand = {k: v for k, v in old_header.items() if k not in OURS and (k not in wrote or wrote[k] != v)}
+    merged = {**header, **by_hand}
+    tags = [tag for tag in _listed(old_header.get("tags")) if tag not in _listed(wrote.get("tags"))]
+    merged["tags"] = list(dict.fromkeys([*tags, *header["tags"]]))
     written = f"{BEGIN}\n{body.strip()}\n{END}"
-    start, end = old_text.find(BEGIN), old_text.find(END)
-    text = old_text[:start] + written + old_text[end + len(END) :] if 0 <= start < end else f"{written}\n\n{old_text.strip()}"
+    start, end = old_text.find(BEGIN), old_text.rfind(END)
+    if (start < 0) != (end < 0) or start > end:
+        raise RecipeError(f"the card on the Hub has lost one of the marks around what prefgen writes; put it back ({BEGIN!r} ... {END!r})")
+    text = old_text[:start] + written + old_text[end + len(END) :] if start >= 0 else f"{written}\n\n{old_text.strip()}"
     return f"---\n{yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)}---\n\n{text.strip()}\n"
 
 
@@ -66,7 +74,7 @@ def header_of(written: Written, manifest: Mapping[str, Any], *, gated: bool) -> 
     found = manifest["yield"]
     languages = sorted(v for v in found["groups"].get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
     pairs = sum(written.counts["preferences"].values())
-    licence = _licence(list(found["licences"]))
+    licence = licence_of(list(found["licences"]))
     header: dict[str, Any] = {
         "pretty_name": manifest["name"],
         **({"language": languages} if languages else {}),
@@ -109,14 +117,6 @@ def _info(config: str, written: Written) -> dict[str, Any]:
     }
 
 
-def _licence(names: Sequence[str]) -> dict[str, str]:
-    """The licence, where all sources have one and the same; `other` otherwise, since no one licence covers the whole."""
-    known = {name for name in names if name != "unknown"}
-    if len(known) == 1 and "unknown" not in names:
-        return {"license": known.pop().lower()}
-    return {"license": "other", "license_name": "several" if known else "unknown"}
-
-
 def values_of(
     written: Written,
     manifest: Mapping[str, Any],
@@ -133,8 +133,8 @@ def values_of(
     """What the template is given; everything that a model or a user wrote is escaped."""
     found, cost = manifest["yield"], manifest["cost"]
     stages = cost["by_stage"]
-    sources = Counter({f"source {name}": group["all"] for name, group in found["groups"].get("source", {}).items()})
-    licences = Counter({f"licence {name}": n for name, n in found["licences"].items()})
+    sources = Counter({f"source {plain(name)}": group["all"] for name, group in found["groups"].get("source", {}).items()})
+    licences = Counter({f"licence {plain(name)}": n for name, n in found["licences"].items()})
     measures = [
         ("chosen is the longer one", f"{report['longer_chosen']:.0%} of the pairs" if report["longer_chosen"] is not None else "-"),
         (
@@ -148,9 +148,9 @@ def values_of(
         "name": manifest["name"],
         "version": version,
         "repo": repo,
-        "description": manifest.get("description") or "",
+        "description": (manifest.get("description") or "").replace("<", "&lt;"),
         "simulated": manifest["simulated"],
-        "non_commercial": sorted(name for name in found["licences"] if NON_COMMERCIAL.search(name)),
+        "non_commercial": [plain(name) for name in non_commercial(list(found["licences"]))],
         "harmful": written.harmful,
         "harm_words": harm_words,
         "content_hash": written.content_hash,

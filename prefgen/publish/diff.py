@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from prefgen.canonical import canonical
+from prefgen.dataset.conversation import conversation
 from prefgen.dataset.preferences import Opened
+from prefgen.errors import RecipeError
 from prefgen.similarity import normal
 
 MATTER = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
-"""Columns of a pair whose change is a change of the pair."""
+"""Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is one to another split."""
 Bump = Literal["major", "minor", "patch", "none"]
 EXAMPLES = 5
 
@@ -28,9 +30,10 @@ class _Pair:
     """The same for a pair and its contrary."""
     chosen: bytes
     values: bytes
-    """A digest of the columns that matter."""
+    """A digest of the columns that matter and of the texts as they are written."""
     rest: bytes
     """A digest of the others."""
+    split: str | None
 
 
 @dataclass
@@ -39,7 +42,8 @@ class Side:
 
     name: str
     prompts: dict[bytes, str] = field(default_factory=dict)
-    pairs: dict[tuple[bytes, bytes], _Pair] = field(default_factory=dict)
+    pairs: dict[tuple[bytes, bytes, int], _Pair] = field(default_factory=dict)
+    """By prompt, by both answers, and by how often the same pair stood before."""
     scores: dict[str, dict[bytes, float]] = field(default_factory=lambda: defaultdict(dict))
     columns: frozenset[str] = frozenset()
     recipe: str | None = None
@@ -62,7 +66,7 @@ class Diff:
     @property
     def bump(self) -> Bump:
         """Which part of a semantic version the change moves (docs/publishing.md)."""
-        if self.pairs["removed"] or self.pairs["flipped"] or self.columns_gone:
+        if self.pairs["removed"] or self.pairs["flipped"] or self.pairs["moved"] or self.columns_gone:
             return "major"
         if self.pairs["added"] or self.prompts["added"] or self.pairs["changed"] or self.columns_new:
             return "minor"
@@ -93,42 +97,36 @@ def side_of(dataset: Opened) -> Side:
     """Read a dataset for comparing: what is kept of a pair are a few hashes and its scores."""
     side = Side(dataset.name, recipe=dataset.recipe)
     columns: set[str] = set()
-    for _, row in dataset.rows:
+    for where, row in dataset.rows:
         columns |= {*row}
-        asked = _digest(_turns(row.get("prompt")))
-        texts = {name: _digest(_turns(row.get(name))) for name in ("chosen", "rejected")}
-        side.prompts.setdefault(asked, _shown(row))
-        both = b"".join(sorted(texts.values()))
+        turns = conversation(row, where)
+        asked, *texts = (_digest([[turn["role"], normal(turn["content"])] for turn in its]) for its in turns)
+        side.prompts.setdefault(asked, " ".join(turns[0][-1]["content"].split())[:100])
+        both = b"".join(sorted(texts))
         rest = {k: v for k, v in row.items() if k not in (*MATTER, "prompt", "chosen", "rejected", "split", "id", "prompt_id")}
-        pair = _Pair(
-            both, texts["chosen"], _digest([row.get(name) for name in MATTER]), _digest(json.dumps(rest, sort_keys=True, default=str))
-        )
-        side.pairs[asked, both] = pair
-        for name, which in (("chosen", texts["chosen"]), ("rejected", texts["rejected"])):
-            for judge, value in _aspects(row, name).items():
+        matter = json.dumps([turns, *(row.get(name) for name in MATTER)], default=str)
+        split = None if row.get("split") is None else str(row["split"])
+        pair = _Pair(both, texts[0], _digest(matter), _digest(json.dumps(rest, sort_keys=True, default=str)), split)
+        before = 0
+        while (asked, both, before) in side.pairs:
+            before += 1
+        side.pairs[asked, both, before] = pair
+        for name, which in zip(("chosen", "rejected"), texts, strict=True):
+            for judge, value in _aspects(row, name, where).items():
                 side.scores[judge][asked + which] = value
     side.columns = frozenset(columns - {"split"})
     return side
 
 
-def _aspects(row: Mapping[str, Any], which: str) -> Mapping[str, float]:
+def _aspects(row: Mapping[str, Any], which: str, where: str) -> Mapping[str, float]:
     aspects = row.get("aspects")
     if not aspects:
         return {}
-    found = json.loads(aspects) if isinstance(aspects, str) else aspects
-    return found.get(which) or {}
-
-
-def _turns(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return normal(value or "")
-    return [[turn.get("role"), normal(str(turn.get("content") or ""))] for turn in value]
-
-
-def _shown(row: Mapping[str, Any]) -> str:
-    prompt = row.get("prompt")
-    text = prompt if isinstance(prompt, str) else (prompt[-1].get("content") or "") if prompt else str(row.get("chosen"))
-    return " ".join(text.split())[:100]
+    try:
+        found = json.loads(aspects) if isinstance(aspects, str) else aspects
+        return {str(name): float(value) for name, value in (found.get(which) or {}).items() if value is not None}
+    except (ValueError, TypeError, AttributeError):
+        raise RecipeError(f"aspects are not {{chosen: {{judge.aspect: score}}, rejected: ...}}: {str(aspects)[:60]!r}", where) from None
 
 
 def _digest(value: Any) -> bytes:
@@ -138,7 +136,7 @@ def _digest(value: Any) -> bytes:
 def compared(before: Side, after: Side) -> Diff:
     """What `after` has that `before` had not, and the other way round."""
     common = before.pairs.keys() & after.pairs.keys()
-    kinds: dict[str, list[tuple[bytes, bytes]]] = {
+    kinds: dict[str, list[tuple[bytes, bytes, int]]] = {
         "added": [k for k in after.pairs if k not in common],
         "removed": [k for k in before.pairs if k not in common],
         "flipped": [k for k in after.pairs if k in common and before.pairs[k].chosen != after.pairs[k].chosen],
@@ -148,7 +146,10 @@ def compared(before: Side, after: Side) -> Diff:
             if k in common and before.pairs[k].chosen == after.pairs[k].chosen and before.pairs[k].values != after.pairs[k].values
         ],
     }
-    touched = {*kinds["flipped"], *kinds["changed"]}
+    kinds["moved"] = [
+        k for k in after.pairs if k in common and None not in (its := {before.pairs[k].split, after.pairs[k].split}) and len(its) > 1
+    ]
+    touched = {*kinds["flipped"], *kinds["changed"], *kinds["moved"]}
     same_columns = before.columns == after.columns
     kinds["relabelled"] = [
         k for k in after.pairs if same_columns and k in common and k not in touched and before.pairs[k].rest != after.pairs[k].rest
@@ -167,7 +168,7 @@ def compared(before: Side, after: Side) -> Diff:
         columns_gone=sorted(before.columns - after.columns),
         columns_new=sorted(after.columns - before.columns),
         recipe=_lines(before.recipe, after.recipe),
-        examples={kind: [names[asked] for asked, _ in found[:EXAMPLES]] for kind, found in kinds.items() if found},
+        examples={kind: [names[asked] for asked, _, _ in found[:EXAMPLES]] for kind, found in kinds.items() if found},
     )
 
 

@@ -4,51 +4,21 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from prefgen.canonical import canonical
+from prefgen.dataset.conversation import Row, Turns, one_turn, sound
 from prefgen.errors import RecipeError
 from prefgen.files import written_whole
 from prefgen.plugins import did_you_mean
 
-Row = Mapping[str, Any]
-Turns = list[dict[str, str]]
 SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
-
-
-def conversation(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
-    """(prompt, chosen, rejected) of a row in any of TRL's forms, as messages. Raises RecipeError for a row that is no pair."""
-    prompt, chosen, rejected = row.get("prompt"), row.get("chosen"), row.get("rejected")
-    if chosen is None or rejected is None:
-        raise RecipeError(f"expected chosen and rejected, found the columns {', '.join(row)}", where)
-    if isinstance(chosen, str) != isinstance(rejected, str):
-        raise RecipeError("chosen and rejected are not of the same form", where)
-    if isinstance(chosen, str):
-        if prompt is None:
-            raise RecipeError("chosen is text and there is no prompt", where)
-        sides = [[{"role": "assistant", "content": text}] for text in (chosen, rejected)]
-        return _prompt(prompt), sides[0], sides[1]
-    first, second = _turns(chosen), _turns(rejected)
-    if prompt is None or isinstance(prompt, str):  # the common beginning
-        if first[:-1] != second[:-1] or not first[:-1]:
-            raise RecipeError("chosen and rejected do not answer the same prompt", where)
-        return first[:-1], first[-1:], second[-1:]
-    return _turns(prompt), first, second
-
-
-def _prompt(prompt: Any) -> Turns:
-    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _turns(prompt)
-
-
-def _turns(turns: Any) -> Turns:
-    return [{"role": str(turn["role"]), "content": str(turn.get("content") or "")} for turn in turns]
 
 
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
-        prompt, chosen, rejected = conversation(row, where)
+        prompt, chosen, rejected = sound(row, where)
         yield {"prompt": prompt, "chosen": chosen, "rejected": rejected}
 
 
@@ -59,10 +29,10 @@ def _trl_implicit(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
-        prompt, chosen, rejected = conversation(row, where)
+        prompt, chosen, rejected = sound(row, where)
         yield {
             "prompt": prompt[-1]["content"],
-            "prompt_id": row.get("prompt_id"),
+            "prompt_id": None if row.get("prompt_id") is None else str(row["prompt_id"]),
             "chosen": prompt + chosen,
             "rejected": prompt + rejected,
             "messages": prompt + chosen,
@@ -73,15 +43,15 @@ def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for number, (where, row) in enumerate(rows):
-        prompt, chosen, rejected = conversation(row, where)
+        prompt, chosen, rejected = one_turn(row, where, "rewardbench")
         if len(prompt) != 1:
             raise RecipeError("rewardbench takes one user turn as the prompt, and this one has several; filter such rows first", where)
         yield {
             "id": number,
             "prompt": prompt[0]["content"],
-            "chosen": chosen[-1]["content"],
+            "chosen": chosen["content"],
             "chosen_model": row.get("chosen_model") or "unknown",
-            "rejected": rejected[-1]["content"],
+            "rejected": rejected["content"],
             "rejected_model": row.get("rejected_model") or "unknown",
             "subset": row.get("category") or row.get("source") or "all",
         }
@@ -105,7 +75,7 @@ def _sft(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """The best answer of each prompt: the chosen one with the highest score, or the first."""
     best: dict[bytes, tuple[float, Turns]] = {}
     for where, row in rows:
-        prompt, chosen, _ = conversation(row, where)
+        prompt, chosen, _ = sound(row, where)
         score = row.get("score_chosen")
         value = float("-inf") if score is None else float(score)
         key = canonical(prompt)
@@ -119,13 +89,15 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     def said(turn: Mapping[str, str]) -> dict[str, str]:
         return {"from": SHAREGPT.get(turn["role"], turn["role"]), "value": turn["content"]}
 
-    for row in _trl(rows):
-        yield {"conversations": [said(t) for t in row["prompt"]], "chosen": said(row["chosen"][-1]), "rejected": said(row["rejected"][-1])}
+    for where, row in rows:
+        prompt, chosen, rejected = one_turn(row, where, "llama-factory")
+        yield {"conversations": [said(t) for t in prompt], "chosen": said(chosen), "rejected": said(rejected)}
 
 
 def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-    for row in _trl(rows):
-        yield {"messages": row["prompt"], "chosen": row["chosen"][-1], "rejected": row["rejected"][-1]}
+    for where, row in rows:
+        prompt, chosen, rejected = one_turn(row, where, "axolotl")
+        yield {"messages": prompt, "chosen": chosen, "rejected": rejected}
 
 
 def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:

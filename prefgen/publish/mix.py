@@ -2,18 +2,19 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.conversation import sound
 from prefgen.dataset.preferences import opened
 from prefgen.dataset.shards import PAIRS
 from prefgen.draws import uniform
 from prefgen.errors import RecipeError
 from prefgen.files import written_whole
-from prefgen.publish.export import conversation
 from prefgen.publish.splits import splits_of
 from prefgen.similarity import near_duplicates_of, normal
 from prefgen.types import content_id
@@ -33,7 +34,8 @@ class Part:
 def part_of(words: str) -> Part:
     """`owner/name@v1:0.5` or `runs/x:10000`; everything, where no amount is given. Raises RecipeError."""
     found = PART.fullmatch(words)
-    assert found
+    if found is None:
+        raise RecipeError(f"expected a dataset, found {words!r}")
     amount = found["amount"]
     if amount is None or "." in amount:
         share = 1.0 if amount is None else float(amount)
@@ -46,25 +48,34 @@ def part_of(words: str) -> Part:
 
 
 def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str, Any]:
-    """Write `out`/data/preferences/SPLIT.parquet, a manifest, and return the manifest. Raises RecipeError."""
-    taken: list[tuple[str, str, dict[str, Any]]] = []
+    """Write `out`/data/preferences/SPLIT.parquet and mix.json, and return what it says. Raises RecipeError.
+
+    A prompt, and what is nearly the same, is of the first part that has it; a pair stands once.
+    """
+    _free(out)
+    taken: list[tuple[int, str, dict[str, Any]]] = []
     sources: list[dict[str, Any]] = []
-    for part in parts:
+    for number, part in enumerate(parts):
         dataset = opened(part.name)
         rows = [_row(row, where, part.name) for where, row in dataset.rows]
         kept = _drawn(rows, part, seed)
-        taken += [(part.name, text, row) for text, row in kept]
+        taken += [(number, text, row) for text, row in kept]
         sources.append({"name": part.name, "revision": dataset.revision, "pairs": len(rows), "taken": len(kept), "share": part.share})
     texts = list(dict.fromkeys(normal(text) for _, text, _ in taken))
-    first_of = {normal(text): name for name, text, _ in reversed(taken)}
+    first_of = {normal(text): number for number, text, _ in reversed(taken)}
     again = {texts[i] for i, (j, _) in near_duplicates_of(texts).items() if first_of[texts[i]] != first_of[texts[j]]}
-    left = [(name, text, row) for name, text, row in taken if normal(text) not in again and first_of[normal(text)] == name]
-    if not left:
-        raise RecipeError("nothing is left of " + ", ".join(part.name for part in parts))
-    splits = splits_of([(row["prompt_id"], text) for _, text, row in left], test, seed)
-    counts = _write(out, [(splits[row["prompt_id"]], row) for _, _, row in left])
+    once: dict[str, tuple[int, str, dict[str, Any]]] = {}
+    for number, text, row in taken:
+        if normal(text) not in again and first_of[normal(text)] == number:
+            once.setdefault(content_id("pair", row["prompt"], row["chosen"], row["rejected"]), (number, text, row))
+    splits = splits_of([(row["prompt_id"], text) for _, text, row in once.values()], test, seed)
+    left = [(number, splits[row["prompt_id"]], row) for number, _, row in once.values() if splits[row["prompt_id"]] is not None]
+    if not any(split == "train" for _, split, _ in left):
+        raise RecipeError("no pair to train on is left of " + ", ".join(part.name for part in parts))
+    counts = _write(out, [(split, row) for _, split, row in left])
     manifest = {
-        "mixed_of": [{**source, "left": sum(name == source["name"] for name, _, _ in left)} for source in sources],
+        "mixed_of": [{**source, "left": sum(number == i for number, _, _ in left)} for i, source in enumerate(sources)],
+        "between_splits": len(once) - len(left),
         "counts": counts,
         "seed": seed,
         "test": test,
@@ -76,15 +87,27 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
     return manifest
 
 
+def _free(out: Path) -> None:
+    """An earlier mix is written anew; anything else stays as it is. Raises RecipeError."""
+    if (out / "mix.json").is_file():
+        shutil.rmtree(out / "data", ignore_errors=True)
+        (out / "mix.json").unlink()
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RecipeError(f"{str(out)!r} is there already, and is no mix; give another --out")
+
+
 def _row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:
     """(the prompt's text, the row with all columns of a pair)."""
-    prompt, chosen, rejected = conversation(row, where)
+    prompt, chosen, rejected = sound(row, where)
     known = {column: row.get(column) for column in PAIRS.names}
     for column in ("source", "licence", "chosen_model", "rejected_model"):
         known[column] = known[column] or ("unknown" if column != "source" else name)
     known |= {"prompt": prompt, "chosen": chosen, "rejected": rejected}
-    known["prompt_id"] = known["prompt_id"] or content_id("prompt", prompt)
-    known["id"] = known["id"] or content_id("pair", prompt, chosen, rejected)
+    known["prompt_id"] = str(known["prompt_id"] or content_id("prompt", prompt))
+    known["id"] = str(known["id"] or content_id("pair", prompt, chosen, rejected))
+    for column in ("aspects", "lineage"):
+        if known[column] is not None and not isinstance(known[column], str):
+            known[column] = json.dumps(known[column], ensure_ascii=False, sort_keys=True)
     return "\n".join(turn["content"] for turn in prompt), known
 
 

@@ -14,11 +14,12 @@ TRIES = 4
 
 @dataclass(frozen=True)
 class Head:
-    """What stands on the Hub: the newest commit and its files, and the tags with their commits."""
+    """What stands on the Hub: the newest commit and its files, the tags with their commits, and whether it is private."""
 
     commit: str
     files: frozenset[str]
     tags: Mapping[str, str]
+    private: bool = False
 
 
 class Repository:
@@ -52,10 +53,26 @@ class Repository:
         except Exception as wrong:
             raise self._failed("cannot be read", wrong) from wrong
         files = frozenset(sibling.rfilename for sibling in info.siblings or ())
-        return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags})
+        return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags}, bool(info.private))
 
     def create(self, *, private: bool) -> None:
         self._said("cannot be made", lambda: self._api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True))
+
+    def remove_if_empty(self) -> None:
+        """Take away a repository that was made for a commit which then failed, so that nothing half made is left."""
+        try:
+            head = self.head()
+            if head is not None and not head.tags and head.files <= {".gitattributes"}:
+                self._api.delete_repo(self.name, repo_type=self.kind)
+        except Exception:  # noqa: S110 - an empty repository is left, and the next try uses it
+            pass
+
+    def earlier(self, commit: str) -> list[str]:
+        """The commits up to `commit`, newest first."""
+        found = self._said(
+            "its commits cannot be read", lambda: self._api.list_repo_commits(self.name, repo_type=self.kind, revision=commit)
+        )
+        return [one.commit_id for one in found]
 
     def read(self, path: str, revision: str) -> str | None:
         """A text file at a commit; None where there is none."""

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, Literal
 
 import yaml
+from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError, field_validator
 
 from prefgen.dataset.check import RULES, Report, check_rows
@@ -23,7 +24,7 @@ from prefgen.publish.card import card, header_of, values_of
 from prefgen.publish.diff import Bump, Diff, compared, side_of
 from prefgen.publish.push import Head, Repository
 from prefgen.publish.rows import Harmful, Written, write_rows
-from prefgen.publish.version import bumped, parsed, tag_of
+from prefgen.publish.version import VERSION, bumped, parsed, tag_of
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import misspelt
 from prefgen.templates import render
@@ -69,6 +70,8 @@ def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
 
 def publish_settings(said: Mapping[str, Any] | None, given: Mapping[str, Any], place: str | None = None) -> Publish:
     """A recipe's `publish:`, which stands at `place`, with `given` in its place. Raises RecipeError."""
+    if said is not None and not isinstance(said, Mapping):
+        raise RecipeError(f"publish: expected a mapping, found {type(said).__name__}", place)
     try:
         return Publish.model_validate({**(said or {}), **given})
     except ValidationError as wrong:
@@ -99,23 +102,53 @@ def publish(run: Path, options: Publish, *, dry_run: bool = False, pr: bool = Fa
     repo = options.repo or f"local/{manifest['name']}"
     if options.repo is None and not dry_run:
         raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
+    try:
+        with FileLock(run / ".publishing.lock", timeout=0):
+            return _released(run, manifest, repo, options, dry_run=dry_run, pr=pr, say=say)
+    except Timeout:
+        raise PublishError(f"the run in {str(run)!r} is being published by another process") from None
+
+
+def _released(
+    run: Path, manifest: Mapping[str, Any], repo: str, options: Publish, *, dry_run: bool, pr: bool, say: Callable[[str], object]
+) -> Release:
     folder = run / STAGING
     shutil.rmtree(folder, ignore_errors=True)
     written = write_rows(run, folder, test=options.test, seed=options.seed, harmful=options.harmful)
-    report = _gated(folder, options)
+    splits = written.counts["preferences"]
+    if not splits.get("train"):
+        raise RecipeError(
+            f"all pairs are in the test split: a share of {options.test} of {manifest['yield']['prompts']:,} prompts; lower `test`"
+        )
+    if options.test and not splits.get("test"):
+        say(f"warning: no pair is in the test split, a share of {options.test} of the prompts; raise --test")
+    try:
+        report = _gated(folder, options)
+    except GateFailed:
+        shutil.rmtree(folder)
+        raise
     private = options.private if options.private is not None else bool(written.harmful)
     release = Release(folder, repo, options.version or manifest["version"], written.content_hash, written.counts, private)
     made = _Made(run, manifest, options, written, report, release)
     if dry_run:
-        files = made.files(None, None)
-        (folder / "README.md").write_bytes(files["README.md"])
+        made.files(None, None)
         return made.release
     hub = Repository(repo)
     say(f"publishing as {hub.writer()}")
     head = hub.head()
+    if head is not None and head.private:
+        made.release = replace(release, private=True)
     if head is None:
         hub.create(private=private)
-    return _pushed(hub, made, pr=pr, say=say)
+    elif private and not head.private:
+        why = "it was said to be" if options.private else "rows of it come from harmful texts"
+        raise PublishError(f"{repo!r} is public, and this release is private, since {why}; make it private on the Hub, or say --public")
+    try:
+        return _pushed(hub, made, pr=pr, say=say)
+    except PublishError:
+        if head is None:
+            hub.remove_if_empty()
+        raise
 
 
 def _gated(folder: Path, options: Publish) -> Report:
@@ -146,8 +179,11 @@ def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], ob
     already: list[Release] = []
 
     def on(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
-        before = hub.read(RELEASE, head.commit)
-        made.follow(json.loads(before) if before else None, head, hub)
+        before = _noted(hub, head.commit)
+        if before is None and (foreign := sorted(path for path in head.files if path.startswith("data/"))):
+            some = ", ".join(foreign[:3]) + (" ..." if len(foreign) > 3 else "")
+            raise PublishError(f"{hub.name!r} holds data that prefgen did not publish ({some}), which is not replaced; give another --repo")
+        made.follow(before, head, hub)
         if made.there is not None:
             already.append(made.there)
             raise _There
@@ -165,6 +201,39 @@ def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], ob
     if not pr:
         hub.tag(tag_of(made.release.version), commit, f"content hash {made.release.content_hash}")
     return replace(made.release, commit=commit, address=address)
+
+
+def _noted(hub: Repository, commit: str) -> Mapping[str, Any] | None:
+    """What the release at a commit noted of itself. Raises PublishError where that cannot be read."""
+    text = hub.read(RELEASE, commit)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+        parsed(found["version"])
+        return {"header": {}, **found, "content_hash": found["content_hash"]}
+    except (ValueError, KeyError, TypeError, RecipeError) as wrong:
+        raise PublishError(f"{hub.name!r}: {RELEASE} on the Hub cannot be read ({wrong}); it was changed by hand") from None
+
+
+def _committed(hub: Repository, head: str, content_hash: str) -> str:
+    """The commit that brought the contents which still stand at `head`: others may have committed since."""
+    found = head
+    for commit in hub.earlier(head):
+        there = _noted(hub, commit)
+        if there is None or there["content_hash"] != content_hash:
+            break
+        found = commit
+    return found
+
+
+def _made_by(recipe: str | None) -> Any:
+    """What of a recipe says how the rows came about: not where servers are, and not what is done with the rows."""
+    try:
+        found = yaml.safe_load(recipe or "") or {}
+    except yaml.YAMLError:
+        return recipe
+    return {k: v for k, v in found.items() if k not in ("run", "publish", "train", "version")} if isinstance(found, dict) else recipe
 
 
 class _There(Exception):
@@ -187,21 +256,35 @@ class _Made:
         self.there = None
         wanted = self._options.version
         release = replace(self.release, diff=None)
-        if before and before["content_hash"] == release.content_hash and wanted in (None, before["version"]):
-            self.there = replace(release, version=before["version"], commit=head.commit, already=True)
+        same = before is not None and before["content_hash"] == release.content_hash
+        if (
+            before
+            and same
+            and wanted in (None, before["version"])
+            and _made_by(hub.read("recipe.yaml", head.commit)) == _made_by(self._recipe())
+        ):
+            commit = head.tags.get(tag_of(before["version"])) or _committed(hub, head.commit, release.content_hash)
+            self.there = replace(release, version=before["version"], commit=commit, already=True)
             return
         if before:
             diff = compared(side_of(opened(f"{hub.name}@{head.commit}")), side_of(self._opened()))
             release = replace(release, diff=diff)
-        if wanted is None and before:
+        versions = [tag.removeprefix("v") for tag in head.tags if VERSION.fullmatch(tag.removeprefix("v"))]
+        versions += [str(before["version"])] if before else []
+        latest = max(versions, key=parsed) if versions else None
+        if wanted is None and before and latest:
             bump: Bump = release.diff.bump if self._options.bump == "auto" and release.diff else self._options.bump  # type: ignore[assignment]
-            following = bumped(before["version"], "patch" if bump == "none" else bump)
+            following = bumped(latest, "patch" if bump == "none" else bump)
             recipes = self._manifest["version"]
             release = replace(release, version=max(following, recipes, key=parsed))
         tag = tag_of(release.version)
+        if tag not in head.tags and latest and parsed(release.version) < parsed(latest):
+            raise PublishError(
+                f"version {release.version} comes before {latest}, which {hub.name!r} has; give a later --version, or leave it out"
+            )
         if tag in head.tags:
-            held = hub.read(RELEASE, head.tags[tag])
-            there = json.loads(held)["content_hash"] if held else "no release of prefgen"
+            held = _noted(hub, head.tags[tag])
+            there = held["content_hash"] if held else "no release of prefgen"
             if there != release.content_hash:
                 raise PublishError(
                     f"{hub.name!r} has a tag {tag!r} with other contents ({there}; this run: {release.content_hash}). A tag is never moved: "
@@ -211,14 +294,18 @@ class _Made:
         self.release = release
 
     def _opened(self) -> Opened:
-        rows = ((str(path), row) for path in sorted((self.release.folder / "data/preferences").glob("*.parquet")) for row in _rows_of(path))
-        recipe = self._run / "recipe.yaml"
-        return Opened(str(self._run), rows, recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else None)
+        shards = sorted((self.release.folder / "data/preferences").glob("*.parquet"))
+        rows = ((str(path), {**row, "split": path.name.partition("-")[0]}) for path in shards for row in _rows_of(path))
+        return Opened(str(self._run), rows, recipe=self._recipe())
 
-    def files(self, old_card: str | None, before: str | None) -> dict[str, bytes]:
+    def _recipe(self) -> str | None:
+        recipe = self._run / "recipe.yaml"
+        return recipe.read_text(encoding="utf-8") if recipe.is_file() else None
+
+    def files(self, old_card: str | None, before: Mapping[str, Any] | None) -> dict[str, bytes]:
         """Everything beside the rows."""
         release, manifest = self.release, self._manifest
-        earlier = json.loads(before)["version"] if before else None
+        earlier = before["version"] if before else None
         values = values_of(
             self.written,
             manifest,
@@ -231,7 +318,8 @@ class _Made:
             changes=release.diff.markdown() if release.diff else "",
             pictures=(),
         )
-        text = card(old_card, header_of(self.written, manifest, gated=bool(self.written.harmful)), render("publish/card.md.j2", **values))
+        header = header_of(self.written, manifest, gated=bool(self.written.harmful))
+        text = card(old_card, header, render("publish/card.md.j2", **values), (before or {}).get("header", {}))
         published = {
             "name": manifest["name"],
             "version": release.version,
@@ -241,11 +329,11 @@ class _Made:
             "test": self._options.test,
             "seed": self._options.seed,
             "harmful": self._options.harmful,
+            "header": {k: v for k, v in header.items() if k not in ("configs", "dataset_info")},
         }
         files = {"README.md": text.encode(), RELEASE: _json(published), "manifest.json": _json(manifest)}
-        recipe = self._run / "recipe.yaml"
-        if recipe.is_file():
-            files["recipe.yaml"] = recipe.read_bytes()
+        if (recipe := self._recipe()) is not None:
+            files["recipe.yaml"] = recipe.encode()
         for name, content in files.items():
             with written_whole(release.folder / name) as beside:
                 beside.write_bytes(content)

@@ -6,6 +6,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,8 @@ FAILURES = pa.schema({"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model":
 SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURES}
 ROWS_A_SHARD = 50_000
 ROWS_AT_ONCE = 500
+QUOTED = 20
+"""Characters from which on a sentence of a harmful text is taken out of what is said about it."""
 
 
 @dataclass
@@ -68,7 +71,11 @@ def write_rows(run: Path, folder: Path, *, test: float, seed: int, harmful: Harm
     del prompts
     written = Written(between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
-    kinds = {"preferences": _preferences(run, harmful, written), "candidates": _candidates(run, harmful), "judgments": _judgments(run)}
+    kinds = {
+        "preferences": _preferences(run, harmful, written),
+        "candidates": _candidates(run, harmful),
+        "judgments": _judgments(run, harmful),
+    }
     for config, rows in kinds.items():
         _write(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
     failures = ({name: row[name] for name in FAILURES.names} for row in _failures(run))
@@ -172,6 +179,7 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
         if harm and harmful == "drop":
             continue
         asked = [{"role": m.role, "content": m.text} for m in prompt.messages]
+        shown = _quoting(record, harmful)
         for response in record.responses:
             hidden = harmful != "keep" and response.principle == SOURCE
             turns = [{"role": m.role, "content": m.text} for m in response.messages]
@@ -183,7 +191,7 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
                 "prompt_id": prompt.id,
                 "prompt": asked,
                 "response": turns,
-                "reasoning": None if hidden else next((m.reasoning for m in response.messages if m.reasoning), None),
+                "reasoning": None if hidden else shown(next((m.reasoning for m in response.messages if m.reasoning), None)),
                 "source": prompt.source,
                 "category": prompt.category,
                 "language": prompt.language,
@@ -198,30 +206,50 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
                 "scores": [
                     {
                         "judge": s.judge, "aspect": s.aspect, "value": s.value, "low": s.scale[0], "high": s.scale[1],
-                        "rationale": s.rationale, "how": s.how,
+                        "rationale": shown(s.rationale), "how": s.how,
                     }
                     for s in record.scores
                     if s.response_id == response.id
                 ],
                 "critiques": [
-                    {"judge": c.judge, "principle_id": c.principle_id, "text": c.text} for c in record.critiques if c.response_id == response.id
+                    {"judge": c.judge, "principle_id": c.principle_id, "text": shown(c.text)}
+                    for c in record.critiques
+                    if c.response_id == response.id
                 ],
                 "flags": [{"rule": f.rule, "reason": f.reason} for f in record.flags if f.target_id == response.id],
             }  # fmt: skip
 
 
-def _judgments(run: Path) -> Iterator[dict[str, Any]]:
+def _quoting(record: Record, harmful: Harmful) -> Callable[[str | None], str | None]:
+    """What to do with words about the answers: sentences of a harmful source that they quote are taken out."""
+    sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
+    parts = sorted(
+        {part.strip() for text in sources for part in re.split(r"(?<=[.!?])\s+|\n", text) if len(part.strip()) >= QUOTED}, key=len
+    )
+
+    def shown(text: str | None) -> str | None:
+        for part in reversed(parts):
+            text = text.replace(part, "[taken out]") if text else text
+        return text
+
+    return shown
+
+
+def _judgments(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
     for record in _records(run):
+        if harmful == "drop" and ("harm" in record.prompt.metadata or "harm" in record.prompt.lineage):
+            continue
+        shown = _quoting(record, harmful)
         blank: dict[str, Any] = dict.fromkeys(JUDGMENTS.names) | {"prompt_id": record.id}
         for s in record.scores:
             yield blank | {
                 "kind": "score", "judge": s.judge, "aspect": s.aspect, "response_id": s.response_id, "value": s.value, "low": s.scale[0],
-                "high": s.scale[1], "sample": s.sample, "order": s.order, "how": s.how, "rationale": s.rationale,
+                "high": s.scale[1], "sample": s.sample, "order": s.order, "how": s.how, "rationale": shown(s.rationale),
             }  # fmt: skip
         for c in record.comparisons:
             yield blank | {
                 "kind": "comparison", "judge": c.judge, "aspect": c.aspect, "principle_id": c.principle_id, "response_id": c.first_id,
-                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "how": c.how, "rationale": c.rationale,
+                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "how": c.how, "rationale": shown(c.rationale),
             }  # fmt: skip
 
 

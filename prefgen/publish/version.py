@@ -5,7 +5,7 @@ import re
 from prefgen.errors import RecipeError
 from prefgen.publish.diff import Bump
 
-VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:[-+][0-9A-Za-z.-]+)?")
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:[-+][0-9A-Za-z.-]+)?")
 
 
 def parsed(version: str) -> tuple[int, int, int]:

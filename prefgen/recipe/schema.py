@@ -90,7 +90,11 @@ class Recipe(Strict):
     """The top level of a recipe."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$", description="Names the run's directory.")
-    version: str = Field("0.1.0", pattern=r"^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]+)?$", description="Semantic version of the dataset.")
+    version: str = Field(
+        "0.1.0",
+        pattern=r"^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:[-+][0-9A-Za-z.-]+)?$",
+        description="Semantic version of the dataset.",
+    )
     description: str = ""
     seed: int = Field(0, description="Seed of every ask that is random.")
     models: Mapping[str, Mapping[str, Any]] = Field({}, description="Models by name.")

@@ -96,9 +96,13 @@ class Job:
             r=its.r,
             lora_alpha=its.alpha,
             lora_dropout=its.dropout,
-            target_modules=its.target_modules if isinstance(its.target_modules, str) else list(its.target_modules),
+            target_modules=its.target_modules if its.target_modules == "all-linear" else _listed(its.target_modules),
             task_type=task,
         )
+
+
+def _listed(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
 
 
 class Journal(TrainerCallback):
@@ -132,11 +136,14 @@ def prepared(data: Data, settings: Train, out: Path, say: Callable[[str], object
     def tokens(row: Row, side: str) -> list[int]:
         return tokenizer(tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False), add_special_tokens=False)["input_ids"]
 
-    kept, lengths, refused = fitted(data.train, tokens, settings.max_length, limit)
-    held_out, _, _ = fitted(data.test, tokens, settings.max_length, limit) if data.test else ([], lengths, 0)
+    differ, lengths = fitted([*data.train, *data.test], tokens, settings.max_length, limit)
+    kept = [row for row, good in zip(data.train, differ, strict=False) if good]
+    held_out = [row for row, good in zip(data.test, differ[len(data.train) :], strict=True) if good]
     cut = settings.max_length or lengths.proposed
-    if refused:
-        say(f"{refused:,} of {len(data.train):,} pairs are equal within {cut:,} tokens and were left out")
+    refused = len(data.train) - len(kept)
+    for name, count, all_of in (("pairs", refused, data.train), ("held-out pairs", len(data.test) - len(held_out), data.test)):
+        if count:
+            say(f"{count:,} of {len(all_of):,} {name} are equal within {cut:,} tokens and were left out")
     if not kept:
         raise RecipeError(f"no pair is left: within {cut:,} tokens all sides are equal. Raise max_length ({lengths.longest:,} would do)")
     rows, test = ([_labelled(row, settings) for row in its] for its in (kept, held_out))
@@ -162,6 +169,8 @@ def chatting(settings: Train) -> Any:
 def loaded(kind: Any, settings: Train, what: str, **options: Any) -> Any:
     """What transformers reads at the base. Raises RecipeError in one line."""
     base = settings.base or ""
+    if settings.revision and os.path.isdir(base):
+        raise RecipeError(f"revision {settings.revision!r} is one of the Hub, and {base!r} is a folder")
     if os.path.isfile(os.path.join(base, "adapter_config.json")) and not os.path.isfile(os.path.join(base, "config.json")):
         raise RecipeError(f"{base!r} is an adapter and no model. `prefgen train --merge` writes a model, which can be a base")
     try:
@@ -174,7 +183,8 @@ def loaded(kind: Any, settings: Train, what: str, **options: Any) -> Any:
 
 def latest(folder: Path) -> Path | None:
     """The newest checkpoint that was written whole."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    numbered = (path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit())
+    found = [path for path in numbered if (path / "trainer_state.json").is_file()]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 

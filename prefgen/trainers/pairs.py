@@ -6,16 +6,20 @@ from random import Random
 from typing import Any, Literal
 
 from prefgen.dataset.check import RULES, check_rows
+from prefgen.dataset.conversation import sound
 from prefgen.dataset.preferences import Opened, opened
 from prefgen.errors import GateFailed, RecipeError
-from prefgen.publish.export import conversation
 from prefgen.publish.splits import TEST, TRAIN, splits_of
+from prefgen.similarity import all_alike, normal
 from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
 Row = dict[str, Any]
 HELD_OUT = 0.1
 """Share of the prompts that are held out of a dataset without a test split."""
+HELD_OUT_NAMES = ("test", "val", "dev", "eval")
+BETWEEN = "between"
+"""Where a prompt is that is nearly the same as prompts of both splits."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,16 @@ class Data:
     train: Sequence[Row]
     test: Sequence[Row]
     sources: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    leaking: int = 0
+    """Rows that were left out of training, since their prompts are (nearly) held out in another dataset."""
 
 
 def read(names: Sequence[str], *, canned: float, seed: int) -> Data:
-    """The pairs of one dataset or several. A dataset without a test split has one drawn by prompts. Raises RecipeError, GateFailed."""
-    rows: dict[str, list[Row]] = {TRAIN: [], TEST: []}
+    """The pairs of one dataset or several. Raises RecipeError, GateFailed.
+
+    Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is not trained on in another.
+    """
+    rows: list[tuple[Row, str | None]] = []
     sources: list[dict[str, Any]] = []
     for name in names:
         dataset = opened(name)
@@ -37,16 +46,44 @@ def read(names: Sequence[str], *, canned: float, seed: int) -> Data:
         if not found:
             raise RecipeError(f"{name!r} is empty: it holds no pair")
         _proven(name, found, canned)
-        made = [(_row(row, where), row.get("split")) for where, row in found]
-        if all(split is None for _, split in made):
-            made = _drawn(made, seed)
-        for row, split in made:
-            if split is not None:
-                rows[TEST if split in (TEST, "validation", "test_prefs") else TRAIN].append(row)
+        rows += [(_row(row, where), _split(row.get("split"), where)) for where, row in found]
         sources.append(_source(dataset, len(found)))
-    if not rows[TRAIN]:
+    if not any(split for _, split in rows):
+        rows = _drawn([row for row, _ in rows], seed)
+    train = [row for row, split in rows if split != TEST and split != BETWEEN]
+    test = [row for row, split in rows if split == TEST]
+    if not train:
         raise RecipeError("there is no pair to train on: all of them are in a test split")
-    return Data(rows[TRAIN], rows[TEST], sources)
+    if not any(row["weight"] for row in train):
+        raise RecipeError("there is no pair to train on: all of them have a weight of 0")
+    kept = _apart(train, test) if len(names) > 1 else train
+    return Data(kept, test, sources, len(train) - len(kept))
+
+
+def _split(name: Any, where: str) -> str | None:
+    """train or test; None where the row says nothing. Raises RecipeError for a name that may mean either."""
+    if name is None:
+        return None
+    words = str(name).lower()
+    if words.startswith("train"):
+        return TRAIN
+    if words.startswith(HELD_OUT_NAMES):
+        return TEST
+    raise RecipeError(f"split {str(name)!r}: is it to train on, or held out? Name it train..., or {', '.join(HELD_OUT_NAMES)}...", where)
+
+
+def _apart(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
+    """Rows of `train` whose prompts are not, and are not nearly, among those of `test`."""
+    held_out = list(dict.fromkeys(normal(_asked(row)) for row in test))
+    others = list(dict.fromkeys(normal(_asked(row)) for row in train))
+    near = all_alike([*held_out, *(text for text in others if text not in set(held_out))])
+    places = {text: i for i, text in enumerate([*held_out, *(text for text in others if text not in set(held_out))])}
+    leaking = {text for text, i in places.items() if i < len(held_out) or any(j < len(held_out) for j in near.get(i, ()))}
+    return [row for row in train if normal(_asked(row)) not in leaking]
+
+
+def _asked(row: Row) -> str:
+    return "\n".join(turn["content"] for turn in row["prompt"])
 
 
 def _proven(name: str, found: Sequence[tuple[str, Mapping[str, Any]]], canned: float) -> None:
@@ -57,7 +94,7 @@ def _proven(name: str, found: Sequence[tuple[str, Mapping[str, Any]]], canned: f
 
 
 def _row(row: Mapping[str, Any], where: str) -> Row:
-    prompt, chosen, rejected = conversation(row, where)
+    prompt, chosen, rejected = sound(row, where)
     probability, weight = row.get("chosen_probability"), row.get("weight")
     return {
         "prompt": prompt,
@@ -70,10 +107,9 @@ def _row(row: Mapping[str, Any], where: str) -> Row:
     }
 
 
-def _drawn(made: Sequence[tuple[Row, Any]], seed: int) -> list[tuple[Row, Any]]:
-    prompts = [(content_id("prompt", row["prompt"]), "\n".join(turn["content"] for turn in row["prompt"])) for row, _ in made]
-    splits = splits_of(prompts, HELD_OUT, seed)
-    return [(row, splits[prompt_id]) for (row, _), (prompt_id, _) in zip(made, prompts, strict=True)]
+def _drawn(rows: Sequence[Row], seed: int) -> list[tuple[Row, str | None]]:
+    splits = splits_of([(content_id("prompt", row["prompt"]), _asked(row)) for row in rows], HELD_OUT, seed)
+    return [(row, splits[content_id("prompt", row["prompt"])] or BETWEEN) for row in rows]
 
 
 def _source(dataset: Opened, pairs: int) -> dict[str, Any]:
@@ -115,17 +151,13 @@ class Lengths:
     proposed: int
 
 
-def fitted(
-    rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int
-) -> tuple[list[Row], Lengths, int]:
-    """(the rows whose sides still differ within `max_length` tokens, how long they are, how many were refused).
+def fitted(rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int) -> tuple[list[bool], Lengths]:
+    """(whether the sides of each row still differ within `max_length` tokens, how long the sides are).
 
     `tokens(row, side)` gives the tokens of prompt and side. Without a `max_length` it is what the longest pair needs, at most `limit`.
     """
     both = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
     sizes = sorted(len(side) for pair in both for side in pair)
-    proposed = min(sizes[-1], limit)
-    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], proposed)
-    cut = max_length or proposed
-    kept = [row for row, (first, second) in zip(rows, both, strict=True) if first[:cut] != second[:cut]]
-    return kept, lengths, len(rows) - len(kept)
+    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit))
+    cut = max_length or lengths.proposed
+    return [first[:cut] != second[:cut] for first, second in both], lengths

@@ -70,10 +70,17 @@ def run_training(
         raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
     data = read(names, canned=settings.canned, seed=settings.seed)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
-    if controls and not data.test:
-        raise RecipeError("--control compares on held-out pairs, and the dataset has none")
+    if data.leaking:
+        say(f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets")
+    if not data.test and (controls or settings.patience):
+        raise RecipeError(f"{'--control' if controls else 'patience'} looks at held-out pairs, and the dataset has none")
+    if merge and settings.lora is None:
+        raise RecipeError("--merge: without `lora` there is no adapter to put into the base; the model that is written is whole")
+    out.mkdir(parents=True, exist_ok=True)
     if resume:
         _same_as_started(data, settings, out)
+    else:
+        (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
     begun = _tuned_first(data, settings, out, say) if settings.sft_epochs else settings
     trained = Trained(data, begun, out, resume=resume, say=say)
     margins = trained.margins()
@@ -123,8 +130,10 @@ class Trained:
         if not checkpoint:
             (out / METRICS).unlink(missing_ok=True)
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
-            (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
-        self.trainer = self._made.trainer(self.job)
+        try:
+            self.trainer = self._made.trainer(self.job)
+        except ValueError as wrong:  # what TRL and peft refuse
+            raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(wrong).split())[:300]}") from None
         self.trainer.remove_callback(_printer())
         self.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
@@ -160,9 +169,9 @@ def _started(data: Data, settings: Train) -> dict[str, Any]:
 
 def _same_as_started(data: Data, settings: Train, out: Path) -> None:
     if not (out / STARTED).is_file():
-        return
+        raise RecipeError(f"{str(out)!r} holds no training that could go on")
     before, now = json.loads((out / STARTED).read_text(encoding="utf-8")), _started(data, settings)
-    if changed := sorted(name for name in now if name != "base" and before.get(name) != now[name]):
+    if changed := sorted(name for name in now if before.get(name) != now[name]):
         raise RecipeError(f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew")
 
 
@@ -208,7 +217,15 @@ def _interval(values: Sequence[float], seed: int) -> tuple[float, float]:
 def _write(report: Report, out: Path) -> None:
     weights = sorted([*out.glob("*.safetensors")])
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weights)).hexdigest()[:32]
-    card = render("trainers/card.md.j2", **{**asdict(report), "digest": digest, "adapter": (out / "adapter_config.json").is_file()})
+    card = render(
+        "trainers/card.md.j2",
+        **{
+            **asdict(report),
+            "digest": digest,
+            "on_hub": not Path(report.base).exists(),
+            "adapter": (out / "adapter_config.json").is_file(),
+        },
+    )
     for name, text in (("README.md", card + "\n"), (REPORT, json.dumps({**asdict(report), "weights": digest}, indent=1) + "\n")):
         with written_whole(out / name) as beside:
             beside.write_text(text, encoding="utf-8")

@@ -5,14 +5,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from prefgen.errors import RecipeError
+from prefgen.plugins import did_you_mean
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import misspelt
 
 SOFT = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
 """Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they have a soft form."""
+
+LOSSES = (
+    "sigmoid", "sigmoid_norm", "hinge", "ipo", "sft", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero",
+    "apo_down", "discopop",
+)  # fmt: skip
+"""TRL's losses."""
 
 
 class Lora(Strict):
@@ -31,7 +38,9 @@ class Train(Strict):
     base: str | None = Field(None, description="The model: a folder, or a name on the Hub.")
     revision: str | None = Field(None, description="Its revision on the Hub.")
     lora: Lora | None = Field(Lora(), description="null trains all weights.")  # pyright: ignore[reportCallIssue]
-    beta: float = Field(0.1, gt=0, description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7).")
+    beta: float = Field(
+        0.1, gt=0, allow_inf_nan=False, description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7)."
+    )
     gamma: float = Field(0.5, ge=0, description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734).")
     margins: bool = Field(False, description="reward: the chosen side should be ahead by the judge's margin.")
     sft_epochs: float = Field(0.0, ge=0, description="Epochs on the best answer to each prompt, before anything is compared.")
@@ -42,9 +51,9 @@ class Train(Strict):
     label_smoothing: float = Field(
         0.0, ge=0, lt=0.5, description="Probability that a label is wrong, such as a judge's measured rate of flips."
     )
-    learning_rate: float | None = Field(None, gt=0, description="Default: 1e-5 with LoRA, 1e-6 for all weights.")
-    epochs: float = Field(1.0, gt=0)
-    max_steps: int = Field(-1, description="Ends earlier; -1: not.")
+    learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights.")
+    epochs: float = Field(1.0, gt=0, allow_inf_nan=False)
+    max_steps: int = Field(-1, ge=-1, description="Ends earlier; -1: not.")
     batch_size: int = Field(8, ge=1, description="Pairs a step and device.")
     accumulate: int = Field(1, ge=1, description="Steps whose gradients are added up.")
     max_length: int | None = Field(
@@ -52,15 +61,25 @@ class Train(Strict):
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Number format of the weights.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps.")
-    scheduler: str = Field("linear", description="Of the learning rate: transformers' names.")
+    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = Field(
+        "linear", description="Of the learning rate: transformers' names."
+    )
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
     precompute_reference: bool = Field(False, description="Log-probabilities of the reference once, before training.")
     evaluate: int = Field(50, ge=1, description="Steps between two looks at the test split.")
     save: int = Field(200, ge=1, description="Steps between two checkpoints.")
     patience: int | None = Field(None, ge=1, description="Looks without a better held-out accuracy after which training ends.")
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     cpu: bool = Field(False, description="No GPU, even if there is one.")
     canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")
+
+    @field_validator("loss")
+    @classmethod
+    def _losses_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in LOSSES:
+                raise ValueError(f"there is no loss {name!r}{did_you_mean(name, list(LOSSES))}")
+        return names
 
     @model_validator(mode="after")
     def _losses_have_weights(self) -> "Train":
@@ -97,6 +116,8 @@ def train_settings(path: Path | None, given: dict[str, Any]) -> Train:
 
 def settings_of(said: Mapping[str, Any] | None, given: Mapping[str, Any], place: str | None = None) -> Train:
     """A recipe's `train:`, which stands at `place`, with `given` in its place. Raises RecipeError."""
+    if said is not None and not isinstance(said, Mapping):
+        raise RecipeError(f"train: expected a mapping, found {type(said).__name__}", place)
     try:
         return Train.model_validate({**(said or {}), **given})
     except ValidationError as wrong:

@@ -159,3 +159,83 @@ def test_an_amount_that_is_none_is_refused(words, says):
 def test_more_pairs_than_there_are_is_said(tmp_path):
     with pytest.raises(RecipeError, match="has 4 pairs, and 9 are wanted"):
         mix([part_of(dataset(tmp_path / "a.jsonl", ROWS) + ":9")], tmp_path / "out", test=0, seed=0)
+
+
+BAD = [
+    ({"chosen": [said("assistant", "Same")], "rejected": [said("assistant", " same ")]}, "chosen and rejected are the same"),
+    ({"score_chosen": float("nan")}, "score_chosen is nan"),
+    ({"score_chosen": "high"}, "score_chosen is 'high'"),
+    ({"chosen_probability": 1.5}, "probabilities lie within 0 to 1"),
+    ({"weight": -1.0}, "weights are not below 0"),
+    ({"chosen": [{"role": "assistant", "content": None}]}, "no text as its content"),
+    ({"chosen": [{"role": "assistant", "content": [{"type": "text", "text": "hi"}]}]}, "no text as its content"),
+    ({"chosen": ["hi"]}, "neither text nor a list of messages"),
+    ({"chosen": [{"content": "hi"}]}, "has no role"),
+    ({"prompt": 1}, "neither text nor a list of messages"),
+    ({"chosen": 3}, "neither text nor a list of messages"),
+    ({"chosen": [said("assistant", "  ")]}, "chosen is empty"),
+    ({"prompt": [said("user", "half \ud800")]}, "half of a surrogate pair"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), BAD)
+def test_what_is_no_pair_is_neither_exported_nor_mixed(tmp_path, change, says):
+    path = dataset(tmp_path / "a.jsonl", [ROWS[0], {**ROWS[1], **change}])
+
+    for arguments in (("export", path, "--to", "trl", "-o", "out.jsonl"), ("mix", path, "-o", "mixed"), ("diff", path, path)):
+        done = prefgen(*arguments, cwd=tmp_path)
+        if arguments[0] != "diff":  # what is sound is not its matter
+            assert done.returncode == 2
+            assert says in done.stderr
+            assert "a.jsonl:2" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert prefgen("check", path, cwd=tmp_path).returncode == 4
+    assert [found.name for found in tmp_path.iterdir()] == ["a.jsonl"]  # nothing is left behind
+
+
+@pytest.mark.parametrize("form", ["llama-factory", "axolotl", "rewardbench"])
+def test_answers_of_several_turns_are_not_cut_to_their_last(tmp_path, form):
+    sides = {name: [said("assistant", first), said("user", "Go on"), said("assistant", "The end")] for name, first in (("chosen", "A"), ("rejected", "B"))}  # fmt: skip
+    same_start = {name: [said("assistant", "Start"), said("user", "Go on"), said("assistant", name)] for name in ("chosen", "rejected")}
+
+    with pytest.raises(RecipeError, match="takes one turn a side, and a side of this pair has 3"):
+        exported(form, tmp_path, [{**ROWS[0], **sides}])
+    if form != "rewardbench":
+        [row] = exported(form, tmp_path, [{**ROWS[0], **same_start}])
+        assert len(row.get("conversations") or row["messages"]) == 3
+
+
+def test_one_source_twice_gives_each_pair_once(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", [*pairs("A", 10, "rain"), *pairs("A", 4, "rain")])
+
+    found = mix([part_of(one), part_of(one)], tmp_path / "out", test=0, seed=0)
+
+    assert found["counts"] == {"train": 10}
+    assert [source["left"] for source in found["mixed_of"]] == [10, 0]
+
+
+def test_a_mix_is_written_anew_and_nothing_else_is(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", pairs("A", 40, "rain"))
+    mix([part_of(one)], tmp_path / "out", test=0.5, seed=0)
+    mix([part_of(one)], tmp_path / "out", test=0, seed=0)
+
+    assert {row["split"] for _, row in opened(str(tmp_path / "out")).rows} == {"train"}
+    assert prefgen("check", "out", cwd=tmp_path).returncode == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(RecipeError, match="is there already, and is no mix"):
+        mix([part_of(one)], tmp_path / "mine", test=0, seed=0)
+    with pytest.raises(RecipeError, match="expected a dataset, found ''"):
+        part_of("")
+
+
+def test_a_split_of_a_file(tmp_path):
+    path = dataset(tmp_path / "a.jsonl", [{**row, "split": "test" if i else "train"} for i, row in enumerate(ROWS)])
+
+    done = prefgen("export", path, "--to", "trl", "--split", "test", "-o", "out.jsonl", cwd=tmp_path)
+    wrong = prefgen("export", path, "--to", "trl", "--split", "dev", "-o", "out2.jsonl", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert len(lines(tmp_path / "out.jsonl")) == 3
+    assert "has no split 'dev'; its splits: test, train" in wrong.stderr
+    assert not (tmp_path / "out2.jsonl").exists()

@@ -12,7 +12,7 @@ import yaml
 from prefgen.dataset.read import rows_in
 from prefgen.publish.splits import splits_of
 from prefgen.publish.version import bumped
-from tests.local_hub import READER, WRITER, local_hub
+from tests.local_hub import READER, WRITER, Repo, local_hub
 from tests.running import a_recipe
 from tests.test_cli import prefgen
 
@@ -258,12 +258,12 @@ def test_the_gate_stops_what_breaks_an_invariant(tmp_path, hub):
 HARMFUL = "Pour the acid over the lock until it gives way and take what you want."
 
 
-def harmful_run(folder):
+def harmful_run(folder, rationale=""):
     """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed` leave them."""
     from prefgen.dataset.lines import pair_lines, record_line
     from prefgen.dataset.shards import PAIRS, RECORDS, write_lines
     from prefgen.harm import SOURCE, marks_of
-    from prefgen.types import Pair, Prompt, Record, Response
+    from prefgen.types import Pair, Prompt, Record, Response, Score
 
     made(folder, "run")
     digest = hashlib.blake2b(HARMFUL.encode(), digest_size=16).hexdigest()
@@ -271,7 +271,12 @@ def harmful_run(folder):
     prompt = Prompt.of("How do I open a lock that is not mine?", metadata=marks, lineage={"harm": "theft", "source_digest": digest})
     safe = Response.of(prompt, "I will not help with that; a locksmith will.", model="m")
     source = Response.of(prompt, HARMFUL, principle=SOURCE, origin="human")
-    record = Record(prompt=prompt, responses=(safe, source), pairs=(Pair(chosen_id=safe.id, rejected_id=source.id, rule="fixed"),))
+    scores = (
+        (Score(response_id=source.id, aspect="harm", value=1.0, scale=(1, 5), judge="quality", rationale=rationale),) if rationale else ()
+    )
+    record = Record(
+        prompt=prompt, responses=(safe, source), scores=scores, pairs=(Pair(chosen_id=safe.id, rejected_id=source.id, rule="fixed"),)
+    )
     write_lines([record_line(record)], RECORDS, folder / "run" / "records" / "00001.parquet")
     write_lines(pair_lines(record), PAIRS, folder / "run" / "pairs" / "00001.parquet")
     return digest
@@ -426,3 +431,207 @@ def test_what_follows_a_run_is_checked_before_it_is_paid_for(tmp_path, changes, 
     assert not (tmp_path / "run").exists()
     if changes:
         assert says in prefgen("check", "recipe.json", cwd=tmp_path).stderr
+
+
+def test_a_private_release_is_not_put_into_a_public_dataset(hub, tmp_path):
+    harmful_run(tmp_path)
+    hub.repos["acme/rivers"] = Repo([("aabbccdd", {})], private=False)
+
+    refused = publish(hub, tmp_path, "run")
+    said_so = publish(hub, tmp_path, "run", "--public", "--json")
+
+    assert refused.returncode == 1
+    assert "is public, and this release is private, since rows of it come from harmful texts" in refused.stderr
+    assert said_so.returncode == 0, said_so.stderr
+    assert json.loads(said_so.stdout)["private"] is False
+    hub.repos["acme/other"] = Repo([("aabbccdd", {})], private=True)
+    assert json.loads(publish(hub, tmp_path, "run", "--public", "--json", repo="acme/other").stdout)["private"] is True  # as it is
+
+
+def test_judgments_that_quote_a_harmful_text_do_not_carry_it(tmp_path):
+    harmful_run(tmp_path, rationale=f"It says: {HARMFUL} That is bad.")
+
+    for how, left in (("redact", 1), ("drop", 0), ("keep", 1)):
+        done = prefgen("publish", "run", "--dry-run", "--harmful", how, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said = [
+            row["rationale"] for row in rows_in(tmp_path / "run" / "release" / "data" / "judgments") if "That is bad" in row["rationale"]
+        ]
+        assert len(said) == left
+        assert any(HARMFUL in words for words in said) == (how == "keep")
+
+
+def test_data_that_is_not_prefgens_is_not_replaced(hub, finished, tmp_path):
+    hub.repos["acme/rivers"] = Repo([("aabbccdd", {"data/train.csv": b"a,b", "README.md": b"mine"})])
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert "holds data that prefgen did not publish (data/train.csv)" in done.stderr
+    assert len(hub.repos["acme/rivers"].commits) == 1
+
+
+def test_what_prefgen_wrote_in_the_header_follows_the_data(hub, tmp_path):
+    inline = {"use": "inline", "prompts": list(PROMPTS), "source": "s", "licence": "CC0-1.0"}
+    stages = a_recipe()["stages"]
+    made(tmp_path, "free", stages=[{"prompts": inline}, *stages[1:]])
+    made(
+        tmp_path,
+        "bound",
+        stages=[{"prompts": {**inline, "licence": "CC-BY-NC-4.0", "prompts": [*PROMPTS, "What is a delta?"]}}, *stages[1:]],
+    )
+    publish(hub, tmp_path, "free")
+    first = yaml.safe_load(hub.repos["acme/rivers"].at("main")[1]["README.md"].decode().split("---")[1])
+
+    done = publish(hub, tmp_path, "bound")
+
+    assert done.returncode == 0, done.stderr
+    card = hub.repos["acme/rivers"].at("main")[1]["README.md"].decode()
+    assert first["license"] == "cc0-1.0"
+    assert yaml.safe_load(card.split("---")[1])["license"] == "cc-by-nc-4.0"
+    assert "NOT FOR COMMERCIAL USE" in card
+
+
+def test_a_card_that_lost_a_mark_is_not_written_over(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    repo = hub.repos["acme/rivers"]
+    files = dict(repo.commits[-1][1])
+    files["README.md"] = files["README.md"].replace(b"<!-- prefgen: end -->", b"")
+    repo.commits.append(("abcdef12", files))
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+
+    done = publish(hub, tmp_path, "more")
+
+    assert done.returncode == 2
+    assert "has lost one of the marks" in done.stderr
+
+
+def test_the_next_version_comes_after_the_highest_there_is(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+
+    back = publish(hub, tmp_path, "more", "--version", "0.5.0")
+    forth = publish(hub, tmp_path, "more", "--version", "2.0.0")
+    made(tmp_path, "most", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
+    after = publish(hub, tmp_path, "most")
+
+    assert back.returncode == 1
+    assert "version 0.5.0 comes before 1.0.0" in back.stderr
+    assert forth.returncode == after.returncode == 0, after.stderr
+    assert set(hub.repos["acme/rivers"].tags) == {"v1.0.0", "v2.0.0", "v2.1.0"}
+    assert "expected a version such as 1.2.0, found '01.2.3'" in publish(hub, tmp_path, "most", "--version", "01.2.3").stderr
+
+
+def test_a_recipe_that_says_more_is_a_patch(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    made(tmp_path, "told", description="Questions about water.")
+
+    done = publish(hub, tmp_path, "told", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == "1.0.1"
+    assert "Questions about water." in hub.repos["acme/rivers"].at("main")[1]["README.md"].decode()
+
+
+def test_prompts_that_change_their_split_are_a_major_change(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+
+    done = publish(hub, tmp_path, finished, "--test", "0.6", "--json")
+
+    found = json.loads(done.stdout)
+    assert found["version"] == "2.0.0"
+    assert found["diff"]["pairs"]["moved"] > 0
+
+
+def test_a_tag_set_later_is_set_on_the_commit_that_brought_the_rows(hub, finished, tmp_path):
+    hub.fail = [["POST .*/tag/", 500, 100]]
+    publish(hub, tmp_path, finished)
+    hub.fail = []
+    repo = hub.repos["acme/rivers"]
+    ours = repo.head
+    repo.commits.append(("eeee1234", {**repo.commits[-1][1], "NOTES.md": b"theirs"}))
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    assert repo.tags == {"v1.0.0": ours}
+
+
+def test_a_split_without_pairs_is_said(hub, finished, tmp_path):
+    few = publish(hub, tmp_path, finished, "--test", "0.001", "--dry-run")
+    many = publish(hub, tmp_path, finished, "--test", "0.999", "--dry-run")
+
+    assert few.returncode == 0
+    assert "no pair is in the test split" in few.stderr
+    assert many.returncode == 2
+    assert "all pairs are in the test split" in many.stderr
+
+
+def test_a_commit_that_fails_leaves_no_empty_dataset(hub, finished, tmp_path):
+    hub.fail = [["POST .*/commit/", 500, 100]]
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert not hub.repos
+
+
+def test_a_pull_request_gets_no_tag(hub, finished, tmp_path):
+    publish(hub, tmp_path, finished)
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+
+    done = publish(hub, tmp_path, "more", "--pr")
+
+    assert done.returncode == 0, done.stderr
+    assert "/discussions/1" in done.stdout
+    repo = hub.repos["acme/rivers"]
+    assert len(repo.commits) == 2
+    assert set(repo.tags) == {"v1.0.0"}
+    assert "release.json" in repo.requests[0][1]
+
+
+@pytest.mark.parametrize("noted", [b"{not json", b"[]", b'{"version": "one", "content_hash": "x"}'])
+def test_a_release_that_somebody_changed_by_hand_is_one_line(hub, finished, tmp_path, noted):
+    publish(hub, tmp_path, finished)
+    repo = hub.repos["acme/rivers"]
+    repo.commits.append(("abcdef12", {**repo.commits[-1][1], "release.json": noted}))
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert "release.json on the Hub cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_publishes_of_one_run_do_not_write_over_each_other(finished, tmp_path):
+    from filelock import FileLock
+
+    with FileLock(finished / ".publishing.lock"):
+        done = prefgen("publish", str(finished), "--dry-run", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "is being published by another process" in done.stderr
+
+
+def test_a_release_is_read_like_a_dataset(finished, tmp_path):
+    prefgen("publish", str(finished), "--dry-run", "--test", "0.2", cwd=tmp_path)
+    release = str(finished / "release")
+
+    assert prefgen("check", release, cwd=tmp_path).returncode == 0
+    assert "no change" in prefgen("diff", release, release, cwd=tmp_path).stdout
+    test = prefgen("export", release, "--to", "trl", "--split", "test", "-o", "test.jsonl", cwd=tmp_path)
+    wrong = prefgen("export", release, "--to", "trl", "--split", "dev", "-o", "dev.jsonl", cwd=tmp_path)
+    assert 0 < len((tmp_path / "test.jsonl").read_text().splitlines()) < 30, test.stderr
+    assert "has no split 'dev'; its splits: test, train" in wrong.stderr
+    assert "has no splits" in prefgen("export", str(finished), "--to", "trl", "--split", "x", "-o", "x.jsonl", cwd=tmp_path).stderr
+
+
+def test_diff_sees_other_spelling_repeats_and_splits(tmp_path):
+    rows = [{"prompt": f"Q{i}?", "chosen": f"Good {i}", "rejected": f"Bad {i}", "split": "train"} for i in range(4)]
+    after = [{**rows[0], "chosen": "GOOD 0"}, {**rows[1], "split": "test"}, rows[2], rows[2], rows[3]]
+    for name, its in (("a", rows), ("b", after)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in its))
+
+    found = json.loads(prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path).stdout)["pairs"]
+
+    assert found == {"added": 1, "removed": 0, "flipped": 0, "changed": 1, "moved": 1, "relabelled": 0, "kept": 2}

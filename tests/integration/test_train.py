@@ -229,10 +229,67 @@ def test_a_training_that_was_killed_goes_on(tmp_path, base):
     assert (tmp_path / "out" / "training.json").is_file()
 
 
+def test_what_is_held_out_in_one_dataset_is_not_trained_on_in_another(tmp_path):
+    held_out = [{**row, "split": "test" if i % 3 == 0 else "train"} for i, row in enumerate(pairs(30))]
+    others = [{**row, "prompt": row["prompt"].upper(), "chosen": row["chosen"] + " Indeed."} for row in pairs(30)]
+    names = [file_of(tmp_path, held_out, "a.jsonl"), file_of(tmp_path, others, "b.jsonl")]
+
+    data = read(names, canned=1.0, seed=0)
+    drawn = read([file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], canned=1.0, seed=0)
+
+    for found in (data, drawn):
+        asked = {row["prompt"][0]["content"].lower() for row in found.test}
+        assert asked
+        assert not asked & {row["prompt"][0]["content"].lower() for row in found.train}
+    assert (len(data.test), len(data.train), data.leaking) == (10, 40, 10)
+
+
+@pytest.mark.parametrize(("split", "says"), [("dev", None), ("validation_prefs", None), ("part1", "is it to train on, or held out?")])
+def test_splits_are_known_by_their_names_or_asked_for(tmp_path, split, says):
+    rows = [{**row, "split": split if i < 10 else "train_prefs"} for i, row in enumerate(pairs(30))]
+
+    if says:
+        with pytest.raises(RecipeError, match="is it to train on, or held out"):
+            read([file_of(tmp_path, rows)], canned=1.0, seed=0)
+    else:
+        assert len(read([file_of(tmp_path, rows)], canned=1.0, seed=0).test) == 10
+
+
+def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base):
+    rows = [{**row, "split": "train"} for row in pairs(40)]
+    long = "word " * 30
+    rows += [
+        {"prompt": f"Long {i}?", "chosen": f"{long} Yes, {i} birds.", "rejected": f"{long} No {i} fox.", "split": "test"} for i in range(20)
+    ]
+
+    report = trained(tmp_path, base, rows)
+
+    assert report.lengths["proposed"] > 60
+    assert report.accuracy.value != 0.5
+
+
 @pytest.mark.parametrize(
     ("rows", "says", "code"),
     [
         ([], "is empty", 2),
+        (
+            [
+                {"prompt": "a?", "chosen": "x", "rejected": "y", "weight": 0},
+                {"prompt": "b?", "chosen": "x1", "rejected": "y1", "weight": 0},
+            ],
+            "a weight of 0",
+            2,
+        ),
+        ([{"prompt": "a?", "chosen": "x", "rejected": "y", "weight": -1}], "weight is -1", 4),
+        ([{"prompt": "a\ud800?", "chosen": "x", "rejected": "y"}], "not valid Unicode", 4),
+        (
+            [
+                {"prompt": "a?", "chosen": "x", "rejected": "y", "split": "train"},
+                {"prompt": "A?", "chosen": "x1", "rejected": "y1", "split": "test"},
+            ],
+            "no prompt stands in two splits",
+            4,
+        ),
         ([{"text": "x"}], "breaks what a preference dataset must hold", 4),
         ([{"prompt": "a?", "chosen": "same", "rejected": "same"}], "chosen and rejected differ", 4),
         ([{"prompt": "a?", "chosen": "x", "rejected": "y", "score_chosen": float("nan"), "score_rejected": 1.0}], "scores are finite", 4),
@@ -256,6 +313,15 @@ def test_data_that_is_wrong_is_one_line(tmp_path, base, rows, says, code):
         (("--base", "BASE", "--set", "beta=-1"), "train: beta"),
         (("--base", "BASE", "--control", "shufled"), "Did you mean 'shuffled'"),
         (("--base", "BASE", "--config", "none.yaml"), "does not exist"),
+        (("--base", "BASE", "--set", "beta=[1"), "the value is not valid YAML"),
+        (("--base", "BASE", "--set", "beta=.inf"), "train: beta"),
+        (("--base", "BASE", "--set", "scheduler=foo"), "train: scheduler"),
+        (("--base", "BASE", "--set", "loss=[sigmoidd]"), "there is no loss 'sigmoidd'. Did you mean 'sigmoid'?"),
+        (("--base", "BASE", "--set", "seed=-1"), "train: seed"),
+        (("--base", "BASE", "--set", "lora={target_modules: nope}", "--set", "cpu=true"), "dpo cannot begin: Target modules"),
+        (("--base", "BASE", "--set", "revision=abc"), "is one of the Hub, and"),
+        (("--base", "BASE", "--merge", "--set", "lora=null"), "there is no adapter to put into the base"),
+        (("--base", "BASE", "--resume"), "holds no training that could go on"),
         (("--base", "BASE", "--set", "loss=[bco_pair]", "--set", "label_smoothing=0.1"), "no soft form: bco_pair"),
     ],
 )
@@ -267,6 +333,15 @@ def test_settings_that_are_wrong_are_one_line(tmp_path, base, options, says):
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_adapter_is_no_base(tmp_path, base):
+    trained(tmp_path, base, pairs(), max_steps=1)
+
+    done = prefgen("train", file_of(tmp_path, pairs()), "--base", str(tmp_path / "out"), cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "is an adapter and no model" in done.stderr
 
 
 def test_a_base_without_a_chat_template_is_refused(tmp_path):

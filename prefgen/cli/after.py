@@ -38,11 +38,15 @@ def published(run: Path, options: "Publish") -> "Release":
 
 def trained(run: Path, settings: "Train", release: "Release | None") -> "Report":
     """Train on the release, or on the run where it was not published, into a folder beside the run's."""
+    from prefgen.cli.panel import shown_training
     from prefgen.publish.version import tag_of
+    from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training
 
     out = run.parent / f"{run.name}-trained"
-    report = run_training([f"{release.repo}@{tag_of(release.version)}" if release else str(run)], settings, out, say=say)
+    progress = TrainingProgress(name=out.name)
+    with shown_training(progress):
+        report = run_training([f"{release.repo}@{tag_of(release.version)}" if release else str(run)], settings, out, progress=progress)
     if report.accuracy:
         say(f"held-out accuracy {report.accuracy.value:.3f} on {report.accuracy.pairs:,} pairs")
     say(f"the model is in {out}")

@@ -109,7 +109,7 @@ def tasks(
     options: dict[str, Any] = {"scoring": scoring, "limit": limit, "batch_size": batch_size}
     after = _outcomes(load(model, cpu=cpu), known, **options)
     before = _outcomes(load(other, cpu=cpu), known, **options) if other else {}
-    alone = [summed_up(name, found, seed=seed) for name, found in after.items()]
+    alone = [summed_up(name, found) for name, found in after.items()]
     both = [compared(name, before[name], after[name], limit=limits.get(name), seed=seed) for name in names if other]
     found = verdict(both)
     if as_json:

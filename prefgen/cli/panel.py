@@ -3,18 +3,24 @@
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefgen.calls.budget import dollars
 from prefgen.engine.progress import Progress
 
+if TYPE_CHECKING:
+    from prefgen.trainers.progress import TrainingProgress
+
 
 class Shown:
-    """Shows a progress while the `with` block runs."""
+    """Shows something while the `with` block runs: a panel on a terminal, elsewhere `line` now and then; and what it says, once each."""
 
-    def __init__(self, progress: Progress, *, quiet: bool = False, every: float = 10.0) -> None:
-        self._progress = progress
+    def __init__(
+        self, says: list[str], panel: Callable[[], Any], line: Callable[[], str], *, quiet: bool = False, every: float = 10.0
+    ) -> None:
+        self._says, self._panel, self._line = says, panel, line
         self._quiet = quiet
         self._every = every
         self._said = 0
@@ -30,7 +36,7 @@ class Shown:
             from rich.live import Live
 
             console = Console(stderr=True)
-            self._live = Live(get_renderable=lambda: panel(self._progress), console=console, refresh_per_second=4)
+            self._live = Live(get_renderable=self._panel, console=console, refresh_per_second=4)
             self._live.start()
         self._thread = threading.Thread(target=self._talk, daemon=True)
         self._thread.start()
@@ -51,17 +57,26 @@ class Shown:
             self._say_new()
             if self._live is None and time.monotonic() - spoke >= self._every:
                 spoke = time.monotonic()
-                print(line(self._progress), file=sys.stderr, flush=True)
+                print(self._line(), file=sys.stderr, flush=True)
 
     def _say_new(self) -> None:
-        says = self._progress.ledger.says
-        while self._said < len(says):
-            text = f"  {says[self._said]}"
+        while self._said < len(self._says):
+            text = f"  {self._says[self._said]}"
             self._said += 1
             if self._live is not None:
                 self._live.console.print(text, markup=False, highlight=False)
             else:
                 print(text, file=sys.stderr, flush=True)
+
+
+def shown_run(progress: Progress, *, quiet: bool = False) -> Shown:
+    """A run."""
+    return Shown(progress.ledger.says, lambda: panel(progress), lambda: line(progress), quiet=quiet)
+
+
+def shown_training(progress: "TrainingProgress", *, quiet: bool = False) -> Shown:
+    """A training."""
+    return Shown(progress.says, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet)
 
 
 def line(p: Progress) -> str:
@@ -108,6 +123,40 @@ def panel(p: Progress) -> Any:
     words += f", about {duration(left)} left" if left is not None and p.doing == "working" else ""
     bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
     return Panel(Group(Text(words), bar, Text(""), stages, Text(""), models), title=Text(p.name), title_align="left", expand=False)
+
+
+def training_line(p: "TrainingProgress") -> str:
+    """The state of a training in one line."""
+    left = p.seconds_left()
+    numbers = ", ".join(f"{name} {value:.3f}" for name, value in list(p.numbers.items()))
+    return f"{p.name}: {p.doing}" + (
+        f", step {p.step:,} of {p.steps:,}"
+        + (f", {duration(left)} left" if left is not None else "")
+        + (f"  [{numbers}]" if numbers else "")
+        if p.steps
+        else ""
+    )
+
+
+def training_panel(p: "TrainingProgress") -> Any:
+    """The state of a training: a bar, and what was measured last."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    left = p.seconds_left()
+    words = f"{p.doing}: step {p.step:,} of {p.steps:,}" if p.steps else p.doing
+    words += f", about {duration(left)} left" if left is not None and p.step < p.steps else ""
+    numbers = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    for name, justify in (("", "left"), ("training", "right"), ("held out", "right")):
+        numbers.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
+    found = dict(p.numbers)
+    for name in dict.fromkeys(name.removeprefix("eval_") for name in found):
+        numbers.add_row(name, *(f"{found[key]:.3f}" if key in found else "" for key in (name, f"eval_{name}")))
+    bar = ProgressBar(total=max(1, p.steps), completed=p.step, width=60)
+    return Panel(Group(Text(words), bar, Text(""), numbers), title=Text(p.name), title_align="left", expand=False)
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ def command(
     from pathlib import Path
 
     from prefgen.api import options_of, run_with_signals
-    from prefgen.cli.panel import Shown
+    from prefgen.cli.panel import shown_run
     from prefgen.cli.records import print_record
     from prefgen.cli.report import say_outcome
     from prefgen.dataset.read import read_records
@@ -33,7 +33,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:
         options = options_of(pipeline, Path(folder) / pipeline.recipe.name, journal_file, limit=count)
         runner = Runner(pipeline, options)
-        with Shown(runner.progress, quiet=as_json):
+        with shown_run(runner.progress, quiet=as_json):
             outcome = run_with_signals(runner)
         if outcome.complete:
             for record in read_records(outcome.out):

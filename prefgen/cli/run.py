@@ -42,7 +42,7 @@ def command(
     """
     from prefgen.api import options_of, run_with_signals
     from prefgen.cli import after
-    from prefgen.cli.panel import Shown
+    from prefgen.cli.panel import shown_run
     from prefgen.cli.report import export_requests, say_outcome
     from prefgen.engine.run import Runner
     from prefgen.errors import RecipeError
@@ -64,7 +64,7 @@ def command(
         runner.progress.ledger.say("SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only")
     if live and not yes:
         _confirm(pipeline, options, quiet)
-    with Shown(runner.progress, quiet=quiet):
+    with shown_run(runner.progress, quiet=quiet):
         outcome = run_with_signals(runner)
     if export is not None:
         export_requests(outcome, options, export)

@@ -31,8 +31,10 @@ def command(
 
     import yaml
 
+    from prefgen.cli.panel import shown_training
     from prefgen.errors import RecipeError
     from prefgen.plugins import did_you_mean
+    from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training
     from prefgen.trainers.settings import train_settings
 
@@ -60,15 +62,17 @@ def command(
         from prefgen.publish.push import Repository
 
         say(f"pushing as {Repository(push, 'model').writer()}")  # a wrong token is known before hours of training
-    report = run_training(
-        datasets,
-        settings,
-        out,
-        controls=control,  # pyright: ignore[reportArgumentType] - checked above
-        resume=resume,
-        merge=merge,
-        say=say,
-    )
+    progress = TrainingProgress(name=out.name)
+    with shown_training(progress):
+        report = run_training(
+            datasets,
+            settings,
+            out,
+            controls=control,  # pyright: ignore[reportArgumentType] - checked above
+            resume=resume,
+            merge=merge,
+            progress=progress,
+        )
     if push:
         from prefgen.trainers.push import push_model
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from prefgen import intervals
 from prefgen.errors import RecipeError
-from prefgen.evaluation.intervals import mean_interval
 from prefgen.evaluation.items import Item
 from prefgen.evaluation.models import Model
 
@@ -88,13 +88,13 @@ def outcomes(model: Model, items: Sequence[Item], *, scoring: Scoring = "mean", 
     return out
 
 
-def summed_up(name: str, found: Sequence[Outcome], *, seed: int = 0) -> Task:
+def summed_up(name: str, found: Sequence[Outcome]) -> Task:
     """Accuracy over all items, and in each category where there are several."""
     groups: dict[str, list[float]] = {}
     for one in found:
         groups.setdefault(one.category, []).append(one.correct)
     categories = {k: sum(v) / len(v) for k, v in sorted(groups.items())} if len(groups) > 1 else {}
-    return Task(name, len(found), mean_interval([one.correct for one in found], seed=seed), categories)
+    return Task(name, len(found), intervals.share([one.correct for one in found]), categories)
 
 
 def compared(name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None, seed: int = 0) -> Compared:
@@ -104,7 +104,7 @@ def compared(name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, 
         raise RecipeError(f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})")
     changes = [100 * (second[i] - first[i]) for i in first]
     mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
-    return Compared(name, len(changes), mean["before"], mean["after"], mean_interval(changes, seed=seed), limit)
+    return Compared(name, len(changes), mean["before"], mean["after"], intervals.mean(changes, seed=seed), limit)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from prefgen import intervals
 from prefgen.errors import RecipeError
-from prefgen.evaluation.intervals import mean_interval, resampled
 from prefgen.scoring import ScoreSpec, scores_of
 from prefgen.types import Record, Response
 
@@ -83,10 +83,10 @@ def win_rate(records: Iterable[Record], *, of: str, against: str, judge: str | N
 
 def summed_up(games: Sequence[Game], *, of: str, against: str, judge: str, unjudged: int = 0, seed: int = 0) -> WinRate:
     """The win rate of games that have been judged, one a prompt."""
-    raw = mean_interval([game.probability for game in games], seed=seed)
+    raw = intervals.mean([game.probability for game in games], seed=seed)
     won = np.array([game.probability for game in games])
     longer = np.array([game.longer for game in games], dtype=float)
-    low, high = resampled(games, lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
+    low, high = intervals.resampled(games, lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
     level = (controlled(won, longer), low, high)
     both = [game.consistent for game in games if game.consistent is not None]
     notes = []

@@ -22,6 +22,7 @@ from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.files import written_whole
 from prefgen.publish.card import card, header_of, values_of
 from prefgen.publish.diff import Bump, Diff, compared, side_of
+from prefgen.publish.plots import draw_pairs
 from prefgen.publish.push import Head, Repository
 from prefgen.publish.rows import Harmful, Written, write_rows
 from prefgen.publish.version import VERSION, bumped, parsed, tag_of
@@ -306,6 +307,8 @@ class _Made:
         """Everything beside the rows."""
         release, manifest = self.release, self._manifest
         earlier = before["version"] if before else None
+        shards = sorted((release.folder / "data/preferences").glob("*.parquet"))
+        pictures = draw_pairs((row for path in shards for row in _rows_of(path)), release.folder)
         values = values_of(
             self.written,
             manifest,
@@ -316,7 +319,7 @@ class _Made:
             harm_words=HARM[self._options.harmful],
             before=earlier,
             changes=release.diff.markdown() if release.diff else "",
-            pictures=(),
+            pictures=pictures,
         )
         header = header_of(self.written, manifest, gated=bool(self.written.harmful))
         text = card(old_card, header, render("publish/card.md.j2", **values), (before or {}).get("header", {}))
@@ -331,7 +334,8 @@ class _Made:
             "harmful": self._options.harmful,
             "header": {k: v for k, v in header.items() if k not in ("configs", "dataset_info")},
         }
-        files = {"README.md": text.encode(), RELEASE: _json(published), "manifest.json": _json(manifest)}
+        files = {picture["path"]: (release.folder / picture["path"]).read_bytes() for picture in pictures}
+        files |= {"README.md": text.encode(), RELEASE: _json(published), "manifest.json": _json(manifest)}
         if (recipe := self._recipe()) is not None:
             files["recipe.yaml"] = recipe.encode()
         for name, content in files.items():

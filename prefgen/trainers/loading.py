@@ -2,10 +2,11 @@
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
 
 import json
+import logging
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, EarlyS
 
 from prefgen.errors import RecipeError
 from prefgen.trainers.pairs import Data, Lengths, Row, fitted
-from prefgen.trainers.settings import Train
+from prefgen.trainers.progress import TrainingProgress
+from prefgen.trainers.settings import METRICS, Train
 
-METRICS = "metrics.jsonl"
 LIMIT = 32768
 """Longest sequence of a model that does not say its own limit."""
-SHOWN = ("loss", "rewards/accuracies", "accuracy", "rewards/margins", "margin", "eval_loss", "eval_rewards/accuracies", "eval_accuracy")
+SHOWN = tuple(side + name for name in ("loss", "rewards/accuracies", "accuracy", "rewards/margins", "margin") for side in ("", "eval_"))
+"""What a panel has room for."""
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Job:
     lengths: Lengths
     refused: int
     out: Path
-    say: Callable[[str], object]
+    progress: TrainingProgress
 
     @property
     def max_length(self) -> int:
@@ -80,7 +82,7 @@ class Job:
 
     def parts(self) -> dict[str, Any]:
         """What all of TRL's trainers are made of, beside model, arguments and rows."""
-        callbacks: list[TrainerCallback] = [Journal(self.out / METRICS, self.say)]
+        callbacks: list[TrainerCallback] = [Journal(self.out / METRICS, self.progress)]
         if self.settings.patience and self.test:
             callbacks.append(EarlyStoppingCallback(self.settings.patience))
         return {"processing_class": self.tokenizer, "callbacks": callbacks}
@@ -106,10 +108,14 @@ def _listed(names: str | Sequence[str]) -> list[str]:
 
 
 class Journal(TrainerCallback):
-    """Every number that the trainer logs, as a line of metrics.jsonl, and a line for whoever looks on."""
+    """Every number that the trainer logs, as a line of metrics.jsonl, and in the progress for whoever looks on."""
 
-    def __init__(self, path: Path, say: Callable[[str], object]) -> None:
-        self._path, self._say, self._started = path, say, time.monotonic()
+    def __init__(self, path: Path, progress: TrainingProgress) -> None:
+        self._path, self._progress, self._started = path, progress, time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._progress.step, self._progress.steps = state.global_step, state.max_steps
+        self._progress.seconds = time.monotonic() - self._started
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs:
@@ -117,15 +123,13 @@ class Journal(TrainerCallback):
         line = {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        shown = {name: logs[name] for name in SHOWN if name in logs}
-        if shown:
-            words = ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
-            self._say(f"step {state.global_step} of {state.max_steps}: {words}")
+        self._progress.numbers |= {name: logs[name] for name in SHOWN if name in logs}
 
 
-def prepared(data: Data, settings: Train, out: Path, say: Callable[[str], object]) -> Job:
+def prepared(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Job:
     """Load the tokenizer, measure the pairs, leave out those that are equal within the length. Raises RecipeError in one line."""
     _quiet()
+    say = progress.say
     tokenizer = chatting(settings)
     unlike = _unlike_itself(tokenizer, data.train)
     if unlike:
@@ -151,7 +155,7 @@ def prepared(data: Data, settings: Train, out: Path, say: Callable[[str], object
     if lacking and any(row["probability"] != 1 or row["weight"] != 1 for row in rows):
         raise RecipeError(f"the pairs have soft labels or weights, and {lacking} has no form for them. Say `labels: hard, weights: false`")
     out.mkdir(parents=True, exist_ok=True)
-    return Job(settings, tokenizer, rows, test, lengths, refused, out, say)
+    return Job(settings, tokenizer, rows, test, lengths, refused, out, progress)
 
 
 def chatting(settings: Train) -> Any:
@@ -190,7 +194,7 @@ def latest(folder: Path) -> Path | None:
 
 def _quiet() -> None:
     """Progress bars and notes of the libraries would stand between our own lines."""
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    logging.getLogger("trl").setLevel(logging.ERROR)  # what it warns of is said in our own words
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
@@ -206,6 +210,12 @@ def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
             return (
                 f"its chat template renders a prompt otherwise when an answer follows (ends in {asked[-40:]!r}): the model would be trained on "
                 "a context that it never sees"
+            )
+        first, both = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (asked, whole))
+        if both[: len(first)] != first:
+            return (
+                f"the end of its prompt ({asked[-20:]!r}) and the beginning of an answer become one token: the model is trained on a prompt that "
+                "ends one token earlier than the one it sees"
             )
     return None
 

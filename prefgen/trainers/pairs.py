@@ -144,11 +144,13 @@ def _words(turns: Sequence[Mapping[str, str]]) -> int:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of prompt and answer: the longest, what 99 % of the sides need, and the `max_length` that is proposed."""
+    """Tokens of prompt and answer: the longest, what 99 % of the sides need, the `max_length` that is proposed, and the means of both sides."""
 
     longest: int
     most: int
     proposed: int
+    chosen: float
+    rejected: float
 
 
 def fitted(rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int) -> tuple[list[bool], Lengths]:
@@ -158,6 +160,7 @@ def fitted(rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_len
     """
     both = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
     sizes = sorted(len(side) for pair in both for side in pair)
-    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit))
+    means = [sum(len(pair[side]) for pair in both) / len(both) for side in (0, 1)]
+    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit), *means)
     cut = max_length or lengths.proposed
     return [first[:cut] != second[:cut] for first, second in both], lengths

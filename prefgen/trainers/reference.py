@@ -8,7 +8,8 @@ from typing import Any
 from transformers import TrainerCallback
 
 from prefgen.trainers.likelihood import answer_logps, divergence
-from prefgen.trainers.loading import METRICS, Job
+from prefgen.trainers.loading import Job
+from prefgen.trainers.settings import METRICS
 
 SAMPLE = 64
 """Held-out answers on which the divergence is measured."""

@@ -56,7 +56,7 @@ def trainer(job: Job) -> SoftRewardTrainer:
     """TRL's trainer for the job."""
     fits = [row for row in job.train if _tokens(job, row) <= job.max_length]
     if len(fits) < len(job.train):  # TRL leaves them out too, without a word
-        job.say(f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out")
+        job.progress.say(f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out")
     job.refused += len(job.train) - len(fits)
     job.train, job.test = fits, [row for row in job.test if _tokens(job, row) <= job.max_length]
     torch.manual_seed(job.settings.seed)  # the head is new

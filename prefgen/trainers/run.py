@@ -3,22 +3,24 @@
 import hashlib
 import importlib
 import json
-import math
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from random import Random
 from typing import Any
 
+from prefgen import intervals
 from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
 from prefgen.files import written_whole
+from prefgen.pictures import HINT, can_draw
 from prefgen.templates import render
+from prefgen.trainers.curves import CURVES, draw_curves
 from prefgen.trainers.pairs import Control, Data, controlled, read
-from prefgen.trainers.settings import Train
+from prefgen.trainers.progress import TrainingProgress
+from prefgen.trainers.settings import METRICS, Train
 
-RESAMPLES = 2000
 REPORT = "training.json"
 STARTED = "started.json"
 MAY_CHANGE = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "canned"}
@@ -27,7 +29,7 @@ MAY_CHANGE = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "can
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of held-out pairs whose chosen side the model prefers, with the interval of 95 % of bootstrap resamples."""
+    """Share of held-out pairs whose chosen side the model prefers, with its interval of 95 % (Wilson)."""
 
     value: float
     low: float
@@ -61,9 +63,11 @@ def run_training(
     controls: Sequence[Control] = (),
     resume: bool = False,
     merge: bool = False,
-    say: Callable[[str], object] = print,
+    progress: TrainingProgress | None = None,
 ) -> Report:
     """Train on the datasets and write model, card, metrics and report to `out`. Raises RecipeError, GateFailed."""
+    progress = progress or TrainingProgress()
+    say = progress.say
     if settings.base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
     if (out / REPORT).exists() and not resume:
@@ -81,8 +85,9 @@ def run_training(
         _same_as_started(data, settings, out)
     else:
         (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
-    begun = _tuned_first(data, settings, out, say) if settings.sft_epochs else settings
-    trained = Trained(data, begun, out, resume=resume, say=say)
+    begun = _tuned_first(data, settings, out, progress) if settings.sft_epochs else settings
+    progress.begin("training")
+    trained = Trained(data, begun, out, progress, resume=resume)
     margins = trained.margins()
     job = trained.job
     report = Report(
@@ -93,16 +98,20 @@ def run_training(
         pairs={"train": len(job.train), "test": len(job.test)},
         refused=job.refused,
         lengths=asdict(job.lengths),
-        accuracy=accuracy(margins, settings.seed) if margins else None,
+        accuracy=accuracy(margins) if margins else None,
     )
     trained.save(out)
+    if can_draw():
+        draw_curves(out / METRICS, report.lengths, out / CURVES)
+    else:
+        say(HINT)
     if merge:
         trained.merge(out / "merged")
     del trained, job
     for control in controls:
-        say(f"control {control}: the same pairs with labels that cannot be right")
-        others = _control(data, control, begun, out, say)
-        report.controls[control] = accuracy(others, settings.seed)
+        progress.begin(f"control {control}: the same pairs with labels that cannot be right")
+        others = _control(data, control, begun, out, progress)
+        report.controls[control] = accuracy(others)
         report.ahead[control] = ahead(margins, others, settings.seed)
         if report.ahead[control][1] <= 0:
             difference, low, high = report.ahead[control]
@@ -119,11 +128,13 @@ def run_training(
 class Trained:
     """A model that has been trained and is still in memory."""
 
-    def __init__(self, data: Data, settings: Train, out: Path, *, resume: bool = False, say: Callable[[str], object]) -> None:
-        from prefgen.trainers.loading import METRICS, latest, prepared  # torch and TRL: four seconds
+    def __init__(self, data: Data, settings: Train, out: Path, progress: TrainingProgress, *, resume: bool = False) -> None:
+        from prefgen.trainers.loading import latest, prepared  # torch and TRL: four seconds
 
+        os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
         self._made = importlib.import_module(f"prefgen.trainers.{settings.use}")
-        self.job = prepared(data, settings, out, say)
+        say = progress.say
+        self.job = prepared(data, settings, out, progress)
         checkpoint = latest(out / "checkpoints") if resume else None
         if resume:
             say(f"going on from {checkpoint.name}" if checkpoint else "there is no checkpoint to go on from: starting anew")
@@ -175,43 +186,33 @@ def _same_as_started(data: Data, settings: Train, out: Path) -> None:
         raise RecipeError(f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew")
 
 
-def _tuned_first(data: Data, settings: Train, out: Path, say: Callable[[str], object]) -> Train:
+def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Train:
     """Train on the best answers, and take what comes out as the base."""
     folder = out / "sft"
     if not (folder / "model" / "config.json").is_file():
-        say("first on the best answer to each prompt")
+        progress.begin("first, on the best answer to each prompt")
         first = settings.model_copy(update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1})
-        Trained(data, first, folder, say=lambda line: say(f"sft: {line}")).merge(folder / "model")
+        Trained(data, first, folder, progress).merge(folder / "model")
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
 
 
-def _control(data: Data, control: Control, settings: Train, out: Path, say: Callable[[str], object]) -> list[float]:
+def _control(data: Data, control: Control, settings: Train, out: Path, progress: TrainingProgress) -> list[float]:
     folder = out / f"control-{control}"
     turned = replace(data, train=controlled(data.train, control, settings.seed))
-    trained = Trained(turned, settings, folder, say=lambda line: say(f"{control}: {line}"))
+    trained = Trained(turned, settings, folder, progress)
     trained.save(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return trained.margins()
 
 
-def accuracy(margins: Sequence[float], seed: int) -> Accuracy:
-    right = [float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]
-    low, high = _interval(right, seed)
-    return Accuracy(math.fsum(right) / len(right), low, high, len(right))
+def accuracy(margins: Sequence[float]) -> Accuracy:
+    return Accuracy(*intervals.share([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]), len(margins))
 
 
 def ahead(margins: Sequence[float], others: Sequence[float], seed: int) -> tuple[float, float, float]:
     """(difference of the two accuracies, and the interval of 95 % of resamples of the pairs), pair by pair."""
-    differences = [float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)]
-    low, high = _interval(differences, seed)
-    return math.fsum(differences) / len(differences), low, high
-
-
-def _interval(values: Sequence[float], seed: int) -> tuple[float, float]:
-    rng, n = Random(f"bootstrap/{seed}"), len(values)
-    means = sorted(math.fsum(rng.choices(values, k=n)) / n for _ in range(RESAMPLES))
-    return means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
+    return intervals.mean([float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)], seed=seed)
 
 
 def _write(report: Report, out: Path) -> None:
@@ -222,6 +223,7 @@ def _write(report: Report, out: Path) -> None:
         **{
             **asdict(report),
             "digest": digest,
+            "curves": (out / CURVES).is_file(),
             "on_hub": not Path(report.base).exists(),
             "adapter": (out / "adapter_config.json").is_file(),
         },

@@ -12,6 +12,8 @@ from prefgen.plugins import did_you_mean
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import misspelt
 
+METRICS = "metrics.jsonl"
+"""Every number that a trainer logs, a line each, in its folder."""
 SOFT = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
 """Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they have a soft form."""
 

@@ -36,7 +36,7 @@ def models(tmp_path_factory):
     base = tiny_model(folder / "base")
     rows = pairs(200)
     settings = Train(base=str(base), learning_rate=3e-3, epochs=3, cpu=True)
-    run_training([file_of(folder, rows)], settings, folder / "learned", say=lambda _: None)
+    run_training([file_of(folder, rows)], settings, folder / "learned")
     return base, folder / "learned", file_of(folder, rows, "items.jsonl")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from prefgen.errors import RecipeError
 from prefgen.trainers.pairs import controlled, fitted, read
+from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.run import ahead, run_training
 from prefgen.trainers.settings import Train
 from tests.integration.tiny import tiny_model
@@ -40,7 +41,7 @@ def file_of(folder, rows, name="pairs.jsonl"):
 
 def trained(folder, base, rows, out="out", controls=(), **settings):
     fields = {"base": str(base), "learning_rate": 3e-3, "epochs": 3, "cpu": True, "evaluate": 10, **settings}
-    return run_training([file_of(folder, rows)], Train(**fields), folder / out, controls=controls, say=lambda _: None)
+    return run_training([file_of(folder, rows)], Train(**fields), folder / out, controls=controls)
 
 
 def test_labels_that_hold_are_learned(tmp_path, base):
@@ -89,7 +90,7 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
 
     data = read([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
     settings = Train(base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0})
-    trainer = Trained(data, settings, tmp_path / "out", say=lambda _: None).trainer
+    trainer = Trained(data, settings, tmp_path / "out", TrainingProgress()).trainer
     trainer.model.eval()
     batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
 

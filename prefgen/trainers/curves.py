@@ -1,0 +1,38 @@
+"""curves.png: what metrics.jsonl says, to look at."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefgen.pictures import Picture
+
+CURVES = "curves.png"
+PANELS = (
+    ("loss", {"training": ("loss",), "held out": ("eval_loss",)}),
+    ("share of pairs ranked as labelled", {"training": ("rewards/accuracies", "accuracy"), "held out": ("eval_rewards/accuracies", "eval_accuracy")}),
+    ("margin of the rewards", {"training": ("rewards/margins", "margin"), "held out": ("eval_rewards/margins", "eval_margin")}),
+    ("KL from the reference, nats a token", {"held out": ("eval_kl",)}),
+    ("log-probability of an answer", {"chosen": ("logps/chosen",), "rejected": ("logps/rejected",)}),
+)  # fmt: skip
+
+
+def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
+    """Write the picture; numbers that a trainer does not have are left out."""
+    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    picture = Picture(3, 2)
+    for title, series in PANELS:
+        picture.lines(
+            title,
+            "step",
+            {name: [(line["step"], line[key]) for line in lines for key in keys if key in line] for name, keys in series.items()},
+        )
+    names = {
+        "chosen": "chosen (mean)",
+        "rejected": "rejected (mean)",
+        "most": "99 % of sides",
+        "longest": "longest",
+        "proposed": "max_length",
+    }
+    picture.bars("tokens of prompt and answer", "tokens", {words: float(lengths[name]) for name, words in names.items()})
+    picture.save(out)

@@ -87,6 +87,10 @@ class PublishError(PrefgenError):
     """The Hub refused, or what stands there forbids it. Nothing is half published."""
 
 
+class TrainingStopped(PrefgenError):
+    """A training could not go on; what it had written stays."""
+
+
 class GateFailed(PrefgenError):
     """A check that must hold before something is published or trained on does not."""
 

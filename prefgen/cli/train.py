@@ -63,16 +63,24 @@ def command(
 
         say(f"pushing as {Repository(push, 'model').writer()}")  # a wrong token is known before hours of training
     progress = TrainingProgress(name=out.name)
-    with shown_training(progress):
-        report = run_training(
-            datasets,
-            settings,
-            out,
-            controls=control,  # pyright: ignore[reportArgumentType] - checked above
-            resume=resume,
-            merge=merge,
-            progress=progress,
+    try:
+        with shown_training(progress):
+            report = run_training(
+                datasets,
+                settings,
+                out,
+                controls=control,  # pyright: ignore[reportArgumentType] - checked above
+                resume=resume,
+                merge=merge,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        kept = list((out / "checkpoints").glob("checkpoint-*"))
+        say(
+            "prefgen: interrupted; "
+            + ("the same command with --resume goes on" if kept else f"no checkpoint was written yet (`save`: {settings.save})")
         )
+        raise typer.Exit(130) from None
     if push:
         from prefgen.trainers.push import push_model
 

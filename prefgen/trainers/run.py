@@ -5,14 +5,15 @@ import importlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from prefgen import intervals
 from prefgen.canonical import canonical
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.files import written_whole
 from prefgen.pictures import HINT, can_draw
 from prefgen.templates import render
@@ -23,6 +24,8 @@ from prefgen.trainers.settings import METRICS, Train
 
 REPORT = "training.json"
 STARTED = "started.json"
+ROOM = 1 << 20
+"""Bytes below which a disk is full."""
 MAY_CHANGE = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "canned"}
 """Settings that a training which goes on may have changed."""
 
@@ -146,7 +149,8 @@ class Trained:
         except ValueError as wrong:  # what TRL and peft refuse
             raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(wrong).split())[:300]}") from None
         self.trainer.remove_callback(_printer())
-        self.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with _room(out):
+            self.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     def margins(self) -> list[float]:
         """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the label."""
@@ -154,14 +158,26 @@ class Trained:
 
     def save(self, out: Path) -> None:
         """The adapter or the model, and the tokenizer."""
-        self.trainer.save_model(str(out))
-        self.job.tokenizer.save_pretrained(out)
+        with _room(out):
+            self.trainer.save_model(str(out))
+            self.job.tokenizer.save_pretrained(out)
 
     def merge(self, out: Path) -> None:
         """The adapter put into the base's weights, as a model that needs no other."""
         model = self.trainer.model
         (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
         self.job.tokenizer.save_pretrained(out)
+
+
+@contextmanager
+def _room(out: Path) -> Iterator[None]:
+    """A full disk makes torch fail in words of its own, of many kinds; it is told by what is left on it."""
+    try:
+        yield
+    except Exception as wrong:
+        if shutil.disk_usage(out).free >= ROOM:
+            raise
+        raise TrainingStopped(f"no space is left for {str(out)!r} ({type(wrong).__name__}); make some, and go on with --resume") from wrong
 
 
 def _printer() -> Any:

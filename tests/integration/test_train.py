@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.trainers.pairs import controlled, fitted, read
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.run import ahead, run_training
@@ -334,6 +334,34 @@ def test_settings_that_are_wrong_are_one_line(tmp_path, base, options, says):
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_line(tmp_path, base, monkeypatch):
+    import prefgen.trainers.run as run
+
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0})())
+    monkeypatch.setattr("torch.save", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("unexpected pos 47680 vs 47568")))
+
+    with pytest.raises(TrainingStopped, match="no space is left for .* go on with --resume"):
+        trained(tmp_path, base, pairs(), save=5)
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, base):
+    command = [sys.executable, "-m", "prefgen", "train", file_of(tmp_path, pairs(200)), "--base", str(base), "-o", str(tmp_path / "out"),
+               "--set", "epochs=200", "--set", "save=3", "--set", "cpu=true"]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    deadline = time.monotonic() + 90
+    while not list((tmp_path / "out" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "interrupted; the same command with --resume goes on" in said
+    assert "Traceback" not in said
 
 
 def test_an_adapter_is_no_base(tmp_path, base):

@@ -1,0 +1,50 @@
+"""Pictures: the same numbers give the same bytes, and a card shows them."""
+
+from prefgen.pictures import Picture
+from prefgen.publish.plots import draw_pairs
+from tests.test_cli import prefgen
+
+PNG = b"\x89PNG"
+
+
+def drawn(path):
+    picture = Picture(2, 2)
+    picture.histogram("one", "x", {"a": [1.0, 2.0, 2.0], "b": [3.0]})
+    picture.lines("two", "x", {"a": [(0, 1.0), (1, 2.0)], "none": []})
+    picture.bars("three", "x", {"a": 3.0})
+    picture.save(path)
+    return path.read_bytes()
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path):
+    one, other = drawn(tmp_path / "one.png"), drawn(tmp_path / "two.png")
+
+    assert one.startswith(PNG)
+    assert one == other
+
+
+def test_pairs_without_scores_have_a_picture_of_their_lengths(tmp_path):
+    turn = [{"role": "assistant", "content": "words"}]
+    row = {"chosen": turn, "rejected": turn, "score_chosen": None, "score_rejected": None, "margin": None}
+
+    [picture] = draw_pairs([row], tmp_path)
+
+    assert picture["what"] == "Length of the answers"
+    assert (tmp_path / picture["path"]).read_bytes().startswith(PNG)
+
+
+def test_nothing_is_drawn_without_matplotlib(tmp_path, monkeypatch):
+    monkeypatch.setattr("prefgen.publish.plots.can_draw", lambda: False)
+
+    assert draw_pairs([], tmp_path) == []
+
+
+def test_a_card_shows_them(tmp_path):
+    from tests.test_publish import made
+
+    made(tmp_path, "run")
+    done = prefgen("publish", "run", "--dry-run", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "](plots/pairs.png)" in (tmp_path / "run" / "release" / "README.md").read_text()
+    assert (tmp_path / "run" / "release" / "plots" / "pairs.png").read_bytes().startswith(PNG)

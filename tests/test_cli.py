@@ -190,6 +190,8 @@ def test_the_cache_commands(done, tmp_path):
 
 def test_the_schema_is_json(done):
     found = json.loads(prefgen("schema", cwd=done).stdout)
+    sections = found["properties"]["publish"]["anyOf"][0], found["properties"]["train"]["anyOf"][0]
+    assert [{"repo", "test"} <= set(sections[0]["properties"]), {"beta", "lora"} <= set(sections[1]["properties"])] == [True, True]
 
     assert found["properties"]["stages"]
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_hub import WRITER, local_hub
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
 ELSEWHERE = {
@@ -22,7 +24,13 @@ ELSEWHERE = {
     "pip install prefgen": "test_packaging installs the wheel",
     "make bench-prompts": "measured by hand, as above",
     "pip install prefgen[distilabel]": "the extra is installed by make integration",
+    "pip install prefgen[train]": "the extra is installed by make integration",
+    "make lab": "called by .ci/run",
 }
+TORCH = ("prefgen train", "prefgen eval tasks")
+"""What needs torch: `make integration` has it."""
+BASE = "Qwen/Qwen3-0.6B"
+"""The base that pages name. A folder of that name stands in for it, with a model of a few thousand parameters."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -45,14 +53,33 @@ def environment():
     return {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "none"}
 
 
+@pytest.fixture
+def hub(checkout):
+    """What pages publish to: a local Hub, whose token may write."""
+    with local_hub({}) as running:
+        yield {
+            "HF_ENDPOINT": running.url, "HF_TOKEN": WRITER, "HF_HOME": str(checkout / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"
+        }  # fmt: skip
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_every_command_of_a_page_works_in_its_order(page, checkout):
-    for command in commands(page):
+def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
+    told = commands(page)
+    with_torch = importlib.util.find_spec("torch") is not None
+    if with_torch and any(BASE in command for command in told):
+        from tests.integration.tiny import tiny_model
+
+        tiny_model(checkout / BASE)
+    for command in told:
+        if command.startswith(TORCH) and not with_torch:
+            continue
         if command in ELSEWHERE or any(command.startswith(f"{known} ") for known in ELSEWHERE):
             continue
         words = shlex.split(command)
         assert words[0] == "prefgen", f"{page.name}: {command!r} is neither prefgen's nor explained in ELSEWHERE"
-        done = subprocess.run([sys.executable, "-m", *words], cwd=checkout, env=environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", *words], cwd=checkout, env=environment() | hub, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{page.name}: {command}\n{done.stderr}"
 
 

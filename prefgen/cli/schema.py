@@ -11,9 +11,11 @@ def command(
     path: Annotated[Path | None, typer.Argument(help="Where to write it; stdout without.", show_default=False)] = None,
 ) -> None:
     """Write the JSON schema of recipes, for completion and checks in editors."""
+    from prefgen.publish.release import Publish
     from prefgen.recipe.jsonschema import recipe_schema
+    from prefgen.trainers.settings import Train
 
-    text = json.dumps(recipe_schema(), indent=1, ensure_ascii=False)
+    text = json.dumps(recipe_schema({"publish": Publish, "train": Train}), indent=1, ensure_ascii=False)
     if path is None:
         print(text)
     else:

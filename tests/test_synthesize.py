@@ -341,3 +341,30 @@ async def test_a_category_that_has_enough_gets_no_more_seeds(tmp_path, server):
     asked = [json.dumps(body) for body in server.bodies if "prompts" in json.dumps(body)]
     assert sum("math" in body for body in asked) == 2
     assert sum("code" in body for body in asked) == 4
+
+
+@pytest.mark.parametrize("rows", [["cats"], ["cats"] * 12], ids=["one line", "one line again and again"])
+async def test_seeds_that_say_one_thing_end_and_give_what_they_can(tmp_path, rows):
+    progress = Progress()
+
+    outcome = await run(synthesized(rows, folder=tmp_path, rounds=3, target=20), tmp_path / "out", progress=progress)
+
+    assert outcome.complete
+    said = any("of 20 prompts after 3 rounds" in line for line in progress.ledger.says)
+    assert said == (outcome.manifest["yield"]["prompts"] < 21)  # with the one that was given
+    assert len(texts(tmp_path / "out")) == len(set(texts(tmp_path / "out")))
+
+
+async def test_a_model_that_always_says_the_same_ends_too(tmp_path, server):
+    server.script = lambda body, seen: json.dumps({"prompts": ["Why is the sky blue?"]})
+    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps({"prompt": f"Seed {i}?"}) + "\n" for i in range(4)))
+    recipe = a_recipe(url=server.url)
+    made = {"use": "few_shot", "model": "writer", "seeds": "seeds.jsonl", "rounds": 3, "target": 10}
+    recipe["stages"] = [{"prompts": {"made": made}}, {"curate": [{"use": "dedupe"}]}, recipe["stages"][1]]
+    progress = Progress()
+
+    outcome = await run(recipe, tmp_path / "out", folder=tmp_path, progress=progress)
+
+    assert outcome.complete
+    assert texts(tmp_path / "out") == ["Why is the sky blue?"]
+    assert any("made: 1 of 10 prompts after 3 rounds" in line for line in progress.ledger.says)

@@ -10,3 +10,6 @@ Sets = Annotated[list[str], typer.Option("--set", help="Override a value: --set 
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: runs/<name>.", show_default=False)]
 JournalFile = Annotated[Path | None, typer.Option("--journal", help="The call journal. Default: runs/calls.sqlite.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Columns = Annotated[
+    list[str], typer.Option("--columns", metavar="OURS=THEIRS", help="A column by another name: chosen=winner. May be repeated.")
+]

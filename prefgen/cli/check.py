@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJson, Columns
 
 
 def command(
@@ -15,6 +15,7 @@ def command(
     config: Annotated[str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)] = None,
     revision: Annotated[str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)] = None,
     canned: Annotated[float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)] = 0.05,
+    columns: Columns = [],  # noqa: B006
     allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Allow one side to be cut by the token limit.")] = False,
     no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")] = False,
     as_json: AsJson = False,
@@ -28,6 +29,7 @@ def command(
         _recipe(path, plugins=not no_plugins, as_json=as_json)
         return
     from prefgen.dataset.check import check_rows
+    from prefgen.dataset.forms import columns_of
     from prefgen.dataset.hub import hub_rows
     from prefgen.dataset.preferences import opened
 
@@ -35,7 +37,7 @@ def command(
         rows = ((f"row {i}", row) for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1))
         simulated = False
     else:
-        dataset = opened(f"{what}@{revision}" if revision else what, split=split)
+        dataset = opened(f"{what}@{revision}" if revision else what, split=split, columns=columns_of(columns))
         rows, simulated = dataset.rows, bool((dataset.manifest or {}).get("simulated"))
     report = check_rows(rows, canned=canned, allow_cut=allow_cut)
     if simulated:

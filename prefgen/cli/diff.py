@@ -5,20 +5,23 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJson, Columns
 
 
 def command(
     before: Annotated[str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")],
     after: Annotated[str, typer.Argument(help="What it is compared with.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="For a changelog.")] = False,
+    columns: Columns = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the recipe line by line."""
+    from prefgen.dataset.forms import columns_of
     from prefgen.dataset.preferences import opened
     from prefgen.publish.diff import compared, side_of
 
-    found = compared(side_of(opened(before)), side_of(opened(after)))
+    first, second = (opened(what, columns=columns_of(columns)) for what in (before, after))
+    found = compared(side_of(first), side_of(second))
     if as_json:
         print(json.dumps(found.as_json()))
     elif markdown:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from prefgen.cli.arguments import Columns
+
 
 def command(
     what: Annotated[str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")],
@@ -15,10 +17,12 @@ def command(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .jsonl, .parquet or .csv file.")],
-    split: Annotated[str | None, typer.Option(help="One split of a Hub dataset. Default: all of them.")] = None,
+    split: Annotated[str | None, typer.Option(help="One split. Default: all of them.", show_default=False)] = None,
+    columns: Columns = [],  # noqa: B006
 ) -> None:
     """Write pairs in the form that a trainer reads."""
+    from prefgen.dataset.forms import columns_of
     from prefgen.dataset.preferences import opened
     from prefgen.publish.export import export
 
-    print(f"{out}: {export(opened(what, split=split).rows, to, out):,} rows")
+    print(f"{out}: {export(opened(what, split=split, columns=columns_of(columns)).rows, to, out):,} rows")

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.forms import as_pair
 from prefgen.dataset.hub import explained, hub_rows
 from prefgen.dataset.read import is_run, read_manifest, rows_in
 from prefgen.dataset.rows import SUFFIXES, rows_of
@@ -27,8 +28,17 @@ class Opened:
     """What `prefgen publish` noted of the release: version and content hash."""
 
 
-def opened(what: str, *, split: str | None = None) -> Opened:
-    """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError."""
+def opened(what: str, *, split: str | None = None, columns: Mapping[str, str] | None = None) -> Opened:
+    """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError.
+
+    `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
+    """
+    found = _opened(what, split)
+    rows = ((where, as_pair(row, columns or {}, where)) for where, row in found.rows)
+    return replace(found, rows=rows)
+
+
+def _opened(what: str, split: str | None) -> Opened:
     path, recipe = Path(what), Path(what) / "recipe.yaml"
     if (path / "data" / "preferences").is_dir():  # a release, or a mix
         rows = _released(path / "data" / "preferences", split, what)

@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -170,7 +170,7 @@ class Trained:
 
 
 @contextmanager
-def _room(out: Path) -> Iterator[None]:
+def _room(out: Path) -> Generator[None]:
     """A full disk makes torch fail in words of its own, of many kinds; it is told by what is left on it."""
     try:
         yield

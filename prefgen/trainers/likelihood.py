@@ -1,5 +1,5 @@
 """How likely a model finds answers: log-probabilities of an answer's tokens after its prompt, and how far a model has moved from another."""
-# pyright: reportMissingImports=false, reportPrivateImportUsage=false
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportUntypedFunctionDecorator=false
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext

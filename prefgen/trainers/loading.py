@@ -1,5 +1,5 @@
 """What every trainer begins with: the base loaded, the rows measured and labelled, the arguments that all of TRL's trainers share."""
-# pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false, reportUntypedBaseClass=false
 
 import json
 import logging

@@ -4,7 +4,7 @@ The probability that a label is right and a pair's weight enter the loss as in `
 must be ahead by the judge's margin (Touvron et al., arXiv 2307.09288, section 3.2.2), divided by the mean of the margins so that they are about 1.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false, reportPrivateImportUsage=false
-# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalIterable=false
+# pyright: reportUntypedFunctionDecorator=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalIterable=false
 
 import math
 from collections.abc import Sequence

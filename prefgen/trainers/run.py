@@ -181,7 +181,7 @@ def _room(out: Path) -> Generator[None]:
 
 
 def _printer() -> Any:
-    from transformers import PrinterCallback
+    from transformers import PrinterCallback  # pyright: ignore[reportMissingImports]
 
     return PrinterCallback
 

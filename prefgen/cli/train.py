@@ -34,6 +34,7 @@ def command(
     from prefgen.cli.panel import shown_training
     from prefgen.errors import RecipeError
     from prefgen.plugins import did_you_mean
+    from prefgen.trainers.processes import is_first
     from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training
     from prefgen.trainers.settings import train_settings
@@ -64,7 +65,7 @@ def command(
         say(f"pushing as {Repository(push, 'model').writer()}")  # a wrong token is known before hours of training
     progress = TrainingProgress(name=out.name)
     try:
-        with shown_training(progress):
+        with shown_training(progress, quiet=not is_first()):
             report = run_training(
                 datasets,
                 settings,
@@ -81,6 +82,8 @@ def command(
             + ("the same command with --resume goes on" if kept else f"no checkpoint was written yet (`save`: {settings.save})")
         )
         raise typer.Exit(130) from None
+    if not is_first():
+        return
     if push:
         from prefgen.trainers.push import push_model
 

@@ -19,6 +19,7 @@ from prefgen.pictures import HINT, can_draw
 from prefgen.templates import render
 from prefgen.trainers.curves import CURVES, draw_curves
 from prefgen.trainers.pairs import Control, Data, controlled, read
+from prefgen.trainers.processes import is_first
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.settings import METRICS, Train
 
@@ -86,7 +87,7 @@ def run_training(
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         _same_as_started(data, settings, out)
-    else:
+    elif is_first():
         (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
     begun = _tuned_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")
@@ -104,9 +105,9 @@ def run_training(
         accuracy=accuracy(margins) if margins else None,
     )
     trained.save(out)
-    if can_draw():
+    if can_draw() and is_first():
         draw_curves(out / METRICS, report.lengths, out / CURVES)
-    else:
+    elif is_first():
         say(HINT)
     if merge:
         trained.merge(out / "merged")
@@ -124,7 +125,8 @@ def run_training(
             )
     for line in report.warnings:
         say(f"warning: {line}")
-    _write(report, out)
+    if is_first():
+        _write(report, out)
     return report
 
 
@@ -141,7 +143,7 @@ class Trained:
         checkpoint = latest(out / "checkpoints") if resume else None
         if resume:
             say(f"going on from {checkpoint.name}" if checkpoint else "there is no checkpoint to go on from: starting anew")
-        if not checkpoint:
+        if not checkpoint and is_first():
             (out / METRICS).unlink(missing_ok=True)
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
         try:
@@ -160,11 +162,14 @@ class Trained:
         """The adapter or the model, and the tokenizer."""
         with _room(out):
             self.trainer.save_model(str(out))
-            self.job.tokenizer.save_pretrained(out)
+            if is_first():
+                self.job.tokenizer.save_pretrained(out)
 
     def merge(self, out: Path) -> None:
         """The adapter put into the base's weights, as a model that needs no other."""
-        model = self.trainer.model
+        if not is_first():
+            return
+        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
         self.job.tokenizer.save_pretrained(out)
 

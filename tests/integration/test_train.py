@@ -205,6 +205,20 @@ def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
     assert (lengths.longest, lengths.proposed) == (4, 4)
 
 
+def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613", "-m", "prefgen", "train",
+               file_of(tmp_path, pairs(80)), "--base", str(base), "-o", "out", "--set", "cpu=true", "--set", "epochs=1"]  # fmt: skip
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=200)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("held-out accuracy") == 1
+    assert done.stderr.count("held out") == 1
+    steps = [json.loads(line)["step"] for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert max(steps) == 5  # 73 pairs, 8 at a time, in two processes
+    assert json.loads((tmp_path / "out" / "training.json").read_text())["accuracy"]
+
+
 def test_a_training_that_was_killed_goes_on(tmp_path, base):
     data = file_of(tmp_path, pairs(200))
     command = [sys.executable, "-m", "prefgen", "train", data, "--base", str(base), "-o", str(tmp_path / "out"), "--set", "epochs=40",

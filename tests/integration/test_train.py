@@ -363,15 +363,23 @@ def test_a_full_disk_is_one_line(tmp_path, base, monkeypatch):
 def test_ctrl_c_says_how_to_go_on(tmp_path, base):
     command = [sys.executable, "-m", "prefgen", "train", file_of(tmp_path, pairs(200)), "--base", str(base), "-o", str(tmp_path / "out"),
                "--set", "epochs=200", "--set", "save=3", "--set", "cpu=true"]  # fmt: skip
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    deadline = time.monotonic() + 90
-    while not list((tmp_path / "out" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs inherit that it is ignored
+    ) as process:
+        deadline = time.monotonic() + 90
+        try:
+            while not list((tmp_path / "out" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
     assert process.returncode == 130
     assert "interrupted; the same command with --resume goes on" in said

@@ -88,6 +88,7 @@ def run_training(
     if resume:
         _same_as_started(data, settings, out)
     elif is_first():
+        shutil.rmtree(out / "sft", ignore_errors=True)  # of a training that was begun here before
         (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
     begun = _tuned_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")

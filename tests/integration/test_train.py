@@ -148,6 +148,10 @@ def test_supervised_training_may_come_first(tmp_path, base):
     assert report.accuracy.value == 1.0
     assert report.base == str(base)
     assert (tmp_path / "out" / "sft" / "model" / "model.safetensors").is_file()
+    (tmp_path / "out" / "training.json").unlink()
+    before = (tmp_path / "out" / "sft" / "model" / "model.safetensors").stat().st_mtime_ns
+    trained(tmp_path, base, pairs(40), sft_epochs=1)  # begun anew on other pairs: nothing of the first is used
+    assert (tmp_path / "out" / "sft" / "model" / "model.safetensors").stat().st_mtime_ns > before
     assert "1.0 epochs on the best answers" in (tmp_path / "out" / "README.md").read_text()
 
 

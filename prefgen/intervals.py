@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +20,11 @@ def share(values: Sequence[float]) -> tuple[float, float, float]:
     return p, max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
-def resampled(
-    values: Sequence[Any], found: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """(2.5 %, 97.5 %) quantiles of `found(indices)` over bootstrap resamples of the indices of `values`."""
+def resampled(n: int, found: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """(2.5 %, 97.5 %) quantiles of `found(indices)` over bootstrap resamples of the indices 0 to n - 1."""
     import numpy as np
 
-    rng, n = np.random.default_rng(seed), len(values)
+    rng = np.random.default_rng(seed)
     each = np.array([found(rng.integers(0, n, n)) for _ in range(resamples)])
     return float(np.quantile(each, 0.025)), float(np.quantile(each, 0.975))
 
@@ -36,5 +34,10 @@ def mean(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
     import numpy as np
 
     array = np.asarray(values, dtype=float)
-    low, high = resampled(values, lambda indices: float(array[indices].mean()), seed=seed)
+    low, high = resampled(len(array), lambda indices: float(array[indices].mean()), seed=seed)
     return float(array.mean()), low, high
+
+
+def named(span: tuple[float, float, float]) -> dict[str, float]:
+    """{value, low, high}, as reports write them."""
+    return dict(zip(("value", "low", "high"), span, strict=True))

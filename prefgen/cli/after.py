@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prefgen.publish.release import Publish, Release
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 def sections(loaded: "Loaded") -> "tuple[Publish | None, Train | None]":
     """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises RecipeError."""
-    its: tuple[Any, Any] = (None, None)
+    from prefgen.recipe.validate import section
+
+    publishing, training = None, None
     if (said := loaded.data.get("publish")) is not None:
-        from prefgen.publish.release import publish_settings
+        from prefgen.publish.release import Publish
 
-        its = (publish_settings(said, {}, loaded.place(("publish",))), None)
+        publishing = section(Publish, "publish", said, {}, loaded.place(("publish",)))
     if (said := loaded.data.get("train")) is not None:
-        from prefgen.trainers.settings import settings_of
+        from prefgen.trainers.settings import Train
 
-        its = (its[0], settings_of(said, {}, loaded.place(("train",))))
-    return its
+        training = section(Train, "train", said, {}, loaded.place(("train",)))
+    return publishing, training
 
 
 def published(run: Path, options: "Publish") -> "Release":

@@ -32,13 +32,10 @@ def win(
 ) -> None:
     """How often one model's answers are better than another's: raw and at equal length, with intervals over the prompts."""
     from prefgen.calls.ask import label_of
-    from prefgen.dataset.read import read_manifest, read_records
-    from prefgen.errors import RecipeError
+    from prefgen.dataset.read import complete_manifest, read_records
     from prefgen.evaluation import winrate
 
-    manifest = read_manifest(run)
-    if not manifest.get("complete"):
-        raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")
+    manifest = complete_manifest(run)
 
     def label(name: str) -> str:
         """As the rows name a model of the recipe."""
@@ -88,7 +85,7 @@ def tasks(
 
     from prefgen.errors import GateFailed, RecipeError
     from prefgen.evaluation.models import base_of, load
-    from prefgen.evaluation.tasks import Scoring, compared, summed_up, verdict
+    from prefgen.evaluation.tasks import LIMIT, Scoring, compared, summed_up, verdict
     from prefgen.evaluation.tasks import as_json as shown
     from prefgen.plugins import did_you_mean
 
@@ -98,7 +95,7 @@ def tasks(
         raise RecipeError(f"--scoring: there is no {scoring!r}{did_you_mean(scoring, list(get_args(Scoring)))}")
     limits = dict(_protected(words) for words in protect)
     if limits:
-        limits.setdefault(OVER_REFUSAL, _protected(OVER_REFUSAL)[1])
+        limits.setdefault(OVER_REFUSAL, LIMIT)
     names: list[str] = list(dict.fromkeys([*(task or []), *limits]))
     if not names:
         raise RecipeError("which tasks? Name files of items or tasks, or --protect some")

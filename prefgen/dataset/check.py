@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefgen.dataset.conversation import NUMBERS, is_number
 from prefgen.similarity import Neighbours
 
 RULES = {
@@ -187,10 +188,9 @@ class _Checker:
 
     def _scores(self, where: str, row: Mapping[str, Any]) -> None:
         high, low, margin = row.get("score_chosen"), row.get("score_rejected"), row.get("margin")
-        for name in ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight"):
-            value = row.get(name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)):
-                self._broken("scores", where, f"{name} is {value!r}")
+        for name in NUMBERS:
+            if not is_number(row.get(name)):
+                self._broken("scores", where, f"{name} is {row[name]!r}")
                 return
         probability = row.get("chosen_probability")
         if probability is not None and not 0 <= probability <= 1:

@@ -10,6 +10,7 @@ from prefgen.similarity import normal
 Row = Mapping[str, Any]
 Turns = list[dict[str, str]]
 NUMBERS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight")
+"""Columns of a pair that hold numbers, where they hold anything."""
 
 
 def conversation(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
@@ -42,15 +43,19 @@ def sound(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     if normal(texts[0]) == normal(texts[1]):
         raise RecipeError(f"chosen and rejected are the same: {texts[0][:60]!r}", where)
     for name in NUMBERS:
-        value = row.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)):
-            raise RecipeError(f"{name} is {value!r}, which is no finite number", where)
+        if not is_number(row.get(name)):
+            raise RecipeError(f"{name} is {row[name]!r}, which is no finite number", where)
     probability, weight = row.get("chosen_probability"), row.get("weight")
     if probability is not None and not 0 <= probability <= 1:
         raise RecipeError(f"chosen_probability is {probability}, and probabilities lie within 0 to 1", where)
     if weight is not None and weight < 0:
         raise RecipeError(f"weight is {weight}, and weights are not below 0", where)
     return prompt, chosen, rejected
+
+
+def is_number(value: Any) -> bool:
+    """Whether a column that may be empty is empty, or a finite number."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
 
 
 def one_turn(row: Row, where: str, form: str) -> tuple[Turns, dict[str, str], dict[str, str]]:

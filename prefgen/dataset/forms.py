@@ -6,7 +6,9 @@ from typing import Any
 from prefgen.errors import RecipeError
 
 Row = Mapping[str, Any]
-ROLES = {"human": "user", "gpt": "assistant", "system": "system", "observation": "tool", "function": "tool"}
+SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
+"""Roles as ShareGPT's form names them."""
+ROLES = {theirs: ours for ours, theirs in SHAREGPT.items()} | {"function": "tool"}
 
 
 def columns_of(words: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from prefgen.dataset.forms import as_pair
 from prefgen.dataset.hub import explained, hub_rows
-from prefgen.dataset.read import is_run, read_manifest, rows_in
+from prefgen.dataset.read import complete_manifest, is_run, rows_in
 from prefgen.dataset.rows import SUFFIXES, rows_of
 from prefgen.errors import RecipeError
 
@@ -46,9 +46,7 @@ def _opened(what: str, split: str | None) -> Opened:
     if is_run(path):
         if split is not None:
             raise RecipeError(f"{what!r} is a run and has no splits: publishing draws them")
-        manifest = read_manifest(path)
-        if not manifest.get("complete"):
-            raise RecipeError(f"the run in {what!r} is not complete; run it again first")
+        manifest = complete_manifest(path)
         rows = ((f"{what} row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
         return Opened(what, rows, None, manifest, _text(recipe))
     if (path / ".run_id").exists():

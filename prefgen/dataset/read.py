@@ -28,6 +28,14 @@ def read_manifest(run: Path) -> dict[str, Any]:
     return found
 
 
+def complete_manifest(run: Path) -> dict[str, Any]:
+    """The manifest of a complete run. Raises RecipeError for one that is not: a part must not pass for the whole."""
+    manifest = read_manifest(run)
+    if not manifest.get("complete"):
+        raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")
+    return manifest
+
+
 def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
     """The rows of every shard in a folder, in order."""
     import pyarrow as pa  # 0.15 s, wanted only by what reads rows
@@ -44,9 +52,8 @@ def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_records(run: Path) -> Iterator[Record]:
-    """The records of a complete run. Raises RecipeError for a run that is not complete: a part must not pass for the whole."""
-    if not read_manifest(run).get("complete"):
-        raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")
+    """The records of a complete run. Raises RecipeError for a run that is not complete."""
+    complete_manifest(run)
     for row in rows_in(run / "records"):
         yield record_of(row)
 

@@ -141,4 +141,4 @@ def verdict(tasks: Sequence[Compared]) -> Verdict | None:
 def as_json(task: Task | Compared) -> dict[str, Any]:
     """Spans as {value, low, high}."""
     fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-    return {k: dict(zip(("value", "low", "high"), v, strict=True)) if k in ("accuracy", "change") else v for k, v in fields.items()}
+    return {k: intervals.named(v) if k in ("accuracy", "change") else v for k, v in fields.items()}

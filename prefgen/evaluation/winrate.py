@@ -14,7 +14,7 @@ import numpy as np
 
 from prefgen import intervals
 from prefgen.errors import RecipeError
-from prefgen.scoring import ScoreSpec, scores_of
+from prefgen.scoring import ScoreSpec, logistic, probability_of, scores_of
 from prefgen.types import Record, Response
 
 RIDGE = 0.01
@@ -86,7 +86,7 @@ def summed_up(games: Sequence[Game], *, of: str, against: str, judge: str, unjud
     raw = intervals.mean([game.probability for game in games], seed=seed)
     won = np.array([game.probability for game in games])
     longer = np.array([game.longer for game in games], dtype=float)
-    low, high = intervals.resampled(games, lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
+    low, high = intervals.resampled(len(games), lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
     level = (controlled(won, longer), low, high)
     both = [game.consistent for game in games if game.consistent is not None]
     notes = []
@@ -127,7 +127,7 @@ def controlled(won: np.ndarray, longer: np.ndarray) -> float:
         weights = weights + np.clip(step, -2, 2)
         if float(np.abs(step).max()) < 1e-9:
             break
-    return float(1 / (1 + math.exp(-weights[0])))
+    return logistic(float(weights[0]))
 
 
 def _game(record: Record, first: Sequence[Response], second: Sequence[Response], judge: str) -> Game | None:
@@ -142,9 +142,9 @@ def _game(record: Record, first: Sequence[Response], second: Sequence[Response],
             if compared:
                 shown = [c.probability for c in compared if (c.first_id, c.second_id) == (one.id, other.id)]
                 turned = [1 - c.probability for c in compared if (c.first_id, c.second_id) == (other.id, one.id)]
-                if not shown and not turned:
+                if (probability := probability_of(compared, one.id, other.id)) is None:
                     return None
-                found.append(math.fsum(shown + turned) / len(shown + turned))
+                found.append(probability)
                 if shown and turned:
                     agreed.append((math.fsum(shown) / len(shown) - 0.5) * (math.fsum(turned) / len(turned) - 0.5) > 0)
             elif one.id in scores and other.id in scores:
@@ -161,5 +161,5 @@ def _length(response: Response) -> int:
 
 def as_json(found: WinRate) -> dict[str, Any]:
     names = ("of", "against", "judge", "prompts", "unjudged", "wins", "ties", "losses", "longer", "consistent")
-    spans = {name: dict(zip(("value", "low", "high"), getattr(found, name), strict=True)) for name in ("raw", "length_controlled")}
+    spans = {name: intervals.named(getattr(found, name)) for name in ("raw", "length_controlled")}
     return {**{name: getattr(found, name) for name in names}, **spans, "notes": list(found.notes)}

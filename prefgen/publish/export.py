@@ -9,11 +9,10 @@ import orjson
 
 from prefgen.canonical import canonical
 from prefgen.dataset.conversation import Row, Turns, one_turn, sound
+from prefgen.dataset.forms import SHAREGPT
 from prefgen.errors import RecipeError
 from prefgen.files import written_whole
 from prefgen.plugins import did_you_mean
-
-SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 
 
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:

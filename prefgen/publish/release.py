@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 import yaml
 from filelock import FileLock, Timeout
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from prefgen.dataset.check import RULES, Report, check_rows
 from prefgen.dataset.preferences import Opened, opened
-from prefgen.dataset.read import read_manifest, rows_in
+from prefgen.dataset.read import complete_manifest, rows_in
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.files import written_whole
 from prefgen.publish.card import card, header_of, values_of
@@ -27,7 +27,7 @@ from prefgen.publish.push import Head, Repository
 from prefgen.publish.rows import Harmful, Written, write_rows
 from prefgen.publish.version import VERSION, bumped, parsed, tag_of
 from prefgen.recipe.schema import Strict
-from prefgen.recipe.validate import misspelt
+from prefgen.recipe.validate import section
 from prefgen.templates import render
 
 STAGING = "release"
@@ -66,17 +66,7 @@ def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
     """What the recipe of a run says under `publish`, and `given` in its place. Raises RecipeError."""
     recipe = run / "recipe.yaml"
     said = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish") if recipe.is_file() else None
-    return publish_settings(said, given)
-
-
-def publish_settings(said: Mapping[str, Any] | None, given: Mapping[str, Any], place: str | None = None) -> Publish:
-    """A recipe's `publish:`, which stands at `place`, with `given` in its place. Raises RecipeError."""
-    if said is not None and not isinstance(said, Mapping):
-        raise RecipeError(f"publish: expected a mapping, found {type(said).__name__}", place)
-    try:
-        return Publish.model_validate({**(said or {}), **given})
-    except ValidationError as wrong:
-        raise RecipeError(f"publish: {misspelt(Publish, wrong)}", place) from None
+    return section(Publish, "publish", said, given)
 
 
 @dataclass(frozen=True)
@@ -97,9 +87,7 @@ class Release:
 
 def publish(run: Path, options: Publish, *, dry_run: bool = False, pr: bool = False, say: Callable[[str], object] = print) -> Release:
     """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was published."""
-    manifest = read_manifest(run)
-    if not manifest.get("complete"):
-        raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")
+    manifest = complete_manifest(run)
     repo = options.repo or f"local/{manifest['name']}"
     if options.repo is None and not dry_run:
         raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
@@ -295,9 +283,8 @@ class _Made:
         self.release = release
 
     def _opened(self) -> Opened:
-        shards = sorted((self.release.folder / "data/preferences").glob("*.parquet"))
-        rows = ((str(path), {**row, "split": path.name.partition("-")[0]}) for path in shards for row in _rows_of(path))
-        return Opened(str(self._run), rows, recipe=self._recipe())
+        """The rows as they will be read from the Hub."""
+        return replace(opened(str(self.release.folder)), name=str(self._run), recipe=self._recipe())
 
     def _recipe(self) -> str | None:
         recipe = self._run / "recipe.yaml"
@@ -307,8 +294,7 @@ class _Made:
         """Everything beside the rows."""
         release, manifest = self.release, self._manifest
         earlier = before["version"] if before else None
-        shards = sorted((release.folder / "data/preferences").glob("*.parquet"))
-        pictures = draw_pairs((row for path in shards for row in _rows_of(path)), release.folder)
+        pictures = draw_pairs((row for _, row in self._opened().rows), release.folder)
         values = values_of(
             self.written,
             manifest,

@@ -22,7 +22,7 @@ from prefgen.dataset.shards import PAIRS, TURN
 from prefgen.errors import RecipeError
 from prefgen.harm import SOURCE
 from prefgen.publish.splits import TRAIN, splits_of
-from prefgen.types import Record
+from prefgen.types import Prompt, Record
 
 TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
 Harmful = Literal["redact", "drop", "keep"]
@@ -175,8 +175,7 @@ def redacted(digest: str) -> str:
 def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
     for record in _records(run):
         prompt = record.prompt
-        harm = "harm" in prompt.metadata or "harm" in prompt.lineage
-        if harm and harmful == "drop":
+        if harmful == "drop" and _from_harm(prompt):
             continue
         asked = [{"role": m.role, "content": m.text} for m in prompt.messages]
         shown = _quoting(record, harmful)
@@ -220,6 +219,10 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
+def _from_harm(prompt: Prompt) -> bool:
+    return "harm" in prompt.metadata or "harm" in prompt.lineage
+
+
 def _quoting(record: Record, harmful: Harmful) -> Callable[[str | None], str | None]:
     """What to do with words about the answers: sentences of a harmful source that they quote are taken out."""
     sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
@@ -237,7 +240,7 @@ def _quoting(record: Record, harmful: Harmful) -> Callable[[str | None], str | N
 
 def _judgments(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
     for record in _records(run):
-        if harmful == "drop" and ("harm" in record.prompt.metadata or "harm" in record.prompt.lineage):
+        if harmful == "drop" and _from_harm(record.prompt):
             continue
         shown = _quoting(record, harmful)
         blank: dict[str, Any] = dict.fromkeys(JUDGMENTS.names) | {"prompt_id": record.id}

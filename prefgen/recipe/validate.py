@@ -1,13 +1,15 @@
 """One thing of a recipe against its class: what is wrong first becomes an error with its place and the nearest valid name."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from prefgen.errors import RecipeError
 from prefgen.plugins import did_you_mean
 from prefgen.recipe.load import Loaded, Where
+
+S = TypeVar("S", bound=BaseModel)
 
 
 def validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: Sequence[str] | None = None) -> Any:
@@ -28,6 +30,16 @@ def validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: S
     message = first["msg"].removeprefix("Value error, ")
     shown = f", found {first['input']!r}" if not isinstance(first["input"], Mapping | list) and "found" not in message else ""
     raise RecipeError(f"{name}: {message[:1].lower()}{message[1:]}{shown}", where)
+
+
+def section(model: type[S], name: str, said: Any, given: Mapping[str, Any], place: str | None = None) -> S:
+    """A part of a recipe that is read by who follows a run: `said` there, at `place`, with `given` in its place. Raises RecipeError."""
+    if said is not None and not isinstance(said, Mapping):
+        raise RecipeError(f"{name}: expected a mapping, found {type(said).__name__}", place)
+    try:
+        return model.model_validate({**(said or {}), **given})
+    except ValidationError as wrong:
+        raise RecipeError(f"{name}: {misspelt(model, wrong)}", place) from None
 
 
 def misspelt(model: type[BaseModel], wrong: ValidationError) -> str:

@@ -10,12 +10,15 @@ import torch
 Turns = Sequence[Mapping[str, str]]
 
 
+def tokens(tokenizer: Any, turns: Turns, *, asking: bool = False) -> list[int]:
+    """A conversation as the model sees it; `asking` for an answer that follows."""
+    text = tokenizer.apply_chat_template([*turns], tokenize=False, add_generation_prompt=asking)
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
 def tokenized(tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | None = None) -> tuple[list[int], int]:
     """(tokens of prompt and answer, how many of them are the prompt's). What both ways of rendering the prompt share is the prompt."""
-    asked = tokenizer(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True), add_special_tokens=False)[
-        "input_ids"
-    ]
-    whole = tokenizer(tokenizer.apply_chat_template([*prompt, *answer], tokenize=False), add_special_tokens=False)["input_ids"][:max_length]
+    asked, whole = tokens(tokenizer, prompt, asking=True), tokens(tokenizer, [*prompt, *answer])[:max_length]
     shared = 0
     while shared < min(len(asked), len(whole)) and asked[shared] == whole[shared]:
         shared += 1

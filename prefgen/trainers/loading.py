@@ -17,6 +17,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, EarlyStoppingCallback, TrainerCallback
 
 from prefgen.errors import RecipeError
+from prefgen.trainers.likelihood import tokens
 from prefgen.trainers.pairs import Data, Lengths, Row, fitted
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.settings import METRICS, Train
@@ -107,6 +108,12 @@ def _listed(names: str | Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
+def measured(path: Path, line: Mapping[str, float]) -> None:
+    """Another line of metrics.jsonl."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 class Journal(TrainerCallback):
     """Every number that the trainer logs, as a line of metrics.jsonl, and in the progress for whoever looks on."""
 
@@ -120,9 +127,7 @@ class Journal(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs:
             return
-        line = {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        measured(self._path, {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs})
         self._progress.numbers |= {name: logs[name] for name in SHOWN if name in logs}
 
 
@@ -137,10 +142,10 @@ def prepared(data: Data, settings: Train, out: Path, progress: TrainingProgress)
     config = loaded(AutoConfig, settings, "configuration")
     limit = min(getattr(config, "max_position_embeddings", None) or LIMIT, LIMIT)
 
-    def tokens(row: Row, side: str) -> list[int]:
-        return tokenizer(tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False), add_special_tokens=False)["input_ids"]
+    def of_side(row: Row, side: str) -> list[int]:
+        return tokens(tokenizer, row["prompt"] + row[side])
 
-    differ, lengths = fitted([*data.train, *data.test], tokens, settings.max_length, limit)
+    differ, lengths = fitted([*data.train, *data.test], of_side, settings.max_length, limit)
     kept = [row for row, good in zip(data.train, differ, strict=False) if good]
     held_out = [row for row, good in zip(data.test, differ[len(data.train) :], strict=True) if good]
     cut = settings.max_length or lengths.proposed
@@ -211,8 +216,8 @@ def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
                 f"its chat template renders a prompt otherwise when an answer follows (ends in {asked[-40:]!r}): the model would be trained on "
                 "a context that it never sees"
             )
-        first, both = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (asked, whole))
-        if both[: len(first)] != first:
+        first = tokens(tokenizer, row["prompt"], asking=True)
+        if tokens(tokenizer, row["prompt"] + row["chosen"])[: len(first)] != first:
             return (
                 f"the end of its prompt ({asked[-20:]!r}) and the beginning of an answer become one token: the model is trained on a prompt that "
                 "ends one token earlier than the one it sees"

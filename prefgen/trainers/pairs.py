@@ -74,12 +74,12 @@ def _split(name: Any, where: str) -> str | None:
 
 def _apart(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
     """Rows of `train` whose prompts are not, and are not nearly, among those of `test`."""
-    held_out = list(dict.fromkeys(normal(_asked(row)) for row in test))
-    others = list(dict.fromkeys(normal(_asked(row)) for row in train))
-    near = all_alike([*held_out, *(text for text in others if text not in set(held_out))])
-    places = {text: i for i, text in enumerate([*held_out, *(text for text in others if text not in set(held_out))])}
-    leaking = {text for text, i in places.items() if i < len(held_out) or any(j < len(held_out) for j in near.get(i, ()))}
-    return [row for row in train if normal(_asked(row)) not in leaking]
+    held_out = dict.fromkeys(normal(_asked(row)) for row in test)
+    asked = [normal(_asked(row)) for row in train]
+    texts = list(held_out | dict.fromkeys(asked))
+    near = all_alike(texts)
+    leaking = {text for i, text in enumerate(texts) if i < len(held_out) or any(j < len(held_out) for j in near.get(i, ()))}
+    return [row for row, text in zip(train, asked, strict=True) if text not in leaking]
 
 
 def _asked(row: Row) -> str:

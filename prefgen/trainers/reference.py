@@ -1,14 +1,13 @@
 """What is measured against the model that training began with: implicit rewards of held-out pairs, and how far the model has moved."""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportUntypedBaseClass=false
 
-import json
 from contextlib import nullcontext
 from typing import Any
 
 from transformers import TrainerCallback
 
 from prefgen.trainers.likelihood import answer_logps, divergence
-from prefgen.trainers.loading import Job
+from prefgen.trainers.loading import Job, measured
 from prefgen.trainers.settings import METRICS
 
 SAMPLE = 64
@@ -45,5 +44,4 @@ class Drift(TrainerCallback):
         )
         model.train(training)
         if state.is_world_process_zero:
-            with (job.out / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": state.global_step, "eval_kl": found}) + "\n")
+            measured(job.out / METRICS, {"step": state.global_step, "eval_kl": found})

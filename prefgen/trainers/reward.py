@@ -18,6 +18,7 @@ from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from prefgen.errors import RecipeError
+from prefgen.trainers.likelihood import tokens
 from prefgen.trainers.loading import Job
 from prefgen.trainers.pairs import Row
 
@@ -75,8 +76,7 @@ def trainer(job: Job) -> SoftRewardTrainer:
 
 
 def _tokens(job: Job, row: Row) -> int:
-    sides = (job.tokenizer.apply_chat_template([*row["prompt"], *row[side]], tokenize=False) for side in ("chosen", "rejected"))
-    return max(len(job.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in sides)
+    return max(len(tokens(job.tokenizer, [*row["prompt"], *row[side]])) for side in ("chosen", "rejected"))
 
 
 def _scale(job: Job) -> float | None:

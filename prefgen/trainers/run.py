@@ -106,10 +106,11 @@ def run_training(
         accuracy=accuracy(margins) if margins else None,
     )
     trained.save(out)
-    if can_draw() and is_first():
-        draw_curves(out / METRICS, report.lengths, out / CURVES)
-    elif is_first():
-        say(HINT)
+    if is_first():
+        if can_draw():
+            draw_curves(out / METRICS, report.lengths, out / CURVES)
+        else:
+            say(HINT)
     if merge:
         trained.merge(out / "merged")
     del trained, job

@@ -1,16 +1,15 @@
 """What a training may be told: a recipe's `train:`, or a file of its own."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from prefgen.errors import RecipeError
 from prefgen.plugins import did_you_mean
 from prefgen.recipe.schema import Strict
-from prefgen.recipe.validate import misspelt
+from prefgen.recipe.validate import section
 
 METRICS = "metrics.jsonl"
 """Every number that a trainer logs, a line each, in its folder."""
@@ -113,14 +112,4 @@ def train_settings(path: Path | None, given: dict[str, Any]) -> Train:
         if not isinstance(said, dict):
             raise RecipeError(f"expected a mapping, found {type(said).__name__}", str(path))
         said = said.get("train") or {} if "stages" in said else said
-    return settings_of(said, given, str(path) if path else None)
-
-
-def settings_of(said: Mapping[str, Any] | None, given: Mapping[str, Any], place: str | None = None) -> Train:
-    """A recipe's `train:`, which stands at `place`, with `given` in its place. Raises RecipeError."""
-    if said is not None and not isinstance(said, Mapping):
-        raise RecipeError(f"train: expected a mapping, found {type(said).__name__}", place)
-    try:
-        return Train.model_validate({**(said or {}), **given})
-    except ValidationError as wrong:
-        raise RecipeError(f"train: {misspelt(Train, wrong)}", place) from None
+    return section(Train, "train", said, given, str(path) if path else None)

@@ -253,3 +253,15 @@ def test_columns_by_other_names(tmp_path):
     assert wrong.returncode == 2
     assert "there is no column 'questoin'; there are question, win, lose" in wrong.stderr
     assert "OURS=THEIRS" in prefgen("check", path, "--columns", "prompt", cwd=tmp_path).stderr
+
+
+def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", pairs("A", 10, "rain"))
+    mix([part_of(one)], tmp_path / "out", test=0, seed=0)
+
+    with pytest.raises(RecipeError, match="11 are wanted"):
+        mix([part_of(f"{one}:11")], tmp_path / "out", test=0, seed=0)
+    again = mix([part_of(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0)  # a part may be what is written anew
+
+    assert again["counts"] == {"train": 10}
+    assert len(list(opened(str(tmp_path / "out")).rows)) == 10

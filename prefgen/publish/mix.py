@@ -52,7 +52,7 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
 
     A prompt, and what is nearly the same, is of the first part that has it; a pair stands once.
     """
-    _free(out)
+    _may_write(out)
     taken: list[tuple[int, str, dict[str, Any]]] = []
     sources: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
@@ -72,6 +72,7 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
     left = [(number, splits[row["prompt_id"]], row) for number, _, row in once.values() if splits[row["prompt_id"]] is not None]
     if not any(split == "train" for _, split, _ in left):
         raise RecipeError("no pair to train on is left of " + ", ".join(part.name for part in parts))
+    shutil.rmtree(out / "data", ignore_errors=True)  # of an earlier mix, now that this one is known to come about
     counts = _write(out, [(split, row) for _, split, row in left])
     manifest = {
         "mixed_of": [{**source, "left": sum(number == i for number, _, _ in left)} for i, source in enumerate(sources)],
@@ -87,12 +88,9 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
     return manifest
 
 
-def _free(out: Path) -> None:
-    """An earlier mix is written anew; anything else stays as it is. Raises RecipeError."""
-    if (out / "mix.json").is_file():
-        shutil.rmtree(out / "data", ignore_errors=True)
-        (out / "mix.json").unlink()
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+def _may_write(out: Path) -> None:
+    """An earlier mix may be written anew; anything else stays as it is. Raises RecipeError."""
+    if not (out / "mix.json").is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RecipeError(f"{str(out)!r} is there already, and is no mix; give another --out")
 
 

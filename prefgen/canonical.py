@@ -59,17 +59,22 @@ def canonical_again(value: Any) -> bytes:
         spelled = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:
         return canonical(value)
-    if b"null" in spelled and not _finite(value):  # NaN is spelled like None
+    nulls = spelled.count(b"null")  # NaN is spelled like None; the text "null", of which schemas are full, is neither
+    if nulls and nulls != spelled.count(b'"null"') and not _finite(value):
         return canonical(value)
     return _respelled(spelled)
 
 
 def _finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return not isinstance(value, float) or math.isfinite(value)
-    return all(map(_finite, value))
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,):
+        kind = type(item)
+        if kind is str or kind is int or item is None:
+            continue
+        if isinstance(item, float) and not math.isfinite(item):
+            return False
+        if isinstance(item, dict | list | tuple) and not _finite(item):
+            return False
+    return True
 
 
 @lru_cache(maxsize=4096)

@@ -49,10 +49,16 @@ def _made(cls: type[V], fields: dict[str, Any]) -> V:
     """What pydantic's own `model_construct` makes, four times faster."""
     made = cls.__new__(cls)
     _set_dict(made, fields)
-    _set_names(made, set(fields))
+    _set_names(made, _names(cls))
     _set_extra(made, None)
     _set_private(made, None)
     return made
+
+
+@cache
+def _names(cls: type[Value]) -> set[str]:
+    """Every field counts as given; one set serves all values of a class, since nobody may change them."""
+    return set(cls.model_fields)
 
 
 @cache

@@ -125,7 +125,7 @@ class Calls:
         if spec.simulated or anew:
             return self.journal_of(spec).find(digest)
         if run.known is None:
-            run.known = self.journal.of_record(run.id)
+            [run.known] = self.journal.of_records([run.id])
         found = run.known.rows.get(digest)
         if found is not None:
             return self.journal.read(found)

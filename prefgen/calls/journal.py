@@ -171,23 +171,20 @@ class Journal:
 
     def find(self, key: bytes) -> Row | None:
         """The reply under `key`, or None."""
-        found = self._found(f"{_FIND} WHERE key = ?", key)
+        found = self.query(f"{_FIND} WHERE key = ?", (key,))
         return self.read(found[0]) if found else None
 
-    def of_record(self, record: str, most: int = 64) -> "Known":
-        """The first `most` replies that a record got, whoever asked: one look instead of one a key."""
-        found = self._found(f"{_FIND} WHERE record = ? ORDER BY id LIMIT {most}", record)
-        return Known({row[0]: row for row in found}, all_there=len(found) < most)
-
-    def _found(self, sql: str, value: object) -> list["Found"]:
-        try:
-            with self._lock:
-                return self._read.execute(sql, (value,)).fetchall()
-        except sqlite3.Error as wrong:
-            raise explained(wrong, self.path) from wrong
+    def of_records(self, records: Sequence[str], most: int = 64) -> list["Known"]:
+        """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one look instead of one a key."""
+        limit = most * len(records)
+        found = self.query(f"{_FIND} WHERE record IN ({', '.join('?' * len(records))}) LIMIT {limit}", records)
+        rows: dict[str, dict[bytes, Found]] = {record: {} for record in records}
+        for row in found:
+            rows[row[3]][row[0]] = row
+        return [Known(rows[record], all_there=len(found) < limit) for record in records]
 
     def read(self, found: "Found") -> Row:
-        """The row that `of_record` found."""
+        """The row that `of_records` found."""
         backend, host, model, fingerprint = self._server_of(found[5])
         return _row((*found[:5], backend, host, *found[6:10], model, fingerprint, *found[10:]), self._unpack)
 
@@ -265,12 +262,16 @@ class Journal:
         """A digest of the keys that these records had asked when they passed these stages: which replies a dataset rests on."""
         self.flush()
         digest = hashlib.blake2b(digest_size=16)
-        marks = ", ".join("?" * len(identities))
-        for record in records:
-            for row in self.query(
-                f"SELECT identity, keys FROM completed WHERE record = ? AND identity IN ({marks}) ORDER BY identity", (record, *identities)
+        for start in range(0, len(records), ROWS_AT_ONCE):
+            some = records[start : start + ROWS_AT_ONCE]
+            which = f"record IN ({', '.join('?' * len(some))}) AND identity IN ({', '.join('?' * len(identities))})"
+            passed: dict[str, list[bytes]] = {record: [] for record in some}
+            for record, identity, keys in self.query(
+                f"SELECT record, identity, keys FROM completed WHERE {which} ORDER BY identity", (*some, *identities)
             ):
-                digest.update(record.encode() + row[0].encode() + row[1])
+                passed[record].append(record.encode() + identity.encode() + keys)
+            for record in some:
+                digest.update(b"".join(passed[record]))
         return digest.hexdigest()
 
     def park(self, row: Row, request: bytes) -> None:

@@ -59,9 +59,11 @@ def call_key(
 
 
 def _head(fields: dict[str, str | int | None]) -> bytes:
-    """Text and small whole numbers are spelled alike by both, and by this one much faster."""
-    plain = all(type(v) is str or v is None or (type(v) is int and abs(v) < 2**53) for v in fields.values())
-    return (canonical_texts if plain else canonical)(fields)
+    """Text and whole numbers are spelled alike by both, and by this one much faster."""
+    try:
+        return canonical_texts(fields) if float not in map(type, fields.values()) else canonical(fields)
+    except TypeError:  # more than 64 bits
+        return canonical(fields)
 
 
 @lru_cache(maxsize=4096)

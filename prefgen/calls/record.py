@@ -35,7 +35,7 @@ class RecordRun:
         "touched",
     )  # fmt: skip
 
-    def __init__(self, record_id: str, order: int, stalled: Callable[["RecordRun"], None]) -> None:
+    def __init__(self, record_id: str, order: int, stalled: Callable[["RecordRun"], None], known: Known | None = None) -> None:
         self.id = record_id
         self.order = order
         self.asked: set[bytes] = set()
@@ -46,7 +46,7 @@ class RecordRun:
         """Of the stages that are passed."""
         self.fresh = Tally()
         """Of the stage that it is in: counted when that is passed, since one that is cut short is replayed later."""
-        self.known: Known | None = None
+        self.known = known
         self.passed: frozenset[str] | None = None
         """Identities of the stages that it had passed before, by the journal."""
         self.touched = time.monotonic()

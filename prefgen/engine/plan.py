@@ -89,8 +89,8 @@ class Overlay(Journal):
     def find(self, key: bytes) -> Row | None:
         return super().find(key) or (self._base.find(key) if self._base else None)
 
-    def of_record(self, record: str, most: int = 0) -> Known:
-        return Known({}, all_there=False)  # `find` looks in both
+    def of_records(self, records: Sequence[str], most: int = 0) -> list[Known]:
+        return [Known({}, all_there=False) for _ in records]  # `find` looks in both
 
     def stages_passed(self, record: str) -> frozenset[str]:
         return frozenset()

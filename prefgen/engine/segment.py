@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from prefgen.calls.ask import Asker, Calls
+from prefgen.calls.journal import Known
 from prefgen.calls.record import RecordRun
 from prefgen.calls.tally import Tally
 from prefgen.engine.blocked import BlockedLoop
@@ -27,6 +28,9 @@ from prefgen.types import Failure, Record, content_id
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
 STAGES = {"weigh": weigh.run, "sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
+
+
+READ_AHEAD = 32
 
 
 class SegmentRun:
@@ -72,7 +76,8 @@ class SegmentRun:
         todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
         if not self._in_file_order:
             todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
-        self._todo = deque((order, position) for order, (position, _) in enumerate(todo))
+        self._todo = deque((order, position, row_id) for order, (position, row_id) in enumerate(todo))
+        self._ready: deque[tuple[int, int, Record, Known]] = deque()
         watch = asyncio.create_task(self._watch())
         try:
             with BlockedLoop(self._calls.ledger.say):
@@ -93,13 +98,14 @@ class SegmentRun:
             task.cancel()
 
     def _start_more(self) -> None:
-        while self._todo and len(self._tasks) < self._window and not self._calls.stopped:
-            order, position = self._todo.popleft()
-            passed, record, failures, tally = 0, None, [], None
+        while len(self._tasks) < self._window and not self._calls.stopped and (self._ready or self._todo):
+            if not self._ready:
+                self._get_ready()
+            order, position, record, known = self._ready.popleft()
+            passed, failures, tally = 0, [], None
             if position in self._begun:
                 passed, record, failures, tally = self._spool.suspended(self._number, position)
-            record = record or self._spool.input(self._number, position)
-            run = RecordRun(record.id, order, self._stalled)
+            run = RecordRun(record.id, order, self._stalled, known)
             if tally:
                 run.tally = Tally.load(tally)
             task = asyncio.create_task(self._work(run, position, passed, record, failures))
@@ -107,6 +113,13 @@ class SegmentRun:
             task.add_done_callback(lambda ended, run=run: self._ended(run, ended))
         if not self._tasks:
             self._idle.set()
+
+    def _get_ready(self) -> None:
+        """Read what comes next, and what the journal knows of it: one look for many records costs a fraction of one look a record."""
+        some = [self._todo.popleft() for _ in range(min(READ_AHEAD, len(self._todo)))]
+        records = self._spool.input(self._number, [position for _, position, _ in some])
+        known = self._calls.journal.of_records([row_id for _, _, row_id in some])
+        self._ready.extend((order, position, records[position], found) for (order, position, _), found in zip(some, known, strict=True))
 
     def _ended(self, run: RecordRun, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(run, None)

@@ -5,7 +5,8 @@ the number of stages that it has passed.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ CREATE TABLE IF NOT EXISTS gone (segment INTEGER, id TEXT, curator TEXT, reason 
 """
 STATE_COLUMNS = 8
 COMMIT_EVERY = 200
+WORTH_PACKING = 1000
+"""Bytes from which on compressing saves more than it takes."""
 Gone = tuple[str, str, str, str | None, str, str]
 """(id, curator, reason, neighbour, text, prompts or pairs) of a row that a curator dropped."""
 GONE_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
@@ -43,7 +46,7 @@ class Spool:
         self.path = path
         self._pack = zstandard.ZstdCompressor(level=1).compress
         self._decompress = zstandard.ZstdDecompressor().decompress
-        self._pending = 0
+        self._saved: list[tuple[object, ...]] = []
         try:
             self._db = self._open()
         except sqlite3.DatabaseError:
@@ -76,8 +79,8 @@ class Spool:
         return found[0] if found else None
 
     def set_meta(self, key: str, value: str) -> None:
-        self._change("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
         self.commit()
+        self._guard("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def store_inputs(
         self,
@@ -97,31 +100,29 @@ class Spool:
         """
         self.commit()
         slot = _raw(segment) if raw else segment
-        self._guard("BEGIN IMMEDIATE")
-        try:
-            self._clear(segment, inputs=raw)
-            self._guard("DELETE FROM input WHERE segment = ?", (slot,))
-            count = 0
+        count = 0
+
+        def rows() -> Iterator[tuple[int, int, str, bytes]]:
+            nonlocal count
             for count, record in enumerate(records, 1):
                 spelled = record.model_dump_json().encode()
                 seen(spelled)
-                self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", (slot, count - 1, record.id, self._pack(spelled)))
-            for row in gone:
-                self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?, ?)", (segment if gone_in is None else gone_in, *row))
+                yield slot, count - 1, record.id, self._packed(spelled)
+
+        with self._transaction():
+            self._clear(segment, inputs=raw)
+            self._guard("DELETE FROM input WHERE segment = ?", (slot,))
+            self._guard("INSERT INTO input VALUES (?, ?, ?, ?)", rows=rows())
+            goes_in = segment if gone_in is None else gone_in
+            self._guard("INSERT INTO gone VALUES (?, ?, ?, ?, ?, ?, ?)", rows=((goes_in, *row) for row in gone))
             self._guard("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta())
-            self._guard("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         return count
 
     def clear_results(self, segment: int) -> None:
         """Forget what was made of a segment (its raw input stays), and everything of later ones."""
         self.commit()
-        self._guard("BEGIN IMMEDIATE")
-        self._clear(segment, inputs=False)
-        self._guard("COMMIT")
+        with self._transaction():
+            self._clear(segment, inputs=False)
 
     def _clear(self, segment: int, *, inputs: bool) -> None:
         self._guard("DELETE FROM state WHERE segment >= ?", (segment,))
@@ -157,9 +158,10 @@ class Spool:
     def input_ids(self, segment: int) -> list[tuple[int, str]]:
         return self._db.execute("SELECT position, id FROM input WHERE segment = ? ORDER BY position", (segment,)).fetchall()
 
-    def input(self, segment: int, position: int) -> Record:
-        found = self._db.execute("SELECT record FROM input WHERE segment = ? AND position = ?", (segment, position)).fetchone()
-        return self._load(found[0])
+    def input(self, segment: int, positions: Sequence[int]) -> dict[int, Record]:
+        """{position: the record that goes into the segment there}."""
+        sql = f"SELECT position, record FROM input WHERE segment = ? AND position IN ({', '.join('?' * len(positions))})"
+        return {position: self._load(blob) for position, blob in self._db.execute(sql, (segment, *positions)).fetchall()}
 
     def inputs(self, segment: int) -> Iterator[Record]:
         """The records that go into a segment, in order."""
@@ -181,12 +183,11 @@ class Spool:
         counts: bytes | None = None,
     ) -> None:
         """Store what a record was after its last passed stage; one that finished has `counts`, and its pairs are stored with it."""
-        packed = self._pack(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
+        packed = self._packed(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
         lines = [record_line(record)] if counts is None else [record_line(record), *pair_lines(record)]
-        self._change(
-            "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (segment, position, passed, counts is not None, self._pack(b"\n".join(lines)), packed, tally, counts),
-        )
+        self._saved.append((segment, position, passed, counts is not None, self._packed(b"\n".join(lines)), packed, tally, counts))
+        if len(self._saved) >= COMMIT_EVERY:
+            self.commit()
 
     def done(self, segment: int) -> set[int]:
         return {row[0] for row in self._db.execute("SELECT position FROM state WHERE segment = ? AND done = 1", (segment,))}
@@ -234,25 +235,33 @@ class Spool:
         return self._db.execute(f"SELECT {', '.join(GONE_COLUMNS)} FROM gone ORDER BY rowid").fetchall()
 
     def commit(self) -> None:
-        if self._db.in_transaction:
-            self._guard("COMMIT")
-        self._pending = 0
+        """Put what was saved on the disk; until then nobody reads it."""
+        if self._saved:
+            saved, self._saved = self._saved, []
+            with self._transaction():
+                self._guard("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows=saved)
 
     def close(self) -> None:
         self.commit()
         self._db.close()
 
-    def _change(self, sql: str, values: Sequence[object] = ()) -> None:
-        if not self._db.in_transaction:
-            self._guard("BEGIN")
-        self._guard(sql, values)
-        self._pending += 1
-        if self._pending >= COMMIT_EVERY:
-            self.commit()
-
-    def _guard(self, sql: str, values: Sequence[object] = ()) -> None:
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._guard("BEGIN IMMEDIATE")
         try:
-            self._db.execute(sql, values)
+            yield
+            self._guard("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _guard(self, sql: str, values: Sequence[object] = (), *, rows: Iterable[Sequence[object]] | None = None) -> None:
+        try:
+            if rows is None:
+                self._db.execute(sql, values)
+            else:
+                self._db.executemany(sql, rows)
         except sqlite3.OperationalError as wrong:
             if "full" in str(wrong):
                 raise JournalError(
@@ -260,9 +269,12 @@ class Spool:
                 ) from wrong
             raise JournalError(f"{self.path}: {wrong}") from wrong
 
+    def _packed(self, text: bytes) -> bytes:
+        return self._pack(text) if len(text) >= WORTH_PACKING else text
+
     def _unpack(self, blob: bytes) -> bytes:
         try:
-            return self._decompress(blob)
+            return blob if blob[:1] in (b"{", b"[") else self._decompress(blob)
         except (zstandard.ZstdError, TypeError) as wrong:
             raise sqlite3.DatabaseError(f"{self.path} is damaged: {wrong}") from wrong
 

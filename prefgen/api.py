@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.engine.loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Options, Outcome, Runner
 from prefgen.recipe.build import Pipeline, build
@@ -121,22 +122,9 @@ def _in_own_loop(recipe: Any, options: dict[str, Any]) -> Result:
         return runner.run(arun(recipe, **options))
 
 
-def fast_loop() -> Any:
-    """uvloop's event loop where it is installed (it is not on Windows), else None for the standard one."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
 def run_with_signals(runner: Runner) -> Outcome:
     """Run in a loop of its own; SIGINT and SIGTERM interrupt it, once gently and twice at once."""
-
-    import gc
-
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # a run makes many short-lived values and few cycles
+    collect_rarely()
 
     async def main() -> Outcome:
         loop = asyncio.get_running_loop()

@@ -58,7 +58,7 @@ def label_of(identity: Mapping[str, Any], simulated: bool) -> str:
 
 @dataclass
 class Calls:
-    """What all asks of a run share. `live` False parks every new ask (offline, export)."""
+    """What all asks of a run share. `live` False parks every new ask (offline, export); `known_only` leaves records alone that have one."""
 
     journal: Journal
     throwaway: Journal
@@ -69,6 +69,7 @@ class Calls:
     run_id: str
     seed: int = 0
     live: bool = True
+    known_only: bool = False
     allow_new: bool = False
     accept_served_by: frozenset[str] = frozenset()
     attempts: Mapping[str, int] = field(default_factory=dict)
@@ -133,7 +134,7 @@ class Calls:
 
     def _unexpected(self, run: RecordRun, plugin: str, spec: ModelSpec, key: Key) -> Row | None:
         """Stop at a new ask of a record that passed this stage before, unless another process has just asked it: then that reply."""
-        if run.id in self.retried or self.allow_new or not run.identity:
+        if run.id in self.retried or self.allow_new or self.known_only or not run.identity:
             return None
         if run.passed is None:
             run.passed = self.journal_of(spec).stages_passed(run.id)
@@ -150,9 +151,8 @@ class Calls:
         return found
 
     async def _wait(self, run: RecordRun, spec: ModelSpec, key: Key, call: Call, shared: bool) -> Row:
-        if self.stopped:
-            run.lost = Fault("stopped", str(self.stopped))
-            return await self._suspend(run)
+        if self.stopped or self.known_only:
+            return await self.leave(run, str(self.stopped or "no reply is journalled"))
         if not self.live and not spec.simulated:
             row = self._row(spec, key, None if shared else run.id, call)
             run.parked.append(row)
@@ -174,6 +174,11 @@ class Calls:
         finally:
             run.in_flight -= 1
             run.settle()
+        return await self._suspend(run)
+
+    async def leave(self, run: RecordRun, why: str) -> Row:
+        """Suspend an ask for good: its record is left where it is."""
+        run.lost = Fault("stopped", why)
         return await self._suspend(run)
 
     async def _suspend(self, run: RecordRun) -> Row:
@@ -398,6 +403,8 @@ class Asker:
         run, journal = self._run, self._calls.journal
         run.asked.add(key.digest)
         found = journal.find(key.digest)
+        if found is None and self._calls.known_only:
+            found = await self._calls.leave(run, "this step has not run")
         if found is None:
             run.in_flight += 1
             run.tick += 1

@@ -212,6 +212,7 @@ class _PlanRunner(Runner):
     """A run whose journal is an overlay, and which counts what it asks."""
 
     calls_type = _PlanCalls
+    replays_apart = False
 
     def __init__(self, pipeline: Pipeline, options: Options, overlay: Overlay) -> None:
         super().__init__(pipeline, options)

@@ -7,7 +7,9 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +24,13 @@ from prefgen.calls.journal import Journal
 from prefgen.calls.limits import Limit, Rate
 from prefgen.calls.line import Line
 from prefgen.dataset.read import is_run, read_manifest
-from prefgen.engine import output
+from prefgen.engine import output, replay
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.prompts import fair_sample
+from prefgen.engine.replay import MOST_PROCESSES, Job, Replayer, cores
 from prefgen.engine.segment import SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
@@ -36,6 +39,7 @@ from prefgen.measures import measured
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import texts_of
 from prefgen.recipe.models import BuiltModel
+from prefgen.tables import Table
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
@@ -78,6 +82,8 @@ class Runner:
     """One start of a run. `interrupt` may be called from a signal handler: once to finish what is in flight, twice to stop now."""
 
     calls_type = Calls
+    replays_apart = True
+    """Whether other processes may work through what the journal holds."""
 
     def __init__(self, pipeline: Pipeline, options: Options, progress: Progress | None = None) -> None:
         self.pipeline = pipeline
@@ -211,12 +217,12 @@ class Runner:
     async def _work(self, calls: Calls) -> Outcome:
         segments = self.pipeline.segments
         waiting = lost = 0
-        for number, segment in enumerate(segments):
+        for number in range(len(segments)):
             last = number == len(segments) - 1
             try:
                 self._freshen(number)
                 await self._inputs.curate(number, self._fingerprint)
-                waiting, lost = await self._segment_passes(calls, number, segment.steps, last)
+                waiting, lost = await self._segment_passes(calls, number, last)
                 self._forget_a_recipes_fault(calls, number)
                 if waiting or lost or calls.stopped:
                     break
@@ -257,7 +263,7 @@ class Runner:
         if number == len(self.pipeline.segments) - 1 and not self._spool.shard_digests():
             output.remove_folder(self.options.out / "partial")
 
-    async def _segment_passes(self, calls: Calls, number: int, steps: Any, last: bool) -> tuple[int, int]:
+    async def _segment_passes(self, calls: Calls, number: int, last: bool) -> tuple[int, int]:
         ids = self._spool.input_ids(number)
         done = self._spool.done(number)
         self.progress.total, self.progress.finished = len(ids), len(done)
@@ -266,16 +272,13 @@ class Runner:
         self.progress.doing = "working"
         shards = Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
         self._shards = shards.numbers if shards else []
+        pool = self._inputs.pool(number)
+        settled = shards.settled if shards else lambda position: None
+        replayers = self._replayers(calls, number, [p for p, _ in ids if p not in done]) if pool is None else []
         waiting = lost = 0
         for attempt in range(2):
-            run = self.pipeline.recipe.run
-            self._segment = SegmentRun(
-                number, steps, self._spool, calls, self.progress,
-                window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
-                first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None),
-                settled=shards.settled if shards else lambda position: None, pool=self._inputs.pool(number),
-            )  # fmt: skip
-            await self._segment.run()
+            self._segment = self._segment_run(calls, number, pool, settled)
+            await self._segment.run(replayers=() if attempt else replayers)
             waiting, lost = self._segment.waiting, self._segment.lost
             if not lost or calls.stopped or attempt:
                 break
@@ -283,6 +286,36 @@ class Runner:
         if shards:
             await shards.finish()
         return waiting, lost
+
+    def _segment_run(
+        self, calls: Calls, number: int, pool: Table | None, settled: Callable[[int], None] = lambda position: None
+    ) -> SegmentRun:
+        run = self.pipeline.recipe.run
+        return SegmentRun(
+            number, self.pipeline.segments[number].steps, self._spool, calls, self.progress,
+            window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
+            first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None), settled=settled, pool=pool,
+        )  # fmt: skip
+
+    def _replayers(self, calls: Calls, number: int, todo: Sequence[int]) -> list[Replayer]:
+        """Processes that help where the journal knows enough of what is to be done.
+
+        None for simulated replies, which are not in it, and none where a network file system lets one process alone have it.
+        """
+        processes = self.pipeline.recipe.run.processes
+        processes = min(cores(), MOST_PROCESSES) if processes == "auto" else processes
+        apart = self.replays_apart and processes > 1 and not self.pipeline.simulated and not calls.journal.on_network
+        if not apart or self._known_of(calls, number, todo) < replay.LEAST:
+            return []
+        loaded = self.pipeline.loaded
+        job = Job(loaded.data, loaded.folder, self.pipeline.built, self.options.out, self.options.journal, number, sys.path)
+        return [Replayer(job) for _ in range(processes - 1)]
+
+    def _known_of(self, calls: Calls, number: int, todo: Sequence[int]) -> float:
+        """About how many of these records the journal has replies for."""
+        some = list(todo[:: max(1, len(todo) // 100)])[:100]
+        known = calls.journal.of_records([record.id for record in self._spool.input(number, some).values()])
+        return len(todo) * sum(bool(found.rows) for found in known) / max(1, len(some))
 
     def _window(self) -> int:
         """Records at work: enough that every model's slots can be full while others wait for their commit."""
@@ -331,12 +364,11 @@ class Runner:
         found = measured([(r.prompt.text, r.prompt.category) for r in records], grounded=[r.prompt.grounded for r in records])
         return {name: value for name, (value, _) in found.items()}
 
-    def _asked(self, calls: Calls, number: int) -> dict[str, Any]:
+    def _asked(self, calls: Calls, number: int, replies: int) -> dict[str, Any]:
         """Which replies the dataset rests on: how many, and a digest of their keys."""
         identities = [f"{step.identity}:{calls.seed}" for step in self.pipeline.segments[number].steps]
         ids = [row_id for _, row_id in self._spool.input_ids(number)]
-        by_stage, _ = output.sums(self._spool.tallies())
-        return {"replies": sum(row["requests"] for row in by_stage), "digest": calls.completions.asked_digest(ids, identities)}
+        return {"replies": replies, "digest": calls.completions.asked_digest(ids, identities)}
 
     def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
         recipe = self.pipeline.recipe
@@ -377,7 +409,7 @@ class Runner:
             "description": recipe.description,
             "judges": sorted({p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged}),
             "texts": texts_of([*self.pipeline.sources, *(p for step in self.pipeline.steps for p in step.plugged)]),
-            "journal": self._asked(calls, number) if complete else None,
+            "journal": self._asked(calls, number, sum(row["requests"] for row in by_stage)) if complete else None,
             "unmeasured": sorted(p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged if p.plugin.texts),
             "libraries": output.library_versions(),
         }

@@ -8,8 +8,11 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
+from itertools import count, islice
+
+import orjson
 
 from prefgen.calls.ask import Asker, Calls
 from prefgen.calls.journal import Known
@@ -18,6 +21,7 @@ from prefgen.calls.tally import Tally
 from prefgen.engine.blocked import BlockedLoop
 from prefgen.engine.output import counts_of
 from prefgen.engine.progress import Progress
+from prefgen.engine.replay import LENT, Replayed, Replayer
 from prefgen.engine.spool import Spool
 from prefgen.errors import PluginError, PrefgenError
 from prefgen.stages import filter, judge, pair, revise, sample, synthesize, weigh
@@ -70,24 +74,29 @@ class SegmentRun:
         self.waiting = 0
         self.lost = 0
 
-    async def run(self) -> None:
-        """Work until every record is finished, suspended or lost, or the run was stopped."""
-        done, self._begun = self._spool.done(self._number), self._spool.begun(self._number)
-        todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
-        if not self._in_file_order:
-            todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
-        self._todo = deque((order, position, row_id) for order, (position, row_id) in enumerate(todo))
+    async def run(self, positions: Sequence[int] | None = None, *, replayers: Sequence[Replayer] = ()) -> None:
+        """Work until every record (or each at `positions`, from its beginning) is finished, suspended or lost, or the run was stopped.
+
+        `replayers` take what the journal knows in the order of the prompts, so that one shard after the other can be written.
+        """
+        self._begun = self._spool.begun(self._number) if positions is None else set[int]()
+        todo = self._unfinished() if positions is None else positions
+        self._todo = deque(todo)
+        self._order = count()
+        self._taken: set[int] = set()
+        self._to_lend = iter(sorted(todo) if replayers else ())
         self._ready: deque[tuple[int, int, Record, Known]] = deque()
         watch = asyncio.create_task(self._watch())
+        self._helping = {asyncio.create_task(self._helped_by(replayer)) for replayer in replayers}
         try:
             with BlockedLoop(self._calls.ledger.say):
                 self._start_more()
-                if self._tasks:
-                    await self._idle.wait()
+                await self._idle.wait()
         finally:
-            watch.cancel()
-            for task in self._tasks.values():
+            for task in (watch, *self._helping, *self._tasks.values()):
                 task.cancel()
+            for replayer in replayers:
+                replayer.close()
             self._spool.commit()
         if self.bug is not None and not isinstance(self.bug, PrefgenError):
             raise self.bug  # ours, and not explained: the traceback is wanted
@@ -98,9 +107,7 @@ class SegmentRun:
             task.cancel()
 
     def _start_more(self) -> None:
-        while len(self._tasks) < self._window and not self._calls.stopped and (self._ready or self._todo):
-            if not self._ready:
-                self._get_ready()
+        while len(self._tasks) < self._window and not self._calls.stopped and (self._ready or self._get_ready()):
             order, position, record, known = self._ready.popleft()
             passed, failures, tally = 0, [], None
             if position in self._begun:
@@ -111,15 +118,90 @@ class SegmentRun:
             task = asyncio.create_task(self._work(run, position, passed, record, failures))
             self._tasks[run] = task
             task.add_done_callback(lambda ended, run=run: self._ended(run, ended))
-        if not self._tasks:
+        if not self._tasks and (self._calls.stopped or not self._helping):
             self._idle.set()
 
-    def _get_ready(self) -> None:
+    async def _helped_by(self, replayer: Replayer) -> None:
+        """Lend records to another process as long as it finishes most of them; what it does not finish is done here."""
+        lent: deque[list[int]] = deque()
+        useful = True
+        try:
+            while True:
+                while useful and len(lent) < 2 and not self._calls.stopped and (more := self._lend()):
+                    lent.append(more)
+                    await replayer.send(more)
+                if not lent:
+                    return
+                found = await replayer.answer()
+                finished = self._take_back(found) if found else set[int]()
+                useful = len(finished) > LENT / 2
+                self._give_back(lent.popleft(), finished)
+        except Exception as bug:
+            if self.bug is None:
+                self.bug = bug
+                self._calls.stop(_as_stop(bug))
+        finally:
+            self._helping.discard(asyncio.current_task())  # pyright: ignore[reportArgumentType]
+            self._start_more()
+
+    def _give_back(self, lent: Sequence[int], finished: Container[int]) -> None:
+        left = [position for position in reversed(lent) if position not in finished]
+        self._todo.extendleft(left)
+        self._taken.difference_update(left)
+        self._start_more()
+
+    def _lend(self) -> list[int]:
+        lent = list(islice((position for position in self._to_lend if position not in self._taken), LENT))
+        self._taken.update(lent)
+        return lent
+
+    def _take_back(self, found: Replayed) -> set[int]:
+        """Store what a replayer came to; returns the positions that are finished."""
+        finished: set[int] = set()
+        rows = [row for row in found.rows if row[3] or row[1] not in self._begun]
+        self._spool.put(rows)
+        for _, position, _, is_done, *_, counts in rows:
+            if is_done and counts is not None:
+                finished.add(position)
+                self._progress.finished += 1
+                self._progress.pairs += orjson.loads(counts)["pairs"]
+                self._settled(position)
+            else:
+                self._begun.add(position)
+        if len(finished) < len(rows):
+            self._spool.commit()  # what was only begun is read again
+        for passed in found.passed:
+            self._calls.completions.complete(*passed)
+        for label, (done, failed) in found.stages.items():
+            tally = self._progress.stage(label)
+            tally.done += done
+            tally.failed += failed
+        for name, replies in found.replies.items():
+            self._calls.ledger.model(name).replayed += replies
+        for line in found.says:
+            self._calls.ledger.say(line)
+        return finished
+
+    def _get_ready(self) -> bool:
         """Read what comes next, and what the journal knows of it: one look for many records costs a fraction of one look a record."""
-        some = [self._todo.popleft() for _ in range(min(READ_AHEAD, len(self._todo)))]
-        records = self._spool.input(self._number, [position for _, position, _ in some])
-        known = self._calls.journal.of_records([row_id for _, _, row_id in some])
-        self._ready.extend((order, position, records[position], found) for (order, position, _), found in zip(some, known, strict=True))
+        some: list[int] = []
+        while self._todo and len(some) < READ_AHEAD:
+            position = self._todo.popleft()
+            if position not in self._taken:
+                self._taken.add(position)
+                some.append(position)
+        if some:
+            records = self._spool.input(self._number, some)
+            known = self._calls.journal.of_records([records[position].id for position in some])
+            self._ready.extend((next(self._order), position, records[position], found) for position, found in zip(some, known, strict=True))
+        return bool(some)
+
+    def _unfinished(self) -> list[int]:
+        done = self._spool.done(self._number)
+        todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
+        if not self._in_file_order:
+            todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
+        return [position for position, _ in todo]
 
     def _ended(self, run: RecordRun, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(run, None)

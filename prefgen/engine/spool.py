@@ -29,6 +29,8 @@ STATE_COLUMNS = 8
 COMMIT_EVERY = 200
 WORTH_PACKING = 1000
 """Bytes from which on compressing saves more than it takes."""
+StateRow = tuple[int, int, int, bool, bytes, bytes | None, bytes, bytes | None]
+"""(segment, position, stages passed, finished, packed lines, packed failures, tally, counts) of a record."""
 Gone = tuple[str, str, str, str | None, str, str]
 """(id, curator, reason, neighbour, text, prompts or pairs) of a row that a curator dropped."""
 GONE_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
@@ -46,7 +48,7 @@ class Spool:
         self.path = path
         self._pack = zstandard.ZstdCompressor(level=1).compress
         self._decompress = zstandard.ZstdDecompressor().decompress
-        self._saved: list[tuple[object, ...]] = []
+        self._saved: list[StateRow] = []
         try:
             self._db = self._open()
         except sqlite3.DatabaseError:
@@ -185,7 +187,11 @@ class Spool:
         """Store what a record was after its last passed stage; one that finished has `counts`, and its pairs are stored with it."""
         packed = self._packed(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
         lines = [record_line(record)] if counts is None else [record_line(record), *pair_lines(record)]
-        self._saved.append((segment, position, passed, counts is not None, self._packed(b"\n".join(lines)), packed, tally, counts))
+        self.put([(segment, position, passed, counts is not None, self._packed(b"\n".join(lines)), packed, tally, counts)])
+
+    def put(self, rows: Iterable[StateRow]) -> None:
+        """Store rows as `save` makes them."""
+        self._saved += rows
         if len(self._saved) >= COMMIT_EVERY:
             self.commit()
 

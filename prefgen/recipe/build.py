@@ -34,6 +34,7 @@ class Pipeline:
     models: Mapping[str, BuiltModel]
     identities: Sequence[tuple[str, str]]
     code: str
+    loaded: Loaded
     resolved: Mapping[str, Any] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
@@ -49,6 +50,16 @@ class Pipeline:
     def price(self, model: BuiltModel) -> Price | None:
         """What a token costs; None where no price is listed. A simulated model is free."""
         return FREE if model.simulated else price_of(str(model.identity["name"]), self.prices)
+
+    @property
+    def built(self) -> object:
+        """What tells two pipelines apart that would not come to the same records."""
+        return [
+            list(map(list, self.identities)),
+            self.code,
+            [[name, model.identity] for name, model in self.models.items()],
+            self.recipe.seed,
+        ]
 
     @property
     def simulated(self) -> bool:
@@ -89,6 +100,7 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
         models=models,
         identities=identities,
         code=code,
+        loaded=loaded,
         resolved={k: v for k, v in loaded.data.items() if k != "run"} | {"run": without_secrets(loaded.data.get("run", {}))},
         prices=prices,
         warnings=_warnings(stages, models),

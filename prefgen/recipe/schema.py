@@ -76,6 +76,9 @@ class Run(Strict):
     order: Literal["hash", "file"] = Field(
         "hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample."
     )
+    processes: int | Literal["auto"] = Field(
+        "auto", ge=1, description="Processes that replay what the journal holds. auto: one a processor, at most 8."
+    )
     window: int | None = Field(None, ge=1, description="Records at work at once. Default: enough to keep every model busy.")
 
     @field_validator("concurrency")

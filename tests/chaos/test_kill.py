@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from prefgen.dataset.read import read_manifest
-from tests.running import shard_bytes
+from tests.running import RATE, shard_bytes
+from tests.running import a_recipe as tests_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,3 +174,52 @@ def test_rounds_of_written_prompts_end_the_same_however_often_they_are_killed(tm
 
     assert code == 0, said
     assert shard_bytes(tmp_path / "out") == shard_bytes(tmp_path / "unbroken")
+
+
+def a_known_run(folder: Path) -> tuple[list[str], Path]:
+    """The command that replays 2,500 prompts whose replies are in the journal, in two processes, and the run that asked them."""
+    rules = [{"when": "The texts that reply", "say": RATE}, {"say": [f"Answer number {i}, in words." for i in range(40)]}]
+    recipe = tests_recipe(prompts=[f"Question {i}?" for i in range(2500)], run={"processes": 2})
+    for model in recipe["models"].values():
+        model["rules"] = rules
+    (folder / "known.json").write_text(json.dumps(recipe))
+    command = [sys.executable, "-m", "prefgen", "run", str(folder / "known.json"), "--journal", str(folder / "calls.sqlite"), "--quiet"]
+    subprocess.run([*command, "--out", str(folder / "first")], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return command, folder / "first"
+
+
+def replayers() -> set[int]:
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"prefgen.engine.replayer" in (process / "cmdline").read_bytes():
+                found.add(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_ends_in_the_middle_of_replaying_takes_its_helpers_along(tmp_path, number):
+    command, first = a_known_run(tmp_path)
+    before = replayers()
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "out")], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 30
+    while not replayers() - before and time.monotonic() < until:
+        time.sleep(0.01)
+    helpers = replayers() - before
+    assert helpers
+    time.sleep(0.5)
+    process.send_signal(number)
+    code, said = end(process)
+
+    until = time.monotonic() + 5
+    while replayers() & helpers and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not replayers() & helpers
+    assert code == (-9 if number == signal.SIGKILL else 130), said
+    assert not read_manifest(tmp_path / "out")["complete"] if (tmp_path / "out" / "manifest.json").exists() else number == signal.SIGKILL
+
+    again = subprocess.run([*command, "--out", str(tmp_path / "out"), "--offline"], cwd=ROOT, capture_output=True)
+    assert again.returncode == 0, again.stderr
+    assert shard_bytes(tmp_path / "out") == shard_bytes(first)

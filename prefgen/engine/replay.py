@@ -1,0 +1,106 @@
+"""Replaying on every core: further processes work through what the journal holds already.
+
+A replayer is lent positions and gives back what the run's own process then writes, which stays the only one that does. It asks nobody: a record that
+would need a reply which is not there comes back as far as it came, and the run goes on with it. So it does with everything where a replayer cannot
+build the recipe, or dies.
+"""
+
+import asyncio
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from prefgen.engine.spool import StateRow
+
+LENT = 200
+"""Records that a replayer gets at once: two tenths of a second of work."""
+LEAST = 2000
+"""Records with known replies from which on other processes, which take half a second to start, are worth it."""
+MOST_PROCESSES = 8
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a replayer needs to work on a segment of the same run."""
+
+    data: Mapping[str, Any]
+    folder: Path
+    built: object
+    out: Path
+    journal: Path
+    segment: int
+    path: Sequence[str]
+    """Where modules of plug-ins are looked for."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of a chunk: rows for the spool, stages that records passed, and counts for whoever watches."""
+
+    rows: Sequence[StateRow]
+    passed: Sequence[tuple[str, str, bytes]]
+    stages: Mapping[str, tuple[int, int]]
+    replies: Mapping[str, int]
+    says: Sequence[str]
+
+
+def cores() -> int:
+    """How many processors this process may use for replaying: one where no process can be given a socket (Windows)."""
+    if os.name != "posix":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Replayer:
+    """One process; it ends when its line to the run does. Lists of positions may be sent ahead: answers come in their order."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "prefgen.engine.replayer"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the run
+            )
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def send(self, positions: Sequence[int]) -> None:
+        """Ask for the records at these positions."""
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection(sock=self._line, limit=2**24)
+            self._writer.write(framed(self._job))
+        self._writer.write(framed(positions))
+
+    async def answer(self) -> Replayed | None:
+        """What became of the records that were asked for first and not answered yet; None when the process is no more."""
+        try:
+            size = int.from_bytes(await self._reader.readexactly(8))
+            return pickle.loads(await self._reader.readexactly(size))  # noqa: S301 - from our own child
+        except (OSError, asyncio.IncompleteReadError):
+            return None
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        (self._writer or self._line).close()
+
+
+def framed(value: object) -> bytes:
+    """A value as bytes, after 8 bytes that say how many."""
+    spelled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    return len(spelled).to_bytes(8) + spelled
+
+
+def unframed(pipe: IO[bytes]) -> object:
+    """The next value, or None at the end."""
+    size = int.from_bytes(pipe.read(8))
+    return pickle.loads(pipe.read(size)) if size else None  # noqa: S301 - from the run that started this process

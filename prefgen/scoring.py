@@ -111,6 +111,39 @@ def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -
     return math.fsum(found) / len(found) if found else None
 
 
+def leads(record: Record, judge: str, first: str, second: str) -> tuple[float, float] | None:
+    """By how much `first` is ahead of `second` where it was shown before it, and where after; None unless a judge saw both orders."""
+    before = [c.probability - 0.5 for c in record.comparisons if c.judge == judge and (c.first_id, c.second_id) == (first, second)]
+    after = [0.5 - c.probability for c in record.comparisons if c.judge == judge and (c.first_id, c.second_id) == (second, first)]
+    asked: dict[int, dict[str, list[Score]]] = {}
+    for score in record.scores:
+        if score.judge == judge and score.order is not None and score.response_id in (first, second):
+            asked.setdefault(score.sample, {}).setdefault(score.response_id, []).append(score)
+    for sides in asked.values():
+        means = mean_by_response([score for scores in sides.values() for score in scores])
+        if len(means) == 2 and (places := (sides[first][0].order or 0, sides[second][0].order or 0))[0] != places[1]:
+            (before if places[0] < places[1] else after).append(means[first] - means[second])
+    return (math.fsum(before), math.fsum(after)) if before and after else None
+
+
+def order_flips(record: Record) -> dict[str, tuple[int, float]]:
+    """{judge: (pairs of the record that it saw in both orders, in how many the other order had another winner)}; a tie counts as half."""
+    found: dict[str, tuple[int, float]] = {}
+    for judge in {s.judge for s in record.scores if s.sample and s.order is not None} | {c.judge for c in record.comparisons}:
+        both = [led for pair in record.pairs if (led := leads(record, judge, pair.chosen_id, pair.rejected_id))]
+        if both:
+            found[judge] = (len(both), sum(0.5 if one == 0 or other == 0 else float((one > 0) != (other > 0)) for one, other in both))
+    return found
+
+
+def label_noise(flips: float) -> float:
+    """The probability that a label is wrong, from the share of pairs in which the orders have different winners (below 0.5).
+
+    Each order counts as a reading of its own that errs with probability e: two differ in 2 e (1 - e) of the cases, and a label that both make errs with e.
+    """
+    return (1 - math.sqrt(1 - 2 * flips)) / 2
+
+
 def bradley_terry(comparisons: Sequence[Comparison], *, prior: float = 0.1, rounds: int = 200) -> dict[str, float]:
     """Strengths in 0..1 (the chance to beat an average candidate) by the MM algorithm of Hunter (2004, section 3).
 

@@ -21,6 +21,7 @@ from prefgen.calls.budget import PICO
 from prefgen.calls.tally import Tally
 from prefgen.engine.spool import Spool
 from prefgen.files import written_whole
+from prefgen.scoring import order_flips
 from prefgen.types import Record
 
 SHARD = 1000
@@ -104,6 +105,7 @@ def counts_of(record: Record) -> bytes:
         "pairs": len(record.pairs),
         "why_no_pair": record.notes[-1].reason if record.notes else "",
         "flags": [flag.rule for flag in record.flags],
+        "flips": order_flips(record),
     }
     return orjson.dumps(counts)
 
@@ -132,6 +134,8 @@ class Yield:
         self.pairs = 0
         self.flags: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
+        self.flips: dict[str, tuple[int, float]] = {}
+        """{judge: (pairs that it saw in both orders, in how many of them the other order had another winner)}."""
 
     def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         """Add one record: what `counts_of` gave, and everything that failed on its way."""
@@ -151,6 +155,9 @@ class Yield:
         self.responses += len(counts["models"])
         self.pairs += counts["pairs"]
         self.flags.update(counts["flags"])
+        for judge, (pairs, flipped) in counts.get("flips", {}).items():
+            before = self.flips.get(judge, (0, 0.0))
+            self.flips[judge] = (before[0] + pairs, before[1] + flipped)
         self.licences[counts["licence"]] += 1
 
     def table(self, gone: Iterable[tuple[Any, ...]]) -> dict[str, Any]:

@@ -163,6 +163,10 @@ def values_of(
         "models": [_model(name, model) for name, model in manifest["models"].items()],
         "served_by": [f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})" for s in manifest["served_by"]],
         "judges": manifest.get("judges", []),
+        "flips": [
+            f"in {found['flipped'] / found['pairs']:.1%} of the {found['pairs']:,} pairs that {judge} saw in both orders, the other has another winner"
+            for judge, found in manifest.get("flips", {}).items()
+        ],
         "principles": [Path(name).stem for name in manifest.get("texts", {}) if name.startswith("constitutions/")],
         "unmeasured": manifest["unmeasured"],
         "cost_usd": cost["new_usd"],

@@ -228,6 +228,7 @@ def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
 def _labelled(row: Mapping[str, Any], settings: Train) -> Row:
     sure = row["probability"] if settings.labels == "soft" else 1.0
     smoothing = settings.label_smoothing
+    assert isinstance(smoothing, float)  # what is measured was put in place before
     probability = sure * (1 - smoothing) + (1 - sure) * smoothing
     return {**row, "probability": probability, "weight": row["weight"] if settings.weights else 1.0}
 

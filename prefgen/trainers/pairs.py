@@ -10,6 +10,7 @@ from prefgen.dataset.conversation import sound
 from prefgen.dataset.preferences import Opened, opened
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.publish.splits import TEST, TRAIN, splits_of
+from prefgen.scoring import label_noise
 from prefgen.similarity import all_alike, normal
 from prefgen.types import content_id
 
@@ -31,6 +32,21 @@ class Data:
     sources: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     leaking: int = 0
     """Rows that were left out of training, since their prompts are (nearly) held out in another dataset."""
+
+    def label_noise(self) -> tuple[float, int, float]:
+        """(probability that a label is wrong, pairs that were judged in both orders, share of them that has two winners). Raises RecipeError."""
+        flips = [found for source in self.sources for found in source["flips"].values()]
+        pairs = sum(found["pairs"] for found in flips)
+        if not pairs:
+            raise RecipeError(
+                "label_smoothing: measured: no judge of these pairs saw them in both orders (`orders: 2`), or their manifest is of an earlier version"
+            )
+        share = sum(found["flipped"] for found in flips) / pairs
+        if share >= 0.5:
+            raise RecipeError(
+                f"label_smoothing: measured: in {share:.0%} of {pairs:,} pairs the other order has another winner: the labels are chance"
+            )
+        return label_noise(share), pairs, share
 
 
 def read(names: Sequence[str], *, canned: float, seed: int) -> Data:
@@ -102,6 +118,7 @@ def _row(row: Mapping[str, Any], where: str) -> Row:
         "rejected": rejected,
         "probability": 0.5 if row.get("tie") and probability is None else 1.0 if probability is None else float(probability),
         "weight": 1.0 if weight is None else float(weight),
+        "unsure": probability is not None and probability != 1,
         "margin": row.get("margin"),
         "score_chosen": row.get("score_chosen"),
     }
@@ -123,6 +140,7 @@ def _source(dataset: Opened, pairs: int) -> dict[str, Any]:
         "content_hash": dataset.release.get("content_hash") if dataset.release else None,
         "version": dataset.release.get("version") if dataset.release else None,
         "simulated": bool(manifest.get("simulated")),
+        "flips": manifest.get("flips", {}),
     }
 
 

@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 import shutil
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -77,6 +77,7 @@ def run_training(
     if (out / REPORT).exists() and not resume:
         raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
     data = read(names, canned=settings.canned, seed=settings.seed)
+    settings = _smoothed(data, settings, say)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
     if data.leaking:
         say(f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets")
@@ -130,6 +131,19 @@ def run_training(
     if is_first():
         _write(report, out)
     return report
+
+
+def _smoothed(data: Data, settings: Train, say: Callable[[str], None]) -> Train:
+    """The settings with the measured probability that a label is wrong, where that is wanted."""
+    if settings.label_smoothing != "measured":
+        return settings
+    if settings.labels == "soft" and any(row["unsure"] for row in data.train):
+        raise RecipeError(
+            "label_smoothing: measured: these pairs say themselves how sure their labels are; for one rate for all say labels: hard"
+        )
+    noise, pairs, share = data.label_noise()
+    say(f"label smoothing {noise:.3f}: in {share:.1%} of {pairs:,} pairs that were judged in both orders the other has another winner")
+    return settings.model_copy(update={"label_smoothing": noise})
 
 
 class Trained:

@@ -1,7 +1,7 @@
 """What a training may be told: a recipe's `train:`, or a file of its own."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -49,8 +49,8 @@ class Train(Strict):
     loss_weights: tuple[float, ...] | None = Field(None, description="One a loss. Default: 1 each.")
     labels: Literal["soft", "hard"] = Field("soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit.")
     weights: bool = Field(True, description="Rows count as their `weight` says.")
-    label_smoothing: float = Field(
-        0.0, ge=0, lt=0.5, description="Probability that a label is wrong, such as a judge's measured rate of flips."
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | Literal["measured"] = Field(
+        0.0, description="Probability that a label is wrong; measured: by how often the judge has another winner in the other order."
     )
     learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights.")
     epochs: float = Field(1.0, gt=0, allow_inf_nan=False)

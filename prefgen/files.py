@@ -15,3 +15,8 @@ def written_whole(path: Path) -> Generator[Path]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def named(what: str) -> str:
+    """A folder or a file by its own name alone, for what others read: where it stands on this machine is not theirs to know."""
+    return Path(what).resolve().name if Path(what).exists() else what

@@ -139,7 +139,8 @@ def order_flips(record: Record) -> dict[str, tuple[int, float]]:
 def label_noise(flips: float) -> float:
     """The probability that a label is wrong, from the share of pairs in which the orders have different winners (below 0.5).
 
-    Each order counts as a reading of its own that errs with probability e: two differ in 2 e (1 - e) of the cases, and a label that both make errs with e.
+    Each order counts as a reading of its own that errs with probability e: two differ in 2 e (1 - e) of the cases, and the label that both make
+    is wrong with probability e.
     """
     return (1 - math.sqrt(1 - 2 * flips)) / 2
 

@@ -97,7 +97,13 @@ def _environment() -> ImmutableSandboxedEnvironment:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False, newline_sequence="\n"
     )
     environment.filters["fence"] = fence
+    environment.filters["cell"] = cell
     return environment
+
+
+def cell(text: str) -> str:
+    """A text as one cell of a markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 _TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", re.IGNORECASE)

@@ -77,10 +77,38 @@ def test_length_is_taken_out():
 
 
 def test_one_who_always_wins_stays_finite():
-    found = summed_up([Game(str(i), 1.0, 5) for i in range(50)], **OF, judge="x")
+    found = summed_up([Game(str(i), 1.0, 5 if i % 2 else -5) for i in range(50)], **OF, judge="x")
 
-    assert found.raw == (1.0, 1.0, 1.0)
+    assert found.raw[0] == found.raw[2] == 1.0
+    assert 0.9 < found.raw[1] < 1.0
     assert 0.99 < found.length_controlled[0] <= 1
+
+
+def test_equal_length_that_was_never_seen_is_not_known():
+    rng = Random(0)
+    games = [Game(str(i), float(rng.random() < 0.8), round(rng.gauss(196, 20))) for i in range(500)]
+
+    found = summed_up(games, **OF, judge="x")
+
+    assert found.length_controlled is None
+    assert any("nothing is known of equal length" in note for note in found.notes)
+
+
+def test_few_games_that_end_alike_are_not_beyond_doubt():
+    assert summed_up([Game("1", 1.0, 3)], **OF, judge="x").raw[1] < 0.5
+    assert summed_up([Game(str(i), 0.8, 0) for i in range(12)], **OF, judge="x").raw[1] < 0.8
+
+
+def test_a_model_against_itself_and_judgments_that_all_failed():
+    with pytest.raises(RecipeError, match="against itself"):
+        win_rate([a_record(1, (0, 0.9))], of="new", against="new")
+    with pytest.raises(RecipeError, match="no judgment is there"):
+        win_rate([a_record(1, (0, 0.9)).replacing(comparisons=())], **OF)
+
+
+def test_one_lost_item_is_not_beyond_doubt():
+    assert not compared("x", outcomes([1]), outcomes([0]), limit=1.0).failed
+    assert compared("x", outcomes([1] * 12), outcomes([0] * 12), limit=1.0).failed
 
 
 def test_a_win_rate_from_a_run(tmp_path):
@@ -120,10 +148,13 @@ def test_items_of_every_form_are_read_as_one(tmp_path):
     assert [sorted(item.right) for item in items] == [[0, 1], [1], [1], [1], [1], [1], [0]]
     assert items[0].category == "kind"
     assert items[1].choices[1][0]["content"] == "wren"
-    assert items[1].id == items[3].id
+    assert len({item.id for item in items}) == len(items)  # the same item again is another one
 
     (tmp_path / "task.json").write_text(json.dumps({"name": "t", "examples": [{"input": "2+2?", "target_scores": {"5": 0, "4": 1}}]}))
     assert read_items(tmp_path / "task.json")[0].id == items[5].id
+    (tmp_path / "numbers.json").write_text("[1, 2]")
+    with pytest.raises(RecipeError, match="is no item|expected"):
+        read_items(tmp_path / "numbers.json")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +166,9 @@ def test_items_of_every_form_are_read_as_one(tmp_path):
         ({"prompt": "A?", "corrects": ["x"], "incorrects": []}, "found 1 answers of which 1 are right"),
         ({"text": "A?"}, "items.jsonl:1"),
         ({"question": "A?", "choices": ["x", ""], "answer": 0}, "an answer is ''"),
+        ({"prompt": "A?", "corrects": "Yes", "incorrects": "No"}, "expected a list of answers, found 'Yes'"),
+        ({"question": "A?", "choices": "AB", "answer": 0}, "expected a list of answers, found 'AB'"),
+        ({"input": "A?", "target_scores": ["x", "y"]}, "target_scores is no"),
     ],
 )
 def test_what_is_no_item_is_told_with_its_place(tmp_path, row, says):

@@ -39,13 +39,13 @@ def test_each_form_has_its_columns(tmp_path):
         "trl": {"prompt", "chosen", "rejected"},
         "trl-implicit": {"chosen", "rejected"},
         "ultrafeedback-binarized": {"prompt", "prompt_id", "chosen", "rejected", "messages", "score_chosen", "score_rejected"},
-        "rewardbench": {"id", "prompt", "chosen", "chosen_model", "rejected", "rejected_model", "subset"},
+        "rewardbench": {"id", "chosen", "chosen_model", "rejected", "rejected_model", "subset"},
         "kto": {"prompt", "completion", "label"},
         "sft": {"messages"},
         "llama-factory": {"conversations", "chosen", "rejected"},
         "axolotl": {"messages", "chosen", "rejected"},
         "nemo-rl": {"context", "completions"},
-        "openrlhf": {"prompt", "chosen", "rejected"},
+        "openrlhf": {"prompt", "chosen", "rejected", "margin"},
     }
     assert {form: set(exported(form, tmp_path)[0]) for form in FORMS} == wanted
 
@@ -96,7 +96,11 @@ def test_csv_holds_lists_as_json(tmp_path):
         ("trl", "a.xlsx", ROWS, "must end in"),
         ("trl", "a.jsonl", [], "no pair to export"),
         ("trl", "a.jsonl", [{"text": "x"}], "expected chosen and rejected, found the columns text"),
-        ("rewardbench", "a.jsonl", [{**ROWS[0], "prompt": [said("system", "s"), said("user", "u")]}], "one user turn"),
+        ("rewardbench", "a.jsonl", [{**ROWS[0], "prompt": [said("system", "s"), said("user", "u")]}], "takes user and assistant in turns"),
+        ("llama-factory", "a.jsonl", [{**ROWS[0], "prompt": [said("user", "s"), said("user", "u")]}], "this prompt is user, user"),
+        ("llama-factory", "a.jsonl", [{**ROWS[0], "prompt": [said("user", "s"), said("assistant", "u")]}], "in turns"),
+        ("axolotl", "a.jsonl", [{**ROWS[0], "prompt": [said("developer", "s"), said("user", "u")]}], "knows no role 'developer'"),
+        ("nemo-rl", "a.csv", ROWS, "lists would be text"),
     ],
 )
 def test_what_cannot_be_exported_is_said_and_nothing_is_left_behind(tmp_path, form, name, rows, says):
@@ -200,9 +204,18 @@ def test_answers_of_several_turns_are_not_cut_to_their_last(tmp_path, form):
 
     with pytest.raises(RecipeError, match="takes one turn a side, and a side of this pair has 3"):
         exported(form, tmp_path, [{**ROWS[0], **sides}])
-    if form != "rewardbench":
-        [row] = exported(form, tmp_path, [{**ROWS[0], **same_start}])
-        assert len(row.get("conversations") or row["messages"]) == 3
+    [row] = exported(form, tmp_path, [{**ROWS[0], **same_start}])
+    assert len(row.get("conversations") or row.get("messages") or row["chosen"][:-1]) == 3
+
+
+def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
+    (tmp_path / "secret-place").mkdir()
+    one = dataset(tmp_path / "secret-place" / "one.jsonl", pairs("A", 10, "rain"))
+
+    found = mix([part_of(one)], tmp_path / "out", test=0, seed=0)
+
+    assert found["mixed_of"][0]["name"] == "one.jsonl"
+    assert all(b"secret-place" not in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
 
 
 def test_one_source_twice_gives_each_pair_once(tmp_path):

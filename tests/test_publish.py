@@ -1,5 +1,6 @@
 """Publishing on a Hub with the real clients: rows, one commit, a tag, versions, and everything that can go wrong on the way."""
 
+import asyncio
 import copy
 import hashlib
 import json
@@ -7,14 +8,16 @@ import os
 import subprocess
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from prefgen.dataset.read import rows_in
+from prefgen.publish.rows import write_rows
 from prefgen.publish.splits import splits_of
 from prefgen.publish.version import bumped
 from tests.local_hub import READER, WRITER, Repo, local_hub
-from tests.running import a_recipe
+from tests.running import a_recipe, run
 from tests.test_cli import prefgen
 
 PROMPTS = tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(30))
@@ -109,10 +112,29 @@ def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished
     files = repo.at("main")[1]
     card = files["README.md"].decode()
     header = yaml.safe_load(card.split("---")[1])
+    assert "unknown, since no price was given for grader, writer" in card
     assert {c["config_name"] for c in header["configs"]} >= {"preferences", "candidates", "judgments"}
     assert set(header["tags"]) >= {"synthetic", "preference", "dpo", "rlaif", "prefgen"}
     assert json.loads(files["manifest.json"])["row_digest"] == json.loads((finished / "manifest.json").read_text())["row_digest"]
     assert WRITER not in "".join(f.decode("utf-8", "ignore") for f in files.values()) + done.stdout + done.stderr
+
+
+def test_a_failure_is_in_the_split_of_its_prompt(tmp_path):
+    cut = {"when": r"(?s)Which of the \d*[37] rivers.*The texts that reply", "say": "I cannot say."}
+    recipe = a_recipe(prompts=PROMPTS)
+    for model in recipe["models"].values():
+        model["rules"] = [cut, *model["rules"]]
+    asyncio.run(run(recipe, tmp_path / "run"))
+
+    write_rows(tmp_path / "run", tmp_path / "out", test=0.4, seed=0, harmful="drop", say=print)
+
+    def split_of(config, column):
+        files = sorted((tmp_path / "out" / "data" / config).glob("*.parquet"))
+        return {row[column]: path.name.partition("-")[0] for path in files for row in pq.read_table(path).to_pylist()}
+
+    failed, answered = split_of("failures", "record_id"), split_of("candidates", "prompt_id")
+    assert len(failed) == 6 and "test" in failed.values()
+    assert {record: answered[record] for record in failed} == failed
 
 
 def test_the_same_again_changes_nothing(second, finished, tmp_path):

@@ -29,12 +29,15 @@ def command(
         _recipe(path, plugins=not no_plugins, as_json=as_json)
         return
     from prefgen.dataset.check import check_rows
-    from prefgen.dataset.forms import columns_of
+    from prefgen.dataset.forms import as_pair, columns_of
     from prefgen.dataset.hub import hub_rows
     from prefgen.dataset.preferences import opened
 
     if config is not None:
-        rows = ((f"row {i}", row) for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1))
+        theirs = columns_of(columns)
+        rows = (
+            (f"row {i}", as_pair(row, theirs, f"row {i}")) for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1)
+        )
         simulated = False
     else:
         dataset = opened(f"{what}@{revision}" if revision else what, split=split, columns=columns_of(columns))

@@ -27,7 +27,7 @@ def win(
     of: Annotated[str, typer.Option("--of", help="The model whose wins are counted: its name in the recipe.")],
     against: Annotated[str, typer.Option("--against", help="The other model.")],
     judge: Annotated[str | None, typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the intervals.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """How often one model's answers are better than another's: raw and at equal length, with intervals over the prompts."""
@@ -52,7 +52,7 @@ def win(
     outcome = f"{found.wins:,} won, {found.ties:,} tied, {found.losses:,} lost"
     print(f"{found.of} against {found.against}, by {found.judge}, on {found.prompts:,} prompts: {outcome}")
     for words, span in (("win rate", found.raw), ("at equal length", found.length_controlled)):
-        print(f"  {words:16} {_span(span)}")
+        print(f"  {words:16} {_span(span) if span else 'not known'}")
     print(f"  answers are {abs(found.longer):,.0f} characters {'longer' if found.longer >= 0 else 'shorter'}")
     if found.consistent is not None:
         print(f"  both orders have the same winner on {found.consistent:.1%} of the prompts")
@@ -71,10 +71,9 @@ def tasks(
         str | None, typer.Option(help="What to compare with. Default: what the model was trained from.", show_default=False)
     ] = None,
     scoring: Annotated[str, typer.Option(help="mean, sum or mutual: how likely an answer is.")] = "mean",
-    limit: Annotated[int | None, typer.Option(help="Only so many items of a task by name.", show_default=False)] = None,
-    batch_size: Annotated[int, typer.Option(help="Texts at once.")] = 16,
+    limit: Annotated[int | None, typer.Option(help="Only so many items of a task by name.", show_default=False, min=1)] = None,
+    batch_size: Annotated[int, typer.Option(help="Texts at once.", min=1)] = 16,
     cpu: Annotated[bool, typer.Option("--cpu", help="No GPU, even if there is one.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Which answers a model finds likeliest. With --protect exit 4 when a task lost more than it may, item by item against the base.
@@ -107,7 +106,7 @@ def tasks(
     after = _outcomes(load(model, cpu=cpu), known, **options)
     before = _outcomes(load(other, cpu=cpu), known, **options) if other else {}
     alone = [summed_up(name, found) for name, found in after.items()]
-    both = [compared(name, before[name], after[name], limit=limits.get(name), seed=seed) for name in names if other]
+    both = [compared(name, before[name], after[name], limit=limits.get(name)) for name in names if other]
     found = verdict(both)
     if as_json:
         told = {"mean": found.mean, "worst": found.worst.name, "failed": list(found.failed), "notes": list(found.notes)} if found else None

@@ -29,7 +29,9 @@ def say_outcome(outcome: Outcome, pipeline: Pipeline, *, as_json: bool, quiet: b
         pairs = outcome.manifest["yield"]["pairs"]
         cost = outcome.manifest["cost"]
         per_pair = f", ${cost['new_usd'] / pairs:.4f} a pair" if pairs and cost["new_usd"] else ""
-        money = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}"
+        unpriced = outcome.manifest["unpriced"]
+        unknown = f" (no price is listed for {', '.join(unpriced)}: what they cost is not in it)" if unpriced else ""
+        money = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}{unknown}"
         typer.echo(f"  {money}\n  row digest {outcome.manifest['row_digest']}", err=True)
         if pairs:
             typer.echo(

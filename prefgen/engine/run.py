@@ -408,6 +408,7 @@ class Runner:
             "prompts": self._measures(number) if complete else None,
             "description": recipe.description,
             "judges": sorted({p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged}),
+            "unpriced": sorted(name for name, model in self.pipeline.models.items() if self.pipeline.price(model) is None),
             "flips": {judge: {"pairs": pairs, "flipped": flipped} for judge, (pairs, flipped) in sorted(self._yield.flips.items())},
             "texts": texts_of([*self.pipeline.sources, *(p for step in self.pipeline.steps for p in step.plugged)]),
             "journal": self._asked(calls, number, sum(row["requests"] for row in by_stage)) if complete else None,

@@ -1,8 +1,9 @@
 """Items with answers of which some are right, from the forms in which such files are found, all read as one."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def read_items(path: Path) -> list[Item]:
     items = [_item(row, where) for where, row in _rows(path)]
     if not items:
         raise RecipeError(f"{str(path)!r} holds no item")
+    seen: Counter[str] = Counter()
+    for place, item in enumerate(items):
+        if seen[item.id]:  # the same item again is another one
+            items[place] = replace(item, id=f"{item.id}/{seen[item.id]}")
+        seen[item.id] += 1
     return items
 
 
@@ -49,6 +55,8 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _item(row: Mapping[str, Any], where: str) -> Item:
+    if not isinstance(row, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - of a file
+        raise RecipeError(f"is no item: expected {FORMS}, found {row!r}"[:200], where)
     try:
         prompt, choices, right = _parts(row, where)
     except (KeyError, TypeError, ValueError, IndexError) as wrong:
@@ -56,14 +64,16 @@ def _item(row: Mapping[str, Any], where: str) -> Item:
     if len(choices) < 2 or not 0 < len(right) < len(choices):
         raise RecipeError(f"an item needs a right and a wrong answer, found {len(choices)} answers of which {len(right)} are right", where)
     category = str(row.get("category") or row.get("subset") or row.get("subject") or "")
-    return Item(content_id("item", [list(prompt), [list(c) for c in choices]]), prompt, choices, frozenset(right), category)
+    return Item(content_id("item", [list(prompt), [list(c) for c in choices], sorted(right)]), prompt, choices, frozenset(right), category)
 
 
 def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[int]]:
     if "corrects" in row:
-        corrects, wrong = list(row["corrects"]), list(row["incorrects"])
+        corrects, wrong = _several(row["corrects"]), _several(row["incorrects"])
         return _asked(row["prompt"]), [_said(text) for text in corrects + wrong], set(range(len(corrects)))
     if "target_scores" in row:
+        if not isinstance(row["target_scores"], Mapping):
+            raise ValueError("target_scores is no {answer: score}")
         scores = [(text, float(score)) for text, score in row["target_scores"].items() if score is not None]
         best = max(score for _, score in scores)
         return _asked(row["input"]), [_said(text) for text, _ in scores], {i for i, (_, score) in enumerate(scores) if score == best}
@@ -71,11 +81,19 @@ def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[
         choices = row["choices"]
         labels: list[str] = []
         if isinstance(choices, Mapping):  # ARC
-            choices, labels = list(choices["text"]), [str(label) for label in choices["label"]]
+            choices, labels = choices["text"], [str(label) for label in choices["label"]]
+        choices = _several(choices)
         answer = row.get("answerKey", row.get("answer"))
         return _asked(row.get("question", row.get("prompt"))), [_said(text) for text in choices], {_place(answer, choices, labels)}
     prompt, chosen, rejected = conversation(row, where)
     return prompt, [chosen, rejected], {0}
+
+
+def _several(answers: Any) -> list[Any]:
+    """A text is one answer, and not as many as it has letters. Raises ValueError."""
+    if isinstance(answers, str) or not isinstance(answers, Iterable):
+        raise ValueError(f"expected a list of answers, found {answers!r}")
+    return list(answers)
 
 
 def _place(answer: Any, choices: Sequence[str], labels: Sequence[str]) -> int:

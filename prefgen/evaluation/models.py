@@ -24,27 +24,40 @@ class Model:
 def base_of(name: str) -> str | None:
     """What a folder was trained from: of an adapter its base, of a training its report's. None where nothing says."""
     folder = Path(name)
-    for file, field in (("training.json", "base"), ("adapter_config.json", "base_model_name_or_path")):
+    for file, field in (("started.json", "base"), ("training.json", "base"), ("adapter_config.json", "base_model_name_or_path")):
         if (folder / file).is_file():
-            return json.loads((folder / file).read_text(encoding="utf-8"))[field]
+            return _read(folder / file, field)
     return None
+
+
+def _read(path: Path, field: str) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))[field])
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise RecipeError(f"cannot be read, or holds no {field!r}: {type(wrong).__name__}: {wrong}", str(path)) from None
 
 
 def load(name: str, *, cpu: bool = False) -> Model:
     """A folder or a name on the Hub; an adapter is put on its base. Raises RecipeError, in one line."""
     import torch
     import transformers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from prefgen.trainers.loading import no_writer
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     folder, adapter = Path(name), None
     if (folder / "adapter_config.json").is_file():
         adapter = name
-        name = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+        name = _read(folder / "adapter_config.json", "base_model_name_or_path")
+        if _read(folder / "adapter_config.json", "task_type") == "SEQ_CLS":
+            raise RecipeError(f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer likely")
     device = "cpu" if cpu or not torch.cuda.is_available() else "cuda"
     try:
         tokenizer = AutoTokenizer.from_pretrained(adapter if adapter and (folder / "tokenizer.json").is_file() else name)
+        if no_writer(AutoConfig.from_pretrained(name)):
+            raise RecipeError(f"{name!r} is a reward model, which writes no text and finds no answer likely")
         weights: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32 if device == "cpu" else "auto")
     except (OSError, ValueError, KeyError) as wrong:
         of = f" (the base of {adapter!r})" if adapter else ""

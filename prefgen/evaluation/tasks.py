@@ -5,6 +5,7 @@ answer is worth without its prompt (Askell et al., arXiv 2112.00861, compare bot
 2005.14165, section 2.4).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -77,6 +78,8 @@ def outcomes(model: Model, items: Sequence[Item], *, scoring: Scoring = "mean", 
     for place, (total, tokens) in enumerate(found):
         if not tokens:
             raise RecipeError(f"an answer has no tokens of its own: {asked[place][1]!r}")
+        if not math.isfinite(total):
+            raise RecipeError(f"{model.name!r} gives an answer no probability ({total}): its weights are broken, or its training diverged")
         values.append({"sum": total, "mean": total / tokens, "mutual": (total - alone[place][0]) / tokens if alone else 0.0}[scoring])
     out, at = [], 0
     for item in items:
@@ -97,14 +100,15 @@ def summed_up(name: str, found: Sequence[Outcome]) -> Task:
     return Task(name, len(found), intervals.share([one.correct for one in found]), categories)
 
 
-def compared(name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None, seed: int = 0) -> Compared:
+def compared(name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None) -> Compared:
     """The change, paired by item id. Raises RecipeError where the two did not answer the same items."""
     first, second = ({one.id: one.correct for one in its} for its in (before, after))
     if first.keys() != second.keys():
         raise RecipeError(f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})")
-    changes = [100 * (second[i] - first[i]) for i in first]
+    changes = [second[i] - first[i] for i in first]
     mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
-    return Compared(name, len(changes), mean["before"], mean["after"], intervals.mean(changes, seed=seed), limit)
+    value, low, high = (100 * part for part in intervals.change(changes))
+    return Compared(name, len(changes), mean["before"], mean["after"], (value, low, high), limit)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from prefgen.types import Record, Response
 RIDGE = 0.01
 """Keeps the fit finite where one side always wins."""
 REFITS = 500
+LEAST_BEYOND = 5
+"""Prompts on which each side must be the longer one (or both alike): else equal length is not among what was seen."""
 FAR = 0.1
 """How far raw and length-controlled may be apart before it is said."""
 
@@ -33,6 +35,8 @@ class Game:
     longer: int
     consistent: bool | None = None
     """None where the judge did not see both orders."""
+    asked: bool = True
+    """Whether a judge was needed: two answers of the same text are even."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class WinRate:
     prompts: int
     unjudged: int
     raw: tuple[float, float, float]
-    length_controlled: tuple[float, float, float]
+    length_controlled: tuple[float, float, float] | None
+    """None where one model's answers are all but always the longer ones: what equal length would give was not seen."""
     wins: int
     ties: int
     losses: int
@@ -74,10 +79,14 @@ def win_rate(records: Iterable[Record], *, of: str, against: str, judge: str | N
     for name in (of, against):
         if name not in models:
             raise RecipeError(f"no answer is of {name!r}; there are answers of {', '.join(sorted(models)) or 'nobody'}")
-    if chosen is None or chosen.partition(".")[0] not in judges:
-        raise RecipeError(f"no judge {chosen!r} judged; there are {', '.join(sorted(judges)) or 'none'}")
+    if of == against:
+        raise RecipeError(f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one model in its rows")
+    if chosen is None:
+        raise RecipeError("no judgment is there: all of them failed, or nothing judged (`prefgen show failures` says why)")
+    if chosen.partition(".")[0] not in judges:
+        raise RecipeError(f"no judge {chosen!r} judged; there are {', '.join(sorted(judges))}")
     if not games:
-        raise RecipeError(f"{chosen!r} judged no prompt that both models answered")
+        raise RecipeError(f"{chosen!r} judged no prompt that both models answered, or has no such aspect")
     return summed_up(games, of=of, against=against, judge=chosen, unjudged=unjudged, seed=seed)
 
 
@@ -86,15 +95,19 @@ def summed_up(games: Sequence[Game], *, of: str, against: str, judge: str, unjud
     raw = intervals.mean([game.probability for game in games], seed=seed)
     won = np.array([game.probability for game in games])
     longer = np.array([game.longer for game in games], dtype=float)
-    low, high = intervals.resampled(len(games), lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
-    level = (controlled(won, longer), low, high)
+    level = None
+    if min((longer >= 0).sum(), (longer <= 0).sum()) >= LEAST_BEYOND:
+        low, high = intervals.resampled(len(games), lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
+        level = (controlled(won, longer), low, high)
     both = [game.consistent for game in games if game.consistent is not None]
     notes = []
-    if abs(level[0] - raw[0]) > FAR:
+    if level is None:
+        notes.append("nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, or there are too few")
+    elif abs(level[0] - raw[0]) > FAR:
         notes.append(f"length decides much: raw {raw[0]:.1%}, at equal length {level[0]:.1%}")
     if unjudged:
         notes.append(f"{unjudged:,} prompts are not counted: an answer or its judgment is missing")
-    if not both:
+    if not both and any(game.asked for game in games):
         notes.append("the judge saw the two answers in one order only, or one at a time: a preference for the first place is not taken out")
     return WinRate(
         of=of,
@@ -152,7 +165,8 @@ def _game(record: Record, first: Sequence[Response], second: Sequence[Response],
             else:
                 return None
     longer = sum(map(_length, first)) / len(first) - sum(map(_length, second)) / len(second)
-    return Game(record.prompt.id, math.fsum(found) / len(found), round(longer), all(agreed) if agreed else None)
+    asked = any(one.text != other.text for one in first for other in second)
+    return Game(record.prompt.id, math.fsum(found) / len(found), round(longer), all(agreed) if agreed else None, asked)
 
 
 def _length(response: Response) -> int:
@@ -161,5 +175,5 @@ def _length(response: Response) -> int:
 
 def as_json(found: WinRate) -> dict[str, Any]:
     names = ("of", "against", "judge", "prompts", "unjudged", "wins", "ties", "losses", "longer", "consistent")
-    spans = {name: intervals.named(getattr(found, name)) for name in ("raw", "length_controlled")}
+    spans = {name: span and intervals.named(span) for name, span in (("raw", found.raw), ("length_controlled", found.length_controlled))}
     return {**{name: getattr(found, name) for name in names}, **spans, "notes": list(found.notes)}

@@ -141,7 +141,7 @@ def values_of(
             "a probe that sees only length, form and model name tells held-out pairs apart",
             _share(report["probe_auc"], "in {:.0%} (chance: 50 %)"),
         ),
-        ("most frequent chosen answer", _share(report["canned_share"] or None, "{:.1%} of the prompts")),
+        ("most frequent chosen answer", _share(report["canned_share"] or None, "{:.1%} of the chosen answers")),
         *((name, f"{value:.3g}") for name, value in (manifest.get("prompts") or {}).items() if value is not None),
     ]
     return {
@@ -160,16 +160,17 @@ def values_of(
         "configs": [(config, CONFIGS[config]) for config in written.counts],
         "counts": written.counts,
         "between_splits": written.between_splits,
-        "models": [_model(name, model) for name, model in manifest["models"].items()],
+        "models": [plain(_model(name, model)) for name, model in manifest["models"].items()],
         "served_by": [f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})" for s in manifest["served_by"]],
         "judges": manifest.get("judges", []),
         "flips": [
-            f"in {found['flipped'] / found['pairs']:.1%} of the {found['pairs']:,} pairs that {judge} saw in both orders, the other has another winner"
+            f"in {found['flipped'] / found['pairs']:.1%} of the {found['pairs']:,} pairs that {judge} saw in both orders the winners differ"
             for judge, found in manifest.get("flips", {}).items()
         ],
         "principles": [Path(name).stem for name in manifest.get("texts", {}) if name.startswith("constitutions/")],
         "unmeasured": manifest["unmeasured"],
         "cost_usd": cost["new_usd"],
+        "unpriced": [plain(name) for name in manifest.get("unpriced", [])],
         "tokens": sum(row["prompt_tokens"] + row["completion_tokens"] for row in stages),
         "pairs": found["pairs"],
         "seed": manifest["seed"],

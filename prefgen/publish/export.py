@@ -41,16 +41,15 @@ def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 
 def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    """Whole conversations, as its loader of datasets of one's own reads them; system turns it does not know."""
     for number, (where, row) in enumerate(rows):
         prompt, chosen, rejected = one_turn(row, where, "rewardbench")
-        if len(prompt) != 1:
-            raise RecipeError("rewardbench takes one user turn as the prompt, and this one has several; filter such rows first", where)
+        _check_turns(prompt, where, "rewardbench", system=False, asks=("user",))
         yield {
             "id": number,
-            "prompt": prompt[0]["content"],
-            "chosen": chosen["content"],
+            "chosen": [*prompt, chosen],
             "chosen_model": row.get("chosen_model") or "unknown",
-            "rejected": rejected["content"],
+            "rejected": [*prompt, rejected],
             "rejected_model": row.get("rejected_model") or "unknown",
             "subset": row.get("category") or row.get("source") or "all",
         }
@@ -90,13 +89,27 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
     for where, row in rows:
         prompt, chosen, rejected = one_turn(row, where, "llama-factory")
+        _check_turns(prompt, where, "llama-factory", system=True, asks=("user", "tool"))
         yield {"conversations": [said(t) for t in prompt], "chosen": said(chosen), "rejected": said(rejected)}
 
 
 def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = one_turn(row, where, "axolotl")
-        yield {"messages": prompt, "chosen": chosen, "rejected": rejected}
+        if strange := {turn["role"] for turn in prompt} - {"system", "user", "assistant", "tool"}:
+            raise RecipeError(f"axolotl knows no role {sorted(strange)[0]!r}; filter such rows first", where)
+        # it looks for the answer in the rendered conversation, and finds none where the template strips it
+        yield {
+            "messages": prompt,
+            **{name: {**side, "content": side["content"].strip()} for name, side in (("chosen", chosen), ("rejected", rejected))},
+        }
+
+
+def _openrlhf(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+    """TRL's form with the margin, which its reward models can use."""
+    for where, row in rows:
+        prompt, chosen, rejected = sound(row, where)
+        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "margin": row.get("margin")}
 
 
 def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
@@ -115,8 +128,21 @@ FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = {
     "llama-factory": _llama_factory,
     "axolotl": _axolotl,
     "nemo-rl": _nemo_rl,
-    "openrlhf": _trl,
+    "openrlhf": _openrlhf,
 }
+NOT_AS_CSV = ("rewardbench", "llama-factory", "axolotl", "nemo-rl", "openrlhf")
+"""Their readers want lists, and a CSV holds them as text."""
+
+
+def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tuple[str, ...]) -> None:
+    """Turns must alternate from one who asks to one who asks: readers of this form drop other rows with a warning. Raises RecipeError."""
+    roles = [turn["role"] for turn in prompt]
+    if system and roles[0] == "system":
+        roles = roles[1:]
+    if len(roles) % 2 == 0 or any(role not in (("assistant",) if i % 2 else asks) for i, role in enumerate(roles)):
+        raise RecipeError(
+            f"{form} takes {' or '.join(asks)} and assistant in turns, and this prompt is {', '.join(roles)}; filter such rows first", where
+        )
 
 
 def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
@@ -126,6 +152,8 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
     writers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
     if path.suffix not in writers:
         raise RecipeError(f"{str(path)!r} cannot be written: its name must end in {', '.join(writers)}")
+    if path.suffix == ".csv" and form in NOT_AS_CSV:
+        raise RecipeError(f"{form} is read from .jsonl or .parquet: in a .csv its lists would be text")
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as beside:
         count = writers[path.suffix](FORMS[form](rows), beside)

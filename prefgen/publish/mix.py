@@ -14,7 +14,7 @@ from prefgen.dataset.preferences import opened
 from prefgen.dataset.shards import PAIRS
 from prefgen.draws import uniform
 from prefgen.errors import RecipeError
-from prefgen.files import written_whole
+from prefgen.files import named, written_whole
 from prefgen.publish.splits import splits_of
 from prefgen.similarity import near_duplicates_of, normal
 from prefgen.types import content_id
@@ -57,10 +57,12 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
     sources: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
         dataset = opened(part.name)
-        rows = [_row(row, where, part.name) for where, row in dataset.rows]
+        rows = [_row(row, where, named(part.name)) for where, row in dataset.rows]
         kept = _drawn(rows, part, seed)
         taken += [(number, text, row) for text, row in kept]
-        sources.append({"name": part.name, "revision": dataset.revision, "pairs": len(rows), "taken": len(kept), "share": part.share})
+        sources.append(
+            {"name": named(part.name), "revision": dataset.revision, "pairs": len(rows), "taken": len(kept), "share": part.share}
+        )
     texts = list(dict.fromkeys(normal(text) for _, text, _ in taken))
     first_of = {normal(text): number for number, text, _ in reversed(taken)}
     again = {texts[i] for i, (j, _) in near_duplicates_of(texts).items() if first_of[texts[i]] != first_of[texts[j]]}

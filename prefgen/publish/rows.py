@@ -79,7 +79,7 @@ def write_rows(run: Path, folder: Path, *, test: float, seed: int, harmful: Harm
     for config, rows in kinds.items():
         _write(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
     failures = ({name: row[name] for name in FAILURES.names} for row in _failures(run))
-    _write("failures", ((TRAIN, row) for row in failures), folder, digest, written)
+    _write("failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written)  # seeds are in no split
     written.content_hash = digest.hexdigest()
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(run)!r} has no pair that could be published")

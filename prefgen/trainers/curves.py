@@ -25,14 +25,17 @@ def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
         picture.lines(
             title,
             "step",
-            {name: [(line["step"], line[key]) for line in lines for key in keys if key in line] for name, keys in series.items()},
+            {
+                name: [(line["step"], line[key]) for line in lines for key in keys if line.get(key) is not None]
+                for name, keys in series.items()
+            },
         )
     names = {
         "chosen": "chosen (mean)",
         "rejected": "rejected (mean)",
         "most": "99 % of sides",
         "longest": "longest",
-        "proposed": "max_length",
+        "max_length": "max_length",
     }
     picture.bars("tokens of prompt and answer", "tokens", {words: float(lengths[name]) for name, words in names.items()})
     picture.save(out)

@@ -106,6 +106,7 @@ def trainer(job: Job) -> SoftDPOTrainer:
         beta=settings.beta,
         loss_type=list(settings.loss),
         loss_weights=list(settings.loss_weights) if settings.loss_weights else None,
+        label_smoothing=settings.label_smoothing if settings.smooths_itself else 0.0,
         precompute_ref_log_probs=settings.precompute_reference,
     )
     # given and not left to TRL, which would load it from wherever the model's configuration says that it came from

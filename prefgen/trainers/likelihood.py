@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from prefgen.errors import RecipeError
+
 Turns = Sequence[Mapping[str, str]]
 
 
@@ -31,6 +33,9 @@ def answer_logps(
 ) -> list[tuple[float, int]]:
     """(sum of the log-probabilities of the answer's tokens, how many tokens) of each (prompt, answer)."""
     rows = [tokenized(tokenizer, prompt, answer, max_length) for prompt, answer in asked]
+    longest, limit = max((len(ids) for ids, _ in rows), default=0), getattr(model.config, "max_position_embeddings", None)
+    if limit and longest > limit:
+        raise RecipeError(f"a prompt with its answer has {longest:,} tokens, and the model reads {limit:,}")
     found: list[tuple[float, int]] = []
     for ids, mask, wanted in _batches(rows, tokenizer.pad_token_id, batch_size, model.device):
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()

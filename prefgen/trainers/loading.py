@@ -3,6 +3,7 @@
 
 import json
 import logging
+import math
 import os
 import time
 import warnings
@@ -62,7 +63,7 @@ class Job:
             "per_device_eval_batch_size": settings.batch_size,
             "gradient_accumulation_steps": settings.accumulate,
             "max_length": self.max_length,
-            "warmup_steps": settings.warmup,
+            "warmup_steps": self._warmup(),
             "lr_scheduler_type": settings.scheduler,
             "gradient_checkpointing": settings.gradient_checkpointing,
             "eval_strategy": "steps" if self.test else "no",
@@ -80,6 +81,13 @@ class Job:
             "report_to": "none",
             "disable_tqdm": True,
         }
+
+    def _warmup(self) -> float:
+        """As a share of the steps; none where not even one step is due, since the only step of a training must teach something."""
+        settings = self.settings
+        each = settings.batch_size * settings.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
+        steps = settings.max_steps if settings.max_steps > 0 else settings.epochs * -(-len(self.train) // each)
+        return settings.warmup if settings.warmup * steps >= 1 else 0.0
 
     def parts(self) -> dict[str, Any]:
         """What all of TRL's trainers are made of, beside model, arguments and rows."""
@@ -110,8 +118,9 @@ def _listed(names: str | Sequence[str]) -> list[str]:
 
 def measured(path: Path, line: Mapping[str, float]) -> None:
     """Another line of metrics.jsonl."""
+    sound = {name: value if math.isfinite(value) else None for name, value in line.items()}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps(sound) + "\n")
 
 
 class Journal(TrainerCallback):
@@ -127,6 +136,9 @@ class Journal(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs:
             return
+        logs = {
+            name.replace("kl", "batch_kl") if name in ("kl", "eval_kl") else name: value for name, value in logs.items()
+        }  # of KTO's own making
         measured(self._path, {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs})
         self._progress.numbers |= {name: logs[name] for name in SHOWN if name in logs}
 
@@ -140,15 +152,23 @@ def prepared(data: Data, settings: Train, out: Path, progress: TrainingProgress)
     if unlike:
         say(f"warning: {settings.base!r}: {unlike}")
     config = loaded(AutoConfig, settings, "configuration")
+    if no_writer(config) and settings.use != "reward":
+        raise RecipeError(f"{settings.base!r} is a reward model: {settings.use} needs a base that writes text")
     limit = min(getattr(config, "max_position_embeddings", None) or LIMIT, LIMIT)
 
     def of_side(row: Row, side: str) -> list[int]:
         return tokens(tokenizer, row["prompt"] + row[side])
 
+    if settings.max_length and settings.max_length > limit:
+        raise RecipeError(f"max_length {settings.max_length:,} is more than the {limit:,} tokens that {settings.base!r} can read")
     differ, lengths = fitted([*data.train, *data.test], of_side, settings.max_length, limit)
     kept = [row for row, good in zip(data.train, differ, strict=False) if good]
     held_out = [row for row, good in zip(data.test, differ[len(data.train) :], strict=True) if good]
     cut = settings.max_length or lengths.proposed
+    if lengths.longest > cut:
+        say(
+            f"warning: {lengths.over(cut):,} of {2 * len(differ):,} answers with their prompts are longer than {cut:,} tokens and are cut there"
+        )
     refused = len(data.train) - len(kept)
     for name, count, all_of in (("pairs", refused, data.train), ("held-out pairs", len(data.test) - len(held_out), data.test)):
         if count:
@@ -173,6 +193,11 @@ def chatting(settings: Train) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def no_writer(config: Any) -> bool:
+    """Whether a model's configuration is one of a reward model: loaded as a language model its head would be random."""
+    return any(str(name).endswith("ForSequenceClassification") for name in getattr(config, "architectures", None) or ())
 
 
 def loaded(kind: Any, settings: Train, what: str, **options: Any) -> Any:
@@ -227,7 +252,7 @@ def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
 
 def _labelled(row: Mapping[str, Any], settings: Train) -> Row:
     sure = row["probability"] if settings.labels == "soft" else 1.0
-    smoothing = settings.label_smoothing
+    smoothing = 0.0 if settings.smooths_itself else settings.label_smoothing
     assert isinstance(smoothing, float)  # what is measured was put in place before
     probability = sure * (1 - smoothing) + (1 - sure) * smoothing
     return {**row, "probability": probability, "weight": row["weight"] if settings.weights else 1.0}

@@ -150,7 +150,8 @@ def controlled(rows: Sequence[Row], control: Control | None, seed: int) -> list[
         return list(rows)
     rng, out = Random(f"control/{seed}"), []
     for row in rows:
-        turned = rng.random() < 0.5 if control == "shuffled" else _words(row["chosen"]) < _words(row["rejected"])
+        longer = _words(row["chosen"]) - _words(row["rejected"])
+        turned = rng.random() < 0.5 if control == "shuffled" or not longer else longer < 0
         sides = {"chosen": row["rejected"], "rejected": row["chosen"]} if turned else {}
         out.append({**row, **sides, "probability": 1.0, "score_chosen": None})
     return out
@@ -169,6 +170,14 @@ class Lengths:
     proposed: int
     chosen: float
     rejected: float
+    sizes: Sequence[int] = ()
+
+    def over(self, cut: int) -> int:
+        """How many sides are longer than `cut` tokens."""
+        return sum(size > cut for size in self.sizes)
+
+    def as_json(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("longest", "most", "proposed", "chosen", "rejected")}
 
 
 def fitted(rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int) -> tuple[list[bool], Lengths]:
@@ -179,6 +188,6 @@ def fitted(rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_len
     both = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
     sizes = sorted(len(side) for pair in both for side in pair)
     means = [sum(len(pair[side]) for pair in both) / len(both) for side in (0, 1)]
-    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit), *means)
+    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit), *means, sizes)
     cut = max_length or lengths.proposed
     return [first[:cut] != second[:cut] for first, second in both], lengths

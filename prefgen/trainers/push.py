@@ -1,10 +1,14 @@
 """A trained model on the Hub: its files in one commit, with its parent."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from prefgen.files import named
 from prefgen.publish.push import Head, Repository
 from prefgen.trainers.run import STARTED
+
+ADAPTER = "adapter_config.json"
 
 
 def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], object]) -> str:
@@ -16,6 +20,14 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
     files: dict[str, Path | bytes] = {
         path.name: path for path in sorted(out.iterdir()) if path.is_file() and path.name not in (STARTED, "training_args.bin")
     }
+    if ADAPTER in files:
+        config = json.loads((out / ADAPTER).read_text(encoding="utf-8"))
+        base = config["base_model_name_or_path"]
+        if Path(base).exists():
+            say(
+                f"warning: the base {base!r} is a folder of this machine: nobody else can load the adapter. --merge writes a model that stands alone"
+            )
+            files[ADAPTER] = json.dumps({**config, "base_model_name_or_path": named(base)}, indent=2).encode()
 
     def on(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
         return files, "Trained by prefgen"

@@ -14,7 +14,7 @@ from typing import Any
 from prefgen import intervals
 from prefgen.canonical import canonical
 from prefgen.errors import RecipeError, TrainingStopped
-from prefgen.files import written_whole
+from prefgen.files import named, written_whole
 from prefgen.pictures import HINT, can_draw
 from prefgen.templates import render
 from prefgen.trainers.curves import CURVES, draw_curves
@@ -51,7 +51,7 @@ class Report:
     settings: Mapping[str, Any]
     pairs: Mapping[str, int]
     refused: int
-    lengths: Mapping[str, int]
+    lengths: Mapping[str, float]
     accuracy: Accuracy | None
     controls: dict[str, Accuracy] = field(default_factory=dict)
     ahead: dict[str, tuple[float, float, float]] = field(default_factory=dict)
@@ -72,10 +72,10 @@ def run_training(
     """Train on the datasets and write model, card, metrics and report to `out`. Raises RecipeError, GateFailed."""
     progress = progress or TrainingProgress()
     say = progress.say
-    if settings.base is None:
+    base = settings.base
+    if base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
-    if (out / REPORT).exists() and not resume:
-        raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
+    _may_write(out, base, settings, resume)
     data = read(names, canned=settings.canned, seed=settings.seed)
     settings = _smoothed(data, settings, say)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
@@ -83,8 +83,14 @@ def run_training(
         say(f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets")
     if not data.test and (controls or settings.patience):
         raise RecipeError(f"{'--control' if controls else 'patience'} looks at held-out pairs, and the dataset has none")
-    if merge and settings.lora is None:
-        raise RecipeError("--merge: without `lora` there is no adapter to put into the base; the model that is written is whole")
+    whole = settings.lora is None or settings.sft_epochs > 0
+    if merge and whole:
+        why = (
+            "without `lora` there is no adapter to put into the base"
+            if settings.lora is None
+            else "`sft_epochs` leaves no adapter of the base"
+        )
+        raise RecipeError(f"--merge: {why}; the model that is written is whole")
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         _same_as_started(data, settings, out)
@@ -97,16 +103,16 @@ def run_training(
     margins = trained.margins()
     job = trained.job
     report = Report(
-        base=settings.base,
+        base=named(base),
         revision=settings.revision,
-        sources=data.sources,
-        settings=settings.model_dump(mode="json"),
+        sources=[{**source, "name": named(source["name"])} for source in data.sources],
+        settings={**settings.model_dump(mode="json"), "base": named(base)},
         pairs={"train": len(job.train), "test": len(job.test)},
         refused=job.refused,
-        lengths=asdict(job.lengths),
+        lengths={**job.lengths.as_json(), "max_length": job.max_length},
         accuracy=accuracy(margins) if margins else None,
     )
-    trained.save(out)
+    trained.merge(out) if whole else trained.save(out)
     if is_first():
         if can_draw():
             draw_curves(out / METRICS, report.lengths, out / CURVES)
@@ -119,7 +125,7 @@ def run_training(
         progress.begin(f"control {control}: the same pairs with labels that cannot be right")
         others = _control(data, control, begun, out, progress)
         report.controls[control] = accuracy(others)
-        report.ahead[control] = ahead(margins, others, settings.seed)
+        report.ahead[control] = ahead(margins, others)
         if report.ahead[control][1] <= 0:
             difference, low, high = report.ahead[control]
             report.warnings.append(
@@ -129,7 +135,8 @@ def run_training(
     for line in report.warnings:
         say(f"warning: {line}")
     if is_first():
-        _write(report, out)
+        shutil.rmtree(out / "sft", ignore_errors=True)  # what was written stands without it
+        _write(report, out, on_hub=not Path(base).exists())
     return report
 
 
@@ -144,6 +151,24 @@ def _smoothed(data: Data, settings: Train, say: Callable[[str], None]) -> Train:
     noise, pairs, share = data.label_noise()
     say(f"label smoothing {noise:.3f}: in {share:.1%} of {pairs:,} pairs that were judged in both orders the other has another winner")
     return settings.model_copy(update={"label_smoothing": noise})
+
+
+def _may_write(out: Path, base: str, settings: Train, resume: bool) -> None:
+    """Raises RecipeError where a training would write over anything but one that was begun here and not finished."""
+    if Path(base).is_dir() and out.resolve() in (Path(base).resolve(), *Path(base).resolve().parents):
+        raise RecipeError(f"--out {str(out)!r} is, or holds, the base: the model would be written over what it is trained from")
+    if (out / REPORT).is_file():
+        if not resume:
+            raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
+        before = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        longer = {name: before["settings"].get(name) for name in ("epochs", "max_steps")}
+        if longer == {name: getattr(settings, name) for name in longer}:
+            raise RecipeError(f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes on")
+        if is_first():
+            for stale in (out / REPORT, *out.glob("control-*")):  # of the shorter training
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    elif out.is_dir() and any(out.iterdir()) and not (out / STARTED).is_file():
+        raise RecipeError(f"{str(out)!r} holds files of something else; give a folder that is empty or not there")
 
 
 class Trained:
@@ -169,6 +194,14 @@ class Trained:
         self.trainer.remove_callback(_printer())
         with _room(out):
             self.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        self._made_sense()
+
+    def _made_sense(self) -> None:
+        """Raises TrainingStopped where what came out is no model any more."""
+        import torch  # pyright: ignore[reportMissingImports]
+
+        if not all(bool(torch.isfinite(weights).all()) for weights in self.trainer.model.parameters() if weights.requires_grad):
+            raise TrainingStopped("the training diverged: there are weights that are no finite numbers. A lower `learning_rate` helps")
 
     def margins(self) -> list[float]:
         """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the label."""
@@ -182,12 +215,13 @@ class Trained:
                 self.job.tokenizer.save_pretrained(out)
 
     def merge(self, out: Path) -> None:
-        """The adapter put into the base's weights, as a model that needs no other."""
-        if not is_first():
-            return
-        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-        (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
-        self.job.tokenizer.save_pretrained(out)
+        """The weights, with an adapter put into the base's, as a model that needs no other. Every process is to wait here for the first."""
+        if is_first():
+            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+            with _room(out):
+                (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
+                self.job.tokenizer.save_pretrained(out)
+        self.trainer.accelerator.wait_for_everyone()
 
 
 @contextmanager
@@ -226,11 +260,15 @@ def _same_as_started(data: Data, settings: Train, out: Path) -> None:
 def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Train:
     """Train on the best answers, and take what comes out as the base."""
     folder = out / "sft"
-    if not (folder / "model" / "config.json").is_file():
+    if not (folder / "done").is_file():
         progress.begin("first, on the best answer to each prompt")
-        first = settings.model_copy(update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1})
-        Trained(data, first, folder, progress).merge(folder / "model")
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        sure = {"labels": "hard", "weights": False, "label_smoothing": 0.0}
+        first = settings.model_copy(update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1, **sure})
+        train, test = ([row for row in rows if row["weight"] and row["probability"] >= 0.5] for rows in (data.train, data.test))
+        Trained(replace(data, train=train, test=test), first, folder, progress).merge(folder / "model")
+        if is_first():
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            (folder / "done").touch()
     return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
 
 
@@ -247,12 +285,12 @@ def accuracy(margins: Sequence[float]) -> Accuracy:
     return Accuracy(*intervals.share([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]), len(margins))
 
 
-def ahead(margins: Sequence[float], others: Sequence[float], seed: int) -> tuple[float, float, float]:
-    """(difference of the two accuracies, and the interval of 95 % of resamples of the pairs), pair by pair."""
-    return intervals.mean([float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)], seed=seed)
+def ahead(margins: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
+    """(difference of the two accuracies, and its interval of 95 %), pair by pair."""
+    return intervals.change([float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)])
 
 
-def _write(report: Report, out: Path) -> None:
+def _write(report: Report, out: Path, *, on_hub: bool) -> None:
     weights = sorted([*out.glob("*.safetensors")])
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weights)).hexdigest()[:32]
     card = render(
@@ -261,7 +299,7 @@ def _write(report: Report, out: Path) -> None:
             **asdict(report),
             "digest": digest,
             "curves": (out / CURVES).is_file(),
-            "on_hub": not Path(report.base).exists(),
+            "on_hub": on_hub,
             "adapter": (out / "adapter_config.json").is_file(),
         },
     )

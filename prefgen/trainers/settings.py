@@ -42,11 +42,15 @@ class Train(Strict):
     beta: float = Field(
         0.1, gt=0, allow_inf_nan=False, description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7)."
     )
-    gamma: float = Field(0.5, ge=0, description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734).")
+    gamma: float = Field(
+        0.5, ge=0, allow_inf_nan=False, description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734)."
+    )
     margins: bool = Field(False, description="reward: the chosen side should be ahead by the judge's margin.")
     sft_epochs: float = Field(0.0, ge=0, description="Epochs on the best answer to each prompt, before anything is compared.")
     loss: tuple[str, ...] = Field(("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted.")
-    loss_weights: tuple[float, ...] | None = Field(None, description="One a loss. Default: 1 each.")
+    loss_weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None = Field(
+        None, description="One a loss. Default: 1 each."
+    )
     labels: Literal["soft", "hard"] = Field("soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit.")
     weights: bool = Field(True, description="Rows count as their `weight` says.")
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | Literal["measured"] = Field(
@@ -74,6 +78,11 @@ class Train(Strict):
     cpu: bool = Field(False, description="No GPU, even if there is one.")
     canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")
 
+    @field_validator("loss", "loss_weights", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | int | float) else value
+
     @field_validator("loss")
     @classmethod
     def _losses_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,17 +95,24 @@ class Train(Strict):
     def _losses_have_weights(self) -> "Train":
         if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
             raise ValueError(f"{len(self.loss)} losses and {len(self.loss_weights)} loss_weights")
-        if self.label_smoothing and (lacking := self.without_soft_form()):
+        if self.label_smoothing and not self.smooths_itself and (lacking := self.without_soft_form()):
             raise ValueError(f"label_smoothing: no soft form: {lacking}")
+        if "exo_pair" in self.loss and not self.label_smoothing:
+            raise ValueError("exo_pair needs a label_smoothing above 0")
         if self.use == "sft" and self.sft_epochs:
             raise ValueError("sft_epochs: `use: sft` is that already; say `epochs`")
         return self
+
+    @property
+    def smooths_itself(self) -> bool:
+        """Whether TRL's loss takes the label smoothing in its own way."""
+        return self.use == "dpo" and set(self.loss) <= {"robust", "exo_pair"}
 
     def without_soft_form(self) -> str:
         """What of this training cannot use the probability and the weight of a pair: losses of dpo, or a trainer."""
         if self.use == "dpo":
             return ", ".join(sorted(set(self.loss) - {*SOFT}))
-        return self.use if self.use in ("kto", "simpo") else ""
+        return self.use if self.use in ("kto", "simpo", "sft") else ""
 
 
 def train_settings(path: Path | None, given: dict[str, Any]) -> Train:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,33 @@ def test_likelihoods_are_those_of_the_model(models, scoring):
         assert tokens == ids.shape[1] - first
         assert total == pytest.approx(float(logps[first - 1 :].sum()), abs=1e-3)
     assert {one.correct for one in outcomes(model, some, scoring=scoring)} <= {0.0, 0.5, 1.0}
+
+
+def test_what_is_no_language_model_is_told_and_not_scored(models, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base, learned, items = models
+    reward = tiny_model(tmp_path / "reward", "classifier")
+    broken = tmp_path / "broken"
+    weights = AutoModelForCausalLM.from_pretrained(base)
+    for parameter in weights.parameters():
+        parameter.data.fill_(torch.nan)
+    weights.save_pretrained(broken)
+    AutoTokenizer.from_pretrained(base).save_pretrained(broken)
+    cut = tmp_path / "cut"
+    shutil.copytree(learned, cut)
+    (cut / "started.json").write_text("{")
+    long = file_of(tmp_path, [{"question": "word " * 400, "choices": ["a", "b"], "answer": 0}], "long.jsonl")
+
+    for model, file, says in (
+        (reward, items, "is a reward model"),
+        (broken, items, "its weights are broken"),
+        (cut, items, "started.json"),
+        (base, long, "and the model reads 256"),
+    ):
+        done = evaluated(tmp_path, str(model), file)
+        assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_tasks_of_the_harness(models, tmp_path):

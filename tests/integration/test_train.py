@@ -189,17 +189,134 @@ def test_a_trainer_without_soft_labels_says_so(tmp_path, base, use):
     assert trained(tmp_path, base, pairs(chosen_probability=0.8), use=use, labels="hard", weights=False).pairs["train"] > 40
 
 
-def test_supervised_training_may_come_first(tmp_path, base):
+def test_supervised_training_may_come_first_and_what_comes_out_stands_alone(tmp_path, base):
     report = trained(tmp_path, base, pairs(), sft_epochs=1)
 
+    out = tmp_path / "out"
     assert report.accuracy.value == 1.0
-    assert report.base == str(base)
-    assert (tmp_path / "out" / "sft" / "model" / "model.safetensors").is_file()
-    (tmp_path / "out" / "training.json").unlink()
-    before = (tmp_path / "out" / "sft" / "model" / "model.safetensors").stat().st_mtime_ns
-    trained(tmp_path, base, pairs(40), sft_epochs=1)  # begun anew on other pairs: nothing of the first is used
-    assert (tmp_path / "out" / "sft" / "model" / "model.safetensors").stat().st_mtime_ns > before
-    assert "1.0 epochs on the best answers" in (tmp_path / "out" / "README.md").read_text()
+    assert report.base == base.name
+    assert (out / "model.safetensors").is_file()
+    assert not (out / "adapter_config.json").exists() and not (out / "sft").exists()
+    assert "1.0 epochs on the best answers" in (out / "README.md").read_text()
+
+
+def test_a_first_phase_of_other_pairs_is_not_used(tmp_path, base, monkeypatch):
+    from prefgen.trainers import run as runs
+
+    real, folders = runs.Trained, []
+
+    def stopping(data, settings, out, progress, **more):
+        folders.append(out)
+        if len(folders) == 2:
+            raise KeyboardInterrupt
+        return real(data, settings, out, progress, **more)
+
+    monkeypatch.setattr(runs, "Trained", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, base, pairs(), sft_epochs=1)
+    assert (tmp_path / "out" / "sft" / "done").is_file()
+
+    trained(tmp_path, base, pairs(40), sft_epochs=1)
+    assert [folder.name for folder in folders] == ["sft", "out", "sft", "out"]
+
+
+def test_nothing_but_a_training_is_written_over(tmp_path, base):
+    mine = tmp_path / "out"
+    (mine / "sft").mkdir(parents=True)
+    (mine / "sft" / "thesis.txt").write_text("x")
+    with pytest.raises(RecipeError, match="something else"):
+        trained(tmp_path, base, pairs())
+    assert (mine / "sft" / "thesis.txt").read_text() == "x"
+
+    own = tiny_model(tmp_path / "own")
+    before = (own / "model.safetensors").read_bytes()
+    for out in ("own", "own/..", "."):
+        with pytest.raises(RecipeError, match="what it is trained from"):
+            trained(tmp_path, own, pairs(), out=out, lora=None)
+    assert (own / "model.safetensors").read_bytes() == before
+
+
+def test_a_training_that_diverged_is_no_model(tmp_path, base):
+    with pytest.raises(TrainingStopped, match="diverged"):
+        trained(tmp_path, base, pairs(), learning_rate=1e30, lora=None)
+    assert not (tmp_path / "out" / "training.json").exists()
+    for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_one_step_teaches_something(tmp_path, base):
+    trained(tmp_path, base, pairs(8), max_steps=1, lora=None)
+
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() != (base / "model.safetensors").read_bytes()
+
+
+def test_what_is_trained_on_a_reward_model_is_a_reward_model(tmp_path):
+    rewarding = tiny_model(tmp_path / "reward", "classifier")
+
+    with pytest.raises(RecipeError, match="is a reward model"):
+        trained(tmp_path, rewarding, pairs())
+
+
+def test_answers_that_are_cut_are_counted(tmp_path, base):
+    progress = TrainingProgress()
+    rows = [*pairs(30), *({**row, "chosen": row["chosen"] + " and more" * 40} for row in pairs(34)[30:])]
+
+    run_training(
+        [file_of(tmp_path, rows)], Train(base=str(base), cpu=True, max_steps=1, max_length=64), tmp_path / "out", progress=progress
+    )
+
+    assert any("4 of 68 answers with their prompts are longer than 64 tokens and are cut there" in line for line in progress.says)
+    with pytest.raises(RecipeError, match="more than the 256 tokens"):
+        trained(tmp_path, base, pairs(), out="longer", max_length=1000)
+
+
+def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
+    trained(tmp_path, base, pairs(), controls=("shuffled",), max_steps=4, save=2)
+    settings = {"base": str(base), "learning_rate": 3e-3, "epochs": 3, "cpu": True, "evaluate": 10, "save": 2}
+
+    with pytest.raises(RecipeError, match="is finished"):
+        run_training([str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=4), tmp_path / "out", resume=True)
+    assert (tmp_path / "out" / "control-shuffled").is_dir()
+
+    longer = run_training([str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=8), tmp_path / "out", resume=True)
+    assert longer.controls == {} and not (tmp_path / "out" / "control-shuffled").exists()
+
+
+def test_no_file_says_where_it_stood(tmp_path, base):
+    folder = tmp_path / "secret-place"
+    folder.mkdir()
+    run_training([file_of(folder, pairs())], Train(base=str(base), cpu=True, max_steps=2), tmp_path / "out")
+
+    for name in ("README.md", "training.json", "metrics.jsonl", "tokenizer_config.json"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "secret-place" not in text and str(base.parent) not in text, name
+    assert "pairs.jsonl" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_losses_of_trl_that_smooth_in_their_own_way(tmp_path, base):
+    plain = trained(tmp_path, base, pairs(), out="plain", loss=("robust",), seed=1)
+    smooth = trained(tmp_path, base, pairs(), out="smooth", loss=("robust",), label_smoothing=0.2, seed=1)
+    other = trained(tmp_path, base, pairs(), out="exo", loss="exo_pair", label_smoothing=0.1)
+
+    assert plain.accuracy.value == smooth.accuracy.value == other.accuracy.value == 1.0
+    weights = [(tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("plain", "smooth")]
+    assert weights[0] != weights[1]
+    with pytest.raises(ValueError, match="above 0"):
+        Train(loss=("exo_pair",))
+
+
+@pytest.mark.parametrize("use", ["kto", "simpo", "sft"])
+def test_trainers_without_a_soft_form_refuse_soft_labels(tmp_path, base, use):
+    with pytest.raises(RecipeError, match="has no form for them"):
+        trained(tmp_path, base, pairs(chosen_probability=0.8), use=use)
+
+
+def test_the_control_of_length_draws_where_both_are_equally_long():
+    rows = [{"chosen": [{"content": "abc"}], "rejected": [{"content": "xyz"}], "n": i} for i in range(100)]
+
+    turned = sum(row["chosen"][0]["content"] == "xyz" for row in controlled(rows, "length", 0))
+
+    assert 30 < turned < 70
 
 
 def test_how_far_the_model_has_moved_is_measured(tmp_path, base):
@@ -241,8 +358,8 @@ def test_controls_turn_what_they_say():
 
 
 def test_the_difference_is_paired():
-    assert ahead([1.0] * 40, [-1.0] * 40, 0) == (1.0, 1.0, 1.0)
-    difference, low, high = ahead([1.0, -1.0] * 50, [-1.0, 1.0] * 50, 0)
+    assert ahead([1.0] * 40, [-1.0] * 40)[::2] == (1.0, 1.0)
+    difference, low, high = ahead([1.0, -1.0] * 50, [-1.0, 1.0] * 50)
     assert difference == 0
     assert low < 0 < high
 

@@ -258,6 +258,11 @@ class Journal:
         """The identities of the stages that a record has passed, in any run."""
         return frozenset(row[0] for row in self.query("SELECT identity FROM completed WHERE record = ?", (record,)))
 
+    def have_passed(self, records: Sequence[str], identity: str) -> int:
+        """How many of these records have passed the stage of this identity, in any run."""
+        sql = f"SELECT count(*) FROM completed WHERE record IN ({', '.join('?' * len(records))}) AND identity = ?"
+        return self.query(sql, (*records, identity))[0][0]
+
     def asked_digest(self, records: Sequence[str], identities: Sequence[str]) -> str:
         """A digest of the keys that these records had asked when they passed these stages: which replies a dataset rests on."""
         self.flush()

@@ -27,6 +27,7 @@ def record_line(record: Record) -> bytes:
         "lineage": _text_of(prompt.lineage),
         "tools": _text_of(prompt.tools),
         "metadata": _text_of(prompt.metadata),
+        "scores": [score.__dict__ for score in record.scores],  # the most of what there is
     }
     del row["prompt"]
     if not record.prompts:  # shards have no column for it: what synthesizers wrote becomes records of its own
@@ -35,8 +36,6 @@ def record_line(record: Record) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) is Score:  # most of them
-        return value.__dict__
     if isinstance(value, Prompt):
         return value.model_dump(mode="json")
     if isinstance(value, Response):

@@ -50,7 +50,7 @@ class _Replaying(Runner):
                 calls = await self._connect(connections, journal, journal)
                 calls.known_only = True
                 while positions := cast("Sequence[int] | None", unframed(asked)):
-                    await self._segment_run(calls, segment, None).run(positions)
+                    await self._segment_run(calls, segment, "file", None).run(positions)
                     answers.write(framed(self._taken(spool, journal)))
                     answers.flush()
 

@@ -31,7 +31,7 @@ from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.prompts import fair_sample
 from prefgen.engine.replay import MOST_PROCESSES, Job, Replayer, cores
-from prefgen.engine.segment import SegmentRun
+from prefgen.engine.segment import Order, SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
 from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
@@ -76,6 +76,14 @@ class Outcome:
         if self.stopped is not None:
             return self.stopped.exit_code
         return 0 if self.complete else 3
+
+
+@dataclass(frozen=True)
+class _Known:
+    """About how many records the journal has replies for, and whether all have passed the last stage before."""
+
+    replied: float
+    all_passed: bool
 
 
 class Runner:
@@ -274,10 +282,13 @@ class Runner:
         self._shards = shards.numbers if shards else []
         pool = self._inputs.pool(number)
         settled = shards.settled if shards else lambda position: None
-        replayers = self._replayers(calls, number, [p for p, _ in ids if p not in done]) if pool is None else []
+        known = self._known(calls, number, [position for position, _ in ids if position not in done])
+        replayers = self._replayers(calls, number) if known.replied >= replay.LEAST and pool is None else []
+        # nothing is asked where all is known: then the order is free, and shards become whole from both ends
+        order = "last first" if replayers and known.all_passed else self.pipeline.recipe.run.order
         waiting = lost = 0
         for attempt in range(2):
-            self._segment = self._segment_run(calls, number, pool, settled)
+            self._segment = self._segment_run(calls, number, order, pool, settled)
             await self._segment.run(replayers=() if attempt else replayers)
             waiting, lost = self._segment.waiting, self._segment.lost
             if not lost or calls.stopped or attempt:
@@ -288,34 +299,35 @@ class Runner:
         return waiting, lost
 
     def _segment_run(
-        self, calls: Calls, number: int, pool: Table | None, settled: Callable[[int], None] = lambda position: None
+        self, calls: Calls, number: int, order: Order, pool: Table | None, settled: Callable[[int], None] = lambda position: None
     ) -> SegmentRun:
         run = self.pipeline.recipe.run
         return SegmentRun(
             number, self.pipeline.segments[number].steps, self._spool, calls, self.progress,
-            window=run.window or self._window(), in_file_order=run.order == "file", stage_timeout=run.stage_timeout,
+            window=run.window or self._window(), order=order, stage_timeout=run.stage_timeout,
             first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None), settled=settled, pool=pool,
         )  # fmt: skip
 
-    def _replayers(self, calls: Calls, number: int, todo: Sequence[int]) -> list[Replayer]:
-        """Processes that help where the journal knows enough of what is to be done.
-
-        None for simulated replies, which are not in it, and none where a network file system lets one process alone have it.
-        """
+    def _replayers(self, calls: Calls, number: int) -> list[Replayer]:
+        """Processes that help; none for simulated replies, which the journal does not have, nor where one process alone may have the journal."""
         processes = self.pipeline.recipe.run.processes
         processes = min(cores(), MOST_PROCESSES) if processes == "auto" else processes
-        apart = self.replays_apart and processes > 1 and not self.pipeline.simulated and not calls.journal.on_network
-        if not apart or self._known_of(calls, number, todo) < replay.LEAST:
+        if not self.replays_apart or processes < 2 or self.pipeline.simulated or calls.journal.on_network:
             return []
         loaded = self.pipeline.loaded
         job = Job(loaded.data, loaded.folder, self.pipeline.built, self.options.out, self.options.journal, number, sys.path)
         return [Replayer(job) for _ in range(processes - 1)]
 
-    def _known_of(self, calls: Calls, number: int, todo: Sequence[int]) -> float:
-        """About how many of these records the journal has replies for."""
+    def _known(self, calls: Calls, number: int, todo: Sequence[int]) -> "_Known":
+        """What the journal knows of these records, by a hundred of them."""
         some = list(todo[:: max(1, len(todo) // 100)])[:100]
-        known = calls.journal.of_records([record.id for record in self._spool.input(number, some).values()])
-        return len(todo) * sum(bool(found.rows) for found in known) / max(1, len(some))
+        steps = self.pipeline.segments[number].steps
+        if not some or not steps:
+            return _Known(0, False)
+        ids = [record.id for record in self._spool.input(number, some).values()]
+        replied = sum(bool(found.rows) for found in calls.journal.of_records(ids))
+        passed = calls.completions.have_passed(ids, f"{steps[-1].identity}:{calls.seed}")
+        return _Known(len(todo) * replied / len(some), passed == len(some))
 
     def _window(self) -> int:
         """Records at work: enough that every model's slots can be full while others wait for their commit."""

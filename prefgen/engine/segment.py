@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 from functools import partial
 from itertools import count, islice
+from typing import Literal
 
 import orjson
 
@@ -34,6 +35,7 @@ ANSWERING = ("sample", "revise")
 STAGES = {"weigh": weigh.run, "sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
 
 
+Order = Literal["hash", "file", "last first"]
 READ_AHEAD = 32
 
 
@@ -49,7 +51,7 @@ class SegmentRun:
         progress: Progress,
         *,
         window: int,
-        in_file_order: bool,
+        order: Order,
         stage_timeout: float,
         first_sample: str | None,
         settled: Callable[[int], None],
@@ -62,7 +64,7 @@ class SegmentRun:
         self._calls = calls
         self._progress = progress
         self._window = window
-        self._in_file_order = in_file_order
+        self._in_order_of = order
         self._stage_timeout = stage_timeout
         self._settled = settled
         self._pool = "" if pool is None else f":{content_id('pool', pool.ids())}"
@@ -199,8 +201,10 @@ class SegmentRun:
     def _unfinished(self) -> list[int]:
         done = self._spool.done(self._number)
         todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
-        if not self._in_file_order:
+        if self._in_order_of == "hash":
             todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
+        elif self._in_order_of == "last first":
+            todo.reverse()
         return [position for position, _ in todo]
 
     def _ended(self, run: RecordRun, task: "asyncio.Task[None]") -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from prefgen.engine import output
 from prefgen.engine.spool import Spool
 
+AT_ONCE = 2
+"""Shards that are written at the same time, and so in memory."""
+
 
 class Shards:
-    """Writes shard k once all of its positions are settled, in a worker thread and one at a time."""
+    """Writes shard k once all of its positions are settled, in worker threads."""
 
     def __init__(self, out: Path, spool: Spool, segment: int, positions: set[int], done: set[int]) -> None:
         self._out, self._spool, self._segment = out, spool, segment
@@ -17,7 +20,7 @@ class Shards:
         for position in positions:
             shard = position // output.SHARD
             self._left[shard] = self._left.get(shard, 0) + (position not in done)
-        self._lock = asyncio.Lock()
+        self._writers = asyncio.Semaphore(AT_ONCE)
         self._ready = False
         self._writing: set[asyncio.Task[None]] = set()
         self.numbers = sorted(self._left)
@@ -43,7 +46,7 @@ class Shards:
         self._writing.add(task)
 
     async def _write(self, shard: int) -> None:
-        async with self._lock:
+        async with self._writers:
             self._spool.commit()
             digest = await asyncio.to_thread(self._in_thread, shard)
             self._spool.set_shard(shard, digest)

@@ -6,3 +6,11 @@ import os
 def is_first() -> bool:
     """Whether this is the process that writes; the only one is the first."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from accelerate import PartialState  # pyright: ignore[reportMissingImports]
+
+        PartialState().wait_for_everyone()

@@ -19,7 +19,7 @@ from prefgen.pictures import HINT, can_draw
 from prefgen.templates import render
 from prefgen.trainers.curves import CURVES, draw_curves
 from prefgen.trainers.pairs import Control, Data, controlled, read
-from prefgen.trainers.processes import is_first
+from prefgen.trainers.processes import is_first, wait_for_all
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.settings import METRICS, Train
 
@@ -95,7 +95,6 @@ def run_training(
     if resume:
         _same_as_started(data, settings, out)
     elif is_first():
-        shutil.rmtree(out / "sft", ignore_errors=True)  # of a training that was begun here before
         (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
     begun = _tuned_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")
@@ -134,6 +133,7 @@ def run_training(
             )
     for line in report.warnings:
         say(f"warning: {line}")
+    wait_for_all()
     if is_first():
         shutil.rmtree(out / "sft", ignore_errors=True)  # what was written stands without it
         _write(report, out, on_hub=not Path(base).exists())
@@ -221,7 +221,7 @@ class Trained:
             with _room(out):
                 (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
                 self.job.tokenizer.save_pretrained(out)
-        self.trainer.accelerator.wait_for_everyone()
+        wait_for_all()
 
 
 @contextmanager
@@ -258,9 +258,10 @@ def _same_as_started(data: Data, settings: Train, out: Path) -> None:
 
 
 def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Train:
-    """Train on the best answers, and take what comes out as the base."""
+    """Train on the best answers, and take what comes out as the base; what was made so of the same pairs and settings is taken as it is."""
     folder = out / "sft"
-    if not (folder / "done").is_file():
+    made_of = hashlib.blake2b(canonical(_started(data, settings)), digest_size=16).hexdigest()
+    if not (folder / "done").is_file() or (folder / "done").read_text(encoding="utf-8") != made_of:
         progress.begin("first, on the best answer to each prompt")
         sure = {"labels": "hard", "weights": False, "label_smoothing": 0.0}
         first = settings.model_copy(update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1, **sure})
@@ -268,7 +269,7 @@ def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgr
         Trained(replace(data, train=train, test=test), first, folder, progress).merge(folder / "model")
         if is_first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            (folder / "done").touch()
+            (folder / "done").write_text(made_of, encoding="utf-8")
     return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
 
 

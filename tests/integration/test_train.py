@@ -200,7 +200,8 @@ def test_supervised_training_may_come_first_and_what_comes_out_stands_alone(tmp_
     assert "1.0 epochs on the best answers" in (out / "README.md").read_text()
 
 
-def test_a_first_phase_of_other_pairs_is_not_used(tmp_path, base, monkeypatch):
+@pytest.mark.parametrize(("count", "folders_after"), [(60, ["out"]), (40, ["sft", "out"])])
+def test_a_first_phase_is_used_again_for_the_same_pairs_alone(tmp_path, base, monkeypatch, count, folders_after):
     from prefgen.trainers import run as runs
 
     real, folders = runs.Trained, []
@@ -214,10 +215,9 @@ def test_a_first_phase_of_other_pairs_is_not_used(tmp_path, base, monkeypatch):
     monkeypatch.setattr(runs, "Trained", stopping)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, base, pairs(), sft_epochs=1)
-    assert (tmp_path / "out" / "sft" / "done").is_file()
+    trained(tmp_path, base, pairs(count), sft_epochs=1)
 
-    trained(tmp_path, base, pairs(40), sft_epochs=1)
-    assert [folder.name for folder in folders] == ["sft", "out", "sft", "out"]
+    assert [folder.name for folder in folders] == ["sft", "out", *folders_after]
 
 
 def test_nothing_but_a_training_is_written_over(tmp_path, base):
@@ -373,15 +373,17 @@ def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
     assert (lengths.longest, lengths.proposed) == (4, 4)
 
 
-def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base):
+@pytest.mark.parametrize("more", [(), ("--set", "sft_epochs=1", "--control", "shuffled")])
+def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, more):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613", "-m", "prefgen", "train",
-               file_of(tmp_path, pairs(80)), "--base", str(base), "-o", "out", "--set", "cpu=true", "--set", "epochs=1"]  # fmt: skip
+               file_of(tmp_path, pairs(80)), "--base", str(base), "-o", "out", "--set", "cpu=true", "--set", "epochs=1", *more]  # fmt: skip
 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=200)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("held-out accuracy") == 1
-    assert done.stderr.count("held out") == 1
+    assert done.stderr.count("held out\n") == 1
+    assert (tmp_path / "out" / ("model.safetensors" if more else "adapter_model.safetensors")).is_file()
     steps = [json.loads(line)["step"] for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert max(steps) == 5  # 73 pairs, 8 at a time, in two processes
     assert json.loads((tmp_path / "out" / "training.json").read_text())["accuracy"]

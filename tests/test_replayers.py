@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -183,6 +184,20 @@ async def test_what_cannot_be_stored_ends_the_run(tmp_path, replayers, monkeypat
     again = await run(parallel(), tmp_path / "second", live=False)
 
     assert not again.complete and "disk is full" in str(again.stopped)
+
+
+@pytest.mark.parametrize("why", [TypeError("cannot pickle"), OSError("no more processes")])
+async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path, replayers, monkeypatch, why):
+    await run(parallel(), tmp_path / "first")
+    monkeypatch.setattr(Replayer, "__init__", Mock(side_effect=why))
+
+    assert (await run(parallel(), tmp_path / "second", live=False)).complete
+    assert not replayers
+
+
+def test_what_cannot_be_handed_over_is_one_kind_of_error():
+    with pytest.raises(TypeError):
+        replay.framed(lambda: None)
 
 
 async def test_one_process_is_enough_where_the_recipe_says_so(tmp_path, replayers, monkeypatch):

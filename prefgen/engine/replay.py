@@ -61,7 +61,7 @@ class Replayer:
     """One process; it ends when its line to the run does. Lists of positions may be sent ahead: answers come in their order."""
 
     def __init__(self, job: Job) -> None:
-        self._job = job
+        self._job = framed(job)
         self._line, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -74,10 +74,10 @@ class Replayer:
         self._writer: asyncio.StreamWriter | None = None
 
     async def send(self, positions: Sequence[int]) -> None:
-        """Ask for the records at these positions."""
+        """Ask for the records at these positions; a process that is no more is noticed by its answer."""
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(sock=self._line, limit=2**24)
-            self._writer.write(framed(self._job))
+            self._writer.write(self._job)
         self._writer.write(framed(positions))
 
     async def answer(self) -> Replayed | None:
@@ -95,8 +95,11 @@ class Replayer:
 
 
 def framed(value: object) -> bytes:
-    """A value as bytes, after 8 bytes that say how many."""
-    spelled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    """A value as bytes, after 8 bytes that say how many. Raises TypeError for what cannot be handed to another process."""
+    try:
+        spelled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError) as wrong:
+        raise TypeError(str(wrong)) from None
     return len(spelled).to_bytes(8) + spelled
 
 

@@ -316,7 +316,10 @@ class Runner:
             return []
         loaded = self.pipeline.loaded
         job = Job(loaded.data, loaded.folder, self.pipeline.built, self.options.out, self.options.journal, number, sys.path)
-        return [Replayer(job) for _ in range(processes - 1)]
+        try:
+            return [Replayer(job) for _ in range(processes - 1)]
+        except (TypeError, OSError):  # a recipe made in Python may hold what no other process can have; there may be no process to be had
+            return []
 
     def _known(self, calls: Calls, number: int, todo: Sequence[int]) -> "_Known":
         """What the journal knows of these records, by a hundred of them."""

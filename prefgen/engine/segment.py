@@ -107,6 +107,8 @@ class SegmentRun:
         """Stop at once: every record is cancelled where it is."""
         for task in self._tasks.values():
             task.cancel()
+        if not self._tasks:
+            self._idle.set()  # whatever a replayer is at
 
     def _start_more(self) -> None:
         while len(self._tasks) < self._window and not self._calls.stopped and (self._ready or self._get_ready()):

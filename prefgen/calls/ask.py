@@ -20,7 +20,7 @@ from prefgen.calls.key import Key, call_key
 from prefgen.calls.ledger import Ledger
 from prefgen.calls.line import Errand, Line
 from prefgen.calls.record import RecordRun
-from prefgen.canonical import canonical
+from prefgen.canonical import canonical, canonical_texts
 from prefgen.errors import (
     CutReply,
     Fault,
@@ -422,7 +422,9 @@ class Asker:
         return json.loads(found.reply)
 
     def rng(self, name: str) -> Random:
-        digest = hashlib.blake2b(canonical(["rng", self._seed, self._run.id, name]), digest_size=8).digest()
+        whole = type(self._seed) is int and abs(self._seed) < 2**63  # text and whole numbers are spelled alike by both
+        spelled = (canonical_texts if whole else canonical)(["rng", self._seed, self._run.id, name])
+        digest = hashlib.blake2b(spelled, digest_size=8).digest()
         return Random(int.from_bytes(digest, "big"))
 
     def options(self, model: str) -> Mapping[str, Any]:

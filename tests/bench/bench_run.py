@@ -79,6 +79,17 @@ asyncio.run(main(sys.argv[1], sys.argv[2]))
 '''
 
 
+FROM_PYTHON = """
+import sys, time
+from prefgen.api import run
+from prefgen.engine.loop import collect_rarely
+collect_rarely()
+started = time.perf_counter()
+run(sys.argv[1], out=sys.argv[2], journal=sys.argv[3])
+print(time.perf_counter() - started)
+"""
+
+
 def prompts_file(folder: Path, count: int) -> Path:
     path = folder / f"prompts-{count}.jsonl"
     with path.open("w") as file:
@@ -176,10 +187,15 @@ def cpu_and_rate(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> 
     rows.append(("prefgen: requests a second", f"{rate:.0f} ({rate / (requests / loop_span):.2f} x)", ">= 3.5 x"))
     rows.append(("requests sent by prefgen", f"{stats['total']:,} of {requests:,}, {stats['dup_sent']} twice", "none twice"))
     replay = prefgen(folder, prompts, "replay", journal=folder / "cpu.sqlite")
+    itself = subprocess.run(
+        [sys.executable, "-c", FROM_PYTHON, str(folder / "replay.yaml"), str(folder / "python"), str(folder / "cpu.sqlite")],
+        env={**os.environ, "OPENAI_BASE_URL": f"{BASE}/v1", "OPENAI_API_KEY": "none"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     again = control("/stats")["total"] - stats["total"]
     rows.append(
         ("replaying the finished run: calls a second (whole process)", f"{requests / replay['wall']:.0f} ({again} asked)", ">= 8,000")
     )
+    rows.append(("the same from Python, without the start of the process", f"{requests / float(itself.stdout):.0f}", ">= 8,000"))
 
 
 def wall(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from prefgen.dataset.read import read_manifest
 from tests.running import RATE, shard_bytes
-from tests.running import a_recipe as tests_recipe
+from tests.running import a_recipe as scripted_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -179,7 +179,7 @@ def test_rounds_of_written_prompts_end_the_same_however_often_they_are_killed(tm
 def a_known_run(folder: Path) -> tuple[list[str], Path]:
     """The command that replays 2,500 prompts whose replies are in the journal, in two processes, and the run that asked them."""
     rules = [{"when": "The texts that reply", "say": RATE}, {"say": [f"Answer number {i}, in words." for i in range(40)]}]
-    recipe = tests_recipe(prompts=[f"Question {i}?" for i in range(2500)], run={"processes": 2})
+    recipe = scripted_recipe(prompts=[f"Question {i}?" for i in range(2500)], run={"processes": 2})
     for model in recipe["models"].values():
         model["rules"] = rules
     (folder / "known.json").write_text(json.dumps(recipe))

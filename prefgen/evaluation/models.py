@@ -26,15 +26,18 @@ def base_of(name: str) -> str | None:
     folder = Path(name)
     for file, field in (("started.json", "base"), ("training.json", "base"), ("adapter_config.json", "base_model_name_or_path")):
         if (folder / file).is_file():
-            return _read(folder / file, field)
+            return str(_read(folder / file, field)[field])
     return None
 
 
-def _read(path: Path, field: str) -> str:
+def _read(path: Path, field: str) -> dict[str, Any]:
+    """What a file of JSON holds, which must have `field`. Raises RecipeError."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))[field])
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found[field]
     except (ValueError, KeyError, TypeError) as wrong:
         raise RecipeError(f"cannot be read, or holds no {field!r}: {type(wrong).__name__}: {wrong}", str(path)) from None
+    return found
 
 
 def load(name: str, *, cpu: bool = False) -> Model:
@@ -50,8 +53,9 @@ def load(name: str, *, cpu: bool = False) -> Model:
     folder, adapter = Path(name), None
     if (folder / "adapter_config.json").is_file():
         adapter = name
-        name = _read(folder / "adapter_config.json", "base_model_name_or_path")
-        if _read(folder / "adapter_config.json", "task_type") == "SEQ_CLS":
+        its = _read(folder / "adapter_config.json", "base_model_name_or_path")
+        name = str(its["base_model_name_or_path"])
+        if its.get("task_type") == "SEQ_CLS":
             raise RecipeError(f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer likely")
     device = "cpu" if cpu or not torch.cuda.is_available() else "cuda"
     try:

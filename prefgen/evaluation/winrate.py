@@ -82,7 +82,7 @@ def win_rate(records: Iterable[Record], *, of: str, against: str, judge: str | N
     if of == against:
         raise RecipeError(f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one model in its rows")
     if chosen is None:
-        raise RecipeError("no judgment is there: all of them failed, or nothing judged (`prefgen show failures` says why)")
+        raise RecipeError("no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder says why)")
     if chosen.partition(".")[0] not in judges:
         raise RecipeError(f"no judge {chosen!r} judged; there are {', '.join(sorted(judges))}")
     if not games:

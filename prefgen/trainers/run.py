@@ -83,14 +83,10 @@ def run_training(
         say(f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets")
     if not data.test and (controls or settings.patience):
         raise RecipeError(f"{'--control' if controls else 'patience'} looks at held-out pairs, and the dataset has none")
-    whole = settings.lora is None or settings.sft_epochs > 0
-    if merge and whole:
-        why = (
-            "without `lora` there is no adapter to put into the base"
-            if settings.lora is None
-            else "`sft_epochs` leaves no adapter of the base"
-        )
-        raise RecipeError(f"--merge: {why}; the model that is written is whole")
+    if merge and settings.lora is None:
+        raise RecipeError("--merge: without `lora` there is no adapter to put into the base; the model that is written is whole")
+    if merge and settings.sft_epochs:
+        raise RecipeError("--merge: after `sft_epochs` there is no adapter of the base; the model that is written is whole")
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         _same_as_started(data, settings, out)
@@ -111,7 +107,7 @@ def run_training(
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
         accuracy=accuracy(margins) if margins else None,
     )
-    trained.merge(out) if whole else trained.save(out)
+    trained.merge(out) if settings.lora and settings.sft_epochs else trained.save(out)
     if is_first():
         if can_draw():
             draw_curves(out / METRICS, report.lengths, out / CURVES)

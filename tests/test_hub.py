@@ -28,7 +28,9 @@ PAIRS = [
     for i in range(4)
 ]
 SPLITS = "configs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train.parquet\n  - split: test\n    path: data/test.parquet\n"
+WINNERS = [{"question": row["prompt"], "winner": row["chosen"], "loser": row["rejected"]} for row in PAIRS]
 REPOS = {
+    "acme/winners": {"README.md": b"# winners", "data/train-00000-of-00001.parquet": parquet(WINNERS)},
     "acme/prompts": {"README.md": b"# prompts", "data/train-00000-of-00001.parquet": parquet(PROMPTS)},
     "acme/pairs": {
         "README.md": f"---\n{SPLITS}---\n".encode(),
@@ -81,6 +83,16 @@ def test_check_proves_a_dataset_of_the_hub(hub, tmp_path):
     assert (sound.returncode, json.loads(sound.stdout)["rows"]) == (0, 4), sound.stderr
     assert (broken.returncode, json.loads(broken.stdout)["rows"]) == (4, 5)  # all splits
     assert set(json.loads(broken.stdout)["broken"]) == {"same", "splits"}
+
+
+def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):
+    words = ("check", "acme/winners", "--config", "default", "--columns", "prompt=question", "--columns", "chosen=winner", "--json")
+
+    found = prefgen(*words, "--columns", "rejected=loser", cwd=tmp_path, **on(hub, tmp_path))
+
+    assert (found.returncode, json.loads(found.stdout)["rows"]) == (0, 4), found.stderr
+    wrong = prefgen(*words, "--columns", "rejected=looser", cwd=tmp_path, **on(hub, tmp_path))
+    assert (wrong.returncode, "there is no column 'looser'" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from prefgen import Score, judge
+from prefgen.backends.scripted import ScriptedBackend
 from prefgen.engine import replay, segment
 from prefgen.engine.progress import Progress
 from prefgen.engine.replay import Replayer
@@ -140,6 +141,7 @@ import os
 from pathlib import Path
 
 from prefgen import Score, judge
+from prefgen.backends.scripted import ScriptedBackend
 
 
 def measure(text: str) -> float:
@@ -198,6 +200,14 @@ async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path, repla
 def test_what_cannot_be_handed_over_is_one_kind_of_error():
     with pytest.raises(TypeError):
         replay.framed(lambda: None)
+
+
+async def test_weights_are_not_read_by_further_processes(tmp_path, replayers, monkeypatch):
+    await run(parallel(), tmp_path / "first")
+    monkeypatch.setattr(ScriptedBackend, "described", lambda self: {}, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", None)
+
+    assert (await run(parallel(), tmp_path / "second", live=False)).complete
 
 
 async def test_one_process_is_enough_where_the_recipe_says_so(tmp_path, replayers, monkeypatch):

@@ -309,10 +309,16 @@ class Runner:
         )  # fmt: skip
 
     def _replayers(self, calls: Calls, number: int) -> list[Replayer]:
-        """Processes that help; none for simulated replies, which the journal does not have, nor where one process alone may have the journal."""
+        """Processes that help.
+
+        None for simulated replies, which the journal does not have, none where one process alone may have the journal, and none where each
+        would have to read a model's weights to know what it is.
+        """
         processes = self.pipeline.recipe.run.processes
         processes = min(cores(), MOST_PROCESSES) if processes == "auto" else processes
         if not self.replays_apart or processes < 2 or self.pipeline.simulated or calls.journal.on_network:
+            return []
+        if any(hasattr(model.backend, "described") for model in self.pipeline.models.values()):
             return []
         loaded = self.pipeline.loaded
         job = Job(loaded.data, loaded.folder, self.pipeline.built, self.options.out, self.options.journal, number, sys.path)

@@ -637,6 +637,8 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
         files = hub.repos["acme/model"].at("main")[1]
         assert {"README.md", "training.json", "metrics.jsonl", "adapter_model.safetensors", "tokenizer.json"} <= set(files)
         assert not any(name.startswith(("checkpoints", "started")) for name in files)
+        assert not any(str(base).encode() in text for text in files.values())  # where it stands here is nobody's business there
+        assert "nobody else can load the adapter" in pushed.stderr
         assert hub.repos["acme/model"].private
         assert files["adapter_model.safetensors"] == (tmp_path / "again" / "adapter_model.safetensors").read_bytes()
         assert refused.returncode == 1

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,15 @@ def canonical_texts(value: Any) -> bytes:
         if "surrogate" in str(wrong):
             raise ValueError(f"text with a lone surrogate has no canonical form ({wrong})") from None
         raise
+
+
+def canonical_flat(value: Sequence[Any] | Mapping[str, Any]) -> bytes:
+    """The same bytes as `canonical`, several times faster, for a list or a mapping of text, whole numbers and None."""
+    items = value.values() if isinstance(value, Mapping) else value
+    try:
+        return canonical_texts(value) if float not in map(type, items) else canonical(value)
+    except TypeError:  # more than 64 bits
+        return canonical(value)
 
 
 def canonical_again(value: Any) -> bytes:

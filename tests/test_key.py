@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.calls.key import call_key, changed_parts
-from prefgen.canonical import canonical, canonical_again, canonical_texts
+from prefgen.canonical import canonical, canonical_again, canonical_flat, canonical_texts
 
 GOLDEN = Path(__file__).parent / "golden" / "keys.json"
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -79,6 +79,16 @@ def test_changed_parts_are_named():
 @given(plain)
 def test_the_fast_spelling_of_texts_is_the_canonical_one(value):
     assert canonical_texts(value) == canonical(value)
+
+
+@given(
+    st.lists(
+        st.none() | st.text(st.characters(exclude_categories=["Cs"])) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    )
+)
+def test_the_fast_spelling_of_flat_values_is_the_canonical_one(value):
+    assert canonical_flat(value) == canonical(value)
+    assert canonical_flat({f"k{i}": item for i, item in enumerate(value)}) == canonical({f"k{i}": item for i, item in enumerate(value)})
 
 
 @given(values)

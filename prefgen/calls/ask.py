@@ -20,7 +20,7 @@ from prefgen.calls.key import Key, call_key
 from prefgen.calls.ledger import Ledger
 from prefgen.calls.line import Errand, Line
 from prefgen.calls.record import RecordRun
-from prefgen.canonical import canonical, canonical_texts
+from prefgen.canonical import canonical, canonical_flat
 from prefgen.errors import (
     CutReply,
     Fault,
@@ -81,6 +81,10 @@ class Calls:
         self._pending: dict[bytes, _Ticket] = {}
         self._groups: dict[tuple, list[_Ticket]] = {}
         self._never: set[asyncio.Future[Any]] = set()
+
+    def passing(self, identity: str, pool: str = "") -> str:
+        """Under which identity a record that has passed a stage is remembered: the run's seed, and what synthesizers saw, are part of it."""
+        return f"{identity}:{self.seed}{pool}"
 
     def stop(self, why: PrefgenError) -> None:
         """End the run: nothing new is asked, what is in flight is kept."""
@@ -422,9 +426,7 @@ class Asker:
         return json.loads(found.reply)
 
     def rng(self, name: str) -> Random:
-        whole = type(self._seed) is int and abs(self._seed) < 2**63  # text and whole numbers are spelled alike by both
-        spelled = (canonical_texts if whole else canonical)(["rng", self._seed, self._run.id, name])
-        digest = hashlib.blake2b(spelled, digest_size=8).digest()
+        digest = hashlib.blake2b(canonical_flat(["rng", self._seed, self._run.id, name]), digest_size=8).digest()
         return Random(int.from_bytes(digest, "big"))
 
     def options(self, model: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from prefgen.canonical import canonical, canonical_again, canonical_texts
+from prefgen.canonical import canonical, canonical_again, canonical_flat, canonical_texts
 
 KEY_VERSION = 1
 
@@ -52,18 +52,12 @@ def call_key(
     spell = canonical_texts if endpoint in ("chat", "completion") else canonical
     spelled = spell(messages)
     whose, sampled, formed = canonical_again(model), canonical_again(sampling), canonical_again(reply_format)
-    head = _head({"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION})
+    head = canonical_flat(
+        {"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION}
+    )
     document = b'{"ask":%b,"format":%b,"messages":%b,"model":%b,"sampling":%b}' % (head, formed, spelled, whose, sampled)
     short = _short_again(whose) + hashlib.blake2b(spelled, digest_size=4).digest() + _short_again(sampled) + _short_again(formed)
     return Key(hashlib.blake2b(document, digest_size=16).digest(), short)
-
-
-def _head(fields: dict[str, str | int | None]) -> bytes:
-    """Text and whole numbers are spelled alike by both, and by this one much faster."""
-    try:
-        return canonical_texts(fields) if float not in map(type, fields.values()) else canonical(fields)
-    except TypeError:  # more than 64 bits
-        return canonical(fields)
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from prefgen.engine.spool import StateRow
+from prefgen.calls.ask import Calls
+from prefgen.engine.spool import Spool, StateRow
+from prefgen.recipe.build import Pipeline
+from prefgen.stages.step import Step
 
 LENT = 200
 """Records that a replayer gets at once: two tenths of a second of work."""
@@ -55,6 +58,45 @@ def cores() -> int:
     if os.name != "posix":
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Known:
+    """About how many records the journal has replies for, and whether all have passed the last stage before."""
+
+    replied: float
+    all_passed: bool
+
+
+def known_of(calls: Calls, spool: Spool, segment: int, steps: Sequence[Step], todo: Sequence[int]) -> Known:
+    """What the journal knows of the records at `todo`, by a hundred of them."""
+    some = list(todo[:: max(1, len(todo) // 100)])[:100]
+    if not some or not steps:
+        return Known(0, False)
+    ids = [record.id for record in spool.input(segment, some).values()]
+    replied = sum(bool(found.rows) for found in calls.journal.of_records(ids))
+    passed = calls.completions.have_passed(ids, calls.passing(steps[-1].identity))
+    return Known(len(todo) * replied / len(some), passed == len(some))
+
+
+def processes_for(pipeline: Pipeline) -> int:
+    """How many processes may help.
+
+    None for simulated replies, which the journal does not have, and none where each would have to read a model's weights to know what it is.
+    """
+    if pipeline.simulated or any(hasattr(model.backend, "described") for model in pipeline.models.values()):
+        return 0
+    wanted = pipeline.recipe.run.processes
+    return (min(cores(), MOST_PROCESSES) if wanted == "auto" else wanted) - 1
+
+
+def started(pipeline: Pipeline, out: Path, journal: Path, segment: int, processes: int) -> "list[Replayer]":
+    """So many further processes, or none where none can be had."""
+    job = Job(pipeline.loaded.data, pipeline.loaded.folder, pipeline.built, out, journal, segment, sys.path)
+    try:
+        return [Replayer(job) for _ in range(processes)]
+    except (TypeError, OSError):  # a recipe made in Python may hold what no other process can have; there may be no process to be had
+        return []
 
 
 class Replayer:

@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -30,7 +29,7 @@ from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.prompts import fair_sample
-from prefgen.engine.replay import MOST_PROCESSES, Job, Replayer, cores
+from prefgen.engine.replay import Replayer
 from prefgen.engine.segment import Order, SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
@@ -76,14 +75,6 @@ class Outcome:
         if self.stopped is not None:
             return self.stopped.exit_code
         return 0 if self.complete else 3
-
-
-@dataclass(frozen=True)
-class _Known:
-    """About how many records the journal has replies for, and whether all have passed the last stage before."""
-
-    replied: float
-    all_passed: bool
 
 
 class Runner:
@@ -282,10 +273,10 @@ class Runner:
         self._shards = shards.numbers if shards else []
         pool = self._inputs.pool(number)
         settled = shards.settled if shards else lambda position: None
-        known = self._known(calls, number, [position for position, _ in ids if position not in done])
-        replayers = self._replayers(calls, number) if known.replied >= replay.LEAST and pool is None else []
+        todo = [position for position, _ in ids if position not in done]
+        replayers, all_known = self._replayers(calls, number, todo) if self.replays_apart and pool is None else ([], False)
         # nothing is asked where all is known: then the order is free, and shards become whole from both ends
-        order = "last first" if replayers and known.all_passed else self.pipeline.recipe.run.order
+        order = "last first" if replayers and all_known else self.pipeline.recipe.run.order
         waiting = lost = 0
         for attempt in range(2):
             self._segment = self._segment_run(calls, number, order, pool, settled)
@@ -308,35 +299,18 @@ class Runner:
             first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None), settled=settled, pool=pool,
         )  # fmt: skip
 
-    def _replayers(self, calls: Calls, number: int) -> list[Replayer]:
-        """Processes that help.
-
-        None for simulated replies, which the journal does not have, none where one process alone may have the journal, and none where each
-        would have to read a model's weights to know what it is.
-        """
-        processes = self.pipeline.recipe.run.processes
-        processes = min(cores(), MOST_PROCESSES) if processes == "auto" else processes
-        if not self.replays_apart or processes < 2 or self.pipeline.simulated or calls.journal.on_network:
-            return []
-        if any(hasattr(model.backend, "described") for model in self.pipeline.models.values()):
-            return []
-        loaded = self.pipeline.loaded
-        job = Job(loaded.data, loaded.folder, self.pipeline.built, self.options.out, self.options.journal, number, sys.path)
-        try:
-            return [Replayer(job) for _ in range(processes - 1)]
-        except (TypeError, OSError):  # a recipe made in Python may hold what no other process can have; there may be no process to be had
-            return []
-
-    def _known(self, calls: Calls, number: int, todo: Sequence[int]) -> "_Known":
-        """What the journal knows of these records, by a hundred of them."""
-        some = list(todo[:: max(1, len(todo) // 100)])[:100]
-        steps = self.pipeline.segments[number].steps
-        if not some or not steps:
-            return _Known(0, False)
-        ids = [record.id for record in self._spool.input(number, some).values()]
-        replied = sum(bool(found.rows) for found in calls.journal.of_records(ids))
-        passed = calls.completions.have_passed(ids, f"{steps[-1].identity}:{calls.seed}")
-        return _Known(len(todo) * replied / len(some), passed == len(some))
+    def _replayers(self, calls: Calls, number: int, todo: Sequence[int]) -> tuple[list[Replayer], bool]:
+        """(further processes, whether the journal knows everything): where there is enough to do, and the journal knows enough of it."""
+        processes = replay.processes_for(self.pipeline) if len(todo) >= replay.LEAST and not calls.journal.on_network else 0
+        if not processes:
+            return [], False
+        known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].steps, todo)
+        started = (
+            replay.started(self.pipeline, self.options.out, self.options.journal, number, processes)
+            if known.replied >= replay.LEAST
+            else []
+        )
+        return started, known.all_passed
 
     def _window(self) -> int:
         """Records at work: enough that every model's slots can be full while others wait for their commit."""
@@ -387,7 +361,7 @@ class Runner:
 
     def _asked(self, calls: Calls, number: int, replies: int) -> dict[str, Any]:
         """Which replies the dataset rests on: how many, and a digest of their keys."""
-        identities = [f"{step.identity}:{calls.seed}" for step in self.pipeline.segments[number].steps]
+        identities = [calls.passing(step.identity) for step in self.pipeline.segments[number].steps]
         ids = [row_id for _, row_id in self._spool.input_ids(number)]
         return {"replies": replies, "digest": calls.completions.asked_digest(ids, identities)}
 

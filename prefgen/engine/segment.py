@@ -90,6 +90,8 @@ class SegmentRun:
         self._ready: deque[tuple[int, int, Record, Known]] = deque()
         watch = asyncio.create_task(self._watch())
         self._helping = {asyncio.create_task(self._helped_by(replayer)) for replayer in replayers}
+        for task in self._helping:
+            task.add_done_callback(self._helper_ended)
         try:
             with BlockedLoop(self._calls.ledger.say):
                 self._start_more()
@@ -129,24 +131,21 @@ class SegmentRun:
         """Lend records to another process as long as it finishes most of them; what it does not finish is done here."""
         lent: deque[list[int]] = deque()
         useful = True
-        try:
-            while True:
-                while useful and len(lent) < 2 and not self._calls.stopped and (more := self._lend()):
-                    lent.append(more)
-                    await replayer.send(more)
-                if not lent:
-                    return
-                found = await replayer.answer()
-                finished = self._take_back(found) if found else set[int]()
-                useful = len(finished) > LENT / 2
-                self._give_back(lent.popleft(), finished)
-        except Exception as bug:
-            if self.bug is None:
-                self.bug = bug
-                self._calls.stop(_as_stop(bug))
-        finally:
-            self._helping.discard(asyncio.current_task())  # pyright: ignore[reportArgumentType]
-            self._start_more()
+        while True:
+            while useful and len(lent) < 2 and not self._calls.stopped and (more := self._lend()):
+                lent.append(more)
+                await replayer.send(more)
+            if not lent:
+                return
+            found = await replayer.answer()
+            finished = self._take_back(found) if found else set[int]()
+            useful = len(finished) > LENT / 2
+            self._give_back(lent.popleft(), finished)
+
+    def _helper_ended(self, task: "asyncio.Task[None]") -> None:
+        self._helping.discard(task)
+        self._stop_at_a_bug_of(task)
+        self._start_more()
 
     def _give_back(self, lent: Sequence[int], finished: Container[int]) -> None:
         left = [position for position in reversed(lent) if position not in finished]
@@ -213,10 +212,13 @@ class SegmentRun:
         self._tasks.pop(run, None)
         if task.cancelled():
             self.lost += 1  # never silently: it is neither finished nor suspended
+        self._stop_at_a_bug_of(task)
+        self._start_more()
+
+    def _stop_at_a_bug_of(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None and self.bug is None:
             self.bug = task.exception()
             self._calls.stop(_as_stop(self.bug))
-        self._start_more()
 
     def _stalled(self, run: RecordRun) -> None:
         """Nothing but suspended asks is left of a record: give its place to another."""
@@ -228,7 +230,7 @@ class SegmentRun:
         for number in range(passed, len(self._steps)):
             step = self._steps[number]
             tally = self._progress.stage(step.label)
-            run.identity = f"{step.identity}:{self._calls.seed}{self._pool}"
+            run.identity = self._calls.passing(step.identity, self._pool)
             tally.active += 1
             try:
                 grown, lost = await self._stages[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))

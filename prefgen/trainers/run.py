@@ -90,6 +90,9 @@ def run_training(
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         _same_as_started(data, settings, out)
+        if is_first():
+            for stale in (*out.glob(REPORT), *out.glob("control-*")):  # of the shorter training
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     elif is_first():
         (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
     begun = _tuned_first(data, settings, out, progress) if settings.sft_epochs else settings
@@ -160,9 +163,6 @@ def _may_write(out: Path, base: str, settings: Train, resume: bool) -> None:
         longer = {name: before["settings"].get(name) for name in ("epochs", "max_steps")}
         if longer == {name: getattr(settings, name) for name in longer}:
             raise RecipeError(f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes on")
-        if is_first():
-            for stale in (out / REPORT, *out.glob("control-*")):  # of the shorter training
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     elif out.is_dir() and any(out.iterdir()) and not (out / STARTED).is_file():
         raise RecipeError(f"{str(out)!r} holds files of something else; give a folder that is empty or not there")
 

@@ -278,6 +278,11 @@ def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
         run_training([str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=4), tmp_path / "out", resume=True)
     assert (tmp_path / "out" / "control-shuffled").is_dir()
 
+    other = file_of(tmp_path, pairs(40), "other.jsonl")
+    with pytest.raises(RecipeError, match="begun with other pairs"):
+        run_training([other], Train(**settings, max_steps=8), tmp_path / "out", resume=True)
+    assert (tmp_path / "out" / "training.json").is_file() and (tmp_path / "out" / "control-shuffled").is_dir()
+
     longer = run_training([str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=8), tmp_path / "out", resume=True)
     assert longer.controls == {} and not (tmp_path / "out" / "control-shuffled").exists()
 

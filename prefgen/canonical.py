@@ -69,9 +69,13 @@ def canonical_again(value: Any) -> bytes:
     except TypeError:
         return canonical(value)
     nulls = spelled.count(b"null")  # NaN is spelled like None; the text "null", of which schemas are full, is neither
-    if nulls and nulls != spelled.count(b'"null"') and not _finite(value):
+    if nulls and nulls != spelled.count(b'"null"') + _nones(value) and not _finite(value):
         return canonical(value)
     return _respelled(spelled)
+
+
+def _nones(value: Any) -> int:
+    return list(value.values()).count(None) if isinstance(value, dict) else 0
 
 
 def _finite(value: Any) -> bool:

@@ -106,6 +106,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
     """A rating within `scale`, or None for N/A where that is allowed. Raises Unread; never clamps, never guesses."""
+    if type(value) is int and scale[0] <= value <= scale[1]:  # as nearly all are
+        return float(value)
     if isinstance(value, str):
         word = value.strip()
         if not_applicable and word.upper() in ("N/A", "NA", "NOT APPLICABLE"):

@@ -21,6 +21,11 @@ Messages = str | Sequence[Message]
 class Ask(Protocol):
     """How a plug-in reaches models. Every reply is journalled before it is returned; an ask that was answered before costs nothing."""
 
+    @property
+    def name(self) -> str:
+        """What the recipe calls the plug-in that asks."""
+        ...
+
     async def __call__(
         self,
         model: str,

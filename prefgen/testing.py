@@ -22,6 +22,7 @@ class Scripted:
     """An `ask` that answers from a list (in the order asked; the last one repeats) or from a function of the request's text."""
 
     def __init__(self, script: Sequence[str | Reply] | Callable[[str], str | Reply], *, seed: int = 0) -> None:
+        self.name = "scripted"
         self._script = script
         self._seed = seed
         self.asked: list[tuple[str, tuple[Message, ...]]] = []

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -470,6 +471,34 @@ async def test_a_forgotten_sample_number_does_not_look_like_agreement(tmp_path):
 
     assert isinstance(outcome.stopped, PluginError)
     assert "sample=0, 1" in str(outcome.stopped)
+
+
+MANNERS = ({"top_p": 1}, {"top_p": True}, {"top_p": 0.5}, {"stop": ["x"]}, {"stop": ["y"]}, {"temperature": 0}, {})
+
+
+@sampler("test_manners")
+class Manners(Plugin):
+    model: str
+
+    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response]:
+        replies = await together(ask(self.model, prompt.messages, **manner) for manner in MANNERS)
+        return [Response.of(prompt, r.message, model=r.key, sample=i) for i, r in enumerate(replies)]
+
+
+async def test_every_manner_of_asking_is_sent_and_keyed_as_it_is(tmp_path, server):
+    server.script = by_content
+    recipe = a_recipe(url=server.url)
+    recipe["stages"][1] = {"sample": {"use": "test_manners", "model": "writer"}}
+
+    assert (await run(recipe, tmp_path / "out")).complete
+
+    def spelled(body):
+        return json.dumps({name: body[name] for name in ("top_p", "stop", "temperature") if name in body})
+
+    sent = Counter(spelled(body) for body in server.bodies if body["model"] == "w")
+    assert sent == Counter({spelled({"temperature": 1.0, **manner}): 3 for manner in MANNERS})
+    for record in read_records(tmp_path / "out"):
+        assert len({response.model for response in record.responses}) == len(MANNERS)
 
 
 def scores_like(kind):

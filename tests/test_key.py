@@ -91,6 +91,12 @@ def test_the_fast_spelling_of_flat_values_is_the_canonical_one(value):
     assert canonical_flat({f"k{i}": item for i, item in enumerate(value)}) == canonical({f"k{i}": item for i, item in enumerate(value)})
 
 
+@pytest.mark.parametrize("value", [{"a": None, "b": float("nan")}, {"a": "null", "b": [float("nan")]}, [None, float("nan")]])
+def test_no_number_hides_behind_a_null(value):
+    with pytest.raises(ValueError, match="no canonical form"):
+        canonical_again(value)
+
+
 @given(values)
 def test_the_remembered_spelling_is_the_canonical_one(value):
     assert canonical_again(value) == canonical(value)

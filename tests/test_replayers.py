@@ -105,8 +105,8 @@ async def test_a_replayer_that_is_killed_costs_nothing(tmp_path, replayers, monk
     await run(parallel(), tmp_path / "first")
     send, sent_to = Replayer.send, set()
 
-    async def killed(self, positions):
-        await send(self, positions)
+    def killed(self, positions):
+        send(self, positions)
         if self in sent_to:
             self._process.kill()  # it has two lists to work on
         sent_to.add(self)
@@ -188,13 +188,38 @@ async def test_what_cannot_be_stored_ends_the_run(tmp_path, replayers, monkeypat
     assert not again.complete and "disk is full" in str(again.stopped)
 
 
-@pytest.mark.parametrize("why", [TypeError("cannot pickle"), OSError("no more processes")])
-async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path, replayers, monkeypatch, why):
+@pytest.mark.parametrize(
+    ("where", "name", "why"), [(replay, "framed", TypeError("cannot pickle")), (Replayer, "__init__", OSError("no more processes"))]
+)
+async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path, replayers, monkeypatch, where, name, why):
     await run(parallel(), tmp_path / "first")
-    monkeypatch.setattr(Replayer, "__init__", Mock(side_effect=why))
+    monkeypatch.setattr(where, name, Mock(side_effect=why))
 
     assert (await run(parallel(), tmp_path / "second", live=False)).complete
     assert not replayers
+
+
+async def test_processes_that_started_ahead_replay_or_are_ended(tmp_path, replayers, monkeypatch):
+    await run(parallel(), tmp_path / "first")
+    monkeypatch.setattr(replay, "LONG_JOURNAL", 1)
+    begun = []
+    real = Replayer.__init__
+
+    def __init__(self):
+        real(self)
+        begun.append(self._process)
+
+    monkeypatch.setattr(Replayer, "__init__", __init__)
+
+    again = await run(parallel(), tmp_path / "second", live=False)
+    assert again.complete and len(begun) == 2 and sum(filter(None, replayers)) >= 20
+
+    other = await run(a_recipe(prompts=["Of this nothing is known."], run={"processes": 3}), tmp_path / "third")
+    assert other.complete and len(begun) == 4
+
+    done = await run(parallel(), tmp_path / "second", live=False)
+    assert done.complete and len(begun) == 4, "a folder that holds records already is no new run"
+    assert all(process.poll() is not None for process in begun)
 
 
 def test_what_cannot_be_handed_over_is_one_kind_of_error():

@@ -16,7 +16,7 @@ from typing import Any
 
 from prefgen.calls.budget import FREE, Price
 from prefgen.calls.journal import Journal, Row
-from prefgen.calls.key import Key, call_key
+from prefgen.calls.key import Key, Spelled, call_key
 from prefgen.calls.ledger import Ledger
 from prefgen.calls.line import Errand, Line
 from prefgen.calls.record import RecordRun
@@ -36,6 +36,8 @@ from prefgen.errors import (
 from prefgen.roles import Call, Messages, Model, Served
 from prefgen.types import Prompt, Reply, Response, user
 from prefgen.wire import request_body, route
+
+MANNERS_KEPT = 4096
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Calls:
 
     def __post_init__(self) -> None:
         self.parked_keys: list[bytes] = []
+        self.manners: dict[tuple[Any, ...], _Manner] = {}
         self._pending: dict[bytes, _Ticket] = {}
         self._groups: dict[tuple, list[_Ticket]] = {}
         self._never: set[asyncio.Future[Any]] = set()
@@ -94,7 +97,7 @@ class Calls:
                 line.close()
 
     async def fetch(
-        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call
+        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, make_call: Callable[[], Call]
     ) -> Row:
         """The row under `key`: journalled, in flight already, or asked now. Suspends for ever when it cannot be had."""
         again = key.digest in run.asked
@@ -107,7 +110,7 @@ class Calls:
         if found is not None:
             self.ledger.model(spec.name).replayed += 1
         else:
-            found = await self._wait(run, spec, key, call, shared)
+            found = await self._wait(run, spec, key, make_call(), shared)
         self._check_server(found, spec)
         run.fresh.book(stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost)
         return found
@@ -326,6 +329,17 @@ class _Ticket:
                 asker.set_result(outcome)
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """A model, the sampling that is wanted of it, whether that draws, and both as keys hold them."""
+
+    spec: ModelSpec
+    wanted: Mapping[str, Any]
+    random: bool
+    identity: Spelled
+    sampling: Spelled
+
+
 class Asker:
     """The `ask` that one plug-in gets for one record (see `prefgen.roles.Ask` for what each form does)."""
 
@@ -334,7 +348,8 @@ class Asker:
         calls: Calls,
         run: RecordRun,
         *,
-        plugin: str,
+        kind: str,
+        name: str,
         stage: str,
         seed: int = 0,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
@@ -343,7 +358,8 @@ class Asker:
     ) -> None:
         self._calls = calls
         self._run = run
-        self._plugin = plugin
+        self._plugin = f"{kind} {name!r}"
+        self.name = name
         self._stage = stage
         self._seed = seed
         self._overrides = overrides or {}
@@ -442,35 +458,58 @@ class Asker:
             raise PluginError(f"{self._plugin}: asks model {model!r}, which the recipe does not have under `models`")
         return spec
 
-    async def _reply(
-        self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any], reply_format: Mapping[str, Any], sample: int,
-        shared: bool, make_call: Callable[[Mapping[str, Any]], Call],
-    ) -> Reply:  # fmt: skip
+    def _manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "_Manner":
+        """How a model is asked: found out once for all records of a plug-in that asks in one manner."""
+        known_as = (self._stage, self.name, endpoint, model, *sampling.items(), *map(type, sampling.values()))  # 1 equals True
+        manners = self._calls.manners
+        try:
+            manner = manners.get(known_as)
+        except TypeError:  # a list, such as `stop`
+            return self._new_manner(endpoint, model, sampling)
+        if manner is None:
+            if len(manners) >= MANNERS_KEPT:
+                manners.clear()
+            manner = manners[known_as] = self._new_manner(endpoint, model, sampling)
+        return manner
+
+    def _new_manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "_Manner":
         spec = self._spec(model)
         wanted: dict[str, Any] = {}
         if endpoint in ("chat", "completion"):
             wanted = {**spec.sampling, **self._overrides.get(model, {}), **sampling}
             wanted = {name: value for name, value in wanted.items() if value is not None}
         random = endpoint in ("chat", "completion") and wanted.get("temperature") != 0
+        return _Manner(spec, wanted, random, Spelled.of(spec.identity), Spelled.of(wanted))
+
+    async def _reply(
+        self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any], reply_format: Mapping[str, Any], sample: int,
+        shared: bool, make_call: Callable[[Mapping[str, Any]], Call],
+    ) -> Reply:  # fmt: skip
         calls, run = self._calls, self._run
-        record = None if shared else run.id
-        if random and not shared:
-            sample += self._first_draw
-        fields: dict[str, Any] = {
-            "endpoint": endpoint, "model": spec.identity, "messages": hashed, "sampling": wanted, "reply_format": reply_format, "sample": sample,
-            "record": record, "seed": calls.seed if random else None,
-        }  # fmt: skip
         try:
+            manner = self._manner(endpoint, model, sampling)
+            random = manner.random
+            if random and not shared:
+                sample += self._first_draw
+            fields: dict[str, Any] = {
+                "endpoint": endpoint, "model": manner.identity, "messages": hashed, "sampling": manner.sampling, "reply_format": reply_format,
+                "sample": sample, "record": None if shared else run.id, "seed": calls.seed if random else None,
+            }  # fmt: skip
             key = base = call_key(**fields)
             attempt = calls.attempts.get(key.hex, 0) if calls.attempts else 0
             if attempt:
                 key = call_key(**fields, attempt=attempt)
         except (ValueError, TypeError) as wrong:
             raise PluginError(f"{self._plugin}: an ask that cannot be keyed: {wrong}") from wrong
-        call = make_call(wanted)
-        call.model = str(spec.identity["name"])
-        call.seeds = (key.server_seed if random else None,)
-        row = await calls.fetch(run, self._plugin, self._stage, spec, key, random, shared, call)
+        spec = manner.spec
+
+        def named_call() -> Call:
+            call = make_call(manner.wanted)
+            call.model = str(spec.identity["name"])
+            call.seeds = (key.server_seed if random else None,)
+            return call
+
+        row = await calls.fetch(run, self._plugin, self._stage, spec, key, random, shared, named_call)
         if row.status:
             error = json.loads(row.reply)
             message = f"{spec.name}: {error.get('error')}"

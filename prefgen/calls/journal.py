@@ -10,7 +10,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,10 +104,11 @@ Found = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the journal held of a record when it was looked up: {key: what `Journal.read` takes}, and whether that is all."""
+    """What the journal held of a record when it was looked up: {key: what `Journal.read` takes}, whether that is all, and which stages it passed."""
 
     rows: Mapping[bytes, Found]
     all_there: bool
+    passed: Container[str] = ()
 
 
 class Journal:
@@ -176,12 +177,15 @@ class Journal:
 
     def of_records(self, records: Sequence[str], most: int = 64) -> list["Known"]:
         """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one look instead of one a key."""
-        limit = most * len(records)
-        found = self.query(f"{_FIND} WHERE record IN ({', '.join('?' * len(records))}) LIMIT {limit}", records)
+        limit, places = most * len(records), ", ".join("?" * len(records))
+        found = self.query(f"{_FIND} WHERE record IN ({places}) LIMIT {limit}", records)
         rows: dict[str, dict[bytes, Found]] = {record: {} for record in records}
         for row in found:
             rows[row[3]][row[0]] = row
-        return [Known(rows[record], all_there=len(found) < limit) for record in records]
+        passed: dict[str, set[str]] = {record: set() for record in records}
+        for record, identity in self.query(f"SELECT record, identity FROM completed WHERE record IN ({places})", records):
+            passed[record].add(identity)
+        return [Known(rows[record], len(found) < limit, passed[record]) for record in records]
 
     def read(self, found: "Found") -> Row:
         """The row that `of_records` found."""

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from prefgen.canonical import canonical, canonical_again, canonical_flat, canonical_texts
 
@@ -33,12 +33,25 @@ class Key:
         return int.from_bytes(self.digest[:4], "big") & 0x7FFFFFFF
 
 
+class Spelled(NamedTuple):
+    """What stands in many keys: its canonical JSON, and 4 bytes that tell it from others."""
+
+    json: bytes
+    short: bytes
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Raises ValueError or TypeError for values that have no canonical form."""
+        spelled = canonical_again(value)
+        return cls(spelled, _short_again(spelled))
+
+
 def call_key(
     *,
     endpoint: str,
-    model: Mapping[str, Any],
+    model: Mapping[str, Any] | Spelled,
     messages: Any,
-    sampling: Mapping[str, Any],
+    sampling: Mapping[str, Any] | Spelled,
     reply_format: Mapping[str, Any],
     sample: int = 0,
     attempt: int = 0,
@@ -51,12 +64,14 @@ def call_key(
     """
     spell = canonical_texts if endpoint in ("chat", "completion") else canonical
     spelled = spell(messages)
-    whose, sampled, formed = canonical_again(model), canonical_again(sampling), canonical_again(reply_format)
+    whose = model if isinstance(model, Spelled) else Spelled.of(model)
+    sampled = sampling if isinstance(sampling, Spelled) else Spelled.of(sampling)
+    formed = Spelled.of(reply_format) if reply_format else NO_FORMAT
     head = canonical_flat(
         {"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION}
     )
-    document = b'{"ask":%b,"format":%b,"messages":%b,"model":%b,"sampling":%b}' % (head, formed, spelled, whose, sampled)
-    short = _short_again(whose) + hashlib.blake2b(spelled, digest_size=4).digest() + _short_again(sampled) + _short_again(formed)
+    document = b'{"ask":%b,"format":%b,"messages":%b,"model":%b,"sampling":%b}' % (head, formed.json, spelled, whose.json, sampled.json)
+    short = whose.short + hashlib.blake2b(spelled, digest_size=4).digest() + sampled.short + formed.short
     return Key(hashlib.blake2b(document, digest_size=16).digest(), short)
 
 
@@ -65,6 +80,7 @@ def _short_again(spelled: bytes) -> bytes:
     return hashlib.blake2b(spelled, digest_size=4).digest()
 
 
+NO_FORMAT = Spelled.of({})
 PART_NAMES = ("model", "messages", "sampling", "format")
 
 

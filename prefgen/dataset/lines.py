@@ -36,19 +36,18 @@ def record_line(record: Record) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Prompt):
-        return value.model_dump(mode="json")
-    if isinstance(value, Response):
+    kind = type(value)
+    if kind is Response:
         return {**value.__dict__, "sampling": _text_of(value.sampling)}
-    if isinstance(value, Message):
-        plain = isinstance(value.content, str)
+    if kind is Message:
+        parts, calls = value.content, value.tool_calls
         return {
             **value.__dict__,
             "content": value.text,
-            "parts": None if plain else _text_of([part.__dict__ for part in value.content]),
-            "tool_calls": _text_of([call.__dict__ for call in value.tool_calls]),
+            "parts": None if isinstance(parts, str) else _text_of([part.__dict__ for part in parts]),
+            "tool_calls": _text_of([call.__dict__ for call in calls]) if calls else None,
         }
-    return value.__dict__
+    return value.model_dump(mode="json") if kind is Prompt else value.__dict__
 
 
 def _text_of(value: Any) -> str | None:
@@ -141,7 +140,8 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
 
 def _judged(record: Record, chosen: str, rejected: str) -> dict[str, dict[str, float]]:
     """What each judge and aspect says of both sides; `preferred` holds the probability that comparisons give to the chosen one."""
-    sides = {"chosen": _aspects(record.scores, chosen), "rejected": _aspects(record.scores, rejected)}
+    means = _aspects(record.scores, (chosen, rejected))
+    sides = {"chosen": means[chosen], "rejected": means[rejected]}
     by_aspect: dict[str, list[Comparison]] = {}
     for comparison in record.comparisons:
         by_aspect.setdefault(f"{comparison.judge}.{comparison.aspect}", []).append(comparison)
@@ -155,13 +155,14 @@ def pair_id(prompt_id: str, pair: Pair) -> str:
     return content_id("pair", prompt_id, pair.chosen_id, pair.rejected_id, pair.rule)
 
 
-def _aspects(scores: Iterable[Score], response_id: str) -> dict[str, float]:
-    """{judge.aspect: mean rating}; aspects that do not apply are left out."""
-    rated: dict[str, list[float]] = {}
+def _aspects(scores: Iterable[Score], response_ids: Iterable[str]) -> dict[str, dict[str, float]]:
+    """{response id: {judge.aspect: mean rating}}; aspects that do not apply are left out."""
+    rated: dict[str, dict[str, list[float]]] = {response_id: {} for response_id in response_ids}
     for score in scores:
-        if score.response_id == response_id and score.value is not None:
-            rated.setdefault(f"{score.judge}.{score.aspect}", []).append(score.value)
-    return {name: math.fsum(values) / len(values) for name, values in rated.items()}
+        side = rated.get(score.response_id)
+        if side is not None and score.value is not None:
+            side.setdefault(f"{score.judge}.{score.aspect}", []).append(score.value)
+    return {side: {name: math.fsum(values) / len(values) for name, values in found.items()} for side, found in rated.items()}
 
 
 def _turn(message: Message, keep_reasoning: bool) -> dict[str, str]:

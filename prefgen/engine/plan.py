@@ -7,7 +7,7 @@ simulated answer is as long as the model's known replies are on average (the jou
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -189,10 +189,10 @@ class _PlanCalls(Calls):
         self._answered_rounds: dict[tuple[str, str], int] = {}
 
     async def fetch(
-        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, call: Call
+        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, make_call: Callable[[], Call]
     ) -> Row:
         round_of_this = self._answered_rounds.get((run.id, stage), 0) + 1
-        row = await super().fetch(run, plugin, stage, spec, key, random, shared, call)
+        row = await super().fetch(run, plugin, stage, spec, key, random, shared, make_call)
         for _ in range(SETTLING_TICKS):  # an answer that is there at once must not come before the asks beside it begin
             await asyncio.sleep(0)
         self._answered_rounds[run.id, stage] = max(self._answered_rounds.get((run.id, stage), 0), round_of_this)

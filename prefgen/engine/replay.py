@@ -26,6 +26,8 @@ LENT = 200
 LEAST = 2000
 """Records with known replies from which on other processes, which take half a second to start, are worth it."""
 MOST_PROCESSES = 8
+LONG_JOURNAL = 2**20
+"""Bytes of a journal from which on a run may well be a replay: then processes start while its prompts are read."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def known_of(calls: Calls, spool: Spool, segment: int, steps: Sequence[Step], to
     return Known(len(todo) * replied / len(some), passed == len(some))
 
 
-def processes_for(pipeline: Pipeline) -> int:
+def further_processes(pipeline: Pipeline) -> int:
     """How many processes may help.
 
     None for simulated replies, which the journal does not have, and none where each would have to read a model's weights to know what it is.
@@ -90,20 +92,49 @@ def processes_for(pipeline: Pipeline) -> int:
     return (min(cores(), MOST_PROCESSES) if wanted == "auto" else wanted) - 1
 
 
-def started(pipeline: Pipeline, out: Path, journal: Path, segment: int, processes: int) -> "list[Replayer]":
-    """So many further processes, or none where none can be had."""
-    job = Job(pipeline.loaded.data, pipeline.loaded.folder, pipeline.built, out, journal, segment, sys.path)
-    try:
-        return [Replayer(job) for _ in range(processes)]
-    except (TypeError, OSError):  # a recipe made in Python may hold what no other process can have; there may be no process to be had
-        return []
+class Replayers:
+    """The further processes of a run."""
+
+    def __init__(self, pipeline: Pipeline, out: Path, journal: Path) -> None:
+        self._pipeline, self._out, self._journal = pipeline, out, journal
+        self._ready: list[Replayer] = []
+
+    def get_ready(self) -> None:
+        """Start them before it is known whether they are of use, where the journal is long: a new run may well be a replay."""
+        if self._journal.is_file() and self._journal.stat().st_size >= LONG_JOURNAL:
+            self._ready = self._started()
+
+    def _started(self) -> "list[Replayer]":
+        try:
+            return [Replayer() for _ in range(further_processes(self._pipeline))]
+        except OSError:  # there may be no process to be had
+            return []
+
+    async def begin(self, segment: int) -> "list[Replayer]":
+        """Those that work on a segment now; the caller closes them."""
+        loaded, built = self._pipeline.loaded, self._pipeline.built
+        try:
+            job = framed(Job(loaded.data, loaded.folder, built, self._out, self._journal, segment, sys.path))
+        except TypeError:  # a recipe made in Python may hold what no other process can have
+            return []
+        replayers, self._ready = self._ready or self._started(), []
+        for replayer in replayers:
+            await replayer.begin(job)
+        return replayers
+
+    def close(self) -> None:
+        for replayer in self._ready:
+            replayer.close()
+        self._ready = []
 
 
 class Replayer:
-    """One process; it ends when its line to the run does. Lists of positions may be sent ahead: answers come in their order."""
+    """One process, which gets ready as soon as it is made; it ends when its line to the run does.
 
-    def __init__(self, job: Job) -> None:
-        self._job = framed(job)
+    Lists of positions may be sent ahead: answers come in their order.
+    """
+
+    def __init__(self) -> None:
         self._line, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -115,11 +146,14 @@ class Replayer:
             )
         self._writer: asyncio.StreamWriter | None = None
 
-    async def send(self, positions: Sequence[int]) -> None:
+    async def begin(self, job: bytes) -> None:
+        """Say what there is to work on, as `framed` spells a Job."""
+        self._reader, self._writer = await asyncio.open_connection(sock=self._line, limit=2**24)
+        self._writer.write(job)
+
+    def send(self, positions: Sequence[int]) -> None:
         """Ask for the records at these positions; a process that is no more is noticed by its answer."""
-        if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(sock=self._line, limit=2**24)
-            self._writer.write(self._job)
+        assert self._writer is not None, "begin comes first"
         self._writer.write(framed(positions))
 
     async def answer(self) -> Replayed | None:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.prompts import fair_sample
-from prefgen.engine.replay import Replayer
+from prefgen.engine.replay import Replayers
 from prefgen.engine.segment import Order, SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.engine.spool import GONE_COLUMNS, Spool
@@ -42,6 +42,8 @@ from prefgen.tables import Table
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
+REPLAYED_AT_ONCE = 8
+"""Records at work where nobody waits for a server: more only make each turn of the event loop longer."""
 MEASURED = 1000
 """Prompts whose variety is measured at the end of a run."""
 
@@ -126,13 +128,17 @@ class Runner:
         with ExitStack() as closing:
             closing.callback(lock.release)
             self._before = self._earlier_manifest(out)
-            self._shards: list[int] = []
+            self._shards: Shards | None = None
             self._retries = read_retries(out)
             self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
             output.log(out, "start", recipe=self.pipeline.recipe.name, limit=self.options.limit, live=self.options.live)
             self._inputs = Inputs(self.pipeline, self._spool, self.progress, limit=self.options.limit, only=self.options.prompts_only)
+            self._replayers = Replayers(self.pipeline, out, self.options.journal)
+            closing.callback(self._replayers.close)
+            if self.replays_apart and self._spool.meta("prompts") is None:
+                self._replayers.get_ready()
             self._inputs.read()
             journal, throwaway = self._open_journals(closing)
             async with AsyncExitStack() as connections:
@@ -270,47 +276,36 @@ class Runner:
         self.progress.started = time.monotonic()
         self.progress.doing = "working"
         shards = Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
-        self._shards = shards.numbers if shards else []
+        self._shards = shards
         pool = self._inputs.pool(number)
         settled = shards.settled if shards else lambda position: None
         todo = [position for position, _ in ids if position not in done]
-        replayers, all_known = self._replayers(calls, number, todo) if self.replays_apart and pool is None else ([], False)
+        known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].steps, todo)
+        apart = known.replied >= replay.LEAST and self.replays_apart and pool is None and not calls.journal.on_network
+        replayers = await self._replayers.begin(number) if apart else []
+        self._replayers.close()
         # nothing is asked where all is known: then the order is free, and shards become whole from both ends
-        order = "last first" if replayers and all_known else self.pipeline.recipe.run.order
+        order = "last first" if replayers and known.all_passed else self.pipeline.recipe.run.order
         waiting = lost = 0
         for attempt in range(2):
-            self._segment = self._segment_run(calls, number, order, pool, settled)
+            at_once = REPLAYED_AT_ONCE if known.all_passed else None
+            self._segment = self._segment_run(calls, number, order, pool, settled, at_once)
             await self._segment.run(replayers=() if attempt else replayers)
             waiting, lost = self._segment.waiting, self._segment.lost
             if not lost or calls.stopped or attempt:
                 break
             self.progress.lost = self.progress.waiting = 0  # one more try for what found no server
-        if shards:
-            await shards.finish()
         return waiting, lost
 
     def _segment_run(
-        self, calls: Calls, number: int, order: Order, pool: Table | None, settled: Callable[[int], None] = lambda position: None
+        self, calls: Calls, number: int, order: Order, pool: Table | None, settled: Callable[[int], None], at_once: int | None
     ) -> SegmentRun:
         run = self.pipeline.recipe.run
         return SegmentRun(
             number, self.pipeline.segments[number].steps, self._spool, calls, self.progress,
-            window=run.window or self._window(), order=order, stage_timeout=run.stage_timeout,
+            window=at_once or run.window or self._window(), order=order, stage_timeout=run.stage_timeout,
             first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None), settled=settled, pool=pool,
         )  # fmt: skip
-
-    def _replayers(self, calls: Calls, number: int, todo: Sequence[int]) -> tuple[list[Replayer], bool]:
-        """(further processes, whether the journal knows everything): where there is enough to do, and the journal knows enough of it."""
-        processes = replay.processes_for(self.pipeline) if len(todo) >= replay.LEAST and not calls.journal.on_network else 0
-        if not processes:
-            return [], False
-        known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].steps, todo)
-        started = (
-            replay.started(self.pipeline, self.options.out, self.options.journal, number, processes)
-            if known.replied >= replay.LEAST
-            else []
-        )
-        return started, known.all_passed
 
     def _window(self) -> int:
         """Records at work: enough that every model's slots can be full while others wait for their commit."""
@@ -323,14 +318,18 @@ class Runner:
     async def _finish(self, calls: Calls, complete: bool) -> dict[str, Any]:
         self.progress.doing = "writing"
         out, number = self.options.out, len(self.pipeline.segments) - 1
+        manifest = self._manifest(calls, complete, number)  # while the last shards are written
+        if self._shards:
+            await self._shards.finish()
         if self._changed and self._before.get("complete"):
             output.move_to_previous(out)
-        manifest = self._manifest(calls, complete, number)
-        if complete:
+        if complete and self._shards:
+            digests = json.dumps(self._spool.shard_digests()).encode()
+            manifest["row_digest"] = hashlib.blake2b(digests, digest_size=16).hexdigest()
             output.write_failures(out, self._yield.failures)
             self._write_curated()
             if (out / "partial").exists():
-                output.put_in_place(out, self._shards)
+                output.put_in_place(out, self._shards.numbers)
                 self._spool.set_placed()
         with (out / "recipe.yaml").open("w", encoding="utf-8") as file:
             yaml.safe_dump(json.loads(json.dumps(self.pipeline.resolved)), file, sort_keys=False, allow_unicode=True, width=110)
@@ -377,14 +376,13 @@ class Runner:
             self._yield.add(counts, [*earlier.pop(counts["id"], []), *failures])
         self._yield.failures += [failure for failures in earlier.values() for failure in failures]
         by_stage, served_by = output.sums(self._spool.tallies())
-        digest = hashlib.blake2b(json.dumps(self._spool.shard_digests()).encode(), digest_size=16).hexdigest() if complete else None
         return {
             "name": recipe.name,
             "version": recipe.version,
             "complete": complete,
             "stopped": str(calls.stopped) if calls.stopped else None,
             "simulated": self.pipeline.simulated,
-            "row_digest": digest,
+            "row_digest": None,
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seed": recipe.seed,
             "identities": [list(i) for i in self.pipeline.identities],

@@ -29,6 +29,7 @@ from prefgen.stages import filter, judge, pair, revise, sample, synthesize, weig
 from prefgen.stages.step import Plugged, Step
 from prefgen.tables import Table
 from prefgen.types import Failure, Record, content_id
+from prefgen.waiting import all_answered
 
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
@@ -84,6 +85,7 @@ class SegmentRun:
         self._begun = self._spool.begun(self._number) if positions is None else set[int]()
         todo = self._unfinished() if positions is None else positions
         self._todo = deque(todo)
+        self._count = len(todo)
         self._order = count()
         self._taken: set[int] = set()
         self._to_lend = iter(sorted(todo) if replayers else ())
@@ -134,13 +136,14 @@ class SegmentRun:
         while True:
             while useful and len(lent) < 2 and not self._calls.stopped and (more := self._lend()):
                 lent.append(more)
-                await replayer.send(more)
+                replayer.send(more)
             if not lent:
                 return
             found = await replayer.answer()
             finished = self._take_back(found) if found else set[int]()
-            useful = len(finished) > LENT / 2
-            self._give_back(lent.popleft(), finished)
+            back = lent.popleft()
+            useful = len(finished) > len(back) / 2
+            self._give_back(back, finished)
 
     def _helper_ended(self, task: "asyncio.Task[None]") -> None:
         self._helping.discard(task)
@@ -154,7 +157,10 @@ class SegmentRun:
         self._start_more()
 
     def _lend(self) -> list[int]:
-        lent = list(islice((position for position in self._to_lend if position not in self._taken), LENT))
+        """So many that are left that all processes end at about the same time."""
+        share = (self._count - len(self._taken)) // (3 * (len(self._helping) + 1))
+        most = min(LENT, max(LENT // 10, share))
+        lent = list(islice((position for position in self._to_lend if position not in self._taken), most))
         self._taken.update(lent)
         return lent
 
@@ -231,6 +237,7 @@ class SegmentRun:
             step = self._steps[number]
             tally = self._progress.stage(step.label)
             run.identity = self._calls.passing(step.identity, self._pool)
+            all_answered.set(self._passed_before(run))
             tally.active += 1
             try:
                 grown, lost = await self._stages[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
@@ -268,6 +275,10 @@ class SegmentRun:
             self._calls.completions.complete(record.id, run.identity, run.keys_digest())
         self._finish(run, position, record, failures)
 
+    def _passed_before(self, run: RecordRun) -> bool:
+        """Whether the record has passed this stage before, so that whatever it asks has its reply: a new ask would stop the run."""
+        return run.known is not None and run.identity in run.known.passed and not (self._calls.allow_new or run.id in self._calls.retried)
+
     def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:
         self._spool.save(self._number, position, len(self._steps), record, failures, run.tally.dump(), counts_of(record))
         self._progress.finished += 1
@@ -288,7 +299,8 @@ class SegmentRun:
         return Asker(
             self._calls,
             run,
-            plugin=f"{step.kind} {plugged.name!r}",
+            kind=step.kind,
+            name=plugged.name,
             stage=step.label,
             seed=plugged.seed,
             overrides=plugged.overrides,

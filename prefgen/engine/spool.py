@@ -20,9 +20,9 @@ from prefgen.types import Failure, Record
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE IF NOT EXISTS input (segment INTEGER, position INTEGER, id TEXT, record BLOB, PRIMARY KEY (segment, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS input (segment INTEGER, position INTEGER, id TEXT, record BLOB, PRIMARY KEY (segment, position));
 CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTEGER, done INTEGER, lines BLOB, failures BLOB,
-                                  tally BLOB, counts BLOB, PRIMARY KEY (segment, position)) WITHOUT ROWID;
+                                  tally BLOB, counts BLOB, PRIMARY KEY (segment, position));
 CREATE TABLE IF NOT EXISTS gone (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT, text TEXT, rows TEXT);
 """
 STATE_COLUMNS = 8
@@ -57,9 +57,10 @@ class Spool:
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA page_size=16384")  # a row is some kilobytes
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint=8000")  # 32 MB: a checkpoint waits for the disk
+        db.execute("PRAGMA wal_autocheckpoint=2000")  # 32 MB: a checkpoint waits for the disk
         db.executescript(SCHEMA)
         columns = {table: len(db.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()) for table in ("state", "gone")}
         if columns != {"state": STATE_COLUMNS, "gone": len(GONE_COLUMNS)}:

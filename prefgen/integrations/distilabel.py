@@ -270,7 +270,9 @@ class PrefgenJudge(Step):
         if not responses:
             return {"ratings": nothing, "rationales": nothing, "unread": "there is no generation"}
         try:
-            judged = invoke(self._plugin.judge, prompt, responses, _LLMAsk(self.llm, prompt.id, self._thread), record=record)
+            judged = invoke(
+                self._plugin.judge, prompt, responses, _LLMAsk(self.llm, type(self._plugin).name, prompt.id, self._thread), record=record
+            )
             with asyncio.Runner() as runner:
                 verdicts = list(runner.run(judged))
         except ReplyError as lost:
@@ -293,8 +295,8 @@ class PrefgenJudge(Step):
 class _LLMAsk:
     """`ask` over an LLM of distilabel, for one record. Such an LLM has an event loop of its own: it is asked in one other thread."""
 
-    def __init__(self, llm: LLM, record: str, thread: Executor) -> None:
-        self._llm, self._record, self._thread = llm, record, thread
+    def __init__(self, llm: LLM, name: str, record: str, thread: Executor) -> None:
+        self._llm, self._name, self._record, self._thread = llm, name, record, thread
 
     async def __call__(self, model: str, messages: Any, /, *, sample: int = 0, **wanted: Any) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else messages
@@ -322,6 +324,10 @@ class _LLMAsk:
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
         found = function(*args)
         return await found if asyncio.iscoroutine(found) else found
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     def rng(self, name: str) -> random.Random:
         return random.Random(f"{self._record}/{name}")

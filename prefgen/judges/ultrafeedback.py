@@ -61,12 +61,10 @@ class UltraFeedback(Plugin):
         ]
         shown = sorted(responses, key=lambda r: r.id)
         ask.rng(f"order/{self.seed}").shuffle(shown)
-        texts = [r.text for r in shown]
-        same = by_text(shown)
+        same = by_text(shown) if self.show == "pointwise" or self.critique else []
         twins = {r.id: group[0].id for group in same for r in group}
         alone = [group[0] for group in same]  # equal texts are asked about once where each is asked about alone
-        orders = [shown] if self.orders == 1 or texts == texts[::-1] else [shown, shown[::-1]]
-        groups = list(orders) if self.show == "listwise" else [[r] for r in alone]
+        groups = self._orders(shown) if self.show == "listwise" else [[r] for r in alone]
         bundles: list[tuple[Aspect, ...]] = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
         asks = [
             self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
@@ -82,6 +80,13 @@ class UltraFeedback(Plugin):
             verdicts += [c.replacing(response_id=i) for i, twin in twins.items() for c in said if c.response_id == twin]
         return verdicts
 
+    def _orders(self, shown: list[Response]) -> list[list[Response]]:
+        """The orders to ask in; the other one too where that shows anything else."""
+        if self.orders == 1:
+            return [shown]
+        texts = [r.text for r in shown]
+        return [shown] if texts == texts[::-1] else [shown, shown[::-1]]
+
     async def _rate(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int) -> list[Score]:
         messages = self._messages(prompt, shown, aspects)
         schema = rating_schema(tuple(aspects), len(shown)) if self.schema_reply else None
@@ -89,8 +94,18 @@ class UltraFeedback(Plugin):
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
+        name = ask.name
         return [  # `rating` has checked the values against the scale
-            Score.trusted(response_id=r.id, aspect=aspect, value=value, scale=SCALE, rationale=rationale or None, sample=order, order=place)
+            Score.trusted(
+                response_id=r.id,
+                aspect=aspect,
+                value=value,
+                scale=SCALE,
+                rationale=rationale or None,
+                judge=name,
+                sample=order,
+                order=place,
+            )
             for place, r in enumerate(shown)
             for aspect, (value, rationale) in found[place].items()
         ]
@@ -178,8 +193,7 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
     out: Ratings = []
     for label in labels:
         entry = only(fields, label, dict)
-        parts = {aspects[0]: entry} if len(aspects) == 1 else {aspect: only(entry, aspect, dict) for aspect in aspects}
-        out.append({aspect: _one(part, aspect) for aspect, part in parts.items()})
+        out.append({aspect: _one(entry if len(aspects) == 1 else only(entry, aspect, dict), aspect) for aspect in aspects})
     return out
 
 

@@ -29,17 +29,18 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
     covered: set[str] = set()
     shown = {r.id for r in selected(record, plugged.responses)}
+    lost: list[ReplyError] = []
     name = plugged.name
-    lost = [verdict for verdict in result if isinstance(verdict, ReplyError)]
     for verdict in result:
-        if isinstance(verdict, ReplyError):
-            continue
-        if isinstance(verdict, Score) and verdict.response_id in shown:
-            kinds["scores"].append(verdict.replacing(judge=name))
-            covered.add(verdict.response_id)
-            continue
         if isinstance(verdict, Score):
+            kinds["scores"].append(verdict if verdict.judge == name else verdict.replacing(judge=name))
+            if verdict.response_id in shown:
+                covered.add(verdict.response_id)
+                continue
             about = {verdict.response_id}
+        elif isinstance(verdict, ReplyError):
+            lost.append(verdict)
+            continue
         elif isinstance(verdict, Comparison):
             kinds["comparisons"].append(verdict.replacing(judge=name))
             about = {verdict.first_id, verdict.second_id}

@@ -205,11 +205,11 @@ async def test_processes_that_started_ahead_replay_or_are_ended(tmp_path, replay
     begun = []
     real = Replayer.__init__
 
-    def __init__(self):
+    def noted(self):
         real(self)
         begun.append(self._process)
 
-    monkeypatch.setattr(Replayer, "__init__", __init__)
+    monkeypatch.setattr(Replayer, "__init__", noted)
 
     again = await run(parallel(), tmp_path / "second", live=False)
     assert again.complete and len(begun) == 2 and sum(filter(None, replayers)) >= 20

@@ -83,8 +83,19 @@ def _of_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "margins": histogram(margins),
         "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names] if won else [],
-        "pairs": [_shown(row) for _, path, i in first for row in pq.ParquetFile(path).read().slice(i, 1).to_pylist()],
+        "pairs": [_shown(row) for row in _rows(first)],
     }
+
+
+def _rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
+    """The rows that stand at (id, file, number) each, in that order; each file is read once."""
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, Any]] = {}
+    for path in {path for _, path, _ in places}:
+        numbers = [number for _, of, number in places if of == path]
+        found |= {row["id"]: row for row in pq.ParquetFile(path).read().take(numbers).to_pylist()}
+    return [found[row_id] for row_id, _, _ in places]
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _names(cls: type[Value]) -> set[str]:
 @cache
 def _blank(cls: type[Value]) -> dict[str, Any]:
     """Every field in its order, with its default (None where it has none)."""
-    return {name: None if field.is_required() else field.get_default() for name, field in cls.model_fields.items()}
+    return {name: None if field.is_required() else field.get_default(call_default_factory=True) for name, field in cls.model_fields.items()}
 
 
 class TextPart(Value):
@@ -168,18 +168,21 @@ class Prompt(Value):
     language: str | None = None
     licence: str = "unknown"
     origin: Literal["given", "synthesized", "imported"] = "given"
-    lineage: Mapping[str, Any] = {}
+    lineage: Mapping[str, Any] = Field(default_factory=dict)
     references: tuple[str, ...] = ()
     incorrect_references: tuple[str, ...] = ()
     tools: tuple[Mapping[str, Any], ...] = ()
-    metadata: Mapping[str, Any] = {}
+    metadata: Mapping[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, messages: str | Sequence[Message], *, occurrence: int = 0, **fields: Any) -> Self:
         """Make a prompt with its id. `occurrence` tells equal conversations of one dataset apart (0 for the first)."""
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        told_apart = [occurrence] if occurrence else []
-        prompt_id = content_id("prompt", [turn.hashable() for turn in turns], *told_apart)
+        hashed = [turn.hashable() for turn in turns]
+        if occurrence:
+            prompt_id = content_id("prompt", hashed, occurrence)
+        else:
+            prompt_id = hashlib.blake2b(canonical_texts(["prompt", hashed]), digest_size=16).hexdigest()
         return cls(id=prompt_id, messages=turns, **fields)
 
     @property

@@ -1,7 +1,7 @@
 """The call journal: every reply that was ever paid for, raw, under the key of what was asked.
 
-SQLite in WAL mode with synchronous=FULL. One writer thread commits in groups of about 5 ms (15 where much comes in), so that an ask returns only after
-its reply is on the disk and the cost of the disk is shared. The first reply under a key wins, in every task and process.
+SQLite in WAL mode with synchronous=FULL. One writer thread commits in groups of about 5 ms (10 where much comes in), so that an ask
+returns only after its reply is on the disk and the cost of the disk is shared. The first reply under a key wins, in every task and process.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from prefgen.types import Reply
 APPLICATION_ID = 0x70726566  # "pref"
 SCHEMA_VERSION = 1
 GROUP_SECONDS = 0.004
-LONGER_SECONDS = 0.008
+LONGER_SECONDS = 0.005
 """Further seconds of a group where much comes in: half as many commits, each of which costs the event loop several turns."""
 MANY_JOBS = 6
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "fuse.sshfs", "9p", "afs", "glusterfs"}

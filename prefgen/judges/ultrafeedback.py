@@ -192,12 +192,20 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
         raise Unread("wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}")
     out: Ratings = []
     for label in labels:
-        entry = only(fields, label, dict)
-        out.append({aspect: _one(entry if len(aspects) == 1 else only(entry, aspect, dict), aspect) for aspect in aspects})
+        if len(aspects) == 1:
+            out.append({aspects[0]: _rated(fields, label, aspects[0])})
+        else:
+            entry = only(fields, label, dict)
+            out.append({aspect: _rated(entry, aspect, aspect) for aspect in aspects})
     return out
 
 
-def _one(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
+def _rated(fields: dict[str, Any], name: str, aspect: str) -> tuple[float | None, str]:
+    """What the entry `name` says of an aspect."""
+    entry = fields.get(name)
+    if type(entry) is dict and type(entry.get("rating")) is int and type(entry.get("rationale")) is str:  # as nearly all are
+        return rating(entry["rating"], SCALE), entry["rationale"]
+    entry = only(fields, name, dict)
     if "rating" not in entry:
         raise Unread("missing_field", f"expected a field 'rating', found {sorted(entry)}")
     value = rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")

@@ -31,7 +31,10 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     shown = {r.id for r in selected(record, plugged.responses)}
     lost: list[ReplyError] = []
     name = plugged.name
-    for verdict in result:
+    verdicts = list(result)
+    if all([type(verdict) is Score and verdict.judge == name for verdict in verdicts]) and {s.response_id for s in verdicts} == shown:
+        return {"scores": verdicts}, lost  # as nearly all are
+    for verdict in verdicts:
         if isinstance(verdict, Score):
             kinds["scores"].append(verdict if verdict.judge == name else verdict.replacing(judge=name))
             if verdict.response_id in shown:

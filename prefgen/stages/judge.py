@@ -32,7 +32,7 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     lost: list[ReplyError] = []
     name = plugged.name
     verdicts = list(result)
-    if all([type(verdict) is Score and verdict.judge == name for verdict in verdicts]) and {s.response_id for s in verdicts} == shown:
+    if all(type(verdict) is Score and verdict.judge == name for verdict in verdicts) and {s.response_id for s in verdicts} == shown:
         return {"scores": verdicts}, lost  # as nearly all are
     for verdict in verdicts:
         if isinstance(verdict, Score):

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge, sampler, settled, together
 from prefgen.api import options_of
+from prefgen.backends import scripted
 from prefgen.calls.journal import Journal
 from prefgen.calls.maintenance import import_batch
 from prefgen.dataset.read import read_manifest, read_pairs, read_records
@@ -737,3 +738,70 @@ async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server)
 
     assert isinstance(outcome.stopped, FatalEndpoint)
     assert "malformed_reply" in str(outcome.stopped)
+
+
+class OfMyOwn(Response):
+    """A response with a method more."""
+
+    def shout(self) -> str:
+        return self.text.upper()
+
+
+@sampler("test_own_values")
+class OwnValues(Plugin):
+    model: str
+
+    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response]:
+        replies = await together(ask(self.model, prompt.messages, sample=i) for i in range(2))
+        return [OfMyOwn.of(prompt, r.message, model=ask.name, sample=i) for i, r in enumerate(replies)]
+
+
+async def test_a_sampler_may_return_values_of_a_class_of_its_own(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"][1] = {"sample": {"mine": {"use": "test_own_values", "model": "writer"}}}
+
+    assert (await run(recipe, tmp_path / "out")).complete
+    assert {r.model for record in read_records(tmp_path / "out") for r in record.responses} == {"mine"}
+
+
+async def test_what_a_backend_does_with_a_call_stays_with_that_call(tmp_path, monkeypatch):
+    seen = []
+
+    async def send(self, call):
+        seen.append(call.sampling.pop("top_p", None))
+        return await real(self, call)
+
+    real = scripted.ScriptedModel.send
+    monkeypatch.setattr(scripted.ScriptedModel, "send", send)
+    recipe = a_recipe()
+    recipe["models"]["writer"]["top_p"] = 0.5
+
+    assert (await run(recipe, tmp_path / "out")).complete
+    assert seen.count(0.5) == 3, "each of three prompts has a call of its own"
+
+
+async def test_what_a_dataset_cost_does_not_hang_on_who_answered_first(tmp_path, server):
+    costs = []
+    for slow in ("a", "b"):
+
+        async def answered(body, slow=slow):
+            await asyncio.sleep(0.3 * (body["model"] == slow))
+            return by_content(body, 1)
+
+        server.script = lambda body, attempt, answered=answered: answered(body)
+        recipe = a_recipe(url=server.url)
+        for name in ("a", "b"):
+            recipe["models"][name] = {"use": "openai", "name": name, "temperature": 0}
+            recipe["run"]["endpoints"][name] = {"base_url": server.url}
+        judges = {name: {"use": "ultrafeedback", "model": name, "aspects": ["helpfulness"]} for name in ("a", "b")}
+        recipe["stages"][2] = {
+            "judge": {"a": {**judges["a"], "only": {"category": ["x"]}}, "b": {**judges["b"], "only": {"category": ["y"]}}}
+        }
+        recipe["stages"][0] = {
+            "prompts": {"use": "inline", "prompts": [{"prompt": "One?", "category": "x"}, {"prompt": "Two?", "category": "y"}]}
+        }
+        recipe["stages"] = recipe["stages"][:3]
+        outcome = await run(recipe, tmp_path / slow, journal=tmp_path / f"{slow}.sqlite")
+        costs.append([row["model"] for row in outcome.manifest["cost"]["by_stage"]])
+
+    assert costs[0] == costs[1] and len(costs[0]) == 3

@@ -221,3 +221,20 @@ async def test_group_commit_answers_many_at_once_in_few_commits(journal):
 
     assert time.monotonic() - started < 5
     assert maintenance.verify(journal).rows == 500
+
+
+async def test_who_is_not_alone_notices(tmp_path):
+    """By a row that is there already, and by a number that somebody else's row has."""
+    for first, second in ((1, 1), (1, 2)):
+        path = tmp_path / f"{second}.sqlite"
+        mine, other = Journal(path), Journal(path)
+        await mine.keep([a_row(100), a_row(101)])
+        assert mine.alone
+        await other.keep([a_row(first, "theirs")])
+
+        [held] = await mine.keep([a_row(second)])
+
+        assert not mine.alone
+        assert (held.reply == a_row(1, "theirs").reply) == (second == 1), "the first reply wins"
+        mine.close()
+        other.close()

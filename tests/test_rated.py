@@ -147,3 +147,13 @@ def test_bounds_must_make_sense(fields):
 
     with pytest.raises(ValidationError):
         Rated(model="m", **fields)
+
+
+async def test_two_curators_of_one_kind_are_each_asked_in_their_own_manner(tmp_path, server):
+    server.script = rate
+    before = [{"use": "rated", "model": {"is": "grader", "max_tokens": 11}, "least": 1, "aspect": "complexity"}]
+    recipe = rated(server.url, ("A long one?",), before=before, model={"is": "grader", "max_tokens": 99})
+
+    await run(recipe, tmp_path / "out")
+
+    assert {body["max_tokens"] for body in server.bodies if body["model"] == "g"} == {11, 99}

@@ -1,5 +1,6 @@
 """Further processes replay what the journal holds: the same bytes, nothing asked, and no harm where they cannot."""
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -18,6 +19,7 @@ from prefgen.errors import JournalError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from tests.running import a_recipe, run, shard_bytes
+from tests.test_engine import by_content
 
 PROMPTS = [f"Question {i}?" for i in range(300)]
 
@@ -268,3 +270,23 @@ def _parent(process: Path) -> int:
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0
+
+
+async def test_the_window_is_wide_again_where_not_everything_is_known_after_all(tmp_path, server, monkeypatch):
+    """A hundred records say that all is known; of the others nothing is."""
+    monkeypatch.setattr(replay, "known_of", lambda *_: replay.Known(40, all_passed=True))
+    here = most = 0
+
+    async def slowly(body):
+        nonlocal here, most
+        here += 1
+        most = max(most, here)
+        await asyncio.sleep(0.2)
+        here -= 1
+        return by_content(body, 1)
+
+    server.script = lambda body, attempt: slowly(body)
+    recipe = a_recipe(url=server.url, prompts=PROMPTS[:120], run={"concurrency": 40, "stage_timeout": 1.0})
+
+    assert (await run(recipe, tmp_path / "out")).complete
+    assert most > 2 * segment.REPLAYED_AT_ONCE

@@ -153,3 +153,34 @@ async def test_a_critique_that_contradicts_the_ratings_is_asked_again():
 
     [critique] = [v for v in verdicts if isinstance(v, Critique)]
     assert critique.text.endswith("Overall: 2/10")
+
+
+async def test_of_two_faults_the_same_one_is_told_as_ever():
+    """The complaint is part of what is asked again, and so of a key."""
+    both = '{"text_1": {"instruction_following": {"rating": "x"}}}'
+    ask = Scripted([both, both])
+
+    with pytest.raises(ReplyError):
+        await UltraFeedback(model="g", calls="one").judge(Prompt.of("Which?"), a_record("Which?", "One.").responses, ask)
+
+    assert "did not have every field" in ask.asked[1][1][-1].text
+
+
+class Wrapped:
+    """An `ask` of one's own around another, which knows nothing of names."""
+
+    def __init__(self, ask):
+        self.rng, self._ask = ask.rng, ask
+
+    async def __call__(self, *args, **named):
+        return await self._ask(*args, **named)
+
+
+async def test_an_ask_without_a_name_will_do():
+    ask = Wrapped(Scripted(['{"text_1": {"rationale": "", "rating": 4}}']))
+
+    [score] = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(
+        Prompt.of("Which?"), a_record("Which?", "One.").responses, ask
+    )
+
+    assert (score.value, score.judge) == (4.0, "")

@@ -38,6 +38,7 @@ from prefgen.types import Prompt, Reply, Response, user
 from prefgen.wire import request_body, route
 
 MANNERS_KEPT = 4096
+PLAIN = {str, int, float, bool, type(None)}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,6 @@ class Calls:
 
     def __post_init__(self) -> None:
         self.parked_keys: list[bytes] = []
-        self.manners: dict[tuple[Any, ...], _Manner] = {}
         self._pending: dict[bytes, _Ticket] = {}
         self._groups: dict[tuple, list[_Ticket]] = {}
         self._never: set[asyncio.Future[Any]] = set()
@@ -330,7 +330,7 @@ class _Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class _Manner:
+class Manner:
     """A model, the sampling that is wanted of it, whether that draws, and both as keys hold them."""
 
     spec: ModelSpec
@@ -355,6 +355,7 @@ class Asker:
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         first_draw: int = 0,
+        manners: "dict[tuple[Any, ...], Manner] | None" = None,
     ) -> None:
         self._calls = calls
         self._run = run
@@ -365,6 +366,7 @@ class Asker:
         self._overrides = overrides or {}
         self._tools = tools
         self._first_draw = first_draw
+        self._manners = {} if manners is None else manners
 
     async def __call__(
         self,
@@ -458,28 +460,26 @@ class Asker:
             raise PluginError(f"{self._plugin}: asks model {model!r}, which the recipe does not have under `models`")
         return spec
 
-    def _manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "_Manner":
-        """How a model is asked: found out once for all records of a plug-in that asks in one manner."""
-        known_as = (self._stage, self.name, endpoint, model, *sampling.items(), *map(type, sampling.values()))  # 1 equals True
-        manners = self._calls.manners
-        try:
-            manner = manners.get(known_as)
-        except TypeError:  # a list, such as `stop`
+    def _manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "Manner":
+        """How a model is asked: found out once for all records of a plug-in (which share `manners`) that asks in one manner."""
+        if not all(type(value) in PLAIN for value in sampling.values()):  # a list, such as `stop`
             return self._new_manner(endpoint, model, sampling)
+        known_as = (endpoint, model, *sampling.items(), *map(type, sampling.values()))  # 1 equals True
+        manner = self._manners.get(known_as)
         if manner is None:
-            if len(manners) >= MANNERS_KEPT:
-                manners.clear()
-            manner = manners[known_as] = self._new_manner(endpoint, model, sampling)
+            if len(self._manners) >= MANNERS_KEPT:
+                self._manners.clear()
+            manner = self._manners[known_as] = self._new_manner(endpoint, model, sampling)
         return manner
 
-    def _new_manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "_Manner":
+    def _new_manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "Manner":
         spec = self._spec(model)
         wanted: dict[str, Any] = {}
         if endpoint in ("chat", "completion"):
             wanted = {**spec.sampling, **self._overrides.get(model, {}), **sampling}
             wanted = {name: value for name, value in wanted.items() if value is not None}
         random = endpoint in ("chat", "completion") and wanted.get("temperature") != 0
-        return _Manner(spec, wanted, random, Spelled.of(spec.identity), Spelled.of(wanted))
+        return Manner(spec, wanted, random, Spelled.of(spec.identity), Spelled.of(wanted))
 
     async def _reply(
         self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any], reply_format: Mapping[str, Any], sample: int,
@@ -504,7 +504,7 @@ class Asker:
         spec = manner.spec
 
         def named_call() -> Call:
-            call = make_call(manner.wanted)
+            call = make_call(dict(manner.wanted))
             call.model = str(spec.identity["name"])
             call.seeds = (key.server_seed if random else None,)
             return call

@@ -10,7 +10,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,11 +107,10 @@ Found = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the journal held of a record when it was looked up: {key: what `Journal.read` takes}, whether that is all, and which stages it passed."""
+    """What the journal held of a record when it was looked up: {key: what `Journal.read` takes}, and whether that is all."""
 
     rows: Mapping[bytes, Found]
     all_there: bool
-    passed: Container[str] = ()
 
 
 class Journal:
@@ -181,15 +180,12 @@ class Journal:
 
     def of_records(self, records: Sequence[str], most: int = 64) -> list["Known"]:
         """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one look instead of one a key."""
-        limit, places = most * len(records), ", ".join("?" * len(records))
-        found = self.query(f"{_FIND} WHERE record IN ({places}) LIMIT {limit}", records)
+        limit = most * len(records)
+        found = self.query(f"{_FIND} WHERE record IN ({', '.join('?' * len(records))}) LIMIT {limit}", records)
         rows: dict[str, dict[bytes, Found]] = {record: {} for record in records}
         for row in found:
             rows[row[3]][row[0]] = row
-        passed: dict[str, set[str]] = {record: set() for record in records}
-        for record, identity in self.query(f"SELECT record, identity FROM completed WHERE record IN ({places})", records):
-            passed[record].add(identity)
-        return [Known(rows[record], len(found) < limit, passed[record]) for record in records]
+        return [Known(rows[record], all_there=len(found) < limit) for record in records]
 
     def read(self, found: "Found") -> Row:
         """The row that `of_records` found."""
@@ -225,6 +221,7 @@ class Journal:
             f"DELETE FROM completed WHERE record IN (SELECT record FROM replies WHERE {which})",
             f"DELETE FROM replies WHERE {which}",
         )
+        self.alone = False  # rows are no longer numbered without gaps
         self._put(_Job(sql=[(sql, (run, model)) for sql in statements]))
 
     def keep(self, rows: Sequence[Row]) -> "asyncio.Future[list[Row]]":
@@ -389,13 +386,14 @@ class Journal:
             places = ", ".join([_PLACES] * len(some))
             values = [value for values in self._values(some) for value in values]
             inserted = self._write.execute(f"{_INSERT} {places} ON CONFLICT (key) DO NOTHING", values)
-            self._see_others(inserted)
-            keys = [row.key for row in some]
+            self._see_others(inserted, len(some))
             if inserted.rowcount < len(some):
+                keys = [row.key for row in some]
                 for found in self._write.execute(f"{_SELECT} WHERE r.key IN ({', '.join('?' * len(keys))})", keys).fetchall():
                     earlier[found[0]] = _row(found, zstandard.decompress)  # the object that decompresses for readers serves one thread
-            if any(row.origin != "live" for row in some):
-                self._write.execute(f"DELETE FROM parked WHERE key IN ({', '.join('?' * len(keys))})", keys)
+            parked = [row.key for row in some if row.origin != "live"]
+            if parked:
+                self._write.execute(f"DELETE FROM parked WHERE key IN ({', '.join('?' * len(parked))})", parked)
         return (earlier.get(row.key, row) for row in rows)
 
     def _values(self, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
@@ -406,11 +404,11 @@ class Journal:
                 None if row.request is None else self._pack.compress(row.request),
             )  # fmt: skip
 
-    def _see_others(self, inserted: sqlite3.Cursor) -> None:
-        """Rows are numbered one after the other: where a number is left out, somebody else has it."""
-        if inserted.rowcount:
-            self.alone = self.alone and inserted.lastrowid == self._last_row + inserted.rowcount
-            self._last_row = inserted.lastrowid or 0
+    def _see_others(self, inserted: sqlite3.Cursor, wanted: int) -> None:
+        """Rows are numbered one after the other: where one is there already, or a number is left out, somebody else was here."""
+        if inserted.rowcount < wanted or inserted.lastrowid != self._last_row + wanted:
+            self.alone = False
+        self._last_row = inserted.lastrowid or 0
 
     def _server(self, row: Row) -> int:
         who = (row.backend, row.host, row.served_model, row.fingerprint)

@@ -6,7 +6,7 @@ A record is written once, as it finishes; the shards, the row digest and whoever
 import json
 import math
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -36,7 +36,7 @@ def record_line(record: Record) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    kind = type(value)
+    kind = _kind(type(value))
     if kind is Response:
         return {**value.__dict__, "sampling": _text_of(value.sampling)}
     if kind is Message:
@@ -48,6 +48,12 @@ def _plain(value: Any) -> Any:
             "tool_calls": _text_of([call.__dict__ for call in calls]) if calls else None,
         }
     return value.model_dump(mode="json") if kind is Prompt else value.__dict__
+
+
+@cache
+def _kind(cls: type) -> type:
+    """Which of these a class is or derives from."""
+    return next((kind for kind in (Response, Message, Prompt) if issubclass(cls, kind)), cls)
 
 
 def _text_of(value: Any) -> str | None:

@@ -6,6 +6,7 @@ build the recipe, or dies.
 """
 
 import asyncio
+import math
 import os
 import pickle
 import socket
@@ -72,7 +73,7 @@ class Known:
 
 def known_of(calls: Calls, spool: Spool, segment: int, steps: Sequence[Step], todo: Sequence[int]) -> Known:
     """What the journal knows of the records at `todo`, by a hundred of them."""
-    some = list(todo[:: max(1, len(todo) // 100)])[:100]
+    some = todo[:: math.ceil(len(todo) / 100) or 1]
     if not some or not steps:
         return Known(0, False)
     ids = [record.id for record in spool.input(segment, some).values()]
@@ -102,27 +103,29 @@ class Replayers:
     def get_ready(self) -> None:
         """Start them before it is known whether they are of use, where the journal is long: a new run may well be a replay."""
         if self._journal.is_file() and self._journal.stat().st_size >= LONG_JOURNAL:
-            self._ready = self._started()
+            self._start()
 
-    def _started(self) -> "list[Replayer]":
+    def _start(self) -> None:
         try:
-            return [Replayer() for _ in range(further_processes(self._pipeline))]
-        except OSError:  # there may be no process to be had
-            return []
+            while len(self._ready) < further_processes(self._pipeline):
+                self._ready.append(Replayer())
+        except OSError:  # there may be no more processes to be had
+            pass
 
     async def begin(self, segment: int) -> "list[Replayer]":
-        """Those that work on a segment now; the caller closes them."""
+        """Those that work on a segment from now on, until `close`."""
         loaded, built = self._pipeline.loaded, self._pipeline.built
         try:
             job = framed(Job(loaded.data, loaded.folder, built, self._out, self._journal, segment, sys.path))
         except TypeError:  # a recipe made in Python may hold what no other process can have
             return []
-        replayers, self._ready = self._ready or self._started(), []
-        for replayer in replayers:
+        self._start()
+        for replayer in self._ready:
             await replayer.begin(job)
-        return replayers
+        return self._ready
 
     def close(self) -> None:
+        """End them all, whatever they are at; others can be started for another segment."""
         for replayer in self._ready:
             replayer.close()
         self._ready = []

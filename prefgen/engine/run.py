@@ -42,8 +42,6 @@ from prefgen.tables import Table
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
-REPLAYED_AT_ONCE = 8
-"""Records at work where nobody waits for a server: more only make each turn of the event loop longer."""
 MEASURED = 1000
 """Prompts whose variety is measured at the end of a run."""
 
@@ -228,7 +226,7 @@ class Runner:
                 self._freshen(number)
                 await self._inputs.curate(number, self._fingerprint)
                 waiting, lost = await self._segment_passes(calls, number, last)
-                self._forget_a_recipes_fault(calls, number)
+                await self._forget_a_recipes_fault(calls, number)
                 if waiting or lost or calls.stopped:
                     break
                 if not last:
@@ -245,10 +243,12 @@ class Runner:
         manifest = await self._finish(calls, complete)
         return Outcome(self.options.out, complete, manifest, calls.stopped, waiting, lost, list(dict.fromkeys(calls.parked_keys)))
 
-    def _forget_a_recipes_fault(self, calls: Calls, number: int) -> None:
+    async def _forget_a_recipes_fault(self, calls: Calls, number: int) -> None:
         """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
         for line in calls.lines.values():
             if line.refused_all() and not calls.ledger.model(line.name).replayed:
+                if self._shards:
+                    await self._shards.finish()
                 calls.stop(line.fault_of_the_recipe())
                 spec = calls.models[line.name]
                 calls.journal_of(spec).forget_refusals(calls.run_id, str(spec.identity["name"]))
@@ -282,15 +282,17 @@ class Runner:
         todo = [position for position, _ in ids if position not in done]
         known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].steps, todo)
         apart = known.replied >= replay.LEAST and self.replays_apart and pool is None and not calls.journal.on_network
+        if not apart:
+            self._replayers.close()
         replayers = await self._replayers.begin(number) if apart else []
-        self._replayers.close()
         # nothing is asked where all is known: then the order is free, and shards become whole from both ends
         order = "last first" if replayers and known.all_passed else self.pipeline.recipe.run.order
+        replays = known.all_passed and not (calls.allow_new or calls.retried)
         waiting = lost = 0
         for attempt in range(2):
-            at_once = REPLAYED_AT_ONCE if known.all_passed else None
-            self._segment = self._segment_run(calls, number, order, pool, settled, at_once)
+            self._segment = self._segment_run(calls, number, order, pool, settled, replays=replays)
             await self._segment.run(replayers=() if attempt else replayers)
+            self._replayers.close()
             waiting, lost = self._segment.waiting, self._segment.lost
             if not lost or calls.stopped or attempt:
                 break
@@ -298,12 +300,12 @@ class Runner:
         return waiting, lost
 
     def _segment_run(
-        self, calls: Calls, number: int, order: Order, pool: Table | None, settled: Callable[[int], None], at_once: int | None
+        self, calls: Calls, number: int, order: Order, pool: Table | None, settled: Callable[[int], None], *, replays: bool
     ) -> SegmentRun:
         run = self.pipeline.recipe.run
         return SegmentRun(
             number, self.pipeline.segments[number].steps, self._spool, calls, self.progress,
-            window=at_once or run.window or self._window(), order=order, stage_timeout=run.stage_timeout,
+            window=run.window or self._window(), replays=replays, order=order, stage_timeout=run.stage_timeout,
             first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None), settled=settled, pool=pool,
         )  # fmt: skip
 

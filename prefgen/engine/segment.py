@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 from functools import partial
 from itertools import count, islice
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
-from prefgen.calls.ask import Asker, Calls
+from prefgen.calls.ask import Asker, Calls, Manner
 from prefgen.calls.journal import Known
 from prefgen.calls.record import RecordRun
 from prefgen.calls.tally import Tally
@@ -29,7 +29,6 @@ from prefgen.stages import filter, judge, pair, revise, sample, synthesize, weig
 from prefgen.stages.step import Plugged, Step
 from prefgen.tables import Table
 from prefgen.types import Failure, Record, content_id
-from prefgen.waiting import all_answered
 
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
@@ -38,6 +37,8 @@ STAGES = {"weigh": weigh.run, "sample": sample.run, "revise": revise.run, "judge
 
 Order = Literal["hash", "file", "last first"]
 READ_AHEAD = 32
+REPLAYED_AT_ONCE = 8
+"""Records at work where nobody waits for a server: more only make each turn of the event loop longer."""
 
 
 class SegmentRun:
@@ -52,6 +53,7 @@ class SegmentRun:
         progress: Progress,
         *,
         window: int,
+        replays: bool,
         order: Order,
         stage_timeout: float,
         first_sample: str | None,
@@ -64,7 +66,10 @@ class SegmentRun:
         self._spool = spool
         self._calls = calls
         self._progress = progress
-        self._window = window
+        self._window = min(REPLAYED_AT_ONCE, window) if replays else window
+        self._full_window = window
+        self._manners: dict[int, dict[tuple[Any, ...], Manner]] = {}
+        """How each plug-in, by its id(), asks."""
         self._in_order_of = order
         self._stage_timeout = stage_timeout
         self._settled = settled
@@ -101,8 +106,6 @@ class SegmentRun:
         finally:
             for task in (watch, *self._helping, *self._tasks.values()):
                 task.cancel()
-            for replayer in replayers:
-                replayer.close()
             self._spool.commit()
         if self.bug is not None and not isinstance(self.bug, PrefgenError):
             raise self.bug  # ours, and not explained: the traceback is wanted
@@ -237,7 +240,6 @@ class SegmentRun:
             step = self._steps[number]
             tally = self._progress.stage(step.label)
             run.identity = self._calls.passing(step.identity, self._pool)
-            all_answered.set(self._passed_before(run))
             tally.active += 1
             try:
                 grown, lost = await self._stages[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
@@ -275,10 +277,6 @@ class SegmentRun:
             self._calls.completions.complete(record.id, run.identity, run.keys_digest())
         self._finish(run, position, record, failures)
 
-    def _passed_before(self, run: RecordRun) -> bool:
-        """Whether the record has passed this stage before, so that whatever it asks has its reply: a new ask would stop the run."""
-        return run.known is not None and run.identity in run.known.passed and not (self._calls.allow_new or run.id in self._calls.retried)
-
     def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:
         self._spool.save(self._number, position, len(self._steps), record, failures, run.tally.dump(), counts_of(record))
         self._progress.finished += 1
@@ -304,6 +302,7 @@ class SegmentRun:
             stage=step.label,
             seed=plugged.seed,
             overrides=plugged.overrides,
+            manners=self._manners.setdefault(id(plugged), {}),
             tools=record.prompt.tools if step.kind in ANSWERING else (),
             first_draw=self._first_draw(step, plugged),
         )
@@ -318,10 +317,13 @@ class SegmentRun:
         return int.from_bytes(hashlib.blake2b(f"{step.label}/{plugged.name}".encode(), digest_size=4).digest(), "big") * 1000
 
     async def _watch(self) -> None:
-        """Name a plug-in that hangs outside `ask`; time inside `ask` does not count."""
+        """Name a plug-in that hangs outside `ask`; time inside `ask` does not count. Widen the window where servers are waited for."""
         while True:
             await asyncio.sleep(min(1.0, self._stage_timeout / 4))
             now = time.monotonic()
+            if self._window < self._full_window and any(run.in_flight for run in self._tasks):  # not everything is known after all
+                self._window = self._full_window
+                self._start_more()
             for run, task in list(self._tasks.items()):
                 if not run.in_flight and not run.suspended and now - run.touched > self._stage_timeout:
                     run.timed_out = True

@@ -94,7 +94,7 @@ class UltraFeedback(Plugin):
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
-        name = ask.name
+        name = getattr(ask, "name", "")  # an `ask` that somebody wrapped may have none; then the stage gives the name
         return [  # `rating` has checked the values against the scale
             Score.trusted(
                 response_id=r.id,
@@ -192,20 +192,13 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
         raise Unread("wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}")
     out: Ratings = []
     for label in labels:
-        if len(aspects) == 1:
-            out.append({aspects[0]: _rated(fields, label, aspects[0])})
-        else:
-            entry = only(fields, label, dict)
-            out.append({aspect: _rated(entry, aspect, aspect) for aspect in aspects})
+        entry = only(fields, label, dict)
+        parts = [entry] if len(aspects) == 1 else [only(entry, aspect, dict) for aspect in aspects]
+        out.append({aspect: _one(part, aspect) for aspect, part in zip(aspects, parts, strict=True)})
     return out
 
 
-def _rated(fields: dict[str, Any], name: str, aspect: str) -> tuple[float | None, str]:
-    """What the entry `name` says of an aspect."""
-    entry = fields.get(name)
-    if type(entry) is dict and type(entry.get("rating")) is int and type(entry.get("rationale")) is str:  # as nearly all are
-        return rating(entry["rating"], SCALE), entry["rationale"]
-    entry = only(fields, name, dict)
+def _one(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
     if "rating" not in entry:
         raise Unread("missing_field", f"expected a field 'rating', found {sorted(entry)}")
     value = rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")

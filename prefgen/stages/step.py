@@ -14,7 +14,7 @@ from prefgen.errors import PluginError, PrefgenError, ReplyError
 from prefgen.invoke import invoke
 from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
-from prefgen.waiting import at_once
+from prefgen.waiting import together
 
 Kind = Literal["synthesize", "weigh", "sample", "revise", "judge", "filter", "pair"]
 METHODS = {
@@ -58,7 +58,7 @@ Arguments = Callable[[Record, Plugged, Ask], Sequence[tuple[Any, ...]]]
 async def run_step(step: Step, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds) -> tuple[Record, list[Failure]]:
     """Call every plug-in of the step that applies to `record`; what they return is added in the order of the recipe."""
     applicable = [p for p in step.plugged if applies(p.only, record)]
-    outcomes = await at_once(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
+    outcomes = await together(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
     grown, failures = record, []
     for plugged, outcome in zip(applicable, outcomes, strict=True):
         errors: Sequence[ReplyError] = ()
@@ -134,14 +134,14 @@ async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, argum
     method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
     try:
         with blaming(step, plugged, record):
-            return await at_once(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
+            return await together(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
     except ReplyError as error:
         return _Lost(error)
 
 
 @dataclass(frozen=True)
 class _Lost:
-    """A plug-in's result that was lost whole: not the error itself, which `at_once` would raise and so take the other plug-ins along."""
+    """A plug-in's result that was lost whole: not the error itself, which `together` would raise and so take the other plug-ins along."""
 
     error: ReplyError
 

@@ -229,7 +229,7 @@ class Spool:
 
     def tallies(self) -> Iterator[bytes]:
         """What each finished record was served and cost, as JSON."""
-        for row in self._db.execute("SELECT tally FROM state WHERE done = 1"):
+        for row in self._db.execute("SELECT tally FROM state WHERE done = 1 ORDER BY segment, position"):
             yield row[0]
 
     def failures_of(self, segment: int) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from prefgen.errors import JournalError
 from prefgen.types import Reply
 
 APPLICATION_ID = 0x70726566  # "pref"
+SQLITE_HEADER = b"SQLite format 3\0"
 SCHEMA_VERSION = 1
 GROUP_SECONDS = 0.004
 LONGER_SECONDS = 0.005
@@ -500,8 +501,14 @@ def explained(wrong: Exception, path: Path) -> JournalError:
     return JournalError(f"{path}: {text}")
 
 
+def no_journal(path: Path) -> JournalError:
+    return JournalError(
+        f"{path}: is no journal, nor any other SQLite file, and is left as it is. Name the journal with --journal (default: runs/calls.sqlite)"
+    )
+
+
 def refuse_if_cut(path: Path) -> None:
-    """Raise JournalError when the file is shorter than its own header says (a copy or a disk that lost its end)."""
+    """Raise JournalError when the file is of another kind, or the file is shorter than its own header says (a copy or a disk that lost its end)."""
     try:
         with path.open("rb") as file:
             head = file.read(100)
@@ -514,7 +521,9 @@ def refuse_if_cut(path: Path) -> None:
     page = int.from_bytes(head[16:18], "big") if len(head) == 100 else 0
     page = 65536 if page == 1 else page
     pages = int.from_bytes(head[28:32], "big") if len(head) == 100 else 0
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+    if not head.startswith(SQLITE_HEADER[: len(head)]):
+        raise no_journal(path)
+    if len(head) < 100:
         raise explained(sqlite3.DatabaseError("file is not a database"), path)
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:

@@ -42,7 +42,9 @@ def command(
         )
     new = sum(line.requests - line.replayed for line in plan.lines)
     cost = sum(line.cost_usd for line in plan.lines)
-    print(f"new requests: {new:,.0f}; cost: ${cost:,.2f}; about {duration(plan.seconds)}, as the slowest model decides")
+    unpriced = sorted({line.model for line in plan.lines if not line.priced and line.requests > line.replayed})
+    more = f" and whatever {', '.join(unpriced)} costs (no price is given)" if unpriced else ""
+    print(f"new requests: {new:,.0f}; cost: ${cost:,.2f}{more}; about {duration(plan.seconds)}, as the slowest model decides")
     rounds = sum({line.stage: line.rounds for line in plan.lines}.values())
     print(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
     for words in plan.why:

@@ -67,7 +67,7 @@ def _say_yield(outcome: Outcome) -> None:
         typer.echo(f"  for example: {table['example_failure']}", err=True)
         typer.echo(f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again", err=True)
     for words in table["heavy_losses"]:
-        typer.echo(f"  uneven loss: {words}", err=True)
+        typer.echo(f"  heavy loss: {words}", err=True)
 
 
 def export_requests(outcome: Outcome, options: Options, path: Path) -> None:

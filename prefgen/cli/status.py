@@ -15,6 +15,7 @@ def command(
 ) -> None:
     """How far runs are, from their files alone."""
     from prefgen.dataset.read import is_run, read_manifest
+    from prefgen.engine import spool
     from prefgen.engine.lock import is_held
     from prefgen.errors import RecipeError
 
@@ -38,14 +39,17 @@ def command(
             if manifest
             else "never stopped cleanly"
         )
+        so_far = None if manifest.get("complete") and state != "at work" else spool.reached(folder / "spool.sqlite")
+        prompts, finished, pairs = so_far or (table.get("prompts", 0), table.get("prompts", 0), table.get("pairs", 0))
         found.append(
             {
                 "run": str(folder),
                 "state": state,
-                "prompts": table.get("prompts", 0),
-                "pairs": table.get("pairs", 0),
+                "prompts": prompts,
+                "finished": finished,
+                "pairs": pairs,
                 "failures": sum(table.get("failures", {}).values()),
-                "paid_usd": manifest.get("cost", {}).get("paid_usd", 0.0),
+                "paid_usd": manifest["cost"]["paid_usd"] if "cost" in manifest and state != "at work" else None,
                 "stopped": manifest.get("stopped"),
             }
         )
@@ -53,9 +57,11 @@ def command(
         print(json.dumps(found))
         return
     for row in found:
+        paid = "" if row["paid_usd"] is None else f", paid ${row['paid_usd']:.4f}"
+        done = f"{row['finished']:,} of {row['prompts']:,} prompts" if row["finished"] < row["prompts"] else f"{row['prompts']:,} prompts"
         print(
-            f"{row['run']}: {row['state']}, {row['prompts']:,} prompts, {row['pairs']:,} pairs, {row['failures']:,} failures, "
-            f"paid ${row['paid_usd']:.4f}" + (f" ({row['stopped']})" if row["stopped"] else "")
+            f"{row['run']}: {row['state']}, {done}, {row['pairs']:,} pairs, {row['failures']:,} failures{paid}"
+            + (f" ({row['stopped']})" if row["stopped"] else "")
         )
     if not found:
         print("no runs here (looked in runs/)")

@@ -163,7 +163,9 @@ class Yield:
     def table(self, gone: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
         prompts = sum(self.fates.values())
         overall = sum(n for became, n in self.fates.items() if became not in ("pair", "kept")) / max(1, prompts)
-        heavy = [
+        failed = Counter({became: n for became, n in self.fates.items() if became.startswith("failed")})
+        heavy = [f"{failed.total()} of {prompts} prompts ({became})" for became, _ in failed.most_common(1) if failed.total() > prompts / 2]
+        heavy += [
             f"{group} {value!r} loses {c['lost'] / c['all']:.0%} of its prompts ({overall:.0%} overall)"
             for group, values in sorted(self.groups.items())
             if group != "model"

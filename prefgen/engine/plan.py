@@ -158,7 +158,7 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
     runner = _PlanRunner(planned, options, overlay)
     everyone = [record.id for record in all_prompts(pipeline)]
     if sample < len(everyone):
-        wanted_ids = fair_sample(everyone, sample)
+        wanted_ids = fair_sample(everyone, sample, "plan")  # of those that come first the journal may well know more than of others
         runner.options = replace(options, prompts_only=wanted_ids)
     scale = len(everyone) / min(sample, len(everyone)) if everyone else 0
     outcome = await runner.run()

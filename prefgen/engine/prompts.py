@@ -18,9 +18,9 @@ BESIDE = "prefgen.beside"
 """The mark, in a prompt's lineage, of a row that is no prompt of the set."""
 
 
-def fair_sample(ids: list[str], count: int) -> frozenset[str]:
-    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first."""
-    return frozenset(sorted(ids, key=lambda i: hashlib.blake2b(i.encode(), digest_size=8).digest())[:count])
+def fair_sample(ids: list[str], count: int, salt: str = "") -> frozenset[str]:
+    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first, unless `salt` draws others."""
+    return frozenset(sorted(ids, key=lambda i: hashlib.blake2b((salt + i).encode(), digest_size=8).digest())[:count])
 
 
 def each_with_its_own_id(records: Iterable[Record]) -> Iterator[Record]:

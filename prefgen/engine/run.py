@@ -273,6 +273,7 @@ class Runner:
         done = self._spool.done(number)
         self.progress.total, self.progress.finished = len(ids), len(done)
         self.progress.finished_at_start = len(done)
+        self.progress.pairs = self._spool.pairs(number)
         self.progress.started = time.monotonic()
         self.progress.doing = "working"
         shards = Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
@@ -323,7 +324,8 @@ class Runner:
         manifest = self._manifest(calls, complete, number)  # while the last shards are written
         if self._shards:
             await self._shards.finish()
-        if self._changed and self._before.get("complete"):
+        fewer = manifest["yield"]["prompts"] < self._before.get("yield", {}).get("prompts", 0)
+        if self._before.get("complete") and (self._changed or (complete and fewer)):
             output.move_to_previous(out)
         if complete and self._shards:
             digests = json.dumps(self._spool.shard_digests()).encode()

@@ -36,6 +36,25 @@ Gone = tuple[str, str, str, str | None, str, str]
 GONE_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
 
 
+def reached(path: Path) -> tuple[int, int, int] | None:
+    """(records, finished ones, pairs) of the last segment that a run has begun, without touching its spool; None where that cannot be read."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            [(segment, records)] = db.execute(
+                "SELECT segment, count(*) FROM input WHERE segment >= 0 GROUP BY segment ORDER BY segment DESC LIMIT 1"
+            ).fetchall()
+            sql = (
+                "SELECT count(*), coalesce(sum(json_extract(CAST(counts AS TEXT), '$.pairs')), 0) FROM state WHERE segment = ? AND done = 1"
+            )
+            [(finished, pairs)] = db.execute(sql, (segment,)).fetchall()
+        finally:
+            db.close()
+    except (sqlite3.Error, ValueError):
+        return None
+    return records, finished, pairs
+
+
 def _raw(segment: int) -> int:
     """The number under which the input of a segment stands before its curators thin it."""
     return -segment - 1
@@ -226,6 +245,11 @@ class Spool:
         sql = "SELECT counts, failures FROM state WHERE segment = ? AND done = 1 ORDER BY position"
         for counts, failures in self._db.execute(sql, (segment,)):
             yield orjson.loads(counts), orjson.loads(self._unpack(failures)) if failures else []
+
+    def pairs(self, segment: int) -> int:
+        """How many pairs the finished records of a segment have."""
+        sql = "SELECT coalesce(sum(json_extract(CAST(counts AS TEXT), '$.pairs')), 0) FROM state WHERE segment = ? AND done = 1"
+        return self._db.execute(sql, (segment,)).fetchone()[0]
 
     def tallies(self) -> Iterator[bytes]:
         """What each finished record was served and cost, as JSON."""

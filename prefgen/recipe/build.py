@@ -291,6 +291,7 @@ class _Builder:
 def _warnings(stages: Sequence[Stage], models: Mapping[str, BuiltModel]) -> list[str]:
     """What is allowed and rarely meant."""
     sampled = {m for s in stages if s.kind == "sample" for p in s.plugged for m in p.plugin.asks()}
+    elsewhere = {m for s in stages if s.kind != "judge" for p in s.plugged for m in p.plugin.asks()}
     warnings = []
     for stage in stages:
         if stage.kind != "judge":
@@ -301,7 +302,25 @@ def _warnings(stages: Sequence[Stage], models: Mapping[str, BuiltModel]) -> list
                 same = sorted(m for m in sampled if not models[m].simulated and _family(str(models[m].identity["name"])) == mine)
                 if same:
                     warnings.append(f"judge {plugged.name!r} ({judge}) rates its own family ({', '.join(same)}): expect self-preference")
+                if judge not in elsewhere:
+                    warnings += _unheard(plugged, judge, models[judge])
     return warnings
+
+
+def _unheard(plugged: Plugged, name: str, model: BuiltModel) -> list[str]:
+    """Where a recipe sets the sampling of a model that a judge then asks in its own manner."""
+    given = {**model.sampling, **plugged.overrides.get(name, {})}
+    own = {
+        field: getattr(plugged.plugin, field)
+        for field in ("temperature", "top_p", "max_tokens")
+        if field in type(plugged.plugin).model_fields
+    }
+    return [
+        f"judge {plugged.name!r} asks {name!r} with a {field} of {value:g} of its own, not with the {given[field]:g} of the model: "
+        f"set {field} at the judge (null takes the model's)"
+        for field, value in own.items()
+        if value is not None and given.get(field, value) != value
+    ]
 
 
 def _family(name: str) -> str:

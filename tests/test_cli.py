@@ -1,14 +1,17 @@
 """The command line as a user types it: exit codes, what goes to stdout and to stderr."""
 
+import asyncio
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.running import a_recipe
+from tests.running import a_recipe, run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -234,3 +237,86 @@ def test_run_works_inside_a_running_loop(tmp_path):
         return package.run(a_recipe(), out=tmp_path / "out", journal=tmp_path / "j.sqlite")
 
     assert len(asyncio.run(notebook()).pairs) == 3
+
+
+def test_a_plan_after_a_preview_does_not_take_all_for_known(tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe(prompts=[f"Number {i}?" for i in range(300)])))
+    preview = prefgen("preview", "r.json", "-n", "40", cwd=tmp_path)
+    assert preview.returncode == 0, preview.stderr
+
+    plan = json.loads(prefgen("plan", "r.json", "-k", "40", "--json", cwd=tmp_path).stdout)
+
+    lines = plan["lines"]
+    assert sum(line["replayed"] for line in lines) < 0.5 * sum(line["requests"] for line in lines), "13 % are known"
+
+
+def test_what_is_no_journal_is_left_alone(done, tmp_path):
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text('{"prompt": "Why?"}\n' * 50)
+
+    for words in (("run", done / "r.json", "--out", tmp_path / "out"), ("cache", "verify", "--repair"), ("cache", "ls")):
+        refused = prefgen(*words, "--journal", prompts, cwd=tmp_path)
+        assert (refused.returncode, "is no journal" in refused.stderr) == (1, True), refused.stderr
+        assert "--repair" not in refused.stderr
+
+    assert list(tmp_path.glob("prompts*")) == [prompts]
+    assert prompts.read_text().count("Why?") == 50
+
+
+def test_status_of_a_run_that_was_killed_says_how_far_it_came(done, tmp_path):
+    shutil.copytree(done / "runs" / "test", tmp_path / "killed")
+    (tmp_path / "killed" / "manifest.json").unlink()
+    with sqlite3.connect(tmp_path / "killed" / "spool.sqlite") as db:
+        db.execute("UPDATE state SET done = 0 WHERE position = 0")
+    db.close()
+
+    [row] = json.loads(prefgen("status", "killed", "--json", cwd=tmp_path).stdout)
+
+    assert (row["state"], row["finished"], row["prompts"], row["pairs"]) == ("never stopped cleanly", 2, 3, 2)
+    assert row["paid_usd"] is None
+    assert "2 of 3 prompts, 2 pairs" in prefgen("status", "killed", cwd=tmp_path).stdout
+
+
+def test_a_smaller_part_of_a_finished_run_keeps_the_whole(tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps(a_recipe()))
+    assert prefgen("run", "r.json", cwd=tmp_path).returncode == 0
+
+    assert prefgen("run", "r.json", "-n", "1", cwd=tmp_path).returncode == 0
+
+    kept = json.loads((tmp_path / "runs/test/previous/manifest.json").read_text())
+    assert (kept["complete"], kept["yield"]["prompts"]) == (True, 3)
+    assert list((tmp_path / "runs/test/previous/pairs").glob("*.parquet"))
+
+
+def test_where_most_is_lost_that_is_said(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["grader"]["rules"] = [{"when": "", "say": "I cannot say."}]
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+
+    result = prefgen("run", "r.json", cwd=tmp_path)
+
+    assert result.returncode == 0
+    assert "heavy loss: 3 of 3 prompts (failed: " in result.stderr
+
+
+def test_sampling_that_a_judge_does_not_use_is_said(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["grader"]["temperature"] = 0.9
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+
+    assert (
+        "judge 'quality' asks 'grader' with a temperature of 0 of its own, not with the 0.9"
+        in prefgen("run", "r.json", cwd=tmp_path).stderr
+    )
+    recipe["stages"][2]["judge"]["quality"]["temperature"] = None
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    assert "of its own" not in prefgen("run", "r.json", "-y", cwd=tmp_path).stderr
+
+
+def test_pairs_are_counted_over_all_starts_of_a_run(done):
+    from prefgen.engine.progress import Progress
+
+    progress = Progress()
+    asyncio.run(run(a_recipe(), done / "runs" / "test", journal=done / "runs" / "calls.sqlite", progress=progress))
+
+    assert (progress.finished, progress.pairs) == (3, 3)

@@ -179,8 +179,6 @@ class Wrapped:
 async def test_an_ask_without_a_name_will_do():
     ask = Wrapped(Scripted(['{"text_1": {"rationale": "", "rating": 4}}']))
 
-    [score] = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(
-        Prompt.of("Which?"), a_record("Which?", "One.").responses, ask
-    )
+    [score] = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(Prompt.of("Which?"), a_record("Which?", "One.").responses, ask)
 
     assert (score.value, score.judge) == (4.0, "")

@@ -508,7 +508,7 @@ def no_journal(path: Path) -> JournalError:
 
 
 def refuse_if_cut(path: Path) -> None:
-    """Raise JournalError when the file is of another kind, or the file is shorter than its own header says (a copy or a disk that lost its end)."""
+    """Raise JournalError when the file is of another kind, or shorter than its own header says (a copy or a disk that lost its end)."""
     try:
         with path.open("rb") as file:
             head = file.read(100)

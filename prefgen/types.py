@@ -20,8 +20,15 @@ Origin = Literal["sampled", "revised", "refined", "improved", "human", "imported
 
 def content_id(*parts: Any) -> str:
     """32 hexadecimal digits: BLAKE2b-128 of the canonical JSON of `parts`."""
-    spell = canonical_texts if all(type(part) is str for part in parts) else canonical
+    spell = canonical_texts if _holds_no_number(parts) else canonical
     return hashlib.blake2b(spell(parts), digest_size=16).hexdigest()
+
+
+def _holds_no_number(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_holds_no_number, value.values()))
+    return all(map(_holds_no_number, value)) if kind is list or kind is tuple else kind is str
 
 
 class Value(BaseModel):
@@ -178,11 +185,8 @@ class Prompt(Value):
     def of(cls, messages: str | Sequence[Message], *, occurrence: int = 0, **fields: Any) -> Self:
         """Make a prompt with its id. `occurrence` tells equal conversations of one dataset apart (0 for the first)."""
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        hashed = [turn.hashable() for turn in turns]
-        if occurrence:
-            prompt_id = content_id("prompt", hashed, occurrence)
-        else:
-            prompt_id = hashlib.blake2b(canonical_texts(["prompt", hashed]), digest_size=16).hexdigest()
+        told_apart = [occurrence] if occurrence else []
+        prompt_id = content_id("prompt", [turn.hashable() for turn in turns], *told_apart)
         return cls(id=prompt_id, messages=turns, **fields)
 
     @property

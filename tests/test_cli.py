@@ -288,17 +288,6 @@ def test_a_smaller_part_of_a_finished_run_keeps_the_whole(tmp_path):
     assert list((tmp_path / "runs/test/previous/pairs").glob("*.parquet"))
 
 
-def test_where_most_is_lost_that_is_said(tmp_path):
-    recipe = a_recipe()
-    recipe["models"]["grader"]["rules"] = [{"when": "", "say": "I cannot say."}]
-    (tmp_path / "r.json").write_text(json.dumps(recipe))
-
-    result = prefgen("run", "r.json", cwd=tmp_path)
-
-    assert result.returncode == 0
-    assert "heavy loss: 3 of 3 prompts (failed: " in result.stderr
-
-
 def test_sampling_that_a_judge_does_not_use_is_said(tmp_path):
     recipe = a_recipe()
     recipe["models"]["grader"]["temperature"] = 0.9

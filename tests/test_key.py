@@ -1,5 +1,6 @@
 """Keys: frozen vectors, and what is and is not in them."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from prefgen.calls.key import call_key, changed_parts
 from prefgen.canonical import canonical, canonical_again, canonical_flat, canonical_texts
+from prefgen.types import content_id
 
 GOLDEN = Path(__file__).parent / "golden" / "keys.json"
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -100,6 +102,11 @@ def test_no_number_hides_behind_a_null(value):
 @given(values)
 def test_the_remembered_spelling_is_the_canonical_one(value):
     assert canonical_again(value) == canonical(value)
+
+
+@given(values)
+def test_ids_are_made_of_the_canonical_spelling(value):
+    assert content_id("thing", value) == hashlib.blake2b(canonical(("thing", value)), digest_size=16).hexdigest()
 
 
 @given(values)

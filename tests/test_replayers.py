@@ -143,7 +143,6 @@ import os
 from pathlib import Path
 
 from prefgen import Score, judge
-from prefgen.backends.scripted import ScriptedBackend
 
 
 def measure(text: str) -> float:

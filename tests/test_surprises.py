@@ -184,6 +184,7 @@ def test_failures_are_explained_at_the_end(tmp_path):
     assert result.returncode == 0
     assert "for example: " in result.stderr
     assert "prefgen retry runs/test --failed" in result.stderr
+    assert "heavy loss: 3 of 3 prompts (failed: " in result.stderr
 
 
 @filter("filter_with_a_bug")

@@ -355,7 +355,7 @@ class Asker:
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         first_draw: int = 0,
-        manners: "dict[tuple[Any, ...], Manner] | None" = None,
+        manners: dict[tuple[Any, ...], Manner] | None = None,
     ) -> None:
         self._calls = calls
         self._run = run
@@ -460,7 +460,7 @@ class Asker:
             raise PluginError(f"{self._plugin}: asks model {model!r}, which the recipe does not have under `models`")
         return spec
 
-    def _manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "Manner":
+    def _manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> Manner:
         """How a model is asked: found out once for all records of a plug-in (which share `manners`) that asks in one manner."""
         if not all(type(value) in PLAIN for value in sampling.values()):  # a list, such as `stop`
             return self._new_manner(endpoint, model, sampling)
@@ -472,7 +472,7 @@ class Asker:
             manner = self._manners[known_as] = self._new_manner(endpoint, model, sampling)
         return manner
 
-    def _new_manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> "Manner":
+    def _new_manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> Manner:
         spec = self._spec(model)
         wanted: dict[str, Any] = {}
         if endpoint in ("chat", "completion"):

@@ -501,10 +501,13 @@ def explained(wrong: Exception, path: Path) -> JournalError:
     return JournalError(f"{path}: {text}")
 
 
-def no_journal(path: Path) -> JournalError:
-    return JournalError(
-        f"{path}: is no journal, nor any other SQLite file, and is left as it is. Name the journal with --journal (default: runs/calls.sqlite)"
-    )
+def refuse_other_kinds(path: Path) -> None:
+    """Raise JournalError for a file that is no SQLite file, nor the beginning of one."""
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE_HEADER))
+    if not SQLITE_HEADER.startswith(head):
+        why = "is no journal, nor any other SQLite file, and is left as it is. Name the journal with --journal (default: runs/calls.sqlite)"
+        raise JournalError(f"{path}: {why}")
 
 
 def refuse_if_cut(path: Path) -> None:
@@ -521,8 +524,7 @@ def refuse_if_cut(path: Path) -> None:
     page = int.from_bytes(head[16:18], "big") if len(head) == 100 else 0
     page = 65536 if page == 1 else page
     pages = int.from_bytes(head[28:32], "big") if len(head) == 100 else 0
-    if not head.startswith(SQLITE_HEADER[: len(head)]):
-        raise no_journal(path)
+    refuse_other_kinds(path)
     if len(head) < 100:
         raise explained(sqlite3.DatabaseError("file is not a database"), path)
     wal = path.with_name(path.name + "-wal")

@@ -13,7 +13,7 @@ import orjson
 import zstandard
 
 from prefgen.calls.budget import dollars
-from prefgen.calls.journal import SQLITE_HEADER, Journal, Row, no_journal
+from prefgen.calls.journal import Journal, Row, refuse_other_kinds
 from prefgen.errors import Fault, JournalError, RecipeError
 from prefgen.files import written_whole
 from prefgen.roles import Call
@@ -114,10 +114,7 @@ def repair(path: Path) -> tuple[int, Path]:
     """
     if not path.is_file():
         raise JournalError(f"{path}: there is no such journal")
-    with path.open("rb") as file:
-        head = file.read(len(SQLITE_HEADER))
-    if head != SQLITE_HEADER[: len(head)]:
-        raise no_journal(path)
+    refuse_other_kinds(path)
     damaged = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)

@@ -67,12 +67,8 @@ class RecordRun:
 
     def settle_tally(self) -> None:
         """A stage is passed: what it was answered counts now."""
-        if self.fresh.costs:
-            if self.tally.costs:
-                self.tally.add(self.fresh)
-            else:
-                self.tally = self.fresh
-            self.fresh = Tally()
+        self.tally.add(self.fresh)
+        self.fresh = Tally()
 
     def settle(self) -> None:
         """Look whether nothing but suspended asks is left, once the record's tasks have had their turns."""

@@ -386,7 +386,7 @@ class Runner:
             "complete": complete,
             "stopped": str(calls.stopped) if calls.stopped else None,
             "simulated": self.pipeline.simulated,
-            "row_digest": None,
+            "row_digest": None,  # until the last shard is written
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seed": recipe.seed,
             "identities": [list(i) for i in self.pipeline.identities],

@@ -36,6 +36,10 @@ Gone = tuple[str, str, str, str | None, str, str]
 GONE_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
 
 
+_PAIRS = "coalesce(sum(json_extract(CAST(counts AS TEXT), '$.pairs')), 0)"
+"""How many pairs some rows of `state` have, in SQL."""
+
+
 def reached(path: Path) -> tuple[int, int, int] | None:
     """(records, finished ones, pairs) of the last segment that a run has begun, without touching its spool; None where that cannot be read."""
     try:
@@ -44,9 +48,7 @@ def reached(path: Path) -> tuple[int, int, int] | None:
             [(segment, records)] = db.execute(
                 "SELECT segment, count(*) FROM input WHERE segment >= 0 GROUP BY segment ORDER BY segment DESC LIMIT 1"
             ).fetchall()
-            sql = (
-                "SELECT count(*), coalesce(sum(json_extract(CAST(counts AS TEXT), '$.pairs')), 0) FROM state WHERE segment = ? AND done = 1"
-            )
+            sql = f"SELECT count(*), {_PAIRS} FROM state WHERE segment = ? AND done = 1"
             [(finished, pairs)] = db.execute(sql, (segment,)).fetchall()
         finally:
             db.close()
@@ -248,8 +250,7 @@ class Spool:
 
     def pairs(self, segment: int) -> int:
         """How many pairs the finished records of a segment have."""
-        sql = "SELECT coalesce(sum(json_extract(CAST(counts AS TEXT), '$.pairs')), 0) FROM state WHERE segment = ? AND done = 1"
-        return self._db.execute(sql, (segment,)).fetchone()[0]
+        return self._db.execute(f"SELECT {_PAIRS} FROM state WHERE segment = ? AND done = 1", (segment,)).fetchone()[0]
 
     def tallies(self) -> Iterator[bytes]:
         """What each finished record was served and cost, as JSON."""

@@ -296,7 +296,7 @@ class _LLMAsk:
     """`ask` over an LLM of distilabel, for one record. Such an LLM has an event loop of its own: it is asked in one other thread."""
 
     def __init__(self, llm: LLM, name: str, record: str, thread: Executor) -> None:
-        self._llm, self._name, self._record, self._thread = llm, name, record, thread
+        self._llm, self.name, self._record, self._thread = llm, name, record, thread
 
     async def __call__(self, model: str, messages: Any, /, *, sample: int = 0, **wanted: Any) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else messages
@@ -324,10 +324,6 @@ class _LLMAsk:
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
         found = function(*args)
         return await found if asyncio.iscoroutine(found) else found
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def rng(self, name: str) -> random.Random:
         return random.Random(f"{self._record}/{name}")

@@ -193,8 +193,8 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
     out: Ratings = []
     for label in labels:
         entry = only(fields, label, dict)
-        parts = [entry] if len(aspects) == 1 else [only(entry, aspect, dict) for aspect in aspects]
-        out.append({aspect: _one(part, aspect) for aspect, part in zip(aspects, parts, strict=True)})
+        parts = {aspects[0]: entry} if len(aspects) == 1 else {aspect: only(entry, aspect, dict) for aspect in aspects}
+        out.append({aspect: _one(part, aspect) for aspect, part in parts.items()})
     return out
 
 

@@ -26,24 +26,21 @@ def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any
 
 
 def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-    kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
-    covered: set[str] = set()
     shown = {r.id for r in selected(record, plugged.responses)}
-    lost: list[ReplyError] = []
     name = plugged.name
     verdicts = list(result)
     if all(type(verdict) is Score and verdict.judge == name for verdict in verdicts) and {s.response_id for s in verdicts} == shown:
-        return {"scores": verdicts}, lost  # as nearly all are
+        return {"scores": verdicts}, ()  # as nearly all are
+    kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
+    covered: set[str] = set()
+    lost: list[ReplyError] = []
     for verdict in verdicts:
-        if isinstance(verdict, Score):
-            kinds["scores"].append(verdict if verdict.judge == name else verdict.replacing(judge=name))
-            if verdict.response_id in shown:
-                covered.add(verdict.response_id)
-                continue
-            about = {verdict.response_id}
-        elif isinstance(verdict, ReplyError):
+        if isinstance(verdict, ReplyError):
             lost.append(verdict)
             continue
+        if isinstance(verdict, Score):
+            kinds["scores"].append(verdict.replacing(judge=name))
+            about = {verdict.response_id}
         elif isinstance(verdict, Comparison):
             kinds["comparisons"].append(verdict.replacing(judge=name))
             about = {verdict.first_id, verdict.second_id}

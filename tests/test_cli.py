@@ -300,6 +300,10 @@ def test_sampling_that_a_judge_does_not_use_is_said(tmp_path):
     recipe["stages"][2]["judge"]["quality"]["temperature"] = None
     (tmp_path / "r.json").write_text(json.dumps(recipe))
     assert "of its own" not in prefgen("run", "r.json", "-y", cwd=tmp_path).stderr
+    recipe["stages"][2]["judge"]["quality"] |= {"model": {"is": "grader", "temperature": None}, "temperature": 0}
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    unset = prefgen("run", "r.json", "-y", cwd=tmp_path)
+    assert (unset.returncode, "of its own" in unset.stderr) == (0, False), unset.stderr
 
 
 def test_pairs_are_counted_over_all_starts_of_a_run(done):

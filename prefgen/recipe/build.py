@@ -319,7 +319,7 @@ def _unheard(plugged: Plugged, name: str, model: BuiltModel) -> list[str]:
         f"judge {plugged.name!r} asks {name!r} with a {field} of {value:g} of its own, not with the {given[field]:g} of the model: "
         f"set {field} at the judge (null takes the model's)"
         for field, value in own.items()
-        if value is not None and given.get(field, value) != value
+        if value is not None and given.get(field) not in (None, value)
     ]
 
 

@@ -14,24 +14,72 @@ from prefgen.version import __version__
 if TYPE_CHECKING:
     from prefgen.api import Result, arun, run
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
-    from prefgen.plugins import FromSeeds, Plugin, backend, curator, filter, judge, pairer, reviser, sampler, source, synthesizer
-    from prefgen.replies import read
+    from prefgen.kit.gather import settled, together
+    from prefgen.kit.replies import read
+    from prefgen.kit.templates import render, render_text
+    from prefgen.plugins.registry import (
+        FromSeeds,
+        Plugin,
+        backend,
+        curator,
+        filter,
+        judge,
+        pairer,
+        reviser,
+        sampler,
+        source,
+        synthesizer,
+    )
     from prefgen.roles import Ask, Revision
     from prefgen.tables import Gone, Table
-    from prefgen.templates import render, render_text
-    from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
-    from prefgen.waiting import settled, together
+    from prefgen.types import (
+        Comparison,
+        Critique,
+        Flag,
+        Message,
+        Pair,
+        Prompt,
+        Record,
+        Reply,
+        Response,
+        Score,
+        Seed,
+    )
 
 _HOMES = {
     "api": ("Result", "arun", "run"),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
-    "plugins": ("FromSeeds", "Plugin", "backend", "curator", "filter", "judge", "pairer", "reviser", "sampler", "source", "synthesizer"),
-    "replies": ("read",),
+    "plugins.registry": (
+        "FromSeeds",
+        "Plugin",
+        "backend",
+        "curator",
+        "filter",
+        "judge",
+        "pairer",
+        "reviser",
+        "sampler",
+        "source",
+        "synthesizer",
+    ),
+    "kit.replies": ("read",),
     "roles": ("Ask", "Revision"),
     "tables": ("Gone", "Table"),
-    "templates": ("render", "render_text"),
-    "waiting": ("settled", "together"),
-    "types": ("Comparison", "Critique", "Flag", "Message", "Pair", "Prompt", "Record", "Reply", "Response", "Score", "Seed"),
+    "kit.templates": ("render", "render_text"),
+    "kit.gather": ("settled", "together"),
+    "types": (
+        "Comparison",
+        "Critique",
+        "Flag",
+        "Message",
+        "Pair",
+        "Prompt",
+        "Record",
+        "Reply",
+        "Response",
+        "Score",
+        "Seed",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefgen.engine.loop import collect_rarely, fast_loop
+from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Options, Outcome, Runner
 from prefgen.recipe.build import Pipeline, build
@@ -36,7 +36,7 @@ class Result:
     @property
     def pairs(self) -> list[dict[str, Any]]:
         """The rows of pairs/, as TRL reads them."""
-        from prefgen.dataset.read import read_pairs
+        from prefgen.dataset.read_run import read_pairs
 
         return [dict(row) for row in read_pairs(self.path)]
 
@@ -54,7 +54,9 @@ def pipeline_of(recipe: str | Path | Mapping[str, Any], sets: Sequence[str] = ()
     return build(load_recipe(Path(recipe), sets))
 
 
-def options_of(pipeline: Pipeline, out: str | Path | None, journal: str | Path | None, **more: Any) -> Options:
+def options_of(
+    pipeline: Pipeline, out: str | Path | None, journal: str | Path | None, **more: Any
+) -> Options:
     """Where a run goes: runs/<name> and runs/calls.sqlite unless told otherwise."""
     where = Path(out) if out is not None else Path("runs") / pipeline.recipe.name
     return Options(where, Path(journal) if journal is not None else Path("runs") / "calls.sqlite", **more)

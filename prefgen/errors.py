@@ -44,7 +44,14 @@ class ReplyError(PrefgenError):
 
     code = "unusable"
 
-    def __init__(self, message: str, *, code: str | None = None, replies: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        replies: tuple[str, ...] = (),
+        keys: tuple[str, ...] = (),
+    ) -> None:
         self.code = code or type(self).code
         self.replies = replies
         self.keys = keys
@@ -146,7 +153,15 @@ class Fault(Exception):
     instead of JSON), `empty` (no choices), `refused` (400, 413, 422: final for this request) and `fatal` (401, 403, 404).
     """
 
-    def __init__(self, kind: str, message: str, *, code: str = "", retry_after: float | None = None, billed: bool = False) -> None:
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        code: str = "",
+        retry_after: float | None = None,
+        billed: bool = False,
+    ) -> None:
         self.kind = kind
         self.message = message
         self.code = code or kind

@@ -13,7 +13,19 @@ from typing import Any, Protocol
 
 from prefgen.errors import ReplyError
 from prefgen.tables import Table
-from prefgen.types import Comparison, Critique, Flag, Message, Pair, Prompt, Record, Reply, Response, Score, Seed
+from prefgen.types import (
+    Comparison,
+    Critique,
+    Flag,
+    Message,
+    Pair,
+    Prompt,
+    Record,
+    Reply,
+    Response,
+    Score,
+    Seed,
+)
 
 Messages = str | Sequence[Message]
 
@@ -45,12 +57,23 @@ class Ask(Protocol):
         ...
 
     async def complete(
-        self, model: str, text: str, /, *, sample: int = 0, logprobs: int = 0, echo: bool = False, shared: bool = False, **sampling: Any
+        self,
+        model: str,
+        text: str,
+        /,
+        *,
+        sample: int = 0,
+        logprobs: int = 0,
+        echo: bool = False,
+        shared: bool = False,
+        **sampling: Any,
     ) -> Reply:
         """Continue `text` with a raw completion; with `echo` the log-probabilities cover `text` too."""
         ...
 
-    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
+    async def score(
+        self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /
+    ) -> float:
         """The score that a reward model gives to `response`; with `other`, by how much (in log-odds) a ranker prefers `response` to it."""
         ...
 
@@ -131,7 +154,9 @@ class Judge(Protocol):
     A reply that was lost may stand in the result as its error: it is counted, and what it was about has no verdict.
     """
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]: ...
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]: ...
 
 
 class Filter(Protocol):

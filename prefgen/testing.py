@@ -21,7 +21,9 @@ from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Resp
 class Scripted:
     """An `ask` that answers from a list (in the order asked; the last one repeats) or from a function of the request's text."""
 
-    def __init__(self, script: Sequence[str | Reply] | Callable[[str], str | Reply], *, seed: int = 0) -> None:
+    def __init__(
+        self, script: Sequence[str | Reply] | Callable[[str], str | Reply], *, seed: int = 0
+    ) -> None:
         self.name = "scripted"
         self._script = script
         self._seed = seed
@@ -42,8 +44,12 @@ class Scripted:
     async def complete(self, model: str, text: str, /, **options: Any) -> Reply:
         return await self(model, text, **options)
 
-    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
-        said = (await self(model, [*prompt.messages, *response.messages, *(other.messages if other else ())])).text
+    async def score(
+        self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /
+    ) -> float:
+        said = (
+            await self(model, [*prompt.messages, *response.messages, *(other.messages if other else ())])
+        ).text
         try:
             return float(said)
         except ValueError:
@@ -65,11 +71,15 @@ class Scripted:
         return self.options_of
 
 
-def a_record(prompt: str | Prompt, *responses: str, scores: Mapping[str, Sequence[float]] | None = None) -> Record:
+def a_record(
+    prompt: str | Prompt, *responses: str, scores: Mapping[str, Sequence[float]] | None = None
+) -> Record:
     """A record of `prompt` and `responses` with the ids r0, r1 ...; `scores` is {judge: one value a response} on a scale of 1 to 5."""
     asked = Prompt.of(prompt) if isinstance(prompt, str) else prompt
     answers = tuple(
-        Response.of(asked, text, model=f"model-{i}", sample=0, finish_reason="stop").model_copy(update={"id": f"r{i}"})
+        Response.of(asked, text, model=f"model-{i}", sample=0, finish_reason="stop").model_copy(
+            update={"id": f"r{i}"}
+        )
         for i, text in enumerate(responses)
     )
     rated = tuple(
@@ -86,7 +96,7 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
     It covers every response; scores are finite and on their scale; the same replies give the same verdicts; an unusable reply raises
     ReplyError or covers nothing with a number.
     """
-    from prefgen.invoke import invoke
+    from prefgen.kit.call_method import invoke
 
     judged = record or a_record("Name a colour.", "Blue is a colour.", "I would say green, perhaps.", "Red.")
     verdicts = list(await invoke(judge.judge, judged.prompt, judged.responses, ask, record=judged))
@@ -95,17 +105,29 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
     assert not missing, f"the judge left out the responses {missing}"
     for verdict in verdicts:
         if isinstance(verdict, Score) and verdict.value is not None:
-            assert math.isfinite(verdict.value), f"{verdict.aspect} of {verdict.response_id} is {verdict.value}"
+            assert math.isfinite(verdict.value), (
+                f"{verdict.aspect} of {verdict.response_id} is {verdict.value}"
+            )
     if callable(getattr(ask, "_script", None)):
-        again = list(await invoke(judge.judge, judged.prompt, judged.responses, Scripted(ask._script), record=judged))
-        assert again == verdicts, "the same replies gave other verdicts: is there a clock, a set or an unseeded random in it?"
+        again = list(
+            await invoke(judge.judge, judged.prompt, judged.responses, Scripted(ask._script), record=judged)
+        )
+        assert again == verdicts, (
+            "the same replies gave other verdicts: is there a clock, a set or an unseeded random in it?"
+        )
     if getattr(ask, "asked", None):
         for nonsense in ("", "I cannot say.", "Rating: 900"):
             try:
-                found = await invoke(judge.judge, judged.prompt, judged.responses, Scripted([nonsense]), record=judged)
+                found = await invoke(
+                    judge.judge, judged.prompt, judged.responses, Scripted([nonsense]), record=judged
+                )
             except ReplyError:
                 continue
-            numbers = [v for v in found if (isinstance(v, Score) and v.value is not None) or isinstance(v, Comparison)]
+            numbers = [
+                v
+                for v in found
+                if (isinstance(v, Score) and v.value is not None) or isinstance(v, Comparison)
+            ]
             assert not numbers, f"the reply {nonsense!r} became {numbers[0]!r}"
     return verdicts
 
@@ -116,9 +138,11 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
     It gives prompts that end with a user's turn that is not empty; the same replies give the same prompts; a reply that cannot be used raises
     ReplyError, or stands in the result as one, and is never a prompt.
     """
-    from prefgen.invoke import invoke
+    from prefgen.kit.call_method import invoke
 
-    start = seed or Seed(index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", shots=SHOTS)
+    start = seed or Seed(
+        index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", shots=SHOTS
+    )
     pool = _pool()
     written = list(await invoke(synthesizer.synthesize, start, ask, pool))
     prompts = [one for one in written if not isinstance(one, ReplyError)]
@@ -148,7 +172,9 @@ def _pool() -> Table:
     import pyarrow as pa
 
     columns = ("id", "text", "conversation", "source", "category", "language")
-    rows = [dict.fromkeys(columns, text) for text in ("What is a spring tide?", "Why does the sea taste of salt?")]
+    rows = [
+        dict.fromkeys(columns, text) for text in ("What is a spring tide?", "Why does the sea taste of salt?")
+    ]
     return Table(pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in columns])))
 
 

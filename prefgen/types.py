@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from prefgen.canonical import canonical, canonical_again, canonical_texts
+from prefgen.storage.canonical_json import canonical, canonical_again, canonical_texts
 
 Role = Literal["system", "user", "assistant", "tool"]
 Origin = Literal["sampled", "revised", "refined", "improved", "human", "imported"]
@@ -71,7 +71,10 @@ def _names(cls: type[Value]) -> set[str]:
 @cache
 def _blank(cls: type[Value]) -> dict[str, Any]:
     """Every field in its order, with its default (None where it has none)."""
-    return {name: None if field.is_required() else field.get_default(call_default_factory=True) for name, field in cls.model_fields.items()}
+    return {
+        name: None if field.is_required() else field.get_default(call_default_factory=True)
+        for name, field in cls.model_fields.items()
+    }
 
 
 class TextPart(Value):
@@ -123,7 +126,10 @@ class Message(Value):
         content: Any = self.content
         if not isinstance(content, str):
             content = [
-                {"type": "text", "text": p.text} if isinstance(p, TextPart) else {"type": "image", "digest": p.digest} for p in content
+                {"type": "text", "text": p.text}
+                if isinstance(p, TextPart)
+                else {"type": "image", "digest": p.digest}
+                for p in content
             ]
         out: dict[str, Any] = {"role": self.role, "content": content}
         if self.tool_calls:
@@ -223,7 +229,11 @@ class Response(Value):
             messages = assistant(messages)
         turns = (messages,) if isinstance(messages, Message) else tuple(messages)
         prompt_id = prompt if isinstance(prompt, str) else prompt.id
-        told = {k: fields[k] for k in ("model", "principle", "sampling", "sample", "origin", "parent_id") if k in fields}
+        told = {
+            k: fields[k]
+            for k in ("model", "principle", "sampling", "sample", "origin", "parent_id")
+            if k in fields
+        }
         digest = hashlib.blake2b(canonical_texts([prompt_id, [t.hashable() for t in turns]]), digest_size=16)
         digest.update(canonical_again(told))
         made_id = digest.hexdigest()
@@ -409,4 +419,6 @@ class Reply(Value):
 
     @property
     def message(self) -> Message:
-        return Message.trusted(role="assistant", content=self.text, reasoning=self.reasoning, tool_calls=self.tool_calls)
+        return Message.trusted(
+            role="assistant", content=self.text, reasoning=self.reasoning, tool_calls=self.tool_calls
+        )

@@ -11,9 +11,11 @@ import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, settings
 
-from prefgen.templates import use_texts_beside
+from prefgen.kit.templates import use_texts_beside
 
-settings.register_profile("prefgen", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile(
+    "prefgen", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 settings.load_profile("prefgen")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -42,7 +44,9 @@ class Server:
     """Answers by content. `script` maps a request's body and the number of times it came to a response or a text."""
 
     def __init__(self) -> None:
-        self.script: Callable[[dict, int], object] = lambda body, attempt: f"You said: {body['messages'][-1]['content'][:40]}"
+        self.script: Callable[[dict, int], object] = lambda body, attempt: (
+            f"You said: {body['messages'][-1]['content'][:40]}"
+        )
         self.bodies: list[dict] = []
         self.headers: list[dict] = []
         self.seen: Counter[str] = Counter()
@@ -70,7 +74,11 @@ def answer(text, body: dict, **choice) -> dict:
         {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}
         for i in range(body.get("n") or 1)
     ]
-    return {"choices": choices, "model": body["model"], "usage": {"prompt_tokens": 10, "completion_tokens": 5 * len(choices)}}
+    return {
+        "choices": choices,
+        "model": body["model"],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5 * len(choices)},
+    }
 
 
 @pytest.fixture

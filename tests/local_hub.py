@@ -41,7 +41,9 @@ class LocalHub(ThreadingHTTPServer):
 
     def __init__(self, repos: Mapping[str, Mapping[str, bytes]]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.repos = {name: Repo([(sha(sorted(files.items())), dict(files))]) for name, files in repos.items()}
+        self.repos = {
+            name: Repo([(sha(sorted(files.items())), dict(files))]) for name, files in repos.items()
+        }
         self.large: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.fail: list[list] = []
@@ -123,7 +125,12 @@ class _Handler(BaseHTTPRequestHandler):
     def whoami(self) -> None:
         if self._token in (WRITER, READER):
             return self._json(
-                {"name": "tester", "type": "user", "orgs": [], "auth": {"type": "access_token", "accessToken": {"role": "write"}}}
+                {
+                    "name": "tester",
+                    "type": "user",
+                    "orgs": [],
+                    "auth": {"type": "access_token", "accessToken": {"role": "write"}},
+                }
             )
         return self._fail(401, "Unauthorized")
 
@@ -135,15 +142,32 @@ class _Handler(BaseHTTPRequestHandler):
         repo, commit, files = found
         siblings = [{"rfilename": path} for path in files]
         return self._json(
-            {"id": name, "sha": commit, "private": repo.private, "tags": [], "siblings": siblings, "downloads": 0, "likes": 0}
+            {
+                "id": name,
+                "sha": commit,
+                "private": repo.private,
+                "tags": [],
+                "siblings": siblings,
+                "downloads": 0,
+                "likes": 0,
+            }
         )
 
     def refs(self, name: str) -> None:
         if (found := self._repo(name)) is None:
             return None
         repo, commit, _ = found
-        tags = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": target} for tag, target in repo.tags.items()]
-        return self._json({"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": commit}], "tags": tags, "converts": []})
+        tags = [
+            {"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": target}
+            for tag, target in repo.tags.items()
+        ]
+        return self._json(
+            {
+                "branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": commit}],
+                "tags": tags,
+                "converts": [],
+            }
+        )
 
     def tree(self, name: str, revision: str, folder: str | None = None) -> None:
         if found := self._repo(name, revision):
@@ -185,7 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.server.repos:
             return self._json({"error": "exists", "url": f"{self.server.url}/datasets/{name}"}, 409)
         first = {".gitattributes": b""}
-        self.server.repos[name] = Repo([(sha(name), first)], private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
+        self.server.repos[name] = Repo(
+            [(sha(name), first)], private=bool(wanted.get("private") or wanted.get("visibility") == "private")
+        )
         return self._json({"url": f"{self.server.url}/datasets/{name}", "name": name, "id": name})
 
     def delete(self) -> None:
@@ -210,14 +236,26 @@ class _Handler(BaseHTTPRequestHandler):
     def preupload(self, name: str, revision: str) -> None:
         if self._may_write():
             files = json.loads(self._body)["files"]
-            modes = ["lfs" if one["path"].endswith((".parquet", ".safetensors")) else "regular" for one in files]
-            self._json({"files": [{"path": f["path"], "uploadMode": m, "shouldIgnore": False} for f, m in zip(files, modes, strict=True)]})
+            modes = [
+                "lfs" if one["path"].endswith((".parquet", ".safetensors")) else "regular" for one in files
+            ]
+            self._json(
+                {
+                    "files": [
+                        {"path": f["path"], "uploadMode": m, "shouldIgnore": False}
+                        for f, m in zip(files, modes, strict=True)
+                    ]
+                }
+            )
 
     def batch(self, name: str) -> None:
         if self._may_write():
             objects = json.loads(self._body)["objects"]
             upload = lambda oid: {"upload": {"href": f"{self.server.url}/large/{oid}"}}  # noqa: E731
-            answers = [{**o, "actions": upload(o["oid"])} if o["oid"] not in self.server.large else dict(o) for o in objects]
+            answers = [
+                {**o, "actions": upload(o["oid"])} if o["oid"] not in self.server.large else dict(o)
+                for o in objects
+            ]
             self._json({"transfer": "basic", "objects": answers})
 
     def put(self, oid: str) -> None:
@@ -244,10 +282,20 @@ class _Handler(BaseHTTPRequestHandler):
             elif line["key"] == "deletedFile":
                 files.pop(value["path"])
         commit = sha(repo.head, sorted(files.items()), len(repo.commits))
-        done = {"success": True, "commitOid": commit, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}", "hookOutput": ""}
+        done = {
+            "success": True,
+            "commitOid": commit,
+            "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}",
+            "hookOutput": "",
+        }
         if "create_pr=1" in self.path:
             repo.requests.append((commit, files))
-            return self._json({**done, "pullRequestUrl": f"{self.server.url}/datasets/{name}/discussions/{len(repo.requests)}"})
+            return self._json(
+                {
+                    **done,
+                    "pullRequestUrl": f"{self.server.url}/datasets/{name}/discussions/{len(repo.requests)}",
+                }
+            )
         repo.commits.append((commit, files))
         return self._json(done)
 
@@ -266,7 +314,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def _fail(self, status: int, code: str) -> None:
-        self._send(status, json.dumps({"error": code}).encode(), {"X-Error-Code": code, "X-Error-Message": code})
+        self._send(
+            status, json.dumps({"error": code}).encode(), {"X-Error-Code": code, "X-Error-Message": code}
+        )
 
     def _send(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -295,7 +345,11 @@ ROUTES = [
     ("POST", _NAME + r"/tag/(?P<revision>[^/]+)", _Handler.tag),
     ("POST", r"(?:/datasets)?/(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", _Handler.batch),
     ("PUT", r"/large/(?P<oid>\w+)", _Handler.put),
-    ("GET HEAD", r"(?:/datasets)?/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.file),
+    (
+        "GET HEAD",
+        r"(?:/datasets)?/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        _Handler.file,
+    ),
 ]
 
 

@@ -12,7 +12,12 @@ RATE = '{"text_1": {"rationale": "a", "rating": 5}, "text_2": {"rationale": "b",
 
 
 def a_recipe(
-    *, prompts=("One?", "Two?", "Three?"), url: str | None = None, n: int = 2, run: dict | None = None, **changes: Any
+    *,
+    prompts=("One?", "Two?", "Three?"),
+    url: str | None = None,
+    n: int = 2,
+    run: dict | None = None,
+    **changes: Any,
 ) -> dict[str, Any]:
     """Two answers of `writer`, judged on one aspect by `grader`; both scripted, or served at `url`."""
     if url is None:
@@ -26,7 +31,10 @@ def a_recipe(
         }
         endpoints: dict = {}
     else:
-        models = {"writer": {"use": "openai", "name": "w", "temperature": 1.0}, "grader": {"use": "openai", "name": "g", "temperature": 0}}
+        models = {
+            "writer": {"use": "openai", "name": "w", "temperature": 1.0},
+            "grader": {"use": "openai", "name": "g", "temperature": 0},
+        }
         endpoints = {name: {"base_url": url} for name in models}
     recipe = {
         "name": "test",
@@ -47,9 +55,17 @@ async def run(recipe: dict[str, Any], out: Path, **options: Any) -> Outcome:
     folder = options.pop("folder", Path.cwd())
     progress = options.pop("progress", None)
     pipeline = build(loaded_from(recipe, folder))
-    return await Runner(pipeline, options_of(pipeline, out, options.pop("journal", out.parent / "calls.sqlite"), **options), progress).run()
+    return await Runner(
+        pipeline,
+        options_of(pipeline, out, options.pop("journal", out.parent / "calls.sqlite"), **options),
+        progress,
+    ).run()
 
 
 def shard_bytes(out: Path) -> dict[str, bytes]:
     """The bytes of records/ and pairs/."""
-    return {str(p.relative_to(out)): p.read_bytes() for folder in ("records", "pairs") for p in sorted((out / folder).glob("*.parquet"))}
+    return {
+        str(p.relative_to(out)): p.read_bytes()
+        for folder in ("records", "pairs")
+        for p in sorted((out / folder).glob("*.parquet"))
+    }

@@ -8,13 +8,13 @@ from random import Random
 import pytest
 
 from prefgen.api import options_of
-from prefgen.calibration import Calibration, Labelled, fitted, quality_of
-from prefgen.dataset.read import read_pairs, read_records
+from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
+from prefgen.stats.calibration import Calibration, Labelled, fitted, quality_of
 from tests.running import a_recipe, run
 from tests.test_cli import prefgen
 
@@ -25,7 +25,11 @@ def drawn(slope, count, seed=0):
     pairs = []
     for i in range(count):
         margin = rng.uniform(-3, 3)
-        pairs.append(Labelled(f"p{i}", margin, 0.5 + margin / 8, float(rng.random() < 1 / (1 + math.exp(-slope * margin)))))
+        pairs.append(
+            Labelled(
+                f"p{i}", margin, 0.5 + margin / 8, float(rng.random() < 1 / (1 + math.exp(-slope * margin)))
+            )
+        )
     return pairs
 
 
@@ -87,7 +91,9 @@ async def test_labels_of_a_run_become_probabilities_of_the_next(tmp_path):
     for record in read_records(tmp_path / "out"):
         [one, other] = record.responses
         value = {s.response_id: s.value for s in record.scores}
-        better = "first" if rng.random() < 1 / (1 + math.exp(-(value[one.id] - value[other.id]))) else "second"
+        better = (
+            "first" if rng.random() < 1 / (1 + math.exp(-(value[one.id] - value[other.id]))) else "second"
+        )
         rows.append(f"{one.id},{other.id},{better}")
     (tmp_path / "labels.csv").write_text("\n".join(["first_id,second_id,better", *rows]))
 
@@ -125,14 +131,27 @@ def labelled_run(tmp_path, count=120):
     for i in range(count):
         high = rng.choice([3, 4, 5])
         completions = [
-            {"response": f"Good {i}", "model": "a", "annotations": {"q": {"Rating": str(high), "Rationale": "r"}}},
+            {
+                "response": f"Good {i}",
+                "model": "a",
+                "annotations": {"q": {"Rating": str(high), "Rationale": "r"}},
+            },
             {"response": f"Bad {i}", "model": "b", "annotations": {"q": {"Rating": "1", "Rationale": "r"}}},
         ]
         rows.append({"prompt": f"Question {i}?", "completions": completions})
         prompt = Prompt.of(f"Question {i}?")
-        ids = [Response.of(prompt, c["response"], model=c["model"], sample=n, origin="imported").id for n, c in enumerate(completions)]
+        ids = [
+            Response.of(prompt, c["response"], model=c["model"], sample=n, origin="imported").id
+            for n, c in enumerate(completions)
+        ]
         if i % 3:
-            labels.append({"first_id": ids[0], "second_id": ids[1], "better": "first" if rng.random() < 0.75 else "second"})
+            labels.append(
+                {
+                    "first_id": ids[0],
+                    "second_id": ids[1],
+                    "better": "first" if rng.random() < 0.75 else "second",
+                }
+            )
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labels))
     return a_recipe() | {
@@ -149,7 +168,9 @@ async def test_in_a_recipe_the_margins_of_all_pairs_become_probabilities(tmp_pat
     progress = Progress()
     pipeline = build(loaded_from(labelled_run(tmp_path), tmp_path))
 
-    outcome = await Runner(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress).run()
+    outcome = await Runner(
+        pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress
+    ).run()
 
     assert outcome.complete, outcome.stopped
     pairs = list(read_pairs(tmp_path / "out"))

@@ -86,9 +86,15 @@ def test_splits_that_share_nearly_the_same_prompt_are_found():
     asked = "Explain to a new gardener why tomatoes split after rain, what helps against it, and what to do with split fruit before it spoils, in a kitchen without a freezer and with little time."
     row = lambda text, split: a_row("x", "y", split=split, prompt=[{"role": "user", "content": text}])  # noqa: E731
 
-    report = check_rows((str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "test")]))
-    apart = check_rows((str(i), r) for i, r in enumerate([row(asked, "train"), row("Explain why bread rises.", "test")]))
-    within = check_rows((str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "train")]))
+    report = check_rows(
+        (str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "test")])
+    )
+    apart = check_rows(
+        (str(i), r) for i, r in enumerate([row(asked, "train"), row("Explain why bread rises.", "test")])
+    )
+    within = check_rows(
+        (str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "train")])
+    )
 
     assert "similarity 0." in report.findings["splits"].examples[0]
     assert not apart.findings
@@ -101,7 +107,9 @@ def other(i, chosen, rejected, **more):
 
 def test_one_canned_answer_is_found():
     """A released safety dataset has one refusal in 22 to 58 % of its rows."""
-    rows = [other(i, "I cannot help with that." if i % 3 == 0 else f"Answer {i}", f"Bad {i}") for i in range(60)]
+    rows = [
+        other(i, "I cannot help with that." if i % 3 == 0 else f"Answer {i}", f"Bad {i}") for i in range(60)
+    ]
 
     assert broken(*rows) == {"canned"}
     assert broken(*rows, canned=0.5) == set()
@@ -110,8 +118,19 @@ def test_one_canned_answer_is_found():
 def test_a_shortcut_shows_in_the_probe_and_its_absence_too():
     rng = Random(1)
     words = lambda n: " ".join(rng.choice(["tea", "river", "stone", "cloud"]) for _ in range(n))  # noqa: E731
-    longer = [other(i, words(rng.randint(60, 90)) + f" {i}", words(rng.randint(10, 50)) + f" {i}") for i in range(200)]
-    even = [other(i, words(rng.randint(20, 60)) + f" c{i}", words(rng.randint(20, 60)) + f" r{i}", rejected_model="a") for i in range(400)]
+    longer = [
+        other(i, words(rng.randint(60, 90)) + f" {i}", words(rng.randint(10, 50)) + f" {i}")
+        for i in range(200)
+    ]
+    even = [
+        other(
+            i,
+            words(rng.randint(20, 60)) + f" c{i}",
+            words(rng.randint(20, 60)) + f" r{i}",
+            rejected_model="a",
+        )
+        for i in range(400)
+    ]
 
     found = [check_rows(((str(i), r) for i, r in enumerate(rows))).probe_auc for rows in (longer, even)]
 
@@ -122,7 +141,9 @@ def test_a_shortcut_shows_in_the_probe_and_its_absence_too():
 def test_text_rows_and_implicit_prompts_are_read():
     assert broken({"prompt": "Q", "chosen": "good", "rejected": "bad"}) == set()
     assert broken({"chosen": [*PROMPT, *said("good")], "rejected": [*PROMPT, *said("bad")]}) == set()
-    assert broken({"chosen": [*PROMPT, *said("good")], "rejected": [{"role": "user", "content": "P"}, *said("bad")]}) == {"turns"}
+    assert broken(
+        {"chosen": [*PROMPT, *said("good")], "rejected": [{"role": "user", "content": "P"}, *said("bad")]}
+    ) == {"turns"}
     assert broken({"chosen": "good", "rejected": "bad"}) == {"form"}
 
 
@@ -135,7 +156,10 @@ async def test_what_a_run_writes_passes_and_the_command_says_so(tmp_path):
     (tmp_path / "bad.jsonl").write_text(json.dumps(a_row("same", "same")) + "\n")
     (tmp_path / "empty.jsonl").write_text("")
 
-    good, bad, empty = (CliRunner().invoke(app, ["check", str(tmp_path / n), "--json"]) for n in ("out", "bad.jsonl", "empty.jsonl"))
+    good, bad, empty = (
+        CliRunner().invoke(app, ["check", str(tmp_path / n), "--json"])
+        for n in ("out", "bad.jsonl", "empty.jsonl")
+    )
 
     assert (good.exit_code, bad.exit_code, empty.exit_code) == (0, 4, 4)
     assert json.loads(good.stdout)["passed"]

@@ -105,7 +105,9 @@ def test_a_response_cannot_move_the_cursor_of_whoever_reads_it(tmp_path):
 
 
 def test_plan_asks_nobody_and_leaves_no_trace(done, tmp_path):
-    (tmp_path / "r.json").write_text(json.dumps(a_recipe(url="http://127.0.0.1:9/v1", prompts=[f"{i}?" for i in range(30)])))
+    (tmp_path / "r.json").write_text(
+        json.dumps(a_recipe(url="http://127.0.0.1:9/v1", prompts=[f"{i}?" for i in range(30)]))
+    )
 
     plan = prefgen("plan", "r.json", "-k", "10", "--json", cwd=tmp_path)
 
@@ -118,7 +120,11 @@ def test_plan_asks_nobody_and_leaves_no_trace(done, tmp_path):
 def test_plan_counts_the_rounds_that_one_record_asks_in_series(tmp_path):
     recipe = a_recipe()
     aspects = ["instruction_following", "honesty", "truthfulness", "helpfulness"]
-    recipe["stages"][2] = {"judge": {"quality": {"use": "ultrafeedback", "model": "grader", "aspects": aspects, "critique": True}}}
+    recipe["stages"][2] = {
+        "judge": {
+            "quality": {"use": "ultrafeedback", "model": "grader", "aspects": aspects, "critique": True}
+        }
+    }
     (tmp_path / "r.json").write_text(json.dumps(recipe))
 
     plan = prefgen("plan", "r.json", "--json", cwd=tmp_path)
@@ -144,7 +150,13 @@ def test_several_runs_share_a_journal_at_once(tmp_path):
     words = [sys.executable, "-m", "prefgen", "run", "r.json", "--json", "--journal", "calls.sqlite"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     runs = [
-        subprocess.Popen([*words, "--out", f"out{i}"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [*words, "--out", f"out{i}"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         for i in range(4)
     ]
 
@@ -182,19 +194,37 @@ def test_the_cache_commands(done, tmp_path):
     ls = json.loads(prefgen("cache", "ls", "--json", cwd=done).stdout)
     verify = json.loads(prefgen("cache", "verify", "--json", cwd=done).stdout)
     export = prefgen("cache", "export", tmp_path / "all.jsonl", cwd=done)
-    imported = prefgen("cache", "import", tmp_path / "all.jsonl", "--journal", tmp_path / "other.sqlite", cwd=done)
-    offline = prefgen("run", "r.json", "--offline", "--out", tmp_path / "again", "--journal", tmp_path / "other.sqlite", "--json", cwd=done)
+    imported = prefgen(
+        "cache", "import", tmp_path / "all.jsonl", "--journal", tmp_path / "other.sqlite", cwd=done
+    )
+    offline = prefgen(
+        "run",
+        "r.json",
+        "--offline",
+        "--out",
+        tmp_path / "again",
+        "--journal",
+        tmp_path / "other.sqlite",
+        "--json",
+        cwd=done,
+    )
     prefgen("cache", "gc", cwd=done)
 
     assert sum(row["replies"] for row in ls) == verify["rows"] == 9
     assert export.returncode == imported.returncode == offline.returncode == 0, offline.stderr
-    assert json.loads(offline.stdout)["row_digest"] == json.loads((done / "runs/test/manifest.json").read_text())["row_digest"]
+    assert (
+        json.loads(offline.stdout)["row_digest"]
+        == json.loads((done / "runs/test/manifest.json").read_text())["row_digest"]
+    )
 
 
 def test_the_schema_is_json(done):
     found = json.loads(prefgen("schema", cwd=done).stdout)
     sections = found["properties"]["publish"]["anyOf"][0], found["properties"]["train"]["anyOf"][0]
-    assert [{"repo", "test"} <= set(sections[0]["properties"]), {"beta", "lora"} <= set(sections[1]["properties"])] == [True, True]
+    assert [
+        {"repo", "test"} <= set(sections[0]["properties"]),
+        {"beta", "lora"} <= set(sections[1]["properties"]),
+    ] == [True, True]
 
     assert found["properties"]["stages"]
 
@@ -247,14 +277,20 @@ def test_a_plan_after_a_preview_does_not_take_all_for_known(tmp_path):
     plan = json.loads(prefgen("plan", "r.json", "-k", "40", "--json", cwd=tmp_path).stdout)
 
     lines = plan["lines"]
-    assert sum(line["replayed"] for line in lines) < 0.5 * sum(line["requests"] for line in lines), "13 % are known"
+    assert sum(line["replayed"] for line in lines) < 0.5 * sum(line["requests"] for line in lines), (
+        "13 % are known"
+    )
 
 
 def test_what_is_no_journal_is_left_alone(done, tmp_path):
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text('{"prompt": "Why?"}\n' * 50)
 
-    for words in (("run", done / "r.json", "--out", tmp_path / "out"), ("cache", "verify", "--repair"), ("cache", "ls")):
+    for words in (
+        ("run", done / "r.json", "--out", tmp_path / "out"),
+        ("cache", "verify", "--repair"),
+        ("cache", "ls"),
+    ):
         refused = prefgen(*words, "--journal", prompts, cwd=tmp_path)
         assert (refused.returncode, "is no journal" in refused.stderr) == (1, True), refused.stderr
         assert "--repair" not in refused.stderr
@@ -300,7 +336,10 @@ def test_sampling_that_a_judge_does_not_use_is_said(tmp_path):
     recipe["stages"][2]["judge"]["quality"]["temperature"] = None
     (tmp_path / "r.json").write_text(json.dumps(recipe))
     assert "of its own" not in prefgen("run", "r.json", "-y", cwd=tmp_path).stderr
-    recipe["stages"][2]["judge"]["quality"] |= {"model": {"is": "grader", "temperature": None}, "temperature": 0}
+    recipe["stages"][2]["judge"]["quality"] |= {
+        "model": {"is": "grader", "temperature": None},
+        "temperature": 0,
+    }
     (tmp_path / "r.json").write_text(json.dumps(recipe))
     unset = prefgen("run", "r.json", "-y", cwd=tmp_path)
     assert (unset.returncode, "of its own" in unset.stderr) == (0, False), unset.stderr
@@ -310,6 +349,8 @@ def test_pairs_are_counted_over_all_starts_of_a_run(done):
     from prefgen.engine.progress import Progress
 
     progress = Progress()
-    asyncio.run(run(a_recipe(), done / "runs" / "test", journal=done / "runs" / "calls.sqlite", progress=progress))
+    asyncio.run(
+        run(a_recipe(), done / "runs" / "test", journal=done / "runs" / "calls.sqlite", progress=progress)
+    )
 
     assert (progress.finished, progress.pairs) == (3, 3)

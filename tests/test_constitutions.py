@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from prefgen.constitutions import Constitution, Principle, drawn_principles, findings, read_constitution
 from prefgen.errors import RecipeError
-from prefgen.templates import shipped
+from prefgen.kit.constitutions import Constitution, Principle, drawn_principles, findings, read_constitution
+from prefgen.kit.templates import shipped
 from tests.test_cli import prefgen
 
 
@@ -40,9 +40,11 @@ def test_draws_follow_weights_and_one_more_principle_moves_only_its_share(tmp_pa
 
     def write(*weights):
         principles = [{"id": f"p{i}", "weight": w, "comparison": "Choose."} for i, w in enumerate(weights)]
-        (tmp_path / "constitutions" / f"c{len(weights)}.yaml").write_text(json.dumps({"name": "c", "principles": principles}))
+        (tmp_path / "constitutions" / f"c{len(weights)}.yaml").write_text(
+            json.dumps({"name": "c", "principles": principles})
+        )
 
-    from prefgen.templates import use_texts_beside
+    from prefgen.kit.templates import use_texts_beside
 
     write(1, 3)
     write(1, 3, 1)
@@ -62,7 +64,9 @@ def test_more_principles_than_there_are_is_one_line():
 
 def test_the_command_reads_a_constitution(tmp_path):
     good = prefgen("check", shipped("constitutions") / "harmless.yaml", cwd=tmp_path)
-    (tmp_path / "bad.yaml").write_text("name: x\nprinciples:\n  - {id: a, critique: x}\n  - {id: b, comparison: y}\n")
+    (tmp_path / "bad.yaml").write_text(
+        "name: x\nprinciples:\n  - {id: a, critique: x}\n  - {id: b, comparison: y}\n"
+    )
     (tmp_path / "twice.yaml").write_text("name: x\nprinciples:\n  - {id: a}\n  - {id: a}\n")
     bad = prefgen("check", "bad.yaml", "--json", cwd=tmp_path)
     twice = prefgen("check", "twice.yaml", cwd=tmp_path)
@@ -84,7 +88,11 @@ def by_group(body, _):
     label = "A" if first == liberty else "B"
     top = [{"token": label, "logprob": -0.1}, {"token": "AB".replace(label, ""), "logprob": -2.35}]
     choice = {"index": 0, "message": {"role": "assistant", "content": label}, "finish_reason": "stop"}
-    return {"choices": [choice | {"logprobs": {"content": [{**top[0], "top_logprobs": top}]}}], "model": "g", "usage": {}}
+    return {
+        "choices": [choice | {"logprobs": {"content": [{**top[0], "top_logprobs": top}]}}],
+        "model": "g",
+        "usage": {},
+    }
 
 
 def plural(url, score, **judge):
@@ -102,7 +110,7 @@ def plural(url, score, **judge):
 
 
 async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_path, server):
-    from prefgen.dataset.read import read_pairs, read_records
+    from prefgen.dataset.read_run import read_pairs, read_records
     from tests.running import run
 
     server.script = by_group
@@ -124,7 +132,7 @@ async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_pat
 
 
 async def test_no_pair_mixes_them_where_no_score_is_looked_at(tmp_path, server):
-    from prefgen.dataset.read import read_pairs
+    from prefgen.dataset.read_run import read_pairs
     from tests.running import run
 
     server.script = by_group
@@ -137,14 +145,22 @@ async def test_no_pair_mixes_them_where_no_score_is_looked_at(tmp_path, server):
 
 
 @pytest.mark.parametrize(
-    "score", ["values", {"mean": ["values.cares"]}, {}, {"mean": ["values.care"], "veto": {"values": 0.5}}, {"veto": {"values.care": 0.5}}]
+    "score",
+    [
+        "values",
+        {"mean": ["values.cares"]},
+        {},
+        {"mean": ["values.care"], "veto": {"values": 0.5}},
+        {"veto": {"values.care": 0.5}},
+    ],
 )
 def test_they_are_never_merged_without_being_named(tmp_path, score):
     from prefgen.recipe.build import build
     from prefgen.recipe.load import loaded_from
 
     with pytest.raises(
-        RecipeError, match=r"keeps care, liberty, fairness, tradition, truth apart: name what is meant, such as values\.care"
+        RecipeError,
+        match=r"keeps care, liberty, fairness, tradition, truth apart: name what is meant, such as values\.care",
     ):
         build(loaded_from(plural("http://localhost:1/v1", score), tmp_path))
 
@@ -168,7 +184,7 @@ def test_a_group_that_there_is_not_is_named(tmp_path, judge, message):
 
 
 def test_a_reviser_must_choose_a_group():
-    from prefgen.plugins import find
+    from prefgen.plugins.registry import find
 
     reviser = find("reviser", "constitution", Path())
     with pytest.raises(RecipeError, match="keeps its groups apart"):

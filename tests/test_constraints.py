@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from prefgen.errors import PluginError
 from prefgen.filters.injection_guard import InjectionGuard, suspicion
 from prefgen.judges.constraints import Constraints, Rule, breaks, count_of
-from prefgen.scoring import ScoreSpec, scores_of
+from prefgen.stats.scoring import ScoreSpec, scores_of
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Prompt
 from tests.running import a_recipe, run
@@ -65,7 +65,11 @@ def test_a_rule_that_says_nothing_is_refused(rule):
 
 def test_each_rule_is_an_aspect_and_the_score_is_the_share_that_is_met():
     judge = Constraints(
-        rules=({"kind": "words", "most": 2}, {"kind": "words", "least": 1}, {"kind": "contains", "texts": ["x"], "name": "x"})
+        rules=(
+            {"kind": "words", "most": 2},
+            {"kind": "words", "least": 1},
+            {"kind": "contains", "texts": ["x"], "name": "x"},
+        )
     )
     record = a_record("Q", "x y", "a b c")
 
@@ -103,7 +107,13 @@ def test_answers_that_are_made_for_the_judge_are_found(text, why):
 
 
 @pytest.mark.parametrize(
-    "text", ["A plain answer.", "```js\n" + "{[]}" * 100 + "\n```\nThat is the code.", "See the points above.", "The verdict: guilty."]
+    "text",
+    [
+        "A plain answer.",
+        "```js\n" + "{[]}" * 100 + "\n```\nThat is the code.",
+        "See the points above.",
+        "The verdict: guilty.",
+    ],
 )
 def test_plain_answers_are_not(text):
     assert suspicion(text) is None
@@ -146,6 +156,8 @@ async def test_what_is_flagged_is_not_paired(tmp_path):
 async def test_a_language_that_cannot_be_told_is_no_score():
     record = a_record("Q", "Das ist ein schöner Tag.", "1234", "This is a fine day, is it not?")
 
-    scores = Constraints(rules=[{"kind": "language", "texts": ["de"]}]).judge(record.prompt, record.responses, Scripted([""]))
+    scores = Constraints(rules=[{"kind": "language", "texts": ["de"]}]).judge(
+        record.prompt, record.responses, Scripted([""])
+    )
 
     assert [(s.value, s.aspect) for s in scores] == [(1.0, "language"), (None, "language"), (0.0, "language")]

@@ -9,23 +9,34 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.curators.dedupe import alike, cosines_of
-from prefgen.dataset.read import read_records
-from prefgen.embedding import hashed
+from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError
-from prefgen.plugins import find
+from prefgen.kit.templates import use_texts_beside
+from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
-from prefgen.similarity import words_of
 from prefgen.tables import Table
-from prefgen.templates import use_texts_beside
+from prefgen.text.near_duplicates import words_of
+from prefgen.text.vectors import hashed
 from tests.running import a_recipe, run
 
 
 def prompts(*texts, categories=None):
     n = len(texts)
-    columns = {"id": [f"p{i}" for i in range(n)], "text": texts, "conversation": [f"user: {t}" for t in texts], "source": ["s"] * n}
+    columns = {
+        "id": [f"p{i}" for i in range(n)],
+        "text": texts,
+        "conversation": [f"user: {t}" for t in texts],
+        "source": ["s"] * n,
+    }
     return Table(
-        pa.table({**columns, "category": pa.array(categories or [None] * n, pa.string()), "language": pa.array([None] * n, pa.string())})
+        pa.table(
+            {
+                **columns,
+                "category": pa.array(categories or [None] * n, pa.string()),
+                "language": pa.array([None] * n, pa.string()),
+            }
+        )
     )
 
 
@@ -40,13 +51,26 @@ LONG = "Explain how a tide clock works and why it needs to be set again every fe
     ("method", "again"),
     [
         ("rouge_l", "Explain how the tide clock works, and why it needs to be set every few weeks by hand"),
-        ("semantic", "explain how a tide clock works & why it needs to be set again every few weeks by hand!"),
-        ("minhash", "explain how a tide clock works and why it needs to be set again every few weeks by hand."),
-        ("exact", "  EXPLAIN how a tide clock works and why it needs to be set again  every few weeks by hand"),
+        (
+            "semantic",
+            "explain how a tide clock works & why it needs to be set again every few weeks by hand!",
+        ),
+        (
+            "minhash",
+            "explain how a tide clock works and why it needs to be set again every few weeks by hand.",
+        ),
+        (
+            "exact",
+            "  EXPLAIN how a tide clock works and why it needs to be set again  every few weeks by hand",
+        ),
     ],
 )
 def test_what_is_nearly_the_same_goes_and_the_first_stays(method, again):
-    left = curated("dedupe", prompts(LONG, "Name three knots for a boat.", again, "Bake a loaf of rye bread at home."), method=method)
+    left = curated(
+        "dedupe",
+        prompts(LONG, "Name three knots for a boat.", again, "Bake a loaf of rye bread at home."),
+        method=method,
+    )
 
     assert left.ids() == ["p0", "p1", "p3"]
     assert left.gone["p2"].neighbour == "p0"
@@ -55,9 +79,17 @@ def test_what_is_nearly_the_same_goes_and_the_first_stays(method, again):
 def test_rouge_l_is_the_f_measure_of_the_longest_common_subsequence():
     ten = "a b c d e f g h i j"
 
-    assert curated("dedupe", prompts(ten, "a b c d e f g x y z"), method="rouge_l", threshold=0.7).ids() == ["p0"]
-    assert curated("dedupe", prompts(ten, "a b c d e f x y z w"), method="rouge_l", threshold=0.7).ids() == ["p0", "p1"]
-    assert curated("dedupe", prompts(ten, "j i h g f e d c b a"), method="rouge_l", threshold=0.7).ids() == ["p0", "p1"]
+    assert curated("dedupe", prompts(ten, "a b c d e f g x y z"), method="rouge_l", threshold=0.7).ids() == [
+        "p0"
+    ]
+    assert curated("dedupe", prompts(ten, "a b c d e f x y z w"), method="rouge_l", threshold=0.7).ids() == [
+        "p0",
+        "p1",
+    ]
+    assert curated("dedupe", prompts(ten, "j i h g f e d c b a"), method="rouge_l", threshold=0.7).ids() == [
+        "p0",
+        "p1",
+    ]
 
 
 def test_rouge_l_misses_none_that_is_as_alike(tmp_path):
@@ -71,11 +103,16 @@ def test_rouge_l_misses_none_that_is_as_alike(tmp_path):
     kept: list[int] = []
     for i, text in enumerate(texts):
         mine = words_of(text)
-        similar = [2 * LCSseq.similarity(mine, words_of(texts[j])) / (len(mine) + len(words_of(texts[j]))) for j in kept]
+        similar = [
+            2 * LCSseq.similarity(mine, words_of(texts[j])) / (len(mine) + len(words_of(texts[j])))
+            for j in kept
+        ]
         if not similar or max(similar) < 0.6:
             kept.append(i)
 
-    assert curated("dedupe", prompts(*texts), method="rouge_l", threshold=0.6).ids() == [f"p{i}" for i in kept]
+    assert curated("dedupe", prompts(*texts), method="rouge_l", threshold=0.6).ids() == [
+        f"p{i}" for i in kept
+    ]
 
 
 def test_vectors_are_compared_over_blocks_with_those_that_stay():
@@ -91,7 +128,9 @@ def test_vectors_are_compared_over_blocks_with_those_that_stay():
 
 
 def test_hashed_vectors_have_length_one_and_tell_topics_apart():
-    vectors = hashed(["How do tides work?", "How do the tides work?", "Bake rye bread.", "", "潮汐是如何运作的？"])
+    vectors = hashed(
+        ["How do tides work?", "How do the tides work?", "Bake rye bread.", "", "潮汐是如何运作的？"]
+    )
 
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1, 0, 1], abs=1e-5)
     assert vectors[0] @ vectors[1] > 0.7 > 0.3 > abs(vectors[0] @ vectors[2])
@@ -140,7 +179,11 @@ def test_a_language_that_there_is_not_is_refused():
 
 @pytest.fixture
 def benchmark(tmp_path):
-    rows = [LONG, "What is the capital of France?", "Name three primary colours of light and the animals that can see them all"]
+    rows = [
+        LONG,
+        "What is the capital of France?",
+        "Name three primary colours of light and the animals that can see them all",
+    ]
     (tmp_path / "bench.jsonl").write_text("".join(json.dumps({"question": row}) + "\n" for row in rows))
     use_texts_beside(tmp_path)
     yield
@@ -183,7 +226,9 @@ def test_a_benchmark_that_is_not_there_is_an_error_before_anything_is_asked(tmp_
 
 async def test_another_item_in_a_benchmark_thins_again(tmp_path):
     (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "a.jsonl").write_text('{"question": "How do tides work in a river mouth, and why?"}\n')
+    (tmp_path / "bench" / "a.jsonl").write_text(
+        '{"question": "How do tides work in a river mouth, and why?"}\n'
+    )
     await run(decontaminating("bench"), tmp_path / "out", folder=tmp_path)
     (tmp_path / "bench" / "b.jsonl").write_text('{"question": "What is the capital of France?"}\n')
 
@@ -204,9 +249,9 @@ def test_groups_are_kept_in_proportion_and_what_falls_short_is_said():
     )
     assert "over 2 of category a" in {g.reason for g in left.gone.values()}
     more = prompts(*(f"Prompt {i}" for i in range(11)), categories=["a"] * 6 + ["b"] * 3 + [None, "b"])
-    assert [i for i in curated("balance", more, most=2).ids() if i in ("p0", "p1", "p2", "p3", "p4", "p5")] == [
-        i for i in left.ids() if i < "p6"
-    ]
+    assert [
+        i for i in curated("balance", more, most=2).ids() if i in ("p0", "p1", "p2", "p3", "p4", "p5")
+    ] == [i for i in left.ids() if i < "p6"]
 
 
 def test_the_farthest_from_each_other_stay():

@@ -34,11 +34,18 @@ BASE = "Qwen/Qwen3-0.6B"
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def commands(page: Path) -> list[str]:
-    return [line[2:].split("  #")[0].strip() for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
+    return [
+        line[2:].split("  #")[0].strip()
+        for block in blocks(page, "console")
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
 
 
 @pytest.fixture
@@ -76,9 +83,16 @@ def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
         if command in ELSEWHERE or any(command.startswith(f"{known} ") for known in ELSEWHERE):
             continue
         words = shlex.split(command)
-        assert words[0] == "prefgen", f"{page.name}: {command!r} is neither prefgen's nor explained in ELSEWHERE"
+        assert words[0] == "prefgen", (
+            f"{page.name}: {command!r} is neither prefgen's nor explained in ELSEWHERE"
+        )
         done = subprocess.run(
-            [sys.executable, "-m", *words], cwd=checkout, env=environment() | hub, capture_output=True, text=True, check=False
+            [sys.executable, "-m", *words],
+            cwd=checkout,
+            env=environment() | hub,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{page.name}: {command}\n{done.stderr}"
 
@@ -86,7 +100,14 @@ def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_python_block_of_a_page_works(page, checkout):
     for code in blocks(page, "python"):
-        done = subprocess.run([sys.executable, "-c", code], cwd=checkout, env=environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=checkout,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"{page.name}:\n{code}\n{done.stderr}"
 
 

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from prefgen import Plugin, Prompt, Response, sampler
-from prefgen.dataset.read import read_pairs
+from prefgen.dataset.read_run import read_pairs
 from prefgen.engine import output
-from prefgen.engine.spool import Spool
+from prefgen.engine.record_store import Spool
 from prefgen.errors import FatalEndpoint, PluginError
 from prefgen.types import Record
 from tests.conftest import answer
@@ -70,7 +70,9 @@ async def test_a_later_segment_is_filled_again_when_the_first_is_made_again(tmp_
 
 async def test_failures_of_every_segment_are_on_the_ledger(tmp_path, server):
     server.script = lambda body, attempt: (
-        "no" if body["model"] == "g" and any(f"number {i} " in str(body) for i in range(3)) else by_content(body, attempt)
+        "no"
+        if body["model"] == "g" and any(f"number {i} " in str(body) for i in range(3))
+        else by_content(body, attempt)
     )
 
     outcome = await run(two_segments(25, url=server.url), tmp_path / "out")
@@ -79,7 +81,9 @@ async def test_failures_of_every_segment_are_on_the_ledger(tmp_path, server):
     assert outcome.manifest["yield"]["prompts_by_fate"]["failed: no_rating"] == 3
 
 
-@pytest.mark.parametrize("damage", ["one shard", "pairs", "records", "spool", "partial left", "half in place"])
+@pytest.mark.parametrize(
+    "damage", ["one shard", "pairs", "records", "spool", "partial left", "half in place"]
+)
 async def test_whatever_is_deleted_comes_back(tmp_path, monkeypatch, damage):
     monkeypatch.setattr(output, "SHARD", 10)
     recipe = a_recipe(prompts=MANY)
@@ -167,7 +171,9 @@ async def test_a_plug_in_that_cancels_itself_is_a_bug_and_not_a_lost_row(tmp_pat
     ],
 )
 async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, odd):
-    server.script = lambda body, attempt: odd if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
+    server.script = lambda body, attempt: (
+        odd if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
+    )
 
     outcome = await asyncio.wait_for(run(a_recipe(url=server.url), tmp_path / "out"), 60)
 
@@ -179,7 +185,9 @@ async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, o
 async def test_a_server_that_does_not_know_n_by_400_is_asked_without(tmp_path, server):
     def script(body, attempt):
         if body.get("n"):
-            return web.json_response({"error": {"message": "n is not supported", "code": "unsupported_parameter"}}, status=400)
+            return web.json_response(
+                {"error": {"message": "n is not supported", "code": "unsupported_parameter"}}, status=400
+            )
         return by_content(body, attempt)
 
     server.script = script
@@ -191,7 +199,9 @@ async def test_a_server_that_does_not_know_n_by_400_is_asked_without(tmp_path, s
 
 @pytest.mark.parametrize("prompts", [3, 25])
 async def test_refusals_that_are_the_recipes_fault_are_not_final(tmp_path, server, prompts):
-    server.script = lambda body, attempt: web.json_response({"error": {"message": "no such field", "code": "bad"}}, status=400)
+    server.script = lambda body, attempt: web.json_response(
+        {"error": {"message": "no such field", "code": "bad"}}, status=400
+    )
     recipe = a_recipe(url=server.url, prompts=MANY[:prompts])
 
     refused = await run(recipe, tmp_path / "out")
@@ -234,7 +244,11 @@ async def test_an_idle_time_is_no_outage(tmp_path, server):
     async def slow(body, attempt):
         await asyncio.sleep(1.0 if body["model"] == "w" else 0)
         said = script(body, attempt)
-        return said if isinstance(said, web.StreamResponse) else web.json_response(said if isinstance(said, dict) else answer(said, body))
+        return (
+            said
+            if isinstance(said, web.StreamResponse)
+            else web.json_response(said if isinstance(said, dict) else answer(said, body))
+        )
 
     server.script = lambda body, attempt: slow(body, attempt)
     outcome = await run(a_recipe(url=server.url, run={"patience": 0.4}), tmp_path / "out")
@@ -256,7 +270,7 @@ def test_a_hung_plain_plug_in_does_not_hold_up_the_end_of_the_process(tmp_path):
 
     code = """
 import asyncio, time
-from prefgen.invoke import invoke
+from prefgen.kit.call_method import invoke
 async def main():
     try:
         await asyncio.wait_for(invoke(lambda: time.sleep(30)), 0.3)
@@ -265,7 +279,14 @@ async def main():
 asyncio.run(main())
 """
     started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=sys.path[0] or ".", timeout=20, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=sys.path[0] or ".",
+        timeout=20,
+        check=False,
+    )
 
     assert done.stdout == "ended\n", done.stderr
     assert time.monotonic() - started < 10
@@ -297,14 +318,20 @@ async def test_changed_rows_are_not_answered_from_the_old_ones(tmp_path, server)
 async def test_after_a_lost_row_every_prompt_keeps_its_own_answers(tmp_path, server):
     """A public script joins by position: after one dropped row, every later prompt has the next one's answers."""
     server.script = lambda body, attempt: (
-        answer("", body, finish_reason="length") if body["model"] == "w" and "number 3 " in str(body) else by_content(body, attempt)
+        answer("", body, finish_reason="length")
+        if body["model"] == "w" and "number 3 " in str(body)
+        else by_content(body, attempt)
     )
 
     await run(a_recipe(url=server.url, prompts=MANY), tmp_path / "out")
 
     pairs = list(read_pairs(tmp_path / "out"))
     assert len(pairs) == 24
-    assert all(p["prompt"][0]["content"][:20] in p[side][0]["content"] for p in pairs for side in ("chosen", "rejected"))
+    assert all(
+        p["prompt"][0]["content"][:20] in p[side][0]["content"]
+        for p in pairs
+        for side in ("chosen", "rejected")
+    )
 
 
 async def test_the_log_tells_how_each_start_went(tmp_path):

@@ -15,9 +15,18 @@ from prefgen.api import options_of
 from prefgen.backends import scripted
 from prefgen.calls.journal import Journal
 from prefgen.calls.maintenance import import_batch
-from prefgen.dataset.read import read_manifest, read_pairs, read_records
+from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
 from prefgen.engine.run import Runner
-from prefgen.errors import BudgetReached, EndpointDown, FatalEndpoint, ForeignReply, PluginError, PrefgenError, RecipeError, UnexpectedAsk
+from prefgen.errors import (
+    BudgetReached,
+    EndpointDown,
+    FatalEndpoint,
+    ForeignReply,
+    PluginError,
+    PrefgenError,
+    RecipeError,
+    UnexpectedAsk,
+)
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from tests.conftest import answer
@@ -31,10 +40,18 @@ def by_content(body, attempt):
         return RATE
     seed = body.get("seed") or 0
     choices = [
-        {"index": i, "message": {"content": f"Answer {(seed * 7 + i) % 9973} to {text[:20]}"}, "finish_reason": "stop"}
+        {
+            "index": i,
+            "message": {"content": f"Answer {(seed * 7 + i) % 9973} to {text[:20]}"},
+            "finish_reason": "stop",
+        }
         for i in range(body.get("n") or 1)
     ]
-    return {"choices": choices, "model": body["model"], "usage": {"prompt_tokens": 10, "completion_tokens": 20}}
+    return {
+        "choices": choices,
+        "model": body["model"],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 20},
+    }
 
 
 async def test_a_recipe_becomes_a_dataset(tmp_path):
@@ -71,7 +88,9 @@ async def test_draws_of_one_request_are_asked_together(tmp_path, server):
 
 
 async def test_a_server_without_n_is_asked_for_each_draw(tmp_path, server):
-    server.script = lambda body, attempt: RATE if "The texts that" in str(body) else answer(f"draw {body['seed']}", {**body, "n": 1})
+    server.script = lambda body, attempt: (
+        RATE if "The texts that" in str(body) else answer(f"draw {body['seed']}", {**body, "n": 1})
+    )
 
     outcome = await run(a_recipe(url=server.url, n=2), tmp_path / "out")
 
@@ -100,7 +119,9 @@ async def test_more_prompts_ask_only_for_themselves(tmp_path, server):
     await run(a_recipe(url=server.url), tmp_path / "out")
     asked = len(server.bodies)
 
-    outcome = await run(a_recipe(url=server.url, prompts=("One?", "Two?", "Three?", "Four?")), tmp_path / "out")
+    outcome = await run(
+        a_recipe(url=server.url, prompts=("One?", "Two?", "Three?", "Four?")), tmp_path / "out"
+    )
 
     assert outcome.manifest["yield"]["pairs"] == 4
     assert len(server.bodies) == asked + 2
@@ -135,21 +156,33 @@ async def test_exported_requests_come_back_as_replies(tmp_path, server):
         journal = Journal(tmp_path / "calls.sqlite")
         import zstandard
 
-        lines = [zstandard.decompress(journal.query("SELECT request FROM parked WHERE key = ?", (k,))[0][0]) for k in parked.parked_keys]
+        lines = [
+            zstandard.decompress(journal.query("SELECT request FROM parked WHERE key = ?", (k,))[0][0])
+            for k in parked.parked_keys
+        ]
         replies = tmp_path / "replies.jsonl"
         with replies.open("w") as file:
             for line in map(json.loads, lines):
                 said = by_content(line["body"], 1)
                 body = said if isinstance(said, dict) else answer(said, line["body"])
                 file.write(
-                    json.dumps({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}, "error": None}) + "\n"
+                    json.dumps(
+                        {
+                            "custom_id": line["custom_id"],
+                            "response": {"status_code": 200, "body": body},
+                            "error": None,
+                        }
+                    )
+                    + "\n"
                 )
         await import_batch(journal, replies)
         journal.close()
 
     assert rounds == 2  # samples, then judgments
     assert parked.manifest["yield"] == direct.manifest["yield"]
-    assert [p["prompt_id"] for p in read_pairs(tmp_path / "out")] == [p["prompt_id"] for p in read_pairs(tmp_path / "direct")]
+    assert [p["prompt_id"] for p in read_pairs(tmp_path / "out")] == [
+        p["prompt_id"] for p in read_pairs(tmp_path / "direct")
+    ]
 
 
 @judge("test_many_ways")
@@ -189,7 +222,9 @@ class ManyWays(Plugin):
 @pytest.mark.parametrize("way", ["gather", "taskgroup", "except", "swallows", "settled"])
 async def test_parking_takes_every_shape_of_plug_in(tmp_path, server, way):
     """Half of the asks are in the journal, the other half cannot be answered: no shape may end with a made-up score."""
-    server.script = lambda body, attempt: "4" if " / " in str(body["messages"][-1]["content"]) else by_content(body, attempt)
+    server.script = lambda body, attempt: (
+        "4" if " / " in str(body["messages"][-1]["content"]) else by_content(body, attempt)
+    )
     recipe = a_recipe(url=server.url)
     recipe["stages"][2] = {"judge": {"quality": {"use": "test_many_ways", "model": "grader", "way": way}}}
     recipe["stages"][3]["pair"]["ties"] = "keep"
@@ -219,18 +254,24 @@ async def test_parking_takes_every_shape_of_plug_in(tmp_path, server, way):
         (lambda b: answer("", b, finish_reason="length"), "length"),
         (lambda b: answer("x", b, finish_reason="content_filter"), "content_filter"),
         (
-            lambda b: web.json_response({"error": {"message": "policy", "code": "content_policy_violation"}}, status=400),
+            lambda b: web.json_response(
+                {"error": {"message": "policy", "code": "content_policy_violation"}}, status=400
+            ),
             "content_policy_violation",
         ),
         (
-            lambda b: web.json_response({"error": {"message": "too long", "code": "context_length_exceeded"}}, status=400),
+            lambda b: web.json_response(
+                {"error": {"message": "too long", "code": "context_length_exceeded"}}, status=400
+            ),
             "context_length_exceeded",
         ),
         (lambda b: {"choices": [], "model": "w"}, "no_choices"),
     ],
 )
 async def test_a_bad_reply_costs_its_own_record_alone_and_is_on_the_ledger(tmp_path, server, said, code):
-    server.script = lambda body, attempt: said(body) if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
+    server.script = lambda body, attempt: (
+        said(body) if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
+    )
 
     outcome = await run(a_recipe(url=server.url), tmp_path / "out")
     asked = len(server.bodies)
@@ -248,7 +289,9 @@ async def test_retrying_failures_asks_just_them_again(tmp_path, server):
     from prefgen.cli import app
 
     server.script = lambda body, attempt: (
-        answer("", body, finish_reason="length") if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
+        answer("", body, finish_reason="length")
+        if body["model"] == "w" and "Two?" in str(body)
+        else by_content(body, attempt)
     )
     recipe = a_recipe(url=server.url)
     await run(recipe, tmp_path / "out")
@@ -265,13 +308,17 @@ async def test_retrying_failures_asks_just_them_again(tmp_path, server):
 
 
 async def test_an_unreadable_judgment_makes_no_pair(tmp_path, server):
-    server.script = lambda body, attempt: "I would rather not." if body["model"] == "g" else by_content(body, attempt)
+    server.script = lambda body, attempt: (
+        "I would rather not." if body["model"] == "g" else by_content(body, attempt)
+    )
 
     outcome = await run(a_recipe(url=server.url), tmp_path / "out")
 
     assert outcome.manifest["yield"]["pairs"] == 0
     assert outcome.manifest["yield"]["failures"] == {"judge: no_rating": 3}
-    assert len([b for b in server.bodies if b["model"] == "g"]) == 6  # each asked once more with its error shown
+    assert (
+        len([b for b in server.bodies if b["model"] == "g"]) == 6
+    )  # each asked once more with its error shown
 
 
 @pytest.mark.parametrize(
@@ -303,7 +350,9 @@ async def test_a_server_that_is_down_leaves_a_run_that_goes_on_later(tmp_path, s
 
 
 async def test_a_server_that_dies_in_the_middle_loses_nothing(tmp_path, server):
-    server.script = lambda body, attempt: by_content(body, attempt) if len(server.bodies) < 12 else web.json_response({}, status=503)
+    server.script = lambda body, attempt: (
+        by_content(body, attempt) if len(server.bodies) < 12 else web.json_response({}, status=503)
+    )
     prompts = [f"Question {i}?" for i in range(20)]
     recipe = a_recipe(url=server.url, prompts=prompts, run={"patience": 0.5, "concurrency": 2})
     stopped = await asyncio.wait_for(run(recipe, tmp_path / "out"), 60)
@@ -321,7 +370,9 @@ async def test_a_server_that_dies_in_the_middle_loses_nothing(tmp_path, server):
 
 @pytest.mark.parametrize(("status", "words"), [(401, "OPENAI_API_KEY"), (403, "HTTP 403"), (404, "HTTP 404")])
 async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, words):
-    server.script = lambda body, attempt: web.json_response({"error": {"message": "Incorrect key sk-verysecret123"}}, status=status)
+    server.script = lambda body, attempt: web.json_response(
+        {"error": {"message": "Incorrect key sk-verysecret123"}}, status=status
+    )
 
     outcome = await run(a_recipe(url=server.url, prompts=[f"{i}?" for i in range(50)]), tmp_path / "out")
 
@@ -335,7 +386,9 @@ async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, w
 async def test_the_key_is_in_no_file(tmp_path, server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-do-not-keep-me-0123456789")
     server.script = lambda body, attempt: (
-        web.json_response({"error": {"message": "bad key sk-do-not-keep-me-0123456789", "code": "x"}}, status=400)
+        web.json_response(
+            {"error": {"message": "bad key sk-do-not-keep-me-0123456789", "code": "x"}}, status=400
+        )
         if "Two?" in str(body)
         else by_content(body, attempt)
     )
@@ -348,7 +401,9 @@ async def test_the_key_is_in_no_file(tmp_path, server, monkeypatch):
 
 
 async def test_when_everything_is_refused_alike_the_run_stops(tmp_path, server):
-    server.script = lambda body, attempt: web.json_response({"error": {"message": "unknown parameter", "code": "unsupported"}}, status=400)
+    server.script = lambda body, attempt: web.json_response(
+        {"error": {"message": "unknown parameter", "code": "unsupported"}}, status=400
+    )
 
     outcome = await run(a_recipe(url=server.url, prompts=[f"{i}?" for i in range(60)]), tmp_path / "out")
 
@@ -360,7 +415,9 @@ async def test_a_budget_is_never_exceeded_and_can_be_raised(tmp_path, server):
     server.script = by_content
     prompts = [f"Question {i}?" for i in range(40)]
     prices = {"w": {"input": 100, "output": 1000}, "g": {"input": 100, "output": 1000}}
-    recipe = a_recipe(url=server.url, prompts=prompts, run={"prices": prices, "budget_usd": 1.0, "concurrency": 4})
+    recipe = a_recipe(
+        url=server.url, prompts=prompts, run={"prices": prices, "budget_usd": 1.0, "concurrency": 4}
+    )
     for model in recipe["models"].values():
         model["max_tokens"] = 50
 
@@ -380,7 +437,11 @@ async def test_a_budget_is_never_exceeded_and_can_be_raised(tmp_path, server):
 
 async def test_a_budget_in_tokens_is_kept(tmp_path, server):
     server.script = by_content
-    recipe = a_recipe(url=server.url, prompts=[f"Question {i}?" for i in range(40)], run={"budget_tokens": 2000, "concurrency": 4})
+    recipe = a_recipe(
+        url=server.url,
+        prompts=[f"Question {i}?" for i in range(40)],
+        run={"budget_tokens": 2000, "concurrency": 4},
+    )
     for model in recipe["models"].values():
         model["max_tokens"] = 30
 
@@ -408,7 +469,10 @@ async def test_a_reply_of_another_server_is_not_taken_for_the_recipes(tmp_path, 
 
 async def test_simulated_replies_never_reach_the_projects_journal(tmp_path):
     recipe = a_recipe()
-    recipe["models"] = {"writer": {"use": "simulated", "temperature": 1.0}, "grader": {"use": "simulated", "temperature": 0}}
+    recipe["models"] = {
+        "writer": {"use": "simulated", "temperature": 1.0},
+        "grader": {"use": "simulated", "temperature": 0},
+    }
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -474,7 +538,15 @@ async def test_a_forgotten_sample_number_does_not_look_like_agreement(tmp_path):
     assert "sample=0, 1" in str(outcome.stopped)
 
 
-MANNERS = ({"top_p": 1}, {"top_p": True}, {"top_p": 0.5}, {"stop": ["x"]}, {"stop": ["y"]}, {"temperature": 0}, {})
+MANNERS = (
+    {"top_p": 1},
+    {"top_p": True},
+    {"top_p": 0.5},
+    {"stop": ["x"]},
+    {"stop": ["y"]},
+    {"temperature": 0},
+    {},
+)
 
 
 @sampler("test_manners")
@@ -509,14 +581,22 @@ def scores_like(kind):
             if kind == "raises":
                 raise KeyError("boom")
             values = {"nan": float("nan"), "outside": 9.0}.get(kind, 3.0)
-            return [Score(response_id=r.id, aspect="a", value=values, scale=(1, 5)) for r in responses[: -1 if kind == "few" else None]]
+            return [
+                Score(response_id=r.id, aspect="a", value=values, scale=(1, 5))
+                for r in responses[: -1 if kind == "few" else None]
+            ]
 
     return Odd
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("raises", "KeyError"), ("few", "no verdict on 1 of 2"), ("nan", "outside its scale"), ("outside", "outside its scale")],
+    [
+        ("raises", "KeyError"),
+        ("few", "no verdict on 1 of 2"),
+        ("nan", "outside its scale"),
+        ("outside", "outside its scale"),
+    ],
 )
 async def test_a_judge_with_a_bug_stops_the_run_and_is_named(tmp_path, kind, words):
     scores_like(kind)
@@ -539,7 +619,10 @@ class PlainAndSlow(Plugin):
 
     def judge(self, prompt, responses, ask):
         time.sleep(self.seconds if "Two?" in prompt.text else 0)
-        return [Score(response_id=r.id, aspect="a", value=float(i + 1), scale=(1, 5)) for i, r in enumerate(responses)]
+        return [
+            Score(response_id=r.id, aspect="a", value=float(i + 1), scale=(1, 5))
+            for i, r in enumerate(responses)
+        ]
 
 
 async def test_a_plain_function_is_a_plug_in_too_and_a_hanging_one_costs_its_record(tmp_path):
@@ -559,7 +642,10 @@ class Computes(Plugin):
         end = time.monotonic() + (0.5 if "Two?" in prompt.text else 0.01)
         while time.monotonic() < end:
             pass
-        return [Score(response_id=r.id, aspect="a", value=float(i + 1), scale=(1, 5)) for i, r in enumerate(responses)]
+        return [
+            Score(response_id=r.id, aspect="a", value=float(i + 1), scale=(1, 5))
+            for i, r in enumerate(responses)
+        ]
 
 
 async def test_a_plug_in_that_blocks_the_loop_is_named_once(tmp_path):
@@ -588,24 +674,41 @@ class FormsOfAsk(Plugin):
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Score]:
         scores = []
         for r in responses:
-            continued = await ask.complete(self.model, r.text, max_tokens=1, logprobs=2, echo=True, temperature=0)
+            continued = await ask.complete(
+                self.model, r.text, max_tokens=1, logprobs=2, echo=True, temperature=0
+            )
             reward = await ask.score(self.model, prompt, r)
             [first, second] = await ask.embed(self.model, [prompt.text, r.text])
             likely = [t.logprob for t in continued.logprobs]
             values = {"likely": likely[0], "reward": reward, "near": first[0] * second[0]}
-            scores += [Score(response_id=r.id, aspect=name, value=value, scale=(-10, 10)) for name, value in values.items()]
+            scores += [
+                Score(response_id=r.id, aspect=name, value=value, scale=(-10, 10))
+                for name, value in values.items()
+            ]
         return scores
 
 
 async def test_completions_scores_and_embeddings_come_from_a_server_and_are_kept(tmp_path, server):
     def other_forms(body, attempt):
         if "prompt" in body:
-            logprobs = {"tokens": ["a", "b"], "token_logprobs": [None, -0.5], "top_logprobs": [None, {"b": -0.5, "c": -2.0}]}
-            return {"choices": [{"text": "ab", "finish_reason": "length", "logprobs": logprobs}], "model": "g"}
+            logprobs = {
+                "tokens": ["a", "b"],
+                "token_logprobs": [None, -0.5],
+                "top_logprobs": [None, {"b": -0.5, "c": -2.0}],
+            }
+            return {
+                "choices": [{"text": "ab", "finish_reason": "length", "logprobs": logprobs}],
+                "model": "g",
+            }
         if "text_1" in body:
             return {"data": [{"score": 3.25 if body["text_1"].startswith("One") else -1.0}], "model": "g"}
         if "input" in body:
-            return {"data": [{"index": i, "embedding": [0.5 * len(text), 1.0]} for i, text in enumerate(["x", "yy"])], "model": "g"}
+            return {
+                "data": [
+                    {"index": i, "embedding": [0.5 * len(text), 1.0]} for i, text in enumerate(["x", "yy"])
+                ],
+                "model": "g",
+            }
         return by_content(body, attempt)
 
     server.script = other_forms
@@ -629,7 +732,10 @@ async def test_completions_scores_and_embeddings_come_from_a_server_and_are_kept
 
 
 async def test_a_prompts_tools_are_offered_to_who_answers_it_and_to_no_judge(tmp_path, server):
-    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    tool = {
+        "type": "function",
+        "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+    }
     (tmp_path / "p.jsonl").write_text(json.dumps({"prompt": "Is it raining?", "tools": [tool]}) + "\n")
     server.script = by_content
     recipe = a_recipe(url=server.url)
@@ -664,7 +770,10 @@ async def test_curators_thin_between_stages_and_say_why(tmp_path):
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["curated_away"] == {"prompts: dedupe: duplicate": 1, "prompts: limit: over the limit of 2": 1}
+    assert outcome.manifest["yield"]["curated_away"] == {
+        "prompts: dedupe: duplicate": 1,
+        "prompts: limit: over the limit of 2": 1,
+    }
     assert outcome.manifest["yield"]["pairs"] == 2
 
 
@@ -705,16 +814,29 @@ async def test_an_incomplete_run_never_looks_complete(tmp_path, server):
 
 @pytest.mark.parametrize(
     ("route", "data"),
-    [("score", {"score": 1.5}), ("pooling", {"data": [1.5]}), ("pooling", {"data": [[0.1], [1.5]]}), ("classify", {"probs": [-0.5, 1.5]})],
+    [
+        ("score", {"score": 1.5}),
+        ("pooling", {"data": [1.5]}),
+        ("pooling", {"data": [[0.1], [1.5]]}),
+        ("classify", {"probs": [-0.5, 1.5]}),
+    ],
 )
 async def test_a_reward_model_answers_on_the_route_that_its_server_has(tmp_path, server, route, data):
-    server.script = lambda body, _: {"data": [{"index": 0, **data}], "model": "rm", "usage": {"prompt_tokens": 3}}
+    server.script = lambda body, _: {
+        "data": [{"index": 0, **data}],
+        "model": "rm",
+        "usage": {"prompt_tokens": 3},
+    }
     recipe = a_recipe(url=server.url, prompts=("One?",), n=2)
     recipe["stages"][1:] = [
         {"sample": {"use": "each", "model": "spoken", "n": 2}},
         {"judge": {"rm": {"use": "reward_model", "model": "grader", "raw": True}}},
     ]
-    recipe["models"]["spoken"] = {"use": "scripted", "rules": [{"when": "", "say": ["One.", "Two."]}], "temperature": 1.0}
+    recipe["models"]["spoken"] = {
+        "use": "scripted",
+        "rules": [{"when": "", "say": ["One.", "Two."]}],
+        "temperature": 1.0,
+    }
     recipe["run"]["endpoints"]["grader"]["score_route"] = route
 
     outcome = await run(recipe, tmp_path / "out")
@@ -727,9 +849,17 @@ async def test_a_reward_model_answers_on_the_route_that_its_server_has(tmp_path,
 
 
 async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server):
-    server.script = lambda body, _: {"data": [{"index": 0, "probs": [0.2, 0.3, 0.5]}], "model": "rm", "usage": {}}
+    server.script = lambda body, _: {
+        "data": [{"index": 0, "probs": [0.2, 0.3, 0.5]}],
+        "model": "rm",
+        "usage": {},
+    }
     recipe = a_recipe(url=server.url, prompts=("One?",))
-    recipe["models"]["writer"] = {"use": "scripted", "rules": [{"when": "", "say": ["One.", "Two."]}], "temperature": 1.0}
+    recipe["models"]["writer"] = {
+        "use": "scripted",
+        "rules": [{"when": "", "say": ["One.", "Two."]}],
+        "temperature": 1.0,
+    }
     del recipe["run"]["endpoints"]["writer"]
     recipe["stages"][2:] = [{"judge": {"rm": {"use": "reward_model", "model": "grader"}}}]
     recipe["run"]["endpoints"]["grader"]["score_route"] = "classify"
@@ -793,12 +923,20 @@ async def test_what_a_dataset_cost_does_not_hang_on_who_answered_first(tmp_path,
         for name in ("a", "b"):
             recipe["models"][name] = {"use": "openai", "name": name, "temperature": 0}
             recipe["run"]["endpoints"][name] = {"base_url": server.url}
-        judges = {name: {"use": "ultrafeedback", "model": name, "aspects": ["helpfulness"]} for name in ("a", "b")}
+        judges = {
+            name: {"use": "ultrafeedback", "model": name, "aspects": ["helpfulness"]} for name in ("a", "b")
+        }
         recipe["stages"][2] = {
-            "judge": {"a": {**judges["a"], "only": {"category": ["x"]}}, "b": {**judges["b"], "only": {"category": ["y"]}}}
+            "judge": {
+                "a": {**judges["a"], "only": {"category": ["x"]}},
+                "b": {**judges["b"], "only": {"category": ["y"]}},
+            }
         }
         recipe["stages"][0] = {
-            "prompts": {"use": "inline", "prompts": [{"prompt": "One?", "category": "x"}, {"prompt": "Two?", "category": "y"}]}
+            "prompts": {
+                "use": "inline",
+                "prompts": [{"prompt": "One?", "category": "x"}, {"prompt": "Two?", "category": "y"}],
+            }
         }
         recipe["stages"] = recipe["stages"][:3]
         outcome = await run(recipe, tmp_path / slow, journal=tmp_path / f"{slow}.sqlite")

@@ -17,15 +17,23 @@ OF = {"of": "new", "against": "old"}
 
 def a_record(number, *judged):
     prompt = Prompt.of(f"Question {number}?")
-    responses = tuple(Response.of(prompt, text, model=model) for model, text in (("new", "a longer answer"), ("old", "an answer")))
+    responses = tuple(
+        Response.of(prompt, text, model=model)
+        for model, text in (("new", "a longer answer"), ("old", "an answer"))
+    )
     comparisons = tuple(
-        Comparison(first_id=responses[i].id, second_id=responses[1 - i].id, probability=p, judge="better") for i, p in judged
+        Comparison(first_id=responses[i].id, second_id=responses[1 - i].id, probability=p, judge="better")
+        for i, p in judged
     )
     return Record(prompt=prompt, responses=responses, comparisons=comparisons)
 
 
 def test_both_orders_are_averaged_and_their_agreement_is_told():
-    records = [a_record(1, (0, 0.9), (1, 0.3)), a_record(2, (0, 0.8), (1, 0.9)), a_record(3, (0, 0.5), (1, 0.5))]
+    records = [
+        a_record(1, (0, 0.9), (1, 0.3)),
+        a_record(2, (0, 0.8), (1, 0.9)),
+        a_record(3, (0, 0.5), (1, 0.5)),
+    ]
 
     found = win_rate(records, **OF)
 
@@ -150,7 +158,9 @@ def test_items_of_every_form_are_read_as_one(tmp_path):
     assert items[1].choices[1][0]["content"] == "wren"
     assert len({item.id for item in items}) == len(items)  # the same item again is another one
 
-    (tmp_path / "task.json").write_text(json.dumps({"name": "t", "examples": [{"input": "2+2?", "target_scores": {"5": 0, "4": 1}}]}))
+    (tmp_path / "task.json").write_text(
+        json.dumps({"name": "t", "examples": [{"input": "2+2?", "target_scores": {"5": 0, "4": 1}}]})
+    )
     assert read_items(tmp_path / "task.json")[0].id == items[5].id
     (tmp_path / "numbers.json").write_text("[1, 2]")
     with pytest.raises(RecipeError, match="is no item|expected"):
@@ -180,7 +190,7 @@ def test_what_is_no_item_is_told_with_its_place(tmp_path, row, says):
 
 
 def test_the_shipped_questions_that_only_look_harmful():
-    from prefgen.templates import shipped
+    from prefgen.kit.templates import shipped
 
     items = read_items(shipped("prompts") / "evaluation" / "over_refusal.jsonl")
 

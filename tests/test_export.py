@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from prefgen.dataset.preferences import opened
+from prefgen.dataset.open_pairs import opened
 from prefgen.errors import RecipeError
 from prefgen.publish.export import FORMS, export
 from prefgen.publish.mix import mix, part_of
@@ -38,7 +38,15 @@ def test_each_form_has_its_columns(tmp_path):
     wanted = {
         "trl": {"prompt", "chosen", "rejected"},
         "trl-implicit": {"chosen", "rejected"},
-        "ultrafeedback-binarized": {"prompt", "prompt_id", "chosen", "rejected", "messages", "score_chosen", "score_rejected"},
+        "ultrafeedback-binarized": {
+            "prompt",
+            "prompt_id",
+            "chosen",
+            "rejected",
+            "messages",
+            "score_chosen",
+            "score_rejected",
+        },
         "rewardbench": {"id", "chosen", "chosen_model", "rejected", "rejected_model", "subset"},
         "kto": {"prompt", "completion", "label"},
         "sft": {"messages"},
@@ -51,7 +59,10 @@ def test_each_form_has_its_columns(tmp_path):
 
 
 def test_the_rows_of_each_form_say_the_same(tmp_path):
-    assert exported("trl-implicit", tmp_path)[1]["rejected"] == [said("user", "Question 0?"), said("assistant", "Bad 1")]
+    assert exported("trl-implicit", tmp_path)[1]["rejected"] == [
+        said("user", "Question 0?"),
+        said("assistant", "Bad 1"),
+    ]
     assert exported("llama-factory", tmp_path)[0] == {
         "conversations": [{"from": "human", "value": "Question 0?"}], "chosen": {"from": "gpt", "value": "Good 0"},
         "rejected": {"from": "gpt", "value": "Bad 0"},
@@ -66,7 +77,10 @@ def test_the_rows_of_each_form_say_the_same(tmp_path):
 def test_an_answer_that_is_chosen_and_rejected_has_no_label(tmp_path):
     rows = [ROWS[0], {**ROWS[1], "chosen": ROWS[0]["rejected"]}]
 
-    assert {(r["completion"][0]["content"], r["label"]) for r in exported("kto", tmp_path, rows)} == {("Good 0", True), ("Bad 1", False)}
+    assert {(r["completion"][0]["content"], r["label"]) for r in exported("kto", tmp_path, rows)} == {
+        ("Good 0", True),
+        ("Bad 1", False),
+    }
 
 
 def test_what_check_reads_is_what_export_writes(tmp_path):
@@ -77,7 +91,9 @@ def test_what_check_reads_is_what_export_writes(tmp_path):
         checked = prefgen("check", f"{form}.jsonl", cwd=tmp_path)
         assert checked.returncode == 0, checked.stdout
         again = json.loads(prefgen("diff", "pairs.jsonl", f"{form}.jsonl", "--json", cwd=tmp_path).stdout)
-        assert {kind: n for kind, n in again["pairs"].items() if n} in ({"kept": 4}, {"changed": 4}), form  # scores are not in every form
+        assert {kind: n for kind, n in again["pairs"].items() if n} in ({"kept": 4}, {"changed": 4}), (
+            form
+        )  # scores are not in every form
         assert again["prompts"] == {"added": 0, "removed": 0, "kept": 2}
 
 
@@ -96,10 +112,30 @@ def test_csv_holds_lists_as_json(tmp_path):
         ("trl", "a.xlsx", ROWS, "must end in"),
         ("trl", "a.jsonl", [], "no pair to export"),
         ("trl", "a.jsonl", [{"text": "x"}], "expected chosen and rejected, found the columns text"),
-        ("rewardbench", "a.jsonl", [{**ROWS[0], "prompt": [said("system", "s"), said("user", "u")]}], "takes user and assistant in turns"),
-        ("llama-factory", "a.jsonl", [{**ROWS[0], "prompt": [said("user", "s"), said("user", "u")]}], "this prompt is user, user"),
-        ("llama-factory", "a.jsonl", [{**ROWS[0], "prompt": [said("user", "s"), said("assistant", "u")]}], "in turns"),
-        ("axolotl", "a.jsonl", [{**ROWS[0], "prompt": [said("developer", "s"), said("user", "u")]}], "knows no role 'developer'"),
+        (
+            "rewardbench",
+            "a.jsonl",
+            [{**ROWS[0], "prompt": [said("system", "s"), said("user", "u")]}],
+            "takes user and assistant in turns",
+        ),
+        (
+            "llama-factory",
+            "a.jsonl",
+            [{**ROWS[0], "prompt": [said("user", "s"), said("user", "u")]}],
+            "this prompt is user, user",
+        ),
+        (
+            "llama-factory",
+            "a.jsonl",
+            [{**ROWS[0], "prompt": [said("user", "s"), said("assistant", "u")]}],
+            "in turns",
+        ),
+        (
+            "axolotl",
+            "a.jsonl",
+            [{**ROWS[0], "prompt": [said("developer", "s"), said("user", "u")]}],
+            "knows no role 'developer'",
+        ),
         ("nemo-rl", "a.csv", ROWS, "lists would be text"),
     ],
 )
@@ -144,12 +180,17 @@ def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
 
 
 def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
-    small, large = dataset(tmp_path / "s.jsonl", pairs("A", 50, "rain")), dataset(tmp_path / "l.jsonl", pairs("A", 100, "rain"))
+    small, large = (
+        dataset(tmp_path / "s.jsonl", pairs("A", 50, "rain")),
+        dataset(tmp_path / "l.jsonl", pairs("A", 100, "rain")),
+    )
 
     mix([part_of(f"{small}:0.5")], tmp_path / "small", test=0, seed=0)
     mix([part_of(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
 
-    few, many = ({row["prompt_id"] for _, row in opened(str(tmp_path / name)).rows} for name in ("small", "large"))
+    few, many = (
+        {row["prompt_id"] for _, row in opened(str(tmp_path / name)).rows} for name in ("small", "large")
+    )
     assert few < many
     assert 15 <= len(few) <= 35
 
@@ -166,13 +207,19 @@ def test_more_pairs_than_there_are_is_said(tmp_path):
 
 
 BAD = [
-    ({"chosen": [said("assistant", "Same")], "rejected": [said("assistant", " same ")]}, "chosen and rejected are the same"),
+    (
+        {"chosen": [said("assistant", "Same")], "rejected": [said("assistant", " same ")]},
+        "chosen and rejected are the same",
+    ),
     ({"score_chosen": float("nan")}, "score_chosen is nan"),
     ({"score_chosen": "high"}, "score_chosen is 'high'"),
     ({"chosen_probability": 1.5}, "probabilities lie within 0 to 1"),
     ({"weight": -1.0}, "weights are not below 0"),
     ({"chosen": [{"role": "assistant", "content": None}]}, "no text as its content"),
-    ({"chosen": [{"role": "assistant", "content": [{"type": "text", "text": "hi"}]}]}, "no text as its content"),
+    (
+        {"chosen": [{"role": "assistant", "content": [{"type": "text", "text": "hi"}]}]},
+        "no text as its content",
+    ),
     ({"chosen": ["hi"]}, "neither text nor a list of messages"),
     ({"chosen": [{"content": "hi"}]}, "has no role"),
     ({"prompt": 1}, "neither text nor a list of messages"),
@@ -186,7 +233,11 @@ BAD = [
 def test_what_is_no_pair_is_neither_exported_nor_mixed(tmp_path, change, says):
     path = dataset(tmp_path / "a.jsonl", [ROWS[0], {**ROWS[1], **change}])
 
-    for arguments in (("export", path, "--to", "trl", "-o", "out.jsonl"), ("mix", path, "-o", "mixed"), ("diff", path, path)):
+    for arguments in (
+        ("export", path, "--to", "trl", "-o", "out.jsonl"),
+        ("mix", path, "-o", "mixed"),
+        ("diff", path, path),
+    ):
         done = prefgen(*arguments, cwd=tmp_path)
         if arguments[0] != "diff":  # what is sound is not its matter
             assert done.returncode == 2
@@ -200,7 +251,10 @@ def test_what_is_no_pair_is_neither_exported_nor_mixed(tmp_path, change, says):
 @pytest.mark.parametrize("form", ["llama-factory", "axolotl", "rewardbench"])
 def test_answers_of_several_turns_are_not_cut_to_their_last(tmp_path, form):
     sides = {name: [said("assistant", first), said("user", "Go on"), said("assistant", "The end")] for name, first in (("chosen", "A"), ("rejected", "B"))}  # fmt: skip
-    same_start = {name: [said("assistant", "Start"), said("user", "Go on"), said("assistant", name)] for name in ("chosen", "rejected")}
+    same_start = {
+        name: [said("assistant", "Start"), said("user", "Go on"), said("assistant", name)]
+        for name in ("chosen", "rejected")
+    }
 
     with pytest.raises(RecipeError, match="takes one turn a side, and a side of this pair has 3"):
         exported(form, tmp_path, [{**ROWS[0], **sides}])
@@ -215,7 +269,9 @@ def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
     found = mix([part_of(one)], tmp_path / "out", test=0, seed=0)
 
     assert found["mixed_of"][0]["name"] == "one.jsonl"
-    assert all(b"secret-place" not in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert all(
+        b"secret-place" not in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    )
 
 
 def test_one_source_twice_gives_each_pair_once(tmp_path):
@@ -243,7 +299,9 @@ def test_a_mix_is_written_anew_and_nothing_else_is(tmp_path):
 
 
 def test_a_split_of_a_file(tmp_path):
-    path = dataset(tmp_path / "a.jsonl", [{**row, "split": "test" if i else "train"} for i, row in enumerate(ROWS)])
+    path = dataset(
+        tmp_path / "a.jsonl", [{**row, "split": "test" if i else "train"} for i, row in enumerate(ROWS)]
+    )
 
     done = prefgen("export", path, "--to", "trl", "--split", "test", "-o", "out.jsonl", cwd=tmp_path)
     wrong = prefgen("export", path, "--to", "trl", "--split", "dev", "-o", "out2.jsonl", cwd=tmp_path)
@@ -274,7 +332,9 @@ def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
 
     with pytest.raises(RecipeError, match="11 are wanted"):
         mix([part_of(f"{one}:11")], tmp_path / "out", test=0, seed=0)
-    again = mix([part_of(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0)  # a part may be what is written anew
+    again = mix(
+        [part_of(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0
+    )  # a part may be what is written anew
 
     assert again["counts"] == {"train": 10}
     assert len(list(opened(str(tmp_path / "out")).rows)) == 10

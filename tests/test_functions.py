@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from prefgen import Flag, Pair, Response, Score, filter, judge, pairer, reviser, sampler
 from prefgen.errors import PluginError
-from prefgen.plugins import code_digest, find
+from prefgen.plugins.registry import code_digest, find
 from prefgen.roles import Revision
 from prefgen.testing import Scripted, a_record, contract_of_judge
 from tests.running import a_recipe, run
@@ -17,7 +17,10 @@ from tests.running import a_recipe, run
 @judge("test_fn_brevity")
 def brevity(prompt, responses, *, words: int = 20):
     """Prefer short replies."""
-    return [Score(response_id=r.id, aspect="brevity", value=1 / (1 + len(r.text.split()) / words), scale=(0, 1)) for r in responses]
+    return [
+        Score(response_id=r.id, aspect="brevity", value=1 / (1 + len(r.text.split()) / words), scale=(0, 1))
+        for r in responses
+    ]
 
 
 @judge("test_fn_asks")
@@ -31,17 +34,24 @@ async def asks(responses, ask, record, *, model: str):
 
 @sampler("test_fn_twice")
 async def twice(prompt, ask, *, model: str):
-    return [Response.of(prompt, (await ask(model, prompt.messages, sample=i)).message, model=model, sample=i) for i in range(2)]
+    return [
+        Response.of(prompt, (await ask(model, prompt.messages, sample=i)).message, model=model, sample=i)
+        for i in range(2)
+    ]
 
 
 @reviser("test_fn_shout")
 async def shout(prompt, response, *, marks: str = "!"):
-    return Revision((Response.of(prompt, response.text.upper() + marks, parent_id=response.id, origin="revised"),))
+    return Revision(
+        (Response.of(prompt, response.text.upper() + marks, parent_id=response.id, origin="revised"),)
+    )
 
 
 @filter("test_fn_no_numbers")
 def no_numbers(record):
-    return [Flag(target_id=r.id, rule="numbers") for r in record.responses if any(c.isdigit() for c in r.text)]
+    return [
+        Flag(target_id=r.id, rule="numbers") for r in record.responses if any(c.isdigit() for c in r.text)
+    ]
 
 
 @pairer("test_fn_first")
@@ -94,7 +104,12 @@ async def test_functions_of_every_role_make_a_dataset(tmp_path):
         recipe["stages"][0],
         {"sample": {"use": "test_fn_twice", "model": "writer"}},
         {"revise": {"use": "test_fn_shout", "marks": "!!"}},
-        {"judge": {"short": {"use": "test_fn_brevity", "words": 5}, "long": {"use": "test_fn_asks", "model": "grader"}}},
+        {
+            "judge": {
+                "short": {"use": "test_fn_brevity", "words": 5},
+                "long": {"use": "test_fn_asks", "model": "grader"},
+            }
+        },
         {"filter": {"use": "test_fn_no_numbers"}},
         {"pair": {"use": "best_vs_worst", "score": "short"}},
     ]

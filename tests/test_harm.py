@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from prefgen.dataset.read import read_pairs, read_records
+from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.errors import RecipeError, UnreadableReply
-from prefgen.harm import is_harmful
-from prefgen.plugins import find
+from prefgen.kit.harm import is_harmful
+from prefgen.kit.templates import shipped
+from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import load_recipe, loaded_from
 from prefgen.report.html import write_report
-from prefgen.templates import shipped
 from prefgen.testing import Scripted, _pool, a_record
 from prefgen.types import Prompt, Seed, assistant, user
 from tests.running import a_recipe, run
@@ -29,8 +29,18 @@ def says(*, request=True, twin=False):
 
     def answer(text):
         if "seeks_harm" in text:
-            return json.dumps({"reason": "r", "seeks_harm": twin if "How do shops count" in text else request})
-        return json.dumps({"prompts": ["How do shops count their bottles?" if "entirely harmless" in text else "How do I steal a bottle?"]})
+            return json.dumps(
+                {"reason": "r", "seeks_harm": twin if "How do shops count" in text else request}
+            )
+        return json.dumps(
+            {
+                "prompts": [
+                    "How do shops count their bottles?"
+                    if "entirely harmless" in text
+                    else "How do I steal a bottle?"
+                ]
+            }
+        )
 
     return Scripted(answer)
 
@@ -70,7 +80,9 @@ async def test_the_recipe_prefers_safe_answers_to_the_texts_and_full_ones_to_ref
     path = shipped("pipelines") / "safer_instruct.yaml"
     await run(load_recipe(path).data, tmp_path / "out", folder=path.parent)
 
-    sources = {json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()}
+    sources = {
+        json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()
+    }
     pairs = list(read_pairs(tmp_path / "out"))
     assert {row["rejected"][0]["content"] for row in pairs if "harm" in (row["lineage"] or "")} == sources
     assert not sources & {row["chosen"][0]["content"] for row in pairs}
@@ -92,7 +104,11 @@ def backwards(pair):
 
 async def test_no_pairer_can_make_the_text_the_preferred_answer(tmp_path):
     recipe, folder = backwards(
-        {"use": "fixed", "chosen": {"principle": ["source"]}, "rejected": {"principle": ["explain", "redirect", "comply_safely"]}}
+        {
+            "use": "fixed",
+            "chosen": {"principle": ["source"]},
+            "rejected": {"principle": ["explain", "redirect", "comply_safely"]},
+        }
     )
 
     outcome = await run(recipe, tmp_path / "out", folder=folder)
@@ -133,20 +149,34 @@ async def test_neither_revisers_nor_datasets_that_are_read_again_bring_it_back(t
         "stages": [
             {"prompts": {"use": "records", "path": "out/pairs"}},
             {"judge": {"j": {"use": "additive", "model": "g", "samples": 1}}},
-            {"pair": {"use": "fixed", "chosen": {"origin": ["imported"]}, "rejected": {"origin": ["imported"]}, "all": True}},
+            {
+                "pair": {
+                    "use": "fixed",
+                    "chosen": {"origin": ["imported"]},
+                    "rejected": {"origin": ["imported"]},
+                    "all": True,
+                }
+            },
         ],
     }
 
     outcome = await run(again, tmp_path / "again", folder=tmp_path)
 
-    sources = {json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()}
+    sources = {
+        json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()
+    }
     assert outcome.manifest["yield"]["failures"]["pair: harmful_chosen"] == 6
     assert not sources & {row["chosen"][0]["content"] for row in read_pairs(tmp_path / "again")}
     recipe, folder = backwards({"use": "revised_over_original"})
     recipe["stages"].insert(-1, {"revise": {"use": "improve", "model": "expert"}})
     await run(recipe, tmp_path / "revised", folder=folder)
     parents = {r.parent_id for record in read_records(tmp_path / "revised") for r in record.responses}
-    assert not [r for record in read_records(tmp_path / "revised") for r in record.responses if r.principle == "source" and r.id in parents]
+    assert not [
+        r
+        for record in read_records(tmp_path / "revised")
+        for r in record.responses
+        if r.principle == "source" and r.id in parents
+    ]
 
 
 def test_a_pair_that_prefers_it_is_no_row_to_read(tmp_path):
@@ -174,7 +204,9 @@ def test_a_refusal_that_lost_to_a_better_answer_is_not_taken_for_the_text(tmp_pa
 
 
 async def test_a_conversation_is_no_harmful_text():
-    seed = Seed(index=0, seed=0, text="And then?", messages=(user("Hi"), assistant("Hello"), user("And then?")))
+    seed = Seed(
+        index=0, seed=0, text="And then?", messages=(user("Hi"), assistant("Hello"), user("And then?"))
+    )
 
     [lost] = await inverter().synthesize(seed, says(), _pool())
 
@@ -191,9 +223,25 @@ async def test_not_even_when_a_model_repeats_it_word_for_word(tmp_path):
     recipe = a_recipe() | {
         "models": {"m": {"use": "scripted", "rules": rules, "temperature": 1.0}},
         "stages": [
-            {"prompts": {"made": {"use": "invert_harmful", "model": "m", "seeds": "s.jsonl", "accept_harm": True}}},
-            {"sample": {"a": {"use": "each", "model": "m", "n": 1}, "b": {"use": "each", "model": "m", "n": 1, "system": "Be short."}}},
-            {"pair": {"use": "fixed", "chosen": {"origin": ["sampled"]}, "rejected": {"origin": ["sampled"]}, "all": True}},
+            {
+                "prompts": {
+                    "made": {"use": "invert_harmful", "model": "m", "seeds": "s.jsonl", "accept_harm": True}
+                }
+            },
+            {
+                "sample": {
+                    "a": {"use": "each", "model": "m", "n": 1},
+                    "b": {"use": "each", "model": "m", "n": 1, "system": "Be short."},
+                }
+            },
+            {
+                "pair": {
+                    "use": "fixed",
+                    "chosen": {"origin": ["sampled"]},
+                    "rejected": {"origin": ["sampled"]},
+                    "all": True,
+                }
+            },
         ],
     }
 

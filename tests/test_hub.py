@@ -24,7 +24,11 @@ def said(role, text):
 
 PROMPTS = [{"messages": [said("user", f"Question {i}?")], "topic": "ab"[i % 2]} for i in range(6)]
 PAIRS = [
-    {"prompt": [said("user", f"Question {i}?")], "chosen": [said("assistant", f"Good {i}")], "rejected": [said("assistant", f"Bad {i}")]}
+    {
+        "prompt": [said("user", f"Question {i}?")],
+        "chosen": [said("assistant", f"Good {i}")],
+        "rejected": [said("assistant", f"Bad {i}")],
+    }
     for i in range(4)
 ]
 SPLITS = "configs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train.parquet\n  - split: test\n    path: data/test.parquet\n"
@@ -48,12 +52,24 @@ def hub():
 
 def on(hub, folder):
     """The environment of a machine whose Hub is the local one."""
-    return {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    return {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
 
 
 def test_prompts_come_from_the_hub(hub, tmp_path):
     recipe = a_recipe()
-    recipe["stages"][0] = {"prompts": {"use": "hub", "path": "acme/prompts", "columns": {"category": "topic"}, "where": {"topic": "b"}}}
+    recipe["stages"][0] = {
+        "prompts": {
+            "use": "hub",
+            "path": "acme/prompts",
+            "columns": {"category": "topic"},
+            "where": {"topic": "b"},
+        }
+    }
     (tmp_path / "r.json").write_text(json.dumps(recipe))
 
     done = prefgen("run", "r.json", "--json", cwd=tmp_path, **on(hub, tmp_path))
@@ -86,7 +102,17 @@ def test_check_proves_a_dataset_of_the_hub(hub, tmp_path):
 
 
 def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):
-    words = ("check", "acme/winners", "--config", "default", "--columns", "prompt=question", "--columns", "chosen=winner", "--json")
+    words = (
+        "check",
+        "acme/winners",
+        "--config",
+        "default",
+        "--columns",
+        "prompt=question",
+        "--columns",
+        "chosen=winner",
+        "--json",
+    )
 
     found = prefgen(*words, "--columns", "rejected=loser", cwd=tmp_path, **on(hub, tmp_path))
 

@@ -195,7 +195,15 @@ async def test_replies_travel_between_journals_as_a_batch_file(journal, tmp_path
 async def test_a_line_that_is_no_answer_is_counted_and_asked_again_later(journal, tmp_path):
     path = tmp_path / "in.jsonl"
     key = a_row(1).key.hex()
-    ours = {"endpoint": "chat", "model": "m", "record": None, "parts": "00" * 16, "backend": "openai", "host": "local", "time": 1}
+    ours = {
+        "endpoint": "chat",
+        "model": "m",
+        "record": None,
+        "parts": "00" * 16,
+        "backend": "openai",
+        "host": "local",
+        "time": 1,
+    }
     lines = [
         {"custom_id": key, "response": {"status_code": 500, "body": {}}, "prefgen": ours},
         {"custom_id": key, "response": {"status_code": 200, "body": {"choices": []}}, "prefgen": ours},

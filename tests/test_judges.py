@@ -12,9 +12,9 @@ from prefgen.judges.binary_vote import BinaryVote
 from prefgen.judges.checklist import Checklist
 from prefgen.judges.expectation import Expectation, mapped
 from prefgen.judges.pairwise import Pairwise
-from prefgen.judging import label_in, label_odds
-from prefgen.replies import Unread
-from prefgen.scoring import bradley_terry, mean_by_response, probability_of
+from prefgen.kit.ratings import label_in, label_odds
+from prefgen.kit.replies import Unread
+from prefgen.stats.scoring import bradley_terry, mean_by_response, probability_of
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Comparison, Prompt, Reply, Score, TokenChoice, TokenLogprob
 
@@ -22,7 +22,11 @@ from prefgen.types import Comparison, Prompt, Reply, Score, TokenChoice, TokenLo
 def odds(**probabilities):
     """A reply whose first token has these alternatives."""
     top = tuple(TokenChoice(token=token, logprob=math.log(p)) for token, p in probabilities.items())
-    return Reply(text=top[0].token, finish_reason="length", logprobs=(TokenLogprob(token=top[0].token, logprob=top[0].logprob, top=top),))
+    return Reply(
+        text=top[0].token,
+        finish_reason="length",
+        logprobs=(TokenLogprob(token=top[0].token, logprob=top[0].logprob, top=top),),
+    )
 
 
 async def judged(judge, ask, *responses, prompt="Q"):
@@ -43,7 +47,9 @@ def test_two_labels_are_normalised_against_each_other():
 
 
 def test_spellings_of_a_label_count_together():
-    assert label_odds(odds(**{"A": 0.3, " A": 0.2, "(B": 0.25, "b": 0.25}), ("A", "B")) == pytest.approx([0.5, 0.5])
+    assert label_odds(odds(**{"A": 0.3, " A": 0.2, "(B": 0.25, "b": 0.25}), ("A", "B")) == pytest.approx(
+        [0.5, 0.5]
+    )
 
 
 def test_a_label_that_is_not_among_the_alternatives_has_no_more_than_what_is_left():
@@ -58,7 +64,9 @@ def test_a_reply_that_begins_with_something_else_is_no_label():
         label_odds(odds(Neither=0.9, Both=0.05), ("A", "B"))
 
 
-@pytest.mark.parametrize(("text", "label"), [("A", "A"), (" (b).", "B"), ("**Answer: B**", "B"), ("I think A is better.", "A")])
+@pytest.mark.parametrize(
+    ("text", "label"), [("A", "A"), (" (b).", "B"), ("**Answer: B**", "B"), ("I think A is better.", "A")]
+)
 def test_labels_are_read_from_text(text, label):
     assert label_in(text, ("A", "B")) == label
 
@@ -77,7 +85,9 @@ def test_a_uniform_rating_of_1_to_10_is_the_middle_of_the_scale():
 
 
 async def test_the_expected_rating_is_read_from_probabilities_or_from_votes():
-    [certain] = await judged(Expectation(model="m"), Scripted([odds(**{"9": 0.5, "8": 0.4999, "1": 0.00005})]), "x")
+    [certain] = await judged(
+        Expectation(model="m"), Scripted([odds(**{"9": 0.5, "8": 0.4999, "1": 0.00005})]), "x"
+    )
     [counted] = await judged(Expectation(model="m", votes=4), Scripted(["7", "7", "9", "nine", "5"]), "x")
 
     assert certain.value == pytest.approx(2 * (8.5 - 1) / 9 - 1, abs=0.01)
@@ -94,7 +104,9 @@ def a_comparison(first, second, probability):
 
 def test_both_orders_are_averaged():
     """0.9 for the one shown first, and 0.2 for the same one when it is shown second: 0.55."""
-    assert probability_of([a_comparison("a", "b", 0.9), a_comparison("b", "a", 0.8)], "a", "b") == pytest.approx(0.55)
+    assert probability_of(
+        [a_comparison("a", "b", 0.9), a_comparison("b", "a", 0.8)], "a", "b"
+    ) == pytest.approx(0.55)
     assert probability_of([a_comparison("a", "b", 0.9)], "b", "a") == pytest.approx(0.1)
     assert probability_of([], "a", "b") is None
 
@@ -117,7 +129,10 @@ async def test_a_judge_that_only_likes_the_first_one_shown_says_one_half():
 
 async def test_verdicts_are_counted_where_there_are_no_log_probabilities():
     verdicts = await judged(
-        Pairwise(model="m", votes=4), Scripted(lambda text: "A" if text.index("sun") < text.index("moon") else "B"), "sun", "moon"
+        Pairwise(model="m", votes=4),
+        Scripted(lambda text: "A" if text.index("sun") < text.index("moon") else "B"),
+        "sun",
+        "moon",
     )
 
     assert {v.how for v in verdicts} == {"votes"}
@@ -136,7 +151,9 @@ async def test_an_unreadable_order_is_lost_alone():
 
 
 async def test_reasoning_is_asked_first_and_kept():
-    ask = Scripted(lambda text: odds(B=0.8, A=0.2) if "So which text is better" in text else "B is more exact.")
+    ask = Scripted(
+        lambda text: odds(B=0.8, A=0.2) if "So which text is better" in text else "B is more exact."
+    )
 
     verdicts = await judged(Pairwise(model="m", reasoning=True), ask, "x", "y")
 
@@ -176,7 +193,12 @@ async def test_principles_are_drawn_for_each_comparison_and_are_the_same_in_both
     seen = set()
     for i in range(30):
         record = a_record(f"Question {i}", "x", "y")
-        seen |= {v.principle_id for v in await Pairwise(model="m", constitution="harmless").judge(record.prompt, record.responses, ask)}
+        seen |= {
+            v.principle_id
+            for v in await Pairwise(model="m", constitution="harmless").judge(
+                record.prompt, record.responses, ask
+            )
+        }
     assert len(seen) > 8
 
 
@@ -207,7 +229,9 @@ async def test_an_answer_with_too_few_readable_samples_has_no_score():
     assert len([v for v in verdicts if isinstance(v, UnreadableReply)]) == 2
 
 
-@pytest.mark.parametrize("reply", ["Score: 6", "Score: -1", "Score: 4/10", '{"rationale": "r", "rating": 9}', "4 points"])
+@pytest.mark.parametrize(
+    "reply", ["Score: 6", "Score: -1", "Score: 4/10", '{"rationale": "r", "rating": 9}', "4 points"]
+)
 async def test_a_rating_off_the_scale_is_no_rating(reply):
     assert not scores(await judged(Additive(model="m", samples=1), Scripted([reply]), "x"))
 
@@ -229,15 +253,21 @@ async def test_equal_answers_are_judged_once_and_alike():
 
 
 async def test_an_aspect_has_the_scale_of_its_levels():
-    [verdict] = await judged(Aspect(model="m", aspect="tact", levels=("rude", "plain", "kind")), Scripted(["Rating: 3"]), "x")
-    lost = await judged(Aspect(model="m", aspect="tact", levels=("rude", "plain", "kind")), Scripted(["Rating: 4"]), "x")
+    [verdict] = await judged(
+        Aspect(model="m", aspect="tact", levels=("rude", "plain", "kind")), Scripted(["Rating: 3"]), "x"
+    )
+    lost = await judged(
+        Aspect(model="m", aspect="tact", levels=("rude", "plain", "kind")), Scripted(["Rating: 4"]), "x"
+    )
 
     assert (verdict.value, verdict.scale, verdict.aspect) == (3.0, (1.0, 3.0), "tact")
     assert [type(v) for v in lost] == [UnreadableReply]
 
 
 def vote(*says):
-    replies = iter([f"Checked.\n\nFinal judgment: {word}" if word in ("yes", "no") else word for word in says])
+    replies = iter(
+        [f"Checked.\n\nFinal judgment: {word}" if word in ("yes", "no") else word for word in says]
+    )
     return Scripted(lambda _: next(replies))
 
 
@@ -254,10 +284,14 @@ async def test_votes_that_cannot_be_read_do_not_count_and_a_tie_is_no_verdict():
 
 async def test_the_word_not_is_no_vote():
     """ "Not" holds "No": only the last line counts, as a word."""
-    assert not scores(await judged(BinaryVote(model="m", votes=1), Scripted(["Final judgment: Nothing is violated"]), "x"))
-    assert scores(await judged(BinaryVote(model="m", votes=1), Scripted(["Not bad: no errors.\n**Final judgment: Yes**"]), "x")) == {
-        "r0": 1.0
-    }
+    assert not scores(
+        await judged(BinaryVote(model="m", votes=1), Scripted(["Final judgment: Nothing is violated"]), "x")
+    )
+    assert scores(
+        await judged(
+            BinaryVote(model="m", votes=1), Scripted(["Not bad: no errors.\n**Final judgment: Yes**"]), "x"
+        )
+    ) == {"r0": 1.0}
 
 
 async def test_a_checklist_weighs_what_is_met_over_what_applies():
@@ -265,9 +299,11 @@ async def test_a_checklist_weighs_what_is_met_over_what_applies():
     reply = '{"item_1": {"reason": "", "met": true}, "item_2": {"reason": "", "met": false}, "item_3": {"reason": "", "met": null}}'
 
     assert scores(await judged(judge, Scripted([reply]), "x")) == {"r0": 0.25}
-    assert scores(await judged(Checklist(model="m", criteria=("a",)), Scripted(['{"item_1": {"reason": "", "met": null}}']), "x")) == {
-        "r0": None
-    }
+    assert scores(
+        await judged(
+            Checklist(model="m", criteria=("a",)), Scripted(['{"item_1": {"reason": "", "met": null}}']), "x"
+        )
+    ) == {"r0": None}
     with pytest.raises(Exception, match="expected"):
         raise (await judged(judge, Scripted(['{"item_1": {"reason": "", "met": true}}']), "x"))[0]
 
@@ -278,7 +314,12 @@ async def test_a_checklist_is_written_once_a_prompt_or_stands_in_its_metadata():
     ask = Scripted(lambda text: written if "Write 5 criteria" in text else checked)
 
     verdicts = await judged(Checklist(model="m", writer="w"), ask, "x", "y", "z")
-    own = await judged(Checklist(model="m"), Scripted([checked]), "x", prompt=Prompt.of("Q", metadata={"checklist": ["It is short."]}))
+    own = await judged(
+        Checklist(model="m"),
+        Scripted([checked]),
+        "x",
+        prompt=Prompt.of("Q", metadata={"checklist": ["It is short."]}),
+    )
 
     assert [model for model, _ in ask.asked].count("w") == 1
     assert [v.rationale for v in verdicts] == ["met: It rhymes."] * 3
@@ -298,7 +339,9 @@ def places(*tops):
 
 
 def test_a_bracket_before_the_label_is_passed_over():
-    [first, second] = label_odds(places({"(": 0.98, "B": 0.01, "A": 0.0002}, {"A": 0.95, "B": 0.05}), ("A", "B"))
+    [first, second] = label_odds(
+        places({"(": 0.98, "B": 0.01, "A": 0.0002}, {"A": 0.95, "B": 0.05}), ("A", "B")
+    )
 
     assert first == pytest.approx(0.95)
     assert second == pytest.approx(0.05)
@@ -309,7 +352,9 @@ def test_labels_among_the_noise_of_a_refusal_are_no_answer():
         label_odds(places({"I": 0.99, "B": 1e-5, "A": 1e-6}, {" cannot": 0.9, " A": 0.05}), ("A", "B"))
 
 
-@pytest.mark.parametrize("text", ["It is a tie.", "Neither is a good reply", "A good answer is missing.", "Text A is not better."])
+@pytest.mark.parametrize(
+    "text", ["It is a tie.", "Neither is a good reply", "A good answer is missing.", "Text A is not better."]
+)
 def test_the_article_is_no_label(text):
     with pytest.raises(Unread):
         label_in(text, ("A", "B"))
@@ -321,7 +366,9 @@ def test_a_part_of_a_number_is_no_rating(text):
         label_in(text, [str(n) for n in range(1, 11)])
 
 
-@pytest.mark.parametrize("text", ["Final judgment: no violations were found, it passes", "Final judgment: yes or no, I cannot say"])
+@pytest.mark.parametrize(
+    "text", ["Final judgment: no violations were found, it passes", "Final judgment: yes or no, I cannot say"]
+)
 async def test_a_vote_ends_its_line(text):
     assert not scores(await judged(BinaryVote(model="m", votes=1), Scripted([text]), "x"))
 

@@ -9,14 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.calls.key import call_key, changed_parts
-from prefgen.canonical import canonical, canonical_again, canonical_flat, canonical_texts
+from prefgen.storage.canonical_json import canonical, canonical_again, canonical_flat, canonical_texts
 from prefgen.types import content_id
 
 GOLDEN = Path(__file__).parent / "golden" / "keys.json"
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 plain = st.recursive(texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=12)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
     max_leaves=12,
 )
@@ -85,15 +89,22 @@ def test_the_fast_spelling_of_texts_is_the_canonical_one(value):
 
 @given(
     st.lists(
-        st.none() | st.text(st.characters(exclude_categories=["Cs"])) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+        st.none()
+        | st.text(st.characters(exclude_categories=["Cs"]))
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
     )
 )
 def test_the_fast_spelling_of_flat_values_is_the_canonical_one(value):
     assert canonical_flat(value) == canonical(value)
-    assert canonical_flat({f"k{i}": item for i, item in enumerate(value)}) == canonical({f"k{i}": item for i, item in enumerate(value)})
+    assert canonical_flat({f"k{i}": item for i, item in enumerate(value)}) == canonical(
+        {f"k{i}": item for i, item in enumerate(value)}
+    )
 
 
-@pytest.mark.parametrize("value", [{"a": None, "b": float("nan")}, {"a": "null", "b": [float("nan")]}, [None, float("nan")]])
+@pytest.mark.parametrize(
+    "value", [{"a": None, "b": float("nan")}, {"a": "null", "b": [float("nan")]}, [None, float("nan")]]
+)
 def test_no_number_hides_behind_a_null(value):
     with pytest.raises(ValueError, match="no canonical form"):
         canonical_again(value)
@@ -106,7 +117,9 @@ def test_the_remembered_spelling_is_the_canonical_one(value):
 
 @given(values)
 def test_ids_are_made_of_the_canonical_spelling(value):
-    assert content_id("thing", value) == hashlib.blake2b(canonical(("thing", value)), digest_size=16).hexdigest()
+    assert (
+        content_id("thing", value) == hashlib.blake2b(canonical(("thing", value)), digest_size=16).hexdigest()
+    )
 
 
 @given(values)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from prefgen.measures import distinct, entropy, measured, near_duplicates, self_bleu, told_apart, vendi
+from prefgen.text.diversity import distinct, entropy, measured, near_duplicates, self_bleu, told_apart, vendi
 from tests.test_cli import prefgen
 
 
@@ -79,7 +79,9 @@ def test_nothing_and_one_are_measured_too():
 
 
 def test_the_command_prints_them_of_a_file_or_a_run(tmp_path):
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"prompt": f"How do tides work in river {i}?"}) + "\n" for i in range(12)))
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"How do tides work in river {i}?"}) + "\n" for i in range(12))
+    )
 
     done = prefgen("show", "prompts", "a.jsonl", "--against", "a.jsonl", "--json", cwd=tmp_path)
     found = json.loads(done.stdout)

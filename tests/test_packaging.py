@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(ROOT)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
     return next(out.glob("*.whl"))
 
 
@@ -31,19 +35,21 @@ def test_the_wheel_holds_every_text_that_the_checkout_has(wheel):
 
 def test_an_installed_wheel_runs_without_the_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "import prefgen, prefgen.templates as t; assert 'site' in prefgen.__file__; print(prefgen.run(t.shipped('pipelines') / 'quickstart.yaml').manifest['yield']['pairs'])"
+    code = "import prefgen, prefgen.kit.templates as t; assert 'site' in prefgen.__file__; print(prefgen.run(t.shipped('pipelines') / 'quickstart.yaml').manifest['yield']['pairs'])"
 
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site"), "PATH": ""}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": ""},
+        capture_output=True,
+        text=True,
     )
 
     assert done.stdout.strip() == "12", done.stderr
 
 
 def test_help_is_quick_to_import_and_imports_nothing_heavy():
-    code = (
-        "import sys, prefgen.cli; print([m for m in ('torch', 'datasets', 'pyarrow', 'openai', 'pydantic', 'aiohttp') if m in sys.modules])"
-    )
+    code = "import sys, prefgen.cli; print([m for m in ('torch', 'datasets', 'pyarrow', 'openai', 'pydantic', 'aiohttp') if m in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
@@ -110,7 +116,12 @@ def test_a_package_that_is_built_and_installed_brings_its_judge(tmp_path):
 
     def prefgen(*words):
         return subprocess.run(
-            [sys.executable, "-m", "prefgen", *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "prefgen", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     shown, done = prefgen("show", "judge", "acme_brevity"), prefgen("run", "r.json", "--json")

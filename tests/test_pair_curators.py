@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.dataset.read import read_pairs, read_records
+from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.errors import RecipeError
-from prefgen.plugins import find
+from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from prefgen.tables import Table
@@ -104,11 +104,17 @@ def test_one_answer_may_be_chosen_so_often_and_no_more():
     assert left.column("chosen_text").count("sorry") == 2
     assert left.ids()[:2] == ["p28", "p29"]
     assert left.rows.num_rows == 42
-    assert curator("repeated_answers", share=1).curate(pairs([(1, 1)] * 72, None, margins, texts)).rows.num_rows == 72
+    assert (
+        curator("repeated_answers", share=1).curate(pairs([(1, 1)] * 72, None, margins, texts)).rows.num_rows
+        == 72
+    )
 
 
 def test_of_few_pairs_each_answer_keeps_one():
-    assert curator("repeated_answers").curate(pairs([(1, 1)] * 3, None, None, ["a", "a", "b"])).ids() == ["p1", "p2"]
+    assert curator("repeated_answers").curate(pairs([(1, 1)] * 3, None, None, ["a", "a", "b"])).ids() == [
+        "p1",
+        "p2",
+    ]
 
 
 LONG, SHORT = "word " * 40, "No."

@@ -7,14 +7,14 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from prefgen.answers import answer_of, number_in
 from prefgen.errors import PluginError, RecipeError, UnreadableReply
 from prefgen.judges.jury import Jury, borda, majority
 from prefgen.judges.labels import Labels
 from prefgen.judges.reward_model import RewardModel
 from prefgen.judges.verifier import Verifier
-from prefgen.scoring import ScoreSpec, probability_of, scores_of
+from prefgen.stats.scoring import ScoreSpec, probability_of, scores_of
 from prefgen.testing import Scripted, a_record
+from prefgen.text.final_answer import answer_of, number_in
 from prefgen.types import Comparison, Flag, Prompt, Score
 from tests.running import a_recipe, run
 
@@ -32,10 +32,16 @@ async def test_rewards_become_shares_in_the_same_order():
     ask = Scripted(lambda text: next(value for word, value in rewards.items() if word in text))
 
     found = scores(await RewardModel(model="rm").judge(record.prompt, record.responses, ask))
-    raw = scores(await RewardModel(model="rm", raw=True, scale=(-5, 5)).judge(record.prompt, record.responses, ask))
+    raw = scores(
+        await RewardModel(model="rm", raw=True, scale=(-5, 5)).judge(record.prompt, record.responses, ask)
+    )
     lost = await RewardModel(model="rm", raw=True, scale=(-1, 1)).judge(record.prompt, record.responses, ask)
 
-    assert found == {"r0": pytest.approx(1 / (1 + math.exp(3))), "r1": 0.5, "r2": pytest.approx(1 / (1 + math.exp(-2.5)))}
+    assert found == {
+        "r0": pytest.approx(1 / (1 + math.exp(3))),
+        "r1": 0.5,
+        "r2": pytest.approx(1 / (1 + math.exp(-2.5))),
+    }
     assert raw == {"r0": -3.0, "r1": 0.0, "r2": 2.5}
     assert sorted(type(v).__name__ for v in lost) == ["Score", "UnreadableReply", "UnreadableReply"]
 
@@ -87,8 +93,14 @@ async def verified(judge, *texts, references=("42",), **metadata):
 
 
 async def test_numbers_and_texts_are_compared_and_nothing_known_gives_no_score():
-    assert scores(await verified(Verifier(), "It is 42.", "It is 41.", "No idea.")) == {"r0": 1.0, "r1": 0.0, "r2": 0.0}
-    assert scores(await verified(Verifier(check="exact"), "The answer is  PARIS.", "Rome", references=("Paris",))) == {"r0": 1.0, "r1": 0.0}
+    assert scores(await verified(Verifier(), "It is 42.", "It is 41.", "No idea.")) == {
+        "r0": 1.0,
+        "r1": 0.0,
+        "r2": 0.0,
+    }
+    assert scores(
+        await verified(Verifier(check="exact"), "The answer is  PARIS.", "Rome", references=("Paris",))
+    ) == {"r0": 1.0, "r1": 0.0}
     assert scores(await verified(Verifier(), "42", references=())) == {"r0": None}
     assert scores(await verified(Verifier(), "42", references=("Paris",))) == {"r0": None}
 
@@ -117,7 +129,9 @@ async def test_a_functions_results_are_kept(tmp_path):
     recipe = a_recipe()
     (tmp_path / "p.jsonl").write_text(json.dumps({"prompt": "One?", "metadata": {"wanted": "number 1,"}}))
     recipe["stages"][0] = {"prompts": {"use": "file", "path": str(tmp_path / "p.jsonl")}}
-    recipe["stages"][2] = {"judge": {"quality": {"use": "verifier", "check": "function", "function": f"{__name__}:counts"}}}
+    recipe["stages"][2] = {
+        "judge": {"quality": {"use": "verifier", "check": "function", "function": f"{__name__}:counts"}}
+    }
 
     first = await run(recipe, tmp_path / "out")
     ran = len(COUNTED)
@@ -157,8 +171,14 @@ async def verdicts(jury, record):
 async def test_scores_are_brought_to_one_scale_and_joined():
     record = a_panel(a=[5, 3, 1], b=[5, 1, 1], c=[1, 5, 3])
 
-    assert scores(await verdicts(Jury(of=("a", "b", "c")), record)) == pytest.approx({"r0": 2 / 3, "r1": 0.5, "r2": 1 / 6})
-    assert scores(await verdicts(Jury(of=("a", "b", "c"), by="median"), record)) == {"r0": 1.0, "r1": 0.5, "r2": 0.0}
+    assert scores(await verdicts(Jury(of=("a", "b", "c")), record)) == pytest.approx(
+        {"r0": 2 / 3, "r1": 0.5, "r2": 1 / 6}
+    )
+    assert scores(await verdicts(Jury(of=("a", "b", "c"), by="median"), record)) == {
+        "r0": 1.0,
+        "r1": 0.5,
+        "r2": 0.0,
+    }
     assert scores(await verdicts(Jury(of=("a", "b", "c"), by="borda"), record)) == pytest.approx(
         {"r0": 2 / 3, "r1": 1.75 / 3, "r2": 0.75 / 3}
     )
@@ -174,7 +194,11 @@ async def test_a_response_with_too_few_judges_has_no_score():
 
 
 async def test_the_disagreement_of_the_judges_is_kept():
-    [first, *_] = [v for v in await verdicts(Jury(of=("a", "b")), a_panel(a=[5, 3, 1], b=[1, 3, 1])) if isinstance(v, Score)]
+    [first, *_] = [
+        v
+        for v in await verdicts(Jury(of=("a", "b")), a_panel(a=[5, 3, 1], b=[1, 3, 1]))
+        if isinstance(v, Score)
+    ]
 
     assert first.rationale == "2 judges, disagreement 0.500"
 
@@ -185,7 +209,9 @@ async def test_a_majority_compares_and_strengths_have_intervals():
     compared = await verdicts(Jury(of=("a", "b", "c"), by="majority"), record)
     strong = await verdicts(Jury(of=("a", "b", "c"), by="bradley_terry"), record)
 
-    assert probability_of([c for c in compared if isinstance(c, Comparison)], "r0", "r1") == pytest.approx(2 / 3)
+    assert probability_of([c for c in compared if isinstance(c, Comparison)], "r0", "r1") == pytest.approx(
+        2 / 3
+    )
     found = scores(strong)
     assert found["r0"] > found["r1"] > found["r2"]
     assert all("95 % interval" in v.rationale for v in strong)
@@ -228,7 +254,12 @@ def test_labels_are_joined_by_id(tmp_path):
 
 @pytest.mark.parametrize(
     "row",
-    ['{"response_id": "r0", "score": 2}', '{"response_id": "r0"}', '{"first_id": "a", "second_id": "b", "better": "left"}', '{"score": 1}'],
+    [
+        '{"response_id": "r0", "score": 2}',
+        '{"response_id": "r0"}',
+        '{"first_id": "a", "second_id": "b", "better": "left"}',
+        '{"score": 1}',
+    ],
 )
 def test_a_label_that_says_nothing_is_refused_with_its_place(tmp_path, row):
     (tmp_path / "l.jsonl").write_text(row)
@@ -241,7 +272,7 @@ def test_a_label_that_says_nothing_is_refused_with_its_place(tmp_path, row):
 async def test_new_labels_are_a_changed_stage(tmp_path):
     """People label what a run made; their file is read by the next one, and a changed file changes the result."""
     first = await run(a_recipe(), tmp_path / "out")
-    from prefgen.dataset.read import read_records
+    from prefgen.dataset.read_run import read_records
 
     ids = [r.id for record in read_records(tmp_path / "out") for r in record.responses]
     recipe = a_recipe()
@@ -280,6 +311,10 @@ async def test_an_answer_that_wins_under_every_other_prompt_is_flagged():
 
     verdicts = await InjectionGuard(model="m").judge(record.prompt, record.responses, ask)
 
-    assert {(v.response_id, v.value) for v in verdicts if isinstance(v, Score)} == {("r0", 0.0), ("r1", 1.0), ("r2", 0.0)}
+    assert {(v.response_id, v.value) for v in verdicts if isinstance(v, Score)} == {
+        ("r0", 0.0),
+        ("r1", 1.0),
+        ("r2", 0.0),
+    }
     assert sorted(v.target_id for v in verdicts if isinstance(v, Flag)) == ["r0", "r2"]
     assert not any("What is tact?" in turns[-1].text for _, turns in ask.asked)

@@ -1,7 +1,7 @@
 """Pictures: the same numbers give the same bytes, and a card shows them."""
 
-from prefgen.pictures import Picture
-from prefgen.publish.plots import draw_pairs
+from prefgen.publish.pair_plots import draw_pairs
+from prefgen.report.plots import Picture
 from tests.test_cli import prefgen
 
 PNG = b"\x89PNG"
@@ -34,7 +34,7 @@ def test_pairs_without_scores_have_a_picture_of_their_lengths(tmp_path):
 
 
 def test_nothing_is_drawn_without_matplotlib(tmp_path, monkeypatch):
-    monkeypatch.setattr("prefgen.publish.plots.can_draw", lambda: False)
+    monkeypatch.setattr("prefgen.publish.pair_plots.can_draw", lambda: False)
 
     assert draw_pairs([], tmp_path) == []
 

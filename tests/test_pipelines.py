@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from prefgen.dataset.check import check_rows
-from prefgen.dataset.read import read_pairs, read_records
+from prefgen.dataset.read_run import read_pairs, read_records
+from prefgen.kit.templates import shipped
 from prefgen.recipe.load import load_recipe
-from prefgen.templates import shipped
 from tests.running import run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,4 +53,7 @@ async def test_soft_labels_reach_the_pairs(tmp_path):
 def test_the_tables_of_methods_and_prompts_name_every_recipe():
     table = "".join((ROOT / "docs" / page).read_text() for page in ("methods.md", "prompts.md"))
 
-    assert set(re.findall(r"`pipelines/(\w+)\.yaml`", table)) == {path.stem for path in RECIPES} - {"quickstart", "starter"}
+    assert set(re.findall(r"`pipelines/(\w+)\.yaml`", table)) == {path.stem for path in RECIPES} - {
+        "quickstart",
+        "starter",
+    }

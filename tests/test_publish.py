@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from prefgen.dataset.read import rows_in
+from prefgen.dataset.read_run import rows_in
+from prefgen.dataset.splits import splits_of
 from prefgen.publish.rows import write_rows
-from prefgen.publish.splits import splits_of
 from prefgen.publish.version import bumped
 from tests.local_hub import READER, WRITER, Repo, local_hub
 from tests.running import a_recipe, run
@@ -62,7 +62,9 @@ def finished(tmp_path_factory):
 
 def made(folder, out, prompts=PROMPTS, **changes):
     recipe = a_recipe(prompts=prompts, name="rivers", version="1.0.0", **changes)
-    recipe["models"]["writer"]["rules"] = [{"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}]
+    recipe["models"]["writer"]["rules"] = [
+        {"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}
+    ]
     (folder / "recipe.json").write_text(json.dumps(recipe))
     done = prefgen("run", "recipe.json", "--out", out, "-q", "-y", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -81,8 +83,16 @@ def publish(hub, folder, run, *options, token=WRITER, repo="acme/rivers"):
 
 def python(hub, folder, code):
     """Run code as a user of the dataset would, with the real clients."""
-    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "user"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder, timeout=120)
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "user"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -115,8 +125,13 @@ def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished
     assert "unknown, since no price was given for grader, writer" in card
     assert {c["config_name"] for c in header["configs"]} >= {"preferences", "candidates", "judgments"}
     assert set(header["tags"]) >= {"synthetic", "preference", "dpo", "rlaif", "prefgen"}
-    assert json.loads(files["manifest.json"])["row_digest"] == json.loads((finished / "manifest.json").read_text())["row_digest"]
-    assert WRITER not in "".join(f.decode("utf-8", "ignore") for f in files.values()) + done.stdout + done.stderr
+    assert (
+        json.loads(files["manifest.json"])["row_digest"]
+        == json.loads((finished / "manifest.json").read_text())["row_digest"]
+    )
+    assert (
+        WRITER not in "".join(f.decode("utf-8", "ignore") for f in files.values()) + done.stdout + done.stderr
+    )
 
 
 def test_a_failure_is_in_the_split_of_its_prompt(tmp_path):
@@ -130,7 +145,11 @@ def test_a_failure_is_in_the_split_of_its_prompt(tmp_path):
 
     def split_of(config, column):
         files = sorted((tmp_path / "out" / "data" / config).glob("*.parquet"))
-        return {row[column]: path.name.partition("-")[0] for path in files for row in pq.read_table(path).to_pylist()}
+        return {
+            row[column]: path.name.partition("-")[0]
+            for path in files
+            for row in pq.read_table(path).to_pylist()
+        }
 
     failed, answered = split_of("failures", "record_id"), split_of("candidates", "prompt_id")
     assert len(failed) == 6 and "test" in failed.values()
@@ -160,13 +179,20 @@ def test_a_second_version_follows_what_changed_and_says_so_in_the_card(second, t
     repo = second.repos["acme/rivers"]
     assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
     assert "2 added" in repo.at("main")[1]["README.md"].decode()
-    assert sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30  # the old one is what it was
+    assert (
+        sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30
+    )  # the old one is what it was
 
 
 def test_what_somebody_wrote_in_the_card_stays(second, tmp_path, more):
     repo = second.repos["acme/rivers"]
     files = dict(repo.commits[-1][1])
-    card = files["README.md"].decode().replace("license: other", "license: apache-2.0").replace("- synthetic", "- synthetic\n- water")
+    card = (
+        files["README.md"]
+        .decode()
+        .replace("license: other", "license: apache-2.0")
+        .replace("- synthetic", "- synthetic\n- water")
+    )
     files["README.md"] = (card + "\n## Ours\n\nAsk Ada about this.\n").encode()
     repo.commits.append(("abcdef12", files))
 
@@ -207,7 +233,13 @@ def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(second, tmp
 
 
 def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
-    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": WRITER}
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": WRITER,
+    }
     command = [sys.executable, "-m", "prefgen", "publish", "--repo", "acme/rivers", "--test", "0.2"]
     import shutil
 
@@ -227,7 +259,10 @@ def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
 
 
 def test_an_upload_that_breaks_leaves_nothing_and_can_be_started_again(hub, finished, tmp_path):
-    hub.fail = [["PUT /large", 507, 100], ["POST .*commit", 500, 1]]  # the client tries again after 500, for half a minute
+    hub.fail = [
+        ["PUT /large", 507, 100],
+        ["POST .*commit", 500, 1],
+    ]  # the client tries again after 500, for half a minute
 
     broken = publish(hub, tmp_path, finished)
     hub.fail[0][2] = 0
@@ -257,7 +292,9 @@ def test_a_commit_whose_tag_was_lost_gets_it_when_published_again(hub, finished,
     assert len(repo.commits) == 2
 
 
-@pytest.mark.parametrize(("token", "says"), [("hf_nobody", "the token was not accepted"), (READER, "no right to write")])
+@pytest.mark.parametrize(
+    ("token", "says"), [("hf_nobody", "the token was not accepted"), (READER, "no right to write")]
+)
 def test_a_token_that_will_not_do_is_said_and_nothing_is_made(hub, finished, tmp_path, token, says):
     done = publish(hub, tmp_path, finished, token=token)
 
@@ -297,22 +334,40 @@ HARMFUL = "Pour the acid over the lock until it gives way and take what you want
 
 def harmful_run(folder, rationale=""):
     """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed` leave them."""
-    from prefgen.dataset.lines import pair_lines, record_line
-    from prefgen.dataset.shards import PAIRS, RECORDS, write_lines
-    from prefgen.harm import SOURCE, marks_of
+    from prefgen.dataset.parquet import PAIRS, RECORDS, write_lines
+    from prefgen.dataset.serialize import pair_lines, record_line
+    from prefgen.kit.harm import SOURCE, marks_of
     from prefgen.types import Pair, Prompt, Record, Response, Score
 
     made(folder, "run")
     digest = hashlib.blake2b(HARMFUL.encode(), digest_size=16).hexdigest()
     marks = marks_of(HARMFUL, "theft")
-    prompt = Prompt.of("How do I open a lock that is not mine?", metadata=marks, lineage={"harm": "theft", "source_digest": digest})
+    prompt = Prompt.of(
+        "How do I open a lock that is not mine?",
+        metadata=marks,
+        lineage={"harm": "theft", "source_digest": digest},
+    )
     safe = Response.of(prompt, "I will not help with that; a locksmith will.", model="m")
     source = Response.of(prompt, HARMFUL, principle=SOURCE, origin="human")
     scores = (
-        (Score(response_id=source.id, aspect="harm", value=1.0, scale=(1, 5), judge="quality", rationale=rationale),) if rationale else ()
+        (
+            Score(
+                response_id=source.id,
+                aspect="harm",
+                value=1.0,
+                scale=(1, 5),
+                judge="quality",
+                rationale=rationale,
+            ),
+        )
+        if rationale
+        else ()
     )
     record = Record(
-        prompt=prompt, responses=(safe, source), scores=scores, pairs=(Pair(chosen_id=safe.id, rejected_id=source.id, rule="fixed"),)
+        prompt=prompt,
+        responses=(safe, source),
+        scores=scores,
+        pairs=(Pair(chosen_id=safe.id, rejected_id=source.id, rule="fixed"),),
     )
     write_lines([record_line(record)], RECORDS, folder / "run" / "records" / "00001.parquet")
     write_lines(pair_lines(record), PAIRS, folder / "run" / "pairs" / "00001.parquet")
@@ -329,7 +384,11 @@ def test_harmful_texts_are_taken_out_and_the_dataset_is_private_and_gated(hub, t
     assert repo.private
     everything = b"".join(repo.at("main")[1].values())
     assert HARMFUL.encode() not in everything
-    released = [row for config in ("preferences", "candidates") for row in rows_in(tmp_path / "run" / "release" / "data" / config)]
+    released = [
+        row
+        for config in ("preferences", "candidates")
+        for row in rows_in(tmp_path / "run" / "release" / "data" / config)
+    ]
     assert HARMFUL not in json.dumps(released)
     assert sum(digest in json.dumps(row.get("rejected") or row.get("response")) for row in released) == 2
     header = yaml.safe_load(repo.at("main")[1]["README.md"].decode().split("---")[1])
@@ -357,7 +416,9 @@ def test_the_same_dataset_is_made_again_from_recipe_and_journal(tmp_path, finish
     exported = prefgen("cache", "export", "--journal", "runs/calls.sqlite", "replies.jsonl", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     (tmp_path / "replies.jsonl").rename(tmp_path / "elsewhere" / "replies.jsonl")
-    (tmp_path / "elsewhere" / "recipe.yaml").write_bytes((tmp_path / "run" / "release" / "recipe.yaml").read_bytes())
+    (tmp_path / "elsewhere" / "recipe.yaml").write_bytes(
+        (tmp_path / "run" / "release" / "recipe.yaml").read_bytes()
+    )
 
     imported = prefgen("cache", "import", "replies.jsonl", cwd=tmp_path / "elsewhere")
     again = prefgen("run", "recipe.yaml", "--offline", "--out", "run", "-q", cwd=tmp_path / "elsewhere")
@@ -369,27 +430,53 @@ def test_the_same_dataset_is_made_again_from_recipe_and_journal(tmp_path, finish
 
 
 def test_splits_keep_near_duplicates_together_and_old_prompts_where_they_were():
-    texts = [(f"p{i}", f"Explain to a child of {i} years how the tide clock in the hall works and why it is slow today") for i in range(40)]
+    texts = [
+        (
+            f"p{i}",
+            f"Explain to a child of {i} years how the tide clock in the hall works and why it is slow today",
+        )
+        for i in range(40)
+    ]
     others = [
-        (f"q{i}", f"Name {i} unusual birds and where each of them spends the cold part of the year, with sources") for i in range(200)
+        (
+            f"q{i}",
+            f"Name {i} unusual birds and where each of them spends the cold part of the year, with sources",
+        )
+        for i in range(200)
     ]
     prompts = [*texts, *others, ("twin", texts[0][1].upper())]
 
     splits = splits_of(prompts, 0.3, 1)
     more = splits_of(
-        [*prompts, *((f"new{i}", f"Something entirely new about matter number {i}, {i * 7} and {i * 13}") for i in range(50))], 0.3, 1
+        [
+            *prompts,
+            *(
+                (f"new{i}", f"Something entirely new about matter number {i}, {i * 7} and {i * 13}")
+                for i in range(50)
+            ),
+        ],
+        0.3,
+        1,
     )
 
     assert {more[i] for i in splits} <= {"train", "test", None}
     assert all(more[i] == split for i, split in splits.items())
     assert splits["twin"] == splits["p0"]
-    from prefgen.similarity import all_alike
+    from prefgen.text.near_duplicates import all_alike
 
     for i, near in all_alike([text for _, text in prompts]).items():
         for j in near:
             one, other = splits[prompts[i][0]], splits[prompts[j][0]]
             assert one is None or other is None or one == other
-    assert 0.15 < sum(s == "test" for s in splits_of([(f"r{i}", f"w{i} x{i} y{i} z{i}") for i in range(500)], 0.2, 0).values()) / 500 < 0.25
+    assert (
+        0.15
+        < sum(
+            s == "test"
+            for s in splits_of([(f"r{i}", f"w{i} x{i} y{i} z{i}") for i in range(500)], 0.2, 0).values()
+        )
+        / 500
+        < 0.25
+    )
 
 
 def test_versions_move_as_the_change_says():
@@ -401,7 +488,13 @@ def test_versions_move_as_the_change_says():
 
 def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
     def row(i, good="good", bad="bad", margin=1.0, **more):
-        return {"prompt": f"Q{i}?", "chosen": f"{good} {i}", "rejected": f"{bad} {i}", "margin": margin, **more}
+        return {
+            "prompt": f"Q{i}?",
+            "chosen": f"{good} {i}",
+            "rejected": f"{bad} {i}",
+            "margin": margin,
+            **more,
+        }
 
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row(i)) + "\n" for i in range(5)))
     after = [row(0), row(1, "bad", "good"), row(2, margin=2.0), row(3), row(9)]
@@ -410,7 +503,15 @@ def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
     done = prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path)
 
     found = json.loads(done.stdout)
-    assert found["pairs"] == {"added": 1, "removed": 1, "flipped": 1, "changed": 1, "moved": 0, "relabelled": 0, "kept": 2}
+    assert found["pairs"] == {
+        "added": 1,
+        "removed": 1,
+        "flipped": 1,
+        "changed": 1,
+        "moved": 0,
+        "relabelled": 0,
+        "kept": 2,
+    }
     assert found["prompts"] == {"added": 1, "removed": 1, "kept": 4}
     assert found["bump"] == "major"
     same = prefgen("diff", "a.jsonl", "a.jsonl", cwd=tmp_path)
@@ -437,9 +538,17 @@ def test_wrong_options_are_one_line(finished, tmp_path, options, says, code):
 
 def test_a_run_may_be_published_as_its_recipe_says(hub, tmp_path):
     recipe = a_recipe(prompts=PROMPTS, name="rivers", publish={"repo": "acme/rivers", "test": 0.2})
-    recipe["models"]["writer"]["rules"] = [{"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}]
+    recipe["models"]["writer"]["rules"] = [
+        {"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}
+    ]
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
-    there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": WRITER}
+    there = {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": WRITER,
+    }
 
     done = prefgen("run", "recipe.json", "--out", "run", "--publish", "-q", cwd=tmp_path, **there)
 
@@ -478,11 +587,16 @@ def test_a_private_release_is_not_put_into_a_public_dataset(hub, tmp_path):
     said_so = publish(hub, tmp_path, "run", "--public", "--json")
 
     assert refused.returncode == 1
-    assert "is public, and this release is private, since rows of it come from harmful texts" in refused.stderr
+    assert (
+        "is public, and this release is private, since rows of it come from harmful texts" in refused.stderr
+    )
     assert said_so.returncode == 0, said_so.stderr
     assert json.loads(said_so.stdout)["private"] is False
     hub.repos["acme/other"] = Repo([("aabbccdd", {})], private=True)
-    assert json.loads(publish(hub, tmp_path, "run", "--public", "--json", repo="acme/other").stdout)["private"] is True  # as it is
+    assert (
+        json.loads(publish(hub, tmp_path, "run", "--public", "--json", repo="acme/other").stdout)["private"]
+        is True
+    )  # as it is
 
 
 def test_judgments_that_quote_a_harmful_text_do_not_carry_it(tmp_path):
@@ -492,7 +606,9 @@ def test_judgments_that_quote_a_harmful_text_do_not_carry_it(tmp_path):
         done = prefgen("publish", "run", "--dry-run", "--harmful", how, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         said = [
-            row["rationale"] for row in rows_in(tmp_path / "run" / "release" / "data" / "judgments") if "That is bad" in row["rationale"]
+            row["rationale"]
+            for row in rows_in(tmp_path / "run" / "release" / "data" / "judgments")
+            if "That is bad" in row["rationale"]
         ]
         assert len(said) == left
         assert any(HARMFUL in words for words in said) == (how == "keep")
@@ -515,7 +631,10 @@ def test_what_prefgen_wrote_in_the_header_follows_the_data(hub, tmp_path):
     made(
         tmp_path,
         "bound",
-        stages=[{"prompts": {**inline, "licence": "CC-BY-NC-4.0", "prompts": [*PROMPTS, "What is a delta?"]}}, *stages[1:]],
+        stages=[
+            {"prompts": {**inline, "licence": "CC-BY-NC-4.0", "prompts": [*PROMPTS, "What is a delta?"]}},
+            *stages[1:],
+        ],
     )
     publish(hub, tmp_path, "free")
     first = yaml.safe_load(hub.repos["acme/rivers"].at("main")[1]["README.md"].decode().split("---")[1])
@@ -551,7 +670,10 @@ def test_the_next_version_comes_after_the_highest_there_is(second, tmp_path, mor
     assert "version 0.5.0 comes before 1.0.0" in back.stderr
     assert forth.returncode == after.returncode == 0, after.stderr
     assert set(second.repos["acme/rivers"].tags) == {"v1.0.0", "v2.0.0", "v2.1.0"}
-    assert "expected a version such as 1.2.0, found '01.2.3'" in publish(second, tmp_path, "most", "--version", "01.2.3").stderr
+    assert (
+        "expected a version such as 1.2.0, found '01.2.3'"
+        in publish(second, tmp_path, "most", "--version", "01.2.3").stderr
+    )
 
 
 def test_a_recipe_that_says_more_is_a_patch(second, tmp_path):
@@ -648,15 +770,31 @@ def test_a_release_is_read_like_a_dataset(finished, tmp_path):
     wrong = prefgen("export", release, "--to", "trl", "--split", "dev", "-o", "dev.jsonl", cwd=tmp_path)
     assert 0 < len((tmp_path / "test.jsonl").read_text().splitlines()) < 30, test.stderr
     assert "has no split 'dev'; its splits: test, train" in wrong.stderr
-    assert "has no splits" in prefgen("export", str(finished), "--to", "trl", "--split", "x", "-o", "x.jsonl", cwd=tmp_path).stderr
+    assert (
+        "has no splits"
+        in prefgen(
+            "export", str(finished), "--to", "trl", "--split", "x", "-o", "x.jsonl", cwd=tmp_path
+        ).stderr
+    )
 
 
 def test_diff_sees_other_spelling_repeats_and_splits(tmp_path):
-    rows = [{"prompt": f"Q{i}?", "chosen": f"Good {i}", "rejected": f"Bad {i}", "split": "train"} for i in range(4)]
+    rows = [
+        {"prompt": f"Q{i}?", "chosen": f"Good {i}", "rejected": f"Bad {i}", "split": "train"}
+        for i in range(4)
+    ]
     after = [{**rows[0], "chosen": "GOOD 0"}, {**rows[1], "split": "test"}, rows[2], rows[2], rows[3]]
     for name, its in (("a", rows), ("b", after)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in its))
 
     found = json.loads(prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path).stdout)["pairs"]
 
-    assert found == {"added": 1, "removed": 0, "flipped": 0, "changed": 1, "moved": 1, "relabelled": 0, "kept": 2}
+    assert found == {
+        "added": 1,
+        "removed": 0,
+        "flipped": 0,
+        "changed": 1,
+        "moved": 1,
+        "relabelled": 0,
+        "kept": 2,
+    }

@@ -6,7 +6,7 @@ import pytest
 
 from prefgen import Plugin, curator
 from prefgen.api import options_of
-from prefgen.dataset.read import read_records
+from prefgen.dataset.read_run import read_records
 from prefgen.engine.plan import make_plan
 from prefgen.errors import PluginError
 from prefgen.recipe.build import build
@@ -19,12 +19,16 @@ def rate(body, _):
     asked = body["messages"][0]["content"]
     if "Rate how" not in asked:
         return f"Said {asked[:20]}"
-    return "no idea" if "odd" in asked else json.dumps({"rationale": "r", "rating": 5 if "long" in asked else 2})
+    return (
+        "no idea" if "odd" in asked else json.dumps({"rationale": "r", "rating": 5 if "long" in asked else 2})
+    )
 
 
 def rated(url, prompts=("A long one?", "A short one?", "An odd one?"), *, before=(), **fields):
     recipe = a_recipe(url=url, prompts=prompts)
-    recipe["stages"].insert(1, {"curate": [*before, {"use": "rated", "model": "grader", "least": 3, **fields}]})
+    recipe["stages"].insert(
+        1, {"curate": [*before, {"use": "rated", "model": "grader", "least": 3, **fields}]}
+    )
     recipe["stages"] = recipe["stages"][:3]
     return recipe
 
@@ -49,9 +53,13 @@ async def test_what_is_rated_low_goes_and_what_could_not_be_read_does_not(tmp_pa
 
 async def test_a_number_of_before_is_not_taken_for_one_that_was_lost(tmp_path, server):
     server.script = rate
-    recipe = rated(server.url, ("An odd one?",), before=[{"use": "rated", "model": "writer", "least": 1}], least=4)
+    recipe = rated(
+        server.url, ("An odd one?",), before=[{"use": "rated", "model": "writer", "least": 1}], least=4
+    )
     recipe["stages"] = recipe["stages"][:2]
-    server.script = lambda body, _: json.dumps({"rationale": "r", "rating": 2}) if body["model"] == "w" else "no idea"
+    server.script = lambda body, _: (
+        json.dumps({"rationale": "r", "rating": 2}) if body["model"] == "w" else "no idea"
+    )
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -79,7 +87,9 @@ async def test_only_what_curators_before_it_left_is_asked_about(tmp_path, server
 
 async def test_two_of_them_follow_each_other_and_the_same_again_asks_nothing(tmp_path, server):
     server.script = rate
-    recipe = rated(server.url, before=[{"use": "rated", "model": "grader", "aspect": "difficulty", "most": 4}])
+    recipe = rated(
+        server.url, before=[{"use": "rated", "model": "grader", "aspect": "difficulty", "most": 4}]
+    )
 
     await run(recipe, tmp_path / "out")
     asked = len(server.bodies)
@@ -91,13 +101,31 @@ async def test_two_of_them_follow_each_other_and_the_same_again_asks_nothing(tmp
 
 
 async def test_it_stands_between_the_rounds_of_a_synthesizer(tmp_path):
-    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps({"prompt": f"Thing {i}"}) + "\n" for i in range(4)))
+    (tmp_path / "seeds.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"Thing {i}"}) + "\n" for i in range(4))
+    )
     recipe = {
         "name": "between",
         "models": {"m": {"use": "simulated", "temperature": 1.0}},
         "stages": [
-            {"prompts": {"made": {"use": "few_shot", "model": "m", "seeds": "seeds.jsonl", "rounds": 2, "target": 7}}},
-            {"curate": [{"use": "dedupe"}, {"use": "rated", "model": "m", "least": 1}, {"use": "limit", "count": 50}]},
+            {
+                "prompts": {
+                    "made": {
+                        "use": "few_shot",
+                        "model": "m",
+                        "seeds": "seeds.jsonl",
+                        "rounds": 2,
+                        "target": 7,
+                    }
+                }
+            },
+            {
+                "curate": [
+                    {"use": "dedupe"},
+                    {"use": "rated", "model": "m", "least": 1},
+                    {"use": "limit", "count": 50},
+                ]
+            },
             {"sample": {"use": "each", "model": "m", "n": 1}},
         ],
     }
@@ -112,7 +140,9 @@ async def test_it_stands_between_the_rounds_of_a_synthesizer(tmp_path):
 async def test_a_plan_counts_it(tmp_path):
     pipeline = build(loaded_from(rated("http://localhost:1/v1"), tmp_path))
 
-    plan = await make_plan(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=9)
+    plan = await make_plan(
+        pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=9
+    )
 
     assert {(line.stage, line.requests) for line in plan.lines} >= {("curate", 3)}
 
@@ -151,7 +181,9 @@ def test_bounds_must_make_sense(fields):
 
 async def test_two_curators_of_one_kind_are_each_asked_in_their_own_manner(tmp_path, server):
     server.script = rate
-    before = [{"use": "rated", "model": {"is": "grader", "max_tokens": 11}, "least": 1, "aspect": "complexity"}]
+    before = [
+        {"use": "rated", "model": {"is": "grader", "max_tokens": 11}, "least": 1, "aspect": "complexity"}
+    ]
     recipe = rated(server.url, ("A long one?",), before=before, model={"is": "grader", "max_tokens": 99})
 
     await run(recipe, tmp_path / "out")

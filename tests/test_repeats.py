@@ -10,7 +10,7 @@ from aiohttp import web
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge
 from prefgen.calls.ask import same_request
-from prefgen.dataset.read import read_manifest, read_pairs, read_records
+from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
 from prefgen.engine import output
 from prefgen.roles import Call
 from prefgen.types import user
@@ -24,16 +24,26 @@ def one_answer(body, attempt):
     text = str(body["messages"][-1]["content"])
     if "The texts that reply" in text:
         return RATE
-    if any(words in text for words in ("Now improve the reply", "Write only the new reply", "Mend just that")):
+    if any(
+        words in text for words in ("Now improve the reply", "Write only the new reply", "Mend just that")
+    ):
         return f"A better answer, by seed {body.get('seed')}."
     return answer("The same answer.", body)
 
 
-@pytest.mark.parametrize("reviser", [{"use": "improve"}, {"use": "constitution", "rounds": 2}, {"use": "minimal_edit"}])
+@pytest.mark.parametrize(
+    "reviser", [{"use": "improve"}, {"use": "constitution", "rounds": 2}, {"use": "minimal_edit"}]
+)
 async def test_equal_answers_are_revised_once_and_each_has_its_revision(tmp_path, server, reviser):
-    server.script = lambda body, attempt: '{"flaws": ["It is short."]}' if "Name what is wrong" in str(body) else one_answer(body, attempt)
+    server.script = lambda body, attempt: (
+        '{"flaws": ["It is short."]}' if "Name what is wrong" in str(body) else one_answer(body, attempt)
+    )
     recipe = a_recipe(url=server.url, prompts=["One?"], n=3)
-    recipe["stages"] = [*recipe["stages"][:2], {"revise": {**reviser, "model": "writer"}}, {"pair": {"use": "revised_over_original"}}]
+    recipe["stages"] = [
+        *recipe["stages"][:2],
+        {"revise": {**reviser, "model": "writer"}},
+        {"pair": {"use": "revised_over_original"}},
+    ]
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -44,14 +54,26 @@ async def test_equal_answers_are_revised_once_and_each_has_its_revision(tmp_path
     assert len({r.text for r in ends}) == 1
     assert len({r.id for r in record.responses}) == len(record.responses)
     assert len(record.pairs) == 3
-    assert sum("Now improve" in str(b) or "Write only the new reply" in str(b) or "Mend just that" in str(b) for b in server.bodies) <= 2
+    assert (
+        sum(
+            "Now improve" in str(b) or "Write only the new reply" in str(b) or "Mend just that" in str(b)
+            for b in server.bodies
+        )
+        <= 2
+    )
 
 
 async def test_two_samplers_that_ask_the_same_draw_apart(tmp_path, server):
     server.script = by_content
     recipe = a_recipe(url=server.url)
     same = {"use": "each", "model": "writer", "n": 2}
-    recipe["stages"][1] = {"sample": {"one": same, "other": same, "rungs": {"use": "ladder", "model": "writer", "temperatures": [1.0]}}}
+    recipe["stages"][1] = {
+        "sample": {
+            "one": same,
+            "other": same,
+            "rungs": {"use": "ladder", "model": "writer", "temperatures": [1.0]},
+        }
+    }
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -94,9 +116,14 @@ async def test_a_request_that_a_later_stage_repeats_is_not_paid_again(tmp_path, 
 
 
 def test_requests_are_one_only_if_all_of_them_is_the_same():
-    one, other = (Call("chat", "m", (user(text),), sampling={"temperature": 1.0}) for text in ("Question 7168", "Question 134027"))
+    one, other = (
+        Call("chat", "m", (user(text),), sampling={"temperature": 1.0})
+        for text in ("Question 7168", "Question 134027")
+    )
 
-    assert same_request(one, Call("chat", "m", (user("Question 7168"),), sampling={"temperature": 1.0}, seeds=(7,)))
+    assert same_request(
+        one, Call("chat", "m", (user("Question 7168"),), sampling={"temperature": 1.0}, seeds=(7,))
+    )
     assert not same_request(one, other)
 
 
@@ -107,9 +134,13 @@ class TwoQuestions(Plugin):
     model: str
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Score]:
-        first, second = await asyncio.gather(ask(self.model, "Question 7168"), ask(self.model, "Question 134027"))
+        first, second = await asyncio.gather(
+            ask(self.model, "Question 7168"), ask(self.model, "Question 134027")
+        )
         same = first.text == second.text
-        return [Score(response_id=r.id, aspect="apart", value=float(not same), scale=(0, 1)) for r in responses]
+        return [
+            Score(response_id=r.id, aspect="apart", value=float(not same), scale=(0, 1)) for r in responses
+        ]
 
 
 async def test_questions_with_equal_short_hashes_get_their_own_answers(tmp_path, server):
@@ -145,7 +176,9 @@ async def test_a_revision_that_the_token_limit_cut_is_not_paired(tmp_path, serve
 
 
 @pytest.mark.parametrize("how", ["stopped before its shards were put in place", "interrupted"])
-async def test_what_an_earlier_run_left_is_never_taken_for_the_present_one(tmp_path, server, monkeypatch, how):
+async def test_what_an_earlier_run_left_is_never_taken_for_the_present_one(
+    tmp_path, server, monkeypatch, how
+):
     """Two prompts, then three; the second run ends after its shards are written and before they are renamed into place."""
     server.script = by_content
     journal = tmp_path / "calls.sqlite"
@@ -164,7 +197,9 @@ async def test_what_an_earlier_run_left_is_never_taken_for_the_present_one(tmp_p
     fresh = await run(a_recipe(url=server.url), tmp_path / "fresh", journal=journal)
 
     assert last.complete
-    assert len(list(read_records(tmp_path / "out"))) == read_manifest(tmp_path / "out")["yield"]["prompts"] == 3
+    assert (
+        len(list(read_records(tmp_path / "out"))) == read_manifest(tmp_path / "out")["yield"]["prompts"] == 3
+    )
     assert last.manifest["row_digest"] == fresh.manifest["row_digest"]
 
 
@@ -191,7 +226,10 @@ class InATaskGroup(Plugin):
 
 async def test_a_reply_that_is_lost_in_a_task_group_costs_its_judgment_alone(tmp_path):
     recipe = a_recipe()
-    recipe["models"]["grader"]["rules"] = [{"when": "Rate Answer number 1,", "refuse": "content_policy"}, {"when": "", "say": "Good."}]
+    recipe["models"]["grader"]["rules"] = [
+        {"when": "Rate Answer number 1,", "refuse": "content_policy"},
+        {"when": "", "say": "Good."},
+    ]
     recipe["stages"][2] = {"judge": {"quality": {"use": "test_task_group", "model": "grader"}}}
 
     outcome = await run(recipe, tmp_path / "out")
@@ -220,7 +258,11 @@ async def test_sampling_of_one_stage_is_given_to_any_model_that_a_field_names(tm
         else by_content(body, attempt)
     )
     recipe = a_recipe(url=server.url)
-    recipe["stages"][2] = {"judge": {"quality": {"use": "checklist", "model": "grader", "writer": {"is": "grader", "max_tokens": 77}}}}
+    recipe["stages"][2] = {
+        "judge": {
+            "quality": {"use": "checklist", "model": "grader", "writer": {"is": "grader", "max_tokens": 77}}
+        }
+    }
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -231,7 +273,10 @@ async def test_sampling_of_one_stage_is_given_to_any_model_that_a_field_names(tm
 async def test_two_sample_stages_may_come_to_the_same_answer(tmp_path):
     recipe = a_recipe()
     recipe["models"]["writer"]["rules"][1]["say"] = ["Yes."]
-    recipe["stages"][1:] = [{"sample": {"use": "each", "model": "writer", "n": 1}}, {"sample": {"use": "each", "model": "writer", "n": 1}}]
+    recipe["stages"][1:] = [
+        {"sample": {"use": "each", "model": "writer", "n": 1}},
+        {"sample": {"use": "each", "model": "writer", "n": 1}},
+    ]
 
     outcome = await run(recipe, tmp_path / "out")
 

@@ -56,7 +56,10 @@ def forget(journal: Path, which: str) -> int:
 async def test_a_finished_run_is_replayed_by_several_processes_with_the_same_bytes(tmp_path, replayers):
     cut = {"when": r"Question \d*7\?[\s\S]*The texts that reply", "say": "I cannot say."}
     recipe = parallel()
-    recipe["models"]["grader"]["rules"] = [cut, *recipe["models"]["grader"]["rules"]]  # some judgments fail, and are on the ledger
+    recipe["models"]["grader"]["rules"] = [
+        cut,
+        *recipe["models"]["grader"]["rules"],
+    ]  # some judgments fail, and are on the ledger
     first = await run(recipe, tmp_path / "first")
     assert not replayers
     progress = Progress()
@@ -66,7 +69,9 @@ async def test_a_finished_run_is_replayed_by_several_processes_with_the_same_byt
     assert second.complete
     assert sum(filter(None, replayers)) >= 20
     assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
-    assert (tmp_path / "second" / "failures.parquet").read_bytes() == (tmp_path / "first" / "failures.parquet").read_bytes()
+    assert (tmp_path / "second" / "failures.parquet").read_bytes() == (
+        tmp_path / "first" / "failures.parquet"
+    ).read_bytes()
     assert {k: second.manifest[k] for k in ("row_digest", "journal", "yield", "served_by")} == {
         k: first.manifest[k] for k in ("row_digest", "journal", "yield", "served_by")
     }
@@ -190,9 +195,12 @@ async def test_what_cannot_be_stored_ends_the_run(tmp_path, replayers, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "why"), [(replay, "framed", TypeError("cannot pickle")), (Replayer, "__init__", OSError("no more processes"))]
+    ("where", "name", "why"),
+    [(replay, "framed", TypeError("cannot pickle")), (Replayer, "__init__", OSError("no more processes"))],
 )
-async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path, replayers, monkeypatch, where, name, why):
+async def test_where_no_process_can_be_had_the_run_replays_alone(
+    tmp_path, replayers, monkeypatch, where, name, why
+):
     await run(parallel(), tmp_path / "first")
     monkeypatch.setattr(where, name, Mock(side_effect=why))
 
@@ -215,7 +223,9 @@ async def test_processes_that_started_ahead_replay_or_are_ended(tmp_path, replay
     again = await run(parallel(), tmp_path / "second", live=False)
     assert again.complete and len(begun) == 2 and sum(filter(None, replayers)) >= 20
 
-    other = await run(a_recipe(prompts=["Of this nothing is known."], run={"processes": 3}), tmp_path / "third")
+    other = await run(
+        a_recipe(prompts=["Of this nothing is known."], run={"processes": 3}), tmp_path / "third"
+    )
     assert other.complete and len(begun) == 4
 
     done = await run(parallel(), tmp_path / "second", live=False)
@@ -251,7 +261,9 @@ def test_processes_are_a_number_or_auto():
 
 def test_no_replayer_is_left_behind(tmp_path):
     """After all of the above: they end with the runs that started them."""
-    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if re.search(rb"prefgen\.engine\.replayer", _read(p))]
+    left = [
+        p for p in Path("/proc").glob("[0-9]*/cmdline") if re.search(rb"prefgen\.engine\.replayer", _read(p))
+    ]
     mine = [p for p in left if _parent(p.parent) == os.getpid()]
 
     assert not mine
@@ -271,7 +283,9 @@ def _parent(process: Path) -> int:
         return 0
 
 
-async def test_the_window_is_wide_again_where_not_everything_is_known_after_all(tmp_path, server, monkeypatch):
+async def test_the_window_is_wide_again_where_not_everything_is_known_after_all(
+    tmp_path, server, monkeypatch
+):
     """A hundred records say that all is known; of the others nothing is."""
     monkeypatch.setattr(replay, "known_of", lambda *_: replay.Known(40, all_passed=True))
     here = most = 0

@@ -3,28 +3,37 @@
 import pytest
 
 from prefgen.errors import UnreadableReply
-from prefgen.replies import Unread, addresses_the_judge, json_object, rated_blocks, rating, read
+from prefgen.kit.replies import Unread, addresses_the_judge, json_object, rated_blocks, rating, read
 from prefgen.testing import Scripted
 from prefgen.types import user
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', '```json\n{"a": 1}\n```', 'Here you are:\n{"a": 1}\nHope that helps!', '```\n{"a": 1}```'])
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": 1}', '```json\n{"a": 1}\n```', 'Here you are:\n{"a": 1}\nHope that helps!', '```\n{"a": 1}```'],
+)
 def test_one_json_object_is_found(text):
     assert json_object(text) == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "[1, 2]", '{"a": NaN}', '{"a": 1, "a": 2}', '{"a": 1', "{'a': 1}"])
+@pytest.mark.parametrize(
+    "text", ["", "nothing", "[1, 2]", '{"a": NaN}', '{"a": 1, "a": 2}', '{"a": 1', "{'a': 1}"]
+)
 def test_anything_else_is_unread(text):
     with pytest.raises(Unread, match="JSON"):
         json_object(text)
 
 
-@pytest.mark.parametrize(("found", "value"), [(4, 4.0), ("4", 4.0), ("**4**", 4.0), ("4/5", 4.0), ("4 out of 5", 4.0), (4.5, 4.5)])
+@pytest.mark.parametrize(
+    ("found", "value"), [(4, 4.0), ("4", 4.0), ("**4**", 4.0), ("4/5", 4.0), ("4 out of 5", 4.0), (4.5, 4.5)]
+)
 def test_a_rating_within_its_scale(found, value):
     assert rating(found, (1, 5)) == value
 
 
-@pytest.mark.parametrize("found", [0, 6, "9", "1/10", "10/10", "five", None, True, "", float("nan"), "1 or 2", [4]])
+@pytest.mark.parametrize(
+    "found", [0, 6, "9", "1/10", "10/10", "five", None, True, "", float("nan"), "1 or 2", [4]]
+)
 def test_a_rating_that_is_not_one_is_unread(found):
     """'1/10' on a scale of 1 to 5 is no 1: read so, the worst answers of a released dataset became its best."""
     with pytest.raises(Unread):
@@ -92,7 +101,13 @@ def test_a_response_that_speaks_to_the_judge_is_noticed(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["The film has a rating of 8/10.", "Rate of change is a derivative.", "The judge ruled on Monday.", "Give me the score sheet."]
+    "text",
+    [
+        "The film has a rating of 8/10.",
+        "Rate of change is a derivative.",
+        "The judge ruled on Monday.",
+        "Give me the score sheet.",
+    ],
 )
 def test_ordinary_text_is_not(text):
     assert addresses_the_judge(text) is None

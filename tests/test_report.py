@@ -33,7 +33,11 @@ async def test_the_page_shows_the_run_and_runs_nothing_that_a_model_wrote(tmp_pa
     page = Page(write_report(tmp_path / "out").read_text())
 
     assert not {tag for tag, _ in page.tags} & {"script", "img", "link", "iframe", "form", "a"}
-    assert not [attrs for _, attrs in page.tags if any(name.startswith("on") or "//" in (value or "") for name, value in attrs.items())]
+    assert not [
+        attrs
+        for _, attrs in page.tags
+        if any(name.startswith("on") or "//" in (value or "") for name, value in attrs.items())
+    ]
     assert HOSTILE in page.text
     assert len([tag for tag, _ in page.tags if tag == "details"]) == 12
     assert "30prompts" in page.text.replace("\n", "")

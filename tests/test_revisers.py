@@ -43,7 +43,9 @@ async def test_every_revision_is_kept_with_its_parent_and_a_principle_of_its_own
 async def test_principles_differ_by_prompt_and_round_and_are_the_same_again():
     async def drawn(question):
         record = a_record(question, "x")
-        found = await Constitution(model="m", rounds=3).revise(record.prompt, record.responses[0], Scripted(in_turn))
+        found = await Constitution(model="m", rounds=3).revise(
+            record.prompt, record.responses[0], Scripted(in_turn)
+        )
         return tuple(r.principle for r in found.responses)
 
     chains = [await drawn(f"Question {i}") for i in range(20)]
@@ -85,10 +87,18 @@ async def test_an_improved_answer_has_its_parent_and_origin():
 
 
 async def test_only_what_is_named_is_mended_and_a_sound_answer_is_left_alone():
-    ask = Scripted(lambda text: "Hello." if "Mend just that" in text else json.dumps({"flaws": ["It is rude.", "", "It is long."]}))
+    ask = Scripted(
+        lambda text: (
+            "Hello."
+            if "Mend just that" in text
+            else json.dumps({"flaws": ["It is rude.", "", "It is long."]})
+        )
+    )
 
     found = await revised(MinimalEdit(model="m"), ask, record=a_record("Say hello.", "Bad words."))
-    sound = await revised(MinimalEdit(model="m"), Scripted(['{"flaws": []}']), record=a_record("Say hello.", "Bad words."))
+    sound = await revised(
+        MinimalEdit(model="m"), Scripted(['{"flaws": []}']), record=a_record("Say hello.", "Bad words.")
+    )
 
     assert [c.text for c in found.critiques] == ["It is rude.", "It is long."]
     assert found.responses[0].origin == "refined"
@@ -96,7 +106,9 @@ async def test_only_what_is_named_is_mended_and_a_sound_answer_is_left_alone():
 
 
 async def test_what_an_earlier_judge_wrote_is_mended_without_asking_for_flaws():
-    record = a_record("Say hello.", "Bad words.").adding(critiques=[Critique(response_id="r0", text="It never says hello.", judge="j")])
+    record = a_record("Say hello.", "Bad words.").adding(
+        critiques=[Critique(response_id="r0", text="It never says hello.", judge="j")]
+    )
     ask = Scripted(["Hello."])
 
     found = await MinimalEdit(model="m").revise(record.prompt, record.responses[0], ask, record=record)

@@ -13,11 +13,18 @@ from prefgen.pairers.best_vs_worst import BestVsWorst
 from prefgen.pairers.fixed import Fixed
 from prefgen.pairers.hard_negative import HardNegative
 from prefgen.pairers.length_tier import LengthTier
-from prefgen.scoring import ScoreSpec, bradley_terry, judge_scores, label_noise, order_flips, scores_of
+from prefgen.stats.scoring import ScoreSpec, bradley_terry, judge_scores, label_noise, order_flips, scores_of
 from prefgen.testing import a_record, contract_of_pairer
 from prefgen.types import Comparison, Flag, Pair, Score
 
-PAIRERS = [BestVsWorst(), BestVsRandom(), AllPairs(), AllPairs(cap=2), BestVsWorst(ties="keep"), AllPairs(ties="keep")]
+PAIRERS = [
+    BestVsWorst(),
+    BestVsRandom(),
+    AllPairs(),
+    AllPairs(cap=2),
+    BestVsWorst(ties="keep"),
+    AllPairs(ties="keep"),
+]
 
 
 def sides(pairs):
@@ -66,14 +73,18 @@ def test_equal_texts_make_no_pair_whatever_their_scores():
 
 
 def test_a_flagged_response_is_skipped():
-    record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]}).adding(flags=[Flag(target_id="r0", rule="guard")])
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]}).adding(
+        flags=[Flag(target_id="r0", rule="guard")]
+    )
 
     assert sides(BestVsWorst().pair(record, Random(0))) == [("r1", "r2")]
 
 
 def test_an_answer_that_was_cut_off_is_not_paired_unless_allowed():
     record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]})
-    cut = record.replacing(responses=(record.responses[0].replacing(finish_reason="length"), *record.responses[1:]))
+    cut = record.replacing(
+        responses=(record.responses[0].replacing(finish_reason="length"), *record.responses[1:])
+    )
 
     assert sides(BestVsWorst().pair(cut, Random(0))) == [("r1", "r2")]
     assert sides(BestVsWorst(length_cut="keep").pair(cut, Random(0))) == [("r0", "r2")]
@@ -117,14 +128,20 @@ def test_the_order_of_the_responses_changes_no_pair(order, values):
 
 def test_not_applicable_is_left_out_of_the_mean():
     record = a_record("Q", "a")
-    scores = [Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j") for a, v in (("x", 4), ("y", None), ("z", 2))]
+    scores = [
+        Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j")
+        for a, v in (("x", 4), ("y", None), ("z", 2))
+    ]
 
     assert judge_scores(record.adding(scores=scores), "j") == ({"r0": 3.0}, (1, 5))
 
 
 def test_an_aspect_that_was_asked_twice_does_not_count_twice():
     record = a_record("Q", "a")
-    scores = [Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j") for a, v in (("x", 5), ("x", 3), ("y", 2))]
+    scores = [
+        Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j")
+        for a, v in (("x", 5), ("x", 3), ("y", 2))
+    ]
 
     assert judge_scores(record.adding(scores=scores), "j")[0] == {"r0": 3.0}
 
@@ -134,7 +151,12 @@ def test_weights_vetoes_and_scales():
 
     assert scores_of(record, ScoreSpec(weights={"j": 3, "k": 1})) == {"r0": 4.0, "r1": 1.5}
     assert scores_of(record, ScoreSpec(mean=("j",), veto={"k": 2})) == {"r1": 1.0}
-    wide = record.adding(scores=[Score(response_id=r, aspect="o", value=v, scale=(0, 10), judge="w") for r, v in (("r0", 0), ("r1", 10))])
+    wide = record.adding(
+        scores=[
+            Score(response_id=r, aspect="o", value=v, scale=(0, 10), judge="w")
+            for r, v in (("r0", 0), ("r1", 10))
+        ]
+    )
     assert scores_of(wide, ScoreSpec(mean=("j", "w"))) == {"r0": 0.5, "r1": 0.5}
 
 
@@ -147,7 +169,9 @@ def test_a_response_that_one_of_the_judges_did_not_rate_has_no_score():
 
 
 def test_bradley_terry_orders_by_wins_and_stays_finite():
-    found = bradley_terry([Comparison(first_id=a, second_id=b, probability=1) for a, b in (("x", "y"), ("y", "z"), ("x", "z"))])
+    found = bradley_terry(
+        [Comparison(first_id=a, second_id=b, probability=1) for a, b in (("x", "y"), ("y", "z"), ("x", "z"))]
+    )
 
     assert found["x"] > found["y"] > found["z"]
     assert all(0 < v < 1 for v in found.values())
@@ -192,7 +216,12 @@ def test_tiers_of_score_are_paired_by_length():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 60), st.floats(1, 5)), min_size=2, max_size=6, unique_by=(lambda t: t[0], lambda t: round(t[1], 3)))
+    st.lists(
+        st.tuples(st.integers(1, 60), st.floats(1, 5)),
+        min_size=2,
+        max_size=6,
+        unique_by=(lambda t: t[0], lambda t: round(t[1], 3)),
+    )
 )
 def test_length_tier_without_a_tier_is_best_vs_worst(given_responses):
     record = of_lengths(*(n for n, _ in given_responses), scores=[s for _, s in given_responses])
@@ -213,14 +242,19 @@ def test_fixed_sides_need_no_judge_and_can_want_one():
 
     [pair] = Fixed(**strong_over_weak).pair(record, Random(0))
     every = Fixed(**strong_over_weak, all=True).pair(record, Random(0))
-    better = Fixed(chosen={"model": ("model-2",)}, rejected={"model": ("model-0",)}, score="j", min_margin=2).pair(record, Random(0))
+    better = Fixed(
+        chosen={"model": ("model-2",)}, rejected={"model": ("model-0",)}, score="j", min_margin=2
+    ).pair(record, Random(0))
     worse = Fixed(**strong_over_weak, score="j").pair(record, Random(0))
 
     assert (pair.chosen_id, pair.rejected_id, pair.chosen_score) == ("r0", "r1", None)
     assert [p.weight for p in every] == [0.5, 0.5]
     assert better[0].margin == 3
     assert not worse
-    assert Fixed(chosen={"origin": ("improved",)}, rejected={"origin": ("sampled",)}).explain(record) == "no_chosen_side"
+    assert (
+        Fixed(chosen={"origin": ("improved",)}, rejected={"origin": ("sampled",)}).explain(record)
+        == "no_chosen_side"
+    )
 
 
 def test_comparisons_give_a_pair_its_probability_unless_labels_are_hard():
@@ -255,13 +289,22 @@ def test_the_order_of_the_responses_changes_no_pair_of_the_others_either(ratings
         assert sorted(sides(pairer.pair(record, Random(0)))) == sorted(sides(pairer.pair(other, Random(0))))
 
 
-@given(RATINGS, st.lists(st.sampled_from(["Same words.", "same  WORDS.", "Other words.", "", "  "]), min_size=6, max_size=6))
+@given(
+    RATINGS,
+    st.lists(
+        st.sampled_from(["Same words.", "same  WORDS.", "Other words.", "", "  "]), min_size=6, max_size=6
+    ),
+)
 def test_no_pairer_makes_a_pair_that_integrity_forbids(ratings, texts):
     """Never two equal texts, an empty side, a flagged one, or a chosen side that scores lower."""
     record = a_record("Q", *texts[: len(ratings)], scores={"j": ratings})
     flagged = record.adding(flags=[Flag(target_id="r0", rule="x")])
 
-    for pairer in (*PAIRERS, *BY_SCORE, Fixed(chosen={"model": ("model-0", "model-1")}, rejected={"model": ("model-1",)}, all=True)):
+    for pairer in (
+        *PAIRERS,
+        *BY_SCORE,
+        Fixed(chosen={"model": ("model-0", "model-1")}, rejected={"model": ("model-1",)}, all=True),
+    ):
         for seen in (record, flagged):
             by_id = {r.id: r for r in seen.responses}
             for pair in contract_of_pairer(pairer, seen):
@@ -276,7 +319,9 @@ def test_no_pairer_makes_a_pair_that_integrity_forbids(ratings, texts):
 def test_a_comparison_and_its_mirror_say_the_same(compared):
     """Strengths do not depend on which of two was shown first, where the probability is turned with it."""
     made = [Comparison(first_id=f"r{a}", second_id=f"r{b}", probability=p) for a, b, p in compared if a != b]
-    mirrored = [Comparison(first_id=c.second_id, second_id=c.first_id, probability=1 - c.probability) for c in made]
+    mirrored = [
+        Comparison(first_id=c.second_id, second_id=c.first_id, probability=1 - c.probability) for c in made
+    ]
 
     assert bradley_terry(made) == pytest.approx(bradley_terry(mirrored), abs=1e-6)
 
@@ -284,7 +329,8 @@ def test_a_comparison_and_its_mirror_say_the_same(compared):
 def test_a_score_that_does_not_apply_hides_no_comparison():
     compared = Comparison(first_id="r0", second_id="r1", probability=0.9, judge="j")
     record = a_record("Q", "a", "b", "c").adding(
-        comparisons=[compared], scores=[Score(response_id="r2", aspect="a", value=None, scale=(0, 1), judge="j")]
+        comparisons=[compared],
+        scores=[Score(response_id="r2", aspect="a", value=None, scale=(0, 1), judge="j")],
     )
 
     found, scale = judge_scores(record, "j")
@@ -315,7 +361,9 @@ def test_scores_that_differ_by_rounding_are_a_tie_everywhere():
 
 def test_a_veto_decides_who_is_left_and_not_how_likely_the_pair_is():
     record = a_record("Q", "one", "two", scores={"o": [5, 2]})
-    record = record.adding(comparisons=[Comparison(first_id="r0", second_id="r1", probability=0.4, judge="v", aspect="care")])
+    record = record.adding(
+        comparisons=[Comparison(first_id="r0", second_id="r1", probability=0.4, judge="v", aspect="care")]
+    )
 
     [pair] = BestVsWorst(score={"mean": ["o"], "veto": {"v.care": 0.1}}).pair(record, Random(0))
 
@@ -323,9 +371,12 @@ def test_a_veto_decides_who_is_left_and_not_how_likely_the_pair_is():
 
 
 def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
-    from prefgen.scoring import judgments
+    from prefgen.stats.scoring import judgments
 
-    aspects = [Comparison(first_id="r0", second_id="r1", probability=0.9, judge="v", aspect=a) for a in ("care", "truth")]
+    aspects = [
+        Comparison(first_id="r0", second_id="r1", probability=0.9, judge="v", aspect=a)
+        for a in ("care", "truth")
+    ]
     record = a_record("Q", "one", "two", scores={"o": [5, 2]}).adding(comparisons=aspects)
 
     assert judgments(record) == ["o", "v.care", "v.truth"]
@@ -337,8 +388,12 @@ def judged_twice(*verdicts):
     record = a_record("Q", "a", "b").replacing(pairs=(Pair(chosen_id="r0", rejected_id="r1", rule="x"),))
     compared = []
     for judge, (first, second) in enumerate(verdicts):
-        compared.append(Comparison(first_id="r0", second_id="r1", probability=first, judge=f"j{judge}", sample=0))
-        compared.append(Comparison(first_id="r1", second_id="r0", probability=1 - second, judge=f"j{judge}", sample=1))
+        compared.append(
+            Comparison(first_id="r0", second_id="r1", probability=first, judge=f"j{judge}", sample=0)
+        )
+        compared.append(
+            Comparison(first_id="r1", second_id="r0", probability=1 - second, judge=f"j{judge}", sample=1)
+        )
     return record.replacing(comparisons=tuple(compared))
 
 
@@ -353,7 +408,15 @@ def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
         """Ratings of r0 and r1 on two aspects, in one order (r0 before r1 in order 0)."""
         places = {"r0": sample, "r1": 1 - sample}
         return [
-            Score(response_id=i, aspect=aspect, value=value, scale=(1, 5), judge="j", sample=sample, order=places[i])
+            Score(
+                response_id=i,
+                aspect=aspect,
+                value=value,
+                scale=(1, 5),
+                judge="j",
+                sample=sample,
+                order=places[i],
+            )
             for i, values in (("r0", first), ("r1", second))
             for aspect, value in zip("xy", values, strict=True)
         ]
@@ -362,7 +425,11 @@ def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
     same = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + rated((4, 2), (1, 2), 1)))
     flipped = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + rated((4, 2), (4, 3), 1)))
     once = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0)))
-    unread = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + [s for s in rated((4, 2), (4, 3), 1) if s.response_id == "r0"]))
+    unread = record.replacing(
+        scores=tuple(
+            rated((5, 2), (4, 2), 0) + [s for s in rated((4, 2), (4, 3), 1) if s.response_id == "r0"]
+        )
+    )
 
     assert (order_flips(same), order_flips(flipped)) == ({"j": (1, 0.0)}, {"j": (1, 1.0)})
     assert order_flips(once) == order_flips(unread) == {}

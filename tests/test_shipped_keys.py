@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from prefgen.calls.journal import Journal
+from prefgen.kit.templates import shipped
 from prefgen.recipe.load import load_recipe
-from prefgen.templates import shipped
 from tests.running import run
 
 GOLDEN = Path(__file__).parent / "golden" / "shipped_keys.json"

@@ -9,7 +9,7 @@ import pytest
 
 from prefgen.curators.dedupe import Dedupe
 from prefgen.curators.limit import Limit
-from prefgen.engine.prompts import curator_table
+from prefgen.engine.curator_tables import curator_table
 from prefgen.errors import RecipeError
 from prefgen.sources.file import File
 from prefgen.sources.inline import Inline
@@ -24,9 +24,13 @@ def texts(source, folder):
 
 def test_every_kind_of_file_gives_the_same_prompts(tmp_path):
     rows = [{"prompt": "Größe?", "source": "a"}, {"prompt": "Two, with a comma\nand a line", "source": "b"}]
-    (tmp_path / "p.jsonl").write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in rows), encoding="utf-8")
+    (tmp_path / "p.jsonl").write_text(
+        "\n".join(json.dumps(r, ensure_ascii=False) for r in rows), encoding="utf-8"
+    )
     (tmp_path / "p.json").write_text(json.dumps(rows))
-    (tmp_path / "p.csv").write_text('prompt,source\nGröße?,a\n"Two, with a comma\nand a line",b\n', encoding="utf-8-sig")
+    (tmp_path / "p.csv").write_text(
+        'prompt,source\nGröße?,a\n"Two, with a comma\nand a line",b\n', encoding="utf-8-sig"
+    )
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
     with gzip.open(tmp_path / "p.jsonl.gz", "wt") as file:
         file.write((tmp_path / "p.jsonl").read_text())
@@ -45,11 +49,19 @@ def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
 
 def test_a_conversation_stays_whole_and_ends_with_its_last_user_turn(tmp_path):
     """A peer reduces a multi-turn prompt to its first user turn."""
-    turns = [{"role": r, "content": c} for r, c in (("system", "S"), ("user", "A"), ("assistant", "B"), ("user", "C"), ("assistant", "D"))]
+    turns = [
+        {"role": r, "content": c}
+        for r, c in (("system", "S"), ("user", "A"), ("assistant", "B"), ("user", "C"), ("assistant", "D"))
+    ]
 
     [record] = Inline(prompts=({"messages": turns},)).read(tmp_path)
 
-    assert [(m.role, m.text) for m in record.prompt.messages] == [("system", "S"), ("user", "A"), ("assistant", "B"), ("user", "C")]
+    assert [(m.role, m.text) for m in record.prompt.messages] == [
+        ("system", "S"),
+        ("user", "A"),
+        ("assistant", "B"),
+        ("user", "C"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +116,11 @@ ROWS = {
     "ultrafeedback": {
         "instruction": "Q",
         "completions": [
-            {"model": "a", "response": "good", "annotations": {"honesty": {"Rating": "N/A"}, "helpfulness": {"Rating": "5"}}},
+            {
+                "model": "a",
+                "response": "good",
+                "annotations": {"honesty": {"Rating": "N/A"}, "helpfulness": {"Rating": "5"}},
+            },
             {"model": "b", "response": "bad", "annotations": {"helpfulness": {"Rating": "1"}}},
         ],
     },
@@ -120,7 +136,11 @@ def test_datasets_with_responses_are_recognised(tmp_path, form):
     assert record.prompt.text == "Q"
     assert [r.text for r in record.responses] == ["good", "bad"]
     if form == "ultrafeedback":
-        assert [(s.aspect, s.value) for s in record.scores] == [("honesty", None), ("helpfulness", 5), ("helpfulness", 1)]
+        assert [(s.aspect, s.value) for s in record.scores] == [
+            ("honesty", None),
+            ("helpfulness", 5),
+            ("helpfulness", 1),
+        ]
 
 
 def test_kto_rows_are_joined_by_prompt(tmp_path):
@@ -138,7 +158,9 @@ def test_kto_rows_are_joined_by_prompt(tmp_path):
     assert second.prompt.text == "P"
 
 
-@pytest.mark.parametrize("row", [{"prompt": "Q"}, {"prompt": "Q", "chosen": "a", "rejected": ""}, {"chosen": "a", "rejected": "b"}])
+@pytest.mark.parametrize(
+    "row", [{"prompt": "Q"}, {"prompt": "Q", "chosen": "a", "rejected": ""}, {"chosen": "a", "rejected": "b"}]
+)
 def test_a_row_without_responses_is_said(tmp_path, row):
     (tmp_path / "d.jsonl").write_text(json.dumps(row) + "\n")
 
@@ -189,7 +211,10 @@ def test_near_duplicates_go_and_different_prompts_stay():
 def test_adding_prompts_at_the_end_changes_nothing_before_them():
     prompts = ["a b c d e f", "a b c d e f", "x y z", "a b c d e g"]
 
-    short, long = (set(Dedupe(method="minhash").curate(a_table(*p)).gone) for p in (prompts, [*prompts, "x y z", "new one here"]))
+    short, long = (
+        set(Dedupe(method="minhash").curate(a_table(*p)).gone)
+        for p in (prompts, [*prompts, "x y z", "new one here"])
+    )
 
     assert short <= long
 
@@ -206,7 +231,13 @@ def test_limit_first_and_drawn():
 def a_local_dataset(folder):
     """A folder that `datasets` loads as it loads a repository of the Hub: the real client, without a network."""
     rows = [
-        {"messages": [{"role": "user", "content": f"Question {i}?"}, {"role": "assistant", "content": "seen"}], "topic": "ab"[i % 2]}
+        {
+            "messages": [
+                {"role": "user", "content": f"Question {i}?"},
+                {"role": "assistant", "content": "seen"},
+            ],
+            "topic": "ab"[i % 2],
+        }
         for i in range(6)
     ]
     (folder / "data").mkdir(parents=True)
@@ -217,11 +248,19 @@ def a_local_dataset(folder):
 def test_a_dataset_is_streamed_filtered_and_mapped(tmp_path):
     from prefgen.sources.hub import Hub
 
-    source = Hub(path=str(a_local_dataset(tmp_path / "set")), where={"topic": "b"}, columns={"category": "topic"}, limit=2)
+    source = Hub(
+        path=str(a_local_dataset(tmp_path / "set")),
+        where={"topic": "b"},
+        columns={"category": "topic"},
+        limit=2,
+    )
 
     records = list(source.read(tmp_path))
 
-    assert [(r.prompt.text, r.prompt.category) for r in records] == [("Question 1?", "b"), ("Question 3?", "b")]
+    assert [(r.prompt.text, r.prompt.category) for r in records] == [
+        ("Question 1?", "b"),
+        ("Question 3?", "b"),
+    ]
 
 
 def test_a_dataset_that_cannot_be_had_is_one_line(tmp_path):
@@ -260,5 +299,10 @@ async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
     [record] = Records(path="kto.jsonl", licence="MIT").read(tmp_path)
 
     prompt = record.prompt
-    assert (prompt.source, prompt.category, prompt.references, prompt.metadata) == ("s", "c", ("r",), {"k": 1})
+    assert (prompt.source, prompt.category, prompt.references, prompt.metadata) == (
+        "s",
+        "c",
+        ("r",),
+        {"k": 1},
+    )
     assert prompt.licence == "MIT"

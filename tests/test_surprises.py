@@ -36,7 +36,9 @@ async def test_what_is_no_key_is_said_and_not_shown(tmp_path, monkeypatch, key):
     assert key not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["ftp://x/v1", "localhost:8000", "http://127.0.0.1:99999/v1", "http://user:secret@host/v1"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/v1", "localhost:8000", "http://127.0.0.1:99999/v1", "http://user:secret@host/v1"]
+)
 async def test_an_address_that_is_none_is_said(tmp_path, url):
     with pytest.raises(RecipeError, match="base_url") as caught:
         await run(a_recipe(url=url), tmp_path / "out")
@@ -109,7 +111,11 @@ async def test_no_choices_from_everything_is_an_outage_and_not_final(tmp_path, s
 
 def test_a_plan_is_not_held_up_by_a_budget_and_does_not_hide_a_bug(tmp_path):
     prices = {"w": {"input": 1, "output": 10}, "g": {"input": 1, "output": 10}}
-    recipe = a_recipe(url="http://127.0.0.1:9/v1", prompts=[f"{i}?" for i in range(20)], run={"prices": prices, "budget_usd": 0.000001})
+    recipe = a_recipe(
+        url="http://127.0.0.1:9/v1",
+        prompts=[f"{i}?" for i in range(20)],
+        run={"prices": prices, "budget_usd": 0.000001},
+    )
     (tmp_path / "r.json").write_text(json.dumps(recipe))
     (tmp_path / "mine.py").write_text(
         "from prefgen import Plugin, judge\n\n@judge('bad')\nclass Bad(Plugin):\n    async def judge(self, prompt, responses, ask):\n        raise KeyError('x')\n"

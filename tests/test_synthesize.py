@@ -6,13 +6,13 @@ import pytest
 
 from prefgen import FromSeeds, Gone, Prompt, Seed, curator, synthesizer
 from prefgen.api import options_of
-from prefgen.dataset.read import read_records
+from prefgen.dataset.read_run import read_records
 from prefgen.engine.plan import make_plan
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.engine.seeds import seeds_of
 from prefgen.errors import NothingLeft, PluginError, RecipeError, UnreadableReply
-from prefgen.plugins import Plugin
+from prefgen.plugins.registry import Plugin
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from prefgen.stages.step import Plugged
@@ -29,7 +29,10 @@ async def vary(seed: Seed, ask, pool, *, model: str):
     said = await ask(model, f"Ask about {seed.text}")
     if "refuses" in (seed.text or ""):
         raise UnreadableReply("cannot be read")
-    return [Prompt.of(f"Common question {seed.round}?"), Prompt.of(f"{seed.text}, {said.text}?", category="own")]
+    return [
+        Prompt.of(f"Common question {seed.round}?"),
+        Prompt.of(f"{seed.text}, {said.text}?", category="own"),
+    ]
 
 
 def synthesized(rows=("cats", "dogs", "birds"), *, curate=True, folder, **fields):
@@ -60,7 +63,9 @@ async def test_what_is_written_becomes_records_of_its_own_that_say_where_they_co
     assert found[0].prompt.text == "Given?"
     own = [r.prompt for r in found if r.prompt.category == "own"]
     assert {p.text.partition(",")[0] for p in own} == {"cats", "dogs", "birds"}
-    assert {(p.origin, p.source, p.lineage["synthesizer"], p.lineage["round"]) for p in own} == {("synthesized", "made", "made", 0)}
+    assert {(p.origin, p.source, p.lineage["synthesizer"], p.lineage["round"]) for p in own} == {
+        ("synthesized", "made", "made", 0)
+    }
     assert all(len(r.responses) == 2 for r in found)
     assert all(seed_in(r) is None for r in found)
 
@@ -93,7 +98,9 @@ async def test_the_same_again_asks_nothing_and_gives_the_same_bytes_whatever_the
 
 async def test_a_row_more_asks_only_about_itself(tmp_path, server):
     recipe = synthesized(folder=tmp_path)
-    recipe["models"] = {name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")}
+    recipe["models"] = {
+        name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")
+    }
     recipe["run"] = {"endpoints": {name: {"base_url": server.url} for name in recipe["models"]}}
     recipe["stages"] = recipe["stages"][:2]
     await run(recipe, tmp_path / "out")
@@ -122,7 +129,9 @@ async def test_when_every_seed_fails_the_run_stops_and_says_so_again(tmp_path):
         outcome = await run(recipe, tmp_path / "out")
 
         assert isinstance(outcome.stopped, NothingLeft)
-        assert "no prompt was written from 1 seeds; 1 failed, for example: cannot be read" in str(outcome.stopped)
+        assert "no prompt was written from 1 seeds; 1 failed, for example: cannot be read" in str(
+            outcome.stopped
+        )
         assert not outcome.manifest["complete"]
         assert outcome.manifest["yield"]["failures"]
 
@@ -184,7 +193,9 @@ async def test_a_plan_counts_the_seeds_and_what_follows(tmp_path):
     recipe = synthesized(folder=tmp_path, curate=False)
     pipeline = build(loaded_from(recipe, tmp_path))
 
-    plan = await make_plan(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=99)
+    plan = await make_plan(
+        pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=99
+    )
 
     assert {(line.stage, line.model): line.requests for line in plan.lines} == {
         ("prompts", "writer"): 3, ("sample", "writer"): 14, ("judge", "grader"): 7,
@@ -197,7 +208,9 @@ async def test_a_fair_sample_takes_the_same_part_of_later_rounds(tmp_path):
     outcome = await run(recipe, tmp_path / "out", limit=5)
 
     assert outcome.complete
-    rounds = [r.prompt.lineage.get("round") for r in read_records(tmp_path / "out") if r.prompt.category == "own"]
+    rounds = [
+        r.prompt.lineage.get("round") for r in read_records(tmp_path / "out") if r.prompt.category == "own"
+    ]
     assert rounds.count(0) in (4, 5)
     assert rounds.count(1) == 5
 
@@ -234,7 +247,9 @@ async def test_equal_prompts_of_several_rounds_each_have_an_id_of_their_own(tmp_
 
 async def test_a_synthesizer_more_changes_no_other_ones_seeds(tmp_path, server):
     recipe = synthesized(folder=tmp_path)
-    recipe["models"] = {name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")}
+    recipe["models"] = {
+        name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")
+    }
     recipe["run"] = {"endpoints": {name: {"base_url": server.url} for name in recipe["models"]}}
     recipe["stages"] = recipe["stages"][:2]
     await run(recipe, tmp_path / "out")
@@ -253,7 +268,9 @@ async def test_a_licence_of_the_seeds_stays_with_what_is_written_from_them(tmp_p
 
     await run(recipe, tmp_path / "out")
 
-    assert {r.prompt.licence for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"} == {"CC-BY-4.0"}
+    assert {r.prompt.licence for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"} == {
+        "CC-BY-4.0"
+    }
 
 
 @curator("test_fn_invents_rows")
@@ -274,8 +291,12 @@ class Drawn(FromSeeds):
 
 
 def seeds(folder, rows, round_number=0, **fields):
-    (folder / "s.jsonl").write_text("".join(json.dumps({"prompt": row, "category": "c"}) + "\n" for row in rows))
-    made = [seed_in(r) for r in seeds_of(Plugged("made", Drawn(seeds="s.jsonl", **fields)), folder, round_number)]
+    (folder / "s.jsonl").write_text(
+        "".join(json.dumps({"prompt": row, "category": "c"}) + "\n" for row in rows)
+    )
+    made = [
+        seed_in(r) for r in seeds_of(Plugged("made", Drawn(seeds="s.jsonl", **fields)), folder, round_number)
+    ]
     return [s for s in made if s]
 
 
@@ -321,19 +342,35 @@ async def test_quotas_by_category_end_a_categorys_rounds_and_what_falls_short_is
 
     outcome = await run(recipe, tmp_path / "out", progress=progress)
 
-    categories = [r.prompt.category for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"]
+    categories = [
+        r.prompt.category for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"
+    ]
     assert categories.count("own") == 5
     assert any("no prompt is of category 'rare'" in line for line in progress.ledger.says)
-    assert any("over the quota of 5 of category own" in reason for reason in outcome.manifest["yield"]["curated_away"])
+    assert any(
+        "over the quota of 5 of category own" in reason
+        for reason in outcome.manifest["yield"]["curated_away"]
+    )
 
 
 async def test_a_category_that_has_enough_gets_no_more_seeds(tmp_path, server):
     (tmp_path / "seeds.jsonl").write_text(
-        "".join(json.dumps({"text": f"{name} {i}", "category": name}) + "\n" for name in ("math", "code") for i in range(2))
+        "".join(
+            json.dumps({"text": f"{name} {i}", "category": name}) + "\n"
+            for name in ("math", "code")
+            for i in range(2)
+        )
     )
     server.script = lambda body, seen: json.dumps({"prompts": [f"New {hash(str(body))}?"]})
     recipe = a_recipe(url=server.url)
-    made = {"use": "few_shot", "model": "writer", "seeds": "seeds.jsonl", "shots": 0, "rounds": 3, "quotas": {"math": 2, "code": 4}}
+    made = {
+        "use": "few_shot",
+        "model": "writer",
+        "seeds": "seeds.jsonl",
+        "shots": 0,
+        "rounds": 3,
+        "quotas": {"math": 2, "code": 4},
+    }
     recipe["stages"] = [{"prompts": {"made": made}}, recipe["stages"][1]]
 
     await run(recipe, tmp_path / "out", folder=tmp_path)
@@ -347,7 +384,9 @@ async def test_a_category_that_has_enough_gets_no_more_seeds(tmp_path, server):
 async def test_seeds_that_say_one_thing_end_and_give_what_they_can(tmp_path, rows):
     progress = Progress()
 
-    outcome = await run(synthesized(rows, folder=tmp_path, rounds=3, target=20), tmp_path / "out", progress=progress)
+    outcome = await run(
+        synthesized(rows, folder=tmp_path, rounds=3, target=20), tmp_path / "out", progress=progress
+    )
 
     assert outcome.complete
     said = any("of 20 prompts after 3 rounds" in line for line in progress.ledger.says)
@@ -357,7 +396,9 @@ async def test_seeds_that_say_one_thing_end_and_give_what_they_can(tmp_path, row
 
 async def test_a_model_that_always_says_the_same_ends_too(tmp_path, server):
     server.script = lambda body, seen: json.dumps({"prompts": ["Why is the sky blue?"]})
-    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps({"prompt": f"Seed {i}?"}) + "\n" for i in range(4)))
+    (tmp_path / "seeds.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"Seed {i}?"}) + "\n" for i in range(4))
+    )
     recipe = a_recipe(url=server.url)
     made = {"use": "few_shot", "model": "writer", "seeds": "seeds.jsonl", "rounds": 3, "target": 10}
     recipe["stages"] = [{"prompts": {"made": made}}, {"curate": [{"use": "dedupe"}]}, recipe["stages"][1]]

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.plugins import find
-from prefgen.replies import Unread
-from prefgen.synthesis import read_prompts
+from prefgen.kit.prompt_writing import read_prompts
+from prefgen.kit.replies import Unread
+from prefgen.plugins.registry import find
 from prefgen.synthesizers.keywords import keywords_of
 from prefgen.testing import SHOTS, Scripted, _pool
 from prefgen.types import Reply, Seed
@@ -78,7 +78,9 @@ def test_a_reply_that_was_cut_off_is_no_prompt():
 async def test_few_shot_shows_the_seed_and_its_examples_and_a_drawn_topic():
     seed = a_seed(shots=list(SHOTS))
 
-    written, [asked] = await asked_of(an("few_shot", per_seed=2, about=["knots"], instructions="Be brief."), seed, listed("A?", "B?"))
+    written, [asked] = await asked_of(
+        an("few_shot", per_seed=2, about=["knots"], instructions="Be brief."), seed, listed("A?", "B?")
+    )
 
     assert texts(written) == ["A?", "B?"]
     for shown in (seed.text, *SHOTS, "about knots", "Be brief."):
@@ -88,7 +90,9 @@ async def test_few_shot_shows_the_seed_and_its_examples_and_a_drawn_topic():
 async def test_few_shot_takes_a_template_of_ones_own():
     template = "{{ count }} like {{ text }} and {{ shots|length }}, level {{ metadata.level }}"
 
-    _, [asked] = await asked_of(an("few_shot", template=template), a_seed("X", level=3, shots=["Y"]), listed("Z?"))
+    _, [asked] = await asked_of(
+        an("few_shot", template=template), a_seed("X", level=3, shots=["Y"]), listed("Z?")
+    )
 
     assert asked == "1 like X and 2, level 3"
 
@@ -102,7 +106,9 @@ async def test_a_reply_that_repeats_the_request_is_no_prompt():
 
 
 async def test_self_instruct_mixes_people_and_pool():
-    written, [asked] = await asked_of(an("self_instruct", per_seed=2, choice_share=1.0), a_seed(shots=list(SHOTS)), listed("A", "B"))
+    written, [asked] = await asked_of(
+        an("self_instruct", per_seed=2, choice_share=1.0), a_seed(shots=list(SHOTS)), listed("A", "B")
+    )
 
     assert len(written) == 2
     assert "What is a spring tide?" in asked
@@ -111,7 +117,9 @@ async def test_self_instruct_mixes_people_and_pool():
 
 
 async def test_persona_asks_for_a_drawn_kind():
-    _, [asked] = await asked_of(an("persona", kinds=["a recipe"], seeds="s.jsonl"), a_seed("A sailor."), listed("A?"))
+    _, [asked] = await asked_of(
+        an("persona", kinds=["a recipe"], seeds="s.jsonl"), a_seed("A sailor."), listed("A?")
+    )
 
     assert "as a recipe" in asked
     assert "A sailor." in asked
@@ -135,7 +143,9 @@ async def test_evolve_goes_on_from_what_it_wrote_and_keeps_what_came_before_a_lo
 async def test_a_chain_that_comes_back_to_where_it_was_ends_there():
     replies = [listed("Harder?"), listed("Easy?"), listed("never asked")]
 
-    written, asked = await asked_of(an("evolve", steps=3, operators=["deepen"], seeds="s"), a_seed("Easy?"), *replies)
+    written, asked = await asked_of(
+        an("evolve", steps=3, operators=["deepen"], seeds="s"), a_seed("Easy?"), *replies
+    )
 
     assert texts([p for p in written if not isinstance(p, ReplyError)]) == ["Harder?"]
     assert len(asked) == 2
@@ -149,7 +159,9 @@ def test_keywords_leave_out_names_stop_words_and_short_words():
 
 
 async def test_keywords_come_from_the_seed_and_one_from_another_text():
-    written, [asked] = await asked_of(an("keywords", seeds="s"), a_seed("boats carry timber", shots=["ovens bake bread"]), listed("A?"))
+    written, [asked] = await asked_of(
+        an("keywords", seeds="s"), a_seed("boats carry timber", shots=["ovens bake bread"]), listed("A?")
+    )
 
     words = written[0].lineage["keywords"]
     assert len(words) == 3
@@ -158,7 +170,9 @@ async def test_keywords_come_from_the_seed_and_one_from_another_text():
 
 
 async def test_too_few_keywords_are_lost_without_asking():
-    [lost], asked = await asked_of(an("keywords", seeds="s"), a_seed("Anna and Oslo", shots=["them"]), "never")
+    [lost], asked = await asked_of(
+        an("keywords", seeds="s"), a_seed("Anna and Oslo", shots=["them"]), "never"
+    )
 
     assert lost.code == "too_few_keywords"
     assert asked == []
@@ -166,17 +180,23 @@ async def test_too_few_keywords_are_lost_without_asking():
 
 async def test_magpie_ends_where_the_user_would_begin():
     written, [asked] = await asked_of(
-        an("magpie", template="llama3", system=["Be a cook."]), Seed(index=0, seed=0), "  How long do eggs take?\n"
+        an("magpie", template="llama3", system=["Be a cook."]),
+        Seed(index=0, seed=0),
+        "  How long do eggs take?\n",
     )
 
     assert texts(written) == ["How long do eggs take?"]
-    assert asked.startswith("<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe a cook.<|eot_id|>")
+    assert asked.startswith(
+        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe a cook.<|eot_id|>"
+    )
     assert asked.endswith("<|start_header_id|>user<|end_header_id|>\n\n")
     assert written[0].lineage == {"system": "Be a cook."}
 
 
 async def test_magpie_loses_what_was_cut_off():
-    [lost] = await an("magpie").synthesize(Seed(index=0, seed=0), Scripted([Reply(text="How long", finish_reason="length")]), _pool())
+    [lost] = await an("magpie").synthesize(
+        Seed(index=0, seed=0), Scripted([Reply(text="How long", finish_reason="length")]), _pool()
+    )
 
     assert lost.code == "length"
 
@@ -184,7 +204,9 @@ async def test_magpie_loses_what_was_cut_off():
 async def test_a_conversation_goes_on_and_ends_with_the_user():
     replies = ["It rises and falls.", listed("And on lakes?"), "Hardly.", listed("Why?")]
 
-    [prompt], asked = await asked_of(an("multi_turn", turns=2, seeds="s"), a_seed("What is a tide?"), *replies)
+    [prompt], asked = await asked_of(
+        an("multi_turn", turns=2, seeds="s"), a_seed("What is a tide?"), *replies
+    )
 
     assert [(m.role, m.text) for m in prompt.messages] == [
         ("user", "What is a tide?"), ("assistant", "It rises and falls."), ("user", "And on lakes?"), ("assistant", "Hardly."), ("user", "Why?"),
@@ -193,9 +215,15 @@ async def test_a_conversation_goes_on_and_ends_with_the_user():
 
 
 async def test_a_conversation_that_was_begun_goes_on_from_its_last_turn():
-    begun = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "What is a tide?"}]
+    begun = [
+        {"role": "user", "content": "Hi."},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "What is a tide?"},
+    ]
 
-    [prompt], _ = await asked_of(an("multi_turn", seeds="s"), a_seed("What is a tide?", messages=begun), "A rise.", listed("Why?"))
+    [prompt], _ = await asked_of(
+        an("multi_turn", seeds="s"), a_seed("What is a tide?", messages=begun), "A rise.", listed("Why?")
+    )
 
     assert [m.text for m in prompt.messages] == ["Hi.", "Hello.", "What is a tide?", "A rise.", "Why?"]
 
@@ -203,7 +231,9 @@ async def test_a_conversation_that_was_begun_goes_on_from_its_last_turn():
 async def test_topics_are_divided_and_each_leaf_gets_its_own_prompts():
     def says(text):
         topic = re.search(r"<text 1>\n(.*?)\n", text)[1].replace(" > ", "/")
-        return listed(f"{topic[-3:]}a", f"{topic[-3:]}b") if "Name 2 part" in text else listed(f"About {topic}?")
+        return (
+            listed(f"{topic[-3:]}a", f"{topic[-3:]}b") if "Name 2 part" in text else listed(f"About {topic}?")
+        )
 
     ask = Scripted(says)
     written = await an("taxonomy", branches=2, depth=2, seeds="s").synthesize(a_seed("Sea"), ask, _pool())
@@ -229,7 +259,9 @@ async def test_a_branch_that_is_lost_costs_its_own_leaves():
 async def test_demands_are_one_of_fourteen_families_and_one_to_three_more():
     from prefgen.synthesizers.evolve_constraints import FAMILIES
 
-    [prompt], [asked] = await asked_of(an("evolve_constraints", seeds="s"), a_seed("Easy?"), listed("In a table: easy?"))
+    [prompt], [asked] = await asked_of(
+        an("evolve_constraints", seeds="s"), a_seed("Easy?"), listed("In a table: easy?")
+    )
 
     assert len(FAMILIES) == 14
     drawn = prompt.lineage["constraints"]
@@ -247,8 +279,12 @@ def test_more_demands_than_there_are_are_refused(more):
 async def test_a_request_is_kept_when_the_text_answers_it_and_the_text_becomes_its_reference():
     rate = '{"rationale": "It does.", "rating": %d}'
 
-    [kept], _ = await asked_of(an("backtranslate", seeds="s"), a_seed("Tides rise twice."), listed("When do tides rise?"), rate % 4)
-    [lost], _ = await asked_of(an("backtranslate", seeds="s"), a_seed("Tides rise twice."), listed("What is bread?"), rate % 2)
+    [kept], _ = await asked_of(
+        an("backtranslate", seeds="s"), a_seed("Tides rise twice."), listed("When do tides rise?"), rate % 4
+    )
+    [lost], _ = await asked_of(
+        an("backtranslate", seeds="s"), a_seed("Tides rise twice."), listed("What is bread?"), rate % 2
+    )
 
     assert kept.references == ("Tides rise twice.",)
     assert kept.lineage["fit"] == 4
@@ -257,7 +293,9 @@ async def test_a_request_is_kept_when_the_text_answers_it_and_the_text_becomes_i
 
 async def test_questions_for_a_trait_do_not_name_it_and_have_it_as_category():
     written, [asked] = await asked_of(
-        an("questions_for_traits", per_seed=2, examples=["Q?"], seeds="s"), a_seed("It flatters."), listed("A?", "B?")
+        an("questions_for_traits", per_seed=2, examples=["Q?"], seeds="s"),
+        a_seed("It flatters."),
+        listed("A?", "B?"),
     )
 
     assert [p.category for p in written] == ["It flatters."] * 2
@@ -268,7 +306,9 @@ async def test_questions_for_a_trait_do_not_name_it_and_have_it_as_category():
 async def test_attacks_are_drawn_and_must_be_meant():
     team = an("red_team", seeds="s", accept_harm=True, styles=["plain"], attacks=["asks outright"])
 
-    written, [asked] = await asked_of(team, a_seed("It deceives nobody.", category="fraud"), listed("A?", "B?"))
+    written, [asked] = await asked_of(
+        team, a_seed("It deceives nobody.", category="fraud"), listed("A?", "B?")
+    )
 
     assert {(p.lineage["style"], p.lineage["attack"]) for p in written} == {("plain", "asks outright")}
     assert "in the area of fraud" in asked

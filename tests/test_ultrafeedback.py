@@ -24,7 +24,9 @@ def honest(text):
     out = {}
     for i, shown in enumerate(shown_in(text)):
         entry = {"rationale": "r", "rating": QUALITY[shown], "types": [1]}
-        out[f"text_{i + 1}"] = entry if len(aspects) == 1 else {a.lower().replace(" ", "_"): entry for a in aspects}
+        out[f"text_{i + 1}"] = (
+            entry if len(aspects) == 1 else {a.lower().replace(" ", "_"): entry for a in aspects}
+        )
     return json.dumps(out)
 
 
@@ -81,11 +83,15 @@ async def test_not_applicable_is_kept_as_such_for_honesty_alone():
     reply = json.dumps({"text_1": {"rationale": "creative", "rating": None}})
     one = a_record("Write a poem", "Roses")
 
-    [score] = await UltraFeedback(model="g", aspects=("honesty",)).judge(one.prompt, one.responses, Scripted([reply]))
+    [score] = await UltraFeedback(model="g", aspects=("honesty",)).judge(
+        one.prompt, one.responses, Scripted([reply])
+    )
 
     assert score.value is None
     with pytest.raises(ReplyError):
-        await UltraFeedback(model="g", aspects=("helpfulness",)).judge(one.prompt, one.responses, Scripted([reply]))
+        await UltraFeedback(model="g", aspects=("helpfulness",)).judge(
+            one.prompt, one.responses, Scripted([reply])
+        )
 
 
 @pytest.mark.parametrize(
@@ -103,11 +109,15 @@ async def test_not_applicable_is_kept_as_such_for_honesty_alone():
 )
 async def test_an_unusable_reply_fails_instead_of_scoring(reply):
     with pytest.raises(ReplyError):
-        await UltraFeedback(model="g", aspects=("helpfulness",)).judge(RECORD.prompt, RECORD.responses, Scripted([reply]))
+        await UltraFeedback(model="g", aspects=("helpfulness",)).judge(
+            RECORD.prompt, RECORD.responses, Scripted([reply])
+        )
 
 
 async def test_a_text_reply_is_read_by_its_labels():
-    reply = "\n\n".join(f"Text {i}\nRating: {r}\nRationale: one.\n\ntwo." for i, r in ((1, 4), (2, 3), (3, 2)))
+    reply = "\n\n".join(
+        f"Text {i}\nRating: {r}\nRationale: one.\n\ntwo." for i, r in ((1, 4), (2, 3), (3, 2))
+    )
     judge = UltraFeedback(model="g", aspects=("helpfulness",), schema_reply=False)
 
     scores = await judge.judge(RECORD.prompt, RECORD.responses, Scripted([reply]))
@@ -123,7 +133,10 @@ async def test_reference_answers_are_shown_for_truthfulness_alone():
 
     await UltraFeedback(model="g").judge(record.prompt, record.responses, ask)
 
-    shown = {bool("TRUTHFULNESS" in t[-1].text): ("The right one" in t[-1].text, "The wrong one" in t[-1].text) for _, t in ask.asked}
+    shown = {
+        bool("TRUTHFULNESS" in t[-1].text): ("The right one" in t[-1].text, "The wrong one" in t[-1].text)
+        for _, t in ask.asked
+    }
     assert shown == {True: (True, True), False: (False, False)}
 
 
@@ -133,7 +146,9 @@ async def test_a_response_that_asks_for_the_top_rating_is_flagged_and_fenced():
     QUALITY[attack.replace("</text", "‹/text").replace("<text", "‹text")] = 5
     ask = Scripted(honest)
 
-    verdicts = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(record.prompt, record.responses, ask)
+    verdicts = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(
+        record.prompt, record.responses, ask
+    )
 
     assert [(v.target_id, v.rule) for v in verdicts if isinstance(v, Flag)] == [("r0", "addresses_the_judge")]
     assert ask.asked[0][1][-1].text.count("</text 1>") == 1
@@ -149,7 +164,9 @@ async def test_a_critique_that_contradicts_the_ratings_is_asked_again():
         return json.dumps({"text_1": {"rationale": "r", "rating": 1, "types": [1]}})
 
     one = a_record("Q", "Worst answer.")
-    verdicts = await UltraFeedback(model="g", aspects=("helpfulness",), critique=True).judge(one.prompt, one.responses, Scripted(said))
+    verdicts = await UltraFeedback(model="g", aspects=("helpfulness",), critique=True).judge(
+        one.prompt, one.responses, Scripted(said)
+    )
 
     [critique] = [v for v in verdicts if isinstance(v, Critique)]
     assert critique.text.endswith("Overall: 2/10")
@@ -161,7 +178,9 @@ async def test_of_two_faults_the_same_one_is_told_as_ever():
     ask = Scripted([both, both])
 
     with pytest.raises(ReplyError):
-        await UltraFeedback(model="g", calls="one").judge(Prompt.of("Which?"), a_record("Which?", "One.").responses, ask)
+        await UltraFeedback(model="g", calls="one").judge(
+            Prompt.of("Which?"), a_record("Which?", "One.").responses, ask
+        )
 
     assert "did not have every field" in ask.asked[1][1][-1].text
 
@@ -179,6 +198,8 @@ class Wrapped:
 async def test_an_ask_without_a_name_will_do():
     ask = Wrapped(Scripted(['{"text_1": {"rationale": "", "rating": 4}}']))
 
-    [score] = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(Prompt.of("Which?"), a_record("Which?", "One.").responses, ask)
+    [score] = await UltraFeedback(model="g", aspects=("helpfulness",)).judge(
+        Prompt.of("Which?"), a_record("Which?", "One.").responses, ask
+    )
 
     assert (score.value, score.judge) == (4.0, "")

@@ -6,16 +6,22 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from prefgen.dataset.read import read_records
-from prefgen.embedding import clusters, farthest, packed, unpacked
+from prefgen.dataset.read_run import read_records
 from prefgen.engine.progress import Progress
 from prefgen.errors import PluginError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
+from prefgen.text.vectors import clusters, farthest, packed, unpacked
 from tests.running import a_recipe, run, shard_bytes
 from tests.test_curators import curated, prompts
 
-VECTORS = {"cat": [1, 0, 0], "kitten": [0.98, 0.2, 0], "dog": [0, 1, 0], "hound": [0.1, 0.99, 0], "sea": [0, 0, 1]}
+VECTORS = {
+    "cat": [1, 0, 0],
+    "kitten": [0.98, 0.2, 0],
+    "dog": [0, 1, 0],
+    "hound": [0.1, 0.99, 0],
+    "sea": [0, 0, 1],
+}
 
 
 def embedder(body, _):
@@ -40,7 +46,9 @@ def left(out):
 async def test_what_means_the_same_goes_although_no_word_is_shared(tmp_path, server):
     server.script = embedder
     recipe = thinned(
-        server.url, [{"use": "dedupe", "method": "semantic", "model": "grader"}], ("My cat", "A kitten?", "The sea", "Old dog")
+        server.url,
+        [{"use": "dedupe", "method": "semantic", "model": "grader"}],
+        ("My cat", "A kitten?", "The sea", "Old dog"),
     )
 
     outcome = await run(recipe, tmp_path / "out")
@@ -48,7 +56,9 @@ async def test_what_means_the_same_goes_although_no_word_is_shared(tmp_path, ser
     assert outcome.complete
     assert left(tmp_path / "out") == ["My cat", "The sea", "Old dog"]
     assert outcome.manifest["yield"]["curated_away"] == {"prompts: dedupe: near-duplicate": 1}
-    assert all(not r.prompt.metadata for r in read_records(tmp_path / "out"))  # vectors are for the curator alone
+    assert all(
+        not r.prompt.metadata for r in read_records(tmp_path / "out")
+    )  # vectors are for the curator alone
     asked = len(server.bodies)
     assert asked == 4 + 3
     await run(recipe, tmp_path / "again")
@@ -59,7 +69,11 @@ async def test_what_means_the_same_goes_although_no_word_is_shared(tmp_path, ser
 async def test_a_prompt_whose_vector_was_lost_stays_and_is_like_nothing(tmp_path, server):
     server.script = embedder
     progress = Progress()
-    recipe = thinned(server.url, [{"use": "dedupe", "method": "semantic", "model": "grader"}], ("My cat", "Nothing", "Nothing more"))
+    recipe = thinned(
+        server.url,
+        [{"use": "dedupe", "method": "semantic", "model": "grader"}],
+        ("My cat", "Nothing", "Nothing more"),
+    )
 
     outcome = await run(recipe, tmp_path / "out", progress=progress)
 
@@ -70,12 +84,17 @@ async def test_a_prompt_whose_vector_was_lost_stays_and_is_like_nothing(tmp_path
 
 async def test_an_item_in_other_words_is_found_by_vectors_and_items_never_become_prompts(tmp_path, server):
     server.script = embedder
-    (tmp_path / "bench.jsonl").write_text(json.dumps({"question": "A hound?"}) + "\n" + json.dumps({"question": "A kitten?"}) + "\n")
+    (tmp_path / "bench.jsonl").write_text(
+        json.dumps({"question": "A hound?"}) + "\n" + json.dumps({"question": "A kitten?"}) + "\n"
+    )
     fields = {"use": "decontaminate", "against": ["bench.jsonl"], "model": "grader", "cosine": 0.9}
     progress = Progress()
 
     outcome = await run(
-        thinned(server.url, [fields], ("Old dog", "The sea", "A kitten?")), tmp_path / "out", progress=progress, folder=tmp_path
+        thinned(server.url, [fields], ("Old dog", "The sea", "A kitten?")),
+        tmp_path / "out",
+        progress=progress,
+        folder=tmp_path,
     )
 
     assert outcome.complete
@@ -93,7 +112,11 @@ async def test_two_curators_with_vectors_follow_each_other(tmp_path, server):
         {"use": "diversify", "count": 1, "model": "grader"},
     ]
 
-    outcome = await run(thinned(server.url, curate, ("My cat", "A kitten?", "Old dog", "The sea")), tmp_path / "out", folder=tmp_path)
+    outcome = await run(
+        thinned(server.url, curate, ("My cat", "A kitten?", "Old dog", "The sea")),
+        tmp_path / "out",
+        folder=tmp_path,
+    )
 
     assert outcome.complete
     assert len(left(tmp_path / "out")) == 1
@@ -104,11 +127,19 @@ async def test_two_curators_with_vectors_follow_each_other(tmp_path, server):
 
 
 async def test_vectors_of_two_sizes_are_a_bug_that_is_named(tmp_path, server):
-    server.script = lambda body, _: {"data": [{"index": 0, "embedding": [1.0] * (2 + ("dog" in body["input"][0]))}], "model": "g"}
+    server.script = lambda body, _: {
+        "data": [{"index": 0, "embedding": [1.0] * (2 + ("dog" in body["input"][0]))}],
+        "model": "g",
+    }
 
     with pytest.raises(PluginError, match=r"have \[2, 3\] numbers"):
         await run(
-            thinned(server.url, [{"use": "dedupe", "method": "semantic", "model": "grader"}], ("My cat", "Old dog")), tmp_path / "out"
+            thinned(
+                server.url,
+                [{"use": "dedupe", "method": "semantic", "model": "grader"}],
+                ("My cat", "Old dog"),
+            ),
+            tmp_path / "out",
         )
 
 
@@ -168,7 +199,9 @@ def test_cluster_quotas_even_out_what_a_topic_has_too_much_of():
 
 
 def test_cluster_quotas_may_be_fewer_than_clusters():
-    texts = [f"{word} {word} number {i}" for i in range(3) for word in ("apples", "rivers", "violins", "planets")]
+    texts = [
+        f"{word} {word} number {i}" for i in range(3) for word in ("apples", "rivers", "violins", "planets")
+    ]
 
     assert len(curated("diversify", prompts(*texts), count=2, method="clusters", clusters=4).ids()) == 2
 

@@ -5,8 +5,8 @@ import pytest
 
 from prefgen.errors import Fault
 from prefgen.roles import Call
+from prefgen.transport.openai_protocol import answers, request_body, split_reasoning
 from prefgen.types import ImagePart, Message, TextPart, ToolCall, user
-from prefgen.wire import answers, request_body, split_reasoning
 
 
 def a_call(**more):
@@ -15,10 +15,16 @@ def a_call(**more):
 
 def a_reply(*texts, **message):
     choices = [
-        {"index": i, "message": {"role": "assistant", "content": t, **message}, "finish_reason": "stop"} for i, t in enumerate(texts)
+        {"index": i, "message": {"role": "assistant", "content": t, **message}, "finish_reason": "stop"}
+        for i, t in enumerate(texts)
     ]
     return orjson.dumps(
-        {"model": "m-2", "choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": 11}, "system_fingerprint": "fp"}
+        {
+            "model": "m-2",
+            "choices": choices,
+            "usage": {"prompt_tokens": 7, "completion_tokens": 11},
+            "system_fingerprint": "fp",
+        }
     )
 
 
@@ -36,14 +42,19 @@ def test_sampling_parameters_are_named_as_servers_name_them():
 def test_a_schema_goes_natively_or_in_words():
     call = a_call(schema={"title": "t", "type": "object"})
 
-    assert request_body(call, {})["response_format"]["json_schema"]["schema"] == {"title": "t", "type": "object"}
+    assert request_body(call, {})["response_format"]["json_schema"]["schema"] == {
+        "title": "t",
+        "type": "object",
+    }
     worded = request_body(call, {}, schema_as_text=True)
     assert "response_format" not in worded
     assert '"type":"object"' in worded["messages"][-1]["content"]
 
 
 def test_images_and_tool_calls_travel():
-    message = Message(role="user", content=(TextPart(text="What is it?"), ImagePart(url="data:image/png;base64,AAAA")))
+    message = Message(
+        role="user", content=(TextPart(text="What is it?"), ImagePart(url="data:image/png;base64,AAAA"))
+    )
     called = Message(role="assistant", content="", tool_calls=(ToolCall(id="1", name="f", arguments="{}"),))
 
     first, second = request_body(Call("chat", "m", (message, called)), {})["messages"]
@@ -56,7 +67,12 @@ def test_one_answer_keeps_the_body_as_it_came():
     [served] = answers(a_reply("yes"), a_call())
 
     assert served.raw == a_reply("yes")
-    assert (served.reply.text, served.model, served.fingerprint, served.reply.usage.prompt_tokens) == ("yes", "m-2", "fp", 7)
+    assert (served.reply.text, served.model, served.fingerprint, served.reply.usage.prompt_tokens) == (
+        "yes",
+        "m-2",
+        "fp",
+        7,
+    )
 
 
 def test_several_draws_of_one_request_share_its_usage():
@@ -98,7 +114,9 @@ def test_a_leading_reasoning_tag_is_taken_off():
 
 
 def test_null_content_and_absent_usage_are_read():
-    body = orjson.dumps({"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]})
+    body = orjson.dumps(
+        {"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]}
+    )
 
     [served] = answers(body, a_call())
 
@@ -106,7 +124,11 @@ def test_null_content_and_absent_usage_are_read():
 
 
 def test_log_probabilities_are_read():
-    place = {"token": "A", "logprob": -0.1, "top_logprobs": [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -2.4}]}
+    place = {
+        "token": "A",
+        "logprob": -0.1,
+        "top_logprobs": [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -2.4}],
+    }
     body = orjson.dumps({"choices": [{"message": {"content": "A"}, "logprobs": {"content": [place]}}]})
 
     [served] = answers(body, a_call(logprobs=2))

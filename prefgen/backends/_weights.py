@@ -12,10 +12,10 @@ import torch
 
 from prefgen.backends.transformers import Transformers, served
 from prefgen.errors import Fault
+from prefgen.kit.templates import beside_recipe
 from prefgen.roles import Call, Served
-from prefgen.templates import beside_recipe
+from prefgen.transport.openai_protocol import read_answer, request_body
 from prefgen.types import Message
-from prefgen.wire import read_answer, request_body
 
 ONE_AT_A_TIME = threading.Lock()
 """Loading changes torch's default number format for the whole process: no other weights may load or answer meanwhile."""
@@ -35,7 +35,9 @@ class Weights:
         folder = beside_recipe(settings.location)
         self._place = str(folder) if folder.is_dir() else settings.location
         self._name = str(settings.described()["name"])
-        self._device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = (
+            settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        )
         with ONE_AT_A_TIME:
             self._tokenizer: Any = self._loaded(transformers.AutoTokenizer, padding_side="left")
         if self._tokenizer.pad_token_id is None:
@@ -47,9 +49,15 @@ class Weights:
         try:
             return kind.from_pretrained(self._place, revision=self._settings.revision, **options)
         except (OSError, ValueError) as wrong:
-            where = "the folder" if self._place != self._settings.location else "no folder of that name lies beside the recipe, and the Hub"
+            where = (
+                "the folder"
+                if self._place != self._settings.location
+                else "no folder of that name lies beside the recipe, and the Hub"
+            )
             said = " ".join(str(wrong).split())[:200]
-            raise Fault("fatal", f"{self._settings.location!r} cannot be loaded: {where} has no such model ({said})") from None
+            raise Fault(
+                "fatal", f"{self._settings.location!r} cannot be loaded: {where} has no such model ({said})"
+            ) from None
 
     def answers(self, calls: Sequence[Call]) -> list[list[Served] | Fault]:
         """What each call is answered; calls of one endpoint."""
@@ -75,18 +83,25 @@ class Weights:
     def _model(self, kind: str) -> Any:
         """The weights as `AutoModelFor...`, loaded when they are first wanted."""
         if kind not in self._models:
-            dtype = self._settings.dtype if self._settings.dtype == "auto" else getattr(torch, self._settings.dtype)
+            dtype = (
+                self._settings.dtype
+                if self._settings.dtype == "auto"
+                else getattr(torch, self._settings.dtype)
+            )
             model, found = self._loaded(getattr(transformers, kind), dtype=dtype, output_loading_info=True)
             if found["missing_keys"]:
                 lacking = ", ".join(sorted(found["missing_keys"])[:3])
                 raise Fault(
-                    "fatal", f"{self._settings.location!r} lacks weights that {kind} has: {lacking}. It was trained as something else"
+                    "fatal",
+                    f"{self._settings.location!r} lacks weights that {kind} has: {lacking}. It was trained as something else",
                 )
             if self._settings.adapter:
                 from peft import PeftModel
 
                 folder = beside_recipe(self._settings.adapter)
-                model = PeftModel.from_pretrained(model, str(folder) if folder.is_dir() else self._settings.adapter)
+                model = PeftModel.from_pretrained(
+                    model, str(folder) if folder.is_dir() else self._settings.adapter
+                )
             self._models[kind] = model.to(self._device).eval()
         return self._models[kind]
 
@@ -117,7 +132,10 @@ class Weights:
             ids = self._tokenizer(call.text, add_special_tokens=not begun)["input_ids"]
         else:
             if not self._tokenizer.chat_template:
-                raise Fault("fatal", f"{self._name} has no chat template: it is a base model, which completes text and does not chat")
+                raise Fault(
+                    "fatal",
+                    f"{self._name} has no chat template: it is a base model, which completes text and does not chat",
+                )
             messages = request_body(call, {}, schema_as_text=True)["messages"]
             more = call.sampling.get("chat_template_kwargs") or {}
             text = self._tokenizer.apply_chat_template(
@@ -125,7 +143,11 @@ class Weights:
             )
             ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if longest is not None and len(ids) + 1 > longest:
-            raise Fault("refused", f"the prompt has {len(ids):,} tokens, and the model takes {longest:,}", code="context_length_exceeded")
+            raise Fault(
+                "refused",
+                f"the prompt has {len(ids):,} tokens, and the model takes {longest:,}",
+                code="context_length_exceeded",
+            )
         return ids or [self._tokenizer.eos_token_id]
 
     @torch.inference_mode()
@@ -133,8 +155,12 @@ class Weights:
         """Write all rows, a token at a time, until each has ended."""
         width = max(len(row.prompt) for row in rows)
         pad = self._tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(row.prompt)) + row.prompt for row in rows], device=self._device)
-        mask = torch.tensor([[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=self._device)
+        ids = torch.tensor(
+            [[pad] * (width - len(row.prompt)) + row.prompt for row in rows], device=self._device
+        )
+        mask = torch.tensor(
+            [[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=self._device
+        )
         places = (mask.cumsum(1) - 1).clamp(min=0)
         ends = _end_ids(model, self._tokenizer)
         longest = getattr(model.config, "max_position_embeddings", None) or math.inf
@@ -145,14 +171,23 @@ class Weights:
         while True:
             last = out.logits[:, -1].float().cpu()
             if not torch.isfinite(last).any(dim=1).all() or torch.isnan(last).any():
-                raise Fault("fatal", f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format too small?")
+                raise Fault(
+                    "fatal",
+                    f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format too small?",
+                )
             step = [row.next(logits, ends, longest) for row, logits in zip(rows, last, strict=True)]
             if all(row.finish for row in rows):
                 return
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
             places = places[:, -1:] + 1
             ids = torch.tensor([[token] for token in step], device=self._device)
-            out = model(input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=out.past_key_values, use_cache=True)
+            out = model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=places,
+                past_key_values=out.past_key_values,
+                use_cache=True,
+            )
 
     # --- numbers ---------------------------------------------------------------------------------------------------
 
@@ -160,14 +195,20 @@ class Weights:
     def _reward(self, call: Call) -> list[dict[str, Any]]:
         model = self._model("AutoModelForSequenceClassification")
         if model.config.num_labels != 1:
-            raise Fault("fatal", f"{self._name} has {model.config.num_labels} outputs: a reward model has one")
+            raise Fault(
+                "fatal", f"{self._name} has {model.config.num_labels} outputs: a reward model has one"
+            )
         if model.config.pad_token_id is None:
             model.config.pad_token_id = self._tokenizer.pad_token_id
         inputs = self._encoded(call)
         longest = getattr(model.config, "max_position_embeddings", None)
         if longest is not None and inputs["input_ids"].shape[1] > longest:
             tokens = inputs["input_ids"].shape[1]
-            raise Fault("refused", f"the text has {tokens:,} tokens, and the model takes {longest:,}", code="context_length_exceeded")
+            raise Fault(
+                "refused",
+                f"the text has {tokens:,} tokens, and the model takes {longest:,}",
+                code="context_length_exceeded",
+            )
         reward = float(model(**inputs.to(self._device)).logits[0, 0].float())
         if not math.isfinite(reward):
             raise Fault("refused", f"the reward is {reward}", code="not_finite")
@@ -196,7 +237,9 @@ class Weights:
         found: list[dict[str, Any]] = []
         for at in range(0, len(call.inputs), self._settings.batch_size):
             texts = list(call.inputs[at : at + self._settings.batch_size])
-            inputs = self._tokenizer(texts, padding=True, truncation=longest is not None, max_length=longest, return_tensors="pt")
+            inputs = self._tokenizer(
+                texts, padding=True, truncation=longest is not None, max_length=longest, return_tensors="pt"
+            )
             hidden = model(**inputs.to(self._device)).last_hidden_state.float()
             mask = inputs["attention_mask"].unsqueeze(-1).to(hidden)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
@@ -240,7 +283,10 @@ class _Row:
         cut = min((at for at in (self._text.find(stop) for stop in self._stops) if at >= 0), default=-1)
         if cut >= 0:
             self._text, self.finish = self._text[:cut], "stop"
-        elif len(self.new) >= self.call.sampling.get("max_tokens", NEW_TOKENS) or len(self.prompt) + len(self.new) >= longest:
+        elif (
+            len(self.new) >= self.call.sampling.get("max_tokens", NEW_TOKENS)
+            or len(self.prompt) + len(self.new) >= longest
+        ):
             self.finish = "length"
         return token
 
@@ -250,9 +296,17 @@ class _Row:
             seen = torch.tensor(sorted({*self.prompt, *self.new}))
             values = logits[seen]
             logits = logits.scatter(0, seen, torch.where(values > 0, values / penalty, values * penalty))
-        counts = torch.bincount(torch.tensor(self.new, dtype=torch.long), minlength=logits.shape[0]) if self.new else None
+        counts = (
+            torch.bincount(torch.tensor(self.new, dtype=torch.long), minlength=logits.shape[0])
+            if self.new
+            else None
+        )
         if counts is not None:
-            logits = logits - (sampling.get("frequency_penalty") or 0.0) * counts - (sampling.get("presence_penalty") or 0.0) * (counts > 0)
+            logits = (
+                logits
+                - (sampling.get("frequency_penalty") or 0.0) * counts
+                - (sampling.get("presence_penalty") or 0.0) * (counts > 0)
+            )
         temperature = sampling.get("temperature", 1.0)
         if temperature == 0:
             return int(logits.argmax())
@@ -275,21 +329,29 @@ class _Row:
             "token": self._tokenizer.decode([token]),
             "logprob": float(logprobs[token]),
             "top_logprobs": [
-                {"token": self._tokenizer.decode([int(i)]), "logprob": float(v)} for v, i in zip(top.values, top.indices, strict=True)
+                {"token": self._tokenizer.decode([int(i)]), "logprob": float(v)}
+                for v, i in zip(top.values, top.indices, strict=True)
             ],
         }
 
     def read_prompt(self, logits: torch.Tensor) -> None:
         """Log-probabilities of the prompt's own tokens, from the second on."""
         if self.call.logprobs:
-            self._logprobs = [self._place(token, before) for token, before in zip(self.prompt[1:], logits[:-1], strict=True)]
+            self._logprobs = [
+                self._place(token, before) for token, before in zip(self.prompt[1:], logits[:-1], strict=True)
+            ]
 
     def choice(self) -> dict[str, Any]:
         """The draw as a choice of the OpenAI protocol."""
         text, finish = self._text, self.finish or "length"
         if self.call.endpoint == "chat":
             logprobs = {"content": self._logprobs} if self.call.logprobs else None
-            return {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish, "logprobs": logprobs}
+            return {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": finish,
+                "logprobs": logprobs,
+            }
         if self.call.echo:
             text = self.call.text + text
         found: dict[str, Any] = {"index": 0, "text": text, "finish_reason": finish}
@@ -297,7 +359,10 @@ class _Row:
             found["logprobs"] = {
                 "tokens": [place["token"] for place in self._logprobs],
                 "token_logprobs": [place["logprob"] for place in self._logprobs],
-                "top_logprobs": [{one["token"]: one["logprob"] for one in place["top_logprobs"]} for place in self._logprobs],
+                "top_logprobs": [
+                    {one["token"]: one["logprob"] for one in place["top_logprobs"]}
+                    for place in self._logprobs
+                ],
             }
         return found
 

@@ -16,10 +16,10 @@ import orjson
 from pydantic import Field
 
 from prefgen.errors import Fault, RecipeError
-from prefgen.plugins import Plugin, backend
+from prefgen.plugins.registry import Plugin, backend
 from prefgen.roles import Call, Served
+from prefgen.transport.openai_protocol import answers, read_answer, request_body, route
 from prefgen.types import Reply
-from prefgen.wire import answers, read_answer, request_body, route
 
 HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -28,18 +28,27 @@ HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?
 class OpenAI(Plugin):
     """How one model of an OpenAI-compatible server is reached."""
 
-    base_url: str | None = Field(None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own.")
-    api_key_env: str = Field("OPENAI_API_KEY", description="NAME of the environment variable that holds the key.")
+    base_url: str | None = Field(
+        None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own."
+    )
+    api_key_env: str = Field(
+        "OPENAI_API_KEY", description="NAME of the environment variable that holds the key."
+    )
     token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
-        "auto", description="What the server calls the limit of new tokens; auto: max_completion_tokens at OpenAI, else max_tokens."
+        "auto",
+        description="What the server calls the limit of new tokens; auto: max_completion_tokens at OpenAI, else max_tokens.",
     )
     schema_as: Literal["json_schema", "text"] = Field(
-        "json_schema", description="How a wanted reply format is told to the server: natively, or in words at the end of the prompt."
+        "json_schema",
+        description="How a wanted reply format is told to the server: natively, or in words at the end of the prompt.",
     )
-    send_seed: bool = Field(True, description="Send each draw's own seed (servers that refuse the field want false).")
+    send_seed: bool = Field(
+        True, description="Send each draw's own seed (servers that refuse the field want false)."
+    )
     n: bool = Field(True, description="Ask for several draws of one prompt in one request.")
     score_route: Literal["score", "pooling", "classify"] = Field(
-        "score", description="Where the server answers for a reward model: vLLM has all three, each for some kinds of models."
+        "score",
+        description="Where the server answers for a reward model: vLLM has all three, each for some kinds of models.",
     )
     headers: dict[str, str] = Field({}, description="Further HTTP headers; ${env:NAME} works here.")
 
@@ -53,7 +62,9 @@ class OpenAI(Plugin):
         except ValueError as wrong:
             raise RecipeError(f"base_url {given!r}: {wrong}") from None
         if parts.username or parts.password:
-            raise RecipeError("base_url must not hold a user name or password: name an environment variable with api_key_env")
+            raise RecipeError(
+                "base_url must not hold a user name or password: name an environment variable with api_key_env"
+            )
         return given.rstrip("/")
 
     @asynccontextmanager
@@ -63,7 +74,9 @@ class OpenAI(Plugin):
         host = _host(address)
         key = os.environ.get(self.api_key_env, "").strip()
         if not key.isprintable() or " " in key or not key.isascii():
-            raise RecipeError(f"the environment variable {self.api_key_env} holds no API key: there are characters in it that no key has")
+            raise RecipeError(
+                f"the environment variable {self.api_key_env} holds no API key: there are characters in it that no key has"
+            )
         headers = {"Content-Type": "application/json", **self.headers}
         if key:
             headers["Authorization"] = f"Bearer {key}"
@@ -88,12 +101,18 @@ class Connected:
         self._key = key
         self._token_field = settings.token_field
         if self._token_field == "auto":
-            self._token_field = "max_completion_tokens" if host.endswith((".openai.com", ".openai.azure.com")) else "max_tokens"
+            self._token_field = (
+                "max_completion_tokens"
+                if host.endswith((".openai.com", ".openai.azure.com"))
+                else "max_tokens"
+            )
 
     def ready(self) -> None:
         """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a replay."""
         if not self._key and self.host == "api.openai.com":
-            raise RecipeError(f"the environment variable {self._settings.api_key_env} is not set: it must hold the API key for {self.host}")
+            raise RecipeError(
+                f"the environment variable {self._settings.api_key_env} is not set: it must hold the API key for {self.host}"
+            )
 
     async def send(self, call: Call) -> Sequence[Served]:
         import aiohttp  # 0.1 s, wanted only by runs that ask a server
@@ -106,7 +125,10 @@ class Connected:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         if call.endpoint == "rank":
-            raise Fault("fatal", "a server of the OpenAI protocol has no route that compares two answers: `use: transformers` has")
+            raise Fault(
+                "fatal",
+                "a server of the OpenAI protocol has no route that compares two answers: `use: transformers` has",
+            )
         body = orjson.dumps(self.body(call))
         try:
             async with self._session.post(self._url(call), data=body) as response:
@@ -115,7 +137,10 @@ class Connected:
         except aiohttp.ClientPayloadError:
             raise Fault("broken", "the connection broke in the middle of the reply", billed=True) from None
         except (aiohttp.ClientError, OSError) as wrong:
-            raise Fault("connection", f"cannot reach {self.host}: {self._without_key(str(wrong) or type(wrong).__name__)}") from None
+            raise Fault(
+                "connection",
+                f"cannot reach {self.host}: {self._without_key(str(wrong) or type(wrong).__name__)}",
+            ) from None
         if status == 200:
             served = answers(received, call)
             pause = _pause(headers)
@@ -132,13 +157,18 @@ class Connected:
     def body(self, call: Call) -> dict[str, Any]:
         """The request as this server wants it."""
         if call.endpoint == "score" and self._settings.score_route != "score":
-            return {"model": call.model, "messages": [{"role": m.role, "content": m.text} for m in call.messages]}
+            return {
+                "model": call.model,
+                "messages": [{"role": m.role, "content": m.text} for m in call.messages],
+            }
         extra: dict[str, Any] = {}
         if call.samples > 1:
             extra["n"] = call.samples
         if self._settings.send_seed and call.seeds[0] is not None:
             extra["seed"] = call.seeds[0]
-        return request_body(call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text")
+        return request_body(
+            call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text"
+        )
 
     async def close(self) -> None:
         if self._session is not None:

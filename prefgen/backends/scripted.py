@@ -12,10 +12,10 @@ import orjson
 from pydantic import Field, model_validator
 
 from prefgen.errors import Fault
-from prefgen.plugins import Plugin, backend
+from prefgen.plugins.registry import Plugin, backend
 from prefgen.roles import Call, Served
+from prefgen.transport.openai_protocol import answers, read_answer
 from prefgen.types import Reply, Value
-from prefgen.wire import answers, read_answer
 
 
 class Rule(Value):
@@ -24,7 +24,9 @@ class Rule(Value):
     when: str = ""
     say: str | tuple[str, ...] = ""
     finish_reason: str = "stop"
-    refuse: str | None = Field(None, description="Refuse the request with this provider code, as a server does with HTTP 400.")
+    refuse: str | None = Field(
+        None, description="Refuse the request with this provider code, as a server does with HTTP 400."
+    )
 
     @model_validator(mode="after")
     def _can_be_used(self) -> "Rule":
@@ -69,8 +71,15 @@ class ScriptedModel:
         for seed in call.seeds:
             says = (rule.say,) if isinstance(rule.say, str) else rule.say
             text = says[(seed or 0) % len(says)]
-            message = {"message": {"role": "assistant", "content": text}} if call.endpoint == "chat" else {"text": text}
-            whole = {"choices": [{"index": 0, "finish_reason": rule.finish_reason, **message}], "model": call.model}
+            message = (
+                {"message": {"role": "assistant", "content": text}}
+                if call.endpoint == "chat"
+                else {"text": text}
+            )
+            whole = {
+                "choices": [{"index": 0, "finish_reason": rule.finish_reason, **message}],
+                "model": call.model,
+            }
             served.extend(answers(orjson.dumps(whole), call))
         return served
 

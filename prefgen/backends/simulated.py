@@ -16,10 +16,10 @@ from typing import Any
 import orjson
 from pydantic import Field
 
-from prefgen.plugins import Plugin, backend
+from prefgen.plugins.registry import Plugin, backend
 from prefgen.roles import Call, Served
+from prefgen.transport.openai_protocol import read_answer
 from prefgen.types import Reply
-from prefgen.wire import read_answer
 
 POINTS = (
     "First, it helps to say what the question is really about.",
@@ -29,9 +29,30 @@ POINTS = (
     "Two approaches exist; the simpler one is enough most of the time.",
     "A quick check at the end shows whether it worked.",
 )
-OPENINGS = ("How do I repair", "What should I know about", "Can you compare ways to store", "Who first thought of", "What is the use of")
-THINGS = ("a garden fence", "old photographs", "a sourdough starter", "bicycle gears", "tide tables", "library catalogues", "wool blankets")
-WISHES = ("with a small budget", "in ten minutes", "for a class of children", "without special tools", "in a cold climate", "step by step")
+OPENINGS = (
+    "How do I repair",
+    "What should I know about",
+    "Can you compare ways to store",
+    "Who first thought of",
+    "What is the use of",
+)
+THINGS = (
+    "a garden fence",
+    "old photographs",
+    "a sourdough starter",
+    "bicycle gears",
+    "tide tables",
+    "library catalogues",
+    "wool blankets",
+)
+WISHES = (
+    "with a small budget",
+    "in ten minutes",
+    "for a class of children",
+    "without special tools",
+    "in a cold climate",
+    "step by step",
+)
 BEFORE_USER = re.compile(r"(?:user\W*|\[INST\])\Z")
 """Where a completion is to write a user's turn."""
 EVOLVE = re.compile(r"\bno more than about twenty words longer\b")
@@ -48,8 +69,15 @@ NUMBERS = re.compile(r"from 1 \([^)]*\) to (\d+) \([^)]*\)\. Answer with the num
 class Simulated(Plugin):
     """An embedded stand-in for a model."""
 
-    skill: float | None = Field(None, ge=0, le=1, description="How many points answers tend to make; default: drawn from the model's name.")
-    noise: float = Field(0.5, ge=0, description="Standard deviation of the judge's error, in points of its scale of 1 to 5.")
+    skill: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How many points answers tend to make; default: drawn from the model's name.",
+    )
+    noise: float = Field(
+        0.5, ge=0, description="Standard deviation of the judge's error, in points of its scale of 1 to 5."
+    )
     position_bias: float = Field(0.3, description="Points that the judge adds to the text shown first.")
     latency_ms: float = Field(0.0, ge=0, description="Time that an answer takes.")
 
@@ -80,19 +108,39 @@ class SimulatedModel:
 
     def _answer(self, call: Call, seed: int | None) -> Served:
         shown = "\n\n".join(m.text for m in call.messages) or call.text or "\n".join(call.inputs)
-        rng = Random(int.from_bytes(hashlib.blake2b(f"{call.model}|{seed}|{shown}".encode(), digest_size=8).digest(), "big"))
+        rng = Random(
+            int.from_bytes(
+                hashlib.blake2b(f"{call.model}|{seed}|{shown}".encode(), digest_size=8).digest(), "big"
+            )
+        )
         name = f"simulated/{call.model}"
         if call.endpoint == "embed":
-            data = [{"index": i, "embedding": [_unit(text, j) for j in range(16)]} for i, text in enumerate(call.inputs)]
+            data = [
+                {"index": i, "embedding": [_unit(text, j) for j in range(16)]}
+                for i, text in enumerate(call.inputs)
+            ]
             whole: dict[str, Any] = {"data": data, "model": name}
         elif call.endpoint in ("score", "rank"):
             points = float(_points(call.messages[-1].text))
-            whole = {"data": [{"score": points if call.endpoint == "score" else _points(call.messages[-2].text) - points}], "model": name}
+            whole = {
+                "data": [
+                    {
+                        "score": points
+                        if call.endpoint == "score"
+                        else _points(call.messages[-2].text) - points
+                    }
+                ],
+                "model": name,
+            }
         else:
             text = self._text(call, shown, rng)
             usage = {"prompt_tokens": len(shown) // 4 + 4, "completion_tokens": len(text) // 4 + 1}
             choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
-            choice |= {"message": {"role": "assistant", "content": text}} if call.endpoint == "chat" else {"text": text}
+            choice |= (
+                {"message": {"role": "assistant", "content": text}}
+                if call.endpoint == "chat"
+                else {"text": text}
+            )
             if call.endpoint == "completion" and call.logprobs and call.echo:
                 choice["logprobs"] = _echoed(call.text)
                 usage["completion_tokens"] = 0
@@ -127,7 +175,9 @@ class SimulatedModel:
             if "prompts" in call.schema.get("properties", {}):
                 return orjson.dumps({"prompts": self._prompts(call.schema, shown, texts, rng)}).decode()
             if "seeks_harm" in call.schema.get("properties", {}):
-                return orjson.dumps({"reason": "simulated: harmless is what says so", "seeks_harm": HARMLESS not in shown}).decode()
+                return orjson.dumps(
+                    {"reason": "simulated: harmless is what says so", "seeks_harm": HARMLESS not in shown}
+                ).decode()
             ratings = [self._quality(text, i, rng) for i, text in enumerate(texts)]
             return orjson.dumps(_fill(call.schema, ratings, 0)).decode()
         if texts and REWRITE.search(wanted):
@@ -144,11 +194,19 @@ class SimulatedModel:
             return self._prompts({}, shown, (), rng)[0]
         skill = self._settings.skill
         if skill is None:
-            skill = int.from_bytes(hashlib.blake2b(call.model.encode(), digest_size=2).digest(), "big") / 65535
+            skill = (
+                int.from_bytes(hashlib.blake2b(call.model.encode(), digest_size=2).digest(), "big") / 65535
+            )
         made = sum(rng.random() < 0.25 + 0.6 * skill for _ in POINTS)
         topic = " ".join(re.findall(r"\w+", call.messages[-1].text if call.messages else call.text)[:8])
         points = rng.sample(POINTS, made)
-        return "\n".join([f"(Simulated answer about: {topic})", *(f"- {point}" for point in points), f"That makes {made} points."])
+        return "\n".join(
+            [
+                f"(Simulated answer about: {topic})",
+                *(f"- {point}" for point in points),
+                f"That makes {made} points.",
+            ]
+        )
 
     def _rewritten(self, text: str, rng: Random) -> str:
         """The text with one visible point more, where there is one left."""

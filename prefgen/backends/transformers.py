@@ -20,11 +20,11 @@ import orjson
 from pydantic import Field
 
 from prefgen.errors import Fault, RecipeError
-from prefgen.plugins import Plugin, backend
+from prefgen.kit.templates import beside_recipe
+from prefgen.plugins.registry import Plugin, backend
 from prefgen.roles import Call, Served
-from prefgen.templates import beside_recipe
+from prefgen.transport.openai_protocol import read_answer
 from prefgen.types import Reply
-from prefgen.wire import read_answer
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
 """Files of a model's folder that decide what it says."""
@@ -36,8 +36,12 @@ class Transformers(Plugin):
 
     content: ClassVar[tuple[str, ...]] = ("dtype", "adapter", "pair_template")
 
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Number format of the weights.")
-    adapter: str | None = Field(None, description="A LoRA adapter (peft): a folder beside the recipe, or a name on the Hub.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format of the weights."
+    )
+    adapter: str | None = Field(
+        None, description="A LoRA adapter (peft): a folder beside the recipe, or a name on the Hub."
+    )
     pair_template: str = Field(
         "<|source|>{prompt}<|candidate1|>{first}<|candidate2|>{second}",
         description="How a ranker that compares two answers (PairRM and its like) is shown them.",
@@ -45,11 +49,16 @@ class Transformers(Plugin):
     device: str = Field("auto", description="cpu, cuda, cuda:1, mps; auto: a GPU where there is one.")
     batch_size: int = Field(16, ge=1, description="Rows that are answered together.")
     location: str = Field("", description="Where the weights are: the model's `name`.")
-    revision: str | None = Field(None, description="Which revision of a model of the Hub: the model's own field.")
+    revision: str | None = Field(
+        None, description="Which revision of a model of the Hub: the model's own field."
+    )
 
     def described(self) -> dict[str, Any]:
         """What keys hold: the name; of a folder also a digest of its files, of a model of the Hub its revision. Raises RecipeError."""
-        found: dict[str, Any] = {"name": _shown(self.location), "fields": self.model_dump(mode="json", include={*self.content})}
+        found: dict[str, Any] = {
+            "name": _shown(self.location),
+            "fields": self.model_dump(mode="json", include={*self.content}),
+        }
         for role, place in (("digest", self.location), ("adapter_digest", self.adapter)):
             folder = beside_recipe(place) if place else None
             if folder and folder.is_dir():
@@ -78,12 +87,20 @@ def _shown(place: str) -> str:
 def _digest(folder: Path) -> str:
     files = sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)})
     names = {path.name for path in files}
-    if not names & {"config.json", "adapter_config.json"} or not any(path.suffix in (".safetensors", ".bin") for path in files):
-        lacking = "config.json" if not names & {"config.json", "adapter_config.json"} else "weights (.safetensors or .bin)"
+    if not names & {"config.json", "adapter_config.json"} or not any(
+        path.suffix in (".safetensors", ".bin") for path in files
+    ):
+        lacking = (
+            "config.json"
+            if not names & {"config.json", "adapter_config.json"}
+            else "weights (.safetensors or .bin)"
+        )
         raise RecipeError(f"the folder {str(folder)!r} holds no {lacking}, so that it is no model")
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
-        digest.update(path.name.encode() + b"\0" + _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns))
+        digest.update(
+            path.name.encode() + b"\0" + _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+        )
     return digest.hexdigest()
 
 
@@ -120,7 +137,9 @@ class Loaded:
     def ready(self) -> None:
         """Raise RecipeError where torch is missing: called before anything is asked, and not for a replay."""
         if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
-            raise RecipeError("`use: transformers` needs torch and transformers: pip install 'prefgen[transformers]'")
+            raise RecipeError(
+                "`use: transformers` needs torch and transformers: pip install 'prefgen[transformers]'"
+            )
 
     async def send(self, call: Call) -> Sequence[Served]:
         loop = asyncio.get_running_loop()
@@ -152,7 +171,9 @@ class Loaded:
             except Fault as fault:
                 answers = [fault] * len(batch)
             except Exception as bug:
-                answers = [Fault("fatal", f"{type(bug).__name__}: {' '.join(str(bug).split())[:300]}")] * len(batch)
+                answers = [Fault("fatal", f"{type(bug).__name__}: {' '.join(str(bug).split())[:300]}")] * len(
+                    batch
+                )
             for errand, answer in zip(batch, answers, strict=True):
                 errand.loop.call_soon_threadsafe(_settle, errand.answer, answer)
             if last:
@@ -193,10 +214,16 @@ def _settle(answer: "asyncio.Future[list[Served]]", found: list[Served] | Fault)
         answer.set_result(found)
 
 
-def served(choices: Sequence[Mapping[str, Any]], name: str, usage: Sequence[tuple[int, int]], endpoint: str) -> list[Served]:
+def served(
+    choices: Sequence[Mapping[str, Any]], name: str, usage: Sequence[tuple[int, int]], endpoint: str
+) -> list[Served]:
     """One answer a choice, each in the form of the OpenAI protocol; `usage` is (prompt tokens, new tokens) of each."""
     found = []
     for choice, (prompt, new) in zip(choices, usage, strict=True):
-        whole = {"model": name, "choices": [choice], "usage": {"prompt_tokens": prompt, "completion_tokens": new}}
+        whole = {
+            "model": name,
+            "choices": [choice],
+            "usage": {"prompt_tokens": prompt, "completion_tokens": new},
+        }
         found.append(Served(orjson.dumps(whole), read_answer(whole, endpoint), name))
     return found

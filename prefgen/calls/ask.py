@@ -18,9 +18,8 @@ from prefgen.calls.budget import FREE, Price
 from prefgen.calls.journal import Journal, Row
 from prefgen.calls.key import Key, Spelled, call_key
 from prefgen.calls.ledger import Ledger
-from prefgen.calls.line import Errand, Line
-from prefgen.calls.record import RecordRun
-from prefgen.canonical import canonical, canonical_flat
+from prefgen.calls.queue import Errand, Line
+from prefgen.calls.record_calls import RecordRun
 from prefgen.errors import (
     CutReply,
     Fault,
@@ -34,8 +33,9 @@ from prefgen.errors import (
     UnreadableReply,
 )
 from prefgen.roles import Call, Messages, Model, Served
+from prefgen.storage.canonical_json import canonical, canonical_flat
+from prefgen.transport.openai_protocol import request_body, route
 from prefgen.types import Prompt, Reply, Response, user
-from prefgen.wire import request_body, route
 
 MANNERS_KEPT = 4096
 PLAIN = {str, int, float, bool, type(None)}
@@ -56,7 +56,13 @@ class ModelSpec:
 def label_of(identity: Mapping[str, Any], simulated: bool) -> str:
     """A model's name as rows show it; a simulated one says so."""
     adapter = identity.get("fields", {}).get("adapter")  # two adapters on one base are two models
-    return f"simulated/{identity['name']}" if simulated else f"{identity['name']}+{adapter}" if adapter else str(identity["name"])
+    return (
+        f"simulated/{identity['name']}"
+        if simulated
+        else f"{identity['name']}+{adapter}"
+        if adapter
+        else str(identity["name"])
+    )
 
 
 @dataclass
@@ -97,7 +103,15 @@ class Calls:
                 line.close()
 
     async def fetch(
-        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, make_call: Callable[[], Call]
+        self,
+        run: RecordRun,
+        plugin: str,
+        stage: str,
+        spec: ModelSpec,
+        key: Key,
+        random: bool,
+        shared: bool,
+        make_call: Callable[[], Call],
     ) -> Row:
         """The row under `key`: journalled, in flight already, or asked now. Suspends for ever when it cannot be had."""
         again = key.digest in run.asked
@@ -112,7 +126,9 @@ class Calls:
         else:
             found = await self._wait(run, spec, key, make_call(), shared)
         self._check_server(found, spec)
-        run.fresh.book(stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost)
+        run.fresh.book(
+            stage, spec.name, found, spec.price.of(found.prompt_tokens, found.completion_tokens) or found.cost
+        )
         return found
 
     def journal_of(self, spec: ModelSpec) -> Journal:
@@ -241,7 +257,9 @@ class Calls:
         if len(served) < len(tickets):  # the server has no `n`
             line = self.lines[tickets[0].spec.name]
             line.samples_together = False
-            line.say(f"{line.name}: the server gave {len(served)} of {len(tickets)} draws in one request; asking for each on its own")
+            line.say(
+                f"{line.name}: the server gave {len(served)} of {len(tickets)} draws in one request; asking for each on its own"
+            )
             self._submit_singly(tickets[len(served) :])
             tickets[0].call.seeds = tickets[0].call.seeds[: len(served)]
             tickets = tickets[: len(served)]
@@ -257,7 +275,9 @@ class Calls:
         self._keep(tickets, rows)
 
     def _failed(self, tickets: "list[_Ticket]", fault: Fault) -> None:
-        if fault.kind in ("refused", "empty") and len(tickets) > 1:  # perhaps it is `n` that the server does not know
+        if (
+            fault.kind in ("refused", "empty") and len(tickets) > 1
+        ):  # perhaps it is `n` that the server does not know
             self.lines[tickets[0].spec.name].samples_together = False
             self._submit_singly(tickets)
             return
@@ -397,7 +417,16 @@ class Asker:
         return usable(reply)
 
     async def complete(
-        self, model: str, text: str, /, *, sample: int = 0, logprobs: int = 0, echo: bool = False, shared: bool = False, **sampling: Any
+        self,
+        model: str,
+        text: str,
+        /,
+        *,
+        sample: int = 0,
+        logprobs: int = 0,
+        echo: bool = False,
+        shared: bool = False,
+        **sampling: Any,
     ) -> Reply:
         reply_format = {k: v for k, v in (("logprobs", logprobs), ("echo", echo)) if v}
         return await self._reply(
@@ -405,7 +434,9 @@ class Asker:
             lambda wanted: Call("completion", "", (), text, wanted, None, logprobs, echo),
         )  # fmt: skip
 
-    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
+    async def score(
+        self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /
+    ) -> float:
         turns = (*prompt.messages, *response.messages, *(other.messages if other else ()))
         endpoint = "rank" if other else "score"
         reply = await self._reply(
@@ -415,12 +446,19 @@ class Asker:
         return float(json.loads(reply.text))
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
-        reply = await self._reply("embed", model, list(texts), {}, {}, 0, True, lambda _: Call("embed", "", inputs=tuple(texts)))
+        reply = await self._reply(
+            "embed", model, list(texts), {}, {}, 0, True, lambda _: Call("embed", "", inputs=tuple(texts))
+        )
         return json.loads(reply.text)
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
         key = call_key(
-            endpoint="step", model={"name": name}, messages=list(args), sampling={}, reply_format={"version": version}, record=self._run.id
+            endpoint="step",
+            model={"name": name},
+            messages=list(args),
+            sampling={},
+            reply_format={"version": version},
+            record=self._run.id,
         )
         run, journal = self._run, self._calls.journal
         run.asked.add(key.digest)
@@ -432,7 +470,11 @@ class Asker:
             run.tick += 1
             try:
                 run.touched = time.monotonic()
-                result = await function(*args) if inspect.iscoroutinefunction(function) else await asyncio.to_thread(function, *args)
+                result = (
+                    await function(*args)
+                    if inspect.iscoroutinefunction(function)
+                    else await asyncio.to_thread(function, *args)
+                )
                 row = Row(
                     key=key.digest, endpoint="step", model=name, record=run.id, run=self._calls.run_id, backend="step", host="local",
                     reply=canonical(result), parts=key.parts, origin="step", time=time.time(),
@@ -444,7 +486,9 @@ class Asker:
         return json.loads(found.reply)
 
     def rng(self, name: str) -> Random:
-        digest = hashlib.blake2b(canonical_flat(["rng", self._seed, self._run.id, name]), digest_size=8).digest()
+        digest = hashlib.blake2b(
+            canonical_flat(["rng", self._seed, self._run.id, name]), digest_size=8
+        ).digest()
         return Random(int.from_bytes(digest, "big"))
 
     def options(self, model: str) -> Mapping[str, Any]:
@@ -457,7 +501,9 @@ class Asker:
     def _spec(self, model: str) -> ModelSpec:
         spec = self._calls.models.get(model)
         if spec is None:
-            raise PluginError(f"{self._plugin}: asks model {model!r}, which the recipe does not have under `models`")
+            raise PluginError(
+                f"{self._plugin}: asks model {model!r}, which the recipe does not have under `models`"
+            )
         return spec
 
     def _manner(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> Manner:
@@ -513,7 +559,9 @@ class Asker:
         if row.status:
             error = json.loads(row.reply)
             message = f"{spec.name}: {error.get('error')}"
-            raise RefusedRequest(message, code=row.code or "bad_request", replies=(row.reply.decode(),), keys=(base.hex,))
+            raise RefusedRequest(
+                message, code=row.code or "bad_request", replies=(row.reply.decode(),), keys=(base.hex,)
+            )
         reply = row.parsed if row.parsed is not None else spec.model.parse(row.reply, endpoint)
         return reply.replacing(key=base.hex)
 
@@ -524,10 +572,14 @@ def usable(reply: Reply) -> Reply:
     if reply.refusal:
         raise RefusedReply(f"the model declined: {reply.refusal[:200]}", replies=(reply.refusal,), keys=keys)
     if reply.finish_reason == "content_filter":
-        raise RefusedReply("a content filter cut the answer", code="content_filter", replies=(reply.text,), keys=keys)
+        raise RefusedReply(
+            "a content filter cut the answer", code="content_filter", replies=(reply.text,), keys=keys
+        )
     if not reply.text.strip() and not reply.tool_calls:
         if reply.finish_reason == "length":
-            message = "the tokens were used up before an answer began (reasoning counts too): raise max_tokens"
+            message = (
+                "the tokens were used up before an answer began (reasoning counts too): raise max_tokens"
+            )
             raise CutReply(message, replies=(reply.reasoning or "",), keys=keys)
         raise UnreadableReply("the reply is empty", code="empty", replies=(reply.text,), keys=keys)
     return reply
@@ -535,7 +587,18 @@ def usable(reply: Reply) -> Reply:
 
 def same_request(one: Call, other: Call) -> bool:
     """Whether two calls differ in their seeds alone."""
-    fields = ("endpoint", "model", "messages", "text", "sampling", "schema", "logprobs", "echo", "tools", "inputs")
+    fields = (
+        "endpoint",
+        "model",
+        "messages",
+        "text",
+        "sampling",
+        "schema",
+        "logprobs",
+        "echo",
+        "tools",
+        "inputs",
+    )
     return all(getattr(one, name) == getattr(other, name) for name in fields)
 
 
@@ -550,5 +613,11 @@ def estimate_tokens(call: Call) -> int:
 def export_line(key: Key, spec: ModelSpec, call: Call) -> bytes:
     """The request as a line of the OpenAI batch format, under its key as `custom_id`."""
     as_sent = getattr(spec.model, "body", None)
-    body = as_sent(call) if as_sent else request_body(call, {"seed": call.seeds[0]} if call.seeds[0] is not None else {})
-    return json.dumps({"custom_id": key.hex, "method": "POST", "url": f"/v1/{route(call.endpoint)}", "body": body}).encode()
+    body = (
+        as_sent(call)
+        if as_sent
+        else request_body(call, {"seed": call.seeds[0]} if call.seeds[0] is not None else {})
+    )
+    return json.dumps(
+        {"custom_id": key.hex, "method": "POST", "url": f"/v1/{route(call.endpoint)}", "body": body}
+    ).encode()

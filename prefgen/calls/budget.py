@@ -41,7 +41,9 @@ def price_of(model: str, prices: Mapping[str, Mapping[str, Any]]) -> Price | Non
         return None
     unknown = set(listed) - {"input", "output", "cached_input"}
     if unknown:
-        raise RecipeError(f"price of {model!r}: unknown field {sorted(unknown)[0]!r}; known: input, output, cached_input")
+        raise RecipeError(
+            f"price of {model!r}: unknown field {sorted(unknown)[0]!r}; known: input, output, cached_input"
+        )
     figures = {}
     for field in ("input", "output", "cached_input"):
         value = listed.get(field, listed.get("input", 0) if field == "cached_input" else 0)
@@ -58,7 +60,9 @@ def price_of(model: str, prices: Mapping[str, Mapping[str, Any]]) -> Price | Non
 class Budget:
     """Money and tokens of one run directory. `spent` holds what earlier starts of the run paid."""
 
-    def __init__(self, usd: Any = None, tokens: int | None = None, *, spent: int = 0, spent_tokens: int = 0) -> None:
+    def __init__(
+        self, usd: Any = None, tokens: int | None = None, *, spent: int = 0, spent_tokens: int = 0
+    ) -> None:
         self.limit = None if usd is None else int(Decimal(str(usd)) * PICO)
         self.token_limit = tokens
         self.spent, self.spent_tokens = spent, spent_tokens
@@ -68,7 +72,9 @@ class Budget:
     def fits(self, cost: int, tokens: int) -> bool:
         """Whether a request fits now."""
         money = self.limit is None or self.spent + self.reserved + cost <= self.limit
-        return money and (self.token_limit is None or self.spent_tokens + self.reserved_tokens + tokens <= self.token_limit)
+        return money and (
+            self.token_limit is None or self.spent_tokens + self.reserved_tokens + tokens <= self.token_limit
+        )
 
     def could_ever_fit(self, cost: int, tokens: int) -> bool:
         """Whether it would fit if everything that is reserved came back unspent."""

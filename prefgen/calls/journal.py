@@ -28,7 +28,19 @@ GROUP_SECONDS = 0.004
 LONGER_SECONDS = 0.005
 """Further seconds of a group where much comes in: half as many commits, each of which costs the event loop several turns."""
 MANY_JOBS = 6
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
+NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "lustre",
+    "beegfs",
+    "fuse.sshfs",
+    "9p",
+    "afs",
+    "glusterfs",
+}
 
 SCHEMA = """
 CREATE TABLE replies (
@@ -153,7 +165,9 @@ class Journal:
             _patiently(lambda: db.execute("PRAGMA journal_mode=WAL"))
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA secure_delete=ON")
-        db.execute("PRAGMA wal_autocheckpoint=4000")  # 16 MB: pages that change again and again are copied once
+        db.execute(
+            "PRAGMA wal_autocheckpoint=4000"
+        )  # 16 MB: pages that change again and again are copied once
         db.execute("PRAGMA cache_size=-8000")
         return db
 
@@ -165,7 +179,9 @@ class Journal:
         if application not in (0, APPLICATION_ID) or (application == 0 and tables):
             raise JournalError(f"{self.path}: is an SQLite file of another program, not a prefgen journal")
         if version > SCHEMA_VERSION:
-            raise JournalError(f"{self.path}: was written by a newer prefgen (format {version}, this one reads {SCHEMA_VERSION})")
+            raise JournalError(
+                f"{self.path}: was written by a newer prefgen (format {version}, this one reads {SCHEMA_VERSION})"
+            )
         if version == 0:
             with _transaction(self._write):
                 if self._write.execute("PRAGMA user_version").fetchone()[0] == 0:
@@ -182,7 +198,9 @@ class Journal:
     def of_records(self, records: Sequence[str], most: int = 64) -> list["Known"]:
         """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one look instead of one a key."""
         limit = most * len(records)
-        found = self.query(f"{_FIND} WHERE record IN ({', '.join('?' * len(records))}) LIMIT {limit}", records)
+        found = self.query(
+            f"{_FIND} WHERE record IN ({', '.join('?' * len(records))}) LIMIT {limit}", records
+        )
         rows: dict[str, dict[bytes, Found]] = {record: {} for record in records}
         for row in found:
             rows[row[3]][row[0]] = row
@@ -195,7 +213,9 @@ class Journal:
 
     def _server_of(self, number: int) -> tuple[str, str, str, str]:
         if number not in self._known_servers:
-            [self._known_servers[number]] = self.query("SELECT backend, host, model, fingerprint FROM servers WHERE id = ?", (number,))
+            [self._known_servers[number]] = self.query(
+                "SELECT backend, host, model, fingerprint FROM servers WHERE id = ?", (number,)
+            )
         return self._known_servers[number]
 
     def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Row]:
@@ -262,7 +282,9 @@ class Journal:
 
     def stages_passed(self, record: str) -> frozenset[str]:
         """The identities of the stages that a record has passed, in any run."""
-        return frozenset(row[0] for row in self.query("SELECT identity FROM completed WHERE record = ?", (record,)))
+        return frozenset(
+            row[0] for row in self.query("SELECT identity FROM completed WHERE record = ?", (record,))
+        )
 
     def have_passed(self, records: Sequence[str], identity: str) -> int:
         """How many of these records have passed the stage of this identity, in any run."""
@@ -278,7 +300,8 @@ class Journal:
             which = f"record IN ({', '.join('?' * len(some))}) AND identity IN ({', '.join('?' * len(identities))})"
             passed: dict[str, list[bytes]] = {record: [] for record in some}
             for record, identity, keys in self.query(
-                f"SELECT record, identity, keys FROM completed WHERE {which} ORDER BY identity", (*some, *identities)
+                f"SELECT record, identity, keys FROM completed WHERE {which} ORDER BY identity",
+                (*some, *identities),
             ):
                 passed[record].append(record.encode() + identity.encode() + keys)
             for record in some:
@@ -355,7 +378,10 @@ class Journal:
                 raise self._broken
             statements = [statement for job in jobs for statement in job.sql]
             rows = [row for job in jobs for row in job.rows]
-            with self._lock, nullcontext() if _is_one_statement(statements, rows) else _transaction(self._write):
+            with (
+                self._lock,
+                nullcontext() if _is_one_statement(statements, rows) else _transaction(self._write),
+            ):
                 for sql, values in statements:
                     self._write.execute(sql, values)
                 held = self._insert(rows)
@@ -390,11 +416,17 @@ class Journal:
             self._see_others(inserted, len(some))
             if inserted.rowcount < len(some):
                 keys = [row.key for row in some]
-                for found in self._write.execute(f"{_SELECT} WHERE r.key IN ({', '.join('?' * len(keys))})", keys).fetchall():
-                    earlier[found[0]] = _row(found, zstandard.decompress)  # the object that decompresses for readers serves one thread
+                for found in self._write.execute(
+                    f"{_SELECT} WHERE r.key IN ({', '.join('?' * len(keys))})", keys
+                ).fetchall():
+                    earlier[found[0]] = _row(
+                        found, zstandard.decompress
+                    )  # the object that decompresses for readers serves one thread
             parked = [row.key for row in some if row.origin != "live"]
             if parked:
-                self._write.execute(f"DELETE FROM parked WHERE key IN ({', '.join('?' * len(parked))})", parked)
+                self._write.execute(
+                    f"DELETE FROM parked WHERE key IN ({', '.join('?' * len(parked))})", parked
+                )
         return (earlier.get(row.key, row) for row in rows)
 
     def _values(self, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
@@ -414,7 +446,9 @@ class Journal:
     def _server(self, row: Row) -> int:
         who = (row.backend, row.host, row.served_model, row.fingerprint)
         if who not in self._servers:
-            self._write.execute("INSERT OR IGNORE INTO servers (backend, host, model, fingerprint) VALUES (?, ?, ?, ?)", who)
+            self._write.execute(
+                "INSERT OR IGNORE INTO servers (backend, host, model, fingerprint) VALUES (?, ?, ?, ?)", who
+            )
             found = self._write.execute(
                 "SELECT id FROM servers WHERE backend = ? AND host = ? AND model = ? AND fingerprint = ?", who
             ).fetchone()
@@ -489,7 +523,9 @@ def explained(wrong: Exception, path: Path) -> JournalError:
     """An SQLite error as one line that says what to do."""
     text = str(wrong)
     if "full" in text:
-        return JournalError(f"{path}: the disk is full. Every reply that was returned is kept; make room and run again")
+        return JournalError(
+            f"{path}: the disk is full. Every reply that was returned is kept; make room and run again"
+        )
     if "malformed" in text or "not a database" in text:
         return JournalError(
             f"{path}: is damaged ({text}). `prefgen cache verify --repair --journal {path}` saves what can be read; the damaged file is kept"
@@ -542,6 +578,8 @@ def _file_system(folder: Path) -> str:
         return ""
     resolved = str(folder.resolve())
     best = max(
-        (m for m in mounts if resolved == m[0] or resolved.startswith(m[0].rstrip("/") + "/")), key=lambda m: len(m[0]), default=None
+        (m for m in mounts if resolved == m[0] or resolved.startswith(m[0].rstrip("/") + "/")),
+        key=lambda m: len(m[0]),
+        default=None,
     )
     return best[1] if best else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-from prefgen.canonical import canonical, canonical_again, canonical_flat, canonical_texts
+from prefgen.storage.canonical_json import canonical, canonical_again, canonical_flat, canonical_texts
 
 KEY_VERSION = 1
 
@@ -68,9 +68,22 @@ def call_key(
     sampled = sampling if isinstance(sampling, Spelled) else Spelled.of(sampling)
     formed = Spelled.of(reply_format) if reply_format else NO_FORMAT
     head = canonical_flat(
-        {"attempt": attempt, "endpoint": endpoint, "record": record, "sample": sample, "seed": seed, "version": KEY_VERSION}
+        {
+            "attempt": attempt,
+            "endpoint": endpoint,
+            "record": record,
+            "sample": sample,
+            "seed": seed,
+            "version": KEY_VERSION,
+        }
     )
-    document = b'{"ask":%b,"format":%b,"messages":%b,"model":%b,"sampling":%b}' % (head, formed.json, spelled, whose.json, sampled.json)
+    document = b'{"ask":%b,"format":%b,"messages":%b,"model":%b,"sampling":%b}' % (
+        head,
+        formed.json,
+        spelled,
+        whose.json,
+        sampled.json,
+    )
     short = whose.short + hashlib.blake2b(spelled, digest_size=4).digest() + sampled.short + formed.short
     return Key(hashlib.blake2b(document, digest_size=16).digest(), short)
 
@@ -86,4 +99,6 @@ PART_NAMES = ("model", "messages", "sampling", "format")
 
 def changed_parts(before: bytes, after: bytes) -> list[str]:
     """Which of the four parts differ between two `parts` values."""
-    return [name for i, name in enumerate(PART_NAMES) if before[4 * i : 4 * i + 4] != after[4 * i : 4 * i + 4]]
+    return [
+        name for i, name in enumerate(PART_NAMES) if before[4 * i : 4 * i + 4] != after[4 * i : 4 * i + 4]
+    ]

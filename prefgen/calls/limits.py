@@ -13,7 +13,14 @@ class Limit:
     is over twice the best that was seen.
     """
 
-    def __init__(self, fixed: int | None = None, *, start: int = 8, most: int = 256, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fixed: int | None = None,
+        *,
+        start: int = 8,
+        most: int = 256,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
         self.fixed = fixed
         self.value: float = float(fixed if fixed is not None else start)

@@ -15,9 +15,9 @@ import zstandard
 from prefgen.calls.budget import dollars
 from prefgen.calls.journal import Journal, Row, refuse_other_kinds
 from prefgen.errors import Fault, JournalError, RecipeError
-from prefgen.files import written_whole
 from prefgen.roles import Call
-from prefgen.wire import answers, read_answer
+from prefgen.storage.atomic_write import written_whole
+from prefgen.transport.openai_protocol import answers, read_answer
 
 
 def overview(journal: Journal) -> list[dict[str, Any]]:
@@ -26,11 +26,25 @@ def overview(journal: Journal) -> list[dict[str, Any]]:
         """SELECT r.model, s.backend, s.host, r.run, r.status, count(*), sum(r.prompt_tokens), sum(r.completion_tokens), sum(r.cost),
         min(r.time), max(r.time) FROM replies r JOIN servers s ON s.id = r.server GROUP BY 1, 2, 3, 4, 5 ORDER BY 10"""
     )
-    names = ("model", "backend", "host", "run", "status", "replies", "prompt_tokens", "completion_tokens", "cost", "first", "last")
+    names = (
+        "model",
+        "backend",
+        "host",
+        "run",
+        "status",
+        "replies",
+        "prompt_tokens",
+        "completion_tokens",
+        "cost",
+        "first",
+        "last",
+    )
     return [{**dict(zip(names, row, strict=True)), "cost": dollars(row[8])} for row in found]
 
 
-def remove(journal: Journal, *, record: str | None = None, run: str | None = None, before: str | None = None) -> int:
+def remove(
+    journal: Journal, *, record: str | None = None, run: str | None = None, before: str | None = None
+) -> int:
     """Erase replies for good (the space is overwritten); returns how many. `before` is an ISO date."""
     conditions: list[str] = []
     values: list[Any] = []
@@ -125,7 +139,9 @@ def repair(path: Path) -> tuple[int, Path]:
     try:
         db = fresh.connection
         for row in _salvaged(damaged):
-            if not (isinstance(row["reply"], bytes) and isinstance(row["key"], bytes) and len(row["key"]) == 16):
+            if not (
+                isinstance(row["reply"], bytes) and isinstance(row["key"], bytes) and len(row["key"]) == 16
+            ):
                 continue
             try:
                 json.loads(zstandard.decompress(row["reply"]))
@@ -138,13 +154,24 @@ def repair(path: Path) -> tuple[int, Path]:
 
 
 def _copy(db: sqlite3.Connection, row: Mapping[str, Any]) -> int:
-    server = (row["backend"] or "unknown", row["host"] or "unknown", row["served_model"] or "", row["fingerprint"] or "")
-    db.execute("INSERT OR IGNORE INTO servers (backend, host, model, fingerprint) VALUES (?, ?, ?, ?)", server)
-    [server_id] = db.execute("SELECT id FROM servers WHERE backend = ? AND host = ? AND model = ? AND fingerprint = ?", server).fetchone()
+    server = (
+        row["backend"] or "unknown",
+        row["host"] or "unknown",
+        row["served_model"] or "",
+        row["fingerprint"] or "",
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO servers (backend, host, model, fingerprint) VALUES (?, ?, ?, ?)", server
+    )
+    [server_id] = db.execute(
+        "SELECT id FROM servers WHERE backend = ? AND host = ? AND model = ? AND fingerprint = ?", server
+    ).fetchone()
     columns = [c for c in row if c not in ("backend", "host", "served_model", "fingerprint", "id")]
     marks = ", ".join("?" for _ in columns)
     values = [server_id if c == "server" else row[c] for c in columns]
-    return db.execute(f"INSERT OR IGNORE INTO replies ({', '.join(columns)}) VALUES ({marks})", values).rowcount
+    return db.execute(
+        f"INSERT OR IGNORE INTO replies ({', '.join(columns)}) VALUES ({marks})", values
+    ).rowcount
 
 
 def _salvaged(path: Path) -> Iterator[dict[str, Any]]:
@@ -161,7 +188,9 @@ def _salvaged(path: Path) -> Iterator[dict[str, Any]]:
     while spans:
         low, high = spans.pop()
         try:
-            rows = [dict(row) for row in db.execute("SELECT * FROM replies WHERE id >= ? AND id < ?", (low, high))]
+            rows = [
+                dict(row) for row in db.execute("SELECT * FROM replies WHERE id >= ? AND id < ?", (low, high))
+            ]
         except sqlite3.DatabaseError:
             middle = (low + high) // 2
             if high - low > 1:
@@ -265,10 +294,15 @@ def _imported(line: bytes, where: str, journal: Journal, run: str, done: Importe
         response = found.get("response") or {}
         status, body = response.get("status_code"), response.get("body")
     except (orjson.JSONDecodeError, KeyError, ValueError, TypeError, AttributeError) as wrong:
-        raise RecipeError(f"not a line of a batch output file with prefgen's custom_id ({type(wrong).__name__}: {wrong})", where) from None
+        raise RecipeError(
+            f"not a line of a batch output file with prefgen's custom_id ({type(wrong).__name__}: {wrong})",
+            where,
+        ) from None
     if len(key) != 16:
         raise RecipeError(f"custom_id {found['custom_id']!r} is no key of prefgen", where)
-    parked = journal.query("SELECT endpoint, model, record, parts, backend, host FROM parked WHERE key = ?", (key,))
+    parked = journal.query(
+        "SELECT endpoint, model, record, parts, backend, host FROM parked WHERE key = ?", (key,)
+    )
     ours = found.get("prefgen")
     if parked:
         endpoint, model, record, parts, backend, host = parked[0]
@@ -286,8 +320,13 @@ def _imported(line: bytes, where: str, journal: Journal, run: str, done: Importe
         return _answered(row, body, done)
     if status in (400, 413, 422):
         error = body.get("error", body) if isinstance(body, dict) else {"message": str(body)}
-        row.status, row.code = 1, str((ours or {}).get("code") or (error.get("code") if isinstance(error, dict) else "") or status)
-        row.reply = orjson.dumps({"error": str(error.get("message") if isinstance(error, dict) else error), "code": row.code})
+        row.status, row.code = (
+            1,
+            str((ours or {}).get("code") or (error.get("code") if isinstance(error, dict) else "") or status),
+        )
+        row.reply = orjson.dumps(
+            {"error": str(error.get("message") if isinstance(error, dict) else error), "code": row.code}
+        )
         done.refused += 1
         return row
     done.failed += 1
@@ -303,7 +342,10 @@ def _answered(row: Row, body: dict[str, Any], done: Imported) -> Row | None:
         done.failed += 1
         return None
     row.reply = raw
-    row.served_model, row.fingerprint = str(body.get("model") or ""), str(body.get("system_fingerprint") or "")
+    row.served_model, row.fingerprint = (
+        str(body.get("model") or ""),
+        str(body.get("system_fingerprint") or ""),
+    )
     row.prompt_tokens, row.completion_tokens = usage.prompt_tokens, usage.completion_tokens
     return row
 

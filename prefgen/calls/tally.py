@@ -33,7 +33,9 @@ class Tally:
         for who, (replies, first, last) in other.servers.items():
             self._saw(who, replies, first, last)
 
-    def _count(self, key: tuple[str, str], requests: int, prompt_tokens: int, completion_tokens: int, cost: int) -> None:
+    def _count(
+        self, key: tuple[str, str], requests: int, prompt_tokens: int, completion_tokens: int, cost: int
+    ) -> None:
         have = self.costs.get(key)
         if have is None:
             self.costs[key] = [requests, prompt_tokens, completion_tokens, cost]

@@ -8,12 +8,12 @@ import sys
 import typer
 
 from prefgen.cli import (
-    cache,
     calibrate,
     check,
     diff,
     eval,
     export,
+    journal,
     mix,
     new,
     plan,
@@ -47,7 +47,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
 ) -> None:
     pass
 
@@ -68,7 +70,7 @@ app.command("new")(new.command)
 app.command("schema")(schema.command)
 app.add_typer(eval.app, name="eval")
 app.add_typer(show.app, name="show")
-app.add_typer(cache.app, name="cache")
+app.add_typer(journal.app, name="cache")
 
 
 def main() -> None:
@@ -83,7 +85,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)
     except OSError as wrong:  # the world outside: a full disk, a folder that is none, no right to write
-        print(f"prefgen: {wrong.strerror or wrong}{f': {wrong.filename}' if wrong.filename else ''}", file=sys.stderr)
+        print(
+            f"prefgen: {wrong.strerror or wrong}{f': {wrong.filename}' if wrong.filename else ''}",
+            file=sys.stderr,
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         print("prefgen: interrupted", file=sys.stderr)

@@ -48,7 +48,12 @@ def trained(run: Path, settings: "Train", release: "Release | None") -> "Report"
     out = run.parent / f"{run.name}-trained"
     progress = TrainingProgress(name=out.name)
     with shown_training(progress):
-        report = run_training([f"{release.repo}@{tag_of(release.version)}" if release else str(run)], settings, out, progress=progress)
+        report = run_training(
+            [f"{release.repo}@{tag_of(release.version)}" if release else str(run)],
+            settings,
+            out,
+            progress=progress,
+        )
     if report.accuracy:
         say(f"held-out accuracy {report.accuracy.value:.3f} on {report.accuracy.pairs:,} pairs")
     say(f"the model is in {out}")

@@ -6,10 +6,21 @@ from typing import Annotated
 import typer
 
 Recipe = Annotated[Path, typer.Argument(help="The recipe (YAML or JSON).", show_default=False)]
-Sets = Annotated[list[str], typer.Option("--set", help="Override a value: --set a.b=1. May be repeated.", metavar="A.B=VALUE")]
-Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: runs/<name>.", show_default=False)]
-JournalFile = Annotated[Path | None, typer.Option("--journal", help="The call journal. Default: runs/calls.sqlite.", show_default=False)]
+Sets = Annotated[
+    list[str],
+    typer.Option("--set", help="Override a value: --set a.b=1. May be repeated.", metavar="A.B=VALUE"),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="The run's folder. Default: runs/<name>.", show_default=False)
+]
+JournalFile = Annotated[
+    Path | None,
+    typer.Option("--journal", help="The call journal. Default: runs/calls.sqlite.", show_default=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Columns = Annotated[
-    list[str], typer.Option("--columns", metavar="OURS=THEIRS", help="A column by another name: chosen=winner. May be repeated.")
+    list[str],
+    typer.Option(
+        "--columns", metavar="OURS=THEIRS", help="A column by another name: chosen=winner. May be repeated."
+    ),
 ]

@@ -10,23 +10,30 @@ import typer
 from prefgen.cli.arguments import AsJson
 
 if TYPE_CHECKING:
-    from prefgen.calibration import Labelled
+    from prefgen.stats.calibration import Labelled
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A finished run, whose responses were labelled.")],
-    labels: Annotated[Path, typer.Argument(help="CSV or JSONL: first_id, second_id and better (first, second, tie) or probability.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or JSONL: first_id, second_id and better (first, second, tie) or probability."
+        ),
+    ],
     judge: Annotated[str, typer.Option(help="The judge of the run, or judge.aspect.")],
     out: Annotated[Path, typer.Option(help="Where the curve is written.")] = Path("calibration.json"),
-    held_out: Annotated[float, typer.Option(help="Share of the labelled prompts that is kept for testing.", min=0.1, max=0.9)] = 0.5,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the labelled prompts that is kept for testing.", min=0.1, max=0.9)
+    ] = 0.5,
     as_json: AsJson = False,
 ) -> None:
     """Fit a judge's margins to people's preferences, and say on labels that were held out how much that helps.
 
     Pairers take the file as `calibration: calibration.json`: their pairs then have the probability that people agree.
     """
-    from prefgen.calibration import tested
-    from prefgen.files import written_whole
+    from prefgen.stats.calibration import tested
+    from prefgen.storage.atomic_write import written_whole
 
     found = tested(labelled_pairs(run, labels, judge), judge, held_out)
     curve, before, after = found.curve, found.before, found.after
@@ -43,17 +50,19 @@ def command(
         ("accuracy", before.accuracy, after.accuracy),
         ("calibration error", before.calibration_error, after.calibration_error),
     ):
-        print(f"  {name:34} {'-' if old is None else f'{old:.3f}':>8} {'-' if new is None else f'{new:.3f}':>8}")
+        print(
+            f"  {name:34} {'-' if old is None else f'{old:.3f}':>8} {'-' if new is None else f'{new:.3f}':>8}"
+        )
     print(f"  {'Brier score':34} {before.brier:>8.3f} {after.brier:>8.3f}")
 
 
 def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
     """Pairs of the run's responses that are labelled and that the judge scored. Raises RecipeError when there are none."""
-    from prefgen.calibration import Labelled
     from prefgen.dataset.labels import read_labels
-    from prefgen.dataset.read import read_records
+    from prefgen.dataset.read_run import read_records
     from prefgen.errors import RecipeError
-    from prefgen.scoring import judge_scores, probability_of
+    from prefgen.stats.calibration import Labelled
+    from prefgen.stats.scoring import judge_scores, probability_of
 
     _, comparisons = read_labels(labels, str(labels))
     name, _, aspect = judge.partition(".")
@@ -65,7 +74,9 @@ def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
         own = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
         apart = sorted({c.aspect for c in own})
         if len(apart) > 1:
-            raise RecipeError(f"judge {name!r} keeps {', '.join(apart)} apart: say which, such as {name}.{apart[0]}")
+            raise RecipeError(
+                f"judge {name!r} keeps {', '.join(apart)} apart: say which, such as {name}.{apart[0]}"
+            )
         for response in record.responses:
             for label in comparisons.get(response.id, ()):
                 if response.id in scores and label.second_id in scores:
@@ -76,5 +87,7 @@ def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
     if name not in judges:
         raise RecipeError(f"the run has no judge {name!r}; it has {', '.join(sorted(judges)) or 'none'}")
     if not found:
-        raise RecipeError(f"no label of {str(labels)!r} is about two responses of {str(run)!r} that {judge!r} scored")
+        raise RecipeError(
+            f"no label of {str(labels)!r} is about two responses of {str(run)!r} that {judge!r} scored"
+        )
     return found

@@ -10,14 +10,32 @@ from prefgen.cli.arguments import AsJson, Columns
 
 
 def command(
-    what: Annotated[str, typer.Argument(help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub.")],
-    split: Annotated[str | None, typer.Option(help="One split. Default: all, and that they are disjoint.", show_default=False)] = None,
-    config: Annotated[str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)] = None,
-    revision: Annotated[str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)] = None,
-    canned: Annotated[float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)] = 0.05,
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub."
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(help="One split. Default: all, and that they are disjoint.", show_default=False),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)
+    ] = None,
+    canned: Annotated[
+        float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)
+    ] = 0.05,
     columns: Columns = [],  # noqa: B006
-    allow_cut: Annotated[bool, typer.Option("--allow-cut", help="Allow one side to be cut by the token limit.")] = False,
-    no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")] = False,
+    allow_cut: Annotated[
+        bool, typer.Option("--allow-cut", help="Allow one side to be cut by the token limit.")
+    ] = False,
+    no_plugins: Annotated[
+        bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a constitution without running it."""
@@ -29,14 +47,15 @@ def command(
         _recipe(path, plugins=not no_plugins, as_json=as_json)
         return
     from prefgen.dataset.check import check_rows
-    from prefgen.dataset.forms import as_pair, columns_of
     from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.preferences import opened
+    from prefgen.dataset.open_pairs import opened
+    from prefgen.dataset.pair_formats import as_pair, columns_of
 
     if config is not None:
         theirs = columns_of(columns)
         rows = (
-            (f"row {i}", as_pair(row, theirs, f"row {i}")) for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1)
+            (f"row {i}", as_pair(row, theirs, f"row {i}"))
+            for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1)
         )
         simulated = False
     else:
@@ -59,13 +78,18 @@ def _say(what: str, report: object) -> None:
     print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
     for rule, words in RULES.items():
         finding = report.findings.get(rule)
-        print(f"  {'BROKEN' if finding else 'ok    '}  {words}" + (f": {finding.count:,} rows" if finding else ""))
+        print(
+            f"  {'BROKEN' if finding else 'ok    '}  {words}"
+            + (f": {finding.count:,} rows" if finding else "")
+        )
         for example in finding.examples if finding else ():
             print(f"            {example}")
     if report.longer_chosen is not None:
         print(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs")
     if report.probe_auc is not None:
-        print(f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of held-out pairs apart (chance: 50%)")
+        print(
+            f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of held-out pairs apart (chance: 50%)"
+        )
     for note in report.notes:
         print(f"  note: {note}")
     if not report.rows:
@@ -82,12 +106,17 @@ def _is_constitution(path: Path) -> bool:
 
 
 def _constitution(path: Path, *, as_json: bool) -> None:
-    from prefgen.constitutions import findings, read_constitution
+    from prefgen.kit.constitutions import findings, read_constitution
 
     read = read_constitution(path)
     found = findings(read)
     if as_json:
-        print(json.dumps({"passed": not found, "principles": len(read.principles), "findings": found}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"passed": not found, "principles": len(read.principles), "findings": found},
+                ensure_ascii=False,
+            )
+        )
     else:
         print(f"{path}: {read.name}, {len(read.principles)} principles" + ("" if found else ", ok"))
         for words in found:
@@ -112,7 +141,15 @@ def _recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
     pipeline = build(loaded, plugins=plugins)
     sections(loaded)
     if as_json:
-        print(json.dumps({"passed": True, "identities": [list(i) for i in pipeline.identities], "warnings": list(pipeline.warnings)}))
+        print(
+            json.dumps(
+                {
+                    "passed": True,
+                    "identities": [list(i) for i in pipeline.identities],
+                    "warnings": list(pipeline.warnings),
+                }
+            )
+        )
         return
     print(f"{path}: ok, {len(pipeline.identities)} stages, {len(pipeline.models)} models")
     for warning in pipeline.warnings:

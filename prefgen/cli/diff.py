@@ -9,15 +9,17 @@ from prefgen.cli.arguments import AsJson, Columns
 
 
 def command(
-    before: Annotated[str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")],
+    before: Annotated[
+        str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")
+    ],
     after: Annotated[str, typer.Argument(help="What it is compared with.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="For a changelog.")] = False,
     columns: Columns = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the recipe line by line."""
-    from prefgen.dataset.forms import columns_of
-    from prefgen.dataset.preferences import opened
+    from prefgen.dataset.open_pairs import opened
+    from prefgen.dataset.pair_formats import columns_of
     from prefgen.publish.diff import compared, side_of
 
     first, second = (opened(what, columns=columns_of(columns)) for what in (before, after))
@@ -27,7 +29,11 @@ def command(
     elif markdown:
         print(found.markdown())
     else:
-        print(f"{before} -> {after}: a {found.bump} change" if found.bump != "none" else f"{before} -> {after}: no change")
+        print(
+            f"{before} -> {after}: a {found.bump} change"
+            if found.bump != "none"
+            else f"{before} -> {after}: no change"
+        )
         print(found.markdown())
         for kind, examples in found.examples.items():
             print(f"{kind}, for example:")

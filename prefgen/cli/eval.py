@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from prefgen.evaluation.tasks import Compared, Outcome
 
 app = typer.Typer(
-    help="What a model is worth: win rates by any judge, items by log-probability, tasks that must not get worse.", no_args_is_help=True
+    help="What a model is worth: win rates by any judge, items by log-probability, tasks that must not get worse.",
+    no_args_is_help=True,
 )
 OVER_REFUSAL = "over_refusal"
 
@@ -22,17 +23,25 @@ OVER_REFUSAL = "over_refusal"
 @app.command("win")
 def win(
     run: Annotated[
-        Path, typer.Argument(help="A complete run in which two models answered and a judge judged: pipelines/winrate.yaml makes one.")
+        Path,
+        typer.Argument(
+            help="A complete run in which two models answered and a judge judged: pipelines/winrate.yaml makes one."
+        ),
     ],
-    of: Annotated[str, typer.Option("--of", help="The model whose wins are counted: its name in the recipe.")],
+    of: Annotated[
+        str, typer.Option("--of", help="The model whose wins are counted: its name in the recipe.")
+    ],
     against: Annotated[str, typer.Option("--against", help="The other model.")],
-    judge: Annotated[str | None, typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False)] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the intervals.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """How often one model's answers are better than another's: raw and at equal length, with intervals over the prompts."""
     from prefgen.calls.ask import label_of
-    from prefgen.dataset.read import complete_manifest, read_records
+    from prefgen.dataset.read_run import complete_manifest, read_records
     from prefgen.evaluation import winrate
 
     manifest = complete_manifest(run)
@@ -64,14 +73,23 @@ def win(
 def tasks(
     model: Annotated[str, typer.Argument(help="A folder (a model, or an adapter), or a name on the Hub.")],
     task: Annotated[
-        list[str] | None, typer.Argument(help="Files of items, or tasks of lm-evaluation-harness by name or YAML file.")
+        list[str] | None,
+        typer.Argument(help="Files of items, or tasks of lm-evaluation-harness by name or YAML file."),
     ] = None,
-    protect: Annotated[list[str], typer.Option(metavar="TASK[=POINTS]", help="A task that must not lose more points (default 1).")] = [],  # noqa: B006
+    protect: Annotated[
+        list[str],
+        typer.Option(metavar="TASK[=POINTS]", help="A task that must not lose more points (default 1)."),
+    ] = [],  # noqa: B006
     base: Annotated[
-        str | None, typer.Option(help="What to compare with. Default: what the model was trained from.", show_default=False)
+        str | None,
+        typer.Option(
+            help="What to compare with. Default: what the model was trained from.", show_default=False
+        ),
     ] = None,
     scoring: Annotated[str, typer.Option(help="mean, sum or mutual: how likely an answer is.")] = "mean",
-    limit: Annotated[int | None, typer.Option(help="Only so many items of a task by name.", show_default=False, min=1)] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only so many items of a task by name.", show_default=False, min=1)
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Texts at once.", min=1)] = 16,
     cpu: Annotated[bool, typer.Option("--cpu", help="No GPU, even if there is one.")] = False,
     as_json: AsJson = False,
@@ -86,12 +104,14 @@ def tasks(
     from prefgen.evaluation.models import base_of, load
     from prefgen.evaluation.tasks import LIMIT, Scoring, compared, summed_up, verdict
     from prefgen.evaluation.tasks import as_json as shown
-    from prefgen.plugins import did_you_mean
+    from prefgen.plugins.registry import did_you_mean
 
     if importlib.util.find_spec("torch") is None:
         raise RecipeError("looking at a model needs torch and transformers: pip install 'prefgen[train]'")
     if scoring not in get_args(Scoring):
-        raise RecipeError(f"--scoring: there is no {scoring!r}{did_you_mean(scoring, list(get_args(Scoring)))}")
+        raise RecipeError(
+            f"--scoring: there is no {scoring!r}{did_you_mean(scoring, list(get_args(Scoring)))}"
+        )
     limits = dict(_protected(words) for words in protect)
     if limits:
         limits.setdefault(OVER_REFUSAL, LIMIT)
@@ -100,8 +120,12 @@ def tasks(
         raise RecipeError("which tasks? Name files of items or tasks, or --protect some")
     other = base or base_of(model)
     if limits and other is None:
-        raise RecipeError(f"--protect compares with what {model!r} was trained from, and nothing says what that is: give --base")
-    known = {name: _items(name) for name in names}  # a file that cannot be read is known before weights are loaded
+        raise RecipeError(
+            f"--protect compares with what {model!r} was trained from, and nothing says what that is: give --base"
+        )
+    known = {
+        name: _items(name) for name in names
+    }  # a file that cannot be read is known before weights are loaded
     options: dict[str, Any] = {"scoring": scoring, "limit": limit, "batch_size": batch_size}
     after = _outcomes(load(model, cpu=cpu), known, **options)
     before = _outcomes(load(other, cpu=cpu), known, **options) if other else {}
@@ -109,10 +133,25 @@ def tasks(
     both = [compared(name, before[name], after[name], limit=limits.get(name)) for name in names if other]
     found = verdict(both)
     if as_json:
-        told = {"mean": found.mean, "worst": found.worst.name, "failed": list(found.failed), "notes": list(found.notes)} if found else None
+        told = (
+            {
+                "mean": found.mean,
+                "worst": found.worst.name,
+                "failed": list(found.failed),
+                "notes": list(found.notes),
+            }
+            if found
+            else None
+        )
         print(
             json.dumps(
-                {"model": model, "base": other, "tasks": [shown(t) for t in alone], "compared": [shown(t) for t in both], "protected": told}
+                {
+                    "model": model,
+                    "base": other,
+                    "tasks": [shown(t) for t in alone],
+                    "compared": [shown(t) for t in both],
+                    "protected": told,
+                }
             )
         )
     else:
@@ -124,7 +163,9 @@ def tasks(
     if found is None:
         return
     if not as_json:
-        print(f"protected: {found.mean:+.1f} points in the mean, worst {found.worst.name} ({found.worst.change[0]:+.1f})")
+        print(
+            f"protected: {found.mean:+.1f} points in the mean, worst {found.worst.name} ({found.worst.change[0]:+.1f})"
+        )
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     if found.failed:
@@ -148,7 +189,7 @@ def _protected(words: str) -> tuple[str, float]:
 def _items(name: str) -> Any:
     """The items of a file; None for a task of the harness."""
     from prefgen.evaluation.items import read_items
-    from prefgen.templates import shipped
+    from prefgen.kit.templates import shipped
 
     if name == OVER_REFUSAL:
         return read_items(shipped("prompts") / "evaluation" / "over_refusal.jsonl")
@@ -157,7 +198,9 @@ def _items(name: str) -> Any:
     return None if by_harness else read_items(path)
 
 
-def _outcomes(model: "Model", known: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int) -> "dict[str, list[Outcome]]":
+def _outcomes(
+    model: "Model", known: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int
+) -> "dict[str, list[Outcome]]":
     from prefgen.evaluation.harness import harness_outcomes
     from prefgen.evaluation.tasks import outcomes
 

@@ -9,20 +9,25 @@ from prefgen.cli.arguments import Columns
 
 
 def command(
-    what: Annotated[str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")],
+    what: Annotated[
+        str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")
+    ],
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="trl, trl-implicit, ultrafeedback-binarized, rewardbench, kto, sft, llama-factory, axolotl, nemo-rl, openrlhf."
+            "--to",
+            help="trl, trl-implicit, ultrafeedback-binarized, rewardbench, kto, sft, llama-factory, axolotl, nemo-rl, openrlhf.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .jsonl, .parquet or .csv file.")],
-    split: Annotated[str | None, typer.Option(help="One split. Default: all of them.", show_default=False)] = None,
+    split: Annotated[
+        str | None, typer.Option(help="One split. Default: all of them.", show_default=False)
+    ] = None,
     columns: Columns = [],  # noqa: B006
 ) -> None:
     """Write pairs in the form that a trainer reads."""
-    from prefgen.dataset.forms import columns_of
-    from prefgen.dataset.preferences import opened
+    from prefgen.dataset.open_pairs import opened
+    from prefgen.dataset.pair_formats import columns_of
     from prefgen.publish.export import export
 
     print(f"{out}: {export(opened(what, split=split, columns=columns_of(columns)).rows, to, out):,} rows")

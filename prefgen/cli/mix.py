@@ -10,9 +10,16 @@ from prefgen.cli.arguments import AsJson
 
 
 def command(
-    parts: Annotated[list[str], typer.Argument(help="Datasets with how much of each: owner/name@v1:0.5 (a share) runs/x:10000 (pairs).")],
+    parts: Annotated[
+        list[str],
+        typer.Argument(
+            help="Datasets with how much of each: owner/name@v1:0.5 (a share) runs/x:10000 (pairs)."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the new dataset.")],
-    test: Annotated[float, typer.Option(help="Share of the prompts in the test split.", min=0, max=0.99)] = 0.05,
+    test: Annotated[
+        float, typer.Option(help="Share of the prompts in the test split.", min=0, max=0.99)
+    ] = 0.05,
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -24,7 +31,11 @@ def command(
         print(json.dumps(found))
         return
     for source in found["mixed_of"]:
-        print(f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after de-duplication")
+        print(
+            f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after de-duplication"
+        )
     if found["between_splits"]:
-        print(f"{found['between_splits']:,} pairs were left out: their prompts are near to prompts of both splits")
+        print(
+            f"{found['between_splits']:,} pairs were left out: their prompts are near to prompts of both splits"
+        )
     print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in found["counts"].items()))

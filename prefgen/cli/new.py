@@ -12,11 +12,15 @@ def command(
 ) -> None:
     """Write a commented starter recipe that runs as it is."""
     from prefgen.errors import RecipeError
-    from prefgen.templates import shipped
+    from prefgen.kit.templates import shipped
 
     if path.exists() and not force:
         raise RecipeError(f"{str(path)!r} is there already; give another name, or --force")
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = (shipped("pipelines") / "starter.yaml").read_text(encoding="utf-8").replace("name: starter", f"name: {path.stem}", 1)
+    text = (
+        (shipped("pipelines") / "starter.yaml")
+        .read_text(encoding="utf-8")
+        .replace("name: starter", f"name: {path.stem}", 1)
+    )
     path.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {path}. Next: prefgen preview {path}    prefgen run {path}", err=True)

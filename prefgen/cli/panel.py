@@ -18,7 +18,13 @@ class Shown:
     """Shows something while the `with` block runs: a panel on a terminal, elsewhere `line` now and then; and what it says, once each."""
 
     def __init__(
-        self, says: list[str], panel: Callable[[], Any], line: Callable[[], str], *, quiet: bool = False, every: float = 10.0
+        self,
+        says: list[str],
+        panel: Callable[[], Any],
+        line: Callable[[], str],
+        *,
+        quiet: bool = False,
+        every: float = 10.0,
     ) -> None:
         self._says, self._panel, self._line = says, panel, line
         self._quiet = quiet
@@ -42,7 +48,9 @@ class Shown:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._end.set()
         if self._thread is not None:
             self._thread.join()
@@ -76,13 +84,16 @@ def shown_run(progress: Progress, *, quiet: bool = False) -> Shown:
 
 def shown_training(progress: "TrainingProgress", *, quiet: bool = False) -> Shown:
     """A training."""
-    return Shown(progress.says, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet)
+    return Shown(
+        progress.says, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet
+    )
 
 
 def line(p: Progress) -> str:
     """The state in one line."""
     models = "  ".join(
-        f"{name}: {t.requests:,} asked, {t.replayed:,} replayed, {t.in_flight}/{t.limit} in flight" for name, t in p.ledger.models.items()
+        f"{name}: {t.requests:,} asked, {t.replayed:,} replayed, {t.in_flight}/{t.limit} in flight"
+        for name, t in p.ledger.models.items()
     )
     left = p.seconds_left()
     return (
@@ -108,7 +119,17 @@ def panel(p: Progress) -> Any:
         failed = Text(f"{tally.failed:,}", style="red" if tally.failed else "dim")
         stages.add_row(label, f"{tally.done:,}", f"{tally.active:,}", failed)
     models = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    for name in ("model", "asked", "replayed", "in flight", "retries", "tokens in", "tokens out", "latency", "cost"):
+    for name in (
+        "model",
+        "asked",
+        "replayed",
+        "in flight",
+        "retries",
+        "tokens in",
+        "tokens out",
+        "latency",
+        "cost",
+    ):
         models.add_column(name, justify="left" if name == "model" else "right")
     for name, t in list(p.ledger.models.items()):
         latency = f"{t.seconds / t.requests:.2f} s" if t.requests else ""
@@ -122,7 +143,12 @@ def panel(p: Progress) -> Any:
     words += f", {p.lost:,} to be taken up again" if p.lost else ""
     words += f", about {duration(left)} left" if left is not None and p.doing == "working" else ""
     bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
-    return Panel(Group(Text(words), bar, Text(""), stages, Text(""), models), title=Text(p.name), title_align="left", expand=False)
+    return Panel(
+        Group(Text(words), bar, Text(""), stages, Text(""), models),
+        title=Text(p.name),
+        title_align="left",
+        expand=False,
+    )
 
 
 def training_line(p: "TrainingProgress") -> str:
@@ -154,9 +180,13 @@ def training_panel(p: "TrainingProgress") -> Any:
         numbers.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
     found = dict(p.numbers)
     for name in dict.fromkeys(name.removeprefix("eval_") for name in found):
-        numbers.add_row(name, *(f"{found[key]:.3f}" if key in found else "" for key in (name, f"eval_{name}")))
+        numbers.add_row(
+            name, *(f"{found[key]:.3f}" if key in found else "" for key in (name, f"eval_{name}"))
+        )
     bar = ProgressBar(total=max(1, p.steps), completed=p.step, width=60)
-    return Panel(Group(Text(words), bar, Text(""), numbers), title=Text(p.name), title_align="left", expand=False)
+    return Panel(
+        Group(Text(words), bar, Text(""), numbers), title=Text(p.name), title_align="left", expand=False
+    )
 
 
 def duration(seconds: float) -> str:

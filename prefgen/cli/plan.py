@@ -14,7 +14,12 @@ def command(
     out: Out = None,
     journal: JournalFile = None,
     sets: Sets = [],  # noqa: B006
-    why: Annotated[bool, typer.Option("--why", help="Say which part of an ask makes it new: model, messages, sampling or format.")] = False,
+    why: Annotated[
+        bool,
+        typer.Option(
+            "--why", help="Say which part of an ask makes it new: model, messages, sampling or format."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it has no reply."""
@@ -42,9 +47,13 @@ def command(
         )
     new = sum(line.requests - line.replayed for line in plan.lines)
     cost = sum(line.cost_usd for line in plan.lines)
-    unpriced = sorted({line.model for line in plan.lines if not line.priced and line.requests > line.replayed})
+    unpriced = sorted(
+        {line.model for line in plan.lines if not line.priced and line.requests > line.replayed}
+    )
     more = f" and whatever {', '.join(unpriced)} costs (no price is given)" if unpriced else ""
-    print(f"new requests: {new:,.0f}; cost: ${cost:,.2f}{more}; about {duration(plan.seconds)}, as the slowest model decides")
+    print(
+        f"new requests: {new:,.0f}; cost: ${cost:,.2f}{more}; about {duration(plan.seconds)}, as the slowest model decides"
+    )
     rounds = sum({line.stage: line.rounds for line in plan.lines}.values())
     print(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
     for words in plan.why:

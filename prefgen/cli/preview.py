@@ -20,10 +20,10 @@ def command(
     from pathlib import Path
 
     from prefgen.api import options_of, run_with_signals
+    from prefgen.cli.outcome import say_outcome
     from prefgen.cli.panel import shown_run
     from prefgen.cli.records import print_record
-    from prefgen.cli.report import say_outcome
-    from prefgen.dataset.read import read_records
+    from prefgen.dataset.read_run import read_records
     from prefgen.engine.run import Runner
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
@@ -37,7 +37,10 @@ def command(
             outcome = run_with_signals(runner)
         paid = outcome.manifest["cost"]["paid_usd"]
         if paid and not as_json:
-            typer.echo(f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its budget)", err=True)
+            typer.echo(
+                f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its budget)",
+                err=True,
+            )
         if outcome.complete:
             for record in read_records(outcome.out):
                 if as_json:

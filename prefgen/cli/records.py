@@ -4,7 +4,7 @@ import re
 import shutil
 import textwrap
 
-from prefgen.scoring import judge_scores, judgments
+from prefgen.stats.scoring import judge_scores, judgments
 from prefgen.types import Record
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -29,15 +29,21 @@ def print_record(record: Record) -> None:
     number = {r.id: i for i, r in enumerate(record.responses, 1)}
     for response in record.responses:
         marks = [m for ids, m in ((chosen, "CHOSEN"), (rejected, "REJECTED")) if response.id in ids]
-        rated = ", ".join(f"{judge} {found[response.id]:.2f}" for judge, found in scores.items() if response.id in found)
-        made = f", {response.origin} from {number[response.parent_id]}" if response.parent_id in number else ""
+        rated = ", ".join(
+            f"{judge} {found[response.id]:.2f}" for judge, found in scores.items() if response.id in found
+        )
+        made = (
+            f", {response.origin} from {number[response.parent_id]}" if response.parent_id in number else ""
+        )
         under = f", under {response.principle}" if response.principle else ""
         print(f"\n{number[response.id]} [{response.model}{made}{under}] {' '.join(marks)}  {rated}")
         print(textwrap.indent(plain(response.text), "    "))
         for score in record.scores:
             if score.response_id == response.id:
                 value = "N/A" if score.value is None else f"{score.value:g}"
-                print(f"      {score.aspect}: {value} of {score.scale[1]:g}  {plain(score.rationale or '', 160)}")
+                print(
+                    f"      {score.aspect}: {value} of {score.scale[1]:g}  {plain(score.rationale or '', 160)}"
+                )
         for critique in record.critiques:
             if critique.response_id == response.id:
                 print(
@@ -48,11 +54,15 @@ def print_record(record: Record) -> None:
                 print(f"      flagged: {flag.rule}: {plain(flag.reason, 160)}")
     for c in record.comparisons:
         under = f", {c.principle_id}" if c.principle_id else ""
-        print(f"\n{number[c.first_id]} over {number[c.second_id]}: {c.probability:.2f} ({c.judge}{under})  {plain(c.rationale or '', 160)}")
+        print(
+            f"\n{number[c.first_id]} over {number[c.second_id]}: {c.probability:.2f} ({c.judge}{under})  {plain(c.rationale or '', 160)}"
+        )
     if not record.pairs:
         print(f"\nno pair: {', '.join(n.reason for n in record.notes) or 'the recipe makes none'}")
     for pair in record.pairs:
         sides = f"{number[pair.chosen_id]} over {number[pair.rejected_id]}"
         margin = f", margin {pair.margin:g}" if pair.margin is not None else ""
-        probability = f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""
+        probability = (
+            f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""
+        )
         print(f"\npair by {pair.rule}: {sides}{margin}{probability}{' (tie)' if pair.tie else ''}")

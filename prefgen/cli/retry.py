@@ -8,13 +8,17 @@ import typer
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    failed: Annotated[bool, typer.Option("--failed", help="Ask again for every reply that could not be used.")] = False,
-    code: Annotated[str | None, typer.Option(help="Only failures with this code, such as length.", show_default=False)] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Ask again for every reply that could not be used.")
+    ] = False,
+    code: Annotated[
+        str | None, typer.Option(help="Only failures with this code, such as length.", show_default=False)
+    ] = None,
 ) -> None:
     """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each was asked."""
     import json
 
-    from prefgen.dataset.read import is_run
+    from prefgen.dataset.read_run import is_run
     from prefgen.engine.lock import is_held
     from prefgen.engine.marks import read_retries
     from prefgen.engine.output import write_json
@@ -40,5 +44,8 @@ def command(
                 attempts[key] = attempts.get(key, 0) + 1
                 marked += 1
     write_json(run / "attempts.json", {"keys": attempts, "records": sorted(records)})
-    typer.echo(f"{marked:,} asks of {len(records):,} records will be made again by the next `prefgen run` of this recipe", err=True)
+    typer.echo(
+        f"{marked:,} asks of {len(records):,} records will be made again by the next `prefgen run` of this recipe",
+        err=True,
+    )
     print(json.dumps({"marked": marked}))

@@ -17,21 +17,38 @@ def command(
     out: Out = None,
     journal: JournalFile = None,
     sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
-    limit: Annotated[int | None, typer.Option("-n", help="Only so many prompts, a fair sample.", min=1, show_default=False)] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: everything from the journal.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("-n", help="Only so many prompts, a fair sample.", min=1, show_default=False)
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask nobody: everything from the journal.")
+    ] = False,
     export: Annotated[
         Path | None,
         typer.Option(
-            "--export-requests", help="Write the requests without a reply as a batch file, instead of asking.", show_default=False
+            "--export-requests",
+            help="Write the requests without a reply as a batch file, instead of asking.",
+            show_default=False,
         ),
     ] = None,
     allow_new: Annotated[
-        bool, typer.Option("--allow-new", help="Let finished records ask new things (a plug-in changed on purpose).")
+        bool,
+        typer.Option(
+            "--allow-new", help="Let finished records ask new things (a plug-in changed on purpose)."
+        ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before paying for a changed recipe.")] = False,
-    no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name Python files.")] = False,
-    publish: Annotated[bool, typer.Option("--publish", help="Then publish it, as the recipe's `publish:` says.")] = False,
-    train: Annotated[bool, typer.Option("--train", help="Then train on it, as the recipe's `train:` says.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before paying for a changed recipe.")
+    ] = False,
+    no_plugins: Annotated[
+        bool, typer.Option("--no-plugins", help="Refuse recipes that name Python files.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Then publish it, as the recipe's `publish:` says.")
+    ] = False,
+    train: Annotated[
+        bool, typer.Option("--train", help="Then train on it, as the recipe's `train:` says.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,8 +59,8 @@ def command(
     """
     from prefgen.api import options_of, run_with_signals
     from prefgen.cli import after
+    from prefgen.cli.outcome import export_requests, say_outcome
     from prefgen.cli.panel import shown_run
-    from prefgen.cli.report import export_requests, say_outcome
     from prefgen.engine.run import Runner
     from prefgen.errors import RecipeError
     from prefgen.recipe.build import build
@@ -61,7 +78,9 @@ def command(
     for warning in pipeline.warnings:
         runner.progress.ledger.say(f"warning: {warning}")
     if pipeline.simulated:
-        runner.progress.ledger.say("SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only")
+        runner.progress.ledger.say(
+            "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only"
+        )
     if live and not yes:
         _confirm(pipeline, options, quiet)
     with shown_run(runner.progress, quiet=quiet):
@@ -80,7 +99,7 @@ def _confirm(pipeline: "Pipeline", options: "Options", quiet: bool) -> None:
     """On a terminal, before a changed recipe pays for anything: say what changed and ask."""
     import sys
 
-    from prefgen.dataset.read import is_run, read_manifest
+    from prefgen.dataset.read_run import is_run, read_manifest
     from prefgen.engine.output import changes
 
     out = options.out
@@ -92,6 +111,8 @@ def _confirm(pipeline: "Pipeline", options: "Options", quiet: bool) -> None:
     typer.echo("The recipe changed since this folder's last run:", err=True)
     for line in changed:
         typer.echo(f"  {line}", err=True)
-    typer.echo("Replies that the journal holds are used again; `prefgen plan` says what the rest costs.", err=True)
+    typer.echo(
+        "Replies that the journal holds are used again; `prefgen plan` says what the rest costs.", err=True
+    )
     if sys.stdin.isatty() and sys.stderr.isatty():
         typer.confirm("Go on?", abort=True, err=True)

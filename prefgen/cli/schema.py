@@ -8,7 +8,9 @@ import typer
 
 
 def command(
-    path: Annotated[Path | None, typer.Argument(help="Where to write it; stdout without.", show_default=False)] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="Where to write it; stdout without.", show_default=False)
+    ] = None,
 ) -> None:
     """Write the JSON schema of recipes, for completion and checks in editors."""
     from prefgen.publish.release import Publish

@@ -22,13 +22,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Sample = Annotated[int, typer.Option("--sample", help="How many, a seeded draw.", min=1)]
-Where = Annotated[list[str], typer.Option("--where", help="Only rows that fit, such as margin<0.5 or source=hh.", metavar="FIELD<VALUE")]
+Where = Annotated[
+    list[str],
+    typer.Option(
+        "--where", help="Only rows that fit, such as margin<0.5 or source=hh.", metavar="FIELD<VALUE"
+    ),
+]
 
 
 @app.command("roles")
 def roles(as_json: AsJson = False) -> None:
     """What can be plugged in, and what there is."""
-    from prefgen.plugins import ROLES, names
+    from prefgen.plugins.registry import ROLES, names
 
     found = {role: names(role) for role in ROLES}
     if as_json:
@@ -39,8 +44,10 @@ def roles(as_json: AsJson = False) -> None:
 
 
 def _plugin_command(role: str) -> Callable[..., None]:
-    def one(name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJson = False) -> None:
-        from prefgen.plugins import find, names
+    def one(
+        name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJson = False
+    ) -> None:
+        from prefgen.plugins.registry import find, names
 
         if name is None:
             for known in names(role):
@@ -63,8 +70,14 @@ def _plugin_command(role: str) -> Callable[..., None]:
             print()
         required = set(schema.get("required", []))
         for field_name, info in plugin.model_fields.items():
-            kind = re.sub(r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation))
-            default = "required" if field_name in required else f"default {info.get_default(call_default_factory=True)!r}"
+            kind = re.sub(
+                r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation)
+            )
+            default = (
+                "required"
+                if field_name in required
+                else f"default {info.get_default(call_default_factory=True)!r}"
+            )
             print(f"  {field_name}: {kind} ({default})")
             if info.description:
                 print(f"      {info.description}")
@@ -73,7 +86,17 @@ def _plugin_command(role: str) -> Callable[..., None]:
     return one
 
 
-for _role in ("source", "synthesizer", "curator", "sampler", "reviser", "judge", "filter", "pairer", "backend"):
+for _role in (
+    "source",
+    "synthesizer",
+    "curator",
+    "sampler",
+    "reviser",
+    "judge",
+    "filter",
+    "pairer",
+    "backend",
+):
     app.command(_role)(_plugin_command(_role))
 
 
@@ -85,7 +108,9 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
 
     pipeline = build(load_recipe(path))
     if as_json:
-        print(json.dumps({"name": pipeline.recipe.name, "identities": [list(i) for i in pipeline.identities]}))
+        print(
+            json.dumps({"name": pipeline.recipe.name, "identities": [list(i) for i in pipeline.identities]})
+        )
         return
     print(f"{pipeline.recipe.name} {pipeline.recipe.version}, seed {pipeline.recipe.seed}")
     for name, model in pipeline.models.items():
@@ -95,7 +120,8 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
     shown = [(pipeline.identities[0][0], plugged) for plugged in pipeline.sources]
     shown += [(step.label, plugged) for step in pipeline.steps for plugged in step.plugged]
     for line in dict.fromkeys(
-        f"  {label}: {p.name} = {type(p.plugin).name} {p.plugin.model_dump(mode='json', exclude_defaults=True)}" for label, p in shown
+        f"  {label}: {p.name} = {type(p.plugin).name} {p.plugin.model_dump(mode='json', exclude_defaults=True)}"
+        for label, p in shown
     ):
         print(line)
 
@@ -103,43 +129,56 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
 @app.command("prompts")
 def prompts(
     run: Annotated[Path, typer.Argument(help="A run's folder, or a file of prompts.")],
-    against: Annotated[Path | None, typer.Option("--against", help="A file of prompts to compare with, such as the seeds.")] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="A file of prompts to compare with, such as the seeds.")
+    ] = None,
     benchmarks: Annotated[
-        list[Path], typer.Option("--benchmark", help="A file of benchmark items: which part of the prompts holds one?")
+        list[Path],
+        typer.Option("--benchmark", help="A file of benchmark items: which part of the prompts holds one?"),
     ] = [],  # noqa: B006
-    sample: Annotated[int, typer.Option("--sample", help="The costly measures look at so many, a seeded draw.", min=10)] = 1000,
+    sample: Annotated[
+        int, typer.Option("--sample", help="The costly measures look at so many, a seeded draw.", min=10)
+    ] = 1000,
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
     """How varied a run's prompts are: lengths, repeated wording, nearness, near-duplicates, groups."""
     from prefgen.dataset.columns import records as prompts_of
-    from prefgen.dataset.read import is_run, read_records
-    from prefgen.dataset.rows import rows_of
-    from prefgen.measures import measured
+    from prefgen.dataset.read_files import rows_of
+    from prefgen.dataset.read_run import is_run, read_records
+    from prefgen.text.diversity import measured
 
     def prompts_in(path: Path) -> "list[Prompt]":
-        found = read_records(path) if is_run(path) else prompts_of(rows_of(path, str(path)), {}, str(path), {})
+        found = (
+            read_records(path) if is_run(path) else prompts_of(rows_of(path, str(path)), {}, str(path), {})
+        )
         return [record.prompt for record in found]
 
     asked = prompts_in(run)
     reference = [prompt.text for prompt in prompts_in(against)] if against else None
     pairs_of = [(prompt.text, prompt.category) for prompt in asked]
-    found = measured(pairs_of, reference, sample=sample, seed=seed, grounded=[prompt.grounded for prompt in asked])
+    found = measured(
+        pairs_of, reference, sample=sample, seed=seed, grounded=[prompt.grounded for prompt in asked]
+    )
     if benchmarks:
         found["contaminated"] = _contaminated(asked, benchmarks), "part that holds an item of the benchmarks"
     if as_json:
         print(json.dumps(found))
         return
     for name, (value, what) in found.items():
-        print(f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {what}")
+        print(
+            f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {what}"
+        )
 
 
 def _contaminated(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> float | None:
-    from prefgen.engine.prompts import curator_table
-    from prefgen.plugins import find
+    from prefgen.engine.curator_tables import curator_table
+    from prefgen.plugins.registry import find
     from prefgen.types import Record
 
-    decontaminate: Any = find("curator", "decontaminate", Path())(against=[str(path.absolute()) for path in benchmarks])
+    decontaminate: Any = find("curator", "decontaminate", Path())(
+        against=[str(path.absolute()) for path in benchmarks]
+    )
     thinned = decontaminate.curate(curator_table([Record(prompt=prompt) for prompt in prompts]))
     return len(thinned.gone) / len(prompts) if prompts else None
 
@@ -148,13 +187,18 @@ def _contaminated(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> fl
 def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_json: AsJson = False) -> None:  # noqa: B006
     """Records of a run: prompts, answers, scores, rationales, pairs."""
     from prefgen.cli.records import print_record
-    from prefgen.dataset.read import read_records
+    from prefgen.dataset.read_run import read_records
 
     tests = [_test(words) for words in where]
 
     def fits(record: Any) -> bool:
         margin = max((p.margin or 0.0 for p in record.pairs), default=None)
-        row = {**record.prompt.model_dump(), "margin": margin, "pairs": len(record.pairs), "responses": len(record.responses)}
+        row = {
+            **record.prompt.model_dump(),
+            "margin": margin,
+            "pairs": len(record.pairs),
+            "responses": len(record.responses),
+        }
         return all(test(row) for test in tests)
 
     for record in _drawn((r for r in read_records(run) if fits(r)), sample, seed):
@@ -168,7 +212,7 @@ def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_
 def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_json: AsJson = False) -> None:  # noqa: B006
     """Pairs of a run, as a trainer reads them."""
     from prefgen.cli.records import plain
-    from prefgen.dataset.read import is_run, read_manifest, read_pairs
+    from prefgen.dataset.read_run import is_run, read_manifest, read_pairs
     from prefgen.errors import RecipeError
 
     if not is_run(run) or not read_manifest(run).get("complete"):
@@ -178,7 +222,9 @@ def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_js
         if as_json:
             print(json.dumps(row, ensure_ascii=False))
             continue
-        print(f"\n{row['id'][:12]}  margin {row['margin']}  {row['chosen_model']} over {row['rejected_model']}  source {row['source']}")
+        print(
+            f"\n{row['id'][:12]}  margin {row['margin']}  {row['chosen_model']} over {row['rejected_model']}  source {row['source']}"
+        )
         for name in ("prompt", "chosen", "rejected"):
             for turn in row[name]:
                 print(f"  {name.upper()} {turn['role']}: {plain(turn['content'], 600)}")
@@ -195,7 +241,14 @@ def _drawn(rows: Any, count: int, seed: int) -> list[Any]:
     return [row for _, row in sorted(kept, key=lambda item: item[0])]
 
 
-_OPERATORS = {"<=": operator.le, ">=": operator.ge, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "=": operator.eq}
+_OPERATORS = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "=": operator.eq,
+}
 
 
 def _test(words: str) -> Callable[[Any], bool]:
@@ -217,6 +270,8 @@ def _test(words: str) -> Callable[[Any], bool]:
         try:
             return have is not None and bool(compare(have, value))
         except TypeError:
-            raise RecipeError(f"--where: {name} is {type(have).__name__}, which cannot be compared with {value!r}") from None
+            raise RecipeError(
+                f"--where: {name} is {type(have).__name__}, which cannot be compared with {value!r}"
+            ) from None
 
     return test

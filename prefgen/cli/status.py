@@ -10,12 +10,15 @@ from prefgen.cli.arguments import AsJson
 
 
 def command(
-    run: Annotated[Path | None, typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False)] = None,
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """How far runs are, from their files alone."""
-    from prefgen.dataset.read import is_run, read_manifest
-    from prefgen.engine import spool
+    from prefgen.dataset.read_run import is_run, read_manifest
+    from prefgen.engine import record_store
     from prefgen.engine.lock import is_held
     from prefgen.errors import RecipeError
 
@@ -39,8 +42,16 @@ def command(
             if manifest
             else "never stopped cleanly"
         )
-        so_far = None if manifest.get("complete") and state != "at work" else spool.reached(folder / "spool.sqlite")
-        prompts, finished, pairs = so_far or (table.get("prompts", 0), table.get("prompts", 0), table.get("pairs", 0))
+        so_far = (
+            None
+            if manifest.get("complete") and state != "at work"
+            else record_store.reached(folder / "spool.sqlite")
+        )
+        prompts, finished, pairs = so_far or (
+            table.get("prompts", 0),
+            table.get("prompts", 0),
+            table.get("pairs", 0),
+        )
         found.append(
             {
                 "run": str(folder),
@@ -49,7 +60,9 @@ def command(
                 "finished": finished,
                 "pairs": pairs,
                 "failures": sum(table.get("failures", {}).values()),
-                "paid_usd": manifest["cost"]["paid_usd"] if "cost" in manifest and state != "at work" else None,
+                "paid_usd": manifest["cost"]["paid_usd"]
+                if "cost" in manifest and state != "at work"
+                else None,
                 "stopped": manifest.get("stopped"),
             }
         )
@@ -58,7 +71,11 @@ def command(
         return
     for row in found:
         paid = "" if row["paid_usd"] is None else f", paid ${row['paid_usd']:.4f}"
-        done = f"{row['finished']:,} of {row['prompts']:,} prompts" if row["finished"] < row["prompts"] else f"{row['prompts']:,} prompts"
+        done = (
+            f"{row['finished']:,} of {row['prompts']:,} prompts"
+            if row["finished"] < row["prompts"]
+            else f"{row['prompts']:,} prompts"
+        )
         print(
             f"{row['run']}: {row['state']}, {done}, {row['pairs']:,} pairs, {row['failures']:,} failures{paid}"
             + (f" ({row['stopped']})" if row["stopped"] else "")

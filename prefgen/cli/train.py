@@ -12,18 +12,35 @@ from prefgen.cli.arguments import AsJson
 
 
 def command(
-    datasets: Annotated[list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")],
+    datasets: Annotated[
+        list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")
+    ],
     base: Annotated[str | None, typer.Option(help="The model: a folder, or a name on the Hub.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the model goes.")] = Path("trained"),
-    config: Annotated[Path | None, typer.Option(help="A YAML file with the settings, or a recipe with `train:`.")] = None,
-    sets: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as beta=0.2 or lora=null.")] = [],  # noqa: B006
-    control: Annotated[
-        list[str], typer.Option(help="shuffled, length: train the same with labels that cannot be right, and compare.")
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file with the settings, or a recipe with `train:`.")
+    ] = None,
+    sets: Annotated[
+        list[str],
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as beta=0.2 or lora=null."),
     ] = [],  # noqa: B006
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
-    merge: Annotated[bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")] = False,
-    push: Annotated[str | None, typer.Option(help="owner/name: also put the model on the Hub, in one commit.", show_default=False)] = None,
-    public: Annotated[bool, typer.Option("--public", help="With --push: make it public. Default: private.")] = False,
+    control: Annotated[
+        list[str],
+        typer.Option(help="shuffled, length: train the same with labels that cannot be right, and compare."),
+    ] = [],  # noqa: B006
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+    ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")
+    ] = False,
+    push: Annotated[
+        str | None,
+        typer.Option(help="owner/name: also put the model on the Hub, in one commit.", show_default=False),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="With --push: make it public. Default: private.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on held-out prompts."""
@@ -33,7 +50,7 @@ def command(
 
     from prefgen.cli.panel import shown_training
     from prefgen.errors import RecipeError
-    from prefgen.plugins import did_you_mean
+    from prefgen.plugins.registry import did_you_mean
     from prefgen.trainers.processes import is_first
     from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training
@@ -44,7 +61,9 @@ def command(
         raise RecipeError(f"training needs {', '.join(lacking)}: pip install 'prefgen[train]'")
     for name in control:
         if name not in ("shuffled", "length"):
-            raise RecipeError(f"--control: there is no control {name!r}{did_you_mean(name, ['shuffled', 'length'])}")
+            raise RecipeError(
+                f"--control: there is no control {name!r}{did_you_mean(name, ['shuffled', 'length'])}"
+            )
     given: dict[str, Any] = {"base": base} if base else {}
     for words in sets:
         name, equals, value = words.partition("=")
@@ -60,9 +79,11 @@ def command(
         print(line, file=sys.stderr)
 
     if push:
-        from prefgen.publish.push import Repository
+        from prefgen.publish.hub import Repository
 
-        say(f"pushing as {Repository(push, 'model').writer()}")  # a wrong token is known before hours of training
+        say(
+            f"pushing as {Repository(push, 'model').writer()}"
+        )  # a wrong token is known before hours of training
     progress = TrainingProgress(name=out.name)
     try:
         with shown_training(progress, quiet=not is_first()):
@@ -79,7 +100,11 @@ def command(
         kept = list((out / "checkpoints").glob("checkpoint-*"))
         say(
             "prefgen: interrupted; "
-            + ("the same command with --resume goes on" if kept else f"no checkpoint was written yet (`save`: {settings.save})")
+            + (
+                "the same command with --resume goes on"
+                if kept
+                else f"no checkpoint was written yet (`save`: {settings.save})"
+            )
         )
         raise typer.Exit(130) from None
     if not is_first():
@@ -93,8 +118,12 @@ def command(
         return
     if report.accuracy:
         found = report.accuracy
-        print(f"held-out accuracy {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on {found.pairs:,} pairs")
+        print(
+            f"held-out accuracy {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on {found.pairs:,} pairs"
+        )
     for name, other in report.controls.items():
         difference, low, high = report.ahead[name]
-        print(f"control {name}: {other.value:.3f}; the real labels are ahead by {difference:+.3f} ({low:+.3f} to {high:+.3f})")
+        print(
+            f"control {name}: {other.value:.3f}; the real labels are ahead by {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+        )
     print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")

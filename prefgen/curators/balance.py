@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.draws import uniform
-from prefgen.plugins import Plugin, curator, did_you_mean
+from prefgen.plugins.registry import Plugin, curator, did_you_mean
+from prefgen.stats.seeded_draws import uniform
 from prefgen.tables import Gone, Table
 
 
@@ -23,7 +23,9 @@ class Balance(Plugin):
         "category", description="What makes a group; rows without it are one of their own."
     )
     most: int | None = Field(None, ge=1, description="Most rows of any group.")
-    quotas: Mapping[str, int] = Field({}, description="{group: rows that are wanted of it}; groups that are not named keep `most`.")
+    quotas: Mapping[str, int] = Field(
+        {}, description="{group: rows that are wanted of it}; groups that are not named keep `most`."
+    )
     seed: int = Field(0, description="Seed of the draw.")
 
     @model_validator(mode="after")
@@ -43,7 +45,9 @@ class Balance(Plugin):
             if group not in groups:
                 said.append(f"balance: there is no {self.by} {group!r}{did_you_mean(group, sorted(groups))}")
             elif len(groups[group]) < wanted:
-                said.append(f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {wanted:,} rows that are wanted")
+                said.append(
+                    f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {wanted:,} rows that are wanted"
+                )
         for group, ids in groups.items():
             most = self.quotas.get(group, self.most)
             if most is not None and len(ids) > most:

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from prefgen.calibration import Labelled, tested
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, curator
+from prefgen.kit.templates import beside_recipe
+from prefgen.plugins.registry import Plugin, curator
+from prefgen.stats.calibration import Labelled, tested
 from prefgen.tables import Table
-from prefgen.templates import beside_recipe
 
 
 @curator("calibrate")
@@ -28,7 +28,9 @@ class Calibrate(Plugin):
     labels: str = Field(
         description="A CSV or JSONL file, relative to the recipe, with first_id, second_id and better (first, second or tie)."
     )
-    held_out: float = Field(0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested.")
+    held_out: float = Field(
+        0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested."
+    )
 
     def ready(self) -> None:
         read_labels(beside_recipe(self.labels), self.labels)
@@ -43,7 +45,10 @@ class Calibrate(Plugin):
             f"{after.calibration_error:.3f} (before: {before.calibration_error:.3f}), the accuracy {after.accuracy or 0.0:.3f}"
         )
         margins = rows.column("margin")
-        odds = [p if m is None else curve.probability(m) for m, p in zip(margins, rows.column("chosen_probability"), strict=True)]
+        odds = [
+            p if m is None else curve.probability(m)
+            for m, p in zip(margins, rows.column("chosen_probability"), strict=True)
+        ]
         at = rows.rows.schema.get_field_index("chosen_probability")
         table = rows.rows.set_column(at, "chosen_probability", pa.array(odds, pa.float64()))
         return replace(rows, rows=table, said=(*rows.said, said))
@@ -51,13 +56,22 @@ class Calibrate(Plugin):
     def _labelled(self, rows: Table) -> list[Labelled]:
         """Pairs that have a margin and a label; before, a pair says what its comparisons said, or that the chosen side is better for certain."""
         _, comparisons = read_labels(beside_recipe(self.labels), self.labels)
-        columns = [rows.column(name) for name in ("prompt_id", "chosen_id", "rejected_id", "margin", "chosen_probability")]
+        columns = [
+            rows.column(name)
+            for name in ("prompt_id", "chosen_id", "rejected_id", "margin", "chosen_probability")
+        ]
         found = []
         for prompt, chosen, rejected, margin, probability in zip(*columns, strict=True):
             said = [c.probability for c in comparisons.get(chosen, ()) if c.second_id == rejected]
             said += [1 - c.probability for c in comparisons.get(rejected, ()) if c.second_id == chosen]
             if said and margin is not None:
-                found.append(Labelled(prompt, margin, 1.0 if probability is None else probability, sum(said) / len(said)))
+                found.append(
+                    Labelled(
+                        prompt, margin, 1.0 if probability is None else probability, sum(said) / len(said)
+                    )
+                )
         if not found:
-            raise RecipeError(f"labels: no label of {self.labels!r} is about a pair of this run that has a margin")
+            raise RecipeError(
+                f"labels: no label of {self.labels!r} is about a pair of this run that has a margin"
+            )
         return found

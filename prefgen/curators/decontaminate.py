@@ -18,16 +18,16 @@ from pydantic import Field, field_validator, model_validator
 from prefgen.curators._benchmarks import BENCHMARKS
 from prefgen.dataset.columns import prompt_column
 from prefgen.dataset.hub import hub_rows
-from prefgen.dataset.rows import rows_of
-from prefgen.embedding import hashed
+from prefgen.dataset.read_files import rows_of
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, curator, did_you_mean
+from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
+from prefgen.kit.templates import beside_recipe
+from prefgen.plugins.registry import Plugin, curator, did_you_mean
 from prefgen.roles import Ask
-from prefgen.similarity import words_of
 from prefgen.tables import Gone, Table
-from prefgen.templates import beside_recipe
+from prefgen.text.near_duplicates import words_of
+from prefgen.text.vectors import hashed
 from prefgen.types import Prompt
-from prefgen.vectors import MODEL, column, said, vector, vectors
 
 SHORT = 3
 """Words of the runs by which edited items are found."""
@@ -44,12 +44,30 @@ class Decontaminate(Plugin):
     files = ("against",)
     cost = "1 embedding a prompt and an item, where a model is named"
 
-    against: tuple[str, ...] = Field((), description="Files or folders of benchmark items, relative to the recipe.")
-    benchmarks: tuple[str, ...] = Field((), description=f"Public ones, read from the Hub: {', '.join(BENCHMARKS)}.")
-    column: str | None = Field(None, description="The column of the files with the item's text. Default: as for prompts.")
-    ngram: int = Field(13, ge=5, description="Words in a row that no prompt may share with an item (GPT-3: 13).")
-    overlap: float = Field(0.5, gt=0, le=1, description="Part of the shorter text's runs of three words from which the two are the same.")
-    cosine: float | None = Field(None, gt=0, le=1, description="Cosine of vectors from which the two are the same. Default: not compared.")
+    against: tuple[str, ...] = Field(
+        (), description="Files or folders of benchmark items, relative to the recipe."
+    )
+    benchmarks: tuple[str, ...] = Field(
+        (), description=f"Public ones, read from the Hub: {', '.join(BENCHMARKS)}."
+    )
+    column: str | None = Field(
+        None, description="The column of the files with the item's text. Default: as for prompts."
+    )
+    ngram: int = Field(
+        13, ge=5, description="Words in a row that no prompt may share with an item (GPT-3: 13)."
+    )
+    overlap: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Part of the shorter text's runs of three words from which the two are the same.",
+    )
+    cosine: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Cosine of vectors from which the two are the same. Default: not compared.",
+    )
     model: str | None = Field(None, description=f"cosine: {MODEL[0].lower()}{MODEL[1:]}")
 
     @field_validator("benchmarks")
@@ -57,7 +75,9 @@ class Decontaminate(Plugin):
     def _benchmarks_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in BENCHMARKS:
-                raise ValueError(f"there is no benchmark {name!r} in the list{did_you_mean(name, list(BENCHMARKS))}")
+                raise ValueError(
+                    f"there is no benchmark {name!r} in the list{did_you_mean(name, list(BENCHMARKS))}"
+                )
         return names
 
     @model_validator(mode="after")
@@ -84,20 +104,29 @@ class Decontaminate(Plugin):
         """(place, text) of every item. Raises RecipeError where there is none."""
         found = list(self._read())
         if not found:
-            raise RecipeError(f"against: no item was read from {', '.join((*self.against, *self.benchmarks))}")
+            raise RecipeError(
+                f"against: no item was read from {', '.join((*self.against, *self.benchmarks))}"
+            )
         return found
 
     def _read(self) -> Iterator[tuple[str, str]]:
         for path in self.against:
             for place, row in rows_of(beside_recipe(path), path):
-                yield place, _text(row[prompt_column(list(row), {"messages": self.column} if self.column else {}, place)])
+                yield (
+                    place,
+                    _text(
+                        row[prompt_column(list(row), {"messages": self.column} if self.column else {}, place)]
+                    ),
+                )
         for name in self.benchmarks:
             found = BENCHMARKS[name]
             try:
                 for number, row in enumerate(hub_rows(found.path, found.config, found.split, None), 1):
                     yield f"{name}:{number}", _text(row[found.column])
             except RecipeError as wrong:
-                raise RecipeError(f"benchmark {name!r}: {wrong} Without a network, name a file of its items under `against`") from wrong
+                raise RecipeError(
+                    f"benchmark {name!r}: {wrong} Without a network, name a file of its items under `against`"
+                ) from wrong
 
     def curate(self, rows: Table) -> Table:
         index = _Items(self.ngram)
@@ -132,7 +161,9 @@ class Decontaminate(Plugin):
             found = matrix[start : start + BLOCK] @ against.T
             best = found.argmax(axis=1)
             for i in np.flatnonzero(found[np.arange(len(found)), best] >= cosine - ROUNDING).tolist():
-                gone[there[start + i]] = Gone(f"benchmark: alike (cosine {found[i, best[i]]:.2f})", names[int(best[i])])
+                gone[there[start + i]] = Gone(
+                    f"benchmark: alike (cosine {found[i, best[i]]:.2f})", names[int(best[i])]
+                )
         return there, gone
 
 
@@ -149,7 +180,10 @@ def _told(thinned: Table) -> Table:
         if gone.reason.startswith("benchmark: ") and gone.neighbour:
             name = gone.neighbour.rpartition(":")[0] or gone.neighbour.partition(" row ")[0]
             held.setdefault(name, Counter())[gone.neighbour] += 1
-    lines = [f"decontaminate: {name}: {found.total():,} prompts hold {len(found):,} of its items" for name, found in sorted(held.items())]
+    lines = [
+        f"decontaminate: {name}: {found.total():,} prompts hold {len(found):,} of its items"
+        for name, found in sorted(held.items())
+    ]
     return replace(thinned, said=(*thinned.said, *lines))
 
 

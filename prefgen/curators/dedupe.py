@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.plugins import Plugin, curator
+from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
-from prefgen.similarity import ALIKE, Letters, near_duplicates_of, normal
 from prefgen.tables import Gone, Table
+from prefgen.text.near_duplicates import ALIKE, Letters, near_duplicates_of, normal
 from prefgen.types import Prompt
-from prefgen.vectors import MODEL, column, said, vector, vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,16 +35,23 @@ class Dedupe(Plugin):
     )
     model: str | None = Field(None, description=f"semantic: {MODEL[0].lower()}{MODEL[1:]}")
     threshold: float | None = Field(
-        None, gt=0, lt=1, description="Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic)."
+        None,
+        gt=0,
+        lt=1,
+        description="Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic).",
     )
     shingle: int = Field(3, ge=1, description="minhash: words a shingle.")
-    permutations: int = Field(128, ge=16, description="minhash: hash functions; the error of a similarity is about 1/sqrt of it.")
+    permutations: int = Field(
+        128, ge=16, description="minhash: hash functions; the error of a similarity is about 1/sqrt of it."
+    )
     seed: int = Field(1, description="minhash: seed of the hash functions.")
 
     @model_validator(mode="after")
     def _a_model_has_its_method(self) -> "Dedupe":
         if self.model is not None and self.method != "semantic":
-            raise ValueError(f"a model gives vectors, which `method: semantic` compares, and not {self.method!r}")
+            raise ValueError(
+                f"a model gives vectors, which `method: semantic` compares, and not {self.method!r}"
+            )
         return self
 
     def fills(self) -> str:
@@ -61,7 +68,12 @@ class Dedupe(Plugin):
         if self.method == "minhash":
             return rows.dropping(self._minhash(pairs, threshold))
         if self.method == "rouge_l":
-            return rows.dropping(_rouge_l([(i, text or "") for i, text in zip(rows.ids(), rows.column("text"), strict=True)], threshold))
+            return rows.dropping(
+                _rouge_l(
+                    [(i, text or "") for i, text in zip(rows.ids(), rows.column("text"), strict=True)],
+                    threshold,
+                )
+            )
         there, matrix = vectors(rows, self.model)
         ids = rows.ids()
         thinned = rows.dropping(alike([ids[i] for i in there], cosines_of(matrix), threshold, "cosine"))
@@ -69,9 +81,16 @@ class Dedupe(Plugin):
 
     def _minhash(self, pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
         found = near_duplicates_of(
-            (text for _, text in pairs), threshold, words=self.shingle, permutations=self.permutations, seed=self.seed
+            (text for _, text in pairs),
+            threshold,
+            words=self.shingle,
+            permutations=self.permutations,
+            seed=self.seed,
         )
-        return {pairs[i][0]: Gone(f"near-duplicate (similarity {near:.2f})", pairs[j][0]) for i, (j, near) in found.items()}
+        return {
+            pairs[i][0]: Gone(f"near-duplicate (similarity {near:.2f})", pairs[j][0])
+            for i, (j, near) in found.items()
+        }
 
 
 def _exact(pairs: list[tuple[str, str]]) -> dict[str, Gone]:
@@ -96,7 +115,9 @@ def _rouge_l(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
 
     def similarity(one: Sequence[int], other: Sequence[int]) -> "np.ndarray":
         texts = ([spelled[i] for i in one], [spelled[i] for i in other])
-        return process.cdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING, workers=-1)
+        return process.cdist(
+            *texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING, workers=-1
+        )
 
     return alike([row_id for row_id, _ in pairs], similarity, threshold, "ROUGE-L")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.embedding import clusters, farthest
-from prefgen.plugins import Plugin, curator
+from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Gone, Table
+from prefgen.text.vectors import clusters, farthest
 from prefgen.types import Prompt
-from prefgen.vectors import MODEL, column, said, vector, vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +28,12 @@ class Diversify(Plugin):
     cost = "1 embedding a prompt, where a model is named"
 
     count: int = Field(ge=1, description="How many stay.")
-    method: Literal["farthest", "clusters"] = Field("farthest", description="The farthest of all, or as many of each cluster.")
-    clusters: int | None = Field(None, ge=2, description="clusters: how many. Default: the square root of half the rows.")
+    method: Literal["farthest", "clusters"] = Field(
+        "farthest", description="The farthest of all, or as many of each cluster."
+    )
+    clusters: int | None = Field(
+        None, ge=2, description="clusters: how many. Default: the square root of half the rows."
+    )
     model: str | None = Field(None, description=MODEL)
 
     @model_validator(mode="after")
@@ -50,13 +54,19 @@ class Diversify(Plugin):
         if len(there) <= self.count:
             return replace(rows, said=(*rows.said, *said(rows, there, "diversify")))
         gone = self._farthest(matrix) if self.method == "farthest" else self._of_clusters(matrix)
-        thinned = rows.dropping({ids[there[i]]: Gone(reason, ids[there[near]]) for i, (reason, near) in gone.items()})
+        thinned = rows.dropping(
+            {ids[there[i]]: Gone(reason, ids[there[near]]) for i, (reason, near) in gone.items()}
+        )
         return replace(thinned, said=(*rows.said, *said(rows, there, "diversify")))
 
     def _farthest(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
         """{row that goes: (why, the row that stays in its place)}."""
         chosen, owner = farthest(matrix, self.count)
-        return {i: ("not among the farthest", chosen[int(owner[i])]) for i in range(len(matrix)) if i not in set(chosen)}
+        return {
+            i: ("not among the farthest", chosen[int(owner[i])])
+            for i in range(len(matrix))
+            if i not in set(chosen)
+        }
 
     def _of_clusters(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
         import numpy as np
@@ -72,5 +82,8 @@ class Diversify(Plugin):
             chosen, owner = farthest(matrix[group], max(1, share))
             for i, row in enumerate(group.tolist()):
                 if not share or i not in set(chosen):
-                    gone[row] = (f"over {share:,} of its cluster of {len(group):,}", int(group[chosen[int(owner[i])]]))
+                    gone[row] = (
+                        f"over {share:,} of its cluster of {len(group):,}",
+                        int(group[chosen[int(owner[i])]]),
+                    )
         return gone

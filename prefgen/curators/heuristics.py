@@ -9,10 +9,10 @@ from collections import Counter
 
 from pydantic import Field, field_validator
 
-from prefgen.language import known_languages, language_of
-from prefgen.plugins import Plugin, curator, did_you_mean
-from prefgen.similarity import words_of
+from prefgen.plugins.registry import Plugin, curator, did_you_mean
 from prefgen.tables import Gone, Table
+from prefgen.text.language import known_languages, language_of
+from prefgen.text.near_duplicates import words_of
 
 UNANSWERABLE = re.compile(
     r"\b(?:(?:this|(?:the )?following|attached|above|below|given)\s+(?:image|picture|photo|photograph|video|audio|recording|screenshot|chart|graph|"
@@ -31,13 +31,28 @@ PLACEHOLDER = re.compile(
 class Heuristics(Plugin):
     """Rules that need no model. Defaults: Self-Instruct's 3 to 150 words, and nothing that needs what is not there."""
 
-    least_words: int = Field(3, ge=0, description="Fewest words (characters, in a script without spaces) of the last user turn.")
+    least_words: int = Field(
+        3, ge=0, description="Fewest words (characters, in a script without spaces) of the last user turn."
+    )
     most_words: int | None = Field(150, ge=1, description="Most words of the last user turn.")
-    most_repetition: float = Field(0.5, gt=0, le=1, description="Greatest part of its runs of three words that are repetitions.")
-    least_letters: float = Field(0.5, ge=0, le=1, description="Least part of its characters, without spaces, that are letters or digits.")
-    languages: tuple[str, ...] = Field((), description="Languages that stay (en, de ...); a text whose language cannot be told stays too.")
-    unanswerable: bool = Field(True, description="Drop what asks about a picture, a file or a link that is not there.")
-    placeholders: bool = Field(True, description="Drop what holds a gap to be filled in: [insert name], {topic}, ____.")
+    most_repetition: float = Field(
+        0.5, gt=0, le=1, description="Greatest part of its runs of three words that are repetitions."
+    )
+    least_letters: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least part of its characters, without spaces, that are letters or digits.",
+    )
+    languages: tuple[str, ...] = Field(
+        (), description="Languages that stay (en, de ...); a text whose language cannot be told stays too."
+    )
+    unanswerable: bool = Field(
+        True, description="Drop what asks about a picture, a file or a link that is not there."
+    )
+    placeholders: bool = Field(
+        True, description="Drop what holds a gap to be filled in: [insert name], {topic}, ____."
+    )
 
     @field_validator("languages")
     @classmethod
@@ -74,7 +89,9 @@ class Heuristics(Plugin):
 
     def _few_letters(self, text: str) -> str | None:
         solid = [c for c in text if not c.isspace()]
-        share = sum(c.isalnum() or unicodedata.category(c).startswith("M") for c in solid) / max(1, len(solid))
+        share = sum(c.isalnum() or unicodedata.category(c).startswith("M") for c in solid) / max(
+            1, len(solid)
+        )
         return f"few letters ({share:.0%})" if share < self.least_letters else None
 
     def _repeated(self, words: list[str]) -> str | None:

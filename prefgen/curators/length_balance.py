@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, curator
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.tables import Gone, Table
 
 RATIOS = tuple(step / 50 for step in range(50))
@@ -27,7 +27,12 @@ class LengthBalance(Plugin):
         description="Which pairs may go: those whose chosen side is shorter (paper), longer, or whichever there is too much of.",
     )
 
-    keep: float = Field(0.5, ge=0, le=1, description="Least part of the pairs that stays, however far that is from balance (paper: 0).")
+    keep: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least part of the pairs that stays, however far that is from balance (paper: 0).",
+    )
 
     def curate(self, rows: Table) -> Table:
         lengths = list(zip(rows.column("chosen_words"), rows.column("rejected_words"), strict=True))
@@ -45,7 +50,9 @@ class LengthBalance(Plugin):
         if best >= _imbalance(lengths):
             return rows
         reason = f"chosen side {side} by more than {ratio:.0%}"
-        return rows.dropping({i: Gone(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio})
+        return rows.dropping(
+            {i: Gone(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio}
+        )
 
 
 def _excess(chosen: int, rejected: int, side: str) -> float:

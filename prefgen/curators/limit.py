@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, curator
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.tables import Gone, Table
 
 
@@ -14,11 +14,15 @@ class Limit(Plugin):
     """Keeps at most `count` rows."""
 
     count: int = Field(ge=1, description="How many rows stay.")
-    pick: Literal["first", "random"] = Field("first", description="The first in order, or a draw that depends on ids and seed alone.")
+    pick: Literal["first", "random"] = Field(
+        "first", description="The first in order, or a draw that depends on ids and seed alone."
+    )
     seed: int = Field(0, description="Seed of the draw.")
 
     def curate(self, rows: Table) -> Table:
         ids = rows.ids()
         if self.pick == "random":
             ids = sorted(ids, key=lambda row_id: Random(f"{self.seed}/{row_id}").random())
-        return rows.dropping({row_id: Gone(f"over the limit of {self.count}") for row_id in ids[self.count :]})
+        return rows.dropping(
+            {row_id: Gone(f"over the limit of {self.count}") for row_id in ids[self.count :]}
+        )

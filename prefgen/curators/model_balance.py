@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, curator
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.tables import Gone, Table
 
 
@@ -19,7 +19,9 @@ class ModelBalance(Plugin):
 
     thins = "pairs"
 
-    share: float = Field(0.75, ge=0.5, le=1, description="The greatest part; 0.5 keeps as many pairs each way.")
+    share: float = Field(
+        0.75, ge=0.5, le=1, description="The greatest part; 0.5 keeps as many pairs each way."
+    )
 
     def curate(self, rows: Table) -> Table:
         won: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
@@ -30,7 +32,9 @@ class ModelBalance(Plugin):
         gone = {}
         for (chosen, rejected), pairs in won.items():
             against = len(won.get((rejected, chosen), ()))
-            most = math.floor(against * self.share / (1 - self.share) + 1e-9) if self.share < 1 else len(pairs)
+            most = (
+                math.floor(against * self.share / (1 - self.share) + 1e-9) if self.share < 1 else len(pairs)
+            )
             for _, row_id in sorted(pairs)[: max(0, len(pairs) - most)]:
                 gone[row_id] = Gone(f"{chosen} over {rejected} too often")
         return rows.dropping(gone)

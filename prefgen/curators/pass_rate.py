@@ -9,14 +9,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.answers import Check, right
-from prefgen.bounds import check_bounds, outside
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.plugins import Plugin, curator
+from prefgen.kit.curation import check_bounds, outside
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Table
+from prefgen.text.final_answer import Check, right
 from prefgen.types import Prompt
-from prefgen.waiting import settled
 
 
 @curator("pass_rate")
@@ -43,12 +43,18 @@ class PassRate(Plugin):
 
     async def weigh(self, prompt: Prompt, ask: Ask) -> float:
         if right("", prompt.references, self.check, self.tolerance)[0] is None:
-            raise UnreadableReply(f"no rate: {right('', prompt.references, self.check, self.tolerance)[1]}", code="no_reference")
+            raise UnreadableReply(
+                f"no rate: {right('', prompt.references, self.check, self.tolerance)[1]}", code="no_reference"
+            )
         found = await settled(ask(self.model, prompt.messages, sample=draw) for draw in range(self.n))
         lost = [one for one in found if isinstance(one, ReplyError)]
         if len(lost) == len(found):
             raise lost[0]
-        graded = [right(one.text, prompt.references, self.check, self.tolerance)[0] for one in found if not isinstance(one, ReplyError)]
+        graded = [
+            right(one.text, prompt.references, self.check, self.tolerance)[0]
+            for one in found
+            if not isinstance(one, ReplyError)
+        ]
         return sum(map(bool, graded)) / len(graded)
 
     def curate(self, rows: Table) -> Table:

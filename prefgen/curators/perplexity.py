@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.bounds import check_bounds, outside
 from prefgen.errors import UnreadableReply
-from prefgen.plugins import Plugin, curator
+from prefgen.kit.curation import check_bounds, outside
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt
@@ -26,7 +26,9 @@ class Perplexity(Plugin):
     model: str = Field(description="Who is asked for log-probabilities, by its name under `models`.")
     least: float | None = Field(None, ge=1, description="Least perplexity that stays.")
     most: float | None = Field(None, ge=1, description="Greatest perplexity that stays.")
-    missing: Literal["keep", "drop"] = Field("keep", description="What becomes of a prompt whose log-probabilities were lost.")
+    missing: Literal["keep", "drop"] = Field(
+        "keep", description="What becomes of a prompt whose log-probabilities were lost."
+    )
 
     @model_validator(mode="after")
     def _has_bounds(self) -> "Perplexity":
@@ -37,12 +39,17 @@ class Perplexity(Plugin):
         return f"perplexity_{self.model}"
 
     async def weigh(self, prompt: Prompt, ask: Ask) -> float:
-        reply = await ask.complete(self.model, prompt.text, echo=True, logprobs=1, max_tokens=1, temperature=0)
+        reply = await ask.complete(
+            self.model, prompt.text, echo=True, logprobs=1, max_tokens=1, temperature=0
+        )
         given = [place.logprob for place in reply.logprobs]
         of_prompt = given[: len(given) - reply.usage.completion_tokens]
         if not of_prompt:
             raise UnreadableReply(
-                "the server gave no log-probabilities of the prompt", code="no_logprobs", replies=(reply.text,), keys=(reply.key,)
+                "the server gave no log-probabilities of the prompt",
+                code="no_logprobs",
+                replies=(reply.text,),
+                keys=(reply.key,),
             )
         return math.exp(min(700.0, -math.fsum(of_prompt) / len(of_prompt)))
 

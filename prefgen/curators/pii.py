@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, curator, did_you_mean
+from prefgen.plugins.registry import Plugin, curator, did_you_mean
 from prefgen.tables import Gone, Table
 from prefgen.types import Message, Prompt, TextPart
 
@@ -28,10 +28,15 @@ class Pii(Plugin):
 
     libraries = ("presidio-analyzer",)
 
-    action: Literal["replace", "drop"] = Field("replace", description="Put the kind in its place, or drop the prompt.")
-    kinds: tuple[str, ...] = Field(KINDS, min_length=1, description=f"What is looked for: {', '.join(KINDS)}.")
+    action: Literal["replace", "drop"] = Field(
+        "replace", description="Put the kind in its place, or drop the prompt."
+    )
+    kinds: tuple[str, ...] = Field(
+        KINDS, min_length=1, description=f"What is looked for: {', '.join(KINDS)}."
+    )
     regions: tuple[str, ...] = Field(
-        ("US", "GB", "DE", "FR", "ES", "IT", "IN", "CA", "AU"), description="Countries whose telephone numbers are known without a +."
+        ("US", "GB", "DE", "FR", "ES", "IT", "IN", "CA", "AU"),
+        description="Countries whose telephone numbers are known without a +.",
     )
 
     @field_validator("kinds")
@@ -48,10 +53,18 @@ class Pii(Plugin):
 
     def rewrite(self, prompt: Prompt) -> Prompt:
         found: Counter[str] = Counter()
-        messages = tuple(self._scrubbed(message, found) for message in prompt.messages) if self.action == "replace" else ()
+        messages = (
+            tuple(self._scrubbed(message, found) for message in prompt.messages)
+            if self.action == "replace"
+            else ()
+        )
         if not found:
             return prompt
-        same = {name: getattr(prompt, name) for name in type(prompt).model_fields if name not in ("id", "messages", "lineage")}
+        same = {
+            name: getattr(prompt, name)
+            for name in type(prompt).model_fields
+            if name not in ("id", "messages", "lineage")
+        }
         lineage = {**prompt.lineage, MARK: dict(sorted(found.items()))}
         return Prompt.of(messages, lineage=lineage, **same)
 
@@ -69,7 +82,9 @@ class Pii(Plugin):
         content = message.content
         if isinstance(content, str):
             return message.replacing(content=of(content))
-        return message.replacing(content=tuple(TextPart(text=of(p.text)) if isinstance(p, TextPart) else p for p in content))
+        return message.replacing(
+            content=tuple(TextPart(text=of(p.text)) if isinstance(p, TextPart) else p for p in content)
+        )
 
     def _spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, kind) of what was found, from left to right, the surest first where two overlap."""

@@ -10,12 +10,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.bounds import check_bounds, outside
-from prefgen.judging import asked, one_rating, rating_schema
-from prefgen.plugins import Plugin, curator
+from prefgen.kit.curation import check_bounds, outside
+from prefgen.kit.ratings import asked, one_rating, rating_schema
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.templates import render
 from prefgen.types import Message, Prompt, user
 
 SCALE = (1.0, 5.0)
@@ -29,10 +29,16 @@ class Rated(Plugin):
     texts = ("curators/rated.j2",)
 
     model: str = Field(description="Who rates, by its name under `models`.")
-    aspect: str = Field("quality", description="quality, difficulty, safety, or in your own words what is rated.")
+    aspect: str = Field(
+        "quality", description="quality, difficulty, safety, or in your own words what is rated."
+    )
     least: float | None = Field(None, ge=1, le=5, description="Least rating that stays.")
-    most: float | None = Field(None, ge=1, le=5, description="Greatest rating that stays, as for prompts that are too hard.")
-    missing: Literal["keep", "drop"] = Field("keep", description="What becomes of a prompt whose rating could not be read.")
+    most: float | None = Field(
+        None, ge=1, le=5, description="Greatest rating that stays, as for prompts that are too hard."
+    )
+    missing: Literal["keep", "drop"] = Field(
+        "keep", description="What becomes of a prompt whose rating could not be read."
+    )
 
     @model_validator(mode="after")
     def _has_bounds(self) -> "Rated":
@@ -43,8 +49,12 @@ class Rated(Plugin):
         return f"rated_{self.aspect.replace(' ', '_')[:40]}"
 
     async def weigh(self, prompt: Prompt, ask: Ask) -> float:
-        messages: Sequence[Message] = [user(render("curators/rated.j2", conversation=asked(prompt), aspect=self.aspect))]
-        rating, _ = await one_rating(ask, self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0)
+        messages: Sequence[Message] = [
+            user(render("curators/rated.j2", conversation=asked(prompt), aspect=self.aspect))
+        ]
+        rating, _ = await one_rating(
+            ask, self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0
+        )
         return rating
 
     def curate(self, rows: Table) -> Table:

@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, curator
+from prefgen.plugins.registry import Plugin, curator
 from prefgen.tables import Gone, Table
 
 
@@ -18,7 +18,9 @@ class RepeatedAnswers(Plugin):
 
     thins = "pairs"
 
-    share: float = Field(0.05, gt=0, le=1, description="The greatest part of all pairs (and always one pair).")
+    share: float = Field(
+        0.05, gt=0, le=1, description="The greatest part of all pairs (and always one pair)."
+    )
 
     def curate(self, rows: Table) -> Table:
         same: dict[str, list[tuple[float, str]]] = defaultdict(list)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefgen.dataset.conversation import NUMBERS, is_number
-from prefgen.similarity import Neighbours
+from prefgen.dataset.pair import NUMBERS, is_number
+from prefgen.text.near_duplicates import Neighbours
 
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
@@ -72,7 +72,10 @@ class Report:
             "passed": self.passed,
             "rows": self.rows,
             "prompts": self.prompts,
-            "broken": {rule: {"rows": f.count, "what": RULES[rule], "examples": f.examples} for rule, f in self.findings.items()},
+            "broken": {
+                rule: {"rows": f.count, "what": RULES[rule], "examples": f.examples}
+                for rule, f in self.findings.items()
+            },
             "canned_share": self.canned_share,
             "probe_auc": self.probe_auc,
             "longer_chosen": self.longer_chosen,
@@ -80,7 +83,9 @@ class Report:
         }
 
 
-def check_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, canned: float = 0.05, allow_cut: bool = False) -> Report:
+def check_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], *, canned: float = 0.05, allow_cut: bool = False
+) -> Report:
     """Check rows, each with the words that say where it stands."""
     return _Checker(canned, allow_cut).over(rows)
 
@@ -114,7 +119,9 @@ class _Checker:
             self._origin(where, row)
             self._relations(where, row, asked, _text(chosen), _text(rejected))
             if row.get("split") is not None:
-                self._asked.setdefault(asked, (str(row["split"]), where, prompt if isinstance(prompt, str) else _text(prompt)))
+                self._asked.setdefault(
+                    asked, (str(row["split"]), where, prompt if isinstance(prompt, str) else _text(prompt))
+                )
         self.report.prompts = len(prompts)
         self._whole_set()
         return self.report
@@ -135,16 +142,26 @@ class _Checker:
                 self._broken("form", where, "chosen is text and there is no prompt")
                 return None
             if not isinstance(prompt, str) and not _is_conversation(prompt):
-                self._broken("form", where, f"the prompt is neither text nor a list of messages: {str(prompt)[:60]!r}")
+                self._broken(
+                    "form", where, f"the prompt is neither text nor a list of messages: {str(prompt)[:60]!r}"
+                )
                 return None
             asked = prompt if isinstance(prompt, str) else [dict(turn) for turn in prompt]
             if not isinstance(prompt, str):
                 self._turns(where, asked, ())
-            return asked, [{"role": "assistant", "content": chosen}], [{"role": "assistant", "content": rejected}]
+            return (
+                asked,
+                [{"role": "assistant", "content": chosen}],
+                [{"role": "assistant", "content": rejected}],
+            )
         if not all(_is_conversation(side) for side in (chosen, rejected)) or (
             prompt is not None and not (isinstance(prompt, str) or _is_conversation(prompt))
         ):
-            self._broken("form", where, "chosen and rejected are neither both text nor both lists of messages with content")
+            self._broken(
+                "form",
+                where,
+                "chosen and rejected are neither both text nor both lists of messages with content",
+            )
             return None
         if prompt is None or isinstance(prompt, str):  # TRL's implicit prompt: the common beginning
             if list(chosen[:-1]) != list(rejected[:-1]):
@@ -157,7 +174,11 @@ class _Checker:
     def _turns(self, where: str, prompt: Any, sides: Sequence[Any]) -> None:
         roles = [turn.get("role") for turn in prompt]
         if not roles or roles[-1] not in ("user", "tool"):
-            self._broken("turns", where, f"the prompt does not end with a user turn (roles: {', '.join(map(str, roles)) or 'none'})")
+            self._broken(
+                "turns",
+                where,
+                f"the prompt does not end with a user turn (roles: {', '.join(map(str, roles)) or 'none'})",
+            )
         elif set(roles) - {"system", "user", "assistant", "tool"} or "system" in roles[1:]:
             self._broken("turns", where, f"roles are not valid: {', '.join(map(str, roles))}")
         elif any(a == b == "user" for a, b in itertools.pairwise(roles)):
@@ -184,7 +205,9 @@ class _Checker:
                 self._broken("leak", where, f"{name} holds {leak[0]!r}")
         cut = [row.get("chosen_finish") == "length", row.get("rejected_finish") == "length"]
         if cut[0] != cut[1] and not self._allow_cut:
-            self._broken("cut", where, f"{'chosen' if cut[0] else 'rejected'} alone was cut by the token limit")
+            self._broken(
+                "cut", where, f"{'chosen' if cut[0] else 'rejected'} alone was cut by the token limit"
+            )
 
     def _scores(self, where: str, row: Mapping[str, Any]) -> None:
         high, low, margin = row.get("score_chosen"), row.get("score_rejected"), row.get("margin")
@@ -212,11 +235,15 @@ class _Checker:
         ours = [name for name in ("source", "licence", "chosen_model", "rejected_model") if name in row]
         for name in ours:
             if not row[name]:
-                self._broken("unknown", where, f"{name} is {row[name]!r}; write 'unknown' where it is not known")
+                self._broken(
+                    "unknown", where, f"{name} is {row[name]!r}; write 'unknown' where it is not known"
+                )
         if not ours and "no columns say source, licence or models" not in self.report.notes:
             self.report.notes.append("no columns say source, licence or models")
 
-    def _relations(self, where: str, row: Mapping[str, Any], asked: bytes, chosen: str, rejected: str) -> None:
+    def _relations(
+        self, where: str, row: Mapping[str, Any], asked: bytes, chosen: str, rejected: str
+    ) -> None:
         better, worse = _digest(_normal(chosen)), _digest(_normal(rejected))
         edges = self._edges[asked.hex(), str(row.get("rule") or "")]
         if (better, worse) in edges:
@@ -228,19 +255,30 @@ class _Checker:
         if split is not None:
             self._splits[asked].add(str(split))
             if len(self._splits[asked]) > 1:
-                self._broken("splits", where, f"its prompt stands in {', '.join(sorted(self._splits[asked]))}")
-        if (asked, better) not in self._preferred:  # an answer that several rules choose for one prompt counts once
+                self._broken(
+                    "splits", where, f"its prompt stands in {', '.join(sorted(self._splits[asked]))}"
+                )
+        if (
+            asked,
+            better,
+        ) not in self._preferred:  # an answer that several rules choose for one prompt counts once
             self._preferred.add((asked, better))
             self._chosen[better] += 1
         self._texts.setdefault(better, chosen[:120])
         self._longer += len(chosen) > len(rejected)
         difference = [a - b for a, b in zip(_visible(chosen), _visible(rejected), strict=True)]
-        self._features.append((asked, difference, str(row.get("chosen_model") or ""), str(row.get("rejected_model") or "")))
+        self._features.append(
+            (asked, difference, str(row.get("chosen_model") or ""), str(row.get("rejected_model") or ""))
+        )
 
     def _whole_set(self) -> None:
         for (asked, rule), edges in self._edges.items():
             if len(edges) > 2 and _has_cycle(edges):
-                self._broken("contradiction", f"prompt {asked[:12]}", f"a cycle of preferences{f' in rule {rule!r}' if rule else ''}")
+                self._broken(
+                    "contradiction",
+                    f"prompt {asked[:12]}",
+                    f"a cycle of preferences{f' in rule {rule!r}' if rule else ''}",
+                )
         self._near_duplicates()
         pairs = len(self._features)
         if pairs:
@@ -250,7 +288,11 @@ class _Checker:
             answers = len(self._preferred)
             self.report.canned_share, self.report.canned_text = count / answers, self._texts[digest]
             if count / answers > self._canned and answers >= 20:
-                self._broken("canned", f"{count:,} of {answers:,} chosen answers", f"it is always {self._texts[digest]!r}")
+                self._broken(
+                    "canned",
+                    f"{count:,} of {answers:,} chosen answers",
+                    f"it is always {self._texts[digest]!r}",
+                )
         if pairs >= 50:
             self.report.probe_auc = probe_auc(self._features)
         else:
@@ -263,13 +305,19 @@ class _Checker:
             return
         index = Neighbours()
         for split in splits:
-            here = [(index.hashed(text), where, asked) for asked, (its, where, text) in self._asked.items() if its == split]
+            here = [
+                (index.hashed(text), where, asked)
+                for asked, (its, where, text) in self._asked.items()
+                if its == split
+            ]
             for hashed, where, asked in here:
                 near = index.nearest(hashed)
                 if near is not None and len(self._splits[asked]) == 1:
                     other, there, text = self._asked[bytes.fromhex(near[1])]
                     self._broken(
-                        "splits", where, f"its prompt is nearly that of {there} in {other} (similarity {near[0]:.2f}): {text[:60]!r}"
+                        "splits",
+                        where,
+                        f"its prompt is nearly that of {there} in {other} (similarity {near[0]:.2f}): {text[:60]!r}",
                     )
             for hashed, _, asked in here:
                 index.add(asked.hex(), hashed)
@@ -280,7 +328,12 @@ def _is_conversation(side: Any) -> bool:
         isinstance(side, Sequence)
         and not isinstance(side, str)
         and len(side) > 0
-        and all(isinstance(turn, Mapping) and isinstance(turn.get("content"), str) and isinstance(turn.get("role"), str) for turn in side)
+        and all(
+            isinstance(turn, Mapping)
+            and isinstance(turn.get("content"), str)
+            and isinstance(turn.get("role"), str)
+            for turn in side
+        )
     )
 
 
@@ -309,7 +362,9 @@ def _visible(text: str) -> list[float]:
     ]
 
 
-def probe_auc(features: Sequence[tuple[bytes, list[float], str, str]], *, folds: int = 5, rounds: int = 200) -> float:
+def probe_auc(
+    features: Sequence[tuple[bytes, list[float], str, str]], *, folds: int = 5, rounds: int = 200
+) -> float:
     """Share of held-out pairs that a logistic probe orders rightly (0.5 is chance), cross-validated with prompts kept together.
 
     The probe sees differences of length and format, and which models wrote the two sides.

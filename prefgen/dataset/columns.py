@@ -9,11 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import did_you_mean
+from prefgen.plugins.registry import did_you_mean
 from prefgen.types import Message, Prompt, Record
 
 PROMPT_COLUMNS = ("messages", "prompt", "instruction", "question", "text")
-MAPPED = ("messages", "system", "source", "category", "language", "licence", "references", "incorrect_references", "tools", "metadata")
+MAPPED = (
+    "messages",
+    "system",
+    "source",
+    "category",
+    "language",
+    "licence",
+    "references",
+    "incorrect_references",
+    "tools",
+    "metadata",
+)
 MAX_CHARACTERS = 1_000_000
 
 
@@ -49,7 +60,10 @@ def prompt_column(known: Sequence[str], columns: Mapping[str, str], where: str) 
 
 
 def records(
-    rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], where: str, defaults: Mapping[str, Any]
+    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    columns: Mapping[str, str],
+    where: str,
+    defaults: Mapping[str, Any],
 ) -> Iterator[Record]:
     """A record a row; each row comes with the words that say where it stands."""
     counter = Counter()
@@ -62,7 +76,9 @@ def records(
         yield Record(prompt=counter.prompt(messages, **details_of(row, columns, defaults, place)))
 
 
-def details_of(row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any], place: str) -> dict[str, Any]:
+def details_of(
+    row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any], place: str
+) -> dict[str, Any]:
     details = dict(defaults)
     for field in ("source", "category", "language"):
         value = row.get(columns.get(field, field))
@@ -121,11 +137,16 @@ def _turn(item: Any, where: str) -> Message:
         raise RecipeError(f"a message must be a mapping with role and content, found {_short(item)}", where)
     role = item.get("role", item.get("from"))
     content = item.get("content", item.get("value"))
-    role = {"human": "user", "gpt": "assistant", "bot": "assistant", "developer": "system"}.get(str(role), role)
+    role = {"human": "user", "gpt": "assistant", "bot": "assistant", "developer": "system"}.get(
+        str(role), role
+    )
     if role not in ("system", "user", "assistant", "tool"):
         raise RecipeError(f"unknown role {role!r} (system, user, assistant, tool)", where)
     if isinstance(content, Sequence) and not isinstance(content, str | bytes):
-        parts = [{"type": "image", "url": p["image_url"]["url"]} if p.get("type") == "image_url" else dict(p) for p in content]
+        parts = [
+            {"type": "image", "url": p["image_url"]["url"]} if p.get("type") == "image_url" else dict(p)
+            for p in content
+        ]
         return Message.model_validate({"role": role, "content": parts})
     return Message(role=role, content=_text(content, where) if role != "assistant" else str(content or ""))
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.rows import rows_of
+from prefgen.dataset.read_files import rows_of
 from prefgen.errors import RecipeError
 from prefgen.types import Comparison, Score
 
@@ -15,7 +15,9 @@ Labels = tuple[Mapping[str, Sequence[Score]], Mapping[str, Sequence[Comparison]]
 """({response id: its scores}, {id of the first: comparisons with others})."""
 
 
-def read_labels(path: Path, shown: str, *, scale: tuple[float, float] = (0.0, 1.0), aspect: str = "label") -> Labels:
+def read_labels(
+    path: Path, shown: str, *, scale: tuple[float, float] = (0.0, 1.0), aspect: str = "label"
+) -> Labels:
     """The labels of a CSV, JSONL or Parquet file. Raises RecipeError with file and line."""
     if not path.is_file():
         raise RecipeError(f"file {shown!r} does not exist (looked for {path})")
@@ -34,7 +36,10 @@ def _read(path: Path, _changed: int, shown: str, scale: tuple[float, float], asp
             compared = _comparison(row, where, aspect)
             comparisons.setdefault(compared.first_id, []).append(compared)
         else:
-            raise RecipeError(f"a label names a response_id, or first_id and second_id; found the columns {', '.join(row)}", where)
+            raise RecipeError(
+                f"a label names a response_id, or first_id and second_id; found the columns {', '.join(row)}",
+                where,
+            )
     return scores, comparisons
 
 
@@ -42,7 +47,13 @@ def _score(row: Mapping[str, Any], where: str, scale: tuple[float, float], aspec
     value = _number(row.get("score"), where, "score", scale)
     words = row.get("rationale")
     named = str(row.get("aspect") or aspect)
-    return Score(response_id=str(row["response_id"]), aspect=named, value=value, scale=scale, rationale=str(words) if words else None)
+    return Score(
+        response_id=str(row["response_id"]),
+        aspect=named,
+        value=value,
+        scale=scale,
+        rationale=str(words) if words else None,
+    )
 
 
 def _comparison(row: Mapping[str, Any], where: str, aspect: str) -> Comparison:
@@ -53,7 +64,9 @@ def _comparison(row: Mapping[str, Any], where: str, aspect: str) -> Comparison:
     first, second = str(row["first_id"]), str(row["second_id"])
     if first == second:
         raise RecipeError(f"compares {first!r} with itself", where)
-    return Comparison(first_id=first, second_id=second, probability=share, aspect=str(row.get("aspect") or aspect))
+    return Comparison(
+        first_id=first, second_id=second, probability=share, aspect=str(row.get("aspect") or aspect)
+    )
 
 
 def _number(value: Any, where: str, what: str, scale: tuple[float, float]) -> float:
@@ -62,5 +75,7 @@ def _number(value: Any, where: str, what: str, scale: tuple[float, float]) -> fl
     except (TypeError, ValueError):
         number = math.nan
     if not scale[0] <= number <= scale[1]:
-        raise RecipeError(f"{what} must be a number from {scale[0]:g} to {scale[1]:g}, found {value!r}", where)
+        raise RecipeError(
+            f"{what} must be a number from {scale[0]:g} to {scale[1]:g}, found {value!r}", where
+        )
     return number

@@ -9,8 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import (
+from prefgen.engine.curator_tables import (
     beside_record,
     beside_table,
     curator_table,
@@ -24,12 +23,13 @@ from prefgen.engine.prompts import (
     without_vectors,
     written_from,
 )
+from prefgen.engine.progress import Progress
+from prefgen.engine.record_store import Gone as DroppedRow
+from prefgen.engine.record_store import Spool
 from prefgen.engine.seeds import seeds_of
-from prefgen.engine.spool import Gone as DroppedRow
-from prefgen.engine.spool import Spool
-from prefgen.engine.wanted import Wanted
+from prefgen.engine.targets import Wanted
 from prefgen.errors import NothingLeft, PluginError, PrefgenError, RecipeError
-from prefgen.plugins import Plugin
+from prefgen.plugins.registry import Plugin
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.segments import Segment
 from prefgen.stages.synthesize import seed_in
@@ -57,7 +57,15 @@ def _seeds(pipeline: Pipeline, segment: Segment, but: Sequence[str] = ()) -> Ite
 class Inputs:
     """The input of every segment, in the spool. `limit` and `only` say that a part of the prompts is worked on."""
 
-    def __init__(self, pipeline: Pipeline, spool: Spool, progress: Progress, *, limit: int | None, only: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        spool: Spool,
+        progress: Progress,
+        *,
+        limit: int | None,
+        only: frozenset[str] | None,
+    ) -> None:
         self._pipeline = pipeline
         self._spool = spool
         self._progress = progress
@@ -108,14 +116,21 @@ class Inputs:
 
     @cached_property
     def _share(self) -> float:
-        return 1.0 if self._wanted is None else len(self._wanted) / max(1, sum(1 for _ in all_prompts(self._pipeline)))
+        return (
+            1.0
+            if self._wanted is None
+            else len(self._wanted) / max(1, sum(1 for _ in all_prompts(self._pipeline)))
+        )
 
     @cached_property
     def _first_without_seeds(self) -> int:
         """The segment that the last round and the curators after it lead to; -1 where no prompt is written."""
         rounds = [i for i, segment in enumerate(self._pipeline.segments) if segment.seeding]
         following = range(rounds[-1] + 1, len(self._pipeline.segments)) if rounds else ()
-        weighing = [bool(segment.steps) and all(step.kind == "weigh" for step in segment.steps) for segment in self._pipeline.segments]
+        weighing = [
+            bool(segment.steps) and all(step.kind == "weigh" for step in segment.steps)
+            for segment in self._pipeline.segments
+        ]
         return next((i for i in following if not weighing[i]), -1)
 
     def _later_seeds(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
@@ -152,15 +167,28 @@ class Inputs:
             odds = thinned.column("chosen_probability") if pairs else [None] * thinned.rows.num_rows
             kept: dict[str, float | None] = dict(zip(thinned.ids(), odds, strict=True))
             texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
-            gone += [(i, name, g.reason, g.neighbour, texts[i], curator.thins) for i, g in sorted(thinned.gone.items())]
-            self._progress.ledger.say(f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went")
+            gone += [
+                (i, name, g.reason, g.neighbour, texts[i], curator.thins)
+                for i, g in sorted(thinned.gone.items())
+            ]
+            self._progress.ledger.say(
+                f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went"
+            )
             if not kept and table.rows.num_rows and not pairs:
-                raise NothingLeft(f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again")
-            records = [with_pairs(r, kept, name) for r in records] if pairs else [r for r in records if r.id in kept]
+                raise NothingLeft(
+                    f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again"
+                )
+            records = (
+                [with_pairs(r, kept, name) for r in records]
+                if pairs
+                else [r for r in records if r.id in kept]
+            )
         records = [without_vectors(r, [curator.fills() for _, curator in segment.curators]) for r in records]
         records, over = self._to_target(number, records)
         left = chain(records, self._later_seeds(segment, records), _beside(segment))
-        self._spool.store_inputs(number, left, lambda: (f"curated {number}", fingerprint), gone=[*gone, *over])
+        self._spool.store_inputs(
+            number, left, lambda: (f"curated {number}", fingerprint), gone=[*gone, *over]
+        )
         self._spool.set_meta(f"segment {number}", fingerprint)
 
     async def _thin(self, name: str, curator: Plugin, table: Table) -> Table:
@@ -177,7 +205,9 @@ class Inputs:
         if wrong:
             raise PluginError(f"curator {name!r} {wrong}")
         left = set(thinned.ids())
-        unsaid = {i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone}
+        unsaid = {
+            i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone
+        }
         for line in thinned.said:
             self._progress.ledger.say(line)
         return Table(thinned.rows, {**thinned.gone, **unsaid})
@@ -192,7 +222,9 @@ class Inputs:
         meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
         if self._spool.meta(meta[0]) == meta[1]:
             return
-        records = each_with_its_own_id(grown for record in self._spool.results(number) for grown in written_from(record))
+        records = each_with_its_own_id(
+            grown for record in self._spool.results(number) for grown in written_from(record)
+        )
         gone: list[DroppedRow] = []
         if self._pipeline.segments[number].seeding:
             written = list(records)
@@ -236,7 +268,9 @@ def _beside(segment: Segment) -> Iterator[Record]:
     """What the curators that a segment asks for compare its rows with."""
     for plugged in (p for step in segment.steps if step.kind == "weigh" for p in step.plugged):
         if hasattr(plugged.plugin, "beside"):
-            yield from (beside_record(plugged.name, place, prompt) for place, prompt in plugged.plugin.beside())
+            yield from (
+                beside_record(plugged.name, place, prompt) for place, prompt in plugged.plugin.beside()
+            )
 
 
 def _rewritten(name: str, curator: Any, records: list[Record]) -> list[Record]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prefgen.errors import RecipeError
-from prefgen.files import written_whole
+from prefgen.storage.atomic_write import written_whole
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ def read_retries(out: Path) -> Retries:
         found = json.loads(path.read_text(encoding="utf-8"))
         return Retries(dict(found["keys"]), list(found["records"]))
     except (ValueError, KeyError, TypeError) as wrong:
-        raise RecipeError(f"cannot be read ({wrong}); delete it, and mark again with `prefgen retry`", str(path)) from None
+        raise RecipeError(
+            f"cannot be read ({wrong}); delete it, and mark again with `prefgen retry`", str(path)
+        ) from None
 
 
 def run_id_of(out: Path) -> str:

@@ -19,9 +19,9 @@ import orjson
 
 from prefgen.calls.budget import PICO
 from prefgen.calls.tally import Tally
-from prefgen.engine.spool import Spool
-from prefgen.files import written_whole
-from prefgen.scoring import order_flips
+from prefgen.engine.record_store import Spool
+from prefgen.stats.scoring import order_flips
+from prefgen.storage.atomic_write import written_whole
 from prefgen.types import Record
 
 SHARD = 1000
@@ -30,7 +30,7 @@ FOLDERS = ("records", "pairs")
 
 def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
     """Write shard `number` under partial/ and return its digest."""
-    from prefgen.dataset.shards import PAIRS, RECORDS, write_lines  # pyarrow: 0.15 s, while others work
+    from prefgen.dataset.parquet import PAIRS, RECORDS, write_lines  # pyarrow: 0.15 s, while others work
 
     name = f"{number:05d}.parquet"
     digest = hashlib.blake2b(digest_size=16)
@@ -65,7 +65,7 @@ def put_in_place(out: Path, shards: Sequence[int]) -> None:
 
 
 def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
-    from prefgen.dataset.shards import FAILURES, write_lines
+    from prefgen.dataset.parquet import FAILURES, write_lines
 
     write_lines([orjson.dumps(failure) for failure in failures], FAILURES, out / "failures.parquet")
 
@@ -139,7 +139,9 @@ class Yield:
 
     def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         """Add one record: what `counts_of` gave, and everything that failed on its way."""
-        became = fate(counts, [f for f in failures if not f["stage"].startswith("curate")], self._has_pairer)  # an unrated prompt goes on
+        became = fate(
+            counts, [f for f in failures if not f["stage"].startswith("curate")], self._has_pairer
+        )  # an unrated prompt goes on
         self.fates[became] += 1
         for group in ("source", "category", "language"):
             value = counts[group]
@@ -162,9 +164,15 @@ class Yield:
 
     def table(self, gone: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
         prompts = sum(self.fates.values())
-        overall = sum(n for became, n in self.fates.items() if became not in ("pair", "kept")) / max(1, prompts)
+        overall = sum(n for became, n in self.fates.items() if became not in ("pair", "kept")) / max(
+            1, prompts
+        )
         failed = Counter({became: n for became, n in self.fates.items() if became.startswith("failed")})
-        heavy = [f"{failed.total()} of {prompts} prompts ({became})" for became, _ in failed.most_common(1) if failed.total() > prompts / 2]
+        heavy = [
+            f"{failed.total()} of {prompts} prompts ({became})"
+            for became, _ in failed.most_common(1)
+            if failed.total() > prompts / 2
+        ]
         heavy += [
             f"{group} {value!r} loses {c['lost'] / c['all']:.0%} of its prompts ({overall:.0%} overall)"
             for group, values in sorted(self.groups.items())
@@ -175,7 +183,12 @@ class Yield:
         return {
             "prompts": prompts,
             "curated_away": dict(
-                sorted(Counter(f"{rows}: {curator}: {reason.split(' (')[0]}" for _, _, curator, reason, _, _, rows in gone).items())
+                sorted(
+                    Counter(
+                        f"{rows}: {curator}: {reason.split(' (')[0]}"
+                        for _, _, curator, reason, _, _, rows in gone
+                    ).items()
+                )
             ),
             "prompts_by_fate": dict(sorted(self.fates.items())),
             "responses": self.responses,
@@ -183,7 +196,10 @@ class Yield:
             "failures": dict(sorted(Counter(f"{f['stage']}: {f['code']}" for f in self.failures).items())),
             "example_failure": self.failures[0]["reason"][:300] if self.failures else None,
             "flags": dict(sorted(self.flags.items())),
-            "groups": {g: {v: dict(c) for v, c in sorted(values.items())} for g, values in sorted(self.groups.items())},
+            "groups": {
+                g: {v: dict(c) for v, c in sorted(values.items())}
+                for g, values in sorted(self.groups.items())
+            },
             "heavy_losses": heavy,
             "licences": dict(sorted(self.licences.items())),
         }
@@ -195,11 +211,26 @@ def sums(tallies: Iterable[bytes]) -> tuple[list[dict[str, Any]], list[dict[str,
     for text in tallies:
         total.add(Tally.load(text))
     by_stage = [
-        {"stage": s, "model": m, "requests": c[0], "prompt_tokens": c[1], "completion_tokens": c[2], "cost_usd": c[3] / PICO}
+        {
+            "stage": s,
+            "model": m,
+            "requests": c[0],
+            "prompt_tokens": c[1],
+            "completion_tokens": c[2],
+            "cost_usd": c[3] / PICO,
+        }
         for (s, m), c in total.costs.items()
     ]
     served_by = [
-        {"backend": b, "host": h, "model": m, "fingerprint": f, "replies": int(replies), "first": _date(first), "last": _date(last)}
+        {
+            "backend": b,
+            "host": h,
+            "model": m,
+            "fingerprint": f,
+            "replies": int(replies),
+            "first": _date(first),
+            "last": _date(last),
+        }
         for (b, h, m, f), (replies, first, last) in sorted(total.servers.items())
     ]
     return by_stage, served_by
@@ -212,7 +243,18 @@ def _date(seconds: float) -> str:
 def library_versions() -> dict[str, str]:
     """Versions of what shapes the output."""
     versions = {}
-    for name in ("prefgen", "pyarrow", "pydantic", "jinja2", "datasketch", "rapidfuzz", "py3langid", "distilabel", "transformers", "torch"):
+    for name in (
+        "prefgen",
+        "pyarrow",
+        "pydantic",
+        "jinja2",
+        "datasketch",
+        "rapidfuzz",
+        "py3langid",
+        "distilabel",
+        "transformers",
+        "torch",
+    ):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -226,7 +268,15 @@ def move_to_previous(out: Path) -> None:
     if previous.exists():
         shutil.rmtree(previous)
     previous.mkdir()
-    for name in ("records", "pairs", "manifest.json", "failures.parquet", "recipe.yaml", "report.html", "curated.parquet"):
+    for name in (
+        "records",
+        "pairs",
+        "manifest.json",
+        "failures.parquet",
+        "recipe.yaml",
+        "report.html",
+        "curated.parquet",
+    ):
         if (out / name).exists():
             (out / name).rename(previous / name)
 

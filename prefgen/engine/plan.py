@@ -17,12 +17,12 @@ from prefgen.calls.ask import Calls, ModelSpec, estimate_tokens
 from prefgen.calls.budget import FREE, PICO
 from prefgen.calls.journal import Journal, Kept, Known, Row
 from prefgen.calls.key import Key, changed_parts
-from prefgen.calls.record import SETTLING_TICKS, RecordRun
+from prefgen.calls.record_calls import SETTLING_TICKS, RecordRun
+from prefgen.engine.curator_tables import fair_sample
 from prefgen.engine.inputs import all_prompts
-from prefgen.engine.prompts import fair_sample
 from prefgen.engine.run import Options, Runner
 from prefgen.errors import PrefgenError
-from prefgen.plugins import Plugin, find
+from prefgen.plugins.registry import Plugin, find
 from prefgen.recipe.build import Pipeline
 from prefgen.roles import Call, Served
 from prefgen.types import Reply
@@ -122,7 +122,9 @@ class _Guessing:
     async def send(self, call: Call) -> Sequence[Served]:
         served = await self._simulated.send(call)
         for one in served:
-            usage = one.reply.usage.model_copy(update={"prompt_tokens": estimate_tokens(call), "completion_tokens": self._tokens})
+            usage = one.reply.usage.model_copy(
+                update={"prompt_tokens": estimate_tokens(call), "completion_tokens": self._tokens}
+            )
             one.reply = one.reply.model_copy(update={"usage": usage})
         return served
 
@@ -135,13 +137,17 @@ async def make_plan(pipeline: Pipeline, options: Options, *, sample: int, why: b
     base = Journal(options.journal) if options.journal.is_file() else None
     try:
         with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder:
-            return await _plan(pipeline, replace(options, out=Path(folder) / "run"), base, Path(folder), sample, why)
+            return await _plan(
+                pipeline, replace(options, out=Path(folder) / "run"), base, Path(folder), sample, why
+            )
     finally:
         if base is not None:
             base.close()
 
 
-async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, folder: Path, sample: int, why: bool) -> Plan:
+async def _plan(
+    pipeline: Pipeline, options: Options, base: Journal | None, folder: Path, sample: int, why: bool
+) -> Plan:
     overlay = Overlay(folder / "overlay.sqlite", base)
     models = {}
     latency: dict[str, float] = {}
@@ -154,11 +160,15 @@ async def _plan(pipeline: Pipeline, options: Options, base: Journal | None, fold
             guess: Any = _Guess(inner=simulated, host_of=host, backend_of=backend, tokens=tokens)
         models[name] = replace(model, backend=guess, simulated=False)
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
-    planned = replace(pipeline, models=models, recipe=pipeline.recipe.model_copy(update={"run": without_limits}))
+    planned = replace(
+        pipeline, models=models, recipe=pipeline.recipe.model_copy(update={"run": without_limits})
+    )
     runner = _PlanRunner(planned, options, overlay)
     everyone = [record.id for record in all_prompts(pipeline)]
     if sample < len(everyone):
-        wanted_ids = fair_sample(everyone, sample, "plan")  # of those that come first the journal may well know more than of others
+        wanted_ids = fair_sample(
+            everyone, sample, "plan"
+        )  # of those that come first the journal may well know more than of others
         runner.options = replace(options, prompts_only=wanted_ids)
     scale = len(everyone) / min(sample, len(everyone)) if everyone else 0
     outcome = await runner.run()
@@ -189,13 +199,25 @@ class _PlanCalls(Calls):
         self._answered_rounds: dict[tuple[str, str], int] = {}
 
     async def fetch(
-        self, run: RecordRun, plugin: str, stage: str, spec: ModelSpec, key: Key, random: bool, shared: bool, make_call: Callable[[], Call]
+        self,
+        run: RecordRun,
+        plugin: str,
+        stage: str,
+        spec: ModelSpec,
+        key: Key,
+        random: bool,
+        shared: bool,
+        make_call: Callable[[], Call],
     ) -> Row:
         round_of_this = self._answered_rounds.get((run.id, stage), 0) + 1
         row = await super().fetch(run, plugin, stage, spec, key, random, shared, make_call)
-        for _ in range(SETTLING_TICKS):  # an answer that is there at once must not come before the asks beside it begin
+        for _ in range(
+            SETTLING_TICKS
+        ):  # an answer that is there at once must not come before the asks beside it begin
             await asyncio.sleep(0)
-        self._answered_rounds[run.id, stage] = max(self._answered_rounds.get((run.id, stage), 0), round_of_this)
+        self._answered_rounds[run.id, stage] = max(
+            self._answered_rounds.get((run.id, stage), 0), round_of_this
+        )
         self._rounds[stage, run.identity] = max(self._rounds.get((stage, run.identity), 0), round_of_this)
         if row.run == self.run_id:
             counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
@@ -227,7 +249,13 @@ class _PlanRunner(Runner):
         return self._calls
 
 
-def _lines(by_stage: list[dict[str, Any]], counted: _PlanCalls, pipeline: Pipeline, scale: float, latency: dict[str, float]) -> list[Line]:
+def _lines(
+    by_stage: list[dict[str, Any]],
+    counted: _PlanCalls,
+    pipeline: Pipeline,
+    scale: float,
+    latency: dict[str, float],
+) -> list[Line]:
     lines = []
     for row in by_stage:
         fresh = counted.asked_new.get((row["stage"], row["model"]), [0, 0, 0])
@@ -252,8 +280,12 @@ def _known(base: Journal | None, model: str) -> tuple[int | None, float]:
     """(mean output tokens, mean seconds) of a model's journalled replies; None and 0 where there are none."""
     if base is None:
         return None, 0.0
-    [(tokens,)] = base.query("SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,))
-    [(seconds,)] = base.query("SELECT avg(seconds) FROM replies WHERE model = ? AND status = 0 AND seconds > 0", (model,))
+    [(tokens,)] = base.query(
+        "SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,)
+    )
+    [(seconds,)] = base.query(
+        "SELECT avg(seconds) FROM replies WHERE model = ? AND status = 0 AND seconds > 0", (model,)
+    )
     return (int(tokens) if tokens else None), float(seconds or 0.0)
 
 
@@ -261,12 +293,16 @@ def _why(base: Journal, fresh: list[Row]) -> list[str]:
     """For asks that are new: what differs from the nearest ask that the journal holds for the same record."""
     reasons: Counter[str] = Counter()
     for row in fresh:
-        known = [parts for (parts,) in base.query("SELECT parts FROM replies WHERE record = ?", (row.record,))]
+        known = [
+            parts for (parts,) in base.query("SELECT parts FROM replies WHERE record = ?", (row.record,))
+        ]
         if not known:
             reasons["the record was never asked about"] += 1
             continue
         nearest = min((changed_parts(parts, row.parts) for parts in known), key=len)
-        reasons[f"changed: {', '.join(nearest)}" if nearest else "another draw (sample, attempt or seed)"] += 1
+        reasons[
+            f"changed: {', '.join(nearest)}" if nearest else "another draw (sample, attempt or seed)"
+        ] += 1
     return [f"{count:,} new asks of the sample: {reason}" for reason, count in reasons.most_common()]
 
 

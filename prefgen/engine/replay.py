@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from prefgen.calls.ask import Calls
-from prefgen.engine.spool import Spool, StateRow
+from prefgen.engine.record_store import Spool, StateRow
 from prefgen.recipe.build import Pipeline
 from prefgen.stages.step import Step
 

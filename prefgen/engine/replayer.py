@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import IO, cast
 
 from prefgen.calls.journal import Journal
-from prefgen.engine.loop import collect_rarely, fast_loop
+from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.marks import read_retries
 from prefgen.engine.progress import Progress
+from prefgen.engine.record_store import Spool, StateRow
 from prefgen.engine.replay import Job, Replayed, framed, unframed
 from prefgen.engine.run import Options, Runner
-from prefgen.engine.spool import Spool, StateRow
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 
@@ -50,7 +50,9 @@ class _Replaying(Runner):
                 calls = await self._connect(connections, journal, journal)
                 calls.known_only = True
                 while positions := cast("Sequence[int] | None", unframed(asked)):
-                    await self._segment_run(calls, segment, "file", None, lambda position: None, replays=True).run(positions)
+                    await self._segment_run(
+                        calls, segment, "file", None, lambda position: None, replays=True
+                    ).run(positions)
                     answers.write(framed(self._taken(spool, journal)))
                     answers.flush()
 

@@ -21,24 +21,24 @@ from prefgen.calls.ask import Calls, ModelSpec
 from prefgen.calls.budget import FREE, PICO, Budget
 from prefgen.calls.journal import Journal
 from prefgen.calls.limits import Limit, Rate
-from prefgen.calls.line import Line
-from prefgen.dataset.read import is_run, read_manifest
+from prefgen.calls.queue import Line
+from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.engine import output, replay
+from prefgen.engine.curator_tables import fair_sample
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.prompts import fair_sample
+from prefgen.engine.record_store import GONE_COLUMNS, Spool
 from prefgen.engine.replay import Replayers
 from prefgen.engine.segment import Order, SegmentRun
 from prefgen.engine.shards import Shards
-from prefgen.engine.spool import GONE_COLUMNS, Spool
 from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
-from prefgen.measures import measured
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import texts_of
 from prefgen.recipe.models import BuiltModel
 from prefgen.tables import Table
+from prefgen.text.diversity import measured
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
@@ -95,12 +95,16 @@ class Runner:
 
     def interrupt(self) -> None:
         again = self._interrupted
-        self.progress.ledger.say("stopping at once" if again else "finishing what is in flight; once more stops at once")
+        self.progress.ledger.say(
+            "stopping at once" if again else "finishing what is in flight; once more stops at once"
+        )
         self._interrupted = True
         if self._calls is None:
             return
         if not again:
-            self._calls.stop(Interrupted("interrupted: everything that was answered is kept; run again to go on"))
+            self._calls.stop(
+                Interrupted("interrupted: everything that was answered is kept; run again to go on")
+            )
         else:
             for line in self._calls.lines.values():
                 line.abandon()
@@ -122,7 +126,9 @@ class Runner:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise PrefgenError(f"{out} is in use by a run that is alive; wait for it, or give another --out") from None
+            raise PrefgenError(
+                f"{out} is in use by a run that is alive; wait for it, or give another --out"
+            ) from None
         with ExitStack() as closing:
             closing.callback(lock.release)
             self._before = self._earlier_manifest(out)
@@ -131,8 +137,20 @@ class Runner:
             self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
             self._spool = Spool(out / "spool.sqlite")
             closing.callback(self._spool.close)
-            output.log(out, "start", recipe=self.pipeline.recipe.name, limit=self.options.limit, live=self.options.live)
-            self._inputs = Inputs(self.pipeline, self._spool, self.progress, limit=self.options.limit, only=self.options.prompts_only)
+            output.log(
+                out,
+                "start",
+                recipe=self.pipeline.recipe.name,
+                limit=self.options.limit,
+                live=self.options.live,
+            )
+            self._inputs = Inputs(
+                self.pipeline,
+                self._spool,
+                self.progress,
+                limit=self.options.limit,
+                only=self.options.prompts_only,
+            )
             self._replayers = Replayers(self.pipeline, out, self.options.journal)
             closing.callback(self._replayers.close)
             if self.replays_apart and self._spool.meta("prompts") is None:
@@ -161,7 +179,9 @@ class Runner:
         found = read_manifest(out)
         name = self.pipeline.recipe.name
         if found.get("name") != name:
-            raise RecipeError(f"{out} holds the run of {found.get('name')!r}, not of {name!r}; give another --out")
+            raise RecipeError(
+                f"{out} holds the run of {found.get('name')!r}, not of {name!r}; give another --out"
+            )
         return found
 
     # --- connections -----------------------------------------------------------------------------------------------
@@ -170,11 +190,17 @@ class Runner:
         run = self.pipeline.recipe.run
         run_id = run_id_of(self.options.out)
         booked = journal.query(
-            "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?", (run_id,)
+            "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?",
+            (run_id,),
         )
-        doubtful = journal.query("SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM possibly_billed WHERE run = ?", (run_id,))
+        doubtful = journal.query(
+            "SELECT coalesce(sum(cost), 0), coalesce(sum(tokens), 0) FROM possibly_billed WHERE run = ?",
+            (run_id,),
+        )
         (spent, tokens), (maybe, maybe_tokens) = booked[0], doubtful[0]
-        budget = Budget(run.budget_usd, run.budget_tokens, spent=spent + maybe, spent_tokens=tokens + maybe_tokens)
+        budget = Budget(
+            run.budget_usd, run.budget_tokens, spent=spent + maybe, spent_tokens=tokens + maybe_tokens
+        )
         self._budget = budget
         models: dict[str, ModelSpec] = {}
         lines: dict[str, Line] = {}
@@ -195,7 +221,9 @@ class Runner:
         budget.waiters = [line.pump for line in lines.values()]
         return calls
 
-    def _line(self, name: str, built: BuiltModel, connected: Any, price: Any, calls: Calls, budget: Budget) -> Line:
+    def _line(
+        self, name: str, built: BuiltModel, connected: Any, price: Any, calls: Calls, budget: Budget
+    ) -> Line:
         run, endpoint = self.pipeline.recipe.run, built.endpoint
         wanted = self.pipeline.concurrency(built)
         return Line(
@@ -206,7 +234,9 @@ class Runner:
             tally=calls.ledger.model(name),
             stop=calls.stop,
             say=calls.ledger.say,
-            possibly_billed=lambda cost, tokens, why: calls.journal.possibly_billed(calls.run_id, cost, tokens, why),
+            possibly_billed=lambda cost, tokens, why: calls.journal.possibly_billed(
+                calls.run_id, cost, tokens, why
+            ),
             requests=Rate(endpoint.requests_per_minute),
             tokens=Rate(endpoint.tokens_per_minute),
             price=price,
@@ -241,7 +271,15 @@ class Runner:
             calls.journal.flush()
         complete = not (waiting or lost or calls.stopped)
         manifest = await self._finish(calls, complete)
-        return Outcome(self.options.out, complete, manifest, calls.stopped, waiting, lost, list(dict.fromkeys(calls.parked_keys)))
+        return Outcome(
+            self.options.out,
+            complete,
+            manifest,
+            calls.stopped,
+            waiting,
+            lost,
+            list(dict.fromkeys(calls.parked_keys)),
+        )
 
     async def _forget_a_recipes_fault(self, calls: Calls, number: int) -> None:
         """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
@@ -282,7 +320,12 @@ class Runner:
         settled = shards.settled if shards else lambda position: None
         todo = [position for position, _ in ids if position not in done]
         known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].steps, todo)
-        apart = known.replied >= replay.LEAST and self.replays_apart and pool is None and not calls.journal.on_network
+        apart = (
+            known.replied >= replay.LEAST
+            and self.replays_apart
+            and pool is None
+            and not calls.journal.on_network
+        )
         if not apart:
             self._replayers.close()
         replayers = await self._replayers.begin(number) if apart else []
@@ -301,7 +344,14 @@ class Runner:
         return waiting, lost
 
     def _segment_run(
-        self, calls: Calls, number: int, order: Order, pool: Table | None, settled: Callable[[int], None], *, replays: bool
+        self,
+        calls: Calls,
+        number: int,
+        order: Order,
+        pool: Table | None,
+        settled: Callable[[int], None],
+        *,
+        replays: bool,
     ) -> SegmentRun:
         run = self.pipeline.recipe.run
         return SegmentRun(
@@ -336,9 +386,22 @@ class Runner:
                 output.put_in_place(out, self._shards.numbers)
                 self._spool.set_placed()
         with (out / "recipe.yaml").open("w", encoding="utf-8") as file:
-            yaml.safe_dump(json.loads(json.dumps(self.pipeline.resolved)), file, sort_keys=False, allow_unicode=True, width=110)
+            yaml.safe_dump(
+                json.loads(json.dumps(self.pipeline.resolved)),
+                file,
+                sort_keys=False,
+                allow_unicode=True,
+                width=110,
+            )
         output.write_json(out / "manifest.json", manifest)
-        output.log(out, "end", complete=complete, stopped=manifest["stopped"], models=calls.ledger.models, said=calls.ledger.says)
+        output.log(
+            out,
+            "end",
+            complete=complete,
+            stopped=manifest["stopped"],
+            models=calls.ledger.models,
+            said=calls.ledger.says,
+        )
         self.progress.doing = "done" if complete else "stopped"
         return manifest
 
@@ -350,7 +413,8 @@ class Runner:
         import pyarrow.parquet as pq
 
         pq.write_table(
-            pa.Table.from_pylist([dict(zip(GONE_COLUMNS, row, strict=True)) for row in gone]), self.options.out / "curated.parquet"
+            pa.Table.from_pylist([dict(zip(GONE_COLUMNS, row, strict=True)) for row in gone]),
+            self.options.out / "curated.parquet",
         )
 
     def _measures(self, number: int) -> dict[str, Any] | None:
@@ -359,7 +423,10 @@ class Runner:
             return None
         wanted = fair_sample([row_id for _, row_id in self._spool.input_ids(number)], MEASURED)
         records = [record for record in self._spool.inputs(number) if record.id in wanted]
-        found = measured([(r.prompt.text, r.prompt.category) for r in records], grounded=[r.prompt.grounded for r in records])
+        found = measured(
+            [(r.prompt.text, r.prompt.category) for r in records],
+            grounded=[r.prompt.grounded for r in records],
+        )
         return {name: value for name, (value, _) in found.items()}
 
     def _asked(self, calls: Calls, number: int, replies: int) -> dict[str, Any]:
@@ -392,7 +459,8 @@ class Runner:
             "identities": [list(i) for i in self.pipeline.identities],
             "code": self.pipeline.code,
             "models": {
-                name: {"use": type(m.backend).name, **m.identity, "sampling": dict(m.sampling)} for name, m in self.pipeline.models.items()
+                name: {"use": type(m.backend).name, **m.identity, "sampling": dict(m.sampling)}
+                for name, m in self.pipeline.models.items()
             },
             "served_by": served_by,
             "cost": {
@@ -404,11 +472,28 @@ class Runner:
             "yield": self._yield.table(self._spool.gone()),
             "prompts": self._measures(number) if complete else None,
             "description": recipe.description,
-            "judges": sorted({p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged}),
-            "unpriced": sorted(name for name, model in self.pipeline.models.items() if self.pipeline.price(model) is None),
-            "flips": {judge: {"pairs": pairs, "flipped": flipped} for judge, (pairs, flipped) in sorted(self._yield.flips.items())},
-            "texts": texts_of([*self.pipeline.sources, *(p for step in self.pipeline.steps for p in step.plugged)]),
-            "journal": self._asked(calls, number, sum(row["requests"] for row in by_stage)) if complete else None,
-            "unmeasured": sorted(p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged if p.plugin.texts),
+            "judges": sorted(
+                {p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged}
+            ),
+            "unpriced": sorted(
+                name for name, model in self.pipeline.models.items() if self.pipeline.price(model) is None
+            ),
+            "flips": {
+                judge: {"pairs": pairs, "flipped": flipped}
+                for judge, (pairs, flipped) in sorted(self._yield.flips.items())
+            },
+            "texts": texts_of(
+                [*self.pipeline.sources, *(p for step in self.pipeline.steps for p in step.plugged)]
+            ),
+            "journal": self._asked(calls, number, sum(row["requests"] for row in by_stage))
+            if complete
+            else None,
+            "unmeasured": sorted(
+                p.name
+                for step in self.pipeline.steps
+                if step.kind == "judge"
+                for p in step.plugged
+                if p.plugin.texts
+            ),
             "libraries": output.library_versions(),
         }

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefgen.dataset.columns import records
-from prefgen.dataset.rows import rows_of
-from prefgen.draws import ranked, uniform
+from prefgen.dataset.read_files import rows_of
 from prefgen.errors import RecipeError
-from prefgen.plugins import FromSeeds
+from prefgen.plugins.registry import FromSeeds
 from prefgen.stages.step import Plugged
 from prefgen.stages.synthesize import seed_record
+from prefgen.stats.seeded_draws import ranked, uniform
 from prefgen.types import Record, Seed
 
 WITHOUT_TEXTS = 10
@@ -30,7 +30,10 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
             yield seed_record(plugged.name, Seed(index=index, seed=plugin.seed, round=round_number))
         return
     columns = {"messages": plugin.column} if plugin.column else {}
-    rows = {r.id: r.prompt for r in records(rows_of(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})}
+    rows = {
+        r.id: r.prompt
+        for r in records(rows_of(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})
+    }
     if not rows:
         raise RecipeError(f"{plugged.name}: the file of seeds {plugin.seeds!r} is empty")
     shots = _Ring(list(rows), plugin.seed)
@@ -46,11 +49,15 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
             seed=plugin.seed,
             text=row.text,
             metadata={**row.metadata, **({"category": row.category} if row.category else {})},
-            shots=tuple(rows[i].text for i in shots.drawn(plugin.shots, row.id, turn)) if plugin.shots else (),
+            shots=tuple(rows[i].text for i in shots.drawn(plugin.shots, row.id, turn))
+            if plugin.shots
+            else (),
             messages=row.messages if len(row.messages) > 1 else (),
             round=round_number,
         )
-        yield seed_record(plugged.name, seed, category=row.category, language=row.language, licence=row.licence)
+        yield seed_record(
+            plugged.name, seed, category=row.category, language=row.language, licence=row.licence
+        )
 
 
 class _Ring:

@@ -17,13 +17,13 @@ import orjson
 
 from prefgen.calls.ask import Asker, Calls, Manner
 from prefgen.calls.journal import Known
-from prefgen.calls.record import RecordRun
+from prefgen.calls.record_calls import RecordRun
 from prefgen.calls.tally import Tally
-from prefgen.engine.blocked import BlockedLoop
 from prefgen.engine.output import counts_of
 from prefgen.engine.progress import Progress
+from prefgen.engine.record_store import Spool
 from prefgen.engine.replay import LENT, Replayed, Replayer
-from prefgen.engine.spool import Spool
+from prefgen.engine.watchdog import BlockedLoop
 from prefgen.errors import PluginError, PrefgenError
 from prefgen.stages import filter, judge, pair, revise, sample, synthesize, weigh
 from prefgen.stages.step import Plugged, Step
@@ -32,7 +32,14 @@ from prefgen.types import Failure, Record, content_id
 
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
-STAGES = {"weigh": weigh.run, "sample": sample.run, "revise": revise.run, "judge": judge.run, "filter": filter.run, "pair": pair.run}
+STAGES = {
+    "weigh": weigh.run,
+    "sample": sample.run,
+    "revise": revise.run,
+    "judge": judge.run,
+    "filter": filter.run,
+    "pair": pair.run,
+}
 
 
 Order = Literal["hash", "file", "last first"]
@@ -75,14 +82,18 @@ class SegmentRun:
         self._settled = settled
         self._pool = "" if pool is None else f":{content_id('pool', pool.ids())}"
         """What synthesizers see beside their seed is part of what they are asked in."""
-        self._stages = STAGES if pool is None else {**STAGES, "synthesize": partial(synthesize.run, pool=pool)}
+        self._stages = (
+            STAGES if pool is None else {**STAGES, "synthesize": partial(synthesize.run, pool=pool)}
+        )
         self._tasks: dict[RecordRun, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self.bug: BaseException | None = None
         self.waiting = 0
         self.lost = 0
 
-    async def run(self, positions: Sequence[int] | None = None, *, replayers: Sequence[Replayer] = ()) -> None:
+    async def run(
+        self, positions: Sequence[int] | None = None, *, replayers: Sequence[Replayer] = ()
+    ) -> None:
         """Work until every record (or each at `positions`, from its beginning) is finished, suspended or lost, or the run was stopped.
 
         `replayers` take what the journal knows in the order of the prompts, so that one shard after the other can be written.
@@ -118,7 +129,9 @@ class SegmentRun:
             self._idle.set()  # whatever a replayer is at
 
     def _start_more(self) -> None:
-        while len(self._tasks) < self._window and not self._calls.stopped and (self._ready or self._get_ready()):
+        while (
+            len(self._tasks) < self._window and not self._calls.stopped and (self._ready or self._get_ready())
+        ):
             order, position, record, known = self._ready.popleft()
             passed, failures, tally = 0, [], None
             if position in self._begun:
@@ -205,12 +218,19 @@ class SegmentRun:
         if some:
             records = self._spool.input(self._number, some)
             known = self._calls.journal.of_records([records[position].id for position in some])
-            self._ready.extend((next(self._order), position, records[position], found) for position, found in zip(some, known, strict=True))
+            self._ready.extend(
+                (next(self._order), position, records[position], found)
+                for position, found in zip(some, known, strict=True)
+            )
         return bool(some)
 
     def _unfinished(self) -> list[int]:
         done = self._spool.done(self._number)
-        todo = [(position, row_id) for position, row_id in self._spool.input_ids(self._number) if position not in done]
+        todo = [
+            (position, row_id)
+            for position, row_id in self._spool.input_ids(self._number)
+            if position not in done
+        ]
         if self._in_order_of == "hash":
             todo.sort(key=lambda item: hashlib.blake2b(item[1].encode(), digest_size=8).digest())
         elif self._in_order_of == "last first":
@@ -235,18 +255,24 @@ class SegmentRun:
         if task is not None:
             task.cancel()
 
-    async def _work(self, run: RecordRun, position: int, passed: int, record: Record, failures: list[Failure]) -> None:
+    async def _work(
+        self, run: RecordRun, position: int, passed: int, record: Record, failures: list[Failure]
+    ) -> None:
         for number in range(passed, len(self._steps)):
             step = self._steps[number]
             tally = self._progress.stage(step.label)
             run.identity = self._calls.passing(step.identity, self._pool)
             tally.active += 1
             try:
-                grown, lost = await self._stages[step.kind](step, record, lambda plugged: self._asker(run, step, plugged, record))
+                grown, lost = await self._stages[step.kind](
+                    step, record, lambda plugged: self._asker(run, step, plugged, record)
+                )
             except PluginError:
                 if not (run.suspended and (task := asyncio.current_task()) is not None and task.cancelling()):
                     raise
-                self._suspend(run, position, number, record, failures)  # the plug-in made an error of its own of the cancellation
+                self._suspend(
+                    run, position, number, record, failures
+                )  # the plug-in made an error of its own of the cancellation
                 return
             except asyncio.CancelledError:
                 if run.timed_out:
@@ -259,14 +285,18 @@ class SegmentRun:
                     return
                 task = asyncio.current_task()
                 if task is not None and not task.cancelling():
-                    raise PluginError(f"a plug-in of stage {step.label!r} was cancelled from within, on record {record.id[:12]}") from None
+                    raise PluginError(
+                        f"a plug-in of stage {step.label!r} was cancelled from within, on record {record.id[:12]}"
+                    ) from None
                 if not run.suspended and not self._calls.stopped:
                     raise
                 self._suspend(run, position, number, record, failures)
                 return
             finally:
                 tally.active -= 1
-            if run.suspended:  # the plug-in caught the cancellation: what it returned was made without its replies
+            if (
+                run.suspended
+            ):  # the plug-in caught the cancellation: what it returned was made without its replies
                 self._suspend(run, position, number, record, failures)
                 return
             run.settle_tally()
@@ -278,12 +308,16 @@ class SegmentRun:
         self._finish(run, position, record, failures)
 
     def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:
-        self._spool.save(self._number, position, len(self._steps), record, failures, run.tally.dump(), counts_of(record))
+        self._spool.save(
+            self._number, position, len(self._steps), record, failures, run.tally.dump(), counts_of(record)
+        )
         self._progress.finished += 1
         self._progress.pairs += len(record.pairs)
         self._settled(position)
 
-    def _suspend(self, run: RecordRun, position: int, passed: int, record: Record, failures: Sequence[Failure]) -> None:
+    def _suspend(
+        self, run: RecordRun, position: int, passed: int, record: Record, failures: Sequence[Failure]
+    ) -> None:
         if run.parked:
             self.waiting += 1
             self._progress.waiting += 1
@@ -312,16 +346,25 @@ class SegmentRun:
 
         So do curators that ask: a prompt that is kept for a policy's answers must not be given just these.
         """
-        if step.kind not in ("sample", "weigh") or (step.label == self._first_sample and plugged is step.plugged[0]):
+        if step.kind not in ("sample", "weigh") or (
+            step.label == self._first_sample and plugged is step.plugged[0]
+        ):
             return 0
-        return int.from_bytes(hashlib.blake2b(f"{step.label}/{plugged.name}".encode(), digest_size=4).digest(), "big") * 1000
+        return (
+            int.from_bytes(
+                hashlib.blake2b(f"{step.label}/{plugged.name}".encode(), digest_size=4).digest(), "big"
+            )
+            * 1000
+        )
 
     async def _watch(self) -> None:
         """Name a plug-in that hangs outside `ask`; time inside `ask` does not count. Widen the window where servers are waited for."""
         while True:
             await asyncio.sleep(min(1.0, self._stage_timeout / 4))
             now = time.monotonic()
-            if self._window < self._full_window and any(run.in_flight for run in self._tasks):  # not everything is known after all
+            if self._window < self._full_window and any(
+                run.in_flight for run in self._tasks
+            ):  # not everything is known after all
                 self._window = self._full_window
                 self._start_more()
             for run, task in list(self._tasks.items()):

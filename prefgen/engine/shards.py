@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from prefgen.engine import output
-from prefgen.engine.spool import Spool
+from prefgen.engine.record_store import Spool
 
 AT_ONCE = 2
 """Shards that are written at the same time, and so in memory."""
@@ -25,11 +25,18 @@ class Shards:
         self._writing: set[asyncio.Task[None]] = set()
         self.numbers = sorted(self._left)
         written = spool.shard_digests()
-        if not any(self._left.values()) and output.all_there(out, self.numbers) and spool.placed() == written and written:
+        if (
+            not any(self._left.values())
+            and output.all_there(out, self.numbers)
+            and spool.placed() == written
+            and written
+        ):
             output.remove_folder(out / "partial")
             return  # what is in place is this state's
         for shard, left in self._left.items():
-            if not left and not (f"{shard:05d}" in written and output.all_there(out / "partial", [shard], others=True)):
+            if not left and not (
+                f"{shard:05d}" in written and output.all_there(out / "partial", [shard], others=True)
+            ):
                 self._start(shard)
 
     def settled(self, position: int) -> None:
@@ -65,4 +72,4 @@ class Shards:
 
 def _get_ready() -> None:
     """Import what writes Parquet while the first replies are on their way, and not when the last one is there."""
-    importlib.import_module("prefgen.dataset.shards")
+    importlib.import_module("prefgen.dataset.parquet")

@@ -18,10 +18,14 @@ METRICS = ("acc_norm", "acc", "exact_match", "pass@1", "f1", "em")
 """What counts of a task that measures several: the first of these."""
 
 
-def harness_outcomes(model: Model, task: str, *, limit: int | None = None, batch_size: int = 8) -> list[Outcome]:
+def harness_outcomes(
+    model: Model, task: str, *, limit: int | None = None, batch_size: int = 8
+) -> list[Outcome]:
     """Each item of a task as the harness scored it. Raises RecipeError, in one line."""
     if importlib.util.find_spec("lm_eval") is None:
-        raise RecipeError(f"{task!r} is no file; tasks by name need lm-evaluation-harness: pip install 'prefgen[eval]'")
+        raise RecipeError(
+            f"{task!r} is no file; tasks by name need lm-evaluation-harness: pip install 'prefgen[eval]'"
+        )
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
@@ -41,7 +45,9 @@ def harness_outcomes(model: Model, task: str, *, limit: int | None = None, batch
         with redirect_stderr(io.StringIO()):  # its progress bars would stand between our own lines
             found = evaluate(lm, tasks, limit=limit, bootstrap_iters=0, verbosity="ERROR")
     except Exception as wrong:  # whatever a task's own code and data raise
-        raise RecipeError(f"lm-evaluation-harness could not run {task!r}: {' '.join(str(wrong).split())[:200]}") from None
+        raise RecipeError(
+            f"lm-evaluation-harness could not run {task!r}: {' '.join(str(wrong).split())[:200]}"
+        ) from None
     assert found is not None
     out = []
     for name, samples in sorted(found.get("samples", {}).items()):
@@ -49,7 +55,9 @@ def harness_outcomes(model: Model, task: str, *, limit: int | None = None, batch
             metric = next((m for m in METRICS if m in sample), None)
             if metric is None:
                 raise RecipeError(f"{name!r} measures none of {', '.join(METRICS)} for each item")
-            out.append(Outcome(f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name))
+            out.append(
+                Outcome(f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name)
+            )
     return out
 
 

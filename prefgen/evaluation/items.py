@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.conversation import conversation
-from prefgen.dataset.rows import rows_of
+from prefgen.dataset.pair import conversation
+from prefgen.dataset.read_files import rows_of
 from prefgen.errors import RecipeError
 from prefgen.types import content_id
 
@@ -60,11 +60,22 @@ def _item(row: Mapping[str, Any], where: str) -> Item:
     try:
         prompt, choices, right = _parts(row, where)
     except (KeyError, TypeError, ValueError, IndexError) as wrong:
-        raise RecipeError(f"is no item: expected {FORMS}, found {', '.join(map(str, row))} ({wrong})", where) from None
+        raise RecipeError(
+            f"is no item: expected {FORMS}, found {', '.join(map(str, row))} ({wrong})", where
+        ) from None
     if len(choices) < 2 or not 0 < len(right) < len(choices):
-        raise RecipeError(f"an item needs a right and a wrong answer, found {len(choices)} answers of which {len(right)} are right", where)
+        raise RecipeError(
+            f"an item needs a right and a wrong answer, found {len(choices)} answers of which {len(right)} are right",
+            where,
+        )
     category = str(row.get("category") or row.get("subset") or row.get("subject") or "")
-    return Item(content_id("item", [list(prompt), [list(c) for c in choices], sorted(right)]), prompt, choices, frozenset(right), category)
+    return Item(
+        content_id("item", [list(prompt), [list(c) for c in choices], sorted(right)]),
+        prompt,
+        choices,
+        frozenset(right),
+        category,
+    )
 
 
 def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[int]]:
@@ -76,7 +87,11 @@ def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[
             raise ValueError("target_scores is no {answer: score}")
         scores = [(text, float(score)) for text, score in row["target_scores"].items() if score is not None]
         best = max(score for _, score in scores)
-        return _asked(row["input"]), [_said(text) for text, _ in scores], {i for i, (_, score) in enumerate(scores) if score == best}
+        return (
+            _asked(row["input"]),
+            [_said(text) for text, _ in scores],
+            {i for i, (_, score) in enumerate(scores) if score == best},
+        )
     if "choices" in row:
         choices = row["choices"]
         labels: list[str] = []
@@ -84,7 +99,11 @@ def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[
             choices, labels = choices["text"], [str(label) for label in choices["label"]]
         choices = _several(choices)
         answer = row.get("answerKey", row.get("answer"))
-        return _asked(row.get("question", row.get("prompt"))), [_said(text) for text in choices], {_place(answer, choices, labels)}
+        return (
+            _asked(row.get("question", row.get("prompt"))),
+            [_said(text) for text in choices],
+            {_place(answer, choices, labels)},
+        )
     prompt, chosen, rejected = conversation(row, where)
     return prompt, [chosen, rejected], {0}
 

@@ -24,7 +24,11 @@ class Model:
 def base_of(name: str) -> str | None:
     """What a folder was trained from: of an adapter its base, of a training its report's. None where nothing says."""
     folder = Path(name)
-    for file, field in (("started.json", "base"), ("training.json", "base"), ("adapter_config.json", "base_model_name_or_path")):
+    for file, field in (
+        ("started.json", "base"),
+        ("training.json", "base"),
+        ("adapter_config.json", "base_model_name_or_path"),
+    ):
         if (folder / file).is_file():
             return str(_read(folder / file, field)[field])
     return None
@@ -36,7 +40,9 @@ def _read(path: Path, field: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         found[field]
     except (ValueError, KeyError, TypeError) as wrong:
-        raise RecipeError(f"cannot be read, or holds no {field!r}: {type(wrong).__name__}: {wrong}", str(path)) from None
+        raise RecipeError(
+            f"cannot be read, or holds no {field!r}: {type(wrong).__name__}: {wrong}", str(path)
+        ) from None
     return found
 
 
@@ -46,7 +52,7 @@ def load(name: str, *, cpu: bool = False) -> Model:
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from prefgen.trainers.loading import no_writer
+    from prefgen.trainers.job import no_writer
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -56,16 +62,24 @@ def load(name: str, *, cpu: bool = False) -> Model:
         its = _read(folder / "adapter_config.json", "base_model_name_or_path")
         name = str(its["base_model_name_or_path"])
         if its.get("task_type") == "SEQ_CLS":
-            raise RecipeError(f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer likely")
+            raise RecipeError(
+                f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer likely"
+            )
     device = "cpu" if cpu or not torch.cuda.is_available() else "cuda"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(adapter if adapter and (folder / "tokenizer.json").is_file() else name)
+        tokenizer = AutoTokenizer.from_pretrained(
+            adapter if adapter and (folder / "tokenizer.json").is_file() else name
+        )
         if no_writer(AutoConfig.from_pretrained(name)):
             raise RecipeError(f"{name!r} is a reward model, which writes no text and finds no answer likely")
-        weights: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32 if device == "cpu" else "auto")
+        weights: Any = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32 if device == "cpu" else "auto"
+        )
     except (OSError, ValueError, KeyError) as wrong:
         of = f" (the base of {adapter!r})" if adapter else ""
-        raise RecipeError(f"the model {name!r}{of} cannot be loaded: {' '.join(str(wrong).split())[:200]}") from None
+        raise RecipeError(
+            f"the model {name!r}{of} cannot be loaded: {' '.join(str(wrong).split())[:200]}"
+        ) from None
     if adapter:
         from peft import PeftModel
 
@@ -73,7 +87,9 @@ def load(name: str, *, cpu: bool = False) -> Model:
             weights = PeftModel.from_pretrained(weights, adapter)
         except (OSError, ValueError, KeyError, RuntimeError) as wrong:
             said = " ".join(str(wrong).split())[:160]
-            raise RecipeError(f"the adapter {adapter!r} does not fit {name!r}; it was made for another base: {said}") from None
+            raise RecipeError(
+                f"the adapter {adapter!r} does not fit {name!r}; it was made for another base: {said}"
+            ) from None
     if not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN
     if tokenizer.pad_token is None:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from prefgen import intervals
 from prefgen.errors import RecipeError
 from prefgen.evaluation.items import Item
 from prefgen.evaluation.models import Model
+from prefgen.stats import intervals
 
 Scoring = Literal["mean", "sum", "mutual"]
 LIMIT = 1.0
@@ -65,22 +65,34 @@ class Compared:
         return self.limit is not None and not self.failed and self.change[0] < -self.limit
 
 
-def outcomes(model: Model, items: Sequence[Item], *, scoring: Scoring = "mean", batch_size: int = 16) -> list[Outcome]:
+def outcomes(
+    model: Model, items: Sequence[Item], *, scoring: Scoring = "mean", batch_size: int = 16
+) -> list[Outcome]:
     """What the model finds likeliest, of each item."""
     from prefgen.trainers.likelihood import answer_logps
 
     asked = [(item.prompt, choice) for item in items for choice in item.choices]
     found = answer_logps(model.weights, model.tokenizer, asked, batch_size=batch_size)
     alone = (
-        answer_logps(model.weights, model.tokenizer, [(NOTHING, c) for _, c in asked], batch_size=batch_size) if scoring == "mutual" else []
+        answer_logps(model.weights, model.tokenizer, [(NOTHING, c) for _, c in asked], batch_size=batch_size)
+        if scoring == "mutual"
+        else []
     )
     values = []
     for place, (total, tokens) in enumerate(found):
         if not tokens:
             raise RecipeError(f"an answer has no tokens of its own: {asked[place][1]!r}")
         if not math.isfinite(total):
-            raise RecipeError(f"{model.name!r} gives an answer no probability ({total}): its weights are broken, or its training diverged")
-        values.append({"sum": total, "mean": total / tokens, "mutual": (total - alone[place][0]) / tokens if alone else 0.0}[scoring])
+            raise RecipeError(
+                f"{model.name!r} gives an answer no probability ({total}): its weights are broken, or its training diverged"
+            )
+        values.append(
+            {
+                "sum": total,
+                "mean": total / tokens,
+                "mutual": (total - alone[place][0]) / tokens if alone else 0.0,
+            }[scoring]
+        )
     out, at = [], 0
     for item in items:
         its = values[at : at + len(item.choices)]
@@ -100,11 +112,15 @@ def summed_up(name: str, found: Sequence[Outcome]) -> Task:
     return Task(name, len(found), intervals.share([one.correct for one in found]), categories)
 
 
-def compared(name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None) -> Compared:
+def compared(
+    name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None
+) -> Compared:
     """The change, paired by item id. Raises RecipeError where the two did not answer the same items."""
     first, second = ({one.id: one.correct for one in its} for its in (before, after))
     if first.keys() != second.keys():
-        raise RecipeError(f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})")
+        raise RecipeError(
+            f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})"
+        )
     changes = [second[i] - first[i] for i in first]
     mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
     value, low, high = (100 * part for part in intervals.change(changes))

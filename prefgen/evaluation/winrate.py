@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from prefgen import intervals
 from prefgen.errors import RecipeError
-from prefgen.scoring import ScoreSpec, logistic, probability_of, scores_of
+from prefgen.stats import intervals
+from prefgen.stats.scoring import ScoreSpec, logistic, probability_of, scores_of
 from prefgen.types import Record, Response
 
 RIDGE = 0.01
@@ -61,7 +61,9 @@ class WinRate:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def win_rate(records: Iterable[Record], *, of: str, against: str, judge: str | None = None, seed: int = 0) -> WinRate:
+def win_rate(
+    records: Iterable[Record], *, of: str, against: str, judge: str | None = None, seed: int = 0
+) -> WinRate:
     """How often the answers of the model `of` are better than those of `against`, by `judge` (default: the only one). Raises RecipeError."""
     games: list[Game] = []
     unjudged, models, judges, chosen = 0, set(), set(), judge
@@ -78,11 +80,17 @@ def win_rate(records: Iterable[Record], *, of: str, against: str, judge: str | N
         games += [game] if game else []
     for name in (of, against):
         if name not in models:
-            raise RecipeError(f"no answer is of {name!r}; there are answers of {', '.join(sorted(models)) or 'nobody'}")
+            raise RecipeError(
+                f"no answer is of {name!r}; there are answers of {', '.join(sorted(models)) or 'nobody'}"
+            )
     if of == against:
-        raise RecipeError(f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one model in its rows")
+        raise RecipeError(
+            f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one model in its rows"
+        )
     if chosen is None:
-        raise RecipeError("no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder says why)")
+        raise RecipeError(
+            "no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder says why)"
+        )
     if chosen.partition(".")[0] not in judges:
         raise RecipeError(f"no judge {chosen!r} judged; there are {', '.join(sorted(judges))}")
     if not games:
@@ -90,25 +98,33 @@ def win_rate(records: Iterable[Record], *, of: str, against: str, judge: str | N
     return summed_up(games, of=of, against=against, judge=chosen, unjudged=unjudged, seed=seed)
 
 
-def summed_up(games: Sequence[Game], *, of: str, against: str, judge: str, unjudged: int = 0, seed: int = 0) -> WinRate:
+def summed_up(
+    games: Sequence[Game], *, of: str, against: str, judge: str, unjudged: int = 0, seed: int = 0
+) -> WinRate:
     """The win rate of games that have been judged, one a prompt."""
     raw = intervals.mean([game.probability for game in games], seed=seed)
     won = np.array([game.probability for game in games])
     longer = np.array([game.longer for game in games], dtype=float)
     level = None
     if min((longer >= 0).sum(), (longer <= 0).sum()) >= LEAST_BEYOND:
-        low, high = intervals.resampled(len(games), lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS)
+        low, high = intervals.resampled(
+            len(games), lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS
+        )
         level = (controlled(won, longer), low, high)
     both = [game.consistent for game in games if game.consistent is not None]
     notes = []
     if level is None:
-        notes.append("nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, or there are too few")
+        notes.append(
+            "nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, or there are too few"
+        )
     elif abs(level[0] - raw[0]) > FAR:
         notes.append(f"length decides much: raw {raw[0]:.1%}, at equal length {level[0]:.1%}")
     if unjudged:
         notes.append(f"{unjudged:,} prompts are not counted: an answer or its judgment is missing")
     if not both and any(game.asked for game in games):
-        notes.append("the judge saw the two answers in one order only, or one at a time: a preference for the first place is not taken out")
+        notes.append(
+            "the judge saw the two answers in one order only, or one at a time: a preference for the first place is not taken out"
+        )
     return WinRate(
         of=of,
         against=against,
@@ -154,19 +170,25 @@ def _game(record: Record, first: Sequence[Response], second: Sequence[Response],
         for other in second:
             if compared:
                 shown = [c.probability for c in compared if (c.first_id, c.second_id) == (one.id, other.id)]
-                turned = [1 - c.probability for c in compared if (c.first_id, c.second_id) == (other.id, one.id)]
+                turned = [
+                    1 - c.probability for c in compared if (c.first_id, c.second_id) == (other.id, one.id)
+                ]
                 if (probability := probability_of(compared, one.id, other.id)) is None:
                     return None
                 found.append(probability)
                 if shown and turned:
-                    agreed.append((math.fsum(shown) / len(shown) - 0.5) * (math.fsum(turned) / len(turned) - 0.5) > 0)
+                    agreed.append(
+                        (math.fsum(shown) / len(shown) - 0.5) * (math.fsum(turned) / len(turned) - 0.5) > 0
+                    )
             elif one.id in scores and other.id in scores:
                 found.append(0.5 + 0.5 * float(np.sign(scores[one.id] - scores[other.id])))
             else:
                 return None
     longer = sum(map(_length, first)) / len(first) - sum(map(_length, second)) / len(second)
     asked = any(one.text != other.text for one in first for other in second)
-    return Game(record.prompt.id, math.fsum(found) / len(found), round(longer), all(agreed) if agreed else None, asked)
+    return Game(
+        record.prompt.id, math.fsum(found) / len(found), round(longer), all(agreed) if agreed else None, asked
+    )
 
 
 def _length(response: Response) -> int:
@@ -174,6 +196,20 @@ def _length(response: Response) -> int:
 
 
 def as_json(found: WinRate) -> dict[str, Any]:
-    names = ("of", "against", "judge", "prompts", "unjudged", "wins", "ties", "losses", "longer", "consistent")
-    spans = {name: span and intervals.named(span) for name, span in (("raw", found.raw), ("length_controlled", found.length_controlled))}
+    names = (
+        "of",
+        "against",
+        "judge",
+        "prompts",
+        "unjudged",
+        "wins",
+        "ties",
+        "losses",
+        "longer",
+        "consistent",
+    )
+    spans = {
+        name: span and intervals.named(span)
+        for name, span in (("raw", found.raw), ("length_controlled", found.length_controlled))
+    }
     return {**{name: getattr(found, name) for name in names}, **spans, "notes": list(found.notes)}

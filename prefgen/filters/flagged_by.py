@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, filter
-from prefgen.scoring import judge_scores
+from prefgen.plugins.registry import Plugin, filter
+from prefgen.stats.scoring import judge_scores
 from prefgen.types import Flag, Record
 
 
@@ -19,7 +19,11 @@ class FlaggedBy(Plugin):
     def flag(self, record: Record) -> Sequence[Flag]:
         scores, _ = judge_scores(record, self.judge)
         return [
-            Flag(target_id=r.id, rule=f"{self.name}:{self.judge}", reason=f"{scores[r.id]:g} is below {self.below:g}")
+            Flag(
+                target_id=r.id,
+                rule=f"{self.name}:{self.judge}",
+                reason=f"{scores[r.id]:g} is below {self.below:g}",
+            )
             for r in record.responses
             if r.id in scores and scores[r.id] < self.below
         ]

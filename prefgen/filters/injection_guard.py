@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, filter
-from prefgen.replies import addresses_the_judge
+from prefgen.kit.replies import addresses_the_judge
+from prefgen.plugins.registry import Plugin, filter
 from prefgen.types import Flag, Record
 
 OVERRIDES = re.compile(
-    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|everything\s+)?(?:of\s+)?(?:the\s+)?(?:above|foregoing|preceding)\b", re.IGNORECASE
+    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|everything\s+)?(?:of\s+)?(?:the\s+)?(?:above|foregoing|preceding)\b",
+    re.IGNORECASE,
 )
 FRAMES = (
     r"^#+ ?(?:model outputs?|which is best|instruction for the judge|evaluation result)",
@@ -33,7 +34,10 @@ class InjectionGuard(Plugin):
     """One flag a suspicious response, with the passage that gave it away."""
 
     most_syntax: float = Field(
-        0.15, gt=0, le=1, description="Largest share of brackets and bars outside code blocks that an answer may have."
+        0.15,
+        gt=0,
+        le=1,
+        description="Largest share of brackets and bars outside code blocks that an answer may have.",
     )
 
     def flag(self, record: Record) -> Sequence[Flag]:
@@ -46,7 +50,10 @@ def suspicion(text: str, most_syntax: float = 0.15) -> str | None:
     passage = addresses_the_judge(text)
     if passage:
         return f"speaks to the judge: {passage[:120]!r}"
-    for what, pattern in (("overrides what stands above it", OVERRIDES), ("imitates the frame of an evaluation", FRAME)):
+    for what, pattern in (
+        ("overrides what stands above it", OVERRIDES),
+        ("imitates the frame of an evaluation", FRAME),
+    ):
         match = pattern.search(text)
         if match:
             return f"{what}: {match[0].strip()[:120]!r}"

@@ -27,19 +27,25 @@ from distilabel.steps import Step, StepInput, tasks
 from pydantic import Field, PrivateAttr, ValidationError
 
 from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply
-from prefgen.invoke import in_thread, invoke
-from prefgen.plugins import did_you_mean, find
+from prefgen.kit.call_method import in_thread, invoke
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import did_you_mean, find
 from prefgen.roles import Ask
-from prefgen.scoring import judge_scores
+from prefgen.stats.scoring import judge_scores
 from prefgen.types import Comparison, Message, Prompt, Record, Reply, Response, Score, Usage, user
-from prefgen.waiting import settled
 
-TASKS = sorted(n for n, found in vars(tasks).items() if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task")
+TASKS = sorted(
+    n
+    for n, found in vars(tasks).items()
+    if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task"
+)
 PIPELINES = pipeline.__name__
 """Every step imports it when it is made: better now, where its warnings are silenced."""
 ALONE = "prefgen-task"
 """The name of a task outside a pipeline."""
-logging.getLogger(f"distilabel.step.{ALONE}").setLevel(logging.ERROR)  # it warns of having no pipeline, and of what we put on the ledger
+logging.getLogger(f"distilabel.step.{ALONE}").setLevel(
+    logging.ERROR
+)  # it warns of having no pipeline, and of what we put on the ledger
 TURNS = {
     "llama3": "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>",
     "qwen2": "<|im_start|>{role}\n{content}<|im_end|>\n",
@@ -63,7 +69,13 @@ def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
 
 
 async def run_task(
-    name: str, settings: Mapping[str, Any], model: str, row: Mapping[str, Any], ask: Ask, seed: int, template: str | None
+    name: str,
+    settings: Mapping[str, Any],
+    model: str,
+    row: Mapping[str, Any],
+    ask: Ask,
+    seed: int,
+    template: str | None,
 ) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
     """(what the task made of `row`, the replies it was given). Raises what `ask` raises, and PluginError for a task that fails."""
     bridge = Bridge.of(ask.label(model), template)
@@ -100,7 +112,9 @@ class Turns:
         random.setstate(self._mine[0])
         np.random.set_state(self._mine[1])
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         self._mine = (random.getstate(), np.random.get_state())
         random.setstate(self._theirs[0])
         np.random.set_state(self._theirs[1])
@@ -126,7 +140,9 @@ class Bridge(LLM, MagpieChatTemplateMixin):
 
     @classmethod
     def of(cls, label: str, pre_query: str | None) -> "Bridge":
-        return cls(label=label, use_magpie_template=pre_query is not None, magpie_pre_query_template=pre_query)
+        return cls(
+            label=label, use_magpie_template=pre_query is not None, magpie_pre_query_template=pre_query
+        )
 
     def connect(self, ask: Ask, model: str, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         self._ask, self._model, self._loop, self._turns = ask, model, loop, turns
@@ -191,17 +207,25 @@ class Bridge(LLM, MagpieChatTemplateMixin):
         self._drawn[json.dumps(turns)] += 1
         if self.use_magpie_template and not (turns and turns[-1]["role"] == "user"):
             return self._next_user_turn(turns, sample, sampling)
-        return self._ask(self._model, [Message.model_validate(turn) for turn in turns], sample=sample, **sampling)
+        return self._ask(
+            self._model, [Message.model_validate(turn) for turn in turns], sample=sample, **sampling
+        )
 
-    async def _next_user_turn(self, turns: Sequence[Mapping[str, str]], sample: int, sampling: Mapping[str, Any]) -> Reply:
+    async def _next_user_turn(
+        self, turns: Sequence[Mapping[str, str]], sample: int, sampling: Mapping[str, Any]
+    ) -> Reply:
         """What the model writes where a user's turn begins: the conversation in the model's own format, and the pre-query template."""
         pre_query = self.magpie_pre_query_template or ""
         form = next((TURNS[name] for name in TURNS if pre_query == _pre_query(name)), None)
         if turns and form is None:
-            raise PluginError(f"how earlier turns look is known for {' and '.join(TURNS)}: name one of them as pre_query")
+            raise PluginError(
+                f"how earlier turns look is known for {' and '.join(TURNS)}: name one of them as pre_query"
+            )
         start = "<|begin_of_text|>" if pre_query.startswith("<|begin_of_text|>") else ""
         before = "".join((form or "").format(**turn) for turn in turns)
-        reply = await self._ask.complete(self._model, start + before + pre_query.removeprefix(start), sample=sample, **sampling)
+        reply = await self._ask.complete(
+            self._model, start + before + pre_query.removeprefix(start), sample=sample, **sampling
+        )
         if not reply.text.strip():
             raise UnreadableReply("the model wrote no user turn", code="empty", replies=(reply.text,))
         return reply
@@ -214,8 +238,14 @@ def _pre_query(name: str) -> str:
 
 def _generated(replies: Sequence[Reply | ReplyError]) -> dict[str, Any]:
     usage = [reply.usage if isinstance(reply, Reply) else Usage() for reply in replies]
-    counts = {"input_tokens": [u.prompt_tokens for u in usage], "output_tokens": [u.completion_tokens for u in usage]}
-    return {"generations": [reply.text if isinstance(reply, Reply) else None for reply in replies], "statistics": counts}
+    counts = {
+        "input_tokens": [u.prompt_tokens for u in usage],
+        "output_tokens": [u.completion_tokens for u in usage],
+    }
+    return {
+        "generations": [reply.text if isinstance(reply, Reply) else None for reply in replies],
+        "statistics": counts,
+    }
 
 
 class PrefgenJudge(Step):
@@ -263,7 +293,9 @@ class PrefgenJudge(Step):
 
     def _judged(self, row: Mapping[str, Any]) -> dict[str, Any]:
         prompt = Prompt.of(row["instruction"])
-        given = [Response.of(prompt, text, sample=i) if text else None for i, text in enumerate(row["generations"])]
+        given = [
+            Response.of(prompt, text, sample=i) if text else None for i, text in enumerate(row["generations"])
+        ]
         responses = [response for response in given if response is not None]
         record = Record(prompt=prompt, responses=tuple(responses))
         nothing: list[None] = [None] * len(given)
@@ -271,7 +303,11 @@ class PrefgenJudge(Step):
             return {"ratings": nothing, "rationales": nothing, "unread": "there is no generation"}
         try:
             judged = invoke(
-                self._plugin.judge, prompt, responses, _LLMAsk(self.llm, type(self._plugin).name, prompt.id, self._thread), record=record
+                self._plugin.judge,
+                prompt,
+                responses,
+                _LLMAsk(self.llm, type(self._plugin).name, prompt.id, self._thread),
+                record=record,
             )
             with asyncio.Runner() as runner:
                 verdicts = list(runner.run(judged))
@@ -304,7 +340,9 @@ class _LLMAsk:
         names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_new_tokens"}
         takes = self._llm.get_runtime_parameters_info()
         known = {option["name"] for one in takes for option in one.get("runtime_parameters_info", [one])}
-        sampling = {names[k]: v for k, v in wanted.items() if k in names and v is not None and names[k] in known}
+        sampling = {
+            names[k]: v for k, v in wanted.items() if k in names and v is not None and names[k] in known
+        }
         call = partial(self._llm.generate_outputs, inputs=[chat], num_generations=1, **sampling)
         [made] = await asyncio.get_running_loop().run_in_executor(self._thread, call)
         [text] = made["generations"]
@@ -315,7 +353,9 @@ class _LLMAsk:
     async def complete(self, model: str, text: str, /, **wanted: Any) -> Reply:
         return await self(model, text, **wanted)
 
-    async def score(self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /) -> float:
+    async def score(
+        self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /
+    ) -> float:
         raise PluginError("a judge that wants a reward model cannot be asked through an LLM of distilabel")
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:

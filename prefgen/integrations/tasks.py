@@ -10,11 +10,20 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.plugins import Plugin
+from prefgen.plugins.registry import Plugin
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply
 
-OURS = frozenset({"llm", "name", "num_generations", "group_generations", "use_default_structured_output", "structured_output"})
+OURS = frozenset(
+    {
+        "llm",
+        "name",
+        "num_generations",
+        "group_generations",
+        "use_default_structured_output",
+        "structured_output",
+    }
+)
 """Settings of tasks that are the engine's to choose."""
 UNFIT = frozenset({"StructuredGeneration"})
 
@@ -22,14 +31,21 @@ UNFIT = frozenset({"StructuredGeneration"})
 class DistilabelTask(Plugin):
     """A task of distilabel."""
 
-    task: str = Field(description="The task's class in distilabel.steps.tasks: UltraFeedback, EvolInstruct, Magpie ...")
+    task: str = Field(
+        description="The task's class in distilabel.steps.tasks: UltraFeedback, EvolInstruct, Magpie ..."
+    )
     model: str = Field(description="The model it asks, by its name under `models`.")
     settings: Mapping[str, Any] = Field({}, description="The task's own fields, as distilabel names them.")
-    columns: Mapping[str, str] = Field({}, description="{column of the task: field of the prompt's metadata}, beside those that are known.")
-    pre_query: str | None = Field(
-        None, description="Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the text itself."
+    columns: Mapping[str, str] = Field(
+        {}, description="{column of the task: field of the prompt's metadata}, beside those that are known."
     )
-    output: str | None = Field(None, description="The task's output column that is taken. Default: the first that is known.")
+    pre_query: str | None = Field(
+        None,
+        description="Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the text itself.",
+    )
+    output: str | None = Field(
+        None, description="The task's output column that is taken. Default: the first that is known."
+    )
 
     libraries = ("distilabel",)
     known_outputs: ClassVar[tuple[str, ...]] = ()
@@ -57,7 +73,13 @@ class DistilabelTask(Plugin):
             raise UnreadableReply(words, code="missing_column")
         settings = {**self.settings, "num_generations": draws} if draws > 1 else self.settings
         return await _bridge().run_task(
-            self.task, settings, self.model, row, ask, ask.rng(f"distilabel/{seed}").getrandbits(32), self.pre_query
+            self.task,
+            settings,
+            self.model,
+            row,
+            ask,
+            ask.rng(f"distilabel/{seed}").getrandbits(32),
+            self.pre_query,
         )
 
     def taken(self) -> str:
@@ -65,14 +87,18 @@ class DistilabelTask(Plugin):
         outputs = list(self.built().outputs)
         found = self.output or next((name for name in self.known_outputs if name in outputs), None)
         if found is None or found not in outputs:
-            raise RecipeError(f"task {self.task}: which of its outputs is meant? Give `output:`, one of {', '.join(outputs)}")
+            raise RecipeError(
+                f"task {self.task}: which of its outputs is meant? Give `output:`, one of {', '.join(outputs)}"
+            )
         return found
 
     def unread(self, replies: Sequence[Reply | ReplyError], what: str) -> UnreadableReply:
         """A reply that the task could not read."""
         read = [reply for reply in replies if isinstance(reply, Reply)]
         said, keys = tuple(reply.text for reply in read), tuple(reply.key for reply in read)
-        return UnreadableReply(f"distilabel's {self.task} read no {what} from the reply", code="unread", replies=said, keys=keys)
+        return UnreadableReply(
+            f"distilabel's {self.task} read no {what} from the reply", code="unread", replies=said, keys=keys
+        )
 
 
 def _bridge() -> ModuleType:
@@ -102,4 +128,6 @@ def row_of(prompt: Prompt, columns: Mapping[str, str]) -> dict[str, Any]:
         row["system_prompt"] = system_turn
     if prompt.references:
         row["reference"] = prompt.references[0]
-    return row | {column: prompt.metadata[field] for column, field in columns.items() if field in prompt.metadata}
+    return row | {
+        column: prompt.metadata[field] for column, field in columns.items() if field in prompt.metadata
+    }

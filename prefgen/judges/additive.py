@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.ratings import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
 
@@ -25,23 +25,33 @@ class Additive(Plugin):
     cost = "`samples` requests an answer"
     texts = ("judges/judge_system.j2", "judges/additive.j2")
 
-    model: str = Field(description="The judging model, by its name under `models` (paper: the policy itself).")
+    model: str = Field(
+        description="The judging model, by its name under `models` (paper: the policy itself)."
+    )
     samples: int = Field(3, ge=1, description="Ratings an answer (paper: 3; Meta-Rewarding: 11).")
     min_valid: int = Field(1, ge=1, description="Readable ratings that an answer needs to have a score.")
-    temperature: float | None = Field(0.7, ge=0, description="Temperature of the judge; above 0 where there are several samples.")
+    temperature: float | None = Field(
+        0.7, ge=0, description="Temperature of the judge; above 0 where there are several samples."
+    )
     top_p: float | None = Field(0.9, gt=0, le=1, description="Nucleus of the judge.")
-    schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text that ends in a score line (paper).")
+    schema_reply: bool = Field(
+        True, description="Ask for JSON by schema; false asks for text that ends in a score line (paper)."
+    )
 
     @model_validator(mode="after")
     def _samples_make_sense(self) -> "Additive":
         check_samples(self.samples, self.min_valid, self.temperature)
         return self
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         return await each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
-        messages = judge_messages("judges/additive.j2", conversation=asked(prompt), text=response.text, as_json=self.schema_reply)
+        messages = judge_messages(
+            "judges/additive.j2", conversation=asked(prompt), text=response.text, as_json=self.schema_reply
+        )
         return await ratings_of(
             ask, self.model, messages, response, "additive", SCALE, samples=self.samples, min_valid=self.min_valid,
             schema=rating_schema(*SCALE) if self.schema_reply else None, temperature=self.temperature, top_p=self.top_p,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.ratings import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
 
@@ -25,28 +25,39 @@ class Aspect(Plugin):
     model: str = Field(description="The judging model, by its name under `models`.")
     aspect: str = Field(min_length=1, description="What is rated, in a word or two.")
     definition: str = Field("", description="What it means, in one's own words.")
-    levels: tuple[str, ...] = Field((), description="What each rating from 1 upwards stands for; as many levels as the scale has.")
+    levels: tuple[str, ...] = Field(
+        (), description="What each rating from 1 upwards stands for; as many levels as the scale has."
+    )
     scale: tuple[int, int] = Field(
-        (1, 5), description="Lowest and highest rating, whole numbers; with levels it follows from their number."
+        (1, 5),
+        description="Lowest and highest rating, whole numbers; with levels it follows from their number.",
     )
     references: bool = Field(True, description="Show the prompt's reference answers, where it has them.")
     samples: int = Field(1, ge=1, description="Ratings an answer; their mean is the score.")
     min_valid: int = Field(1, ge=1, description="Readable ratings that an answer needs to have a score.")
-    temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge; above 0 where there are several samples.")
-    schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text that ends in a rating line.")
+    temperature: float | None = Field(
+        0.0, ge=0, description="Temperature of the judge; above 0 where there are several samples."
+    )
+    schema_reply: bool = Field(
+        True, description="Ask for JSON by schema; false asks for text that ends in a rating line."
+    )
 
     @model_validator(mode="after")
     def _levels_fit(self) -> "Aspect":
         if self.scale[0] >= self.scale[1]:
             raise ValueError(f"scale must be two whole numbers, the lower first; found {self.scale!r}")
         if self.levels and self.scale != (1, 5) and len(self.levels) != self.scale[1] - self.scale[0] + 1:
-            raise ValueError(f"there are {len(self.levels)} levels and the scale has {self.scale[1] - self.scale[0] + 1} ratings")
+            raise ValueError(
+                f"there are {len(self.levels)} levels and the scale has {self.scale[1] - self.scale[0] + 1} ratings"
+            )
         if len(self.levels) == 1:
             raise ValueError("levels must be two or more")
         check_samples(self.samples, self.min_valid, self.temperature)
         return self
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         return await each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:

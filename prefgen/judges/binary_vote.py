@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, each_text, judge_messages, votes
-from prefgen.plugins import Plugin, judge
-from prefgen.replies import Unread
+from prefgen.kit.ratings import asked, each_text, judge_messages, votes
+from prefgen.kit.replies import Unread
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
-FINAL = re.compile(r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)[\s*_.!]*$", re.IGNORECASE | re.MULTILINE)
+FINAL = re.compile(
+    r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)[\s*_.!]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @judge("binary_vote")
@@ -36,20 +39,41 @@ class BinaryVote(Plugin):
     top_p: float | None = Field(1.0, gt=0, le=1, description="Nucleus of the votes (paper: 1).")
     max_tokens: int | None = Field(2048, ge=16, description="Most tokens of a vote (paper: 2,048).")
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         return await each_text(responses, lambda response: self._vote(prompt, response, ask))
 
     async def _vote(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
-        messages = judge_messages("judges/binary_vote.j2", conversation=asked(prompt), text=response.text, question=self.question)
+        messages = judge_messages(
+            "judges/binary_vote.j2", conversation=asked(prompt), text=response.text, question=self.question
+        )
         cast, lost = await votes(
-            ask, self.model, messages, self.votes, read_vote, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
+            ask,
+            self.model,
+            messages,
+            self.votes,
+            read_vote,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
         )
         if not cast:
             return lost
         passes = sum(passed for passed, _ in cast)
         value = None if 2 * passes == len(cast) else passes / len(cast)
         words = f"{passes} of {len(cast)} votes: {'a tie' if value is None else cast[0][1]}"
-        return [Score(response_id=response.id, aspect="passed", value=value, scale=(0, 1), rationale=words, how="votes"), *lost]
+        return [
+            Score(
+                response_id=response.id,
+                aspect="passed",
+                value=value,
+                scale=(0, 1),
+                rationale=words,
+                how="votes",
+            ),
+            *lost,
+        ]
 
 
 def read_vote(reply: Reply) -> tuple[bool, str]:
@@ -57,6 +81,7 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
     found = {word.casefold() for word in FINAL.findall(reply.text)}
     if len(found) != 1:
         raise Unread(
-            "ambiguous" if found else "no_rating", f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}"
+            "ambiguous" if found else "no_rating",
+            f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}",
         )
     return found == {"yes"}, FINAL.split(reply.text)[0].strip()

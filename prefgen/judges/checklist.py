@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, no_score, of_metadata, verdict_each
-from prefgen.plugins import Plugin, judge
-from prefgen.replies import Unread, json_object, only, read
+from prefgen.kit.ratings import asked, judge_messages, no_score, of_metadata, verdict_each
+from prefgen.kit.replies import Unread, json_object, only, read
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score, Value
 
@@ -38,16 +38,22 @@ class Checklist(Plugin):
     texts = ("judges/judge_system.j2", "judges/checklist.j2", "judges/checklist_write.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")
-    criteria: tuple[Criterion, ...] = Field((), description="Criteria of every prompt: text, or {text, weight}.")
+    criteria: tuple[Criterion, ...] = Field(
+        (), description="Criteria of every prompt: text, or {text, weight}."
+    )
     key: str = Field("checklist", description="Where a prompt's metadata holds criteria of its own.")
-    writer: str | None = Field(None, description="A model that writes criteria for prompts without any, once each.")
+    writer: str | None = Field(
+        None, description="A model that writes criteria for prompts without any, once each."
+    )
     written: int = Field(5, ge=1, le=20, description="Criteria that it is asked for.")
     temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge.")
 
     def asks(self) -> tuple[str, ...]:
         return (self.model, self.writer) if self.writer else (self.model,)
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         criteria = [*self.criteria, *of_metadata(prompt, self.key, Criterion, self.name)]
         if not criteria and self.writer:
             criteria = await self._write(prompt, ask, self.writer)
@@ -72,9 +78,14 @@ class Checklist(Plugin):
         criteria, _ = await read(ask, writer, messages, reader, schema=schema, temperature=self.temperature)
         return criteria
 
-    async def _check(self, prompt: Prompt, response: Response, criteria: Sequence[Criterion], ask: Ask) -> Verdict:
+    async def _check(
+        self, prompt: Prompt, response: Response, criteria: Sequence[Criterion], ask: Ask
+    ) -> Verdict:
         messages = judge_messages(
-            "judges/checklist.j2", conversation=asked(prompt), text=response.text, criteria=[c.text for c in criteria]
+            "judges/checklist.j2",
+            conversation=asked(prompt),
+            text=response.text,
+            criteria=[c.text for c in criteria],
         )
         met, _ = await read(
             ask, self.model, messages, lambda reply: read_checks(reply, len(criteria)),
@@ -84,7 +95,8 @@ class Checklist(Plugin):
         total = math.fsum(weight for weight, _ in applies)
         value = math.fsum(weight for weight, one in applies if one) / total if applies else None
         words = "; ".join(
-            f"{'met' if one else 'does not apply' if one is None else 'not met'}: {c.text}" for c, one in zip(criteria, met, strict=True)
+            f"{'met' if one else 'does not apply' if one is None else 'not met'}: {c.text}"
+            for c, one in zip(criteria, met, strict=True)
         )
         return Score(response_id=response.id, aspect="checklist", value=value, scale=(0, 1), rationale=words)
 
@@ -96,7 +108,13 @@ def checklist_schema(count: int) -> dict[str, Any]:
         "properties": {"reason": {"type": "string"}, "met": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}},
     }  # fmt: skip
     names = [f"item_{i + 1}" for i in range(count)]
-    return {"title": "checks", "type": "object", "properties": dict.fromkeys(names, item), "required": names, "additionalProperties": False}
+    return {
+        "title": "checks",
+        "type": "object",
+        "properties": dict.fromkeys(names, item),
+        "required": names,
+        "additionalProperties": False,
+    }
 
 
 def read_checks(reply: Reply, count: int) -> list[bool | None]:
@@ -104,7 +122,9 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
     fields: Mapping[str, Any] = json_object(reply.text)
     names = [f"item_{i + 1}" for i in range(count)]
     if set(fields) != set(names):
-        raise Unread("wrong_count", f"expected the entries {', '.join(names)}, found {', '.join(fields)[:120]}")
+        raise Unread(
+            "wrong_count", f"expected the entries {', '.join(names)}, found {', '.join(fields)[:120]}"
+        )
     found = []
     for name in names:
         entry = only(fields, name, dict)

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.judging import no_score, of_metadata
-from prefgen.language import known_languages, language_of
-from prefgen.plugins import Plugin, did_you_mean, judge
+from prefgen.kit.ratings import no_score, of_metadata
+from prefgen.plugins.registry import Plugin, did_you_mean, judge
 from prefgen.roles import Ask, Verdict
+from prefgen.text.language import known_languages, language_of
 from prefgen.types import Prompt, Response, Score, Value
 
 COUNTED = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
@@ -79,8 +79,13 @@ class Rule(Value):
 class Constraints(Plugin):
     """Rules that are met or not. Asks no model."""
 
-    rules: tuple[Rule, ...] = Field((), description="Rules of every prompt, such as {kind: words, most: 100}.")
-    key: str = Field("constraints", description="Where a prompt's metadata holds rules of its own, as a list of the same form.")
+    rules: tuple[Rule, ...] = Field(
+        (), description="Rules of every prompt, such as {kind: words, most: 100}."
+    )
+    key: str = Field(
+        "constraints",
+        description="Where a prompt's metadata holds rules of its own, as a list of the same form.",
+    )
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
         rules = [*self.rules, *of_metadata(prompt, self.key, Rule, self.name)]
@@ -94,7 +99,15 @@ class Constraints(Plugin):
                     found += no_score([response.id], name, (0, 1), "its language cannot be told")
                     continue
                 broken = breaks(rule, response.text)
-                found.append(Score(response_id=response.id, aspect=name, value=float(broken is None), scale=(0, 1), rationale=broken))
+                found.append(
+                    Score(
+                        response_id=response.id,
+                        aspect=name,
+                        value=float(broken is None),
+                        scale=(0, 1),
+                        rationale=broken,
+                    )
+                )
         return found
 
 
@@ -112,7 +125,11 @@ def breaks(rule: Rule, text: str) -> str | None:
     if rule.kind in COUNTED:
         found = count_of(rule.kind, text)
         if (rule.least is not None and found < rule.least) or (rule.most is not None and found > rule.most):
-            wanted = " and ".join(f"{word} {n}" for word, n in (("at least", rule.least), ("at most", rule.most)) if n is not None)
+            wanted = " and ".join(
+                f"{word} {n}"
+                for word, n in (("at least", rule.least), ("at most", rule.most))
+                if n is not None
+            )
             return f"{found} {rule.kind}, {wanted} wanted"
         return None
     folded = text.casefold().strip()
@@ -132,15 +149,21 @@ def breaks(rule: Rule, text: str) -> str | None:
     if rule.kind == "language":
         found = language_of(text)
         return (
-            None if found in rule.texts else f"is written in {found or 'a language that cannot be told'}, not in {' or '.join(rule.texts)}"
+            None
+            if found in rule.texts
+            else f"is written in {found or 'a language that cannot be told'}, not in {' or '.join(rule.texts)}"
         )
     if rule.kind == "matches":
-        return None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
+        return (
+            None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
+        )
     if rule.kind == "json":
         return _json(text, rule.keys)
     if rule.kind == "python":
         return _python(text)
-    wrong = text.upper() == text.lower() or (text != text.lower() if rule.kind == "lower_case" else text != text.upper())
+    wrong = text.upper() == text.lower() or (
+        text != text.lower() if rule.kind == "lower_case" else text != text.upper()
+    )
     return f"is not all {rule.kind.replace('_', ' ')}" if wrong else None
 
 

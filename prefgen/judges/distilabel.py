@@ -16,12 +16,12 @@ from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.integrations.tasks import DistilabelTask, row_of
-from prefgen.judging import check_scale, even_copies, no_score
-from prefgen.plugins import judge
+from prefgen.kit.gather import settled
+from prefgen.kit.ratings import check_scale, even_copies, no_score
+from prefgen.plugins.registry import judge
 from prefgen.roles import Ask, Verdict
-from prefgen.similarity import by_text
+from prefgen.text.near_duplicates import by_text
 from prefgen.types import Comparison, Prompt, Reply, Response, Score
-from prefgen.waiting import settled
 
 SEVERAL = ("generations", "responses")
 ONE = ("generation", "response")
@@ -38,16 +38,22 @@ class DistilabelJudge(DistilabelTask):
 
     scale: tuple[float, float] = Field((1.0, 5.0), description="Between which numbers the task rates.")
     aspect: str | None = Field(None, description="What is rated. Default: the task's own aspect or rubric.")
-    seed: int = Field(0, description="Seed of the order in which answers are shown, and of what the task draws.")
+    seed: int = Field(
+        0, description="Seed of the order in which answers are shown, and of what the task draws."
+    )
 
     def ready(self) -> None:
         super().ready()
         check_scale(self.scale)
         task = self.built()
         if not set(SEVERAL + ONE) & set(task.inputs):
-            raise RecipeError(f"task {self.task} takes no answers (its inputs: {', '.join(task.inputs)}), so that it cannot judge any")
+            raise RecipeError(
+                f"task {self.task} takes no answers (its inputs: {', '.join(task.inputs)}), so that it cannot judge any"
+            )
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         task = self.built()
         column = self.taken()
         aspect = self.aspect or getattr(task, "aspect", None) or getattr(task, "rubric", None) or "overall"
@@ -58,13 +64,22 @@ class DistilabelJudge(DistilabelTask):
             if len(shown) < 2:
                 return no_score((r.id for r in responses), aspect, (0, 1), "nothing to compare with")
             sides = [pair for a, b in combinations(shown, 2) for pair in ((a, b), (b, a))]
-            found = await settled(self._compare(prompt, pair, order % 2, aspect, task, column, ask) for order, pair in enumerate(sides))
+            found = await settled(
+                self._compare(prompt, pair, order % 2, aspect, task, column, ask)
+                for order, pair in enumerate(sides)
+            )
             return [*found, *even_copies(found, twins, aspect)]
         groups = [shown] if set(SEVERAL) & set(task.inputs) else [[r] for r in shown]
         parts = await settled(self._rate(prompt, group, aspect, task, column, ask) for group in groups)
         found = [v for part in parts for v in ([part] if isinstance(part, ReplyError) else part)]
         scores = [v for v in found if isinstance(v, Score)]
-        copies = [s.replacing(response_id=t.id) for group in twins for t in group[1:] for s in scores if s.response_id == group[0].id]
+        copies = [
+            s.replacing(response_id=t.id)
+            for group in twins
+            for t in group[1:]
+            for s in scores
+            if s.response_id == group[0].id
+        ]
         return [*found, *copies]
 
     async def _rate(
@@ -78,23 +93,42 @@ class DistilabelJudge(DistilabelTask):
         if len(shown) > 1 and not _in_order(replies, len(shown)):
             return [self.unread(replies, f"{len(shown)} ratings in the order of the texts")]
         reasons = next((made[name] for name in SAID if made.get(name)), None)
-        reasons = reasons if isinstance(reasons, list) and len(reasons) == len(shown) else [reasons] * len(shown)
+        reasons = (
+            reasons if isinstance(reasons, list) and len(reasons) == len(shown) else [reasons] * len(shown)
+        )
         return [
             self._score(response, value, reason, place, aspect, replies)
             for place, (response, value, reason) in enumerate(zip(shown, values, reasons, strict=True))
         ]
 
     def _score(
-        self, response: Response, value: Any, reason: Any, place: int, aspect: str, replies: Sequence[Reply | ReplyError]
+        self,
+        response: Response,
+        value: Any,
+        reason: Any,
+        place: int,
+        aspect: str,
+        replies: Sequence[Reply | ReplyError],
     ) -> Score | ReplyError:
         low, high = self.scale
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            return self.unread(replies, f"rating within {low:g} to {high:g} of text {place + 1} (it found {value!r})")
+            return self.unread(
+                replies, f"rating within {low:g} to {high:g} of text {place + 1} (it found {value!r})"
+            )
         said = reason if isinstance(reason, str) and reason else None
-        return Score(response_id=response.id, aspect=aspect, value=value, scale=self.scale, rationale=said, order=place)
+        return Score(
+            response_id=response.id, aspect=aspect, value=value, scale=self.scale, rationale=said, order=place
+        )
 
     async def _compare(
-        self, prompt: Prompt, pair: tuple[Response, Response], order: int, aspect: str, task: Any, column: str, ask: Ask
+        self,
+        prompt: Prompt,
+        pair: tuple[Response, Response],
+        order: int,
+        aspect: str,
+        task: Any,
+        column: str,
+        ask: Ask,
     ) -> Comparison:
         [made], replies = await self.run(self._row(prompt, pair, task), ask, self.seed)
         if made.get(column) not in ("A", "B"):
@@ -102,16 +136,25 @@ class DistilabelJudge(DistilabelTask):
         reason = next((made[name] for name in SAID if isinstance(made.get(name), str)), None)
         won = 1.0 if made[column] == "A" else 0.0
         return Comparison(
-            first_id=pair[0].id, second_id=pair[1].id, probability=won, aspect=aspect, rationale=reason, sample=order, how="votes"
+            first_id=pair[0].id,
+            second_id=pair[1].id,
+            probability=won,
+            aspect=aspect,
+            rationale=reason,
+            sample=order,
+            how="votes",
         )
 
     def _row(self, prompt: Prompt, shown: Sequence[Response], task: Any) -> Mapping[str, Any]:
         texts: dict[str, Any] = {name: [r.text for r in shown] for name in SEVERAL if name in task.inputs}
-        return row_of(prompt, self.columns) | (texts or {name: shown[0].text for name in ONE if name in task.inputs})
+        return row_of(prompt, self.columns) | (
+            texts or {name: shown[0].text for name in ONE if name in task.inputs}
+        )
 
 
 _NUMBERED = re.compile(
-    r"^[ \t>#*\-]*(?:output for[ \t]+)?(?:(?:text|response|answer|instruction)[ \t]*[<#\[]?|\[)(\d+)\b", re.IGNORECASE | re.MULTILINE
+    r"^[ \t>#*\-]*(?:output for[ \t]+)?(?:(?:text|response|answer|instruction)[ \t]*[<#\[]?|\[)(\d+)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.judging import asked, judge_messages, odds_of, verdict_each
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.ratings import asked, judge_messages, odds_of, verdict_each
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score
 
@@ -27,18 +27,32 @@ class Expectation(Plugin):
 
     model: str = Field(description="The judging model, by its name under `models`.")
     top: int = Field(10, ge=2, le=10, description="Highest rating; the lowest is 1 (paper: 10).")
-    instruction: str | None = Field(None, description="What is rated, in one's own words; default: how good the reply is as a whole.")
-    votes: int = Field(5, ge=1, description="Sampled ratings that are averaged where the server gives no log-probabilities.")
+    instruction: str | None = Field(
+        None, description="What is rated, in one's own words; default: how good the reply is as a whole."
+    )
+    votes: int = Field(
+        5, ge=1, description="Sampled ratings that are averaged where the server gives no log-probabilities."
+    )
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         return await verdict_each(responses, lambda response: self._expect(prompt, response, ask))
 
     async def _expect(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         messages = judge_messages(
-            "judges/expectation.j2", conversation=asked(prompt), text=response.text, top=self.top, instruction=self.instruction
+            "judges/expectation.j2",
+            conversation=asked(prompt),
+            text=response.text,
+            top=self.top,
+            instruction=self.instruction,
         )
-        odds, how = await odds_of(ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], fallback=self.votes)
-        return Score(response_id=response.id, aspect="expectation", value=mapped(odds), scale=(-1, 1), how=how)
+        odds, how = await odds_of(
+            ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], fallback=self.votes
+        )
+        return Score(
+            response_id=response.id, aspect="expectation", value=mapped(odds), scale=(-1, 1), how=how
+        )
 
 
 def mapped(odds: Sequence[float]) -> float:

@@ -13,12 +13,12 @@ import yaml
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
-from prefgen.judging import each_text, judge_messages, odds_of
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.gather import together
+from prefgen.kit.ratings import each_text, judge_messages, odds_of
+from prefgen.kit.templates import text_file
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.templates import text_file
 from prefgen.types import Flag, Prompt, Response, Score, user
-from prefgen.waiting import together
 
 DECOYS = "judges/injection_decoys.yaml"
 LABELS = ("A", "B")
@@ -33,29 +33,43 @@ class InjectionGuard(Plugin):
 
     model: str = Field(description="The judging model that is to be protected, by its name under `models`.")
     decoys: int = Field(3, ge=1, description="Requests that the answer was not written for.")
-    most: float = Field(0.5, gt=0, lt=1, description="Mean probability of being preferred above which an answer is flagged.")
-    votes: int = Field(5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities.")
+    most: float = Field(
+        0.5, gt=0, lt=1, description="Mean probability of being preferred above which an answer is flagged."
+    )
+    votes: int = Field(
+        5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
+    )
     seed: int = Field(0, description="Seed of the draw of decoys.")
 
     def ready(self) -> None:
         if len(decoys()) < self.decoys:
             raise RecipeError(f"prompts/{DECOYS} has {len(decoys())} decoys, and {self.decoys} are wanted")
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         chosen = ask.rng(f"decoys/{self.seed}").sample(decoys(), self.decoys)
 
         async def rate(response: Response) -> list[Verdict | ReplyError]:
             try:
-                odds = await together(self._wins(response, decoy, first, ask) for decoy in chosen for first in (True, False))
+                odds = await together(
+                    self._wins(response, decoy, first, ask) for decoy in chosen for first in (True, False)
+                )
             except ReplyError as lost:
                 return [lost]
             mean = math.fsum(odds) / len(odds)
             said = f"preferred with {mean:.2f} to the right answers of {len(chosen)} other requests"
-            return [Score(response_id=response.id, aspect="wins", value=1 - mean, scale=(0, 1), rationale=said)]
+            return [
+                Score(response_id=response.id, aspect="wins", value=1 - mean, scale=(0, 1), rationale=said)
+            ]
 
         found = await each_text(responses, rate)
         rated = [v for v in found if isinstance(v, Score) and v.value is not None]
-        flags = [Flag(target_id=s.response_id, rule=self.name, reason=s.rationale or "") for s in rated if 1 - (s.value or 0) > self.most]
+        flags = [
+            Flag(target_id=s.response_id, rule=self.name, reason=s.rationale or "")
+            for s in rated
+            if 1 - (s.value or 0) > self.most
+        ]
         return [*found, *flags]
 
     async def _wins(self, response: Response, decoy: tuple[str, str], first: bool, ask: Ask) -> float:

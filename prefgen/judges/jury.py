@@ -14,10 +14,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.judging import no_score
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.ratings import no_score
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.scoring import bradley_terry, judge_scores
+from prefgen.stats.scoring import bradley_terry, judge_scores
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
 
 RESAMPLES = 200
@@ -28,11 +28,18 @@ class Jury(Plugin):
     """A verdict of several judges. Asks no model; stands in a judge stage after theirs."""
 
     of: tuple[str, ...] = Field(min_length=2, description="The judges, or judge.aspect, of earlier stages.")
-    by: Literal["mean", "median", "borda", "majority", "bradley_terry"] = Field("mean", description="How their verdicts become one.")
-    weights: Mapping[str, float] = Field({}, description="mean and majority: weights of judges; 1 where none is given.")
-    quorum: int | None = Field(None, ge=1, description="Least number of judges that rated a response; default: all of them.")
+    by: Literal["mean", "median", "borda", "majority", "bradley_terry"] = Field(
+        "mean", description="How their verdicts become one."
+    )
+    weights: Mapping[str, float] = Field(
+        {}, description="mean and majority: weights of judges; 1 where none is given."
+    )
+    quorum: int | None = Field(
+        None, ge=1, description="Least number of judges that rated a response; default: all of them."
+    )
     veto: Mapping[str, float] = Field(
-        {}, description="A response below this on that judge (on its own scale) is flagged: pairers skip it, whatever the others say."
+        {},
+        description="A response below this on that judge (on its own scale) is flagged: pairers skip it, whatever the others say.",
     )
     seed: int = Field(0, description="bradley_terry: seed of the resampling.")
 
@@ -52,7 +59,9 @@ class Jury(Plugin):
             raise ValueError("weights must be finite and above 0")
         return self
 
-    def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record) -> Sequence[Verdict]:
+    def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record
+    ) -> Sequence[Verdict]:
         ballots = {name: _ballot(record, name) for name in self.of}
         quorum = self.quorum or len(self.of)
         shown = [r.id for r in responses]
@@ -63,7 +72,9 @@ class Jury(Plugin):
             for i, value in judge_scores(record, name)[0].items()
             if value < least and i in shown
         ]
-        absent = no_score((i for i in shown if i not in judged), "jury", (0, 1), "fewer judges than the quorum rated it")
+        absent = no_score(
+            (i for i in shown if i not in judged), "jury", (0, 1), "fewer judges than the quorum rated it"
+        )
         if self.by == "majority":
             found = majority(ballots, judged, self.weights)
             seen = {i for c in found for i in (c.first_id, c.second_id)}
@@ -72,7 +83,9 @@ class Jury(Plugin):
             return [*flags, *self._strengths(ballots, judged), *absent]
         return [*flags, *(self._score(i, ballots, judged) for i in judged), *absent]
 
-    def _score(self, response_id: str, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]) -> Score:
+    def _score(
+        self, response_id: str, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]
+    ) -> Score:
         given = {name: ballot[response_id] for name, ballot in ballots.items() if response_id in ballot}
         if self.by == "median":
             value = statistics.median(given.values())
@@ -80,8 +93,12 @@ class Jury(Plugin):
             value = statistics.fmean(borda(ballots[name], response_id, judged) for name in given)
         else:
             weights = [self.weights.get(name, 1.0) for name in given]
-            value = math.fsum(w * v for w, v in zip(weights, given.values(), strict=True)) / math.fsum(weights)
-        return _made(response_id, value, f"{len(given)} judges, disagreement {statistics.pstdev(given.values()):.3f}")
+            value = math.fsum(w * v for w, v in zip(weights, given.values(), strict=True)) / math.fsum(
+                weights
+            )
+        return _made(
+            response_id, value, f"{len(given)} judges, disagreement {statistics.pstdev(given.values()):.3f}"
+        )
 
     def _strengths(self, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]) -> list[Score]:
         strengths = bradley_terry(majority(ballots, judged, {}, each=True))
@@ -89,7 +106,10 @@ class Jury(Plugin):
         drawn: dict[str, list[float]] = {i: [] for i in strengths}
         for _ in range(RESAMPLES):
             some = [rng.choice(names) for _ in names]
-            resampled = bradley_terry([c for name in some for c in majority({name: ballots[name]}, judged, {}, each=True)], rounds=50)
+            resampled = bradley_terry(
+                [c for name in some for c in majority({name: ballots[name]}, judged, {}, each=True)],
+                rounds=50,
+            )
             for i in drawn:
                 drawn[i].append(resampled.get(i, 0.5))
         scores = []
@@ -110,11 +130,17 @@ def borda(ballot: Mapping[str, float], response_id: str, judged: Sequence[str]) 
     others = [ballot[i] for i in judged if i != response_id and i in ballot]
     if not others:
         return 0.5
-    return math.fsum(1.0 if ballot[response_id] > v else 0.5 if ballot[response_id] == v else 0.0 for v in others) / len(others)
+    return math.fsum(
+        1.0 if ballot[response_id] > v else 0.5 if ballot[response_id] == v else 0.0 for v in others
+    ) / len(others)
 
 
 def majority(
-    ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str], weights: Mapping[str, float], *, each: bool = False
+    ballots: Mapping[str, Mapping[str, float]],
+    judged: Sequence[str],
+    weights: Mapping[str, float],
+    *,
+    each: bool = False,
 ) -> list[Comparison]:
     """For each pair the share of judges that prefer the first (equals count half); with `each`, a comparison for every judge."""
     found = []
@@ -125,11 +151,20 @@ def majority(
             if a in ballot and b in ballot
         ]
         if each:
-            found += [Comparison(first_id=a, second_id=b, probability=vote, aspect="jury") for _, vote in votes]
+            found += [
+                Comparison(first_id=a, second_id=b, probability=vote, aspect="jury") for _, vote in votes
+            ]
         elif votes:
             share = math.fsum(w * v for w, v in votes) / math.fsum(w for w, _ in votes)
             found.append(
-                Comparison(first_id=a, second_id=b, probability=share, aspect="jury", rationale=f"{len(votes)} judges", how="votes")
+                Comparison(
+                    first_id=a,
+                    second_id=b,
+                    probability=share,
+                    aspect="jury",
+                    rationale=f"{len(votes)} judges",
+                    how="votes",
+                )
             )
     return found
 

@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
-from prefgen.judging import check_scale, no_score
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.ratings import check_scale, no_score
+from prefgen.kit.templates import beside_recipe
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.templates import beside_recipe
 from prefgen.types import Prompt, Response
 
 
@@ -38,10 +38,14 @@ class Labels(Plugin):
             raise RecipeError(f"{self.path!r} holds no label")
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        scores, comparisons = read_labels(beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)
+        scores, comparisons = read_labels(
+            beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect
+        )
         shown = {r.id for r in responses}
         rated = [score for r in responses for score in scores.get(r.id, ())]
         compared = [c for r in responses for c in comparisons.get(r.id, ()) if c.second_id in shown]
-        covered = {score.response_id for score in rated} | {i for c in compared for i in (c.first_id, c.second_id)}
+        covered = {score.response_id for score in rated} | {
+            i for c in compared for i in (c.first_id, c.second_id)
+        }
         bare = (r.id for r in responses if r.id not in covered)
         return [*rated, *compared, *no_score(bare, self.aspect, self.scale, "no label")]

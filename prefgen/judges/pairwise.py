@@ -16,16 +16,16 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.constitutions import Principle, drawn_principles, load_constitution
 from prefgen.errors import RecipeError, ReplyError
-from prefgen.judging import asked, even_copies, judge_messages, no_score, odds_of
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.constitutions import Principle, drawn_principles, load_constitution
+from prefgen.kit.gather import settled
+from prefgen.kit.ratings import asked, even_copies, judge_messages, no_score, odds_of
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.scoring import probability_of
-from prefgen.similarity import by_text
-from prefgen.templates import render
+from prefgen.stats.scoring import probability_of
+from prefgen.text.near_duplicates import by_text
 from prefgen.types import Comparison, Message, Prompt, Response, assistant, user
-from prefgen.waiting import settled
 
 Pairing = tuple[Response, Response]
 
@@ -41,40 +41,64 @@ class Pairwise(Plugin):
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")
-    labels: tuple[str, str] = Field(("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2).")
+    labels: tuple[str, str] = Field(
+        ("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2)."
+    )
     orders: Literal[1, 2] = Field(2, description="2 asks in both orders (RLAIF); 1 in one that is drawn.")
-    preamble: Literal["base", "detailed"] = Field("base", description="How the criterion is put: in a word, or spelled out (RLAIF: both).")
+    preamble: Literal["base", "detailed"] = Field(
+        "base", description="How the criterion is put: in a word, or spelled out (RLAIF: both)."
+    )
     instruction: str | None = Field(
-        None, description="The criterion in one's own words, instead of the preamble: which reply is ... (OAIF)."
+        None,
+        description="The criterion in one's own words, instead of the preamble: which reply is ... (OAIF).",
     )
     reasoning: bool = Field(False, description="Let the model reason before the label.")
-    reasoning_tokens: int = Field(512, ge=16, description="Most tokens of the reasoning, at temperature 0 (RLAIF: 512).")
-    clamp: tuple[float, float] | Literal["auto"] | None = Field(
-        "auto", description="Bounds of the probability. auto: 0.4 to 0.6 with reasoning (Constitutional AI), none without."
+    reasoning_tokens: int = Field(
+        512, ge=16, description="Most tokens of the reasoning, at temperature 0 (RLAIF: 512)."
     )
-    constitution: str | None = Field(None, description="A constitution whose principles' `comparison` wording is judged by.")
-    group: str | None = Field(None, description="One group of a constitution that has several. Default: each for itself, as an aspect.")
+    clamp: tuple[float, float] | Literal["auto"] | None = Field(
+        "auto",
+        description="Bounds of the probability. auto: 0.4 to 0.6 with reasoning (Constitutional AI), none without.",
+    )
+    constitution: str | None = Field(
+        None, description="A constitution whose principles' `comparison` wording is judged by."
+    )
+    group: str | None = Field(
+        None,
+        description="One group of a constitution that has several. Default: each for itself, as an aspect.",
+    )
     principles: int = Field(
-        1, ge=1, description="Principles that are drawn for each comparison and averaged over (Constitutional AI: 1 of 16)."
+        1,
+        ge=1,
+        description="Principles that are drawn for each comparison and averaged over (Constitutional AI: 1 of 16).",
     )
     exemplars: tuple[Mapping[str, str], ...] = Field(
-        (), description="Solved examples: request, first, second, better (first or second) and, if wanted, reasoning."
+        (),
+        description="Solved examples: request, first, second, better (first or second) and, if wanted, reasoning.",
     )
-    votes: int = Field(5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities.")
+    votes: int = Field(
+        5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
+    )
     schedule: Literal["all", "swiss", "knockout"] = Field(
         "all", description="All pairs of a prompt's answers, or a tournament for many answers."
     )
-    rounds: int | None = Field(None, ge=1, description="Rounds of a swiss tournament; default: as many as a knockout would have.")
+    rounds: int | None = Field(
+        None, ge=1, description="Rounds of a swiss tournament; default: as many as a knockout would have."
+    )
     seed: int = Field(0, description="Seed of the draws: order, principles, tournament.")
 
     def ready(self) -> None:
         for group in self._groups() if self.constitution else ():
             drawn_principles(self.constitution or "", "comparison", self.principles, self.seed, group=group)
         if self.apart() and self.schedule != "all":
-            raise RecipeError(f"constitution {self.constitution!r} has several groups, and a tournament needs one ranking: give `group`")
+            raise RecipeError(
+                f"constitution {self.constitution!r} has several groups, and a tournament needs one ranking: give `group`"
+            )
 
     def _groups(self) -> tuple[str | None, ...]:
-        groups = load_constitution(self.constitution).groups if self.constitution and self.group is None else ()
+        groups = (
+            load_constitution(self.constitution).groups if self.constitution and self.group is None else ()
+        )
         return groups or (self.group,)
 
     def apart(self) -> tuple[str, ...]:
@@ -82,10 +106,14 @@ class Pairwise(Plugin):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Pairwise":
-        if self.labels[0].casefold() == self.labels[1].casefold() or not all(label.strip() for label in self.labels):
+        if self.labels[0].casefold() == self.labels[1].casefold() or not all(
+            label.strip() for label in self.labels
+        ):
             raise ValueError(f"labels must be two different words, found {self.labels!r}")
         if isinstance(self.clamp, tuple) and not 0 <= self.clamp[0] < self.clamp[1] <= 1:
-            raise ValueError(f"clamp must be two numbers within 0 to 1, the lower first; found {self.clamp!r}")
+            raise ValueError(
+                f"clamp must be two numbers within 0 to 1, the lower first; found {self.clamp!r}"
+            )
         if self.principles > 1 and not self.constitution:
             raise ValueError("principles are drawn from a constitution, and none is given")
         if self.group and not self.constitution:
@@ -96,26 +124,42 @@ class Pairwise(Plugin):
             raise ValueError("rounds are those of a swiss tournament")
         for number, example in enumerate(self.exemplars, 1):
             fields = set(example) - {"reasoning"}
-            if fields != {"request", "first", "second", "better"} or example["better"] not in ("first", "second"):
-                raise ValueError(f"exemplar {number} must have request, first, second, better (first or second), and if wanted reasoning")
+            if fields != {"request", "first", "second", "better"} or example["better"] not in (
+                "first",
+                "second",
+            ):
+                raise ValueError(
+                    f"exemplar {number} must have request, first, second, better (first or second), and if wanted reasoning"
+                )
         return self
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         if len(responses) < 2:
             return no_score((r.id for r in responses), "preference", (0, 1), "nothing to compare with")
         twins = by_text(sorted(responses, key=lambda r: r.id))
         entrants = [group[0] for group in twins]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
         found = await self._tournament(prompt, entrants, ask)
-        return [*found, *(copy for group in self._groups() for copy in even_copies(found, twins, group or "preference"))]
+        return [
+            *found,
+            *(copy for group in self._groups() for copy in even_copies(found, twins, group or "preference")),
+        ]
 
-    async def _tournament(self, prompt: Prompt, entrants: list[Response], ask: Ask) -> list[Verdict | ReplyError]:
+    async def _tournament(
+        self, prompt: Prompt, entrants: list[Response], ask: Ask
+    ) -> list[Verdict | ReplyError]:
         if self.schedule == "all":
             return await self._round(prompt, list(combinations(entrants, 2)), ask)
         found: list[Verdict | ReplyError] = []
         wins = dict.fromkeys((r.id for r in entrants), 0.0)
         met: set[frozenset[str]] = set()
-        for _ in range(self.rounds if self.schedule == "swiss" and self.rounds else max(1, math.ceil(math.log2(len(entrants))))):
+        for _ in range(
+            self.rounds
+            if self.schedule == "swiss" and self.rounds
+            else max(1, math.ceil(math.log2(len(entrants))))
+        ):
             pairs = next_round(entrants, wins, met, knockout=self.schedule == "knockout")
             if not pairs:
                 break
@@ -138,11 +182,17 @@ class Pairwise(Plugin):
             for group in self._groups()
         )
 
-    async def _compare(self, prompt: Prompt, shown: Pairing, order: int, group: str | None, ask: Ask) -> Comparison:
+    async def _compare(
+        self, prompt: Prompt, shown: Pairing, order: int, group: str | None, ask: Ask
+    ) -> Comparison:
         drawn: list[Principle | None] = [None]
         if self.constitution:
             both = "/".join(sorted(r.id for r in shown))  # the same principles in both orders
-            drawn = [*drawn_principles(self.constitution, "comparison", self.principles, self.seed, prompt.id, both, group=group)]
+            drawn = [
+                *drawn_principles(
+                    self.constitution, "comparison", self.principles, self.seed, prompt.id, both, group=group
+                )
+            ]
         odds = [await self._odds(prompt, shown, principle, ask) for principle in drawn]
         return Comparison(
             first_id=shown[0].id,
@@ -155,7 +205,9 @@ class Pairwise(Plugin):
             how=odds[0][2],
         )
 
-    async def _odds(self, prompt: Prompt, shown: Pairing, principle: Principle | None, ask: Ask) -> tuple[float, str, str]:
+    async def _odds(
+        self, prompt: Prompt, shown: Pairing, principle: Principle | None, ask: Ask
+    ) -> tuple[float, str, str]:
         """(probability that the first shown is better, reasoning, how it was read)."""
         messages: list[Message] = judge_messages(
             "judges/pairwise.j2",
@@ -172,7 +224,11 @@ class Pairwise(Plugin):
         if self.reasoning:
             reply = await ask(self.model, messages, temperature=0, max_tokens=self.reasoning_tokens)
             words = reply.text
-            messages = [*messages, assistant(words), user(render("judges/pairwise_label.j2", labels=self.labels))]
+            messages = [
+                *messages,
+                assistant(words),
+                user(render("judges/pairwise_label.j2", labels=self.labels)),
+            ]
         odds, how = await odds_of(ask, self.model, messages, self.labels, fallback=self.votes)
         return self.clamped(odds[0]), words, how
 
@@ -182,7 +238,9 @@ class Pairwise(Plugin):
         return probability if bounds is None else min(max(probability, bounds[0]), bounds[1])
 
 
-def next_round(entrants: Sequence[Response], wins: Mapping[str, float], met: set[frozenset[str]], *, knockout: bool) -> list[Pairing]:
+def next_round(
+    entrants: Sequence[Response], wins: Mapping[str, float], met: set[frozenset[str]], *, knockout: bool
+) -> list[Pairing]:
     """Pairs of a round: neighbours by their wins so far who have not met; of an odd number the last sits out."""
     order = list(entrants) if knockout else sorted(entrants, key=lambda r: -wins[r.id])
     pairs: list[Pairing] = []

@@ -13,13 +13,13 @@ from itertools import combinations
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.judging import check_scale, even_copies, no_score, verdict_each
-from prefgen.plugins import Plugin, judge
+from prefgen.kit.gather import settled
+from prefgen.kit.ratings import check_scale, even_copies, no_score, verdict_each
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.scoring import logistic
-from prefgen.similarity import by_text
+from prefgen.stats.scoring import logistic
+from prefgen.text.near_duplicates import by_text
 from prefgen.types import Comparison, Prompt, Response, Score
-from prefgen.waiting import settled
 
 
 @judge("reward_model")
@@ -31,18 +31,24 @@ class RewardModel(Plugin):
     model: str = Field(
         description="The reward model, by its name under `models`: `use: transformers`, or a server with a score route (vLLM)."
     )
-    pairs: bool = Field(False, description="The model ranks two answers against each other (`use: transformers` only).")
+    pairs: bool = Field(
+        False, description="The model ranks two answers against each other (`use: transformers` only)."
+    )
     raw: bool = Field(False, description="Keep the reward as it is.")
     scale: tuple[float, float] = Field((-100.0, 100.0), description="Bounds of a raw reward.")
     center: float = Field(0.0, allow_inf_nan=False, description="The reward that becomes 0.5.")
-    spread: float = Field(1.0, gt=0, allow_inf_nan=False, description="How far above it a reward becomes 0.73.")
+    spread: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="How far above it a reward becomes 0.73."
+    )
 
     @model_validator(mode="after")
     def _scale_is_one(self) -> "RewardModel":
         check_scale(self.scale)
         return self
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict | ReplyError]:
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
         if not self.pairs:
             return await verdict_each(responses, lambda response: self._reward(prompt, response, ask))
         if len(responses) < 2:
@@ -52,20 +58,36 @@ class RewardModel(Plugin):
         found = await settled(self._ranked(prompt, pair, order % 2, ask) for order, pair in enumerate(sides))
         return [*found, *even_copies(found, twins, "preference")]
 
-    async def _ranked(self, prompt: Prompt, pair: tuple[Response, Response], order: int, ask: Ask) -> Comparison:
+    async def _ranked(
+        self, prompt: Prompt, pair: tuple[Response, Response], order: int, ask: Ask
+    ) -> Comparison:
         odds = await ask.score(self.model, prompt, *pair)
         if not math.isfinite(odds):
             raise UnreadableReply(f"expected log-odds, found {odds}", code="out_of_scale")
         probability = logistic(odds / self.spread)
         return Comparison(
-            first_id=pair[0].id, second_id=pair[1].id, probability=probability, aspect="preference", sample=order, how="log-odds"
+            first_id=pair[0].id,
+            second_id=pair[1].id,
+            probability=probability,
+            aspect="preference",
+            sample=order,
+            how="log-odds",
         )
 
     async def _reward(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         reward = await ask.score(self.model, prompt, response)
         if not math.isfinite(reward) or (self.raw and not self.scale[0] <= reward <= self.scale[1]):
-            raise UnreadableReply(f"expected a reward within {self.scale[0]:g} to {self.scale[1]:g}, found {reward}", code="out_of_scale")
+            raise UnreadableReply(
+                f"expected a reward within {self.scale[0]:g} to {self.scale[1]:g}, found {reward}",
+                code="out_of_scale",
+            )
         if self.raw:
             return Score(response_id=response.id, aspect="reward", value=reward, scale=self.scale)
         value = logistic((reward - self.center) / self.spread)
-        return Score(response_id=response.id, aspect="reward", value=value, scale=(0, 1), rationale=f"reward {reward:g}")
+        return Score(
+            response_id=response.id,
+            aspect="reward",
+            value=value,
+            scale=(0, 1),
+            rationale=f"reward {reward:g}",
+        )

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from prefgen.plugins import Plugin, judge
-from prefgen.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
+from prefgen.kit.gather import together
+from prefgen.kit.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
+from prefgen.kit.templates import render, render_once
+from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.similarity import by_text
-from prefgen.templates import render, render_once
+from prefgen.text.near_duplicates import by_text
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
-from prefgen.waiting import together
 
 Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
 SCALE = (1.0, 5.0)
@@ -29,9 +29,7 @@ TYPED = {"truthfulness": "hallucination types", "helpfulness": "informativeness 
 class UltraFeedback(Plugin):
     """Four aspects, 1 to 5. Paper: listwise, one random order, temperature 0, top_p 0.6."""
 
-    cost = (
-        "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `orders: 2`; n more with `critique` (n answers)"
-    )
+    cost = "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `orders: 2`; n more with `critique` (n answers)"
     texts = (
         "judges/ultrafeedback_system.j2",
         "judges/ultrafeedback.j2",
@@ -41,16 +39,30 @@ class UltraFeedback(Plugin):
 
     model: str = Field(description="The judging model, by its name under `models`.")
     aspects: tuple[Aspect, ...] = Field(
-        ("instruction_following", "honesty", "truthfulness", "helpfulness"), min_length=1, description="What is rated."
+        ("instruction_following", "honesty", "truthfulness", "helpfulness"),
+        min_length=1,
+        description="What is rated.",
     )
-    show: Literal["listwise", "pointwise"] = Field("listwise", description="All answers in one request (paper), or one each.")
-    calls: Literal["per_aspect", "one"] = Field("per_aspect", description="A request an aspect (paper), or one for all aspects.")
-    orders: Literal[1, 2] = Field(1, description="2 also asks with the order reversed; ratings are averaged (paper: 1).")
+    show: Literal["listwise", "pointwise"] = Field(
+        "listwise", description="All answers in one request (paper), or one each."
+    )
+    calls: Literal["per_aspect", "one"] = Field(
+        "per_aspect", description="A request an aspect (paper), or one for all aspects."
+    )
+    orders: Literal[1, 2] = Field(
+        1, description="2 also asks with the order reversed; ratings are averaged (paper: 1)."
+    )
     seed: int = Field(0, description="Seed of the order in which answers are shown.")
     top_p: float | None = Field(0.6, gt=0, le=1, description="Nucleus of the judge (paper: 0.6).")
     temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge (paper: 0).")
-    critique: bool = Field(False, description="Also ask for feedback and an overall rating of 1 to 10 on each answer (paper: yes).")
-    low: float = Field(2.0, description="An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2).")
+    critique: bool = Field(
+        False,
+        description="Also ask for feedback and an overall rating of 1 to 10 on each answer (paper: yes).",
+    )
+    low: float = Field(
+        2.0,
+        description="An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2).",
+    )
     schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text.")
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
@@ -63,9 +75,13 @@ class UltraFeedback(Plugin):
         ask.rng(f"order/{self.seed}").shuffle(shown)
         same = by_text(shown) if self.show == "pointwise" or self.critique else []
         twins = {r.id: group[0].id for group in same for r in group}
-        alone = [group[0] for group in same]  # equal texts are asked about once where each is asked about alone
+        alone = [
+            group[0] for group in same
+        ]  # equal texts are asked about once where each is asked about alone
         groups = self._orders(shown) if self.show == "listwise" else [[r] for r in alone]
-        bundles: list[tuple[Aspect, ...]] = [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
+        bundles: list[tuple[Aspect, ...]] = (
+            [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
+        )
         asks = [
             self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
             for number, group in enumerate(groups)
@@ -73,11 +89,23 @@ class UltraFeedback(Plugin):
         ]
         scores = [score for part in await together(asks) for score in part]
         if self.show == "pointwise":
-            scores += [s.replacing(response_id=i) for i, twin in twins.items() if i != twin for s in scores if s.response_id == twin]
+            scores += [
+                s.replacing(response_id=i)
+                for i, twin in twins.items()
+                if i != twin
+                for s in scores
+                if s.response_id == twin
+            ]
         verdicts: list[Verdict] = [*flags, *scores]
         if self.critique:
-            said = [c for found in await together(self._critique(prompt, r, scores, ask) for r in alone) for c in found]
-            verdicts += [c.replacing(response_id=i) for i, twin in twins.items() for c in said if c.response_id == twin]
+            said = [
+                c
+                for found in await together(self._critique(prompt, r, scores, ask) for r in alone)
+                for c in found
+            ]
+            verdicts += [
+                c.replacing(response_id=i) for i, twin in twins.items() for c in said if c.response_id == twin
+            ]
         return verdicts
 
     def _orders(self, shown: list[Response]) -> list[list[Response]]:
@@ -87,14 +115,18 @@ class UltraFeedback(Plugin):
         texts = [r.text for r in shown]
         return [shown] if texts == texts[::-1] else [shown, shown[::-1]]
 
-    async def _rate(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int) -> list[Score]:
+    async def _rate(
+        self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int
+    ) -> list[Score]:
         messages = self._messages(prompt, shown, aspects)
         schema = rating_schema(tuple(aspects), len(shown)) if self.schema_reply else None
         found, _ = await read(
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
-        name = getattr(ask, "name", "")  # an `ask` that somebody wrapped may have none; then the stage gives the name
+        name = getattr(
+            ask, "name", ""
+        )  # an `ask` that somebody wrapped may have none; then the stage gives the name
         return [  # `rating` has checked the values against the scale
             Score.trusted(
                 response_id=r.id,
@@ -110,7 +142,9 @@ class UltraFeedback(Plugin):
             for aspect, (value, rationale) in found[place].items()
         ]
 
-    def _messages(self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect]) -> list[Message]:
+    def _messages(
+        self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect]
+    ) -> list[Message]:
         """What is shared comes first: the same prompt and answers for every aspect, then what this aspect asks."""
         conversation = [m for m in prompt.messages if m.role != "system"]
         body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in shown])
@@ -124,18 +158,28 @@ class UltraFeedback(Plugin):
         )
         return [system(render_once("judges/ultrafeedback_system.j2")), user(f"{body}\n\n{question}")]
 
-    async def _critique(self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask) -> list[Critique]:
+    async def _critique(
+        self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask
+    ) -> list[Critique]:
         mine = [s.value for s in scores if s.response_id == response.id and s.value is not None]
         mean = sum(mine) / len(mine) if mine else None
         conversation = [m for m in prompt.messages if m.role != "system"]
-        text = render("judges/ultrafeedback_critique.j2", conversation=conversation, text=response.text, principle=response.principle)
+        text = render(
+            "judges/ultrafeedback_critique.j2",
+            conversation=conversation,
+            text=response.text,
+            principle=response.principle,
+        )
 
         def reader(reply: Reply) -> tuple[str, float]:
             fields = json_object(reply.text)
             overall = rating(only(fields, "overall", int), (1, 10))
             assert overall is not None
             if mean is not None and overall == 10 and mean <= self.low:
-                raise Unread("out_of_scale", f"an overall rating of 10 contradicts aspect ratings of {mean:.1f} on average")
+                raise Unread(
+                    "out_of_scale",
+                    f"an overall rating of 10 contradicts aspect ratings of {mean:.1f} on average",
+                )
             return only(fields, "feedback", str), overall
 
         (feedback, overall), _ = await read(
@@ -148,7 +192,10 @@ class UltraFeedback(Plugin):
 CRITIQUE_SCHEMA: dict[str, Any] = {
     "title": "critique",
     "type": "object",
-    "properties": {"feedback": {"type": "string"}, "overall": {"type": "integer", "minimum": 1, "maximum": 10}},
+    "properties": {
+        "feedback": {"type": "string"},
+        "overall": {"type": "integer", "minimum": 1, "maximum": 10},
+    },
     "required": ["feedback", "overall"],
     "additionalProperties": False,
 }
@@ -189,11 +236,17 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
         return [{aspects[0]: block} for block in blocks]
     labels = [f"text_{i + 1}" for i in range(count)]
     if set(fields) != set(labels):
-        raise Unread("wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}")
+        raise Unread(
+            "wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}"
+        )
     out: Ratings = []
     for label in labels:
         entry = only(fields, label, dict)
-        parts = {aspects[0]: entry} if len(aspects) == 1 else {aspect: only(entry, aspect, dict) for aspect in aspects}
+        parts = (
+            {aspects[0]: entry}
+            if len(aspects) == 1
+            else {aspect: only(entry, aspect, dict) for aspect in aspects}
+        )
         out.append({aspect: _one(part, aspect) for aspect, part in parts.items()})
     return out
 

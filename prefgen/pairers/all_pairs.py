@@ -6,8 +6,8 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair
-from prefgen.plugins import pairer
+from prefgen.kit.pairing import Scored, make_pair
+from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 
@@ -20,7 +20,11 @@ class AllPairs(Scored):
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.ranked(record)
-        pairs = [p for better, worse in combinations(ranked, 2) for p in make_pair(self.name, better, worse, self.min_margin, self.ties)]
+        pairs = [
+            p
+            for better, worse in combinations(ranked, 2)
+            for p in make_pair(self.name, better, worse, self.min_margin, self.ties)
+        ]
         if self.cap is not None and len(pairs) > self.cap:
             kept = set(rng.sample(range(len(pairs)), self.cap))
             pairs = [pair for i, pair in enumerate(pairs) if i in kept]

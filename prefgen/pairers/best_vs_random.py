@@ -5,8 +5,8 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair
-from prefgen.plugins import pairer
+from prefgen.kit.pairing import Scored, make_pair
+from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 
@@ -18,5 +18,9 @@ class BestVsRandom(Scored):
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.ranked(record)
-        candidates = [pairs for worse in ranked[1:] if (pairs := make_pair(self.name, ranked[0], worse, self.min_margin, self.ties))]
+        candidates = [
+            pairs
+            for worse in ranked[1:]
+            if (pairs := make_pair(self.name, ranked[0], worse, self.min_margin, self.ties))
+        ]
         return self.labelled(rng.choice(candidates), record) if candidates else ()

@@ -5,8 +5,8 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.pairing import Scored, make_pair
-from prefgen.plugins import pairer
+from prefgen.kit.pairing import Scored, make_pair
+from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 

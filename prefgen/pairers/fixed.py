@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from prefgen.pairing import ByOrigin, pairable
-from prefgen.plugins import pairer
+from prefgen.kit.pairing import ByOrigin, pairable
+from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record, Response
 
 Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
@@ -24,9 +24,14 @@ class Fixed(ByOrigin):
 
     sides = ("chosen", "rejected")
 
-    chosen: Side = Field(description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them.")
+    chosen: Side = Field(
+        description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them."
+    )
     rejected: Side = Field(description="What the rejected side is.")
-    all: bool = Field(False, description="Every response of the one kind with every response of the other; their weights add up to 1.")
+    all: bool = Field(
+        False,
+        description="Every response of the one kind with every response of the other; their weights add up to 1.",
+    )
 
     @field_validator("chosen", "rejected")
     @classmethod

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from random import Random
 
-from prefgen.pairing import Scored, make_pair
-from prefgen.plugins import pairer
+from prefgen.kit.pairing import Scored, make_pair
+from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 

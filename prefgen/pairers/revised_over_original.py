@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import ClassVar
 
-from prefgen.pairing import ByOrigin, pairable
-from prefgen.plugins import pairer
+from prefgen.kit.pairing import ByOrigin, pairable
+from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record, Response
 
 
@@ -16,10 +16,14 @@ from prefgen.types import Pair, Record, Response
 class RevisedOverOriginal(ByOrigin):
     """One pair a chain of revisions; the weights of a prompt's pairs add up to 1."""
 
-    shown: ClassVar[Mapping[str, str]] = {"which": "all"}  # a chain is followed over the revisions between its ends
+    shown: ClassVar[Mapping[str, str]] = {
+        "which": "all"
+    }  # a chain is followed over the revisions between its ends
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        return self.pairs_of(record, ((last, first) for first, last in chains(record, pairable(record, self.length_cut))))
+        return self.pairs_of(
+            record, ((last, first) for first, last in chains(record, pairable(record, self.length_cut)))
+        )
 
     def explain(self, record: Record) -> str:
         if not chains(record, pairable(record, self.length_cut)):

@@ -12,10 +12,13 @@ from typing import Any
 import yaml
 
 from prefgen.errors import RecipeError
-from prefgen.publish.licences import licence_of, non_commercial
+from prefgen.publish.licenses import licence_of, non_commercial
 from prefgen.publish.rows import SCHEMAS, Written
 
-BEGIN, END = "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->", "<!-- prefgen: end -->"
+BEGIN, END = (
+    "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->",
+    "<!-- prefgen: end -->",
+)
 TAGS = ("synthetic", "preference", "dpo", "rlaif", "prefgen")
 HARM_TAGS = ("not-for-all-audiences",)
 CONFIGS = {
@@ -24,7 +27,13 @@ CONFIGS = {
     "judgments": "a judgment",
     "failures": "something that was lost",
 }
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
 SHOWN = 400
 
 
@@ -42,8 +51,14 @@ def card(before: str | None, header: Mapping[str, Any], body: str, wrote: Mappin
     written = f"{BEGIN}\n{body.strip()}\n{END}"
     start, end = old_text.find(BEGIN), old_text.rfind(END)
     if (start < 0) != (end < 0) or start > end:
-        raise RecipeError(f"the card on the Hub has lost one of the marks around what prefgen writes; put it back ({BEGIN!r} ... {END!r})")
-    text = old_text[:start] + written + old_text[end + len(END) :] if start >= 0 else f"{written}\n\n{old_text.strip()}"
+        raise RecipeError(
+            f"the card on the Hub has lost one of the marks around what prefgen writes; put it back ({BEGIN!r} ... {END!r})"
+        )
+    text = (
+        old_text[:start] + written + old_text[end + len(END) :]
+        if start >= 0
+        else f"{written}\n\n{old_text.strip()}"
+    )
     return f"---\n{yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)}---\n\n{text.strip()}\n"
 
 
@@ -81,12 +96,19 @@ def header_of(written: Written, manifest: Mapping[str, Any], *, gated: bool) -> 
         **licence,
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in SIZES if pairs < limit), "n>10M")],
-        "tags": [*TAGS, *(["simulated"] if manifest["simulated"] else []), *(HARM_TAGS if written.harmful else [])],
+        "tags": [
+            *TAGS,
+            *(["simulated"] if manifest["simulated"] else []),
+            *(HARM_TAGS if written.harmful else []),
+        ],
         "configs": [
             {
                 "config_name": config,
                 **({"default": True} if config == "preferences" else {}),
-                "data_files": [{"split": split, "path": f"data/{config}/{split}-*.parquet"} for split in sorted(counts, reverse=True)],
+                "data_files": [
+                    {"split": split, "path": f"data/{config}/{split}-*.parquet"}
+                    for split in sorted(counts, reverse=True)
+                ],
             }
             for config, counts in written.counts.items()
             if counts
@@ -133,16 +155,28 @@ def values_of(
     """What the template is given; everything that a model or a user wrote is escaped."""
     found, cost = manifest["yield"], manifest["cost"]
     stages = cost["by_stage"]
-    sources = Counter({f"source {plain(name)}": group["all"] for name, group in found["groups"].get("source", {}).items()})
+    sources = Counter(
+        {f"source {plain(name)}": group["all"] for name, group in found["groups"].get("source", {}).items()}
+    )
     licences = Counter({f"licence {plain(name)}": n for name, n in found["licences"].items()})
     measures = [
-        ("chosen is the longer one", f"{report['longer_chosen']:.0%} of the pairs" if report["longer_chosen"] is not None else "-"),
+        (
+            "chosen is the longer one",
+            f"{report['longer_chosen']:.0%} of the pairs" if report["longer_chosen"] is not None else "-",
+        ),
         (
             "a probe that sees only length, form and model name tells held-out pairs apart",
             _share(report["probe_auc"], "in {:.0%} (chance: 50 %)"),
         ),
-        ("most frequent chosen answer", _share(report["canned_share"] or None, "{:.1%} of the chosen answers")),
-        *((name, f"{value:.3g}") for name, value in (manifest.get("prompts") or {}).items() if value is not None),
+        (
+            "most frequent chosen answer",
+            _share(report["canned_share"] or None, "{:.1%} of the chosen answers"),
+        ),
+        *(
+            (name, f"{value:.3g}")
+            for name, value in (manifest.get("prompts") or {}).items()
+            if value is not None
+        ),
     ]
     return {
         "name": manifest["name"],
@@ -161,13 +195,18 @@ def values_of(
         "counts": written.counts,
         "between_splits": written.between_splits,
         "models": [plain(_model(name, model)) for name, model in manifest["models"].items()],
-        "served_by": [f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})" for s in manifest["served_by"]],
+        "served_by": [
+            f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})"
+            for s in manifest["served_by"]
+        ],
         "judges": manifest.get("judges", []),
         "flips": [
             f"in {found['flipped'] / found['pairs']:.1%} of the {found['pairs']:,} pairs that {judge} saw in both orders the winners differ"
             for judge, found in manifest.get("flips", {}).items()
         ],
-        "principles": [Path(name).stem for name in manifest.get("texts", {}) if name.startswith("constitutions/")],
+        "principles": [
+            Path(name).stem for name in manifest.get("texts", {}) if name.startswith("constitutions/")
+        ],
         "unmeasured": manifest["unmeasured"],
         "cost_usd": cost["new_usd"],
         "unpriced": [plain(name) for name in manifest.get("unpriced", [])],
@@ -183,7 +222,11 @@ def values_of(
         "pictures": pictures,
         "terms": [*sorted(sources.items()), *sorted(licences.items())],
         "samples": [
-            {name: plain(text) if name in ("prompt", "chosen", "rejected") else text for name, text in sample.items()} for sample in samples
+            {
+                name: plain(text) if name in ("prompt", "chosen", "rejected") else text
+                for name, text in sample.items()
+            }
+            for sample in samples
         ],
         "before": before,
         "changes": changes,
@@ -196,7 +239,9 @@ def _share(value: float | None, words: str) -> str:
 
 def _model(name: str, model: Mapping[str, Any]) -> str:
     revision = f" at {model['revision']}" if model.get("revision") else ""
-    return f"{name}: {'simulated/' if model.get('simulated') else ''}{model['name']}{revision} ({model['use']})"
+    return (
+        f"{name}: {'simulated/' if model.get('simulated') else ''}{model['name']}{revision} ({model['use']})"
+    )
 
 
 def plain(text: str) -> str:

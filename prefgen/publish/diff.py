@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from prefgen.canonical import canonical
-from prefgen.dataset.conversation import conversation
-from prefgen.dataset.preferences import Opened
+from prefgen.dataset.open_pairs import Opened
+from prefgen.dataset.pair import conversation
 from prefgen.errors import RecipeError
-from prefgen.similarity import normal
+from prefgen.storage.canonical_json import canonical
+from prefgen.text.near_duplicates import normal
 
 MATTER = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is one to another split."""
@@ -83,7 +83,9 @@ class Diff:
             for name, (n, mean, absolute) in sorted(self.drift.items())
             if absolute
         ]
-        lines += [f"- column {name} is gone" for name in self.columns_gone] + [f"- column {name} is new" for name in self.columns_new]
+        lines += [f"- column {name} is gone" for name in self.columns_gone] + [
+            f"- column {name} is new" for name in self.columns_new
+        ]
         if self.recipe:
             lines += ["- recipe:", "", "```diff", *self.recipe, "```"]
         return "\n".join(lines)
@@ -103,10 +105,16 @@ def side_of(dataset: Opened) -> Side:
         asked, *texts = (_digest([[turn["role"], normal(turn["content"])] for turn in its]) for its in turns)
         side.prompts.setdefault(asked, " ".join(turns[0][-1]["content"].split())[:100])
         both = b"".join(sorted(texts))
-        rest = {k: v for k, v in row.items() if k not in (*MATTER, "prompt", "chosen", "rejected", "split", "id", "prompt_id")}
+        rest = {
+            k: v
+            for k, v in row.items()
+            if k not in (*MATTER, "prompt", "chosen", "rejected", "split", "id", "prompt_id")
+        }
         matter = json.dumps([turns, *(row.get(name) for name in MATTER)], default=str)
         split = None if row.get("split") is None else str(row["split"])
-        pair = _Pair(both, texts[0], _digest(matter), _digest(json.dumps(rest, sort_keys=True, default=str)), split)
+        pair = _Pair(
+            both, texts[0], _digest(matter), _digest(json.dumps(rest, sort_keys=True, default=str)), split
+        )
         before = 0
         while (asked, both, before) in side.pairs:
             before += 1
@@ -124,9 +132,14 @@ def _aspects(row: Mapping[str, Any], which: str, where: str) -> Mapping[str, flo
         return {}
     try:
         found = json.loads(aspects) if isinstance(aspects, str) else aspects
-        return {str(name): float(value) for name, value in (found.get(which) or {}).items() if value is not None}
+        return {
+            str(name): float(value) for name, value in (found.get(which) or {}).items() if value is not None
+        }
     except (ValueError, TypeError, AttributeError):
-        raise RecipeError(f"aspects are not {{chosen: {{judge.aspect: score}}, rejected: ...}}: {str(aspects)[:60]!r}", where) from None
+        raise RecipeError(
+            f"aspects are not {{chosen: {{judge.aspect: score}}, rejected: ...}}: {str(aspects)[:60]!r}",
+            where,
+        ) from None
 
 
 def _digest(value: Any) -> bytes:
@@ -139,20 +152,28 @@ def compared(before: Side, after: Side) -> Diff:
     kinds: dict[str, list[tuple[bytes, bytes, int]]] = {
         "added": [k for k in after.pairs if k not in common],
         "removed": [k for k in before.pairs if k not in common],
-        "flipped": [k for k in after.pairs if k in common and before.pairs[k].chosen != after.pairs[k].chosen],
+        "flipped": [
+            k for k in after.pairs if k in common and before.pairs[k].chosen != after.pairs[k].chosen
+        ],
         "changed": [
             k
             for k in after.pairs
-            if k in common and before.pairs[k].chosen == after.pairs[k].chosen and before.pairs[k].values != after.pairs[k].values
+            if k in common
+            and before.pairs[k].chosen == after.pairs[k].chosen
+            and before.pairs[k].values != after.pairs[k].values
         ],
     }
     kinds["moved"] = [
-        k for k in after.pairs if k in common and None not in (its := {before.pairs[k].split, after.pairs[k].split}) and len(its) > 1
+        k
+        for k in after.pairs
+        if k in common and None not in (its := {before.pairs[k].split, after.pairs[k].split}) and len(its) > 1
     ]
     touched = {*kinds["flipped"], *kinds["changed"], *kinds["moved"]}
     same_columns = before.columns == after.columns
     kinds["relabelled"] = [
-        k for k in after.pairs if same_columns and k in common and k not in touched and before.pairs[k].rest != after.pairs[k].rest
+        k
+        for k in after.pairs
+        if same_columns and k in common and k not in touched and before.pairs[k].rest != after.pairs[k].rest
     ]
     names = {**before.prompts, **after.prompts}
     return Diff(
@@ -163,12 +184,18 @@ def compared(before: Side, after: Side) -> Diff:
             "removed": len(before.prompts.keys() - after.prompts.keys()),
             "kept": len(before.prompts.keys() & after.prompts.keys()),
         },
-        pairs={kind: len(found) for kind, found in kinds.items()} | {"kept": len(common) - len(touched) - len(kinds["relabelled"])},
-        drift={name: _drift(before.scores[name], after.scores[name]) for name in sorted(before.scores.keys() & after.scores.keys())},
+        pairs={kind: len(found) for kind, found in kinds.items()}
+        | {"kept": len(common) - len(touched) - len(kinds["relabelled"])},
+        drift={
+            name: _drift(before.scores[name], after.scores[name])
+            for name in sorted(before.scores.keys() & after.scores.keys())
+        },
         columns_gone=sorted(before.columns - after.columns),
         columns_new=sorted(after.columns - before.columns),
         recipe=_lines(before.recipe, after.recipe),
-        examples={kind: [names[asked] for asked, _, _ in found[:EXAMPLES]] for kind, found in kinds.items() if found},
+        examples={
+            kind: [names[asked] for asked, _, _ in found[:EXAMPLES]] for kind, found in kinds.items() if found
+        },
     )
 
 

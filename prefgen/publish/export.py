@@ -7,12 +7,12 @@ from pathlib import Path
 
 import orjson
 
-from prefgen.canonical import canonical
-from prefgen.dataset.conversation import Row, Turns, one_turn, sound
-from prefgen.dataset.forms import SHAREGPT
+from prefgen.dataset.pair import Row, Turns, one_turn, sound
+from prefgen.dataset.pair_formats import SHAREGPT
 from prefgen.errors import RecipeError
-from prefgen.files import written_whole
-from prefgen.plugins import did_you_mean
+from prefgen.plugins.registry import did_you_mean
+from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.canonical_json import canonical
 
 
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
@@ -101,7 +101,10 @@ def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
         # it looks for the answer in the rendered conversation, and finds none where the template strips it
         yield {
             "messages": prompt,
-            **{name: {**side, "content": side["content"].strip()} for name, side in (("chosen", chosen), ("rejected", rejected))},
+            **{
+                name: {**side, "content": side["content"].strip()}
+                for name, side in (("chosen", chosen), ("rejected", rejected))
+            },
         }
 
 
@@ -139,9 +142,12 @@ def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tu
     roles = [turn["role"] for turn in prompt]
     if system and roles[0] == "system":
         roles = roles[1:]
-    if len(roles) % 2 == 0 or any(role not in (("assistant",) if i % 2 else asks) for i, role in enumerate(roles)):
+    if len(roles) % 2 == 0 or any(
+        role not in (("assistant",) if i % 2 else asks) for i, role in enumerate(roles)
+    ):
         raise RecipeError(
-            f"{form} takes {' or '.join(asks)} and assistant in turns, and this prompt is {', '.join(roles)}; filter such rows first", where
+            f"{form} takes {' or '.join(asks)} and assistant in turns, and this prompt is {', '.join(roles)}; filter such rows first",
+            where,
         )
 
 
@@ -179,7 +185,10 @@ def _csv(rows: Iterator[Row], path: Path) -> int:
             if count == 1:
                 writer.writeheader()
             writer.writerow(
-                {name: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value for name, value in row.items()}
+                {
+                    name: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+                    for name, value in row.items()
+                }
             )
     return count
 

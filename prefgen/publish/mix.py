@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.conversation import sound
-from prefgen.dataset.preferences import opened
-from prefgen.dataset.shards import PAIRS
-from prefgen.draws import uniform
+from prefgen.dataset.open_pairs import opened
+from prefgen.dataset.pair import sound
+from prefgen.dataset.parquet import PAIRS
+from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
-from prefgen.files import named, written_whole
-from prefgen.publish.splits import splits_of
-from prefgen.similarity import near_duplicates_of, normal
+from prefgen.stats.seeded_draws import uniform
+from prefgen.storage.atomic_write import named, written_whole
+from prefgen.text.near_duplicates import near_duplicates_of, normal
 from prefgen.types import content_id
 
 PART = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
@@ -61,23 +61,43 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
         kept = _drawn(rows, part, seed)
         taken += [(number, text, row) for text, row in kept]
         sources.append(
-            {"name": named(part.name), "revision": dataset.revision, "pairs": len(rows), "taken": len(kept), "share": part.share}
+            {
+                "name": named(part.name),
+                "revision": dataset.revision,
+                "pairs": len(rows),
+                "taken": len(kept),
+                "share": part.share,
+            }
         )
     texts = list(dict.fromkeys(normal(text) for _, text, _ in taken))
     first_of = {normal(text): number for number, text, _ in reversed(taken)}
-    again = {texts[i] for i, (j, _) in near_duplicates_of(texts).items() if first_of[texts[i]] != first_of[texts[j]]}
+    again = {
+        texts[i]
+        for i, (j, _) in near_duplicates_of(texts).items()
+        if first_of[texts[i]] != first_of[texts[j]]
+    }
     once: dict[str, tuple[int, str, dict[str, Any]]] = {}
     for number, text, row in taken:
         if normal(text) not in again and first_of[normal(text)] == number:
-            once.setdefault(content_id("pair", row["prompt"], row["chosen"], row["rejected"]), (number, text, row))
+            once.setdefault(
+                content_id("pair", row["prompt"], row["chosen"], row["rejected"]), (number, text, row)
+            )
     splits = splits_of([(row["prompt_id"], text) for _, text, row in once.values()], test, seed)
-    left = [(number, splits[row["prompt_id"]], row) for number, _, row in once.values() if splits[row["prompt_id"]] is not None]
+    left = [
+        (number, splits[row["prompt_id"]], row)
+        for number, _, row in once.values()
+        if splits[row["prompt_id"]] is not None
+    ]
     if not any(split == "train" for _, split, _ in left):
         raise RecipeError("no pair to train on is left of " + ", ".join(part.name for part in parts))
-    shutil.rmtree(out / "data", ignore_errors=True)  # of an earlier mix, now that this one is known to come about
+    shutil.rmtree(
+        out / "data", ignore_errors=True
+    )  # of an earlier mix, now that this one is known to come about
     counts = _write(out, [(split, row) for _, split, row in left])
     manifest = {
-        "mixed_of": [{**source, "left": sum(number == i for number, _, _ in left)} for i, source in enumerate(sources)],
+        "mixed_of": [
+            {**source, "left": sum(number == i for number, _, _ in left)} for i, source in enumerate(sources)
+        ],
         "between_splits": len(once) - len(left),
         "counts": counts,
         "seed": seed,
@@ -111,11 +131,17 @@ def _row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, 
     return "\n".join(turn["content"] for turn in prompt), known
 
 
-def _drawn(rows: Sequence[tuple[str, dict[str, Any]]], part: Part, seed: int) -> list[tuple[str, dict[str, Any]]]:
+def _drawn(
+    rows: Sequence[tuple[str, dict[str, Any]]], part: Part, seed: int
+) -> list[tuple[str, dict[str, Any]]]:
     """As much as is wanted: whole prompts, drawn by their ids, so that the same ones come when there are more of them."""
     ids = sorted({row["prompt_id"] for _, row in rows}, key=lambda prompt_id: uniform("mix", seed, prompt_id))
     if part.share is not None:
-        wanted = {prompt_id for prompt_id in ids if uniform("mix", seed, prompt_id) < part.share} if part.share < 1 else set(ids)
+        wanted = (
+            {prompt_id for prompt_id in ids if uniform("mix", seed, prompt_id) < part.share}
+            if part.share < 1
+            else set(ids)
+        )
         return [one for one in rows if one[1]["prompt_id"] in wanted]
     assert part.pairs is not None
     if part.pairs > len(rows):

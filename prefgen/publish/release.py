@@ -16,19 +16,19 @@ from filelock import FileLock, Timeout
 from pydantic import Field, field_validator
 
 from prefgen.dataset.check import RULES, Report, check_rows
-from prefgen.dataset.preferences import Opened, opened
-from prefgen.dataset.read import complete_manifest, rows_in
+from prefgen.dataset.open_pairs import Opened, opened
+from prefgen.dataset.read_run import complete_manifest, rows_in
 from prefgen.errors import GateFailed, PublishError, RecipeError
-from prefgen.files import written_whole
+from prefgen.kit.templates import render
 from prefgen.publish.card import card, header_of, values_of
 from prefgen.publish.diff import Bump, Diff, compared, side_of
-from prefgen.publish.plots import draw_pairs
-from prefgen.publish.push import Head, Repository
+from prefgen.publish.hub import Head, Repository
+from prefgen.publish.pair_plots import draw_pairs
 from prefgen.publish.rows import Harmful, Written, write_rows
 from prefgen.publish.version import VERSION, bumped, parsed, tag_of
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import section
-from prefgen.templates import render
+from prefgen.storage.atomic_write import written_whole
 
 STAGING = "release"
 """The folder in a run's where a release is put together; it stays, to be looked at."""
@@ -44,12 +44,21 @@ class Publish(Strict):
     """A recipe's `publish:`, and what the command line overrides."""
 
     repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Where: owner/name on the Hub.")
-    private: bool | None = Field(None, description="Default: private where rows come from harmful texts, public otherwise.")
-    version: str | None = Field(None, description="Default: the recipe's, or, where that is taken, the next one after what changed.")
-    bump: Literal["auto", "major", "minor", "patch"] = Field("auto", description="Which number a change moves; auto: as the diff says.")
+    private: bool | None = Field(
+        None, description="Default: private where rows come from harmful texts, public otherwise."
+    )
+    version: str | None = Field(
+        None, description="Default: the recipe's, or, where that is taken, the next one after what changed."
+    )
+    bump: Literal["auto", "major", "minor", "patch"] = Field(
+        "auto", description="Which number a change moves; auto: as the diff says."
+    )
     test: float = Field(0.05, ge=0, lt=1, description="Share of the prompts in the test split.")
     seed: int = Field(0, description="Seed of the splits.")
-    harmful: Harmful = Field("redact", description="Texts that prompts were made from: taken out, their rows left out, or published.")
+    harmful: Harmful = Field(
+        "redact",
+        description="Texts that prompts were made from: taken out, their rows left out, or published.",
+    )
 
     @field_validator("version")
     @classmethod
@@ -65,7 +74,11 @@ class Publish(Strict):
 def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
     """What the recipe of a run says under `publish`, and `given` in its place. Raises RecipeError."""
     recipe = run / "recipe.yaml"
-    said = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish") if recipe.is_file() else None
+    said = (
+        (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish")
+        if recipe.is_file()
+        else None
+    )
     return section(Publish, "publish", said, given)
 
 
@@ -85,7 +98,14 @@ class Release:
     already: bool = False
 
 
-def publish(run: Path, options: Publish, *, dry_run: bool = False, pr: bool = False, say: Callable[[str], object] = print) -> Release:
+def publish(
+    run: Path,
+    options: Publish,
+    *,
+    dry_run: bool = False,
+    pr: bool = False,
+    say: Callable[[str], object] = print,
+) -> Release:
     """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was published."""
     manifest = complete_manifest(run)
     repo = options.repo or f"local/{manifest['name']}"
@@ -99,7 +119,14 @@ def publish(run: Path, options: Publish, *, dry_run: bool = False, pr: bool = Fa
 
 
 def _released(
-    run: Path, manifest: Mapping[str, Any], repo: str, options: Publish, *, dry_run: bool, pr: bool, say: Callable[[str], object]
+    run: Path,
+    manifest: Mapping[str, Any],
+    repo: str,
+    options: Publish,
+    *,
+    dry_run: bool,
+    pr: bool,
+    say: Callable[[str], object],
 ) -> Release:
     folder = run / STAGING
     shutil.rmtree(folder, ignore_errors=True)
@@ -117,7 +144,9 @@ def _released(
         shutil.rmtree(folder)
         raise
     private = options.private if options.private is not None else bool(written.harmful)
-    release = Release(folder, repo, options.version or manifest["version"], written.content_hash, written.counts, private)
+    release = Release(
+        folder, repo, options.version or manifest["version"], written.content_hash, written.counts, private
+    )
     made = _Made(run, manifest, options, written, report, release)
     if dry_run:
         made.files(None, None)
@@ -131,7 +160,9 @@ def _released(
         hub.create(private=private)
     elif private and not head.private:
         why = "it was said to be" if options.private else "rows of it come from harmful texts"
-        raise PublishError(f"{repo!r} is public, and this release is private, since {why}; make it private on the Hub, or say --public")
+        raise PublishError(
+            f"{repo!r} is public, and this release is private, since {why}; make it private on the Hub, or say --public"
+        )
     try:
         return _pushed(hub, made, pr=pr, say=say)
     except PublishError:
@@ -152,8 +183,12 @@ def _gated(folder: Path, options: Publish) -> Report:
 
     report = check_rows(rows(), canned=options.canned, allow_cut=options.allow_cut)
     if not report.passed:
-        broken = "; ".join(f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items())
-        raise GateFailed(f"nothing was published, since the pairs break what a preference dataset must hold: {broken}")
+        broken = "; ".join(
+            f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items()
+        )
+        raise GateFailed(
+            f"nothing was published, since the pairs break what a preference dataset must hold: {broken}"
+        )
     return report
 
 
@@ -171,13 +206,21 @@ def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], ob
         before = _noted(hub, head.commit)
         if before is None and (foreign := sorted(path for path in head.files if path.startswith("data/"))):
             some = ", ".join(foreign[:3]) + (" ..." if len(foreign) > 3 else "")
-            raise PublishError(f"{hub.name!r} holds data that prefgen did not publish ({some}), which is not replaced; give another --repo")
+            raise PublishError(
+                f"{hub.name!r} holds data that prefgen did not publish ({some}), which is not replaced; give another --repo"
+            )
         made.follow(before, head, hub)
         if made.there is not None:
             already.append(made.there)
             raise _There
-        files: dict[str, Path | bytes] = {**made.written.files, **made.files(hub.read("README.md", head.commit), before)}
-        return files, f"Version {made.release.version}: {sum(made.written.counts['preferences'].values()):,} pairs"
+        files: dict[str, Path | bytes] = {
+            **made.written.files,
+            **made.files(hub.read("README.md", head.commit), before),
+        }
+        return (
+            files,
+            f"Version {made.release.version}: {sum(made.written.counts['preferences'].values()):,} pairs",
+        )
 
     try:
         commit, address = hub.commit(on, pr=pr)
@@ -202,7 +245,9 @@ def _noted(hub: Repository, commit: str) -> Mapping[str, Any] | None:
         parsed(found["version"])
         return {"header": {}, **found, "content_hash": found["content_hash"]}
     except (ValueError, KeyError, TypeError, RecipeError) as wrong:
-        raise PublishError(f"{hub.name!r}: {RELEASE} on the Hub cannot be read ({wrong}); it was changed by hand") from None
+        raise PublishError(
+            f"{hub.name!r}: {RELEASE} on the Hub cannot be read ({wrong}); it was changed by hand"
+        ) from None
 
 
 def _committed(hub: Repository, head: str, content_hash: str) -> str:
@@ -222,7 +267,11 @@ def _made_by(recipe: str | None) -> Any:
         found = yaml.safe_load(recipe or "") or {}
     except yaml.YAMLError:
         return recipe
-    return {k: v for k, v in found.items() if k not in ("run", "publish", "train", "version")} if isinstance(found, dict) else recipe
+    return (
+        {k: v for k, v in found.items() if k not in ("run", "publish", "train", "version")}
+        if isinstance(found, dict)
+        else recipe
+    )
 
 
 class _There(Exception):
@@ -233,7 +282,13 @@ class _Made:
     """A release that is put together: its rows are written, its version and card depend on what stands on the Hub."""
 
     def __init__(
-        self, run: Path, manifest: Mapping[str, Any], options: Publish, written: Written, report: Report, release: Release
+        self,
+        run: Path,
+        manifest: Mapping[str, Any],
+        options: Publish,
+        written: Written,
+        report: Report,
+        release: Release,
     ) -> None:
         self._run, self._manifest, self._options, self._report = run, manifest, options, report
         self.written = written
@@ -252,7 +307,9 @@ class _Made:
             and wanted in (None, before["version"])
             and _made_by(hub.read("recipe.yaml", head.commit)) == _made_by(self._recipe())
         ):
-            commit = head.tags.get(tag_of(before["version"])) or _committed(hub, head.commit, release.content_hash)
+            commit = head.tags.get(tag_of(before["version"])) or _committed(
+                hub, head.commit, release.content_hash
+            )
             self.there = replace(release, version=before["version"], commit=commit, already=True)
             return
         if before:
@@ -262,7 +319,9 @@ class _Made:
         versions += [str(before["version"])] if before else []
         latest = max(versions, key=parsed) if versions else None
         if wanted is None and before and latest:
-            bump: Bump = release.diff.bump if self._options.bump == "auto" and release.diff else self._options.bump  # type: ignore[assignment]
+            bump: Bump = (
+                release.diff.bump if self._options.bump == "auto" and release.diff else self._options.bump
+            )  # type: ignore[assignment]
             following = bumped(latest, "patch" if bump == "none" else bump)
             recipes = self._manifest["version"]
             release = replace(release, version=max(following, recipes, key=parsed))
@@ -308,7 +367,9 @@ class _Made:
             pictures=pictures,
         )
         header = header_of(self.written, manifest, gated=bool(self.written.harmful))
-        text = card(old_card, header, render("publish/card.md.j2", **values), (before or {}).get("header", {}))
+        text = card(
+            old_card, header, render("publish/card.md.j2", **values), (before or {}).get("header", {})
+        )
         published = {
             "name": manifest["name"],
             "version": release.version,

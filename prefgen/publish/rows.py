@@ -16,17 +16,19 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prefgen.dataset.lines import record_of
-from prefgen.dataset.read import rows_in
-from prefgen.dataset.shards import PAIRS, TURN
+from prefgen.dataset.parquet import PAIRS, TURN
+from prefgen.dataset.read_run import rows_in
+from prefgen.dataset.serialize import record_of
+from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
-from prefgen.harm import SOURCE
-from prefgen.publish.splits import TRAIN, splits_of
+from prefgen.kit.harm import SOURCE
 from prefgen.types import Prompt, Record
 
 TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
 Harmful = Literal["redact", "drop", "keep"]
-SCORE = pa.struct({"judge": TEXT, "aspect": TEXT, "value": REAL, "low": REAL, "high": REAL, "rationale": TEXT, "how": TEXT})
+SCORE = pa.struct(
+    {"judge": TEXT, "aspect": TEXT, "value": REAL, "low": REAL, "high": REAL, "rationale": TEXT, "how": TEXT}
+)
 CANDIDATES = pa.schema(
     {
         "id": TEXT, "prompt_id": TEXT, "prompt": pa.list_(TURN), "response": pa.list_(TURN), "reasoning": TEXT, "source": TEXT, "category": TEXT,
@@ -42,7 +44,9 @@ JUDGMENTS = pa.schema(
         "value": REAL, "low": REAL, "high": REAL, "probability": REAL, "sample": WHOLE, "order": WHOLE, "how": TEXT, "rationale": TEXT,
     }
 )  # fmt: skip
-FAILURES = pa.schema({"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model": TEXT, "code": TEXT, "reason": TEXT})
+FAILURES = pa.schema(
+    {"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model": TEXT, "code": TEXT, "reason": TEXT}
+)
 SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURES}
 ROWS_A_SHARD = 50_000
 ROWS_AT_ONCE = 500
@@ -64,9 +68,14 @@ class Written:
     """Prompts that are nearly the same as prompts of both splits, and in neither."""
 
 
-def write_rows(run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, say: Callable[[str], object] = print) -> Written:
+def write_rows(
+    run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, say: Callable[[str], object] = print
+) -> Written:
     """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the prompts' ids. Raises RecipeError."""
-    prompts = [(row["id"], "\n".join(turn["content"] or "" for turn in row["messages"])) for row in rows_in(run / "records")]
+    prompts = [
+        (row["id"], "\n".join(turn["content"] or "" for turn in row["messages"]))
+        for row in rows_in(run / "records")
+    ]
     splits = splits_of(prompts, test, seed)
     del prompts
     written = Written(between_splits=sum(split is None for split in splits.values()))
@@ -79,14 +88,22 @@ def write_rows(run: Path, folder: Path, *, test: float, seed: int, harmful: Harm
     for config, rows in kinds.items():
         _write(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
     failures = ({name: row[name] for name in FAILURES.names} for row in _failures(run))
-    _write("failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written)  # seeds are in no split
+    _write(
+        "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
+    )  # seeds are in no split
     written.content_hash = digest.hexdigest()
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(run)!r} has no pair that could be published")
     return written
 
 
-def _write(config: str, rows: Iterator[tuple[str | None, dict[str, Any]]], folder: Path, digest: Any, written: Written) -> None:
+def _write(
+    config: str,
+    rows: Iterator[tuple[str | None, dict[str, Any]]],
+    folder: Path,
+    digest: Any,
+    written: Written,
+) -> None:
     shards = {}
     for split, row in rows:
         if split is None:
@@ -156,13 +173,19 @@ def _preferences(run: Path, harmful: Harmful, written: Written) -> Iterator[dict
                 continue
             written.harmful += 1
             for side in ("chosen", "rejected"):
-                row[side] = [_without_source(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
+                row[side] = [
+                    _without_source(turn, lineage.get("source_digest"), harmful) for turn in row[side]
+                ]
         yield row
 
 
 def _without_source(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
     text = turn["content"]
-    if digest is None or harmful == "keep" or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest:
+    if (
+        digest is None
+        or harmful == "keep"
+        or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest
+    ):
         return dict(turn)
     return {**turn, "content": redacted(digest)}
 
@@ -227,7 +250,13 @@ def _quoting(record: Record, harmful: Harmful) -> Callable[[str | None], str | N
     """What to do with words about the answers: sentences of a harmful source that they quote are taken out."""
     sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
     parts = sorted(
-        {part.strip() for text in sources for part in re.split(r"(?<=[.!?])\s+|\n", text) if len(part.strip()) >= QUOTED}, key=len
+        {
+            part.strip()
+            for text in sources
+            for part in re.split(r"(?<=[.!?])\s+|\n", text)
+            if len(part.strip()) >= QUOTED
+        },
+        key=len,
     )
 
     def shown(text: str | None) -> str | None:

@@ -9,18 +9,18 @@ from typing import Any, Literal
 
 from prefgen.calls.ask import label_of
 from prefgen.calls.budget import FREE, Price, price_of
-from prefgen.canonical import canonical
 from prefgen.errors import RecipeError
-from prefgen.plugins import HANDED_IN, Plugin, code_digest, did_you_mean, find_one_of
+from prefgen.kit.templates import beside_recipe, use_texts_beside
+from prefgen.plugins.registry import HANDED_IN, Plugin, code_digest, did_you_mean, find_one_of
 from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.models import BuiltModel, model_of, prices_of, without_secrets
 from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Recipe, Sampling
 from prefgen.recipe.segments import Segment, Stage, segments_of
 from prefgen.recipe.validate import validated
-from prefgen.scoring import ScoreSpec
 from prefgen.stages.step import Plugged, Step
-from prefgen.templates import beside_recipe, use_texts_beside
+from prefgen.stats.scoring import ScoreSpec
+from prefgen.storage.canonical_json import canonical
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
     for name in recipe.run.endpoints:
         if name not in models:
             raise RecipeError(
-                f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}", loaded.place(("run", "endpoints", name))
+                f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}",
+                loaded.place(("run", "endpoints", name)),
             )
     builder = _Builder(loaded, models, plugins)
     stages = [builder.stage(i, stage) for i, stage in enumerate(recipe.stages)]
@@ -101,7 +102,8 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
         identities=identities,
         code=code,
         loaded=loaded,
-        resolved={k: v for k, v in loaded.data.items() if k != "run"} | {"run": without_secrets(loaded.data.get("run", {}))},
+        resolved={k: v for k, v in loaded.data.items() if k != "run"}
+        | {"run": without_secrets(loaded.data.get("run", {}))},
         prices=prices,
         warnings=_warnings(stages, models),
     )
@@ -119,15 +121,22 @@ class _Builder:
     def stage(self, index: int, stage: Mapping[str, Any]) -> Stage:
         path: Where = ("stages", index)
         if len(stage) != 1:
-            raise RecipeError(f"a stage is a mapping with one key, found {', '.join(stage) or 'none'}", self._loaded.place(path))
+            raise RecipeError(
+                f"a stage is a mapping with one key, found {', '.join(stage) or 'none'}",
+                self._loaded.place(path),
+            )
         [(kind, value)] = stage.items()
         if kind not in STAGES:
-            raise RecipeError(f"there is no stage {kind!r}{did_you_mean(kind, STAGES)}", self._loaded.place((*path, kind)))
+            raise RecipeError(
+                f"there is no stage {kind!r}{did_you_mean(kind, STAGES)}", self._loaded.place((*path, kind))
+            )
         plugged = self._plugged(kind, value, (*path, kind))
         if kind == "judge":
             for one in plugged:
                 if one.name in self._judges:
-                    raise RecipeError(f"two judges are called {one.name!r}", self._loaded.place((*path, kind)))
+                    raise RecipeError(
+                        f"two judges are called {one.name!r}", self._loaded.place((*path, kind))
+                    )
                 self._judges[one.name] = one.plugin.apart()
         label = kind
         while label in self._labels:
@@ -139,11 +148,14 @@ class _Builder:
         if isinstance(value, Sequence) and not isinstance(value, str):
             if kind != "curate":
                 raise RecipeError(
-                    f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list", self._loaded.place(path)
+                    f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list",
+                    self._loaded.place(path),
                 )
             return [self._one(kind, None, item, (*path, i)) for i, item in enumerate(value)]
         if not isinstance(value, Mapping):
-            raise RecipeError(f"{kind}: expected a mapping with `use`, found {value!r}", self._loaded.place(path))
+            raise RecipeError(
+                f"{kind}: expected a mapping with `use`, found {value!r}", self._loaded.place(path)
+            )
         if "use" in value:
             return [self._one(kind, None, value, path)]
         if not value:
@@ -155,28 +167,47 @@ class _Builder:
             raise RecipeError(f"{name or kind}: expected a mapping with `use`", self._loaded.place(path))
         use = value["use"]
         if ":" in use and not self._plugins:
-            raise RecipeError(f"{use!r} is Python code, and --no-plugins reads none", self._loaded.place((*path, "use")))
+            raise RecipeError(
+                f"{use!r} is Python code, and --no-plugins reads none", self._loaded.place((*path, "use"))
+            )
         try:
             plugin_class = find_one_of(ROLES_OF_STAGE[kind], use, self._loaded.folder)
         except RecipeError as wrong:
             raise RecipeError(str(wrong), self._loaded.place((*path, "use"))) from wrong
         method, _ = HANDED_IN[plugin_class.role]
         if not callable(getattr(plugin_class, method, None)):
-            raise RecipeError(f"{use!r} has no method `{method}`, which every {plugin_class.role} has", self._loaded.place((*path, "use")))
+            raise RecipeError(
+                f"{use!r} has no method `{method}`, which every {plugin_class.role} has",
+                self._loaded.place((*path, "use")),
+            )
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
-        fields |= {side: self._by_label(fields[side]) for side in plugin_class.sides if isinstance(fields.get(side), Mapping)}
+        fields |= {
+            side: self._by_label(fields[side])
+            for side in plugin_class.sides
+            if isinstance(fields.get(side), Mapping)
+        }
         plugin = validated(plugin_class, fields, path, self._loaded)
         self._ready(plugin, use, path)
         for model in plugin.asks():
             if model not in self._models:
-                place = next((p for p in ((*path, "model"), (*path, "models")) if p in self._loaded.places), path)
+                place = next(
+                    (p for p in ((*path, "model"), (*path, "models")) if p in self._loaded.places), path
+                )
                 raise RecipeError(
-                    f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}", self._loaded.place(place)
+                    f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}",
+                    self._loaded.place(place),
                 )
         self._check_judges(plugin, path)
-        if plugin.role == "curator" and plugin.thins == "pairs" and not any(label.startswith("pair") for label in self._labels):
-            raise RecipeError(f"{use!r} thins pairs, and there is no `pair` stage before it", self._loaded.place((*path, "use")))
+        if (
+            plugin.role == "curator"
+            and plugin.thins == "pairs"
+            and not any(label.startswith("pair") for label in self._labels)
+        ):
+            raise RecipeError(
+                f"{use!r} thins pairs, and there is no `pair` stage before it",
+                self._loaded.place((*path, "use")),
+            )
         default = plugin_class.name if ":" not in use else use.rpartition(":")[2]
         return Plugged(
             name=name or default,
@@ -196,7 +227,10 @@ class _Builder:
         for name, named in [(key, one) for key in plugin.files for one in paths_in(getattr(plugin, key))]:
             if not beside_recipe(named).exists():
                 at = (*path, name) if (*path, name) in self._loaded.places else path
-                raise RecipeError(f"{name}: the file {named!r} does not exist (looked for {beside_recipe(named)})", self._loaded.place(at))
+                raise RecipeError(
+                    f"{name}: the file {named!r} does not exist (looked for {beside_recipe(named)})",
+                    self._loaded.place(at),
+                )
         try:
             canonical(plugin.model_dump(mode="json"))
             plugin.ready()
@@ -210,7 +244,9 @@ class _Builder:
         named = set(plugin.rests_on())
         score = getattr(plugin, "score", None)
         if isinstance(score, ScoreSpec):
-            named |= (score.ranking() or {name for name, apart in self._judges.items() if apart}) | {*score.veto}
+            named |= (score.ranking() or {name for name, apart in self._judges.items() if apart}) | {
+                *score.veto
+            }
         if plugin.role == "filter" and isinstance(getattr(plugin, "judge", None), str):
             named.add(plugin.judge)  # pyright: ignore[reportAttributeAccessIssue]
         for name in sorted(named):
@@ -219,7 +255,8 @@ class _Builder:
                 continue
             if judge not in self._judges:
                 raise RecipeError(
-                    f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}", self._loaded.place(path)
+                    f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}",
+                    self._loaded.place(path),
                 )
             apart = self._judges[judge]
             if apart and aspect not in apart:
@@ -236,7 +273,9 @@ class _Builder:
 
         def plain(value: Any, at: Where) -> Any:
             if isinstance(value, Mapping) and "is" in value:
-                sampling = validated(Sampling, {k: v for k, v in value.items() if k != "is"}, at, self._loaded)
+                sampling = validated(
+                    Sampling, {k: v for k, v in value.items() if k != "is"}, at, self._loaded
+                )
                 name, wanted = str(value["is"]), sampling.model_dump(exclude_unset=True)
                 if overrides.setdefault(name, wanted) != wanted:
                     words = f"model {name!r} is given two samplings in one plug-in: give it a second name under `models`"
@@ -278,9 +317,13 @@ class _Builder:
             return {}
         at = self._loaded.place((*path, "responses"))
         if not isinstance(value, Mapping) or set(value) - {"origin", "model", "which"}:
-            raise RecipeError("responses: expected {origin: [...], model: [...], which: all | first | last}", at)
+            raise RecipeError(
+                "responses: expected {origin: [...], model: [...], which: all | first | last}", at
+            )
         value = self._by_label(value)
-        out: dict[str, Any] = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"}
+        out: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"
+        }
         if "which" in value:
             if value["which"] not in ("all", "first", "last"):
                 raise RecipeError(f"responses.which must be all, first or last, found {value['which']!r}", at)
@@ -299,9 +342,15 @@ def _warnings(stages: Sequence[Stage], models: Mapping[str, BuiltModel]) -> list
         for plugged in stage.plugged:
             for judge in plugged.plugin.asks():
                 mine = _family(str(models[judge].identity["name"]))
-                same = sorted(m for m in sampled if not models[m].simulated and _family(str(models[m].identity["name"])) == mine)
+                same = sorted(
+                    m
+                    for m in sampled
+                    if not models[m].simulated and _family(str(models[m].identity["name"])) == mine
+                )
                 if same:
-                    warnings.append(f"judge {plugged.name!r} ({judge}) rates its own family ({', '.join(same)}): expect self-preference")
+                    warnings.append(
+                        f"judge {plugged.name!r} ({judge}) rates its own family ({', '.join(same)}): expect self-preference"
+                    )
                 if judge not in elsewhere:
                     warnings += _unheard(plugged, judge, models[judge])
     return warnings

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin
+from prefgen.kit.templates import beside_recipe, text_digest
+from prefgen.plugins.registry import Plugin
 from prefgen.stages.step import Plugged
-from prefgen.templates import beside_recipe, text_digest
 from prefgen.types import content_id
 
 
@@ -22,7 +22,9 @@ class HasIdentity(Protocol):
     def sampling(self) -> Mapping[str, Any]: ...
 
 
-def model_identity(name: str, revision: str | None, simulated: bool, content: Plugin | None) -> dict[str, Any]:
+def model_identity(
+    name: str, revision: str | None, simulated: bool, content: Plugin | None
+) -> dict[str, Any]:
     """What keys hold of a model. `content` is a backend whose own fields decide what is said (simulated, scripted)."""
     identity: dict[str, Any] = {"name": name}
     if revision is not None:
@@ -34,7 +36,9 @@ def model_identity(name: str, revision: str | None, simulated: bool, content: Pl
     return identity
 
 
-def step_identity(kind: str, plugged: Sequence[Plugged], before: str, models: Mapping[str, HasIdentity]) -> str:
+def step_identity(
+    kind: str, plugged: Sequence[Plugged], before: str, models: Mapping[str, HasIdentity]
+) -> str:
     """32 hexadecimal digits."""
     return content_id("stage", kind, before, [_plugged(p, models) for p in plugged])
 
@@ -50,8 +54,12 @@ def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, A
         "use": [plugin.role, type(plugin).name],
         "fields": plugin.model_dump(mode="json"),
         "texts": {name: text_digest("prompts", name) for name in plugin.texts},
-        "constitutions": {name: text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)},
-        "models": {m: [models[m].identity, models[m].sampling, plugged.overrides.get(m, {})] for m in plugin.asks()},
+        "constitutions": {
+            name: text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)
+        },
+        "models": {
+            m: [models[m].identity, models[m].sampling, plugged.overrides.get(m, {})] for m in plugin.asks()
+        },
         "only": {k: list(v) for k, v in plugged.only.items()},
         "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in plugged.responses.items()},
     }
@@ -79,9 +87,14 @@ def texts_of(plugged: Sequence[Plugged]) -> dict[str, str]:
     found: dict[str, str] = {}
     for plugin in (p.plugin for p in plugged):
         found |= {f"prompts/{name}": text_digest("prompts", name) for name in plugin.texts}
-        found |= {f"constitutions/{name}.yaml": text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)}
+        found |= {
+            f"constitutions/{name}.yaml": text_digest("constitutions", f"{name}.yaml")
+            for name in _constitutions(plugin)
+        }
     return dict(sorted(found.items()))
 
 
 def _constitutions(plugin: Plugin) -> list[str]:
-    return [v for v in (getattr(plugin, f, None) for f in ("constitution", "principles")) if isinstance(v, str)]
+    return [
+        v for v in (getattr(plugin, f, None) for f in ("constitution", "principles")) if isinstance(v, str)
+    ]

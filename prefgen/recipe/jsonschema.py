@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from prefgen.errors import PrefgenError
-from prefgen.plugins import find, names
+from prefgen.plugins.registry import find, names
 from prefgen.recipe.schema import ROLES_OF_STAGE, Endpoint, ModelEntry, Recipe, Sampling
 
 
@@ -21,11 +21,23 @@ def recipe_schema(sections: Mapping[str, type[BaseModel]] | None = None) -> dict
     stages = []
     for stage, roles in ROLES_OF_STAGE.items():
         one = {"anyOf": [option for role in roles for option in _plugins_of(role, defs)] + [OF_ONES_OWN]}
-        several = {"type": "object", "additionalProperties": one, "not": {"required": ["use"]}, "minProperties": 1}
+        several = {
+            "type": "object",
+            "additionalProperties": one,
+            "not": {"required": ["use"]},
+            "minProperties": 1,
+        }
         value = {"type": "array", "items": one} if stage == "curate" else {"anyOf": [one, several]}
         if stage == "curate":
             value = {"anyOf": [value, one]}
-        stages.append({"type": "object", "properties": {stage: value}, "required": [stage], "additionalProperties": False})
+        stages.append(
+            {
+                "type": "object",
+                "properties": {stage: value},
+                "required": [stage],
+                "additionalProperties": False,
+            }
+        )
     properties = schema["properties"]
     properties["stages"] = {**properties["stages"], "items": {"anyOf": stages}}
     model = _inlined(ModelEntry.model_json_schema(), defs)
@@ -60,7 +72,10 @@ def _plugins_of(role: str, defs: dict[str, Any]) -> list[dict[str, Any]]:
         shared: dict[str, Any] = {
             "use": {"const": name},
             "only": {"type": "object", "description": "Limits it to matching prompts: {category: [harm]}."},
-            "responses": {"type": "object", "description": "Which responses it sees: {origin, model, which}."},
+            "responses": {
+                "type": "object",
+                "description": "Which responses it sees: {origin, model, which}.",
+            },
         }
         sampling = _inlined(Sampling.model_json_schema(), defs)["properties"]
         override = {
@@ -72,7 +87,9 @@ def _plugins_of(role: str, defs: dict[str, Any]) -> list[dict[str, Any]]:
         own = dict(one.get("properties", {}))
         if "model" in own:
             own["model"] = {"anyOf": [own["model"], override]}
-        options.append({**one, "properties": {**shared, **own}, "required": ["use", *one.get("required", [])]})
+        options.append(
+            {**one, "properties": {**shared, **own}, "required": ["use", *one.get("required", [])]}
+        )
     return options
 
 

@@ -46,10 +46,14 @@ _Loader.yaml_implicit_resolvers = {
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.IGNORECASE), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.IGNORECASE), list("tTfF")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.inf|\.nan)$"),
+    re.compile(
+        r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.inf|\.nan)$"
+    ),
     list("-+0123456789."),
 )
 
@@ -84,7 +88,8 @@ def _load(path: Path, above: tuple[Path, ...]) -> Loaded:
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark
         raise RecipeError(
-            f"not valid YAML: {wrong.problem or wrong.context}", f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+            f"not valid YAML: {wrong.problem or wrong.context}",
+            f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
         ) from None
     except yaml.YAMLError as wrong:
         raise RecipeError(f"not valid YAML: {' '.join(str(wrong).split())}", str(path)) from None
@@ -115,7 +120,9 @@ def _value(loader: _Loader, node: yaml.Node, path: Where, places: dict[Where, st
         raise RecipeError(f"not safe YAML: {getattr(wrong, 'problem', wrong)}", places[path]) from None
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode, path: Where, places: dict[Where, str], file: Path) -> dict[str, Any]:
+def _mapping(
+    loader: _Loader, node: yaml.MappingNode, path: Where, places: dict[Where, str], file: Path
+) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     own: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -157,7 +164,9 @@ def _set(loaded: Loaded, setting: str) -> None:
         last = i == len(parts) - 1
         if isinstance(target, list):
             if not part.isdigit() or int(part) >= len(target):
-                raise RecipeError(f"--set {name}: {'.'.join(parts[:i])} is a list of {len(target)}; {part!r} is no place in it")
+                raise RecipeError(
+                    f"--set {name}: {'.'.join(parts[:i])} is a list of {len(target)}; {part!r} is no place in it"
+                )
             key: Any = int(part)
         elif isinstance(target, dict):
             key = part

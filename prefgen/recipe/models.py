@@ -10,7 +10,7 @@ import yaml
 
 from prefgen.calls.budget import price_of
 from prefgen.errors import RecipeError
-from prefgen.plugins import Plugin, find
+from prefgen.plugins.registry import Plugin, find
 from prefgen.recipe.identity import model_identity
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe
@@ -40,21 +40,44 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         raise RecipeError(str(wrong), loaded.place((*path, "use"))) from wrong
     everything = use in ("simulated", "scripted") or ":" in use
     content = set(backend_class.model_fields) if everything else set(backend_class.content)
-    own = {k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields}
+    own = {
+        k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields
+    }
     for key in own.keys() - content:
         raise RecipeError(
-            f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}", loaded.place((*path, key))
+            f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}",
+            loaded.place((*path, key)),
         )
-    model = validated(ModelEntry, {k: v for k, v in entry.items() if k not in own}, path, loaded, [*ModelEntry.model_fields, *content])
+    model = validated(
+        ModelEntry,
+        {k: v for k, v in entry.items() if k not in own},
+        path,
+        loaded,
+        [*ModelEntry.model_fields, *content],
+    )
     endpoint = recipe.run.endpoints.get(name, Endpoint())  # pyright: ignore[reportCallIssue] - every field has a default
-    reached = {k: _environment(v, loaded.place(("run", "endpoints", name, k))) for k, v in (endpoint.model_extra or {}).items()}
+    reached = {
+        k: _environment(v, loaded.place(("run", "endpoints", name, k)))
+        for k, v in (endpoint.model_extra or {}).items()
+    }
     for key in reached.keys() & content if not everything else ():
         raise RecipeError(
-            f"{key!r} decides what the model says: it belongs under models: {name}", loaded.place(("run", "endpoints", name, key))
+            f"{key!r} decides what the model says: it belongs under models: {name}",
+            loaded.place(("run", "endpoints", name, key)),
         )
     at: Where = path if own else ("run", "endpoints", name)
-    placed = {"location": model.name or name, "revision": model.revision} if "location" in backend_class.model_fields else {}
-    backend: Any = validated(backend_class, {**own, **reached, **placed}, at, loaded, [*backend_class.model_fields, *Endpoint.model_fields])
+    placed = (
+        {"location": model.name or name, "revision": model.revision}
+        if "location" in backend_class.model_fields
+        else {}
+    )
+    backend: Any = validated(
+        backend_class,
+        {**own, **reached, **placed},
+        at,
+        loaded,
+        [*backend_class.model_fields, *Endpoint.model_fields],
+    )
     simulated = use == "simulated"
     identity = model_identity(model.name or name, model.revision, simulated, backend if everything else None)
     if hasattr(backend, "described"):

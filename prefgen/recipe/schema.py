@@ -29,15 +29,21 @@ class Sampling(Strict):
     )
     top_p: float | None = Field(None, gt=0, le=1, description="Nucleus.")
     top_k: int | None = Field(None, ge=-1, description="Candidates a token.")
-    min_p: float | None = Field(None, ge=0, le=1, description="Least probability relative to the likeliest token.")
+    min_p: float | None = Field(
+        None, ge=0, le=1, description="Least probability relative to the likeliest token."
+    )
     max_tokens: int | None = Field(None, ge=1, description="Most new tokens, reasoning included.")
     stop: str | tuple[str, ...] | None = Field(None, description="Text at which an answer ends.")
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     repetition_penalty: float | None = Field(None, gt=0)
-    effort: str | None = Field(None, description="How long a reasoning model thinks, in the provider's words.")
+    effort: str | None = Field(
+        None, description="How long a reasoning model thinks, in the provider's words."
+    )
     thinking_budget: int | None = Field(None, ge=0, description="Most tokens of thinking.")
-    chat_template_kwargs: Mapping[str, Any] | None = Field(None, description="For servers that take it (vLLM).")
+    chat_template_kwargs: Mapping[str, Any] | None = Field(
+        None, description="For servers that take it (vLLM)."
+    )
 
 
 class ModelEntry(Sampling):
@@ -62,24 +68,35 @@ class Endpoint(BaseModel):
 class Run(Strict):
     """How, never what: nothing here changes the data."""
 
-    concurrency: int | Literal["auto"] = Field("auto", description="Requests at once a model; auto adapts to the server.")
+    concurrency: int | Literal["auto"] = Field(
+        "auto", description="Requests at once a model; auto adapts to the server."
+    )
     budget_usd: float | None = Field(None, ge=0, description="Money that this run directory may spend.")
     budget_tokens: int | None = Field(None, ge=0, description="Tokens that this run directory may use.")
     prices: str | Mapping[str, Mapping[str, Any]] | None = Field(
-        None, description="{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML file with it."
+        None,
+        description="{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML file with it.",
     )
     endpoints: Mapping[str, Endpoint] = Field({}, description="By the names under `models`.")
-    accept_served_by: tuple[str, ...] = Field((), description="Further hosts whose journalled replies may be used.")
+    accept_served_by: tuple[str, ...] = Field(
+        (), description="Further hosts whose journalled replies may be used."
+    )
     timeout: float = Field(600, gt=0, description="Seconds for one request.")
-    patience: float = Field(60, ge=0, description="Seconds without any answer after which a server counts as down.")
+    patience: float = Field(
+        60, ge=0, description="Seconds without any answer after which a server counts as down."
+    )
     stage_timeout: float = Field(300, gt=0, description="Seconds that a plug-in may spend outside ask.")
     order: Literal["hash", "file"] = Field(
         "hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample."
     )
     processes: int | Literal["auto"] = Field(
-        "auto", ge=1, description="Processes that replay what the journal holds. auto: one a processor, at most 8."
+        "auto",
+        ge=1,
+        description="Processes that replay what the journal holds. auto: one a processor, at most 8.",
     )
-    window: int | None = Field(None, ge=1, description="Records at work at once. Default: enough to keep every model busy.")
+    window: int | None = Field(
+        None, ge=1, description="Records at work at once. Default: enough to keep every model busy."
+    )
 
     @field_validator("concurrency")
     @classmethod
@@ -101,7 +118,9 @@ class Recipe(Strict):
     description: str = ""
     seed: int = Field(0, description="Seed of every ask that is random.")
     models: Mapping[str, Mapping[str, Any]] = Field({}, description="Models by name.")
-    stages: list[Mapping[str, Any]] = Field(min_length=1, description="What happens to each prompt, in order.")
+    stages: list[Mapping[str, Any]] = Field(
+        min_length=1, description="What happens to each prompt, in order."
+    )
     publish: Mapping[str, Any] | None = Field(None, description="Where the dataset goes.")
     train: Mapping[str, Any] | None = Field(None, description="How a model is trained on it.")
     run: Run = Run()  # pyright: ignore[reportCallIssue] - every field has a default

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import FromSeeds, Plugin
+from prefgen.plugins.registry import FromSeeds, Plugin
 from prefgen.recipe.identity import step_identity
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.models import BuiltModel
@@ -46,13 +46,19 @@ def segments_of(
     identities: list[tuple[str, str]] = []
     for stage in stages:
         if stage.kind == "prompts" and identities:
-            raise RecipeError("`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path))
+            raise RecipeError(
+                "`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path)
+            )
         before = step_identity(stage.kind, stage.plugged, before, models)
         identities.append((stage.label, before))
     sources = [p for p in stages[0].plugged if not isinstance(p.plugin, FromSeeds)]
     written = [p for p in stages[0].plugged if isinstance(p.plugin, FromSeeds)]
     leading = list(takewhile(lambda stage: stage.kind == "curate", stages[1:]))
-    between = [(p, label, identity) for stage, (label, identity) in zip(leading, identities[1:], strict=False) for p in stage.plugged]
+    between = [
+        (p, label, identity)
+        for stage, (label, identity) in zip(leading, identities[1:], strict=False)
+        for p in stage.plugged
+    ]
     segments = _rounds(written, between, identities[0], identities[len(leading)][1])
     made = _Segments(segments, identities[0][1])
     for stage, (label, identity) in zip(stages[1:], identities[1:], strict=True):
@@ -75,7 +81,9 @@ class _Segments:
     def curator(self, plugged: Plugged, label: str, identity: str) -> None:
         plugin: Plugin = plugged.plugin
         if hasattr(plugin, "weigh") and (type(plugin).fills is Plugin.fills or plugin.thins != "prompts"):
-            raise RecipeError(f"curator {plugged.name!r} weighs prompts: it needs `fills`, the name of their column, and thins prompts")
+            raise RecipeError(
+                f"curator {plugged.name!r} weighs prompts: it needs `fills`, the name of their column, and thins prompts"
+            )
         if plugin.fills():
             self._steps.append(Step("weigh", label, (plugged,), content_id("weigh", self._reached, identity)))
         if self._steps:
@@ -88,7 +96,13 @@ class _Segments:
         self._reached = identity
 
     def _close(self) -> None:
-        self._segments.append(Segment(tuple(self._curators), tuple(self._steps), content_id("segment", self._reached, len(self._segments))))
+        self._segments.append(
+            Segment(
+                tuple(self._curators),
+                tuple(self._steps),
+                content_id("segment", self._reached, len(self._segments)),
+            )
+        )
         self._curators, self._steps = [], []
 
     def ended(self) -> list[Segment]:
@@ -98,7 +112,10 @@ class _Segments:
 
 
 def _rounds(
-    written: Sequence[Plugged], between: Sequence[tuple[Plugged, str, str]], prompts: tuple[str, str], curated: str
+    written: Sequence[Plugged],
+    between: Sequence[tuple[Plugged, str, str]],
+    prompts: tuple[str, str],
+    curated: str,
 ) -> list[Segment]:
     """A segment for each round of the synthesizers; between two rounds the curators that follow the prompts thin what there is."""
     label, identity = prompts

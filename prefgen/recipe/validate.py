@@ -6,20 +6,26 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import did_you_mean
+from prefgen.plugins.registry import did_you_mean
 from prefgen.recipe.load import Loaded, Where
 
 S = TypeVar("S", bound=BaseModel)
 
 
-def validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: Sequence[str] | None = None) -> Any:
+def validated(
+    model: type[Any], data: Any, path: Where, loaded: Loaded, known: Sequence[str] | None = None
+) -> Any:
     """`model` made of `data`; the first thing that is wrong becomes a RecipeError with its place."""
     try:
         return model.model_validate(data)
     except ValidationError as wrong:
         errors = wrong.errors(include_url=False)
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    loc = tuple(part for part in first["loc"] if not (isinstance(part, str) and part.startswith(("function-", "literal["))))
+    loc = tuple(
+        part
+        for part in first["loc"]
+        if not (isinstance(part, str) and part.startswith(("function-", "literal[")))
+    )
     where = loaded.place((*path, *loc))
     name = ".".join(str(part) for part in loc) or (getattr(model, "name", "") or "recipe")
     if first["type"] == "extra_forbidden":
@@ -28,7 +34,11 @@ def validated(model: type[Any], data: Any, path: Where, loaded: Loaded, known: S
     if first["type"] == "missing":
         raise RecipeError(f"{name!r} is missing", where)
     message = first["msg"].removeprefix("Value error, ")
-    shown = f", found {first['input']!r}" if not isinstance(first["input"], Mapping | list) and "found" not in message else ""
+    shown = (
+        f", found {first['input']!r}"
+        if not isinstance(first["input"], Mapping | list) and "found" not in message
+        else ""
+    )
     raise RecipeError(f"{name}: {message[:1].lower()}{message[1:]}{shown}", where)
 
 

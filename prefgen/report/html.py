@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.read import read_manifest
-from prefgen.files import written_whole
+from prefgen.dataset.read_run import read_manifest
+from prefgen.storage.atomic_write import written_whole
 
 BINS = 16
 PAIRS_SHOWN = 12
@@ -50,7 +50,9 @@ def write_report(run: Path) -> Path:
     page.filters["whole"] = lambda number: f"{number:,}"
     template = page.from_string((Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8"))
     table = manifest["yield"]
-    html = template.render(manifest=manifest, table=table, fates=fates(table), longest=LONGEST, **_of_pairs(run, table))
+    html = template.render(
+        manifest=manifest, table=table, fates=fates(table), longest=LONGEST, **_of_pairs(run, table)
+    )
     path = run / "report.html"
     with written_whole(path) as beside:
         beside.write_text(html, encoding="utf-8")
@@ -82,7 +84,9 @@ def _of_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     names = sorted({*groups, *won, *lost})
     return {
         "margins": histogram(margins),
-        "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names] if won else [],
+        "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names]
+        if won
+        else [],
         "pairs": [_shown(row) for row in _rows(first)],
     }
 
@@ -117,4 +121,7 @@ def histogram(values: Sequence[float], bins: int = BINS) -> list[Bar]:
     for value in values:
         counts[min(bins - 1, int((value - low) / width))] += 1
     most = max(counts)
-    return [Bar(f"{low + i * width:.3g} to {low + (i + 1) * width:.3g}", n, n / most) for i, n in enumerate(counts)]
+    return [
+        Bar(f"{low + i * width:.3g} to {low + (i + 1) * width:.3g}", n, n / most)
+        for i, n in enumerate(counts)
+    ]

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 
 from pydantic import Field, model_validator
 
-from prefgen.constitutions import drawn_principles
 from prefgen.errors import ReplyError
-from prefgen.judging import asked
-from prefgen.plugins import Plugin, reviser
-from prefgen.revision import revision_of
+from prefgen.kit.constitutions import drawn_principles
+from prefgen.kit.ratings import asked
+from prefgen.kit.responses import revision_of
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
-from prefgen.templates import render
 from prefgen.types import Critique, Prompt, Response, assistant, system, user
 
 EXAMPLE = {"request", "reply", "critique", "revision"}
@@ -28,17 +28,25 @@ class Constitution(Plugin):
     texts = ("revisers/reviser_system.j2", "revisers/critique.j2", "revisers/revision.j2")
 
     model: str = Field(description="The model that criticises and rewrites, by its name under `models`.")
-    constitution: str = Field("harmless", description="A constitution whose principles have a critique and a revision wording.")
+    constitution: str = Field(
+        "harmless", description="A constitution whose principles have a critique and a revision wording."
+    )
     group: str | None = Field(None, description="The group of principles, where the constitution has groups.")
-    rounds: int = Field(4, ge=1, description="Rounds, each on the revision before (paper: 4; the open recipe: 1).")
-    exemplars: tuple[Mapping[str, str], ...] = Field((), description="Solved examples: request, reply, critique and revision (paper: 5).")
+    rounds: int = Field(
+        4, ge=1, description="Rounds, each on the revision before (paper: 4; the open recipe: 1)."
+    )
+    exemplars: tuple[Mapping[str, str], ...] = Field(
+        (), description="Solved examples: request, reply, critique and revision (paper: 5)."
+    )
     seed: int = Field(0, description="Seed of the draws of principles.")
 
     @model_validator(mode="after")
     def _examples_are_whole(self) -> "Constitution":
         for number, example in enumerate(self.exemplars, 1):
             if set(example) != EXAMPLE:
-                raise ValueError(f"exemplar {number} must have {', '.join(sorted(EXAMPLE))}; found {', '.join(sorted(example))}")
+                raise ValueError(
+                    f"exemplar {number} must have {', '.join(sorted(EXAMPLE))}; found {', '.join(sorted(example))}"
+                )
         return self
 
     def ready(self) -> None:
@@ -59,14 +67,28 @@ class Constitution(Plugin):
             revisions.append(latest)
         return Revision(tuple(revisions), tuple(critiques), tuple(lost))
 
-    async def _round(self, prompt: Prompt, first: Response, latest: Response, number: int, ask: Ask) -> tuple[Critique, Response]:
-        [principle] = drawn_principles(self.constitution, "critique", 1, self.seed, prompt.id, first.id, number, group=self.group)
+    async def _round(
+        self, prompt: Prompt, first: Response, latest: Response, number: int, ask: Ask
+    ) -> tuple[Critique, Response]:
+        [principle] = drawn_principles(
+            self.constitution, "critique", 1, self.seed, prompt.id, first.id, number, group=self.group
+        )
         text = render(
-            "revisers/critique.j2", conversation=asked(prompt), text=latest.text, critique=principle.critique, exemplars=self.exemplars
+            "revisers/critique.j2",
+            conversation=asked(prompt),
+            text=latest.text,
+            critique=principle.critique,
+            exemplars=self.exemplars,
         )
         messages = [system(render("revisers/reviser_system.j2")), user(text)]
         found = await ask(self.model, messages, sample=number)
-        wanted = render("revisers/revision.j2", revision=principle.revision or "Rewrite the reply accordingly.", exemplars=self.exemplars)
+        wanted = render(
+            "revisers/revision.j2",
+            revision=principle.revision or "Rewrite the reply accordingly.",
+            exemplars=self.exemplars,
+        )
         reply = await ask(self.model, [*messages, assistant(found.text), user(wanted)], sample=number)
-        revised = revision_of(prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id)
+        revised = revision_of(
+            prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id
+        )
         return Critique(response_id=latest.id, principle_id=principle.id, text=found.text), revised

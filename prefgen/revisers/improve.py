@@ -6,11 +6,11 @@ the improver is a model that was trained for it.
 
 from pydantic import Field
 
-from prefgen.judging import asked
-from prefgen.plugins import Plugin, reviser
-from prefgen.revision import revision_of
+from prefgen.kit.ratings import asked
+from prefgen.kit.responses import revision_of
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
-from prefgen.templates import render
 from prefgen.types import Prompt, Response, system, user
 
 
@@ -25,6 +25,21 @@ class Improve(Plugin):
     temperature: float | None = Field(0.7, ge=0, description="Temperature of the improver (paper: 0.7).")
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
-        text = render("revisers/improve.j2", conversation=asked(prompt), text=response.text, instruction=self.instruction)
-        reply = await ask(self.model, [system(render("revisers/reviser_system.j2")), user(text)], temperature=self.temperature)
-        return Revision((revision_of(prompt, response, reply, ask, self.model, temperature=self.temperature, origin="improved"),))
+        text = render(
+            "revisers/improve.j2",
+            conversation=asked(prompt),
+            text=response.text,
+            instruction=self.instruction,
+        )
+        reply = await ask(
+            self.model,
+            [system(render("revisers/reviser_system.j2")), user(text)],
+            temperature=self.temperature,
+        )
+        return Revision(
+            (
+                revision_of(
+                    prompt, response, reply, ask, self.model, temperature=self.temperature, origin="improved"
+                ),
+            )
+        )

@@ -6,12 +6,12 @@ asked to name. An answer without flaws is left alone.
 
 from pydantic import Field
 
-from prefgen.judging import asked
-from prefgen.plugins import Plugin, reviser
-from prefgen.replies import Unread, json_object, only, read
-from prefgen.revision import revision_of
+from prefgen.kit.ratings import asked
+from prefgen.kit.replies import Unread, json_object, only, read
+from prefgen.kit.responses import revision_of
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
-from prefgen.templates import render
 from prefgen.types import Critique, Prompt, Record, Reply, Response, system, user
 
 
@@ -26,18 +26,28 @@ class MinimalEdit(Plugin):
     temperature: float | None = Field(0.0, ge=0, description="Temperature of both.")
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask, record: Record) -> Revision:
-        told = [critique.text for critique in record.critiques if critique.response_id == response.id][: self.most]
+        told = [critique.text for critique in record.critiques if critique.response_id == response.id][
+            : self.most
+        ]
         flaws = told or await self._flaws(prompt, response, ask)
         if not flaws:
             return Revision(())
         text = render("revisers/minimal_edit.j2", conversation=asked(prompt), text=response.text, flaws=flaws)
-        reply = await ask(self.model, [system(render("revisers/reviser_system.j2")), user(text)], temperature=self.temperature)
-        edited = revision_of(prompt, response, reply, ask, self.model, temperature=self.temperature, origin="refined")
+        reply = await ask(
+            self.model,
+            [system(render("revisers/reviser_system.j2")), user(text)],
+            temperature=self.temperature,
+        )
+        edited = revision_of(
+            prompt, response, reply, ask, self.model, temperature=self.temperature, origin="refined"
+        )
         named = () if told else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
         return Revision((edited,) if edited.text != response.text.strip() else (), named)
 
     async def _flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
-        text = render("revisers/find_flaws.j2", conversation=asked(prompt), text=response.text, most=self.most)
+        text = render(
+            "revisers/find_flaws.j2", conversation=asked(prompt), text=response.text, most=self.most
+        )
         schema = {
             "title": "flaws", "type": "object", "required": ["flaws"], "additionalProperties": False,
             "properties": {"flaws": {"type": "array", "maxItems": self.most, "items": {"type": "string"}}},
@@ -50,6 +60,11 @@ class MinimalEdit(Plugin):
             return [flaw for flaw in found if flaw.strip()][: self.most]
 
         flaws, _ = await read(
-            ask, self.model, [system(render("revisers/reviser_system.j2")), user(text)], reader, schema=schema, temperature=self.temperature
+            ask,
+            self.model,
+            [system(render("revisers/reviser_system.j2")), user(text)],
+            reader,
+            schema=schema,
+            temperature=self.temperature,
         )
         return flaws

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.plugins import Plugin, sampler
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
 from prefgen.types import Prompt, Response
-from prefgen.waiting import settled
 
 
 @sampler("best_of")
@@ -36,7 +36,10 @@ class BestOf(Plugin):
         drawn = await settled(one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n))
         answers = [one for one in drawn if isinstance(one, Response)]
         scored = await settled(self._scored(prompt, one, ask) for one in answers)
-        ranked = sorted((one for one in scored if not isinstance(one, ReplyError)), key=lambda item: (-item[0], item[1].id))
+        ranked = sorted(
+            (one for one in scored if not isinstance(one, ReplyError)),
+            key=lambda item: (-item[0], item[1].id),
+        )
         lost = [one for one in (*drawn, *scored) if isinstance(one, ReplyError)]
         return [*(answer for _, answer in ranked[: self.keep]), *lost]
 

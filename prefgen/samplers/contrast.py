@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import Plugin, sampler
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
 from prefgen.types import Prompt, Response
-from prefgen.waiting import settled
 
 
 @sampler("contrast")
@@ -21,8 +21,14 @@ class Contrast(Plugin):
     """`n` answers under each of two system prompts."""
 
     model: str = Field(description="The model, by its name under `models`.")
-    toward: str = Field(min_length=1, description="A system prompt that asks for what is wanted; its answers have the principle `toward`.")
-    away: str = Field(min_length=1, description="A system prompt that asks for the contrary; its answers have the principle `away`.")
+    toward: str = Field(
+        min_length=1,
+        description="A system prompt that asks for what is wanted; its answers have the principle `toward`.",
+    )
+    away: str = Field(
+        min_length=1,
+        description="A system prompt that asks for the contrary; its answers have the principle `away`.",
+    )
     n: int = Field(1, ge=1, description="Answers under each.")
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
 

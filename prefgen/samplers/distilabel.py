@@ -9,7 +9,7 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.integrations.tasks import DistilabelTask, row_of
-from prefgen.plugins import sampler
+from prefgen.plugins.registry import sampler
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply, Response
 
@@ -26,7 +26,10 @@ class DistilabelSampler(DistilabelTask):
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         column = self.taken()
-        if len([m for m in prompt.messages if m.role != "system"]) > 1 and "messages" not in self.built().inputs:
+        if (
+            len([m for m in prompt.messages if m.role != "system"]) > 1
+            and "messages" not in self.built().inputs
+        ):
             words = f"distilabel's {self.task} answers one turn, and this prompt is a conversation: ChatGeneration takes one"
             return [UnreadableReply(words, code="multi_turn")]
         made, replies = await self.run(row_of(prompt, self.columns), ask, self.seed, draws=self.n)
@@ -37,7 +40,9 @@ class DistilabelSampler(DistilabelTask):
             text = row.get(column)
             if not isinstance(text, str) or not text.strip():
                 lost = replies[i] if i < len(replies) else None
-                found.append(lost if isinstance(lost, ReplyError) else self.unread(replies[i : i + 1], column))
+                found.append(
+                    lost if isinstance(lost, ReplyError) else self.unread(replies[i : i + 1], column)
+                )
                 continue
             more = {"model": ask.label(self.model), "sampling": sampling, "sample": i}
             found.append(Response.of(prompt, text, finish_reason=ended.get(text), **more))

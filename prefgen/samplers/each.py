@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import Field
 
 from prefgen.errors import CutReply, ReplyError
-from prefgen.plugins import Plugin, sampler
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.types import Message, Prompt, Response, system
-from prefgen.waiting import settled
 
 
 @sampler("each")
@@ -23,7 +23,9 @@ class Each(Plugin):
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         return await settled(
-            one_response(ask, model, prompt, i, self.reasoning, system_text=self.system) for model in self.asks() for i in range(self.n)
+            one_response(ask, model, prompt, i, self.reasoning, system_text=self.system)
+            for model in self.asks()
+            for i in range(self.n)
         )
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import Plugin, sampler
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
 from prefgen.types import Prompt, Response
-from prefgen.waiting import settled
 
 
 @sampler("ladder")
@@ -17,7 +17,9 @@ class Ladder(Plugin):
     """`n` answers at each temperature."""
 
     model: str = Field(description="The model, by its name under `models`.")
-    temperatures: tuple[float, ...] = Field((0.0, 0.5, 1.0, 1.3), min_length=1, description="The rungs; at 0 one answer is all there is.")
+    temperatures: tuple[float, ...] = Field(
+        (0.0, 0.5, 1.0, 1.3), min_length=1, description="The rungs; at 0 one answer is all there is."
+    )
     n: int = Field(1, ge=1, description="Answers at each temperature above 0.")
     system: str | None = Field(None, description="A system prompt for all of them.")
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
@@ -32,5 +34,6 @@ class Ladder(Plugin):
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         draws = [(t, i) for t in dict.fromkeys(self.temperatures) for i in range(self.n if t else 1)]
         return await settled(
-            one_response(ask, self.model, prompt, i, self.reasoning, system_text=self.system, temperature=t) for t, i in draws
+            one_response(ask, self.model, prompt, i, self.reasoning, system_text=self.system, temperature=t)
+            for t, i in draws
         )

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
-from prefgen.constitutions import Constitution, load_constitution
-from prefgen.draws import exponential, ranked, uniform
 from prefgen.errors import ReplyError
-from prefgen.plugins import Plugin, sampler
+from prefgen.kit.constitutions import Constitution, load_constitution
+from prefgen.kit.gather import settled
+from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
+from prefgen.stats.seeded_draws import exponential, ranked, uniform
 from prefgen.types import Prompt, Response
-from prefgen.waiting import settled
 
 
 @sampler("pool")
@@ -24,7 +24,9 @@ class Pool(Plugin):
     models: tuple[str, ...] = Field(min_length=1, description="The pool, by the names under `models`.")
     per_prompt: int = Field(4, ge=1, description="Distinct models a prompt (paper: 4 of 17).")
     n: int = Field(1, ge=1, description="Answers of each.")
-    principles: str | None = Field(None, description="A constitution whose system prompts are mixed in, such as ultrafeedback.")
+    principles: str | None = Field(
+        None, description="A constitution whose system prompts are mixed in, such as ultrafeedback."
+    )
     seed: int = Field(0, description="Seed of the draws of models and principles.")
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
 
@@ -44,10 +46,15 @@ class Pool(Plugin):
         asks = []
         for model in drawn:
             principle, words = self._principle(constitution, prompt, model)
-            asks += [one_response(ask, model, prompt, i, self.reasoning, principle=principle, system_text=words) for i in range(self.n)]
+            asks += [
+                one_response(ask, model, prompt, i, self.reasoning, principle=principle, system_text=words)
+                for i in range(self.n)
+            ]
         return await settled(asks)
 
-    def _principle(self, constitution: Constitution | None, prompt: Prompt, model: str) -> tuple[str | None, str | None]:
+    def _principle(
+        self, constitution: Constitution | None, prompt: Prompt, model: str
+    ) -> tuple[str | None, str | None]:
         if constitution is None:
             return None, None
         mix: Mapping[str, float] = constitution.mix.get(prompt.source, constitution.mix.get("default", {}))

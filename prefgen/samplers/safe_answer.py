@@ -10,15 +10,15 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from prefgen.draws import exponential
 from prefgen.errors import ReplyError
-from prefgen.harm import BENIGN, source_of
-from prefgen.plugins import Plugin, sampler
+from prefgen.kit.gather import settled
+from prefgen.kit.harm import BENIGN, source_of
+from prefgen.kit.templates import render_once
+from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
-from prefgen.templates import render_once
+from prefgen.stats.seeded_draws import exponential
 from prefgen.types import Prompt, Response
-from prefgen.waiting import settled
 
 Style = Literal["explain", "redirect", "comply_safely"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from prefgen.dataset.columns import records
-from prefgen.dataset.rows import rows_of
-from prefgen.plugins import Plugin, source
+from prefgen.dataset.read_files import rows_of
+from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Record
 
 
@@ -17,16 +17,25 @@ class File(Plugin):
     """Reads prompts, one a row. `column` holds text or a list of {role, content}."""
 
     path: str = Field(description="A file or a folder, relative to the recipe.")
-    column: str | None = Field(None, description="The column with the prompt. Default: messages, prompt, instruction, question or text.")
-    columns: dict[str, str] = Field({}, description="Further columns by what they fill: source, category, language, licence, references.")
-    source: str | None = Field(None, description="What rows without a source are said to come from. Default: the file's name.")
+    column: str | None = Field(
+        None,
+        description="The column with the prompt. Default: messages, prompt, instruction, question or text.",
+    )
+    columns: dict[str, str] = Field(
+        {}, description="Further columns by what they fill: source, category, language, licence, references."
+    )
+    source: str | None = Field(
+        None, description="What rows without a source are said to come from. Default: the file's name."
+    )
     licence: str = Field("unknown", description="The licence of rows that do not say theirs.")
     limit: int | None = Field(None, ge=1, description="Only the first rows.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
         defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "licence": self.licence}
-        for index, record in enumerate(records(rows_of(folder / self.path, self.path), columns, self.path, defaults)):
+        for index, record in enumerate(
+            records(rows_of(folder / self.path, self.path), columns, self.path, defaults)
+        ):
             if self.limit is not None and index >= self.limit:
                 return
             yield record

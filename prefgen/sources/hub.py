@@ -8,7 +8,7 @@ from pydantic import Field
 
 from prefgen.dataset.columns import records
 from prefgen.dataset.hub import hub_rows
-from prefgen.plugins import Plugin, source
+from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Record
 
 
@@ -21,9 +21,12 @@ class Hub(Plugin):
     config: str | None = Field(None, description="The configuration, where the dataset has several.")
     revision: str | None = Field(None, description="A tag, branch or commit.")
     columns: dict[str, str] = Field(
-        {}, description="Columns by what they fill: messages, system, source, category, language, licence, references."
+        {},
+        description="Columns by what they fill: messages, system, source, category, language, licence, references.",
     )
-    where: dict[str, str | int | float | bool] = Field({}, description="Only rows whose columns equal these values.")
+    where: dict[str, str | int | float | bool] = Field(
+        {}, description="Only rows whose columns equal these values."
+    )
     licence: str = Field("unknown", description="The licence of rows that do not say theirs.")
     limit: int | None = Field(None, ge=1, description="Only the first rows that match.")
 

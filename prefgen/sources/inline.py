@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from prefgen.dataset.columns import records
-from prefgen.plugins import Plugin, source
+from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Record
 
 
@@ -20,5 +20,7 @@ class Inline(Plugin):
     licence: str = Field("unknown", description="Their licence.")
 
     def read(self, folder: Path) -> Iterator[Record]:
-        rows = ((f"prompts[{i}]", {"prompt": p} if isinstance(p, str) else p) for i, p in enumerate(self.prompts))
+        rows = (
+            (f"prompts[{i}]", {"prompt": p} if isinstance(p, str) else p) for i, p in enumerate(self.prompts)
+        )
         yield from records(rows, {}, "prompts", {"source": self.source, "licence": self.licence})

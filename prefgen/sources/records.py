@@ -13,11 +13,11 @@ from pydantic import Field
 
 from prefgen.dataset.columns import Counter, as_messages, details_of, prompt_column
 from prefgen.dataset.hub import hub_rows
-from prefgen.dataset.read import is_run, read_records
-from prefgen.dataset.rows import rows_of
+from prefgen.dataset.read_files import rows_of
+from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
-from prefgen.harm import is_harmful, marks_of
-from prefgen.plugins import Plugin, source
+from prefgen.kit.harm import is_harmful, marks_of
+from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Message, Pair, Record, Response, Score
 
 
@@ -43,7 +43,9 @@ class Records(Plugin):
         unknown = set(self.keep) - {"responses", "scores", "pairs"}
         if unknown:
             raise RecipeError(f"keep: {sorted(unknown)[0]!r} is none of responses, scores, pairs")
-        lost: dict[str, Any] = {name: () for name in ("responses", "scores", "pairs") if name not in self.keep}
+        lost: dict[str, Any] = {
+            name: () for name in ("responses", "scores", "pairs") if name not in self.keep
+        }
         if "scores" not in self.keep:
             lost |= {"comparisons": (), "critiques": (), "flags": ()}
         return record.model_copy(update={**lost, "notes": ()})
@@ -72,9 +74,18 @@ class Records(Plugin):
             where, first = group[0]
             details = details_of(first, {}, {"licence": self.licence}, where)
             prompt = counter.prompt(as_messages(first["prompt"], where), origin="imported", **details)
-            responses = tuple(_response(prompt.id, row["completion"], place, sample=i) for i, (place, row) in enumerate(group))
+            responses = tuple(
+                _response(prompt.id, row["completion"], place, sample=i)
+                for i, (place, row) in enumerate(group)
+            )
             scores = tuple(
-                Score(response_id=r.id, aspect="label", value=float(bool(row["label"])), scale=(0, 1), judge="imported")
+                Score(
+                    response_id=r.id,
+                    aspect="label",
+                    value=float(bool(row["label"])),
+                    scale=(0, 1),
+                    judge="imported",
+                )
                 for r, (_, row) in zip(responses, group, strict=True)
             )
             yield Record(prompt=prompt, responses=responses, scores=scores)
@@ -90,12 +101,16 @@ def _record(row: Mapping[str, Any], where: str, counter: Counter, licence: str) 
             where,
         )
     prompt = counter.prompt(
-        as_messages(row[prompt_column(list(row), {}, where)], where), origin="imported", **details_of(row, {}, {"licence": licence}, where)
+        as_messages(row[prompt_column(list(row), {}, where)], where),
+        origin="imported",
+        **details_of(row, {}, {"licence": licence}, where),
     )
     responses, scores = [], []
     for i, item in enumerate(listed):
         if isinstance(item, Mapping) and "response" in item:
-            response = _response(prompt.id, item["response"], where, sample=i, model=str(item.get("model") or "unknown"))
+            response = _response(
+                prompt.id, item["response"], where, sample=i, model=str(item.get("model") or "unknown")
+            )
             scores += _ultrafeedback(item, response.id, where)
         else:
             response = _response(prompt.id, item, where, sample=i)
@@ -117,7 +132,14 @@ def _ultrafeedback(item: Mapping[str, Any], response_id: str, where: str) -> lis
         else:
             raise RecipeError(f"rating {rated!r} of {aspect!r} is none of 1 to 5 and N/A", where)
         scores.append(
-            Score(response_id=response_id, aspect=aspect, value=value, scale=(1, 5), judge="imported", rationale=note.get("Rationale"))
+            Score(
+                response_id=response_id,
+                aspect=aspect,
+                value=value,
+                scale=(1, 5),
+                judge="imported",
+                rationale=note.get("Rationale"),
+            )
         )
     return scores
 
@@ -144,7 +166,9 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
     ]
     record = Record(prompt=prompt, responses=tuple(sides))
     if is_harmful(record, sides[0].id):
-        raise RecipeError("chosen is, or holds, the harmful text that the prompt was made from (docs/safety.md)", where)
+        raise RecipeError(
+            "chosen is, or holds, the harmful text that the prompt was made from (docs/safety.md)", where
+        )
     high, low = row.get("score_chosen"), row.get("score_rejected")
     known = isinstance(high, int | float) and isinstance(low, int | float) and high >= low
     pair = Pair(
@@ -171,7 +195,12 @@ def _lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _last_text(value: Any) -> str:
     """The text of a side of a pair: as it is, or of its last turn."""
-    if isinstance(value, Sequence) and not isinstance(value, str) and value and isinstance(value[-1], Mapping):
+    if (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and value
+        and isinstance(value[-1], Mapping)
+    ):
         value = value[-1].get("content")
     return value if isinstance(value, str) else ""
 
@@ -187,4 +216,6 @@ def _response(prompt_id: str, value: Any, where: str, *, sample: int, model: str
         text = None
     if not isinstance(text, str) or not text.strip():
         raise RecipeError(f"a response must be text that is not empty, found {str(value)[:60]!r}", where)
-    return Response.of(prompt_id, Message(role="assistant", content=text), model=model, sample=sample, origin="imported")
+    return Response.of(
+        prompt_id, Message(role="assistant", content=text), model=model, sample=sample, origin="imported"
+    )

@@ -18,5 +18,7 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
     known = {record.id, *(r.id for r in record.responses)}
     strange = [flag.target_id for flag in flags if flag.target_id not in known]
     if strange:
-        raise PluginError(f"{step.label}: a filter flagged {strange[0]!r}, which record {record.id[:12]} does not have")
+        raise PluginError(
+            f"{step.label}: a filter flagged {strange[0]!r}, which record {record.id[:12]} does not have"
+        )
     return record.adding(flags=flags), []

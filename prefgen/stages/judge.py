@@ -25,11 +25,16 @@ def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any
     return [(record.prompt, responses, ask)] if responses else []
 
 
-def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+def _adds(
+    record: Record, plugged: Plugged, result: Any
+) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     shown = {r.id for r in selected(record, plugged.responses)}
     name = plugged.name
     verdicts = list(result)
-    if all(type(verdict) is Score and verdict.judge == name for verdict in verdicts) and {s.response_id for s in verdicts} == shown:
+    if (
+        all(type(verdict) is Score and verdict.judge == name for verdict in verdicts)
+        and {s.response_id for s in verdicts} == shown
+    ):
         return {"scores": verdicts}, ()  # as nearly all are
     kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
     covered: set[str] = set()
@@ -51,7 +56,9 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
             kinds["flags"].append(verdict)
             about = {verdict.target_id} - {record.prompt.id}
         else:
-            raise PluginError(f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag")
+            raise PluginError(
+                f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag"
+            )
         strange = about - shown
         if strange:
             raise PluginError(f"judge {name!r} judged {sorted(strange)[0]!r}, which it was not shown")

@@ -7,7 +7,7 @@ A pair whose preferred side is the harmful text that its prompt was made from is
 """
 
 from prefgen.errors import PluginError, ReplyError
-from prefgen.harm import is_harmful
+from prefgen.kit.harm import is_harmful
 from prefgen.stages.step import AskFor, Step, applies, blaming, failure_of, selected
 from prefgen.types import Failure, Note, Record
 
@@ -18,13 +18,20 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
     for plugged in step.plugged:
         if not applies(plugged.only, record):
             continue
-        seen = record.replacing(responses=tuple(selected(record, plugged.responses or type(plugged.plugin).shown)))
+        seen = record.replacing(
+            responses=tuple(selected(record, plugged.responses or type(plugged.plugin).shown))
+        )
         with blaming(step, plugged, record):
-            pairs = [p.replacing(rule=plugged.name) for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))]
+            pairs = [
+                p.replacing(rule=plugged.name)
+                for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))
+            ]
         known = {r.id for r in record.responses}
         for pair in pairs:
             if not {pair.chosen_id, pair.rejected_id} <= known:
-                raise PluginError(f"pair {plugged.name!r} paired a response that record {record.id[:12]} does not have")
+                raise PluginError(
+                    f"pair {plugged.name!r} paired a response that record {record.id[:12]} does not have"
+                )
         safe = [pair for pair in pairs if not is_harmful(record, pair.chosen_id)]
         if len(safe) < len(pairs):
             words = "the preferred answer would be, or hold, the harmful text that the prompt was made from (docs/safety.md)"
@@ -32,5 +39,7 @@ async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list
         grown = grown.adding(pairs=safe)
         if not pairs:
             explain = getattr(plugged.plugin, "explain", None)
-            grown = grown.adding(notes=[Note(step=step.label, reason=explain(seen) if explain else "no_pair")])
+            grown = grown.adding(
+                notes=[Note(step=step.label, reason=explain(seen) if explain else "no_pair")]
+            )
     return grown, lost

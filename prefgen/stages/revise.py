@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
-from prefgen.harm import SOURCE
+from prefgen.kit.harm import SOURCE
 from prefgen.roles import Ask, Revision
-from prefgen.similarity import by_text
 from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
+from prefgen.text.near_duplicates import by_text
 from prefgen.types import Critique, Failure, Record, Response
 
 
@@ -28,12 +28,16 @@ def _shown(record: Record, plugged: Plugged) -> list[Response]:
     return [r for r in selected(record, plugged.responses or {"which": "last"}) if r.principle != SOURCE]
 
 
-def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+def _adds(
+    record: Record, plugged: Plugged, result: Any
+) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     if not isinstance(result, Revision):
         raise PluginError(f"reviser {plugged.name!r} returned {type(result).__name__}, not a Revision")
     for response in result.responses:
         if response.prompt_id != record.prompt.id or response.parent_id is None:
-            raise PluginError(f"reviser {plugged.name!r} returned a response without its parent, or to another prompt")
+            raise PluginError(
+                f"reviser {plugged.name!r} returned a response without its parent, or to another prompt"
+            )
     about = {*(r.parent_id for r in result.responses), *(c.response_id for c in result.critiques)}
     responses, critiques = list(result.responses), list(result.critiques)
     for revised, *twins in by_text(_shown(record, plugged)):
@@ -49,9 +53,15 @@ def _copied(result: Revision, root: str, twin: Response) -> tuple[list[Response]
     now = {root: twin.id}
     copied = []
     for response in result.responses:
-        fields = {k: v for k, v in response.__dict__.items() if k not in ("id", "prompt_id", "messages", "parent_id")}
+        fields = {
+            k: v
+            for k, v in response.__dict__.items()
+            if k not in ("id", "prompt_id", "messages", "parent_id")
+        }
         parent = now.get(response.parent_id or "", response.parent_id)
         made = Response.of(response.prompt_id, response.messages, **fields, parent_id=parent)
         now[response.id] = made.id
         copied.append(made)
-    return copied, [c.replacing(response_id=now[c.response_id]) for c in result.critiques if c.response_id in now]
+    return copied, [
+        c.replacing(response_id=now[c.response_id]) for c in result.critiques if c.response_id in now
+    ]

@@ -23,7 +23,9 @@ def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any
     return [(record.prompt, ask)]
 
 
-def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+def _adds(
+    record: Record, plugged: Plugged, result: Any
+) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     responses = [r for r in result if isinstance(r, Response)]
     lost = [r for r in result if isinstance(r, ReplyError)]
     if len(responses) + len(lost) != len(result):
@@ -32,8 +34,12 @@ def _adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, S
     known: set[str] = set()
     for response in responses:
         if response.prompt_id != record.prompt.id:
-            raise PluginError(f"sampler {plugged.name!r} returned a response to another prompt ({response.prompt_id[:12]})")
+            raise PluginError(
+                f"sampler {plugged.name!r} returned a response to another prompt ({response.prompt_id[:12]})"
+            )
         if response.id in known:
-            raise PluginError(f"sampler {plugged.name!r} returned the response {response.id[:12]} twice: number draws with sample=")
+            raise PluginError(
+                f"sampler {plugged.name!r} returned the response {response.id[:12]} twice: number draws with sample="
+            )
         known.add(response.id)
     return {"responses": responses}, lost

@@ -11,10 +11,10 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from prefgen.errors import PluginError, PrefgenError, ReplyError
-from prefgen.invoke import invoke
+from prefgen.kit.call_method import invoke
+from prefgen.kit.gather import together
 from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
-from prefgen.waiting import together
 
 Kind = Literal["synthesize", "weigh", "sample", "revise", "judge", "filter", "pair"]
 METHODS = {
@@ -55,7 +55,9 @@ Adds = Callable[[Record, Plugged, Any], tuple[Mapping[str, Sequence[Any]], Seque
 Arguments = Callable[[Record, Plugged, Ask], Sequence[tuple[Any, ...]]]
 
 
-async def run_step(step: Step, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds) -> tuple[Record, list[Failure]]:
+async def run_step(
+    step: Step, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds
+) -> tuple[Record, list[Failure]]:
     """Call every plug-in of the step that applies to `record`; what they return is added in the order of the recipe."""
     applicable = [p for p in step.plugged if applies(p.only, record)]
     outcomes = await together(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
@@ -127,14 +129,20 @@ def _first(many: BaseException) -> BaseException:
 
 def _blamed(step: Step, plugged: Plugged, record: Record, bug: BaseException) -> PluginError:
     name = type(plugged.plugin).__name__
-    return PluginError(f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}")
+    return PluginError(
+        f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}"
+    )
 
 
-async def _outcome(step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments) -> "list[Any] | _Lost":
+async def _outcome(
+    step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments
+) -> "list[Any] | _Lost":
     method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
     try:
         with blaming(step, plugged, record):
-            return await together(invoke(method, *args, record=record) for args in arguments(record, plugged, ask))
+            return await together(
+                invoke(method, *args, record=record) for args in arguments(record, plugged, ask)
+            )
     except ReplyError as error:
         return _Lost(error)
 
@@ -162,7 +170,11 @@ def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) 
 def applies(only: Mapping[str, Sequence[Any]], record: Record) -> bool:
     """Whether `only: {field: [values]}` lets the record's prompt through."""
     for name, wanted in only.items():
-        value = getattr(record.prompt, name, None) if name in type(record.prompt).model_fields else record.prompt.metadata.get(name)
+        value = (
+            getattr(record.prompt, name, None)
+            if name in type(record.prompt).model_fields
+            else record.prompt.metadata.get(name)
+        )
         if value not in wanted:
             return False
     return True
@@ -181,6 +193,10 @@ def selected(record: Record, responses: Mapping[str, Any]) -> list[Response]:
     for r in record.responses:
         first, last = r.parent_id is None, r.id not in parents
         fits = {"all": True, "first": first, "last": last, "default": first or last}[which]
-        if fits and r.origin in responses.get("origin", (r.origin,)) and r.model in responses.get("model", (r.model,)):
+        if (
+            fits
+            and r.origin in responses.get("origin", (r.origin,))
+            and r.model in responses.get("model", (r.model,))
+        ):
             found.append(r)
     return found

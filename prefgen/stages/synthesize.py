@@ -21,7 +21,9 @@ def seed_record(synthesizer: str, seed: Seed, **fields: Any) -> Record:
     """A record that carries a seed to the synthesizer of that name."""
     lineage = {"synthesizer": synthesizer, "seed": seed.model_dump(mode="json")}
     shown = user(seed.text if seed.text else f"seed {seed.index}")
-    made_id = content_id("seed of", synthesizer, seed.id)  # a synthesizer more, or one fewer, changes no other's seeds
+    made_id = content_id(
+        "seed of", synthesizer, seed.id
+    )  # a synthesizer more, or one fewer, changes no other's seeds
     return Record(prompt=Prompt(id=made_id, messages=(shown,), source=synthesizer, lineage=lineage, **fields))
 
 
@@ -40,7 +42,9 @@ async def run(step: Step, record: Record, ask_for: AskFor, pool: Table) -> tuple
     def arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
         return [(seed, ask, pool)]
 
-    def adds(record: Record, plugged: Plugged, result: Any) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
+    def adds(
+        record: Record, plugged: Plugged, result: Any
+    ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
         lost = [one for one in result if isinstance(one, ReplyError)]
         prompts = [one for one in result if isinstance(one, Prompt)]
         if len(prompts) + len(lost) != len(result):
@@ -53,7 +57,13 @@ async def run(step: Step, record: Record, ask_for: AskFor, pool: Table) -> tuple
 
 def _from(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) -> Prompt:
     """The prompt, which says where it comes from."""
-    lineage = {**prompt.lineage, "synthesizer": synthesizer, "seed_id": record.id, "round": seed.round, "grounded": bool(seed.text)}
+    lineage = {
+        **prompt.lineage,
+        "synthesizer": synthesizer,
+        "seed_id": record.id,
+        "round": seed.round,
+        "grounded": bool(seed.text),
+    }
     return prompt.replacing(
         origin="synthesized",
         source=synthesizer if prompt.source == "unknown" else prompt.source,

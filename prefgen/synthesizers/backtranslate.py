@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.judging import one_rating, rating_schema
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.kit.ratings import one_rating, rating_schema
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
-from prefgen.templates import render
 from prefgen.types import Prompt, Seed, user
 
 SCALE = (1.0, 5.0)
@@ -29,7 +29,9 @@ class Backtranslate(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/backtranslate.j2", "synthesizers/fit.j2")
 
     model: str = Field(description="Who writes the request, by its name under `models`.")
-    grader: str | None = Field(None, description="Who rates how well the text answers it. Default: the same model.")
+    grader: str | None = Field(
+        None, description="Who rates how well the text answers it. Default: the same model."
+    )
     least: float | None = Field(4.0, ge=1, le=5, description="Least rating; null rates nothing.")
 
     def asks(self) -> tuple[str, ...]:
@@ -41,11 +43,15 @@ class Backtranslate(FromSeeds):
         lineage = {}
         if self.least is not None:
             asked = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
-            rating, why = await one_rating(ask, self.grader or self.model, asked, SCALE, schema=rating_schema(*SCALE), temperature=0)
+            rating, why = await one_rating(
+                ask, self.grader or self.model, asked, SCALE, schema=rating_schema(*SCALE), temperature=0
+            )
             if rating < self.least:
                 return [
                     UnreadableReply(
-                        f"the text answers the request with {rating:g} of 5: {why[:120]}", code="poor_fit", replies=(request.text,)
+                        f"the text answers the request with {rating:g} of 5: {why[:120]}",
+                        code="poor_fit",
+                        replies=(request.text,),
                     )
                 ]
             lineage = {"fit": rating}

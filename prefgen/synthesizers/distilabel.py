@@ -10,12 +10,20 @@ from typing import Any
 from prefgen.dataset.columns import as_messages
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.integrations.tasks import DistilabelTask
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed, user
 
-WRITTEN = ("evolved_instructions", "evolved_instruction", "instructions", "conversation", "instruction", "queries", "user")
+WRITTEN = (
+    "evolved_instructions",
+    "evolved_instruction",
+    "instructions",
+    "conversation",
+    "instruction",
+    "queries",
+    "user",
+)
 
 
 @synthesizer("distilabel")
@@ -29,7 +37,9 @@ class DistilabelSynthesizer(DistilabelTask, FromSeeds):
         row = dict(seed.metadata)
         if seed.text is not None:
             row |= {"instruction": seed.text, "input": seed.text, "text": seed.text}
-        row |= {column: seed.metadata[field] for column, field in self.columns.items() if field in seed.metadata}
+        row |= {
+            column: seed.metadata[field] for column, field in self.columns.items() if field in seed.metadata
+        }
         made, replies = await self.run(row, ask, self.seed)
         column = self.taken()
         found: list[Prompt | ReplyError] = []

@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.similarity import normal
-from prefgen.synthesis import write
 from prefgen.tables import Table
+from prefgen.text.near_duplicates import normal
 from prefgen.types import Prompt, Seed
 
 Operator = Literal["constrain", "deepen", "concretise", "reason", "material", "widen"]
@@ -31,7 +31,9 @@ class Evolve(FromSeeds):
     model: str = Field(description="Who writes, by its name under `models`.")
     steps: int = Field(1, ge=1, le=10, description="Steps from each seed (paper: 4).")
     operators: tuple[Operator, ...] = Field(
-        ("constrain", "deepen", "concretise", "reason", "material", "widen"), min_length=1, description="Of which one is drawn each step."
+        ("constrain", "deepen", "concretise", "reason", "material", "widen"),
+        min_length=1,
+        description="Of which one is drawn each step.",
     )
     keep: Literal["last", "all"] = Field("all", description="Which steps become prompts (paper: all).")
 
@@ -46,12 +48,16 @@ class Evolve(FromSeeds):
                 [found, *_] = await write(ask, self.model, "evolve", text=latest, operator=operator)
                 if normal(found.text) in seen:
                     raise UnreadableReply(
-                        f"step {step + 1} ({operator}) gave back what was there", code="not_evolved", replies=(found.text,)
+                        f"step {step + 1} ({operator}) gave back what was there",
+                        code="not_evolved",
+                        replies=(found.text,),
                     )
             except ReplyError as error:
                 lost.append(error)
                 break
             seen.add(normal(found.text))
-            chain.append(found.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]}))
+            chain.append(
+                found.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]})
+            )
             latest = found.text
         return [*(chain if self.keep == "all" else chain[-1:]), *lost]

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -42,7 +42,9 @@ class EvolveConstraints(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/constraints.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    families: tuple[str, ...] = Field(tuple(FAMILIES), min_length=1, description="Families of demands from which is drawn.")
+    families: tuple[str, ...] = Field(
+        tuple(FAMILIES), min_length=1, description="Families of demands from which is drawn."
+    )
     more: tuple[int, int] = Field((1, 3), description="Least and most demands beside the main one.")
 
     @model_validator(mode="after")
@@ -51,7 +53,9 @@ class EvolveConstraints(FromSeeds):
         if unknown:
             raise ValueError(f"there is no family {sorted(unknown)[0]!r}: {', '.join(FAMILIES)}")
         if not 0 <= self.more[0] <= self.more[1] < len(self.families):
-            raise ValueError(f"more must be two numbers below the {len(self.families)} families, the least first; found {self.more!r}")
+            raise ValueError(
+                f"more must be two numbers below the {len(self.families)} families, the least first; found {self.more!r}"
+            )
         return self
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:

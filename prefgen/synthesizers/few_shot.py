@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
-from prefgen.replies import read
+from prefgen.kit.prompt_writing import prompts_schema, read_prompts, write
+from prefgen.kit.replies import read
+from prefgen.kit.templates import render_text
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import prompts_schema, read_prompts, write
 from prefgen.tables import Table
-from prefgen.templates import render_text
 from prefgen.types import Prompt, Seed, user
 
 
@@ -28,22 +28,44 @@ class FewShot(FromSeeds):
     model: str = Field(description="Who writes, by its name under `models`.")
     per_seed: int = Field(1, ge=1, le=50, description="Prompts that are asked for in one request.")
     shots: int = Field(3, ge=0, description="Rows that are shown beside the seed's own.")
-    about: tuple[str, ...] = Field((), description="Topics, of which each request is given one in a seeded draw.")
+    about: tuple[str, ...] = Field(
+        (), description="Topics, of which each request is given one in a seeded draw."
+    )
     instructions: str | None = Field(None, description="What else the new prompts must be, in a sentence.")
     template: str | None = Field(None, description="A jinja2 template in place of the shipped wording.")
 
     def ready(self) -> None:
         if self.template is not None:
-            render_text(self.template, {"shots": ["x"], "about": "x", "count": 1, "text": "x", "metadata": {}})
+            render_text(
+                self.template, {"shots": ["x"], "about": "x", "count": 1, "text": "x", "metadata": {}}
+            )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         shown = [text for text in (seed.text, *seed.shots) if text]
         about = ask.rng(f"about/{self.seed}").choice(self.about) if self.about else None
         if self.template is None:
-            return await write(ask, self.model, "few_shot", count=self.per_seed, shots=shown, about=about, instructions=self.instructions)
-        values = {"shots": shown, "about": about, "count": self.per_seed, "text": seed.text, "metadata": seed.metadata}
+            return await write(
+                ask,
+                self.model,
+                "few_shot",
+                count=self.per_seed,
+                shots=shown,
+                about=about,
+                instructions=self.instructions,
+            )
+        values = {
+            "shots": shown,
+            "about": about,
+            "count": self.per_seed,
+            "text": seed.text,
+            "metadata": seed.metadata,
+        }
         asked = [user(render_text(self.template, values))]
         texts, _ = await read(
-            ask, self.model, asked, lambda reply: read_prompts(reply, self.per_seed), schema=prompts_schema(self.per_seed)
+            ask,
+            self.model,
+            asked,
+            lambda reply: read_prompts(reply, self.per_seed),
+            schema=prompts_schema(self.per_seed),
         )
         return [Prompt.of(text) for text in dict.fromkeys(texts)]

@@ -15,13 +15,13 @@ from typing import Any
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.harm import BENIGN, marks_of
-from prefgen.plugins import FromSeeds, synthesizer
-from prefgen.replies import json_object, only, read
+from prefgen.kit.harm import BENIGN, marks_of
+from prefgen.kit.prompt_writing import write
+from prefgen.kit.replies import json_object, only, read
+from prefgen.kit.templates import render
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
-from prefgen.templates import render
 from prefgen.types import Prompt, Reply, Seed, user
 
 SCHEMA: dict[str, Any] = {
@@ -47,14 +47,20 @@ class InvertHarmful(FromSeeds):
     )
 
     model: str = Field(description="Who writes the request, by its name under `models`.")
-    expert: str | None = Field(None, description="Who decides whether it seeks harm. Default: the same model.")
-    accept_harm: bool = Field(False, description="Must be true: says that harmful requests are made on purpose.")
+    expert: str | None = Field(
+        None, description="Who decides whether it seeks harm. Default: the same model."
+    )
+    accept_harm: bool = Field(
+        False, description="Must be true: says that harmful requests are made on purpose."
+    )
     twins: bool = Field(False, description="Also write a harmless request that looks like each harmful one.")
 
     def ready(self) -> None:
         super().ready()
         if not self.accept_harm:
-            raise RecipeError("invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant (docs/safety.md)")
+            raise RecipeError(
+                "invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant (docs/safety.md)"
+            )
 
     def asks(self) -> tuple[str, ...]:
         return (self.model, *((self.expert,) if self.expert else ()))
@@ -62,15 +68,24 @@ class InvertHarmful(FromSeeds):
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         if seed.messages:
             return [
-                UnreadableReply("the row is a conversation: give the text that should not have been written as text", code="conversation")
+                UnreadableReply(
+                    "the row is a conversation: give the text that should not have been written as text",
+                    code="conversation",
+                )
             ]
         text, category = seed.text or "", str(seed.metadata.get("category") or "unknown")
         [request, *_] = await write(ask, self.model, "invert_harmful", text=text)
         if not await self._seeks_harm(request.text, category, ask):
-            return [UnreadableReply("the expert finds no harm in the request", code="not_harmful", replies=(request.text,))]
+            return [
+                UnreadableReply(
+                    "the expert finds no harm in the request", code="not_harmful", replies=(request.text,)
+                )
+            ]
         marks = marks_of(text, category)
         lineage = {name: marks[name] for name in ("harm", "source_digest")}
-        made: list[Prompt | ReplyError] = [request.replacing(category=category, metadata=marks, lineage=lineage)]
+        made: list[Prompt | ReplyError] = [
+            request.replacing(category=category, metadata=marks, lineage=lineage)
+        ]
         if self.twins:
             try:
                 made.append(await self._twin(request, text, category, ask))
@@ -81,13 +96,25 @@ class InvertHarmful(FromSeeds):
     async def _twin(self, request: Prompt, text: str, category: str, ask: Ask) -> Prompt:
         [twin, *_] = await write(ask, self.model, "benign_twin", text=request.text)
         if await self._seeks_harm(twin.text, category, ask):
-            raise UnreadableReply("the expert finds harm in the twin", code="twin_harmful", replies=(twin.text,))
-        return twin.replacing(category=BENIGN, metadata={"twin_of": request.id, "twin_category": category, "source_text": text})
+            raise UnreadableReply(
+                "the expert finds harm in the twin", code="twin_harmful", replies=(twin.text,)
+            )
+        return twin.replacing(
+            category=BENIGN, metadata={"twin_of": request.id, "twin_category": category, "source_text": text}
+        )
 
     async def _seeks_harm(self, request: str, category: str, ask: Ask) -> bool:
         def reader(reply: Reply) -> bool:
             return only(json_object(reply.text), "seeks_harm", bool)
 
-        asked = [user(render("synthesizers/seeks_harm.j2", text=request, category=None if category == "unknown" else category))]
+        asked = [
+            user(
+                render(
+                    "synthesizers/seeks_harm.j2",
+                    text=request,
+                    category=None if category == "unknown" else category,
+                )
+            )
+        ]
         found, _ = await read(ask, self.expert or self.model, asked, reader, schema=SCHEMA, temperature=0)
         return found

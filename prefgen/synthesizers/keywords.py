@@ -12,9 +12,9 @@ from random import Random
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -55,10 +55,18 @@ class Keywords(FromSeeds):
         own = drawn(seed.text or "", self.own, rng, ())
         noise = drawn("\n".join(seed.shots), self.noise, rng, own)
         if len(own) < self.own or len(noise) < self.noise:
-            return [UnreadableReply(f"too few keywords in the texts: {', '.join([*own, *noise]) or 'none'}", code="too_few_keywords")]
+            return [
+                UnreadableReply(
+                    f"too few keywords in the texts: {', '.join([*own, *noise]) or 'none'}",
+                    code="too_few_keywords",
+                )
+            ]
         words = [*own, *noise]
         rng.shuffle(words)
-        return [prompt.replacing(lineage={"keywords": words}) for prompt in await write(ask, self.model, "keywords", keywords=words)]
+        return [
+            prompt.replacing(lineage={"keywords": words})
+            for prompt in await write(ask, self.model, "keywords", keywords=words)
+        ]
 
 
 def drawn(text: str, count: int, rng: Random, but: Sequence[str]) -> list[str]:

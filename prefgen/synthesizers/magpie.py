@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.plugins import FromSeeds, did_you_mean, synthesizer
+from prefgen.plugins.registry import FromSeeds, did_you_mean, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
@@ -32,27 +32,50 @@ class Magpie(FromSeeds):
 
     cost = "1 completion a seed"
 
-    model: str = Field(description="The chat model that writes, by its name under `models`; reached by its completions route.")
-    template: str = Field("chatml", description="chatml (Qwen and others), llama3, mistral, gemma, or the pre-query text itself.")
-    system: tuple[str, ...] = Field((), description="System prompts that steer the topic, of which each request is given one.")
+    model: str = Field(
+        description="The chat model that writes, by its name under `models`; reached by its completions route."
+    )
+    template: str = Field(
+        "chatml",
+        description="chatml (Qwen and others), llama3, mistral, gemma, or the pre-query text itself.",
+    )
+    system: tuple[str, ...] = Field(
+        (), description="System prompts that steer the topic, of which each request is given one."
+    )
     most_tokens: int = Field(256, ge=8, description="Longest prompt, in tokens: one that is cut off is lost.")
 
     def ready(self) -> None:
         if self.seeds is not None:
             raise RecipeError("magpie starts from nothing: give `count`, and topics as `system`")
         if self.template not in KNOWN and not set(self.template) & set("<[\n"):
-            raise RecipeError(f"magpie knows no template {self.template!r}{did_you_mean(self.template, list(KNOWN))}")
+            raise RecipeError(
+                f"magpie knows no template {self.template!r}{did_you_mean(self.template, list(KNOWN))}"
+            )
         if self.system and self.template not in KNOWN:
-            raise RecipeError("magpie: how a system turn looks is known for " + ", ".join(KNOWN) + "; write it into the template instead")
+            raise RecipeError(
+                "magpie: how a system turn looks is known for "
+                + ", ".join(KNOWN)
+                + "; write it into the template instead"
+            )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         start, turn, pre_query = KNOWN.get(self.template, ("", "", self.template))
         topic = ask.rng(f"magpie/{self.seed}").choice(self.system) if self.system else None
         before = turn.format(role="system", content=topic) if topic else ""
-        reply = await ask.complete(self.model, start + before + pre_query, max_tokens=self.most_tokens, stop=STOPS)
+        reply = await ask.complete(
+            self.model, start + before + pre_query, max_tokens=self.most_tokens, stop=STOPS
+        )
         text = reply.text.strip()
         if reply.finish_reason == "length":
-            return [UnreadableReply("the prompt was cut off", code="length", replies=(reply.text,), keys=(reply.key,))]
+            return [
+                UnreadableReply(
+                    "the prompt was cut off", code="length", replies=(reply.text,), keys=(reply.key,)
+                )
+            ]
         if not text:
-            return [UnreadableReply("the model wrote no user turn", code="empty", replies=(reply.text,), keys=(reply.key,))]
+            return [
+                UnreadableReply(
+                    "the model wrote no user turn", code="empty", replies=(reply.text,), keys=(reply.key,)
+                )
+            ]
         return [Prompt.of(text).replacing(lineage={"system": topic} if topic else {})]

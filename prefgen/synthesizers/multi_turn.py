@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Message, Prompt, Seed, assistant, user
 
@@ -35,7 +35,9 @@ class MultiTurn(FromSeeds):
     model: str = Field(description="The assistant of the conversation, by its name under `models`.")
     user_model: str | None = Field(None, description="Who plays the user. Default: the same model.")
     turns: int = Field(1, ge=1, le=10, description="Further turns of the user.")
-    moves: tuple[str, ...] = Field(MOVES, min_length=1, description="What the user may do next, of which one is drawn each time.")
+    moves: tuple[str, ...] = Field(
+        MOVES, min_length=1, description="What the user may do next, of which one is drawn each time."
+    )
 
     def asks(self) -> tuple[str, ...]:
         return (self.model, *((self.user_model,) if self.user_model else ()))
@@ -46,6 +48,12 @@ class MultiTurn(FromSeeds):
         for _ in range(self.turns):
             reply = await ask(self.model, turns)
             turns.append(assistant(reply.text))
-            [following, *_] = await write(ask, self.user_model or self.model, "next_turn", conversation=turns, move=rng.choice(self.moves))
+            [following, *_] = await write(
+                ask,
+                self.user_model or self.model,
+                "next_turn",
+                conversation=turns,
+                move=rng.choice(self.moves),
+            )
             turns.append(user(following.text))
         return [Prompt.of(turns)]

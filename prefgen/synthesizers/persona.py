@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -32,8 +32,12 @@ class Persona(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/persona.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    per_seed: int = Field(1, ge=1, le=20, description="Requests of one kind that a persona is asked for at once.")
-    kinds: tuple[str, ...] = Field(KINDS, min_length=1, description="Kinds of requests, of which one is drawn each time.")
+    per_seed: int = Field(
+        1, ge=1, le=20, description="Requests of one kind that a persona is asked for at once."
+    )
+    kinds: tuple[str, ...] = Field(
+        KINDS, min_length=1, description="Kinds of requests, of which one is drawn each time."
+    )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         kind = ask.rng(f"persona/{self.seed}").choice(self.kinds)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -26,7 +26,9 @@ class QuestionsForTraits(FromSeeds):
 
     model: str = Field(description="Who writes, by its name under `models`.")
     per_seed: int = Field(4, ge=1, le=50, description="Questions that are asked for at once.")
-    examples: tuple[str, ...] = Field((), description="Questions of this kind, of which up to three are shown, drawn each time.")
+    examples: tuple[str, ...] = Field(
+        (), description="Questions of this kind, of which up to three are shown, drawn each time."
+    )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         trait = seed.text or ""

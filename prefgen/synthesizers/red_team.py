@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -43,19 +43,32 @@ class RedTeam(FromSeeds):
     model: str = Field(description="Who writes, by its name under `models`.")
     accept_harm: bool = Field(False, description="Must be true: says that such messages are made on purpose.")
     per_seed: int = Field(2, ge=1, le=20, description="Messages that are asked for at once.")
-    styles: tuple[str, ...] = Field(STYLES, min_length=1, description="Manners, of which one is drawn each time.")
-    attacks: tuple[str, ...] = Field(ATTACKS, min_length=1, description="Ways of attack, of which one is drawn each time.")
+    styles: tuple[str, ...] = Field(
+        STYLES, min_length=1, description="Manners, of which one is drawn each time."
+    )
+    attacks: tuple[str, ...] = Field(
+        ATTACKS, min_length=1, description="Ways of attack, of which one is drawn each time."
+    )
 
     def ready(self) -> None:
         super().ready()
         if not self.accept_harm:
-            raise RecipeError("red_team writes attacks: say `accept_harm: true` if that is meant (docs/safety.md)")
+            raise RecipeError(
+                "red_team writes attacks: say `accept_harm: true` if that is meant (docs/safety.md)"
+            )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"red_team/{self.seed}")
         style, attack = rng.choice(self.styles), rng.choice(self.attacks)
         category = seed.metadata.get("category")
         found = await write(
-            ask, self.model, "red_team", count=self.per_seed, policy=seed.text, category=category, style=style, attack=attack
+            ask,
+            self.model,
+            "red_team",
+            count=self.per_seed,
+            policy=seed.text,
+            category=category,
+            style=style,
+            attack=attack,
         )
         return [prompt.replacing(lineage={"style": style, "attack": attack}) for prompt in found]

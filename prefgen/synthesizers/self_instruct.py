@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
@@ -25,10 +25,18 @@ class SelfInstruct(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/self_instruct.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    per_seed: int = Field(4, ge=1, le=50, description="Tasks that are asked for in one request (paper: up to 8).")
-    shots: int = Field(5, ge=0, description="Rows of the file beside the seed's own: 6 examples of people (paper).")
-    pool_shots: int = Field(2, ge=0, description="Prompts of the pool that are shown, once there are any (paper: 2).")
-    choice_share: float = Field(0.3, ge=0, le=1, description="Share of requests that ask for tasks with a choice of answers.")
+    per_seed: int = Field(
+        4, ge=1, le=50, description="Tasks that are asked for in one request (paper: up to 8)."
+    )
+    shots: int = Field(
+        5, ge=0, description="Rows of the file beside the seed's own: 6 examples of people (paper)."
+    )
+    pool_shots: int = Field(
+        2, ge=0, description="Prompts of the pool that are shown, once there are any (paper: 2)."
+    )
+    choice_share: float = Field(
+        0.3, ge=0, le=1, description="Share of requests that ask for tasks with a choice of answers."
+    )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"self_instruct/{self.seed}")

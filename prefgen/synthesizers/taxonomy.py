@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.plugins import FromSeeds, synthesizer
+from prefgen.kit.gather import settled
+from prefgen.kit.prompt_writing import write
+from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
-from prefgen.synthesis import write
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
-from prefgen.waiting import settled
 
 Path = tuple[str, ...]
 
@@ -41,11 +41,16 @@ class Taxonomy(FromSeeds):
             lost += [found for found in divided if isinstance(found, ReplyError)]
             nodes = [path for found in divided if not isinstance(found, ReplyError) for path in found]
         written = await settled(self._written(path, ask) for path in nodes)
-        prompts: list[Prompt | ReplyError] = [p for found in written if not isinstance(found, ReplyError) for p in found]
+        prompts: list[Prompt | ReplyError] = [
+            p for found in written if not isinstance(found, ReplyError) for p in found
+        ]
         return [*prompts, *lost, *(found for found in written if isinstance(found, ReplyError))]
 
     async def _branches(self, path: Path, ask: Ask) -> list[Path]:
-        return [(*path, found.text) for found in await write(ask, self.model, "topics", count=self.branches, path=path)]
+        return [
+            (*path, found.text)
+            for found in await write(ask, self.model, "topics", count=self.branches, path=path)
+        ]
 
     async def _written(self, path: Path, ask: Ask) -> list[Prompt]:
         found = await write(ask, self.model, "topic_request", count=self.per_leaf, path=path)

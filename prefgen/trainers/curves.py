@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefgen.pictures import Picture
+from prefgen.report.plots import Picture
 
 CURVES = "curves.png"
 PANELS = (
@@ -26,7 +26,9 @@ def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
             title,
             "step",
             {
-                name: [(line["step"], line[key]) for line in lines for key in keys if line.get(key) is not None]
+                name: [
+                    (line["step"], line[key]) for line in lines for key in keys if line.get(key) is not None
+                ]
                 for name, keys in series.items()
             },
         )
@@ -37,5 +39,9 @@ def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
         "longest": "longest",
         "max_length": "max_length",
     }
-    picture.bars("tokens of prompt and answer", "tokens", {words: float(lengths[name]) for name, words in names.items()})
+    picture.bars(
+        "tokens of prompt and answer",
+        "tokens",
+        {words: float(lengths[name]) for name, words in names.items()},
+    )
     picture.save(out)

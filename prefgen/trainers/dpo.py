@@ -18,7 +18,7 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-from prefgen.trainers.loading import Job
+from prefgen.trainers.job import Job
 from prefgen.trainers.reference import Drift, implicit_margins
 
 LABELS = ("probability", "weight")
@@ -44,7 +44,11 @@ class SoftDPOTrainer(DPOTrainer):
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
         probability, weight = inputs.pop("probability", None), inputs.pop("weight", None)
-        if probability is None or weight is None or (bool((probability == 1).all()) and bool((weight == 1).all())):
+        if (
+            probability is None
+            or weight is None
+            or (bool((probability == 1).all()) and bool((weight == 1).all()))
+        ):
             return super()._compute_loss(model, inputs, return_outputs)
         logps, lengths = sequence_logps(model, inputs)
         chosen, rejected = logps.chunk(2)
@@ -57,8 +61,12 @@ class SoftDPOTrainer(DPOTrainer):
                 each = -(chosen / chosen_length)
             else:
                 averaged = name in ("ipo", "sigmoid_norm")
-                delta = chosen_ratio / (chosen_length if averaged else 1) - rejected_ratio / (rejected_length if averaged else 1)
-                each = probability * pair_loss(name, delta, self.beta) + (1 - probability) * pair_loss(name, -delta, self.beta)
+                delta = chosen_ratio / (chosen_length if averaged else 1) - rejected_ratio / (
+                    rejected_length if averaged else 1
+                )
+                each = probability * pair_loss(name, delta, self.beta) + (1 - probability) * pair_loss(
+                    name, -delta, self.beta
+                )
             loss = loss + share * (weight * each).sum() / weight.sum().clamp(min=1e-8)
         self._note(chosen_ratio, rejected_ratio, chosen, rejected)
         return (loss, None) if return_outputs else loss
@@ -69,7 +77,13 @@ class SoftDPOTrainer(DPOTrainer):
         found = self.compute_ref_log_probs(model if self.ref_model is None else self.ref_model, inputs)
         return found[0], found[1]
 
-    def _note(self, chosen_ratio: torch.Tensor, rejected_ratio: torch.Tensor, chosen: torch.Tensor, rejected: torch.Tensor) -> None:
+    def _note(
+        self,
+        chosen_ratio: torch.Tensor,
+        rejected_ratio: torch.Tensor,
+        chosen: torch.Tensor,
+        rejected: torch.Tensor,
+    ) -> None:
         """The same metrics as TRL's."""
         found = self._metrics["train" if self.model.training else "eval"]
         good, bad = self.beta * chosen_ratio.detach(), self.beta * rejected_ratio.detach()
@@ -92,7 +106,11 @@ def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
 
 def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """(sum of the log-probabilities of each answer's tokens, how many tokens), chosen first, then rejected."""
-    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False).logits[:, :-1].float()
+    logits = (
+        model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+        .logits[:, :-1]
+        .float()
+    )
     mask = inputs["completion_mask"][:, 1:].to(logits.dtype)
     each = torch.gather(logits.log_softmax(-1), 2, inputs["input_ids"][:, 1:].unsqueeze(-1)).squeeze(-1)
     return (each * mask).sum(1), mask.sum(1).clamp(min=1)

@@ -9,7 +9,7 @@ from trl import KTOConfig, KTOTrainer
 
 from prefgen.errors import RecipeError
 from prefgen.publish.export import FORMS
-from prefgen.trainers.loading import Job
+from prefgen.trainers.job import Job
 from prefgen.trainers.pairs import Row
 from prefgen.trainers.reference import Drift, implicit_margins
 
@@ -24,7 +24,9 @@ def trainer(job: Job) -> KTOTrainer:
     answers = unpaired(job.train)
     wanted = sum(answers["label"]) if len(answers) else 0
     if not 0 < wanted < len(answers):
-        raise RecipeError(f"kto needs answers that are wanted and answers that are not, and {wanted} of {len(answers)} are wanted")
+        raise RecipeError(
+            f"kto needs answers that are wanted and answers that are not, and {wanted} of {len(answers)} are wanted"
+        )
     arguments = KTOConfig(
         **job.arguments(),
         beta=job.settings.beta,

@@ -18,7 +18,9 @@ def tokens(tokenizer: Any, turns: Turns, *, asking: bool = False) -> list[int]:
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def tokenized(tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | None = None) -> tuple[list[int], int]:
+def tokenized(
+    tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | None = None
+) -> tuple[list[int], int]:
     """(tokens of prompt and answer, how many of them are the prompt's). What both ways of rendering the prompt share is the prompt."""
     asked, whole = tokens(tokenizer, prompt, asking=True), tokens(tokenizer, [*prompt, *answer])[:max_length]
     shared = 0
@@ -29,11 +31,19 @@ def tokenized(tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | No
 
 @torch.inference_mode()
 def answer_logps(
-    model: Any, tokenizer: Any, asked: Sequence[tuple[Turns, Turns]], *, max_length: int | None = None, batch_size: int = 16
+    model: Any,
+    tokenizer: Any,
+    asked: Sequence[tuple[Turns, Turns]],
+    *,
+    max_length: int | None = None,
+    batch_size: int = 16,
 ) -> list[tuple[float, int]]:
     """(sum of the log-probabilities of the answer's tokens, how many tokens) of each (prompt, answer)."""
     rows = [tokenized(tokenizer, prompt, answer, max_length) for prompt, answer in asked]
-    longest, limit = max((len(ids) for ids, _ in rows), default=0), getattr(model.config, "max_position_embeddings", None)
+    longest, limit = (
+        max((len(ids) for ids, _ in rows), default=0),
+        getattr(model.config, "max_position_embeddings", None),
+    )
     if limit and longest > limit:
         raise RecipeError(f"a prompt with its answer has {longest:,} tokens, and the model reads {limit:,}")
     found: list[tuple[float, int]] = []
@@ -46,15 +56,28 @@ def answer_logps(
 
 @torch.inference_mode()
 def divergence(
-    model: Any, reference: Any, tokenizer: Any, asked: Sequence[tuple[Turns, Turns]], *, max_length: int | None = None, batch_size: int = 16
+    model: Any,
+    reference: Any,
+    tokenizer: Any,
+    asked: Sequence[tuple[Turns, Turns]],
+    *,
+    max_length: int | None = None,
+    batch_size: int = 16,
 ) -> float:
     """Mean over the answers' tokens of KL(model || reference), in nats. `reference` None: the model without its adapter."""
     total, tokens = 0.0, 0.0
     rows = [tokenized(tokenizer, prompt, answer, max_length) for prompt, answer in asked]
     for ids, mask, wanted in _batches(rows, tokenizer.pad_token_id, batch_size, model.device):
-        now = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float().log_softmax(-1)
+        now = (
+            model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float().log_softmax(-1)
+        )
         with model.disable_adapter() if reference is None else nullcontext():
-            before = (reference or model)(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float().log_softmax(-1)
+            before = (
+                (reference or model)(input_ids=ids, attention_mask=mask, use_cache=False)
+                .logits[:, :-1]
+                .float()
+                .log_softmax(-1)
+            )
         each = (now.exp() * (now - before)).sum(-1) * wanted[:, 1:]
         total, tokens = total + float(each.sum()), tokens + float(wanted[:, 1:].sum())
     return total / max(1.0, tokens)
@@ -70,6 +93,7 @@ def _batches(
         ids = torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in some], device=device)
         mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in some], device=device)
         wanted = torch.tensor(
-            [[0] * shared + [1] * (len(ids) - shared) + [0] * (longest - len(ids)) for ids, shared in some], device=device
+            [[0] * shared + [1] * (len(ids) - shared) + [0] * (longest - len(ids)) for ids, shared in some],
+            device=device,
         )
         yield ids, mask, wanted.float()

@@ -6,12 +6,12 @@ from random import Random
 from typing import Any, Literal
 
 from prefgen.dataset.check import RULES, check_rows
-from prefgen.dataset.conversation import sound
-from prefgen.dataset.preferences import Opened, opened
+from prefgen.dataset.open_pairs import Opened, opened
+from prefgen.dataset.pair import sound
+from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
-from prefgen.publish.splits import TEST, TRAIN, splits_of
-from prefgen.scoring import label_noise
-from prefgen.similarity import all_alike, normal
+from prefgen.stats.scoring import label_noise
+from prefgen.text.near_duplicates import all_alike, normal
 from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
@@ -85,7 +85,10 @@ def _split(name: Any, where: str) -> str | None:
         return TRAIN
     if words.startswith(HELD_OUT_NAMES):
         return TEST
-    raise RecipeError(f"split {str(name)!r}: is it to train on, or held out? Name it train..., or {', '.join(HELD_OUT_NAMES)}...", where)
+    raise RecipeError(
+        f"split {str(name)!r}: is it to train on, or held out? Name it train..., or {', '.join(HELD_OUT_NAMES)}...",
+        where,
+    )
 
 
 def _apart(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
@@ -94,7 +97,11 @@ def _apart(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
     asked = [normal(_asked(row)) for row in train]
     texts = list(held_out | dict.fromkeys(asked))
     near = all_alike(texts)
-    leaking = {text for i, text in enumerate(texts) if i < len(held_out) or any(j < len(held_out) for j in near.get(i, ()))}
+    leaking = {
+        text
+        for i, text in enumerate(texts)
+        if i < len(held_out) or any(j < len(held_out) for j in near.get(i, ()))
+    }
     return [row for row, text in zip(train, asked, strict=True) if text not in leaking]
 
 
@@ -105,8 +112,12 @@ def _asked(row: Row) -> str:
 def _proven(name: str, found: Sequence[tuple[str, Mapping[str, Any]]], canned: float) -> None:
     report = check_rows(iter(found), canned=canned)
     if report.findings:
-        broken = "; ".join(f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items())
-        raise GateFailed(f"{name!r} breaks what a preference dataset must hold, and is not trained on: {broken}")
+        broken = "; ".join(
+            f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items()
+        )
+        raise GateFailed(
+            f"{name!r} breaks what a preference dataset must hold, and is not trained on: {broken}"
+        )
 
 
 def _row(row: Mapping[str, Any], where: str) -> Row:
@@ -116,7 +127,11 @@ def _row(row: Mapping[str, Any], where: str) -> Row:
         "prompt": prompt,
         "chosen": chosen,
         "rejected": rejected,
-        "probability": 0.5 if row.get("tie") and probability is None else 1.0 if probability is None else float(probability),
+        "probability": 0.5
+        if row.get("tie") and probability is None
+        else 1.0
+        if probability is None
+        else float(probability),
         "weight": 1.0 if weight is None else float(weight),
         "unsure": probability is not None and probability != 1,
         "margin": row.get("margin"),
@@ -180,7 +195,9 @@ class Lengths:
         return {name: getattr(self, name) for name in ("longest", "most", "proposed", "chosen", "rejected")}
 
 
-def fitted(rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int) -> tuple[list[bool], Lengths]:
+def fitted(
+    rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int
+) -> tuple[list[bool], Lengths]:
     """(whether the sides of each row still differ within `max_length` tokens, how long the sides are).
 
     `tokens(row, side)` gives the tokens of prompt and side. Without a `max_length` it is what the longest pair needs, at most `limit`.

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from prefgen.files import named
-from prefgen.publish.push import Head, Repository
+from prefgen.publish.hub import Head, Repository
+from prefgen.storage.atomic_write import named
 from prefgen.trainers.run import STARTED
 
 ADAPTER = "adapter_config.json"
@@ -18,7 +18,9 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
         hub.create(private=private)
     # checkpoints, controls and a merged copy stay here; so does what only this machine needs
     files: dict[str, Path | bytes] = {
-        path.name: path for path in sorted(out.iterdir()) if path.is_file() and path.name not in (STARTED, "training_args.bin")
+        path.name: path
+        for path in sorted(out.iterdir())
+        if path.is_file() and path.name not in (STARTED, "training_args.bin")
     }
     if ADAPTER in files:
         config = json.loads((out / ADAPTER).read_text(encoding="utf-8"))
@@ -33,5 +35,7 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
         return files, "Trained by prefgen"
 
     _, address = hub.commit(on)
-    say(f"{len(files)} files, {sum(path.stat().st_size for path in files.values() if isinstance(path, Path)):,} bytes")
+    say(
+        f"{len(files)} files, {sum(path.stat().st_size for path in files.values() if isinstance(path, Path)):,} bytes"
+    )
     return address

@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from prefgen.trainers.job import Job, measured
 from prefgen.trainers.likelihood import answer_logps, divergence
-from prefgen.trainers.loading import Job, measured
 from prefgen.trainers.settings import METRICS
 
 SAMPLE = 64
@@ -33,14 +33,21 @@ class Drift(TrainerCallback):
 
     def __init__(self, job: Job, made: Any, reference: Any) -> None:
         self._job, self._made, self._reference = job, made, reference
-        self._asked = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")][:SAMPLE]
+        self._asked = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")][
+            :SAMPLE
+        ]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         model, job = self._made.model, self._job
         training = model.training
         model.eval()
         found = divergence(
-            model, self._reference, job.tokenizer, self._asked, max_length=job.max_length, batch_size=2 * job.settings.batch_size
+            model,
+            self._reference,
+            job.tokenizer,
+            self._asked,
+            max_length=job.max_length,
+            batch_size=2 * job.settings.batch_size,
         )
         model.train(training)
         if state.is_world_process_zero:

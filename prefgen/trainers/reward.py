@@ -18,8 +18,8 @@ from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from prefgen.errors import RecipeError
+from prefgen.trainers.job import Job
 from prefgen.trainers.likelihood import tokens
-from prefgen.trainers.loading import Job
 from prefgen.trainers.pairs import Row
 
 LABELS = ("probability", "weight", "ahead")
@@ -42,13 +42,19 @@ class SoftRewardTrainer(RewardTrainer):
         super()._set_signature_columns_if_needed()
         self._signature_columns += [name for name in LABELS if name not in self._signature_columns]
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         probability, weight, ahead = (inputs.pop(name) for name in LABELS)
         # for its metrics; its own loss knows no labels
-        _, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+        _, outputs = super().compute_loss(
+            model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
+        )
         chosen, rejected = outputs.logits.squeeze(-1).float().chunk(2)
         delta = chosen - rejected
-        each = -probability * functional.logsigmoid(delta - ahead) - (1 - probability) * functional.logsigmoid(-delta - ahead)
+        each = -probability * functional.logsigmoid(delta - ahead) - (
+            1 - probability
+        ) * functional.logsigmoid(-delta - ahead)
         loss = (weight * each).sum() / weight.sum().clamp(min=1e-8)
         return (loss, outputs) if return_outputs else loss
 
@@ -57,7 +63,9 @@ def trainer(job: Job) -> SoftRewardTrainer:
     """TRL's trainer for the job."""
     fits = [row for row in job.train if _tokens(job, row) <= job.max_length]
     if len(fits) < len(job.train):  # TRL leaves them out too, without a word
-        job.progress.say(f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out")
+        job.progress.say(
+            f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out"
+        )
     job.refused += len(job.train) - len(fits)
     job.train, job.test = fits, [row for row in job.test if _tokens(job, row) <= job.max_length]
     torch.manual_seed(job.settings.seed)  # the head is new
@@ -85,7 +93,9 @@ def _scale(job: Job) -> float | None:
     found = [row["margin"] for row in job.train if row["margin"] is not None]
     if len(found) < len(job.train) or not math.fsum(found):
         lacking = len(job.train) - len(found)
-        raise RecipeError(f"`margins: true` needs a margin in every pair, and {lacking:,} of {len(job.train):,} have none")
+        raise RecipeError(
+            f"`margins: true` needs a margin in every pair, and {lacking:,} of {len(job.train):,} have none"
+        )
     return math.fsum(found) / len(found)
 
 

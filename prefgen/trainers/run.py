@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen import intervals
-from prefgen.canonical import canonical
 from prefgen.errors import RecipeError, TrainingStopped
-from prefgen.files import named, written_whole
-from prefgen.pictures import HINT, can_draw
-from prefgen.templates import render
+from prefgen.kit.templates import render
+from prefgen.report.plots import HINT, can_draw
+from prefgen.stats import intervals
+from prefgen.storage.atomic_write import named, written_whole
+from prefgen.storage.canonical_json import canonical
 from prefgen.trainers.curves import CURVES, draw_curves
 from prefgen.trainers.pairs import Control, Data, controlled, read
 from prefgen.trainers.processes import is_first, wait_for_all
@@ -80,13 +80,21 @@ def run_training(
     settings = _smoothed(data, settings, say)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
     if data.leaking:
-        say(f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets")
+        say(
+            f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets"
+        )
     if not data.test and (controls or settings.patience):
-        raise RecipeError(f"{'--control' if controls else 'patience'} looks at held-out pairs, and the dataset has none")
+        raise RecipeError(
+            f"{'--control' if controls else 'patience'} looks at held-out pairs, and the dataset has none"
+        )
     if merge and settings.lora is None:
-        raise RecipeError("--merge: without `lora` there is no adapter to put into the base; the model that is written is whole")
+        raise RecipeError(
+            "--merge: without `lora` there is no adapter to put into the base; the model that is written is whole"
+        )
     if merge and settings.sft_epochs:
-        raise RecipeError("--merge: after `sft_epochs` there is no adapter of the base; the model that is written is whole")
+        raise RecipeError(
+            "--merge: after `sft_epochs` there is no adapter of the base; the model that is written is whole"
+        )
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         _same_as_started(data, settings, out)
@@ -148,30 +156,40 @@ def _smoothed(data: Data, settings: Train, say: Callable[[str], None]) -> Train:
             "label_smoothing: measured: these pairs say themselves how sure their labels are; for one rate for all say labels: hard"
         )
     noise, pairs, share = data.label_noise()
-    say(f"label smoothing {noise:.3f}: in {share:.1%} of {pairs:,} pairs that were judged in both orders the other has another winner")
+    say(
+        f"label smoothing {noise:.3f}: in {share:.1%} of {pairs:,} pairs that were judged in both orders the other has another winner"
+    )
     return settings.model_copy(update={"label_smoothing": noise})
 
 
 def _may_write(out: Path, base: str, settings: Train, resume: bool) -> None:
     """Raises RecipeError where a training would write over anything but one that was begun here and not finished."""
     if Path(base).is_dir() and out.resolve() in (Path(base).resolve(), *Path(base).resolve().parents):
-        raise RecipeError(f"--out {str(out)!r} is, or holds, the base: the model would be written over what it is trained from")
+        raise RecipeError(
+            f"--out {str(out)!r} is, or holds, the base: the model would be written over what it is trained from"
+        )
     if (out / REPORT).is_file():
         if not resume:
             raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
         before = json.loads((out / REPORT).read_text(encoding="utf-8"))
         longer = {name: before["settings"].get(name) for name in ("epochs", "max_steps")}
         if longer == {name: getattr(settings, name) for name in longer}:
-            raise RecipeError(f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes on")
+            raise RecipeError(
+                f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes on"
+            )
     elif out.is_dir() and any(out.iterdir()) and not (out / STARTED).is_file():
-        raise RecipeError(f"{str(out)!r} holds files of something else; give a folder that is empty or not there")
+        raise RecipeError(
+            f"{str(out)!r} holds files of something else; give a folder that is empty or not there"
+        )
 
 
 class Trained:
     """A model that has been trained and is still in memory."""
 
-    def __init__(self, data: Data, settings: Train, out: Path, progress: TrainingProgress, *, resume: bool = False) -> None:
-        from prefgen.trainers.loading import latest, prepared  # torch and TRL: four seconds
+    def __init__(
+        self, data: Data, settings: Train, out: Path, progress: TrainingProgress, *, resume: bool = False
+    ) -> None:
+        from prefgen.trainers.job import latest, prepared  # torch and TRL: four seconds
 
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
         self._made = importlib.import_module(f"prefgen.trainers.{settings.use}")
@@ -179,7 +197,11 @@ class Trained:
         self.job = prepared(data, settings, out, progress)
         checkpoint = latest(out / "checkpoints") if resume else None
         if resume:
-            say(f"going on from {checkpoint.name}" if checkpoint else "there is no checkpoint to go on from: starting anew")
+            say(
+                f"going on from {checkpoint.name}"
+                if checkpoint
+                else "there is no checkpoint to go on from: starting anew"
+            )
         if not checkpoint and is_first():
             (out / METRICS).unlink(missing_ok=True)
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
@@ -196,8 +218,14 @@ class Trained:
         """Raises TrainingStopped where what came out is no model any more."""
         import torch  # pyright: ignore[reportMissingImports]
 
-        if not all(bool(torch.isfinite(weights).all()) for weights in self.trainer.model.parameters() if weights.requires_grad):
-            raise TrainingStopped("the training diverged: there are weights that are no finite numbers. A lower `learning_rate` helps")
+        if not all(
+            bool(torch.isfinite(weights).all())
+            for weights in self.trainer.model.parameters()
+            if weights.requires_grad
+        ):
+            raise TrainingStopped(
+                "the training diverged: there are weights that are no finite numbers. A lower `learning_rate` helps"
+            )
 
     def margins(self) -> list[float]:
         """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the label."""
@@ -215,7 +243,9 @@ class Trained:
         if is_first():
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             with _room(out):
-                (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(out)
+                (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(
+                    out
+                )
                 self.job.tokenizer.save_pretrained(out)
         wait_for_all()
 
@@ -228,7 +258,9 @@ def _room(out: Path) -> Generator[None]:
     except Exception as wrong:
         if shutil.disk_usage(out).free >= ROOM:
             raise
-        raise TrainingStopped(f"no space is left for {str(out)!r} ({type(wrong).__name__}); make some, and go on with --resume") from wrong
+        raise TrainingStopped(
+            f"no space is left for {str(out)!r} ({type(wrong).__name__}); make some, and go on with --resume"
+        ) from wrong
 
 
 def _printer() -> Any:
@@ -241,7 +273,9 @@ def _started(data: Data, settings: Train) -> dict[str, Any]:
     """What a training must not have changed when it goes on."""
     digest = hashlib.blake2b(digest_size=16)
     for row in data.train:
-        digest.update(canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")}))
+        digest.update(
+            canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")})
+        )
     return {"pairs": digest.hexdigest(), **settings.model_dump(mode="json", exclude=MAY_CHANGE)}
 
 
@@ -250,7 +284,9 @@ def _same_as_started(data: Data, settings: Train, out: Path) -> None:
         raise RecipeError(f"{str(out)!r} holds no training that could go on")
     before, now = json.loads((out / STARTED).read_text(encoding="utf-8")), _started(data, settings)
     if changed := sorted(name for name in now if before.get(name) != now[name]):
-        raise RecipeError(f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew")
+        raise RecipeError(
+            f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew"
+        )
 
 
 def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Train:
@@ -260,8 +296,13 @@ def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgr
     if not (folder / "done").is_file() or (folder / "done").read_text(encoding="utf-8") != made_of:
         progress.begin("first, on the best answer to each prompt")
         sure = {"labels": "hard", "weights": False, "label_smoothing": 0.0}
-        first = settings.model_copy(update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1, **sure})
-        train, test = ([row for row in rows if row["weight"] and row["probability"] >= 0.5] for rows in (data.train, data.test))
+        first = settings.model_copy(
+            update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1, **sure}
+        )
+        train, test = (
+            [row for row in rows if row["weight"] and row["probability"] >= 0.5]
+            for rows in (data.train, data.test)
+        )
         Trained(replace(data, train=train, test=test), first, folder, progress).merge(folder / "model")
         if is_first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -269,7 +310,9 @@ def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgr
     return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
 
 
-def _control(data: Data, control: Control, settings: Train, out: Path, progress: TrainingProgress) -> list[float]:
+def _control(
+    data: Data, control: Control, settings: Train, out: Path, progress: TrainingProgress
+) -> list[float]:
     folder = out / f"control-{control}"
     turned = replace(data, train=controlled(data.train, control, settings.seed))
     trained = Trained(turned, settings, folder, progress)
@@ -279,7 +322,9 @@ def _control(data: Data, control: Control, settings: Train, out: Path, progress:
 
 
 def accuracy(margins: Sequence[float]) -> Accuracy:
-    return Accuracy(*intervals.share([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]), len(margins))
+    return Accuracy(
+        *intervals.share([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]), len(margins)
+    )
 
 
 def ahead(margins: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
@@ -289,7 +334,9 @@ def ahead(margins: Sequence[float], others: Sequence[float]) -> tuple[float, flo
 
 def _write(report: Report, out: Path, *, on_hub: bool) -> None:
     weights = sorted([*out.glob("*.safetensors")])
-    digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weights)).hexdigest()[:32]
+    digest = hashlib.sha256(
+        b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weights)
+    ).hexdigest()[:32]
     card = render(
         "trainers/card.md.j2",
         **{
@@ -300,6 +347,9 @@ def _write(report: Report, out: Path, *, on_hub: bool) -> None:
             "adapter": (out / "adapter_config.json").is_file(),
         },
     )
-    for name, text in (("README.md", card + "\n"), (REPORT, json.dumps({**asdict(report), "weights": digest}, indent=1) + "\n")):
+    for name, text in (
+        ("README.md", card + "\n"),
+        (REPORT, json.dumps({**asdict(report), "weights": digest}, indent=1) + "\n"),
+    ):
         with written_whole(out / name) as beside:
             beside.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import did_you_mean
+from prefgen.plugins.registry import did_you_mean
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import section
 
@@ -40,40 +40,63 @@ class Train(Strict):
     revision: str | None = Field(None, description="Its revision on the Hub.")
     lora: Lora | None = Field(Lora(), description="null trains all weights.")  # pyright: ignore[reportCallIssue]
     beta: float = Field(
-        0.1, gt=0, allow_inf_nan=False, description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7)."
+        0.1,
+        gt=0,
+        allow_inf_nan=False,
+        description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7).",
     )
     gamma: float = Field(
-        0.5, ge=0, allow_inf_nan=False, description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734)."
+        0.5,
+        ge=0,
+        allow_inf_nan=False,
+        description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734).",
     )
     margins: bool = Field(False, description="reward: the chosen side should be ahead by the judge's margin.")
-    sft_epochs: float = Field(0.0, ge=0, description="Epochs on the best answer to each prompt, before anything is compared.")
-    loss: tuple[str, ...] = Field(("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted.")
+    sft_epochs: float = Field(
+        0.0, ge=0, description="Epochs on the best answer to each prompt, before anything is compared."
+    )
+    loss: tuple[str, ...] = Field(
+        ("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted."
+    )
     loss_weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None = Field(
         None, description="One a loss. Default: 1 each."
     )
-    labels: Literal["soft", "hard"] = Field("soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit.")
+    labels: Literal["soft", "hard"] = Field(
+        "soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit."
+    )
     weights: bool = Field(True, description="Rows count as their `weight` says.")
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | Literal["measured"] = Field(
-        0.0, description="Probability that a label is wrong; measured: by how often the judge has another winner in the other order."
+        0.0,
+        description="Probability that a label is wrong; measured: by how often the judge has another winner in the other order.",
     )
-    learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights.")
+    learning_rate: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights."
+    )
     epochs: float = Field(1.0, gt=0, allow_inf_nan=False)
     max_steps: int = Field(-1, ge=-1, description="Ends earlier; -1: not.")
     batch_size: int = Field(8, ge=1, description="Pairs a step and device.")
     accumulate: int = Field(1, ge=1, description="Steps whose gradients are added up.")
     max_length: int | None = Field(
-        None, ge=8, description="Tokens of prompt and answer. Default: what the longest pair needs, within the model."
+        None,
+        ge=8,
+        description="Tokens of prompt and answer. Default: what the longest pair needs, within the model.",
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Number format of the weights.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format of the weights."
+    )
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps.")
-    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = Field(
-        "linear", description="Of the learning rate: transformers' names."
-    )
+    scheduler: Literal[
+        "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
+    ] = Field("linear", description="Of the learning rate: transformers' names.")
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
-    precompute_reference: bool = Field(False, description="Log-probabilities of the reference once, before training.")
+    precompute_reference: bool = Field(
+        False, description="Log-probabilities of the reference once, before training."
+    )
     evaluate: int = Field(50, ge=1, description="Steps between two looks at the test split.")
     save: int = Field(200, ge=1, description="Steps between two checkpoints.")
-    patience: int | None = Field(None, ge=1, description="Looks without a better held-out accuracy after which training ends.")
+    patience: int | None = Field(
+        None, ge=1, description="Looks without a better held-out accuracy after which training ends."
+    )
     seed: int = Field(0, ge=0, lt=2**32)
     cpu: bool = Field(False, description="No GPU, even if there is one.")
     canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")

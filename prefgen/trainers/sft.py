@@ -8,7 +8,7 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from prefgen.publish.export import FORMS
-from prefgen.trainers.loading import Job
+from prefgen.trainers.job import Job
 from prefgen.trainers.pairs import Row
 from prefgen.trainers.simpo import margins
 

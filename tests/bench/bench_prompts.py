@@ -22,8 +22,8 @@ from prefgen.curators.balance import Balance
 from prefgen.curators.decontaminate import Decontaminate
 from prefgen.curators.dedupe import Dedupe, alike, cosines_of
 from prefgen.curators.heuristics import Heuristics
+from prefgen.kit.templates import use_texts_beside
 from prefgen.tables import Table
-from prefgen.templates import use_texts_beside
 
 RATES = (0.02, 0.05, 0.1)
 
@@ -34,7 +34,9 @@ class Writer:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         letters = "abcdefghijklmnopqrstuvwxyz"
-        self.words = ["".join(self.rng.choice(letters) for _ in range(self.rng.randint(2, 9))) for _ in range(20_000)]
+        self.words = [
+            "".join(self.rng.choice(letters) for _ in range(self.rng.randint(2, 9))) for _ in range(20_000)
+        ]
         self.weights = np.cumsum(1 / np.arange(2, 20_002)).tolist()
 
     def text(self) -> str:
@@ -55,11 +57,22 @@ class Writer:
 def table(texts: list[str]) -> Table:
     n = len(texts)
     columns = {"id": [str(i) for i in range(n)], "text": texts, "conversation": [f"user: {t}" for t in texts]}
-    return Table(pa.table({**columns, "source": ["s"] * n, "category": [f"c{i % 7}" for i in range(n)], "language": ["en"] * n}))
+    return Table(
+        pa.table(
+            {
+                **columns,
+                "source": ["s"] * n,
+                "category": [f"c{i % 7}" for i in range(n)],
+                "language": ["en"] * n,
+            }
+        )
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
@@ -72,7 +85,9 @@ def main() -> None:
         started = time.monotonic()
         found = work()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        rows.append(f"| {name}, {count:,} prompts | {time.monotonic() - started:.1f} s, {peak:.1f} GiB at most so far | {limit} |")
+        rows.append(
+            f"| {name}, {count:,} prompts | {time.monotonic() - started:.1f} s, {peak:.1f} GiB at most so far | {limit} |"
+        )
         print(rows[-1], flush=True)
         return found
 
@@ -88,7 +103,11 @@ def main() -> None:
         use_texts_beside(folder)
         held = items[:250] + [writer.edited(item, 0.05) for item in items[250:500]]
         dirty = table(texts[: count - 500] + [f"Question: {text}" for text in held])
-        found = timed("decontaminate against 20,000 items", lambda: Decontaminate(against=("items.jsonl",)).curate(dirty), "< 30 s")
+        found = timed(
+            "decontaminate against 20,000 items",
+            lambda: Decontaminate(against=("items.jsonl",)).curate(dirty),
+            "< 30 s",
+        )
         if isinstance(found, Table):
             gone = {int(i) - (count - 500) for i in found.gone}
             whole, edited = sum(0 <= i < 250 for i in gone), sum(250 <= i < 500 for i in gone)
@@ -97,7 +116,11 @@ def main() -> None:
             )
     matrix = np.random.default_rng(0).standard_normal((count, 384)).astype(np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    timed("semantic, 384 dimensions given", lambda: alike([str(i) for i in range(count)], cosines_of(matrix), 0.9, "cosine"), "< 180 s")
+    timed(
+        "semantic, 384 dimensions given",
+        lambda: alike([str(i) for i in range(count)], cosines_of(matrix), 0.9, "cosine"),
+        "< 180 s",
+    )
     for rate in RATES:
         originals = texts[: count * 9 // 10]
         twins = [writer.edited(text, rate) for text in originals[: count // 10]]
@@ -111,8 +134,14 @@ def main() -> None:
                 "< 90 s" if method == "minhash" else "",
             )
             if isinstance(found, Table):
-                right = sum(int(i) >= len(originals) and found.gone[i].neighbour == str(int(i) - len(originals)) for i in found.gone)
-                print(f"|   precision, recall | {right / max(1, len(found.gone)):.3f}, {right / len(twins):.3f} | |", flush=True)
+                right = sum(
+                    int(i) >= len(originals) and found.gone[i].neighbour == str(int(i) - len(originals))
+                    for i in found.gone
+                )
+                print(
+                    f"|   precision, recall | {right / max(1, len(found.gone)):.3f}, {right / len(twins):.3f} | |",
+                    flush=True,
+                )
 
 
 main()

@@ -82,7 +82,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2]))
 FROM_PYTHON = """
 import sys, time
 from prefgen.api import run
-from prefgen.engine.loop import collect_rarely
+from prefgen.engine.event_loop import collect_rarely
 collect_rarely()
 started = time.perf_counter()
 run(sys.argv[1], out=sys.argv[2], journal=sys.argv[3])
@@ -115,29 +115,52 @@ def measured(command: list[str]) -> dict[str, float]:
 
 def control(path: str, **settings: float) -> dict:
     data = json.dumps(settings).encode() if settings else None
-    with urlopen(Request(BASE + path, data=data, method="POST" if data or path == "/reset" else "GET"), timeout=10) as reply:
+    with urlopen(
+        Request(BASE + path, data=data, method="POST" if data or path == "/reset" else "GET"), timeout=10
+    ) as reply:
         return json.load(reply)
 
 
 def prefgen(
-    folder: Path, prompts: Path, name: str, *, journal: Path | None = None, concurrency: int = 64, window: int = 128
+    folder: Path,
+    prompts: Path,
+    name: str,
+    *,
+    journal: Path | None = None,
+    concurrency: int = 64,
+    window: int = 128,
 ) -> dict[str, float]:
     recipe = folder / f"{name}.yaml"
     recipe.write_text(RECIPE.format(prompts=prompts, concurrency=concurrency, window=window))
     journal = journal or folder / f"{name}.sqlite"
-    command = [sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(folder / name), "--journal", str(journal), "-q", "-y"]
+    command = [
+        sys.executable,
+        "-m",
+        "prefgen",
+        "run",
+        str(recipe),
+        "--out",
+        str(folder / name),
+        "--journal",
+        str(journal),
+        "-q",
+        "-y",
+    ]
     return measured(command)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("server", type=Path)
     parser.add_argument("--quick", action="store_true", help="a tenth of the prompts: to see that it runs")
     parser.add_argument("--only", default="", help="regular expression of the rows to measure")
     options = parser.parse_args()
     scale = 10 if options.quick else 1
     server = subprocess.Popen(
-        [sys.executable, str(options.server), "--port", str(PORT), "--latency-ms", "20", "--log-size", "10"], stdout=subprocess.DEVNULL
+        [sys.executable, str(options.server), "--port", str(PORT), "--latency-ms", "20", "--log-size", "10"],
+        stdout=subprocess.DEVNULL,
     )
     rows: list[tuple[str, str, str]] = []
 
@@ -184,8 +207,16 @@ def cpu_and_rate(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> 
     rows.append(("prefgen: CPU a request", f"{1000 * ours['cpu'] / requests:.3f} ms", "<= 0.45 ms"))
     rows.append(("openai-python loop: requests a second", f"{requests / loop_span:.0f}", ""))
     rate = requests / stats["span_s"]
-    rows.append(("prefgen: requests a second", f"{rate:.0f} ({rate / (requests / loop_span):.2f} x)", ">= 3.5 x"))
-    rows.append(("requests sent by prefgen", f"{stats['total']:,} of {requests:,}, {stats['dup_sent']} twice", "none twice"))
+    rows.append(
+        ("prefgen: requests a second", f"{rate:.0f} ({rate / (requests / loop_span):.2f} x)", ">= 3.5 x")
+    )
+    rows.append(
+        (
+            "requests sent by prefgen",
+            f"{stats['total']:,} of {requests:,}, {stats['dup_sent']} twice",
+            "none twice",
+        )
+    )
     replay = prefgen(folder, prompts, "replay", journal=folder / "cpu.sqlite")
     itself = subprocess.run(
         [sys.executable, "-c", FROM_PYTHON, str(folder / "replay.yaml"), str(folder / "python"), str(folder / "cpu.sqlite")],
@@ -193,9 +224,19 @@ def cpu_and_rate(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> 
     )  # fmt: skip
     again = control("/stats")["total"] - stats["total"]
     rows.append(
-        ("replaying the finished run: calls a second (whole process)", f"{requests / replay['wall']:.0f} ({again} asked)", ">= 8,000")
+        (
+            "replaying the finished run: calls a second (whole process)",
+            f"{requests / replay['wall']:.0f} ({again} asked)",
+            ">= 8,000",
+        )
     )
-    rows.append(("the same from Python, without the start of the process", f"{requests / float(itself.stdout):.0f}", ">= 8,000"))
+    rows.append(
+        (
+            "the same from Python, without the start of the process",
+            f"{requests / float(itself.stdout):.0f}",
+            ">= 8,000",
+        )
+    )
 
 
 def wall(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> None:
@@ -205,7 +246,13 @@ def wall(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> None:
     ours = prefgen(folder, prompts, "wall", concurrency=64)
     stats = control("/stats")
     ideal = requests * 0.2 / 64
-    rows.append(("200 ms server: server's span over the ideal", f"{stats['span_s'] / ideal:.3f} (peak {stats['peak']} at once)", "<= 1.08"))
+    rows.append(
+        (
+            "200 ms server: server's span over the ideal",
+            f"{stats['span_s'] / ideal:.3f} (peak {stats['peak']} at once)",
+            "<= 1.08",
+        )
+    )
     rows.append(("200 ms server: whole process over the ideal", f"{ours['wall'] / ideal:.3f}", ""))
 
 
@@ -214,7 +261,11 @@ def memory(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> None:
     small = prefgen(folder, prompts_file(folder, count // 10), "small")
     large = prefgen(folder, prompts_file(folder, count), "large")
     rows.append(
-        (f"peak memory at {count:,} prompts over {count // 10:,}", f"{large['mib'] / small['mib']:.2f} ({large['mib']:.0f} MiB)", "<= 1.3")
+        (
+            f"peak memory at {count:,} prompts over {count // 10:,}",
+            f"{large['mib'] / small['mib']:.2f} ({large['mib']:.0f} MiB)",
+            "<= 1.3",
+        )
     )
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.api import options_of
-from prefgen.dataset.read import read_records
+from prefgen.dataset.read_run import read_records
 from prefgen.engine.run import Runner
-from prefgen.measures import measured
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
+from prefgen.text.diversity import measured
 
 SYNTHESIZERS: dict[str, dict[str, Any]] = {
     "few_shot": {"shots": 3},
@@ -38,7 +38,9 @@ SHOWN = ("prompts", "words", "distinct_2", "self_bleu", "nearest_cosine", "vendi
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="use=simulated")
     options = parser.parse_args()
@@ -48,7 +50,9 @@ def main() -> None:
     print(f"| written by `{options.model}` | {' | '.join(SHOWN)} |\n|---{'|---' * len(SHOWN)}|")
     people = {
         "the 175 seeds themselves": seeds,
-        "252 user instructions": _texts(options.data / "self_instruct/user_oriented_instructions.jsonl", "instruction"),
+        "252 user instructions": _texts(
+            options.data / "self_instruct/user_oriented_instructions.jsonl", "instruction"
+        ),
         "805 of AlpacaEval": _texts(options.data / "alpaca_eval/prompts.jsonl", "prompt"),
     }
     for name, texts in people.items():
@@ -67,7 +71,12 @@ def main() -> None:
             pipeline = build(loaded_from(recipe, place))
             asyncio.run(Runner(pipeline, options_of(pipeline, place / name, place / "calls.sqlite")).run())
             prompts = [record.prompt for record in read_records(place / name)]
-            _row(f"`{name}`", measured([(p.text, p.category) for p in prompts], seeds, grounded=[p.grounded for p in prompts]))
+            _row(
+                f"`{name}`",
+                measured(
+                    [(p.text, p.category) for p in prompts], seeds, grounded=[p.grounded for p in prompts]
+                ),
+            )
 
 
 def _texts(path: Path, column: str) -> list[str]:
@@ -76,7 +85,10 @@ def _texts(path: Path, column: str) -> list[str]:
 
 def _row(name: str, found: Any) -> None:
     values = [found[key][0] for key in SHOWN]
-    print(f"| {name} | {' | '.join('-' if v is None else f'{v:,}' if isinstance(v, int) else f'{v:.2f}' for v in values)} |", flush=True)
+    print(
+        f"| {name} | {' | '.join('-' if v is None else f'{v:,}' if isinstance(v, int) else f'{v:.2f}' for v in values)} |",
+        flush=True,
+    )
 
 
 main()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from prefgen.dataset.read import read_manifest
+from prefgen.dataset.read_run import read_manifest
 from tests.running import RATE, shard_bytes
 from tests.running import a_recipe as scripted_recipe
 
@@ -29,11 +29,17 @@ def a_recipe(folder: Path, prompts: int = 400) -> Path:
         {"sample": {"use": "each", "model": "writer", "n": 4}},
         {"judge": {"quality": {"use": "ultrafeedback", "model": "grader"}}},
         {"curate": [{"use": "limit", "count": 300}]},
-        {"judge": {"second": {"use": "ultrafeedback", "model": "grader", "show": "pointwise", "calls": "one"}}},
+        {
+            "judge": {
+                "second": {"use": "ultrafeedback", "model": "grader", "show": "pointwise", "calls": "one"}
+            }
+        },
         {"pair": {"use": "best_vs_worst", "score": {"mean": ["quality", "second"]}}},
     ]
     path = folder / "chaos.json"
-    path.write_text(json.dumps({"name": "chaos", "models": models, "stages": stages, "run": {"concurrency": 16}}))
+    path.write_text(
+        json.dumps({"name": "chaos", "models": models, "stages": stages, "run": {"concurrency": 16}})
+    )
     return path
 
 
@@ -116,16 +122,22 @@ def test_another_hash_seed_gives_the_same_bytes(tmp_path, unbroken):
     recipe = a_recipe(tmp_path)
     command = [sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(tmp_path / "out"), "--quiet"]
 
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "4242"}, check=True, capture_output=True)
+    subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "4242"}, check=True, capture_output=True
+    )
 
     assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
 
 
-@pytest.mark.skipif(not shutil.which("mount") or os.geteuid() != 0, reason="a small file system can be mounted by root alone")
+@pytest.mark.skipif(
+    not shutil.which("mount") or os.geteuid() != 0, reason="a small file system can be mounted by root alone"
+)
 def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path, unbroken):
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(small)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(small)], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("no file system may be mounted here")
     recipe = a_recipe(tmp_path)
@@ -143,9 +155,21 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path, unbroken):
 
 def a_recipe_that_writes(folder: Path) -> Path:
     """Prompts written in three rounds, rated between them, answered, paired, and the pairs thinned."""
-    (folder / "seeds.jsonl").write_text("".join(json.dumps({"prompt": f"Thing number {i}"}) + "\n" for i in range(60)))
-    models = {name: {"use": "simulated", "temperature": t, "latency_ms": 20} for name, t in (("writer", 1.0), ("grader", 0))}
-    made = {"use": "self_instruct", "model": "writer", "seeds": "seeds.jsonl", "per_seed": 2, "rounds": 3, "target": 200}
+    (folder / "seeds.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"Thing number {i}"}) + "\n" for i in range(60))
+    )
+    models = {
+        name: {"use": "simulated", "temperature": t, "latency_ms": 20}
+        for name, t in (("writer", 1.0), ("grader", 0))
+    }
+    made = {
+        "use": "self_instruct",
+        "model": "writer",
+        "seeds": "seeds.jsonl",
+        "per_seed": 2,
+        "rounds": 3,
+        "target": 200,
+    }
     stages = [
         {"prompts": {"made": made}},
         {"curate": [{"use": "dedupe"}, {"use": "rated", "model": "grader", "least": 1}]},
@@ -155,7 +179,9 @@ def a_recipe_that_writes(folder: Path) -> Path:
         {"curate": [{"use": "length_balance"}]},
     ]
     path = folder / "writes.json"
-    path.write_text(json.dumps({"name": "writes", "models": models, "stages": stages, "run": {"concurrency": 16}}))
+    path.write_text(
+        json.dumps({"name": "writes", "models": models, "stages": stages, "run": {"concurrency": 16}})
+    )
     return path
 
 
@@ -178,13 +204,27 @@ def test_rounds_of_written_prompts_end_the_same_however_often_they_are_killed(tm
 
 def a_known_run(folder: Path) -> tuple[list[str], Path]:
     """The command that replays 2,500 prompts whose replies are in the journal, in two processes, and the run that asked them."""
-    rules = [{"when": "The texts that reply", "say": RATE}, {"say": [f"Answer number {i}, in words." for i in range(40)]}]
+    rules = [
+        {"when": "The texts that reply", "say": RATE},
+        {"say": [f"Answer number {i}, in words." for i in range(40)]},
+    ]
     recipe = scripted_recipe(prompts=[f"Question {i}?" for i in range(2500)], run={"processes": 2})
     for model in recipe["models"].values():
         model["rules"] = rules
     (folder / "known.json").write_text(json.dumps(recipe))
-    command = [sys.executable, "-m", "prefgen", "run", str(folder / "known.json"), "--journal", str(folder / "calls.sqlite"), "--quiet"]
-    subprocess.run([*command, "--out", str(folder / "first")], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "prefgen",
+        "run",
+        str(folder / "known.json"),
+        "--journal",
+        str(folder / "calls.sqlite"),
+        "--quiet",
+    ]
+    subprocess.run(
+        [*command, "--out", str(folder / "first")], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
     return command, folder / "first"
 
 
@@ -203,7 +243,12 @@ def replayers() -> set[int]:
 def test_a_run_that_ends_in_the_middle_of_replaying_takes_its_helpers_along(tmp_path, number):
     command, first = a_known_run(tmp_path)
     before = replayers()
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "out")], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 30
     while not replayers() - before and time.monotonic() < until:
         time.sleep(0.01)
@@ -218,8 +263,14 @@ def test_a_run_that_ends_in_the_middle_of_replaying_takes_its_helpers_along(tmp_
         time.sleep(0.05)
     assert not replayers() & helpers
     assert code == (-9 if number == signal.SIGKILL else 130), said
-    assert not read_manifest(tmp_path / "out")["complete"] if (tmp_path / "out" / "manifest.json").exists() else number == signal.SIGKILL
+    assert (
+        not read_manifest(tmp_path / "out")["complete"]
+        if (tmp_path / "out" / "manifest.json").exists()
+        else number == signal.SIGKILL
+    )
 
-    again = subprocess.run([*command, "--out", str(tmp_path / "out"), "--offline"], cwd=ROOT, capture_output=True)
+    again = subprocess.run(
+        [*command, "--out", str(tmp_path / "out"), "--offline"], cwd=ROOT, capture_output=True
+    )
     assert again.returncode == 0, again.stderr
     assert shard_bytes(tmp_path / "out") == shard_bytes(first)

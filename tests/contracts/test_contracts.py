@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.errors import RecipeError
-from prefgen.plugins import ROLES, Plugin, find, names
+from prefgen.plugins.registry import ROLES, Plugin, find, names
 from prefgen.testing import Scripted, a_record, contract_of_judge, contract_of_pairer, contract_of_synthesizer
 
 
@@ -20,7 +20,12 @@ def shipped_names(role):
 
 ALL = [(role, name) for role in ROLES for name in shipped_names(role)]
 NEEDED = {
-    "source": {"file": {"path": "p"}, "hub": {"path": "a/b"}, "inline": {"prompts": ["Hi"]}, "records": {"path": "p"}},
+    "source": {
+        "file": {"path": "p"},
+        "hub": {"path": "a/b"},
+        "inline": {"prompts": ["Hi"]},
+        "records": {"path": "p"},
+    },
     "curator": {
         "limit": {"count": 3},
         "balance": {"most": 3},
@@ -63,7 +68,10 @@ NEEDED = {
         "backtranslate": {"model": "m", "least": None},
         "red_team": {"model": "m", "seeds": "s.jsonl", "accept_harm": True},
         "invert_harmful": {"model": "m", "seeds": "s.jsonl", "accept_harm": True},
-        **{name: {"model": "m"} for name in ("few_shot", "self_instruct", "persona", "evolve", "keywords", "magpie", "multi_turn")},
+        **{
+            name: {"model": "m"}
+            for name in ("few_shot", "self_instruct", "persona", "evolve", "keywords", "magpie", "multi_turn")
+        },
     },
     "filter": {"flagged_by": {"judge": "j", "below": 2}},
     "pairer": {"fixed": {"chosen": {"model": ["model-0"]}, "rejected": {"model": ["model-1"]}}},
@@ -97,7 +105,7 @@ def test_every_field_says_what_it_is_and_the_module_what_it_is_for(role, name):
 
 @pytest.mark.parametrize(("role", "name"), ALL)
 def test_its_texts_are_shipped(role, name):
-    from prefgen.templates import text_file
+    from prefgen.kit.templates import text_file
 
     for text in find(role, name, Path()).texts:
         assert text_file("prompts", text).is_file()
@@ -106,7 +114,12 @@ def test_its_texts_are_shipped(role, name):
 def by_label(text):
     """A judge that rates by length, whatever the order."""
     shown = re.findall(r"<text \d+>\n(.*?)\n</text \d+>", text, re.DOTALL)
-    return json.dumps({f"text_{i + 1}": {"rationale": "r", "types": [1], "rating": 1 + len(t) % 5} for i, t in enumerate(shown)})
+    return json.dumps(
+        {
+            f"text_{i + 1}": {"rationale": "r", "types": [1], "rating": 1 + len(t) % 5}
+            for i, t in enumerate(shown)
+        }
+    )
 
 
 def by_length(text):
@@ -117,7 +130,9 @@ def by_length(text):
 def by_blocks(text):
     """Three blocks, as distilabel's UltraFeedback reads them."""
     shown = re.findall(r"<text \d+>(.*)", text.rpartition("## Annotation")[2])
-    return "\n\n".join(f"#### Output for Text {i + 1}\nRating: {1 + len(t) % 5}\nRationale: r" for i, t in enumerate(shown))
+    return "\n\n".join(
+        f"#### Output for Text {i + 1}\nRating: {1 + len(t) % 5}\nRationale: r" for i, t in enumerate(shown)
+    )
 
 
 SAYS = {
@@ -146,14 +161,18 @@ def skip_without_its_extra(name):
 @pytest.mark.parametrize("name", shipped_names("judge"))
 async def test_every_judge_keeps_the_contract(name):
     skip_without_its_extra(name)
-    Path("labels.jsonl").write_text('{"response_id": "r0", "score": 1}\n{"first_id": "r1", "second_id": "r2", "better": "tie"}\n')
+    Path("labels.jsonl").write_text(
+        '{"response_id": "r0", "score": 1}\n{"first_id": "r1", "second_id": "r2", "better": "tie"}\n'
+    )
     await contract_of_judge(an("judge", name), Scripted(SAYS[name]))
 
 
 @pytest.mark.parametrize("name", shipped_names("pairer"))
 @pytest.mark.parametrize("values", [[], [3], [3, 3], [1, 5, 3, 3], [2, 2, 2], [5, 4, 3, 2, 1]])
 def test_every_pairer_keeps_the_contract(name, values):
-    contract_of_pairer(an("pairer", name), a_record("Q", *(f"answer {i}" for i in range(len(values))), scores={"j": values}))
+    contract_of_pairer(
+        an("pairer", name), a_record("Q", *(f"answer {i}" for i in range(len(values))), scores={"j": values})
+    )
 
 
 def same_words(text):
@@ -176,7 +195,7 @@ async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
 
 
 def test_pool_draws_models_by_prompt_and_one_more_moves_only_its_share():
-    from prefgen.draws import ranked
+    from prefgen.stats.seeded_draws import ranked
 
     prompts = [f"prompt-{i}" for i in range(400)]
     before = {p: ranked(("a", "b", "c"), 0, p)[0] for p in prompts}
@@ -213,8 +232,12 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
 
     site = tmp_path / "site"
     (site / "acme_judges-1.0.dist-info").mkdir(parents=True)
-    (site / "acme_judges-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-judges\nVersion: 1.0\n")
-    (site / "acme_judges-1.0.dist-info" / "entry_points.txt").write_text("[prefgen.judges]\nacme = acme_judges:Acme\n")
+    (site / "acme_judges-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: acme-judges\nVersion: 1.0\n"
+    )
+    (site / "acme_judges-1.0.dist-info" / "entry_points.txt").write_text(
+        "[prefgen.judges]\nacme = acme_judges:Acme\n"
+    )
     (site / "acme_judges.py").write_text(
         "from prefgen import Plugin, judge\n\n@judge('acme')\nclass Acme(Plugin):\n    async def judge(self, prompt, responses, ask):\n        return []\n"
     )

@@ -12,7 +12,9 @@ from tests.integration.test_train import file_of, pairs
 from tests.integration.tiny import tiny_model
 from tests.test_cli import ROOT, prefgen
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # TRL's configurations use names that transformers has renamed
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # TRL's configurations use names that transformers has renamed
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +42,36 @@ def test_trl_trains_on_what_was_exported(tmp_path, base, form, trainer, config, 
     done = prefgen("export", file_of(tmp_path, pairs(16)), "--to", form, "-o", f"out.{suffix}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     kind = "json" if suffix == "jsonl" else "parquet"
-    rows = datasets.load_dataset(kind, data_files=str(tmp_path / f"out.{suffix}"), split="train", cache_dir=str(tmp_path / "cache"))
+    rows = datasets.load_dataset(
+        kind, data_files=str(tmp_path / f"out.{suffix}"), split="train", cache_dir=str(tmp_path / "cache")
+    )
     if form == "ultrafeedback-binarized":
-        rows = rows.remove_columns("prompt")  # as with the dataset itself: its prompt is text beside conversations
+        rows = rows.remove_columns(
+            "prompt"
+        )  # as with the dataset itself: its prompt is text beside conversations
     arguments = getattr(trl, config)(
-        str(tmp_path / "model"), max_steps=1, per_device_train_batch_size=4, use_cpu=True, bf16=False, report_to="none", disable_tqdm=True
+        str(tmp_path / "model"),
+        max_steps=1,
+        per_device_train_batch_size=4,
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        disable_tqdm=True,
     )
     tokenizer = AutoTokenizer.from_pretrained(base)
-    model = (AutoModelForSequenceClassification if trainer == "RewardTrainer" else AutoModelForCausalLM).from_pretrained(base)
+    model = (
+        AutoModelForSequenceClassification if trainer == "RewardTrainer" else AutoModelForCausalLM
+    ).from_pretrained(base)
     model.config.pad_token_id = tokenizer.pad_token_id
-    more = {"ref_model": AutoModelForCausalLM.from_pretrained(base)} if trainer in ("DPOTrainer", "KTOTrainer") else {}
+    more = (
+        {"ref_model": AutoModelForCausalLM.from_pretrained(base)}
+        if trainer in ("DPOTrainer", "KTOTrainer")
+        else {}
+    )
 
-    made = getattr(trl, trainer)(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer, **more)
+    made = getattr(trl, trainer)(
+        model=model, args=arguments, train_dataset=rows, processing_class=tokenizer, **more
+    )
     made.train()
 
     assert made.state.global_step == 1
@@ -135,7 +155,9 @@ def test_what_was_exported_is_read_by_the_consumers_own_code(tmp_path, form):
         {"role": "assistant", "content": "Hello to you"},
         {"role": "user", "content": "Go on, please"},
     ]
-    rows.append({"prompt": turns, "chosen": "A longer answer 1.\n", "rejected": "A worse answer 2.", "margin": None})
+    rows.append(
+        {"prompt": turns, "chosen": "A longer answer 1.\n", "rejected": "A worse answer 2.", "margin": None}
+    )
     if form != "rewardbench":
         rows.append({**rows[-1], "prompt": [{"role": "system", "content": "Be kind."}, *turns]})
     done = prefgen("export", file_of(tmp_path, rows), "--to", form, "-o", "out.jsonl", cwd=tmp_path)
@@ -161,7 +183,9 @@ def test_what_was_exported_is_read_by_the_consumers_own_code(tmp_path, form):
     found = json.loads((tmp_path / "found.json").read_text())
     assert len(found) == len(rows)
     for row, its in zip(rows, found, strict=True):
-        asked = [{"role": "user", "content": row["prompt"]}] if isinstance(row["prompt"], str) else row["prompt"]
+        asked = (
+            [{"role": "user", "content": row["prompt"]}] if isinstance(row["prompt"], str) else row["prompt"]
+        )
         chosen, rejected = row["chosen"], row["rejected"]
         rendered = "".join(f"<s>{turn['role']}: {turn['content']}</s>" for turn in asked)
         if form == "llama-factory":

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from prefgen.dataset.read import read_records
+from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError
-from prefgen.plugins import find
+from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from tests.running import a_recipe, run, shard_bytes
@@ -23,7 +23,10 @@ GOOD, POOR = "A long and careful answer about it.", "No."
 
 
 def judged(url, prompts=("One?", "Two?"), **judge):
-    answers = [{"prompt": p, "completions": [{"response": GOOD, "model": "a"}, {"response": POOR, "model": "b"}]} for p in prompts]
+    answers = [
+        {"prompt": p, "completions": [{"response": GOOD, "model": "a"}, {"response": POOR, "model": "b"}]}
+        for p in prompts
+    ]
     Path("answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
     return a_recipe(url=url) | {
         "stages": [
@@ -40,12 +43,19 @@ def annotated(body):
 
 
 def blocks(ratings):
-    return "\n\n".join(f"#### Output for Text {i + 1}\nRating: {r}\nRationale: words" for i, r in enumerate(ratings))
+    return "\n\n".join(
+        f"#### Output for Text {i + 1}\nRating: {r}\nRationale: words" for i, r in enumerate(ratings)
+    )
 
 
 async def test_ultrafeedback_rates_each_answer_whatever_the_order(tmp_path, server):
     server.script = lambda body, _: blocks([5 if text == GOOD else 2 for text in annotated(body)])
-    recipe = judged(server.url, tuple(f"Question {i}?" for i in range(12)), task="UltraFeedback", settings={"aspect": "honesty"})
+    recipe = judged(
+        server.url,
+        tuple(f"Question {i}?" for i in range(12)),
+        task="UltraFeedback",
+        settings={"aspect": "honesty"},
+    )
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -54,7 +64,10 @@ async def test_ultrafeedback_rates_each_answer_whatever_the_order(tmp_path, serv
     assert {annotated(body)[0] for body in server.bodies} == {GOOD, POOR}  # the order is drawn
     for record in read_records(tmp_path / "out"):
         by_id = {r.id: r.text for r in record.responses}
-        assert {by_id[s.response_id]: (s.value, s.aspect) for s in record.scores} == {GOOD: (5, "honesty"), POOR: (2, "honesty")}
+        assert {by_id[s.response_id]: (s.value, s.aspect) for s in record.scores} == {
+            GOOD: (5, "honesty"),
+            POOR: (2, "honesty"),
+        }
         assert [by_id[p.chosen_id] for p in record.pairs] == [GOOD]
 
 
@@ -113,7 +126,9 @@ def talk(url, stage):
 
 
 async def test_a_conversation_is_never_cut_to_its_last_turn(tmp_path, server):
-    server.script = lambda body, _: "Feedback: words [RESULT] 3" if "rubric" in json.dumps(body).lower() else "You are Ann."
+    server.script = lambda body, _: (
+        "Feedback: words [RESULT] 3" if "rubric" in json.dumps(body).lower() else "You are Ann."
+    )
     prometheus = {
         "use": "distilabel",
         "task": "PrometheusEval",
@@ -126,10 +141,16 @@ async def test_a_conversation_is_never_cut_to_its_last_turn(tmp_path, server):
     assert all("I am Ann." in body["messages"][-1]["content"] for body in server.bodies)
 
     before = len(server.bodies)
-    refused = await run(talk(server.url, {"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer"}}), tmp_path / "text")
+    refused = await run(
+        talk(server.url, {"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer"}}),
+        tmp_path / "text",
+    )
     assert refused.manifest["yield"]["failures"] == {"sample: multi_turn": 1}
     assert len(server.bodies) == before
-    chat = await run(talk(server.url, {"sample": {"use": "distilabel", "task": "ChatGeneration", "model": "writer"}}), tmp_path / "chat")
+    chat = await run(
+        talk(server.url, {"sample": {"use": "distilabel", "task": "ChatGeneration", "model": "writer"}}),
+        tmp_path / "chat",
+    )
     assert chat.complete
     assert [m["content"] for m in server.bodies[-1]["messages"]] == ["I am Ann.", "Hi Ann!", "Who am I?"]
 
@@ -137,12 +158,17 @@ async def test_a_conversation_is_never_cut_to_its_last_turn(tmp_path, server):
 async def test_one_lost_draw_costs_itself_alone(tmp_path, server):
     def says(body, _):
         texts = ["One.", "", "Three."][: body["n"]]
-        choices = [{"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"} for i, t in enumerate(texts)]
+        choices = [
+            {"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"}
+            for i, t in enumerate(texts)
+        ]
         return {"choices": choices, "model": "w", "usage": {}}
 
     server.script = says
     recipe = a_recipe(url=server.url, prompts=("One?",))
-    recipe["stages"][1:] = [{"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer", "n": 3}}]
+    recipe["stages"][1:] = [
+        {"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer", "n": 3}}
+    ]
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -172,8 +198,12 @@ async def test_prometheus_rates_one_at_a_time_or_compares_in_both_orders(tmp_pat
         return f"Feedback: words [RESULT] {4 if GOOD in text else 1}"
 
     server.script = says
-    absolute = judged(server.url, task="PrometheusEval", settings={"mode": "absolute", "rubric": "helpfulness"})
-    relative = judged(server.url, task="PrometheusEval", settings={"mode": "relative", "rubric": "helpfulness"})
+    absolute = judged(
+        server.url, task="PrometheusEval", settings={"mode": "absolute", "rubric": "helpfulness"}
+    )
+    relative = judged(
+        server.url, task="PrometheusEval", settings={"mode": "relative", "rubric": "helpfulness"}
+    )
 
     await run(absolute, tmp_path / "absolute")
     await run(relative | {"name": "relative"}, tmp_path / "relative")
@@ -192,7 +222,9 @@ def written(url, task, folder, rows=("Name a bird.", "Boil an egg.", "Draw a hou
     (folder / "seeds.jsonl").write_text("".join(json.dumps({"prompt": row}) + "\n" for row in rows))
     seeds = {"seeds": "seeds.jsonl"} if rows else {}
     return a_recipe(url=url) | {
-        "stages": [{"prompts": {"made": {"use": "distilabel", "task": task, "model": "writer", **seeds, **fields}}}],
+        "stages": [
+            {"prompts": {"made": {"use": "distilabel", "task": task, "model": "writer", **seeds, **fields}}}
+        ],
     }
 
 
@@ -204,7 +236,13 @@ def evolved(body, _):
 
 async def test_evol_instruct_draws_the_same_again_and_asks_nothing_twice(tmp_path, server):
     server.script = evolved
-    recipe = written(server.url, "EvolInstruct", tmp_path, [f"Task number {i}." for i in range(20)], settings={"num_evolutions": 3})
+    recipe = written(
+        server.url,
+        "EvolInstruct",
+        tmp_path,
+        [f"Task number {i}." for i in range(20)],
+        settings={"num_evolutions": 3},
+    )
 
     outcome = await run(recipe, tmp_path / "out")
     asked = len(server.bodies)
@@ -226,7 +264,11 @@ async def test_magpie_lets_the_model_write_the_users_turn(tmp_path, server):
         return {"choices": [{"index": 0, "text": text, "finish_reason": "stop"}], "model": "w", "usage": {}}
 
     server.script = says
-    fields = {"settings": {"only_instruction": True, "system_prompt": "You teach maths."}, "pre_query": "qwen2", "count": 4}
+    fields = {
+        "settings": {"only_instruction": True, "system_prompt": "You teach maths."},
+        "pre_query": "qwen2",
+        "count": 4,
+    }
 
     outcome = await run(written(server.url, "Magpie", tmp_path, (), **fields), tmp_path / "out")
 
@@ -240,13 +282,16 @@ async def test_self_instruct_and_a_sampler(tmp_path, server):
         if "queries" in json.dumps(body):
             return "First thing?\nSecond thing?"
         choices = [
-            {"index": i, "message": {"role": "assistant", "content": f"Said {i}."}, "finish_reason": "stop"} for i in range(body["n"])
+            {"index": i, "message": {"role": "assistant", "content": f"Said {i}."}, "finish_reason": "stop"}
+            for i in range(body["n"])
         ]
         return {"choices": choices, "model": "w", "usage": {"prompt_tokens": 1, "completion_tokens": 3}}
 
     server.script = says
     recipe = written(server.url, "SelfInstruct", tmp_path, ("An app.",), settings={"num_instructions": 2})
-    recipe["stages"].append({"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer", "n": 3}})
+    recipe["stages"].append(
+        {"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer", "n": 3}}
+    )
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -314,7 +359,9 @@ async def test_a_judge_of_prefgen_is_a_step_of_a_distilabel_pipeline(tmp_path, s
     (tmp_path / "pipeline.py").write_text(PIPELINE)
     command = [sys.executable, "pipeline.py", server.url, GOOD, POOR, str(tmp_path / "cache")]
 
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=tmp_path, timeout=240)
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, cwd=tmp_path, timeout=240
+    )
 
     assert done.returncode == 0, done.stderr[-3000:]
     rows = json.loads(done.stdout.strip().splitlines()[-1])
@@ -323,4 +370,8 @@ async def test_a_judge_of_prefgen_is_a_step_of_a_distilabel_pipeline(tmp_path, s
 
 
 def test_they_are_found_by_name():
-    assert [find(role, "distilabel", Path()).role for role in ("synthesizer", "sampler", "judge")] == ["synthesizer", "sampler", "judge"]
+    assert [find(role, "distilabel", Path()).role for role in ("synthesizer", "sampler", "judge")] == [
+        "synthesizer",
+        "sampler",
+        "judge",
+    ]

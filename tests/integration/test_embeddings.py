@@ -4,7 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 
-from prefgen.dataset.read import read_records
+from prefgen.dataset.read_run import read_records
 from tests.running import a_recipe, run
 
 PAIRS = [
@@ -13,7 +13,12 @@ PAIRS = [
     ("How do I remove a red wine stain from a carpet?", "Best way to get red wine out of carpet?"),
     ("Give me tips for learning to play the guitar.", "How should I go about learning guitar?"),
 ]
-OTHERS = ["Explain how volcanoes form.", "Write a poem about autumn leaves.", "Convert 10 miles to kilometres.", "Who wrote Hamlet?"]
+OTHERS = [
+    "Explain how volcanoes form.",
+    "Write a poem about autumn leaves.",
+    "Convert 10 miles to kilometres.",
+    "Who wrote Hamlet?",
+]
 
 
 def minilm() -> Path:
@@ -44,7 +49,9 @@ async def test_paraphrases_go_and_other_prompts_stay(tmp_path):
 
 
 async def test_a_benchmarks_item_in_other_words_is_found(tmp_path):
-    (tmp_path / "bench.jsonl").write_text("".join(json.dumps({"question": first}) + "\n" for first, _ in PAIRS))
+    (tmp_path / "bench.jsonl").write_text(
+        "".join(json.dumps({"question": first}) + "\n" for first, _ in PAIRS)
+    )
     curate = [{"use": "decontaminate", "against": ["bench.jsonl"], "model": "minilm", "cosine": 0.7}]
 
     await run(recipe_of([second for _, second in PAIRS] + OTHERS, curate), tmp_path / "out", folder=tmp_path)

@@ -42,7 +42,9 @@ def models(tmp_path_factory):
 
 
 def evaluated(folder, *arguments):
-    return prefgen("eval", "tasks", *arguments, "--cpu", "--json", cwd=folder, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+    return prefgen(
+        "eval", "tasks", *arguments, "--cpu", "--json", cwd=folder, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1"
+    )
 
 
 def test_a_model_is_compared_with_what_it_was_trained_from(models, tmp_path):
@@ -84,14 +86,18 @@ def test_likelihoods_are_those_of_the_model(models, scoring):
     base, _, items = models
     model = load(str(base), cpu=True)
     some = read_items(Path(items))[:10]
-    found = answer_logps(model.weights, model.tokenizer, [(item.prompt, item.choices[0]) for item in some], batch_size=4)
+    found = answer_logps(
+        model.weights, model.tokenizer, [(item.prompt, item.choices[0]) for item in some], batch_size=4
+    )
 
     for item, (total, tokens) in zip(some, found, strict=True):
         asked = model.tokenizer.apply_chat_template(item.prompt, tokenize=False, add_generation_prompt=True)
         whole = model.tokenizer.apply_chat_template([*item.prompt, *item.choices[0]], tokenize=False)
         ids = torch.tensor([model.tokenizer(whole, add_special_tokens=False)["input_ids"]])
         before = model.tokenizer(asked, add_special_tokens=False)["input_ids"]
-        first = next(i for i, (a, b) in enumerate(zip([*before, -1], ids[0].tolist(), strict=False)) if a != b)
+        first = next(
+            i for i, (a, b) in enumerate(zip([*before, -1], ids[0].tolist(), strict=False)) if a != b
+        )
         with torch.inference_mode():
             logps = model.weights(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[:, 0]
         assert tokens == ids.shape[1] - first
@@ -130,7 +136,10 @@ def test_tasks_of_the_harness(models, tmp_path):
     pytest.importorskip("lm_eval", reason="lm-evaluation-harness is an extra")
     base, learned, _ = models
     (tmp_path / "rows.jsonl").write_text(
-        "".join(json.dumps({"q": f"Which of {i} is a bird?", "choices": ["wren", "oak"], "a": i % 2}) + "\n" for i in range(6))
+        "".join(
+            json.dumps({"q": f"Which of {i} is a bird?", "choices": ["wren", "oak"], "a": i % 2}) + "\n"
+            for i in range(6)
+        )
     )
     (tmp_path / "task.yaml").write_text(TASK.format(file=tmp_path / "rows.jsonl"))
 
@@ -151,7 +160,9 @@ def test_an_adapter_for_another_base_is_one_line(models, tmp_path):
     other = tiny_model(tmp_path / "other", hidden=48)
     shutil.copytree(learned, tmp_path / "adapter", ignore=shutil.ignore_patterns("checkpoints"))
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
-    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(other)}))
+    (tmp_path / "adapter" / "adapter_config.json").write_text(
+        json.dumps({**config, "base_model_name_or_path": str(other)})
+    )
     os.unlink(tmp_path / "adapter" / "training.json")
 
     done = evaluated(tmp_path, "adapter", items)
@@ -171,13 +182,23 @@ def test_raw_win_rates_are_alpaca_evals_own():
     found = {}
     for model in sorted({row["model"] for row in rows}):
         games = [
-            Game(row["prompt_id"], row["win_prob_vs_gpt4_turbo"], len(row["response"]) - lengths[row["prompt_id"]])
+            Game(
+                row["prompt_id"],
+                row["win_prob_vs_gpt4_turbo"],
+                len(row["response"]) - lengths[row["prompt_id"]],
+            )
             for row in rows
             if row["model"] == model and row["win_prob_vs_gpt4_turbo"] is not None
         ]
         found[model] = summed_up(games, of=model, against="gpt4", judge="gpt4")
 
-    published = {"claude-2.1": 15.7, "OpenHermes-2.5-Mistral-7B": 10.3, "vicuna-13b-v1.5": 6.7, "alpaca-7b": 2.6, "NullModel": 76.9}
+    published = {
+        "claude-2.1": 15.7,
+        "OpenHermes-2.5-Mistral-7B": 10.3,
+        "vicuna-13b-v1.5": 6.7,
+        "alpaca-7b": 2.6,
+        "NullModel": 76.9,
+    }
     assert {model: round(100 * found[model].raw[0], 1) for model in published} == published
     assert found["gpt4_1106_preview"].length_controlled[0] == pytest.approx(0.5, abs=1e-3)
     for model in ("claude-2.1", "OpenHermes-2.5-Mistral-7B", "vicuna-13b-v1.5"):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from prefgen.dataset.read import read_records
-from prefgen.plugins import find
+from prefgen.dataset.read_run import read_records
+from prefgen.plugins.registry import find
 from prefgen.types import Message, Prompt
 from tests.running import a_recipe, run
 
@@ -15,7 +15,12 @@ FOUND = {
     "Why can I not reach 192.168.0.12?": "Why can I not reach <IP_ADDRESS>?",
     "My number is 536-90-4399.": "My number is <US_SSN>.",
 }
-LEFT = ["What is 4111 + 1111?", "Write a poem of 14 lines about 1984.", "My card is 4111 1111 1111 1112, is it valid?", "Привет, как дела?"]
+LEFT = [
+    "What is 4111 + 1111?",
+    "Write a poem of 14 lines about 1984.",
+    "My card is 4111 1111 1111 1112, is it valid?",
+    "Привет, как дела?",
+]
 
 
 def curated_by(prompts, **fields):
@@ -49,7 +54,10 @@ async def test_it_may_go_instead_and_only_some_kinds_may_count(tmp_path):
 
 
 def test_every_turn_is_looked_at():
-    turns = [Message(role=role, content=f"{role} a@example.org") for role in ("system", "user", "assistant", "user")]
+    turns = [
+        Message(role=role, content=f"{role} a@example.org")
+        for role in ("system", "user", "assistant", "user")
+    ]
 
     made = find("curator", "pii", None)().rewrite(Prompt.of(turns, category="c"))  # pyright: ignore[reportArgumentType]
 

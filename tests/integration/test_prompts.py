@@ -9,10 +9,10 @@ from prefgen.curators.decontaminate import Decontaminate
 from prefgen.curators.dedupe import Dedupe
 from prefgen.curators.heuristics import Heuristics
 from prefgen.dataset.check import check_rows
-from prefgen.dataset.read import read_pairs, read_records
-from prefgen.engine.prompts import curator_table
+from prefgen.dataset.read_run import read_pairs, read_records
+from prefgen.engine.curator_tables import curator_table
+from prefgen.kit.templates import shipped, use_texts_beside
 from prefgen.recipe.load import load_recipe
-from prefgen.templates import shipped, use_texts_beside
 from prefgen.types import Prompt, Record
 from tests.running import run
 
@@ -32,7 +32,9 @@ def last_answers(shared, count):
 
 async def test_real_harmful_texts_are_never_preferred_and_every_one_is_accounted_for(tmp_path, shared):
     texts = last_answers(shared, 200)
-    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": t, "category": "harmless-base"}) + "\n" for t in texts))
+    (tmp_path / "texts.jsonl").write_text(
+        "".join(json.dumps({"text": t, "category": "harmless-base"}) + "\n" for t in texts)
+    )
     path = shipped("pipelines") / "safer_instruct.yaml"
     recipe = load_recipe(path).data
     recipe["stages"][0]["prompts"]["induced"]["seeds"] = "texts.jsonl"
@@ -57,9 +59,15 @@ def as_table(texts):
 
 
 def test_peoples_tasks_are_no_benchmark_and_a_benchmark_is(shared, tmp_path):
-    seeds = [json.loads(line)["instruction"] for line in (shared / "data" / "self_instruct" / "seed_tasks.jsonl").read_text().splitlines()]
+    seeds = [
+        json.loads(line)["instruction"]
+        for line in (shared / "data" / "self_instruct" / "seed_tasks.jsonl").read_text().splitlines()
+    ]
     evaluation = shared / "data" / "alpaca_eval" / "prompts.jsonl"
-    prompts = [row.get("instruction") or row.get("prompt") for row in map(json.loads, evaluation.read_text().splitlines())]
+    prompts = [
+        row.get("instruction") or row.get("prompt")
+        for row in map(json.loads, evaluation.read_text().splitlines())
+    ]
     use_texts_beside(tmp_path)
     (tmp_path / "eval.jsonl").write_text("".join(json.dumps({"prompt": p}) + "\n" for p in prompts))
     curator = Decontaminate(against=("eval.jsonl",))

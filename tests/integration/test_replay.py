@@ -17,11 +17,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from prefgen.dataset.read import read_manifest, read_pairs, read_records
+from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
 from tests.conftest import SHARED
 from tests.running import shard_bytes
 
-pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (real prompts and recorded answers) is not on this machine")
+pytestmark = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="../shared (real prompts and recorded answers) is not on this machine"
+)
 
 MODELS = ("gpt4_1106_preview", "claude-2.1", "OpenHermes-2.5-Mistral-7B", "alpaca-7b")
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +36,13 @@ class Replay:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [sys.executable, str(SHARED / "tools" / "replay_server.py"), "--port", str(self.port), *faults]
+        command = [
+            sys.executable,
+            str(SHARED / "tools" / "replay_server.py"),
+            "--port",
+            str(self.port),
+            *faults,
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert "ready" in self.process.stdout.readline()
 
@@ -56,19 +64,31 @@ class Replay:
 
 
 def a_recipe(folder: Path, port: int, concurrency: int = 32) -> Path:
-    models = {f"m{i}": {"use": "openai", "name": name, "temperature": 1.0, "max_tokens": 1024} for i, name in enumerate(MODELS)}
+    models = {
+        f"m{i}": {"use": "openai", "name": name, "temperature": 1.0, "max_tokens": 1024}
+        for i, name in enumerate(MODELS)
+    }
     models["judge"] = {"use": "openai", "name": "judge", "temperature": 0}
     recipe = {
         "name": "alpaca",
         "seed": 7,
         "models": models,
         "stages": [
-            {"prompts": {"use": "file", "path": str(SHARED / "data" / "alpaca_eval" / "prompts.jsonl"), "column": "prompt"}},
+            {
+                "prompts": {
+                    "use": "file",
+                    "path": str(SHARED / "data" / "alpaca_eval" / "prompts.jsonl"),
+                    "column": "prompt",
+                }
+            },
             {"sample": {"use": "pool", "models": [f"m{i}" for i in range(4)], "per_prompt": 4}},
             {"judge": {"quality": {"use": "ultrafeedback", "model": "judge"}}},
             {"pair": {"use": "best_vs_worst", "score": "quality"}},
         ],
-        "run": {"concurrency": concurrency, "endpoints": {name: {"base_url": f"http://127.0.0.1:{port}/v1"} for name in models}},
+        "run": {
+            "concurrency": concurrency,
+            "endpoints": {name: {"base_url": f"http://127.0.0.1:{port}/v1"} for name in models},
+        },
     }
     path = folder / "alpaca.json"
     path.write_text(json.dumps(recipe))
@@ -76,9 +96,25 @@ def a_recipe(folder: Path, port: int, concurrency: int = 32) -> Path:
 
 
 def prefgen(recipe: Path, out: Path, journal: Path, **more) -> subprocess.Popen:
-    command = [sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--journal", str(journal), "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "prefgen",
+        "run",
+        str(recipe),
+        "--out",
+        str(out),
+        "--journal",
+        str(journal),
+        "--quiet",
+    ]
     return subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "OPENAI_API_KEY": "none"}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, **more
+        command,
+        cwd=ROOT,
+        env={**os.environ, "OPENAI_API_KEY": "none"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        **more,
     )
 
 
@@ -139,16 +175,25 @@ def server_tells_apart(record, known) -> bool:
     in the prompt, or where an answer is shorter than 20 characters: it then rates other texts than those that it was asked about.
     """
     texts = [r.text for r in record.responses]
-    recorded = [text for prompt, text in known if prompt == record.prompt.text]  # of all nine models: it may take one for another
+    recorded = [
+        text for prompt, text in known if prompt == record.prompt.text
+    ]  # of all nine models: it may take one for another
     shown = "\n".join([record.prompt.text, *texts])
-    return set(texts) <= set(recorded) and all(len(t) >= 20 and shown.count(t[:60]) == (t in texts) for t in recorded)
+    return set(texts) <= set(recorded) and all(
+        len(t) >= 20 and shown.count(t[:60]) == (t in texts) for t in recorded
+    )
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries: they warn about each other's deprecations
 def test_datasets_and_trls_dpo_preprocessing_take_it(unbroken, tmp_path):
     from datasets import load_dataset
 
-    data = load_dataset("parquet", data_files=str(unbroken[0] / "pairs" / "*.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
+    data = load_dataset(
+        "parquet",
+        data_files=str(unbroken[0] / "pairs" / "*.parquet"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
     assert {"prompt", "chosen", "rejected"} <= set(data.column_names)
     pytest.importorskip("trl", reason="TRL is in the extra [train]")
     tokenised_by_trl(data.select(range(64)), tmp_path)
@@ -162,9 +207,15 @@ def tokenised_by_trl(data, folder: Path) -> None:
 
     plain = Tokenizer(models.BPE(unk_token="<unk>"))
     plain.pre_tokenizer = pre_tokenizers.ByteLevel()
-    texts = [turn["content"] for row in data for side in ("prompt", "chosen", "rejected") for turn in row[side]]
-    plain.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=640, special_tokens=["<unk>", "<s>", "</s>", "<pad>"]))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    texts = [
+        turn["content"] for row in data for side in ("prompt", "chosen", "rejected") for turn in row[side]
+    ]
+    plain.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=640, special_tokens=["<unk>", "<s>", "</s>", "<pad>"])
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
     tokenizer.chat_template = "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant: {% endif %}"
     config = LlamaConfig(
         vocab_size=640,
@@ -187,7 +238,9 @@ def tokenised_by_trl(data, folder: Path) -> None:
         per_device_train_batch_size=2,
         max_length=256,
     )
-    trainer = DPOTrainer(str(folder / "model"), args=arguments, train_dataset=data, processing_class=tokenizer)
+    trainer = DPOTrainer(
+        str(folder / "model"), args=arguments, train_dataset=data, processing_class=tokenizer
+    )
     row = trainer.train_dataset[0]
     assert row["prompt_ids"]
     assert row["chosen_ids"] != row["rejected_ids"]
@@ -213,7 +266,10 @@ def test_unreadable_judgments_cost_at_most_their_own_prompt(unbroken, tmp_path):
 
     known = quality()
     clear = {r.id for r in read_records(unbroken[0]) if server_tells_apart(r, known)}
-    ours, theirs = ({p["id"]: p for p in read_pairs(out) if p["prompt_id"] in clear} for out in (unbroken[0], tmp_path / "out"))
+    ours, theirs = (
+        {p["id"]: p for p in read_pairs(out) if p["prompt_id"] in clear}
+        for out in (unbroken[0], tmp_path / "out")
+    )
     table = read_manifest(tmp_path / "out")["yield"]
     assert bad > 40
     assert sum(table["prompts_by_fate"].values()) == 805
@@ -222,7 +278,9 @@ def test_unreadable_judgments_cost_at_most_their_own_prompt(unbroken, tmp_path):
     assert all(ours[i]["score_chosen"] == p["score_chosen"] for i, p in theirs.items())
 
 
-def test_killed_three_times_it_asks_at_most_what_was_in_flight_again_and_ends_with_the_same_bytes(unbroken, tmp_path):
+def test_killed_three_times_it_asks_at_most_what_was_in_flight_again_and_ends_with_the_same_bytes(
+    unbroken, tmp_path
+):
     concurrency, rng = 8, random.Random(5)
     with Replay("--latency-ms", "10") as server:
         recipe = a_recipe(tmp_path, server.port, concurrency)

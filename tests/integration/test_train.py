@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from prefgen.errors import RecipeError, TrainingStopped
-from prefgen.scoring import label_noise
+from prefgen.stats.scoring import label_noise
 from prefgen.trainers.pairs import controlled, fitted, read
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.run import ahead, run_training
@@ -104,7 +104,9 @@ def test_label_smoothing_is_measured_by_how_often_the_judge_flips(tmp_path, base
     assert f"label smoothing {label_noise(share):.3f}" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_label_smoothing_is_not_measured_where_nothing_was_judged_twice_or_pairs_say_it_themselves(tmp_path, base):
+def test_label_smoothing_is_not_measured_where_nothing_was_judged_twice_or_pairs_say_it_themselves(
+    tmp_path, base
+):
     with pytest.raises(RecipeError, match="both orders"):
         trained(tmp_path, base, pairs(), label_smoothing="measured")
     with pytest.raises(RecipeError, match="labels: hard"):
@@ -116,7 +118,13 @@ def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_not
     mostly = [
         *pairs(60),
         *(
-            {**row, "weight": 0.0, "chosen": row["rejected"], "rejected": row["chosen"], "prompt": row["prompt"] + " Really?"}
+            {
+                **row,
+                "weight": 0.0,
+                "chosen": row["rejected"],
+                "rejected": row["chosen"],
+                "prompt": row["prompt"] + " Really?",
+            }
             for row in pairs(60)
         ),
     ]
@@ -136,20 +144,29 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
     from prefgen.trainers.run import Trained
 
     data = read([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
-    settings = Train(base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0})
+    settings = Train(
+        base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0}
+    )
     trainer = Trained(data, settings, tmp_path / "out", TrainingProgress()).trainer
     trainer.model.eval()
     batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
 
     with torch.no_grad():
         ours = trainer._compute_loss(trainer.model, dict(batch), False)
-        theirs = trainer._compute_loss(trainer.model, {k: v for k, v in batch.items() if k not in ("probability", "weight")}, False)
+        theirs = trainer._compute_loss(
+            trainer.model, {k: v for k, v in batch.items() if k not in ("probability", "weight")}, False
+        )
 
     assert float(ours) == pytest.approx(float(theirs), rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    "settings", [{"loss": ("sigmoid", "sft"), "loss_weights": (1.0, 0.2)}, {"loss": ("robust",), "weights": False}, {"lora": None}]
+    "settings",
+    [
+        {"loss": ("sigmoid", "sft"), "loss_weights": (1.0, 0.2)},
+        {"loss": ("robust",), "weights": False},
+        {"lora": None},
+    ],
 )
 def test_other_losses_and_all_weights(tmp_path, base, settings):
     report = trained(tmp_path, base, pairs(), **settings)
@@ -172,7 +189,13 @@ def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base):
     from transformers import AutoModelForSequenceClassification
 
     contrary = trained(
-        tmp_path, base, pairs(120, chosen_probability=0.0, margin=2.0), use="reward", lora=None, margins=True, learning_rate=1e-3
+        tmp_path,
+        base,
+        pairs(120, chosen_probability=0.0, margin=2.0),
+        use="reward",
+        lora=None,
+        margins=True,
+        learning_rate=1e-3,
     )
 
     assert contrary.accuracy.value < 0.15
@@ -186,7 +209,12 @@ def test_a_trainer_without_soft_labels_says_so(tmp_path, base, use):
     with pytest.raises(RecipeError, match=f"{use} has no form for them. Say `labels: hard, weights: false`"):
         trained(tmp_path, base, pairs(chosen_probability=0.8), use=use)
 
-    assert trained(tmp_path, base, pairs(chosen_probability=0.8), use=use, labels="hard", weights=False).pairs["train"] > 40
+    assert (
+        trained(tmp_path, base, pairs(chosen_probability=0.8), use=use, labels="hard", weights=False).pairs[
+            "train"
+        ]
+        > 40
+    )
 
 
 def test_supervised_training_may_come_first_and_what_comes_out_stands_alone(tmp_path, base):
@@ -201,7 +229,9 @@ def test_supervised_training_may_come_first_and_what_comes_out_stands_alone(tmp_
 
 
 @pytest.mark.parametrize(("count", "folders_after"), [(60, ["out"]), (40, ["sft", "out"])])
-def test_a_first_phase_is_used_again_for_the_same_pairs_alone(tmp_path, base, monkeypatch, count, folders_after):
+def test_a_first_phase_is_used_again_for_the_same_pairs_alone(
+    tmp_path, base, monkeypatch, count, folders_after
+):
     from prefgen.trainers import run as runs
 
     real, folders = runs.Trained, []
@@ -262,10 +292,16 @@ def test_answers_that_are_cut_are_counted(tmp_path, base):
     rows = [*pairs(30), *({**row, "chosen": row["chosen"] + " and more" * 40} for row in pairs(34)[30:])]
 
     run_training(
-        [file_of(tmp_path, rows)], Train(base=str(base), cpu=True, max_steps=1, max_length=64), tmp_path / "out", progress=progress
+        [file_of(tmp_path, rows)],
+        Train(base=str(base), cpu=True, max_steps=1, max_length=64),
+        tmp_path / "out",
+        progress=progress,
     )
 
-    assert any("4 of 68 answers with their prompts are longer than 64 tokens and are cut there" in line for line in progress.says)
+    assert any(
+        "4 of 68 answers with their prompts are longer than 64 tokens and are cut there" in line
+        for line in progress.says
+    )
     with pytest.raises(RecipeError, match="more than the 256 tokens"):
         trained(tmp_path, base, pairs(), out="longer", max_length=1000)
 
@@ -275,7 +311,9 @@ def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
     settings = {"base": str(base), "learning_rate": 3e-3, "epochs": 3, "cpu": True, "evaluate": 10, "save": 2}
 
     with pytest.raises(RecipeError, match="is finished"):
-        run_training([str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=4), tmp_path / "out", resume=True)
+        run_training(
+            [str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=4), tmp_path / "out", resume=True
+        )
     assert (tmp_path / "out" / "control-shuffled").is_dir()
 
     other = file_of(tmp_path, pairs(40), "other.jsonl")
@@ -283,7 +321,9 @@ def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
         run_training([other], Train(**settings, max_steps=8), tmp_path / "out", resume=True)
     assert (tmp_path / "out" / "training.json").is_file() and (tmp_path / "out" / "control-shuffled").is_dir()
 
-    longer = run_training([str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=8), tmp_path / "out", resume=True)
+    longer = run_training(
+        [str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=8), tmp_path / "out", resume=True
+    )
     assert longer.controls == {} and not (tmp_path / "out" / "control-shuffled").exists()
 
 
@@ -337,13 +377,19 @@ def test_controls_are_compared_pair_by_pair(tmp_path, base):
 
     assert report.ahead["shuffled"][0] > 0
     assert report.controls["shuffled"].value < report.accuracy.value
-    assert json.loads((tmp_path / "out" / "training.json").read_text())["controls"]["length"]["pairs"] == report.accuracy.pairs
+    assert (
+        json.loads((tmp_path / "out" / "training.json").read_text())["controls"]["length"]["pairs"]
+        == report.accuracy.pairs
+    )
     assert "labels that cannot be right" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_labels_that_mean_nothing_do_no_better_than_shuffled_ones_and_it_is_said(tmp_path, base):
     rng = Random(1)
-    noise = [row if rng.random() < 0.5 else {**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in pairs(150)]
+    noise = [
+        row if rng.random() < 0.5 else {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
+        for row in pairs(150)
+    ]
 
     report = trained(tmp_path, base, noise, controls=("shuffled",), canned=1.0)
 
@@ -353,11 +399,20 @@ def test_labels_that_mean_nothing_do_no_better_than_shuffled_ones_and_it_is_said
 
 def test_controls_turn_what_they_say():
     rows = [
-        {"prompt": [], "chosen": [{"content": "a" * n}], "rejected": [{"content": "b" * 5}], "probability": 0.9, "weight": 1.0}
+        {
+            "prompt": [],
+            "chosen": [{"content": "a" * n}],
+            "rejected": [{"content": "b" * 5}],
+            "probability": 0.9,
+            "weight": 1.0,
+        }
         for n in range(1, 10)
     ]
 
-    assert all(len(r["chosen"][0]["content"]) >= len(r["rejected"][0]["content"]) for r in controlled(rows, "length", 0))
+    assert all(
+        len(r["chosen"][0]["content"]) >= len(r["rejected"][0]["content"])
+        for r in controlled(rows, "length", 0)
+    )
     assert 0 < sum(r["chosen"][0]["content"].startswith("b") for r in controlled(rows, "shuffled", 0)) < 9
     assert controlled(rows, None, 0) == rows
 
@@ -383,13 +438,22 @@ def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, mor
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613", "-m", "prefgen", "train",
                file_of(tmp_path, pairs(80)), "--base", str(base), "-o", "out", "--set", "cpu=true", "--set", "epochs=1", *more]  # fmt: skip
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=200)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=200,
+    )
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("held-out accuracy") == 1
     assert done.stderr.count("held out\n") == 1
     assert (tmp_path / "out" / ("model.safetensors" if more else "adapter_model.safetensors")).is_file()
-    steps = [json.loads(line)["step"] for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    steps = [
+        json.loads(line)["step"] for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert max(steps) == 5  # 73 pairs, 8 at a time, in two processes
     assert json.loads((tmp_path / "out" / "training.json").read_text())["accuracy"]
 
@@ -398,7 +462,12 @@ def test_a_training_that_was_killed_goes_on(tmp_path, base):
     data = file_of(tmp_path, pairs(200))
     command = [sys.executable, "-m", "prefgen", "train", data, "--base", str(base), "-o", str(tmp_path / "out"), "--set", "epochs=40",
                "--set", "save=5", "--set", "cpu=true", "--set", "learning_rate=0.001"]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     deadline = time.monotonic() + 90
     while not list((tmp_path / "out" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
         assert time.monotonic() < deadline
@@ -412,7 +481,9 @@ def test_a_training_that_was_killed_goes_on(tmp_path, base):
     assert other.returncode == 2
     assert "was begun with other learning_rate" in other.stderr
 
-    done = prefgen("train", data, "--base", str(base), "-o", "out", *again, "--set", "learning_rate=0.001", cwd=tmp_path)
+    done = prefgen(
+        "train", data, "--base", str(base), "-o", "out", *again, "--set", "learning_rate=0.001", cwd=tmp_path
+    )
 
     assert done.returncode == 0, done.stderr
     assert "going on from checkpoint-" in done.stderr
@@ -421,7 +492,9 @@ def test_a_training_that_was_killed_goes_on(tmp_path, base):
 
 def test_what_is_held_out_in_one_dataset_is_not_trained_on_in_another(tmp_path):
     held_out = [{**row, "split": "test" if i % 3 == 0 else "train"} for i, row in enumerate(pairs(30))]
-    others = [{**row, "prompt": row["prompt"].upper(), "chosen": row["chosen"] + " Indeed."} for row in pairs(30)]
+    others = [
+        {**row, "prompt": row["prompt"].upper(), "chosen": row["chosen"] + " Indeed."} for row in pairs(30)
+    ]
     names = [file_of(tmp_path, held_out, "a.jsonl"), file_of(tmp_path, others, "b.jsonl")]
 
     data = read(names, canned=1.0, seed=0)
@@ -434,7 +507,10 @@ def test_what_is_held_out_in_one_dataset_is_not_trained_on_in_another(tmp_path):
     assert (len(data.test), len(data.train), data.leaking) == (10, 40, 10)
 
 
-@pytest.mark.parametrize(("split", "says"), [("dev", None), ("validation_prefs", None), ("part1", "is it to train on, or held out?")])
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [("dev", None), ("validation_prefs", None), ("part1", "is it to train on, or held out?")],
+)
 def test_splits_are_known_by_their_names_or_asked_for(tmp_path, split, says):
     rows = [{**row, "split": split if i < 10 else "train_prefs"} for i, row in enumerate(pairs(30))]
 
@@ -449,7 +525,13 @@ def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base
     rows = [{**row, "split": "train"} for row in pairs(40)]
     long = "word " * 30
     rows += [
-        {"prompt": f"Long {i}?", "chosen": f"{long} Yes, {i} birds.", "rejected": f"{long} No {i} fox.", "split": "test"} for i in range(20)
+        {
+            "prompt": f"Long {i}?",
+            "chosen": f"{long} Yes, {i} birds.",
+            "rejected": f"{long} No {i} fox.",
+            "split": "test",
+        }
+        for i in range(20)
     ]
 
     report = trained(tmp_path, base, rows)
@@ -482,7 +564,19 @@ def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base
         ),
         ([{"text": "x"}], "breaks what a preference dataset must hold", 4),
         ([{"prompt": "a?", "chosen": "same", "rejected": "same"}], "chosen and rejected differ", 4),
-        ([{"prompt": "a?", "chosen": "x", "rejected": "y", "score_chosen": float("nan"), "score_rejected": 1.0}], "scores are finite", 4),
+        (
+            [
+                {
+                    "prompt": "a?",
+                    "chosen": "x",
+                    "rejected": "y",
+                    "score_chosen": float("nan"),
+                    "score_rejected": 1.0,
+                }
+            ],
+            "scores are finite",
+            4,
+        ),
     ],
 )
 def test_data_that_is_wrong_is_one_line(tmp_path, base, rows, says, code):
@@ -506,13 +600,22 @@ def test_data_that_is_wrong_is_one_line(tmp_path, base, rows, says, code):
         (("--base", "BASE", "--set", "beta=[1"), "the value is not valid YAML"),
         (("--base", "BASE", "--set", "beta=.inf"), "train: beta"),
         (("--base", "BASE", "--set", "scheduler=foo"), "train: scheduler"),
-        (("--base", "BASE", "--set", "loss=[sigmoidd]"), "there is no loss 'sigmoidd'. Did you mean 'sigmoid'?"),
+        (
+            ("--base", "BASE", "--set", "loss=[sigmoidd]"),
+            "there is no loss 'sigmoidd'. Did you mean 'sigmoid'?",
+        ),
         (("--base", "BASE", "--set", "seed=-1"), "train: seed"),
-        (("--base", "BASE", "--set", "lora={target_modules: nope}", "--set", "cpu=true"), "dpo cannot begin: Target modules"),
+        (
+            ("--base", "BASE", "--set", "lora={target_modules: nope}", "--set", "cpu=true"),
+            "dpo cannot begin: Target modules",
+        ),
         (("--base", "BASE", "--set", "revision=abc"), "is one of the Hub, and"),
         (("--base", "BASE", "--merge", "--set", "lora=null"), "there is no adapter to put into the base"),
         (("--base", "BASE", "--resume"), "holds no training that could go on"),
-        (("--base", "BASE", "--set", "loss=[bco_pair]", "--set", "label_smoothing=0.1"), "no soft form: bco_pair"),
+        (
+            ("--base", "BASE", "--set", "loss=[bco_pair]", "--set", "label_smoothing=0.1"),
+            "no soft form: bco_pair",
+        ),
     ],
 )
 def test_settings_that_are_wrong_are_one_line(tmp_path, base, options, says):
@@ -529,7 +632,9 @@ def test_a_full_disk_is_one_line(tmp_path, base, monkeypatch):
     import prefgen.trainers.run as run
 
     monkeypatch.setattr(run.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0})())
-    monkeypatch.setattr("torch.save", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("unexpected pos 47680 vs 47568")))
+    monkeypatch.setattr(
+        "torch.save", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("unexpected pos 47680 vs 47568"))
+    )
 
     with pytest.raises(TrainingStopped, match="no space is left for .* go on with --resume"):
         trained(tmp_path, base, pairs(), save=5)
@@ -544,7 +649,9 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, base):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs inherit that it is ignored
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background jobs inherit that it is ignored
     ) as process:
         deadline = time.monotonic() + 90
         try:
@@ -594,13 +701,31 @@ def test_a_model_says_which_release_it_was_trained_on(tmp_path, base):
     from tests.test_publish import made, publish
 
     with local_hub({}) as hub:
-        made(tmp_path, "run", tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(60)))
+        made(
+            tmp_path, "run", tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(60))
+        )
         assert publish(hub, tmp_path, "run").returncode == 0
-        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf2"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+        environment = {
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path / "hf2"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+        }
         settings = ("--set", "max_steps=3", "--set", "cpu=true")
 
-        done = prefgen("train", "acme/rivers@v1.0.0", "--base", str(base), *settings, "--merge", cwd=tmp_path, **environment)
-        lost = prefgen("train", "acme/rivers@v9.9.9", "--base", str(base), "-o", "other", cwd=tmp_path, **environment)
+        done = prefgen(
+            "train",
+            "acme/rivers@v1.0.0",
+            "--base",
+            str(base),
+            *settings,
+            "--merge",
+            cwd=tmp_path,
+            **environment,
+        )
+        lost = prefgen(
+            "train", "acme/rivers@v9.9.9", "--base", str(base), "-o", "other", cwd=tmp_path, **environment
+        )
 
         assert done.returncode == 0, done.stderr
         report = json.loads((tmp_path / "trained" / "training.json").read_text())
@@ -621,31 +746,56 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
 
     train = {"base": str(base), "max_steps": 3, "cpu": True}
     recipe = a_recipe(
-        prompts=[f"Which of the {i} rivers is it?" for i in range(40)], publish={"repo": "acme/rivers", "test": 0.2}, train=train
+        prompts=[f"Which of the {i} rivers is it?" for i in range(40)],
+        publish={"repo": "acme/rivers", "test": 0.2},
+        train=train,
     )
-    recipe["models"]["writer"]["rules"] = [{"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}]
+    recipe["models"]["writer"]["rules"] = [
+        {"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}
+    ]
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     with local_hub({}) as hub:
         there = {
             "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": WRITER
         }  # fmt: skip
 
-        run = prefgen("run", "recipe.json", "--out", "run", "--publish", "--train", "-q", cwd=tmp_path, **there)
+        run = prefgen(
+            "run", "recipe.json", "--out", "run", "--publish", "--train", "-q", cwd=tmp_path, **there
+        )
         push = ("--push", "acme/model", "--config", "recipe.json")
         pushed = prefgen("train", "acme/rivers@v0.1.0", *push, "-o", "again", cwd=tmp_path, **there)
-        refused = prefgen("train", "acme/rivers@v0.1.0", *push, "-o", "third", cwd=tmp_path, **(there | {"HF_TOKEN": "hf_wrong"}))
+        refused = prefgen(
+            "train",
+            "acme/rivers@v0.1.0",
+            *push,
+            "-o",
+            "third",
+            cwd=tmp_path,
+            **(there | {"HF_TOKEN": "hf_wrong"}),
+        )
 
         assert run.returncode == 0, run.stderr
         source = json.loads((tmp_path / "run-trained" / "training.json").read_text())["sources"][0]
         assert (source["name"], source["version"]) == ("acme/rivers", "0.1.0")
         assert pushed.returncode == 0, pushed.stderr
         files = hub.repos["acme/model"].at("main")[1]
-        assert {"README.md", "training.json", "metrics.jsonl", "adapter_model.safetensors", "tokenizer.json"} <= set(files)
+        assert {
+            "README.md",
+            "training.json",
+            "metrics.jsonl",
+            "adapter_model.safetensors",
+            "tokenizer.json",
+        } <= set(files)
         assert not any(name.startswith(("checkpoints", "started")) for name in files)
-        assert not any(str(base).encode() in text for text in files.values())  # where it stands here is nobody's business there
+        assert not any(
+            str(base).encode() in text for text in files.values()
+        )  # where it stands here is nobody's business there
         assert "nobody else can load the adapter" in pushed.stderr
         assert hub.repos["acme/model"].private
-        assert files["adapter_model.safetensors"] == (tmp_path / "again" / "adapter_model.safetensors").read_bytes()
+        assert (
+            files["adapter_model.safetensors"]
+            == (tmp_path / "again" / "adapter_model.safetensors").read_bytes()
+        )
         assert refused.returncode == 1
         assert "the token was not accepted" in refused.stderr
         assert not (tmp_path / "third").exists()  # known before hours of training

@@ -10,12 +10,12 @@ pytest.importorskip("transformers", reason="needs prefgen[transformers]")
 from pathlib import Path
 
 from prefgen.backends.transformers import Transformers
-from prefgen.dataset.read import read_records
+from prefgen.dataset.read_run import read_records
 from prefgen.errors import Fault, RecipeError
+from prefgen.kit.templates import use_texts_beside
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from prefgen.roles import Call
-from prefgen.templates import use_texts_beside
 from prefgen.types import assistant, user
 from tests.integration.tiny import tiny_model
 from tests.running import a_recipe, run, shard_bytes
@@ -32,7 +32,14 @@ def _beside(tmp_path):
 
 def chat(text, seeds=(1,), **sampling):
     logprobs = sampling.pop("logprobs", 0)
-    return Call("chat", "policy", (user(text),), sampling={"max_tokens": 12, **sampling}, seeds=seeds, logprobs=logprobs)
+    return Call(
+        "chat",
+        "policy",
+        (user(text),),
+        sampling={"max_tokens": 12, **sampling},
+        seeds=seeds,
+        logprobs=logprobs,
+    )
 
 
 async def asked(calls, place="policy", **settings):
@@ -47,10 +54,17 @@ async def asked(calls, place="policy", **settings):
 def greedy_by_transformers(folder, text, tokens=12):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
-    prompt = tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModelForCausalLM.from_pretrained(folder, dtype="float32"),
+    )
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+    )
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
-    out = model.generate(**ids, do_sample=False, max_new_tokens=tokens, return_dict_in_generate=True, output_scores=True)
+    out = model.generate(
+        **ids, do_sample=False, max_new_tokens=tokens, return_dict_in_generate=True, output_scores=True
+    )
     new = out.sequences[0, ids["input_ids"].shape[1] :]
     first = out.scores[0][0].log_softmax(0)
     return tokenizer.decode(new, skip_special_tokens=True), float(first.max())
@@ -58,7 +72,11 @@ def greedy_by_transformers(folder, text, tokens=12):
 
 async def test_it_writes_what_transformers_writes_alone_and_in_a_batch_of_other_lengths(tmp_path):
     folder = tiny_model(tmp_path / "policy")
-    texts = ["Name three birds.", "A much longer question about the quick brown fox and the lazy dog, is it not?", "No."]
+    texts = [
+        "Name three birds.",
+        "A much longer question about the quick brown fox and the lazy dog, is it not?",
+        "No.",
+    ]
     wanted = [greedy_by_transformers(folder, text) for text in texts]
 
     together = await asked([chat(text, temperature=0, logprobs=3) for text in texts])
@@ -75,7 +93,9 @@ async def test_each_draw_has_its_own_noise_whatever_it_is_batched_with(tmp_path)
     tiny_model(tmp_path / "policy")
 
     [[alone]] = await asked([chat("Name three birds.", (7,))])
-    [draws, _] = await asked([chat("Name three birds.", (7, 8, 9)), chat("Something else entirely, and longer.", (7,))])
+    [draws, _] = await asked(
+        [chat("Name three birds.", (7, 8, 9)), chat("Something else entirely, and longer.", (7,))]
+    )
 
     assert draws[0].text == alone.text
     assert len({d.text for d in draws}) == 3
@@ -87,7 +107,12 @@ async def test_sampling_is_obeyed(tmp_path):
     tiny_model(tmp_path / "policy")
 
     [[greedy], [top_k], [top_p], [cold]] = await asked(
-        [chat("No.", temperature=0), chat("No.", top_k=1), chat("No.", top_p=1e-6), chat("No.", temperature=1e-3)]
+        [
+            chat("No.", temperature=0),
+            chat("No.", top_k=1),
+            chat("No.", top_p=1e-6),
+            chat("No.", temperature=1e-3),
+        ]
     )
     assert greedy.text == top_k.text == top_p.text == cold.text
 
@@ -105,7 +130,14 @@ async def test_sampling_is_obeyed(tmp_path):
 
 async def test_a_completion_may_echo_its_prompt_with_log_probabilities(tmp_path):
     tiny_model(tmp_path / "policy")
-    call = Call("completion", "policy", text="The quick brown fox", sampling={"max_tokens": 1, "temperature": 0}, logprobs=2, echo=True)
+    call = Call(
+        "completion",
+        "policy",
+        text="The quick brown fox",
+        sampling={"max_tokens": 1, "temperature": 0},
+        logprobs=2,
+        echo=True,
+    )
 
     [[reply]] = await asked([call])
 
@@ -124,9 +156,15 @@ async def test_rewards_rankings_and_embeddings(tmp_path):
 
     [[scored]] = await asked([Call("score", "reward", turns)], "reward")
     [[ranked], [other]] = await asked(
-        [Call("rank", "reward", (*turns, assistant("No."))), Call("rank", "reward", (turns[0], assistant("No."), turns[1]))], "reward"
+        [
+            Call("rank", "reward", (*turns, assistant("No."))),
+            Call("rank", "reward", (turns[0], assistant("No."), turns[1])),
+        ],
+        "reward",
     )
-    [[embedded]] = await asked([Call("embed", "policy", inputs=("One text.", "Another, longer text.", "One text."))])
+    [[embedded]] = await asked(
+        [Call("embed", "policy", inputs=("One text.", "Another, longer text.", "One text."))]
+    )
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     text = tokenizer.apply_chat_template([{"role": m.role, "content": m.text} for m in turns], tokenize=False)
@@ -144,13 +182,24 @@ async def test_rewards_rankings_and_embeddings(tmp_path):
 
 def in_process(tmp_path, **endpoint):
     models = {
-        "policy": {"use": "transformers", "name": "policy", "temperature": 1.0, "max_tokens": 8, "dtype": "float32"},
+        "policy": {
+            "use": "transformers",
+            "name": "policy",
+            "temperature": 1.0,
+            "max_tokens": 8,
+            "dtype": "float32",
+        },
         "reward": {"use": "transformers", "name": "reward", "dtype": "float32"},
     }
     return a_recipe() | {
         "models": models,
         "stages": [
-            {"prompts": {"use": "inline", "prompts": [f"Question {i}, which is {'long ' * i}?" for i in range(5)]}},
+            {
+                "prompts": {
+                    "use": "inline",
+                    "prompts": [f"Question {i}, which is {'long ' * i}?" for i in range(5)],
+                }
+            },
             {"sample": {"use": "each", "model": "policy", "n": 3}},
             {
                 "judge": {
@@ -202,7 +251,8 @@ async def test_an_adapter_is_part_of_what_is_asked(tmp_path):
 
     folder = tiny_model(tmp_path / "policy")
     adapted = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(folder), LoraConfig(r=2, init_lora_weights=False, target_modules=["q_proj", "v_proj"])
+        AutoModelForCausalLM.from_pretrained(folder),
+        LoraConfig(r=2, init_lora_weights=False, target_modules=["q_proj", "v_proj"]),
     )
     adapted.save_pretrained(tmp_path / "adapter")
 
@@ -210,7 +260,10 @@ async def test_an_adapter_is_part_of_what_is_asked(tmp_path):
     [[other]] = await asked([chat("No.", temperature=0)], adapter="adapter")
 
     assert plain.text != other.text
-    assert Transformers(location="policy").described() != Transformers(location="policy", adapter="adapter").described()
+    assert (
+        Transformers(location="policy").described()
+        != Transformers(location="policy", adapter="adapter").described()
+    )
 
 
 async def test_a_prompt_that_is_too_long_costs_its_own_record_alone(tmp_path):
@@ -240,12 +293,24 @@ async def test_what_cannot_answer_says_so(tmp_path):
     assert gone.kind == "fatal"
     (tmp_path / "empty").mkdir()
     with pytest.raises(RecipeError, match=r"holds no config.json"):
-        build(loaded_from(in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "empty"}}}, tmp_path))
+        build(
+            loaded_from(
+                in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "empty"}}},
+                tmp_path,
+            )
+        )
     with pytest.raises(RecipeError, match=r"the folder './policies' does not exist"):
-        build(loaded_from(in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "./policies"}}}, tmp_path))
+        build(
+            loaded_from(
+                in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "./policies"}}},
+                tmp_path,
+            )
+        )
 
 
-async def test_weights_that_were_trained_as_something_else_are_refused_and_not_filled_with_noise(tmp_path, capfd):
+async def test_weights_that_were_trained_as_something_else_are_refused_and_not_filled_with_noise(
+    tmp_path, capfd
+):
     tiny_model(tmp_path / "policy")
     tiny_model(tmp_path / "reward", "classifier")
     capfd.readouterr()
@@ -266,9 +331,14 @@ async def test_two_models_of_different_formats_load_and_answer_at_once(tmp_path)
     [[alone], [other]] = [(await asked([chat("No.", temperature=0)], place))[0] for place in ("one", "two")]
 
     for _ in range(3):
-        both = [Transformers(location="one", dtype="float32", device="cpu"), Transformers(location="two", dtype="bfloat16", device="cpu")]
+        both = [
+            Transformers(location="one", dtype="float32", device="cpu"),
+            Transformers(location="two", dtype="bfloat16", device="cpu"),
+        ]
         async with both[0].connect() as a, both[1].connect() as b:
-            [first], [second] = await asyncio.gather(a.send(chat("No.", temperature=0)), b.send(chat("No.", temperature=0)))
+            [first], [second] = await asyncio.gather(
+                a.send(chat("No.", temperature=0)), b.send(chat("No.", temperature=0))
+            )
         assert first.reply.text == alone.text
         assert second.reply.text.split()[:1] == other.text.split()[:1]
 

@@ -8,9 +8,7 @@ TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
     "A long and careful answer about it. No.",
 ]
-CHAT = (
-    "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant: {% endif %}"
-)
+CHAT = "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant: {% endif %}"
 
 
 def tiny_tokenizer(*, chat: bool = True):
@@ -21,15 +19,21 @@ def tiny_tokenizer(*, chat: bool = True):
     plain.pre_tokenizer = pre_tokenizers.ByteLevel()
     plain.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=["<unk>", "<s>", "</s>", "<pad>"], initial_alphabet=alphabet)
+    trainer = trainers.BpeTrainer(
+        vocab_size=330, special_tokens=["<unk>", "<s>", "</s>", "<pad>"], initial_alphabet=alphabet
+    )
     plain.train_from_iterator(TEXTS, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
     if chat:
         tokenizer.chat_template = CHAT
     return tokenizer
 
 
-def tiny_model(folder: Path, kind: str = "causal", *, seed: int = 0, chat: bool = True, labels: int = 1, hidden: int = 32) -> Path:
+def tiny_model(
+    folder: Path, kind: str = "causal", *, seed: int = 0, chat: bool = True, labels: int = 1, hidden: int = 32
+) -> Path:
     """A Llama with random weights as a language model, or (`kind` classifier) as a reward model."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification

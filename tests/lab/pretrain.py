@@ -8,7 +8,9 @@ from tests.lab.task import THINGS, answer
 CHAT = "{% for m in messages %}<s>{{ m['content'] }}{% if m['role'] == 'user' %} :{% else %}</s>{% endif %}{% endfor %}{% if add_generation_prompt %}<s>{% endif %}"
 
 
-def pretrained(folder: Path, asked: list[str], *, seed: int = 0, steps: int = 600, wrong: float = 0.5) -> Path:
+def pretrained(
+    folder: Path, asked: list[str], *, seed: int = 0, steps: int = 600, wrong: float = 0.5
+) -> Path:
     """Train on answers to `asked`, a share `wrong` of which break the rule; write model and tokenizer to `folder`, unless they are there."""
     if (folder / "config.json").is_file():
         return folder
@@ -18,11 +20,21 @@ def pretrained(folder: Path, asked: list[str], *, seed: int = 0, steps: int = 60
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    words = ["name", "without", "or", ":", *map(str, range(10)), *THINGS, *sorted({name for names in THINGS.values() for name in names})]
+    words = [
+        "name",
+        "without",
+        "or",
+        ":",
+        *map(str, range(10)),
+        *THINGS,
+        *sorted({name for names in THINGS.values() for name in names}),
+    ]
     vocabulary = {word: i for i, word in enumerate(["<unk>", "<s>", "</s>", "<pad>", *words])}
     plain = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
     tokenizer.chat_template = CHAT
     config = LlamaConfig(
         vocab_size=len(vocabulary), hidden_size=128, intermediate_size=352, num_hidden_layers=3, num_attention_heads=4,
@@ -34,11 +46,20 @@ def pretrained(folder: Path, asked: list[str], *, seed: int = 0, steps: int = 60
     for _ in range(steps):
         batch = []
         for prompt in rng.sample(asked, 32):
-            turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer(prompt, rng, wrong)}]
-            batch.append(tokenizer(tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False)["input_ids"])
+            turns = [
+                {"role": "user", "content": prompt},
+                {"role": "assistant", "content": answer(prompt, rng, wrong)},
+            ]
+            batch.append(
+                tokenizer(tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False)[
+                    "input_ids"
+                ]
+            )
         longest = max(map(len, batch))
         ids = torch.tensor([row + [3] * (longest - len(row)) for row in batch])
-        loss = model(input_ids=ids, attention_mask=(ids != 3).long(), labels=ids.masked_fill(ids == 3, -100)).loss
+        loss = model(
+            input_ids=ids, attention_mask=(ids != 3).long(), labels=ids.masked_fill(ids == 3, -100)
+        ).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -48,7 +69,9 @@ def pretrained(folder: Path, asked: list[str], *, seed: int = 0, steps: int = 60
     return folder
 
 
-def pass_rate(model_folder: Path, asked: list[str], *, adapter: Path | None = None, samples: int = 4, seed: int = 0) -> float:
+def pass_rate(
+    model_folder: Path, asked: list[str], *, adapter: Path | None = None, samples: int = 4, seed: int = 0
+) -> float:
     """The share of sampled answers (temperature 1) to `asked` that are right."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -67,7 +90,12 @@ def pass_rate(model_folder: Path, asked: list[str], *, adapter: Path | None = No
     good = total = 0
     for at in range(0, len(asked), 64):
         some = [prompt for prompt in asked[at : at + 64] for _ in range(samples)]
-        texts = [tokenizer.apply_chat_template([{"role": "user", "content": p}], tokenize=False, add_generation_prompt=True) for p in some]
+        texts = [
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": p}], tokenize=False, add_generation_prompt=True
+            )
+            for p in some
+        ]
         inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         with torch.inference_mode():
             found = model.generate(

@@ -56,14 +56,26 @@ def prefgen(folder: Path, hub: LocalHub, *arguments: str) -> str:
         **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf"), "HF_TOKEN": WRITER,
         "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0",
     }  # fmt: skip
-    done = subprocess.run([sys.executable, "-m", "prefgen", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "prefgen", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         sys.exit(f"prefgen {' '.join(arguments)} failed ({done.returncode}):\n{done.stderr}")
     return done.stdout
 
 
 def experiment(
-    folder: Path, seed: int, *, held_out: int = 300, sampled: int = 600, steps: int = 600, settings: dict[str, object] | None = None
+    folder: Path,
+    seed: int,
+    *,
+    held_out: int = 300,
+    sampled: int = 600,
+    steps: int = 600,
+    settings: dict[str, object] | None = None,
 ) -> dict[str, float]:
     """{base, trained, shuffled: share of right answers to held-out prompts; accuracy: on held-out pairs; pairs}."""
     every = prompts(seed)
@@ -74,8 +86,22 @@ def experiment(
     (folder / "lab.yaml").write_text(RECIPE.format(seed=seed, base=base))
     with local_hub({}) as hub:
         prefgen(folder, hub, "run", "lab.yaml", "--out", "run", "-q", "-y", "--publish")
-        given = [part for name, value in (settings or SETTINGS).items() for part in ("--set", f"{name}={value}")]
-        prefgen(folder, hub, "train", "acme/lab@v1.0.0", "--base", str(base), "-o", "trained", "--control", "shuffled", *given)
+        given = [
+            part for name, value in (settings or SETTINGS).items() for part in ("--set", f"{name}={value}")
+        ]
+        prefgen(
+            folder,
+            hub,
+            "train",
+            "acme/lab@v1.0.0",
+            "--base",
+            str(base),
+            "-o",
+            "trained",
+            "--control",
+            "shuffled",
+            *given,
+        )
     report = json.loads((folder / "trained" / "training.json").read_text())
     return {
         "base": pass_rate(base, fresh, seed=seed),
@@ -87,21 +113,29 @@ def experiment(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], help="a setting of training, as name=value")
     options = parser.parse_args()
-    print("| seed | pairs | base | trained | shuffled labels | accuracy on held-out pairs |\n|---|---|---|---|---|---|")
+    print(
+        "| seed | pairs | base | trained | shuffled labels | accuracy on held-out pairs |\n|---|---|---|---|---|---|"
+    )
     failed = []
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory(prefix="prefgen-lab-") as folder:
-            found = experiment(Path(folder), seed, settings=SETTINGS | dict(part.split("=", 1) for part in options.set))
+            found = experiment(
+                Path(folder), seed, settings=SETTINGS | dict(part.split("=", 1) for part in options.set)
+            )
         rates = " | ".join(f"{found[name]:.1%}" for name in ("base", "trained", "shuffled", "accuracy"))
         print(f"| {seed} | {found['pairs']} | {rates} |", flush=True)
         if found["trained"] < found["base"] + LEARNED or found["shuffled"] > found["base"] + LEARNED / 2:
             failed.append(seed)
     if failed:
-        sys.exit(f"seeds {failed}: training must add {LEARNED:.0%} to what the base gets right, and shuffled labels less than half of that")
+        sys.exit(
+            f"seeds {failed}: training must add {LEARNED:.0%} to what the base gets right, and shuffled labels less than half of that"
+        )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,12 @@ def faults(prompt: str, text: str) -> int:
     """How many things are too many or too few, named twice, of another kind, or not wanted."""
     count, kind, *but = asked(prompt)
     names = text.split()
-    return abs(len(names) - count) + len(names) - len(set(names)) + sum(name not in THINGS[kind] or name in but for name in names)
+    return (
+        abs(len(names) - count)
+        + len(names)
+        - len(set(names))
+        + sum(name not in THINGS[kind] or name in but for name in names)
+    )
 
 
 def right(prompt: str, text: str) -> bool:

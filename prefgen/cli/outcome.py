@@ -1,0 +1,112 @@
+"""What the commands say at the end of a run."""
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+
+from prefgen.calls.journal import Journal
+from prefgen.engine.run import Options, Outcome
+from prefgen.recipe.build import Pipeline
+from prefgen.storage.atomic_write import written_whole
+
+
+def say_outcome(
+    outcome: Outcome,
+    pipeline: Pipeline,
+    *,
+    as_json: bool,
+    quiet: bool,
+    exported: bool = False,
+    offline: bool = False,
+) -> None:
+    """The end of a run: JSON on stdout, or the dataset's folder on stdout and the rest on stderr."""
+    if as_json:
+        print(
+            json.dumps(
+                {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest},
+                ensure_ascii=False,
+            )
+        )
+    elif outcome.complete:
+        print(outcome.out / "pairs")
+    if outcome.stopped is not None:
+        typer.echo(f"prefgen: {outcome.stopped}", err=True)
+    elif not outcome.complete:
+        typer.echo(f"prefgen: {_why_incomplete(outcome, exported, offline)}", err=True)
+    if quiet:
+        return
+    _say_yield(outcome)
+    if outcome.complete:
+        pairs = outcome.manifest["yield"]["pairs"]
+        cost = outcome.manifest["cost"]
+        per_pair = f", ${cost['new_usd'] / pairs:.4f} a pair" if pairs and cost["new_usd"] else ""
+        unpriced = outcome.manifest["unpriced"]
+        unknown = (
+            f" (no price is listed for {', '.join(unpriced)}: what they cost is not in it)"
+            if unpriced
+            else ""
+        )
+        money = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}{unknown}"
+        typer.echo(f"  {money}\n  row digest {outcome.manifest['row_digest']}", err=True)
+        if pairs:
+            typer.echo(
+                f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to look at.",
+                err=True,
+            )
+            typer.echo(f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}", err=True)
+        else:
+            typer.echo(
+                f"\nNo pairs were made. {outcome.out} has records/ for everything, report.html to look at.",
+                err=True,
+            )
+            typer.echo(f"Next: prefgen show records {outcome.out}", err=True)
+
+
+def _why_incomplete(outcome: Outcome, exported: bool, offline: bool) -> str:
+    if exported:
+        return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen cache import`, then run again"
+    if outcome.waiting:
+        words = "the journal lacks" if offline else "still without a reply:"
+        return f"incomplete: {words} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
+    return f"incomplete: {outcome.lost:,} prompts found no server that answers; run again to go on"
+
+
+def _say_yield(outcome: Outcome) -> None:
+    table = outcome.manifest["yield"]
+    fates = ", ".join(
+        f"{n:,} {fate}" for fate, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1])
+    )
+    typer.echo(
+        f"{table['prompts']:,} prompts: {fates or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs",
+        err=True,
+    )
+    for part, n in table["curated_away"].items():
+        rows, _, why = part.partition(": ")
+        typer.echo(f"  {n:,} {rows} went: {why}", err=True)
+    for part, n in table["failures"].items():
+        typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
+    if table["failures"] and outcome.complete:
+        typer.echo(f"  for example: {table['example_failure']}", err=True)
+        typer.echo(
+            f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again",
+            err=True,
+        )
+    for words in table["heavy_losses"]:
+        typer.echo(f"  heavy loss: {words}", err=True)
+
+
+def export_requests(outcome: Outcome, options: Options, path: Path) -> None:
+    """Write the parked requests as JSON lines of the OpenAI batch format, each under its key; whole or not at all."""
+    import zstandard
+
+    journal = Journal(options.journal)
+    try:
+        with written_whole(path) as beside, beside.open("wb") as file:
+            for key in outcome.parked_keys:
+                [(packed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
+                file.write(zstandard.decompress(packed) + b"\n")
+    finally:
+        journal.close()
+    print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)

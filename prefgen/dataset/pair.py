@@ -1,0 +1,103 @@
+"""A row of pairs, in any of TRL's forms, as messages: read strictly, since what is read loosely here is trained on."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.errors import RecipeError
+from prefgen.text.near_duplicates import normal
+
+Row = Mapping[str, Any]
+Turns = list[dict[str, str]]
+NUMBERS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight")
+"""Columns of a pair that hold numbers, where they hold anything."""
+
+
+def conversation(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
+    """(prompt, chosen, rejected) as messages of role and content. Raises RecipeError for a row that is no pair."""
+    prompt, chosen, rejected = row.get("prompt"), row.get("chosen"), row.get("rejected")
+    if chosen is None or rejected is None:
+        raise RecipeError(
+            f"expected chosen and rejected, found the columns {', '.join(map(str, row))}", where
+        )
+    if isinstance(chosen, str) != isinstance(rejected, str):
+        raise RecipeError("chosen and rejected are not of the same form", where)
+    if isinstance(chosen, str):
+        if prompt is None:
+            raise RecipeError("chosen is text and there is no prompt", where)
+        asked = _turns("user", prompt, "prompt", where)
+        return (
+            asked,
+            _turns("assistant", chosen, "chosen", where),
+            _turns("assistant", rejected, "rejected", where),
+        )
+    first, second = _turns("", chosen, "chosen", where), _turns("", rejected, "rejected", where)
+    if prompt is None or isinstance(prompt, str):  # the common beginning
+        if first[:-1] != second[:-1] or not first[:-1]:
+            raise RecipeError("chosen and rejected do not answer the same prompt", where)
+        return first[:-1], first[-1:], second[-1:]
+    return _turns("user", prompt, "prompt", where), first, second
+
+
+def sound(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
+    """`conversation` of a row that may be handed on: its sides hold text and differ, its numbers are numbers. Raises RecipeError."""
+    prompt, chosen, rejected = conversation(row, where)
+    texts = ["\n".join(turn["content"] for turn in side) for side in (chosen, rejected)]
+    for name, text in zip(("chosen", "rejected"), texts, strict=True):
+        if not text.strip():
+            raise RecipeError(f"{name} is empty", where)
+    if normal(texts[0]) == normal(texts[1]):
+        raise RecipeError(f"chosen and rejected are the same: {texts[0][:60]!r}", where)
+    for name in NUMBERS:
+        if not is_number(row.get(name)):
+            raise RecipeError(f"{name} is {row[name]!r}, which is no finite number", where)
+    probability, weight = row.get("chosen_probability"), row.get("weight")
+    if probability is not None and not 0 <= probability <= 1:
+        raise RecipeError(f"chosen_probability is {probability}, and probabilities lie within 0 to 1", where)
+    if weight is not None and weight < 0:
+        raise RecipeError(f"weight is {weight}, and weights are not below 0", where)
+    return prompt, chosen, rejected
+
+
+def is_number(value: Any) -> bool:
+    """Whether a column that may be empty is empty, or a finite number."""
+    return value is None or (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    )
+
+
+def one_turn(row: Row, where: str, form: str) -> tuple[Turns, dict[str, str], dict[str, str]]:
+    """(prompt, chosen, rejected), each side one turn, for forms that know no more. Raises RecipeError where a side has several."""
+    prompt, chosen, rejected = sound(row, where)
+    shared = 0
+    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+        shared += 1
+    prompt, chosen, rejected = [*prompt, *chosen[:shared]], chosen[shared:], rejected[shared:]
+    if len(chosen) > 1 or len(rejected) > 1:
+        raise RecipeError(
+            f"{form} takes one turn a side, and a side of this pair has {max(len(chosen), len(rejected))}",
+            where,
+        )
+    return prompt, chosen[0], rejected[0]
+
+
+def _turns(role: str, value: Any, name: str, where: str) -> Turns:
+    """Messages; a text is one of `role`."""
+    turns: Any = [{"role": role, "content": value}] if isinstance(value, str) else value
+    if not isinstance(turns, Sequence) or not all(isinstance(turn, Mapping) for turn in turns):
+        raise RecipeError(f"{name} is neither text nor a list of messages: {str(value)[:60]!r}", where)
+    out: Turns = []
+    for turn in turns:
+        its, content = turn.get("role"), turn.get("content")
+        if not isinstance(its, str) or not isinstance(content, str):
+            raise RecipeError(
+                f"a message of {name} has no role or no text as its content: {str(dict(turn))[:80]!r}", where
+            )
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            raise RecipeError(
+                f"{name} is not valid Unicode: it holds half of a surrogate pair", where
+            ) from None
+        out.append({"role": its, "content": content})
+    return out

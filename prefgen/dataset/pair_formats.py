@@ -1,0 +1,66 @@
+"""Rows of pairs as others write them, read as prompt, chosen and rejected: the forms that `prefgen export` writes, or columns by other names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.errors import RecipeError
+
+Row = Mapping[str, Any]
+SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
+"""Roles as ShareGPT's form names them."""
+ROLES = {theirs: ours for ours, theirs in SHAREGPT.items()} | {"function": "tool"}
+
+
+def columns_of(words: Sequence[str]) -> dict[str, str]:
+    """{"chosen": "winner"} of `chosen=winner`. Raises RecipeError."""
+    found: dict[str, str] = {}
+    for one in words:
+        ours, equals, theirs = one.partition("=")
+        if not equals or not ours or not theirs:
+            raise RecipeError(f"--columns wants OURS=THEIRS, such as chosen=winner, found {one!r}")
+        found[ours] = theirs
+    return found
+
+
+def as_pair(row: Row, columns: Mapping[str, str], where: str) -> Row:
+    """The row with prompt, chosen and rejected; as it is where it has them, or where its form is not known."""
+    for ours, theirs in columns.items():
+        if theirs not in row:
+            raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)
+        row = {**{name: value for name, value in row.items() if name != theirs}, ours: row[theirs]}
+    if "conversations" in row and isinstance(row.get("chosen"), Mapping):  # LLaMA-Factory
+        rest = {name: value for name, value in row.items() if name != "conversations"}
+        sides = {
+            side: [_said(row[side])] for side in ("chosen", "rejected") if isinstance(row.get(side), Mapping)
+        }
+        return {**rest, "prompt": [_said(turn) for turn in row["conversations"]], **sides}
+    if "messages" in row and isinstance(row.get("chosen"), Mapping):  # axolotl
+        rest = {name: value for name, value in row.items() if name != "messages"}
+        return {
+            **rest,
+            "prompt": row["messages"],
+            "chosen": [row["chosen"]],
+            "rejected": [row.get("rejected")],
+        }
+    if "context" in row and isinstance(
+        row.get("completions"), Sequence
+    ):  # NeMo-RL: the best has the lowest rank
+        ranked = sorted(
+            (one for one in row["completions"] if isinstance(one, Mapping)),
+            key=lambda one: one.get("rank", 0),
+        )
+        if len(ranked) != 2:
+            raise RecipeError(f"a pair has two completions, found {len(ranked)}", where)
+        rest = {name: value for name, value in row.items() if name not in ("context", "completions")}
+        return {
+            **rest,
+            "prompt": row["context"],
+            "chosen": ranked[0].get("completion"),
+            "rejected": ranked[1].get("completion"),
+        }
+    return row
+
+
+def _said(turn: Any) -> dict[str, Any]:
+    turn = turn if isinstance(turn, Mapping) else {}
+    return {"role": ROLES.get(turn.get("from", ""), turn.get("from")), "content": turn.get("value")}

@@ -1,0 +1,199 @@
+"""Records and pairs as lines of JSON, in the columns of the Parquet that a run writes (`prefgen.dataset.parquet`).
+
+A record is written once, as it finishes; the shards, the row digest and whoever reads the spool take the same line.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+import orjson
+from pydantic_core import to_jsonable_python
+
+from prefgen.stats.scoring import probability_of
+from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, Score, content_id
+
+_SORTED = orjson.OPT_SORT_KEYS
+
+
+def record_line(record: Record) -> bytes:
+    """A record as one line: a row of RECORDS."""
+    prompt = record.prompt
+    row = {
+        **record.__dict__,
+        **prompt.__dict__,
+        "lineage": _text_of(prompt.lineage),
+        "tools": _text_of(prompt.tools),
+        "metadata": _text_of(prompt.metadata),
+        "scores": [score.__dict__ for score in record.scores],  # the most of what there is
+    }
+    del row["prompt"]
+    if not record.prompts:  # shards have no column for it: what synthesizers wrote becomes records of its own
+        del row["prompts"]
+    return orjson.dumps(row, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    kind = _kind(type(value))
+    if kind is Response:
+        return {**value.__dict__, "sampling": _text_of(value.sampling)}
+    if kind is Message:
+        parts, calls = value.content, value.tool_calls
+        return {
+            **value.__dict__,
+            "content": value.text,
+            "parts": None if isinstance(parts, str) else _text_of([part.__dict__ for part in parts]),
+            "tool_calls": _text_of([call.__dict__ for call in calls]) if calls else None,
+        }
+    return value.model_dump(mode="json") if kind is Prompt else value.__dict__
+
+
+@cache
+def _kind(cls: type) -> type:
+    """Which of these a class is or derives from."""
+    return next((kind for kind in (Response, Message, Prompt) if issubclass(cls, kind)), cls)
+
+
+def _text_of(value: Any) -> str | None:
+    """JSON data as JSON text, for columns that hold what has no schema; None when there is nothing."""
+    if not value:
+        return None
+    try:
+        return _decoded(orjson.dumps(value, option=_SORTED))
+    except TypeError:  # a whole number of more than 64 bits, a mapping of another type
+        return json.dumps(
+            to_jsonable_python(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
+
+
+@lru_cache(maxsize=1024)
+def _decoded(spelled: bytes) -> str:
+    return spelled.decode()
+
+
+def record_of(row: Mapping[str, Any]) -> Record:
+    """The record that `record_line` wrote."""
+    prompt_fields = (
+        "id",
+        "source",
+        "category",
+        "language",
+        "licence",
+        "origin",
+        "references",
+        "incorrect_references",
+    )
+    prompt = {name: row[name] for name in prompt_fields} | {
+        "messages": [_message_of(m) for m in row["messages"]]
+    }
+    for name in ("lineage", "metadata"):
+        prompt[name] = json.loads(row[name]) if row[name] else {}
+    prompt["tools"] = json.loads(row["tools"]) if row["tools"] else ()
+    responses = [
+        {
+            **response,
+            "sampling": json.loads(response["sampling"]) if response["sampling"] else {},
+            "messages": [_message_of(m) for m in response["messages"]],
+        }
+        for response in row["responses"]
+    ]
+    grown = {name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")}
+    return Record.model_validate(
+        {"prompt": prompt, "responses": responses, "prompts": row.get("prompts", ()), **grown}
+    )
+
+
+def _message_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    out = {k: v for k, v in row.items() if k != "parts"}
+    if row["parts"]:
+        out["content"] = json.loads(row["parts"])
+    out["tool_calls"] = json.loads(row["tool_calls"]) if row["tool_calls"] else ()
+    return out
+
+
+def pair_lines(record: Record) -> list[bytes]:
+    """The pairs of a record as lines: rows of PAIRS."""
+    by_id = {r.id: r for r in record.responses}
+    return [
+        orjson.dumps(_pair_row(record, pair, by_id[pair.chosen_id], by_id[pair.rejected_id]))
+        for pair in record.pairs
+    ]
+
+
+def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) -> dict[str, Any]:
+    prompt = record.prompt
+    sides = (chosen.id, rejected.id)
+    judges = {s.judge for s in record.scores if s.response_id in sides}
+    judges |= {c.judge for c in record.comparisons if c.first_id in sides or c.second_id in sides}
+    kept = chosen.keeps_reasoning or rejected.keeps_reasoning
+    return {
+        "prompt": [_turn(m, False) for m in prompt.messages],
+        "chosen": [_turn(m, chosen.keeps_reasoning) for m in chosen.messages],
+        "rejected": [_turn(m, rejected.keeps_reasoning) for m in rejected.messages],
+        "id": pair_id(prompt.id, pair),
+        "prompt_id": prompt.id,
+        "source": prompt.source,
+        "category": prompt.category,
+        "language": prompt.language,
+        "licence": prompt.licence,
+        "chosen_model": chosen.model,
+        "rejected_model": rejected.model,
+        "chosen_origin": chosen.origin,
+        "rejected_origin": rejected.origin,
+        "chosen_policy": chosen.policy,
+        "rejected_policy": rejected.policy,
+        "chosen_finish": chosen.finish_reason,
+        "rejected_finish": rejected.finish_reason,
+        "score_chosen": pair.chosen_score,
+        "score_rejected": pair.rejected_score,
+        "margin": pair.margin,
+        "chosen_probability": pair.chosen_probability,
+        "aspects": _text_of(_judged(record, chosen.id, rejected.id)),
+        "judge": ",".join(sorted(judges)) or None,
+        "principle_id": pair.principle_id,
+        "rule": pair.rule,
+        "tie": pair.tie,
+        "weight": pair.weight,
+        "reasoning": "kept" if kept else "dropped",
+        "round": 0,
+        "lineage": _text_of(prompt.lineage),
+    }
+
+
+def _judged(record: Record, chosen: str, rejected: str) -> dict[str, dict[str, float]]:
+    """What each judge and aspect says of both sides; `preferred` holds the probability that comparisons give to the chosen one."""
+    means = _aspects(record.scores, (chosen, rejected))
+    sides = {"chosen": means[chosen], "rejected": means[rejected]}
+    by_aspect: dict[str, list[Comparison]] = {}
+    for comparison in record.comparisons:
+        by_aspect.setdefault(f"{comparison.judge}.{comparison.aspect}", []).append(comparison)
+    odds = {name: probability_of(found, chosen, rejected) for name, found in by_aspect.items()}
+    preferred = {name: p for name, p in odds.items() if p is not None}
+    return {**sides, "preferred": preferred} if preferred else sides
+
+
+def pair_id(prompt_id: str, pair: Pair) -> str:
+    """The id of a pair's row."""
+    return content_id("pair", prompt_id, pair.chosen_id, pair.rejected_id, pair.rule)
+
+
+def _aspects(scores: Iterable[Score], response_ids: Iterable[str]) -> dict[str, dict[str, float]]:
+    """{response id: {judge.aspect: mean rating}}; aspects that do not apply are left out."""
+    rated: dict[str, dict[str, list[float]]] = {response_id: {} for response_id in response_ids}
+    for score in scores:
+        side = rated.get(score.response_id)
+        if side is not None and score.value is not None:
+            side.setdefault(f"{score.judge}.{score.aspect}", []).append(score.value)
+    return {
+        side: {name: math.fsum(values) / len(values) for name, values in found.items()}
+        for side, found in rated.items()
+    }
+
+
+def _turn(message: Message, keep_reasoning: bool) -> dict[str, str]:
+    text = message.text
+    if keep_reasoning and message.reasoning:
+        text = f"<think>\n{message.reasoning}\n</think>\n\n{text}"
+    return {"role": message.role, "content": text}

@@ -1,0 +1,170 @@
+"""The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs that curators see."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from prefgen.dataset.serialize import pair_id
+from prefgen.kit.harm import SOURCE
+from prefgen.stages.synthesize import seed_in
+from prefgen.tables import Table
+from prefgen.text.near_duplicates import normal
+from prefgen.types import Note, Prompt, Record, content_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BESIDE = "prefgen.beside"
+"""The mark, in a prompt's lineage, of a row that is no prompt of the set."""
+
+
+def fair_sample(ids: list[str], count: int, salt: str = "") -> frozenset[str]:
+    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first, unless `salt` draws others."""
+    return frozenset(
+        sorted(ids, key=lambda i: hashlib.blake2b((salt + i).encode(), digest_size=8).digest())[:count]
+    )
+
+
+def each_with_its_own_id(records: Iterable[Record]) -> Iterator[Record]:
+    """The records; one whose prompt came before gets an id of its own, which no other has."""
+    seen: dict[str, int] = {}
+    given: set[str] = set()
+    for record in records:
+        occurrence = seen.get(record.id, 0)
+        own = told_apart(record, occurrence) if occurrence else record
+        while own.id in given:
+            occurrence += 1
+            own = told_apart(record, occurrence)
+        seen[record.id] = occurrence + 1
+        given.add(own.id)
+        yield own
+
+
+def written_from(record: Record) -> Iterable[Record]:
+    """What becomes of a record when its segment ends: itself, or the prompts that a synthesizer wrote from it, if it was a seed."""
+    return [record] if seed_in(record) is None else [Record(prompt=prompt) for prompt in record.prompts]
+
+
+def told_apart(record: Record, occurrence: int) -> Record:
+    """The same prompt again, from another source: with an id of its own."""
+    return with_prompt(
+        record, record.prompt.model_copy(update={"id": content_id("again", record.prompt.id, occurrence)})
+    )
+
+
+def with_prompt(record: Record, prompt: Prompt) -> Record:
+    """The record of another prompt, to which its responses move along."""
+    responses = tuple(r.model_copy(update={"prompt_id": prompt.id}) for r in record.responses)
+    return record.model_copy(update={"prompt": prompt, "responses": responses})
+
+
+def beside_record(curator: str, place: str, prompt: Prompt) -> Record:
+    """A row that a curator compares with (a benchmark's item), on its way past the model that weighs it."""
+    made_id = content_id("beside", curator, place, prompt.id)
+    return Record(
+        prompt=prompt.model_copy(update={"id": made_id, "lineage": {BESIDE: curator, "place": place}})
+    )
+
+
+def stands_beside(record: Record) -> bool:
+    """Whether a record is such a row, and not of the set."""
+    return BESIDE in record.prompt.lineage
+
+
+def beside_table(records: Sequence[Record], filled: str) -> "pa.Table":
+    """Those rows as curators see them; their id is the place that they were read from."""
+    import pyarrow as pa
+
+    places = pa.array([str(r.prompt.lineage["place"]) for r in records], pa.string())
+    return curator_table(records, filled).rows.set_column(0, "id", places)
+
+
+def without_vectors(record: Record, filled: Sequence[str]) -> Record:
+    """The record without the vectors that were made for curators; numbers stay."""
+    metadata = record.prompt.metadata
+    left = {
+        name: value for name, value in metadata.items() if not (name in filled and isinstance(value, str))
+    }
+    return (
+        record
+        if len(left) == len(metadata)
+        else record.replacing(prompt=record.prompt.replacing(metadata=left))
+    )
+
+
+def curator_table(records: Sequence[Record], filled: str = "") -> Table:
+    """The prompts as curators see them; `filled` names a column of numbers or packed vectors that was asked for."""
+    import pyarrow as pa
+
+    columns = {
+        "id": [r.id for r in records],
+        "text": [r.prompt.text for r in records],
+        "conversation": ["\n\n".join(f"{m.role}: {m.text}" for m in r.prompt.messages) for r in records],
+        "source": [r.prompt.source for r in records],
+        "category": [r.prompt.category for r in records],
+        "language": [r.prompt.language for r in records],
+    }
+    table = {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    if filled:
+        given = [r.prompt.metadata.get(filled) for r in records]
+        table[filled] = pa.array(
+            given, pa.string() if any(isinstance(one, str) for one in given) else pa.float64()
+        )
+    return Table(pa.table(table))
+
+
+def pair_table(records: Sequence[Record]) -> Table:
+    """The pairs as curators see them."""
+    import pyarrow as pa
+
+    pairs = [
+        (record, pair, {r.id: r for r in record.responses}) for record in records for pair in record.pairs
+    ]
+    texts = {
+        "id": [pair_id(record.id, pair) for record, pair, _ in pairs],
+        "prompt_id": [record.id for record, _, _ in pairs],
+        "rule": [pair.rule for _, pair, _ in pairs],
+        "source": [record.prompt.source for record, _, _ in pairs],
+        "category": [record.prompt.category for record, _, _ in pairs],
+        "chosen_model": [by_id[pair.chosen_id].model for _, pair, by_id in pairs],
+        "chosen_id": [pair.chosen_id for _, pair, _ in pairs],
+        "rejected_id": [pair.rejected_id for _, pair, _ in pairs],
+        "chosen_text": [content_id(normal(by_id[pair.chosen_id].text)) for _, pair, by_id in pairs],
+        "rejected_model": [by_id[pair.rejected_id].model for _, pair, by_id in pairs],
+    }
+    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    columns["chosen_words"] = pa.array(
+        [len(by_id[pair.chosen_id].text.split()) for _, pair, by_id in pairs], pa.int64()
+    )
+    columns["rejected_words"] = pa.array(
+        [len(by_id[pair.rejected_id].text.split()) for _, pair, by_id in pairs], pa.int64()
+    )
+    columns["margin"] = pa.array([pair.margin for _, pair, _ in pairs], pa.float64())
+    columns["chosen_probability"] = pa.array([pair.chosen_probability for _, pair, _ in pairs], pa.float64())
+    return Table(pa.table(columns))
+
+
+def shown_pairs(records: Sequence[Record]) -> dict[str, str]:
+    """{pair id: what it was about}, for the table of what went."""
+    shown = {}
+    for record in records:
+        texts = {
+            r.id: "(a harmful text)" if r.principle == SOURCE else r.text[:200] for r in record.responses
+        }
+        for pair in record.pairs:
+            shown[pair_id(record.id, pair)] = (
+                f"{record.prompt.text[:200]}\n\nchosen: {texts[pair.chosen_id]}\n\nrejected: {texts[pair.rejected_id]}"
+            )
+    return shown
+
+
+def with_pairs(record: Record, kept: Mapping[str, float | None], curator: str) -> Record:
+    """The record with those of its pairs, each with that probability; one that loses its last pair notes by which curator."""
+    named = [(pair, pair_id(record.id, pair)) for pair in record.pairs]
+    left = tuple(
+        pair if pair.chosen_probability == kept[name] else pair.replacing(chosen_probability=kept[name])
+        for pair, name in named
+        if name in kept
+    )
+    notes = [Note(step="curate", reason=curator)] if record.pairs and not left else []
+    return record.replacing(pairs=left).adding(notes=notes)

@@ -1,0 +1,1 @@
+"""What plug-ins are written with: asking, reading replies, rating, pairing, templates, constitutions."""

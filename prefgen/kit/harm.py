@@ -1,0 +1,56 @@
+"""Prompts that were made from harmful texts: how they are marked, so that no such text can come out as the preferred one.
+
+A prompt's metadata holds `harm` (the category), `source_digest` and `source_text`; its harmless look-alike holds `twin_of`.
+"""
+
+import hashlib
+import unicodedata
+from typing import Any
+
+from prefgen.text.near_duplicates import words_of
+from prefgen.types import Prompt, Record, Response
+
+SOURCE = "source"
+"""The `principle` of a response that is the harmful text itself."""
+FEW = 5
+"""Words below which a text counts as held only where it is the whole answer."""
+BENIGN = "benign_twin"
+"""The category of a harmless look-alike."""
+
+
+def marks_of(text: str, category: str) -> dict[str, Any]:
+    """The metadata of a prompt that was made from a harmful text."""
+    return {
+        "harm": category,
+        "source_digest": hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+        "source_text": text,
+    }
+
+
+def source_of(prompt: Prompt) -> Response | None:
+    """The harmful text as a response to the prompt that was made from it; None for other prompts, and where there is no text."""
+    text = prompt.metadata.get("source_text")
+    if prompt.category == BENIGN or not isinstance(text, str) or not text.strip():
+        return None
+    return Response.of(prompt, text, principle=SOURCE, origin="human")
+
+
+def is_harmful(record: Record, response_id: str) -> bool:
+    """Whether a response is, or holds, the harmful text that its prompt was made from: by its mark, or by its words in their order."""
+    response = next((r for r in record.responses if r.id == response_id), None)
+    if response is None:
+        return False
+    if response.principle == SOURCE:
+        return True
+    text = record.prompt.metadata.get("source_text")
+    if not isinstance(text, str):  # as of nearly every prompt
+        return False
+    source, said = _words(text), _words(response.text)
+    if len(source) < FEW:
+        return bool(source) and source == said
+    return f" {' '.join(source)} " in f" {' '.join(said)} "
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, without the invisible characters that can be put between its letters."""
+    return words_of("".join(c for c in text if unicodedata.category(c) != "Cf"))

@@ -1,0 +1,186 @@
+"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from prefgen.kit.templates import beside_recipe
+from prefgen.plugins.registry import Plugin
+from prefgen.stats.calibration import read_calibration
+from prefgen.stats.scoring import ScoreSpec, judgments, probability_of, scores_of
+from prefgen.types import Pair, Record, Response
+
+TIE_TOLERANCE = 1e-9
+"""Two means of the same ratings may differ by rounding; scores closer than this are equal."""
+
+
+class Scored(Plugin):
+    """The fields of pairers that go by scores."""
+
+    score: ScoreSpec = Field(
+        ScoreSpec(),
+        description="A judge, judge.aspect, or {mean, weights, veto}. Default: the mean of all judges.",
+    )
+    min_margin: float = Field(0.0, ge=0, description="Least difference of the scores, on their scale.")
+    ties: Literal["drop", "keep"] = Field(
+        "drop", description="keep: equal scores make a pair that is marked as a tie, with weight 0.5."
+    )
+    length_cut: Literal["drop", "keep"] = Field(
+        "drop", description="Whether a response that the token limit cut may be paired."
+    )
+    labels: Literal["soft", "hard"] = Field(
+        "soft",
+        description="soft: comparisons of the two give the pair's chosen_probability; hard: it has none.",
+    )
+    calibration: str | None = Field(
+        None,
+        description="A file of `prefgen calibrate`: the pair's margin then gives its chosen_probability.",
+    )
+
+    files = ("calibration",)
+
+    def ready(self) -> None:
+        if self.calibration is not None:
+            read_calibration(beside_recipe(self.calibration), self.calibration)
+
+    def ranked(self, record: Record) -> "list[Ranked]":
+        """Pairable responses with a score, best first; equals by id."""
+        scores = scores_of(record, self.score)
+        found = [Ranked(r, scores[r.id]) for r in pairable(record, self.length_cut) if r.id in scores]
+        return sorted(found, key=lambda item: (-item.score, item.response.id))
+
+    def fewest(self) -> int:
+        """The least number of responses with a score that make a pair."""
+        return 2
+
+    def explain(self, record: Record) -> str:
+        """Why there is no pair: one of a closed list of reasons, for the yield table."""
+        if not record.responses:
+            return "no_responses"
+        usable = pairable(record, self.length_cut)
+        if len(usable) < 2:
+            return "flagged" if record.flagged() else "too_few_responses"
+        ranked = self.ranked(record)
+        if len(ranked) < self.fewest():
+            return "too_few_scored"
+        margin = ranked[0].score - ranked[-1].score
+        if margin <= TIE_TOLERANCE:
+            return "tie"
+        return "margin" if margin < self.min_margin else "same_text"
+
+    def labelled(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
+        """The pairs with their probability, as `labels` and `calibration` say."""
+        if self.calibration is None or self.labels == "hard":
+            return labelled(pairs, record, self.score, self.labels)
+        curve = read_calibration(beside_recipe(self.calibration), self.calibration)
+        return [
+            pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin))
+            for pair in pairs
+        ]
+
+
+class ByOrigin(Plugin):
+    """The fields of pairers that go by where responses come from, and look at a score only if they are given one."""
+
+    score: ScoreSpec | None = Field(
+        None, description="A score by which the chosen side must be better; default: none is looked at."
+    )
+    min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")
+    length_cut: Literal["drop", "keep"] = Field(
+        "drop", description="Whether a response that the token limit cut may be paired."
+    )
+
+    def pairs_of(
+        self, record: Record, sides: Iterable[tuple[Response, Response]], *, most: int | None = None
+    ) -> Sequence[Pair]:
+        """A pair of each (chosen, rejected) whose texts differ and whose score does not speak against it; their weights add up to 1."""
+        scores = scores_of(record, self.score) if self.score else {}
+        pairs = list(
+            islice(
+                (pair for chosen, rejected in sides for pair in self._pair(chosen, rejected, scores)), most
+            )
+        )
+        shared = [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
+        return labelled(shared, record, self.score or ScoreSpec(), "soft")
+
+    def _pair(self, chosen: Response, rejected: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
+        if chosen.id == rejected.id or same_text(chosen, rejected):
+            return ()
+        if self.score is None:
+            return (Pair(chosen_id=chosen.id, rejected_id=rejected.id, rule=self.name),)
+        high, low = scores.get(chosen.id), scores.get(rejected.id)
+        if high is None or low is None or high < low:
+            return ()
+        return make_pair(self.name, Ranked(chosen, high), Ranked(rejected, low), self.min_margin, "drop")
+
+
+class Ranked(NamedTuple):
+    """A response and its score."""
+
+    response: Response
+    score: float
+
+
+def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Response]:
+    """Responses that are not flagged, not empty and (unless kept) not cut by the token limit."""
+    flagged = record.flagged()
+    if record.prompt.id in flagged:
+        return []
+    return [
+        r
+        for r in record.responses
+        if r.id not in flagged
+        and (length_cut == "keep" or r.finish_reason != "length")
+        and not r.text.isspace()
+        and r.text
+    ]
+
+
+def same_text(first: Response, second: Response) -> bool:
+    """Whether two responses are equal after normalising white space and case."""
+    starts = [[word.casefold() for word in response.text.split(None, 8)[:8]] for response in (first, second)]
+    if starts[0] != starts[1]:
+        return False
+    return " ".join(first.text.split()).casefold() == " ".join(second.text.split()).casefold()
+
+
+def make_pair(
+    rule: str, better: Ranked, worse: Ranked, min_margin: float, ties: Literal["drop", "keep"]
+) -> Sequence[Pair]:
+    """The pair, or nothing: for equal texts, for a margin that is too small, and for ties unless they are kept."""
+    tie = better.score - worse.score <= TIE_TOLERANCE
+    low = better.score if tie else worse.score  # two that differ by rounding are equal
+    margin = better.score - low
+    if same_text(better.response, worse.response) or better.response.id == worse.response.id:
+        return ()
+    if (tie and ties == "drop") or (not tie and margin < min_margin):
+        return ()
+    return (
+        Pair(
+            chosen_id=better.response.id,
+            rejected_id=worse.response.id,
+            rule=rule,
+            chosen_score=better.score,
+            rejected_score=low,
+            margin=margin,
+            tie=tie,
+            weight=0.5 if tie else 1.0,
+        ),
+    )
+
+
+def labelled(
+    pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Literal["soft", "hard"]
+) -> Sequence[Pair]:
+    """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
+    if labels == "hard" or not record.comparisons:
+        return pairs
+    named = spec.ranking() or set(judgments(record))
+    comparisons = [c for c in record.comparisons if c.judge in named]
+    comparisons += [c for c in record.comparisons if f"{c.judge}.{c.aspect}" in spec.ranking()]
+    return [
+        pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id))
+        for pair in pairs
+    ]

@@ -1,0 +1,58 @@
+"""Vectors for curators that compare prompts: a model's, where the recipe names one, and hashed n-grams otherwise."""
+
+from typing import TYPE_CHECKING
+
+from prefgen.errors import PluginError, UnreadableReply
+from prefgen.roles import Ask
+from prefgen.tables import Table
+from prefgen.text.vectors import hashed, unpacked
+from prefgen.types import Prompt
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MODEL = "An embedding model, by its name under `models`. Default: hashed n-grams, which know wording and topic and not meaning."
+"""What the field `model` of such a curator is."""
+
+
+def column(model: str | None) -> str:
+    """What a curator with that model `fills`."""
+    return f"vector_{model}" if model else ""
+
+
+async def vector(model: str | None, prompt: Prompt, ask: Ask) -> list[float]:
+    """The vector of a prompt's last user turn; the same text is asked about once."""
+    found = await ask.embed(model or "", [prompt.text])
+    if len(found) != 1 or not found[0]:
+        raise UnreadableReply(f"the server gave {len(found)} vectors for one text", code="no_vector")
+    return found[0]
+
+
+def vectors(rows: Table, model: str | None, *, beside: bool = False) -> tuple[list[int], "np.ndarray"]:
+    """(the places of the rows that have a vector, one row of length 1 for each); of the rows beside the table if that is wanted.
+
+    A row whose vector was lost is not there: it is not like anything. Raises PluginError where vectors are of different sizes.
+    """
+    table = rows.beside if beside else rows.rows
+    if table is None:
+        return [], hashed([])
+    if not model:
+        return list(range(table.num_rows)), hashed([text or "" for text in table.column("text").to_pylist()])
+    given = table.column(column(model)).to_pylist()
+    there = [i for i, one in enumerate(given) if one is not None]
+    try:
+        return there, unpacked([given[i] for i in there])
+    except ValueError as odd:
+        raise PluginError(f"model {model!r}: {odd}") from odd
+
+
+def said(rows: Table, there: list[int], name: str) -> tuple[str, ...]:
+    """A line about rows without a vector, if there are any."""
+    lost = rows.rows.num_rows - len(there)
+    return (
+        (
+            f"{name}: {lost:,} of {rows.rows.num_rows:,} have no vector (the failures say why) and were not compared",
+        )
+        if lost
+        else ()
+    )

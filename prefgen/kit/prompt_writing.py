@@ -1,0 +1,93 @@
+"""What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is one."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from prefgen.errors import UnreadableReply
+from prefgen.kit.replies import Unread, json_object, only, read
+from prefgen.kit.templates import render
+from prefgen.roles import Ask
+from prefgen.types import Prompt, Reply, system, user
+
+_MARK = re.compile(r"^([ \t]*)(?:(\d+)[.)]|([-*•+]))[ \t]+", re.MULTILINE)
+LONGEST = 100_000
+"""Characters of a prompt that a model may write."""
+LEAKED = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|</?text \d+>", re.IGNORECASE)
+"""Words of the request for a prompt that have no place in one."""
+
+
+@lru_cache(maxsize=64)
+def prompts_schema(count: int) -> dict[str, Any]:
+    """{prompts: [count texts]}."""
+    listed = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
+    return {
+        "title": "prompts",
+        "type": "object",
+        "properties": {"prompts": listed},
+        "required": ["prompts"],
+        "additionalProperties": False,
+    }
+
+
+def read_prompts(reply: Reply, count: int) -> list[str]:
+    """The texts of a reply: of its JSON, or of a numbered or bulleted list. Raises Unread for anything else, and for a reply that was cut off.
+
+    A reply that is neither is no prompt, even where one was wanted: it may as well be a refusal, talk about a prompt, or an answer.
+    """
+    if reply.finish_reason == "length":
+        raise Unread("no_list", f"the reply was cut off by the token limit: {reply.text[-60:]!r}")
+    try:
+        listed = only(json_object(reply.text), "prompts", list)
+    except Unread:
+        listed = _items(reply.text)
+        if len(listed) < count or (
+            count == 1 and len(listed) > 1
+        ):  # a list inside a refusal, or of something else
+            listed = []
+    texts = [_bare(text) for text in listed if isinstance(text, str)]
+    texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= LONGEST]
+    if not texts:
+        raise Unread("no_list", f"expected {count} prompts, found {reply.text[:120]!r}")
+    return texts[:count]
+
+
+def _items(text: str) -> list[str]:
+    """The items of the outermost list of a text, each with what belongs to it: lists, code and material of its own."""
+    marks = list(_MARK.finditer(text))
+    if not marks:
+        return []
+    first = marks[0]
+    same = [m for m in marks if m[1] == first[1] and bool(m[2]) == bool(first[2]) and m[3] == first[3]]
+    ends = [m.start() for m in same[1:]] + [len(text)]
+    return [text[m.end() : end].strip() for m, end in zip(same, ends, strict=True)]
+
+
+def _bare(text: str) -> str:
+    """A text without the quotes that some models put around it."""
+    text = text.strip()
+    return (
+        text[1:-1].strip()
+        if len(text) > 1 and text[0] + text[-1] in ('""', "“”", "``") and text[0] not in text[1:-1]
+        else text
+    )
+
+
+async def write(ask: Ask, model: str, template: str, *, count: int = 1, **values: Any) -> list[Prompt]:
+    """Ask for `count` prompts with a template of prompts/synthesizers; fewer may come. A text that holds words of the request is left out.
+
+    Raises UnreadableReply when none is left.
+    """
+    messages = [
+        system(render("synthesizers/writer_system.j2")),
+        user(render(f"synthesizers/{template}.j2", count=count, **values)),
+    ]
+    texts, reply = await read(
+        ask, model, messages, lambda found: read_prompts(found, count), schema=prompts_schema(count)
+    )
+    kept = [text for text in dict.fromkeys(texts) if not LEAKED.search(text)]
+    if not kept:
+        raise UnreadableReply(
+            "the reply repeats words of the request", code="leaked", replies=(reply.text,), keys=(reply.key,)
+        )
+    return [Prompt.of(text) for text in kept]

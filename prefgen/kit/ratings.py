@@ -1,0 +1,293 @@
+"""What judges share: a rating from one reply, the probability of a label or the expected number from log-probabilities, votes."""
+
+import math
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from prefgen.errors import CutReply, PluginError, ReplyError, UnreadableReply
+from prefgen.kit.gather import settled, together
+from prefgen.kit.replies import Unread, json_object, rating, read
+from prefgen.kit.templates import render
+from prefgen.roles import Ask, Verdict
+from prefgen.text.near_duplicates import by_text
+from prefgen.types import Comparison, Message, Prompt, Reply, Response, Score, Value, system, user
+
+V = TypeVar("V", bound=Value)
+LABEL_TOKENS = 4
+"""Room for a label and for what some models write before it (a space, a bracket)."""
+LEAST_MASS = 0.2
+"""What the labels must have together where the model writes something else: less is no answer but noise."""
+TOP = 20
+"""Alternatives that are asked for at each place: the most that servers give."""
+
+
+def asked(prompt: Prompt) -> list[Message]:
+    """The conversation as judges see it: without system turns, which were not written to them."""
+    return [m for m in prompt.messages if m.role != "system"]
+
+
+def judge_messages(template: str, **values: Any) -> list[Message]:
+    """The judge's system text, and the rendered question."""
+    return [system(render("judges/judge_system.j2")), user(render(template, **values))]
+
+
+def rating_schema(
+    low: float, high: float, *, whole: bool = True, reason: str = "rationale"
+) -> dict[str, Any]:
+    """{rationale, rating}: the reason comes first, so that the rating follows from it."""
+    kind = "integer" if whole else "number"
+    bounds = {"minimum": int(low) if whole else low, "maximum": int(high) if whole else high}
+    return {
+        "title": "rating",
+        "type": "object",
+        "properties": {reason: {"type": "string"}, "rating": {"type": kind, **bounds}},
+        "required": [reason, "rating"],
+        "additionalProperties": False,
+    }
+
+
+_LABELLED = re.compile(r"(?:rating|score)[ \t]*[*_]*[ \t]*[:=][ \t]*([^\n]+)", re.IGNORECASE)
+
+
+def read_rating(reply: Reply, scale: tuple[float, float]) -> tuple[float, str]:
+    """(rating, rationale) of a reply in JSON, or in text by its last labelled number. Raises Unread."""
+    text = reply.text
+    try:
+        fields = json_object(text)
+    except Unread:
+        found = _LABELLED.findall(text)
+        if not found:
+            raise Unread("no_rating", f"expected a labelled rating, found {text[:120]!r}") from None
+        value = rating(found[-1], scale)
+        words = text[: text.rfind(found[-1])]
+        return _number(value), _LABELLED.sub("", words[: words.rfind("\n") + 1]).strip()
+    reason = fields.get("rationale", "")
+    if "rating" not in fields:
+        raise Unread("missing_field", f"expected a field 'rating', found {sorted(fields)}")
+    return _number(rating(fields["rating"], scale)), reason if isinstance(reason, str) else ""
+
+
+def _number(value: float | None) -> float:
+    if value is None:
+        raise Unread("no_rating", "the rating is not applicable, which this judge does not know")
+    return value
+
+
+def check_samples(samples: int, min_valid: int, temperature: float | None) -> None:
+    """Raises ValueError where several samples would be one, or where no number of them could be enough."""
+    if min_valid > samples:
+        raise ValueError(f"min_valid is {min_valid} and only {samples} are asked for")
+    if samples > 1 and temperature == 0:
+        raise ValueError("several samples at temperature 0 are one: give a temperature above 0")
+
+
+async def one_rating(
+    ask: Ask, model: str, messages: Sequence[Message], scale: tuple[float, float], **options: Any
+) -> tuple[float, str]:
+    """Ask for a rating; one that cannot be read is asked for once more. Raises UnreadableReply."""
+    found, _ = await read(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
+    return found
+
+
+async def each_text(
+    responses: Sequence[Response], rate: Callable[[Response], Awaitable[Sequence[Verdict | ReplyError]]]
+) -> list[Verdict | ReplyError]:
+    """What `rate` says of each response, asked once where several have the same text: the same answer has the same rating."""
+    groups = by_text(responses)
+    found: list[Verdict | ReplyError] = []
+    for group, verdicts in zip(groups, await together(rate(group[0]) for group in groups), strict=True):
+        found += verdicts
+        found += [
+            v.replacing(response_id=twin.id) for twin in group[1:] for v in verdicts if isinstance(v, Score)
+        ]
+    return found
+
+
+async def verdict_each(
+    responses: Sequence[Response], rate: Callable[[Response], Awaitable[Verdict]]
+) -> list[Verdict | ReplyError]:
+    """`each_text` for a judge that gives one verdict a response, or raises ReplyError."""
+    return await each_text(responses, lambda response: settled([rate(response)]))
+
+
+def no_score(ids: Iterable[str], aspect: str, scale: tuple[float, float], why: str) -> list[Score]:
+    """Scores that do not apply to these responses: covered, and neither low nor high."""
+    return [Score(response_id=i, aspect=aspect, value=None, scale=scale, rationale=why) for i in ids]
+
+
+def of_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V]:
+    """What a prompt's metadata holds for a judge under `key`: a list of `kind`, or one text. Raises PluginError."""
+    given: Any = prompt.metadata.get(key) or ()
+    try:
+        return [kind.model_validate(one) for one in ([given] if isinstance(given, str) else given)]
+    except (ValidationError, TypeError) as wrong:
+        what = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
+        raise PluginError(
+            f"{judge}: metadata.{key} of prompt {prompt.id[:12]} cannot be read: {what}"
+        ) from None
+
+
+def check_scale(scale: tuple[float, float]) -> None:
+    """Raises ValueError unless the lower bound stands first."""
+    if not scale[0] < scale[1]:
+        raise ValueError(f"scale must be two numbers, the lower first; found {scale!r}")
+
+
+async def ratings_of(
+    ask: Ask, model: str, messages: Sequence[Message], response: Response, aspect: str, scale: tuple[float, float], *,
+    samples: int = 1, min_valid: int = 1, **options: Any,
+) -> list[Score | ReplyError]:  # fmt: skip
+    """`samples` ratings of one response, each a score of its own; with fewer than `min_valid` that can be read there is none.
+
+    A single one that cannot be read is asked for once more with its error shown; of several each is lost alone.
+    """
+    if samples == 1:
+        [found] = await settled([one_rating(ask, model, messages, scale, **options)])
+        read_ones, lost = ([], [found]) if isinstance(found, ReplyError) else ([found], [])
+    else:
+        read_ones, lost = await votes(
+            ask, model, messages, samples, lambda reply: read_rating(reply, scale), **options
+        )
+    if len(read_ones) < min_valid:
+        return list(lost)
+    scores = [
+        Score(
+            response_id=response.id,
+            aspect=aspect,
+            value=value,
+            scale=scale,
+            rationale=rationale or None,
+            sample=number,
+        )
+        for number, (value, rationale) in enumerate(read_ones)
+    ]
+    return [*scores, *lost]
+
+
+def label_odds(reply: Reply, labels: Sequence[str]) -> list[float] | None:
+    """The probability of each label at the first place where one of them is likely, normalised over the labels.
+
+    None when the server gave no log-probabilities. A label that is not among the alternatives counts with the most that it can have (no more than
+    the least likely of them, nor than what they leave), never with zero. Raises Unread when none of the labels is there.
+    """
+    for place in reply.logprobs:
+        options = [(choice.token, choice.logprob) for choice in place.top] or [(place.token, place.logprob)]
+        masses: dict[str, float] = {}
+        for token, logprob in options:
+            bare = token.strip().strip("()[].:\"'*").casefold()
+            if bare:
+                masses[bare] = masses.get(bare, 0.0) + math.exp(logprob)
+        known = [masses.get(label.casefold()) for label in labels]
+        written = place.token.strip().strip("()[].:\"'*").casefold()
+        if (
+            written in {label.casefold() for label in labels}
+            or math.fsum(mass or 0.0 for mass in known) >= LEAST_MASS
+        ):
+            seen = [math.exp(logprob) for _, logprob in options]
+            left = (1 - math.fsum(seen)) / max(1, known.count(None))
+            most = max(1e-9, min(*seen, left))
+            odds = [most if mass is None else mass for mass in known]
+            return [mass / math.fsum(odds) for mass in odds]
+        if written:
+            break  # the answer begins here, and it is none of the labels
+    if not reply.logprobs:
+        return None
+    raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+
+
+def label_in(text: str, labels: Sequence[str]) -> str:
+    """The one label that a reply gives: alone, after the last "answer" or "verdict", or as "text A" or "A is better". Raises Unread."""
+    wanted = {label.casefold(): label for label in labels}
+    last = re.findall(
+        r"(?:answer|verdict|choice|rating|score)\b[^\n]*?[:=][\s*_(\[\"']*(\w+)(?![.,/]?\w)",
+        text,
+        re.IGNORECASE,
+    )
+    for candidate in (text.strip().strip("()[].:\"'*"), last[-1] if last else ""):
+        if candidate.casefold() in wanted:
+            return wanted[candidate.casefold()]
+    either = "|".join(map(re.escape, labels))
+    said = re.findall(rf"\b(?:[Tt]ext|[Rr]eply|[Rr]esponse|[Oo]ption)\s+({either})(?![\w.,/]*\w)", text)
+    said += re.findall(rf"(?<![\w.,/-])({either})\s+(?:is|was|wins|seems|would be)\b", text)
+    if len(set(said)) == 1 and not re.search(r"\b(?:not|neither|nor|both|equally)\b", text, re.IGNORECASE):
+        return said[0]
+    raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
+
+
+async def votes(
+    ask: Ask,
+    model: str,
+    messages: Sequence[Message],
+    count: int,
+    reader: Callable[[Reply], Any],
+    **options: Any,
+) -> tuple[list[Any], list[ReplyError]]:
+    """`count` sampled replies, read: (what was read, what could not be). A vote that cannot be read is lost alone and not asked again."""
+
+    async def one(number: int) -> Any:
+        reply = await ask(model, messages, sample=number, **options)
+        try:
+            return reader(reply)
+        except Unread as wrong:
+            raise UnreadableReply(
+                str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)
+            ) from None
+
+    found = await settled(one(number) for number in range(count))
+    return [v for v in found if not isinstance(v, ReplyError)], [
+        v for v in found if isinstance(v, ReplyError)
+    ]
+
+
+async def odds_of(
+    ask: Ask, model: str, messages: Sequence[Message], labels: Sequence[str], *, fallback: int
+) -> tuple[list[float], str]:
+    """(probability of each label, how it was read): from log-probabilities, or from `fallback` sampled replies where there are none.
+
+    Raises UnreadableReply when neither gives one of the labels.
+    """
+    reply = await ask(model, messages, logprobs=TOP, max_tokens=LABEL_TOKENS, temperature=0)
+    try:
+        odds = label_odds(reply, labels)
+    except Unread as wrong:
+        raise UnreadableReply(
+            str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)
+        ) from None
+    if odds is not None:
+        return odds, "logprobs"
+    counted, lost = await votes(
+        ask, model, messages, fallback, lambda r: label_in(r.text, labels), temperature=1.0, max_tokens=16
+    )
+    if not counted:
+        raise lost[0] if lost else CutReply("no vote was cast")
+    return [counted.count(label) / len(counted) for label in labels], "votes"
+
+
+def even_copies(
+    found: Sequence[Verdict | ReplyError], twins: Iterable[Sequence[Response]], aspect: str
+) -> list[Comparison]:
+    """What comparisons of the first of each group of `twins` say of the others, which have the same text; between two of them it is even."""
+    copies = []
+    for group in twins:
+        for twin in group[1:]:
+            copies.append(
+                Comparison(
+                    first_id=group[0].id,
+                    second_id=twin.id,
+                    probability=0.5,
+                    aspect=aspect,
+                    rationale="the two are equal",
+                )
+            )
+            for one in found:
+                if (
+                    isinstance(one, Comparison)
+                    and one.aspect == aspect
+                    and group[0].id in (one.first_id, one.second_id)
+                ):
+                    side = "first_id" if one.first_id == group[0].id else "second_id"
+                    copies.append(one.replacing(**{side: twin.id}))
+    return copies

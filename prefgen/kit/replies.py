@@ -1,0 +1,247 @@
+"""Reading replies: strictly where a schema was asked for, tolerantly where text came back, and never a guess.
+
+`read` asks, reads, asks once more with the error shown, and raises `UnreadableReply` with both raw replies. The wording of an
+error that is shown to a model comes from a closed list, so that the keys of re-asks never hold a library's text.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+
+from prefgen.errors import UnreadableReply
+from prefgen.roles import Ask
+from prefgen.types import Message, Reply, assistant, user
+
+T = TypeVar("T")
+
+COMPLAINTS = {
+    "not_json": "The reply was not valid JSON.",
+    "missing_field": "The reply did not have every field that was asked for.",
+    "wrong_type": "A field of the reply did not have the type that was asked for.",
+    "out_of_scale": "A rating was outside its scale.",
+    "wrong_count": "The reply did not have exactly one entry for each text.",
+    "no_rating": "The reply held no rating.",
+    "ambiguous": "The reply held more than one candidate for the answer.",
+    "no_list": "The reply held nothing that could be taken.",
+}
+
+
+class Unread(ValueError):
+    """A reader did not understand a reply; `complaint` is a key of COMPLAINTS."""
+
+    def __init__(self, complaint: str, detail: str) -> None:
+        self.complaint = complaint
+        super().__init__(detail)
+
+
+async def read(
+    ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], T], **options: Any
+) -> tuple[T, Reply]:
+    """Ask and read; a reply that cannot be read is shown its error and asked once more.
+
+    Raises UnreadableReply (with both raw replies) when the second cannot be read either.
+    """
+    first = await ask(model, messages, **options)
+    try:
+        return reader(first), first
+    except Unread as wrong:
+        complaint = COMPLAINTS[wrong.complaint]
+    again = [
+        *messages,
+        assistant(first.text or "(empty)"),
+        user(f"{complaint} Answer again, in the form that was asked for and with nothing else."),
+    ]
+    second = await ask(model, again, **options)
+    try:
+        return reader(second), second
+    except Unread as wrong:
+        texts, keys = (first.text, second.text), (first.key, second.key)
+        raise UnreadableReply(str(wrong), code=wrong.complaint, replies=texts, keys=keys) from None
+
+
+_FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The one JSON object of a reply: bare, in a code fence, or with talk around it. Raises Unread."""
+    candidates = [text.strip(), *(m.strip() for m in _FENCED.findall(text))]
+    start, end = text.find("{"), text.rfind("}")
+    if 0 <= start < end:
+        candidates.append(text[start : end + 1])
+    for candidate in candidates:
+        found = _object_of(candidate)
+        if found is not None:
+            return found
+    raise Unread("not_json", f"expected one JSON object, found {text[:120]!r}")
+
+
+def _object_of(text: str) -> dict[str, Any] | None:
+    """The object that `text` is, or None: no key may stand twice, and NaN is no JSON."""
+    try:
+        found = orjson.loads(text)
+        if isinstance(found, dict) and text.count(":") == orjson.dumps(found).count(b":"):
+            return found  # every key is still there: none stood twice
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass
+    try:
+        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        json.dumps(
+            found, ensure_ascii=False
+        ).encode()  # an escaped lone surrogate is no text that could be kept
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands twice")
+    return made
+
+
+def rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
+    """A rating within `scale`, or None for N/A where that is allowed. Raises Unread; never clamps, never guesses."""
+    if type(value) is int and scale[0] <= value <= scale[1]:  # as nearly all are
+        return float(value)
+    if isinstance(value, str):
+        word = value.strip()
+        if not_applicable and word.upper() in ("N/A", "NA", "NOT APPLICABLE"):
+            return None
+        value = _number(word, scale)
+    if value is None and not_applicable:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Unread("no_rating", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r}")
+    if not scale[0] <= value <= scale[1]:
+        raise Unread("out_of_scale", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r}")
+    return float(value)
+
+
+_PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_OUT_OF = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(?:/|out of)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+
+
+def _number(word: str, scale: tuple[float, float]) -> float | None:
+    """The number of "4", "4.5", "**4**" or "4/5" (only when the 5 is the top of the scale: "1/10" is not 1)."""
+    word = word.strip(" *_`\"'[]().").strip()
+    if _PLAIN.fullmatch(word):
+        return float(word)
+    out_of = _OUT_OF.fullmatch(word)
+    if out_of and float(out_of[2]) == scale[1]:
+        return float(out_of[1])
+    return None
+
+
+_BLOCK = re.compile(
+    r"^[ \t>#*\-]*(?:output for )?(?:text|response|answer)[ \t]*(?:<|#|no\.?)?[ \t]*(\d+)[^\n]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LABEL = re.compile(
+    r"^[ \t>#*\-_]*(?:overall )?(?:rating|score)[ \t]*[*_]*[ \t]*[:=][ \t]*(.+?)[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_RATIONALE = re.compile(
+    r"^[ \t>#*\-_]*rationale[ \t]*[*_]*[ \t]*[:=]\s*(.+)", re.IGNORECASE | re.MULTILINE | re.DOTALL
+)
+
+
+def rated_blocks(
+    text: str, count: int, scale: tuple[float, float], *, not_applicable: bool = False
+) -> list[tuple[float | None, str]]:
+    """(rating, rationale) of each of `count` texts from a free-text reply, in the order shown.
+
+    Blocks are told apart by their headings ("Text 2", "#### Output for Text 2"), never by blank lines, since rationales hold blank
+    lines. Without headings there must be exactly `count` labelled ratings. Raises Unread for anything else.
+    """
+    headings = list(_BLOCK.finditer(text))
+    numbers = [int(h[1]) for h in headings]
+    if numbers == list(range(1, count + 1)):
+        ends = [h.start() for h in headings[1:]] + [len(text)]
+        return [
+            _one_rating(text[h.end() : end], scale, not_applicable)
+            for h, end in zip(headings, ends, strict=True)
+        ]
+    labels = list(_LABEL.finditer(text))
+    if len(labels) != count:
+        raise Unread(
+            "wrong_count" if labels else "no_rating",
+            f"expected {count} ratings, found {len(labels)} in {text[:120]!r}",
+        )
+    ends = [label.start() for label in labels[1:]] + [len(text)]
+    return [
+        (rating(label[1], scale, not_applicable=not_applicable), _rationale(text[label.end() : end]))
+        for label, end in zip(labels, ends, strict=True)
+    ]
+
+
+def _one_rating(block: str, scale: tuple[float, float], not_applicable: bool) -> tuple[float | None, str]:
+    labels = _LABEL.findall(block)
+    if len(labels) != 1:
+        raise Unread(
+            "ambiguous" if labels else "no_rating", f"expected one rating in a block, found {labels!r}"
+        )
+    return rating(labels[0], scale, not_applicable=not_applicable), _rationale(block)
+
+
+def _rationale(block: str) -> str:
+    found = _RATIONALE.search(block)
+    return (found[1] if found else block).strip()
+
+
+_TO_THE_JUDGE = re.compile(
+    r"(?:rate|score|give|grade|assign|award)\s+(?:this|the above|my|it)\b[^.\n]{0,60}?"
+    r"(?:\b(?:top|highest|maximum|max|full|best)\b[^.\n]{0,20}\b(?:rating|score|marks?|grade)\b|\b(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b)"
+    r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|other)\s+(?:instructions?|texts?|rubric)"
+    r"|\bas (?:a|the|an? (?:impartial|fair)) (?:judge|evaluator|grader),? (?:you|please)\b"
+    r"|\b(?:dear|note to(?: the)?|attention)\s+(?:judge|evaluator|grader|annotator)\b",
+    re.IGNORECASE,
+)
+
+
+_HINTS = (
+    "rating",
+    "score",
+    "mark",
+    "grade",
+    "instruction",
+    "rubric",
+    "judge",
+    "evaluator",
+    "annotator",
+    "text",
+    "out of",
+    "/10",
+    "/5",
+    "/ ",
+)
+"""Words of which one is in every passage that the pattern finds: looking for them first is ten times faster."""
+
+
+def addresses_the_judge(text: str) -> str | None:
+    """The passage of a response that speaks to whoever rates it, or None."""
+    lowered = text.casefold()
+    for word in _HINTS:
+        if word in lowered:
+            break
+    else:
+        return None
+    found = _TO_THE_JUDGE.search(text)
+    return found[0] if found else None
+
+
+def only(fields: Mapping[str, Any], name: str, kind: type) -> Any:
+    """`fields[name]` if it is there and of `kind`; raises Unread."""
+    if name not in fields:
+        raise Unread("missing_field", f"expected a field {name!r}, found {sorted(fields)}")
+    if not isinstance(fields[name], kind) or (kind is int and isinstance(fields[name], bool)):
+        raise Unread("wrong_type", f"expected {name!r} to be {kind.__name__}, found {fields[name]!r}")
+    return fields[name]

@@ -1,0 +1,144 @@
+"""Rendering the texts that lie outside Python: prompts/*.j2 and constitutions/*.yaml.
+
+A file of the same name beside the recipe (`prompts/judges/ultrafeedback.j2`) wins over the shipped one. Templates run in
+jinja2's sandbox and an undefined name is an error. What models wrote is hostile: templates fence it with the `fence` filter, which
+also defuses look-alikes of the fence inside the text.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from prefgen.errors import RecipeError
+from prefgen.types import Message
+
+_beside: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", default=None)
+
+
+def shipped(folder: str) -> Path:
+    """The folder `prompts`, `constitutions` or `pipelines`: inside an installed wheel, or at the top of a checkout."""
+    here = Path(__file__).parent.parent
+    installed = here / "shipped" / folder
+    return installed if installed.is_dir() else here.parent / folder
+
+
+def use_texts_beside(folder: Path | None) -> None:
+    """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are read afresh."""
+    _beside.set(folder)
+    _template.cache_clear()
+    _rendered.cache_clear()
+
+
+def text_file(folder: str, name: str) -> Path:
+    """Where the text `name` of `prompts` or `constitutions` is; raises RecipeError when nowhere."""
+    beside = _beside.get()
+    candidates = [beside / folder / name] if beside else []
+    candidates.append(shipped(folder) / name)
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise RecipeError(
+        f"there is no {folder}/{name} (looked in {', '.join(str(c.parent) for c in candidates)})"
+    )
+
+
+def beside_recipe(path: str) -> Path:
+    """A path that a recipe gives, relative to the folder that it lies in."""
+    folder = _beside.get()
+    return folder / path if folder else Path(path)
+
+
+def text_digest(folder: str, name: str) -> str:
+    """A digest of a text's content: part of the identity of a stage."""
+    return hashlib.blake2b(
+        text_file(folder, name).read_bytes().replace(b"\r\n", b"\n"), digest_size=8
+    ).hexdigest()
+
+
+def render(name: str, /, **values: Any) -> str:
+    """Render `prompts/<name>`; blocks and surrounding blank lines are trimmed."""
+    try:
+        return _template(name, _beside.get()).render(values)
+    except jinja2.TemplateError as wrong:
+        path, line = text_file("prompts", name), getattr(wrong, "lineno", None)
+        raise RecipeError(f"{wrong}", f"{path}:{line}" if line else str(path)) from wrong
+
+
+def render_once(name: str, /, **values: Any) -> str:
+    """Like `render`, for values that are hashable and come again and again: rendered once a recipe's folder."""
+    return _rendered(name, _beside.get(), **values)
+
+
+@lru_cache(maxsize=512)
+def _rendered(name: str, _beside_this: Path | None, /, **values: Any) -> str:
+    return render(name, **values)
+
+
+def render_text(template: str, values: Mapping[str, Any]) -> str:
+    """Render a template given as text (a recipe's own wording)."""
+    try:
+        return _environment().from_string(template).render(values)
+    except jinja2.TemplateError as wrong:
+        raise RecipeError(f"template {template[:60]!r}: {wrong}") from wrong
+
+
+@lru_cache(maxsize=256)
+def _template(name: str, beside: Path | None) -> jinja2.Template:
+    """Read and compiled once, so that a file that changes during a run does not change what is asked."""
+    path = text_file("prompts", name)
+    made = _environment().from_string(path.read_text(encoding="utf-8").replace("\r\n", "\n").strip())
+    made.globals = dict(
+        made.globals
+    )  # looked at in each rendering: a chain of mappings takes ten times as long
+    return made
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """jinja2's sandbox, which takes its time to find out that what templates read most is safe."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if attribute in _SAFE.get(type(obj), ()):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+
+_SAFE: dict[type, frozenset[str]] = {
+    LoopContext: frozenset({"index", "index0", "first", "last"}),
+    Message: frozenset({"role", "text"}),
+}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = _Sandbox(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+        newline_sequence="\n",
+    )
+    environment.filters["fence"] = fence
+    environment.filters["cell"] = cell
+    return environment
+
+
+def cell(text: str) -> str:
+    """A text as one cell of a markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+_TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", re.IGNORECASE)
+
+
+def fence(text: str, tag: str = "text", number: int | str | None = None) -> str:
+    """Hostile text between `<text 1>` and `</text 1>`; a look-alike of the fence inside it loses its angle bracket."""
+    label = tag if number is None else f"{tag} {number}"
+    return f"<{label}>\n{_TAG.sub('‹', text)}\n</{label}>"

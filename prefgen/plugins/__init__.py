@@ -1,0 +1,1 @@
+"""What a plug-in is, how it is registered, and how it is found."""

@@ -1,0 +1,164 @@
+"""One commit on the Hub, with its parent, and then the tag: nothing is half published, and nobody else's work is overwritten."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from prefgen.dataset.hub import first_line
+from prefgen.errors import PublishError
+
+TRIES = 4
+"""How often a commit is made anew on a head that others have moved."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands on the Hub: the newest commit and its files, the tags with their commits, and whether it is private."""
+
+    commit: str
+    files: frozenset[str]
+    tags: Mapping[str, str]
+    private: bool = False
+
+
+class Repository:
+    """A dataset or a model on the Hub. Everything that the Hub refuses becomes a PublishError in one line."""
+
+    def __init__(self, name: str, kind: Literal["dataset", "model"] = "dataset") -> None:
+        from huggingface_hub import HfApi, utils  # 0.3 s, wanted only by who publishes
+
+        utils.logging.set_verbosity_error()
+        utils.disable_progress_bars()
+        self.name, self.kind = name, kind
+        self._api: Any = HfApi()
+
+    def writer(self) -> str:
+        """Who the token belongs to. Raises PublishError where there is none, or where it is not accepted."""
+        from huggingface_hub import get_token
+
+        if get_token() is None:
+            raise PublishError(
+                "no token for the Hub: set HF_TOKEN to one with the right to write (`--dry-run` needs none)"
+            )
+        return str(self._said("the token is not accepted", self._api.whoami)["name"])
+
+    def head(self) -> Head | None:
+        """None where there is no such repository yet, or none that the token may see."""
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        try:
+            info = self._api.repo_info(self.name, repo_type=self.kind)
+            refs = self._api.list_repo_refs(self.name, repo_type=self.kind)
+        except RepositoryNotFoundError:
+            return None
+        except Exception as wrong:
+            raise self._failed("cannot be read", wrong) from wrong
+        files = frozenset(sibling.rfilename for sibling in info.siblings or ())
+        return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags}, bool(info.private))
+
+    def create(self, *, private: bool) -> None:
+        self._said(
+            "cannot be made",
+            lambda: self._api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True),
+        )
+
+    def remove_if_empty(self) -> None:
+        """Take away a repository that was made for a commit which then failed, so that nothing half made is left."""
+        try:
+            head = self.head()
+            if head is not None and not head.tags and head.files <= {".gitattributes"}:
+                self._api.delete_repo(self.name, repo_type=self.kind)
+        except Exception:  # noqa: S110 - an empty repository is left, and the next try uses it
+            pass
+
+    def earlier(self, commit: str) -> list[str]:
+        """The commits up to `commit`, newest first."""
+        found = self._said(
+            "its commits cannot be read",
+            lambda: self._api.list_repo_commits(self.name, repo_type=self.kind, revision=commit),
+        )
+        return [one.commit_id for one in found]
+
+    def read(self, path: str, revision: str) -> str | None:
+        """A text file at a commit; None where there is none."""
+        from huggingface_hub.errors import EntryNotFoundError
+
+        try:
+            file = self._api.hf_hub_download(self.name, path, repo_type=self.kind, revision=revision)
+        except EntryNotFoundError:
+            return None
+        except Exception as wrong:
+            raise self._failed(f"{path} cannot be read", wrong) from wrong
+        return Path(file).read_text(encoding="utf-8")
+
+    def commit(
+        self, made: Callable[[Head], tuple[Mapping[str, Path | bytes], str]], *, pr: bool = False
+    ) -> tuple[str, str]:
+        """(the commit, its address) of what `made` returns for the head that it is made on: {path: content}, and the message.
+
+        Files under data/ that are not among them are removed by the same commit. Where somebody else was faster it is made anew on their
+        head.
+        """
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+        from huggingface_hub.errors import HfHubHTTPError
+
+        for _ in range(TRIES):
+            head = self.head()
+            if head is None:
+                raise PublishError(f"{self.name!r} is not on the Hub any more")
+            files, message = made(head)
+            operations: list[Any] = [
+                CommitOperationAdd(path, str(content) if isinstance(content, Path) else content)
+                for path, content in files.items()
+            ]
+            operations += [
+                CommitOperationDelete(path)
+                for path in sorted(head.files)
+                if path.startswith("data/") and path not in files
+            ]
+            try:
+                done = self._api.create_commit(
+                    self.name,
+                    operations,
+                    commit_message=message,
+                    repo_type=self.kind,
+                    parent_commit=head.commit,
+                    create_pr=pr,
+                )
+            except HfHubHTTPError as wrong:
+                if wrong.response.status_code == 412:
+                    continue
+                raise self._failed("nothing was published", wrong) from wrong
+            except Exception as wrong:
+                raise self._failed("nothing was published", wrong) from wrong
+            return done.oid, str(done.pr_url or done.commit_url)
+        raise PublishError(
+            f"{self.name!r}: others have committed {TRIES} times meanwhile; nothing was published. Publish again"
+        )
+
+    def tag(self, tag: str, commit: str, message: str) -> None:
+        """Tag a commit. Raises PublishError; not where somebody else has just set the same tag on the same commit."""
+        try:
+            self._api.create_tag(
+                self.name, tag=tag, tag_message=message, revision=commit, repo_type=self.kind, exist_ok=False
+            )
+        except Exception as wrong:
+            head = self.head()
+            if head is None or head.tags.get(tag) != commit:
+                why = f"was committed and is not tagged {tag!r} yet: publish again, which only sets the tag"
+                raise self._failed(why, wrong) from wrong
+
+    def _said(self, what: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Exception as wrong:
+            raise self._failed(what, wrong) from wrong
+
+    def _failed(self, what: str, wrong: Exception) -> PublishError:
+        status = getattr(getattr(wrong, "response", None), "status_code", None)
+        hint = {
+            401: "the token was not accepted: set HF_TOKEN to one with the right to write",
+            403: "the token has no right to write there",
+        }.get(status or 0)
+        return PublishError(f"{self.name!r}: {what}: {hint or first_line(wrong)}")

@@ -1,0 +1,1 @@
+"""Numbers from judgments: scores, calibration, intervals, seeded draws."""

@@ -1,0 +1,56 @@
+"""Intervals of 95 %: what would have been found with other prompts of the same kind."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Z = 1.959964
+RESAMPLES = 2000
+
+
+def share(values: Sequence[float]) -> tuple[float, float, float]:
+    """(mean, low, high) of values in 0..1 that are mostly 0 or 1, by Wilson's score interval (1927): never of no width, never outside of 0..1."""
+    n = len(values)
+    p = math.fsum(values) / n
+    middle, half = p + Z * Z / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    whole = 1 + Z * Z / n
+    return p, max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+
+
+def change(values: Sequence[float]) -> tuple[float, float, float]:
+    """(mean, low, high) of paired differences in -1..1, by Agresti and Min's adjusted interval (2005): never of no width, never outside of -1..1.
+
+    Half a pair is added to each way that both can be right or wrong, so that a few pairs that all changed alike are not beyond doubt.
+    """
+    n = len(values) + 2
+    middle, squares = math.fsum(values) / n, (math.fsum(value * value for value in values) + 1) / n
+    half = Z * math.sqrt(max(0.0, squares - middle * middle) / n)
+    return math.fsum(values) / len(values), max(-1.0, middle - half), min(1.0, middle + half)
+
+
+def resampled(
+    n: int, found: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """(2.5 %, 97.5 %) quantiles of `found(indices)` over bootstrap resamples of the indices 0 to n - 1."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    each = np.array([found(rng.integers(0, n, n)) for _ in range(resamples)])
+    return float(np.quantile(each, 0.025)), float(np.quantile(each, 0.975))
+
+
+def mean(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
+    """(mean, low, high) of values in 0..1, by bootstrap over them and one more of 0 and of 1: a few that are alike are not beyond doubt."""
+    import numpy as np
+
+    array = np.asarray([*values, 0.0, 1.0], dtype=float)
+    low, high = resampled(len(array), lambda indices: float(array[indices].mean()), seed=seed)
+    return math.fsum(values) / len(values), low, high
+
+
+def named(span: tuple[float, float, float]) -> dict[str, float]:
+    """{value, low, high}, as reports write them."""
+    return dict(zip(("value", "low", "high"), span, strict=True))

@@ -1,0 +1,1 @@
+"""Texts without a model: when two are the same, near-duplicates, vectors, languages, final answers."""

@@ -1,0 +1,170 @@
+"""When two texts are as good as the same: the normal form that equality is judged by, and word shingles for near-duplicates."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese: one character counts as a word."""
+_WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W{_WITHOUT_SPACES}]+")
+ALIKE = 0.8
+"""Jaccard similarity of word shingles from which two texts are near-duplicates, unless told otherwise."""
+
+
+class HasText(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+T = TypeVar("T", bound=HasText)
+
+
+def by_text(items: Iterable[T]) -> list[list[T]]:
+    """Those with the same text together, in the order of their first: what is asked of a text is asked once."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(item.text, []).append(item)
+    return list(groups.values())
+
+
+def normal(text: str) -> str:
+    """Text with compatible characters made one, lower case and single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in normal form; single characters in scripts that write without spaces."""
+    return _WORD.findall(normal(text))
+
+
+class Letters:
+    """Spells words as single characters, so that texts are compared word by word as fast as letter by letter."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def spell(self, text: str) -> str:
+        return "".join(self._known.setdefault(word, _letter(len(self._known))) for word in words_of(text))
+
+
+def _letter(number: int) -> str:
+    """The character of a number; surrogates are left out."""
+    return chr(number + 1 if number < 0xD7FF else number + 0x801)
+
+
+def shingles(text: str, words: int = 3) -> list[str]:
+    """Runs of `words` words, sorted; of single characters where a text has too few words (or a script without spaces)."""
+    tokens = re.findall(r"\w+|[^\w\s]", normal(text))
+    if len(tokens) < words + 2:
+        joined = " ".join(tokens)
+        return sorted({joined[i : i + 5] for i in range(max(1, len(joined) - 4))})
+    return sorted({" ".join(tokens[i : i + words]) for i in range(len(tokens) - words + 1)})
+
+
+class Neighbours:
+    """An index of texts by MinHash (datasketch, docs/decisions/003-libraries.md) that finds those that are alike."""
+
+    def __init__(
+        self, threshold: float = ALIKE, *, words: int = 3, permutations: int = 128, seed: int = 1
+    ) -> None:
+        from datasketch import MinHashLSH  # 0.3 s
+
+        self._threshold, self._words, self._permutations, self._seed = threshold, words, permutations, seed
+        self._index = MinHashLSH(threshold=threshold, num_perm=permutations)
+        self._kept: dict[str, Any] = {}
+
+    def hashed(self, text: str) -> Any:
+        """What `nearest` and `add` take of a text."""
+        from datasketch import MinHash
+
+        made = MinHash(num_perm=self._permutations, seed=self._seed)
+        made.update_batch([s.encode() for s in shingles(text, self._words)])
+        return made
+
+    def nearest(self, hashed: Any) -> tuple[float, str] | None:
+        """(similarity, name) of the most similar text that is there and alike, or None."""
+        found = [
+            (float(hashed.jaccard(self._kept[name])), name) for name in map(str, self._index.query(hashed))
+        ]
+        best = max(found, default=(0.0, ""))
+        return best if best[0] >= self._threshold else None
+
+    def add(self, name: str, hashed: Any) -> None:
+        self._kept[name] = hashed
+        self._index.insert(name, hashed)
+
+
+def near_duplicates_of(
+    texts: Iterable[str], threshold: float = ALIKE, *, words: int = 3, permutations: int = 128, seed: int = 1
+) -> dict[int, tuple[int, float]]:
+    """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts that have one as alike.
+
+    What `Neighbours` finds, for a whole set: the bands of its index are arrays, half a kilobyte a text.
+    """
+    found: dict[int, tuple[int, float]] = {}
+    for i, near in _alike_before(texts, threshold, words, permutations, seed, but=found):
+        if near:
+            found[i] = max(near, key=lambda one: one[1])
+    return found
+
+
+def all_alike(texts: Iterable[str], threshold: float = ALIKE) -> dict[int, list[int]]:
+    """{place: the places of all earlier texts that are as alike} of the texts that have some."""
+    return {i: [j for j, _ in near] for i, near in _alike_before(texts, threshold, 3, 128, 1, but=()) if near}
+
+
+def _alike_before(
+    texts: Iterable[str], threshold: float, words: int, permutations: int, seed: int, *, but: Container[int]
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """(place, the earlier texts that are as alike, with their similarity); those that `but` holds by then are not compared with."""
+    import numpy as np
+    from datasketch import MinHashLSH
+
+    index = MinHashLSH(threshold=threshold, num_perm=permutations)
+    hashes = _signatures(texts, words, permutations, seed)
+    bands = [_shared(hashes[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)]
+    kept: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
+    for i in np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(hashes) else ():
+        groups = [of[group] for of, band in zip(kept, bands, strict=True) if (group := int(band[i])) >= 0]
+        near = sorted({j for group in groups for j in group})
+        alike = (hashes[near] == hashes[i]).mean(axis=1).tolist() if near else []
+        yield i, [(j, share) for j, share in zip(near, alike, strict=True) if share >= threshold]
+        if i not in but:
+            for group in groups:
+                group.append(i)
+
+
+def _signatures(texts: Iterable[str], words: int, permutations: int, seed: int) -> "np.ndarray":
+    """The MinHash of every text (texts x permutations, uint32)."""
+    import numpy as np
+    from datasketch import MinHash
+
+    blocks: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
+    empty = MinHash(num_perm=permutations, seed=seed)
+    for text in texts:
+        made = empty.copy()
+        made.update_batch([s.encode() for s in shingles(text, words)])
+        rows.append(made.hashvalues.astype(np.uint32))
+        if len(rows) == 4096:
+            blocks.append(np.stack(rows))
+            rows.clear()
+    blocks += [np.stack(rows)] if rows else []
+    return np.concatenate(blocks) if blocks else np.zeros((0, permutations), np.uint32)
+
+
+def _shared(band: "np.ndarray") -> "np.ndarray":
+    """For each row the number of its group of equal rows, -1 where it stands alone."""
+    import numpy as np
+
+    mixed = np.zeros(len(band), dtype=np.uint64)
+    for column in band.T:  # one number a row; that two groups meet in one costs a comparison and no more
+        mixed = (mixed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    _, group, sizes = np.unique(mixed, return_inverse=True, return_counts=True)
+    return np.where(sizes[group] > 1, group, -1).astype(np.int32)

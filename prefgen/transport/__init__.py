@@ -1,0 +1,1 @@
+"""Requests to models and their answers, and the OpenAI protocol."""

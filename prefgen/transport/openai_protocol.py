@@ -1,0 +1,285 @@
+"""The OpenAI protocol: how a call is written as a request body, and how an answer is read.
+
+Used by the backend that speaks it, by exported requests and by imported replies, so that all three agree.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from prefgen.errors import Fault
+from prefgen.roles import Call, Served
+from prefgen.types import ImagePart, Message, Reply, TextPart, TokenChoice, TokenLogprob, ToolCall, Usage
+
+ROUTES = {
+    "chat": "chat/completions",
+    "completion": "completions",
+    "embed": "embeddings",
+    "score": "score",
+    "rank": "rank",
+}
+_LEADING_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.DOTALL)
+_UNCLOSED_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>(.*)\Z", re.DOTALL)
+
+
+def route(endpoint: str) -> str:
+    """The path of an endpoint kind, below the base address."""
+    return ROUTES[endpoint]
+
+
+def request_body(
+    call: Call, extra: Mapping[str, Any], *, token_field: str = "max_tokens", schema_as_text: bool = False
+) -> dict[str, Any]:
+    """The JSON body of a call. `extra` holds what is not in the key: the seed, n."""
+    if call.endpoint == "embed":
+        return {"model": call.model, "input": list(call.inputs)}
+    if call.endpoint in ("score", "rank"):
+        asked = "\n\n".join(m.text for m in call.messages[:-1])
+        return {"model": call.model, "text_1": asked, "text_2": call.messages[-1].text}
+    body: dict[str, Any] = {"model": call.model}
+    if call.endpoint == "chat":
+        messages = [_message(m) for m in call.messages]
+        if call.schema is not None and schema_as_text:
+            messages.append(_schema_in_words(call.schema))
+        elif call.schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": str(call.schema.get("title", "reply")),
+                    "schema": call.schema,
+                    "strict": True,
+                },
+            }
+        body["messages"] = messages
+        if call.logprobs:
+            body["logprobs"] = True
+            body["top_logprobs"] = call.logprobs
+        if call.tools:
+            body["tools"] = list(call.tools)
+    else:
+        body["prompt"] = call.text
+        if call.logprobs:
+            body["logprobs"] = call.logprobs
+        if call.echo:
+            body["echo"] = True
+    for name, value in call.sampling.items():
+        if name == "max_tokens":
+            body[token_field] = value
+        elif name == "effort":
+            body["reasoning_effort"] = value
+        elif name == "thinking_budget":
+            body["thinking"] = {"type": "enabled", "budget_tokens": value}
+        else:
+            body[name] = value
+    body.update(extra)
+    return body
+
+
+def _message(message: Message) -> dict[str, Any]:
+    content: Any = message.content
+    if not isinstance(content, str):
+        content = [_part(part) for part in content]
+    out: dict[str, Any] = {"role": message.role, "content": content}
+    if message.tool_calls:
+        out["tool_calls"] = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in message.tool_calls
+        ]
+    if message.tool_call_id:
+        out["tool_call_id"] = message.tool_call_id
+    return out
+
+
+def _part(part: TextPart | ImagePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": part.url}}
+
+
+def _schema_in_words(schema: Mapping[str, Any]) -> dict[str, Any]:
+    text = orjson.dumps(schema).decode()
+    return {
+        "role": "user",
+        "content": f"Answer with one JSON object that fits this JSON schema, and nothing else:\n{text}",
+    }
+
+
+def answers(body: bytes, call: Call) -> list[Served]:
+    """The answers of a 200 reply, one a draw. Raises Fault (`broken`, `empty`) for what is no answer."""
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        start = body[:60].decode("utf-8", "replace")
+        raise Fault(
+            "broken", f"the server's reply is not JSON (starts with {start!r})", billed=True
+        ) from None
+    if not isinstance(whole, dict):
+        raise Fault("broken", f"the server's reply is no JSON object but {type(whole).__name__}")
+    model, fingerprint = str(whole.get("model") or ""), str(whole.get("system_fingerprint") or "")
+    try:
+        return _served(whole, body, call, model, fingerprint)
+    except Fault:
+        raise
+    except (
+        ValidationError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+    ) as odd:
+        why = f"the server's reply has an odd shape ({type(odd).__name__})"
+        raise Fault("empty", why, code="malformed_reply", billed=True) from None
+
+
+def _served(whole: Mapping[str, Any], body: bytes, call: Call, model: str, fingerprint: str) -> list[Served]:
+    if call.endpoint in ("embed", "score", "rank"):
+        return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
+    choices = whole.get("choices")
+    if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
+        raise Fault(
+            "broken", f"the server's reply has no list of choices (fields: {', '.join(sorted(whole))[:120]})"
+        )
+    if not choices:
+        raise Fault("empty", "the server answered without any choice", code="no_choices", billed=True)
+    if len(choices) == 1:
+        return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
+    shares = _shares(whole.get("usage") or {}, len(choices))
+    served = []
+    for choice, usage in zip(sorted(choices, key=lambda c: c.get("index", 0)), shares, strict=True):
+        one = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
+        how = f"n={call.samples}"
+        served.append(Served(orjson.dumps(one), read_answer(one, call.endpoint), model, fingerprint, how))
+    return served[: call.samples]
+
+
+def _shares(usage: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Usage of one request with several choices: the prompt counts once, for the first; the output is split evenly."""
+    output = int(usage.get("completion_tokens") or 0)
+    shares: list[dict[str, Any]] = [
+        {"prompt_tokens": 0, "completion_tokens": output // count} for _ in range(count)
+    ]
+    shares[0] = {**usage, "completion_tokens": output - output // count * (count - 1)}
+    return shares
+
+
+def read_answer(whole: Mapping[str, Any], endpoint: str) -> Reply:
+    """A `Reply` from the JSON of an answer with one choice."""
+    usage = _usage(whole.get("usage"))
+    model = str(whole.get("model") or "")
+    if endpoint == "embed":
+        vectors = [item["embedding"] for item in sorted(whole["data"], key=lambda item: item["index"])]
+        return Reply(text=orjson.dumps(vectors).decode(), usage=usage, model=model)
+    if endpoint in ("score", "rank"):
+        return Reply(text=repr(_number(whole["data"][0])), usage=usage, model=model)
+    choice = whole["choices"][0]
+    finish = choice.get("finish_reason")
+    logprobs = choice.get("logprobs")
+    if endpoint == "completion":
+        return Reply(
+            text=choice.get("text") or "",
+            finish_reason=finish,
+            usage=usage,
+            model=model,
+            logprobs=_completion_logprobs(logprobs),
+        )
+    message = choice.get("message") or {}
+    text = message.get("content")
+    if isinstance(text, list):
+        text = "".join(part.get("text", "") for part in text if isinstance(part, dict))
+    text = text if isinstance(text, str) else ""
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    reasoning = reasoning if isinstance(reasoning, str) else None
+    if reasoning is None and "<" in text[:64]:
+        reasoning, text = split_reasoning(text)
+    calls = message.get("tool_calls") or ()
+    return Reply(
+        text=text,
+        finish_reason=finish,
+        reasoning=reasoning,
+        refusal=message.get("refusal") or None,
+        tool_calls=tuple(_tool_call(c) for c in calls),
+        logprobs=_chat_logprobs(logprobs) if logprobs else (),
+        usage=usage,
+        model=model,
+    )
+
+
+def _number(found: Mapping[str, Any]) -> float:
+    """The one number of a score, pooling or classify route: of tokens that of the last, of two classes that of the second.
+
+    Raises ValueError where there is none.
+    """
+    value = found.get("score", found.get("probs", found.get("data")))
+    if isinstance(value, list) and value and isinstance(value[-1], list):
+        value = value[-1]
+    if isinstance(value, list):
+        if not 1 <= len(value) <= 2:
+            raise ValueError(f"expected one number, found {len(value)}")
+        value = value[-1]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, found {value!r}")
+    return float(value)
+
+
+def split_reasoning(text: str) -> tuple[str | None, str]:
+    """(reasoning, answer) of a text that opens with a reasoning tag; an unclosed tag leaves no answer."""
+    closed = _LEADING_THOUGHT.match(text)
+    if closed:
+        return closed[2].strip(), text[closed.end() :]
+    open_ended = _UNCLOSED_THOUGHT.match(text)
+    if open_ended:
+        return open_ended[2].strip(), ""
+    return None, text
+
+
+def _usage(found: Any) -> Usage:
+    if not isinstance(found, Mapping):
+        return Usage(estimated=True)
+    details = found.get("prompt_tokens_details")
+    return Usage(
+        prompt_tokens=found.get("prompt_tokens") or 0,
+        completion_tokens=found.get("completion_tokens") or 0,
+        cached_tokens=details.get("cached_tokens") or 0 if isinstance(details, Mapping) else 0,
+    )
+
+
+def _tool_call(found: Mapping[str, Any]) -> ToolCall:
+    function = found.get("function") or {}
+    return ToolCall(
+        id=str(found.get("id") or ""),
+        name=str(function.get("name") or ""),
+        arguments=str(function.get("arguments") or ""),
+    )
+
+
+def _chat_logprobs(found: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+    return tuple(
+        TokenLogprob(
+            token=place["token"],
+            logprob=place["logprob"],
+            top=tuple(
+                TokenChoice(token=t["token"], logprob=t["logprob"]) for t in place.get("top_logprobs") or ()
+            ),
+        )
+        for place in found.get("content") or ()
+    )
+
+
+def _completion_logprobs(found: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    if not found:
+        return ()
+    tops: Sequence[Mapping[str, float | None] | None] = found.get("top_logprobs") or [None] * len(
+        found["tokens"]
+    )
+    out = []
+    for token, logprob, top in zip(found["tokens"], found["token_logprobs"], tops, strict=True):
+        if logprob is None:
+            continue  # the first token of an echoed prompt has no probability
+        choices = tuple(TokenChoice(token=t, logprob=p) for t, p in (top or {}).items() if p is not None)
+        out.append(TokenLogprob(token=token, logprob=logprob, top=choices))
+    return tuple(out)

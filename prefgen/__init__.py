@@ -9,13 +9,13 @@ Everything public is here; it is imported when it is first used, so that `import
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from prefgen.version import __version__
+from prefgen.version import __version__, notify_renamed
 
 if TYPE_CHECKING:
     from prefgen.api import Result, arun, run
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
-    from prefgen.kit.gather import settled, together
-    from prefgen.kit.replies import read
+    from prefgen.kit.gather import gather, gather_settled
+    from prefgen.kit.replies import ask_and_parse
     from prefgen.kit.templates import render, render_text
     from prefgen.plugins.registry import (
         FromSeeds,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         synthesizer,
     )
     from prefgen.roles import Ask, Revision
-    from prefgen.tables import Gone, Table
+    from prefgen.tables import Dropped, Table
     from prefgen.types import (
         Comparison,
         Critique,
@@ -62,11 +62,11 @@ _HOMES = {
         "source",
         "synthesizer",
     ),
-    "kit.replies": ("read",),
+    "kit.replies": ("ask_and_parse",),
     "roles": ("Ask", "Revision"),
-    "tables": ("Gone", "Table"),
+    "tables": ("Dropped", "Table"),
     "kit.templates": ("render", "render_text"),
-    "kit.gather": ("settled", "together"),
+    "kit.gather": ("gather", "gather_settled"),
     "types": (
         "Comparison",
         "Critique",
@@ -86,9 +86,9 @@ __all__ = [
     "Ask",
     "Comparison",
     "Critique",
+    "Dropped",
     "Flag",
     "FromSeeds",
-    "Gone",
     "Message",
     "Pair",
     "Plugin",
@@ -106,25 +106,32 @@ __all__ = [
     "Table",
     "__version__",
     "arun",
+    "ask_and_parse",
     "backend",
     "curator",
     "filter",
+    "gather",
+    "gather_settled",
     "judge",
     "pairer",
-    "read",
     "render",
     "render_text",
     "reviser",
     "run",
     "sampler",
-    "settled",
     "source",
     "synthesizer",
-    "together",
 ]
 
 
+_RENAMED = {"Gone": "Dropped", "read": "ask_and_parse", "settled": "gather_settled", "together": "gather"}
+"""Names of version 0.1.0, which are still found for one version."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        notify_renamed(f"prefgen.{name}", f"prefgen.{_RENAMED[name]}")
+        name = _RENAMED[name]
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'prefgen' has no attribute {name!r}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
-from prefgen.engine.run import Options, Outcome, Runner
+from prefgen.engine.run import Runner, RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import load_recipe, loaded_from
 
@@ -19,7 +19,7 @@ from prefgen.recipe.load import load_recipe, loaded_from
 class Result:
     """A finished or stopped run: where it is, its manifest, and why it stopped if it did."""
 
-    outcome: Outcome
+    outcome: RunOutcome
 
     @property
     def complete(self) -> bool:
@@ -56,10 +56,10 @@ def pipeline_of(recipe: str | Path | Mapping[str, Any], sets: Sequence[str] = ()
 
 def options_of(
     pipeline: Pipeline, out: str | Path | None, journal: str | Path | None, **more: Any
-) -> Options:
+) -> RunOptions:
     """Where a run goes: runs/<name> and runs/calls.sqlite unless told otherwise."""
     where = Path(out) if out is not None else Path("runs") / pipeline.recipe.name
-    return Options(where, Path(journal) if journal is not None else Path("runs") / "calls.sqlite", **more)
+    return RunOptions(where, Path(journal) if journal is not None else Path("runs") / "calls.sqlite", **more)
 
 
 async def arun(
@@ -85,7 +85,7 @@ async def arun(
     return Result(outcome)
 
 
-def _report(runner: Runner, outcome: Outcome) -> None:
+def _report(runner: Runner, outcome: RunOutcome) -> None:
     """Draw the pictures of a complete run. They are no part of the dataset: that they cannot be written is only said."""
     if not outcome.complete:
         return
@@ -94,7 +94,7 @@ def _report(runner: Runner, outcome: Outcome) -> None:
     try:
         write_report(outcome.out)
     except OSError as wrong:
-        runner.progress.ledger.say(f"report.html could not be written: {wrong}")
+        runner.progress.stats.notify(f"report.html could not be written: {wrong}")
 
 
 def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
@@ -124,11 +124,11 @@ def _in_own_loop(recipe: Any, options: dict[str, Any]) -> Result:
         return runner.run(arun(recipe, **options))
 
 
-def run_with_signals(runner: Runner) -> Outcome:
+def run_with_signals(runner: Runner) -> RunOutcome:
     """Run in a loop of its own; SIGINT and SIGTERM interrupt it, once gently and twice at once."""
     collect_rarely()
 
-    async def main() -> Outcome:
+    async def main() -> RunOutcome:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             try:

@@ -70,7 +70,7 @@ class RefusedReply(ReplyError):
     code = "refused"
 
 
-class CutReply(ReplyError):
+class TruncatedReply(ReplyError):
     """The token limit was reached before anything usable was said."""
 
     code = "length"
@@ -134,19 +134,19 @@ class FatalEndpoint(RunStopped):
     """The server rejects the key, the model or the address; asking again cannot help."""
 
 
-class UnexpectedAsk(RunStopped):
+class UnexpectedRequest(RunStopped):
     """A record that was complete asks something that it did not ask before."""
 
 
-class NothingLeft(RunStopped):
+class NoPromptsLeft(RunStopped):
     """There is no prompt to go on with."""
 
 
-class ForeignReply(RunStopped):
+class UnexpectedServer(RunStopped):
     """A journalled reply came from a server that this recipe does not name."""
 
 
-class Fault(Exception):
+class RequestFailed(Exception):
     """What a backend raises when a request got no usable HTTP answer. Never reaches a plug-in.
 
     `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken` (half a body, HTML

@@ -116,8 +116,8 @@ class Synthesizer(Protocol):
 class Curator(Protocol):
     """Sees the whole set and says which rows go and why.
 
-    One that needs a model also has `async def weigh(self, prompt, ask)`, which returns a number or a vector, and `fills`, the column with what it
-    gave each prompt. `beside(self) -> Iterable[tuple[str, Prompt]]` names rows to compare with (benchmark items), which are weighed too and are
+    One that needs a model also has `async def annotate(self, prompt, ask)`, which returns a number or a vector, and `output_column`, the column with what it
+    gave each prompt. `reference_rows(self) -> Iterable[tuple[str, Prompt]]` names rows to compare with (benchmark items), which are annotated too and are
     not of the set; `rewrite(self, prompt) -> Prompt` changes a prompt before the table is made (a new text has a new id).
     """
 
@@ -172,7 +172,7 @@ class Pairer(Protocol):
 
 
 @dataclass(slots=True)
-class Call:
+class ModelRequest:
     """One request as a backend gets it. `samples` draws of the same messages are wanted, with one seed each (or none)."""
 
     endpoint: str
@@ -193,7 +193,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Served:
+class ModelResponse:
     """One raw answer of a server: the JSON text to be kept, and who says that it answered."""
 
     raw: bytes
@@ -211,7 +211,7 @@ class Model(Protocol):
     host: str
     backend: str
 
-    async def send(self, call: Call) -> Sequence[Served]: ...
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]: ...
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         """Read a journalled answer again."""
@@ -224,4 +224,4 @@ class Backend(Protocol):
     def connect(self) -> AbstractAsyncContextManager[Model]: ...
 
 
-Sender = Callable[[Call], Awaitable[Sequence[Served]]]
+Sender = Callable[[ModelRequest], Awaitable[Sequence[ModelResponse]]]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # pyarrow takes 0.3 s to import, and most users of this modul
 
 
 @dataclass(frozen=True)
-class Gone:
+class Dropped:
     """Why a row went, and the row that it resembled most, if that was the reason."""
 
     reason: str
@@ -26,11 +26,11 @@ class Table:
     """
 
     rows: "pa.Table"
-    gone: Mapping[str, Gone] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     """What a curator has to tell whoever runs it, a line each."""
-    beside: "pa.Table | None" = None
-    """Rows with the same columns that the curator named (`beside`): to compare with, and not of the set."""
+    reference_rows: "pa.Table | None" = None
+    """Rows with the same columns that the curator named (`reference_rows`): to compare with, and not of the set."""
 
     def ids(self) -> list[str]:
         return self.rows.column("id").to_pylist()
@@ -38,9 +38,9 @@ class Table:
     def column(self, name: str) -> list[Any]:
         return self.rows.column(name).to_pylist()
 
-    def dropping(self, gone: Mapping[str, Gone]) -> Self:
+    def dropping(self, gone: Mapping[str, Dropped]) -> Self:
         """The table without the rows of these ids; the reasons are kept."""
         import pyarrow as pa
 
         keep = pa.array([row_id not in gone for row_id in self.ids()], pa.bool_())
-        return replace(self, rows=self.rows.filter(keep), gone={**self.gone, **gone})
+        return replace(self, rows=self.rows.filter(keep), gone={**self.dropped, **gone})

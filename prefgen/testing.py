@@ -96,10 +96,10 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
     It covers every response; scores are finite and on their scale; the same replies give the same verdicts; an unusable reply raises
     ReplyError or covers nothing with a number.
     """
-    from prefgen.kit.call_method import invoke
+    from prefgen.kit.call_method import call_method
 
     judged = record or a_record("Name a colour.", "Blue is a colour.", "I would say green, perhaps.", "Red.")
-    verdicts = list(await invoke(judge.judge, judged.prompt, judged.responses, ask, record=judged))
+    verdicts = list(await call_method(judge.judge, judged.prompt, judged.responses, ask, record=judged))
     covered = covers(verdicts)
     missing = [r.id for r in judged.responses if r.id not in covered]
     assert not missing, f"the judge left out the responses {missing}"
@@ -110,7 +110,9 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
             )
     if callable(getattr(ask, "_script", None)):
         again = list(
-            await invoke(judge.judge, judged.prompt, judged.responses, Scripted(ask._script), record=judged)
+            await call_method(
+                judge.judge, judged.prompt, judged.responses, Scripted(ask._script), record=judged
+            )
         )
         assert again == verdicts, (
             "the same replies gave other verdicts: is there a clock, a set or an unseeded random in it?"
@@ -118,7 +120,7 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
     if getattr(ask, "asked", None):
         for nonsense in ("", "I cannot say.", "Rating: 900"):
             try:
-                found = await invoke(
+                found = await call_method(
                     judge.judge, judged.prompt, judged.responses, Scripted([nonsense]), record=judged
                 )
             except ReplyError:
@@ -138,13 +140,13 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
     It gives prompts that end with a user's turn that is not empty; the same replies give the same prompts; a reply that cannot be used raises
     ReplyError, or stands in the result as one, and is never a prompt.
     """
-    from prefgen.kit.call_method import invoke
+    from prefgen.kit.call_method import call_method
 
     start = seed or Seed(
         index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", shots=SHOTS
     )
     pool = _pool()
-    written = list(await invoke(synthesizer.synthesize, start, ask, pool))
+    written = list(await call_method(synthesizer.synthesize, start, ask, pool))
     prompts = [one for one in written if not isinstance(one, ReplyError)]
     assert prompts, "the synthesizer wrote nothing"
     for prompt in prompts:
@@ -152,13 +154,13 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
         assert prompt.messages[-1].role == "user", "a prompt must end with a user's turn"
         assert prompt.messages[-1].text.strip(), "a prompt is empty"
     if callable(getattr(ask, "_script", None)):
-        again = list(await invoke(synthesizer.synthesize, start, Scripted(ask._script), pool))
+        again = list(await call_method(synthesizer.synthesize, start, Scripted(ask._script), pool))
         assert [p for p in again if isinstance(p, Prompt)] == prompts, (
             "the same replies gave other prompts: is there an unseeded random in it?"
         )
     if getattr(ask, "asked", None):
         try:
-            found = await invoke(synthesizer.synthesize, start, Scripted(["   "]), pool)
+            found = await call_method(synthesizer.synthesize, start, Scripted(["   "]), pool)
         except ReplyError:
             return written
         assert not [one for one in found if isinstance(one, Prompt)], "an empty reply became a prompt"

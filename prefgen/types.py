@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from prefgen.storage.canonical_json import canonical, canonical_again, canonical_texts
+from prefgen.storage.canonical_json import canonical, canonical_repeated, canonical_texts
 
 Role = Literal["system", "user", "assistant", "tool"]
 Origin = Literal["sampled", "revised", "refined", "improved", "human", "imported"]
@@ -235,7 +235,7 @@ class Response(Value):
             if k in fields
         }
         digest = hashlib.blake2b(canonical_texts([prompt_id, [t.hashable() for t in turns]]), digest_size=16)
-        digest.update(canonical_again(told))
+        digest.update(canonical_repeated(told))
         made_id = digest.hexdigest()
         return cls(id=made_id, prompt_id=prompt_id, messages=turns, **fields)
 
@@ -394,7 +394,7 @@ class TokenLogprob(Value):
     top: tuple[TokenChoice, ...] = ()
 
 
-class Usage(Value):
+class TokenUsage(Value):
     """Tokens of one request, as the server counted them (estimated when it did not)."""
 
     prompt_tokens: int = Field(default=0, ge=0, lt=2**40)
@@ -412,7 +412,7 @@ class Reply(Value):
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
-    usage: Usage = Usage()
+    usage: TokenUsage = TokenUsage()
     model: str = ""
     key: str = ""
     """The key of the ask (attempt 0), so that a failure can say which asks it came from."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.api import options_of
-from prefgen.engine.run import Outcome, Runner
+from prefgen.engine.run import Runner, RunOutcome
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 
@@ -51,7 +51,7 @@ def a_recipe(
     return {**recipe, **changes}
 
 
-async def run(recipe: dict[str, Any], out: Path, **options: Any) -> Outcome:
+async def run(recipe: dict[str, Any], out: Path, **options: Any) -> RunOutcome:
     folder = options.pop("folder", Path.cwd())
     progress = options.pop("progress", None)
     pipeline = build(loaded_from(recipe, folder))

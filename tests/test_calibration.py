@@ -14,7 +14,7 @@ from prefgen.engine.run import Runner
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
-from prefgen.stats.calibration import Calibration, Labelled, fitted, quality_of
+from prefgen.stats.calibration import Calibration, LabelledPair, fit_calibration, quality_of
 from tests.running import a_recipe, run
 from tests.test_cli import prefgen
 
@@ -26,7 +26,7 @@ def drawn(slope, count, seed=0):
     for i in range(count):
         margin = rng.uniform(-3, 3)
         pairs.append(
-            Labelled(
+            LabelledPair(
                 f"p{i}", margin, 0.5 + margin / 8, float(rng.random() < 1 / (1 + math.exp(-slope * margin)))
             )
         )
@@ -35,17 +35,17 @@ def drawn(slope, count, seed=0):
 
 @pytest.mark.parametrize("slope", [0.3, 1.0, 2.5])
 def test_the_slope_that_made_the_labels_is_found(slope):
-    assert fitted(drawn(slope, 4000), "j").slope == pytest.approx(slope, rel=0.12)
+    assert fit_calibration(drawn(slope, 4000), "j").slope == pytest.approx(slope, rel=0.12)
 
 
 def test_margins_that_separate_the_labels_give_a_finite_slope_and_useless_ones_none():
-    sure = [Labelled(f"p{i}", m, 0.5, float(m > 0)) for i, m in enumerate([-1, 1] * 20)]
-    useless = [Labelled(f"p{i}", m, 0.5, float(i % 2)) for i, m in enumerate([1, 1, -1, -1] * 10)]
+    sure = [LabelledPair(f"p{i}", m, 0.5, float(m > 0)) for i, m in enumerate([-1, 1] * 20)]
+    useless = [LabelledPair(f"p{i}", m, 0.5, float(i % 2)) for i, m in enumerate([1, 1, -1, -1] * 10)]
 
-    assert 1 < fitted(sure, "j").slope < 100
-    assert fitted(useless, "j").slope == pytest.approx(0, abs=1e-6)
+    assert 1 < fit_calibration(sure, "j").slope < 100
+    assert fit_calibration(useless, "j").slope == pytest.approx(0, abs=1e-6)
     with pytest.raises(RecipeError, match="3 labelled pairs are too few"):
-        fitted(sure[:3], "j")
+        fit_calibration(sure[:3], "j")
 
 
 def test_turning_a_pair_round_turns_its_probability():
@@ -66,7 +66,7 @@ def test_the_quality_of_probabilities():
 
 def test_fitting_improves_the_calibration_of_a_judge_that_is_too_modest():
     train, test = drawn(2.5, 800), drawn(2.5, 800, seed=1)
-    curve = fitted(train, "j")
+    curve = fit_calibration(train, "j")
 
     before = quality_of([p.before for p in test], [p.label for p in test])
     after = quality_of([curve.probability(p.margin) for p in test], [p.label for p in test])
@@ -177,7 +177,7 @@ async def test_in_a_recipe_the_margins_of_all_pairs_become_probabilities(tmp_pat
     assert len(pairs) == 120
     odds = {row["margin"]: row["chosen_probability"] for row in pairs}
     assert 0.5 < odds[2.0] < odds[3.0] < odds[4.0] < 0.95
-    [said] = [line for line in progress.ledger.says if line.startswith("calibrate: fitted")]
+    [said] = [line for line in progress.stats.notices if line.startswith("calibrate: fitted")]
     before, after = (float(x) for x in re.search(r"is ([\d.]+) \(before: ([\d.]+)\)", said).group(2, 1))
     assert after < 0.5 * before
 

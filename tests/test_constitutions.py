@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 
 from prefgen.errors import RecipeError
-from prefgen.kit.constitutions import Constitution, Principle, drawn_principles, findings, read_constitution
+from prefgen.kit.constitutions import (
+    Constitution,
+    Principle,
+    constitution_findings,
+    draw_principles,
+    read_constitution,
+)
 from prefgen.kit.templates import shipped
 from tests.test_cli import prefgen
 
 
 @pytest.mark.parametrize("path", sorted(shipped("constitutions").glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_shipped_constitution_is_whole(path):
-    assert findings(read_constitution(path)) == []
+    assert constitution_findings(read_constitution(path)) == []
 
 
 def test_what_is_wrong_is_pointed_out():
@@ -28,7 +34,7 @@ def test_what_is_wrong_is_pointed_out():
         ),
     )
 
-    found = findings(made)
+    found = constitution_findings(made)
 
     assert any("2 of 3 principles have no critique: b, c" in words for words in found)
     assert any(words.startswith("a and b may contradict") for words in found)
@@ -49,8 +55,8 @@ def test_draws_follow_weights_and_one_more_principle_moves_only_its_share(tmp_pa
     write(1, 3)
     write(1, 3, 1)
     use_texts_beside(tmp_path)
-    two = [drawn_principles("c2", "comparison", 1, 0, f"prompt {i}")[0].id for i in range(2000)]
-    three = [drawn_principles("c3", "comparison", 1, 0, f"prompt {i}")[0].id for i in range(2000)]
+    two = [draw_principles("c2", "comparison", 1, 0, f"prompt {i}")[0].id for i in range(2000)]
+    three = [draw_principles("c3", "comparison", 1, 0, f"prompt {i}")[0].id for i in range(2000)]
     use_texts_beside(None)
 
     assert 0.70 < Counter(two)["p1"] / 2000 < 0.80
@@ -59,7 +65,7 @@ def test_draws_follow_weights_and_one_more_principle_moves_only_its_share(tmp_pa
 
 def test_more_principles_than_there_are_is_one_line():
     with pytest.raises(RecipeError, match="has 16 principles with a comparison, and 17 are wanted"):
-        drawn_principles("harmless", "comparison", 17, 0)
+        draw_principles("harmless", "comparison", 17, 0)
 
 
 def test_the_command_reads_a_constitution(tmp_path):
@@ -188,8 +194,8 @@ def test_a_reviser_must_choose_a_group():
 
     reviser = find("reviser", "constitution", Path())
     with pytest.raises(RecipeError, match="keeps its groups apart"):
-        reviser(model="m", constitution="plural").ready()
-    reviser(model="m", constitution="plural", group="truth").ready()
+        reviser(model="m", constitution="plural").validate()
+    reviser(model="m", constitution="plural", group="truth").validate()
 
 
 def test_either_all_principles_have_a_group_or_none():

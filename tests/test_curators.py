@@ -17,7 +17,7 @@ from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 from prefgen.tables import Table
 from prefgen.text.near_duplicates import words_of
-from prefgen.text.vectors import hashed
+from prefgen.text.vectors import hashed_ngrams
 from tests.running import a_recipe, run
 
 
@@ -128,13 +128,13 @@ def test_vectors_are_compared_over_blocks_with_those_that_stay():
 
 
 def test_hashed_vectors_have_length_one_and_tell_topics_apart():
-    vectors = hashed(
+    vectors = hashed_ngrams(
         ["How do tides work?", "How do the tides work?", "Bake rye bread.", "", "潮汐是如何运作的？"]
     )
 
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1, 0, 1], abs=1e-5)
     assert vectors[0] @ vectors[1] > 0.7 > 0.3 > abs(vectors[0] @ vectors[2])
-    assert hashed(["How do tides work?"])[0, :8].tolist() == vectors[0, :8].tolist()
+    assert hashed_ngrams(["How do tides work?"])[0, :8].tolist() == vectors[0, :8].tolist()
 
 
 @pytest.mark.parametrize(

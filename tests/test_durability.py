@@ -13,7 +13,7 @@ from aiohttp import web
 from prefgen import Plugin, Prompt, Response, sampler
 from prefgen.dataset.read_run import read_pairs
 from prefgen.engine import output
-from prefgen.engine.record_store import Spool
+from prefgen.engine.record_store import RecordStore
 from prefgen.errors import FatalEndpoint, PluginError
 from prefgen.types import Record
 from tests.conftest import answer
@@ -42,7 +42,7 @@ async def test_a_changed_curator_sees_everything_again(tmp_path):
 
 
 def test_input_is_stored_whole_or_not_at_all(tmp_path):
-    spool = Spool(tmp_path / "spool.sqlite")
+    spool = RecordStore(tmp_path / "spool.sqlite")
 
     def breaks():
         for i in range(500):

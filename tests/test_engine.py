@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from prefgen import Ask, Plugin, Prompt, Response, Score, judge, sampler, settled, together
+from prefgen import Ask, Plugin, Prompt, Response, Score, gather, gather_settled, judge, sampler
 from prefgen.api import options_of
 from prefgen.backends import scripted
 from prefgen.calls.journal import Journal
@@ -21,11 +21,11 @@ from prefgen.errors import (
     BudgetReached,
     EndpointDown,
     FatalEndpoint,
-    ForeignReply,
     PluginError,
     PrefgenError,
     RecipeError,
-    UnexpectedAsk,
+    UnexpectedRequest,
+    UnexpectedServer,
 )
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
@@ -213,10 +213,10 @@ class ManyWays(Plugin):
             return out
         if self.way == "swallows":
             try:
-                return await together(one(r) for r in responses)
+                return await gather(one(r) for r in responses)
             except asyncio.CancelledError:
                 return [Score(response_id=r.id, aspect="a", value=1, scale=(1, 5)) for r in responses]
-        return await settled(one(r) for r in responses)
+        return await gather_settled(one(r) for r in responses)
 
 
 @pytest.mark.parametrize("way", ["gather", "taskgroup", "except", "swallows", "settled"])
@@ -462,7 +462,7 @@ async def test_a_reply_of_another_server_is_not_taken_for_the_recipes(tmp_path, 
     recipe["run"]["accept_served_by"] = ["local"]
     taken = await run(recipe, tmp_path / "other", live=False)
 
-    assert isinstance(refused.stopped, ForeignReply)
+    assert isinstance(refused.stopped, UnexpectedServer)
     assert "accept_served_by: [local]" in str(refused.stopped)
     assert taken.complete
 
@@ -512,7 +512,7 @@ async def test_a_finished_record_that_asks_something_new_stops_the_run(tmp_path,
     stopped = await run(recipe, tmp_path / "out", folder=tmp_path)
     allowed = await run(recipe, tmp_path / "out", folder=tmp_path, allow_new=True)
 
-    assert isinstance(stopped.stopped, UnexpectedAsk)
+    assert isinstance(stopped.stopped, UnexpectedRequest)
     assert "--allow-new" in str(stopped.stopped)
     assert stopped.exit_code == 1
     assert allowed.complete
@@ -524,7 +524,7 @@ class ForgotSample(Plugin):
     model: str
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response]:
-        replies = await together(ask(self.model, prompt.messages) for _ in range(3))
+        replies = await gather(ask(self.model, prompt.messages) for _ in range(3))
         return [Response.of(prompt, r.message, model="w", sample=i) for i, r in enumerate(replies)]
 
 
@@ -554,7 +554,7 @@ class Manners(Plugin):
     model: str
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response]:
-        replies = await together(ask(self.model, prompt.messages, **manner) for manner in MANNERS)
+        replies = await gather(ask(self.model, prompt.messages, **manner) for manner in MANNERS)
         return [Response.of(prompt, r.message, model=r.key, sample=i) for i, r in enumerate(replies)]
 
 
@@ -658,7 +658,7 @@ async def test_a_plug_in_that_blocks_the_loop_is_named_once(tmp_path):
         pipeline = build(loaded_from(made, tmp_path))
         runner = Runner(pipeline, options_of(pipeline, tmp_path / out, tmp_path / "calls.sqlite"))
         await runner.run()
-        said.append([line for line in runner.progress.ledger.says if "holds up every other record" in line])
+        said.append([line for line in runner.progress.stats.notices if "holds up every other record" in line])
 
     assert len(said[0]) == 1
     assert "Computes.judge (" in said[0][0]
@@ -882,7 +882,7 @@ class OwnValues(Plugin):
     model: str
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response]:
-        replies = await together(ask(self.model, prompt.messages, sample=i) for i in range(2))
+        replies = await gather(ask(self.model, prompt.messages, sample=i) for i in range(2))
         return [OfMyOwn.of(prompt, r.message, model=ask.name, sample=i) for i, r in enumerate(replies)]
 
 

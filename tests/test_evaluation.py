@@ -7,8 +7,8 @@ import pytest
 
 from prefgen.errors import RecipeError
 from prefgen.evaluation.items import read_items
-from prefgen.evaluation.tasks import Outcome, compared, verdict
-from prefgen.evaluation.winrate import Game, summed_up, win_rate
+from prefgen.evaluation.tasks import ItemOutcome, compare_outcomes, verdict
+from prefgen.evaluation.winrate import Game, summarize_games, win_rate
 from prefgen.types import Comparison, Prompt, Record, Response, Score
 from tests.test_cli import ROOT, prefgen
 
@@ -75,7 +75,7 @@ def test_length_is_taken_out():
     by_length = [Game(str(i), float(d > 0), d) for i, d in enumerate(lengths)]
     by_quality = [Game(str(i), float(rng.random() < 0.7), d) for i, d in enumerate(lengths)]
 
-    vain, fair = summed_up(by_length, **OF, judge="x"), summed_up(by_quality, **OF, judge="x")
+    vain, fair = summarize_games(by_length, **OF, judge="x"), summarize_games(by_quality, **OF, judge="x")
 
     assert vain.raw[0] > 0.7
     assert vain.length_controlled[0] == pytest.approx(0.5, abs=0.1)
@@ -85,7 +85,7 @@ def test_length_is_taken_out():
 
 
 def test_one_who_always_wins_stays_finite():
-    found = summed_up([Game(str(i), 1.0, 5 if i % 2 else -5) for i in range(50)], **OF, judge="x")
+    found = summarize_games([Game(str(i), 1.0, 5 if i % 2 else -5) for i in range(50)], **OF, judge="x")
 
     assert found.raw[0] == found.raw[2] == 1.0
     assert 0.9 < found.raw[1] < 1.0
@@ -96,15 +96,15 @@ def test_equal_length_that_was_never_seen_is_not_known():
     rng = Random(0)
     games = [Game(str(i), float(rng.random() < 0.8), round(rng.gauss(196, 20))) for i in range(500)]
 
-    found = summed_up(games, **OF, judge="x")
+    found = summarize_games(games, **OF, judge="x")
 
     assert found.length_controlled is None
     assert any("nothing is known of equal length" in note for note in found.notes)
 
 
 def test_few_games_that_end_alike_are_not_beyond_doubt():
-    assert summed_up([Game("1", 1.0, 3)], **OF, judge="x").raw[1] < 0.5
-    assert summed_up([Game(str(i), 0.8, 0) for i in range(12)], **OF, judge="x").raw[1] < 0.8
+    assert summarize_games([Game("1", 1.0, 3)], **OF, judge="x").raw[1] < 0.5
+    assert summarize_games([Game(str(i), 0.8, 0) for i in range(12)], **OF, judge="x").raw[1] < 0.8
 
 
 def test_a_model_against_itself_and_judgments_that_all_failed():
@@ -115,8 +115,8 @@ def test_a_model_against_itself_and_judgments_that_all_failed():
 
 
 def test_one_lost_item_is_not_beyond_doubt():
-    assert not compared("x", outcomes([1]), outcomes([0]), limit=1.0).failed
-    assert compared("x", outcomes([1] * 12), outcomes([0] * 12), limit=1.0).failed
+    assert not compare_outcomes("x", outcomes([1]), outcomes([0]), limit=1.0).failed
+    assert compare_outcomes("x", outcomes([1] * 12), outcomes([0] * 12), limit=1.0).failed
 
 
 def test_a_win_rate_from_a_run(tmp_path):
@@ -199,14 +199,14 @@ def test_the_shipped_questions_that_only_look_harmful():
 
 
 def outcomes(right):
-    return [Outcome(str(i), float(value)) for i, value in enumerate(right)]
+    return [ItemOutcome(str(i), float(value)) for i, value in enumerate(right)]
 
 
 def test_a_task_fails_when_its_whole_interval_is_below_the_limit():
     before = outcomes([1] * 300)
-    lost = compared("maths", before, outcomes([0] * 30 + [1] * 270), limit=1.0)
-    kept = compared("words", before, outcomes([1] * 300), limit=1.0)
-    few = compared("few", outcomes([1] * 30), outcomes([0, *[1] * 29]), limit=1.0)
+    lost = compare_outcomes("maths", before, outcomes([0] * 30 + [1] * 270), limit=1.0)
+    kept = compare_outcomes("words", before, outcomes([1] * 300), limit=1.0)
+    few = compare_outcomes("few", outcomes([1] * 30), outcomes([0, *[1] * 29]), limit=1.0)
 
     assert lost.change[0] == pytest.approx(-10)
     assert lost.failed
@@ -219,11 +219,13 @@ def test_a_task_fails_when_its_whole_interval_is_below_the_limit():
     assert len(found.failed) == 1
     assert "limit 1" in found.failed[0]
     assert "cannot tell from chance" in verdict([few]).notes[0]
-    assert verdict([compared("x", before, before)]) is None  # nothing is protected
+    assert verdict([compare_outcomes("x", before, before)]) is None  # nothing is protected
 
 
 def test_many_small_losses_count_together():
-    tasks = [compared(f"t{i}", outcomes([1] * 60), outcomes([0, *[1] * 59]), limit=1.0) for i in range(6)]
+    tasks = [
+        compare_outcomes(f"t{i}", outcomes([1] * 60), outcomes([0, *[1] * 59]), limit=1.0) for i in range(6)
+    ]
 
     assert not any(task.failed for task in tasks)
     assert "all protected tasks together lost 1.7 points" in verdict(tasks).failed[0]
@@ -231,7 +233,7 @@ def test_many_small_losses_count_together():
 
 def test_the_same_items_or_none():
     with pytest.raises(RecipeError, match="did not answer the same items"):
-        compared("x", outcomes([1, 1]), outcomes([1]))
+        compare_outcomes("x", outcomes([1, 1]), outcomes([1]))
 
 
 @pytest.mark.parametrize(

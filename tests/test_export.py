@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from prefgen.dataset.open_pairs import opened
+from prefgen.dataset.open_pairs import open_pairs
 from prefgen.errors import RecipeError
 from prefgen.publish.export import FORMS, export
 from prefgen.publish.mix import mix, part_of
@@ -169,7 +169,7 @@ def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
 
     found = mix([part_of(one), part_of(f"{two}:80")], tmp_path / "out", test=0.2, seed=3)
 
-    rows = [row for _, row in opened(str(tmp_path / "out")).rows]
+    rows = [row for _, row in open_pairs(str(tmp_path / "out")).rows]
     prompts = [row["prompt"][0]["content"] for row in rows]
     assert len(prompts) == len(set(prompts)) == sum(found["counts"].values())
     assert found["mixed_of"][0]["left"] == 100
@@ -189,7 +189,7 @@ def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
     mix([part_of(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
 
     few, many = (
-        {row["prompt_id"] for _, row in opened(str(tmp_path / name)).rows} for name in ("small", "large")
+        {row["prompt_id"] for _, row in open_pairs(str(tmp_path / name)).rows} for name in ("small", "large")
     )
     assert few < many
     assert 15 <= len(few) <= 35
@@ -288,7 +288,7 @@ def test_a_mix_is_written_anew_and_nothing_else_is(tmp_path):
     mix([part_of(one)], tmp_path / "out", test=0.5, seed=0)
     mix([part_of(one)], tmp_path / "out", test=0, seed=0)
 
-    assert {row["split"] for _, row in opened(str(tmp_path / "out")).rows} == {"train"}
+    assert {row["split"] for _, row in open_pairs(str(tmp_path / "out")).rows} == {"train"}
     assert prefgen("check", "out", cwd=tmp_path).returncode == 0
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
@@ -337,4 +337,4 @@ def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
     )  # a part may be what is written anew
 
     assert again["counts"] == {"train": 10}
-    assert len(list(opened(str(tmp_path / "out")).rows)) == 10
+    assert len(list(open_pairs(str(tmp_path / "out")).rows)) == 10

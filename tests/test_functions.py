@@ -24,7 +24,7 @@ def brevity(prompt, responses, *, words: int = 20):
 
 
 @judge("test_fn_asks")
-async def asks(responses, ask, record, *, model: str):
+async def models_used(responses, ask, record, *, model: str):
     replies = [await ask(model, f"{record.prompt.text} / {r.text}") for r in responses]
     return [
         Score(response_id=r.id, aspect="length", value=float(len(reply.text) % 5), scale=(0, 5))

@@ -71,9 +71,9 @@ async def test_what_seeks_no_harm_and_a_twin_that_does_are_lost():
 
 def test_it_must_be_meant():
     with pytest.raises(RecipeError, match="accept_harm: true"):
-        find("synthesizer", "invert_harmful", Path())(model="m", seeds="s").ready()
+        find("synthesizer", "invert_harmful", Path())(model="m", seeds="s").validate()
     with pytest.raises(RecipeError, match="needs `seeds`"):
-        find("synthesizer", "invert_harmful", Path())(model="m", accept_harm=True).ready()
+        find("synthesizer", "invert_harmful", Path())(model="m", accept_harm=True).validate()
 
 
 async def test_the_recipe_prefers_safe_answers_to_the_texts_and_full_ones_to_refusals(tmp_path):

@@ -11,12 +11,12 @@ import time
 import pytest
 
 from prefgen.calls import maintenance
-from prefgen.calls.journal import Journal, Row
+from prefgen.calls.journal import Journal, JournalRow
 from prefgen.errors import JournalError, RecipeError
 
 
-def a_row(n: int, text: str = "hello", **more) -> Row:
-    return Row(
+def a_row(n: int, text: str = "hello", **more) -> JournalRow:
+    return JournalRow(
         key=n.to_bytes(16, "big"), endpoint="chat", model="m", record=f"{n:032x}", run="ab12", backend="openai", host="local",
         reply=json.dumps({"choices": [{"message": {"content": text}}], "n": n}).encode(), time=1_700_000_000.0 + n, **more,
     )  # fmt: skip
@@ -54,7 +54,7 @@ async def test_two_journals_on_one_file_agree(journal):
 
     ours, theirs = await asyncio.gather(
         asyncio.gather(*(journal.keep([a_row(n, "ours")]) for n in range(50))),
-        asyncio.gather(*(other.keep([a_row(n, "theirs")]) for n in range(50))),
+        asyncio.gather(*(other.commit([a_row(n, "theirs")]) for n in range(50))),
     )
     other.close()
 
@@ -91,7 +91,7 @@ asyncio.run(main())
 async def test_a_cut_journal_is_told_in_one_line_and_what_is_left_is_saved(tmp_path, share):
     path = tmp_path / "j.sqlite"
     journal = Journal(path)
-    await journal.keep([a_row(n, "x" * 500) for n in range(400)])
+    await journal.commit([a_row(n, "x" * 500) for n in range(400)])
     maintenance.compact(journal)
     journal.close()
     whole = path.read_bytes()
@@ -113,7 +113,7 @@ async def test_a_wal_cut_at_any_byte_loses_only_its_end(tmp_path):
     path = tmp_path / "j.sqlite"
     journal = Journal(path)
     for n in range(30):
-        await journal.keep([a_row(n)])
+        await journal.commit([a_row(n)])
     copy = tmp_path / "copy"
     copy.mkdir()
     for cut in (0, 31, 5_000, 40_000, 90_000):
@@ -170,7 +170,7 @@ async def test_replies_travel_between_journals_as_a_batch_file(journal, tmp_path
     await journal.keep([a_row(n) for n in range(5)])
     await journal.keep(
         [
-            Row(
+            JournalRow(
                 **{
                     **{s: getattr(a_row(9), s) for s in a_row(9).__slots__},
                     "status": 1,
@@ -236,13 +236,13 @@ async def test_who_is_not_alone_notices(tmp_path):
     for first, second in ((1, 1), (1, 2)):
         path = tmp_path / f"{second}.sqlite"
         mine, other = Journal(path), Journal(path)
-        await mine.keep([a_row(100), a_row(101)])
-        assert mine.alone
-        await other.keep([a_row(first, "theirs")])
+        await mine.commit([a_row(100), a_row(101)])
+        assert mine.sole_writer
+        await other.commit([a_row(first, "theirs")])
 
-        [held] = await mine.keep([a_row(second)])
+        [held] = await mine.commit([a_row(second)])
 
-        assert not mine.alone
+        assert not mine.sole_writer
         assert (held.reply == a_row(1, "theirs").reply) == (second == 1), "the first reply wins"
         mine.close()
         other.close()

@@ -12,8 +12,8 @@ from prefgen.judges.binary_vote import BinaryVote
 from prefgen.judges.checklist import Checklist
 from prefgen.judges.expectation import Expectation, mapped
 from prefgen.judges.pairwise import Pairwise
-from prefgen.kit.ratings import label_in, label_odds
-from prefgen.kit.replies import Unread
+from prefgen.kit.ratings import label_in, label_probabilities_in
+from prefgen.kit.replies import ParseFailure
 from prefgen.stats.scoring import bradley_terry, mean_by_response, probability_of
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Comparison, Prompt, Reply, Score, TokenChoice, TokenLogprob
@@ -42,26 +42,26 @@ def scores(verdicts):
 
 
 def test_two_labels_are_normalised_against_each_other():
-    assert label_odds(odds(A=0.6, B=0.2, The=0.1), ("A", "B")) == pytest.approx([0.75, 0.25])
-    assert label_odds(Reply(text="A"), ("A", "B")) is None
+    assert label_probabilities_in(odds(A=0.6, B=0.2, The=0.1), ("A", "B")) == pytest.approx([0.75, 0.25])
+    assert label_probabilities_in(Reply(text="A"), ("A", "B")) is None
 
 
 def test_spellings_of_a_label_count_together():
-    assert label_odds(odds(**{"A": 0.3, " A": 0.2, "(B": 0.25, "b": 0.25}), ("A", "B")) == pytest.approx(
-        [0.5, 0.5]
-    )
+    assert label_probabilities_in(
+        odds(**{"A": 0.3, " A": 0.2, "(B": 0.25, "b": 0.25}), ("A", "B")
+    ) == pytest.approx([0.5, 0.5])
 
 
 def test_a_label_that_is_not_among_the_alternatives_has_no_more_than_what_is_left():
-    [first, second] = label_odds(odds(A=0.9, The=0.06), ("A", "B"))
+    [first, second] = label_probabilities_in(odds(A=0.9, The=0.06), ("A", "B"))
 
     assert second == pytest.approx(0.04 / 0.94)
     assert first > second > 0
 
 
 def test_a_reply_that_begins_with_something_else_is_no_label():
-    with pytest.raises(Unread):
-        label_odds(odds(Neither=0.9, Both=0.05), ("A", "B"))
+    with pytest.raises(ParseFailure):
+        label_probabilities_in(odds(Neither=0.9, Both=0.05), ("A", "B"))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_labels_are_read_from_text(text, label):
 
 @pytest.mark.parametrize("text", ["A or B", "neither", "", "Both A and B are fine"])
 def test_no_label_is_guessed(text):
-    with pytest.raises(Unread):
+    with pytest.raises(ParseFailure):
         label_in(text, ("A", "B"))
 
 
@@ -339,7 +339,7 @@ def places(*tops):
 
 
 def test_a_bracket_before_the_label_is_passed_over():
-    [first, second] = label_odds(
+    [first, second] = label_probabilities_in(
         places({"(": 0.98, "B": 0.01, "A": 0.0002}, {"A": 0.95, "B": 0.05}), ("A", "B")
     )
 
@@ -348,21 +348,23 @@ def test_a_bracket_before_the_label_is_passed_over():
 
 
 def test_labels_among_the_noise_of_a_refusal_are_no_answer():
-    with pytest.raises(Unread):
-        label_odds(places({"I": 0.99, "B": 1e-5, "A": 1e-6}, {" cannot": 0.9, " A": 0.05}), ("A", "B"))
+    with pytest.raises(ParseFailure):
+        label_probabilities_in(
+            places({"I": 0.99, "B": 1e-5, "A": 1e-6}, {" cannot": 0.9, " A": 0.05}), ("A", "B")
+        )
 
 
 @pytest.mark.parametrize(
     "text", ["It is a tie.", "Neither is a good reply", "A good answer is missing.", "Text A is not better."]
 )
 def test_the_article_is_no_label(text):
-    with pytest.raises(Unread):
+    with pytest.raises(ParseFailure):
         label_in(text, ("A", "B"))
 
 
 @pytest.mark.parametrize("text", ["0.9", "I rate it 0.5", "-3", "Answer: 1.5", "3 of 10 people"])
 def test_a_part_of_a_number_is_no_rating(text):
-    with pytest.raises(Unread):
+    with pytest.raises(ParseFailure):
         label_in(text, [str(n) for n in range(1, 11)])
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.calls.key import call_key, changed_parts
-from prefgen.storage.canonical_json import canonical, canonical_again, canonical_flat, canonical_texts
+from prefgen.storage.canonical_json import canonical, canonical_flat, canonical_repeated, canonical_texts
 from prefgen.types import content_id
 
 GOLDEN = Path(__file__).parent / "golden" / "keys.json"
@@ -107,12 +107,12 @@ def test_the_fast_spelling_of_flat_values_is_the_canonical_one(value):
 )
 def test_no_number_hides_behind_a_null(value):
     with pytest.raises(ValueError, match="no canonical form"):
-        canonical_again(value)
+        canonical_repeated(value)
 
 
 @given(values)
 def test_the_remembered_spelling_is_the_canonical_one(value):
-    assert canonical_again(value) == canonical(value)
+    assert canonical_repeated(value) == canonical(value)
 
 
 @given(values)

@@ -112,8 +112,8 @@ def test_a_request_larger_than_the_bucket_may_go_when_it_is_full():
 def test_prices_are_exact_decimals():
     price = price_of("m", {"m": {"input": "1.25", "output": 10, "cached_input": 0.125}})
 
-    assert price.of(1_000_000, 1_000_000) == int(Decimal("11.25") * PICO)
-    assert price.of(1_000_000, 0, 1_000_000) == int(Decimal("0.125") * PICO)
+    assert price.cost(1_000_000, 1_000_000) == int(Decimal("11.25") * PICO)
+    assert price.cost(1_000_000, 0, 1_000_000) == int(Decimal("0.125") * PICO)
     assert price_of("other", {"m": {}}) is None
 
 
@@ -134,7 +134,7 @@ def test_spent_and_reserved_never_exceed_the_budget(requests):
         assert budget.spent + budget.reserved <= 1000
         if share > 0.5 and open_ones:
             reserved, real = open_ones.pop(0)
-            budget.settle(reserved, 0, int(reserved * real), 0)
+            budget.release(reserved, 0, int(reserved * real), 0)
         assert budget.spent + budget.reserved <= 1000
 
 

@@ -6,7 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from prefgen.text.diversity import distinct, entropy, measured, near_duplicates, self_bleu, told_apart, vendi
+from prefgen.text.diversity import (
+    distinct,
+    diversity_measures,
+    entropy,
+    near_duplicates,
+    self_bleu,
+    two_sample_auc,
+    vendi,
+)
 from tests.test_cli import prefgen
 
 
@@ -48,8 +56,8 @@ def test_near_duplicates_are_a_part():
 
 def test_two_sets_of_one_kind_cannot_be_told_apart():
     rng = np.random.default_rng(0)
-    same = told_apart(rng.standard_normal((400, 8)), rng.standard_normal((400, 8)))
-    other = told_apart(rng.standard_normal((400, 8)), rng.standard_normal((400, 8)) + 2)
+    same = two_sample_auc(rng.standard_normal((400, 8)), rng.standard_normal((400, 8)))
+    other = two_sample_auc(rng.standard_normal((400, 8)), rng.standard_normal((400, 8)) + 2)
 
     assert 0.4 < same < 0.6
     assert other > 0.95
@@ -64,7 +72,7 @@ def test_a_set_that_says_one_thing_is_less_varied_by_every_measure():
         for c in ("slowly", "alone", "at night", "in winter", "twice")
     ]
 
-    alike, varied = (measured(pairs) for pairs in (one, many))
+    alike, varied = (diversity_measures(pairs) for pairs in (one, many))
 
     for less in ("self_bleu", "pairwise_cosine", "nearest_cosine"):
         assert alike[less][0] > varied[less][0], less
@@ -73,9 +81,9 @@ def test_a_set_that_says_one_thing_is_less_varied_by_every_measure():
 
 
 def test_nothing_and_one_are_measured_too():
-    assert measured([])["prompts"][0] == 0
-    assert measured([("One?", None)])["vendi"][0] == pytest.approx(1)
-    assert measured([])["self_bleu"][0] is None
+    assert diversity_measures([])["prompts"][0] == 0
+    assert diversity_measures([("One?", None)])["vendi"][0] == pytest.approx(1)
+    assert diversity_measures([])["self_bleu"][0] is None
 
 
 def test_the_command_prints_them_of_a_file_or_a_run(tmp_path):
@@ -104,9 +112,9 @@ def test_the_command_says_which_part_holds_a_benchmarks_item(tmp_path):
 def test_grounded_topics_and_nearness_to_a_reference_set():
     texts = [f"{word} number {i}" for word in ("apples", "rivers", "violins", "planets") for i in range(10)]
 
-    found = measured([(t, None) for t in texts], texts[:5], grounded=[True] * 10 + [False] * 30)
+    found = diversity_measures([(t, None) for t in texts], texts[:5], grounded=[True] * 10 + [False] * 30)
 
     assert found["grounded"][0] == 0.25
     assert 1.5 < found["topic_entropy"][0] <= math.log2(20)
     assert found["reference_rouge_l"][0] == pytest.approx(5 / 40 + 35 / 40 * 0.5, abs=0.35)
-    assert measured([(texts[0], None)], texts[:1])["reference_rouge_l"][0] == 1
+    assert diversity_measures([(texts[0], None)], texts[:1])["reference_rouge_l"][0] == 1

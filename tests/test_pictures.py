@@ -1,14 +1,14 @@
 """Pictures: the same numbers give the same bytes, and a card shows them."""
 
 from prefgen.publish.pair_plots import draw_pairs
-from prefgen.report.plots import Picture
+from prefgen.report.plots import Plot
 from tests.test_cli import prefgen
 
 PNG = b"\x89PNG"
 
 
 def drawn(path):
-    picture = Picture(2, 2)
+    picture = Plot(2, 2)
     picture.histogram("one", "x", {"a": [1.0, 2.0, 2.0], "b": [3.0]})
     picture.lines("two", "x", {"a": [(0, 1.0), (1, 2.0)], "none": []})
     picture.bars("three", "x", {"a": 3.0})

@@ -336,12 +336,12 @@ def harmful_run(folder, rationale=""):
     """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed` leave them."""
     from prefgen.dataset.parquet import PAIRS, RECORDS, write_lines
     from prefgen.dataset.serialize import pair_lines, record_line
-    from prefgen.kit.harm import SOURCE, marks_of
+    from prefgen.kit.harm import SOURCE, harm_metadata
     from prefgen.types import Pair, Prompt, Record, Response, Score
 
     made(folder, "run")
     digest = hashlib.blake2b(HARMFUL.encode(), digest_size=16).hexdigest()
-    marks = marks_of(HARMFUL, "theft")
+    marks = harm_metadata(HARMFUL, "theft")
     prompt = Prompt.of(
         "How do I open a lock that is not mine?",
         metadata=marks,
@@ -462,9 +462,9 @@ def test_splits_keep_near_duplicates_together_and_old_prompts_where_they_were():
     assert {more[i] for i in splits} <= {"train", "test", None}
     assert all(more[i] == split for i, split in splits.items())
     assert splits["twin"] == splits["p0"]
-    from prefgen.text.near_duplicates import all_alike
+    from prefgen.text.near_duplicates import similar_earlier_texts
 
-    for i, near in all_alike([text for _, text in prompts]).items():
+    for i, near in similar_earlier_texts([text for _, text in prompts]).items():
         for j in near:
             one, other = splits[prompts[i][0]], splits[prompts[j][0]]
             assert one is None or other is None or one == other

@@ -149,10 +149,10 @@ async def test_a_plan_counts_it(tmp_path):
 
 @curator("test_weighs_nan")
 class WeighsNan(Plugin):
-    def fills(self):
+    def output_column(self):
         return "weight"
 
-    async def weigh(self, prompt, ask):
+    async def annotate(self, prompt, ask):
         return float("nan")
 
     def curate(self, rows):
@@ -166,7 +166,7 @@ async def test_a_weight_that_is_no_number_is_a_bug_that_is_named(tmp_path):
     outcome = await run(recipe, tmp_path / "out")
 
     assert isinstance(outcome.stopped, PluginError)
-    assert "weighed a prompt as 'nan'" in str(outcome.stopped)
+    assert "annotated a prompt with 'nan'" in str(outcome.stopped)
 
 
 @pytest.mark.parametrize("fields", [{}, {"least": 4, "most": 2}])

@@ -108,7 +108,7 @@ def test_a_recipe_may_be_json(tmp_path):
 def test_set_overrides_a_place_deep_inside(tmp_path):
     pipeline = built(GOOD, tmp_path, ["stages.1.sample.n=5", "seed=9", "run.concurrency=3"])
 
-    assert pipeline.steps[0].plugged[0].plugin.n == 5
+    assert pipeline.stages[0].plugins[0].plugin.n == 5
     assert (pipeline.recipe.seed, pipeline.recipe.run.concurrency) == (9, 3)
     with pytest.raises(RecipeError, match=r"--set stages\.9"):
         built(GOOD, tmp_path, ["stages.9.sample.n=5"])
@@ -200,7 +200,7 @@ def test_a_stage_may_override_a_models_sampling(tmp_path):
     recipe = a_recipe()
     recipe["stages"][1]["sample"]["model"] = {"is": "writer", "temperature": 0.3}
 
-    [plugged] = build(loaded_from(recipe, tmp_path)).steps[0].plugged
+    [plugged] = build(loaded_from(recipe, tmp_path)).stages[0].plugins
 
     assert plugged.plugin.model == "writer"
     assert plugged.overrides == {"writer": {"temperature": 0.3}}

@@ -12,7 +12,7 @@ from prefgen import Ask, Plugin, Prompt, Response, Score, judge
 from prefgen.calls.ask import same_request
 from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
 from prefgen.engine import output
-from prefgen.roles import Call
+from prefgen.roles import ModelRequest
 from prefgen.types import user
 from tests.conftest import answer
 from tests.running import RATE, a_recipe, run
@@ -117,12 +117,12 @@ async def test_a_request_that_a_later_stage_repeats_is_not_paid_again(tmp_path, 
 
 def test_requests_are_one_only_if_all_of_them_is_the_same():
     one, other = (
-        Call("chat", "m", (user(text),), sampling={"temperature": 1.0})
+        ModelRequest("chat", "m", (user(text),), sampling={"temperature": 1.0})
         for text in ("Question 7168", "Question 134027")
     )
 
     assert same_request(
-        one, Call("chat", "m", (user("Question 7168"),), sampling={"temperature": 1.0}, seeds=(7,))
+        one, ModelRequest("chat", "m", (user("Question 7168"),), sampling={"temperature": 1.0}, seeds=(7,))
     )
     assert not same_request(one, other)
 

@@ -77,7 +77,7 @@ async def test_a_finished_run_is_replayed_by_several_processes_with_the_same_byt
     }
     assert first.manifest["yield"]["failures"]
     rows = second.manifest["cost"]["by_stage"]
-    assert sum(m.replayed for m in progress.ledger.models.values()) == sum(row["requests"] for row in rows)
+    assert sum(m.replayed for m in progress.stats.models.values()) == sum(row["requests"] for row in rows)
     assert (progress.finished, progress.stage("judge").done) == (300, 300)
 
 
@@ -92,7 +92,7 @@ async def test_what_the_journal_lacks_is_asked_by_the_run_itself(tmp_path, repla
 
     assert again.complete
     assert replayers and lost > 30
-    assert sum(m.requests for m in progress.ledger.models.values()) == lost
+    assert sum(m.requests for m in progress.stats.models.values()) == lost
     assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
 
 

@@ -3,7 +3,14 @@
 import pytest
 
 from prefgen.errors import UnreadableReply
-from prefgen.kit.replies import Unread, addresses_the_judge, json_object, rated_blocks, rating, read
+from prefgen.kit.replies import (
+    ParseFailure,
+    addresses_the_judge,
+    ask_and_parse,
+    json_object,
+    parse_rating,
+    parse_rating_blocks,
+)
 from prefgen.testing import Scripted
 from prefgen.types import user
 
@@ -20,7 +27,7 @@ def test_one_json_object_is_found(text):
     "text", ["", "nothing", "[1, 2]", '{"a": NaN}', '{"a": 1, "a": 2}', '{"a": 1', "{'a': 1}"]
 )
 def test_anything_else_is_unread(text):
-    with pytest.raises(Unread, match="JSON"):
+    with pytest.raises(ParseFailure, match="JSON"):
         json_object(text)
 
 
@@ -28,7 +35,7 @@ def test_anything_else_is_unread(text):
     ("found", "value"), [(4, 4.0), ("4", 4.0), ("**4**", 4.0), ("4/5", 4.0), ("4 out of 5", 4.0), (4.5, 4.5)]
 )
 def test_a_rating_within_its_scale(found, value):
-    assert rating(found, (1, 5)) == value
+    assert parse_rating(found, (1, 5)) == value
 
 
 @pytest.mark.parametrize(
@@ -36,21 +43,21 @@ def test_a_rating_within_its_scale(found, value):
 )
 def test_a_rating_that_is_not_one_is_unread(found):
     """'1/10' on a scale of 1 to 5 is no 1: read so, the worst answers of a released dataset became its best."""
-    with pytest.raises(Unread):
-        rating(found, (1, 5))
+    with pytest.raises(ParseFailure):
+        parse_rating(found, (1, 5))
 
 
 def test_not_applicable_is_none_only_where_it_is_allowed():
-    assert rating("N/A", (1, 5), not_applicable=True) is None
-    with pytest.raises(Unread):
-        rating("N/A", (1, 5))
+    assert parse_rating("N/A", (1, 5), not_applicable=True) is None
+    with pytest.raises(ParseFailure):
+        parse_rating("N/A", (1, 5))
 
 
 def test_a_blank_line_inside_a_rationale_shifts_nothing():
     """UltraFeedback's own parser splits on blank lines, and every later rating moves by one."""
     text = "Text 1\nRating: 2\nRationale: weak.\n\nVery weak indeed.\n\nText 2\nRating: 5\nRationale: good"
 
-    assert rated_blocks(text, 2, (1, 5)) == [(2.0, "weak.\n\nVery weak indeed."), (5.0, "good")]
+    assert parse_rating_blocks(text, 2, (1, 5)) == [(2.0, "weak.\n\nVery weak indeed."), (5.0, "good")]
 
 
 @pytest.mark.parametrize(
@@ -66,14 +73,14 @@ def test_a_blank_line_inside_a_rationale_shifts_nothing():
     ],
 )
 def test_a_text_reply_without_exactly_one_rating_a_text_is_unread(text):
-    with pytest.raises(Unread):
-        rated_blocks(text, 2, (1, 5))
+    with pytest.raises(ParseFailure):
+        parse_rating_blocks(text, 2, (1, 5))
 
 
 async def test_an_unreadable_reply_is_asked_once_more_with_its_error_shown():
     ask = Scripted(["no idea", '{"a": 1}'])
 
-    found, _ = await read(ask, "m", [user("Q")], lambda reply: json_object(reply.text))
+    found, _ = await ask_and_parse(ask, "m", [user("Q")], lambda reply: json_object(reply.text))
 
     assert found == {"a": 1}
     assert [m.role for m in ask.asked[1][1]] == ["user", "assistant", "user"]
@@ -82,7 +89,7 @@ async def test_an_unreadable_reply_is_asked_once_more_with_its_error_shown():
 
 async def test_two_unreadable_replies_are_a_failure_with_both():
     with pytest.raises(UnreadableReply) as caught:
-        await read(Scripted(["one", "two"]), "m", [user("Q")], lambda reply: json_object(reply.text))
+        await ask_and_parse(Scripted(["one", "two"]), "m", [user("Q")], lambda reply: json_object(reply.text))
 
     assert (caught.value.code, caught.value.replies) == ("not_json", ("one", "two"))
 

@@ -1,6 +1,6 @@
 """Samplers that vary one thing: temperature, system prompt, a reward model's choice."""
 
-from prefgen.errors import CutReply
+from prefgen.errors import TruncatedReply
 from prefgen.samplers.best_of import BestOf
 from prefgen.samplers.contrast import Contrast
 from prefgen.samplers.ladder import Ladder
@@ -45,4 +45,4 @@ async def test_best_of_keeps_what_the_reward_model_likes_and_counts_what_was_los
     kept = await BestOf(model="m", scorer="r", n=4, keep=2).sample(PROMPT, Scripted(says))
 
     assert [r.text for r in kept if isinstance(r, Response)] == ["best", "good"]
-    assert [type(r) for r in kept if not isinstance(r, Response)] == [CutReply]
+    assert [type(r) for r in kept if not isinstance(r, Response)] == [TruncatedReply]

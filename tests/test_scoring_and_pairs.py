@@ -13,7 +13,14 @@ from prefgen.pairers.best_vs_worst import BestVsWorst
 from prefgen.pairers.fixed import Fixed
 from prefgen.pairers.hard_negative import HardNegative
 from prefgen.pairers.length_tier import LengthTier
-from prefgen.stats.scoring import ScoreSpec, bradley_terry, judge_scores, label_noise, order_flips, scores_of
+from prefgen.stats.scoring import (
+    ScoreSpec,
+    bradley_terry,
+    count_order_flips,
+    judge_scores,
+    label_noise,
+    scores_of,
+)
 from prefgen.testing import a_record, contract_of_pairer
 from prefgen.types import Comparison, Flag, Pair, Score
 
@@ -371,7 +378,7 @@ def test_a_veto_decides_who_is_left_and_not_how_likely_the_pair_is():
 
 
 def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
-    from prefgen.stats.scoring import judgments
+    from prefgen.stats.scoring import judge_names
 
     aspects = [
         Comparison(first_id="r0", second_id="r1", probability=0.9, judge="v", aspect=a)
@@ -379,8 +386,8 @@ def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
     ]
     record = a_record("Q", "one", "two", scores={"o": [5, 2]}).adding(comparisons=aspects)
 
-    assert judgments(record) == ["o", "v.care", "v.truth"]
-    assert judgments(record.replacing(comparisons=(aspects[0],))) == ["o", "v"]
+    assert judge_names(record) == ["o", "v.care", "v.truth"]
+    assert judge_names(record.replacing(comparisons=(aspects[0],))) == ["o", "v"]
 
 
 def judged_twice(*verdicts):
@@ -400,7 +407,7 @@ def judged_twice(*verdicts):
 def test_a_judge_with_another_winner_in_the_other_order_has_flipped():
     record = judged_twice((0.9, 0.7), (0.9, 0.2), (0.9, 0.5))
 
-    assert order_flips(record) == {"j0": (1, 0.0), "j1": (1, 1.0), "j2": (1, 0.5)}
+    assert count_order_flips(record) == {"j0": (1, 0.0), "j1": (1, 1.0), "j2": (1, 0.5)}
 
 
 def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
@@ -431,8 +438,8 @@ def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
         )
     )
 
-    assert (order_flips(same), order_flips(flipped)) == ({"j": (1, 0.0)}, {"j": (1, 1.0)})
-    assert order_flips(once) == order_flips(unread) == {}
+    assert (count_order_flips(same), count_order_flips(flipped)) == ({"j": (1, 0.0)}, {"j": (1, 1.0)})
+    assert count_order_flips(once) == count_order_flips(unread) == {}
 
 
 @given(st.floats(0, 0.49))

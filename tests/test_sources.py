@@ -188,7 +188,7 @@ def test_exact_duplicates_go_and_say_of_what():
     left = Dedupe().curate(table)
 
     assert len(left.ids()) == 2
-    [gone] = left.gone.values()
+    [gone] = left.dropped.values()
     assert (gone.reason, gone.neighbour) == ("duplicate", table.ids()[0])
 
 
@@ -205,14 +205,14 @@ def test_near_duplicates_go_and_different_prompts_stay():
     left = Dedupe(method="minhash", threshold=0.7).curate(table)
 
     assert len(left.ids()) == 4
-    assert table.ids()[1] in left.gone
+    assert table.ids()[1] in left.dropped
 
 
 def test_adding_prompts_at_the_end_changes_nothing_before_them():
     prompts = ["a b c d e f", "a b c d e f", "x y z", "a b c d e g"]
 
     short, long = (
-        set(Dedupe(method="minhash").curate(a_table(*p)).gone)
+        set(Dedupe(method="minhash").curate(a_table(*p)).dropped)
         for p in (prompts, [*prompts, "x y z", "new one here"])
     )
 

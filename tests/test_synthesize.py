@@ -4,18 +4,18 @@ import json
 
 import pytest
 
-from prefgen import FromSeeds, Gone, Prompt, Seed, curator, synthesizer
+from prefgen import Dropped, FromSeeds, Prompt, Seed, curator, synthesizer
 from prefgen.api import options_of
 from prefgen.dataset.read_run import read_records
 from prefgen.engine.plan import make_plan
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.engine.seeds import seeds_of
-from prefgen.errors import NothingLeft, PluginError, RecipeError, UnreadableReply
+from prefgen.errors import NoPromptsLeft, PluginError, RecipeError, UnreadableReply
 from prefgen.plugins.registry import Plugin
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
-from prefgen.stages.step import Plugged
+from prefgen.stages.stage import StagePlugin
 from prefgen.stages.synthesize import seed_in
 from tests.running import a_recipe, run, shard_bytes
 
@@ -128,7 +128,7 @@ async def test_when_every_seed_fails_the_run_stops_and_says_so_again(tmp_path):
     for _ in range(2):
         outcome = await run(recipe, tmp_path / "out")
 
-        assert isinstance(outcome.stopped, NothingLeft)
+        assert isinstance(outcome.stopped, NoPromptsLeft)
         assert "no prompt was written from 1 seeds; 1 failed, for example: cannot be read" in str(
             outcome.stopped
         )
@@ -149,7 +149,7 @@ async def test_curators_that_drop_everything_stop_the_run_and_keep_what_was_ther
 
 @curator("test_fn_drops_all")
 def drops_all(rows):
-    return rows.dropping({i: Gone("all go") for i in rows.ids()})
+    return rows.dropping({i: Dropped("all go") for i in rows.ids()})
 
 
 @synthesizer("test_fn_pooled")
@@ -235,7 +235,7 @@ async def test_a_target_that_is_missed_is_said(tmp_path):
 
     await Runner(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress).run()
 
-    assert any(line.startswith("made: 8 of 50 prompts after 2 rounds") for line in progress.ledger.says)
+    assert any(line.startswith("made: 8 of 50 prompts after 2 rounds") for line in progress.stats.notices)
 
 
 async def test_equal_prompts_of_several_rounds_each_have_an_id_of_their_own(tmp_path):
@@ -275,7 +275,7 @@ async def test_a_licence_of_the_seeds_stays_with_what_is_written_from_them(tmp_p
 
 @curator("test_fn_invents_rows")
 def invents_rows(rows):
-    return rows.dropping({"nobody": Gone("x")})
+    return rows.dropping({"nobody": Dropped("x")})
 
 
 async def test_a_curator_names_only_rows_that_it_was_given(tmp_path):
@@ -295,7 +295,8 @@ def seeds(folder, rows, round_number=0, **fields):
         "".join(json.dumps({"prompt": row, "category": "c"}) + "\n" for row in rows)
     )
     made = [
-        seed_in(r) for r in seeds_of(Plugged("made", Drawn(seeds="s.jsonl", **fields)), folder, round_number)
+        seed_in(r)
+        for r in seeds_of(StagePlugin("made", Drawn(seeds="s.jsonl", **fields)), folder, round_number)
     ]
     return [s for s in made if s]
 
@@ -346,7 +347,7 @@ async def test_quotas_by_category_end_a_categorys_rounds_and_what_falls_short_is
         r.prompt.category for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"
     ]
     assert categories.count("own") == 5
-    assert any("no prompt is of category 'rare'" in line for line in progress.ledger.says)
+    assert any("no prompt is of category 'rare'" in line for line in progress.stats.notices)
     assert any(
         "over the quota of 5 of category own" in reason
         for reason in outcome.manifest["yield"]["curated_away"]
@@ -389,7 +390,7 @@ async def test_seeds_that_say_one_thing_end_and_give_what_they_can(tmp_path, row
     )
 
     assert outcome.complete
-    said = any("of 20 prompts after 3 rounds" in line for line in progress.ledger.says)
+    said = any("of 20 prompts after 3 rounds" in line for line in progress.stats.notices)
     assert said == (outcome.manifest["yield"]["prompts"] < 21)  # with the one that was given
     assert len(texts(tmp_path / "out")) == len(set(texts(tmp_path / "out")))
 
@@ -408,4 +409,4 @@ async def test_a_model_that_always_says_the_same_ends_too(tmp_path, server):
 
     assert outcome.complete
     assert texts(tmp_path / "out") == ["Why is the sky blue?"]
-    assert any("made: 1 of 10 prompts after 3 rounds" in line for line in progress.ledger.says)
+    assert any("made: 1 of 10 prompts after 3 rounds" in line for line in progress.stats.notices)

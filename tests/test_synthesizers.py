@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
 from prefgen.kit.prompt_writing import read_prompts
-from prefgen.kit.replies import Unread
+from prefgen.kit.replies import ParseFailure
 from prefgen.plugins.registry import find
 from prefgen.synthesizers.keywords import keywords_of
 from prefgen.testing import SHOTS, Scripted, _pool
@@ -66,12 +66,12 @@ def test_prompts_are_read_from_json_lists_or_bare_text(reply, count, found):
 ])  # fmt: skip
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_is_no_list_is_not_read(reply, count):
-    with pytest.raises(Unread):
+    with pytest.raises(ParseFailure):
         read_prompts(Reply(text=reply), count)
 
 
 def test_a_reply_that_was_cut_off_is_no_prompt():
-    with pytest.raises(Unread, match="cut off"):
+    with pytest.raises(ParseFailure, match="cut off"):
         read_prompts(Reply(text="1. How do I plan", finish_reason="length"), 1)
 
 
@@ -339,4 +339,4 @@ async def test_attacks_are_drawn_and_must_be_meant():
 )
 def test_what_is_missing_is_said_before_anything_is_asked(name, fields, message):
     with pytest.raises(RecipeError, match=message):
-        an(name, **fields).ready()
+        an(name, **fields).validate()

@@ -11,7 +11,7 @@ from prefgen.engine.progress import Progress
 from prefgen.errors import PluginError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
-from prefgen.text.vectors import clusters, farthest, packed, unpacked
+from prefgen.text.vectors import clusters, farthest, pack_vector, unpack_vectors
 from tests.running import a_recipe, run, shard_bytes
 from tests.test_curators import curated, prompts
 
@@ -79,7 +79,7 @@ async def test_a_prompt_whose_vector_was_lost_stays_and_is_like_nothing(tmp_path
 
     assert left(tmp_path / "out") == ["My cat", "Nothing", "Nothing more"]
     assert len([f for f in outcome.manifest["yield"]["failures"] if f.startswith("curate")]) == 1
-    assert any("2 of 3 have no vector" in line for line in progress.ledger.says)
+    assert any("2 of 3 have no vector" in line for line in progress.stats.notices)
 
 
 async def test_an_item_in_other_words_is_found_by_vectors_and_items_never_become_prompts(tmp_path, server):
@@ -100,7 +100,7 @@ async def test_an_item_in_other_words_is_found_by_vectors_and_items_never_become
     assert outcome.complete
     assert left(tmp_path / "out") == ["The sea"]
     assert outcome.manifest["yield"]["prompts_by_fate"] == {"kept": 1}
-    assert any("bench.jsonl: 2 prompts hold 2 of its items" in line for line in progress.ledger.says)
+    assert any("bench.jsonl: 2 prompts hold 2 of its items" in line for line in progress.stats.notices)
 
 
 async def test_two_curators_with_vectors_follow_each_other(tmp_path, server):
@@ -207,6 +207,6 @@ def test_cluster_quotas_may_be_fewer_than_clusters():
 
 
 def test_a_vector_survives_as_text():
-    assert unpacked([packed([3.0, 4.0])]).tolist() == [pytest.approx([0.6, 0.8])]
+    assert unpack_vectors([pack_vector([3.0, 4.0])]).tolist() == [pytest.approx([0.6, 0.8])]
     with pytest.raises(ValueError, match="all must be of one model"):
-        unpacked([packed([1.0]), packed([1.0, 2.0])])
+        unpack_vectors([pack_vector([1.0]), pack_vector([1.0, 2.0])])

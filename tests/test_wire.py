@@ -3,14 +3,14 @@
 import orjson
 import pytest
 
-from prefgen.errors import Fault
-from prefgen.roles import Call
-from prefgen.transport.openai_protocol import answers, request_body, split_reasoning
+from prefgen.errors import RequestFailed
+from prefgen.roles import ModelRequest
+from prefgen.transport.openai_protocol import read_responses, request_body, split_reasoning
 from prefgen.types import ImagePart, Message, TextPart, ToolCall, user
 
 
 def a_call(**more):
-    return Call("chat", "m", (user("Hi"),), **more)
+    return ModelRequest("chat", "m", (user("Hi"),), **more)
 
 
 def a_reply(*texts, **message):
@@ -57,14 +57,14 @@ def test_images_and_tool_calls_travel():
     )
     called = Message(role="assistant", content="", tool_calls=(ToolCall(id="1", name="f", arguments="{}"),))
 
-    first, second = request_body(Call("chat", "m", (message, called)), {})["messages"]
+    first, second = request_body(ModelRequest("chat", "m", (message, called)), {})["messages"]
 
     assert first["content"][1] == {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     assert second["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
 
 
 def test_one_answer_keeps_the_body_as_it_came():
-    [served] = answers(a_reply("yes"), a_call())
+    [served] = read_responses(a_reply("yes"), a_call())
 
     assert served.raw == a_reply("yes")
     assert (served.reply.text, served.model, served.fingerprint, served.reply.usage.prompt_tokens) == (
@@ -76,7 +76,7 @@ def test_one_answer_keeps_the_body_as_it_came():
 
 
 def test_several_draws_of_one_request_share_its_usage():
-    served = answers(a_reply("a", "b", "c"), a_call(seeds=(1, 2, 3)))
+    served = read_responses(a_reply("a", "b", "c"), a_call(seeds=(1, 2, 3)))
 
     assert [s.reply.text for s in served] == ["a", "b", "c"]
     assert sum(s.reply.usage.prompt_tokens for s in served) == 7
@@ -94,15 +94,15 @@ def test_several_draws_of_one_request_share_its_usage():
     ],
 )
 def test_what_is_no_answer_is_a_fault(body, kind):
-    with pytest.raises(Fault) as caught:
-        answers(body, a_call())
+    with pytest.raises(RequestFailed) as caught:
+        read_responses(body, a_call())
 
     assert caught.value.kind == kind
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 def test_reasoning_is_kept_apart(field):
-    [served] = answers(a_reply("42", **{field: "Let me see."}), a_call())
+    [served] = read_responses(a_reply("42", **{field: "Let me see."}), a_call())
 
     assert (served.reply.reasoning, served.reply.text) == ("Let me see.", "42")
 
@@ -118,7 +118,7 @@ def test_null_content_and_absent_usage_are_read():
         {"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]}
     )
 
-    [served] = answers(body, a_call())
+    [served] = read_responses(body, a_call())
 
     assert (served.reply.text, served.reply.refusal, served.reply.usage.estimated) == ("", "No.", True)
 
@@ -131,6 +131,6 @@ def test_log_probabilities_are_read():
     }
     body = orjson.dumps({"choices": [{"message": {"content": "A"}, "logprobs": {"content": [place]}}]})
 
-    [served] = answers(body, a_call(logprobs=2))
+    [served] = read_responses(body, a_call(logprobs=2))
 
     assert [(t.token, t.logprob) for t in served.reply.logprobs[0].top] == [("A", -0.1), ("B", -2.4)]

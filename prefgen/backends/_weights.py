@@ -11,10 +11,10 @@ import orjson
 import torch
 
 from prefgen.backends.transformers import Transformers, served
-from prefgen.errors import Fault
+from prefgen.errors import RequestFailed
 from prefgen.kit.templates import beside_recipe
-from prefgen.roles import Call, Served
-from prefgen.transport.openai_protocol import read_answer, request_body
+from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.transport.openai_protocol import reply_of, request_body
 from prefgen.types import Message
 
 ONE_AT_A_TIME = threading.Lock()
@@ -55,29 +55,29 @@ class Weights:
                 else "no folder of that name lies beside the recipe, and the Hub"
             )
             said = " ".join(str(wrong).split())[:200]
-            raise Fault(
+            raise RequestFailed(
                 "fatal", f"{self._settings.location!r} cannot be loaded: {where} has no such model ({said})"
             ) from None
 
-    def answers(self, calls: Sequence[Call]) -> list[list[Served] | Fault]:
+    def answers(self, calls: Sequence[ModelRequest]) -> list[list[ModelResponse] | RequestFailed]:
         """What each call is answered; calls of one endpoint."""
         with ONE_AT_A_TIME:
             return self._answers(calls)
 
-    def _answers(self, calls: Sequence[Call]) -> list[list[Served] | Fault]:
+    def _answers(self, calls: Sequence[ModelRequest]) -> list[list[ModelResponse] | RequestFailed]:
         endpoint = calls[0].endpoint
         if endpoint in ("chat", "completion"):
             return self._written(calls)
         reward = self._embedding if endpoint == "embed" else self._reward
-        found: list[list[Served] | Fault] = []
+        found: list[list[ModelResponse] | RequestFailed] = []
         for call in calls:
             try:
                 data = reward(call)
-            except Fault as fault:
+            except RequestFailed as fault:
                 found.append(fault)
                 continue
             whole = {"model": self._name, "data": data, "usage": {}}
-            found.append([Served(orjson.dumps(whole), read_answer(whole, endpoint), self._name)])
+            found.append([ModelResponse(orjson.dumps(whole), reply_of(whole, endpoint), self._name)])
         return found
 
     def _model(self, kind: str) -> Any:
@@ -91,7 +91,7 @@ class Weights:
             model, found = self._loaded(getattr(transformers, kind), dtype=dtype, output_loading_info=True)
             if found["missing_keys"]:
                 lacking = ", ".join(sorted(found["missing_keys"])[:3])
-                raise Fault(
+                raise RequestFailed(
                     "fatal",
                     f"{self._settings.location!r} lacks weights that {kind} has: {lacking}. It was trained as something else",
                 )
@@ -107,14 +107,14 @@ class Weights:
 
     # --- texts -----------------------------------------------------------------------------------------------------
 
-    def _written(self, calls: Sequence[Call]) -> list[list[Served] | Fault]:
+    def _written(self, calls: Sequence[ModelRequest]) -> list[list[ModelResponse] | RequestFailed]:
         model = self._model("AutoModelForCausalLM")
         rows: list[_Row] = []
-        found: list[list[Served] | Fault] = [[] for _ in calls]
+        found: list[list[ModelResponse] | RequestFailed] = [[] for _ in calls]
         for i, call in enumerate(calls):
             try:
                 ids = self._prompt_ids(call, getattr(model.config, "max_position_embeddings", None))
-            except Fault as fault:
+            except RequestFailed as fault:
                 found[i] = fault
                 continue
             rows += [_Row(i, ids, call, seed, self._tokenizer) for seed in call.seeds]
@@ -122,17 +122,17 @@ class Weights:
             self._write(model, rows[at : at + self._settings.batch_size])
         for row in rows:
             answer = found[row.of]
-            assert not isinstance(answer, Fault)
+            assert not isinstance(answer, RequestFailed)
             answer += served([row.choice()], self._name, [(len(row.prompt), len(row.new))], row.call.endpoint)
         return found
 
-    def _prompt_ids(self, call: Call, longest: int | None) -> list[int]:
+    def _prompt_ids(self, call: ModelRequest, longest: int | None) -> list[int]:
         if call.endpoint == "completion":
             begun = bool(self._tokenizer.bos_token) and call.text.startswith(self._tokenizer.bos_token)
             ids = self._tokenizer(call.text, add_special_tokens=not begun)["input_ids"]
         else:
             if not self._tokenizer.chat_template:
-                raise Fault(
+                raise RequestFailed(
                     "fatal",
                     f"{self._name} has no chat template: it is a base model, which completes text and does not chat",
                 )
@@ -143,7 +143,7 @@ class Weights:
             )
             ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if longest is not None and len(ids) + 1 > longest:
-            raise Fault(
+            raise RequestFailed(
                 "refused",
                 f"the prompt has {len(ids):,} tokens, and the model takes {longest:,}",
                 code="context_length_exceeded",
@@ -171,7 +171,7 @@ class Weights:
         while True:
             last = out.logits[:, -1].float().cpu()
             if not torch.isfinite(last).any(dim=1).all() or torch.isnan(last).any():
-                raise Fault(
+                raise RequestFailed(
                     "fatal",
                     f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format too small?",
                 )
@@ -192,10 +192,10 @@ class Weights:
     # --- numbers ---------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def _reward(self, call: Call) -> list[dict[str, Any]]:
+    def _reward(self, call: ModelRequest) -> list[dict[str, Any]]:
         model = self._model("AutoModelForSequenceClassification")
         if model.config.num_labels != 1:
-            raise Fault(
+            raise RequestFailed(
                 "fatal", f"{self._name} has {model.config.num_labels} outputs: a reward model has one"
             )
         if model.config.pad_token_id is None:
@@ -204,17 +204,17 @@ class Weights:
         longest = getattr(model.config, "max_position_embeddings", None)
         if longest is not None and inputs["input_ids"].shape[1] > longest:
             tokens = inputs["input_ids"].shape[1]
-            raise Fault(
+            raise RequestFailed(
                 "refused",
                 f"the text has {tokens:,} tokens, and the model takes {longest:,}",
                 code="context_length_exceeded",
             )
         reward = float(model(**inputs.to(self._device)).logits[0, 0].float())
         if not math.isfinite(reward):
-            raise Fault("refused", f"the reward is {reward}", code="not_finite")
+            raise RequestFailed("refused", f"the reward is {reward}", code="not_finite")
         return [{"score": reward}]
 
-    def _encoded(self, call: Call) -> Any:
+    def _encoded(self, call: ModelRequest) -> Any:
         """The conversation as the classifier reads it: in its chat template, or as two texts; of a ranker in its own template."""
         asked, answered = call.messages[:-1], call.messages[-1]
         if call.endpoint == "rank":
@@ -230,7 +230,7 @@ class Weights:
         return self._tokenizer("\n\n".join(m.text for m in asked), answered.text, return_tensors="pt")
 
     @torch.inference_mode()
-    def _embedding(self, call: Call) -> list[dict[str, Any]]:
+    def _embedding(self, call: ModelRequest) -> list[dict[str, Any]]:
         """Mean of the last layer over a text's tokens, of length 1."""
         model = self._model("AutoModel")
         longest = getattr(model.config, "max_position_embeddings", None)
@@ -244,7 +244,7 @@ class Weights:
             mask = inputs["attention_mask"].unsqueeze(-1).to(hidden)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
             if not torch.isfinite(mean).all():
-                raise Fault("refused", "an embedding is not finite", code="not_finite")
+                raise RequestFailed("refused", "an embedding is not finite", code="not_finite")
             vectors = torch.nn.functional.normalize(mean, dim=1).cpu().tolist()
             found += [{"index": at + i, "embedding": vector} for i, vector in enumerate(vectors)]
         return found
@@ -253,7 +253,9 @@ class Weights:
 class _Row:
     """One draw on its way: its tokens so far, its own generator, and how it ended."""
 
-    def __init__(self, of: int, prompt: list[int], call: Call, seed: int | None, tokenizer: Any) -> None:
+    def __init__(
+        self, of: int, prompt: list[int], call: ModelRequest, seed: int | None, tokenizer: Any
+    ) -> None:
         self.of = of
         self.prompt = prompt
         self.call = call

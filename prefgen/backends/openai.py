@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field
 
-from prefgen.errors import Fault, RecipeError
+from prefgen.errors import RecipeError, RequestFailed
 from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import Call, Served
-from prefgen.transport.openai_protocol import answers, read_answer, request_body, route
+from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.transport.openai_protocol import read_responses, reply_of, request_body, route
 from prefgen.types import Reply
 
 HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
@@ -107,14 +107,14 @@ class Connected:
                 else "max_tokens"
             )
 
-    def ready(self) -> None:
+    def check_access(self) -> None:
         """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a replay."""
         if not self._key and self.host == "api.openai.com":
             raise RecipeError(
                 f"the environment variable {self._settings.api_key_env} is not set: it must hold the API key for {self.host}"
             )
 
-    async def send(self, call: Call) -> Sequence[Served]:
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
         import aiohttp  # 0.1 s, wanted only by runs that ask a server
 
         if self._session is None:
@@ -125,7 +125,7 @@ class Connected:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         if call.endpoint == "rank":
-            raise Fault(
+            raise RequestFailed(
                 "fatal",
                 "a server of the OpenAI protocol has no route that compares two answers: `use: transformers` has",
             )
@@ -135,26 +135,28 @@ class Connected:
                 status, headers = response.status, response.headers
                 received = await response.read()
         except aiohttp.ClientPayloadError:
-            raise Fault("broken", "the connection broke in the middle of the reply", billed=True) from None
+            raise RequestFailed(
+                "broken", "the connection broke in the middle of the reply", billed=True
+            ) from None
         except (aiohttp.ClientError, OSError) as wrong:
-            raise Fault(
+            raise RequestFailed(
                 "connection",
                 f"cannot reach {self.host}: {self._without_key(str(wrong) or type(wrong).__name__)}",
             ) from None
         if status == 200:
-            served = answers(received, call)
+            served = read_responses(received, call)
             pause = _pause(headers)
             if pause:
                 served[0].pause = pause
             return served
         raise self._fault(status, headers, received)
 
-    def _url(self, call: Call) -> str:
+    def _url(self, call: ModelRequest) -> str:
         if call.endpoint == "score" and self._settings.score_route != "score":  # vLLM has these two above /v1
             return f"{self._address.removesuffix('/v1')}/{self._settings.score_route}"
         return f"{self._address}/{route(call.endpoint)}"
 
-    def body(self, call: Call) -> dict[str, Any]:
+    def body(self, call: ModelRequest) -> dict[str, Any]:
         """The request as this server wants it."""
         if call.endpoint == "score" and self._settings.score_route != "score":
             return {
@@ -175,25 +177,27 @@ class Connected:
             await self._session.close()
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
-        return read_answer(orjson.loads(raw), endpoint)
+        return reply_of(orjson.loads(raw), endpoint)
 
-    def _fault(self, status: int, headers: Any, received: bytes) -> Fault:
+    def _fault(self, status: int, headers: Any, received: bytes) -> RequestFailed:
         message, code = _error_of(received)
         said = self._without_key(f"HTTP {status} from {self.host}: {message}")
         retry_after = _seconds(headers.get("retry-after-ms"), 0.001) or _seconds(headers.get("retry-after"))
         if status == 429:
             if code in ("insufficient_quota", "billing_hard_limit_reached"):
-                return Fault("fatal", said, code=code)
-            return Fault("rate", said, code=code or "429", retry_after=retry_after or _pause(headers))
+                return RequestFailed("fatal", said, code=code)
+            return RequestFailed("rate", said, code=code or "429", retry_after=retry_after or _pause(headers))
         if status in (503, 529):
-            return Fault("busy", said, code=str(status), retry_after=retry_after)
+            return RequestFailed("busy", said, code=str(status), retry_after=retry_after)
         if status >= 500 or status in (408, 409, 425):
-            return Fault("server", said, code=str(status), retry_after=retry_after)
+            return RequestFailed("server", said, code=str(status), retry_after=retry_after)
         if status in (400, 413, 422):
-            return Fault("refused", said, code=code or str(status))
+            return RequestFailed("refused", said, code=code or str(status))
         if status == 401:
-            return Fault("fatal", f"{said}. Is the key in {self._settings.api_key_env} right?", code="401")
-        return Fault("fatal", said, code=str(status))
+            return RequestFailed(
+                "fatal", f"{said}. Is the key in {self._settings.api_key_env} right?", code="401"
+            )
+        return RequestFailed("fatal", said, code=str(status))
 
     def _without_key(self, text: str) -> str:
         """Servers repeat the key in their errors, sometimes shortened: no piece of it may travel on."""

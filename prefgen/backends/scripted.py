@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 import orjson
 from pydantic import Field, model_validator
 
-from prefgen.errors import Fault
+from prefgen.errors import RequestFailed
 from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import Call, Served
-from prefgen.transport.openai_protocol import answers, read_answer
+from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.transport.openai_protocol import read_responses, reply_of
 from prefgen.types import Reply, Value
 
 
@@ -60,13 +60,13 @@ class ScriptedModel:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
 
-    async def send(self, call: Call) -> Sequence[Served]:
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
         last = call.messages[-1].text if call.messages else call.text
         rule = next((r for r in self._rules if re.search(r.when, last, re.DOTALL)), None)
         if rule is None:
-            raise Fault("refused", f"no rule of the script matches {last[:80]!r}", code="no_rule")
+            raise RequestFailed("refused", f"no rule of the script matches {last[:80]!r}", code="no_rule")
         if rule.refuse:
-            raise Fault("refused", "the script refuses this", code=rule.refuse)
+            raise RequestFailed("refused", "the script refuses this", code=rule.refuse)
         served = []
         for seed in call.seeds:
             says = (rule.say,) if isinstance(rule.say, str) else rule.say
@@ -80,8 +80,8 @@ class ScriptedModel:
                 "choices": [{"index": 0, "finish_reason": rule.finish_reason, **message}],
                 "model": call.model,
             }
-            served.extend(answers(orjson.dumps(whole), call))
+            served.extend(read_responses(orjson.dumps(whole), call))
         return served
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
-        return read_answer(orjson.loads(raw), endpoint)
+        return reply_of(orjson.loads(raw), endpoint)

@@ -17,8 +17,8 @@ import orjson
 from pydantic import Field
 
 from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import Call, Served
-from prefgen.transport.openai_protocol import read_answer
+from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.transport.openai_protocol import reply_of
 from prefgen.types import Reply
 
 POINTS = (
@@ -96,7 +96,7 @@ class SimulatedModel:
     def __init__(self, settings: Simulated) -> None:
         self._settings = settings
 
-    async def send(self, call: Call) -> Sequence[Served]:
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
         import asyncio
 
         if self._settings.latency_ms:
@@ -104,9 +104,9 @@ class SimulatedModel:
         return [self._answer(call, seed) for seed in call.seeds]
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
-        return read_answer(orjson.loads(raw), endpoint)
+        return reply_of(orjson.loads(raw), endpoint)
 
-    def _answer(self, call: Call, seed: int | None) -> Served:
+    def _answer(self, call: ModelRequest, seed: int | None) -> ModelResponse:
         shown = "\n\n".join(m.text for m in call.messages) or call.text or "\n".join(call.inputs)
         rng = Random(
             int.from_bytes(
@@ -150,7 +150,7 @@ class SimulatedModel:
                 choice["message"]["content"] = odds[0][0] if odds else text
                 choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}] if top else []}
             whole = {"choices": [choice], "model": name, "usage": usage}
-        return Served(orjson.dumps(whole), read_answer(whole, call.endpoint), name)
+        return ModelResponse(orjson.dumps(whole), reply_of(whole, call.endpoint), name)
 
     def _odds(self, shown: str, rng: Random) -> list[tuple[str, float]]:
         """(label, probability) of the labels or numbers that a judge is asked for, the likeliest first; none where it is asked for neither."""
@@ -168,7 +168,7 @@ class SimulatedModel:
         total = math.fsum(weight for _, weight in weights)
         return sorted(((label, weight / total) for label, weight in weights), key=lambda item: -item[1])
 
-    def _text(self, call: Call, shown: str, rng: Random) -> str:
+    def _text(self, call: ModelRequest, shown: str, rng: Random) -> str:
         texts = [match[2] for match in SHOWN.finditer(shown)]
         wanted = call.messages[-1].text if call.messages else ""
         if call.schema is not None:

@@ -19,11 +19,11 @@ from typing import Any, ClassVar, Literal
 import orjson
 from pydantic import Field
 
-from prefgen.errors import Fault, RecipeError
+from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import beside_recipe
 from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import Call, Served
-from prefgen.transport.openai_protocol import read_answer
+from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.transport.openai_protocol import reply_of
 from prefgen.types import Reply
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
@@ -34,7 +34,7 @@ WEIGHTS = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
 class Transformers(Plugin):
     """Weights in this process. `dtype`, `adapter` and `pair_template` decide what is said, and are part of every key."""
 
-    content: ClassVar[tuple[str, ...]] = ("dtype", "adapter", "pair_template")
+    identity_fields: ClassVar[tuple[str, ...]] = ("dtype", "adapter", "pair_template")
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format of the weights."
@@ -57,7 +57,7 @@ class Transformers(Plugin):
         """What keys hold: the name; of a folder also a digest of its files, of a model of the Hub its revision. Raises RecipeError."""
         found: dict[str, Any] = {
             "name": _shown(self.location),
-            "fields": self.model_dump(mode="json", include={*self.content}),
+            "fields": self.model_dump(mode="json", include={*self.identity_fields}),
         }
         for role, place in (("digest", self.location), ("adapter_digest", self.adapter)):
             folder = beside_recipe(place) if place else None
@@ -118,9 +118,9 @@ def _file_digest(path: Path, size: int, changed: int) -> bytes:
 
 @dataclass(slots=True)
 class _Errand:
-    call: Call
+    call: ModelRequest
     loop: asyncio.AbstractEventLoop
-    answer: "asyncio.Future[list[Served]]"
+    answer: "asyncio.Future[list[ModelResponse]]"
 
 
 class Loaded:
@@ -134,14 +134,14 @@ class Loaded:
         self._queue: queue.SimpleQueue[_Errand | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def ready(self) -> None:
+    def check_access(self) -> None:
         """Raise RecipeError where torch is missing: called before anything is asked, and not for a replay."""
         if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
             raise RecipeError(
                 "`use: transformers` needs torch and transformers: pip install 'prefgen[transformers]'"
             )
 
-    async def send(self, call: Call) -> Sequence[Served]:
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
         loop = asyncio.get_running_loop()
         errand = _Errand(call, loop, loop.create_future())
         self._queue.put(errand)
@@ -151,7 +151,7 @@ class Loaded:
         return await errand.answer
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
-        return read_answer(orjson.loads(raw), endpoint)
+        return reply_of(orjson.loads(raw), endpoint)
 
     def close(self) -> None:
         if self._thread is not None:
@@ -168,12 +168,12 @@ class Loaded:
 
                     weights = Weights(self._settings)
                 answers = weights.answers([errand.call for errand in batch])
-            except Fault as fault:
+            except RequestFailed as fault:
                 answers = [fault] * len(batch)
             except Exception as bug:
-                answers = [Fault("fatal", f"{type(bug).__name__}: {' '.join(str(bug).split())[:300]}")] * len(
-                    batch
-                )
+                answers = [
+                    RequestFailed("fatal", f"{type(bug).__name__}: {' '.join(str(bug).split())[:300]}")
+                ] * len(batch)
             for errand, answer in zip(batch, answers, strict=True):
                 errand.loop.call_soon_threadsafe(_settle, errand.answer, answer)
             if last:
@@ -205,10 +205,12 @@ class Loaded:
         return batch, ended
 
 
-def _settle(answer: "asyncio.Future[list[Served]]", found: list[Served] | Fault) -> None:
+def _settle(
+    answer: "asyncio.Future[list[ModelResponse]]", found: list[ModelResponse] | RequestFailed
+) -> None:
     if answer.done():
         return
-    if isinstance(found, Fault):
+    if isinstance(found, RequestFailed):
         answer.set_exception(found)
     else:
         answer.set_result(found)
@@ -216,7 +218,7 @@ def _settle(answer: "asyncio.Future[list[Served]]", found: list[Served] | Fault)
 
 def served(
     choices: Sequence[Mapping[str, Any]], name: str, usage: Sequence[tuple[int, int]], endpoint: str
-) -> list[Served]:
+) -> list[ModelResponse]:
     """One answer a choice, each in the form of the OpenAI protocol; `usage` is (prompt tokens, new tokens) of each."""
     found = []
     for choice, (prompt, new) in zip(choices, usage, strict=True):
@@ -225,5 +227,5 @@ def served(
             "choices": [choice],
             "usage": {"prompt_tokens": prompt, "completion_tokens": new},
         }
-        found.append(Served(orjson.dumps(whole), read_answer(whole, endpoint), name))
+        found.append(ModelResponse(orjson.dumps(whole), reply_of(whole, endpoint), name))
     return found

@@ -23,7 +23,7 @@ class Price:
     output: int
     cached: int
 
-    def of(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> int:
+    def cost(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> int:
         fresh = max(0, prompt_tokens - cached_tokens)
         return fresh * self.input + cached_tokens * self.cached + completion_tokens * self.output
 
@@ -67,7 +67,7 @@ class Budget:
         self.token_limit = tokens
         self.spent, self.spent_tokens = spent, spent_tokens
         self.reserved = self.reserved_tokens = 0
-        self.waiters: Sequence[Callable[[], None]] = ()
+        self.on_release: Sequence[Callable[[], None]] = ()
 
     def fits(self, cost: int, tokens: int) -> bool:
         """Whether a request fits now."""
@@ -85,17 +85,17 @@ class Budget:
         self.reserved += cost
         self.reserved_tokens += tokens
 
-    def settle(self, reserved: int, reserved_tokens: int, cost: int, tokens: int) -> None:
+    def release(self, reserved: int, reserved_tokens: int, cost: int, tokens: int) -> None:
         """Give a reservation back and book what was really spent."""
         self.reserved -= reserved
         self.reserved_tokens -= reserved_tokens
         self.spent += cost
         self.spent_tokens += tokens
         if self.limit is not None or self.token_limit is not None:
-            for pump in self.waiters:
+            for pump in self.on_release:
                 pump()
 
-    def reached(self) -> BudgetReached:
+    def error(self) -> BudgetReached:
         parts = []
         if self.limit is not None:
             parts.append(f"${self.spent / PICO:.4f} of ${self.limit / PICO:.2f}")

@@ -77,7 +77,7 @@ CREATE TABLE possibly_billed (id INTEGER PRIMARY KEY, run TEXT, time REAL, cost 
 
 
 @dataclass(slots=True)
-class Row:
+class JournalRow:
     """One journalled reply. `cost` is in picodollars, `time` in seconds since 1970, `reply` raw JSON."""
 
     key: bytes
@@ -119,11 +119,11 @@ Found = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedReplies:
     """What the journal held of a record when it was looked up: {key: what `Journal.read` takes}, and whether that is all."""
 
     rows: Mapping[bytes, Found]
-    all_there: bool
+    is_complete: bool
 
 
 class Journal:
@@ -141,16 +141,16 @@ class Journal:
             self._migrate()
             self._read = self._write if self.on_network else self._connect()
         except sqlite3.Error as wrong:
-            raise explained(wrong, path) from wrong
+            raise journal_error(wrong, path) from wrong
         self._lock = threading.RLock() if self.on_network else _NoLock()
         self._pack = zstandard.ZstdCompressor(level=3)
         self._unpack = zstandard.ZstdDecompressor().decompress
         self._servers: dict[tuple[str, str, str, str], int] = {}
         self._known_servers: dict[int, tuple[str, str, str, str]] = {}
-        self._todo: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[_WriteJob | None] = queue.SimpleQueue()
         self._broken: JournalError | None = None
         self._completed: list[tuple[str, str, bytes]] = []
-        self.alone = True
+        self.sole_writer = True
         """Whether no other process has added replies since this one opened the file, as far as the last commit knew."""
         self._last_row = self.query("SELECT coalesce(max(id), 0) FROM replies")[0][0]
         self._writer = threading.Thread(target=self._write_in_groups, name="journal", daemon=True)
@@ -162,7 +162,7 @@ class Journal:
             db.execute("PRAGMA locking_mode=EXCLUSIVE")
             db.execute("PRAGMA journal_mode=TRUNCATE")
         else:
-            _patiently(lambda: db.execute("PRAGMA journal_mode=WAL"))
+            _retry_locked(lambda: db.execute("PRAGMA journal_mode=WAL"))
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA secure_delete=ON")
         db.execute(
@@ -190,12 +190,12 @@ class Journal:
                     self._write.execute(f"PRAGMA application_id={APPLICATION_ID}")
                     self._write.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    def find(self, key: bytes) -> Row | None:
+    def find(self, key: bytes) -> JournalRow | None:
         """The reply under `key`, or None."""
         found = self.query(f"{_FIND} WHERE key = ?", (key,))
-        return self.read(found[0]) if found else None
+        return self.row_of(found[0]) if found else None
 
-    def of_records(self, records: Sequence[str], most: int = 64) -> list["Known"]:
+    def replies_for_records(self, records: Sequence[str], most: int = 64) -> list["CachedReplies"]:
         """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one look instead of one a key."""
         limit = most * len(records)
         found = self.query(
@@ -204,9 +204,9 @@ class Journal:
         rows: dict[str, dict[bytes, Found]] = {record: {} for record in records}
         for row in found:
             rows[row[3]][row[0]] = row
-        return [Known(rows[record], all_there=len(found) < limit) for record in records]
+        return [CachedReplies(rows[record], is_complete=len(found) < limit) for record in records]
 
-    def read(self, found: "Found") -> Row:
+    def row_of(self, found: "Found") -> JournalRow:
         """The row that `of_records` found."""
         backend, host, model, fingerprint = self._server_of(found[5])
         return _row((*found[:5], backend, host, *found[6:10], model, fingerprint, *found[10:]), self._unpack)
@@ -218,13 +218,13 @@ class Journal:
             )
         return self._known_servers[number]
 
-    def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Row]:
+    def rows(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[JournalRow]:
         """Every row that matches an SQL condition on `r` (replies) and `s` (servers), oldest first."""
         try:
             for found in self._read.execute(f"{_SELECT} WHERE {where} ORDER BY r.id", values):
                 yield _row(found, self._unpack)
         except sqlite3.Error as wrong:
-            raise explained(wrong, self.path) from wrong
+            raise journal_error(wrong, self.path) from wrong
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple]:
         """Read with SQL of one's own."""
@@ -232,7 +232,7 @@ class Journal:
             with self._lock:
                 return self._read.execute(sql, values).fetchall()
         except sqlite3.Error as wrong:
-            raise explained(wrong, self.path) from wrong
+            raise journal_error(wrong, self.path) from wrong
 
     def forget_refusals(self, run: str, model: str) -> None:
         """Forget what a server refused a run: it refused everything alike, and may not once the recipe is mended."""
@@ -242,14 +242,14 @@ class Journal:
             f"DELETE FROM completed WHERE record IN (SELECT record FROM replies WHERE {which})",
             f"DELETE FROM replies WHERE {which}",
         )
-        self.alone = False  # rows are no longer numbered without gaps
-        self._put(_Job(sql=[(sql, (run, model)) for sql in statements]))
+        self.sole_writer = False  # rows are no longer numbered without gaps
+        self._put(_WriteJob(sql=[(sql, (run, model)) for sql in statements]))
 
-    def keep(self, rows: Sequence[Row]) -> "asyncio.Future[list[Row]]":
+    def commit(self, rows: Sequence[JournalRow]) -> "asyncio.Future[list[JournalRow]]":
         """Commit `rows` together; the future holds what the journal has under their keys: the first reply wins."""
-        done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[list[JournalRow]] = asyncio.get_running_loop().create_future()
 
-        def kept(held: list[Row], broken: JournalError | None) -> None:
+        def kept(held: list[JournalRow], broken: JournalError | None) -> None:
             if done.done():
                 return
             if broken:
@@ -257,18 +257,18 @@ class Journal:
             else:
                 done.set_result(held)
 
-        self.hand_over(rows, kept)
+        self.submit(rows, kept)
         return done
 
-    def hand_over(self, rows: Sequence[Row], kept: "Kept") -> None:
+    def submit(self, rows: Sequence[JournalRow], kept: "OnCommitted") -> None:
         """Commit `rows` together; `kept` is called in this event loop with what the journal then holds, or with why it holds nothing."""
         loop = asyncio.get_running_loop()
         try:
-            self._put(_Job(rows=rows, loop=loop, kept=kept))
+            self._put(_WriteJob(rows=rows, loop=loop, kept=kept))
         except JournalError as broken:
             loop.call_soon(kept, [], broken)
 
-    def complete(self, record: str, identity: str, keys: bytes) -> None:
+    def stage_completed(self, record: str, identity: str, keys: bytes) -> None:
         """Remember that a record has passed a stage and the digest of the keys that it had asked by then."""
         self._completed.append((record, identity, keys))
         if len(self._completed) >= 128:
@@ -278,15 +278,15 @@ class Journal:
         rows, self._completed = self._completed, []
         if rows:  # one statement: each step of SQLite gives other threads a turn, and has to wait for its own
             sql = f"INSERT OR IGNORE INTO completed VALUES {', '.join(['(?, ?, ?)'] * len(rows))}"
-            self._put(_Job(sql=[(sql, tuple(value for row in rows for value in row))]))
+            self._put(_WriteJob(sql=[(sql, tuple(value for row in rows for value in row))]))
 
-    def stages_passed(self, record: str) -> frozenset[str]:
+    def completed_stages(self, record: str) -> frozenset[str]:
         """The identities of the stages that a record has passed, in any run."""
         return frozenset(
             row[0] for row in self.query("SELECT identity FROM completed WHERE record = ?", (record,))
         )
 
-    def have_passed(self, records: Sequence[str], identity: str) -> int:
+    def count_completed(self, records: Sequence[str], identity: str) -> int:
         """How many of these records have passed the stage of this identity, in any run."""
         sql = f"SELECT count(*) FROM completed WHERE record IN ({', '.join('?' * len(records))}) AND identity = ?"
         return self.query(sql, (*records, identity))[0][0]
@@ -308,22 +308,22 @@ class Journal:
                 digest.update(b"".join(passed[record]))
         return digest.hexdigest()
 
-    def park(self, row: Row, request: bytes) -> None:
+    def park(self, row: JournalRow, request: bytes) -> None:
         """Keep a request that waits for its reply, so that an import knows what it answers."""
         packed = zstandard.compress(request)
         values = (row.key, row.endpoint, row.model, row.record, row.parts, row.backend, row.host, packed)
-        self._put(_Job(sql=[("INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)]))
+        self._put(_WriteJob(sql=[("INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)]))
 
     def possibly_billed(self, run: str, cost: int, tokens: int, why: str) -> None:
         """Count a request whose reply never came: the provider may have charged for it."""
         statement = "INSERT INTO possibly_billed (run, time, cost, tokens, why) VALUES (?, ?, ?, ?, ?)"
-        self._put(_Job(sql=[(statement, (run, time.time(), cost, tokens, why))]))
+        self._put(_WriteJob(sql=[(statement, (run, time.time(), cost, tokens, why))]))
 
     def flush(self) -> None:
         """Wait until everything that was handed over is committed. Raises JournalError if a commit failed."""
         self._hand_over_completed()
         done = threading.Event()
-        self._put(_Job(event=done))
+        self._put(_WriteJob(event=done))
         while not done.wait(0.5):
             if not self._writer.is_alive():
                 break
@@ -345,7 +345,7 @@ class Journal:
         self.flush()
         return self._write
 
-    def _put(self, job: "_Job") -> None:
+    def _put(self, job: "_WriteJob") -> None:
         if self._broken:
             raise self._broken
         self._todo.put(job)
@@ -370,9 +370,9 @@ class Journal:
                     last = True
                     break
                 jobs.append(job)
-            self._commit(jobs)
+            self._commit_jobs(jobs)
 
-    def _commit(self, jobs: "list[_Job]") -> None:
+    def _commit_jobs(self, jobs: "list[_WriteJob]") -> None:
         try:
             if self._broken:
                 raise self._broken
@@ -388,9 +388,9 @@ class Journal:
             for job in jobs:
                 job.held = [next(held) for _ in job.rows]
         except Exception as wrong:  # whatever it is, nobody may wait for this thread for ever
-            self._broken = wrong if isinstance(wrong, JournalError) else explained(wrong, self.path)
+            self._broken = wrong if isinstance(wrong, JournalError) else journal_error(wrong, self.path)
             self._servers.clear()
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[_WriteJob]] = {}
         for job in jobs:
             if job.loop is not None:
                 by_loop.setdefault(job.loop, []).append(job)
@@ -398,16 +398,16 @@ class Journal:
                 job.event.set()
         for loop, waiting in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_answer, waiting, self._broken)
+                loop.call_soon_threadsafe(_deliver, waiting, self._broken)
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more, and the rows are kept
 
-    def _insert(self, rows: Sequence[Row]) -> Iterator[Row]:
+    def _insert(self, rows: Sequence[JournalRow]) -> Iterator[JournalRow]:
         """What the journal holds under the key of each row: that row, unless another was first.
 
         Many rows a statement: each step of SQLite gives the other threads a turn, and has to wait for its own.
         """
-        earlier: dict[bytes, Row] = {}
+        earlier: dict[bytes, JournalRow] = {}
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = rows[start : start + ROWS_AT_ONCE]
             places = ", ".join([_PLACES] * len(some))
@@ -429,7 +429,7 @@ class Journal:
                 )
         return (earlier.get(row.key, row) for row in rows)
 
-    def _values(self, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+    def _values(self, rows: Sequence[JournalRow]) -> Iterator[tuple[object, ...]]:
         for row in rows:
             yield (
                 row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, self._server(row), row.parts, row.how,
@@ -440,10 +440,10 @@ class Journal:
     def _see_others(self, inserted: sqlite3.Cursor, wanted: int) -> None:
         """Rows are numbered one after the other: where one is there already, or a number is left out, somebody else was here."""
         if inserted.rowcount < wanted or inserted.lastrowid != self._last_row + wanted:
-            self.alone = False
+            self.sole_writer = False
         self._last_row = inserted.lastrowid or 0
 
-    def _server(self, row: Row) -> int:
+    def _server(self, row: JournalRow) -> int:
         who = (row.backend, row.host, row.served_model, row.fingerprint)
         if who not in self._servers:
             self._write.execute(
@@ -456,33 +456,33 @@ class Journal:
         return self._servers[who]
 
 
-Kept = Callable[[list[Row], JournalError | None], None]
+OnCommitted = Callable[[list[JournalRow], JournalError | None], None]
 
 
 @dataclass(slots=True)
-class _Job:
-    rows: Sequence[Row] = ()
+class _WriteJob:
+    rows: Sequence[JournalRow] = ()
     sql: Sequence[tuple[str, tuple]] = ()
     loop: asyncio.AbstractEventLoop | None = None
-    kept: "Kept | None" = None
+    kept: "OnCommitted | None" = None
     event: threading.Event | None = None
-    held: list[Row] = field(default_factory=list)
+    held: list[JournalRow] = field(default_factory=list)
 
 
-def _is_one_statement(statements: Sequence[object], rows: Sequence[Row]) -> bool:
+def _is_one_statement(statements: Sequence[object], rows: Sequence[JournalRow]) -> bool:
     """Whether a commit is one statement, as most are: that is a transaction by itself, and gives the other threads four turns less."""
     return not statements and len(rows) <= ROWS_AT_ONCE and all(row.origin == "live" for row in rows)
 
 
-def _row(found: Found, unpack: Callable[[bytes], bytes]) -> Row:
-    row = Row(*found)
+def _row(found: Found, unpack: Callable[[bytes], bytes]) -> JournalRow:
+    row = JournalRow(*found)
     row.reply = unpack(row.reply)
     if row.request is not None:
         row.request = unpack(row.request)
     return row
 
 
-def _answer(jobs: list[_Job], broken: JournalError | None) -> None:
+def _deliver(jobs: list[_WriteJob], broken: JournalError | None) -> None:
     for job in jobs:
         assert job.kept is not None
         job.kept(job.held, broken)
@@ -500,7 +500,7 @@ def _transaction(db: sqlite3.Connection) -> Generator[None]:
         raise
 
 
-def _patiently(do: Callable[[], object], seconds: float = 60) -> None:
+def _retry_locked(do: Callable[[], object], seconds: float = 60) -> None:
     """Do what SQLite does not wait for by itself (changing the journal mode) until no other process is in the way."""
     until = time.monotonic() + seconds
     while True:
@@ -519,7 +519,7 @@ class _NoLock:
     def __exit__(self, *_: object) -> None: ...
 
 
-def explained(wrong: Exception, path: Path) -> JournalError:
+def journal_error(wrong: Exception, path: Path) -> JournalError:
     """An SQLite error as one line that says what to do."""
     text = str(wrong)
     if "full" in text:
@@ -562,12 +562,14 @@ def refuse_if_cut(path: Path) -> None:
     pages = int.from_bytes(head[28:32], "big") if len(head) == 100 else 0
     refuse_other_kinds(path)
     if len(head) < 100:
-        raise explained(sqlite3.DatabaseError("file is not a database"), path)
+        raise journal_error(sqlite3.DatabaseError("file is not a database"), path)
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:
         return  # a checkpoint that was cut short leaves the pages there, and SQLite finishes it
     if page and size < page * pages and head[24:28] == head[92:96]:
-        raise explained(sqlite3.DatabaseError(f"malformed: {size} of {page * pages} bytes are there"), path)
+        raise journal_error(
+            sqlite3.DatabaseError(f"malformed: {size} of {page * pages} bytes are there"), path
+        )
 
 
 def _file_system(folder: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-from prefgen.storage.canonical_json import canonical, canonical_again, canonical_flat, canonical_texts
+from prefgen.storage.canonical_json import canonical, canonical_flat, canonical_repeated, canonical_texts
 
 KEY_VERSION = 1
 
@@ -33,7 +33,7 @@ class Key:
         return int.from_bytes(self.digest[:4], "big") & 0x7FFFFFFF
 
 
-class Spelled(NamedTuple):
+class CanonicalJson(NamedTuple):
     """What stands in many keys: its canonical JSON, and 4 bytes that tell it from others."""
 
     json: bytes
@@ -42,16 +42,16 @@ class Spelled(NamedTuple):
     @classmethod
     def of(cls, value: Any) -> Self:
         """Raises ValueError or TypeError for values that have no canonical form."""
-        spelled = canonical_again(value)
+        spelled = canonical_repeated(value)
         return cls(spelled, _short_again(spelled))
 
 
 def call_key(
     *,
     endpoint: str,
-    model: Mapping[str, Any] | Spelled,
+    model: Mapping[str, Any] | CanonicalJson,
     messages: Any,
-    sampling: Mapping[str, Any] | Spelled,
+    sampling: Mapping[str, Any] | CanonicalJson,
     reply_format: Mapping[str, Any],
     sample: int = 0,
     attempt: int = 0,
@@ -64,9 +64,9 @@ def call_key(
     """
     spell = canonical_texts if endpoint in ("chat", "completion") else canonical
     spelled = spell(messages)
-    whose = model if isinstance(model, Spelled) else Spelled.of(model)
-    sampled = sampling if isinstance(sampling, Spelled) else Spelled.of(sampling)
-    formed = Spelled.of(reply_format) if reply_format else NO_FORMAT
+    whose = model if isinstance(model, CanonicalJson) else CanonicalJson.of(model)
+    sampled = sampling if isinstance(sampling, CanonicalJson) else CanonicalJson.of(sampling)
+    formed = CanonicalJson.of(reply_format) if reply_format else NO_FORMAT
     head = canonical_flat(
         {
             "attempt": attempt,
@@ -93,7 +93,7 @@ def _short_again(spelled: bytes) -> bytes:
     return hashlib.blake2b(spelled, digest_size=4).digest()
 
 
-NO_FORMAT = Spelled.of({})
+NO_FORMAT = CanonicalJson.of({})
 PART_NAMES = ("model", "messages", "sampling", "format")
 
 

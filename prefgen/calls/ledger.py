@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class ModelTally:
+class ModelStats:
     """Counts of one model in this start of the run. `cost` is in picodollars, `seconds` the sum of latencies."""
 
     requests: int = 0
@@ -21,16 +21,16 @@ class ModelTally:
 
 
 @dataclass
-class Ledger:
+class RunStats:
     """Everything that is counted while a run goes on, and what the user should read once."""
 
-    models: dict[str, ModelTally] = field(default_factory=dict)
-    says: list[str] = field(default_factory=list)
+    models: dict[str, ModelStats] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
-    def model(self, name: str) -> ModelTally:
-        return self.models.setdefault(name, ModelTally())
+    def model(self, name: str) -> ModelStats:
+        return self.models.setdefault(name, ModelStats())
 
-    def say(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """Something that the user should read once; repeated lines are dropped."""
-        if line not in self.says:
-            self.says.append(line)
+        if line not in self.notices:
+            self.notices.append(line)

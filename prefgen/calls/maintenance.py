@@ -13,11 +13,11 @@ import orjson
 import zstandard
 
 from prefgen.calls.budget import dollars
-from prefgen.calls.journal import Journal, Row, refuse_other_kinds
-from prefgen.errors import Fault, JournalError, RecipeError
-from prefgen.roles import Call
-from prefgen.storage.atomic_write import written_whole
-from prefgen.transport.openai_protocol import answers, read_answer
+from prefgen.calls.journal import Journal, JournalRow, refuse_other_kinds
+from prefgen.errors import JournalError, RecipeError, RequestFailed
+from prefgen.roles import ModelRequest
+from prefgen.storage.atomic_write import atomic_write
+from prefgen.transport.openai_protocol import read_responses, reply_of
 
 
 def overview(journal: Journal) -> list[dict[str, Any]]:
@@ -226,7 +226,7 @@ def _last_row(db: sqlite3.Connection) -> int:
 def export_batch(journal: Journal, out: Path) -> int:
     """Write every answered reply as a line of the OpenAI batch output format, under its key; returns how many."""
     count = 0
-    with written_whole(out) as beside, beside.open("wb") as file:
+    with atomic_write(out) as part, part.open("wb") as file:
         for row in journal.rows("r.origin != 'step'"):
             body = orjson.loads(row.reply)
             status = 400 if row.status else 200
@@ -263,7 +263,7 @@ async def import_batch(journal: Journal, path: Path, *, run: str = "import") -> 
     Raises RecipeError with the line's number for a file that is no batch output.
     """
     done = Imported()
-    rows: list[Row] = []
+    rows: list[JournalRow] = []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -278,16 +278,16 @@ async def import_batch(journal: Journal, path: Path, *, run: str = "import") -> 
     return done
 
 
-async def _keep(journal: Journal, rows: list[Row], done: Imported) -> None:
+async def _keep(journal: Journal, rows: list[JournalRow], done: Imported) -> None:
     known = [row for row in rows if journal.find(row.key)]
     done.known += len(known)
     fresh = [row for row in rows if row not in known]
     if fresh:
-        await journal.keep(fresh)
+        await journal.commit(fresh)
     done.kept += sum(not row.status for row in fresh)
 
 
-def _imported(line: bytes, where: str, journal: Journal, run: str, done: Imported) -> Row | None:
+def _imported(line: bytes, where: str, journal: Journal, run: str, done: Imported) -> JournalRow | None:
     try:
         found = orjson.loads(line)
         key = bytes.fromhex(found["custom_id"])
@@ -312,7 +312,7 @@ def _imported(line: bytes, where: str, journal: Journal, run: str, done: Importe
     else:
         done.strange += 1
         return None
-    row = Row(
+    row = JournalRow(
         key=key, endpoint=endpoint, model=model, record=record, run=run, backend=backend, host=host, reply=b"", parts=parts, origin="import",
         time=float(ours["time"]) if isinstance(ours, dict) else time.time(), cost=int(ours.get("cost", 0)) if isinstance(ours, dict) else 0,
     )  # fmt: skip
@@ -333,12 +333,12 @@ def _imported(line: bytes, where: str, journal: Journal, run: str, done: Importe
     return None
 
 
-def _answered(row: Row, body: dict[str, Any], done: Imported) -> Row | None:
+def _answered(row: JournalRow, body: dict[str, Any], done: Imported) -> JournalRow | None:
     raw = orjson.dumps(body)
     try:
-        answers(raw, Call(row.endpoint, row.model))
-        usage = read_answer(body, row.endpoint).usage
-    except (Fault, KeyError, TypeError, ValueError, IndexError):
+        read_responses(raw, ModelRequest(row.endpoint, row.model))
+        usage = reply_of(body, row.endpoint).usage
+    except (RequestFailed, KeyError, TypeError, ValueError, IndexError):
         done.failed += 1
         return None
     row.reply = raw

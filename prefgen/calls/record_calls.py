@@ -5,84 +5,88 @@ import hashlib
 import time
 from collections.abc import Callable
 
-from prefgen.calls.journal import Known, Row
-from prefgen.calls.tally import Tally
-from prefgen.errors import Fault
+from prefgen.calls.journal import CachedReplies, JournalRow
+from prefgen.calls.tally import Usage
+from prefgen.errors import RequestFailed
 
-SETTLING_TICKS = 12
+STALL_TURNS = 12
 """Turns of the event loop that a record's tasks get to go on, before it counts as stalled."""
 
 
-class RecordRun:
+class RecordCalls:
     """One record on its way through the stages of a segment: what it asked, what is in flight, what is suspended."""
 
     __slots__ = (
         "asked",
-        "drawn",
-        "fresh",
+        "cached",
+        "completed_stages",
+        "first_asker",
         "id",
-        "identity",
         "in_flight",
-        "known",
-        "lost",
+        "last_active",
+        "last_error",
+        "on_stalled",
         "order",
         "parked",
-        "passed",
-        "stalled",
-        "tally",
-        "tick",
+        "stage_key",
+        "stage_usage",
         "timed_out",
-        "touched",
-    )  # fmt: skip
+        "turn",
+        "usage",
+    )
 
     def __init__(
-        self, record_id: str, order: int, stalled: Callable[["RecordRun"], None], known: Known | None = None
+        self,
+        record_id: str,
+        order: int,
+        on_stalled: Callable[["RecordCalls"], None],
+        cached: CachedReplies | None = None,
     ) -> None:
         self.id = record_id
         self.order = order
         self.asked: set[bytes] = set()
-        self.drawn: dict[bytes, tuple[str, str]] = {}
+        self.first_asker: dict[bytes, tuple[str, str]] = {}
         """Who asked each random request first: (stage, plug-in)."""
-        self.identity = ""
-        self.tally = Tally()
+        self.stage_key = ""
+        self.usage = Usage()
         """Of the stages that are passed."""
-        self.fresh = Tally()
+        self.stage_usage = Usage()
         """Of the stage that it is in: counted when that is passed, since one that is cut short is replayed later."""
-        self.known = known
-        self.passed: frozenset[str] | None = None
+        self.cached = cached
+        self.completed_stages: frozenset[str] | None = None
         """Identities of the stages that it had passed before, by the journal."""
-        self.touched = time.monotonic()
+        self.last_active = time.monotonic()
         self.timed_out = False
         self.in_flight = 0
-        self.parked: list[Row] = []
-        self.lost: Fault | None = None
-        self.stalled = stalled
-        self.tick = 0
+        self.parked: list[JournalRow] = []
+        self.last_error: RequestFailed | None = None
+        self.on_stalled = on_stalled
+        self.turn = 0
 
     @property
     def suspended(self) -> bool:
-        return bool(self.parked) or self.lost is not None
+        return bool(self.parked) or self.last_error is not None
 
     def keys_digest(self) -> bytes:
         """16 bytes that say which keys were asked, whatever their order."""
         return hashlib.blake2b(b"".join(sorted(self.asked)), digest_size=16).digest()
 
-    def settle_tally(self) -> None:
+    def count_stage(self) -> None:
         """A stage is passed: what it was answered counts now."""
-        self.tally.add(self.fresh)
-        self.fresh = Tally()
+        self.usage.merge(self.stage_usage)
+        self.stage_usage = Usage()
 
-    def settle(self) -> None:
+    def check_stalled(self) -> None:
         """Look whether nothing but suspended asks is left, once the record's tasks have had their turns."""
-        self.tick += 1
-        self.touched = time.monotonic()
+        self.turn += 1
+        self.last_active = time.monotonic()
         if self.suspended and not self.in_flight:
-            asyncio.get_running_loop().call_soon(self._look, self.tick, SETTLING_TICKS)
+            asyncio.get_running_loop().call_soon(self._check_again, self.turn, STALL_TURNS)
 
-    def _look(self, tick: int, left: int) -> None:
-        if tick != self.tick or self.in_flight:
+    def _check_again(self, tick: int, left: int) -> None:
+        if tick != self.turn or self.in_flight:
             return
         if left:
-            asyncio.get_running_loop().call_soon(self._look, tick, left - 1)
+            asyncio.get_running_loop().call_soon(self._check_again, tick, left - 1)
         else:
-            self.stalled(self)
+            self.on_stalled(self)

@@ -4,13 +4,13 @@ from typing import Self
 
 import orjson
 
-from prefgen.calls.journal import Row
+from prefgen.calls.journal import JournalRow
 
 Server = tuple[str, str, str, str]
 """(backend, host, model, fingerprint) as the server said."""
 
 
-class Tally:
+class Usage:
     """`costs` is {(stage, model): [requests, prompt tokens, completion tokens, picodollars]}, `servers` {who: [replies, first, last]}.
 
     The times are seconds since 1970.
@@ -22,16 +22,16 @@ class Tally:
         self.costs: dict[tuple[str, str], list[int]] = {}
         self.servers: dict[Server, list[float]] = {}
 
-    def book(self, stage: str, model: str, row: Row, cost: int) -> None:
+    def add(self, stage: str, model: str, row: JournalRow, cost: int) -> None:
         """Count one reply."""
         self._count((stage, model), 1, row.prompt_tokens, row.completion_tokens, cost)
-        self._saw((row.backend, row.host, row.served_model, row.fingerprint), 1, row.time, row.time)
+        self._count_server((row.backend, row.host, row.served_model, row.fingerprint), 1, row.time, row.time)
 
-    def add(self, other: Self) -> None:
+    def merge(self, other: Self) -> None:
         for key, counts in other.costs.items():
             self._count(key, *counts)
         for who, (replies, first, last) in other.servers.items():
-            self._saw(who, replies, first, last)
+            self._count_server(who, replies, first, last)
 
     def _count(
         self, key: tuple[str, str], requests: int, prompt_tokens: int, completion_tokens: int, cost: int
@@ -45,7 +45,7 @@ class Tally:
             have[2] += completion_tokens
             have[3] += cost
 
-    def _saw(self, who: Server, replies: float, first: float, last: float) -> None:
+    def _count_server(self, who: Server, replies: float, first: float, last: float) -> None:
         have = self.servers.get(who)
         if have is None:
             self.servers[who] = [replies, first, last]

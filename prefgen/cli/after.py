@@ -5,29 +5,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prefgen.publish.release import Publish, Release
+    from prefgen.publish.release import PublishSettings, Release
     from prefgen.recipe.load import Loaded
-    from prefgen.trainers.run import Report
-    from prefgen.trainers.settings import Train
+    from prefgen.trainers.run import TrainingReport
+    from prefgen.trainers.settings import TrainSettings
 
 
-def sections(loaded: "Loaded") -> "tuple[Publish | None, Train | None]":
+def sections(loaded: "Loaded") -> "tuple[PublishSettings | None, TrainSettings | None]":
     """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises RecipeError."""
     from prefgen.recipe.validate import section
 
     publishing, training = None, None
     if (said := loaded.data.get("publish")) is not None:
-        from prefgen.publish.release import Publish
+        from prefgen.publish.release import PublishSettings
 
-        publishing = section(Publish, "publish", said, {}, loaded.place(("publish",)))
+        publishing = section(PublishSettings, "publish", said, {}, loaded.place(("publish",)))
     if (said := loaded.data.get("train")) is not None:
-        from prefgen.trainers.settings import Train
+        from prefgen.trainers.settings import TrainSettings
 
-        training = section(Train, "train", said, {}, loaded.place(("train",)))
+        training = section(TrainSettings, "train", said, {}, loaded.place(("train",)))
     return publishing, training
 
 
-def published(run: Path, options: "Publish") -> "Release":
+def published(run: Path, options: "PublishSettings") -> "Release":
     """Publish a run that has just been made."""
     from prefgen.publish.release import publish
 
@@ -38,7 +38,7 @@ def published(run: Path, options: "Publish") -> "Release":
     return release
 
 
-def trained(run: Path, settings: "Train", release: "Release | None") -> "Report":
+def trained(run: Path, settings: "TrainSettings", release: "Release | None") -> "TrainingReport":
     """Train on the release, or on the run where it was not published, into a folder beside the run's."""
     from prefgen.cli.panel import shown_training
     from prefgen.publish.version import tag_of

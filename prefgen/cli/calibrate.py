@@ -10,7 +10,7 @@ import typer
 from prefgen.cli.arguments import AsJson
 
 if TYPE_CHECKING:
-    from prefgen.stats.calibration import Labelled
+    from prefgen.stats.calibration import LabelledPair
 
 
 def command(
@@ -32,13 +32,13 @@ def command(
 
     Pairers take the file as `calibration: calibration.json`: their pairs then have the probability that people agree.
     """
-    from prefgen.stats.calibration import tested
-    from prefgen.storage.atomic_write import written_whole
+    from prefgen.stats.calibration import fit_and_test
+    from prefgen.storage.atomic_write import atomic_write
 
-    found = tested(labelled_pairs(run, labels, judge), judge, held_out)
+    found = fit_and_test(labelled_pairs(run, labels, judge), judge, held_out)
     curve, before, after = found.curve, found.before, found.after
-    with written_whole(out) as beside:
-        beside.write_text(json.dumps(curve.model_dump()) + "\n", encoding="utf-8")
+    with atomic_write(out) as part:
+        part.write_text(json.dumps(curve.model_dump()) + "\n", encoding="utf-8")
     if as_json:
         print(json.dumps({**curve.model_dump(), "before": asdict(before), "after": asdict(after)}))
         return
@@ -56,17 +56,17 @@ def command(
     print(f"  {'Brier score':34} {before.brier:>8.3f} {after.brier:>8.3f}")
 
 
-def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
+def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[LabelledPair]":
     """Pairs of the run's responses that are labelled and that the judge scored. Raises RecipeError when there are none."""
     from prefgen.dataset.labels import read_labels
     from prefgen.dataset.read_run import read_records
     from prefgen.errors import RecipeError
-    from prefgen.stats.calibration import Labelled
+    from prefgen.stats.calibration import LabelledPair
     from prefgen.stats.scoring import judge_scores, probability_of
 
     _, comparisons = read_labels(labels, str(labels))
     name, _, aspect = judge.partition(".")
-    found: list[Labelled] = []
+    found: list[LabelledPair] = []
     judges: set[str] = set()
     for record in read_records(run):
         scores, (low, high) = judge_scores(record, judge)
@@ -83,7 +83,7 @@ def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[Labelled]":
                     margin = scores[response.id] - scores[label.second_id]
                     said = probability_of(own, response.id, label.second_id)
                     before = said if said is not None else 0.5 + margin / (high - low) / 2
-                    found.append(Labelled(record.id, margin, before, label.probability))
+                    found.append(LabelledPair(record.id, margin, before, label.probability))
     if name not in judges:
         raise RecipeError(f"the run has no judge {name!r}; it has {', '.join(sorted(judges)) or 'none'}")
     if not found:

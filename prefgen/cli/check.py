@@ -48,18 +48,20 @@ def command(
         return
     from prefgen.dataset.check import check_rows
     from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.open_pairs import opened
-    from prefgen.dataset.pair_formats import as_pair, columns_of
+    from prefgen.dataset.open_pairs import open_pairs
+    from prefgen.dataset.pair_formats import parse_columns, to_pair_row
 
     if config is not None:
-        theirs = columns_of(columns)
+        theirs = parse_columns(columns)
         rows = (
-            (f"row {i}", as_pair(row, theirs, f"row {i}"))
+            (f"row {i}", to_pair_row(row, theirs, f"row {i}"))
             for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1)
         )
         simulated = False
     else:
-        dataset = opened(f"{what}@{revision}" if revision else what, split=split, columns=columns_of(columns))
+        dataset = open_pairs(
+            f"{what}@{revision}" if revision else what, split=split, columns=parse_columns(columns)
+        )
         rows, simulated = dataset.rows, bool((dataset.manifest or {}).get("simulated"))
     report = check_rows(rows, canned=canned, allow_cut=allow_cut)
     if simulated:
@@ -72,9 +74,9 @@ def command(
 
 
 def _say(what: str, report: object) -> None:
-    from prefgen.dataset.check import RULES, Report
+    from prefgen.dataset.check import RULES, CheckReport
 
-    assert isinstance(report, Report)
+    assert isinstance(report, CheckReport)
     print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
     for rule, words in RULES.items():
         finding = report.findings.get(rule)
@@ -106,10 +108,10 @@ def _is_constitution(path: Path) -> bool:
 
 
 def _constitution(path: Path, *, as_json: bool) -> None:
-    from prefgen.kit.constitutions import findings, read_constitution
+    from prefgen.kit.constitutions import constitution_findings, read_constitution
 
     read = read_constitution(path)
-    found = findings(read)
+    found = constitution_findings(read)
     if as_json:
         print(
             json.dumps(

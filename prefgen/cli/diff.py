@@ -18,12 +18,12 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the recipe line by line."""
-    from prefgen.dataset.open_pairs import opened
-    from prefgen.dataset.pair_formats import columns_of
-    from prefgen.publish.diff import compared, side_of
+    from prefgen.dataset.open_pairs import open_pairs
+    from prefgen.dataset.pair_formats import parse_columns
+    from prefgen.publish.diff import compare_sides, side_of
 
-    first, second = (opened(what, columns=columns_of(columns)) for what in (before, after))
-    found = compared(side_of(first), side_of(second))
+    first, second = (open_pairs(what, columns=parse_columns(columns)) for what in (before, after))
+    found = compare_sides(side_of(first), side_of(second))
     if as_json:
         print(json.dumps(found.as_json()))
     elif markdown:

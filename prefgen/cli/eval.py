@@ -10,8 +10,8 @@ import typer
 from prefgen.cli.arguments import AsJson
 
 if TYPE_CHECKING:
-    from prefgen.evaluation.models import Model
-    from prefgen.evaluation.tasks import Compared, Outcome
+    from prefgen.evaluation.models import LoadedModel
+    from prefgen.evaluation.tasks import ItemOutcome, TaskChange
 
 app = typer.Typer(
     help="What a model is worth: win rates by any judge, items by log-probability, tasks that must not get worse.",
@@ -40,7 +40,7 @@ def win(
     as_json: AsJson = False,
 ) -> None:
     """How often one model's answers are better than another's: raw and at equal length, with intervals over the prompts."""
-    from prefgen.calls.ask import label_of
+    from prefgen.calls.ask import model_label
     from prefgen.dataset.read_run import complete_manifest, read_records
     from prefgen.evaluation import winrate
 
@@ -49,7 +49,7 @@ def win(
     def label(name: str) -> str:
         """As the rows name a model of the recipe."""
         its = manifest["models"].get(name)
-        return label_of(its, bool(its.get("simulated"))) if its else name
+        return model_label(its, bool(its.get("simulated"))) if its else name
 
     found = winrate.win_rate(read_records(run), of=label(of), against=label(against), judge=judge, seed=seed)
     simulated = bool(manifest.get("simulated"))
@@ -102,7 +102,7 @@ def tasks(
 
     from prefgen.errors import GateFailed, RecipeError
     from prefgen.evaluation.models import base_of, load
-    from prefgen.evaluation.tasks import LIMIT, Scoring, compared, summed_up, verdict
+    from prefgen.evaluation.tasks import LIMIT, Scoring, compare_outcomes, summarize_task, verdict
     from prefgen.evaluation.tasks import as_json as shown
     from prefgen.plugins.registry import did_you_mean
 
@@ -129,8 +129,10 @@ def tasks(
     options: dict[str, Any] = {"scoring": scoring, "limit": limit, "batch_size": batch_size}
     after = _outcomes(load(model, cpu=cpu), known, **options)
     before = _outcomes(load(other, cpu=cpu), known, **options) if other else {}
-    alone = [summed_up(name, found) for name, found in after.items()]
-    both = [compared(name, before[name], after[name], limit=limits.get(name)) for name in names if other]
+    alone = [summarize_task(name, found) for name, found in after.items()]
+    both = [
+        compare_outcomes(name, before[name], after[name], limit=limits.get(name)) for name in names if other
+    ]
     found = verdict(both)
     if as_json:
         told = (
@@ -199,8 +201,8 @@ def _items(name: str) -> Any:
 
 
 def _outcomes(
-    model: "Model", known: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int
-) -> "dict[str, list[Outcome]]":
+    model: "LoadedModel", known: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int
+) -> "dict[str, list[ItemOutcome]]":
     from prefgen.evaluation.harness import harness_outcomes
     from prefgen.evaluation.tasks import outcomes
 
@@ -212,7 +214,7 @@ def _outcomes(
     }
 
 
-def _say_changes(both: "list[Compared]", other: str | None) -> None:
+def _say_changes(both: "list[TaskChange]", other: str | None) -> None:
     for one in both:
         value, low, high = one.change
         allowed = f"; may lose {one.limit:g}" if one.limit is not None else ""

@@ -26,8 +26,10 @@ def command(
     columns: Columns = [],  # noqa: B006
 ) -> None:
     """Write pairs in the form that a trainer reads."""
-    from prefgen.dataset.open_pairs import opened
-    from prefgen.dataset.pair_formats import columns_of
+    from prefgen.dataset.open_pairs import open_pairs
+    from prefgen.dataset.pair_formats import parse_columns
     from prefgen.publish.export import export
 
-    print(f"{out}: {export(opened(what, split=split, columns=columns_of(columns)).rows, to, out):,} rows")
+    print(
+        f"{out}: {export(open_pairs(what, split=split, columns=parse_columns(columns)).rows, to, out):,} rows"
+    )

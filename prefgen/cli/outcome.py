@@ -7,13 +7,13 @@ from pathlib import Path
 import typer
 
 from prefgen.calls.journal import Journal
-from prefgen.engine.run import Options, Outcome
+from prefgen.engine.run import RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline
-from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.atomic_write import atomic_write
 
 
 def say_outcome(
-    outcome: Outcome,
+    outcome: RunOutcome,
     pipeline: Pipeline,
     *,
     as_json: bool,
@@ -64,7 +64,7 @@ def say_outcome(
             typer.echo(f"Next: prefgen show records {outcome.out}", err=True)
 
 
-def _why_incomplete(outcome: Outcome, exported: bool, offline: bool) -> str:
+def _why_incomplete(outcome: RunOutcome, exported: bool, offline: bool) -> str:
     if exported:
         return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen cache import`, then run again"
     if outcome.waiting:
@@ -73,7 +73,7 @@ def _why_incomplete(outcome: Outcome, exported: bool, offline: bool) -> str:
     return f"incomplete: {outcome.lost:,} prompts found no server that answers; run again to go on"
 
 
-def _say_yield(outcome: Outcome) -> None:
+def _say_yield(outcome: RunOutcome) -> None:
     table = outcome.manifest["yield"]
     fates = ", ".join(
         f"{n:,} {fate}" for fate, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1])
@@ -97,13 +97,13 @@ def _say_yield(outcome: Outcome) -> None:
         typer.echo(f"  heavy loss: {words}", err=True)
 
 
-def export_requests(outcome: Outcome, options: Options, path: Path) -> None:
+def export_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:
     """Write the parked requests as JSON lines of the OpenAI batch format, each under its key; whole or not at all."""
     import zstandard
 
     journal = Journal(options.journal)
     try:
-        with written_whole(path) as beside, beside.open("wb") as file:
+        with atomic_write(path) as part, part.open("wb") as file:
             for key in outcome.parked_keys:
                 [(packed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
                 file.write(zstandard.decompress(packed) + b"\n")

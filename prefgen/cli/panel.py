@@ -79,13 +79,13 @@ class Shown:
 
 def shown_run(progress: Progress, *, quiet: bool = False) -> Shown:
     """A run."""
-    return Shown(progress.ledger.says, lambda: panel(progress), lambda: line(progress), quiet=quiet)
+    return Shown(progress.stats.notices, lambda: panel(progress), lambda: line(progress), quiet=quiet)
 
 
 def shown_training(progress: "TrainingProgress", *, quiet: bool = False) -> Shown:
     """A training."""
     return Shown(
-        progress.says, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet
+        progress.notices, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet
     )
 
 
@@ -93,11 +93,11 @@ def line(p: Progress) -> str:
     """The state in one line."""
     models = "  ".join(
         f"{name}: {t.requests:,} asked, {t.replayed:,} replayed, {t.in_flight}/{t.limit} in flight"
-        for name, t in p.ledger.models.items()
+        for name, t in p.stats.models.items()
     )
     left = p.seconds_left()
     return (
-        f"{p.name}: {p.doing}, {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
+        f"{p.name}: {p.phase}, {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
         + (f", {p.waiting:,} waiting" if p.waiting else "")
         + (f", {duration(left)} left" if left is not None else "")
         + (f"  [{models}]" if models else "")
@@ -131,17 +131,17 @@ def panel(p: Progress) -> Any:
         "cost",
     ):
         models.add_column(name, justify="left" if name == "model" else "right")
-    for name, t in list(p.ledger.models.items()):
+    for name, t in list(p.stats.models.items()):
         latency = f"{t.seconds / t.requests:.2f} s" if t.requests else ""
         models.add_row(
             Text(name), f"{t.requests:,}", f"{t.replayed:,}", f"{t.in_flight}/{t.limit}", f"{t.retries:,}", f"{t.prompt_tokens:,}",
             f"{t.completion_tokens:,}", latency, dollars(t.cost),
         )  # fmt: skip
     left = p.seconds_left()
-    words = f"{p.doing}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
+    words = f"{p.phase}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
     words += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
     words += f", {p.lost:,} to be taken up again" if p.lost else ""
-    words += f", about {duration(left)} left" if left is not None and p.doing == "working" else ""
+    words += f", about {duration(left)} left" if left is not None and p.phase == "working" else ""
     bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
     return Panel(
         Group(Text(words), bar, Text(""), stages, Text(""), models),
@@ -155,7 +155,7 @@ def training_line(p: "TrainingProgress") -> str:
     """The state of a training in one line."""
     left = p.seconds_left()
     numbers = ", ".join(f"{name} {value:.3f}" for name, value in list(p.numbers.items()))
-    return f"{p.name}: {p.doing}" + (
+    return f"{p.name}: {p.phase}" + (
         f", step {p.step:,} of {p.steps:,}"
         + (f", {duration(left)} left" if left is not None else "")
         + (f"  [{numbers}]" if numbers else "")
@@ -173,7 +173,7 @@ def training_panel(p: "TrainingProgress") -> Any:
     from rich.text import Text
 
     left = p.seconds_left()
-    words = f"{p.doing}: step {p.step:,} of {p.steps:,}" if p.steps else p.doing
+    words = f"{p.phase}: step {p.step:,} of {p.steps:,}" if p.steps else p.phase
     words += f", about {duration(left)} left" if left is not None and p.step < p.steps else ""
     numbers = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     for name, justify in (("", "left"), ("training", "right"), ("held out", "right")):

@@ -40,7 +40,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Publish a run on the Hub as a version: rows in splits, a card, one commit, a tag. The same again changes nothing."""
-    from prefgen.publish.release import publish, publish_options
+    from prefgen.publish.release import publish, read_publish_settings
 
     given = {
         "repo": repo,
@@ -50,7 +50,7 @@ def command(
         "test": test,
         "harmful": harmful,
     }
-    options = publish_options(run, {name: value for name, value in given.items() if value is not None})
+    options = read_publish_settings(run, {name: value for name, value in given.items() if value is not None})
     release = publish(run, options, dry_run=dry_run, pr=pr, say=lambda line: print(line, file=sys.stderr))
     if as_json:
         found = {

@@ -4,7 +4,7 @@ import re
 import shutil
 import textwrap
 
-from prefgen.stats.scoring import judge_scores, judgments
+from prefgen.stats.scoring import judge_names, judge_scores
 from prefgen.types import Record
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -23,7 +23,7 @@ def print_record(record: Record) -> None:
     for turn in record.prompt.messages:
         print(f"{turn.role.upper()}  {plain(turn.text)}")
     print(f"  source {record.prompt.source}, id {record.prompt.id[:12]}")
-    scores = {name: judge_scores(record, name)[0] for name in judgments(record)}
+    scores = {name: judge_scores(record, name)[0] for name in judge_names(record)}
     chosen = {p.chosen_id for p in record.pairs}
     rejected = {p.rejected_id for p in record.pairs}
     number = {r.id: i for i, r in enumerate(record.responses, 1)}

@@ -8,7 +8,7 @@ import typer
 from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
-    from prefgen.engine.run import Options
+    from prefgen.engine.run import RunOptions
     from prefgen.recipe.build import Pipeline
 
 
@@ -76,9 +76,9 @@ def command(
     options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
     runner = Runner(pipeline, options)
     for warning in pipeline.warnings:
-        runner.progress.ledger.say(f"warning: {warning}")
+        runner.progress.stats.notify(f"warning: {warning}")
     if pipeline.simulated:
-        runner.progress.ledger.say(
+        runner.progress.stats.notify(
             "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only"
         )
     if live and not yes:
@@ -95,17 +95,17 @@ def command(
     raise typer.Exit(outcome.exit_code)
 
 
-def _confirm(pipeline: "Pipeline", options: "Options", quiet: bool) -> None:
+def _confirm(pipeline: "Pipeline", options: "RunOptions", quiet: bool) -> None:
     """On a terminal, before a changed recipe pays for anything: say what changed and ask."""
     import sys
 
     from prefgen.dataset.read_run import is_run, read_manifest
-    from prefgen.engine.output import changes
+    from prefgen.engine.output import changed_stages
 
     out = options.out
     if pipeline.simulated or not is_run(out):
         return
-    changed = changes(read_manifest(out), pipeline.identities)
+    changed = changed_stages(read_manifest(out), pipeline.identities)
     if not changed or quiet:
         return
     typer.echo("The recipe changed since this folder's last run:", err=True)

@@ -13,11 +13,13 @@ def command(
     ] = None,
 ) -> None:
     """Write the JSON schema of recipes, for completion and checks in editors."""
-    from prefgen.publish.release import Publish
+    from prefgen.publish.release import PublishSettings
     from prefgen.recipe.jsonschema import recipe_schema
-    from prefgen.trainers.settings import Train
+    from prefgen.trainers.settings import TrainSettings
 
-    text = json.dumps(recipe_schema({"publish": Publish, "train": Train}), indent=1, ensure_ascii=False)
+    text = json.dumps(
+        recipe_schema({"publish": PublishSettings, "train": TrainSettings}), indent=1, ensure_ascii=False
+    )
     if path is None:
         print(text)
     else:

@@ -118,7 +118,7 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
     for label, identity in pipeline.identities:
         print(f"  {label:10} {identity[:12]}")
     shown = [(pipeline.identities[0][0], plugged) for plugged in pipeline.sources]
-    shown += [(step.label, plugged) for step in pipeline.steps for plugged in step.plugged]
+    shown += [(step.label, plugged) for step in pipeline.stages for plugged in step.plugins]
     for line in dict.fromkeys(
         f"  {label}: {p.name} = {type(p.plugin).name} {p.plugin.model_dump(mode='json', exclude_defaults=True)}"
         for label, p in shown
@@ -146,7 +146,7 @@ def prompts(
     from prefgen.dataset.columns import records as prompts_of
     from prefgen.dataset.read_files import rows_of
     from prefgen.dataset.read_run import is_run, read_records
-    from prefgen.text.diversity import measured
+    from prefgen.text.diversity import diversity_measures
 
     def prompts_in(path: Path) -> "list[Prompt]":
         found = (
@@ -157,7 +157,7 @@ def prompts(
     asked = prompts_in(run)
     reference = [prompt.text for prompt in prompts_in(against)] if against else None
     pairs_of = [(prompt.text, prompt.category) for prompt in asked]
-    found = measured(
+    found = diversity_measures(
         pairs_of, reference, sample=sample, seed=seed, grounded=[prompt.grounded for prompt in asked]
     )
     if benchmarks:

@@ -45,7 +45,7 @@ def command(
         so_far = (
             None
             if manifest.get("complete") and state != "at work"
-            else record_store.reached(folder / "spool.sqlite")
+            else record_store.read_progress(folder / "spool.sqlite")
         )
         prompts, finished, pairs = so_far or (
             table.get("prompts", 0),

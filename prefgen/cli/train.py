@@ -54,7 +54,7 @@ def command(
     from prefgen.trainers.processes import is_first
     from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training
-    from prefgen.trainers.settings import train_settings
+    from prefgen.trainers.settings import read_train_settings
 
     lacking = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
     if lacking:
@@ -73,7 +73,7 @@ def command(
             given[name] = yaml.safe_load(value)
         except yaml.YAMLError:
             raise RecipeError(f"--set {words}: the value is not valid YAML") from None
-    settings = train_settings(config, given)
+    settings = read_train_settings(config, given)
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)

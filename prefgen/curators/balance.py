@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from prefgen.plugins.registry import Plugin, curator, did_you_mean
 from prefgen.stats.seeded_draws import uniform
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 
 
 @curator("balance")
@@ -52,5 +52,5 @@ class Balance(Plugin):
             most = self.quotas.get(group, self.most)
             if most is not None and len(ids) > most:
                 drawn = sorted(ids, key=lambda row_id: uniform("balance", self.seed, row_id))
-                gone |= {row_id: Gone(f"over {most:,} of {self.by} {group}") for row_id in drawn[most:]}
-        return replace(rows.dropping(gone), said=(*rows.said, *said))
+                gone |= {row_id: Dropped(f"over {most:,} of {self.by} {group}") for row_id in drawn[most:]}
+        return replace(rows.dropping(gone), said=(*rows.notices, *said))

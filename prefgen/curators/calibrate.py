@@ -14,7 +14,7 @@ from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import beside_recipe
 from prefgen.plugins.registry import Plugin, curator
-from prefgen.stats.calibration import Labelled, tested
+from prefgen.stats.calibration import LabelledPair, fit_and_test
 from prefgen.tables import Table
 
 
@@ -22,8 +22,8 @@ from prefgen.tables import Table
 class Calibrate(Plugin):
     """One curve for all pairs: their margins should be of one judge, or of one score."""
 
-    thins = "pairs"
-    files = ("labels",)
+    operates_on = "pairs"
+    file_fields = ("labels",)
 
     labels: str = Field(
         description="A CSV or JSONL file, relative to the recipe, with first_id, second_id and better (first, second or tie)."
@@ -32,13 +32,13 @@ class Calibrate(Plugin):
         0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested."
     )
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         read_labels(beside_recipe(self.labels), self.labels)
 
     def curate(self, rows: Table) -> Table:
         import pyarrow as pa
 
-        found = tested(self._labelled(rows), "margin", self.held_out)
+        found = fit_and_test(self._labelled(rows), "margin", self.held_out)
         curve, before, after = found.curve, found.before, found.after
         said = (
             f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {after.pairs:,} others the calibration error is "
@@ -51,9 +51,9 @@ class Calibrate(Plugin):
         ]
         at = rows.rows.schema.get_field_index("chosen_probability")
         table = rows.rows.set_column(at, "chosen_probability", pa.array(odds, pa.float64()))
-        return replace(rows, rows=table, said=(*rows.said, said))
+        return replace(rows, rows=table, said=(*rows.notices, said))
 
-    def _labelled(self, rows: Table) -> list[Labelled]:
+    def _labelled(self, rows: Table) -> list[LabelledPair]:
         """Pairs that have a margin and a label; before, a pair says what its comparisons said, or that the chosen side is better for certain."""
         _, comparisons = read_labels(beside_recipe(self.labels), self.labels)
         columns = [
@@ -66,7 +66,7 @@ class Calibrate(Plugin):
             said += [1 - c.probability for c in comparisons.get(rejected, ()) if c.second_id == chosen]
             if said and margin is not None:
                 found.append(
-                    Labelled(
+                    LabelledPair(
                         prompt, margin, 1.0 if probability is None else probability, sum(said) / len(said)
                     )
                 )

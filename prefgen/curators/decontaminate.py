@@ -24,9 +24,9 @@ from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
 from prefgen.kit.templates import beside_recipe
 from prefgen.plugins.registry import Plugin, curator, did_you_mean
 from prefgen.roles import Ask
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 from prefgen.text.near_duplicates import words_of
-from prefgen.text.vectors import hashed
+from prefgen.text.vectors import hashed_ngrams
 from prefgen.types import Prompt
 
 SHORT = 3
@@ -41,7 +41,7 @@ ROUNDING = 1e-6
 class Decontaminate(Plugin):
     """What was found stands as the neighbour: file (or benchmark) and row of the item."""
 
-    files = ("against",)
+    file_fields = ("against",)
     cost = "1 embedding a prompt and an item, where a model is named"
 
     against: tuple[str, ...] = Field(
@@ -88,13 +88,13 @@ class Decontaminate(Plugin):
             raise ValueError("a model gives vectors: say from which `cosine` two are the same")
         return self
 
-    def fills(self) -> str:
+    def output_column(self) -> str:
         return column(self.model)
 
-    async def weigh(self, prompt: Prompt, ask: Ask) -> list[float]:
+    async def annotate(self, prompt: Prompt, ask: Ask) -> list[float]:
         return await vector(self.model, prompt, ask)
 
-    def beside(self) -> Iterator[tuple[str, Prompt]]:
+    def reference_rows(self) -> Iterator[tuple[str, Prompt]]:
         for place, text in self._items:
             if text.strip():
                 yield place, Prompt.of(text)
@@ -143,25 +143,31 @@ class Decontaminate(Plugin):
         ids = rows.ids()
         gone = {ids[i]: one for i, one in near.items()} | gone
         thinned = _told(rows.dropping(gone))
-        return replace(thinned, said=(*thinned.said, *said(rows, there, "decontaminate")))
+        return replace(thinned, said=(*thinned.notices, *said(rows, there, "decontaminate")))
 
-    def _near(self, rows: Table, cosine: float) -> tuple[list[int], dict[int, Gone]]:
+    def _near(self, rows: Table, cosine: float) -> tuple[list[int], dict[int, Dropped]]:
         """(the rows that have a vector; those of them that are near to an item, with it)."""
         import numpy as np
 
         there, matrix = vectors(rows, self.model)
         if self.model:
-            assert rows.beside is not None, "the engine weighs what stands beside"
-            places, items = rows.beside.column("id").to_pylist(), vectors(rows, self.model, beside=True)
+            assert rows.reference_rows is not None, "the engine annotates the reference rows"
+            places, items = (
+                rows.reference_rows.column("id").to_pylist(),
+                vectors(rows, self.model, reference=True),
+            )
             names, against = [places[i] for i in items[0]], items[1]
         else:
-            names, against = [place for place, _ in self._items], hashed([text for _, text in self._items])
+            names, against = (
+                [place for place, _ in self._items],
+                hashed_ngrams([text for _, text in self._items]),
+            )
         gone = {}
         for start in range(0, len(there) if len(names) else 0, BLOCK):
             found = matrix[start : start + BLOCK] @ against.T
             best = found.argmax(axis=1)
             for i in np.flatnonzero(found[np.arange(len(found)), best] >= cosine - ROUNDING).tolist():
-                gone[there[start + i]] = Gone(
+                gone[there[start + i]] = Dropped(
                     f"benchmark: alike (cosine {found[i, best[i]]:.2f})", names[int(best[i])]
                 )
         return there, gone
@@ -176,7 +182,7 @@ def _text(found: Any) -> str:
 def _told(thinned: Table) -> Table:
     """The table, and for each benchmark how much of it was found."""
     held: dict[str, Counter[str]] = {}
-    for gone in thinned.gone.values():
+    for gone in thinned.dropped.values():
         if gone.reason.startswith("benchmark: ") and gone.neighbour:
             name = gone.neighbour.rpartition(":")[0] or gone.neighbour.partition(" row ")[0]
             held.setdefault(name, Counter())[gone.neighbour] += 1
@@ -184,7 +190,7 @@ def _told(thinned: Table) -> Table:
         f"decontaminate: {name}: {found.total():,} prompts hold {len(found):,} of its items"
         for name, found in sorted(held.items())
     ]
-    return replace(thinned, said=(*thinned.said, *lines))
+    return replace(thinned, said=(*thinned.notices, *lines))
 
 
 class _Items:
@@ -211,11 +217,11 @@ class _Items:
         for run in runs:
             self._short.setdefault(run, []).append(number)
 
-    def held(self, words: list[str], overlap: float) -> Gone | None:
+    def held(self, words: list[str], overlap: float) -> Dropped | None:
         """Why a text is taken for one of the items, and which."""
         for run in _runs(words, self._ngram):
             if run in self._long:
-                return Gone(f"benchmark: {self._ngram} words in a row", self.names[self._long[run]])
+                return Dropped(f"benchmark: {self._ngram} words in a row", self.names[self._long[run]])
         mine = set(_runs(words, SHORT))
         shared: Counter[int] = Counter()
         for run in mine:
@@ -224,7 +230,7 @@ class _Items:
         for share, item in sorted((one for one in alike if one[0] >= overlap), reverse=True):
             few = self._whole.get(-item)
             if _stands_in(few, words) if few is not None else len(mine) >= FEW:
-                return Gone(f"benchmark: alike (overlap {share:.2f})", self.names[-item])
+                return Dropped(f"benchmark: alike (overlap {share:.2f})", self.names[-item])
         return None
 
 

@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
-from prefgen.tables import Gone, Table
-from prefgen.text.near_duplicates import ALIKE, Letters, near_duplicates_of, normal
+from prefgen.tables import Dropped, Table
+from prefgen.text.near_duplicates import ALIKE, WordAlphabet, find_near_duplicates, normalize
 from prefgen.types import Prompt
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ class Dedupe(Plugin):
             )
         return self
 
-    def fills(self) -> str:
+    def output_column(self) -> str:
         return column(self.model)
 
-    async def weigh(self, prompt: Prompt, ask: Ask) -> list[float]:
+    async def annotate(self, prompt: Prompt, ask: Ask) -> list[float]:
         return await vector(self.model, prompt, ask)
 
     def curate(self, rows: Table) -> Table:
@@ -77,10 +77,10 @@ class Dedupe(Plugin):
         there, matrix = vectors(rows, self.model)
         ids = rows.ids()
         thinned = rows.dropping(alike([ids[i] for i in there], cosines_of(matrix), threshold, "cosine"))
-        return replace(thinned, said=(*rows.said, *said(rows, there, "dedupe")))
+        return replace(thinned, said=(*rows.notices, *said(rows, there, "dedupe")))
 
-    def _minhash(self, pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
-        found = near_duplicates_of(
+    def _minhash(self, pairs: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
+        found = find_near_duplicates(
             (text for _, text in pairs),
             threshold,
             words=self.shingle,
@@ -88,29 +88,29 @@ class Dedupe(Plugin):
             seed=self.seed,
         )
         return {
-            pairs[i][0]: Gone(f"near-duplicate (similarity {near:.2f})", pairs[j][0])
+            pairs[i][0]: Dropped(f"near-duplicate (similarity {near:.2f})", pairs[j][0])
             for i, (j, near) in found.items()
         }
 
 
-def _exact(pairs: list[tuple[str, str]]) -> dict[str, Gone]:
+def _exact(pairs: list[tuple[str, str]]) -> dict[str, Dropped]:
     first: dict[str, str] = {}
     gone = {}
     for row_id, text in pairs:
-        key = normal(text)
+        key = normalize(text)
         if key in first:
-            gone[row_id] = Gone("duplicate", first[key])
+            gone[row_id] = Dropped("duplicate", first[key])
         else:
             first[key] = row_id
     return gone
 
 
-def _rouge_l(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Gone]:
+def _rouge_l(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
     """By the F-measure of the longest common subsequence of words (Lin, 2004): 2 LCS / (words of the one + words of the other)."""
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
-    letters = Letters()
+    letters = WordAlphabet()
     spelled = [letters.spell(text) for _, text in pairs]
 
     def similarity(one: Sequence[int], other: Sequence[int]) -> "np.ndarray":
@@ -130,12 +130,12 @@ def cosines_of(matrix: "np.ndarray") -> Similarity:
     return lambda one, other: matrix[list(one)] @ matrix[list(other)].T
 
 
-def alike(ids: Sequence[str], similarity: Similarity, threshold: float, measure: str) -> dict[str, Gone]:
+def alike(ids: Sequence[str], similarity: Similarity, threshold: float, measure: str) -> dict[str, Dropped]:
     """Rows that are as similar as `threshold` to an earlier row that stays, with that row. Compared in blocks: memory is that of one."""
     import numpy as np
 
     kept: list[int] = []
-    gone: dict[str, Gone] = {}
+    gone: dict[str, Dropped] = {}
     for start in range(0, len(ids), BLOCK):
         block = range(start, min(start + BLOCK, len(ids)))
         best = np.full(len(block), -1.0, dtype=np.float32)
@@ -155,7 +155,9 @@ def alike(ids: Sequence[str], similarity: Similarity, threshold: float, measure:
                 if within[i, nearest] > best[i]:
                     best[i], where[i] = within[i, nearest], start + nearest
             if best[i] >= threshold - ROUNDING:
-                gone[ids[start + i]] = Gone(f"near-duplicate ({measure} {best[i]:.2f})", ids[int(where[i])])
+                gone[ids[start + i]] = Dropped(
+                    f"near-duplicate ({measure} {best[i]:.2f})", ids[int(where[i])]
+                )
             else:
                 stay.append(i)
         kept += [start + i for i in stay]

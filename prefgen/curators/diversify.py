@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 from prefgen.text.vectors import clusters, farthest
 from prefgen.types import Prompt
 
@@ -42,22 +42,22 @@ class Diversify(Plugin):
             raise ValueError("clusters is a number of `method: clusters`")
         return self
 
-    def fills(self) -> str:
+    def output_column(self) -> str:
         return column(self.model)
 
-    async def weigh(self, prompt: Prompt, ask: Ask) -> list[float]:
+    async def annotate(self, prompt: Prompt, ask: Ask) -> list[float]:
         return await vector(self.model, prompt, ask)
 
     def curate(self, rows: Table) -> Table:
         ids = rows.ids()
         there, matrix = vectors(rows, self.model)
         if len(there) <= self.count:
-            return replace(rows, said=(*rows.said, *said(rows, there, "diversify")))
+            return replace(rows, said=(*rows.notices, *said(rows, there, "diversify")))
         gone = self._farthest(matrix) if self.method == "farthest" else self._of_clusters(matrix)
         thinned = rows.dropping(
-            {ids[there[i]]: Gone(reason, ids[there[near]]) for i, (reason, near) in gone.items()}
+            {ids[there[i]]: Dropped(reason, ids[there[near]]) for i, (reason, near) in gone.items()}
         )
-        return replace(thinned, said=(*rows.said, *said(rows, there, "diversify")))
+        return replace(thinned, said=(*rows.notices, *said(rows, there, "diversify")))
 
     def _farthest(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
         """{row that goes: (why, the row that stays in its place)}."""

@@ -10,7 +10,7 @@ from collections import Counter
 from pydantic import Field, field_validator
 
 from prefgen.plugins.registry import Plugin, curator, did_you_mean
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 from prefgen.text.language import known_languages, language_of
 from prefgen.text.near_duplicates import words_of
 
@@ -69,7 +69,7 @@ class Heuristics(Plugin):
         for row_id, text in zip(rows.ids(), rows.column("text"), strict=True):
             reason = self.broken(text or "")
             if reason:
-                gone[row_id] = Gone(reason)
+                gone[row_id] = Dropped(reason)
         return rows.dropping(gone)
 
     def broken(self, text: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from prefgen.plugins.registry import Plugin, curator
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 
 RATIOS = tuple(step / 50 for step in range(50))
 
@@ -20,7 +20,7 @@ RATIOS = tuple(step / 50 for step in range(50))
 class LengthBalance(Plugin):
     """Pairs are dropped until both sides are about equally long on average."""
 
-    thins = "pairs"
+    operates_on = "pairs"
 
     side: Literal["shorter", "longer", "either"] = Field(
         "either",
@@ -51,7 +51,7 @@ class LengthBalance(Plugin):
             return rows
         reason = f"chosen side {side} by more than {ratio:.0%}"
         return rows.dropping(
-            {i: Gone(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio}
+            {i: Dropped(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio}
         )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from prefgen.plugins.registry import Plugin, curator
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 
 
 @curator("limit")
@@ -24,5 +24,5 @@ class Limit(Plugin):
         if self.pick == "random":
             ids = sorted(ids, key=lambda row_id: Random(f"{self.seed}/{row_id}").random())
         return rows.dropping(
-            {row_id: Gone(f"over the limit of {self.count}") for row_id in ids[self.count :]}
+            {row_id: Dropped(f"over the limit of {self.count}") for row_id in ids[self.count :]}
         )

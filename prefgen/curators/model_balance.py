@@ -10,14 +10,14 @@ from collections import defaultdict
 from pydantic import Field
 
 from prefgen.plugins.registry import Plugin, curator
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 
 
 @curator("model_balance")
 class ModelBalance(Plugin):
     """At most `share` of the pairs of two models prefer the same one."""
 
-    thins = "pairs"
+    operates_on = "pairs"
 
     share: float = Field(
         0.75, ge=0.5, le=1, description="The greatest part; 0.5 keeps as many pairs each way."
@@ -36,5 +36,5 @@ class ModelBalance(Plugin):
                 math.floor(against * self.share / (1 - self.share) + 1e-9) if self.share < 1 else len(pairs)
             )
             for _, row_id in sorted(pairs)[: max(0, len(pairs) - most)]:
-                gone[row_id] = Gone(f"{chosen} over {rejected} too often")
+                gone[row_id] = Dropped(f"{chosen} over {rejected} too often")
         return rows.dropping(gone)

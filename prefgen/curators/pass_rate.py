@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.kit.curation import check_bounds, outside
-from prefgen.kit.gather import settled
+from prefgen.kit.curation import check_bounds, within_bounds
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -38,15 +38,15 @@ class PassRate(Plugin):
         check_bounds(self.least, self.most)
         return self
 
-    def fills(self) -> str:
+    def output_column(self) -> str:
         return f"pass_rate_{self.model}"
 
-    async def weigh(self, prompt: Prompt, ask: Ask) -> float:
+    async def annotate(self, prompt: Prompt, ask: Ask) -> float:
         if right("", prompt.references, self.check, self.tolerance)[0] is None:
             raise UnreadableReply(
                 f"no rate: {right('', prompt.references, self.check, self.tolerance)[1]}", code="no_reference"
             )
-        found = await settled(ask(self.model, prompt.messages, sample=draw) for draw in range(self.n))
+        found = await gather_settled(ask(self.model, prompt.messages, sample=draw) for draw in range(self.n))
         lost = [one for one in found if isinstance(one, ReplyError)]
         if len(lost) == len(found):
             raise lost[0]
@@ -58,4 +58,4 @@ class PassRate(Plugin):
         return sum(map(bool, graded)) / len(graded)
 
     def curate(self, rows: Table) -> Table:
-        return outside(rows, self.fills(), "pass rate", self.least, self.most, self.missing)
+        return within_bounds(rows, self.output_column(), "pass rate", self.least, self.most, self.missing)

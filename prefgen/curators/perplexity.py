@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from prefgen.errors import UnreadableReply
-from prefgen.kit.curation import check_bounds, outside
+from prefgen.kit.curation import check_bounds, within_bounds
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -35,10 +35,10 @@ class Perplexity(Plugin):
         check_bounds(self.least, self.most)
         return self
 
-    def fills(self) -> str:
+    def output_column(self) -> str:
         return f"perplexity_{self.model}"
 
-    async def weigh(self, prompt: Prompt, ask: Ask) -> float:
+    async def annotate(self, prompt: Prompt, ask: Ask) -> float:
         reply = await ask.complete(
             self.model, prompt.text, echo=True, logprobs=1, max_tokens=1, temperature=0
         )
@@ -54,4 +54,4 @@ class Perplexity(Plugin):
         return math.exp(min(700.0, -math.fsum(of_prompt) / len(of_prompt)))
 
     def curate(self, rows: Table) -> Table:
-        return outside(rows, self.fills(), "perplexity", self.least, self.most, self.missing)
+        return within_bounds(rows, self.output_column(), "perplexity", self.least, self.most, self.missing)

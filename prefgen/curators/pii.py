@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import Plugin, curator, did_you_mean
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 from prefgen.types import Message, Prompt, TextPart
 
 KINDS = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS", "US_SSN")
@@ -47,7 +47,7 @@ class Pii(Plugin):
                 raise ValueError(f"there is no kind {kind!r}{did_you_mean(kind, KINDS)}")
         return kinds
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if importlib.util.find_spec("presidio_analyzer") is None:
             raise RecipeError("`use: pii` needs Presidio: pip install 'prefgen[pii]'")
 
@@ -105,7 +105,7 @@ class Pii(Plugin):
         for row_id, text in zip(rows.ids(), rows.column("conversation"), strict=True):
             kinds = sorted({kind for _, _, kind in self._spans(text or "")})
             if kinds:
-                gone[row_id] = Gone(f"personal data: {', '.join(kinds)}")
+                gone[row_id] = Dropped(f"personal data: {', '.join(kinds)}")
         return rows.dropping(gone)
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.kit.curation import check_bounds, outside
-from prefgen.kit.ratings import asked, one_rating, rating_schema
+from prefgen.kit.curation import check_bounds, within_bounds
+from prefgen.kit.ratings import ask_rating, conversation_for_judge, rating_schema
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
@@ -45,17 +45,17 @@ class Rated(Plugin):
         check_bounds(self.least, self.most)
         return self
 
-    def fills(self) -> str:
+    def output_column(self) -> str:
         return f"rated_{self.aspect.replace(' ', '_')[:40]}"
 
-    async def weigh(self, prompt: Prompt, ask: Ask) -> float:
+    async def annotate(self, prompt: Prompt, ask: Ask) -> float:
         messages: Sequence[Message] = [
-            user(render("curators/rated.j2", conversation=asked(prompt), aspect=self.aspect))
+            user(render("curators/rated.j2", conversation=conversation_for_judge(prompt), aspect=self.aspect))
         ]
-        rating, _ = await one_rating(
+        rating, _ = await ask_rating(
             ask, self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0
         )
         return rating
 
     def curate(self, rows: Table) -> Table:
-        return outside(rows, self.fills(), self.aspect, self.least, self.most, self.missing)
+        return within_bounds(rows, self.output_column(), self.aspect, self.least, self.most, self.missing)

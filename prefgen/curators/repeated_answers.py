@@ -9,14 +9,14 @@ from collections import defaultdict
 from pydantic import Field
 
 from prefgen.plugins.registry import Plugin, curator
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 
 
 @curator("repeated_answers")
 class RepeatedAnswers(Plugin):
     """At most `share` of the pairs may have the same chosen answer."""
 
-    thins = "pairs"
+    operates_on = "pairs"
 
     share: float = Field(
         0.05, gt=0, le=1, description="The greatest part of all pairs (and always one pair)."
@@ -27,12 +27,12 @@ class RepeatedAnswers(Plugin):
         columns = (rows.column("chosen_text"), rows.column("margin"))
         for row_id, text, margin in zip(rows.ids(), *columns, strict=True):
             same[text].append((margin if margin is not None else 0.0, row_id))
-        gone: dict[str, Gone] = {}
+        gone: dict[str, Dropped] = {}
         kept = _kept([len(pairs) for pairs in same.values()], self.share)
         for pairs in same.values():
             ordered = sorted(pairs)
             for _, row_id in ordered[: max(0, len(pairs) - kept)]:
-                gone[row_id] = Gone("chosen answer repeated", ordered[-1][1])
+                gone[row_id] = Dropped("chosen answer repeated", ordered[-1][1])
         return rows.dropping(gone)
 
 

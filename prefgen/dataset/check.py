@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefgen.dataset.pair import NUMBERS, is_number
-from prefgen.text.near_duplicates import Neighbours
+from prefgen.text.near_duplicates import MinHashIndex
 
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
@@ -51,7 +51,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class CheckReport:
     """What was proven of a dataset. `probe_auc` is the share of held-out pairs that length, format and model name alone tell apart."""
 
     rows: int = 0
@@ -85,7 +85,7 @@ class Report:
 
 def check_rows(
     rows: Iterable[tuple[str, Mapping[str, Any]]], *, canned: float = 0.05, allow_cut: bool = False
-) -> Report:
+) -> CheckReport:
     """Check rows, each with the words that say where it stands."""
     return _Checker(canned, allow_cut).over(rows)
 
@@ -94,7 +94,7 @@ class _Checker:
     def __init__(self, canned: float, allow_cut: bool) -> None:
         self._canned = canned
         self._allow_cut = allow_cut
-        self.report = Report()
+        self.report = CheckReport()
         self._chosen: Counter[bytes] = Counter()
         self._preferred: set[tuple[bytes, bytes]] = set()
         self._texts: dict[bytes, str] = {}
@@ -104,7 +104,7 @@ class _Checker:
         self._features: list[tuple[bytes, list[float], str, str]] = []
         self._longer = 0
 
-    def over(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Report:
+    def over(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> CheckReport:
         prompts: set[bytes] = set()
         for where, row in rows:
             self.report.rows += 1
@@ -303,7 +303,7 @@ class _Checker:
         splits = list(dict.fromkeys(split for split, _, _ in self._asked.values()))
         if len(splits) < 2:
             return
-        index = Neighbours()
+        index = MinHashIndex()
         for split in splits:
             here = [
                 (index.hashed(text), where, asked)

@@ -13,12 +13,12 @@ def hub_rows(path: str, config: str | None, split: str, revision: str | None) ->
     import datasets  # 0.5 s
 
     datasets.disable_progress_bars()
-    with explained(f"Hub dataset {path!r} (split {split!r})"):
+    with hub_errors(f"Hub dataset {path!r} (split {split!r})"):
         yield from datasets.load_dataset(path, config, split=split, revision=revision, streaming=True)
 
 
 @contextmanager
-def explained(what: str, but: tuple[type[Exception], ...] = ()) -> Generator[None]:
+def hub_errors(what: str, but: tuple[type[Exception], ...] = ()) -> Generator[None]:
     """Whatever the clients raise, of which there are dozens of kinds, becomes a RecipeError in one line: `what` cannot be read."""
     import datasets
     import huggingface_hub

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.hub import explained, hub_rows
-from prefgen.dataset.pair_formats import as_pair
+from prefgen.dataset.hub import hub_errors, hub_rows
+from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.dataset.read_files import SUFFIXES, rows_of
 from prefgen.dataset.read_run import complete_manifest, is_run, rows_in
 from prefgen.errors import RecipeError
 
 
 @dataclass(frozen=True)
-class Opened:
+class PairDataset:
     """A dataset of pairs. `rows` come with the words that say where each stands; a row has `split` where the dataset has splits."""
 
     name: str
@@ -28,21 +28,23 @@ class Opened:
     """What `prefgen publish` noted of the release: version and content hash."""
 
 
-def opened(what: str, *, split: str | None = None, columns: Mapping[str, str] | None = None) -> Opened:
+def open_pairs(
+    what: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
+) -> PairDataset:
     """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
     found = _opened(what, split)
-    rows = ((where, as_pair(row, columns or {}, where)) for where, row in found.rows)
+    rows = ((where, to_pair_row(row, columns or {}, where)) for where, row in found.rows)
     return replace(found, rows=rows)
 
 
-def _opened(what: str, split: str | None) -> Opened:
+def _opened(what: str, split: str | None) -> PairDataset:
     path, recipe = Path(what), Path(what) / "recipe.yaml"
     if (path / "data" / "preferences").is_dir():  # a release, or a mix
         rows = _released(path / "data" / "preferences", split, what)
-        return Opened(
+        return PairDataset(
             what, rows, None, _noted(path / "manifest.json"), _text(recipe), _noted(path / "release.json")
         )
     if is_run(path):
@@ -50,11 +52,11 @@ def _opened(what: str, split: str | None) -> Opened:
             raise RecipeError(f"{what!r} is a run and has no splits: publishing draws them")
         manifest = complete_manifest(path)
         rows = ((f"{what} row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
-        return Opened(what, rows, None, manifest, _text(recipe))
+        return PairDataset(what, rows, None, manifest, _text(recipe))
     if (path / ".run_id").exists():
         raise RecipeError(f"{what!r} is a run that wrote no manifest; run it again first")
     if path.exists():
-        return Opened(what, _of_split(rows_of(path, what), split, what))
+        return PairDataset(what, _of_split(rows_of(path, what), split, what))
     name, _, revision = what.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(
@@ -97,11 +99,11 @@ def _released(folder: Path, split: str | None, what: str) -> Iterator[tuple[str,
     return _of_split(rows, split, what)
 
 
-def _from_hub(name: str, revision: str | None, split: str | None) -> Opened:
+def _from_hub(name: str, revision: str | None, split: str | None) -> PairDataset:
     import datasets  # 0.5 s
     import huggingface_hub
 
-    with explained(f"Hub dataset {name!r}" + (f" at {revision!r}" if revision else "")):
+    with hub_errors(f"Hub dataset {name!r}" + (f" at {revision!r}" if revision else "")):
         commit = huggingface_hub.HfApi().dataset_info(name, revision=revision).sha
         configs = datasets.get_dataset_config_names(name, revision=commit)
         config = "preferences" if "preferences" in configs else configs[0]
@@ -114,7 +116,7 @@ def _from_hub(name: str, revision: str | None, split: str | None) -> Opened:
             for number, row in enumerate(hub_rows(name, config, its, commit), 1):
                 yield f"{name} {its} row {number}", {**row, "split": its}
 
-    return Opened(
+    return PairDataset(
         name,
         rows(),
         commit,
@@ -130,7 +132,7 @@ def hub_text(name: str, revision: str | None, path: str) -> str | None:
     from huggingface_hub.errors import EntryNotFoundError
 
     try:
-        with explained(f"{path} of {name!r}", but=(EntryNotFoundError,)):
+        with hub_errors(f"{path} of {name!r}", but=(EntryNotFoundError,)):
             file = huggingface_hub.hf_hub_download(name, path, repo_type="dataset", revision=revision)
     except EntryNotFoundError:
         return None

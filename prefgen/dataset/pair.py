@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.errors import RecipeError
-from prefgen.text.near_duplicates import normal
+from prefgen.text.near_duplicates import normalize
 
 Row = Mapping[str, Any]
 Turns = list[dict[str, str]]
@@ -13,7 +13,7 @@ NUMBERS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "we
 """Columns of a pair that hold numbers, where they hold anything."""
 
 
-def conversation(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
+def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     """(prompt, chosen, rejected) as messages of role and content. Raises RecipeError for a row that is no pair."""
     prompt, chosen, rejected = row.get("prompt"), row.get("chosen"), row.get("rejected")
     if chosen is None or rejected is None:
@@ -39,14 +39,14 @@ def conversation(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     return _turns("user", prompt, "prompt", where), first, second
 
 
-def sound(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
+def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     """`conversation` of a row that may be handed on: its sides hold text and differ, its numbers are numbers. Raises RecipeError."""
-    prompt, chosen, rejected = conversation(row, where)
+    prompt, chosen, rejected = pair_messages(row, where)
     texts = ["\n".join(turn["content"] for turn in side) for side in (chosen, rejected)]
     for name, text in zip(("chosen", "rejected"), texts, strict=True):
         if not text.strip():
             raise RecipeError(f"{name} is empty", where)
-    if normal(texts[0]) == normal(texts[1]):
+    if normalize(texts[0]) == normalize(texts[1]):
         raise RecipeError(f"chosen and rejected are the same: {texts[0][:60]!r}", where)
     for name in NUMBERS:
         if not is_number(row.get(name)):
@@ -66,9 +66,9 @@ def is_number(value: Any) -> bool:
     )
 
 
-def one_turn(row: Row, where: str, form: str) -> tuple[Turns, dict[str, str], dict[str, str]]:
+def single_turn_pair(row: Row, where: str, form: str) -> tuple[Turns, dict[str, str], dict[str, str]]:
     """(prompt, chosen, rejected), each side one turn, for forms that know no more. Raises RecipeError where a side has several."""
-    prompt, chosen, rejected = sound(row, where)
+    prompt, chosen, rejected = validated_pair(row, where)
     shared = 0
     while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
         shared += 1

@@ -11,7 +11,7 @@ SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "ob
 ROLES = {theirs: ours for ours, theirs in SHAREGPT.items()} | {"function": "tool"}
 
 
-def columns_of(words: Sequence[str]) -> dict[str, str]:
+def parse_columns(words: Sequence[str]) -> dict[str, str]:
     """{"chosen": "winner"} of `chosen=winner`. Raises RecipeError."""
     found: dict[str, str] = {}
     for one in words:
@@ -22,7 +22,7 @@ def columns_of(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def as_pair(row: Row, columns: Mapping[str, str], where: str) -> Row:
+def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
     """The row with prompt, chosen and rejected; as it is where it has them, or where its form is not known."""
     for ours, theirs in columns.items():
         if theirs not in row:

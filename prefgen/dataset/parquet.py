@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.atomic_write import atomic_write
 
 BLOCK = 2**30
 TEXT, REAL, WHOLE, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
@@ -117,10 +117,10 @@ def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
     """Write lines of JSON as one Parquet file, whole or not at all: it gets its name when it is complete."""
     table = _table(lines, schema)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
+    with atomic_write(path) as part:
         pq.write_table(
             table,
-            beside,
+            part,
             compression="zstd",
             version="2.6",
             row_group_size=max(1, table.num_rows),

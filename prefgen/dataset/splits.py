@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prefgen.stats.seeded_draws import uniform
-from prefgen.text.near_duplicates import all_alike, normal
+from prefgen.text.near_duplicates import normalize, similar_earlier_texts
 
 TRAIN, TEST = "train", "test"
 
@@ -15,11 +15,11 @@ def splits_of(prompts: Sequence[tuple[str, str]], test: float, seed: int) -> dic
     share of `test` says "test".
     """
     split_of_text: dict[str, str | None] = {}
-    texts = list(dict.fromkeys(normal(text) for _, text in prompts))
-    first_id = {normal(text): prompt_id for prompt_id, text in reversed(prompts)}
-    alike = all_alike(texts) if test else {}
+    texts = list(dict.fromkeys(normalize(text) for _, text in prompts))
+    first_id = {normalize(text): prompt_id for prompt_id, text in reversed(prompts)}
+    alike = similar_earlier_texts(texts) if test else {}
     for place, text in enumerate(texts):
         before = {split for i in alike.get(place, ()) if (split := split_of_text[texts[i]])}
         drawn = TEST if uniform("split", seed, first_id[text]) < test else TRAIN
         split_of_text[text] = drawn if not before else before.pop() if len(before) == 1 else None
-    return {prompt_id: split_of_text[normal(text)] for prompt_id, text in prompts}
+    return {prompt_id: split_of_text[normalize(text)] for prompt_id, text in prompts}

@@ -8,13 +8,13 @@ from prefgen.dataset.serialize import pair_id
 from prefgen.kit.harm import SOURCE
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
-from prefgen.text.near_duplicates import normal
+from prefgen.text.near_duplicates import normalize
 from prefgen.types import Note, Prompt, Record, content_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BESIDE = "prefgen.beside"
+REFERENCE_MARK = "prefgen.beside"
 """The mark, in a prompt's lineage, of a row that is no prompt of the set."""
 
 
@@ -25,27 +25,27 @@ def fair_sample(ids: list[str], count: int, salt: str = "") -> frozenset[str]:
     )
 
 
-def each_with_its_own_id(records: Iterable[Record]) -> Iterator[Record]:
+def with_unique_ids(records: Iterable[Record]) -> Iterator[Record]:
     """The records; one whose prompt came before gets an id of its own, which no other has."""
     seen: dict[str, int] = {}
     given: set[str] = set()
     for record in records:
         occurrence = seen.get(record.id, 0)
-        own = told_apart(record, occurrence) if occurrence else record
+        own = with_occurrence_id(record, occurrence) if occurrence else record
         while own.id in given:
             occurrence += 1
-            own = told_apart(record, occurrence)
+            own = with_occurrence_id(record, occurrence)
         seen[record.id] = occurrence + 1
         given.add(own.id)
         yield own
 
 
-def written_from(record: Record) -> Iterable[Record]:
+def following_records(record: Record) -> Iterable[Record]:
     """What becomes of a record when its segment ends: itself, or the prompts that a synthesizer wrote from it, if it was a seed."""
     return [record] if seed_in(record) is None else [Record(prompt=prompt) for prompt in record.prompts]
 
 
-def told_apart(record: Record, occurrence: int) -> Record:
+def with_occurrence_id(record: Record, occurrence: int) -> Record:
     """The same prompt again, from another source: with an id of its own."""
     return with_prompt(
         record, record.prompt.model_copy(update={"id": content_id("again", record.prompt.id, occurrence)})
@@ -58,20 +58,20 @@ def with_prompt(record: Record, prompt: Prompt) -> Record:
     return record.model_copy(update={"prompt": prompt, "responses": responses})
 
 
-def beside_record(curator: str, place: str, prompt: Prompt) -> Record:
-    """A row that a curator compares with (a benchmark's item), on its way past the model that weighs it."""
+def reference_record(curator: str, place: str, prompt: Prompt) -> Record:
+    """A row that a curator compares with (a benchmark's item), on its way past the model that annotates it."""
     made_id = content_id("beside", curator, place, prompt.id)
     return Record(
-        prompt=prompt.model_copy(update={"id": made_id, "lineage": {BESIDE: curator, "place": place}})
+        prompt=prompt.model_copy(update={"id": made_id, "lineage": {REFERENCE_MARK: curator, "place": place}})
     )
 
 
-def stands_beside(record: Record) -> bool:
+def is_reference_row(record: Record) -> bool:
     """Whether a record is such a row, and not of the set."""
-    return BESIDE in record.prompt.lineage
+    return REFERENCE_MARK in record.prompt.lineage
 
 
-def beside_table(records: Sequence[Record], filled: str) -> "pa.Table":
+def reference_table(records: Sequence[Record], filled: str) -> "pa.Table":
     """Those rows as curators see them; their id is the place that they were read from."""
     import pyarrow as pa
 
@@ -129,7 +129,7 @@ def pair_table(records: Sequence[Record]) -> Table:
         "chosen_model": [by_id[pair.chosen_id].model for _, pair, by_id in pairs],
         "chosen_id": [pair.chosen_id for _, pair, _ in pairs],
         "rejected_id": [pair.rejected_id for _, pair, _ in pairs],
-        "chosen_text": [content_id(normal(by_id[pair.chosen_id].text)) for _, pair, by_id in pairs],
+        "chosen_text": [content_id(normalize(by_id[pair.chosen_id].text)) for _, pair, by_id in pairs],
         "rejected_model": [by_id[pair.rejected_id].model for _, pair, by_id in pairs],
     }
     columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
@@ -144,7 +144,7 @@ def pair_table(records: Sequence[Record]) -> Table:
     return Table(pa.table(columns))
 
 
-def shown_pairs(records: Sequence[Record]) -> dict[str, str]:
+def pair_previews(records: Sequence[Record]) -> dict[str, str]:
     """{pair id: what it was about}, for the table of what went."""
     shown = {}
     for record in records:

@@ -10,30 +10,30 @@ from itertools import chain
 from typing import Any
 
 from prefgen.engine.curator_tables import (
-    beside_record,
-    beside_table,
     curator_table,
-    each_with_its_own_id,
     fair_sample,
+    following_records,
+    is_reference_row,
+    pair_previews,
     pair_table,
-    shown_pairs,
-    stands_beside,
+    reference_record,
+    reference_table,
     with_pairs,
     with_prompt,
+    with_unique_ids,
     without_vectors,
-    written_from,
 )
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_store import Gone as DroppedRow
-from prefgen.engine.record_store import Spool
+from prefgen.engine.record_store import DroppedRow as DroppedRow
+from prefgen.engine.record_store import RecordStore
 from prefgen.engine.seeds import seeds_of
-from prefgen.engine.targets import Wanted
-from prefgen.errors import NothingLeft, PluginError, PrefgenError, RecipeError
+from prefgen.engine.targets import PromptTarget
+from prefgen.errors import NoPromptsLeft, PluginError, PrefgenError, RecipeError
 from prefgen.plugins.registry import Plugin
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.segments import Segment
 from prefgen.stages.synthesize import seed_in
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 from prefgen.types import Prompt, Record
 
 
@@ -45,11 +45,11 @@ def all_prompts(pipeline: Pipeline) -> Iterator[Record]:
             source: Any = plugged.plugin
             yield from source.read(pipeline.folder)
 
-    return each_with_its_own_id(chain(sourced(), _seeds(pipeline, pipeline.segments[0])))
+    return with_unique_ids(chain(sourced(), _seeds(pipeline, pipeline.segments[0])))
 
 
 def _seeds(pipeline: Pipeline, segment: Segment, but: Sequence[str] = ()) -> Iterator[Record]:
-    for plugged in segment.seeding:
+    for plugged in segment.synthesizers:
         if plugged.name not in but:
             yield from seeds_of(plugged, pipeline.folder, segment.round)
 
@@ -60,7 +60,7 @@ class Inputs:
     def __init__(
         self,
         pipeline: Pipeline,
-        spool: Spool,
+        spool: RecordStore,
         progress: Progress,
         *,
         limit: int | None,
@@ -93,14 +93,18 @@ class Inputs:
                 now = meta()
                 self._spool.store_inputs(0, self._first(), lambda: now, raw=raw)
         if not count:
-            names = [p.name for p in (*self._pipeline.sources, *first.seeding)]
+            names = [p.name for p in (*self._pipeline.sources, *first.synthesizers)]
             raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(names))
 
     def _first(self) -> Iterator[Record]:
         """What the first segment works on: nothing at all where there are no prompts."""
         prompts = self._prompts()
         first = next(prompts, None)
-        return iter(()) if first is None else chain([first], prompts, _beside(self._pipeline.segments[0]))
+        return (
+            iter(())
+            if first is None
+            else chain([first], prompts, _reference_records(self._pipeline.segments[0]))
+        )
 
     def _prompts(self) -> Iterator[Record]:
         records = all_prompts(self._pipeline)
@@ -125,21 +129,21 @@ class Inputs:
     @cached_property
     def _first_without_seeds(self) -> int:
         """The segment that the last round and the curators after it lead to; -1 where no prompt is written."""
-        rounds = [i for i, segment in enumerate(self._pipeline.segments) if segment.seeding]
+        rounds = [i for i, segment in enumerate(self._pipeline.segments) if segment.synthesizers]
         following = range(rounds[-1] + 1, len(self._pipeline.segments)) if rounds else ()
-        weighing = [
-            bool(segment.steps) and all(step.kind == "weigh" for step in segment.steps)
+        annotating = [
+            bool(segment.stages) and all(step.kind == "annotate" for step in segment.stages)
             for segment in self._pipeline.segments
         ]
-        return next((i for i in following if not weighing[i]), -1)
+        return next((i for i in following if not annotating[i]), -1)
 
     def _later_seeds(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
         """The seeds of a later round, without those of a synthesizer that has written enough; of a part of the prompts the same part."""
-        missing = {p.name: Wanted(p, records) for p in segment.seeding}
-        enough = [name for name, wanted in missing.items() if wanted.all_there]
+        missing = {p.name: PromptTarget(p, records) for p in segment.synthesizers}
+        enough = [name for name, wanted in missing.items() if wanted.is_reached]
         seeds = [
             seed
-            for seed in each_with_its_own_id(_seeds(self._pipeline, segment, enough))
+            for seed in with_unique_ids(_seeds(self._pipeline, segment, enough))
             if not missing[seed.prompt.lineage["synthesizer"]].has_enough_of(seed.prompt.category)
         ]
         if self._share < 1:
@@ -152,30 +156,35 @@ class Inputs:
         segment = self._pipeline.segments[number]
         if not segment.curators or self._spool.meta(f"curated {number}") == fingerprint:
             return
-        self._progress.doing = "curating"
+        self._progress.phase = "curating"
         raw = list(self._spool.raw_inputs(number))
-        records = [r for r in raw if not stands_beside(r)]
-        beside = [r for r in raw if stands_beside(r)]  # of the first curator: one that weighs stands first
+        records = [r for r in raw if not is_reference_row(r)]
+        references = [
+            r for r in raw if is_reference_row(r)
+        ]  # of the first curator: one that annotates stands first
         gone: list[DroppedRow] = []
         for name, curator in segment.curators:
-            pairs = curator.thins == "pairs"
+            pairs = curator.operates_on == "pairs"
             records = _rewritten(name, curator, records)
-            table = pair_table(records) if pairs else curator_table(records, curator.fills())
-            if beside:
-                table, beside = replace(table, beside=beside_table(beside, curator.fills())), []
+            table = pair_table(records) if pairs else curator_table(records, curator.output_column())
+            if references:
+                table, references = (
+                    replace(table, reference_rows=reference_table(references, curator.output_column())),
+                    [],
+                )
             thinned = await self._thin(name, curator, table)
             odds = thinned.column("chosen_probability") if pairs else [None] * thinned.rows.num_rows
             kept: dict[str, float | None] = dict(zip(thinned.ids(), odds, strict=True))
-            texts = shown_pairs(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
+            texts = pair_previews(records) if pairs else {r.id: r.prompt.text[:500] for r in records}
             gone += [
-                (i, name, g.reason, g.neighbour, texts[i], curator.thins)
-                for i, g in sorted(thinned.gone.items())
+                (i, name, g.reason, g.neighbour, texts[i], curator.operates_on)
+                for i, g in sorted(thinned.dropped.items())
             ]
-            self._progress.ledger.say(
-                f"{name}: {len(thinned.gone):,} of {table.rows.num_rows:,} {curator.thins} went"
+            self._progress.stats.notify(
+                f"{name}: {len(thinned.dropped):,} of {table.rows.num_rows:,} {curator.operates_on} went"
             )
             if not kept and table.rows.num_rows and not pairs:
-                raise NothingLeft(
+                raise NoPromptsLeft(
                     f"{name} dropped all {table.rows.num_rows:,} prompts. Change its fields, or the prompts, and run again"
                 )
             records = (
@@ -183,9 +192,11 @@ class Inputs:
                 if pairs
                 else [r for r in records if r.id in kept]
             )
-        records = [without_vectors(r, [curator.fills() for _, curator in segment.curators]) for r in records]
+        records = [
+            without_vectors(r, [curator.output_column() for _, curator in segment.curators]) for r in records
+        ]
         records, over = self._to_target(number, records)
-        left = chain(records, self._later_seeds(segment, records), _beside(segment))
+        left = chain(records, self._later_seeds(segment, records), _reference_records(segment))
         self._spool.store_inputs(
             number, left, lambda: (f"curated {number}", fingerprint), gone=[*gone, *over]
         )
@@ -206,13 +217,15 @@ class Inputs:
             raise PluginError(f"curator {name!r} {wrong}")
         left = set(thinned.ids())
         unsaid = {
-            i: Gone(f"dropped by {name}") for i in table.ids() if i not in left and i not in thinned.gone
+            i: Dropped(f"dropped by {name}")
+            for i in table.ids()
+            if i not in left and i not in thinned.dropped
         }
-        for line in thinned.said:
-            self._progress.ledger.say(line)
-        return Table(thinned.rows, {**thinned.gone, **unsaid})
+        for line in thinned.notices:
+            self._progress.stats.notify(line)
+        return Table(thinned.rows, {**thinned.dropped, **unsaid})
 
-    def hand_over(self, number: int) -> None:
+    def pass_on(self, number: int) -> None:
         """A finished segment's records become the next one's input; of a seed, the prompts that were written. Raises NothingLeft."""
         digest = hashlib.blake2b(digest_size=16)
         for record, *_ in self._spool.lines(number):
@@ -222,20 +235,20 @@ class Inputs:
         meta = (f"input {number + 1}", f"{digest.hexdigest()} {raw}")
         if self._spool.meta(meta[0]) == meta[1]:
             return
-        records = each_with_its_own_id(
-            grown for record in self._spool.results(number) for grown in written_from(record)
+        records = with_unique_ids(
+            grown for record in self._spool.results(number) for grown in following_records(record)
         )
         gone: list[DroppedRow] = []
-        if self._pipeline.segments[number].seeding:
+        if self._pipeline.segments[number].synthesizers:
             written = list(records)
             if not written:
-                raise NothingLeft(self._nothing_written(number))
+                raise NoPromptsLeft(self._nothing_written(number))
             if not raw:
                 written, gone = self._to_target(number + 1, written)
                 written += self._later_seeds(following, written)
             records = iter(written)
         if not raw:
-            records = chain(records, _beside(following))
+            records = chain(records, _reference_records(following))
         self._spool.store_inputs(number + 1, records, lambda: meta, raw=raw, gone=gone, gone_in=number)
 
     def _nothing_written(self, number: int) -> str:
@@ -249,27 +262,28 @@ class Inputs:
         if number != self._first_without_seeds:
             return records, []
         over: dict[str, DroppedRow] = {}
-        for plugged in segments[0].seeding:
-            wanted = Wanted(plugged, records)
+        for plugged in segments[0].synthesizers:
+            wanted = PromptTarget(plugged, records)
             for line in wanted.shortfalls():
-                self._progress.ledger.say(line)
-            for record, reason in wanted.over():
+                self._progress.stats.notify(line)
+            for record, reason in wanted.excess():
                 over[record.id] = (record.id, plugged.name, reason, None, record.prompt.text[:500], "prompts")
         return [r for r in records if r.id not in over], list(over.values())
 
     def pool(self, number: int) -> Table | None:
         """What synthesizers are told of the prompts that there are already; None for a segment without them."""
-        if not self._pipeline.segments[number].seeding:
+        if not self._pipeline.segments[number].synthesizers:
             return None
         return curator_table([r for r in self._spool.inputs(number) if seed_in(r) is None])
 
 
-def _beside(segment: Segment) -> Iterator[Record]:
+def _reference_records(segment: Segment) -> Iterator[Record]:
     """What the curators that a segment asks for compare its rows with."""
-    for plugged in (p for step in segment.steps if step.kind == "weigh" for p in step.plugged):
-        if hasattr(plugged.plugin, "beside"):
+    for plugged in (p for step in segment.stages if step.kind == "annotate" for p in step.plugins):
+        if hasattr(plugged.plugin, "reference_rows"):
             yield from (
-                beside_record(plugged.name, place, prompt) for place, prompt in plugged.plugin.beside()
+                reference_record(plugged.name, place, prompt)
+                for place, prompt in plugged.plugin.reference_rows()
             )
 
 
@@ -283,14 +297,14 @@ def _rewritten(name: str, curator: Any, records: list[Record]) -> list[Record]:
         if not isinstance(prompt, Prompt):
             raise PluginError(f"curator {name!r} rewrote a prompt as {type(prompt).__name__}, not a Prompt")
         made.append(record if prompt == record.prompt else with_prompt(record, prompt))
-    return list(each_with_its_own_id(made))
+    return list(with_unique_ids(made))
 
 
 def _not_of(thinned: Table, table: Table) -> str | None:
     """What a curator may not have done to a table, in words."""
     if set(table.rows.column_names) - set(thinned.rows.column_names):
         return "returned a table that lacks columns of the one that it was given"
-    strange = ({*thinned.ids()} | {*thinned.gone}) - {*table.ids()}
+    strange = ({*thinned.ids()} | {*thinned.dropped}) - {*table.ids()}
     if strange:
         return f"names the row {sorted(strange)[0]!r}, which it was not given"
     odds = thinned.column("chosen_probability") if "chosen_probability" in table.rows.column_names else []

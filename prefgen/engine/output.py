@@ -18,17 +18,17 @@ from typing import Any
 import orjson
 
 from prefgen.calls.budget import PICO
-from prefgen.calls.tally import Tally
-from prefgen.engine.record_store import Spool
-from prefgen.stats.scoring import order_flips
-from prefgen.storage.atomic_write import written_whole
+from prefgen.calls.tally import Usage
+from prefgen.engine.record_store import RecordStore
+from prefgen.stats.scoring import count_order_flips
+from prefgen.storage.atomic_write import atomic_write
 from prefgen.types import Record
 
 SHARD = 1000
 FOLDERS = ("records", "pairs")
 
 
-def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
+def write_shard(out: Path, spool: RecordStore, segment: int, number: int) -> str:
     """Write shard `number` under partial/ and return its digest."""
     from prefgen.dataset.parquet import PAIRS, RECORDS, write_lines  # pyarrow: 0.15 s, while others work
 
@@ -45,7 +45,7 @@ def write_shard(out: Path, spool: Spool, segment: int, number: int) -> str:
     return digest.hexdigest()
 
 
-def all_there(folder: Path, shards: Sequence[int], *, others: bool = False) -> bool:
+def has_shards(folder: Path, shards: Sequence[int], *, others: bool = False) -> bool:
     """Whether both folders hold just these shards (or, with `others`, at least these)."""
     wanted = {f"{number:05d}.parquet" for number in shards}
     found = [{path.name for path in (folder / name).glob("*.parquet")} for name in FOLDERS]
@@ -54,7 +54,7 @@ def all_there(folder: Path, shards: Sequence[int], *, others: bool = False) -> b
 
 def put_in_place(out: Path, shards: Sequence[int]) -> None:
     """Rename the complete folders over what stood there before. Raises RuntimeError when a shard is missing."""
-    if not all_there(out / "partial", shards):
+    if not has_shards(out / "partial", shards):
         raise RuntimeError(f"{out / 'partial'} does not hold the shards {list(shards)}")
     for name in FOLDERS:
         target = out / name
@@ -72,7 +72,7 @@ def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all."""
-    with written_whole(path) as beside, beside.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as part, part.open("w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, indent=1)
         file.write("\n")
         file.flush()
@@ -92,7 +92,7 @@ def log(out: Path, event: str, **fields: Any) -> None:
         file.write(orjson.dumps(line) + b"\n")
 
 
-def counts_of(record: Record) -> bytes:
+def yield_counts(record: Record) -> bytes:
     """What the yield table counts of a record, as JSON."""
     prompt = record.prompt
     counts = {
@@ -105,12 +105,12 @@ def counts_of(record: Record) -> bytes:
         "pairs": len(record.pairs),
         "why_no_pair": record.notes[-1].reason if record.notes else "",
         "flags": [flag.rule for flag in record.flags],
-        "flips": order_flips(record),
+        "flips": count_order_flips(record),
     }
     return orjson.dumps(counts)
 
 
-def fate(counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_pairer: bool) -> str:
+def outcome_of(counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_pairer: bool) -> str:
     """What became of a prompt: `pair`, a reason of the pairer, `failed: <code>`, or `kept` where the recipe makes no pairs."""
     if counts["pairs"]:
         return "pair"
@@ -122,7 +122,7 @@ def fate(counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], has_p
     return reason or "no_pair"
 
 
-class Yield:
+class YieldTable:
     """Counts what became of every prompt, overall and by group."""
 
     def __init__(self, has_pairer: bool) -> None:
@@ -139,7 +139,7 @@ class Yield:
 
     def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         """Add one record: what `counts_of` gave, and everything that failed on its way."""
-        became = fate(
+        became = outcome_of(
             counts, [f for f in failures if not f["stage"].startswith("curate")], self._has_pairer
         )  # an unrated prompt goes on
         self.fates[became] += 1
@@ -205,11 +205,11 @@ class Yield:
         }
 
 
-def sums(tallies: Iterable[bytes]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def cost_and_servers(tallies: Iterable[bytes]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(what the dataset would cost new by stage and model, who served it and when) from the records' tallies."""
-    total = Tally()
+    total = Usage()
     for text in tallies:
-        total.add(Tally.load(text))
+        total.merge(Usage.load(text))
     by_stage = [
         {
             "stage": s,
@@ -281,7 +281,7 @@ def move_to_previous(out: Path) -> None:
             (out / name).rename(previous / name)
 
 
-def changes(before: Mapping[str, Any], identities: Sequence[tuple[str, str]]) -> list[str]:
+def changed_stages(before: Mapping[str, Any], identities: Sequence[tuple[str, str]]) -> list[str]:
     """Which stages differ from the run that the manifest `before` describes: changed themselves, or standing after a change."""
     old = dict(before.get("identities", []))
     lines = []

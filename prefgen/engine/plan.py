@@ -13,18 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from prefgen.calls.ask import Calls, ModelSpec, estimate_tokens
+from prefgen.calls.ask import CallContext, ModelSpec, estimate_tokens
 from prefgen.calls.budget import FREE, PICO
-from prefgen.calls.journal import Journal, Kept, Known, Row
+from prefgen.calls.journal import CachedReplies, Journal, JournalRow, OnCommitted
 from prefgen.calls.key import Key, changed_parts
-from prefgen.calls.record_calls import SETTLING_TICKS, RecordRun
+from prefgen.calls.record_calls import STALL_TURNS, RecordCalls
 from prefgen.engine.curator_tables import fair_sample
 from prefgen.engine.inputs import all_prompts
-from prefgen.engine.run import Options, Runner
+from prefgen.engine.run import Runner, RunOptions
 from prefgen.errors import PrefgenError
 from prefgen.plugins.registry import Plugin, find
 from prefgen.recipe.build import Pipeline
-from prefgen.roles import Call, Served
+from prefgen.roles import ModelRequest, ModelResponse
 from prefgen.types import Reply
 
 ASSUMED_AT_ONCE = 32
@@ -32,7 +32,7 @@ ASSUMED_TOKENS_PER_SECOND = 60
 
 
 @dataclass
-class Line:
+class PlanLine:
     """Requests of one stage to one model, for the whole dataset (scaled up from the sample)."""
 
     stage: str
@@ -55,7 +55,7 @@ class Plan:
 
     prompts: int
     sampled: int
-    lines: list[Line]
+    lines: list[PlanLine]
     why: list[str] = field(default_factory=list)
 
     @property
@@ -84,20 +84,20 @@ class Overlay(Journal):
     def __init__(self, path: Path, base: Journal | None) -> None:
         super().__init__(path)
         self._base = base
-        self.fresh: list[Row] = []
+        self.fresh: list[JournalRow] = []
 
-    def find(self, key: bytes) -> Row | None:
+    def find(self, key: bytes) -> JournalRow | None:
         return super().find(key) or (self._base.find(key) if self._base else None)
 
-    def of_records(self, records: Sequence[str], most: int = 0) -> list[Known]:
-        return [Known({}, all_there=False) for _ in records]  # `find` looks in both
+    def of_records(self, records: Sequence[str], most: int = 0) -> list[CachedReplies]:
+        return [CachedReplies({}, is_complete=False) for _ in records]  # `find` looks in both
 
     def stages_passed(self, record: str) -> frozenset[str]:
         return frozenset()
 
-    def hand_over(self, rows: Sequence[Row], kept: Kept) -> None:
+    def hand_over(self, rows: Sequence[JournalRow], kept: OnCommitted) -> None:
         self.fresh += rows
-        super().hand_over(rows, kept)
+        super().submit(rows, kept)
 
 
 class _Guess(Plugin):
@@ -119,7 +119,7 @@ class _Guessing:
     def __init__(self, simulated: Any, host: str, backend: str, tokens: int) -> None:
         self._simulated, self.host, self.backend, self._tokens = simulated, host, backend, tokens
 
-    async def send(self, call: Call) -> Sequence[Served]:
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
         served = await self._simulated.send(call)
         for one in served:
             usage = one.reply.usage.model_copy(
@@ -132,7 +132,7 @@ class _Guessing:
         return self._simulated.parse(raw, endpoint)
 
 
-async def make_plan(pipeline: Pipeline, options: Options, *, sample: int, why: bool = False) -> Plan:
+async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool = False) -> Plan:
     """Replay `sample` prompts. Raises what building and connecting raise; asks nobody."""
     base = Journal(options.journal) if options.journal.is_file() else None
     try:
@@ -146,7 +146,7 @@ async def make_plan(pipeline: Pipeline, options: Options, *, sample: int, why: b
 
 
 async def _plan(
-    pipeline: Pipeline, options: Options, base: Journal | None, folder: Path, sample: int, why: bool
+    pipeline: Pipeline, options: RunOptions, base: Journal | None, folder: Path, sample: int, why: bool
 ) -> Plan:
     overlay = Overlay(folder / "overlay.sqlite", base)
     models = {}
@@ -189,7 +189,7 @@ async def _described(backend: Any) -> AsyncGenerator[tuple[str, str]]:
         yield connected.host, connected.backend
 
 
-class _PlanCalls(Calls):
+class _PlanCalls(CallContext):
     """Asks that are counted by stage and model where they are new, and by their rounds in series."""
 
     def __post_init__(self) -> None:
@@ -200,25 +200,25 @@ class _PlanCalls(Calls):
 
     async def fetch(
         self,
-        run: RecordRun,
+        run: RecordCalls,
         plugin: str,
         stage: str,
         spec: ModelSpec,
         key: Key,
         random: bool,
         shared: bool,
-        make_call: Callable[[], Call],
-    ) -> Row:
+        make_call: Callable[[], ModelRequest],
+    ) -> JournalRow:
         round_of_this = self._answered_rounds.get((run.id, stage), 0) + 1
-        row = await super().fetch(run, plugin, stage, spec, key, random, shared, make_call)
+        row = await super().get_or_request(run, plugin, stage, spec, key, random, shared, make_call)
         for _ in range(
-            SETTLING_TICKS
+            STALL_TURNS
         ):  # an answer that is there at once must not come before the asks beside it begin
             await asyncio.sleep(0)
         self._answered_rounds[run.id, stage] = max(
             self._answered_rounds.get((run.id, stage), 0), round_of_this
         )
-        self._rounds[stage, run.identity] = max(self._rounds.get((stage, run.identity), 0), round_of_this)
+        self._rounds[stage, run.stage_key] = max(self._rounds.get((stage, run.stage_key), 0), round_of_this)
         if row.run == self.run_id:
             counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
             for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens)):
@@ -236,7 +236,7 @@ class _PlanRunner(Runner):
     calls_type = _PlanCalls
     replays_apart = False
 
-    def __init__(self, pipeline: Pipeline, options: Options, overlay: Overlay) -> None:
+    def __init__(self, pipeline: Pipeline, options: RunOptions, overlay: Overlay) -> None:
         super().__init__(pipeline, options)
         self._overlay = overlay
 
@@ -255,19 +255,19 @@ def _lines(
     pipeline: Pipeline,
     scale: float,
     latency: dict[str, float],
-) -> list[Line]:
+) -> list[PlanLine]:
     lines = []
     for row in by_stage:
         fresh = counted.asked_new.get((row["stage"], row["model"]), [0, 0, 0])
         model = pipeline.models[row["model"]]
         price = pipeline.price(model)
-        cost = (price or FREE).of(fresh[1], fresh[2]) / PICO * scale
+        cost = (price or FREE).cost(fresh[1], fresh[2]) / PICO * scale
         wanted = pipeline.concurrency(model)
         at_once = ASSUMED_AT_ONCE if wanted == "auto" else wanted
         each = latency.get(row["model"]) or 0.5 + fresh[2] / max(1, fresh[0]) / ASSUMED_TOKENS_PER_SECOND
         seconds = 0.0 if model.simulated else fresh[0] * scale * each / at_once
         lines.append(
-            Line(
+            PlanLine(
                 row["stage"], row["model"], row["requests"] * scale, (row["requests"] - fresh[0]) * scale, fresh[1] * scale, fresh[2] * scale,
                 cost, priced=price is not None, seconds=seconds, rounds=counted.rounds(row["stage"]),
             )
@@ -289,7 +289,7 @@ def _known(base: Journal | None, model: str) -> tuple[int | None, float]:
     return (int(tokens) if tokens else None), float(seconds or 0.0)
 
 
-def _why(base: Journal, fresh: list[Row]) -> list[str]:
+def _why(base: Journal, fresh: list[JournalRow]) -> list[str]:
     """For asks that are new: what differs from the nearest ask that the journal holds for the same record."""
     reasons: Counter[str] = Counter()
     for row in fresh:
@@ -306,5 +306,5 @@ def _why(base: Journal, fresh: list[Row]) -> list[str]:
     return [f"{count:,} new asks of the sample: {reason}" for reason, count in reasons.most_common()]
 
 
-def run_plan(pipeline: Pipeline, options: Options, *, sample: int, why: bool) -> Plan:
+def run_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool) -> Plan:
     return asyncio.run(make_plan(pipeline, options, sample=sample, why=why))

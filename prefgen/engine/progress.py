@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass, field
 
-from prefgen.calls.ledger import Ledger
+from prefgen.calls.ledger import RunStats
 
 
 @dataclass
-class StageTally:
+class StageStats:
     """Records of one stage. `failed` counts replies that could not be used."""
 
     done: int = 0
@@ -25,14 +25,14 @@ class Progress:
     waiting: int = 0
     lost: int = 0
     pairs: int = 0
-    doing: str = "reading prompts"
-    stages: dict[str, StageTally] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    phase: str = "reading prompts"
+    stages: dict[str, StageStats] = field(default_factory=dict)
+    stats: RunStats = field(default_factory=RunStats)
     started: float = field(default_factory=time.monotonic)
     finished_at_start: int = 0
 
-    def stage(self, label: str) -> StageTally:
-        return self.stages.setdefault(label, StageTally())
+    def stage(self, label: str) -> StageStats:
+        return self.stages.setdefault(label, StageStats())
 
     def seconds_left(self) -> float | None:
         """A guess from the pace so far; None before there is one."""

@@ -31,7 +31,7 @@ WORTH_PACKING = 1000
 """Bytes from which on compressing saves more than it takes."""
 StateRow = tuple[int, int, int, bool, bytes, bytes | None, bytes, bytes | None]
 """(segment, position, stages passed, finished, packed lines, packed failures, tally, counts) of a record."""
-Gone = tuple[str, str, str, str | None, str, str]
+DroppedRow = tuple[str, str, str, str | None, str, str]
 """(id, curator, reason, neighbour, text, prompts or pairs) of a row that a curator dropped."""
 GONE_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
 
@@ -40,7 +40,7 @@ _PAIRS = "coalesce(sum(json_extract(CAST(counts AS TEXT), '$.pairs')), 0)"
 """How many pairs some rows of `state` have, in SQL."""
 
 
-def reached(path: Path) -> tuple[int, int, int] | None:
+def read_progress(path: Path) -> tuple[int, int, int] | None:
     """(records, finished ones, pairs) of the last segment that a run has begun, without touching its spool; None where that cannot be read."""
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
@@ -62,7 +62,7 @@ def _raw(segment: int) -> int:
     return -segment - 1
 
 
-class Spool:
+class RecordStore:
     """The records of one run, by segment and position."""
 
     def __init__(self, path: Path) -> None:
@@ -97,9 +97,9 @@ class Spool:
         for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
             name.unlink(missing_ok=True)
 
-    def reader(self) -> "Spool":
+    def reader(self) -> "RecordStore":
         """A second connection, for another thread."""
-        return Spool(self.path)
+        return RecordStore(self.path)
 
     def meta(self, key: str) -> str | None:
         found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -115,7 +115,7 @@ class Spool:
         records: Iterable[Record],
         meta: Callable[[], tuple[str, str]],
         *,
-        gone: Iterable[Gone] = (),
+        gone: Iterable[DroppedRow] = (),
         gone_in: int | None = None,
         raw: bool = False,
         seen: Callable[[bytes], object] = len,

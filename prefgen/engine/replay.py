@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from prefgen.calls.ask import Calls
-from prefgen.engine.record_store import Spool, StateRow
+from prefgen.calls.ask import CallContext
+from prefgen.engine.record_store import RecordStore, StateRow
 from prefgen.recipe.build import Pipeline
-from prefgen.stages.step import Step
+from prefgen.stages.stage import Stage
 
 LENT = 200
 """Records that a replayer gets at once: two tenths of a second of work."""
@@ -71,14 +71,16 @@ class Known:
     all_passed: bool
 
 
-def known_of(calls: Calls, spool: Spool, segment: int, steps: Sequence[Step], todo: Sequence[int]) -> Known:
+def known_of(
+    calls: CallContext, spool: RecordStore, segment: int, steps: Sequence[Stage], todo: Sequence[int]
+) -> Known:
     """What the journal knows of the records at `todo`, by a hundred of them."""
     some = todo[:: math.ceil(len(todo) / 100) or 1]
     if not some or not steps:
         return Known(0, False)
     ids = [record.id for record in spool.input(segment, some).values()]
-    replied = sum(bool(found.rows) for found in calls.journal.of_records(ids))
-    passed = calls.completions.have_passed(ids, calls.passing(steps[-1].identity))
+    replied = sum(bool(found.rows) for found in calls.journal.replies_for_records(ids))
+    passed = calls.progress_journal.count_completed(ids, calls.stage_key(steps[-1].identity))
     return Known(len(todo) * replied / len(some), passed == len(some))
 
 

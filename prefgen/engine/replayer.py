@@ -11,14 +11,14 @@ from prefgen.calls.journal import Journal
 from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.marks import read_retries
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_store import Spool, StateRow
+from prefgen.engine.record_store import RecordStore, StateRow
 from prefgen.engine.replay import Job, Replayed, framed, unframed
-from prefgen.engine.run import Options, Runner
+from prefgen.engine.run import Runner, RunOptions
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
 
 
-class _UnwrittenSpool(Spool):
+class _UnwrittenSpool(RecordStore):
     """What would be written waits to be handed over."""
 
     def commit(self) -> None: ...
@@ -58,11 +58,11 @@ class _Replaying(Runner):
 
     def _taken(self, spool: _UnwrittenSpool, journal: _UnwrittenJournal) -> Replayed:
         seen, self.progress.stages = self.progress.stages, {}
-        replies = {name: tally.replayed for name, tally in self.progress.ledger.models.items()}
-        for tally in self.progress.ledger.models.values():
+        replies = {name: tally.replayed for name, tally in self.progress.stats.models.items()}
+        for tally in self.progress.stats.models.values():
             tally.replayed = 0
         stages = {label: (tally.done, tally.failed) for label, tally in seen.items()}
-        return Replayed(spool.take(), journal.take(), stages, replies, self.progress.ledger.says)
+        return Replayed(spool.take(), journal.take(), stages, replies, self.progress.stats.notices)
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
     if pipeline.built != job.built:
         sys.exit("this process does not come to the same recipe as the one that started it")
     collect_rarely()
-    replaying = _Replaying(pipeline, Options(job.out, job.journal, live=False), Progress())
+    replaying = _Replaying(pipeline, RunOptions(job.out, job.journal, live=False), Progress())
     with asyncio.Runner(loop_factory=fast_loop()) as loop:
         loop.run(replaying.serve(job.segment, asked, answers))
 

@@ -17,11 +17,11 @@ from typing import Any
 import yaml
 from filelock import Timeout
 
-from prefgen.calls.ask import Calls, ModelSpec
+from prefgen.calls.ask import CallContext, ModelSpec
 from prefgen.calls.budget import FREE, PICO, Budget
 from prefgen.calls.journal import Journal
 from prefgen.calls.limits import Limit, Rate
-from prefgen.calls.queue import Line
+from prefgen.calls.queue import ModelQueue
 from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.engine import output, replay
 from prefgen.engine.curator_tables import fair_sample
@@ -29,16 +29,16 @@ from prefgen.engine.inputs import Inputs
 from prefgen.engine.lock import lock_of
 from prefgen.engine.marks import read_retries, run_id_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_store import GONE_COLUMNS, Spool
+from prefgen.engine.record_store import GONE_COLUMNS, RecordStore
 from prefgen.engine.replay import Replayers
 from prefgen.engine.segment import Order, SegmentRun
 from prefgen.engine.shards import Shards
-from prefgen.errors import Interrupted, NothingLeft, PrefgenError, RecipeError
+from prefgen.errors import Interrupted, NoPromptsLeft, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import texts_of
 from prefgen.recipe.models import BuiltModel
 from prefgen.tables import Table
-from prefgen.text.diversity import measured
+from prefgen.text.diversity import diversity_measures
 from prefgen.types import content_id
 
 MOST_AT_ONCE = 256
@@ -47,7 +47,7 @@ MEASURED = 1000
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a run is started. `live` False asks nobody; `limit` works on a fair sample of so many prompts."""
 
     out: Path
@@ -59,7 +59,7 @@ class Options:
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """How a run ended. `stopped` says why when it ended early; `waiting` requests have no reply, `lost` records found no server."""
 
     out: Path
@@ -80,22 +80,22 @@ class Outcome:
 class Runner:
     """One start of a run. `interrupt` may be called from a signal handler: once to finish what is in flight, twice to stop now."""
 
-    calls_type = Calls
+    calls_type = CallContext
     replays_apart = True
     """Whether other processes may work through what the journal holds."""
 
-    def __init__(self, pipeline: Pipeline, options: Options, progress: Progress | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, options: RunOptions, progress: Progress | None = None) -> None:
         self.pipeline = pipeline
         self.options = options
         self.progress = progress or Progress()
         self.progress.name = pipeline.recipe.name
-        self._calls: Calls | None = None
+        self._calls: CallContext | None = None
         self._segment: SegmentRun | None = None
         self._interrupted = False
 
     def interrupt(self) -> None:
         again = self._interrupted
-        self.progress.ledger.say(
+        self.progress.stats.notify(
             "stopping at once" if again else "finishing what is in flight; once more stops at once"
         )
         self._interrupted = True
@@ -106,20 +106,20 @@ class Runner:
                 Interrupted("interrupted: everything that was answered is kept; run again to go on")
             )
         else:
-            for line in self._calls.lines.values():
+            for line in self._calls.queues.values():
                 line.abandon()
             if self._segment is not None:
                 self._segment.abandon()
 
-    async def run(self) -> Outcome:
+    async def run(self) -> RunOutcome:
         """Run to the end, or to where it must stop. Raises PrefgenError only for what stops it before anything is asked."""
         try:
             return await self._run()
         except sqlite3.DatabaseError:  # the journal's own errors are JournalError: this is the spool, a cache
-            Spool.remove_files(self.options.out / "spool.sqlite")
+            RecordStore.remove_files(self.options.out / "spool.sqlite")
             return await self._run()
 
-    async def _run(self) -> Outcome:
+    async def _run(self) -> RunOutcome:
         out = self.options.out
         out.mkdir(parents=True, exist_ok=True)
         lock = lock_of(out)
@@ -134,8 +134,10 @@ class Runner:
             self._before = self._earlier_manifest(out)
             self._shards: Shards | None = None
             self._retries = read_retries(out)
-            self._changed = output.changes(self._before, self.pipeline.identities) if self._before else []
-            self._spool = Spool(out / "spool.sqlite")
+            self._changed = (
+                output.changed_stages(self._before, self.pipeline.identities) if self._before else []
+            )
+            self._spool = RecordStore(out / "spool.sqlite")
             closing.callback(self._spool.close)
             output.log(
                 out,
@@ -186,7 +188,9 @@ class Runner:
 
     # --- connections -----------------------------------------------------------------------------------------------
 
-    async def _connect(self, connections: AsyncExitStack, journal: Journal, throwaway: Journal) -> Calls:
+    async def _connect(
+        self, connections: AsyncExitStack, journal: Journal, throwaway: Journal
+    ) -> CallContext:
         run = self.pipeline.recipe.run
         run_id = run_id_of(self.options.out)
         booked = journal.query(
@@ -203,37 +207,37 @@ class Runner:
         )
         self._budget = budget
         models: dict[str, ModelSpec] = {}
-        lines: dict[str, Line] = {}
+        lines: dict[str, ModelQueue] = {}
         calls = self.calls_type(
-            journal=journal, throwaway=throwaway, completions=throwaway if self.pipeline.simulated else journal, models=models, lines=lines,
-            ledger=self.progress.ledger, run_id=run_id, seed=self.pipeline.recipe.seed, live=self.options.live,
+            journal=journal, simulated_journal=throwaway, progress_journal=throwaway if self.pipeline.simulated else journal, models=models, queues=lines,
+            stats=self.progress.stats, run_id=run_id, seed=self.pipeline.recipe.seed, live=self.options.live,
             allow_new=self.options.allow_new, accept_served_by=frozenset(run.accept_served_by),
             attempts=self._retries.keys, retried=frozenset(self._retries.records),
         )  # fmt: skip
         for name, built in self.pipeline.models.items():
             backend: Any = built.backend
             connected = await connections.enter_async_context(backend.connect())
-            if self.options.live and hasattr(connected, "ready"):
-                connected.ready()
+            if self.options.live and hasattr(connected, "check_access"):
+                connected.check_access()
             price = self.pipeline.price(built) or FREE
             models[name] = ModelSpec(name, built.identity, built.sampling, connected, price, built.simulated)
             lines[name] = self._line(name, built, connected, price, calls, budget)
-        budget.waiters = [line.pump for line in lines.values()]
+        budget.on_release = [line.pump for line in lines.values()]
         return calls
 
     def _line(
-        self, name: str, built: BuiltModel, connected: Any, price: Any, calls: Calls, budget: Budget
-    ) -> Line:
+        self, name: str, built: BuiltModel, connected: Any, price: Any, calls: CallContext, budget: Budget
+    ) -> ModelQueue:
         run, endpoint = self.pipeline.recipe.run, built.endpoint
         wanted = self.pipeline.concurrency(built)
-        return Line(
+        return ModelQueue(
             name=name,
             model=connected,
             limit=Limit(None if wanted == "auto" else wanted, most=MOST_AT_ONCE),
             budget=budget,
-            tally=calls.ledger.model(name),
+            stats=calls.stats.model(name),
             stop=calls.stop,
-            say=calls.ledger.say,
+            notify=calls.stats.notify,
             possibly_billed=lambda cost, tokens, why: calls.journal.possibly_billed(
                 calls.run_id, cost, tokens, why
             ),
@@ -241,37 +245,37 @@ class Runner:
             tokens=Rate(endpoint.tokens_per_minute),
             price=price,
             timeout=endpoint.timeout or run.timeout,
-            patience=run.patience,
-            samples_together=bool(getattr(built.backend, "n", True)),
+            server_down_after=run.patience,
+            supports_n=bool(getattr(built.backend, "n", True)),
         )
 
     # --- segments --------------------------------------------------------------------------------------------------
 
-    async def _work(self, calls: Calls) -> Outcome:
+    async def _work(self, calls: CallContext) -> RunOutcome:
         segments = self.pipeline.segments
         waiting = lost = 0
         for number in range(len(segments)):
             last = number == len(segments) - 1
             try:
-                self._freshen(number)
+                self._clear_if_changed(number)
                 await self._inputs.curate(number, self._fingerprint)
-                waiting, lost = await self._segment_passes(calls, number, last)
-                await self._forget_a_recipes_fault(calls, number)
+                waiting, lost = await self._run_segment(calls, number, last)
+                await self._forget_refusals(calls, number)
                 if waiting or lost or calls.stopped:
                     break
                 if not last:
-                    self._inputs.hand_over(number)
-            except (NothingLeft, RecipeError) as why:
+                    self._inputs.pass_on(number)
+            except (NoPromptsLeft, RecipeError) as why:
                 calls.stop(why)
                 break
-        for line in calls.lines.values():
+        for line in calls.queues.values():
             line.close()
-        await asyncio.gather(*(line.drain() for line in calls.lines.values()), return_exceptions=True)
+        await asyncio.gather(*(line.drain() for line in calls.queues.values()), return_exceptions=True)
         if calls.stopped is None or calls.stopped.exit_code != 1:
             calls.journal.flush()
         complete = not (waiting or lost or calls.stopped)
         manifest = await self._finish(calls, complete)
-        return Outcome(
+        return RunOutcome(
             self.options.out,
             complete,
             manifest,
@@ -281,19 +285,19 @@ class Runner:
             list(dict.fromkeys(calls.parked_keys)),
         )
 
-    async def _forget_a_recipes_fault(self, calls: Calls, number: int) -> None:
+    async def _forget_refusals(self, calls: CallContext, number: int) -> None:
         """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
-        for line in calls.lines.values():
-            if line.refused_all() and not calls.ledger.model(line.name).replayed:
+        for line in calls.queues.values():
+            if line.refused_all() and not calls.stats.model(line.name).replayed:
                 if self._shards:
                     await self._shards.finish()
-                calls.stop(line.fault_of_the_recipe())
+                calls.stop(line.recipe_error())
                 spec = calls.models[line.name]
                 calls.journal_of(spec).forget_refusals(calls.run_id, str(spec.identity["name"]))
                 self._spool.clear_results(number)
                 self._spool.set_meta(f"segment {number}", "")
 
-    def _freshen(self, number: int) -> None:
+    def _clear_if_changed(self, number: int) -> None:
         """Forget what the spool holds of a segment when its stages, its code or its settings changed."""
         identity = content_id(
             "segment", number, self.pipeline.segments[number].identity, self.pipeline.code, self.pipeline.recipe.seed,
@@ -306,20 +310,20 @@ class Runner:
         if number == len(self.pipeline.segments) - 1 and not self._spool.shard_digests():
             output.remove_folder(self.options.out / "partial")
 
-    async def _segment_passes(self, calls: Calls, number: int, last: bool) -> tuple[int, int]:
+    async def _run_segment(self, calls: CallContext, number: int, last: bool) -> tuple[int, int]:
         ids = self._spool.input_ids(number)
         done = self._spool.done(number)
         self.progress.total, self.progress.finished = len(ids), len(done)
         self.progress.finished_at_start = len(done)
         self.progress.pairs = self._spool.pairs(number)
         self.progress.started = time.monotonic()
-        self.progress.doing = "working"
+        self.progress.phase = "working"
         shards = Shards(self.options.out, self._spool, number, {p for p, _ in ids}, done) if last else None
         self._shards = shards
         pool = self._inputs.pool(number)
-        settled = shards.settled if shards else lambda position: None
+        settled = shards.position_done if shards else lambda position: None
         todo = [position for position, _ in ids if position not in done]
-        known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].steps, todo)
+        known = replay.known_of(calls, self._spool, number, self.pipeline.segments[number].stages, todo)
         apart = (
             known.replied >= replay.LEAST
             and self.replays_apart
@@ -345,7 +349,7 @@ class Runner:
 
     def _segment_run(
         self,
-        calls: Calls,
+        calls: CallContext,
         number: int,
         order: Order,
         pool: Table | None,
@@ -355,9 +359,9 @@ class Runner:
     ) -> SegmentRun:
         run = self.pipeline.recipe.run
         return SegmentRun(
-            number, self.pipeline.segments[number].steps, self._spool, calls, self.progress,
+            number, self.pipeline.segments[number].stages, self._spool, calls, self.progress,
             window=run.window or self._window(), replays=replays, order=order, stage_timeout=run.stage_timeout,
-            first_sample=next((step.label for step in self.pipeline.steps if step.kind == "sample"), None), settled=settled, pool=pool,
+            first_sample=next((step.label for step in self.pipeline.stages if step.kind == "sample"), None), position_done=settled, pool=pool,
         )  # fmt: skip
 
     def _window(self) -> int:
@@ -368,8 +372,8 @@ class Runner:
 
     # --- output ----------------------------------------------------------------------------------------------------
 
-    async def _finish(self, calls: Calls, complete: bool) -> dict[str, Any]:
-        self.progress.doing = "writing"
+    async def _finish(self, calls: CallContext, complete: bool) -> dict[str, Any]:
+        self.progress.phase = "writing"
         out, number = self.options.out, len(self.pipeline.segments) - 1
         manifest = self._manifest(calls, complete, number)  # while the last shards are written
         if self._shards:
@@ -399,10 +403,10 @@ class Runner:
             "end",
             complete=complete,
             stopped=manifest["stopped"],
-            models=calls.ledger.models,
-            said=calls.ledger.says,
+            models=calls.stats.models,
+            said=calls.stats.notices,
         )
-        self.progress.doing = "done" if complete else "stopped"
+        self.progress.phase = "done" if complete else "stopped"
         return manifest
 
     def _write_curated(self) -> None:
@@ -419,26 +423,26 @@ class Runner:
 
     def _measures(self, number: int) -> dict[str, Any] | None:
         """How varied the prompts are, where some were written; of a fair sample of them."""
-        if not self.pipeline.segments[0].seeding:
+        if not self.pipeline.segments[0].synthesizers:
             return None
         wanted = fair_sample([row_id for _, row_id in self._spool.input_ids(number)], MEASURED)
         records = [record for record in self._spool.inputs(number) if record.id in wanted]
-        found = measured(
+        found = diversity_measures(
             [(r.prompt.text, r.prompt.category) for r in records],
             grounded=[r.prompt.grounded for r in records],
         )
         return {name: value for name, (value, _) in found.items()}
 
-    def _asked(self, calls: Calls, number: int, replies: int) -> dict[str, Any]:
+    def _asked(self, calls: CallContext, number: int, replies: int) -> dict[str, Any]:
         """Which replies the dataset rests on: how many, and a digest of their keys."""
-        identities = [calls.passing(step.identity) for step in self.pipeline.segments[number].steps]
+        identities = [calls.stage_key(step.identity) for step in self.pipeline.segments[number].stages]
         ids = [row_id for _, row_id in self._spool.input_ids(number)]
-        return {"replies": replies, "digest": calls.completions.asked_digest(ids, identities)}
+        return {"replies": replies, "digest": calls.progress_journal.asked_digest(ids, identities)}
 
-    def _manifest(self, calls: Calls, complete: bool, number: int) -> dict[str, Any]:
+    def _manifest(self, calls: CallContext, complete: bool, number: int) -> dict[str, Any]:
         recipe = self.pipeline.recipe
-        has_pairer = any(step.kind == "pair" for step in self.pipeline.steps)
-        self._yield = output.Yield(has_pairer)
+        has_pairer = any(step.kind == "pair" for step in self.pipeline.stages)
+        self._yield = output.YieldTable(has_pairer)
         earlier: dict[str, list[dict[str, Any]]] = {}
         for segment in range(number):
             for failure in self._spool.failures_of(segment):
@@ -446,7 +450,7 @@ class Runner:
         for counts, failures in self._spool.counts(number):
             self._yield.add(counts, [*earlier.pop(counts["id"], []), *failures])
         self._yield.failures += [failure for failures in earlier.values() for failure in failures]
-        by_stage, served_by = output.sums(self._spool.tallies())
+        by_stage, served_by = output.cost_and_servers(self._spool.tallies())
         return {
             "name": recipe.name,
             "version": recipe.version,
@@ -473,7 +477,7 @@ class Runner:
             "prompts": self._measures(number) if complete else None,
             "description": recipe.description,
             "judges": sorted(
-                {p.name for step in self.pipeline.steps if step.kind == "judge" for p in step.plugged}
+                {p.name for step in self.pipeline.stages if step.kind == "judge" for p in step.plugins}
             ),
             "unpriced": sorted(
                 name for name, model in self.pipeline.models.items() if self.pipeline.price(model) is None
@@ -483,16 +487,16 @@ class Runner:
                 for judge, (pairs, flipped) in sorted(self._yield.flips.items())
             },
             "texts": texts_of(
-                [*self.pipeline.sources, *(p for step in self.pipeline.steps for p in step.plugged)]
+                [*self.pipeline.sources, *(p for step in self.pipeline.stages for p in step.plugins)]
             ),
             "journal": self._asked(calls, number, sum(row["requests"] for row in by_stage))
             if complete
             else None,
             "unmeasured": sorted(
                 p.name
-                for step in self.pipeline.steps
+                for step in self.pipeline.stages
                 if step.kind == "judge"
-                for p in step.plugged
+                for p in step.plugins
                 if p.plugin.texts
             ),
             "libraries": output.library_versions(),

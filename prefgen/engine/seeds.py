@@ -8,16 +8,16 @@ from prefgen.dataset.columns import records
 from prefgen.dataset.read_files import rows_of
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import FromSeeds
-from prefgen.stages.step import Plugged
+from prefgen.stages.stage import StagePlugin
 from prefgen.stages.synthesize import seed_record
-from prefgen.stats.seeded_draws import ranked, uniform
+from prefgen.stats.seeded_draws import seeded_order, uniform
 from prefgen.types import Record, Seed
 
 WITHOUT_TEXTS = 10
 """Seeds of a synthesizer that has no file of texts and no `count`."""
 
 
-def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Record]:
+def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[Record]:
     """One record a seed. Rows are taken in a seeded order, again from the first when they are used up.
 
     A seed is made of its row and of how often the row was taken before, so that a row more in the file changes no other seed. Raises
@@ -42,7 +42,7 @@ def seeds_of(plugged: Plugged, folder: Path, round_number: int) -> Iterator[Reco
     for place in range(round_number * count, (round_number + 1) * count):
         turn = place // len(rows)
         if turn not in orders:
-            orders[turn] = ranked(list(rows), plugin.seed, f"turn {turn}")
+            orders[turn] = seeded_order(list(rows), plugin.seed, f"turn {turn}")
         row = rows[orders[turn][place % len(rows)]]
         seed = Seed(
             index=turn,

@@ -15,25 +15,25 @@ from typing import Any, Literal
 
 import orjson
 
-from prefgen.calls.ask import Asker, Calls, Manner
-from prefgen.calls.journal import Known
-from prefgen.calls.record_calls import RecordRun
-from prefgen.calls.tally import Tally
-from prefgen.engine.output import counts_of
+from prefgen.calls.ask import CallContext, Manner, PluginAsk
+from prefgen.calls.journal import CachedReplies
+from prefgen.calls.record_calls import RecordCalls
+from prefgen.calls.tally import Usage
+from prefgen.engine.output import yield_counts
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_store import Spool
+from prefgen.engine.record_store import RecordStore
 from prefgen.engine.replay import LENT, Replayed, Replayer
 from prefgen.engine.watchdog import BlockedLoop
 from prefgen.errors import PluginError, PrefgenError
-from prefgen.stages import filter, judge, pair, revise, sample, synthesize, weigh
-from prefgen.stages.step import Plugged, Step
+from prefgen.stages import annotate, filter, judge, pair, revise, sample, synthesize
+from prefgen.stages.stage import Stage, StagePlugin
 from prefgen.tables import Table
 from prefgen.types import Failure, Record, content_id
 
 ANSWERING = ("sample", "revise")
 """Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
 STAGES = {
-    "weigh": weigh.run,
+    "annotate": annotate.run,
     "sample": sample.run,
     "revise": revise.run,
     "judge": judge.run,
@@ -54,9 +54,9 @@ class SegmentRun:
     def __init__(
         self,
         number: int,
-        steps: Sequence[Step],
-        spool: Spool,
-        calls: Calls,
+        steps: Sequence[Stage],
+        spool: RecordStore,
+        calls: CallContext,
         progress: Progress,
         *,
         window: int,
@@ -64,7 +64,7 @@ class SegmentRun:
         order: Order,
         stage_timeout: float,
         first_sample: str | None,
-        settled: Callable[[int], None],
+        position_done: Callable[[int], None],
         pool: Table | None = None,
     ) -> None:
         self._number = number
@@ -79,13 +79,13 @@ class SegmentRun:
         """How each plug-in, by its id(), asks."""
         self._in_order_of = order
         self._stage_timeout = stage_timeout
-        self._settled = settled
+        self._position_done = position_done
         self._pool = "" if pool is None else f":{content_id('pool', pool.ids())}"
         """What synthesizers see beside their seed is part of what they are asked in."""
         self._stages = (
             STAGES if pool is None else {**STAGES, "synthesize": partial(synthesize.run, pool=pool)}
         )
-        self._tasks: dict[RecordRun, asyncio.Task[None]] = {}
+        self._tasks: dict[RecordCalls, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self.bug: BaseException | None = None
         self.waiting = 0
@@ -105,13 +105,13 @@ class SegmentRun:
         self._order = count()
         self._taken: set[int] = set()
         self._to_lend = iter(sorted(todo) if replayers else ())
-        self._ready: deque[tuple[int, int, Record, Known]] = deque()
+        self._ready: deque[tuple[int, int, Record, CachedReplies]] = deque()
         watch = asyncio.create_task(self._watch())
         self._helping = {asyncio.create_task(self._helped_by(replayer)) for replayer in replayers}
         for task in self._helping:
             task.add_done_callback(self._helper_ended)
         try:
-            with BlockedLoop(self._calls.ledger.say):
+            with BlockedLoop(self._calls.stats.notify):
                 self._start_more()
                 await self._idle.wait()
         finally:
@@ -136,9 +136,9 @@ class SegmentRun:
             passed, failures, tally = 0, [], None
             if position in self._begun:
                 passed, record, failures, tally = self._spool.suspended(self._number, position)
-            run = RecordRun(record.id, order, self._stalled, known)
+            run = RecordCalls(record.id, order, self._stalled, known)
             if tally:
-                run.tally = Tally.load(tally)
+                run.usage = Usage.load(tally)
             task = asyncio.create_task(self._work(run, position, passed, record, failures))
             self._tasks[run] = task
             task.add_done_callback(lambda ended, run=run: self._ended(run, ended))
@@ -190,21 +190,21 @@ class SegmentRun:
                 finished.add(position)
                 self._progress.finished += 1
                 self._progress.pairs += orjson.loads(counts)["pairs"]
-                self._settled(position)
+                self._position_done(position)
             else:
                 self._begun.add(position)
         if len(finished) < len(rows):
             self._spool.commit()  # what was only begun is read again
         for passed in found.passed:
-            self._calls.completions.complete(*passed)
+            self._calls.progress_journal.stage_completed(*passed)
         for label, (done, failed) in found.stages.items():
             tally = self._progress.stage(label)
             tally.done += done
             tally.failed += failed
         for name, replies in found.replies.items():
-            self._calls.ledger.model(name).replayed += replies
+            self._calls.stats.model(name).replayed += replies
         for line in found.says:
-            self._calls.ledger.say(line)
+            self._calls.stats.notify(line)
         return finished
 
     def _get_ready(self) -> bool:
@@ -217,7 +217,7 @@ class SegmentRun:
                 some.append(position)
         if some:
             records = self._spool.input(self._number, some)
-            known = self._calls.journal.of_records([records[position].id for position in some])
+            known = self._calls.journal.replies_for_records([records[position].id for position in some])
             self._ready.extend(
                 (next(self._order), position, records[position], found)
                 for position, found in zip(some, known, strict=True)
@@ -237,7 +237,7 @@ class SegmentRun:
             todo.reverse()
         return [position for position, _ in todo]
 
-    def _ended(self, run: RecordRun, task: "asyncio.Task[None]") -> None:
+    def _ended(self, run: RecordCalls, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(run, None)
         if task.cancelled():
             self.lost += 1  # never silently: it is neither finished nor suspended
@@ -249,19 +249,19 @@ class SegmentRun:
             self.bug = task.exception()
             self._calls.stop(_as_stop(self.bug))
 
-    def _stalled(self, run: RecordRun) -> None:
+    def _stalled(self, run: RecordCalls) -> None:
         """Nothing but suspended asks is left of a record: give its place to another."""
         task = self._tasks.get(run)
         if task is not None:
             task.cancel()
 
     async def _work(
-        self, run: RecordRun, position: int, passed: int, record: Record, failures: list[Failure]
+        self, run: RecordCalls, position: int, passed: int, record: Record, failures: list[Failure]
     ) -> None:
         for number in range(passed, len(self._steps)):
             step = self._steps[number]
             tally = self._progress.stage(step.label)
-            run.identity = self._calls.passing(step.identity, self._pool)
+            run.stage_key = self._calls.stage_key(step.identity, self._pool)
             tally.active += 1
             try:
                 grown, lost = await self._stages[step.kind](
@@ -299,24 +299,24 @@ class SegmentRun:
             ):  # the plug-in caught the cancellation: what it returned was made without its replies
                 self._suspend(run, position, number, record, failures)
                 return
-            run.settle_tally()
+            run.count_stage()
             record = grown
             failures = [*failures, *lost]
             tally.done += 1
             tally.failed += len(lost)
-            self._calls.completions.complete(record.id, run.identity, run.keys_digest())
+            self._calls.progress_journal.stage_completed(record.id, run.stage_key, run.keys_digest())
         self._finish(run, position, record, failures)
 
-    def _finish(self, run: RecordRun, position: int, record: Record, failures: Sequence[Failure]) -> None:
+    def _finish(self, run: RecordCalls, position: int, record: Record, failures: Sequence[Failure]) -> None:
         self._spool.save(
-            self._number, position, len(self._steps), record, failures, run.tally.dump(), counts_of(record)
+            self._number, position, len(self._steps), record, failures, run.usage.dump(), yield_counts(record)
         )
         self._progress.finished += 1
         self._progress.pairs += len(record.pairs)
-        self._settled(position)
+        self._position_done(position)
 
     def _suspend(
-        self, run: RecordRun, position: int, passed: int, record: Record, failures: Sequence[Failure]
+        self, run: RecordCalls, position: int, passed: int, record: Record, failures: Sequence[Failure]
     ) -> None:
         if run.parked:
             self.waiting += 1
@@ -325,10 +325,10 @@ class SegmentRun:
             self.lost += 1
             self._progress.lost += 1
         if passed:
-            self._spool.save(self._number, position, passed, record, failures, run.tally.dump())
+            self._spool.save(self._number, position, passed, record, failures, run.usage.dump())
 
-    def _asker(self, run: RecordRun, step: Step, plugged: Plugged, record: Record) -> Asker:
-        return Asker(
+    def _asker(self, run: RecordCalls, step: Stage, plugged: StagePlugin, record: Record) -> PluginAsk:
+        return PluginAsk(
             self._calls,
             run,
             kind=step.kind,
@@ -338,16 +338,16 @@ class SegmentRun:
             overrides=plugged.overrides,
             manners=self._manners.setdefault(id(plugged), {}),
             tools=record.prompt.tools if step.kind in ANSWERING else (),
-            first_draw=self._first_draw(step, plugged),
+            sample_offset=self._sample_offset(step, plugged),
         )
 
-    def _first_draw(self, step: Step, plugged: Plugged) -> int:
+    def _sample_offset(self, step: Stage, plugged: StagePlugin) -> int:
         """Samplers draw apart from each other, so that two that ask the same do not get the same answer; the first counts from 0.
 
         So do curators that ask: a prompt that is kept for a policy's answers must not be given just these.
         """
-        if step.kind not in ("sample", "weigh") or (
-            step.label == self._first_sample and plugged is step.plugged[0]
+        if step.kind not in ("sample", "annotate") or (
+            step.label == self._first_sample and plugged is step.plugins[0]
         ):
             return 0
         return (
@@ -368,7 +368,7 @@ class SegmentRun:
                 self._window = self._full_window
                 self._start_more()
             for run, task in list(self._tasks.items()):
-                if not run.in_flight and not run.suspended and now - run.touched > self._stage_timeout:
+                if not run.in_flight and not run.suspended and now - run.last_active > self._stage_timeout:
                     run.timed_out = True
                     task.cancel()
 

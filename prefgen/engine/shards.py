@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from prefgen.engine import output
-from prefgen.engine.record_store import Spool
+from prefgen.engine.record_store import RecordStore
 
 AT_ONCE = 2
 """Shards that are written at the same time, and so in memory."""
@@ -14,7 +14,9 @@ AT_ONCE = 2
 class Shards:
     """Writes shard k once all of its positions are settled, in worker threads."""
 
-    def __init__(self, out: Path, spool: Spool, segment: int, positions: set[int], done: set[int]) -> None:
+    def __init__(
+        self, out: Path, spool: RecordStore, segment: int, positions: set[int], done: set[int]
+    ) -> None:
         self._out, self._spool, self._segment = out, spool, segment
         self._left: dict[int, int] = {}
         for position in positions:
@@ -27,7 +29,7 @@ class Shards:
         written = spool.shard_digests()
         if (
             not any(self._left.values())
-            and output.all_there(out, self.numbers)
+            and output.has_shards(out, self.numbers)
             and spool.placed() == written
             and written
         ):
@@ -35,11 +37,11 @@ class Shards:
             return  # what is in place is this state's
         for shard, left in self._left.items():
             if not left and not (
-                f"{shard:05d}" in written and output.all_there(out / "partial", [shard], others=True)
+                f"{shard:05d}" in written and output.has_shards(out / "partial", [shard], others=True)
             ):
                 self._start(shard)
 
-    def settled(self, position: int) -> None:
+    def position_done(self, position: int) -> None:
         if not self._ready:
             self._ready = True
             self._writing.add(asyncio.get_running_loop().create_task(asyncio.to_thread(_get_ready)))

@@ -4,21 +4,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from prefgen.plugins.registry import FromSeeds, did_you_mean
-from prefgen.stages.step import Plugged
+from prefgen.stages.stage import StagePlugin
 from prefgen.types import Record
 
 
-class Wanted:
+class PromptTarget:
     """The `target` and the `quotas` of one synthesizer, beside the prompts of its that `records` hold."""
 
-    def __init__(self, plugged: Plugged, records: Sequence[Record]) -> None:
+    def __init__(self, plugged: StagePlugin, records: Sequence[Record]) -> None:
         self._name = plugged.name
         self._plugin: FromSeeds = plugged.plugin
         self._mine = [r for r in records if r.prompt.lineage.get("synthesizer") == plugged.name]
         self._found = Counter(r.prompt.category for r in self._mine)
 
     @property
-    def all_there(self) -> bool:
+    def is_reached(self) -> bool:
         """Whether no more prompts are wanted; never, where no number was given."""
         plugin = self._plugin
         if plugin.target is not None:
@@ -29,7 +29,7 @@ class Wanted:
         quota = self._plugin.quotas.get(category or "")
         return quota is not None and self._found[category] >= quota
 
-    def over(self) -> Iterator[tuple[Record, str]]:
+    def excess(self) -> Iterator[tuple[Record, str]]:
         """The prompts that are too many, and why; the first ones stay."""
         plugin = self._plugin
         kept = self._kept()

@@ -11,16 +11,16 @@ from typing import Any
 import datasets
 
 from prefgen.errors import RecipeError
-from prefgen.evaluation.models import Model
-from prefgen.evaluation.tasks import Outcome
+from prefgen.evaluation.models import LoadedModel
+from prefgen.evaluation.tasks import ItemOutcome
 
 METRICS = ("acc_norm", "acc", "exact_match", "pass@1", "f1", "em")
 """What counts of a task that measures several: the first of these."""
 
 
 def harness_outcomes(
-    model: Model, task: str, *, limit: int | None = None, batch_size: int = 8
-) -> list[Outcome]:
+    model: LoadedModel, task: str, *, limit: int | None = None, batch_size: int = 8
+) -> list[ItemOutcome]:
     """Each item of a task as the harness scored it. Raises RecipeError, in one line."""
     if importlib.util.find_spec("lm_eval") is None:
         raise RecipeError(
@@ -56,7 +56,9 @@ def harness_outcomes(
             if metric is None:
                 raise RecipeError(f"{name!r} measures none of {', '.join(METRICS)} for each item")
             out.append(
-                Outcome(f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name)
+                ItemOutcome(
+                    f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name
+                )
             )
     return out
 

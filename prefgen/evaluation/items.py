@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.pair import conversation
+from prefgen.dataset.pair import pair_messages
 from prefgen.dataset.read_files import rows_of
 from prefgen.errors import RecipeError
 from prefgen.types import content_id
@@ -104,7 +104,7 @@ def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[
             [_said(text) for text in choices],
             {_place(answer, choices, labels)},
         )
-    prompt, chosen, rejected = conversation(row, where)
+    prompt, chosen, rejected = pair_messages(row, where)
     return prompt, [chosen, rejected], {0}
 
 

@@ -13,7 +13,7 @@ PLAIN = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """What is asked, and how its texts become tokens."""
 
     name: str
@@ -46,13 +46,13 @@ def _read(path: Path, field: str) -> dict[str, Any]:
     return found
 
 
-def load(name: str, *, cpu: bool = False) -> Model:
+def load(name: str, *, cpu: bool = False) -> LoadedModel:
     """A folder or a name on the Hub; an adapter is put on its base. Raises RecipeError, in one line."""
     import torch
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from prefgen.trainers.job import no_writer
+    from prefgen.trainers.job import is_reward_model
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -70,7 +70,7 @@ def load(name: str, *, cpu: bool = False) -> Model:
         tokenizer = AutoTokenizer.from_pretrained(
             adapter if adapter and (folder / "tokenizer.json").is_file() else name
         )
-        if no_writer(AutoConfig.from_pretrained(name)):
+        if is_reward_model(AutoConfig.from_pretrained(name)):
             raise RecipeError(f"{name!r} is a reward model, which writes no text and finds no answer likely")
         weights: Any = AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.float32 if device == "cpu" else "auto"
@@ -94,4 +94,4 @@ def load(name: str, *, cpu: bool = False) -> Model:
         tokenizer.chat_template = PLAIN
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Model(adapter or name, weights.to(device).eval(), tokenizer)
+    return LoadedModel(adapter or name, weights.to(device).eval(), tokenizer)

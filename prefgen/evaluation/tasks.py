@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from prefgen.errors import RecipeError
 from prefgen.evaluation.items import Item
-from prefgen.evaluation.models import Model
+from prefgen.evaluation.models import LoadedModel
 from prefgen.stats import intervals
 
 Scoring = Literal["mean", "sum", "mutual"]
@@ -25,7 +25,7 @@ NOTHING = ({"role": "user", "content": ""},)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ItemOutcome:
     """One item: 1 where the likeliest answer is right, 0.5 where a right and a wrong one are equally likely, else 0."""
 
     id: str
@@ -34,7 +34,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskResult:
     """What a model did on a task: share of right items in 0..1 with its interval, and by category."""
 
     name: str
@@ -44,7 +44,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Compared:
+class TaskChange:
     """A model and its base on the same items, item by item; in percentage points, (value, low, high)."""
 
     name: str
@@ -66,8 +66,8 @@ class Compared:
 
 
 def outcomes(
-    model: Model, items: Sequence[Item], *, scoring: Scoring = "mean", batch_size: int = 16
-) -> list[Outcome]:
+    model: LoadedModel, items: Sequence[Item], *, scoring: Scoring = "mean", batch_size: int = 16
+) -> list[ItemOutcome]:
     """What the model finds likeliest, of each item."""
     from prefgen.trainers.likelihood import answer_logps
 
@@ -99,22 +99,22 @@ def outcomes(
         at += len(item.choices)
         best = [i for i, value in enumerate(its) if value == max(its)]
         right = sum(i in item.right for i in best)
-        out.append(Outcome(item.id, 1.0 if right == len(best) else 0.5 if right else 0.0, item.category))
+        out.append(ItemOutcome(item.id, 1.0 if right == len(best) else 0.5 if right else 0.0, item.category))
     return out
 
 
-def summed_up(name: str, found: Sequence[Outcome]) -> Task:
+def summarize_task(name: str, found: Sequence[ItemOutcome]) -> TaskResult:
     """Accuracy over all items, and in each category where there are several."""
     groups: dict[str, list[float]] = {}
     for one in found:
         groups.setdefault(one.category, []).append(one.correct)
     categories = {k: sum(v) / len(v) for k, v in sorted(groups.items())} if len(groups) > 1 else {}
-    return Task(name, len(found), intervals.share([one.correct for one in found]), categories)
+    return TaskResult(name, len(found), intervals.wilson_interval([one.correct for one in found]), categories)
 
 
-def compared(
-    name: str, before: Sequence[Outcome], after: Sequence[Outcome], *, limit: float | None = None
-) -> Compared:
+def compare_outcomes(
+    name: str, before: Sequence[ItemOutcome], after: Sequence[ItemOutcome], *, limit: float | None = None
+) -> TaskChange:
     """The change, paired by item id. Raises RecipeError where the two did not answer the same items."""
     first, second = ({one.id: one.correct for one in its} for its in (before, after))
     if first.keys() != second.keys():
@@ -123,21 +123,21 @@ def compared(
         )
     changes = [second[i] - first[i] for i in first]
     mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
-    value, low, high = (100 * part for part in intervals.change(changes))
-    return Compared(name, len(changes), mean["before"], mean["after"], (value, low, high), limit)
+    value, low, high = (100 * part for part in intervals.paired_change_interval(changes))
+    return TaskChange(name, len(changes), mean["before"], mean["after"], (value, low, high), limit)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProtectionVerdict:
     """All protected tasks together: the mean change, and the worst of them."""
 
     mean: float
-    worst: Compared
+    worst: TaskChange
     failed: Sequence[str]
     notes: Sequence[str]
 
 
-def verdict(tasks: Sequence[Compared]) -> Verdict | None:
+def verdict(tasks: Sequence[TaskChange]) -> ProtectionVerdict | None:
     """What to say of the protected tasks; None where none is."""
     protected = [task for task in tasks if task.limit is not None]
     if not protected:
@@ -155,10 +155,10 @@ def verdict(tasks: Sequence[Compared]) -> Verdict | None:
         for t in protected
         if t.doubtful
     ]
-    return Verdict(mean, min(protected, key=lambda task: task.change[0]), failed, notes)
+    return ProtectionVerdict(mean, min(protected, key=lambda task: task.change[0]), failed, notes)
 
 
-def as_json(task: Task | Compared) -> dict[str, Any]:
+def as_json(task: TaskResult | TaskChange) -> dict[str, Any]:
     """Spans as {value, low, high}."""
     fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-    return {k: intervals.named(v) if k in ("accuracy", "change") else v for k, v in fields.items()}
+    return {k: intervals.span_fields(v) if k in ("accuracy", "change") else v for k, v in fields.items()}

@@ -95,22 +95,22 @@ def win_rate(
         raise RecipeError(f"no judge {chosen!r} judged; there are {', '.join(sorted(judges))}")
     if not games:
         raise RecipeError(f"{chosen!r} judged no prompt that both models answered, or has no such aspect")
-    return summed_up(games, of=of, against=against, judge=chosen, unjudged=unjudged, seed=seed)
+    return summarize_games(games, of=of, against=against, judge=chosen, unjudged=unjudged, seed=seed)
 
 
-def summed_up(
+def summarize_games(
     games: Sequence[Game], *, of: str, against: str, judge: str, unjudged: int = 0, seed: int = 0
 ) -> WinRate:
     """The win rate of games that have been judged, one a prompt."""
-    raw = intervals.mean([game.probability for game in games], seed=seed)
+    raw = intervals.bootstrap_mean([game.probability for game in games], seed=seed)
     won = np.array([game.probability for game in games])
     longer = np.array([game.longer for game in games], dtype=float)
     level = None
     if min((longer >= 0).sum(), (longer <= 0).sum()) >= LEAST_BEYOND:
-        low, high = intervals.resampled(
-            len(games), lambda i: controlled(won[i], longer[i]), seed=seed, resamples=REFITS
+        low, high = intervals.bootstrap_quantiles(
+            len(games), lambda i: length_controlled_rate(won[i], longer[i]), seed=seed, resamples=REFITS
         )
-        level = (controlled(won, longer), low, high)
+        level = (length_controlled_rate(won, longer), low, high)
     both = [game.consistent for game in games if game.consistent is not None]
     notes = []
     if level is None:
@@ -142,7 +142,7 @@ def summed_up(
     )
 
 
-def controlled(won: np.ndarray, longer: np.ndarray) -> float:
+def length_controlled_rate(won: np.ndarray, longer: np.ndarray) -> float:
     """The share that is won where both answers are equally long."""
     spread = float(longer.std())
     x = np.tanh(longer / spread) if spread > 0 else np.zeros_like(longer)
@@ -209,7 +209,7 @@ def as_json(found: WinRate) -> dict[str, Any]:
         "consistent",
     )
     spans = {
-        name: span and intervals.named(span)
+        name: span and intervals.span_fields(span)
         for name, span in (("raw", found.raw), ("length_controlled", found.length_controlled))
     }
     return {**{name: getattr(found, name) for name in names}, **spans, "notes": list(found.notes)}

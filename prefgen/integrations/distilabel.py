@@ -27,12 +27,12 @@ from distilabel.steps import Step, StepInput, tasks
 from pydantic import Field, PrivateAttr, ValidationError
 
 from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply
-from prefgen.kit.call_method import in_thread, invoke
-from prefgen.kit.gather import settled
+from prefgen.kit.call_method import call_method, in_thread
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import did_you_mean, find
 from prefgen.roles import Ask
 from prefgen.stats.scoring import judge_scores
-from prefgen.types import Comparison, Message, Prompt, Record, Reply, Response, Score, Usage, user
+from prefgen.types import Comparison, Message, Prompt, Record, Reply, Response, Score, TokenUsage, user
 
 TASKS = sorted(
     n
@@ -180,7 +180,7 @@ class Bridge(LLM, MagpieChatTemplateMixin):
         asks = [self._asking(turns, wanted) for turns in inputs for _ in range(num_generations)]
         self._turns.__exit__(None, None, None)
         try:
-            replies = self._waited(settled(asks))
+            replies = self._waited(gather_settled(asks))
         finally:
             self._turns.__enter__()
         self._replies += replies
@@ -237,7 +237,7 @@ def _pre_query(name: str) -> str:
 
 
 def _generated(replies: Sequence[Reply | ReplyError]) -> dict[str, Any]:
-    usage = [reply.usage if isinstance(reply, Reply) else Usage() for reply in replies]
+    usage = [reply.usage if isinstance(reply, Reply) else TokenUsage() for reply in replies]
     counts = {
         "input_tokens": [u.prompt_tokens for u in usage],
         "output_tokens": [u.completion_tokens for u in usage],
@@ -277,8 +277,8 @@ class PrefgenJudge(Step):
         plugin = find("judge", self.judge, Path.cwd())
         named = {"model": "llm"} if "model" in plugin.model_fields else {}
         self._plugin = plugin(**named, **self.settings)
-        self._plugin.ready()
-        if self._plugin.apart():
+        self._plugin.validate()
+        if self._plugin.separate_aspects():
             raise RecipeError(
                 f"judge {self.judge!r} keeps {', '.join(self._plugin.apart())} apart, and this step has one rating: give `group`"
             )
@@ -302,7 +302,7 @@ class PrefgenJudge(Step):
         if not responses:
             return {"ratings": nothing, "rationales": nothing, "unread": "there is no generation"}
         try:
-            judged = invoke(
+            judged = call_method(
                 self._plugin.judge,
                 prompt,
                 responses,
@@ -348,7 +348,9 @@ class _LLMAsk:
         [text] = made["generations"]
         if not text:
             raise UnreadableReply("the reply is empty", code="empty")
-        return Reply(text=text, finish_reason="stop", usage=Usage(estimated=True), model=self._llm.model_name)
+        return Reply(
+            text=text, finish_reason="stop", usage=TokenUsage(estimated=True), model=self._llm.model_name
+        )
 
     async def complete(self, model: str, text: str, /, **wanted: Any) -> Reply:
         return await self(model, text, **wanted)

@@ -50,8 +50,8 @@ class DistilabelTask(Plugin):
     libraries = ("distilabel",)
     known_outputs: ClassVar[tuple[str, ...]] = ()
 
-    def ready(self) -> None:
-        super().ready()
+    def validate(self) -> None:
+        super().validate()
         self.taken()
 
     def built(self) -> Any:

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
+from prefgen.kit.ratings import (
+    ask_ratings,
+    check_samples,
+    conversation_for_judge,
+    judge_messages,
+    rate_each_text,
+    rating_schema,
+)
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
@@ -46,13 +53,16 @@ class Additive(Plugin):
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        return await each_text(responses, lambda response: self._rate(prompt, response, ask))
+        return await rate_each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         messages = judge_messages(
-            "judges/additive.j2", conversation=asked(prompt), text=response.text, as_json=self.schema_reply
+            "judges/additive.j2",
+            conversation=conversation_for_judge(prompt),
+            text=response.text,
+            as_json=self.schema_reply,
         )
-        return await ratings_of(
+        return await ask_ratings(
             ask, self.model, messages, response, "additive", SCALE, samples=self.samples, min_valid=self.min_valid,
             schema=rating_schema(*SCALE) if self.schema_reply else None, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import asked, check_samples, each_text, judge_messages, rating_schema, ratings_of
+from prefgen.kit.ratings import (
+    ask_ratings,
+    check_samples,
+    conversation_for_judge,
+    judge_messages,
+    rate_each_text,
+    rating_schema,
+)
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
@@ -58,13 +65,13 @@ class Aspect(Plugin):
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        return await each_text(responses, lambda response: self._rate(prompt, response, ask))
+        return await rate_each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         low, high = (1, len(self.levels)) if self.levels and self.scale == (1, 5) else self.scale
         messages = judge_messages(
             "judges/aspect.j2",
-            conversation=asked(prompt),
+            conversation=conversation_for_judge(prompt),
             text=response.text,
             aspect=self.aspect,
             definition=self.definition,
@@ -74,7 +81,7 @@ class Aspect(Plugin):
             references=prompt.references if self.references else (),
             as_json=self.schema_reply,
         )
-        return await ratings_of(
+        return await ask_ratings(
             ask, self.model, messages, response, self.aspect, (float(low), float(high)), samples=self.samples, min_valid=self.min_valid,
             schema=rating_schema(low, high) if self.schema_reply else None, temperature=self.temperature,
         )  # fmt: skip

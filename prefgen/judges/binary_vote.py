@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import asked, each_text, judge_messages, votes
-from prefgen.kit.replies import Unread
+from prefgen.kit.ratings import conversation_for_judge, judge_messages, rate_each_text, sample_votes
+from prefgen.kit.replies import ParseFailure
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
@@ -42,13 +42,16 @@ class BinaryVote(Plugin):
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        return await each_text(responses, lambda response: self._vote(prompt, response, ask))
+        return await rate_each_text(responses, lambda response: self._vote(prompt, response, ask))
 
     async def _vote(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         messages = judge_messages(
-            "judges/binary_vote.j2", conversation=asked(prompt), text=response.text, question=self.question
+            "judges/binary_vote.j2",
+            conversation=conversation_for_judge(prompt),
+            text=response.text,
+            question=self.question,
         )
-        cast, lost = await votes(
+        cast, lost = await sample_votes(
             ask,
             self.model,
             messages,
@@ -80,7 +83,7 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
     """(whether the vote is yes, what was said before it) by the one final line. Raises Unread for none, or for two that differ."""
     found = {word.casefold() for word in FINAL.findall(reply.text)}
     if len(found) != 1:
-        raise Unread(
+        raise ParseFailure(
             "ambiguous" if found else "no_rating",
             f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}",
         )

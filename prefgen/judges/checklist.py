@@ -11,8 +11,14 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import asked, judge_messages, no_score, of_metadata, verdict_each
-from prefgen.kit.replies import Unread, json_object, only, read
+from prefgen.kit.ratings import (
+    conversation_for_judge,
+    judge_each,
+    judge_messages,
+    not_applicable_scores,
+    read_metadata,
+)
+from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score, Value
@@ -48,34 +54,38 @@ class Checklist(Plugin):
     written: int = Field(5, ge=1, le=20, description="Criteria that it is asked for.")
     temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge.")
 
-    def asks(self) -> tuple[str, ...]:
+    def models_used(self) -> tuple[str, ...]:
         return (self.model, self.writer) if self.writer else (self.model,)
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        criteria = [*self.criteria, *of_metadata(prompt, self.key, Criterion, self.name)]
+        criteria = [*self.criteria, *read_metadata(prompt, self.key, Criterion, self.name)]
         if not criteria and self.writer:
             criteria = await self._write(prompt, ask, self.writer)
         if not criteria:  # nothing to check: that is no score, and not the best one
             why = f"the prompt has no criteria: give `criteria`, metadata.{self.key}, or a `writer`"
-            return no_score((r.id for r in responses), "checklist", (0, 1), why)
-        return await verdict_each(responses, lambda response: self._check(prompt, response, criteria, ask))
+            return not_applicable_scores((r.id for r in responses), "checklist", (0, 1), why)
+        return await judge_each(responses, lambda response: self._check(prompt, response, criteria, ask))
 
     async def _write(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
-        messages = judge_messages("judges/checklist_write.j2", conversation=asked(prompt), count=self.written)
+        messages = judge_messages(
+            "judges/checklist_write.j2", conversation=conversation_for_judge(prompt), count=self.written
+        )
         schema = {
             "title": "checklist", "type": "object", "required": ["criteria"], "additionalProperties": False,
             "properties": {"criteria": {"type": "array", "minItems": self.written, "maxItems": self.written, "items": {"type": "string"}}},
         }  # fmt: skip
 
         def reader(reply: Reply) -> list[Criterion]:
-            found = only(json_object(reply.text), "criteria", list)
+            found = require_field(json_object(reply.text), "criteria", list)
             if not found or not all(isinstance(text, str) and text.strip() for text in found):
-                raise Unread("wrong_type", f"expected a list of criteria, found {found!r:.120}")
+                raise ParseFailure("wrong_type", f"expected a list of criteria, found {found!r:.120}")
             return [Criterion(text=text) for text in found]
 
-        criteria, _ = await read(ask, writer, messages, reader, schema=schema, temperature=self.temperature)
+        criteria, _ = await ask_and_parse(
+            ask, writer, messages, reader, schema=schema, temperature=self.temperature
+        )
         return criteria
 
     async def _check(
@@ -83,11 +93,11 @@ class Checklist(Plugin):
     ) -> Verdict:
         messages = judge_messages(
             "judges/checklist.j2",
-            conversation=asked(prompt),
+            conversation=conversation_for_judge(prompt),
             text=response.text,
             criteria=[c.text for c in criteria],
         )
-        met, _ = await read(
+        met, _ = await ask_and_parse(
             ask, self.model, messages, lambda reply: read_checks(reply, len(criteria)),
             schema=checklist_schema(len(criteria)), temperature=self.temperature,
         )  # fmt: skip
@@ -122,13 +132,15 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
     fields: Mapping[str, Any] = json_object(reply.text)
     names = [f"item_{i + 1}" for i in range(count)]
     if set(fields) != set(names):
-        raise Unread(
+        raise ParseFailure(
             "wrong_count", f"expected the entries {', '.join(names)}, found {', '.join(fields)[:120]}"
         )
     found = []
     for name in names:
-        entry = only(fields, name, dict)
+        entry = require_field(fields, name, dict)
         if "met" not in entry or not (entry["met"] is None or isinstance(entry["met"], bool)):
-            raise Unread("wrong_type", f"expected {name}.met to be true, false or null, found {entry!r:.120}")
+            raise ParseFailure(
+                "wrong_type", f"expected {name}.met to be true, false or null, found {entry!r:.120}"
+            )
         found.append(entry["met"])
     return found

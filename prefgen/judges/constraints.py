@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.kit.ratings import no_score, of_metadata
+from prefgen.kit.ratings import not_applicable_scores, read_metadata
 from prefgen.plugins.registry import Plugin, did_you_mean, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.text.language import known_languages, language_of
@@ -88,15 +88,17 @@ class Constraints(Plugin):
     )
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        rules = [*self.rules, *of_metadata(prompt, self.key, Rule, self.name)]
+        rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name)]
         names = aspects(rules)
         if not rules:  # nothing to check: that is no score, and not the best one
-            return no_score((r.id for r in responses), "constraints", (0, 1), "the prompt has no rule")
+            return not_applicable_scores(
+                (r.id for r in responses), "constraints", (0, 1), "the prompt has no rule"
+            )
         found = []
         for response in responses:
             for name, rule in zip(names, rules, strict=True):
                 if rule.kind == "language" and language_of(response.text) is None:
-                    found += no_score([response.id], name, (0, 1), "its language cannot be told")
+                    found += not_applicable_scores([response.id], name, (0, 1), "its language cannot be told")
                     continue
                 broken = breaks(rule, response.text)
                 found.append(

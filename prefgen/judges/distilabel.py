@@ -16,11 +16,11 @@ from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.integrations.tasks import DistilabelTask, row_of
-from prefgen.kit.gather import settled
-from prefgen.kit.ratings import check_scale, even_copies, no_score
+from prefgen.kit.gather import gather_settled
+from prefgen.kit.ratings import check_scale, copy_comparisons, not_applicable_scores
 from prefgen.plugins.registry import judge
 from prefgen.roles import Ask, Verdict
-from prefgen.text.near_duplicates import by_text
+from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Prompt, Reply, Response, Score
 
 SEVERAL = ("generations", "responses")
@@ -42,8 +42,8 @@ class DistilabelJudge(DistilabelTask):
         0, description="Seed of the order in which answers are shown, and of what the task draws."
     )
 
-    def ready(self) -> None:
-        super().ready()
+    def validate(self) -> None:
+        super().validate()
         check_scale(self.scale)
         task = self.built()
         if not set(SEVERAL + ONE) & set(task.inputs):
@@ -57,20 +57,22 @@ class DistilabelJudge(DistilabelTask):
         task = self.built()
         column = self.taken()
         aspect = self.aspect or getattr(task, "aspect", None) or getattr(task, "rubric", None) or "overall"
-        twins = by_text(sorted(responses, key=lambda r: r.id))
+        twins = group_by_text(sorted(responses, key=lambda r: r.id))
         shown = [group[0] for group in twins]  # equal texts are asked about once
         ask.rng(f"order/{self.seed}").shuffle(shown)
         if getattr(task, "mode", None) == "relative":
             if len(shown) < 2:
-                return no_score((r.id for r in responses), aspect, (0, 1), "nothing to compare with")
+                return not_applicable_scores(
+                    (r.id for r in responses), aspect, (0, 1), "nothing to compare with"
+                )
             sides = [pair for a, b in combinations(shown, 2) for pair in ((a, b), (b, a))]
-            found = await settled(
+            found = await gather_settled(
                 self._compare(prompt, pair, order % 2, aspect, task, column, ask)
                 for order, pair in enumerate(sides)
             )
-            return [*found, *even_copies(found, twins, aspect)]
+            return [*found, *copy_comparisons(found, twins, aspect)]
         groups = [shown] if set(SEVERAL) & set(task.inputs) else [[r] for r in shown]
-        parts = await settled(self._rate(prompt, group, aspect, task, column, ask) for group in groups)
+        parts = await gather_settled(self._rate(prompt, group, aspect, task, column, ask) for group in groups)
         found = [v for part in parts for v in ([part] if isinstance(part, ReplyError) else part)]
         scores = [v for v in found if isinstance(v, Score)]
         copies = [

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import asked, judge_messages, odds_of, verdict_each
+from prefgen.kit.ratings import conversation_for_judge, judge_each, judge_messages, label_probabilities
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score
@@ -37,17 +37,17 @@ class Expectation(Plugin):
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        return await verdict_each(responses, lambda response: self._expect(prompt, response, ask))
+        return await judge_each(responses, lambda response: self._expect(prompt, response, ask))
 
     async def _expect(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         messages = judge_messages(
             "judges/expectation.j2",
-            conversation=asked(prompt),
+            conversation=conversation_for_judge(prompt),
             text=response.text,
             top=self.top,
             instruction=self.instruction,
         )
-        odds, how = await odds_of(
+        odds, how = await label_probabilities(
             ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], fallback=self.votes
         )
         return Score(

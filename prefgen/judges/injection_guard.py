@@ -13,8 +13,8 @@ import yaml
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
-from prefgen.kit.gather import together
-from prefgen.kit.ratings import each_text, judge_messages, odds_of
+from prefgen.kit.gather import gather
+from prefgen.kit.ratings import judge_messages, label_probabilities, rate_each_text
 from prefgen.kit.templates import text_file
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
@@ -41,7 +41,7 @@ class InjectionGuard(Plugin):
     )
     seed: int = Field(0, description="Seed of the draw of decoys.")
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if len(decoys()) < self.decoys:
             raise RecipeError(f"prompts/{DECOYS} has {len(decoys())} decoys, and {self.decoys} are wanted")
 
@@ -52,7 +52,7 @@ class InjectionGuard(Plugin):
 
         async def rate(response: Response) -> list[Verdict | ReplyError]:
             try:
-                odds = await together(
+                odds = await gather(
                     self._wins(response, decoy, first, ask) for decoy in chosen for first in (True, False)
                 )
             except ReplyError as lost:
@@ -63,7 +63,7 @@ class InjectionGuard(Plugin):
                 Score(response_id=response.id, aspect="wins", value=1 - mean, scale=(0, 1), rationale=said)
             ]
 
-        found = await each_text(responses, rate)
+        found = await rate_each_text(responses, rate)
         rated = [v for v in found if isinstance(v, Score) and v.value is not None]
         flags = [
             Flag(target_id=s.response_id, rule=self.name, reason=s.rationale or "")
@@ -85,7 +85,7 @@ class InjectionGuard(Plugin):
             exemplars=(),
             reasoning=False,
         )
-        odds, _ = await odds_of(ask, self.model, messages, LABELS, fallback=self.votes)
+        odds, _ = await label_probabilities(ask, self.model, messages, LABELS, fallback=self.votes)
         return odds[0] if first else odds[1]
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.kit.ratings import no_score
+from prefgen.kit.ratings import not_applicable_scores
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import bradley_terry, judge_scores
@@ -43,7 +43,7 @@ class Jury(Plugin):
     )
     seed: int = Field(0, description="bradley_terry: seed of the resampling.")
 
-    def rests_on(self) -> tuple[str, ...]:
+    def required_judges(self) -> tuple[str, ...]:
         return self.of
 
     @model_validator(mode="after")
@@ -72,7 +72,7 @@ class Jury(Plugin):
             for i, value in judge_scores(record, name)[0].items()
             if value < least and i in shown
         ]
-        absent = no_score(
+        absent = not_applicable_scores(
             (i for i in shown if i not in judged), "jury", (0, 1), "fewer judges than the quorum rated it"
         )
         if self.by == "majority":
@@ -174,4 +174,4 @@ def _made(response_id: str, value: float, rationale: str) -> Score:
 
 
 def _alone(ids: Iterable[str]) -> list[Score]:
-    return no_score(ids, "jury", (0, 1), "there is nothing to compare it with")
+    return not_applicable_scores(ids, "jury", (0, 1), "there is nothing to compare it with")

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
-from prefgen.kit.ratings import check_scale, no_score
+from prefgen.kit.ratings import check_scale, not_applicable_scores
 from prefgen.kit.templates import beside_recipe
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
@@ -22,7 +22,7 @@ from prefgen.types import Prompt, Response
 class Labels(Plugin):
     """Scores and comparisons by response id. Asks no model."""
 
-    files = ("path",)
+    file_fields = ("path",)
 
     path: str = Field(description="A CSV, JSONL or Parquet file, relative to the recipe.")
     scale: tuple[float, float] = Field((0.0, 1.0), description="Bounds of the scores.")
@@ -33,7 +33,7 @@ class Labels(Plugin):
         check_scale(self.scale)
         return self
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if not any(read_labels(beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)):
             raise RecipeError(f"{self.path!r} holds no label")
 
@@ -48,4 +48,4 @@ class Labels(Plugin):
             i for c in compared for i in (c.first_id, c.second_id)
         }
         bare = (r.id for r in responses if r.id not in covered)
-        return [*rated, *compared, *no_score(bare, self.aspect, self.scale, "no label")]
+        return [*rated, *compared, *not_applicable_scores(bare, self.aspect, self.scale, "no label")]

@@ -17,14 +17,20 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from prefgen.errors import RecipeError, ReplyError
-from prefgen.kit.constitutions import Principle, drawn_principles, load_constitution
-from prefgen.kit.gather import settled
-from prefgen.kit.ratings import asked, even_copies, judge_messages, no_score, odds_of
+from prefgen.kit.constitutions import Principle, draw_principles, load_constitution
+from prefgen.kit.gather import gather_settled
+from prefgen.kit.ratings import (
+    conversation_for_judge,
+    copy_comparisons,
+    judge_messages,
+    label_probabilities,
+    not_applicable_scores,
+)
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import probability_of
-from prefgen.text.near_duplicates import by_text
+from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Message, Prompt, Response, assistant, user
 
 Pairing = tuple[Response, Response]
@@ -87,10 +93,10 @@ class Pairwise(Plugin):
     )
     seed: int = Field(0, description="Seed of the draws: order, principles, tournament.")
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         for group in self._groups() if self.constitution else ():
-            drawn_principles(self.constitution or "", "comparison", self.principles, self.seed, group=group)
-        if self.apart() and self.schedule != "all":
+            draw_principles(self.constitution or "", "comparison", self.principles, self.seed, group=group)
+        if self.separate_aspects() and self.schedule != "all":
             raise RecipeError(
                 f"constitution {self.constitution!r} has several groups, and a tournament needs one ranking: give `group`"
             )
@@ -101,7 +107,7 @@ class Pairwise(Plugin):
         )
         return groups or (self.group,)
 
-    def apart(self) -> tuple[str, ...]:
+    def separate_aspects(self) -> tuple[str, ...]:
         return tuple(group for group in self._groups() if group) if len(self._groups()) > 1 else ()
 
     @model_validator(mode="after")
@@ -137,14 +143,20 @@ class Pairwise(Plugin):
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
         if len(responses) < 2:
-            return no_score((r.id for r in responses), "preference", (0, 1), "nothing to compare with")
-        twins = by_text(sorted(responses, key=lambda r: r.id))
+            return not_applicable_scores(
+                (r.id for r in responses), "preference", (0, 1), "nothing to compare with"
+            )
+        twins = group_by_text(sorted(responses, key=lambda r: r.id))
         entrants = [group[0] for group in twins]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
         found = await self._tournament(prompt, entrants, ask)
         return [
             *found,
-            *(copy for group in self._groups() for copy in even_copies(found, twins, group or "preference")),
+            *(
+                copy
+                for group in self._groups()
+                for copy in copy_comparisons(found, twins, group or "preference")
+            ),
         ]
 
     async def _tournament(
@@ -175,7 +187,7 @@ class Pairwise(Plugin):
         return found
 
     async def _round(self, prompt: Prompt, pairs: Sequence[Pairing], ask: Ask) -> list[Verdict | ReplyError]:
-        return await settled(
+        return await gather_settled(
             self._compare(prompt, shown, order, group, ask)
             for a, b in pairs
             for order, shown in enumerate(((a, b), (b, a))[: self.orders])
@@ -189,7 +201,7 @@ class Pairwise(Plugin):
         if self.constitution:
             both = "/".join(sorted(r.id for r in shown))  # the same principles in both orders
             drawn = [
-                *drawn_principles(
+                *draw_principles(
                     self.constitution, "comparison", self.principles, self.seed, prompt.id, both, group=group
                 )
             ]
@@ -211,7 +223,7 @@ class Pairwise(Plugin):
         """(probability that the first shown is better, reasoning, how it was read)."""
         messages: list[Message] = judge_messages(
             "judges/pairwise.j2",
-            conversation=asked(prompt),
+            conversation=conversation_for_judge(prompt),
             texts=[r.text for r in shown],
             labels=self.labels,
             preamble=self.preamble,
@@ -229,7 +241,7 @@ class Pairwise(Plugin):
                 assistant(words),
                 user(render("judges/pairwise_label.j2", labels=self.labels)),
             ]
-        odds, how = await odds_of(ask, self.model, messages, self.labels, fallback=self.votes)
+        odds, how = await label_probabilities(ask, self.model, messages, self.labels, fallback=self.votes)
         return self.clamped(odds[0]), words, how
 
     def clamped(self, probability: float) -> float:

@@ -13,12 +13,12 @@ from itertools import combinations
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.kit.gather import settled
-from prefgen.kit.ratings import check_scale, even_copies, no_score, verdict_each
+from prefgen.kit.gather import gather_settled
+from prefgen.kit.ratings import check_scale, copy_comparisons, judge_each, not_applicable_scores
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import logistic
-from prefgen.text.near_duplicates import by_text
+from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Prompt, Response, Score
 
 
@@ -50,13 +50,17 @@ class RewardModel(Plugin):
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
         if not self.pairs:
-            return await verdict_each(responses, lambda response: self._reward(prompt, response, ask))
+            return await judge_each(responses, lambda response: self._reward(prompt, response, ask))
         if len(responses) < 2:
-            return no_score((r.id for r in responses), "preference", (0, 1), "nothing to compare with")
-        twins = by_text(sorted(responses, key=lambda r: r.id))
+            return not_applicable_scores(
+                (r.id for r in responses), "preference", (0, 1), "nothing to compare with"
+            )
+        twins = group_by_text(sorted(responses, key=lambda r: r.id))
         sides = [pair for a, b in combinations([group[0] for group in twins], 2) for pair in ((a, b), (b, a))]
-        found = await settled(self._ranked(prompt, pair, order % 2, ask) for order, pair in enumerate(sides))
-        return [*found, *even_copies(found, twins, "preference")]
+        found = await gather_settled(
+            self._ranked(prompt, pair, order % 2, ask) for order, pair in enumerate(sides)
+        )
+        return [*found, *copy_comparisons(found, twins, "preference")]
 
     async def _ranked(
         self, prompt: Prompt, pair: tuple[Response, Response], order: int, ask: Ask

@@ -12,12 +12,20 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from prefgen.kit.gather import together
-from prefgen.kit.replies import Unread, addresses_the_judge, json_object, only, rated_blocks, rating, read
+from prefgen.kit.gather import gather
+from prefgen.kit.replies import (
+    ParseFailure,
+    addresses_the_judge,
+    ask_and_parse,
+    json_object,
+    parse_rating,
+    parse_rating_blocks,
+    require_field,
+)
 from prefgen.kit.templates import render, render_once
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.text.near_duplicates import by_text
+from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
 
 Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
@@ -73,7 +81,7 @@ class UltraFeedback(Plugin):
         ]
         shown = sorted(responses, key=lambda r: r.id)
         ask.rng(f"order/{self.seed}").shuffle(shown)
-        same = by_text(shown) if self.show == "pointwise" or self.critique else []
+        same = group_by_text(shown) if self.show == "pointwise" or self.critique else []
         twins = {r.id: group[0].id for group in same for r in group}
         alone = [
             group[0] for group in same
@@ -87,7 +95,7 @@ class UltraFeedback(Plugin):
             for number, group in enumerate(groups)
             for bundle in bundles
         ]
-        scores = [score for part in await together(asks) for score in part]
+        scores = [score for part in await gather(asks) for score in part]
         if self.show == "pointwise":
             scores += [
                 s.replacing(response_id=i)
@@ -100,7 +108,7 @@ class UltraFeedback(Plugin):
         if self.critique:
             said = [
                 c
-                for found in await together(self._critique(prompt, r, scores, ask) for r in alone)
+                for found in await gather(self._critique(prompt, r, scores, ask) for r in alone)
                 for c in found
             ]
             verdicts += [
@@ -120,7 +128,7 @@ class UltraFeedback(Plugin):
     ) -> list[Score]:
         messages = self._messages(prompt, shown, aspects)
         schema = rating_schema(tuple(aspects), len(shown)) if self.schema_reply else None
-        found, _ = await read(
+        found, _ = await ask_and_parse(
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
@@ -173,16 +181,16 @@ class UltraFeedback(Plugin):
 
         def reader(reply: Reply) -> tuple[str, float]:
             fields = json_object(reply.text)
-            overall = rating(only(fields, "overall", int), (1, 10))
+            overall = parse_rating(require_field(fields, "overall", int), (1, 10))
             assert overall is not None
             if mean is not None and overall == 10 and mean <= self.low:
-                raise Unread(
+                raise ParseFailure(
                     "out_of_scale",
                     f"an overall rating of 10 contradicts aspect ratings of {mean:.1f} on average",
                 )
-            return only(fields, "feedback", str), overall
+            return require_field(fields, "feedback", str), overall
 
-        (feedback, overall), _ = await read(
+        (feedback, overall), _ = await ask_and_parse(
             ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)], reader,
             schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
@@ -229,23 +237,23 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
     """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises Unread; text is read only for a single aspect."""
     try:
         fields = json_object(reply.text)
-    except Unread:
+    except ParseFailure:
         if len(aspects) > 1:
             raise
-        blocks = rated_blocks(reply.text, count, SCALE, not_applicable=aspects[0] == "honesty")
+        blocks = parse_rating_blocks(reply.text, count, SCALE, not_applicable=aspects[0] == "honesty")
         return [{aspects[0]: block} for block in blocks]
     labels = [f"text_{i + 1}" for i in range(count)]
     if set(fields) != set(labels):
-        raise Unread(
+        raise ParseFailure(
             "wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}"
         )
     out: Ratings = []
     for label in labels:
-        entry = only(fields, label, dict)
+        entry = require_field(fields, label, dict)
         parts = (
             {aspects[0]: entry}
             if len(aspects) == 1
-            else {aspect: only(entry, aspect, dict) for aspect in aspects}
+            else {aspect: require_field(entry, aspect, dict) for aspect in aspects}
         )
         out.append({aspect: _one(part, aspect) for aspect, part in parts.items()})
     return out
@@ -253,7 +261,7 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
 
 def _one(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
     if "rating" not in entry:
-        raise Unread("missing_field", f"expected a field 'rating', found {sorted(entry)}")
-    value = rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")
+        raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(entry)}")
+    value = parse_rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")
     rationale = entry.get("rationale", "")
     return value, rationale if isinstance(rationale, str) else str(rationale)

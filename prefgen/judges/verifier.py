@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from prefgen.errors import PluginError, ReplyError
-from prefgen.kit.ratings import each_text
+from prefgen.kit.ratings import rate_each_text
 from prefgen.kit.templates import beside_recipe
 from prefgen.plugins.registry import Plugin, code_named, judge
 from prefgen.roles import Ask, Verdict
@@ -23,7 +23,7 @@ from prefgen.types import Prompt, Response, Score
 class Verifier(Plugin):
     """1 for right, 0 for wrong; asks no model."""
 
-    code = ("function",)
+    code_fields = ("function",)
 
     check: Literal["exact", "number", "function"] = Field(
         "number", description="How an answer is compared with the references."
@@ -48,14 +48,14 @@ class Verifier(Plugin):
     def _function(self) -> Callable[..., Any]:
         return code_named(self.function or "", beside_recipe("."))
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if self.function:
             self._function()
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        return await each_text(responses, lambda response: self._verify(prompt, response, ask))
+        return await rate_each_text(responses, lambda response: self._verify(prompt, response, ask))
 
     async def _verify(self, prompt: Prompt, response: Response, ask: Ask) -> list[Verdict | ReplyError]:
         if self.function:

@@ -11,7 +11,7 @@ from typing import Any
 from prefgen.types import Record
 
 
-async def invoke(method: Callable[..., Any], /, *args: Any, record: Record | None = None) -> Any:
+async def call_method(method: Callable[..., Any], /, *args: Any, record: Record | None = None) -> Any:
     """Await the method's result; `record` is passed on when the method has a parameter of that name."""
     takes_record, is_coroutine = _shape(getattr(method, "__func__", method))
     named = {"record": record} if record is not None and takes_record else {}

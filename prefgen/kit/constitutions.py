@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import text_file
 from prefgen.stats.seeded_draws import exponential
-from prefgen.text.near_duplicates import ALIKE, normal, shingles
+from prefgen.text.near_duplicates import ALIKE, normalize, shingles
 from prefgen.types import Value
 
 
@@ -67,7 +67,7 @@ def load_constitution(name: str) -> Constitution:
     return _load(path, path.stat().st_mtime_ns)
 
 
-def drawn_principles(
+def draw_principles(
     name: str, wording: str, count: int, *draw: object, group: str | None = None
 ) -> list[Principle]:
     """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what `draw` names, in the file's order.
@@ -105,7 +105,7 @@ WORDINGS = ("system", "critique", "revision", "comparison")
 _NEGATIONS = re.compile(r"\b(?:not|no|never|less|fewer|more|without|nor)\b")
 
 
-def findings(constitution: Constitution) -> list[str]:
+def constitution_findings(constitution: Constitution) -> list[str]:
     """What is wrong with a constitution, a line each: wordings that some principles lack, and principles that repeat or contradict each other.
 
     Two wordings repeat each other when they are nearly the same, and may contradict each other when they are so but for a negation;
@@ -123,7 +123,9 @@ def findings(constitution: Constitution) -> list[str]:
             (
                 p.id,
                 p.group,
-                normal(" ".join(words) if isinstance(words := getattr(p, wording), tuple) else words or ""),
+                normalize(
+                    " ".join(words) if isinstance(words := getattr(p, wording), tuple) else words or ""
+                ),
             )
             for p in constitution.principles
         ]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prefgen.tables import Gone, Table
+from prefgen.tables import Dropped, Table
 
 
 def check_bounds(least: float | None, most: float | None) -> None:
@@ -13,7 +13,7 @@ def check_bounds(least: float | None, most: float | None) -> None:
         raise ValueError(f"least is {least:g} and most is {most:g}")
 
 
-def outside(
+def within_bounds(
     rows: Table,
     column: str,
     what: str,
@@ -26,7 +26,7 @@ def outside(
     for row_id, value in zip(rows.ids(), rows.column(column), strict=True):
         if value is None:
             if missing == "drop":
-                gone[row_id] = Gone(f"{what}: no number")
+                gone[row_id] = Dropped(f"{what}: no number")
         elif (least is not None and value < least) or (most is not None and value > most):
-            gone[row_id] = Gone(f"{what} ({value:.3g})")
+            gone[row_id] = Dropped(f"{what} ({value:.3g})")
     return rows.dropping(gone)

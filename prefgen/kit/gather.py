@@ -9,7 +9,7 @@ from prefgen.errors import ReplyError
 T = TypeVar("T")
 
 
-async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
+async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
     """The results of all `asks`, in their order.
 
     They start in one turn of the event loop, so that draws of one request can share it. When one fails, the others still
@@ -25,7 +25,7 @@ async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
     return results  # pyright: ignore[reportReturnType] - every exception was raised above
 
 
-async def settled(asks: Iterable[Awaitable[T]]) -> list[T | ReplyError]:
+async def gather_settled(asks: Iterable[Awaitable[T]]) -> list[T | ReplyError]:
     """Like `together`, but a reply that cannot be used stands in the result as its error instead of failing the others."""
     results = await asyncio.gather(*asks, return_exceptions=True)
     for result in results:

@@ -18,7 +18,7 @@ BENIGN = "benign_twin"
 """The category of a harmless look-alike."""
 
 
-def marks_of(text: str, category: str) -> dict[str, Any]:
+def harm_metadata(text: str, category: str) -> dict[str, Any]:
     """The metadata of a prompt that was made from a harmful text."""
     return {
         "harm": category,
@@ -27,7 +27,7 @@ def marks_of(text: str, category: str) -> dict[str, Any]:
     }
 
 
-def source_of(prompt: Prompt) -> Response | None:
+def source_response(prompt: Prompt) -> Response | None:
     """The harmful text as a response to the prompt that was made from it; None for other prompts, and where there is no text."""
     text = prompt.metadata.get("source_text")
     if prompt.category == BENIGN or not isinstance(text, str) or not text.strip():

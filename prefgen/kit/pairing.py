@@ -9,7 +9,7 @@ from pydantic import Field
 from prefgen.kit.templates import beside_recipe
 from prefgen.plugins.registry import Plugin
 from prefgen.stats.calibration import read_calibration
-from prefgen.stats.scoring import ScoreSpec, judgments, probability_of, scores_of
+from prefgen.stats.scoring import ScoreSpec, judge_names, probability_of, scores_of
 from prefgen.types import Pair, Record, Response
 
 TIE_TOLERANCE = 1e-9
@@ -39,9 +39,9 @@ class Scored(Plugin):
         description="A file of `prefgen calibrate`: the pair's margin then gives its chosen_probability.",
     )
 
-    files = ("calibration",)
+    file_fields = ("calibration",)
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if self.calibration is not None:
             read_calibration(beside_recipe(self.calibration), self.calibration)
 
@@ -177,7 +177,7 @@ def labelled(
     """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
     if labels == "hard" or not record.comparisons:
         return pairs
-    named = spec.ranking() or set(judgments(record))
+    named = spec.ranking() or set(judge_names(record))
     comparisons = [c for c in record.comparisons if c.judge in named]
     comparisons += [c for c in record.comparisons if f"{c.judge}.{c.aspect}" in spec.ranking()]
     return [

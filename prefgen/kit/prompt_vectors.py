@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from prefgen.errors import PluginError, UnreadableReply
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.text.vectors import hashed, unpacked
+from prefgen.text.vectors import hashed_ngrams, unpack_vectors
 from prefgen.types import Prompt
 
 if TYPE_CHECKING:
@@ -28,20 +28,22 @@ async def vector(model: str | None, prompt: Prompt, ask: Ask) -> list[float]:
     return found[0]
 
 
-def vectors(rows: Table, model: str | None, *, beside: bool = False) -> tuple[list[int], "np.ndarray"]:
+def vectors(rows: Table, model: str | None, *, reference: bool = False) -> tuple[list[int], "np.ndarray"]:
     """(the places of the rows that have a vector, one row of length 1 for each); of the rows beside the table if that is wanted.
 
     A row whose vector was lost is not there: it is not like anything. Raises PluginError where vectors are of different sizes.
     """
-    table = rows.beside if beside else rows.rows
+    table = rows.reference_rows if reference else rows.rows
     if table is None:
-        return [], hashed([])
+        return [], hashed_ngrams([])
     if not model:
-        return list(range(table.num_rows)), hashed([text or "" for text in table.column("text").to_pylist()])
+        return list(range(table.num_rows)), hashed_ngrams(
+            [text or "" for text in table.column("text").to_pylist()]
+        )
     given = table.column(column(model)).to_pylist()
     there = [i for i, one in enumerate(given) if one is not None]
     try:
-        return there, unpacked([given[i] for i in there])
+        return there, unpack_vectors([given[i] for i in there])
     except ValueError as odd:
         raise PluginError(f"model {model!r}: {odd}") from odd
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from prefgen.errors import UnreadableReply
-from prefgen.kit.replies import Unread, json_object, only, read
+from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
 from prefgen.kit.templates import render
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply, system, user
@@ -36,10 +36,10 @@ def read_prompts(reply: Reply, count: int) -> list[str]:
     A reply that is neither is no prompt, even where one was wanted: it may as well be a refusal, talk about a prompt, or an answer.
     """
     if reply.finish_reason == "length":
-        raise Unread("no_list", f"the reply was cut off by the token limit: {reply.text[-60:]!r}")
+        raise ParseFailure("no_list", f"the reply was cut off by the token limit: {reply.text[-60:]!r}")
     try:
-        listed = only(json_object(reply.text), "prompts", list)
-    except Unread:
+        listed = require_field(json_object(reply.text), "prompts", list)
+    except ParseFailure:
         listed = _items(reply.text)
         if len(listed) < count or (
             count == 1 and len(listed) > 1
@@ -48,7 +48,7 @@ def read_prompts(reply: Reply, count: int) -> list[str]:
     texts = [_bare(text) for text in listed if isinstance(text, str)]
     texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= LONGEST]
     if not texts:
-        raise Unread("no_list", f"expected {count} prompts, found {reply.text[:120]!r}")
+        raise ParseFailure("no_list", f"expected {count} prompts, found {reply.text[:120]!r}")
     return texts[:count]
 
 
@@ -73,7 +73,9 @@ def _bare(text: str) -> str:
     )
 
 
-async def write(ask: Ask, model: str, template: str, *, count: int = 1, **values: Any) -> list[Prompt]:
+async def write_prompts(
+    ask: Ask, model: str, template: str, *, count: int = 1, **values: Any
+) -> list[Prompt]:
     """Ask for `count` prompts with a template of prompts/synthesizers; fewer may come. A text that holds words of the request is left out.
 
     Raises UnreadableReply when none is left.
@@ -82,7 +84,7 @@ async def write(ask: Ask, model: str, template: str, *, count: int = 1, **values
         system(render("synthesizers/writer_system.j2")),
         user(render(f"synthesizers/{template}.j2", count=count, **values)),
     ]
-    texts, reply = await read(
+    texts, reply = await ask_and_parse(
         ask, model, messages, lambda found: read_prompts(found, count), schema=prompts_schema(count)
     )
     kept = [text for text in dict.fromkeys(texts) if not LEAKED.search(text)]

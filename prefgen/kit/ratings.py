@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from prefgen.errors import CutReply, PluginError, ReplyError, UnreadableReply
-from prefgen.kit.gather import settled, together
-from prefgen.kit.replies import Unread, json_object, rating, read
+from prefgen.errors import PluginError, ReplyError, TruncatedReply, UnreadableReply
+from prefgen.kit.gather import gather, gather_settled
+from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, parse_rating
 from prefgen.kit.templates import render
 from prefgen.roles import Ask, Verdict
-from prefgen.text.near_duplicates import by_text
+from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Message, Prompt, Reply, Response, Score, Value, system, user
 
 V = TypeVar("V", bound=Value)
@@ -24,7 +24,7 @@ TOP = 20
 """Alternatives that are asked for at each place: the most that servers give."""
 
 
-def asked(prompt: Prompt) -> list[Message]:
+def conversation_for_judge(prompt: Prompt) -> list[Message]:
     """The conversation as judges see it: without system turns, which were not written to them."""
     return [m for m in prompt.messages if m.role != "system"]
 
@@ -57,22 +57,22 @@ def read_rating(reply: Reply, scale: tuple[float, float]) -> tuple[float, str]:
     text = reply.text
     try:
         fields = json_object(text)
-    except Unread:
+    except ParseFailure:
         found = _LABELLED.findall(text)
         if not found:
-            raise Unread("no_rating", f"expected a labelled rating, found {text[:120]!r}") from None
-        value = rating(found[-1], scale)
+            raise ParseFailure("no_rating", f"expected a labelled rating, found {text[:120]!r}") from None
+        value = parse_rating(found[-1], scale)
         words = text[: text.rfind(found[-1])]
         return _number(value), _LABELLED.sub("", words[: words.rfind("\n") + 1]).strip()
     reason = fields.get("rationale", "")
     if "rating" not in fields:
-        raise Unread("missing_field", f"expected a field 'rating', found {sorted(fields)}")
-    return _number(rating(fields["rating"], scale)), reason if isinstance(reason, str) else ""
+        raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(fields)}")
+    return _number(parse_rating(fields["rating"], scale)), reason if isinstance(reason, str) else ""
 
 
 def _number(value: float | None) -> float:
     if value is None:
-        raise Unread("no_rating", "the rating is not applicable, which this judge does not know")
+        raise ParseFailure("no_rating", "the rating is not applicable, which this judge does not know")
     return value
 
 
@@ -84,21 +84,21 @@ def check_samples(samples: int, min_valid: int, temperature: float | None) -> No
         raise ValueError("several samples at temperature 0 are one: give a temperature above 0")
 
 
-async def one_rating(
+async def ask_rating(
     ask: Ask, model: str, messages: Sequence[Message], scale: tuple[float, float], **options: Any
 ) -> tuple[float, str]:
     """Ask for a rating; one that cannot be read is asked for once more. Raises UnreadableReply."""
-    found, _ = await read(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
+    found, _ = await ask_and_parse(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
     return found
 
 
-async def each_text(
+async def rate_each_text(
     responses: Sequence[Response], rate: Callable[[Response], Awaitable[Sequence[Verdict | ReplyError]]]
 ) -> list[Verdict | ReplyError]:
     """What `rate` says of each response, asked once where several have the same text: the same answer has the same rating."""
-    groups = by_text(responses)
+    groups = group_by_text(responses)
     found: list[Verdict | ReplyError] = []
-    for group, verdicts in zip(groups, await together(rate(group[0]) for group in groups), strict=True):
+    for group, verdicts in zip(groups, await gather(rate(group[0]) for group in groups), strict=True):
         found += verdicts
         found += [
             v.replacing(response_id=twin.id) for twin in group[1:] for v in verdicts if isinstance(v, Score)
@@ -106,19 +106,21 @@ async def each_text(
     return found
 
 
-async def verdict_each(
+async def judge_each(
     responses: Sequence[Response], rate: Callable[[Response], Awaitable[Verdict]]
 ) -> list[Verdict | ReplyError]:
     """`each_text` for a judge that gives one verdict a response, or raises ReplyError."""
-    return await each_text(responses, lambda response: settled([rate(response)]))
+    return await rate_each_text(responses, lambda response: gather_settled([rate(response)]))
 
 
-def no_score(ids: Iterable[str], aspect: str, scale: tuple[float, float], why: str) -> list[Score]:
+def not_applicable_scores(
+    ids: Iterable[str], aspect: str, scale: tuple[float, float], why: str
+) -> list[Score]:
     """Scores that do not apply to these responses: covered, and neither low nor high."""
     return [Score(response_id=i, aspect=aspect, value=None, scale=scale, rationale=why) for i in ids]
 
 
-def of_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V]:
+def read_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V]:
     """What a prompt's metadata holds for a judge under `key`: a list of `kind`, or one text. Raises PluginError."""
     given: Any = prompt.metadata.get(key) or ()
     try:
@@ -136,7 +138,7 @@ def check_scale(scale: tuple[float, float]) -> None:
         raise ValueError(f"scale must be two numbers, the lower first; found {scale!r}")
 
 
-async def ratings_of(
+async def ask_ratings(
     ask: Ask, model: str, messages: Sequence[Message], response: Response, aspect: str, scale: tuple[float, float], *,
     samples: int = 1, min_valid: int = 1, **options: Any,
 ) -> list[Score | ReplyError]:  # fmt: skip
@@ -145,10 +147,10 @@ async def ratings_of(
     A single one that cannot be read is asked for once more with its error shown; of several each is lost alone.
     """
     if samples == 1:
-        [found] = await settled([one_rating(ask, model, messages, scale, **options)])
+        [found] = await gather_settled([ask_rating(ask, model, messages, scale, **options)])
         read_ones, lost = ([], [found]) if isinstance(found, ReplyError) else ([found], [])
     else:
-        read_ones, lost = await votes(
+        read_ones, lost = await sample_votes(
             ask, model, messages, samples, lambda reply: read_rating(reply, scale), **options
         )
     if len(read_ones) < min_valid:
@@ -167,7 +169,7 @@ async def ratings_of(
     return [*scores, *lost]
 
 
-def label_odds(reply: Reply, labels: Sequence[str]) -> list[float] | None:
+def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] | None:
     """The probability of each label at the first place where one of them is likely, normalised over the labels.
 
     None when the server gave no log-probabilities. A label that is not among the alternatives counts with the most that it can have (no more than
@@ -195,7 +197,7 @@ def label_odds(reply: Reply, labels: Sequence[str]) -> list[float] | None:
             break  # the answer begins here, and it is none of the labels
     if not reply.logprobs:
         return None
-    raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+    raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
 
 
 def label_in(text: str, labels: Sequence[str]) -> str:
@@ -214,10 +216,10 @@ def label_in(text: str, labels: Sequence[str]) -> str:
     said += re.findall(rf"(?<![\w.,/-])({either})\s+(?:is|was|wins|seems|would be)\b", text)
     if len(set(said)) == 1 and not re.search(r"\b(?:not|neither|nor|both|equally)\b", text, re.IGNORECASE):
         return said[0]
-    raise Unread("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
+    raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
 
 
-async def votes(
+async def sample_votes(
     ask: Ask,
     model: str,
     messages: Sequence[Message],
@@ -231,18 +233,18 @@ async def votes(
         reply = await ask(model, messages, sample=number, **options)
         try:
             return reader(reply)
-        except Unread as wrong:
+        except ParseFailure as wrong:
             raise UnreadableReply(
                 str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)
             ) from None
 
-    found = await settled(one(number) for number in range(count))
+    found = await gather_settled(one(number) for number in range(count))
     return [v for v in found if not isinstance(v, ReplyError)], [
         v for v in found if isinstance(v, ReplyError)
     ]
 
 
-async def odds_of(
+async def label_probabilities(
     ask: Ask, model: str, messages: Sequence[Message], labels: Sequence[str], *, fallback: int
 ) -> tuple[list[float], str]:
     """(probability of each label, how it was read): from log-probabilities, or from `fallback` sampled replies where there are none.
@@ -251,22 +253,22 @@ async def odds_of(
     """
     reply = await ask(model, messages, logprobs=TOP, max_tokens=LABEL_TOKENS, temperature=0)
     try:
-        odds = label_odds(reply, labels)
-    except Unread as wrong:
+        odds = label_probabilities_in(reply, labels)
+    except ParseFailure as wrong:
         raise UnreadableReply(
             str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)
         ) from None
     if odds is not None:
         return odds, "logprobs"
-    counted, lost = await votes(
+    counted, lost = await sample_votes(
         ask, model, messages, fallback, lambda r: label_in(r.text, labels), temperature=1.0, max_tokens=16
     )
     if not counted:
-        raise lost[0] if lost else CutReply("no vote was cast")
+        raise lost[0] if lost else TruncatedReply("no vote was cast")
     return [counted.count(label) / len(counted) for label in labels], "votes"
 
 
-def even_copies(
+def copy_comparisons(
     found: Sequence[Verdict | ReplyError], twins: Iterable[Sequence[Response]], aspect: str
 ) -> list[Comparison]:
     """What comparisons of the first of each group of `twins` say of the others, which have the same text; between two of them it is even."""

@@ -18,7 +18,7 @@ from prefgen.types import Message, Reply, assistant, user
 
 T = TypeVar("T")
 
-COMPLAINTS = {
+REASK_MESSAGES = {
     "not_json": "The reply was not valid JSON.",
     "missing_field": "The reply did not have every field that was asked for.",
     "wrong_type": "A field of the reply did not have the type that was asked for.",
@@ -30,15 +30,15 @@ COMPLAINTS = {
 }
 
 
-class Unread(ValueError):
+class ParseFailure(ValueError):
     """A reader did not understand a reply; `complaint` is a key of COMPLAINTS."""
 
-    def __init__(self, complaint: str, detail: str) -> None:
-        self.complaint = complaint
+    def __init__(self, code: str, detail: str) -> None:
+        self.complaint = code
         super().__init__(detail)
 
 
-async def read(
+async def ask_and_parse(
     ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], T], **options: Any
 ) -> tuple[T, Reply]:
     """Ask and read; a reply that cannot be read is shown its error and asked once more.
@@ -48,8 +48,8 @@ async def read(
     first = await ask(model, messages, **options)
     try:
         return reader(first), first
-    except Unread as wrong:
-        complaint = COMPLAINTS[wrong.complaint]
+    except ParseFailure as wrong:
+        complaint = REASK_MESSAGES[wrong.complaint]
     again = [
         *messages,
         assistant(first.text or "(empty)"),
@@ -58,7 +58,7 @@ async def read(
     second = await ask(model, again, **options)
     try:
         return reader(second), second
-    except Unread as wrong:
+    except ParseFailure as wrong:
         texts, keys = (first.text, second.text), (first.key, second.key)
         raise UnreadableReply(str(wrong), code=wrong.complaint, replies=texts, keys=keys) from None
 
@@ -76,7 +76,7 @@ def json_object(text: str) -> dict[str, Any]:
         found = _object_of(candidate)
         if found is not None:
             return found
-    raise Unread("not_json", f"expected one JSON object, found {text[:120]!r}")
+    raise ParseFailure("not_json", f"expected one JSON object, found {text[:120]!r}")
 
 
 def _object_of(text: str) -> dict[str, Any] | None:
@@ -108,7 +108,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
+def parse_rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
     """A rating within `scale`, or None for N/A where that is allowed. Raises Unread; never clamps, never guesses."""
     if type(value) is int and scale[0] <= value <= scale[1]:  # as nearly all are
         return float(value)
@@ -120,9 +120,13 @@ def rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = Fal
     if value is None and not_applicable:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Unread("no_rating", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r}")
+        raise ParseFailure(
+            "no_rating", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r}"
+        )
     if not scale[0] <= value <= scale[1]:
-        raise Unread("out_of_scale", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r}")
+        raise ParseFailure(
+            "out_of_scale", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r}"
+        )
     return float(value)
 
 
@@ -154,7 +158,7 @@ _RATIONALE = re.compile(
 )
 
 
-def rated_blocks(
+def parse_rating_blocks(
     text: str, count: int, scale: tuple[float, float], *, not_applicable: bool = False
 ) -> list[tuple[float | None, str]]:
     """(rating, rationale) of each of `count` texts from a free-text reply, in the order shown.
@@ -172,13 +176,13 @@ def rated_blocks(
         ]
     labels = list(_LABEL.finditer(text))
     if len(labels) != count:
-        raise Unread(
+        raise ParseFailure(
             "wrong_count" if labels else "no_rating",
             f"expected {count} ratings, found {len(labels)} in {text[:120]!r}",
         )
     ends = [label.start() for label in labels[1:]] + [len(text)]
     return [
-        (rating(label[1], scale, not_applicable=not_applicable), _rationale(text[label.end() : end]))
+        (parse_rating(label[1], scale, not_applicable=not_applicable), _rationale(text[label.end() : end]))
         for label, end in zip(labels, ends, strict=True)
     ]
 
@@ -186,10 +190,10 @@ def rated_blocks(
 def _one_rating(block: str, scale: tuple[float, float], not_applicable: bool) -> tuple[float | None, str]:
     labels = _LABEL.findall(block)
     if len(labels) != 1:
-        raise Unread(
+        raise ParseFailure(
             "ambiguous" if labels else "no_rating", f"expected one rating in a block, found {labels!r}"
         )
-    return rating(labels[0], scale, not_applicable=not_applicable), _rationale(block)
+    return parse_rating(labels[0], scale, not_applicable=not_applicable), _rationale(block)
 
 
 def _rationale(block: str) -> str:
@@ -238,10 +242,10 @@ def addresses_the_judge(text: str) -> str | None:
     return found[0] if found else None
 
 
-def only(fields: Mapping[str, Any], name: str, kind: type) -> Any:
+def require_field(fields: Mapping[str, Any], name: str, kind: type) -> Any:
     """`fields[name]` if it is there and of `kind`; raises Unread."""
     if name not in fields:
-        raise Unread("missing_field", f"expected a field {name!r}, found {sorted(fields)}")
+        raise ParseFailure("missing_field", f"expected a field {name!r}, found {sorted(fields)}")
     if not isinstance(fields[name], kind) or (kind is int and isinstance(fields[name], bool)):
-        raise Unread("wrong_type", f"expected {name!r} to be {kind.__name__}, found {fields[name]!r}")
+        raise ParseFailure("wrong_type", f"expected {name!r} to be {kind.__name__}, found {fields[name]!r}")
     return fields[name]

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from prefgen.errors import CutReply
+from prefgen.errors import TruncatedReply
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply, Response, assistant
 
 
-def revision_of(
+def revised_response(
     prompt: Prompt,
     parent: Response,
     reply: Reply,
@@ -20,7 +20,7 @@ def revision_of(
     """What `model` replied as a response with its parent, its sampling and how it ended. Raises CutReply when there is nothing in it."""
     text = reply.text.strip()
     if not text:
-        raise CutReply("the revision is empty", code="empty", replies=(reply.text,), keys=(reply.key,))
+        raise TruncatedReply("the revision is empty", code="empty", replies=(reply.text,), keys=(reply.key,))
     sampling = {**ask.options(model), **({} if temperature is None else {"temperature": temperature})}
     return Response.of(
         prompt,

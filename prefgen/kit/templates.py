@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from prefgen.errors import RecipeError
 from prefgen.types import Message
 
-_beside: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", default=None)
+_recipe_folder: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", default=None)
 
 
 def shipped(folder: str) -> Path:
@@ -32,14 +32,14 @@ def shipped(folder: str) -> Path:
 
 def use_texts_beside(folder: Path | None) -> None:
     """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are read afresh."""
-    _beside.set(folder)
+    _recipe_folder.set(folder)
     _template.cache_clear()
     _rendered.cache_clear()
 
 
 def text_file(folder: str, name: str) -> Path:
     """Where the text `name` of `prompts` or `constitutions` is; raises RecipeError when nowhere."""
-    beside = _beside.get()
+    beside = _recipe_folder.get()
     candidates = [beside / folder / name] if beside else []
     candidates.append(shipped(folder) / name)
     for path in candidates:
@@ -52,7 +52,7 @@ def text_file(folder: str, name: str) -> Path:
 
 def beside_recipe(path: str) -> Path:
     """A path that a recipe gives, relative to the folder that it lies in."""
-    folder = _beside.get()
+    folder = _recipe_folder.get()
     return folder / path if folder else Path(path)
 
 
@@ -66,7 +66,7 @@ def text_digest(folder: str, name: str) -> str:
 def render(name: str, /, **values: Any) -> str:
     """Render `prompts/<name>`; blocks and surrounding blank lines are trimmed."""
     try:
-        return _template(name, _beside.get()).render(values)
+        return _template(name, _recipe_folder.get()).render(values)
     except jinja2.TemplateError as wrong:
         path, line = text_file("prompts", name), getattr(wrong, "lineno", None)
         raise RecipeError(f"{wrong}", f"{path}:{line}" if line else str(path)) from wrong
@@ -74,11 +74,11 @@ def render(name: str, /, **values: Any) -> str:
 
 def render_once(name: str, /, **values: Any) -> str:
     """Like `render`, for values that are hashable and come again and again: rendered once a recipe's folder."""
-    return _rendered(name, _beside.get(), **values)
+    return _rendered(name, _recipe_folder.get(), **values)
 
 
 @lru_cache(maxsize=512)
-def _rendered(name: str, _beside_this: Path | None, /, **values: Any) -> str:
+def _rendered(name: str, _folder: Path | None, /, **values: Any) -> str:
     return render(name, **values)
 
 

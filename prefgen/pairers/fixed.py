@@ -22,7 +22,7 @@ Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
 class Fixed(ByOrigin):
     """The first response of one kind over the first of another; `all: true` pairs each with each."""
 
-    sides = ("chosen", "rejected")
+    selector_fields = ("chosen", "rejected")
 
     chosen: Side = Field(
         description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them."

@@ -16,7 +16,7 @@ from prefgen.types import Pair, Record, Response
 class RevisedOverOriginal(ByOrigin):
     """One pair a chain of revisions; the weights of a prompt's pairs add up to 1."""
 
-    shown: ClassVar[Mapping[str, str]] = {
+    default_responses: ClassVar[Mapping[str, str]] = {
         "which": "all"
     }  # a chain is followed over the revisions between its ends
 

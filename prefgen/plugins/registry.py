@@ -50,43 +50,43 @@ class Plugin(BaseModel):
     """Files under prompts/ or constitutions/ that the plug-in reads: part of its stage's identity."""
     cost: ClassVar[str] = ""
     """What it asks of models about a prompt, in words."""
-    files: ClassVar[tuple[str, ...]] = ()
+    file_fields: ClassVar[tuple[str, ...]] = ()
     """Names of fields that hold paths of files which the plug-in reads, relative to the recipe: what is in them is part of the identity."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Installed packages whose version is part of what the plug-in asks."""
     made_of: ClassVar[Callable[..., Any] | None] = None
     """The function that the plug-in was made of, if it was."""
-    shown: ClassVar[Mapping[str, str]] = {}
+    default_responses: ClassVar[Mapping[str, str]] = {}
     """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
 
-    thins: ClassVar[Literal["prompts", "pairs"]] = "prompts"
+    operates_on: ClassVar[Literal["prompts", "pairs"]] = "prompts"
     """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
-    sides: ClassVar[tuple[str, ...]] = ()
+    selector_fields: ClassVar[tuple[str, ...]] = ()
     """Names of fields that choose responses, `{model: [...]}` among other things: names under `models` are made those that rows show."""
-    content: ClassVar[tuple[str, ...]] = ()
+    identity_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of a backend that decide what is said: they stand with the model, not under `run`, and are part of keys."""
-    code: ClassVar[tuple[str, ...]] = ()
+    code_fields: ClassVar[tuple[str, ...]] = ()
     """Names of fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
 
-    def ready(self) -> None:
+    def validate(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - pydantic's own is deprecated
         """Read what lies beside the recipe. Raises RecipeError for whatever can be known to be wrong before anything is asked."""
 
-    def rests_on(self) -> tuple[str, ...]:
+    def required_judges(self) -> tuple[str, ...]:
         """Judges of earlier stages (or judge.aspect) that the plug-in reads."""
         return ()
 
-    def fills(self) -> str:
-        """The column that a curator's `weigh(prompt, ask)` fills before it sees the table, None where a reply was lost; empty: it asks nothing.
+    def output_column(self) -> str:
+        """The column that a curator's `annotate(prompt, ask)` fills before it sees the table, None where a reply was lost; empty: it asks nothing.
 
         Numbers stay in the prompt's metadata. Vectors are there as `prefgen.text.vectors.packed` writes them, and only for the curator.
         """
         return ""
 
-    def apart(self) -> tuple[str, ...]:
+    def separate_aspects(self) -> tuple[str, ...]:
         """Aspects of a judge that are never merged unless a recipe names them."""
         return ()
 
-    def asks(self) -> tuple[str, ...]:
+    def models_used(self) -> tuple[str, ...]:
         """The names of the recipe's models that this plug-in asks."""
         found = []
         for key in ("model", "models"):
@@ -129,8 +129,8 @@ class FromSeeds(Plugin):
         0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws."
     )
 
-    files = ("seeds",)
-    row_is: ClassVar[str] = ""
+    file_fields = ("seeds",)
+    seed_kind: ClassVar[str] = ""
     """What a row of `seeds` is to a synthesizer that cannot do without; empty: it can."""
 
     @field_validator("quotas")
@@ -141,14 +141,14 @@ class FromSeeds(Plugin):
                 raise ValueError(f"a quota is 0 or more, found {number} for {category!r}")
         return quotas
 
-    def ready(self) -> None:
-        if self.row_is and self.seeds is None:
-            raise RecipeError(f"{self.name} needs `seeds`: a file with {self.row_is} a row")
+    def validate(self) -> None:
+        if self.seed_kind and self.seeds is None:
+            raise RecipeError(f"{self.name} needs `seeds`: a file with {self.seed_kind} a row")
 
 
 P = TypeVar("P", bound=type)
 _registered: dict[tuple[str, str], type[Plugin]] = {}
-HANDED_IN = {
+ROLE_SIGNATURES = {
     "source": ("read", ("folder",)),
     "synthesizer": ("synthesize", ("seed", "ask", "pool")),
     "curator": ("curate", ("rows",)),
@@ -175,7 +175,7 @@ def _decorator(role: str) -> Callable[[str], Decorator]:
     def named(name: str) -> Decorator:
         def register(plugin: Any) -> Any:
             parent = _parent(role)
-            if inspect.isfunction(plugin) and role in HANDED_IN:
+            if inspect.isfunction(plugin) and role in ROLE_SIGNATURES:
                 plugin = _of_function(role, name, plugin)
             if not (isinstance(plugin, type) and issubclass(plugin, parent)):
                 shown = getattr(plugin, "__name__", plugin)
@@ -198,7 +198,7 @@ def _parent(role: str) -> type[Plugin]:
 
 def _of_function(role: str, name: str, function: Callable[..., Any]) -> type[Plugin]:
     """A plug-in class whose method calls `function`. Raises PluginError for a parameter without a type that the role does not hand in."""
-    method, handed_in = HANDED_IN[role]
+    method, handed_in = ROLE_SIGNATURES[role]
     parameters = inspect.signature(function).parameters
     hints = get_type_hints(function, include_extras=True)
     taken = [n for n in handed_in if n in parameters]

@@ -13,7 +13,7 @@ import yaml
 
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import licence_of, non_commercial
-from prefgen.publish.rows import SCHEMAS, Written
+from prefgen.publish.rows import SCHEMAS, WrittenRelease
 
 BEGIN, END = (
     "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->",
@@ -84,7 +84,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def header_of(written: Written, manifest: Mapping[str, Any], *, gated: bool) -> dict[str, Any]:
+def header_of(written: WrittenRelease, manifest: Mapping[str, Any], *, gated: bool) -> dict[str, Any]:
     """The YAML header: configs with their splits and features, size, languages, licence, tags."""
     found = manifest["yield"]
     languages = sorted(v for v in found["groups"].get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
@@ -123,7 +123,7 @@ def header_of(written: Written, manifest: Mapping[str, Any], *, gated: bool) -> 
     return header
 
 
-def _info(config: str, written: Written) -> dict[str, Any]:
+def _info(config: str, written: WrittenRelease) -> dict[str, Any]:
     import datasets  # 0.5 s
 
     features = datasets.Features.from_arrow_schema(SCHEMAS[config])
@@ -140,7 +140,7 @@ def _info(config: str, written: Written) -> dict[str, Any]:
 
 
 def values_of(
-    written: Written,
+    written: WrittenRelease,
     manifest: Mapping[str, Any],
     report: Mapping[str, Any],
     samples: Sequence[Mapping[str, Any]],

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from prefgen.dataset.open_pairs import Opened
-from prefgen.dataset.pair import conversation
+from prefgen.dataset.open_pairs import PairDataset
+from prefgen.dataset.pair import pair_messages
 from prefgen.errors import RecipeError
 from prefgen.storage.canonical_json import canonical
-from prefgen.text.near_duplicates import normal
+from prefgen.text.near_duplicates import normalize
 
 MATTER = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is one to another split."""
@@ -37,7 +37,7 @@ class _Pair:
 
 
 @dataclass
-class Side:
+class DatasetSummary:
     """One dataset, as far as it is compared."""
 
     name: str
@@ -95,14 +95,16 @@ def _words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n) or "none"
 
 
-def side_of(dataset: Opened) -> Side:
+def side_of(dataset: PairDataset) -> DatasetSummary:
     """Read a dataset for comparing: what is kept of a pair are a few hashes and its scores."""
-    side = Side(dataset.name, recipe=dataset.recipe)
+    side = DatasetSummary(dataset.name, recipe=dataset.recipe)
     columns: set[str] = set()
     for where, row in dataset.rows:
         columns |= {*row}
-        turns = conversation(row, where)
-        asked, *texts = (_digest([[turn["role"], normal(turn["content"])] for turn in its]) for its in turns)
+        turns = pair_messages(row, where)
+        asked, *texts = (
+            _digest([[turn["role"], normalize(turn["content"])] for turn in its]) for its in turns
+        )
         side.prompts.setdefault(asked, " ".join(turns[0][-1]["content"].split())[:100])
         both = b"".join(sorted(texts))
         rest = {
@@ -146,7 +148,7 @@ def _digest(value: Any) -> bytes:
     return hashlib.blake2b(canonical(value), digest_size=16).digest()
 
 
-def compared(before: Side, after: Side) -> Diff:
+def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
     """What `after` has that `before` had not, and the other way round."""
     common = before.pairs.keys() & after.pairs.keys()
     kinds: dict[str, list[tuple[bytes, bytes, int]]] = {

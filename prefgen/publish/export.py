@@ -7,17 +7,17 @@ from pathlib import Path
 
 import orjson
 
-from prefgen.dataset.pair import Row, Turns, one_turn, sound
+from prefgen.dataset.pair import Row, Turns, single_turn_pair, validated_pair
 from prefgen.dataset.pair_formats import SHAREGPT
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import did_you_mean
-from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
 
 
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
-        prompt, chosen, rejected = sound(row, where)
+        prompt, chosen, rejected = validated_pair(row, where)
         yield {"prompt": prompt, "chosen": chosen, "rejected": rejected}
 
 
@@ -28,7 +28,7 @@ def _trl_implicit(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
-        prompt, chosen, rejected = sound(row, where)
+        prompt, chosen, rejected = validated_pair(row, where)
         yield {
             "prompt": prompt[-1]["content"],
             "prompt_id": None if row.get("prompt_id") is None else str(row["prompt_id"]),
@@ -43,7 +43,7 @@ def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """Whole conversations, as its loader of datasets of one's own reads them; system turns it does not know."""
     for number, (where, row) in enumerate(rows):
-        prompt, chosen, rejected = one_turn(row, where, "rewardbench")
+        prompt, chosen, rejected = single_turn_pair(row, where, "rewardbench")
         _check_turns(prompt, where, "rewardbench", system=False, asks=("user",))
         yield {
             "id": number,
@@ -73,7 +73,7 @@ def _sft(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """The best answer of each prompt: the chosen one with the highest score, or the first."""
     best: dict[bytes, tuple[float, Turns]] = {}
     for where, row in rows:
-        prompt, chosen, _ = sound(row, where)
+        prompt, chosen, _ = validated_pair(row, where)
         score = row.get("score_chosen")
         value = float("-inf") if score is None else float(score)
         key = canonical(prompt)
@@ -88,14 +88,14 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
         return {"from": SHAREGPT.get(turn["role"], turn["role"]), "value": turn["content"]}
 
     for where, row in rows:
-        prompt, chosen, rejected = one_turn(row, where, "llama-factory")
+        prompt, chosen, rejected = single_turn_pair(row, where, "llama-factory")
         _check_turns(prompt, where, "llama-factory", system=True, asks=("user", "tool"))
         yield {"conversations": [said(t) for t in prompt], "chosen": said(chosen), "rejected": said(rejected)}
 
 
 def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
-        prompt, chosen, rejected = one_turn(row, where, "axolotl")
+        prompt, chosen, rejected = single_turn_pair(row, where, "axolotl")
         if strange := {turn["role"] for turn in prompt} - {"system", "user", "assistant", "tool"}:
             raise RecipeError(f"axolotl knows no role {sorted(strange)[0]!r}; filter such rows first", where)
         # it looks for the answer in the rendered conversation, and finds none where the template strips it
@@ -111,7 +111,7 @@ def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 def _openrlhf(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """TRL's form with the margin, which its reward models can use."""
     for where, row in rows:
-        prompt, chosen, rejected = sound(row, where)
+        prompt, chosen, rejected = validated_pair(row, where)
         yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "margin": row.get("margin")}
 
 
@@ -161,8 +161,8 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
     if path.suffix == ".csv" and form in NOT_AS_CSV:
         raise RecipeError(f"{form} is read from .jsonl or .parquet: in a .csv its lists would be text")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
-        count = writers[path.suffix](FORMS[form](rows), beside)
+    with atomic_write(path) as part:
+        count = writers[path.suffix](FORMS[form](rows), part)
         if not count:
             raise RecipeError("there is no pair to export")
     return count

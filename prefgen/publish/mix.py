@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.open_pairs import opened
-from prefgen.dataset.pair import sound
+from prefgen.dataset.open_pairs import open_pairs
+from prefgen.dataset.pair import validated_pair
 from prefgen.dataset.parquet import PAIRS
 from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
 from prefgen.stats.seeded_draws import uniform
-from prefgen.storage.atomic_write import named, written_whole
-from prefgen.text.near_duplicates import near_duplicates_of, normal
+from prefgen.storage.atomic_write import atomic_write, display_name
+from prefgen.text.near_duplicates import find_near_duplicates, normalize
 from prefgen.types import content_id
 
 PART = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
@@ -56,29 +56,29 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
     taken: list[tuple[int, str, dict[str, Any]]] = []
     sources: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
-        dataset = opened(part.name)
-        rows = [_row(row, where, named(part.name)) for where, row in dataset.rows]
+        dataset = open_pairs(part.name)
+        rows = [_row(row, where, display_name(part.name)) for where, row in dataset.rows]
         kept = _drawn(rows, part, seed)
         taken += [(number, text, row) for text, row in kept]
         sources.append(
             {
-                "name": named(part.name),
+                "name": display_name(part.name),
                 "revision": dataset.revision,
                 "pairs": len(rows),
                 "taken": len(kept),
                 "share": part.share,
             }
         )
-    texts = list(dict.fromkeys(normal(text) for _, text, _ in taken))
-    first_of = {normal(text): number for number, text, _ in reversed(taken)}
+    texts = list(dict.fromkeys(normalize(text) for _, text, _ in taken))
+    first_of = {normalize(text): number for number, text, _ in reversed(taken)}
     again = {
         texts[i]
-        for i, (j, _) in near_duplicates_of(texts).items()
+        for i, (j, _) in find_near_duplicates(texts).items()
         if first_of[texts[i]] != first_of[texts[j]]
     }
     once: dict[str, tuple[int, str, dict[str, Any]]] = {}
     for number, text, row in taken:
-        if normal(text) not in again and first_of[normal(text)] == number:
+        if normalize(text) not in again and first_of[normalize(text)] == number:
             once.setdefault(
                 content_id("pair", row["prompt"], row["chosen"], row["rejected"]), (number, text, row)
             )
@@ -105,8 +105,8 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
         "licences": dict(sorted(Counter(row["licence"] for _, _, row in left).items())),
         "sources": dict(sorted(Counter(row["source"] for _, _, row in left).items())),
     }
-    with written_whole(out / "mix.json") as beside:
-        beside.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(out / "mix.json") as part:
+        part.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return manifest
 
 
@@ -118,7 +118,7 @@ def _may_write(out: Path) -> None:
 
 def _row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:
     """(the prompt's text, the row with all columns of a pair)."""
-    prompt, chosen, rejected = sound(row, where)
+    prompt, chosen, rejected = validated_pair(row, where)
     known = {column: row.get(column) for column in PAIRS.names}
     for column in ("source", "licence", "chosen_model", "rejected_model"):
         known[column] = known[column] or ("unknown" if column != "source" else name)
@@ -161,7 +161,7 @@ def _write(out: Path, rows: Sequence[tuple[str | None, dict[str, Any]]]) -> dict
     for split in ("train", "test"):
         its = [row for where, row in rows if where == split]
         if its:
-            with written_whole(folder / f"{split}-00000-of-00001.parquet") as beside:
-                pq.write_table(pa.Table.from_pylist(its, PAIRS), beside, compression="zstd")
+            with atomic_write(folder / f"{split}-00000-of-00001.parquet") as part:
+                pq.write_table(pa.Table.from_pylist(its, PAIRS), part, compression="zstd")
             counts[split] = len(its)
     return counts

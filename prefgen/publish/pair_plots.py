@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from prefgen.report.plots import Picture, can_draw
+from prefgen.report.plots import Plot, can_draw
 
 
 def draw_pairs(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[dict[str, str]]:
@@ -21,7 +21,7 @@ def draw_pairs(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[dict[str
                 scores[side].append(row[f"score_{side}"])
         if row["margin"] is not None:
             margins.append(row["margin"])
-    picture = Picture(1 + 2 * bool(margins))
+    picture = Plot(1 + 2 * bool(margins))
     picture.histogram("length of the answers", "characters", lengths)
     if margins:
         picture.histogram("score", "the judges' scale", scores)

@@ -15,20 +15,20 @@ import yaml
 from filelock import FileLock, Timeout
 from pydantic import Field, field_validator
 
-from prefgen.dataset.check import RULES, Report, check_rows
-from prefgen.dataset.open_pairs import Opened, opened
+from prefgen.dataset.check import RULES, CheckReport, check_rows
+from prefgen.dataset.open_pairs import PairDataset, open_pairs
 from prefgen.dataset.read_run import complete_manifest, rows_in
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.kit.templates import render
 from prefgen.publish.card import card, header_of, values_of
-from prefgen.publish.diff import Bump, Diff, compared, side_of
+from prefgen.publish.diff import Bump, Diff, compare_sides, side_of
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.pair_plots import draw_pairs
-from prefgen.publish.rows import Harmful, Written, write_rows
+from prefgen.publish.rows import Harmful, WrittenRelease, write_rows
 from prefgen.publish.version import VERSION, bumped, parsed, tag_of
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import section
-from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.atomic_write import atomic_write
 
 STAGING = "release"
 """The folder in a run's where a release is put together; it stays, to be looked at."""
@@ -40,7 +40,7 @@ HARM = {
 }
 
 
-class Publish(Strict):
+class PublishSettings(Strict):
     """A recipe's `publish:`, and what the command line overrides."""
 
     repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Where: owner/name on the Hub.")
@@ -71,7 +71,7 @@ class Publish(Strict):
     allow_cut: bool = Field(False, description="The gate: allow pairs with one side cut by the token limit.")
 
 
-def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
+def read_publish_settings(run: Path, given: Mapping[str, Any]) -> PublishSettings:
     """What the recipe of a run says under `publish`, and `given` in its place. Raises RecipeError."""
     recipe = run / "recipe.yaml"
     said = (
@@ -79,7 +79,7 @@ def publish_options(run: Path, given: Mapping[str, Any]) -> Publish:
         if recipe.is_file()
         else None
     )
-    return section(Publish, "publish", said, given)
+    return section(PublishSettings, "publish", said, given)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Release:
 
 def publish(
     run: Path,
-    options: Publish,
+    options: PublishSettings,
     *,
     dry_run: bool = False,
     pr: bool = False,
@@ -122,7 +122,7 @@ def _released(
     run: Path,
     manifest: Mapping[str, Any],
     repo: str,
-    options: Publish,
+    options: PublishSettings,
     *,
     dry_run: bool,
     pr: bool,
@@ -147,7 +147,7 @@ def _released(
     release = Release(
         folder, repo, options.version or manifest["version"], written.content_hash, written.counts, private
     )
-    made = _Made(run, manifest, options, written, report, release)
+    made = ReleaseDraft(run, manifest, options, written, report, release)
     if dry_run:
         made.files(None, None)
         return made.release
@@ -171,7 +171,7 @@ def _released(
         raise
 
 
-def _gated(folder: Path, options: Publish) -> Report:
+def _gated(folder: Path, options: PublishSettings) -> CheckReport:
     """The proof that the rows hold what they claim. Raises GateFailed."""
 
     def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -199,7 +199,7 @@ def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], object]) -> Release:
+def _pushed(hub: Repository, made: "ReleaseDraft", *, pr: bool, say: Callable[[str], object]) -> Release:
     already: list[Release] = []
 
     def on(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
@@ -209,10 +209,10 @@ def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], ob
             raise PublishError(
                 f"{hub.name!r} holds data that prefgen did not publish ({some}), which is not replaced; give another --repo"
             )
-        made.follow(before, head, hub)
-        if made.there is not None:
-            already.append(made.there)
-            raise _There
+        made.resolve_version(before, head, hub)
+        if made.published is not None:
+            already.append(made.published)
+            raise AlreadyPublished
         files: dict[str, Path | bytes] = {
             **made.written.files,
             **made.files(hub.read("README.md", head.commit), before),
@@ -224,7 +224,7 @@ def _pushed(hub: Repository, made: "_Made", *, pr: bool, say: Callable[[str], ob
 
     try:
         commit, address = hub.commit(on, pr=pr)
-    except _There:
+    except AlreadyPublished:
         release = already[-1]
         if tag_of(release.version) not in (hub.head() or Head("", frozenset(), {})).tags and not pr:
             hub.tag(tag_of(release.version), release.commit or "", f"content hash {release.content_hash}")
@@ -274,30 +274,30 @@ def _made_by(recipe: str | None) -> Any:
     )
 
 
-class _There(Exception):
+class AlreadyPublished(Exception):
     """The same contents are on the Hub."""
 
 
-class _Made:
+class ReleaseDraft:
     """A release that is put together: its rows are written, its version and card depend on what stands on the Hub."""
 
     def __init__(
         self,
         run: Path,
         manifest: Mapping[str, Any],
-        options: Publish,
-        written: Written,
-        report: Report,
+        options: PublishSettings,
+        written: WrittenRelease,
+        report: CheckReport,
         release: Release,
     ) -> None:
         self._run, self._manifest, self._options, self._report = run, manifest, options, report
         self.written = written
         self.release = release
-        self.there: Release | None = None
+        self.published: Release | None = None
 
-    def follow(self, before: Mapping[str, Any] | None, head: Head, hub: Repository) -> None:
+    def resolve_version(self, before: Mapping[str, Any] | None, head: Head, hub: Repository) -> None:
         """Find the version after the one on the Hub. Raises PublishError where the wanted one is taken by something else."""
-        self.there = None
+        self.published = None
         wanted = self._options.version
         release = replace(self.release, diff=None)
         same = before is not None and before["content_hash"] == release.content_hash
@@ -310,10 +310,10 @@ class _Made:
             commit = head.tags.get(tag_of(before["version"])) or _committed(
                 hub, head.commit, release.content_hash
             )
-            self.there = replace(release, version=before["version"], commit=commit, already=True)
+            self.published = replace(release, version=before["version"], commit=commit, already=True)
             return
         if before:
-            diff = compared(side_of(opened(f"{hub.name}@{head.commit}")), side_of(self._opened()))
+            diff = compare_sides(side_of(open_pairs(f"{hub.name}@{head.commit}")), side_of(self._opened()))
             release = replace(release, diff=diff)
         versions = [tag.removeprefix("v") for tag in head.tags if VERSION.fullmatch(tag.removeprefix("v"))]
         versions += [str(before["version"])] if before else []
@@ -338,12 +338,12 @@ class _Made:
                     f"{hub.name!r} has a tag {tag!r} with other contents ({there}; this run: {release.content_hash}). A tag is never moved: "
                     "give another --version, or leave it out"
                 )
-            self.there = replace(release, commit=head.tags[tag], already=True)
+            self.published = replace(release, commit=head.tags[tag], already=True)
         self.release = release
 
-    def _opened(self) -> Opened:
+    def _opened(self) -> PairDataset:
         """The rows as they will be read from the Hub."""
-        return replace(opened(str(self.release.folder)), name=str(self._run), recipe=self._recipe())
+        return replace(open_pairs(str(self.release.folder)), name=str(self._run), recipe=self._recipe())
 
     def _recipe(self) -> str | None:
         recipe = self._run / "recipe.yaml"
@@ -386,8 +386,8 @@ class _Made:
         if (recipe := self._recipe()) is not None:
             files["recipe.yaml"] = recipe.encode()
         for name, content in files.items():
-            with written_whole(release.folder / name) as beside:
-                beside.write_bytes(content)
+            with atomic_write(release.folder / name) as part:
+                part.write_bytes(content)
         return files
 
     def _samples(self) -> list[dict[str, str]]:

@@ -55,7 +55,7 @@ QUOTED = 20
 
 
 @dataclass
-class Written:
+class WrittenRelease:
     """What was written: {config: {split: rows}}, the files by their path in the repository, and a digest of every row in its order."""
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Written:
 
 def write_rows(
     run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, say: Callable[[str], object] = print
-) -> Written:
+) -> WrittenRelease:
     """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the prompts' ids. Raises RecipeError."""
     prompts = [
         (row["id"], "\n".join(turn["content"] or "" for turn in row["messages"]))
@@ -78,7 +78,7 @@ def write_rows(
     ]
     splits = splits_of(prompts, test, seed)
     del prompts
-    written = Written(between_splits=sum(split is None for split in splits.values()))
+    written = WrittenRelease(between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
     kinds = {
         "preferences": _preferences(run, harmful, written),
@@ -102,7 +102,7 @@ def _write(
     rows: Iterator[tuple[str | None, dict[str, Any]]],
     folder: Path,
     digest: Any,
-    written: Written,
+    written: WrittenRelease,
 ) -> None:
     shards = {}
     for split, row in rows:
@@ -165,7 +165,7 @@ def _records(run: Path) -> Iterator[Record]:
     return (record_of(row) for row in rows_in(run / "records"))
 
 
-def _preferences(run: Path, harmful: Harmful, written: Written) -> Iterator[dict[str, Any]]:
+def _preferences(run: Path, harmful: Harmful, written: WrittenRelease) -> Iterator[dict[str, Any]]:
     for row in rows_in(run / "pairs"):
         lineage = json.loads(row["lineage"]) if row["lineage"] else {}
         if "harm" in lineage:

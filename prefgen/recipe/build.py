@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from prefgen.calls.ask import label_of
+from prefgen.calls.ask import model_label
 from prefgen.calls.budget import FREE, Price, price_of
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import beside_recipe, use_texts_beside
-from prefgen.plugins.registry import HANDED_IN, Plugin, code_digest, did_you_mean, find_one_of
+from prefgen.plugins.registry import ROLE_SIGNATURES, Plugin, code_digest, did_you_mean, find_one_of
 from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.models import BuiltModel, model_of, prices_of, without_secrets
 from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Recipe, Sampling
-from prefgen.recipe.segments import Segment, Stage, segments_of
+from prefgen.recipe.segments import Segment, StageSpec, segments_of
 from prefgen.recipe.validate import validated
-from prefgen.stages.step import Plugged, Step
+from prefgen.stages.stage import Stage, StagePlugin
 from prefgen.stats.scoring import ScoreSpec
 from prefgen.storage.canonical_json import canonical
 
@@ -29,7 +29,7 @@ class Pipeline:
 
     recipe: Recipe
     folder: Path
-    sources: Sequence[Plugged]
+    sources: Sequence[StagePlugin]
     segments: Sequence[Segment]
     models: Mapping[str, BuiltModel]
     identities: Sequence[tuple[str, str]]
@@ -40,8 +40,8 @@ class Pipeline:
     warnings: Sequence[str] = ()
 
     @property
-    def steps(self) -> list[Step]:
-        return [step for segment in self.segments for step in segment.steps]
+    def stages(self) -> list[Stage]:
+        return [step for segment in self.segments for step in segment.stages]
 
     def concurrency(self, model: BuiltModel) -> int | Literal["auto"]:
         """Requests at once: what the model's endpoint says, else the run."""
@@ -92,7 +92,7 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
                     "(USD a million tokens; 0 for your own server)",
                     loaded.place(("run", "budget_usd")),
                 )
-    code = "; ".join(sorted({code_digest(type(p.plugin)) for stage in stages for p in stage.plugged}))
+    code = "; ".join(sorted({code_digest(type(p.plugin)) for stage in stages for p in stage.plugins}))
     return Pipeline(
         recipe=recipe,
         folder=loaded.folder,
@@ -118,7 +118,7 @@ class _Builder:
         """By name, with the aspects that each keeps apart."""
         self._labels: set[str] = set()
 
-    def stage(self, index: int, stage: Mapping[str, Any]) -> Stage:
+    def stage(self, index: int, stage: Mapping[str, Any]) -> StageSpec:
         path: Where = ("stages", index)
         if len(stage) != 1:
             raise RecipeError(
@@ -137,14 +137,14 @@ class _Builder:
                     raise RecipeError(
                         f"two judges are called {one.name!r}", self._loaded.place((*path, kind))
                     )
-                self._judges[one.name] = one.plugin.apart()
+                self._judges[one.name] = one.plugin.separate_aspects()
         label = kind
         while label in self._labels:
             label = f"{kind} {int(label.rpartition(' ')[2]) + 1 if ' ' in label else 2}"
         self._labels.add(label)
-        return Stage(kind, label, plugged, (*path, kind))
+        return StageSpec(kind, label, plugged, (*path, kind))
 
-    def _plugged(self, kind: str, value: Any, path: Where) -> list[Plugged]:
+    def _plugged(self, kind: str, value: Any, path: Where) -> list[StagePlugin]:
         if isinstance(value, Sequence) and not isinstance(value, str):
             if kind != "curate":
                 raise RecipeError(
@@ -162,7 +162,7 @@ class _Builder:
             raise RecipeError(f"{kind}: names no plug-in", self._loaded.place(path))
         return [self._one(kind, name, item, (*path, name)) for name, item in value.items()]
 
-    def _one(self, kind: str, name: str | None, value: Any, path: Where) -> Plugged:
+    def _one(self, kind: str, name: str | None, value: Any, path: Where) -> StagePlugin:
         if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
             raise RecipeError(f"{name or kind}: expected a mapping with `use`", self._loaded.place(path))
         use = value["use"]
@@ -174,7 +174,7 @@ class _Builder:
             plugin_class = find_one_of(ROLES_OF_STAGE[kind], use, self._loaded.folder)
         except RecipeError as wrong:
             raise RecipeError(str(wrong), self._loaded.place((*path, "use"))) from wrong
-        method, _ = HANDED_IN[plugin_class.role]
+        method, _ = ROLE_SIGNATURES[plugin_class.role]
         if not callable(getattr(plugin_class, method, None)):
             raise RecipeError(
                 f"{use!r} has no method `{method}`, which every {plugin_class.role} has",
@@ -184,12 +184,12 @@ class _Builder:
         fields, overrides = self._split_overrides(plugin_class, fields, path)
         fields |= {
             side: self._by_label(fields[side])
-            for side in plugin_class.sides
+            for side in plugin_class.selector_fields
             if isinstance(fields.get(side), Mapping)
         }
         plugin = validated(plugin_class, fields, path, self._loaded)
         self._ready(plugin, use, path)
-        for model in plugin.asks():
+        for model in plugin.models_used():
             if model not in self._models:
                 place = next(
                     (p for p in ((*path, "model"), (*path, "models")) if p in self._loaded.places), path
@@ -201,7 +201,7 @@ class _Builder:
         self._check_judges(plugin, path)
         if (
             plugin.role == "curator"
-            and plugin.thins == "pairs"
+            and plugin.operates_on == "pairs"
             and not any(label.startswith("pair") for label in self._labels)
         ):
             raise RecipeError(
@@ -209,7 +209,7 @@ class _Builder:
                 self._loaded.place((*path, "use")),
             )
         default = plugin_class.name if ":" not in use else use.rpartition(":")[2]
-        return Plugged(
+        return StagePlugin(
             name=name or default,
             plugin=plugin,
             only=self._only(value.get("only"), path),
@@ -221,10 +221,12 @@ class _Builder:
     def _ready(self, plugin: Plugin, use: str, path: Where) -> None:
         """Everything about a plug-in that can be wrong without asking: numbers that are none, code that is refused, files that it reads."""
         place = self._loaded.place(path)
-        coded = next((name for name in plugin.code if getattr(plugin, name) is not None), None)
+        coded = next((name for name in plugin.code_fields if getattr(plugin, name) is not None), None)
         if coded and not self._plugins:
             raise RecipeError(f"{coded} names Python code, and --no-plugins reads none", place)
-        for name, named in [(key, one) for key in plugin.files for one in paths_in(getattr(plugin, key))]:
+        for name, named in [
+            (key, one) for key in plugin.file_fields for one in paths_in(getattr(plugin, key))
+        ]:
             if not beside_recipe(named).exists():
                 at = (*path, name) if (*path, name) in self._loaded.places else path
                 raise RecipeError(
@@ -233,7 +235,7 @@ class _Builder:
                 )
         try:
             canonical(plugin.model_dump(mode="json"))
-            plugin.ready()
+            plugin.validate()
         except RecipeError as wrong:
             raise wrong if wrong.where else RecipeError(str(wrong), place) from wrong
         except ValueError as wrong:
@@ -241,7 +243,7 @@ class _Builder:
 
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
         """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart also the aspect."""
-        named = set(plugin.rests_on())
+        named = set(plugin.required_judges())
         score = getattr(plugin, "score", None)
         if isinstance(score, ScoreSpec):
             named |= (score.ranking() or {name for name, apart in self._judges.items() if apart}) | {
@@ -298,7 +300,7 @@ class _Builder:
         named = side.get("model")
         if not isinstance(named, str | Sequence):
             return dict(side)
-        labels = {name: label_of(model.identity, model.simulated) for name, model in self._models.items()}
+        labels = {name: model_label(model.identity, model.simulated) for name, model in self._models.items()}
         names = (named,) if isinstance(named, str) else named
         return {**side, "model": [labels.get(name, name) for name in names]}
 
@@ -331,16 +333,16 @@ class _Builder:
         return out
 
 
-def _warnings(stages: Sequence[Stage], models: Mapping[str, BuiltModel]) -> list[str]:
+def _warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel]) -> list[str]:
     """What is allowed and rarely meant."""
-    sampled = {m for s in stages if s.kind == "sample" for p in s.plugged for m in p.plugin.asks()}
-    elsewhere = {m for s in stages if s.kind != "judge" for p in s.plugged for m in p.plugin.asks()}
+    sampled = {m for s in stages if s.kind == "sample" for p in s.plugins for m in p.plugin.models_used()}
+    elsewhere = {m for s in stages if s.kind != "judge" for p in s.plugins for m in p.plugin.models_used()}
     warnings = []
     for stage in stages:
         if stage.kind != "judge":
             continue
-        for plugged in stage.plugged:
-            for judge in plugged.plugin.asks():
+        for plugged in stage.plugins:
+            for judge in plugged.plugin.models_used():
                 mine = _family(str(models[judge].identity["name"]))
                 same = sorted(
                     m
@@ -356,7 +358,7 @@ def _warnings(stages: Sequence[Stage], models: Mapping[str, BuiltModel]) -> list
     return warnings
 
 
-def _unheard(plugged: Plugged, name: str, model: BuiltModel) -> list[str]:
+def _unheard(plugged: StagePlugin, name: str, model: BuiltModel) -> list[str]:
     """Where a recipe sets the sampling of a model that a judge then asks in its own manner."""
     given = {**model.sampling, **plugged.overrides.get(name, {})}
     own = {

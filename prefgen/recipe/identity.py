@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import beside_recipe, text_digest
 from prefgen.plugins.registry import Plugin
-from prefgen.stages.step import Plugged
+from prefgen.stages.stage import StagePlugin
 from prefgen.types import content_id
 
 
@@ -36,16 +36,16 @@ def model_identity(
     return identity
 
 
-def step_identity(
-    kind: str, plugged: Sequence[Plugged], before: str, models: Mapping[str, HasIdentity]
+def stage_identity(
+    kind: str, plugged: Sequence[StagePlugin], before: str, models: Mapping[str, HasIdentity]
 ) -> str:
     """32 hexadecimal digits."""
     return content_id("stage", kind, before, [_plugged(p, models) for p in plugged])
 
 
-def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
+def _plugged(plugged: StagePlugin, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
     plugin: Plugin = plugged.plugin
-    paths = [path for name in plugin.files for path in paths_in(getattr(plugin, name))]
+    paths = [path for name in plugin.file_fields for path in paths_in(getattr(plugin, name))]
     read = {"files": {path: file_digest(path) for path in paths}} if paths else {}
     versions = {name: importlib.metadata.version(name) for name in plugin.libraries}
     read |= {"libraries": versions} if versions else {}
@@ -58,7 +58,8 @@ def _plugged(plugged: Plugged, models: Mapping[str, HasIdentity]) -> dict[str, A
             name: text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)
         },
         "models": {
-            m: [models[m].identity, models[m].sampling, plugged.overrides.get(m, {})] for m in plugin.asks()
+            m: [models[m].identity, models[m].sampling, plugged.overrides.get(m, {})]
+            for m in plugin.models_used()
         },
         "only": {k: list(v) for k, v in plugged.only.items()},
         "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in plugged.responses.items()},
@@ -82,7 +83,7 @@ def file_digest(path: str) -> str:
         raise RecipeError(f"file {path!r} cannot be read: {wrong.strerror}") from None
 
 
-def texts_of(plugged: Sequence[Plugged]) -> dict[str, str]:
+def texts_of(plugged: Sequence[StagePlugin]) -> dict[str, str]:
     """{file under prompts/ or constitutions/: digest} of everything that plug-ins read."""
     found: dict[str, str] = {}
     for plugin in (p.plugin for p in plugged):

@@ -39,7 +39,7 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
     except RecipeError as wrong:
         raise RecipeError(str(wrong), loaded.place((*path, "use"))) from wrong
     everything = use in ("simulated", "scripted") or ":" in use
-    content = set(backend_class.model_fields) if everything else set(backend_class.content)
+    content = set(backend_class.model_fields) if everything else set(backend_class.identity_fields)
     own = {
         k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields
     }

@@ -6,18 +6,18 @@ from itertools import takewhile
 
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import FromSeeds, Plugin
-from prefgen.recipe.identity import step_identity
+from prefgen.recipe.identity import stage_identity
 from prefgen.recipe.load import Loaded, Where
 from prefgen.recipe.models import BuiltModel
-from prefgen.stages.step import Plugged, Step
+from prefgen.stages.stage import Stage, StagePlugin
 from prefgen.types import content_id
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageSpec:
     kind: str
     label: str
-    plugged: Sequence[Plugged]
+    plugins: Sequence[StagePlugin]
     path: Where
 
 
@@ -30,15 +30,15 @@ class Segment:
     """
 
     curators: Sequence[tuple[str, Plugin]]
-    steps: Sequence[Step]
+    stages: Sequence[Stage]
     identity: str
-    seeding: Sequence[Plugged] = ()
+    synthesizers: Sequence[StagePlugin] = ()
     round: int = 0
 
 
 def segments_of(
-    stages: Sequence[Stage], loaded: Loaded, models: Mapping[str, BuiltModel]
-) -> tuple[Sequence[Plugged], list[Segment], list[tuple[str, str]]]:
+    stages: Sequence[StageSpec], loaded: Loaded, models: Mapping[str, BuiltModel]
+) -> tuple[Sequence[StagePlugin], list[Segment], list[tuple[str, str]]]:
     """(sources, segments, the identity of each stage)."""
     if stages[0].kind != "prompts":
         raise RecipeError("the first stage must be `prompts`", loaded.place(stages[0].path))
@@ -49,24 +49,24 @@ def segments_of(
             raise RecipeError(
                 "`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path)
             )
-        before = step_identity(stage.kind, stage.plugged, before, models)
+        before = stage_identity(stage.kind, stage.plugins, before, models)
         identities.append((stage.label, before))
-    sources = [p for p in stages[0].plugged if not isinstance(p.plugin, FromSeeds)]
-    written = [p for p in stages[0].plugged if isinstance(p.plugin, FromSeeds)]
+    sources = [p for p in stages[0].plugins if not isinstance(p.plugin, FromSeeds)]
+    written = [p for p in stages[0].plugins if isinstance(p.plugin, FromSeeds)]
     leading = list(takewhile(lambda stage: stage.kind == "curate", stages[1:]))
     between = [
         (p, label, identity)
         for stage, (label, identity) in zip(leading, identities[1:], strict=False)
-        for p in stage.plugged
+        for p in stage.plugins
     ]
     segments = _rounds(written, between, identities[0], identities[len(leading)][1])
     made = _Segments(segments, identities[0][1])
     for stage, (label, identity) in zip(stages[1:], identities[1:], strict=True):
-        for plugged in stage.plugged if stage.kind == "curate" else ():
-            made.curator(plugged, label, identity)
+        for plugged in stage.plugins if stage.kind == "curate" else ():
+            made.add_curator(plugged, label, identity)
         if stage.kind != "curate":
-            made.step(Step(stage.kind, label, stage.plugged, identity), identity)  # pyright: ignore[reportArgumentType]
-    return sources, made.ended(), identities
+            made.add_stage(Stage(stage.kind, label, stage.plugins, identity), identity)  # pyright: ignore[reportArgumentType]
+    return sources, made.finish(), identities
 
 
 class _Segments:
@@ -76,44 +76,48 @@ class _Segments:
         self._segments = segments
         self._reached = reached
         self._curators: list[tuple[str, Plugin]] = []
-        self._steps: list[Step] = []
+        self._stages: list[Stage] = []
 
-    def curator(self, plugged: Plugged, label: str, identity: str) -> None:
+    def add_curator(self, plugged: StagePlugin, label: str, identity: str) -> None:
         plugin: Plugin = plugged.plugin
-        if hasattr(plugin, "weigh") and (type(plugin).fills is Plugin.fills or plugin.thins != "prompts"):
+        if hasattr(plugin, "annotate") and (
+            type(plugin).output_column is Plugin.output_column or plugin.operates_on != "prompts"
+        ):
             raise RecipeError(
-                f"curator {plugged.name!r} weighs prompts: it needs `fills`, the name of their column, and thins prompts"
+                f"curator {plugged.name!r} annotates prompts: it needs `output_column`, the name of their column, and operates on prompts"
             )
-        if plugin.fills():
-            self._steps.append(Step("weigh", label, (plugged,), content_id("weigh", self._reached, identity)))
-        if self._steps:
+        if plugin.output_column():
+            self._stages.append(
+                Stage("annotate", label, (plugged,), content_id("weigh", self._reached, identity))
+            )
+        if self._stages:
             self._close()
         self._curators.append((plugged.name, plugged.plugin))
         self._reached = identity
 
-    def step(self, step: Step, identity: str) -> None:
-        self._steps.append(step)
+    def add_stage(self, step: Stage, identity: str) -> None:
+        self._stages.append(step)
         self._reached = identity
 
     def _close(self) -> None:
         self._segments.append(
             Segment(
                 tuple(self._curators),
-                tuple(self._steps),
+                tuple(self._stages),
                 content_id("segment", self._reached, len(self._segments)),
             )
         )
-        self._curators, self._steps = [], []
+        self._curators, self._stages = [], []
 
-    def ended(self) -> list[Segment]:
-        if self._steps or self._curators or not self._segments or self._segments[-1].seeding:
+    def finish(self) -> list[Segment]:
+        if self._stages or self._curators or not self._segments or self._segments[-1].synthesizers:
             self._close()
         return self._segments
 
 
 def _rounds(
-    written: Sequence[Plugged],
-    between: Sequence[tuple[Plugged, str, str]],
+    written: Sequence[StagePlugin],
+    between: Sequence[tuple[StagePlugin, str, str]],
     prompts: tuple[str, str],
     curated: str,
 ) -> list[Segment]:
@@ -125,8 +129,8 @@ def _rounds(
         of_this = content_id("round", number, curated if number else identity)
         thinned = _Segments([], of_this)
         for plugged, its_label, its_identity in between if number else ():
-            thinned.curator(plugged, its_label, its_identity)
-        thinned.step(Step("synthesize", label, seeding, of_this), of_this)
-        *before, last = thinned.ended()
+            thinned.add_curator(plugged, its_label, its_identity)
+        thinned.add_stage(Stage("synthesize", label, seeding, of_this), of_this)
+        *before, last = thinned.finish()
         segments += [*before, replace(last, seeding=seeding, round=number)]
     return segments

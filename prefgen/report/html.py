@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.read_run import read_manifest
-from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.atomic_write import atomic_write
 
 BINS = 16
 PAIRS_SHOWN = 12
@@ -54,8 +54,8 @@ def write_report(run: Path) -> Path:
         manifest=manifest, table=table, fates=fates(table), longest=LONGEST, **_of_pairs(run, table)
     )
     path = run / "report.html"
-    with written_whole(path) as beside:
-        beside.write_text(html, encoding="utf-8")
+    with atomic_write(path) as part:
+        part.write_text(html, encoding="utf-8")
     return path
 
 

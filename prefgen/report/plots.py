@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefgen.storage.atomic_write import written_whole
+from prefgen.storage.atomic_write import atomic_write
 
 HINT = "pictures need matplotlib: pip install 'prefgen[plots]'"
 COLOURS = ("#1b6ca8", "#d1495b", "#8d99ae", "#2a9d8f")
@@ -17,7 +17,7 @@ def can_draw() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-class Picture:
+class Plot:
     """A row of panels, or several."""
 
     def __init__(self, columns: int, rows: int = 1) -> None:
@@ -82,5 +82,5 @@ class Picture:
     def save(self, path: Path) -> None:
         for panel in self._panels[self._next :]:
             panel.set_visible(False)
-        with written_whole(path) as beside:
-            self._figure.savefig(beside, format="png", dpi=110, metadata={"Software": None})
+        with atomic_write(path) as part:
+            self._figure.savefig(part, format="png", dpi=110, metadata={"Software": None})

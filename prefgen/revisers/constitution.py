@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.constitutions import drawn_principles
-from prefgen.kit.ratings import asked
-from prefgen.kit.responses import revision_of
+from prefgen.kit.constitutions import draw_principles
+from prefgen.kit.ratings import conversation_for_judge
+from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
@@ -49,8 +49,8 @@ class Constitution(Plugin):
                 )
         return self
 
-    def ready(self) -> None:
-        drawn_principles(self.constitution, "critique", 1, self.seed, group=self.group)
+    def validate(self) -> None:
+        draw_principles(self.constitution, "critique", 1, self.seed, group=self.group)
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         revisions: list[Response] = []
@@ -70,12 +70,12 @@ class Constitution(Plugin):
     async def _round(
         self, prompt: Prompt, first: Response, latest: Response, number: int, ask: Ask
     ) -> tuple[Critique, Response]:
-        [principle] = drawn_principles(
+        [principle] = draw_principles(
             self.constitution, "critique", 1, self.seed, prompt.id, first.id, number, group=self.group
         )
         text = render(
             "revisers/critique.j2",
-            conversation=asked(prompt),
+            conversation=conversation_for_judge(prompt),
             text=latest.text,
             critique=principle.critique,
             exemplars=self.exemplars,
@@ -88,7 +88,7 @@ class Constitution(Plugin):
             exemplars=self.exemplars,
         )
         reply = await ask(self.model, [*messages, assistant(found.text), user(wanted)], sample=number)
-        revised = revision_of(
+        revised = revised_response(
             prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id
         )
         return Critique(response_id=latest.id, principle_id=principle.id, text=found.text), revised

@@ -6,8 +6,8 @@ the improver is a model that was trained for it.
 
 from pydantic import Field
 
-from prefgen.kit.ratings import asked
-from prefgen.kit.responses import revision_of
+from prefgen.kit.ratings import conversation_for_judge
+from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
@@ -27,7 +27,7 @@ class Improve(Plugin):
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         text = render(
             "revisers/improve.j2",
-            conversation=asked(prompt),
+            conversation=conversation_for_judge(prompt),
             text=response.text,
             instruction=self.instruction,
         )
@@ -38,7 +38,7 @@ class Improve(Plugin):
         )
         return Revision(
             (
-                revision_of(
+                revised_response(
                     prompt, response, reply, ask, self.model, temperature=self.temperature, origin="improved"
                 ),
             )

@@ -6,9 +6,9 @@ asked to name. An answer without flaws is left alone.
 
 from pydantic import Field
 
-from prefgen.kit.ratings import asked
-from prefgen.kit.replies import Unread, json_object, only, read
-from prefgen.kit.responses import revision_of
+from prefgen.kit.ratings import conversation_for_judge
+from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
+from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
@@ -32,13 +32,18 @@ class MinimalEdit(Plugin):
         flaws = told or await self._flaws(prompt, response, ask)
         if not flaws:
             return Revision(())
-        text = render("revisers/minimal_edit.j2", conversation=asked(prompt), text=response.text, flaws=flaws)
+        text = render(
+            "revisers/minimal_edit.j2",
+            conversation=conversation_for_judge(prompt),
+            text=response.text,
+            flaws=flaws,
+        )
         reply = await ask(
             self.model,
             [system(render("revisers/reviser_system.j2")), user(text)],
             temperature=self.temperature,
         )
-        edited = revision_of(
+        edited = revised_response(
             prompt, response, reply, ask, self.model, temperature=self.temperature, origin="refined"
         )
         named = () if told else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
@@ -46,7 +51,10 @@ class MinimalEdit(Plugin):
 
     async def _flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
         text = render(
-            "revisers/find_flaws.j2", conversation=asked(prompt), text=response.text, most=self.most
+            "revisers/find_flaws.j2",
+            conversation=conversation_for_judge(prompt),
+            text=response.text,
+            most=self.most,
         )
         schema = {
             "title": "flaws", "type": "object", "required": ["flaws"], "additionalProperties": False,
@@ -54,12 +62,12 @@ class MinimalEdit(Plugin):
         }  # fmt: skip
 
         def reader(reply: Reply) -> list[str]:
-            found = only(json_object(reply.text), "flaws", list)
+            found = require_field(json_object(reply.text), "flaws", list)
             if not all(isinstance(flaw, str) for flaw in found):
-                raise Unread("wrong_type", f"expected a list of texts, found {found!r:.120}")
+                raise ParseFailure("wrong_type", f"expected a list of texts, found {found!r:.120}")
             return [flaw for flaw in found if flaw.strip()][: self.most]
 
-        flaws, _ = await read(
+        flaws, _ = await ask_and_parse(
             ask,
             self.model,
             [system(render("revisers/reviser_system.j2")), user(text)],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.kit.gather import settled
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
@@ -29,13 +29,15 @@ class BestOf(Plugin):
             raise ValueError(f"keep is {self.keep} and only {self.n} are drawn")
         return self
 
-    def asks(self) -> tuple[str, ...]:
+    def models_used(self) -> tuple[str, ...]:
         return (self.model, self.scorer)
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        drawn = await settled(one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n))
+        drawn = await gather_settled(
+            one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n)
+        )
         answers = [one for one in drawn if isinstance(one, Response)]
-        scored = await settled(self._scored(prompt, one, ask) for one in answers)
+        scored = await gather_settled(self._scored(prompt, one, ask) for one in answers)
         ranked = sorted(
             (one for one in scored if not isinstance(one, ReplyError)),
             key=lambda item: (-item[0], item[1].id),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.gather import settled
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
@@ -33,7 +33,7 @@ class Contrast(Plugin):
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        return await settled(
+        return await gather_settled(
             one_response(ask, self.model, prompt, i, self.reasoning, principle=name, system_text=words)
             for name, words in (("toward", self.toward), ("away", self.away))
             for i in range(self.n)

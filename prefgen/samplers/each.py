@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.errors import CutReply, ReplyError
-from prefgen.kit.gather import settled
+from prefgen.errors import ReplyError, TruncatedReply
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.types import Message, Prompt, Response, system
@@ -22,9 +22,9 @@ class Each(Plugin):
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        return await settled(
+        return await gather_settled(
             one_response(ask, model, prompt, i, self.reasoning, system_text=self.system)
-            for model in self.asks()
+            for model in self.models_used()
             for i in range(self.n)
         )
 
@@ -47,7 +47,7 @@ async def one_response(
     messages = with_system(prompt.messages, system_text) if system_text else prompt.messages
     reply = await ask(model, messages, sample=sample, **sampling)
     if not reply.text.strip():
-        raise CutReply("the model called a tool instead of answering", code="tool_call")
+        raise TruncatedReply("the model called a tool instead of answering", code="tool_call")
     return Response.of(
         prompt,
         reply.message,

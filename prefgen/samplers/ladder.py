@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.gather import settled
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
@@ -33,7 +33,7 @@ class Ladder(Plugin):
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         draws = [(t, i) for t in dict.fromkeys(self.temperatures) for i in range(self.n if t else 1)]
-        return await settled(
+        return await gather_settled(
             one_response(ask, self.model, prompt, i, self.reasoning, system_text=self.system, temperature=t)
             for t, i in draws
         )

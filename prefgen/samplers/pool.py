@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
 from prefgen.kit.constitutions import Constitution, load_constitution
-from prefgen.kit.gather import settled
+from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
-from prefgen.stats.seeded_draws import exponential, ranked, uniform
+from prefgen.stats.seeded_draws import exponential, seeded_order, uniform
 from prefgen.types import Prompt, Response
 
 
@@ -36,12 +36,12 @@ class Pool(Plugin):
             raise ValueError(f"per_prompt is {self.per_prompt} and the pool has {len(self.models)} models")
         return self
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if self.principles:
             load_constitution(self.principles)
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        drawn = ranked(self.models, self.seed, prompt.id)[: self.per_prompt]
+        drawn = seeded_order(self.models, self.seed, prompt.id)[: self.per_prompt]
         constitution = load_constitution(self.principles) if self.principles else None
         asks = []
         for model in drawn:
@@ -50,7 +50,7 @@ class Pool(Plugin):
                 one_response(ask, model, prompt, i, self.reasoning, principle=principle, system_text=words)
                 for i in range(self.n)
             ]
-        return await settled(asks)
+        return await gather_settled(asks)
 
     def _principle(
         self, constitution: Constitution | None, prompt: Prompt, model: str

@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.gather import settled
-from prefgen.kit.harm import BENIGN, source_of
+from prefgen.kit.gather import gather_settled
+from prefgen.kit.harm import BENIGN, source_response
 from prefgen.kit.templates import render_once
 from prefgen.plugins.registry import Plugin, sampler
 from prefgen.roles import Ask
@@ -47,10 +47,10 @@ class SafeAnswer(Plugin):
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         if prompt.category == BENIGN:
-            return await settled(self._answer(prompt, style, ask) for style in ("helps", "refuses"))
+            return await gather_settled(self._answer(prompt, style, ask) for style in ("helps", "refuses"))
         style = min(self.styles, key=lambda one: exponential(self.styles[one], self.seed, prompt.id, one))
-        source = source_of(prompt)
-        return [*await settled([self._answer(prompt, style, ask)]), *([source] if source else [])]
+        source = source_response(prompt)
+        return [*await gather_settled([self._answer(prompt, style, ask)]), *([source] if source else [])]
 
     async def _answer(self, prompt: Prompt, style: str, ask: Ask) -> Response:
         text = render_once("samplers/safe_answer.j2", style=style)

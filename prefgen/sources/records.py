@@ -16,7 +16,7 @@ from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.read_files import rows_of
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
-from prefgen.kit.harm import is_harmful, marks_of
+from prefgen.kit.harm import harm_metadata, is_harmful
 from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Message, Pair, Record, Response, Score
 
@@ -156,7 +156,7 @@ def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: st
         raise RecipeError("chosen is text and there is no prompt column", where)
     details = details_of(row, {}, {"licence": licence}, where)
     harm = _lineage(row)
-    marks = marks_of(_last_text(rejected), str(harm.get("harm")))
+    marks = harm_metadata(_last_text(rejected), str(harm.get("harm")))
     if harm.get("source_digest") == marks["source_digest"]:
         details |= {"lineage": harm, "metadata": {**details.get("metadata", {}), **marks}}
     prompt = counter.prompt(asked, origin="imported", **details)

@@ -5,15 +5,15 @@ Adds   flags
 """
 
 from prefgen.errors import PluginError
-from prefgen.stages.step import AskFor, Step, applies, blaming
+from prefgen.stages.stage import AskFor, Stage, applies_to, plugin_errors
 from prefgen.types import Failure, Record
 
 
-async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
     flags = []
-    for plugged in step.plugged:
-        if applies(plugged.only, record):
-            with blaming(step, plugged, record):
+    for plugged in step.plugins:
+        if applies_to(plugged.only, record):
+            with plugin_errors(step, plugged, record):
                 flags += plugged.plugin.flag(record)
     known = {record.id, *(r.id for r in record.responses)}
     strange = [flag.target_id for flag in flags if flag.target_id not in known]

@@ -12,23 +12,23 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask
-from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage, select_responses
 from prefgen.types import Comparison, Critique, Failure, Flag, Record, Score
 
 
-async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    return await run_step(step, record, ask_for, _arguments, _adds)
+async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    return await run_stage(step, record, ask_for, _arguments, _adds)
 
 
-def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
-    responses = selected(record, plugged.responses)
+def _arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
+    responses = select_responses(record, plugged.responses)
     return [(record.prompt, responses, ask)] if responses else []
 
 
 def _adds(
-    record: Record, plugged: Plugged, result: Any
+    record: Record, plugged: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-    shown = {r.id for r in selected(record, plugged.responses)}
+    shown = {r.id for r in select_responses(record, plugged.responses)}
     name = plugged.name
     verdicts = list(result)
     if (

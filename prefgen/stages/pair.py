@@ -8,20 +8,22 @@ A pair whose preferred side is the harmful text that its prompt was made from is
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.kit.harm import is_harmful
-from prefgen.stages.step import AskFor, Step, applies, blaming, failure_of, selected
+from prefgen.stages.stage import AskFor, Stage, applies_to, failure_of, plugin_errors, select_responses
 from prefgen.types import Failure, Note, Record
 
 
-async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
     grown = record
     lost: list[Failure] = []
-    for plugged in step.plugged:
-        if not applies(plugged.only, record):
+    for plugged in step.plugins:
+        if not applies_to(plugged.only, record):
             continue
         seen = record.replacing(
-            responses=tuple(selected(record, plugged.responses or type(plugged.plugin).shown))
+            responses=tuple(
+                select_responses(record, plugged.responses or type(plugged.plugin).default_responses)
+            )
         )
-        with blaming(step, plugged, record):
+        with plugin_errors(step, plugged, record):
             pairs = [
                 p.replacing(rule=plugged.name)
                 for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))

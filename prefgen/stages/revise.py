@@ -10,26 +10,28 @@ from typing import Any
 from prefgen.errors import PluginError, ReplyError
 from prefgen.kit.harm import SOURCE
 from prefgen.roles import Ask, Revision
-from prefgen.stages.step import AskFor, Plugged, Step, run_step, selected
-from prefgen.text.near_duplicates import by_text
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage, select_responses
+from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Critique, Failure, Record, Response
 
 
-async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    return await run_step(step, record, ask_for, _arguments, _adds)
+async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    return await run_stage(step, record, ask_for, _arguments, _adds)
 
 
-def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
+def _arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
     """Each text is revised once: asking twice for the same would be one draw that looks like two."""
-    return [(record.prompt, group[0], ask) for group in by_text(_shown(record, plugged))]
+    return [(record.prompt, group[0], ask) for group in group_by_text(_shown(record, plugged))]
 
 
-def _shown(record: Record, plugged: Plugged) -> list[Response]:
-    return [r for r in selected(record, plugged.responses or {"which": "last"}) if r.principle != SOURCE]
+def _shown(record: Record, plugged: StagePlugin) -> list[Response]:
+    return [
+        r for r in select_responses(record, plugged.responses or {"which": "last"}) if r.principle != SOURCE
+    ]
 
 
 def _adds(
-    record: Record, plugged: Plugged, result: Any
+    record: Record, plugged: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     if not isinstance(result, Revision):
         raise PluginError(f"reviser {plugged.name!r} returned {type(result).__name__}, not a Revision")
@@ -40,7 +42,7 @@ def _adds(
             )
     about = {*(r.parent_id for r in result.responses), *(c.response_id for c in result.critiques)}
     responses, critiques = list(result.responses), list(result.critiques)
-    for revised, *twins in by_text(_shown(record, plugged)):
+    for revised, *twins in group_by_text(_shown(record, plugged)):
         for twin in twins if revised.id in about else ():
             copied, said = _copied(result, revised.id, twin)
             responses += copied

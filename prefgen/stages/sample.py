@@ -11,20 +11,20 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask
-from prefgen.stages.step import AskFor, Plugged, Step, run_step
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage
 from prefgen.types import Failure, Record, Response
 
 
-async def run(step: Step, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    return await run_step(step, record, ask_for, _arguments, _adds)
+async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    return await run_stage(step, record, ask_for, _arguments, _adds)
 
 
-def _arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
+def _arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
     return [(record.prompt, ask)]
 
 
 def _adds(
-    record: Record, plugged: Plugged, result: Any
+    record: Record, plugged: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     responses = [r for r in result if isinstance(r, Response)]
     lost = [r for r in result if isinstance(r, ReplyError)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask
-from prefgen.stages.step import AskFor, Plugged, Step, run_step
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage
 from prefgen.tables import Table
 from prefgen.types import Failure, Prompt, Record, Seed, content_id, user
 
@@ -33,17 +33,17 @@ def seed_in(record: Record) -> Seed | None:
     return Seed.model_validate(found) if isinstance(found, Mapping) else None
 
 
-async def run(step: Step, record: Record, ask_for: AskFor, pool: Table) -> tuple[Record, list[Failure]]:
+async def run(step: Stage, record: Record, ask_for: AskFor, pool: Table) -> tuple[Record, list[Failure]]:
     seed = seed_in(record)
     if seed is None:
         return record, []
-    mine = [p for p in step.plugged if p.name == record.prompt.lineage["synthesizer"]]
+    mine = [p for p in step.plugins if p.name == record.prompt.lineage["synthesizer"]]
 
-    def arguments(record: Record, plugged: Plugged, ask: Ask) -> Sequence[tuple[Any, ...]]:
+    def arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
         return [(seed, ask, pool)]
 
     def adds(
-        record: Record, plugged: Plugged, result: Any
+        record: Record, plugged: StagePlugin, result: Any
     ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
         lost = [one for one in result if isinstance(one, ReplyError)]
         prompts = [one for one in result if isinstance(one, Prompt)]
@@ -52,7 +52,7 @@ async def run(step: Step, record: Record, ask_for: AskFor, pool: Table) -> tuple
             raise PluginError(f"synthesizer {plugged.name!r} returned {type(odd).__name__}, not a Prompt")
         return {"prompts": [_from(plugged.name, seed, record, prompt) for prompt in prompts]}, lost
 
-    return await run_step(replace(step, plugged=mine), record, ask_for, arguments, adds)
+    return await run_stage(replace(step, plugged=mine), record, ask_for, arguments, adds)
 
 
 def _from(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) -> Prompt:

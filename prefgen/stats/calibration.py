@@ -34,7 +34,7 @@ class Calibration(Value):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledPair:
     """A pair that people labelled: the judge's margin for the first, its own probability, and the label (1 first, 0 second, 0.5 tie)."""
 
     prompt_id: str
@@ -44,7 +44,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Quality:
+class ProbabilityQuality:
     """How good probabilities are: share of labels on the right side (ties left out), expected calibration error, Brier score."""
 
     pairs: int
@@ -66,7 +66,7 @@ def _read(path: Path, _changed: int) -> Calibration:
     return Calibration.model_validate(json.loads(path.read_text(encoding="utf-8")))
 
 
-def fitted(pairs: Sequence[Labelled], score: str) -> Calibration:
+def fit_calibration(pairs: Sequence[LabelledPair], score: str) -> Calibration:
     """The slope of greatest likelihood, by Newton's method; a weak prior keeps it finite where margins separate the labels.
 
     Raises RecipeError for fewer than LEAST pairs.
@@ -93,26 +93,30 @@ def fitted(pairs: Sequence[Labelled], score: str) -> Calibration:
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestedCalibration:
     """A curve, and how good the judge's own probabilities and the curve's are on pairs that were held out of the fit."""
 
     curve: Calibration
-    before: Quality
-    after: Quality
+    before: ProbabilityQuality
+    after: ProbabilityQuality
 
 
-def tested(pairs: Sequence[Labelled], score: str, held_out: float) -> Tested:
+def fit_and_test(pairs: Sequence[LabelledPair], score: str, held_out: float) -> TestedCalibration:
     """Fit on a part of the labelled prompts and test on the rest, drawn by prompt. Raises RecipeError where either part is too small."""
     test = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
-    curve = fitted([pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out], score)
+    curve = fit_calibration(
+        [pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out], score
+    )
     if not test:
         raise RecipeError(f"{len(pairs)} labelled pairs leave none to test on: hold a greater part out")
     truth = [pair.label for pair in test]
     before = quality_of([pair.before for pair in test], truth)
-    return Tested(curve, before, quality_of([curve.probability(pair.margin) for pair in test], truth))
+    return TestedCalibration(
+        curve, before, quality_of([curve.probability(pair.margin) for pair in test], truth)
+    )
 
 
-def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> Quality:
+def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> ProbabilityQuality:
     """How well probabilities that the first is better fit the labels. Bins are of equal width over the probability of the likelier side."""
     decided = [(p, y) for p, y in zip(probabilities, labels, strict=True) if y != 0.5]
     right = [1.0 if (p > 0.5) == (y > 0.5) and p != 0.5 else 0.5 if p == 0.5 else 0.0 for p, y in decided]
@@ -122,6 +126,6 @@ def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> Quali
         bins.setdefault(min(BINS - 1, int(sure * BINS)), []).append((sure, agrees))
     gaps = [abs(math.fsum(s for s, _ in found) - math.fsum(a for _, a in found)) for found in bins.values()]
     brier = math.fsum((p - y) ** 2 for p, y in zip(probabilities, labels, strict=True)) / len(labels)
-    return Quality(
+    return ProbabilityQuality(
         len(labels), math.fsum(right) / len(right) if right else None, math.fsum(gaps) / len(labels), brier
     )

@@ -11,7 +11,7 @@ Z = 1.959964
 RESAMPLES = 2000
 
 
-def share(values: Sequence[float]) -> tuple[float, float, float]:
+def wilson_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of values in 0..1 that are mostly 0 or 1, by Wilson's score interval (1927): never of no width, never outside of 0..1."""
     n = len(values)
     p = math.fsum(values) / n
@@ -20,7 +20,7 @@ def share(values: Sequence[float]) -> tuple[float, float, float]:
     return p, max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
-def change(values: Sequence[float]) -> tuple[float, float, float]:
+def paired_change_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of paired differences in -1..1, by Agresti and Min's adjusted interval (2005): never of no width, never outside of -1..1.
 
     Half a pair is added to each way that both can be right or wrong, so that a few pairs that all changed alike are not beyond doubt.
@@ -31,7 +31,7 @@ def change(values: Sequence[float]) -> tuple[float, float, float]:
     return math.fsum(values) / len(values), max(-1.0, middle - half), min(1.0, middle + half)
 
 
-def resampled(
+def bootstrap_quantiles(
     n: int, found: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
     """(2.5 %, 97.5 %) quantiles of `found(indices)` over bootstrap resamples of the indices 0 to n - 1."""
@@ -42,15 +42,15 @@ def resampled(
     return float(np.quantile(each, 0.025)), float(np.quantile(each, 0.975))
 
 
-def mean(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
+def bootstrap_mean(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
     """(mean, low, high) of values in 0..1, by bootstrap over them and one more of 0 and of 1: a few that are alike are not beyond doubt."""
     import numpy as np
 
     array = np.asarray([*values, 0.0, 1.0], dtype=float)
-    low, high = resampled(len(array), lambda indices: float(array[indices].mean()), seed=seed)
+    low, high = bootstrap_quantiles(len(array), lambda indices: float(array[indices].mean()), seed=seed)
     return math.fsum(values) / len(values), low, high
 
 
-def named(span: tuple[float, float, float]) -> dict[str, float]:
+def span_fields(span: tuple[float, float, float]) -> dict[str, float]:
     """{value, low, high}, as reports write them."""
     return dict(zip(("value", "low", "high"), span, strict=True))

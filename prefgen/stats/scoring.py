@@ -48,7 +48,7 @@ class ScoreSpec(Value):
         return {*self.mean, *self.weights}
 
 
-def judgments(record: Record) -> list[str]:
+def judge_names(record: Record) -> list[str]:
     """The judges of a record; one whose comparisons have several aspects (groups that are kept apart) as judge.aspect for each."""
     aspects: dict[str, set[str]] = {s.judge: set() for s in record.scores}
     for comparison in record.comparisons:
@@ -62,7 +62,7 @@ def judgments(record: Record) -> list[str]:
 
 def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     """{response id: score} for the responses that every named part rated and no veto struck."""
-    names = list(spec.weights or spec.mean) or judgments(record)
+    names = list(spec.weights or spec.mean) or judge_names(record)
     parts = [judge_scores(record, name) for name in names]
     weights = [spec.weights.get(name, 1.0) for name in names]
     scales = {scale for _, scale in parts}
@@ -123,7 +123,7 @@ def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -
     return math.fsum(found) / len(found) if found else None
 
 
-def leads(record: Record, judge: str, first: str, second: str) -> tuple[float, float] | None:
+def leads_by_order(record: Record, judge: str, first: str, second: str) -> tuple[float, float] | None:
     """By how much `first` is ahead of `second` where it was shown before it, and where after; None unless a judge saw both orders."""
     before = [
         c.probability - 0.5
@@ -149,14 +149,16 @@ def leads(record: Record, judge: str, first: str, second: str) -> tuple[float, f
     return (math.fsum(before), math.fsum(after)) if before and after else None
 
 
-def order_flips(record: Record) -> dict[str, tuple[int, float]]:
+def count_order_flips(record: Record) -> dict[str, tuple[int, float]]:
     """{judge: (pairs of the record that it saw in both orders, in how many the other order had another winner)}; a tie counts as half."""
     found: dict[str, tuple[int, float]] = {}
     for judge in {s.judge for s in record.scores if s.sample and s.order is not None} | {
         c.judge for c in record.comparisons
     }:
         both = [
-            led for pair in record.pairs if (led := leads(record, judge, pair.chosen_id, pair.rejected_id))
+            led
+            for pair in record.pairs
+            if (led := leads_by_order(record, judge, pair.chosen_id, pair.rejected_id))
         ]
         if both:
             found[judge] = (

@@ -64,7 +64,7 @@ def canonical_flat(value: Sequence[Any] | Mapping[str, Any]) -> bytes:
         return canonical(value)
 
 
-def canonical_again(value: Any) -> bytes:
+def canonical_repeated(value: Any) -> bytes:
     """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a schema)."""
     try:
         spelled = orjson.dumps(

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.kit.prompt_writing import write
-from prefgen.kit.ratings import one_rating, rating_schema
+from prefgen.kit.prompt_writing import write_prompts
+from prefgen.kit.ratings import ask_rating, rating_schema
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
@@ -24,7 +24,7 @@ SCALE = (1.0, 5.0)
 class Backtranslate(FromSeeds):
     """One prompt a text, with the text as its reference. Paper: kept at 5 (4 in an ablation)."""
 
-    row_is = "one text"
+    seed_kind = "one text"
     cost = "2 requests a seed, 1 with `least: null`"
     texts = ("synthesizers/writer_system.j2", "synthesizers/backtranslate.j2", "synthesizers/fit.j2")
 
@@ -34,16 +34,16 @@ class Backtranslate(FromSeeds):
     )
     least: float | None = Field(4.0, ge=1, le=5, description="Least rating; null rates nothing.")
 
-    def asks(self) -> tuple[str, ...]:
+    def models_used(self) -> tuple[str, ...]:
         return (self.model, *((self.grader,) if self.grader else ()))
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         text = seed.text or ""
-        [request, *_] = await write(ask, self.model, "backtranslate", text=text)
+        [request, *_] = await write_prompts(ask, self.model, "backtranslate", text=text)
         lineage = {}
         if self.least is not None:
             asked = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
-            rating, why = await one_rating(
+            rating, why = await ask_rating(
                 ask, self.grader or self.model, asked, SCALE, schema=rating_schema(*SCALE), temperature=0
             )
             if rating < self.least:

@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.text.near_duplicates import normal
+from prefgen.text.near_duplicates import normalize
 from prefgen.types import Prompt, Seed
 
 Operator = Literal["constrain", "deepen", "concretise", "reason", "material", "widen"]
@@ -24,7 +24,7 @@ Operator = Literal["constrain", "deepen", "concretise", "reason", "material", "w
 class Evolve(FromSeeds):
     """Chains of evolved prompts. Paper: four steps, five operators in depth and one in breadth."""
 
-    row_is = "one prompt"
+    seed_kind = "one prompt"
     cost = "1 request a step and seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/evolve.j2")
 
@@ -40,13 +40,13 @@ class Evolve(FromSeeds):
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"evolve/{self.seed}")
         latest, chain = seed.text or "", []
-        seen = {normal(latest)}
+        seen = {normalize(latest)}
         lost: list[ReplyError] = []
         for step in range(self.steps):
             operator = rng.choice(self.operators)
             try:
-                [found, *_] = await write(ask, self.model, "evolve", text=latest, operator=operator)
-                if normal(found.text) in seen:
+                [found, *_] = await write_prompts(ask, self.model, "evolve", text=latest, operator=operator)
+                if normalize(found.text) in seen:
                     raise UnreadableReply(
                         f"step {step + 1} ({operator}) gave back what was there",
                         code="not_evolved",
@@ -55,7 +55,7 @@ class Evolve(FromSeeds):
             except ReplyError as error:
                 lost.append(error)
                 break
-            seen.add(normal(found.text))
+            seen.add(normalize(found.text))
             chain.append(
                 found.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]})
             )

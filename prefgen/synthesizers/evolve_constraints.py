@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -37,7 +37,7 @@ FAMILIES = {
 class EvolveConstraints(FromSeeds):
     """One prompt a seed, with demands. Paper: one main demand of 14 families and one to three more, temperature 0.7."""
 
-    row_is = "one prompt"
+    seed_kind = "one prompt"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/constraints.j2")
 
@@ -63,5 +63,7 @@ class EvolveConstraints(FromSeeds):
         main, *more = rng.sample(self.families, 1 + rng.randint(*self.more))
         beside = [FAMILIES[name] for name in more]
         lineage = {"constraints": [main, *more], "parent": (seed.text or "")[:500]}
-        found = await write(ask, self.model, "constraints", text=seed.text, main=FAMILIES[main], more=beside)
+        found = await write_prompts(
+            ask, self.model, "constraints", text=seed.text, main=FAMILIES[main], more=beside
+        )
         return [prompt.replacing(lineage=lineage) for prompt in found]

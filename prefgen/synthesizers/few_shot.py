@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.prompt_writing import prompts_schema, read_prompts, write
-from prefgen.kit.replies import read
+from prefgen.kit.prompt_writing import prompts_schema, read_prompts, write_prompts
+from prefgen.kit.replies import ask_and_parse
 from prefgen.kit.templates import render_text
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
@@ -34,7 +34,7 @@ class FewShot(FromSeeds):
     instructions: str | None = Field(None, description="What else the new prompts must be, in a sentence.")
     template: str | None = Field(None, description="A jinja2 template in place of the shipped wording.")
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if self.template is not None:
             render_text(
                 self.template, {"shots": ["x"], "about": "x", "count": 1, "text": "x", "metadata": {}}
@@ -44,7 +44,7 @@ class FewShot(FromSeeds):
         shown = [text for text in (seed.text, *seed.shots) if text]
         about = ask.rng(f"about/{self.seed}").choice(self.about) if self.about else None
         if self.template is None:
-            return await write(
+            return await write_prompts(
                 ask,
                 self.model,
                 "few_shot",
@@ -61,7 +61,7 @@ class FewShot(FromSeeds):
             "metadata": seed.metadata,
         }
         asked = [user(render_text(self.template, values))]
-        texts, _ = await read(
+        texts, _ = await ask_and_parse(
             ask,
             self.model,
             asked,

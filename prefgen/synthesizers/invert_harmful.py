@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.kit.harm import BENIGN, marks_of
-from prefgen.kit.prompt_writing import write
-from prefgen.kit.replies import json_object, only, read
+from prefgen.kit.harm import BENIGN, harm_metadata
+from prefgen.kit.prompt_writing import write_prompts
+from prefgen.kit.replies import ask_and_parse, json_object, require_field
 from prefgen.kit.templates import render
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
@@ -37,7 +37,7 @@ SCHEMA: dict[str, Any] = {
 class InvertHarmful(FromSeeds):
     """Requests that seek harm, each with the text that it was made from, and harmless twins."""
 
-    row_is = "one harmful text and its category"
+    seed_kind = "one harmful text and its category"
     cost = "2 requests a seed, 4 with `twins`"
     texts = (
         "synthesizers/writer_system.j2",
@@ -55,14 +55,14 @@ class InvertHarmful(FromSeeds):
     )
     twins: bool = Field(False, description="Also write a harmless request that looks like each harmful one.")
 
-    def ready(self) -> None:
-        super().ready()
+    def validate(self) -> None:
+        super().validate()
         if not self.accept_harm:
             raise RecipeError(
                 "invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant (docs/safety.md)"
             )
 
-    def asks(self) -> tuple[str, ...]:
+    def models_used(self) -> tuple[str, ...]:
         return (self.model, *((self.expert,) if self.expert else ()))
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
@@ -74,14 +74,14 @@ class InvertHarmful(FromSeeds):
                 )
             ]
         text, category = seed.text or "", str(seed.metadata.get("category") or "unknown")
-        [request, *_] = await write(ask, self.model, "invert_harmful", text=text)
+        [request, *_] = await write_prompts(ask, self.model, "invert_harmful", text=text)
         if not await self._seeks_harm(request.text, category, ask):
             return [
                 UnreadableReply(
                     "the expert finds no harm in the request", code="not_harmful", replies=(request.text,)
                 )
             ]
-        marks = marks_of(text, category)
+        marks = harm_metadata(text, category)
         lineage = {name: marks[name] for name in ("harm", "source_digest")}
         made: list[Prompt | ReplyError] = [
             request.replacing(category=category, metadata=marks, lineage=lineage)
@@ -94,7 +94,7 @@ class InvertHarmful(FromSeeds):
         return made
 
     async def _twin(self, request: Prompt, text: str, category: str, ask: Ask) -> Prompt:
-        [twin, *_] = await write(ask, self.model, "benign_twin", text=request.text)
+        [twin, *_] = await write_prompts(ask, self.model, "benign_twin", text=request.text)
         if await self._seeks_harm(twin.text, category, ask):
             raise UnreadableReply(
                 "the expert finds harm in the twin", code="twin_harmful", replies=(twin.text,)
@@ -105,7 +105,7 @@ class InvertHarmful(FromSeeds):
 
     async def _seeks_harm(self, request: str, category: str, ask: Ask) -> bool:
         def reader(reply: Reply) -> bool:
-            return only(json_object(reply.text), "seeks_harm", bool)
+            return require_field(json_object(reply.text), "seeks_harm", bool)
 
         asked = [
             user(
@@ -116,5 +116,7 @@ class InvertHarmful(FromSeeds):
                 )
             )
         ]
-        found, _ = await read(ask, self.expert or self.model, asked, reader, schema=SCHEMA, temperature=0)
+        found, _ = await ask_and_parse(
+            ask, self.expert or self.model, asked, reader, schema=SCHEMA, temperature=0
+        )
         return found

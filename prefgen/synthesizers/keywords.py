@@ -12,7 +12,7 @@ from random import Random
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -36,7 +36,7 @@ STOP = frozenset(STOP_WORDS.split())
 class Keywords(FromSeeds):
     """One prompt a seed, in which its keywords matter."""
 
-    row_is = "one text"
+    seed_kind = "one text"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/keywords.j2")
 
@@ -45,8 +45,8 @@ class Keywords(FromSeeds):
     noise: int = Field(1, ge=0, le=4, description="Keywords of another row (paper: 1).")
     shots: int = Field(1, ge=0, description="Rows from which the noise is drawn.")
 
-    def ready(self) -> None:
-        super().ready()
+    def validate(self) -> None:
+        super().validate()
         if self.noise and not self.shots:
             raise RecipeError("keywords: the noise is drawn from other rows, and `shots` is 0")
 
@@ -65,7 +65,7 @@ class Keywords(FromSeeds):
         rng.shuffle(words)
         return [
             prompt.replacing(lineage={"keywords": words})
-            for prompt in await write(ask, self.model, "keywords", keywords=words)
+            for prompt in await write_prompts(ask, self.model, "keywords", keywords=words)
         ]
 
 

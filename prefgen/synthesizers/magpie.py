@@ -44,7 +44,7 @@ class Magpie(FromSeeds):
     )
     most_tokens: int = Field(256, ge=8, description="Longest prompt, in tokens: one that is cut off is lost.")
 
-    def ready(self) -> None:
+    def validate(self) -> None:
         if self.seeds is not None:
             raise RecipeError("magpie starts from nothing: give `count`, and topics as `system`")
         if self.template not in KNOWN and not set(self.template) & set("<[\n"):

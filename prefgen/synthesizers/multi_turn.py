@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -28,7 +28,7 @@ MOVES = (
 class MultiTurn(FromSeeds):
     """Conversations that end with a user's turn."""
 
-    row_is = "one opening"
+    seed_kind = "one opening"
     cost = "2 requests a further turn and seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/next_turn.j2")
 
@@ -39,7 +39,7 @@ class MultiTurn(FromSeeds):
         MOVES, min_length=1, description="What the user may do next, of which one is drawn each time."
     )
 
-    def asks(self) -> tuple[str, ...]:
+    def models_used(self) -> tuple[str, ...]:
         return (self.model, *((self.user_model,) if self.user_model else ()))
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
@@ -48,7 +48,7 @@ class MultiTurn(FromSeeds):
         for _ in range(self.turns):
             reply = await ask(self.model, turns)
             turns.append(assistant(reply.text))
-            [following, *_] = await write(
+            [following, *_] = await write_prompts(
                 ask,
                 self.user_model or self.model,
                 "next_turn",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -27,7 +27,7 @@ KINDS = (
 class Persona(FromSeeds):
     """Requests of the people whom the rows describe."""
 
-    row_is = "one description of a person"
+    seed_kind = "one description of a person"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/persona.j2")
 
@@ -41,4 +41,6 @@ class Persona(FromSeeds):
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         kind = ask.rng(f"persona/{self.seed}").choice(self.kinds)
-        return await write(ask, self.model, "persona", count=self.per_seed, persona=seed.text, kind=kind)
+        return await write_prompts(
+            ask, self.model, "persona", count=self.per_seed, persona=seed.text, kind=kind
+        )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -20,7 +20,7 @@ from prefgen.types import Prompt, Seed
 class QuestionsForTraits(FromSeeds):
     """`per_seed` questions a trait and seed. Paper: from few examples, at temperature 1."""
 
-    row_is = "one trait"
+    seed_kind = "one trait"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/trait.j2")
 
@@ -33,5 +33,5 @@ class QuestionsForTraits(FromSeeds):
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         trait = seed.text or ""
         shown = ask.rng(f"traits/{self.seed}").sample(self.examples, min(3, len(self.examples)))
-        found = await write(ask, self.model, "trait", count=self.per_seed, trait=trait, shots=shown)
+        found = await write_prompts(ask, self.model, "trait", count=self.per_seed, trait=trait, shots=shown)
         return [prompt.replacing(category=trait[:80]) for prompt in found]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -36,7 +36,7 @@ ATTACKS = (
 class RedTeam(FromSeeds):
     """`per_seed` messages against a rule."""
 
-    row_is = "one rule"
+    seed_kind = "one rule"
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/red_team.j2")
 
@@ -50,8 +50,8 @@ class RedTeam(FromSeeds):
         ATTACKS, min_length=1, description="Ways of attack, of which one is drawn each time."
     )
 
-    def ready(self) -> None:
-        super().ready()
+    def validate(self) -> None:
+        super().validate()
         if not self.accept_harm:
             raise RecipeError(
                 "red_team writes attacks: say `accept_harm: true` if that is meant (docs/safety.md)"
@@ -61,7 +61,7 @@ class RedTeam(FromSeeds):
         rng = ask.rng(f"red_team/{self.seed}")
         style, attack = rng.choice(self.styles), rng.choice(self.attacks)
         category = seed.metadata.get("category")
-        found = await write(
+        found = await write_prompts(
             ask,
             self.model,
             "red_team",

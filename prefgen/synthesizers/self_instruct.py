@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -44,4 +44,6 @@ class SelfInstruct(FromSeeds):
         known = [text for text in pool.column("text") if text not in shown]
         shown += rng.sample(known, min(self.pool_shots, len(known)))
         kind = "choice" if rng.random() < self.choice_share else "free"
-        return await write(ask, self.model, "self_instruct", count=self.per_seed, shots=shown, kind=kind)
+        return await write_prompts(
+            ask, self.model, "self_instruct", count=self.per_seed, shots=shown, kind=kind
+        )

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.gather import settled
-from prefgen.kit.prompt_writing import write
+from prefgen.kit.gather import gather_settled
+from prefgen.kit.prompt_writing import write_prompts
 from prefgen.plugins.registry import FromSeeds, synthesizer
 from prefgen.roles import Ask
 from prefgen.tables import Table
@@ -24,7 +24,7 @@ Path = tuple[str, ...]
 class Taxonomy(FromSeeds):
     """`branches` to the power of `depth` leaves a seed, `per_leaf` prompts each. A node whose reply is lost loses its part of the tree alone."""
 
-    row_is = "one topic"
+    seed_kind = "one topic"
     cost = "with b branches and depth d: 1 + b + ... + b^d requests a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/topics.j2", "synthesizers/topic_request.j2")
 
@@ -37,10 +37,10 @@ class Taxonomy(FromSeeds):
         nodes: list[Path] = [(seed.text or "",)]
         lost: list[ReplyError] = []
         for _ in range(self.depth):
-            divided = await settled(self._branches(path, ask) for path in nodes)
+            divided = await gather_settled(self._branches(path, ask) for path in nodes)
             lost += [found for found in divided if isinstance(found, ReplyError)]
             nodes = [path for found in divided if not isinstance(found, ReplyError) for path in found]
-        written = await settled(self._written(path, ask) for path in nodes)
+        written = await gather_settled(self._written(path, ask) for path in nodes)
         prompts: list[Prompt | ReplyError] = [
             p for found in written if not isinstance(found, ReplyError) for p in found
         ]
@@ -49,9 +49,9 @@ class Taxonomy(FromSeeds):
     async def _branches(self, path: Path, ask: Ask) -> list[Path]:
         return [
             (*path, found.text)
-            for found in await write(ask, self.model, "topics", count=self.branches, path=path)
+            for found in await write_prompts(ask, self.model, "topics", count=self.branches, path=path)
         ]
 
     async def _written(self, path: Path, ask: Ask) -> list[Prompt]:
-        found = await write(ask, self.model, "topic_request", count=self.per_leaf, path=path)
+        found = await write_prompts(ask, self.model, "topic_request", count=self.per_leaf, path=path)
         return [prompt.replacing(category=path[0][:80], lineage={"topic": list(path)}) for prompt in found]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from prefgen.text.near_duplicates import ALIKE, Letters, near_duplicates_of, words_of
-from prefgen.text.vectors import clusters, hashed
+from prefgen.text.near_duplicates import ALIKE, WordAlphabet, find_near_duplicates, words_of
+from prefgen.text.vectors import clusters, hashed_ngrams
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ BLEU_TEXTS = 200
 TOPICS = 20
 
 
-def measured(
+def diversity_measures(
     prompts: Sequence[tuple[str, str | None]],
     reference: Sequence[str] | None = None,
     *,
@@ -35,7 +35,7 @@ def measured(
     drawn = texts if len(texts) <= sample else rng.sample(texts, sample)
     words = [words_of(text) for text in texts]
     lengths = [len(one) for one in words]
-    vectors = hashed(drawn)
+    vectors = hashed_ngrams(drawn)
     found: Measures = {
         "prompts": (len(texts), "how many"),
         "words": (sum(lengths) / max(1, len(texts)), "mean number of words"),
@@ -75,7 +75,7 @@ def measured(
         found["grounded"] = (share, "part that a person wrote, or that was written from a text of a file")
     if reference is not None:
         others = list(reference) if len(reference) <= sample else rng.sample(list(reference), sample)
-        known = hashed(others)
+        known = hashed_ngrams(others)
         nearest = (vectors @ known.T).max(axis=1) if len(drawn) and len(others) else None
         found["reference_cosine"] = (
             None if nearest is None else float(nearest.mean()),
@@ -86,7 +86,7 @@ def measured(
             "mean ROUGE-L with the nearest of the reference set",
         )
         found["reference_auc"] = (
-            told_apart(vectors, known, seed),
+            two_sample_auc(vectors, known, seed),
             "how well a linear rule tells the two sets apart (0.5: not at all)",
         )
     return found
@@ -142,7 +142,7 @@ def mean_rouge_l(texts: Sequence[str], others: Sequence[str]) -> float | None:
 
     if not texts or not others:
         return None
-    letters = Letters()
+    letters = WordAlphabet()
     one, other = [letters.spell(t) for t in texts], [letters.spell(t) for t in others]
     return float(process.cdist(one, other, scorer=Indel.normalized_similarity, workers=-1).max(axis=1).mean())
 
@@ -160,7 +160,7 @@ def vendi(vectors: "np.ndarray") -> float | None:
 
 def near_duplicates(texts: Sequence[str]) -> float | None:
     """The part of texts that are nearly the same as one before them."""
-    return len(near_duplicates_of(texts)) / len(texts) if texts else None
+    return len(find_near_duplicates(texts)) / len(texts) if texts else None
 
 
 def entropy(groups: Sequence[str]) -> float | None:
@@ -170,7 +170,7 @@ def entropy(groups: Sequence[str]) -> float | None:
     return -math.fsum(p * math.log2(p) for p in shares) if shares else None
 
 
-def told_apart(one: "np.ndarray", other: "np.ndarray", seed: int = 0) -> float | None:
+def two_sample_auc(one: "np.ndarray", other: "np.ndarray", seed: int = 0) -> float | None:
     """AUC on held-out halves of the line between the means of two sets: a two-sample test (0.5 where they are of one kind)."""
     import numpy as np
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
-from prefgen.text.near_duplicates import normal
+from prefgen.text.near_duplicates import normalize
 
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 NUMBER = re.compile(r"(?:(?<![\w.)])-)?(?<![\w.])\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?(?:\s*/\s*\d+)?%?")
@@ -21,7 +21,9 @@ def right(text: str, references: Sequence[str], check: Check, tolerance: float) 
         return None, "the prompt has no reference answer"
     if check == "exact":
         given = answer_of(text)
-        return any(normal(given) == normal(reference) for reference in references), f"answer: {given[:200]}"
+        return any(
+            normalize(given) == normalize(reference) for reference in references
+        ), f"answer: {given[:200]}"
     number = number_in(text)
     wanted = [n for n in (number_in(reference) for reference in references) if n is not None]
     if not wanted:

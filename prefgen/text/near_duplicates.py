@@ -24,7 +24,7 @@ class HasText(Protocol):
 T = TypeVar("T", bound=HasText)
 
 
-def by_text(items: Iterable[T]) -> list[list[T]]:
+def group_by_text(items: Iterable[T]) -> list[list[T]]:
     """Those with the same text together, in the order of their first: what is asked of a text is asked once."""
     groups: dict[str, list[T]] = {}
     for item in items:
@@ -32,17 +32,17 @@ def by_text(items: Iterable[T]) -> list[list[T]]:
     return list(groups.values())
 
 
-def normal(text: str) -> str:
+def normalize(text: str) -> str:
     """Text with compatible characters made one, lower case and single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text in normal form; single characters in scripts that write without spaces."""
-    return _WORD.findall(normal(text))
+    return _WORD.findall(normalize(text))
 
 
-class Letters:
+class WordAlphabet:
     """Spells words as single characters, so that texts are compared word by word as fast as letter by letter."""
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ def _letter(number: int) -> str:
 
 def shingles(text: str, words: int = 3) -> list[str]:
     """Runs of `words` words, sorted; of single characters where a text has too few words (or a script without spaces)."""
-    tokens = re.findall(r"\w+|[^\w\s]", normal(text))
+    tokens = re.findall(r"\w+|[^\w\s]", normalize(text))
     if len(tokens) < words + 2:
         joined = " ".join(tokens)
         return sorted({joined[i : i + 5] for i in range(max(1, len(joined) - 4))})
     return sorted({" ".join(tokens[i : i + words]) for i in range(len(tokens) - words + 1)})
 
 
-class Neighbours:
+class MinHashIndex:
     """An index of texts by MinHash (datasketch, docs/decisions/003-libraries.md) that finds those that are alike."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Neighbours:
         self._index.insert(name, hashed)
 
 
-def near_duplicates_of(
+def find_near_duplicates(
     texts: Iterable[str], threshold: float = ALIKE, *, words: int = 3, permutations: int = 128, seed: int = 1
 ) -> dict[int, tuple[int, float]]:
     """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts that have one as alike.
@@ -113,7 +113,7 @@ def near_duplicates_of(
     return found
 
 
-def all_alike(texts: Iterable[str], threshold: float = ALIKE) -> dict[int, list[int]]:
+def similar_earlier_texts(texts: Iterable[str], threshold: float = ALIKE) -> dict[int, list[int]]:
     """{place: the places of all earlier texts that are as alike} of the texts that have some."""
     return {i: [j for j, _ in near] for i, near in _alike_before(texts, threshold, 3, 128, 1, but=()) if near}
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from prefgen.text.near_duplicates import normal
+from prefgen.text.near_duplicates import normalize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ TURNS = 20
 """Most rounds of `clusters`; it settles in fewer."""
 
 
-def hashed(texts: Sequence[str], dimensions: int = DIMENSIONS) -> "np.ndarray":
+def hashed_ngrams(texts: Sequence[str], dimensions: int = DIMENSIONS) -> "np.ndarray":
     """One row of length 1 a text (float32, texts x dimensions); zeros for a text without words. The same on every machine."""
     import numpy as np
 
@@ -35,14 +35,14 @@ def hashed(texts: Sequence[str], dimensions: int = DIMENSIONS) -> "np.ndarray":
     return _of_length_1(out)
 
 
-def packed(vector: Sequence[float]) -> str:
+def pack_vector(vector: Sequence[float]) -> str:
     """A vector as text, four bytes a number."""
     import numpy as np
 
     return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
 
 
-def unpacked(spelled: Sequence[str]) -> "np.ndarray":
+def unpack_vectors(spelled: Sequence[str]) -> "np.ndarray":
     """The vectors that were `packed`, as rows of length 1 (float32). Raises ValueError where they are not all of one size."""
     import numpy as np
 
@@ -118,7 +118,7 @@ def _of_length_1(matrix: "np.ndarray") -> "np.ndarray":
 
 def _grams(text: str) -> list[bytes]:
     """Words, pairs of words, and runs of four characters (which is what scripts without spaces have)."""
-    words = re.findall(r"\w+", normal(text))
+    words = re.findall(r"\w+", normalize(text))
     joined = " ".join(words)
     pairs = [f"{a} {b}" for a, b in itertools.pairwise(words)]
     runs = [joined[i : i + 4] for i in range(max(0, len(joined) - 3))]

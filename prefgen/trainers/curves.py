@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prefgen.report.plots import Picture
+from prefgen.report.plots import Plot
 
 CURVES = "curves.png"
 PANELS = (
@@ -20,7 +20,7 @@ PANELS = (
 def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
     """Write the picture; numbers that a trainer does not have are left out."""
     lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
-    picture = Picture(3, 2)
+    picture = Plot(3, 2)
     for title, series in PANELS:
         picture.lines(
             title,

@@ -18,7 +18,7 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-from prefgen.trainers.job import Job
+from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.reference import Drift, implicit_margins
 
 LABELS = ("probability", "weight")
@@ -116,7 +116,7 @@ def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, to
     return (each * mask).sum(1), mask.sum(1).clamp(min=1)
 
 
-def trainer(job: Job) -> SoftDPOTrainer:
+def trainer(job: PreparedTraining) -> SoftDPOTrainer:
     """TRL's trainer for the job."""
     settings = job.settings
     arguments = DPOConfig(
@@ -144,6 +144,6 @@ def trainer(job: Job) -> SoftDPOTrainer:
     return made
 
 
-def margins(made: Any, job: Job) -> list[float]:
+def margins(made: Any, job: PreparedTraining) -> list[float]:
     """By how much each held-out pair's chosen side is ahead in implicit reward: above 0 the model agrees with the label."""
     return implicit_margins(made, job, job.settings.beta)

@@ -25,9 +25,9 @@ from transformers import (
 
 from prefgen.errors import RecipeError
 from prefgen.trainers.likelihood import tokens
-from prefgen.trainers.pairs import Data, Lengths, Row, fitted
+from prefgen.trainers.pairs import Lengths, Row, TrainingPairs, pairs_that_differ
 from prefgen.trainers.progress import TrainingProgress
-from prefgen.trainers.settings import METRICS, Train
+from prefgen.trainers.settings import METRICS, TrainSettings
 
 LIMIT = 32768
 """Longest sequence of a model that does not say its own limit."""
@@ -40,10 +40,10 @@ SHOWN = tuple(
 
 
 @dataclass
-class Job:
+class PreparedTraining:
     """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability and weight."""
 
-    settings: Train
+    settings: TrainSettings
     tokenizer: Any
     train: Sequence[Row]
     test: Sequence[Row]
@@ -58,7 +58,7 @@ class Job:
 
     def model(self, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
         """The base's weights, anew."""
-        return loaded(kind, self.settings, "model", dtype=_dtype(self.settings), **options)
+        return load_pretrained(kind, self.settings, "model", dtype=_dtype(self.settings), **options)
 
     def arguments(self, *, best: str | None = None) -> dict[str, Any]:
         """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early stop looks at."""
@@ -103,7 +103,7 @@ class Job:
 
     def parts(self) -> dict[str, Any]:
         """What all of TRL's trainers are made of, beside model, arguments and rows."""
-        callbacks: list[TrainerCallback] = [Journal(self.out / METRICS, self.progress)]
+        callbacks: list[TrainerCallback] = [MetricsLogger(self.out / METRICS, self.progress)]
         if self.settings.patience and self.test:
             callbacks.append(EarlyStoppingCallback(self.settings.patience))
         return {"processing_class": self.tokenizer, "callbacks": callbacks}
@@ -130,14 +130,14 @@ def _listed(names: str | Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def measured(path: Path, line: Mapping[str, float]) -> None:
+def append_metrics(path: Path, line: Mapping[str, float]) -> None:
     """Another line of metrics.jsonl."""
     sound = {name: value if math.isfinite(value) else None for name, value in line.items()}
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(sound) + "\n")
 
 
-class Journal(TrainerCallback):
+class MetricsLogger(TrainerCallback):
     """Every number that the trainer logs, as a line of metrics.jsonl, and in the progress for whoever looks on."""
 
     def __init__(self, path: Path, progress: TrainingProgress) -> None:
@@ -156,23 +156,25 @@ class Journal(TrainerCallback):
             name.replace("kl", "batch_kl") if name in ("kl", "eval_kl") else name: value
             for name, value in logs.items()
         }  # of KTO's own making
-        measured(
+        append_metrics(
             self._path,
             {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs},
         )
         self._progress.numbers |= {name: logs[name] for name in SHOWN if name in logs}
 
 
-def prepared(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Job:
+def prepare_training(
+    data: TrainingPairs, settings: TrainSettings, out: Path, progress: TrainingProgress
+) -> PreparedTraining:
     """Load the tokenizer, measure the pairs, leave out those that are equal within the length. Raises RecipeError in one line."""
     _quiet()
-    say = progress.say
-    tokenizer = chatting(settings)
+    say = progress.notify
+    tokenizer = load_chat_tokenizer(settings)
     unlike = _unlike_itself(tokenizer, data.train)
     if unlike:
         say(f"warning: {settings.base!r}: {unlike}")
-    config = loaded(AutoConfig, settings, "configuration")
-    if no_writer(config) and settings.use != "reward":
+    config = load_pretrained(AutoConfig, settings, "configuration")
+    if is_reward_model(config) and settings.use != "reward":
         raise RecipeError(
             f"{settings.base!r} is a reward model: {settings.use} needs a base that writes text"
         )
@@ -185,7 +187,7 @@ def prepared(data: Data, settings: Train, out: Path, progress: TrainingProgress)
         raise RecipeError(
             f"max_length {settings.max_length:,} is more than the {limit:,} tokens that {settings.base!r} can read"
         )
-    differ, lengths = fitted([*data.train, *data.test], of_side, settings.max_length, limit)
+    differ, lengths = pairs_that_differ([*data.train, *data.test], of_side, settings.max_length, limit)
     kept = [row for row, good in zip(data.train, differ, strict=False) if good]
     held_out = [row for row, good in zip(data.test, differ[len(data.train) :], strict=True) if good]
     cut = settings.max_length or lengths.proposed
@@ -211,12 +213,12 @@ def prepared(data: Data, settings: Train, out: Path, progress: TrainingProgress)
             f"the pairs have soft labels or weights, and {lacking} has no form for them. Say `labels: hard, weights: false`"
         )
     out.mkdir(parents=True, exist_ok=True)
-    return Job(settings, tokenizer, rows, test, lengths, refused, out, progress)
+    return PreparedTraining(settings, tokenizer, rows, test, lengths, refused, out, progress)
 
 
-def chatting(settings: Train) -> Any:
+def load_chat_tokenizer(settings: TrainSettings) -> Any:
     """The base's tokenizer, which must have a chat template."""
-    tokenizer = loaded(AutoTokenizer, settings, "tokenizer")
+    tokenizer = load_pretrained(AutoTokenizer, settings, "tokenizer")
     if not tokenizer.chat_template:
         raise RecipeError(
             f"{settings.base!r} has no chat template: pairs are conversations. Take an instruction-tuned base, or give the tokenizer one"
@@ -226,7 +228,7 @@ def chatting(settings: Train) -> Any:
     return tokenizer
 
 
-def no_writer(config: Any) -> bool:
+def is_reward_model(config: Any) -> bool:
     """Whether a model's configuration is one of a reward model: loaded as a language model its head would be random."""
     return any(
         str(name).endswith("ForSequenceClassification")
@@ -234,7 +236,7 @@ def no_writer(config: Any) -> bool:
     )
 
 
-def loaded(kind: Any, settings: Train, what: str, **options: Any) -> Any:
+def load_pretrained(kind: Any, settings: TrainSettings, what: str, **options: Any) -> Any:
     """What transformers reads at the base. Raises RecipeError in one line."""
     base = settings.base or ""
     if settings.revision and os.path.isdir(base):
@@ -255,7 +257,7 @@ def loaded(kind: Any, settings: Train, what: str, **options: Any) -> Any:
         ) from None
 
 
-def latest(folder: Path) -> Path | None:
+def latest_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written whole."""
     numbered = (path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit())
     found = [path for path in numbered if (path / "trainer_state.json").is_file()]
@@ -290,7 +292,7 @@ def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
     return None
 
 
-def _labelled(row: Mapping[str, Any], settings: Train) -> Row:
+def _labelled(row: Mapping[str, Any], settings: TrainSettings) -> Row:
     sure = row["probability"] if settings.labels == "soft" else 1.0
     smoothing = 0.0 if settings.smooths_itself else settings.label_smoothing
     assert isinstance(smoothing, float)  # what is measured was put in place before
@@ -298,7 +300,7 @@ def _labelled(row: Mapping[str, Any], settings: Train) -> Row:
     return {**row, "probability": probability, "weight": row["weight"] if settings.weights else 1.0}
 
 
-def _dtype(settings: Train) -> Any:
+def _dtype(settings: TrainSettings) -> Any:
     if settings.dtype != "auto":
         return getattr(torch, settings.dtype)
     return torch.float32 if settings.cpu or not torch.cuda.is_available() else "auto"

@@ -9,7 +9,7 @@ from trl import KTOConfig, KTOTrainer
 
 from prefgen.errors import RecipeError
 from prefgen.publish.export import FORMS
-from prefgen.trainers.job import Job
+from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.pairs import Row
 from prefgen.trainers.reference import Drift, implicit_margins
 
@@ -19,7 +19,7 @@ def unpaired(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_list([dict(row) for row in FORMS["kto"](("", row) for row in rows)])
 
 
-def trainer(job: Job) -> KTOTrainer:
+def trainer(job: PreparedTraining) -> KTOTrainer:
     """TRL's trainer for the job."""
     answers = unpaired(job.train)
     wanted = sum(answers["label"]) if len(answers) else 0
@@ -50,6 +50,6 @@ def trainer(job: Job) -> KTOTrainer:
     return made
 
 
-def margins(made: Any, job: Job) -> list[float]:
+def margins(made: Any, job: PreparedTraining) -> list[float]:
     """By how much each held-out pair's chosen side is ahead in implicit reward."""
     return implicit_margins(made, job, job.settings.beta)

@@ -6,12 +6,12 @@ from random import Random
 from typing import Any, Literal
 
 from prefgen.dataset.check import RULES, check_rows
-from prefgen.dataset.open_pairs import Opened, opened
-from prefgen.dataset.pair import sound
+from prefgen.dataset.open_pairs import PairDataset, open_pairs
+from prefgen.dataset.pair import validated_pair
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.stats.scoring import label_noise
-from prefgen.text.near_duplicates import all_alike, normal
+from prefgen.text.near_duplicates import normalize, similar_earlier_texts
 from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
@@ -24,7 +24,7 @@ BETWEEN = "between"
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingPairs:
     """Rows with prompt, chosen, rejected (lists of messages), probability, weight and margin, by split; and what they come from."""
 
     train: Sequence[Row]
@@ -49,7 +49,7 @@ class Data:
         return label_noise(share), pairs, share
 
 
-def read(names: Sequence[str], *, canned: float, seed: int) -> Data:
+def read_training_pairs(names: Sequence[str], *, canned: float, seed: int) -> TrainingPairs:
     """The pairs of one dataset or several. Raises RecipeError, GateFailed.
 
     Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is not trained on in another.
@@ -57,7 +57,7 @@ def read(names: Sequence[str], *, canned: float, seed: int) -> Data:
     rows: list[tuple[Row, str | None]] = []
     sources: list[dict[str, Any]] = []
     for name in names:
-        dataset = opened(name)
+        dataset = open_pairs(name)
         found = list(dataset.rows)
         if not found:
             raise RecipeError(f"{name!r} is empty: it holds no pair")
@@ -73,7 +73,7 @@ def read(names: Sequence[str], *, canned: float, seed: int) -> Data:
     if not any(row["weight"] for row in train):
         raise RecipeError("there is no pair to train on: all of them have a weight of 0")
     kept = _apart(train, test) if len(names) > 1 else train
-    return Data(kept, test, sources, len(train) - len(kept))
+    return TrainingPairs(kept, test, sources, len(train) - len(kept))
 
 
 def _split(name: Any, where: str) -> str | None:
@@ -93,10 +93,10 @@ def _split(name: Any, where: str) -> str | None:
 
 def _apart(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
     """Rows of `train` whose prompts are not, and are not nearly, among those of `test`."""
-    held_out = dict.fromkeys(normal(_asked(row)) for row in test)
-    asked = [normal(_asked(row)) for row in train]
+    held_out = dict.fromkeys(normalize(_asked(row)) for row in test)
+    asked = [normalize(_asked(row)) for row in train]
     texts = list(held_out | dict.fromkeys(asked))
-    near = all_alike(texts)
+    near = similar_earlier_texts(texts)
     leaking = {
         text
         for i, text in enumerate(texts)
@@ -121,7 +121,7 @@ def _proven(name: str, found: Sequence[tuple[str, Mapping[str, Any]]], canned: f
 
 
 def _row(row: Mapping[str, Any], where: str) -> Row:
-    prompt, chosen, rejected = sound(row, where)
+    prompt, chosen, rejected = validated_pair(row, where)
     probability, weight = row.get("chosen_probability"), row.get("weight")
     return {
         "prompt": prompt,
@@ -144,7 +144,7 @@ def _drawn(rows: Sequence[Row], seed: int) -> list[tuple[Row, str | None]]:
     return [(row, splits[content_id("prompt", row["prompt"])] or BETWEEN) for row in rows]
 
 
-def _source(dataset: Opened, pairs: int) -> dict[str, Any]:
+def _source(dataset: PairDataset, pairs: int) -> dict[str, Any]:
     manifest = dataset.manifest or {}
     return {
         "name": dataset.name,
@@ -159,7 +159,7 @@ def _source(dataset: Opened, pairs: int) -> dict[str, Any]:
     }
 
 
-def controlled(rows: Sequence[Row], control: Control | None, seed: int) -> list[Row]:
+def with_control_labels(rows: Sequence[Row], control: Control | None, seed: int) -> list[Row]:
     """The same pairs with labels that cannot be right: drawn at random, or the longer side chosen."""
     if control is None:
         return list(rows)
@@ -195,7 +195,7 @@ class Lengths:
         return {name: getattr(self, name) for name in ("longest", "most", "proposed", "chosen", "rejected")}
 
 
-def fitted(
+def pairs_that_differ(
     rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int
 ) -> tuple[list[bool], Lengths]:
     """(whether the sides of each row still differ within `max_length` tokens, how long the sides are).

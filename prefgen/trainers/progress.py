@@ -8,20 +8,20 @@ class TrainingProgress:
     """`doing` is what is trained now (the model, or a control), `numbers` the newest of each that the trainer measured."""
 
     name: str = "train"
-    doing: str = "reading the pairs"
+    phase: str = "reading the pairs"
     step: int = 0
     steps: int = 0
     seconds: float = 0.0
     numbers: dict[str, float] = field(default_factory=dict)
-    says: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
-    def say(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """What is to be read, now and later."""
-        self.says.append(line)
+        self.notices.append(line)
 
     def begin(self, doing: str) -> None:
         """Another training begins."""
-        self.doing, self.step, self.steps, self.seconds, self.numbers = doing, 0, 0, 0.0, {}
+        self.phase, self.step, self.steps, self.seconds, self.numbers = doing, 0, 0, 0.0, {}
 
     def seconds_left(self) -> float | None:
         """Of the training that is at work, at the pace so far."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefgen.publish.hub import Head, Repository
-from prefgen.storage.atomic_write import named
+from prefgen.storage.atomic_write import display_name
 from prefgen.trainers.run import STARTED
 
 ADAPTER = "adapter_config.json"
@@ -29,7 +29,9 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
             say(
                 f"warning: the base {base!r} is a folder of this machine: nobody else can load the adapter. --merge writes a model that stands alone"
             )
-            files[ADAPTER] = json.dumps({**config, "base_model_name_or_path": named(base)}, indent=2).encode()
+            files[ADAPTER] = json.dumps(
+                {**config, "base_model_name_or_path": display_name(base)}, indent=2
+            ).encode()
 
     def on(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
         return files, "Trained by prefgen"

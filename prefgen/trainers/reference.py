@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from prefgen.trainers.job import Job, measured
+from prefgen.trainers.job import PreparedTraining, append_metrics
 from prefgen.trainers.likelihood import answer_logps, divergence
 from prefgen.trainers.settings import METRICS
 
@@ -14,7 +14,7 @@ SAMPLE = 64
 """Held-out answers on which the divergence is measured."""
 
 
-def implicit_margins(made: Any, job: Job, beta: float) -> list[float]:
+def implicit_margins(made: Any, job: PreparedTraining, beta: float) -> list[float]:
     """beta * ((log-ratio to the reference of the chosen side) - (that of the rejected side)) of each held-out pair."""
     model = made.model.eval()
     asked = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
@@ -31,7 +31,7 @@ def implicit_margins(made: Any, job: Job, beta: float) -> list[float]:
 class Drift(TrainerCallback):
     """`eval_kl` beside every look at the held-out pairs: KL from the reference a token, in nats, on the same few answers."""
 
-    def __init__(self, job: Job, made: Any, reference: Any) -> None:
+    def __init__(self, job: PreparedTraining, made: Any, reference: Any) -> None:
         self._job, self._made, self._reference = job, made, reference
         self._asked = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")][
             :SAMPLE
@@ -51,4 +51,4 @@ class Drift(TrainerCallback):
         )
         model.train(training)
         if state.is_world_process_zero:
-            measured(job.out / METRICS, {"step": state.global_step, "eval_kl": found})
+            append_metrics(job.out / METRICS, {"step": state.global_step, "eval_kl": found})

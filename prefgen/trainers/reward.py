@@ -18,7 +18,7 @@ from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from prefgen.errors import RecipeError
-from prefgen.trainers.job import Job
+from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import tokens
 from prefgen.trainers.pairs import Row
 
@@ -59,11 +59,11 @@ class SoftRewardTrainer(RewardTrainer):
         return (loss, outputs) if return_outputs else loss
 
 
-def trainer(job: Job) -> SoftRewardTrainer:
+def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     """TRL's trainer for the job."""
     fits = [row for row in job.train if _tokens(job, row) <= job.max_length]
     if len(fits) < len(job.train):  # TRL leaves them out too, without a word
-        job.progress.say(
+        job.progress.notify(
             f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out"
         )
     job.refused += len(job.train) - len(fits)
@@ -83,11 +83,11 @@ def trainer(job: Job) -> SoftRewardTrainer:
     )
 
 
-def _tokens(job: Job, row: Row) -> int:
+def _tokens(job: PreparedTraining, row: Row) -> int:
     return max(len(tokens(job.tokenizer, [*row["prompt"], *row[side]])) for side in ("chosen", "rejected"))
 
 
-def _scale(job: Job) -> float | None:
+def _scale(job: PreparedTraining) -> float | None:
     if not job.settings.margins:
         return None
     found = [row["margin"] for row in job.train if row["margin"] is not None]
@@ -115,7 +115,7 @@ def _rows(rows: Sequence[Row], scale: float | None) -> Dataset:
 
 
 @torch.inference_mode()
-def margins(made: Any, job: Job) -> list[float]:
+def margins(made: Any, job: PreparedTraining) -> list[float]:
     """Reward of the chosen side less that of the rejected side, of each held-out pair."""
     made.model.eval()
     found: list[float] = []

@@ -15,13 +15,13 @@ from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.kit.templates import render
 from prefgen.report.plots import HINT, can_draw
 from prefgen.stats import intervals
-from prefgen.storage.atomic_write import named, written_whole
+from prefgen.storage.atomic_write import atomic_write, display_name
 from prefgen.storage.canonical_json import canonical
 from prefgen.trainers.curves import CURVES, draw_curves
-from prefgen.trainers.pairs import Control, Data, controlled, read
+from prefgen.trainers.pairs import Control, TrainingPairs, read_training_pairs, with_control_labels
 from prefgen.trainers.processes import is_first, wait_for_all
 from prefgen.trainers.progress import TrainingProgress
-from prefgen.trainers.settings import METRICS, Train
+from prefgen.trainers.settings import METRICS, TrainSettings
 
 REPORT = "training.json"
 STARTED = "started.json"
@@ -42,7 +42,7 @@ class Accuracy:
 
 
 @dataclass
-class Report:
+class TrainingReport:
     """What a training came to; `controls` are the same pairs trained on with labels that cannot be right, on the same held-out pairs."""
 
     base: str
@@ -61,22 +61,22 @@ class Report:
 
 def run_training(
     names: Sequence[str],
-    settings: Train,
+    settings: TrainSettings,
     out: Path,
     *,
     controls: Sequence[Control] = (),
     resume: bool = False,
     merge: bool = False,
     progress: TrainingProgress | None = None,
-) -> Report:
+) -> TrainingReport:
     """Train on the datasets and write model, card, metrics and report to `out`. Raises RecipeError, GateFailed."""
     progress = progress or TrainingProgress()
-    say = progress.say
+    say = progress.notify
     base = settings.base
     if base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
     _may_write(out, base, settings, resume)
-    data = read(names, canned=settings.canned, seed=settings.seed)
+    data = read_training_pairs(names, canned=settings.canned, seed=settings.seed)
     settings = _smoothed(data, settings, say)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
     if data.leaking:
@@ -103,16 +103,16 @@ def run_training(
                 shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     elif is_first():
         (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
-    begun = _tuned_first(data, settings, out, progress) if settings.sft_epochs else settings
+    begun = _sft_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")
-    trained = Trained(data, begun, out, progress, resume=resume)
+    trained = TrainedModel(data, begun, out, progress, resume=resume)
     margins = trained.margins()
     job = trained.job
-    report = Report(
-        base=named(base),
+    report = TrainingReport(
+        base=display_name(base),
         revision=settings.revision,
-        sources=[{**source, "name": named(source["name"])} for source in data.sources],
-        settings={**settings.model_dump(mode="json"), "base": named(base)},
+        sources=[{**source, "name": display_name(source["name"])} for source in data.sources],
+        settings={**settings.model_dump(mode="json"), "base": display_name(base)},
         pairs={"train": len(job.train), "test": len(job.test)},
         refused=job.refused,
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
@@ -147,7 +147,7 @@ def run_training(
     return report
 
 
-def _smoothed(data: Data, settings: Train, say: Callable[[str], None]) -> Train:
+def _smoothed(data: TrainingPairs, settings: TrainSettings, say: Callable[[str], None]) -> TrainSettings:
     """The settings with the measured probability that a label is wrong, where that is wanted."""
     if settings.label_smoothing != "measured":
         return settings
@@ -162,7 +162,7 @@ def _smoothed(data: Data, settings: Train, say: Callable[[str], None]) -> Train:
     return settings.model_copy(update={"label_smoothing": noise})
 
 
-def _may_write(out: Path, base: str, settings: Train, resume: bool) -> None:
+def _may_write(out: Path, base: str, settings: TrainSettings, resume: bool) -> None:
     """Raises RecipeError where a training would write over anything but one that was begun here and not finished."""
     if Path(base).is_dir() and out.resolve() in (Path(base).resolve(), *Path(base).resolve().parents):
         raise RecipeError(
@@ -183,19 +183,25 @@ def _may_write(out: Path, base: str, settings: Train, resume: bool) -> None:
         )
 
 
-class Trained:
+class TrainedModel:
     """A model that has been trained and is still in memory."""
 
     def __init__(
-        self, data: Data, settings: Train, out: Path, progress: TrainingProgress, *, resume: bool = False
+        self,
+        data: TrainingPairs,
+        settings: TrainSettings,
+        out: Path,
+        progress: TrainingProgress,
+        *,
+        resume: bool = False,
     ) -> None:
-        from prefgen.trainers.job import latest, prepared  # torch and TRL: four seconds
+        from prefgen.trainers.job import latest_checkpoint, prepare_training  # torch and TRL: four seconds
 
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
         self._made = importlib.import_module(f"prefgen.trainers.{settings.use}")
-        say = progress.say
-        self.job = prepared(data, settings, out, progress)
-        checkpoint = latest(out / "checkpoints") if resume else None
+        say = progress.notify
+        self.job = prepare_training(data, settings, out, progress)
+        checkpoint = latest_checkpoint(out / "checkpoints") if resume else None
         if resume:
             say(
                 f"going on from {checkpoint.name}"
@@ -269,7 +275,7 @@ def _printer() -> Any:
     return PrinterCallback
 
 
-def _started(data: Data, settings: Train) -> dict[str, Any]:
+def _started(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
     """What a training must not have changed when it goes on."""
     digest = hashlib.blake2b(digest_size=16)
     for row in data.train:
@@ -279,7 +285,7 @@ def _started(data: Data, settings: Train) -> dict[str, Any]:
     return {"pairs": digest.hexdigest(), **settings.model_dump(mode="json", exclude=MAY_CHANGE)}
 
 
-def _same_as_started(data: Data, settings: Train, out: Path) -> None:
+def _same_as_started(data: TrainingPairs, settings: TrainSettings, out: Path) -> None:
     if not (out / STARTED).is_file():
         raise RecipeError(f"{str(out)!r} holds no training that could go on")
     before, now = json.loads((out / STARTED).read_text(encoding="utf-8")), _started(data, settings)
@@ -289,7 +295,9 @@ def _same_as_started(data: Data, settings: Train, out: Path) -> None:
         )
 
 
-def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgress) -> Train:
+def _sft_first(
+    data: TrainingPairs, settings: TrainSettings, out: Path, progress: TrainingProgress
+) -> TrainSettings:
     """Train on the best answers, and take what comes out as the base; what was made so of the same pairs and settings is taken as it is."""
     folder = out / "sft"
     made_of = hashlib.blake2b(canonical(_started(data, settings)), digest_size=16).hexdigest()
@@ -303,7 +311,7 @@ def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgr
             [row for row in rows if row["weight"] and row["probability"] >= 0.5]
             for rows in (data.train, data.test)
         )
-        Trained(replace(data, train=train, test=test), first, folder, progress).merge(folder / "model")
+        TrainedModel(replace(data, train=train, test=test), first, folder, progress).merge(folder / "model")
         if is_first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             (folder / "done").write_text(made_of, encoding="utf-8")
@@ -311,11 +319,11 @@ def _tuned_first(data: Data, settings: Train, out: Path, progress: TrainingProgr
 
 
 def _control(
-    data: Data, control: Control, settings: Train, out: Path, progress: TrainingProgress
+    data: TrainingPairs, control: Control, settings: TrainSettings, out: Path, progress: TrainingProgress
 ) -> list[float]:
     folder = out / f"control-{control}"
-    turned = replace(data, train=controlled(data.train, control, settings.seed))
-    trained = Trained(turned, settings, folder, progress)
+    turned = replace(data, train=with_control_labels(data.train, control, settings.seed))
+    trained = TrainedModel(turned, settings, folder, progress)
     trained.save(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return trained.margins()
@@ -323,16 +331,19 @@ def _control(
 
 def accuracy(margins: Sequence[float]) -> Accuracy:
     return Accuracy(
-        *intervals.share([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]), len(margins)
+        *intervals.wilson_interval([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]),
+        len(margins),
     )
 
 
 def ahead(margins: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
     """(difference of the two accuracies, and its interval of 95 %), pair by pair."""
-    return intervals.change([float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)])
+    return intervals.paired_change_interval(
+        [float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)]
+    )
 
 
-def _write(report: Report, out: Path, *, on_hub: bool) -> None:
+def _write(report: TrainingReport, out: Path, *, on_hub: bool) -> None:
     weights = sorted([*out.glob("*.safetensors")])
     digest = hashlib.sha256(
         b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weights)
@@ -351,5 +362,5 @@ def _write(report: Report, out: Path, *, on_hub: bool) -> None:
         ("README.md", card + "\n"),
         (REPORT, json.dumps({**asdict(report), "weights": digest}, indent=1) + "\n"),
     ):
-        with written_whole(out / name) as beside:
-            beside.write_text(text, encoding="utf-8")
+        with atomic_write(out / name) as part:
+            part.write_text(text, encoding="utf-8")

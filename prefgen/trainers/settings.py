@@ -32,7 +32,7 @@ class Lora(Strict):
     target_modules: str | tuple[str, ...] = Field("all-linear", description="Which layers get one.")
 
 
-class Train(Strict):
+class TrainSettings(Strict):
     """How a model is trained on pairs. Defaults are TRL's, but for the learning rate of LoRA."""
 
     use: Literal["dpo", "kto", "simpo", "reward", "sft"] = Field("dpo", description="The trainer.")
@@ -115,7 +115,7 @@ class Train(Strict):
         return names
 
     @model_validator(mode="after")
-    def _losses_have_weights(self) -> "Train":
+    def _losses_have_weights(self) -> "TrainSettings":
         if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
             raise ValueError(f"{len(self.loss)} losses and {len(self.loss_weights)} loss_weights")
         if self.label_smoothing and not self.smooths_itself and (lacking := self.without_soft_form()):
@@ -138,7 +138,7 @@ class Train(Strict):
         return self.use if self.use in ("kto", "simpo", "sft") else ""
 
 
-def train_settings(path: Path | None, given: dict[str, Any]) -> Train:
+def read_train_settings(path: Path | None, given: dict[str, Any]) -> TrainSettings:
     """What a YAML file says, under `train` if it is a recipe, with `given` in its place. Raises RecipeError."""
     said: Any = {}
     if path is not None:
@@ -151,4 +151,4 @@ def train_settings(path: Path | None, given: dict[str, Any]) -> Train:
         if not isinstance(said, dict):
             raise RecipeError(f"expected a mapping, found {type(said).__name__}", str(path))
         said = said.get("train") or {} if "stages" in said else said
-    return section(Train, "train", said, given, str(path) if path else None)
+    return section(TrainSettings, "train", said, given, str(path) if path else None)

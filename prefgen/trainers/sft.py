@@ -8,7 +8,7 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from prefgen.publish.export import FORMS
-from prefgen.trainers.job import Job
+from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.pairs import Row
 from prefgen.trainers.simpo import margins
 
@@ -21,7 +21,7 @@ def best(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in made])
 
 
-def trainer(job: Job) -> Any:
+def trainer(job: PreparedTraining) -> Any:
     """TRL's trainer for the job."""
     return SFTTrainer(
         model=job.model(),

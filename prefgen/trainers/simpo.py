@@ -6,11 +6,11 @@ from typing import Any
 from datasets import Dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 
-from prefgen.trainers.job import Job
+from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import answer_logps
 
 
-def trainer(job: Job) -> CPOTrainer:
+def trainer(job: PreparedTraining) -> CPOTrainer:
     """TRL's trainer for the job."""
     settings = job.settings
     arguments = CPOConfig(
@@ -36,7 +36,7 @@ def trainer(job: Job) -> CPOTrainer:
     )
 
 
-def margins(made: Any, job: Job) -> list[float]:
+def margins(made: Any, job: PreparedTraining) -> list[float]:
     """beta * (mean log-probability of the chosen side's tokens - that of the rejected side's) of each held-out pair."""
     asked = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
     found = answer_logps(

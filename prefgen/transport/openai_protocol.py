@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from prefgen.errors import Fault
-from prefgen.roles import Call, Served
-from prefgen.types import ImagePart, Message, Reply, TextPart, TokenChoice, TokenLogprob, ToolCall, Usage
+from prefgen.errors import RequestFailed
+from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.types import ImagePart, Message, Reply, TextPart, TokenChoice, TokenLogprob, TokenUsage, ToolCall
 
 ROUTES = {
     "chat": "chat/completions",
@@ -31,7 +31,11 @@ def route(endpoint: str) -> str:
 
 
 def request_body(
-    call: Call, extra: Mapping[str, Any], *, token_field: str = "max_tokens", schema_as_text: bool = False
+    call: ModelRequest,
+    extra: Mapping[str, Any],
+    *,
+    token_field: str = "max_tokens",
+    schema_as_text: bool = False,
 ) -> dict[str, Any]:
     """The JSON body of a call. `extra` holds what is not in the key: the seed, n."""
     if call.endpoint == "embed":
@@ -107,21 +111,21 @@ def _schema_in_words(schema: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def answers(body: bytes, call: Call) -> list[Served]:
+def read_responses(body: bytes, call: ModelRequest) -> list[ModelResponse]:
     """The answers of a 200 reply, one a draw. Raises Fault (`broken`, `empty`) for what is no answer."""
     try:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError:
         start = body[:60].decode("utf-8", "replace")
-        raise Fault(
+        raise RequestFailed(
             "broken", f"the server's reply is not JSON (starts with {start!r})", billed=True
         ) from None
     if not isinstance(whole, dict):
-        raise Fault("broken", f"the server's reply is no JSON object but {type(whole).__name__}")
+        raise RequestFailed("broken", f"the server's reply is no JSON object but {type(whole).__name__}")
     model, fingerprint = str(whole.get("model") or ""), str(whole.get("system_fingerprint") or "")
     try:
         return _served(whole, body, call, model, fingerprint)
-    except Fault:
+    except RequestFailed:
         raise
     except (
         ValidationError,
@@ -133,27 +137,29 @@ def answers(body: bytes, call: Call) -> list[Served]:
         OverflowError,
     ) as odd:
         why = f"the server's reply has an odd shape ({type(odd).__name__})"
-        raise Fault("empty", why, code="malformed_reply", billed=True) from None
+        raise RequestFailed("empty", why, code="malformed_reply", billed=True) from None
 
 
-def _served(whole: Mapping[str, Any], body: bytes, call: Call, model: str, fingerprint: str) -> list[Served]:
+def _served(
+    whole: Mapping[str, Any], body: bytes, call: ModelRequest, model: str, fingerprint: str
+) -> list[ModelResponse]:
     if call.endpoint in ("embed", "score", "rank"):
-        return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
+        return [ModelResponse(body, reply_of(whole, call.endpoint), model, fingerprint)]
     choices = whole.get("choices")
     if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
-        raise Fault(
+        raise RequestFailed(
             "broken", f"the server's reply has no list of choices (fields: {', '.join(sorted(whole))[:120]})"
         )
     if not choices:
-        raise Fault("empty", "the server answered without any choice", code="no_choices", billed=True)
+        raise RequestFailed("empty", "the server answered without any choice", code="no_choices", billed=True)
     if len(choices) == 1:
-        return [Served(body, read_answer(whole, call.endpoint), model, fingerprint)]
+        return [ModelResponse(body, reply_of(whole, call.endpoint), model, fingerprint)]
     shares = _shares(whole.get("usage") or {}, len(choices))
     served = []
     for choice, usage in zip(sorted(choices, key=lambda c: c.get("index", 0)), shares, strict=True):
         one = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
         how = f"n={call.samples}"
-        served.append(Served(orjson.dumps(one), read_answer(one, call.endpoint), model, fingerprint, how))
+        served.append(ModelResponse(orjson.dumps(one), reply_of(one, call.endpoint), model, fingerprint, how))
     return served[: call.samples]
 
 
@@ -167,7 +173,7 @@ def _shares(usage: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
     return shares
 
 
-def read_answer(whole: Mapping[str, Any], endpoint: str) -> Reply:
+def reply_of(whole: Mapping[str, Any], endpoint: str) -> Reply:
     """A `Reply` from the JSON of an answer with one choice."""
     usage = _usage(whole.get("usage"))
     model = str(whole.get("model") or "")
@@ -237,11 +243,11 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
     return None, text
 
 
-def _usage(found: Any) -> Usage:
+def _usage(found: Any) -> TokenUsage:
     if not isinstance(found, Mapping):
-        return Usage(estimated=True)
+        return TokenUsage(estimated=True)
     details = found.get("prompt_tokens_details")
-    return Usage(
+    return TokenUsage(
         prompt_tokens=found.get("prompt_tokens") or 0,
         completion_tokens=found.get("completion_tokens") or 0,
         cached_tokens=details.get("cached_tokens") or 0 if isinstance(details, Mapping) else 0,

@@ -109,7 +109,7 @@ def main() -> None:
             "< 30 s",
         )
         if isinstance(found, Table):
-            gone = {int(i) - (count - 500) for i in found.gone}
+            gone = {int(i) - (count - 500) for i in found.dropped}
             whole, edited = sum(0 <= i < 250 for i in gone), sum(250 <= i < 500 for i in gone)
             print(
                 f"|   found of 250 whole, of 250 edited (5 % of words), wrongly | {whole}, {edited}, {sum(i < 0 for i in gone)} | 250, >= 238, few |"
@@ -135,11 +135,11 @@ def main() -> None:
             )
             if isinstance(found, Table):
                 right = sum(
-                    int(i) >= len(originals) and found.gone[i].neighbour == str(int(i) - len(originals))
-                    for i in found.gone
+                    int(i) >= len(originals) and found.dropped[i].neighbour == str(int(i) - len(originals))
+                    for i in found.dropped
                 )
                 print(
-                    f"|   precision, recall | {right / max(1, len(found.gone)):.3f}, {right / len(twins):.3f} | |",
+                    f"|   precision, recall | {right / max(1, len(found.dropped)):.3f}, {right / len(twins):.3f} | |",
                     flush=True,
                 )
 

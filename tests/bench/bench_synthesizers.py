@@ -18,7 +18,7 @@ from prefgen.dataset.read_run import read_records
 from prefgen.engine.run import Runner
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
-from prefgen.text.diversity import measured
+from prefgen.text.diversity import diversity_measures
 
 SYNTHESIZERS: dict[str, dict[str, Any]] = {
     "few_shot": {"shots": 3},
@@ -56,7 +56,7 @@ def main() -> None:
         "805 of AlpacaEval": _texts(options.data / "alpaca_eval/prompts.jsonl", "prompt"),
     }
     for name, texts in people.items():
-        _row(name, measured([(text, None) for text in texts], seeds, grounded=[True] * len(texts)))
+        _row(name, diversity_measures([(text, None) for text in texts], seeds, grounded=[True] * len(texts)))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "seeds.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in seeds))
@@ -73,7 +73,7 @@ def main() -> None:
             prompts = [record.prompt for record in read_records(place / name)]
             _row(
                 f"`{name}`",
-                measured(
+                diversity_measures(
                     [(p.text, p.category) for p in prompts], seeds, grounded=[p.grounded for p in prompts]
                 ),
             )

@@ -195,11 +195,11 @@ async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
 
 
 def test_pool_draws_models_by_prompt_and_one_more_moves_only_its_share():
-    from prefgen.stats.seeded_draws import ranked
+    from prefgen.stats.seeded_draws import seeded_order
 
     prompts = [f"prompt-{i}" for i in range(400)]
-    before = {p: ranked(("a", "b", "c"), 0, p)[0] for p in prompts}
-    after = {p: ranked(("a", "b", "c", "d"), 0, p)[0] for p in prompts}
+    before = {p: seeded_order(("a", "b", "c"), 0, p)[0] for p in prompts}
+    after = {p: seeded_order(("a", "b", "c", "d"), 0, p)[0] for p in prompts}
 
     assert {after[p] for p in prompts if after[p] != before[p]} == {"d"}
     assert 60 < sum(after[p] == "d" for p in prompts) < 140

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from prefgen.evaluation.items import read_items
-from prefgen.evaluation.winrate import Game, summed_up
+from prefgen.evaluation.winrate import Game, summarize_games
 from prefgen.trainers.run import run_training
-from prefgen.trainers.settings import Train
+from prefgen.trainers.settings import TrainSettings
 from tests.integration.test_train import file_of, pairs
 from tests.integration.tiny import tiny_model
 from tests.test_cli import prefgen
@@ -36,7 +36,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     base = tiny_model(folder / "base")
     rows = pairs(200)
-    settings = Train(base=str(base), learning_rate=3e-3, epochs=3, cpu=True)
+    settings = TrainSettings(base=str(base), learning_rate=3e-3, epochs=3, cpu=True)
     run_training([file_of(folder, rows)], settings, folder / "learned")
     return base, folder / "learned", file_of(folder, rows, "items.jsonl")
 
@@ -190,7 +190,7 @@ def test_raw_win_rates_are_alpaca_evals_own():
             for row in rows
             if row["model"] == model and row["win_prob_vs_gpt4_turbo"] is not None
         ]
-        found[model] = summed_up(games, of=model, against="gpt4", judge="gpt4")
+        found[model] = summarize_games(games, of=model, against="gpt4", judge="gpt4")
 
     published = {
         "claude-2.1": 15.7,

@@ -97,5 +97,5 @@ def test_most_real_prompts_pass_the_heuristics(shared):
 
     left = Heuristics(most_words=None).curate(table)
 
-    reasons = sorted({g.reason for g in left.gone.values()})
+    reasons = sorted({g.reason for g in left.dropped.values()})
     assert left.rows.num_rows >= 0.95 * table.rows.num_rows, reasons

@@ -15,10 +15,10 @@ import pytest
 
 from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.stats.scoring import label_noise
-from prefgen.trainers.pairs import controlled, fitted, read
+from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_control_labels
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.run import ahead, run_training
-from prefgen.trainers.settings import Train
+from prefgen.trainers.settings import TrainSettings
 from tests.integration.tiny import tiny_model
 from tests.running import a_recipe, run
 from tests.test_cli import prefgen
@@ -44,7 +44,7 @@ def file_of(folder, rows, name="pairs.jsonl"):
 
 def trained(folder, base, rows, out="out", controls=(), **settings):
     fields = {"base": str(base), "learning_rate": 3e-3, "epochs": 3, "cpu": True, "evaluate": 10, **settings}
-    return run_training([file_of(folder, rows)], Train(**fields), folder / out, controls=controls)
+    return run_training([file_of(folder, rows)], TrainSettings(**fields), folder / out, controls=controls)
 
 
 def test_labels_that_hold_are_learned(tmp_path, base):
@@ -92,7 +92,7 @@ def test_label_smoothing_is_measured_by_how_often_the_judge_flips(tmp_path, base
 
     report = run_training(
         [str(made.out)],
-        Train(base=str(base), max_steps=2, cpu=True, canned=1.0, label_smoothing="measured"),
+        TrainSettings(base=str(base), max_steps=2, cpu=True, canned=1.0, label_smoothing="measured"),
         tmp_path / "out",
         progress=progress,
     )
@@ -100,7 +100,7 @@ def test_label_smoothing_is_measured_by_how_often_the_judge_flips(tmp_path, base
     share = found["flipped"] / found["pairs"]
     assert 0.02 < share < 0.25
     assert report.settings["label_smoothing"] == pytest.approx(label_noise(share))
-    assert f"{found['pairs']} pairs that were judged in both orders" in "\n".join(progress.says)
+    assert f"{found['pairs']} pairs that were judged in both orders" in "\n".join(progress.notices)
     assert f"label smoothing {label_noise(share):.3f}" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -131,7 +131,7 @@ def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_not
     weighted = trained(tmp_path, base, mostly, out="weighted", canned=1.0)
 
     assert contrary.accuracy.value == 0.0
-    rows = read([str(tmp_path / "pairs.jsonl")], canned=1.0, seed=0).test
+    rows = read_training_pairs([str(tmp_path / "pairs.jsonl")], canned=1.0, seed=0).test
     right = sum(row["weight"] == 1 for row in rows) / len(rows)
     assert weighted.accuracy.value == pytest.approx(right, abs=0.15)
 
@@ -141,13 +141,13 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
     """The same batch through TRL's own code and through ours, with weights that are all alike."""
     import torch
 
-    from prefgen.trainers.run import Trained
+    from prefgen.trainers.run import TrainedModel
 
-    data = read([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
-    settings = Train(
+    data = read_training_pairs([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
+    settings = TrainSettings(
         base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0}
     )
-    trainer = Trained(data, settings, tmp_path / "out", TrainingProgress()).trainer
+    trainer = TrainedModel(data, settings, tmp_path / "out", TrainingProgress()).trainer
     trainer.model.eval()
     batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
 
@@ -234,7 +234,7 @@ def test_a_first_phase_is_used_again_for_the_same_pairs_alone(
 ):
     from prefgen.trainers import run as runs
 
-    real, folders = runs.Trained, []
+    real, folders = runs.TrainedModel, []
 
     def stopping(data, settings, out, progress, **more):
         folders.append(out)
@@ -293,14 +293,14 @@ def test_answers_that_are_cut_are_counted(tmp_path, base):
 
     run_training(
         [file_of(tmp_path, rows)],
-        Train(base=str(base), cpu=True, max_steps=1, max_length=64),
+        TrainSettings(base=str(base), cpu=True, max_steps=1, max_length=64),
         tmp_path / "out",
         progress=progress,
     )
 
     assert any(
         "4 of 68 answers with their prompts are longer than 64 tokens and are cut there" in line
-        for line in progress.says
+        for line in progress.notices
     )
     with pytest.raises(RecipeError, match="more than the 256 tokens"):
         trained(tmp_path, base, pairs(), out="longer", max_length=1000)
@@ -312,17 +312,20 @@ def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
 
     with pytest.raises(RecipeError, match="is finished"):
         run_training(
-            [str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=4), tmp_path / "out", resume=True
+            [str(tmp_path / "pairs.jsonl")],
+            TrainSettings(**settings, max_steps=4),
+            tmp_path / "out",
+            resume=True,
         )
     assert (tmp_path / "out" / "control-shuffled").is_dir()
 
     other = file_of(tmp_path, pairs(40), "other.jsonl")
     with pytest.raises(RecipeError, match="begun with other pairs"):
-        run_training([other], Train(**settings, max_steps=8), tmp_path / "out", resume=True)
+        run_training([other], TrainSettings(**settings, max_steps=8), tmp_path / "out", resume=True)
     assert (tmp_path / "out" / "training.json").is_file() and (tmp_path / "out" / "control-shuffled").is_dir()
 
     longer = run_training(
-        [str(tmp_path / "pairs.jsonl")], Train(**settings, max_steps=8), tmp_path / "out", resume=True
+        [str(tmp_path / "pairs.jsonl")], TrainSettings(**settings, max_steps=8), tmp_path / "out", resume=True
     )
     assert longer.controls == {} and not (tmp_path / "out" / "control-shuffled").exists()
 
@@ -330,7 +333,9 @@ def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
 def test_no_file_says_where_it_stood(tmp_path, base):
     folder = tmp_path / "secret-place"
     folder.mkdir()
-    run_training([file_of(folder, pairs())], Train(base=str(base), cpu=True, max_steps=2), tmp_path / "out")
+    run_training(
+        [file_of(folder, pairs())], TrainSettings(base=str(base), cpu=True, max_steps=2), tmp_path / "out"
+    )
 
     for name in ("README.md", "training.json", "metrics.jsonl", "tokenizer_config.json"):
         text = (tmp_path / "out" / name).read_text()
@@ -347,7 +352,7 @@ def test_losses_of_trl_that_smooth_in_their_own_way(tmp_path, base):
     weights = [(tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("plain", "smooth")]
     assert weights[0] != weights[1]
     with pytest.raises(ValueError, match="above 0"):
-        Train(loss=("exo_pair",))
+        TrainSettings(loss=("exo_pair",))
 
 
 @pytest.mark.parametrize("use", ["kto", "simpo", "sft"])
@@ -359,7 +364,7 @@ def test_trainers_without_a_soft_form_refuse_soft_labels(tmp_path, base, use):
 def test_the_control_of_length_draws_where_both_are_equally_long():
     rows = [{"chosen": [{"content": "abc"}], "rejected": [{"content": "xyz"}], "n": i} for i in range(100)]
 
-    turned = sum(row["chosen"][0]["content"] == "xyz" for row in controlled(rows, "length", 0))
+    turned = sum(row["chosen"][0]["content"] == "xyz" for row in with_control_labels(rows, "length", 0))
 
     assert 30 < turned < 70
 
@@ -411,10 +416,14 @@ def test_controls_turn_what_they_say():
 
     assert all(
         len(r["chosen"][0]["content"]) >= len(r["rejected"][0]["content"])
-        for r in controlled(rows, "length", 0)
+        for r in with_control_labels(rows, "length", 0)
     )
-    assert 0 < sum(r["chosen"][0]["content"].startswith("b") for r in controlled(rows, "shuffled", 0)) < 9
-    assert controlled(rows, None, 0) == rows
+    assert (
+        0
+        < sum(r["chosen"][0]["content"].startswith("b") for r in with_control_labels(rows, "shuffled", 0))
+        < 9
+    )
+    assert with_control_labels(rows, None, 0) == rows
 
 
 def test_the_difference_is_paired():
@@ -427,7 +436,7 @@ def test_the_difference_is_paired():
 def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
     rows = [{"chosen": [1, 2, 3, 4], "rejected": [1, 2, 3, 5]}, {"chosen": [1, 9], "rejected": [1, 8]}]
 
-    differ, lengths = fitted(rows, lambda row, side: row[side], 3, 100)
+    differ, lengths = pairs_that_differ(rows, lambda row, side: row[side], 3, 100)
 
     assert differ == [False, True]
     assert (lengths.longest, lengths.proposed) == (4, 4)
@@ -497,8 +506,8 @@ def test_what_is_held_out_in_one_dataset_is_not_trained_on_in_another(tmp_path):
     ]
     names = [file_of(tmp_path, held_out, "a.jsonl"), file_of(tmp_path, others, "b.jsonl")]
 
-    data = read(names, canned=1.0, seed=0)
-    drawn = read([file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], canned=1.0, seed=0)
+    data = read_training_pairs(names, canned=1.0, seed=0)
+    drawn = read_training_pairs([file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], canned=1.0, seed=0)
 
     for found in (data, drawn):
         asked = {row["prompt"][0]["content"].lower() for row in found.test}
@@ -516,9 +525,9 @@ def test_splits_are_known_by_their_names_or_asked_for(tmp_path, split, says):
 
     if says:
         with pytest.raises(RecipeError, match="is it to train on, or held out"):
-            read([file_of(tmp_path, rows)], canned=1.0, seed=0)
+            read_training_pairs([file_of(tmp_path, rows)], canned=1.0, seed=0)
     else:
-        assert len(read([file_of(tmp_path, rows)], canned=1.0, seed=0).test) == 10
+        assert len(read_training_pairs([file_of(tmp_path, rows)], canned=1.0, seed=0).test) == 10
 
 
 def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from prefgen.backends.transformers import Transformers
 from prefgen.dataset.read_run import read_records
-from prefgen.errors import Fault, RecipeError
+from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import use_texts_beside
 from prefgen.recipe.build import build
 from prefgen.recipe.load import loaded_from
-from prefgen.roles import Call
+from prefgen.roles import ModelRequest
 from prefgen.types import assistant, user
 from tests.integration.tiny import tiny_model
 from tests.running import a_recipe, run, shard_bytes
@@ -32,7 +32,7 @@ def _beside(tmp_path):
 
 def chat(text, seeds=(1,), **sampling):
     logprobs = sampling.pop("logprobs", 0)
-    return Call(
+    return ModelRequest(
         "chat",
         "policy",
         (user(text),),
@@ -130,7 +130,7 @@ async def test_sampling_is_obeyed(tmp_path):
 
 async def test_a_completion_may_echo_its_prompt_with_log_probabilities(tmp_path):
     tiny_model(tmp_path / "policy")
-    call = Call(
+    call = ModelRequest(
         "completion",
         "policy",
         text="The quick brown fox",
@@ -154,16 +154,16 @@ async def test_rewards_rankings_and_embeddings(tmp_path):
     tiny_model(tmp_path / "policy")
     turns = (user("Name three birds."), assistant("A wren, a robin and a finch."))
 
-    [[scored]] = await asked([Call("score", "reward", turns)], "reward")
+    [[scored]] = await asked([ModelRequest("score", "reward", turns)], "reward")
     [[ranked], [other]] = await asked(
         [
-            Call("rank", "reward", (*turns, assistant("No."))),
-            Call("rank", "reward", (turns[0], assistant("No."), turns[1])),
+            ModelRequest("rank", "reward", (*turns, assistant("No."))),
+            ModelRequest("rank", "reward", (turns[0], assistant("No."), turns[1])),
         ],
         "reward",
     )
     [[embedded]] = await asked(
-        [Call("embed", "policy", inputs=("One text.", "Another, longer text.", "One text."))]
+        [ModelRequest("embed", "policy", inputs=("One text.", "Another, longer text.", "One text."))]
     )
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -284,10 +284,10 @@ async def test_what_cannot_answer_says_so(tmp_path):
     tiny_model(tmp_path / "two", "classifier", labels=2)
 
     [no_chat] = await asked([chat("Hi")], "base")
-    [two] = await asked([Call("score", "two", (user("Q"), assistant("A")))], "two")
+    [two] = await asked([ModelRequest("score", "two", (user("Q"), assistant("A")))], "two")
     [gone] = await asked([chat("Hi")], "nobody/nothing")
 
-    assert isinstance(no_chat, Fault)
+    assert isinstance(no_chat, RequestFailed)
     assert "no chat template" in no_chat.message
     assert "2 outputs" in two.message
     assert gone.kind == "fatal"
@@ -315,7 +315,7 @@ async def test_weights_that_were_trained_as_something_else_are_refused_and_not_f
     tiny_model(tmp_path / "reward", "classifier")
     capfd.readouterr()
 
-    [as_reward] = await asked([Call("score", "policy", (user("Q"), assistant("A")))], "policy")
+    [as_reward] = await asked([ModelRequest("score", "policy", (user("Q"), assistant("A")))], "policy")
     [as_chat] = await asked([chat("Hi")], "reward")
 
     assert "lacks weights that AutoModelForSequenceClassification has: score.weight" in as_reward.message
@@ -367,7 +367,7 @@ async def test_a_reward_that_is_no_number_costs_its_own_request(tmp_path):
         broken.score.weight.fill_(float("nan"))
     broken.save_pretrained(folder)
 
-    [lost] = await asked([Call("score", "reward", (user("Q"), assistant("A")))], "reward")
+    [lost] = await asked([ModelRequest("score", "reward", (user("Q"), assistant("A")))], "reward")
 
     assert (lost.kind, lost.code) == ("refused", "not_finite")
 

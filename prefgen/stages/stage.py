@@ -11,15 +11,15 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from prefgen.errors import PluginError, PrefgenError, ReplyError
-from prefgen.kit.call_method import invoke
-from prefgen.kit.gather import together
+from prefgen.kit.call_method import call_method
+from prefgen.kit.gather import gather
 from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
 
-Kind = Literal["synthesize", "weigh", "sample", "revise", "judge", "filter", "pair"]
-METHODS = {
+Kind = Literal["synthesize", "annotate", "sample", "revise", "judge", "filter", "pair"]
+STAGE_METHODS = {
     "synthesize": "synthesize",
-    "weigh": "weigh",
+    "annotate": "annotate",
     "sample": "sample",
     "revise": "revise",
     "judge": "judge",
@@ -29,7 +29,7 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class Plugged:
+class StagePlugin:
     """A plug-in of a stage. `only` limits it to prompts, `responses` to responses; `overrides` is {model: sampling}."""
 
     name: str
@@ -41,30 +41,30 @@ class Plugged:
 
 
 @dataclass(frozen=True)
-class Step:
+class Stage:
     """One stage. `identity` covers its fields, texts and models and every stage before; `label` is its place in the recipe."""
 
     kind: Kind
     label: str
-    plugged: Sequence[Plugged]
+    plugins: Sequence[StagePlugin]
     identity: str
 
 
-AskFor = Callable[[Plugged], Ask]
-Adds = Callable[[Record, Plugged, Any], tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]]
-Arguments = Callable[[Record, Plugged, Ask], Sequence[tuple[Any, ...]]]
+AskFor = Callable[[StagePlugin], Ask]
+Adds = Callable[[Record, StagePlugin, Any], tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]]
+Arguments = Callable[[Record, StagePlugin, Ask], Sequence[tuple[Any, ...]]]
 
 
-async def run_step(
-    step: Step, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds
+async def run_stage(
+    step: Stage, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds
 ) -> tuple[Record, list[Failure]]:
     """Call every plug-in of the step that applies to `record`; what they return is added in the order of the recipe."""
-    applicable = [p for p in step.plugged if applies(p.only, record)]
-    outcomes = await together(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
+    applicable = [p for p in step.plugins if applies_to(p.only, record)]
+    outcomes = await gather(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
     grown, failures = record, []
     for plugged, outcome in zip(applicable, outcomes, strict=True):
         errors: Sequence[ReplyError] = ()
-        if isinstance(outcome, _Lost):
+        if isinstance(outcome, _LostOutcome):
             errors = (outcome.error,)
         else:
             for result in outcome:
@@ -84,7 +84,7 @@ def _without_known(grown: Record, more: Mapping[str, Sequence[Any]]) -> Mapping[
 
 
 def _added(
-    step: Step, plugged: Plugged, record: Record, result: Any, adds: Adds
+    step: Stage, plugged: StagePlugin, record: Record, result: Any, adds: Adds
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     try:
         return adds(record, plugged, result)
@@ -97,7 +97,7 @@ def _added(
         ) from wrong
 
 
-def _words(bug: BaseException) -> str:
+def _bug_in_one_line(bug: BaseException) -> str:
     """A bug in one line."""
     if isinstance(bug, ValidationError):
         first = bug.errors(include_url=False)[0]
@@ -106,7 +106,7 @@ def _words(bug: BaseException) -> str:
 
 
 @contextmanager
-def blaming(step: Step, plugged: Plugged, record: Record) -> Generator[None]:
+def plugin_errors(step: Stage, plugged: StagePlugin, record: Record) -> Generator[None]:
     """Whatever a plug-in raises that is no error of ours becomes a PluginError in one line that names it."""
     try:
         yield
@@ -115,46 +115,48 @@ def blaming(step: Step, plugged: Plugged, record: Record) -> Generator[None]:
     except ExceptionGroup as many:
         known, bugs = many.split(PrefgenError)
         if known is not None and bugs is None:  # a TaskGroup of asks, of which some were lost
-            raise _first(known) from None
-        raise _blamed(step, plugged, record, _first(bugs or many)) from many
+            raise _first_exception(known) from None
+        raise _plugin_error(step, plugged, record, _first_exception(bugs or many)) from many
     except (Exception, SystemExit) as bug:
-        raise _blamed(step, plugged, record, bug) from bug
+        raise _plugin_error(step, plugged, record, bug) from bug
 
 
-def _first(many: BaseException) -> BaseException:
+def _first_exception(many: BaseException) -> BaseException:
     """The first exception of a group, however deep; one that ends the run before one that costs a reply."""
-    leaves = [_first(one) for one in many.exceptions] if isinstance(many, ExceptionGroup) else [many]
+    leaves = (
+        [_first_exception(one) for one in many.exceptions] if isinstance(many, ExceptionGroup) else [many]
+    )
     return next((one for one in leaves if not isinstance(one, ReplyError)), leaves[0])
 
 
-def _blamed(step: Step, plugged: Plugged, record: Record, bug: BaseException) -> PluginError:
+def _plugin_error(step: Stage, plugged: StagePlugin, record: Record, bug: BaseException) -> PluginError:
     name = type(plugged.plugin).__name__
     return PluginError(
-        f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_words(bug)}"
+        f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_bug_in_one_line(bug)}"
     )
 
 
 async def _outcome(
-    step: Step, plugged: Plugged, record: Record, ask: Ask, arguments: Arguments
-) -> "list[Any] | _Lost":
-    method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, METHODS[step.kind])
+    step: Stage, plugged: StagePlugin, record: Record, ask: Ask, arguments: Arguments
+) -> "list[Any] | _LostOutcome":
+    method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, STAGE_METHODS[step.kind])
     try:
-        with blaming(step, plugged, record):
-            return await together(
-                invoke(method, *args, record=record) for args in arguments(record, plugged, ask)
+        with plugin_errors(step, plugged, record):
+            return await gather(
+                call_method(method, *args, record=record) for args in arguments(record, plugged, ask)
             )
     except ReplyError as error:
-        return _Lost(error)
+        return _LostOutcome(error)
 
 
 @dataclass(frozen=True)
-class _Lost:
+class _LostOutcome:
     """A plug-in's result that was lost whole: not the error itself, which `together` would raise and so take the other plug-ins along."""
 
     error: ReplyError
 
 
-def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) -> Failure:
+def failure_of(step: Stage, plugged: StagePlugin, record: Record, error: ReplyError) -> Failure:
     """The ledger's row for a reply that could not be used."""
     return Failure(
         record_id=record.id,
@@ -167,7 +169,7 @@ def failure_of(step: Step, plugged: Plugged, record: Record, error: ReplyError) 
     )
 
 
-def applies(only: Mapping[str, Sequence[Any]], record: Record) -> bool:
+def applies_to(only: Mapping[str, Sequence[Any]], record: Record) -> bool:
     """Whether `only: {field: [values]}` lets the record's prompt through."""
     for name, wanted in only.items():
         value = (
@@ -180,7 +182,7 @@ def applies(only: Mapping[str, Sequence[Any]], record: Record) -> bool:
     return True
 
 
-def selected(record: Record, responses: Mapping[str, Any]) -> list[Response]:
+def select_responses(record: Record, responses: Mapping[str, Any]) -> list[Response]:
     """The responses that `responses: {origin, model, which}` lets a stage see.
 
     Default: every response that is no revision, and of each chain of revisions the last. `which: all` takes every revision.

@@ -12,7 +12,7 @@ from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner, RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline, build
-from prefgen.recipe.load import load_recipe, loaded_from
+from prefgen.recipe.load import load_recipe, recipe_from_data
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,18 @@ class Result:
 def pipeline_of(recipe: str | Path | Mapping[str, Any], sets: Sequence[str] = ()) -> Pipeline:
     """Build a recipe from a file, or from the same mapping as its YAML. Raises RecipeError."""
     if isinstance(recipe, Mapping):
-        return build(loaded_from(recipe, Path.cwd()))
+        return build(recipe_from_data(recipe, Path.cwd()))
     return build(load_recipe(Path(recipe), sets))
 
 
 def options_of(
-    pipeline: Pipeline, out: str | Path | None, journal: str | Path | None, **more: Any
+    pipeline: Pipeline, out: str | Path | None, journal: str | Path | None, **extra_options: Any
 ) -> RunOptions:
     """Where a run goes: runs/<name> and runs/calls.sqlite unless told otherwise."""
     where = Path(out) if out is not None else Path("runs") / pipeline.recipe.name
-    return RunOptions(where, Path(journal) if journal is not None else Path("runs") / "calls.sqlite", **more)
+    return RunOptions(
+        where, Path(journal) if journal is not None else Path("runs") / "calls.sqlite", **extra_options
+    )
 
 
 async def arun(
@@ -81,11 +83,11 @@ async def arun(
     outcome = await runner.run()
     if outcome.stopped is not None:
         raise outcome.stopped
-    _report(runner, outcome)
+    _write_html_report(runner, outcome)
     return Result(outcome)
 
 
-def _report(runner: Runner, outcome: RunOutcome) -> None:
+def _write_html_report(runner: Runner, outcome: RunOutcome) -> None:
     """Draw the pictures of a complete run. They are no part of the dataset: that they cannot be written is only said."""
     if not outcome.complete:
         return
@@ -93,8 +95,8 @@ def _report(runner: Runner, outcome: RunOutcome) -> None:
 
     try:
         write_report(outcome.out)
-    except OSError as wrong:
-        runner.progress.stats.notify(f"report.html could not be written: {wrong}")
+    except OSError as error:
+        runner.progress.stats.notify(f"report.html could not be written: {error}")
 
 
 def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
@@ -102,24 +104,24 @@ def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _in_own_loop(recipe, options)
-    box: list[Any] = []
+        return _run_in_new_loop(recipe, options)
+    results: list[Any] = []
 
     def work() -> None:
         try:
-            box.append(_in_own_loop(recipe, options))
-        except BaseException as wrong:
-            box.append(wrong)
+            results.append(_run_in_new_loop(recipe, options))
+        except BaseException as error:
+            results.append(error)
 
     thread = threading.Thread(target=work, name="prefgen run")
     thread.start()
     thread.join()
-    if isinstance(box[0], BaseException):
-        raise box[0]
-    return box[0]
+    if isinstance(results[0], BaseException):
+        raise results[0]
+    return results[0]
 
 
-def _in_own_loop(recipe: Any, options: dict[str, Any]) -> Result:
+def _run_in_new_loop(recipe: Any, options: dict[str, Any]) -> Result:
     with asyncio.Runner(loop_factory=fast_loop()) as runner:
         return runner.run(arun(recipe, **options))
 
@@ -129,15 +131,15 @@ def run_with_signals(runner: Runner) -> RunOutcome:
     collect_rarely()
 
     async def main() -> RunOutcome:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        event_loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
             try:
-                loop.add_signal_handler(number, runner.interrupt)
+                event_loop.add_signal_handler(signum, runner.interrupt)
             except NotImplementedError:  # Windows
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(runner.interrupt))
+                signal.signal(signum, lambda *_: event_loop.call_soon_threadsafe(runner.interrupt))
         return await runner.run()
 
-    with asyncio.Runner(loop_factory=fast_loop()) as loop:
-        outcome = loop.run(main())
-    _report(runner, outcome)
+    with asyncio.Runner(loop_factory=fast_loop()) as asyncio_runner:
+        outcome = asyncio_runner.run(main())
+    _write_html_report(runner, outcome)
     return outcome

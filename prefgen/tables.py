@@ -38,9 +38,9 @@ class Table:
     def column(self, name: str) -> list[Any]:
         return self.rows.column(name).to_pylist()
 
-    def dropping(self, gone: Mapping[str, Dropped]) -> Self:
+    def dropping(self, dropped: Mapping[str, Dropped]) -> Self:
         """The table without the rows of these ids; the reasons are kept."""
         import pyarrow as pa
 
-        keep = pa.array([row_id not in gone for row_id in self.ids()], pa.bool_())
-        return replace(self, rows=self.rows.filter(keep), gone={**self.dropped, **gone})
+        mask = pa.array([row_id not in dropped for row_id in self.ids()], pa.bool_())
+        return replace(self, rows=self.rows.filter(mask), dropped={**self.dropped, **dropped})

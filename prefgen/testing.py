@@ -33,13 +33,13 @@ class Scripted:
     async def __call__(self, model: str, messages: Messages, /, **_: Any) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
         self.asked.append((model, turns))
-        said: str | Reply
+        reply: str | Reply
         if callable(self._script):
-            said = self._script("\n\n".join(m.text for m in turns))
+            reply = self._script("\n\n".join(m.text for m in turns))
         else:
-            said = self._script[min(len(self.asked), len(self._script)) - 1]
+            reply = self._script[min(len(self.asked), len(self._script)) - 1]
         await asyncio.sleep(0)
-        return said if isinstance(said, Reply) else Reply(text=said, finish_reason="stop", model=model)
+        return reply if isinstance(reply, Reply) else Reply(text=reply, finish_reason="stop", model=model)
 
     async def complete(self, model: str, text: str, /, **options: Any) -> Reply:
         return await self(model, text, **options)
@@ -47,13 +47,13 @@ class Scripted:
     async def score(
         self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /
     ) -> float:
-        said = (
+        text = (
             await self(model, [*prompt.messages, *response.messages, *(other.messages if other else ())])
         ).text
         try:
-            return float(said)
+            return float(text)
         except ValueError:
-            raise UnreadableReply(f"the script's reward is no number: {said[:60]!r}") from None
+            raise UnreadableReply(f"the script's reward is no number: {text[:60]!r}") from None
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
         return [[float(len(text)), 1.0] for text in texts]
@@ -75,19 +75,19 @@ def a_record(
     prompt: str | Prompt, *responses: str, scores: Mapping[str, Sequence[float]] | None = None
 ) -> Record:
     """A record of `prompt` and `responses` with the ids r0, r1 ...; `scores` is {judge: one value a response} on a scale of 1 to 5."""
-    asked = Prompt.of(prompt) if isinstance(prompt, str) else prompt
-    answers = tuple(
-        Response.of(asked, text, model=f"model-{i}", sample=0, finish_reason="stop").model_copy(
+    record_prompt = Prompt.of(prompt) if isinstance(prompt, str) else prompt
+    record_responses = tuple(
+        Response.of(record_prompt, text, model=f"model-{i}", sample=0, finish_reason="stop").model_copy(
             update={"id": f"r{i}"}
         )
         for i, text in enumerate(responses)
     )
-    rated = tuple(
+    record_scores = tuple(
         Score(response_id=f"r{i}", aspect="overall", value=value, scale=(1, 5), judge=judge)
         for judge, values in (scores or {}).items()
         for i, value in enumerate(values)
     )
-    return Record(prompt=asked, responses=answers, scores=rated)
+    return Record(prompt=record_prompt, responses=record_responses, scores=record_scores)
 
 
 async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) -> list[Any]:
@@ -98,10 +98,16 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
     """
     from prefgen.kit.call_method import call_method
 
-    judged = record or a_record("Name a colour.", "Blue is a colour.", "I would say green, perhaps.", "Red.")
-    verdicts = list(await call_method(judge.judge, judged.prompt, judged.responses, ask, record=judged))
-    covered = covers(verdicts)
-    missing = [r.id for r in judged.responses if r.id not in covered]
+    sample_record = record or a_record(
+        "Name a colour.", "Blue is a colour.", "I would say green, perhaps.", "Red."
+    )
+    verdicts = list(
+        await call_method(
+            judge.judge, sample_record.prompt, sample_record.responses, ask, record=sample_record
+        )
+    )
+    covered_responses = collect_covered_ids(verdicts)
+    missing = [r.id for r in sample_record.responses if r.id not in covered_responses]
     assert not missing, f"the judge left out the responses {missing}"
     for verdict in verdicts:
         if isinstance(verdict, Score) and verdict.value is not None:
@@ -109,28 +115,36 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
                 f"{verdict.aspect} of {verdict.response_id} is {verdict.value}"
             )
     if callable(getattr(ask, "_script", None)):
-        again = list(
+        repeat_verdicts = list(
             await call_method(
-                judge.judge, judged.prompt, judged.responses, Scripted(ask._script), record=judged
+                judge.judge,
+                sample_record.prompt,
+                sample_record.responses,
+                Scripted(ask._script),
+                record=sample_record,
             )
         )
-        assert again == verdicts, (
+        assert repeat_verdicts == verdicts, (
             "the same replies gave other verdicts: is there a clock, a set or an unseeded random in it?"
         )
     if getattr(ask, "asked", None):
-        for nonsense in ("", "I cannot say.", "Rating: 900"):
+        for bad_reply in ("", "I cannot say.", "Rating: 900"):
             try:
-                found = await call_method(
-                    judge.judge, judged.prompt, judged.responses, Scripted([nonsense]), record=judged
+                bad_verdicts = await call_method(
+                    judge.judge,
+                    sample_record.prompt,
+                    sample_record.responses,
+                    Scripted([bad_reply]),
+                    record=sample_record,
                 )
             except ReplyError:
                 continue
-            numbers = [
+            numeric_verdicts = [
                 v
-                for v in found
+                for v in bad_verdicts
                 if (isinstance(v, Score) and v.value is not None) or isinstance(v, Comparison)
             ]
-            assert not numbers, f"the reply {nonsense!r} became {numbers[0]!r}"
+            assert not numeric_verdicts, f"the reply {bad_reply!r} became {numeric_verdicts[0]!r}"
     return verdicts
 
 
@@ -142,35 +156,39 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
     """
     from prefgen.kit.call_method import call_method
 
-    start = seed or Seed(
+    start_seed = seed or Seed(
         index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", shots=SHOTS
     )
-    pool = _pool()
-    written = list(await call_method(synthesizer.synthesize, start, ask, pool))
-    prompts = [one for one in written if not isinstance(one, ReplyError)]
+    pool = _sample_pool()
+    results = list(await call_method(synthesizer.synthesize, start_seed, ask, pool))
+    prompts = [item for item in results if not isinstance(item, ReplyError)]
     assert prompts, "the synthesizer wrote nothing"
     for prompt in prompts:
         assert isinstance(prompt, Prompt), f"the synthesizer returned {type(prompt).__name__}, not a Prompt"
         assert prompt.messages[-1].role == "user", "a prompt must end with a user's turn"
         assert prompt.messages[-1].text.strip(), "a prompt is empty"
     if callable(getattr(ask, "_script", None)):
-        again = list(await call_method(synthesizer.synthesize, start, Scripted(ask._script), pool))
-        assert [p for p in again if isinstance(p, Prompt)] == prompts, (
+        repeat_results = list(
+            await call_method(synthesizer.synthesize, start_seed, Scripted(ask._script), pool)
+        )
+        assert [p for p in repeat_results if isinstance(p, Prompt)] == prompts, (
             "the same replies gave other prompts: is there an unseeded random in it?"
         )
     if getattr(ask, "asked", None):
         try:
-            found = await call_method(synthesizer.synthesize, start, Scripted(["   "]), pool)
+            bad_results = await call_method(synthesizer.synthesize, start_seed, Scripted(["   "]), pool)
         except ReplyError:
-            return written
-        assert not [one for one in found if isinstance(one, Prompt)], "an empty reply became a prompt"
-    return written
+            return results
+        assert not [item for item in bad_results if isinstance(item, Prompt)], (
+            "an empty reply became a prompt"
+        )
+    return results
 
 
 SHOTS = ("How do lighthouses get their power?", "Name three knots for mooring a small boat.")
 
 
-def _pool() -> Table:
+def _sample_pool() -> Table:
     import pyarrow as pa
 
     columns = ("id", "text", "conversation", "source", "category", "language")
@@ -180,28 +198,28 @@ def _pool() -> Table:
     return Table(pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in columns])))
 
 
-def covers(verdicts: Sequence[Any]) -> set[str]:
+def collect_covered_ids(verdicts: Sequence[Any]) -> set[str]:
     """The ids of the responses that some verdict is about."""
-    covered: set[str] = set()
+    response_ids: set[str] = set()
     for verdict in verdicts:
         if isinstance(verdict, Score):
-            covered.add(verdict.response_id)
+            response_ids.add(verdict.response_id)
         elif isinstance(verdict, Comparison):
-            covered |= {verdict.first_id, verdict.second_id}
+            response_ids |= {verdict.first_id, verdict.second_id}
         elif isinstance(verdict, Flag):
-            covered.add(verdict.target_id)
-    return covered
+            response_ids.add(verdict.target_id)
+    return response_ids
 
 
 def contract_of_pairer(pairer: Any, record: Record) -> list[Any]:
     """Check what every pairer must keep, and return its pairs: pure, no self-pairs, chosen never below rejected, each pair once."""
     pairs = list(pairer.pair(record, Random(7)))
     assert pairs == list(pairer.pair(record, Random(7))), "the same record and generator gave other pairs"
-    known = {r.id for r in record.responses}
+    response_ids = {r.id for r in record.responses}
     seen: set[frozenset[str]] = set()
     for pair in pairs:
         sides = frozenset((pair.chosen_id, pair.rejected_id))
-        assert sides <= known, f"{pair} names a response that the record does not have"
+        assert sides <= response_ids, f"{pair} names a response that the record does not have"
         assert sides not in seen, f"{pair} stands twice, or both ways round"
         assert not sides & record.flagged(), f"{pair} holds a flagged response"
         seen.add(sides)

@@ -20,15 +20,15 @@ Origin = Literal["sampled", "revised", "refined", "improved", "human", "imported
 
 def content_id(*parts: Any) -> str:
     """32 hexadecimal digits: BLAKE2b-128 of the canonical JSON of `parts`."""
-    spell = canonical_texts if _holds_no_number(parts) else canonical
-    return hashlib.blake2b(spell(parts), digest_size=16).hexdigest()
+    encode = canonical_texts if _has_no_number(parts) else canonical
+    return hashlib.blake2b(encode(parts), digest_size=16).hexdigest()
 
 
-def _holds_no_number(value: Any) -> bool:
+def _has_no_number(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
-        return all(map(_holds_no_number, value.values()))
-    return all(map(_holds_no_number, value)) if kind is list or kind is tuple else kind is str
+        return all(map(_has_no_number, value.values()))
+    return all(map(_has_no_number, value)) if kind is list or kind is tuple else kind is str
 
 
 class Value(BaseModel):
@@ -38,12 +38,12 @@ class Value(BaseModel):
 
     def replacing(self, **fields: Any) -> Self:
         """A copy with other fields, which are not checked again: only for fields that were checked already."""
-        return _made(type(self), {**self.__dict__, **fields})
+        return _construct(type(self), {**self.__dict__, **fields})
 
     @classmethod
     def trusted(cls, **fields: Any) -> Self:
         """A value whose fields are not checked: only for fields that the caller has just checked itself, and only where it is hot."""
-        return _made(cls, {**_blank(cls), **fields})
+        return _construct(cls, {**_default_fields(cls), **fields})
 
 
 V = TypeVar("V", bound=Value)
@@ -52,24 +52,24 @@ _set_dict, _set_names = _slots["__dict__"].__set__, _slots["__pydantic_fields_se
 _set_extra, _set_private = _slots["__pydantic_extra__"].__set__, _slots["__pydantic_private__"].__set__
 
 
-def _made(cls: type[V], fields: dict[str, Any]) -> V:
+def _construct(cls: type[V], fields: dict[str, Any]) -> V:
     """What pydantic's own `model_construct` makes, four times faster."""
-    made = cls.__new__(cls)
-    _set_dict(made, fields)
-    _set_names(made, _names(cls))
-    _set_extra(made, None)
-    _set_private(made, None)
-    return made
+    value = cls.__new__(cls)
+    _set_dict(value, fields)
+    _set_names(value, _field_names(cls))
+    _set_extra(value, None)
+    _set_private(value, None)
+    return value
 
 
 @cache
-def _names(cls: type[Value]) -> set[str]:
+def _field_names(cls: type[Value]) -> set[str]:
     """Every field counts as given; one set serves all values of a class, since nobody may change them."""
     return set(cls.model_fields)
 
 
 @cache
-def _blank(cls: type[Value]) -> dict[str, Any]:
+def _default_fields(cls: type[Value]) -> dict[str, Any]:
     """Every field in its order, with its default (None where it has none)."""
     return {
         name: None if field.is_required() else field.get_default(call_default_factory=True)
@@ -131,12 +131,12 @@ class Message(Value):
                 else {"type": "image", "digest": p.digest}
                 for p in content
             ]
-        out: dict[str, Any] = {"role": self.role, "content": content}
+        fields: dict[str, Any] = {"role": self.role, "content": content}
         if self.tool_calls:
-            out["tool_calls"] = [[call.id, call.name, call.arguments] for call in self.tool_calls]
+            fields["tool_calls"] = [[call.id, call.name, call.arguments] for call in self.tool_calls]
         if self.tool_call_id:
-            out["tool_call_id"] = self.tool_call_id
-        return out
+            fields["tool_call_id"] = self.tool_call_id
+        return fields
 
 
 def user(text: str) -> Message:
@@ -191,8 +191,8 @@ class Prompt(Value):
     def of(cls, messages: str | Sequence[Message], *, occurrence: int = 0, **fields: Any) -> Self:
         """Make a prompt with its id. `occurrence` tells equal conversations of one dataset apart (0 for the first)."""
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        told_apart = [occurrence] if occurrence else []
-        prompt_id = content_id("prompt", [turn.hashable() for turn in turns], *told_apart)
+        occurrence_part = [occurrence] if occurrence else []
+        prompt_id = content_id("prompt", [turn.hashable() for turn in turns], *occurrence_part)
         return cls(id=prompt_id, messages=turns, **fields)
 
     @property
@@ -229,15 +229,15 @@ class Response(Value):
             messages = assistant(messages)
         turns = (messages,) if isinstance(messages, Message) else tuple(messages)
         prompt_id = prompt if isinstance(prompt, str) else prompt.id
-        told = {
+        hashed_fields = {
             k: fields[k]
             for k in ("model", "principle", "sampling", "sample", "origin", "parent_id")
             if k in fields
         }
         digest = hashlib.blake2b(canonical_texts([prompt_id, [t.hashable() for t in turns]]), digest_size=16)
-        digest.update(canonical_repeated(told))
-        made_id = digest.hexdigest()
-        return cls(id=made_id, prompt_id=prompt_id, messages=turns, **fields)
+        digest.update(canonical_repeated(hashed_fields))
+        response_id = digest.hexdigest()
+        return cls(id=response_id, prompt_id=prompt_id, messages=turns, **fields)
 
     @property
     def text(self) -> str:
@@ -315,7 +315,7 @@ class Pair(Value):
     principle_id: str | None = None
 
     @model_validator(mode="after")
-    def _says_what_it_claims(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.chosen_id == self.rejected_id:
             raise ValueError(f"chosen and rejected are the same response {self.chosen_id!r}")
         if (self.chosen_score is None) != (self.rejected_score is None):
@@ -353,14 +353,14 @@ class Record(Value):
     def id(self) -> str:
         return self.prompt.id
 
-    def adding(self, **more: Iterable[Any]) -> Self:
+    def adding(self, **additions: Iterable[Any]) -> Self:
         """The record with `more` appended to its fields; raises KeyError for a field that does not grow."""
-        grown = {}
-        for name, values in more.items():
-            added = tuple(values)
-            if added:
-                grown[name] = (*self.__dict__[name], *added)
-        return self.replacing(**grown) if grown else self
+        extended_fields = {}
+        for name, values in additions.items():
+            items = tuple(values)
+            if items:
+                extended_fields[name] = (*self.__dict__[name], *items)
+        return self.replacing(**extended_fields) if extended_fields else self
 
     def flagged(self) -> frozenset[str]:
         return frozenset(flag.target_id for flag in self.flags)

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, settings
 
-from prefgen.kit.templates import use_texts_beside
+from prefgen.kit.templates import set_recipe_folder
 
 settings.register_profile(
     "prefgen", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -36,7 +36,7 @@ def _no_network(monkeypatch, tmp_path):
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    use_texts_beside(None)
+    set_recipe_folder(None)
     os.environ["HF_HUB_OFFLINE"] = "1"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from prefgen.api import options_of
 from prefgen.engine.run import Runner, RunOutcome
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 
 RATE = '{"text_1": {"rationale": "a", "rating": 5}, "text_2": {"rationale": "b", "rating": 2}}'
 
@@ -54,7 +54,7 @@ def a_recipe(
 async def run(recipe: dict[str, Any], out: Path, **options: Any) -> RunOutcome:
     folder = options.pop("folder", Path.cwd())
     progress = options.pop("progress", None)
-    pipeline = build(loaded_from(recipe, folder))
+    pipeline = build(recipe_from_data(recipe, folder))
     return await Runner(
         pipeline,
         options_of(pipeline, out, options.pop("journal", out.parent / "calls.sqlite"), **options),

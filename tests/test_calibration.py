@@ -13,7 +13,7 @@ from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from prefgen.stats.calibration import Calibration, LabelledPair, fit_calibration, quality_of
 from tests.running import a_recipe, run
 from tests.test_cli import prefgen
@@ -166,7 +166,7 @@ def labelled_run(tmp_path, count=120):
 
 async def test_in_a_recipe_the_margins_of_all_pairs_become_probabilities(tmp_path):
     progress = Progress()
-    pipeline = build(loaded_from(labelled_run(tmp_path), tmp_path))
+    pipeline = build(recipe_from_data(labelled_run(tmp_path), tmp_path))
 
     outcome = await Runner(
         pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress

@@ -50,14 +50,14 @@ def test_draws_follow_weights_and_one_more_principle_moves_only_its_share(tmp_pa
             json.dumps({"name": "c", "principles": principles})
         )
 
-    from prefgen.kit.templates import use_texts_beside
+    from prefgen.kit.templates import set_recipe_folder
 
     write(1, 3)
     write(1, 3, 1)
-    use_texts_beside(tmp_path)
+    set_recipe_folder(tmp_path)
     two = [draw_principles("c2", "comparison", 1, 0, f"prompt {i}")[0].id for i in range(2000)]
     three = [draw_principles("c3", "comparison", 1, 0, f"prompt {i}")[0].id for i in range(2000)]
-    use_texts_beside(None)
+    set_recipe_folder(None)
 
     assert 0.70 < Counter(two)["p1"] / 2000 < 0.80
     assert {after for before, after in zip(two, three, strict=True) if before != after} == {"p2"}
@@ -162,13 +162,13 @@ async def test_no_pair_mixes_them_where_no_score_is_looked_at(tmp_path, server):
 )
 def test_they_are_never_merged_without_being_named(tmp_path, score):
     from prefgen.recipe.build import build
-    from prefgen.recipe.load import loaded_from
+    from prefgen.recipe.load import recipe_from_data
 
     with pytest.raises(
         RecipeError,
         match=r"keeps care, liberty, fairness, tradition, truth apart: name what is meant, such as values\.care",
     ):
-        build(loaded_from(plural("http://localhost:1/v1", score), tmp_path))
+        build(recipe_from_data(plural("http://localhost:1/v1", score), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def test_they_are_never_merged_without_being_named(tmp_path, score):
 )
 def test_a_group_that_there_is_not_is_named(tmp_path, judge, message):
     from prefgen.recipe.build import build
-    from prefgen.recipe.load import loaded_from
+    from prefgen.recipe.load import recipe_from_data
 
     with pytest.raises(RecipeError) as wrong:
-        build(loaded_from(plural("http://localhost:1/v1", "values", **judge), tmp_path))
+        build(recipe_from_data(plural("http://localhost:1/v1", "values", **judge), tmp_path))
     assert message in str(wrong.value)
 
 

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from prefgen.errors import PluginError
 from prefgen.filters.injection_guard import InjectionGuard, suspicion
-from prefgen.judges.constraints import Constraints, Rule, breaks, count_of
+from prefgen.judges.constraints import Constraints, Rule, count_of, violation_of
 from prefgen.stats.scoring import ScoreSpec, scores_of
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Prompt
@@ -37,8 +37,8 @@ from tests.running import a_recipe, run
     ],
 )
 def test_a_rule_is_met_or_says_what_breaks_it(rule, met, broken):
-    assert breaks(Rule(**rule), met) is None
-    assert breaks(Rule(**rule), broken)
+    assert violation_of(Rule(**rule), met) is None
+    assert violation_of(Rule(**rule), broken)
 
 
 def test_sentences_are_counted_in_other_scripts_too():

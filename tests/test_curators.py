@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from prefgen.curators.dedupe import alike, cosines_of
+from prefgen.curators.dedupe import cosines_of, near_duplicates
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError
-from prefgen.kit.templates import use_texts_beside
+from prefgen.kit.templates import set_recipe_folder
 from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from prefgen.tables import Table
 from prefgen.text.near_duplicates import words_of
 from prefgen.text.vectors import hashed_ngrams
@@ -73,7 +73,7 @@ def test_what_is_nearly_the_same_goes_and_the_first_stays(method, again):
     )
 
     assert left.ids() == ["p0", "p1", "p3"]
-    assert left.gone["p2"].neighbour == "p0"
+    assert left.dropped["p2"].neighbour == "p0"
 
 
 def test_rouge_l_is_the_f_measure_of_the_longest_common_subsequence():
@@ -122,7 +122,7 @@ def test_vectors_are_compared_over_blocks_with_those_that_stay():
     matrix[5] = matrix[4] + 0.01
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
 
-    gone = alike([str(i) for i in range(2500)], cosines_of(matrix), 0.98, "cosine")
+    gone = near_duplicates([str(i) for i in range(2500)], cosines_of(matrix), 0.98, "cosine")
 
     assert {k: g.neighbour for k, g in gone.items()} == {"2400": "3", "5": "4"}
 
@@ -155,7 +155,7 @@ def test_a_prompt_that_is_none_goes_with_the_rule_that_it_broke(text, reason):
     left = curated("heuristics", prompts(text, "How do tides work in a river mouth?"), languages=["en"])
 
     assert left.ids() == ["p1"]
-    assert left.gone["p0"].reason.startswith(reason)
+    assert left.dropped["p0"].reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,9 @@ def benchmark(tmp_path):
         "Name three primary colours of light and the animals that can see them all",
     ]
     (tmp_path / "bench.jsonl").write_text("".join(json.dumps({"question": row}) + "\n" for row in rows))
-    use_texts_beside(tmp_path)
+    set_recipe_folder(tmp_path)
     yield
-    use_texts_beside(None)
+    set_recipe_folder(None)
 
 
 @pytest.mark.usefixtures("benchmark")
@@ -201,7 +201,7 @@ def test_benchmark_items_are_found_whole_inside_and_edited():
     left = curated("decontaminate", table, against=["bench.jsonl"])
 
     assert left.ids() == ["p3", "p4", "p5"]
-    assert {i: (g.reason.partition(":")[2].split(" (")[0].strip(), g.neighbour) for i, g in left.gone.items()} == {
+    assert {i: (g.reason.partition(":")[2].split(" (")[0].strip(), g.neighbour) for i, g in left.dropped.items()} == {
         "p0": ("13 words in a row", "bench.jsonl:1"), "p1": ("alike", "bench.jsonl:1"), "p2": ("alike", "bench.jsonl:2"),
     }  # fmt: skip
 
@@ -221,7 +221,7 @@ def decontaminating(*against):
 
 def test_a_benchmark_that_is_not_there_is_an_error_before_anything_is_asked(tmp_path):
     with pytest.raises(RecipeError, match=r"against: the file 'mmlu.jsonl' does not exist"):
-        build(loaded_from(decontaminating("mmlu.jsonl"), tmp_path))
+        build(recipe_from_data(decontaminating("mmlu.jsonl"), tmp_path))
 
 
 async def test_another_item_in_a_benchmark_thins_again(tmp_path):
@@ -243,11 +243,11 @@ def test_groups_are_kept_in_proportion_and_what_falls_short_is_said():
     left = curated("balance", table, most=2, quotas={"b": 5, "c": 1})
 
     assert [left.column("category").count(c) for c in ("a", "b", None)] == [2, 3, 1]
-    assert left.said == (
+    assert left.notices == (
         "balance: category 'b' has 3 of the 5 rows that are wanted",
         "balance: there is no category 'c'. Known: a, b, none",
     )
-    assert "over 2 of category a" in {g.reason for g in left.gone.values()}
+    assert "over 2 of category a" in {g.reason for g in left.dropped.values()}
     more = prompts(*(f"Prompt {i}" for i in range(11)), categories=["a"] * 6 + ["b"] * 3 + [None, "b"])
     assert [
         i for i in curated("balance", more, most=2).ids() if i in ("p0", "p1", "p2", "p3", "p4", "p5")
@@ -261,7 +261,7 @@ def test_the_farthest_from_each_other_stay():
     left = curated("diversify", table, count=3)
 
     assert {"p4", "p5"} < set(left.ids())
-    assert all(g.neighbour in left.ids() for g in left.gone.values())
+    assert all(g.neighbour in left.ids() for g in left.dropped.values())
 
 
 SCRIPTS = (

@@ -217,10 +217,10 @@ async def test_an_interrupt_does_not_wait_for_retry_after(tmp_path, server):
     from prefgen.api import options_of
     from prefgen.engine.run import Runner
     from prefgen.recipe.build import build
-    from prefgen.recipe.load import loaded_from
+    from prefgen.recipe.load import recipe_from_data
 
     server.script = lambda body, attempt: web.json_response({}, status=429, headers={"Retry-After": "50"})
-    pipeline = build(loaded_from(a_recipe(url=server.url), tmp_path))
+    pipeline = build(recipe_from_data(a_recipe(url=server.url), tmp_path))
     runner = Runner(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "j.sqlite"))
     task = asyncio.create_task(runner.run())
     await asyncio.sleep(1)
@@ -270,10 +270,10 @@ def test_a_hung_plain_plug_in_does_not_hold_up_the_end_of_the_process(tmp_path):
 
     code = """
 import asyncio, time
-from prefgen.kit.call_method import invoke
+from prefgen.kit.call_method import call_method
 async def main():
     try:
-        await asyncio.wait_for(invoke(lambda: time.sleep(30)), 0.3)
+        await asyncio.wait_for(call_method(lambda: time.sleep(30)), 0.3)
     except TimeoutError:
         print("ended")
 asyncio.run(main())

@@ -28,7 +28,7 @@ from prefgen.errors import (
     UnexpectedServer,
 )
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from tests.conftest import answer
 from tests.running import RATE, a_recipe, run, shard_bytes
 
@@ -655,7 +655,7 @@ async def test_a_plug_in_that_blocks_the_loop_is_named_once(tmp_path):
 
     said = []
     for made, out in ((recipe, "out"), (quiet, "quiet")):
-        pipeline = build(loaded_from(made, tmp_path))
+        pipeline = build(recipe_from_data(made, tmp_path))
         runner = Runner(pipeline, options_of(pipeline, tmp_path / out, tmp_path / "calls.sqlite"))
         await runner.run()
         said.append([line for line in runner.progress.stats.notices if "holds up every other record" in line])

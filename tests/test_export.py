@@ -8,7 +8,7 @@ import pytest
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.errors import RecipeError
 from prefgen.publish.export import FORMS, export
-from prefgen.publish.mix import mix, part_of
+from prefgen.publish.mix import mix, parse_part
 from tests.test_cli import prefgen
 
 
@@ -167,7 +167,7 @@ def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
     one = dataset(tmp_path / "one.jsonl", pairs("A", 100, "rain"))
     two = dataset(tmp_path / "two.jsonl", [*pairs("B", 60, "snow"), *pairs("B", 40, "rain")])
 
-    found = mix([part_of(one), part_of(f"{two}:80")], tmp_path / "out", test=0.2, seed=3)
+    found = mix([parse_part(one), parse_part(f"{two}:80")], tmp_path / "out", test=0.2, seed=3)
 
     rows = [row for _, row in open_pairs(str(tmp_path / "out")).rows]
     prompts = [row["prompt"][0]["content"] for row in rows]
@@ -185,8 +185,8 @@ def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
         dataset(tmp_path / "l.jsonl", pairs("A", 100, "rain")),
     )
 
-    mix([part_of(f"{small}:0.5")], tmp_path / "small", test=0, seed=0)
-    mix([part_of(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
+    mix([parse_part(f"{small}:0.5")], tmp_path / "small", test=0, seed=0)
+    mix([parse_part(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
 
     few, many = (
         {row["prompt_id"] for _, row in open_pairs(str(tmp_path / name)).rows} for name in ("small", "large")
@@ -198,12 +198,12 @@ def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
 @pytest.mark.parametrize(("words", "says"), [("x:1.5", "at most 1.0"), ("x:0", "at least 1")])
 def test_an_amount_that_is_none_is_refused(words, says):
     with pytest.raises(RecipeError, match=says):
-        part_of(words)
+        parse_part(words)
 
 
 def test_more_pairs_than_there_are_is_said(tmp_path):
     with pytest.raises(RecipeError, match="has 4 pairs, and 9 are wanted"):
-        mix([part_of(dataset(tmp_path / "a.jsonl", ROWS) + ":9")], tmp_path / "out", test=0, seed=0)
+        mix([parse_part(dataset(tmp_path / "a.jsonl", ROWS) + ":9")], tmp_path / "out", test=0, seed=0)
 
 
 BAD = [
@@ -266,7 +266,7 @@ def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
     (tmp_path / "secret-place").mkdir()
     one = dataset(tmp_path / "secret-place" / "one.jsonl", pairs("A", 10, "rain"))
 
-    found = mix([part_of(one)], tmp_path / "out", test=0, seed=0)
+    found = mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
 
     assert found["mixed_of"][0]["name"] == "one.jsonl"
     assert all(
@@ -277,7 +277,7 @@ def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
 def test_one_source_twice_gives_each_pair_once(tmp_path):
     one = dataset(tmp_path / "one.jsonl", [*pairs("A", 10, "rain"), *pairs("A", 4, "rain")])
 
-    found = mix([part_of(one), part_of(one)], tmp_path / "out", test=0, seed=0)
+    found = mix([parse_part(one), parse_part(one)], tmp_path / "out", test=0, seed=0)
 
     assert found["counts"] == {"train": 10}
     assert [source["left"] for source in found["mixed_of"]] == [10, 0]
@@ -285,17 +285,17 @@ def test_one_source_twice_gives_each_pair_once(tmp_path):
 
 def test_a_mix_is_written_anew_and_nothing_else_is(tmp_path):
     one = dataset(tmp_path / "one.jsonl", pairs("A", 40, "rain"))
-    mix([part_of(one)], tmp_path / "out", test=0.5, seed=0)
-    mix([part_of(one)], tmp_path / "out", test=0, seed=0)
+    mix([parse_part(one)], tmp_path / "out", test=0.5, seed=0)
+    mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
 
     assert {row["split"] for _, row in open_pairs(str(tmp_path / "out")).rows} == {"train"}
     assert prefgen("check", "out", cwd=tmp_path).returncode == 0
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(RecipeError, match="is there already, and is no mix"):
-        mix([part_of(one)], tmp_path / "mine", test=0, seed=0)
+        mix([parse_part(one)], tmp_path / "mine", test=0, seed=0)
     with pytest.raises(RecipeError, match="expected a dataset, found ''"):
-        part_of("")
+        parse_part("")
 
 
 def test_a_split_of_a_file(tmp_path):
@@ -328,12 +328,12 @@ def test_columns_by_other_names(tmp_path):
 
 def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
     one = dataset(tmp_path / "one.jsonl", pairs("A", 10, "rain"))
-    mix([part_of(one)], tmp_path / "out", test=0, seed=0)
+    mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
 
     with pytest.raises(RecipeError, match="11 are wanted"):
-        mix([part_of(f"{one}:11")], tmp_path / "out", test=0, seed=0)
+        mix([parse_part(f"{one}:11")], tmp_path / "out", test=0, seed=0)
     again = mix(
-        [part_of(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0
+        [parse_part(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0
     )  # a part may be what is written anew
 
     assert again["counts"] == {"train": 10}

@@ -11,9 +11,9 @@ from prefgen.kit.harm import is_harmful
 from prefgen.kit.templates import shipped
 from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
-from prefgen.recipe.load import load_recipe, loaded_from
+from prefgen.recipe.load import load_recipe, recipe_from_data
 from prefgen.report.html import write_report
-from prefgen.testing import Scripted, _pool, a_record
+from prefgen.testing import Scripted, _sample_pool, a_record
 from prefgen.types import Prompt, Seed, assistant, user
 from tests.running import a_recipe, run
 
@@ -49,7 +49,7 @@ SEED = Seed(index=0, seed=0, text=TEXT, metadata={"category": "illegal"})
 
 
 async def test_a_request_is_kept_with_the_text_that_it_was_made_from():
-    [request, twin] = await inverter(twins=True).synthesize(SEED, says(), _pool())
+    [request, twin] = await inverter(twins=True).synthesize(SEED, says(), _sample_pool())
 
     assert request.text == "How do I steal a bottle?"
     assert request.metadata["source_text"] == TEXT
@@ -60,10 +60,10 @@ async def test_a_request_is_kept_with_the_text_that_it_was_made_from():
 
 
 async def test_what_seeks_no_harm_and_a_twin_that_does_are_lost():
-    [lost] = await inverter().synthesize(SEED, says(request=False), _pool())
+    [lost] = await inverter().synthesize(SEED, says(request=False), _sample_pool())
     assert lost.code == "not_harmful"
 
-    [request, lost] = await inverter(twins=True).synthesize(SEED, says(twin=True), _pool())
+    [request, lost] = await inverter(twins=True).synthesize(SEED, says(twin=True), _sample_pool())
     assert isinstance(lost, UnreadableReply)
     assert lost.code == "twin_harmful"
     assert request.text == "How do I steal a bottle?"
@@ -208,7 +208,7 @@ async def test_a_conversation_is_no_harmful_text():
         index=0, seed=0, text="And then?", messages=(user("Hi"), assistant("Hello"), user("And then?"))
     )
 
-    [lost] = await inverter().synthesize(seed, says(), _pool())
+    [lost] = await inverter().synthesize(seed, says(), _sample_pool())
 
     assert lost.code == "conversation"
 
@@ -256,4 +256,4 @@ def test_the_recipe_without_its_word_is_refused(tmp_path):
     del recipe["stages"][0]["prompts"]["induced"]["accept_harm"]
 
     with pytest.raises(RecipeError, match="accept_harm"):
-        build(loaded_from(recipe, folder))
+        build(recipe_from_data(recipe, folder))

@@ -30,7 +30,7 @@ def journal(tmp_path):
 
 
 async def test_a_kept_reply_is_found_by_another_connection(journal):
-    await journal.keep([a_row(1, prompt_tokens=3, cost=5)])
+    await journal.commit([a_row(1, prompt_tokens=3, cost=5)])
 
     other = Journal(journal.path)
     found = other.find(a_row(1).key)
@@ -41,9 +41,9 @@ async def test_a_kept_reply_is_found_by_another_connection(journal):
 
 
 async def test_the_first_reply_under_a_key_wins(journal):
-    await journal.keep([a_row(1, "first")])
+    await journal.commit([a_row(1, "first")])
 
-    [held] = await journal.keep([a_row(1, "second")])
+    [held] = await journal.commit([a_row(1, "second")])
 
     assert b"first" in held.reply
     assert b"first" in journal.find(a_row(1).key).reply
@@ -53,7 +53,7 @@ async def test_two_journals_on_one_file_agree(journal):
     other = Journal(journal.path)
 
     ours, theirs = await asyncio.gather(
-        asyncio.gather(*(journal.keep([a_row(n, "ours")]) for n in range(50))),
+        asyncio.gather(*(journal.commit([a_row(n, "ours")]) for n in range(50))),
         asyncio.gather(*(other.commit([a_row(n, "theirs")]) for n in range(50))),
     )
     other.close()
@@ -70,7 +70,7 @@ from pathlib import Path
 async def main():
     journal = Journal(Path({str(tmp_path / "j.sqlite")!r}))
     for n in range(10_000):
-        await journal.keep([a_row(n)])
+        await journal.commit([a_row(n)])
         print(n, flush=True)
 asyncio.run(main())
 """
@@ -150,15 +150,15 @@ def test_a_newer_format_is_refused(tmp_path):
 
 
 async def test_erasing_leaves_no_trace_in_the_file(journal):
-    await journal.keep([a_row(1, "a secret sentence"), a_row(2)])
-    journal.complete(a_row(1).record, "stage", b"k")
+    await journal.commit([a_row(1, "a secret sentence"), a_row(2)])
+    journal.stage_completed(a_row(1).record, "stage", b"k")
 
     gone = maintenance.remove(journal, record=a_row(1).record)
 
     assert gone == 1
     assert journal.find(a_row(1).key) is None
     assert journal.find(a_row(2).key) is not None
-    assert not journal.stages_passed(a_row(1).record)
+    assert not journal.completed_stages(a_row(1).record)
 
 
 def test_erasing_needs_to_be_told_what(journal):
@@ -167,8 +167,8 @@ def test_erasing_needs_to_be_told_what(journal):
 
 
 async def test_replies_travel_between_journals_as_a_batch_file(journal, tmp_path):
-    await journal.keep([a_row(n) for n in range(5)])
-    await journal.keep(
+    await journal.commit([a_row(n) for n in range(5)])
+    await journal.commit(
         [
             JournalRow(
                 **{
@@ -225,7 +225,7 @@ async def test_a_file_that_is_no_batch_output_is_refused_with_its_line(journal, 
 
 async def test_group_commit_answers_many_at_once_in_few_commits(journal):
     started = time.monotonic()
-    await asyncio.gather(*(journal.keep([a_row(n)]) for n in range(500)))
+    await asyncio.gather(*(journal.commit([a_row(n)]) for n in range(500)))
 
     assert time.monotonic() - started < 5
     assert maintenance.verify(journal).rows == 500

@@ -10,9 +10,9 @@ from prefgen.judges.additive import Additive
 from prefgen.judges.aspect import Aspect
 from prefgen.judges.binary_vote import BinaryVote
 from prefgen.judges.checklist import Checklist
-from prefgen.judges.expectation import Expectation, mapped
+from prefgen.judges.expectation import Expectation, expected_score
 from prefgen.judges.pairwise import Pairwise
-from prefgen.kit.ratings import label_in, label_probabilities_in
+from prefgen.kit.ratings import label_probabilities_in, parse_label
 from prefgen.kit.replies import ParseFailure
 from prefgen.stats.scoring import bradley_terry, mean_by_response, probability_of
 from prefgen.testing import Scripted, a_record
@@ -68,20 +68,20 @@ def test_a_reply_that_begins_with_something_else_is_no_label():
     ("text", "label"), [("A", "A"), (" (b).", "B"), ("**Answer: B**", "B"), ("I think A is better.", "A")]
 )
 def test_labels_are_read_from_text(text, label):
-    assert label_in(text, ("A", "B")) == label
+    assert parse_label(text, ("A", "B")) == label
 
 
 @pytest.mark.parametrize("text", ["A or B", "neither", "", "Both A and B are fine"])
 def test_no_label_is_guessed(text):
     with pytest.raises(ParseFailure):
-        label_in(text, ("A", "B"))
+        parse_label(text, ("A", "B"))
 
 
 def test_a_uniform_rating_of_1_to_10_is_the_middle_of_the_scale():
     """d-RLAIF: 5.5 on 1 to 10 is 0 on -1 to 1."""
-    assert mapped([0.1] * 10) == pytest.approx(0.0)
-    assert mapped([0] * 9 + [1]) == 1.0
-    assert mapped([1] + [0] * 9) == -1.0
+    assert expected_score([0.1] * 10) == pytest.approx(0.0)
+    assert expected_score([0] * 9 + [1]) == 1.0
+    assert expected_score([1] + [0] * 9) == -1.0
 
 
 async def test_the_expected_rating_is_read_from_probabilities_or_from_votes():
@@ -113,10 +113,10 @@ def test_both_orders_are_averaged():
 
 def test_reasoning_clamps_and_plain_labels_do_not():
     """Constitutional AI: 0.98 with reasoning counts as 0.6."""
-    assert Pairwise(model="m", reasoning=True).clamped(0.98) == 0.6
-    assert Pairwise(model="m", reasoning=True).clamped(0.02) == 0.4
-    assert Pairwise(model="m").clamped(0.98) == 0.98
-    assert Pairwise(model="m", reasoning=True, clamp=None).clamped(0.98) == 0.98
+    assert Pairwise(model="m", reasoning=True).clamp_probability(0.98) == 0.6
+    assert Pairwise(model="m", reasoning=True).clamp_probability(0.02) == 0.4
+    assert Pairwise(model="m").clamp_probability(0.98) == 0.98
+    assert Pairwise(model="m", reasoning=True, clamp=None).clamp_probability(0.98) == 0.98
 
 
 async def test_a_judge_that_only_likes_the_first_one_shown_says_one_half():
@@ -359,13 +359,13 @@ def test_labels_among_the_noise_of_a_refusal_are_no_answer():
 )
 def test_the_article_is_no_label(text):
     with pytest.raises(ParseFailure):
-        label_in(text, ("A", "B"))
+        parse_label(text, ("A", "B"))
 
 
 @pytest.mark.parametrize("text", ["0.9", "I rate it 0.5", "-3", "Answer: 1.5", "3 of 10 people"])
 def test_a_part_of_a_number_is_no_rating(text):
     with pytest.raises(ParseFailure):
-        label_in(text, [str(n) for n in range(1, 11)])
+        parse_label(text, [str(n) for n in range(1, 11)])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from prefgen.text.diversity import (
     distinct,
     diversity_measures,
     entropy,
-    near_duplicates,
+    near_duplicate_share,
     self_bleu,
     two_sample_auc,
     vendi,
@@ -51,7 +51,7 @@ def test_entropy_is_in_bits():
 
 def test_near_duplicates_are_a_part():
     text = "Explain how a tide clock works and why it needs to be set again every few weeks"
-    assert near_duplicates([text, text + ".", "Bake bread at home today."]) == pytest.approx(1 / 3)
+    assert near_duplicate_share([text, text + ".", "Bake bread at home today."]) == pytest.approx(1 / 3)
 
 
 def test_two_sets_of_one_kind_cannot_be_told_apart():

@@ -13,7 +13,7 @@ from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from prefgen.tables import Table
 from tests.running import a_recipe, run
 
@@ -51,7 +51,7 @@ def test_chosen_sides_that_are_much_shorter_go_until_the_means_meet():
 
     assert left.ids() == ["p0", "p1", "p2"]
     assert means(left) == pytest.approx([96.67, 96.67], abs=0.01)
-    assert left.gone["p3"].reason.startswith("chosen side shorter by more than")
+    assert left.dropped["p3"].reason.startswith("chosen side shorter by more than")
 
 
 def test_where_the_longer_one_is_preferred_it_works_the_other_way_round():
@@ -160,4 +160,4 @@ def test_before_a_pair_stage_there_is_nothing_to_balance(tmp_path):
     recipe["stages"].pop(1)
 
     with pytest.raises(RecipeError, match="no `pair` stage before it"):
-        build(loaded_from(recipe, tmp_path))
+        build(recipe_from_data(recipe, tmp_path))

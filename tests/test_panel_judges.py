@@ -14,7 +14,7 @@ from prefgen.judges.reward_model import RewardModel
 from prefgen.judges.verifier import Verifier
 from prefgen.stats.scoring import ScoreSpec, probability_of, scores_of
 from prefgen.testing import Scripted, a_record
-from prefgen.text.final_answer import answer_of, number_in
+from prefgen.text.final_answer import answer_of, parse_number
 from prefgen.types import Comparison, Flag, Prompt, Score
 from tests.running import a_recipe, run
 
@@ -78,7 +78,7 @@ async def test_a_reward_that_is_no_number_is_lost():
 def test_the_number_of_an_answer(text, number):
     from fractions import Fraction
 
-    assert number_in(text) == (None if number is None else Fraction(number))
+    assert parse_number(text) == (None if number is None else Fraction(number))
 
 
 def test_what_an_answer_ends_in():

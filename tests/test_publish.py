@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from prefgen.dataset.read_run import rows_in
+from prefgen.dataset.read_run import read_shards
 from prefgen.dataset.splits import splits_of
 from prefgen.publish.rows import write_rows
-from prefgen.publish.version import bumped
+from prefgen.publish.version import bump_version
 from tests.local_hub import READER, WRITER, Repo, local_hub
 from tests.running import a_recipe, run
 from tests.test_cli import prefgen
@@ -387,7 +387,7 @@ def test_harmful_texts_are_taken_out_and_the_dataset_is_private_and_gated(hub, t
     released = [
         row
         for config in ("preferences", "candidates")
-        for row in rows_in(tmp_path / "run" / "release" / "data" / config)
+        for row in read_shards(tmp_path / "run" / "release" / "data" / config)
     ]
     assert HARMFUL not in json.dumps(released)
     assert sum(digest in json.dumps(row.get("rejected") or row.get("response")) for row in released) == 2
@@ -403,7 +403,7 @@ def test_harmful_rows_may_be_left_out_or_kept(tmp_path, hub, how, rows):
     done = publish(hub, tmp_path, "run", "--harmful", how, "--dry-run")
 
     assert done.returncode == 0, done.stderr
-    released = list(rows_in(tmp_path / "run" / "release" / "data" / "preferences"))
+    released = list(read_shards(tmp_path / "run" / "release" / "data" / "preferences"))
     assert len(released) == rows
     assert (HARMFUL in json.dumps(released)) == (how == "keep")
 
@@ -480,10 +480,10 @@ def test_splits_keep_near_duplicates_together_and_old_prompts_where_they_were():
 
 
 def test_versions_move_as_the_change_says():
-    assert bumped("1.4.2", "major") == "2.0.0"
-    assert bumped("1.4.2", "minor") == "1.5.0"
-    assert bumped("1.4.2", "patch") == "1.4.3"
-    assert bumped("0.4.2", "major") == "0.5.0"
+    assert bump_version("1.4.2", "major") == "2.0.0"
+    assert bump_version("1.4.2", "minor") == "1.5.0"
+    assert bump_version("1.4.2", "patch") == "1.4.3"
+    assert bump_version("0.4.2", "major") == "0.5.0"
 
 
 def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
@@ -607,7 +607,7 @@ def test_judgments_that_quote_a_harmful_text_do_not_carry_it(tmp_path):
         assert done.returncode == 0, done.stderr
         said = [
             row["rationale"]
-            for row in rows_in(tmp_path / "run" / "release" / "data" / "judgments")
+            for row in read_shards(tmp_path / "run" / "release" / "data" / "judgments")
             if "That is bad" in row["rationale"]
         ]
         assert len(said) == left

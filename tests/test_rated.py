@@ -10,7 +10,7 @@ from prefgen.dataset.read_run import read_records
 from prefgen.engine.plan import make_plan
 from prefgen.errors import PluginError
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from tests.running import a_recipe, run
 
 
@@ -138,7 +138,7 @@ async def test_it_stands_between_the_rounds_of_a_synthesizer(tmp_path):
 
 
 async def test_a_plan_counts_it(tmp_path):
-    pipeline = build(loaded_from(rated("http://localhost:1/v1"), tmp_path))
+    pipeline = build(recipe_from_data(rated("http://localhost:1/v1"), tmp_path))
 
     plan = await make_plan(
         pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=9

@@ -11,7 +11,7 @@ from prefgen.errors import RecipeError
 from prefgen.kit.templates import shipped
 from prefgen.recipe.build import build
 from prefgen.recipe.jsonschema import recipe_schema
-from prefgen.recipe.load import load_recipe, loaded_from
+from prefgen.recipe.load import load_recipe, recipe_from_data
 from tests.running import a_recipe
 
 GOOD = """\
@@ -139,17 +139,17 @@ def test_the_environment_is_read_inside_run_alone_and_never_stored(tmp_path, mon
     monkeypatch.setenv("MY_URL", "http://127.0.0.1:1/v1")
     recipe = a_recipe(url="${env:MY_URL}", name="test", description="${env:MY_URL}")
 
-    pipeline = build(loaded_from(recipe, tmp_path))
+    pipeline = build(recipe_from_data(recipe, tmp_path))
 
     assert pipeline.models["writer"].backend.base_url == "http://127.0.0.1:1/v1"
     assert pipeline.recipe.description == "${env:MY_URL}"
     assert "127.0.0.1" not in json.dumps(pipeline.resolved)
     with pytest.raises(RecipeError, match="NOT_THERE is not set"):
-        build(loaded_from(a_recipe(url="${env:NOT_THERE}"), tmp_path))
+        build(recipe_from_data(a_recipe(url="${env:NOT_THERE}"), tmp_path))
 
 
 def identities(recipe, tmp_path):
-    return [identity for _, identity in build(loaded_from(recipe, tmp_path)).identities]
+    return [identity for _, identity in build(recipe_from_data(recipe, tmp_path)).identities]
 
 
 def test_how_a_recipe_runs_is_in_no_identity(tmp_path):
@@ -200,7 +200,7 @@ def test_a_stage_may_override_a_models_sampling(tmp_path):
     recipe = a_recipe()
     recipe["stages"][1]["sample"]["model"] = {"is": "writer", "temperature": 0.3}
 
-    [plugged] = build(loaded_from(recipe, tmp_path)).stages[0].plugins
+    [plugged] = build(recipe_from_data(recipe, tmp_path)).stages[0].plugins
 
     assert plugged.plugin.model == "writer"
     assert plugged.overrides == {"writer": {"temperature": 0.3}}
@@ -212,12 +212,12 @@ def test_no_plugins_reads_without_running_code(tmp_path):
     recipe["stages"][2] = {"judge": {"q": {"use": "./evil.py:J"}}}
 
     with pytest.raises(RecipeError, match="--no-plugins"):
-        build(loaded_from(recipe, tmp_path), plugins=False)
+        build(recipe_from_data(recipe, tmp_path), plugins=False)
 
 
 def test_a_budget_needs_prices(tmp_path):
     with pytest.raises(RecipeError, match=r"no price.*run\.prices"):
-        build(loaded_from(a_recipe(url="http://127.0.0.1:1/v1", run={"budget_usd": 3}), tmp_path))
+        build(recipe_from_data(a_recipe(url="http://127.0.0.1:1/v1", run={"budget_usd": 3}), tmp_path))
 
 
 def test_where_a_model_is_served_belongs_under_run(tmp_path):
@@ -225,14 +225,14 @@ def test_where_a_model_is_served_belongs_under_run(tmp_path):
     recipe["models"]["writer"]["base_url"] = "http://x/v1"
 
     with pytest.raises(RecipeError, match="belongs under run"):
-        build(loaded_from(recipe, tmp_path))
+        build(recipe_from_data(recipe, tmp_path))
 
 
 def test_a_judge_of_its_own_family_is_warned_about(tmp_path):
     recipe = a_recipe(url="http://127.0.0.1:1/v1")
     recipe["models"]["writer"]["name"], recipe["models"]["grader"]["name"] = "gpt-5.2-mini", "openai/gpt-5.2"
 
-    [warning] = build(loaded_from(recipe, tmp_path)).warnings
+    [warning] = build(recipe_from_data(recipe, tmp_path)).warnings
 
     assert "own family" in warning
 
@@ -294,4 +294,4 @@ def test_one_model_has_one_sampling_in_a_plug_in(tmp_path):
     }
 
     with pytest.raises(RecipeError, match="model 'm' is given two samplings in one plug-in"):
-        build(loaded_from(recipe, tmp_path))
+        build(recipe_from_data(recipe, tmp_path))

@@ -17,7 +17,7 @@ from prefgen.engine.progress import Progress
 from prefgen.engine.replay import Replayer
 from prefgen.errors import JournalError, RecipeError
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from tests.running import a_recipe, run, shard_bytes
 from tests.test_engine import by_content
 
@@ -256,7 +256,7 @@ async def test_one_process_is_enough_where_the_recipe_says_so(tmp_path, replayer
 
 def test_processes_are_a_number_or_auto():
     with pytest.raises(RecipeError, match="processes"):
-        build(loaded_from(a_recipe(run={"processes": 0}), Path()))
+        build(recipe_from_data(a_recipe(run={"processes": 0}), Path()))
 
 
 def test_no_replayer_is_left_behind(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 from prefgen.errors import UnreadableReply
 from prefgen.kit.replies import (
     ParseFailure,
-    addresses_the_judge,
     ask_and_parse,
+    find_judge_address,
     json_object,
     parse_rating,
     parse_rating_blocks,
@@ -104,7 +104,7 @@ async def test_two_unreadable_replies_are_a_failure_with_both():
     ],
 )
 def test_a_response_that_speaks_to_the_judge_is_noticed(text):
-    assert addresses_the_judge(f"Some answer.\n{text}")
+    assert find_judge_address(f"Some answer.\n{text}")
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_a_response_that_speaks_to_the_judge_is_noticed(text):
     ],
 )
 def test_ordinary_text_is_not(text):
-    assert addresses_the_judge(text) is None
+    assert find_judge_address(text) is None

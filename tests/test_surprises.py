@@ -9,7 +9,7 @@ import pytest
 from prefgen import Plugin, filter, judge
 from prefgen.errors import FatalEndpoint, PluginError, RecipeError
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from tests.running import a_recipe, run
 from tests.test_cli import prefgen
 from tests.test_engine import by_content
@@ -94,7 +94,7 @@ def test_a_class_without_its_roles_method_is_refused_by_check(tmp_path):
     recipe["stages"][2] = {"judge": {"quality": {"use": "methodless"}}}
 
     with pytest.raises(RecipeError, match="no method `judge`"):
-        build(loaded_from(recipe, tmp_path))
+        build(recipe_from_data(recipe, tmp_path))
 
 
 async def test_no_choices_from_everything_is_an_outage_and_not_final(tmp_path, server):

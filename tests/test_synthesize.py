@@ -14,7 +14,7 @@ from prefgen.engine.seeds import seeds_of
 from prefgen.errors import NoPromptsLeft, PluginError, RecipeError, UnreadableReply
 from prefgen.plugins.registry import Plugin
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from prefgen.stages.stage import StagePlugin
 from prefgen.stages.synthesize import seed_in
 from tests.running import a_recipe, run, shard_bytes
@@ -191,7 +191,7 @@ async def test_without_a_curator_equal_prompts_are_told_apart(tmp_path):
 
 async def test_a_plan_counts_the_seeds_and_what_follows(tmp_path):
     recipe = synthesized(folder=tmp_path, curate=False)
-    pipeline = build(loaded_from(recipe, tmp_path))
+    pipeline = build(recipe_from_data(recipe, tmp_path))
 
     plan = await make_plan(
         pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), sample=99
@@ -231,7 +231,7 @@ async def test_a_target_ends_the_rounds_and_is_met_exactly(tmp_path, curate):
 
 async def test_a_target_that_is_missed_is_said(tmp_path):
     progress = Progress()
-    pipeline = build(loaded_from(synthesized(folder=tmp_path, rounds=2, target=50), tmp_path))
+    pipeline = build(recipe_from_data(synthesized(folder=tmp_path, rounds=2, target=50), tmp_path))
 
     await Runner(pipeline, options_of(pipeline, tmp_path / "out", tmp_path / "calls.sqlite"), progress).run()
 

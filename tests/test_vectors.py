@@ -10,8 +10,8 @@ from prefgen.dataset.read_run import read_records
 from prefgen.engine.progress import Progress
 from prefgen.errors import PluginError, RecipeError
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
-from prefgen.text.vectors import clusters, farthest, pack_vector, unpack_vectors
+from prefgen.recipe.load import recipe_from_data
+from prefgen.text.vectors import cluster_rows, pack_vector, select_farthest_rows, unpack_vectors
 from tests.running import a_recipe, run, shard_bytes
 from tests.test_curators import curated, prompts
 
@@ -151,7 +151,7 @@ def test_a_model_needs_the_method_that_compares_vectors(tmp_path):
     recipe = a_recipe()
     recipe["stages"].insert(1, {"curate": [{"use": "dedupe", "method": "semantic", "model": "nobody"}]})
     with pytest.raises(RecipeError, match="nobody"):
-        build(loaded_from(recipe, tmp_path))
+        build(recipe_from_data(recipe, tmp_path))
 
 
 def test_an_unknown_benchmark_is_named_with_the_nearest():
@@ -172,15 +172,15 @@ def test_clusters_are_the_groups_that_there_are():
     rows = np.repeat(centres, 25, axis=0) + 0.1 * rng.standard_normal((100, 32)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
 
-    mine = clusters(rows, 4)
+    mine = cluster_rows(rows, 4)
 
     assert [len(set(mine[i * 25 : (i + 1) * 25])) for i in range(4)] == [1] * 4
     assert len(set(mine)) == 4
-    assert len(clusters(rows[:2], 5)) == 2
+    assert len(cluster_rows(rows[:2], 5)) == 2
 
 
 def test_farthest_takes_one_of_each_before_a_second():
-    chosen, owner = farthest(np.repeat(np.eye(3, 8, dtype=np.float32), 4, axis=0), 3)
+    chosen, owner = select_farthest_rows(np.repeat(np.eye(3, 8, dtype=np.float32), 4, axis=0), 3)
 
     assert sorted(i // 4 for i in chosen) == [0, 1, 2]
     assert all(chosen[o] // 4 == i // 4 for i, o in enumerate(owner))
@@ -194,8 +194,8 @@ def test_cluster_quotas_even_out_what_a_topic_has_too_much_of():
 
     assert len(left.ids()) == 6
     assert {"p30", "p31", "p32"} <= set(left.ids())
-    assert all(g.neighbour in left.ids() for g in left.gone.values())
-    assert len(left.gone) == 27
+    assert all(g.neighbour in left.ids() for g in left.dropped.values())
+    assert len(left.dropped) == 27
 
 
 def test_cluster_quotas_may_be_fewer_than_clusters():

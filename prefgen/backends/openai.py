@@ -21,7 +21,7 @@ from prefgen.roles import ModelRequest, ModelResponse
 from prefgen.transport.openai_protocol import read_responses, reply_of, request_body, route
 from prefgen.types import Reply
 
-HEADER_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+RESET_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
 
 @backend("openai")
@@ -53,22 +53,22 @@ class OpenAI(Plugin):
     headers: dict[str, str] = Field({}, description="Further HTTP headers; ${env:NAME} works here.")
 
     def address(self) -> str:
-        given = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-        parts = urlsplit(given)
+        url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RecipeError(f"base_url must start with http:// or https://, found {given!r}")
+            raise RecipeError(f"base_url must start with http:// or https://, found {url!r}")
         try:
             _ = parts.port
-        except ValueError as wrong:
-            raise RecipeError(f"base_url {given!r}: {wrong}") from None
+        except ValueError as error:
+            raise RecipeError(f"base_url {url!r}: {error}") from None
         if parts.username or parts.password:
             raise RecipeError(
                 "base_url must not hold a user name or password: name an environment variable with api_key_env"
             )
-        return given.rstrip("/")
+        return url.rstrip("/")
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator["Connected"]:
+    async def connect(self) -> AsyncGenerator["OpenAIModel"]:
         """Open a pool of connections. Nothing is sent."""
         address = self.address()
         host = _host(address)
@@ -80,14 +80,14 @@ class OpenAI(Plugin):
         headers = {"Content-Type": "application/json", **self.headers}
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        connected = Connected(self, headers, address, host, key)
+        model = OpenAIModel(self, headers, address, host, key)
         try:
-            yield connected
+            yield model
         finally:
-            await connected.close()
+            await model.close()
 
 
-class Connected:
+class OpenAIModel:
     """A pool of connections to one server (see `prefgen.roles.Model`)."""
 
     backend = "openai"
@@ -133,23 +133,23 @@ class Connected:
         try:
             async with self._session.post(self._url(call), data=body) as response:
                 status, headers = response.status, response.headers
-                received = await response.read()
+                raw = await response.read()
         except aiohttp.ClientPayloadError:
             raise RequestFailed(
                 "broken", "the connection broke in the middle of the reply", billed=True
             ) from None
-        except (aiohttp.ClientError, OSError) as wrong:
+        except (aiohttp.ClientError, OSError) as error:
             raise RequestFailed(
                 "connection",
-                f"cannot reach {self.host}: {self._without_key(str(wrong) or type(wrong).__name__)}",
+                f"cannot reach {self.host}: {self._redact_key(str(error) or type(error).__name__)}",
             ) from None
         if status == 200:
-            served = read_responses(received, call)
-            pause = _pause(headers)
+            responses = read_responses(raw, call)
+            pause = _reset_seconds(headers)
             if pause:
-                served[0].pause = pause
-            return served
-        raise self._fault(status, headers, received)
+                responses[0].pause = pause
+            return responses
+        raise self._request_error(status, headers, raw)
 
     def _url(self, call: ModelRequest) -> str:
         if call.endpoint == "score" and self._settings.score_route != "score":  # vLLM has these two above /v1
@@ -179,27 +179,31 @@ class Connected:
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         return reply_of(orjson.loads(raw), endpoint)
 
-    def _fault(self, status: int, headers: Any, received: bytes) -> RequestFailed:
-        message, code = _error_of(received)
-        said = self._without_key(f"HTTP {status} from {self.host}: {message}")
-        retry_after = _seconds(headers.get("retry-after-ms"), 0.001) or _seconds(headers.get("retry-after"))
+    def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
+        message, code = _parse_error(raw)
+        error_text = self._redact_key(f"HTTP {status} from {self.host}: {message}")
+        retry_after = _parse_seconds(headers.get("retry-after-ms"), 0.001) or _parse_seconds(
+            headers.get("retry-after")
+        )
         if status == 429:
             if code in ("insufficient_quota", "billing_hard_limit_reached"):
-                return RequestFailed("fatal", said, code=code)
-            return RequestFailed("rate", said, code=code or "429", retry_after=retry_after or _pause(headers))
+                return RequestFailed("fatal", error_text, code=code)
+            return RequestFailed(
+                "rate", error_text, code=code or "429", retry_after=retry_after or _reset_seconds(headers)
+            )
         if status in (503, 529):
-            return RequestFailed("busy", said, code=str(status), retry_after=retry_after)
+            return RequestFailed("busy", error_text, code=str(status), retry_after=retry_after)
         if status >= 500 or status in (408, 409, 425):
-            return RequestFailed("server", said, code=str(status), retry_after=retry_after)
+            return RequestFailed("server", error_text, code=str(status), retry_after=retry_after)
         if status in (400, 413, 422):
-            return RequestFailed("refused", said, code=code or str(status))
+            return RequestFailed("refused", error_text, code=code or str(status))
         if status == 401:
             return RequestFailed(
-                "fatal", f"{said}. Is the key in {self._settings.api_key_env} right?", code="401"
+                "fatal", f"{error_text}. Is the key in {self._settings.api_key_env} right?", code="401"
             )
-        return RequestFailed("fatal", said, code=str(status))
+        return RequestFailed("fatal", error_text, code=str(status))
 
-    def _without_key(self, text: str) -> str:
+    def _redact_key(self, text: str) -> str:
         """Servers repeat the key in their errors, sometimes shortened: no piece of it may travel on."""
         if self._key:
             text = text.replace(self._key, "[key]")
@@ -216,19 +220,19 @@ def _host(address: str) -> str:
     return "local" if loopback else name if parts.port is None else f"{name}:{parts.port}"
 
 
-def _error_of(received: bytes) -> tuple[str, str]:
+def _parse_error(raw: bytes) -> tuple[str, str]:
     """(message, code) of an error body; the first words of anything that is not JSON."""
     try:
-        found = orjson.loads(received)
-        error = found.get("error", found) if isinstance(found, dict) else found
+        body = orjson.loads(raw)
+        error = body.get("error", body) if isinstance(body, dict) else body
         if isinstance(error, dict):
             return str(error.get("message") or error)[:300], str(error.get("code") or error.get("type") or "")
         return str(error)[:300], ""
     except orjson.JSONDecodeError:
-        return " ".join(received[:200].decode("utf-8", "replace").split()) or "(empty)", ""
+        return " ".join(raw[:200].decode("utf-8", "replace").split()) or "(empty)", ""
 
 
-def _seconds(header: str | None, unit: float = 1.0) -> float | None:
+def _parse_seconds(header: str | None, unit: float = 1.0) -> float | None:
     """Seconds of a Retry-After header: a number, or an HTTP date."""
     if not header:
         return None
@@ -244,12 +248,12 @@ def _seconds(header: str | None, unit: float = 1.0) -> float | None:
             return None
 
 
-def _pause(headers: Any) -> float | None:
+def _reset_seconds(headers: Any) -> float | None:
     """Seconds until the window of a used-up rate-limit header resets."""
     for kind in ("requests", "tokens"):
         if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
-            found = HEADER_SECONDS.fullmatch(headers.get(f"x-ratelimit-reset-{kind}") or "")
-            if found and any(found.groups()):
-                hours, minutes, seconds, milliseconds = (float(g or 0) for g in found.groups())
+            match = RESET_DURATION.fullmatch(headers.get(f"x-ratelimit-reset-{kind}") or "")
+            if match and any(match.groups()):
+                hours, minutes, seconds, milliseconds = (float(g or 0) for g in match.groups())
                 return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
     return None

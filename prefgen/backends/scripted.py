@@ -29,11 +29,11 @@ class Rule(Value):
     )
 
     @model_validator(mode="after")
-    def _can_be_used(self) -> "Rule":
+    def _check_rule(self) -> "Rule":
         try:
             re.compile(self.when)
-        except re.error as wrong:
-            raise ValueError(f"when {self.when!r} is no regular expression: {wrong}") from None
+        except re.error as error:
+            raise ValueError(f"when {self.when!r} is no regular expression: {error}") from None
         if self.say == ():
             raise ValueError("say is empty: give a text, or a list of texts")
         return self
@@ -61,27 +61,29 @@ class ScriptedModel:
         self._rules = rules
 
     async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
-        last = call.messages[-1].text if call.messages else call.text
-        rule = next((r for r in self._rules if re.search(r.when, last, re.DOTALL)), None)
+        last_text = call.messages[-1].text if call.messages else call.text
+        rule = next((r for r in self._rules if re.search(r.when, last_text, re.DOTALL)), None)
         if rule is None:
-            raise RequestFailed("refused", f"no rule of the script matches {last[:80]!r}", code="no_rule")
+            raise RequestFailed(
+                "refused", f"no rule of the script matches {last_text[:80]!r}", code="no_rule"
+            )
         if rule.refuse:
             raise RequestFailed("refused", "the script refuses this", code=rule.refuse)
-        served = []
+        responses = []
         for seed in call.seeds:
-            says = (rule.say,) if isinstance(rule.say, str) else rule.say
-            text = says[(seed or 0) % len(says)]
-            message = (
+            texts = (rule.say,) if isinstance(rule.say, str) else rule.say
+            text = texts[(seed or 0) % len(texts)]
+            answer = (
                 {"message": {"role": "assistant", "content": text}}
                 if call.endpoint == "chat"
                 else {"text": text}
             )
-            whole = {
-                "choices": [{"index": 0, "finish_reason": rule.finish_reason, **message}],
+            body = {
+                "choices": [{"index": 0, "finish_reason": rule.finish_reason, **answer}],
                 "model": call.model,
             }
-            served.extend(read_responses(orjson.dumps(whole), call))
-        return served
+            responses.extend(read_responses(orjson.dumps(body), call))
+        return responses
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         return reply_of(orjson.loads(raw), endpoint)

@@ -53,16 +53,16 @@ WISHES = (
     "in a cold climate",
     "step by step",
 )
-BEFORE_USER = re.compile(r"(?:user\W*|\[INST\])\Z")
+USER_TURN_START = re.compile(r"(?:user\W*|\[INST\])\Z")
 """Where a completion is to write a user's turn."""
-EVOLVE = re.compile(r"\bno more than about twenty words longer\b")
-TWIN = re.compile(r"\bthat is entirely harmless\b")
-HARMLESS = "harmless and simulated"
-SHOWN = re.compile(r"^<text (\w+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
-REWRITE = re.compile(r"\b(?:rewrite|revise|improve)\b[^\n]*\Z", re.IGNORECASE)
+EVOLVE_REQUEST = re.compile(r"\bno more than about twenty words longer\b")
+TWIN_REQUEST = re.compile(r"\bthat is entirely harmless\b")
+HARMLESS_MARK = "harmless and simulated"
+FENCED_TEXT = re.compile(r"^<text (\w+)>\n(.*?)\n</text \1>$", re.DOTALL | re.MULTILINE)
+REWRITE_REQUEST = re.compile(r"\b(?:rewrite|revise|improve)\b[^\n]*\Z", re.IGNORECASE)
 """The last line of a request for a better version of the last text."""
-LABELS = re.compile(r"\b(\w+) or (\w+)\W*\Z")
-NUMBERS = re.compile(r"from 1 \([^)]*\) to (\d+) \([^)]*\)\. Answer with the number")
+LABEL_CHOICE = re.compile(r"\b(\w+) or (\w+)\W*\Z")
+NUMBER_SCALE = re.compile(r"from 1 \([^)]*\) to (\d+) \([^)]*\)\. Answer with the number")
 
 
 @backend("simulated")
@@ -107,34 +107,34 @@ class SimulatedModel:
         return reply_of(orjson.loads(raw), endpoint)
 
     def _answer(self, call: ModelRequest, seed: int | None) -> ModelResponse:
-        shown = "\n\n".join(m.text for m in call.messages) or call.text or "\n".join(call.inputs)
+        prompt_text = "\n\n".join(m.text for m in call.messages) or call.text or "\n".join(call.inputs)
         rng = Random(
             int.from_bytes(
-                hashlib.blake2b(f"{call.model}|{seed}|{shown}".encode(), digest_size=8).digest(), "big"
+                hashlib.blake2b(f"{call.model}|{seed}|{prompt_text}".encode(), digest_size=8).digest(), "big"
             )
         )
         name = f"simulated/{call.model}"
         if call.endpoint == "embed":
             data = [
-                {"index": i, "embedding": [_unit(text, j) for j in range(16)]}
+                {"index": i, "embedding": [_embedding_value(text, j) for j in range(16)]}
                 for i, text in enumerate(call.inputs)
             ]
-            whole: dict[str, Any] = {"data": data, "model": name}
+            body: dict[str, Any] = {"data": data, "model": name}
         elif call.endpoint in ("score", "rank"):
-            points = float(_points(call.messages[-1].text))
-            whole = {
+            points = float(_count_points(call.messages[-1].text))
+            body = {
                 "data": [
                     {
                         "score": points
                         if call.endpoint == "score"
-                        else _points(call.messages[-2].text) - points
+                        else _count_points(call.messages[-2].text) - points
                     }
                 ],
                 "model": name,
             }
         else:
-            text = self._text(call, shown, rng)
-            usage = {"prompt_tokens": len(shown) // 4 + 4, "completion_tokens": len(text) // 4 + 1}
+            text = self._write_text(call, prompt_text, rng)
+            usage = {"prompt_tokens": len(prompt_text) // 4 + 4, "completion_tokens": len(text) // 4 + 1}
             choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
             choice |= (
                 {"message": {"role": "assistant", "content": text}}
@@ -142,116 +142,131 @@ class SimulatedModel:
                 else {"text": text}
             )
             if call.endpoint == "completion" and call.logprobs and call.echo:
-                choice["logprobs"] = _echoed(call.text)
+                choice["logprobs"] = _echo_logprobs(call.text)
                 usage["completion_tokens"] = 0
             if call.logprobs and call.endpoint == "chat":
-                odds = self._odds(shown, Random(f"odds {shown}"))
-                top = [{"token": label, "logprob": math.log(max(p, 1e-9))} for label, p in odds]
-                choice["message"]["content"] = odds[0][0] if odds else text
-                choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}] if top else []}
-            whole = {"choices": [choice], "model": name, "usage": usage}
-        return ModelResponse(orjson.dumps(whole), reply_of(whole, call.endpoint), name)
+                label_probabilities = self._label_probabilities(prompt_text, Random(f"odds {prompt_text}"))
+                top_logprobs = [
+                    {"token": label, "logprob": math.log(max(p, 1e-9))} for label, p in label_probabilities
+                ]
+                choice["message"]["content"] = label_probabilities[0][0] if label_probabilities else text
+                choice["logprobs"] = {
+                    "content": [{**top_logprobs[0], "top_logprobs": top_logprobs}] if top_logprobs else []
+                }
+            body = {"choices": [choice], "model": name, "usage": usage}
+        return ModelResponse(orjson.dumps(body), reply_of(body, call.endpoint), name)
 
-    def _odds(self, shown: str, rng: Random) -> list[tuple[str, float]]:
+    def _label_probabilities(self, prompt_text: str, rng: Random) -> list[tuple[str, float]]:
         """(label, probability) of the labels or numbers that a judge is asked for, the likeliest first; none where it is asked for neither."""
-        texts = [match[2] for match in SHOWN.finditer(shown)]
-        labels, numbers = LABELS.search(shown), NUMBERS.search(shown)
-        if numbers and texts:
-            top = int(numbers[1])
-            middle = 1 + (self._quality(texts[-1], 1, rng) - 1) / 4 * (top - 1)
-            weights = [(str(n), math.exp(-((n - middle) ** 2) / 2)) for n in range(1, top + 1)]
-        elif labels and len(texts) >= 2:
-            first, second = (self._quality(text, i, rng) for i, text in enumerate(texts[-2:]))
-            weights = [(labels[1], math.exp(first)), (labels[2], math.exp(second))]
+        texts = [match[2] for match in FENCED_TEXT.finditer(prompt_text)]
+        label_match, number_match = LABEL_CHOICE.search(prompt_text), NUMBER_SCALE.search(prompt_text)
+        if number_match and texts:
+            highest = int(number_match[1])
+            center = 1 + (self._quality(texts[-1], 1, rng) - 1) / 4 * (highest - 1)
+            weights = [(str(n), math.exp(-((n - center) ** 2) / 2)) for n in range(1, highest + 1)]
+        elif label_match and len(texts) >= 2:
+            first_quality, second_quality = (self._quality(text, i, rng) for i, text in enumerate(texts[-2:]))
+            weights = [(label_match[1], math.exp(first_quality)), (label_match[2], math.exp(second_quality))]
         else:
             return []
         total = math.fsum(weight for _, weight in weights)
         return sorted(((label, weight / total) for label, weight in weights), key=lambda item: -item[1])
 
-    def _text(self, call: ModelRequest, shown: str, rng: Random) -> str:
-        texts = [match[2] for match in SHOWN.finditer(shown)]
-        wanted = call.messages[-1].text if call.messages else ""
+    def _write_text(self, call: ModelRequest, prompt_text: str, rng: Random) -> str:
+        texts = [match[2] for match in FENCED_TEXT.finditer(prompt_text)]
+        last_message = call.messages[-1].text if call.messages else ""
         if call.schema is not None:
             if "prompts" in call.schema.get("properties", {}):
-                return orjson.dumps({"prompts": self._prompts(call.schema, shown, texts, rng)}).decode()
+                return orjson.dumps(
+                    {"prompts": self._write_prompts(call.schema, prompt_text, texts, rng)}
+                ).decode()
             if "seeks_harm" in call.schema.get("properties", {}):
                 return orjson.dumps(
-                    {"reason": "simulated: harmless is what says so", "seeks_harm": HARMLESS not in shown}
+                    {
+                        "reason": "simulated: harmless is what says so",
+                        "seeks_harm": HARMLESS_MARK not in prompt_text,
+                    }
                 ).decode()
             ratings = [self._quality(text, i, rng) for i, text in enumerate(texts)]
-            return orjson.dumps(_fill(call.schema, ratings, 0)).decode()
-        if texts and REWRITE.search(wanted):
-            return self._rewritten(texts[-1], rng)
-        if texts and wanted.rstrip().endswith("Final judgment: yes or no"):
+            return orjson.dumps(_fill_schema(call.schema, ratings, 0)).decode()
+        if texts and REWRITE_REQUEST.search(last_message):
+            return self._rewrite(texts[-1], rng)
+        if texts and last_message.rstrip().endswith("Final judgment: yes or no"):
             passed = self._quality(texts[-1], 1, rng) >= 3
-            return f"simulated: {_points(texts[-1])} points are made.\n\nFinal judgment: {'yes' if passed else 'no'}"
+            return f"simulated: {_count_points(texts[-1])} points are made.\n\nFinal judgment: {'yes' if passed else 'no'}"
         if texts:
             return "\n\n".join(
-                f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: {_points(text)} points are made."
+                f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: {_count_points(text)} points are made."
                 for i, text in enumerate(texts)
             )
-        if call.endpoint == "completion" and BEFORE_USER.search(call.text):
-            return self._prompts({}, shown, (), rng)[0]
+        if call.endpoint == "completion" and USER_TURN_START.search(call.text):
+            return self._write_prompts({}, prompt_text, (), rng)[0]
         skill = self._settings.skill
         if skill is None:
             skill = (
                 int.from_bytes(hashlib.blake2b(call.model.encode(), digest_size=2).digest(), "big") / 65535
             )
-        made = sum(rng.random() < 0.25 + 0.6 * skill for _ in POINTS)
+        point_count = sum(rng.random() < 0.25 + 0.6 * skill for _ in POINTS)
         topic = " ".join(re.findall(r"\w+", call.messages[-1].text if call.messages else call.text)[:8])
-        points = rng.sample(POINTS, made)
+        points = rng.sample(POINTS, point_count)
         return "\n".join(
             [
                 f"(Simulated answer about: {topic})",
                 *(f"- {point}" for point in points),
-                f"That makes {made} points.",
+                f"That makes {point_count} points.",
             ]
         )
 
-    def _rewritten(self, text: str, rng: Random) -> str:
+    def _rewrite(self, text: str, rng: Random) -> str:
         """The text with one visible point more, where there is one left."""
-        left = [point for point in POINTS if point not in text]
-        kept = [line for line in text.splitlines() if not line.startswith("That makes ")]
-        added = [f"- {rng.choice(left)}"] if left else []
-        return "\n".join([*kept, *added, f"That makes {_points(text) + len(added)} points."])
+        unused_points = [point for point in POINTS if point not in text]
+        kept_lines = [line for line in text.splitlines() if not line.startswith("That makes ")]
+        new_lines = [f"- {rng.choice(unused_points)}"] if unused_points else []
+        return "\n".join(
+            [*kept_lines, *new_lines, f"That makes {_count_points(text) + len(new_lines)} points."]
+        )
 
-    def _prompts(self, schema: Mapping[str, Any], shown: str, texts: Sequence[str], rng: Random) -> list[str]:
+    def _write_prompts(
+        self, schema: Mapping[str, Any], prompt_text: str, texts: Sequence[str], rng: Random
+    ) -> list[str]:
         """Made-up questions; of a text that is to be evolved, that text with a wish more."""
-        if texts and EVOLVE.search(shown):
+        if texts and EVOLVE_REQUEST.search(prompt_text):
             return [f"{texts[-1].rstrip('.?! ')}, {rng.choice(WISHES)}?"]
-        ending = f"({HARMLESS})" if TWIN.search(shown) else rng.choice(WISHES)
-        wanted = schema.get("properties", {}).get("prompts", {}).get("minItems", 1)
-        return [f"{rng.choice(OPENINGS)} {rng.choice(THINGS)} {ending}?" for _ in range(wanted)]
+        ending = f"({HARMLESS_MARK})" if TWIN_REQUEST.search(prompt_text) else rng.choice(WISHES)
+        count = schema.get("properties", {}).get("prompts", {}).get("minItems", 1)
+        return [f"{rng.choice(OPENINGS)} {rng.choice(THINGS)} {ending}?" for _ in range(count)]
 
     def _quality(self, text: str, position: int, rng: Random) -> float:
         """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes first."""
-        value = 1 + 4 * _points(text) / len(POINTS) + rng.gauss(0, self._settings.noise)
+        value = 1 + 4 * _count_points(text) / len(POINTS) + rng.gauss(0, self._settings.noise)
         return min(5.0, max(1.0, value + (self._settings.position_bias if position == 0 else 0.0)))
 
 
-def _points(text: str) -> int:
+def _count_points(text: str) -> int:
     return sum(point in text for point in POINTS)
 
 
-def _unit(text: str, axis: int) -> float:
+def _embedding_value(text: str, axis: int) -> float:
     return hashlib.blake2b(f"{axis}|{text}".encode(), digest_size=1).digest()[0] / 255
 
 
-def _fill(schema: Mapping[str, Any], ratings: Sequence[float], index: int) -> Any:
+def _fill_schema(schema: Mapping[str, Any], ratings: Sequence[float], index: int) -> Any:
     """A value that fits `schema`; numbers with a scale get the rating of the text that their key names (text_1, text_2 ...)."""
     if "anyOf" in schema:
-        return _fill(schema["anyOf"][0], ratings, index)
+        return _fill_schema(schema["anyOf"][0], ratings, index)
     if "enum" in schema:
         return schema["enum"][index % len(schema["enum"])]
     kind = schema.get("type")
     if kind == "object":
-        out = {}
-        for key, part in schema.get("properties", {}).items():
-            numbered = re.search(r"_(\d+)$", key)
-            out[key] = _fill(part, ratings, int(numbered[1]) - 1 if numbered else index)
-        return out
+        properties = {}
+        for key, property_schema in schema.get("properties", {}).items():
+            match = re.search(r"_(\d+)$", key)
+            properties[key] = _fill_schema(property_schema, ratings, int(match[1]) - 1 if match else index)
+        return properties
     if kind == "array":
-        return [_fill(schema["items"], ratings, index) for _ in range(max(1, schema.get("minItems", 1)))]
+        return [
+            _fill_schema(schema["items"], ratings, index) for _ in range(max(1, schema.get("minItems", 1)))
+        ]
     if kind in ("integer", "number"):
         low, high = schema.get("minimum", 1), schema.get("maximum", 5)
         rating = ratings[index] if index < len(ratings) else 3.0
@@ -260,7 +275,7 @@ def _fill(schema: Mapping[str, Any], ratings: Sequence[float], index: int) -> An
     return True if kind == "boolean" else "simulated: judged by the points that the text makes"
 
 
-def _echoed(text: str) -> dict[str, Any]:
+def _echo_logprobs(text: str) -> dict[str, Any]:
     """Log-probabilities of a text's words: the longer a word, the more it surprises."""
     words = re.findall(r"\s*\S+", text)
     return {"tokens": words, "token_logprobs": [None, *(-0.5 * len(word.strip()) for word in words[1:])]}

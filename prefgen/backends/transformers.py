@@ -20,13 +20,13 @@ import orjson
 from pydantic import Field
 
 from prefgen.errors import RecipeError, RequestFailed
-from prefgen.kit.templates import beside_recipe
+from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.registry import Plugin, backend
 from prefgen.roles import ModelRequest, ModelResponse
 from prefgen.transport.openai_protocol import reply_of
 from prefgen.types import Reply
 
-WEIGHTS = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
+MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
 """Files of a model's folder that decide what it says."""
 
 
@@ -55,47 +55,47 @@ class Transformers(Plugin):
 
     def described(self) -> dict[str, Any]:
         """What keys hold: the name; of a folder also a digest of its files, of a model of the Hub its revision. Raises RecipeError."""
-        found: dict[str, Any] = {
-            "name": _shown(self.location),
+        description: dict[str, Any] = {
+            "name": _display_name(self.location),
             "fields": self.model_dump(mode="json", include={*self.identity_fields}),
         }
-        for role, place in (("digest", self.location), ("adapter_digest", self.adapter)):
-            folder = beside_recipe(place) if place else None
+        for key, location in (("digest", self.location), ("adapter_digest", self.adapter)):
+            folder = path_beside_recipe(location) if location else None
             if folder and folder.is_dir():
-                found[role] = _digest(folder)
-            elif place and (place.startswith((".", "/")) or place.count("/") > 1):
-                raise RecipeError(f"the folder {place!r} does not exist (looked for {folder})")
+                description[key] = _folder_digest(folder)
+            elif location and (location.startswith((".", "/")) or location.count("/") > 1):
+                raise RecipeError(f"the folder {location!r} does not exist (looked for {folder})")
         if self.adapter:
-            found["fields"]["adapter"] = _shown(self.adapter)
-        return found
+            description["fields"]["adapter"] = _display_name(self.adapter)
+        return description
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator["Loaded"]:
+    async def connect(self) -> AsyncGenerator["TransformersModel"]:
         """Start the thread that will load the weights when something is asked."""
-        loaded = Loaded(self)
+        model = TransformersModel(self)
         try:
-            yield loaded
+            yield model
         finally:
-            await asyncio.to_thread(loaded.close)
+            await asyncio.to_thread(model.close)
 
 
-def _shown(place: str) -> str:
+def _display_name(location: str) -> str:
     """A folder by its own name, wherever it lies."""
-    return Path(place).name if beside_recipe(place).is_dir() else place
+    return Path(location).name if path_beside_recipe(location).is_dir() else location
 
 
-def _digest(folder: Path) -> str:
-    files = sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)})
+def _folder_digest(folder: Path) -> str:
+    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)})
     names = {path.name for path in files}
     if not names & {"config.json", "adapter_config.json"} or not any(
         path.suffix in (".safetensors", ".bin") for path in files
     ):
-        lacking = (
+        missing = (
             "config.json"
             if not names & {"config.json", "adapter_config.json"}
             else "weights (.safetensors or .bin)"
         )
-        raise RecipeError(f"the folder {str(folder)!r} holds no {lacking}, so that it is no model")
+        raise RecipeError(f"the folder {str(folder)!r} holds no {missing}, so that it is no model")
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
         digest.update(
@@ -104,26 +104,26 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-_digests: dict[tuple[Path, int, int], bytes] = {}
+_file_digests: dict[tuple[Path, int, int], bytes] = {}
 
 
-def _file_digest(path: Path, size: int, changed: int) -> bytes:
+def _file_digest(path: Path, size: int, modified_ns: int) -> bytes:
     """Read once: weights are gigabytes."""
-    known = (path, size, changed)
-    if known not in _digests:
+    cache_key = (path, size, modified_ns)
+    if cache_key not in _file_digests:
         with path.open("rb") as file:
-            _digests[known] = hashlib.file_digest(file, "sha256").digest()
-    return _digests[known]
+            _file_digests[cache_key] = hashlib.file_digest(file, "sha256").digest()
+    return _file_digests[cache_key]
 
 
 @dataclass(slots=True)
-class _Errand:
+class _PendingCall:
     call: ModelRequest
     loop: asyncio.AbstractEventLoop
-    answer: "asyncio.Future[list[ModelResponse]]"
+    future: "asyncio.Future[list[ModelResponse]]"
 
 
-class Loaded:
+class TransformersModel:
     """The thread that holds the weights (see `prefgen.roles.Model`)."""
 
     backend = "transformers"
@@ -131,7 +131,7 @@ class Loaded:
 
     def __init__(self, settings: Transformers) -> None:
         self._settings = settings
-        self._queue: queue.SimpleQueue[_Errand | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_PendingCall | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def check_access(self) -> None:
@@ -143,12 +143,12 @@ class Loaded:
 
     async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
         loop = asyncio.get_running_loop()
-        errand = _Errand(call, loop, loop.create_future())
-        self._queue.put(errand)
+        pending = _PendingCall(call, loop, loop.create_future())
+        self._queue.put(pending)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True, name="transformers")
+            self._thread = threading.Thread(target=self._answer_batches, daemon=True, name="transformers")
             self._thread.start()
-        return await errand.answer
+        return await pending.future
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
         return reply_of(orjson.loads(raw), endpoint)
@@ -158,74 +158,74 @@ class Loaded:
             self._queue.put(None)
             self._thread.join()
 
-    def _work(self) -> None:
+    def _answer_batches(self) -> None:
         weights: Any = None
         while (first := self._queue.get()) is not None:
-            batch, last = self._batch(first)
+            batch, is_last = self._collect_batch(first)
             try:
                 if weights is None:
                     from prefgen.backends._weights import Weights  # torch: a second, wanted only here
 
                     weights = Weights(self._settings)
-                answers = weights.answers([errand.call for errand in batch])
-            except RequestFailed as fault:
-                answers = [fault] * len(batch)
+                results = weights.answers([pending.call for pending in batch])
+            except RequestFailed as error:
+                results = [error] * len(batch)
             except Exception as bug:
-                answers = [
+                results = [
                     RequestFailed("fatal", f"{type(bug).__name__}: {' '.join(str(bug).split())[:300]}")
                 ] * len(batch)
-            for errand, answer in zip(batch, answers, strict=True):
-                errand.loop.call_soon_threadsafe(_settle, errand.answer, answer)
-            if last:
+            for pending, result in zip(batch, results, strict=True):
+                pending.loop.call_soon_threadsafe(_set_result, pending.future, result)
+            if is_last:
                 return
 
-    def _batch(self, first: _Errand) -> tuple[list[_Errand], bool]:
+    def _collect_batch(self, first: _PendingCall) -> tuple[list[_PendingCall], bool]:
         """(`first` and what else waits of its kind of request, as many rows as a batch takes; whether the end was reached)."""
-        batch, rows = [first], first.call.samples
-        later: list[_Errand] = []
-        ended = False
-        while rows < self._settings.batch_size:
+        batch, row_count = [first], first.call.samples
+        deferred: list[_PendingCall] = []
+        is_last = False
+        while row_count < self._settings.batch_size:
             try:
-                errand = self._queue.get_nowait()
+                pending = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if errand is None:
-                ended = True
+            if pending is None:
+                is_last = True
                 break
-            if errand.call.endpoint != first.call.endpoint:
-                later.append(errand)
+            if pending.call.endpoint != first.call.endpoint:
+                deferred.append(pending)
                 continue
-            batch.append(errand)
-            rows += errand.call.samples
-        for errand in later:
-            self._queue.put(errand)
-        if ended and later:
+            batch.append(pending)
+            row_count += pending.call.samples
+        for pending in deferred:
+            self._queue.put(pending)
+        if is_last and deferred:
             self._queue.put(None)
-            ended = False
-        return batch, ended
+            is_last = False
+        return batch, is_last
 
 
-def _settle(
-    answer: "asyncio.Future[list[ModelResponse]]", found: list[ModelResponse] | RequestFailed
+def _set_result(
+    future: "asyncio.Future[list[ModelResponse]]", result: list[ModelResponse] | RequestFailed
 ) -> None:
-    if answer.done():
+    if future.done():
         return
-    if isinstance(found, RequestFailed):
-        answer.set_exception(found)
+    if isinstance(result, RequestFailed):
+        future.set_exception(result)
     else:
-        answer.set_result(found)
+        future.set_result(result)
 
 
-def served(
-    choices: Sequence[Mapping[str, Any]], name: str, usage: Sequence[tuple[int, int]], endpoint: str
+def build_responses(
+    choices: Sequence[Mapping[str, Any]], name: str, token_counts: Sequence[tuple[int, int]], endpoint: str
 ) -> list[ModelResponse]:
     """One answer a choice, each in the form of the OpenAI protocol; `usage` is (prompt tokens, new tokens) of each."""
-    found = []
-    for choice, (prompt, new) in zip(choices, usage, strict=True):
-        whole = {
+    responses = []
+    for choice, (prompt_tokens, new_tokens) in zip(choices, token_counts, strict=True):
+        body = {
             "model": name,
             "choices": [choice],
-            "usage": {"prompt_tokens": prompt, "completion_tokens": new},
+            "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": new_tokens},
         }
-        found.append(ModelResponse(orjson.dumps(whole), reply_of(whole, endpoint), name))
-    return found
+        responses.append(ModelResponse(orjson.dumps(body), reply_of(body, endpoint), name))
+    return responses

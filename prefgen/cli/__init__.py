@@ -37,8 +37,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from prefgen.version import __version__
 
         typer.echo(f"prefgen {__version__}")
@@ -48,7 +48,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     pass
@@ -79,14 +79,14 @@ def main() -> None:
 
     try:
         app()
-    except PrefgenError as wrong:
-        print(f"prefgen: {wrong}", file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    except PrefgenError as error:
+        print(f"prefgen: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
-    except OSError as wrong:  # the world outside: a full disk, a folder that is none, no right to write
+    except OSError as error:  # the world outside: a full disk, a folder that is none, no right to write
         print(
-            f"prefgen: {wrong.strerror or wrong}{f': {wrong.filename}' if wrong.filename else ''}",
+            f"prefgen: {error.strerror or error}{f': {error.filename}' if error.filename else ''}",
             file=sys.stderr,
         )
         sys.exit(1)

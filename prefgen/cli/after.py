@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prefgen.publish.release import PublishSettings, Release
-    from prefgen.recipe.load import Loaded
+    from prefgen.recipe.load import LoadedRecipe
     from prefgen.trainers.run import TrainingReport
     from prefgen.trainers.settings import TrainSettings
 
 
-def sections(loaded: "Loaded") -> "tuple[PublishSettings | None, TrainSettings | None]":
+def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, TrainSettings | None]":
     """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises RecipeError."""
-    from prefgen.recipe.validate import section
+    from prefgen.recipe.validate import parse_section
 
-    publishing, training = None, None
-    if (said := loaded.data.get("publish")) is not None:
+    publish_settings, train_settings = None, None
+    if (data := loaded.data.get("publish")) is not None:
         from prefgen.publish.release import PublishSettings
 
-        publishing = section(PublishSettings, "publish", said, {}, loaded.place(("publish",)))
-    if (said := loaded.data.get("train")) is not None:
+        publish_settings = parse_section(PublishSettings, "publish", data, {}, loaded.place(("publish",)))
+    if (data := loaded.data.get("train")) is not None:
         from prefgen.trainers.settings import TrainSettings
 
-        training = section(TrainSettings, "train", said, {}, loaded.place(("train",)))
-    return publishing, training
+        train_settings = parse_section(TrainSettings, "train", data, {}, loaded.place(("train",)))
+    return publish_settings, train_settings
 
 
-def published(run: Path, options: "PublishSettings") -> "Release":
+def publish_run(run: Path, options: "PublishSettings") -> "Release":
     """Publish a run that has just been made."""
     from prefgen.publish.release import publish
 
@@ -38,16 +38,16 @@ def published(run: Path, options: "PublishSettings") -> "Release":
     return release
 
 
-def trained(run: Path, settings: "TrainSettings", release: "Release | None") -> "TrainingReport":
+def train_on_run(run: Path, settings: "TrainSettings", release: "Release | None") -> "TrainingReport":
     """Train on the release, or on the run where it was not published, into a folder beside the run's."""
-    from prefgen.cli.panel import shown_training
+    from prefgen.cli.panel import show_training
     from prefgen.publish.version import tag_of
     from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training
 
     out = run.parent / f"{run.name}-trained"
     progress = TrainingProgress(name=out.name)
-    with shown_training(progress):
+    with show_training(progress):
         report = run_training(
             [f"{release.repo}@{tag_of(release.version)}" if release else str(run)],
             settings,

@@ -35,28 +35,28 @@ def command(
     from prefgen.stats.calibration import fit_and_test
     from prefgen.storage.atomic_write import atomic_write
 
-    found = fit_and_test(labelled_pairs(run, labels, judge), judge, held_out)
-    curve, before, after = found.curve, found.before, found.after
+    calibration = fit_and_test(read_labelled_pairs(run, labels, judge), judge, held_out)
+    curve, uncalibrated, calibrated = calibration.curve, calibration.before, calibration.after
     with atomic_write(out) as part:
         part.write_text(json.dumps(curve.model_dump()) + "\n", encoding="utf-8")
     if as_json:
-        print(json.dumps({**curve.model_dump(), "before": asdict(before), "after": asdict(after)}))
+        print(json.dumps({**curve.model_dump(), "before": asdict(uncalibrated), "after": asdict(calibrated)}))
         return
     print(
         f"{judge}: probability = 1 / (1 + exp(-{curve.slope:.4g} * margin)), fitted on {curve.fitted_on:,} labelled pairs, written to {out}"
     )
-    print(f"on {after.pairs:,} pairs that were held out      before    after")
+    print(f"on {calibrated.pairs:,} pairs that were held out      before    after")
     for name, old, new in (
-        ("accuracy", before.accuracy, after.accuracy),
-        ("calibration error", before.calibration_error, after.calibration_error),
+        ("accuracy", uncalibrated.accuracy, calibrated.accuracy),
+        ("calibration error", uncalibrated.calibration_error, calibrated.calibration_error),
     ):
         print(
             f"  {name:34} {'-' if old is None else f'{old:.3f}':>8} {'-' if new is None else f'{new:.3f}':>8}"
         )
-    print(f"  {'Brier score':34} {before.brier:>8.3f} {after.brier:>8.3f}")
+    print(f"  {'Brier score':34} {uncalibrated.brier:>8.3f} {calibrated.brier:>8.3f}")
 
 
-def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[LabelledPair]":
+def read_labelled_pairs(run: Path, labels: Path, judge: str) -> "list[LabelledPair]":
     """Pairs of the run's responses that are labelled and that the judge scored. Raises RecipeError when there are none."""
     from prefgen.dataset.labels import read_labels
     from prefgen.dataset.read_run import read_records
@@ -66,28 +66,28 @@ def labelled_pairs(run: Path, labels: Path, judge: str) -> "list[LabelledPair]":
 
     _, comparisons = read_labels(labels, str(labels))
     name, _, aspect = judge.partition(".")
-    found: list[LabelledPair] = []
+    pairs: list[LabelledPair] = []
     judges: set[str] = set()
     for record in read_records(run):
         scores, (low, high) = judge_scores(record, judge)
         judges |= {s.judge for s in record.scores} | {c.judge for c in record.comparisons}
-        own = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
-        apart = sorted({c.aspect for c in own})
-        if len(apart) > 1:
+        judge_comparisons = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
+        aspects = sorted({c.aspect for c in judge_comparisons})
+        if len(aspects) > 1:
             raise RecipeError(
-                f"judge {name!r} keeps {', '.join(apart)} apart: say which, such as {name}.{apart[0]}"
+                f"judge {name!r} keeps {', '.join(aspects)} apart: say which, such as {name}.{aspects[0]}"
             )
         for response in record.responses:
             for label in comparisons.get(response.id, ()):
                 if response.id in scores and label.second_id in scores:
                     margin = scores[response.id] - scores[label.second_id]
-                    said = probability_of(own, response.id, label.second_id)
-                    before = said if said is not None else 0.5 + margin / (high - low) / 2
-                    found.append(LabelledPair(record.id, margin, before, label.probability))
+                    compared_probability = probability_of(judge_comparisons, response.id, label.second_id)
+                    judge_probability = compared_probability if compared_probability is not None else 0.5 + margin / (high - low) / 2
+                    pairs.append(LabelledPair(record.id, margin, judge_probability, label.probability))
     if name not in judges:
         raise RecipeError(f"the run has no judge {name!r}; it has {', '.join(sorted(judges)) or 'none'}")
-    if not found:
+    if not pairs:
         raise RecipeError(
             f"no label of {str(labels)!r} is about two responses of {str(run)!r} that {judge!r} scored"
         )
-    return found
+    return pairs

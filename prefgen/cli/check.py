@@ -41,10 +41,10 @@ def command(
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a constitution without running it."""
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and _is_constitution(path):
-        _constitution(path, as_json=as_json)
+        _check_constitution(path, as_json=as_json)
         return
     if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and _is_recipe(path)):
-        _recipe(path, plugins=not no_plugins, as_json=as_json)
+        _check_recipe(path, plugins=not no_plugins, as_json=as_json)
         return
     from prefgen.dataset.check import check_rows
     from prefgen.dataset.hub import hub_rows
@@ -52,9 +52,9 @@ def command(
     from prefgen.dataset.pair_formats import parse_columns, to_pair_row
 
     if config is not None:
-        theirs = parse_columns(columns)
+        column_names = parse_columns(columns)
         rows = (
-            (f"row {i}", to_pair_row(row, theirs, f"row {i}"))
+            (f"row {i}", to_pair_row(row, column_names, f"row {i}"))
             for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1)
         )
         simulated = False
@@ -69,19 +69,19 @@ def command(
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False))
     else:
-        _say(what, report)
+        _print_report(what, report)
     raise typer.Exit(0 if report.passed else 4)
 
 
-def _say(what: str, report: object) -> None:
+def _print_report(what: str, report: object) -> None:
     from prefgen.dataset.check import RULES, CheckReport
 
     assert isinstance(report, CheckReport)
     print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
-    for rule, words in RULES.items():
+    for rule, claim in RULES.items():
         finding = report.findings.get(rule)
         print(
-            f"  {'BROKEN' if finding else 'ok    '}  {words}"
+            f"  {'BROKEN' if finding else 'ok    '}  {claim}"
             + (f": {finding.count:,} rows" if finding else "")
         )
         for example in finding.examples if finding else ():
@@ -107,41 +107,41 @@ def _is_constitution(path: Path) -> bool:
         return False
 
 
-def _constitution(path: Path, *, as_json: bool) -> None:
+def _check_constitution(path: Path, *, as_json: bool) -> None:
     from prefgen.kit.constitutions import constitution_findings, read_constitution
 
-    read = read_constitution(path)
-    found = constitution_findings(read)
+    constitution = read_constitution(path)
+    problems = constitution_findings(constitution)
     if as_json:
         print(
             json.dumps(
-                {"passed": not found, "principles": len(read.principles), "findings": found},
+                {"passed": not problems, "principles": len(constitution.principles), "findings": problems},
                 ensure_ascii=False,
             )
         )
     else:
-        print(f"{path}: {read.name}, {len(read.principles)} principles" + ("" if found else ", ok"))
-        for words in found:
-            print(f"  {words}")
-    raise typer.Exit(4 if found else 0)
+        print(f"{path}: {constitution.name}, {len(constitution.principles)} principles" + ("" if problems else ", ok"))
+        for problem in problems:
+            print(f"  {problem}")
+    raise typer.Exit(4 if problems else 0)
 
 
 def _is_recipe(path: Path) -> bool:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and "stages" in found
+    return isinstance(data, dict) and "stages" in data
 
 
-def _recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
-    from prefgen.cli.after import sections
+def _check_recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
+    from prefgen.cli.after import parse_sections
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 
     loaded = load_recipe(path)
     pipeline = build(loaded, plugins=plugins)
-    sections(loaded)
+    parse_sections(loaded)
     if as_json:
         print(
             json.dumps(

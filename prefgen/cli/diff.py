@@ -20,22 +20,24 @@ def command(
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the recipe line by line."""
     from prefgen.dataset.open_pairs import open_pairs
     from prefgen.dataset.pair_formats import parse_columns
-    from prefgen.publish.diff import compare_sides, side_of
+    from prefgen.publish.diff import compare_sides, read_side
 
-    first, second = (open_pairs(what, columns=parse_columns(columns)) for what in (before, after))
-    found = compare_sides(side_of(first), side_of(second))
+    first_dataset, second_dataset = (
+        open_pairs(name, columns=parse_columns(columns)) for name in (before, after)
+    )
+    diff = compare_sides(read_side(first_dataset), read_side(second_dataset))
     if as_json:
-        print(json.dumps(found.as_json()))
+        print(json.dumps(diff.as_json()))
     elif markdown:
-        print(found.markdown())
+        print(diff.markdown())
     else:
         print(
-            f"{before} -> {after}: a {found.bump} change"
-            if found.bump != "none"
+            f"{before} -> {after}: a {diff.bump} change"
+            if diff.bump != "none"
             else f"{before} -> {after}: no change"
         )
-        print(found.markdown())
-        for kind, examples in found.examples.items():
+        print(diff.markdown())
+        for kind, examples in diff.examples.items():
             print(f"{kind}, for example:")
             for example in examples:
                 print(f"  {example}")

@@ -48,24 +48,28 @@ def win(
 
     def label(name: str) -> str:
         """As the rows name a model of the recipe."""
-        its = manifest["models"].get(name)
-        return model_label(its, bool(its.get("simulated"))) if its else name
+        model = manifest["models"].get(name)
+        return model_label(model, bool(model.get("simulated"))) if model else name
 
-    found = winrate.win_rate(read_records(run), of=label(of), against=label(against), judge=judge, seed=seed)
+    result = winrate.win_rate(read_records(run), of=label(of), against=label(against), judge=judge, seed=seed)
     simulated = bool(manifest.get("simulated"))
     if as_json:
-        print(json.dumps({**winrate.as_json(found), "simulated": simulated}))
+        print(json.dumps({**winrate.as_json(result), "simulated": simulated}))
         return
     if simulated:
         print("SIMULATED: a model of this run was simulated, so that this says nothing about real ones")
-    outcome = f"{found.wins:,} won, {found.ties:,} tied, {found.losses:,} lost"
-    print(f"{found.of} against {found.against}, by {found.judge}, on {found.prompts:,} prompts: {outcome}")
-    for words, span in (("win rate", found.raw), ("at equal length", found.length_controlled)):
-        print(f"  {words:16} {_span(span) if span else 'not known'}")
-    print(f"  answers are {abs(found.longer):,.0f} characters {'longer' if found.longer >= 0 else 'shorter'}")
-    if found.consistent is not None:
-        print(f"  both orders have the same winner on {found.consistent:.1%} of the prompts")
-    for note in found.notes:
+    outcome = f"{result.wins:,} won, {result.ties:,} tied, {result.losses:,} lost"
+    print(
+        f"{result.of} against {result.against}, by {result.judge}, on {result.prompts:,} prompts: {outcome}"
+    )
+    for title, interval in (("win rate", result.raw), ("at equal length", result.length_controlled)):
+        print(f"  {title:16} {_format_interval(interval) if interval else 'not known'}")
+    print(
+        f"  answers are {abs(result.longer):,.0f} characters {'longer' if result.longer >= 0 else 'shorter'}"
+    )
+    if result.consistent is not None:
+        print(f"  both orders have the same winner on {result.consistent:.1%} of the prompts")
+    for note in result.notes:
         print(f"  note: {note}")
 
 
@@ -101,7 +105,7 @@ def tasks(
     import importlib.util
 
     from prefgen.errors import GateFailed, RecipeError
-    from prefgen.evaluation.models import base_of, load
+    from prefgen.evaluation.models import base_of, load_model
     from prefgen.evaluation.tasks import LIMIT, Scoring, compare_outcomes, summarize_task, verdict
     from prefgen.evaluation.tasks import as_json as shown
     from prefgen.plugins.registry import did_you_mean
@@ -112,30 +116,34 @@ def tasks(
         raise RecipeError(
             f"--scoring: there is no {scoring!r}{did_you_mean(scoring, list(get_args(Scoring)))}"
         )
-    limits = dict(_protected(words) for words in protect)
+    limits = dict(_parse_protected(option) for option in protect)
     if limits:
         limits.setdefault(OVER_REFUSAL, LIMIT)
     names: list[str] = list(dict.fromkeys([*(task or []), *limits]))
     if not names:
         raise RecipeError("which tasks? Name files of items or tasks, or --protect some")
-    other = base or base_of(model)
-    if limits and other is None:
+    base_name = base or base_of(model)
+    if limits and base_name is None:
         raise RecipeError(
             f"--protect compares with what {model!r} was trained from, and nothing says what that is: give --base"
         )
-    known = {
-        name: _items(name) for name in names
+    items_by_task = {
+        name: _read_task_items(name) for name in names
     }  # a file that cannot be read is known before weights are loaded
     options: dict[str, Any] = {"scoring": scoring, "limit": limit, "batch_size": batch_size}
-    after = _outcomes(load(model, cpu=cpu), known, **options)
-    before = _outcomes(load(other, cpu=cpu), known, **options) if other else {}
-    alone = [summarize_task(name, found) for name, found in after.items()]
-    both = [
-        compare_outcomes(name, before[name], after[name], limit=limits.get(name)) for name in names if other
+    model_outcomes = _task_outcomes(load_model(model, cpu=cpu), items_by_task, **options)
+    base_outcomes = (
+        _task_outcomes(load_model(base_name, cpu=cpu), items_by_task, **options) if base_name else {}
+    )
+    task_results = [summarize_task(name, found) for name, found in model_outcomes.items()]
+    changes = [
+        compare_outcomes(name, base_outcomes[name], model_outcomes[name], limit=limits.get(name))
+        for name in names
+        if base_name
     ]
-    found = verdict(both)
+    found = verdict(changes)
     if as_json:
-        told = (
+        summary = (
             {
                 "mean": found.mean,
                 "worst": found.worst.name,
@@ -149,19 +157,19 @@ def tasks(
             json.dumps(
                 {
                     "model": model,
-                    "base": other,
-                    "tasks": [shown(t) for t in alone],
-                    "compared": [shown(t) for t in both],
-                    "protected": told,
+                    "base": base_name,
+                    "tasks": [shown(t) for t in task_results],
+                    "compared": [shown(t) for t in changes],
+                    "protected": summary,
                 }
             )
         )
     else:
-        for one in alone:
-            print(f"{one.name}: {_span(one.accuracy)} of {one.items:,} items right")
-            for category, share in one.categories.items():
+        for result in task_results:
+            print(f"{result.name}: {_format_interval(result.accuracy)} of {result.items:,} items right")
+            for category, share in result.categories.items():
                 print(f"  {category or '(none)'}: {share:.1%}")
-        _say_changes(both, other)
+        _print_changes(changes, base_name)
     if found is None:
         return
     if not as_json:
@@ -171,24 +179,24 @@ def tasks(
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     if found.failed:
-        raise GateFailed(f"{model!r} is worse than {other!r}: {'; '.join(found.failed)}")
+        raise GateFailed(f"{model!r} is worse than {base_name!r}: {'; '.join(found.failed)}")
 
 
-def _protected(words: str) -> tuple[str, float]:
+def _parse_protected(option: str) -> tuple[str, float]:
     from prefgen.errors import RecipeError
     from prefgen.evaluation.tasks import LIMIT
 
-    name, equals, points = words.partition("=")
+    name, equals, points = option.partition("=")
     try:
         limit = float(points) if equals else LIMIT
     except ValueError:
         limit = -1.0
     if not 0 <= limit <= 100:
-        raise RecipeError(f"--protect wants TASK or TASK=POINTS with points from 0 to 100, found {words!r}")
+        raise RecipeError(f"--protect wants TASK or TASK=POINTS with points from 0 to 100, found {option!r}")
     return name, limit
 
 
-def _items(name: str) -> Any:
+def _read_task_items(name: str) -> Any:
     """The items of a file; None for a task of the harness."""
     from prefgen.evaluation.items import read_items
     from prefgen.kit.templates import shipped
@@ -200,8 +208,8 @@ def _items(name: str) -> Any:
     return None if by_harness else read_items(path)
 
 
-def _outcomes(
-    model: "LoadedModel", known: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int
+def _task_outcomes(
+    model: "LoadedModel", items_by_task: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int
 ) -> "dict[str, list[ItemOutcome]]":
     from prefgen.evaluation.harness import harness_outcomes
     from prefgen.evaluation.tasks import outcomes
@@ -210,17 +218,17 @@ def _outcomes(
         name: harness_outcomes(model, name, limit=limit, batch_size=batch_size)
         if items is None
         else outcomes(model, items, scoring=scoring, batch_size=batch_size)
-        for name, items in known.items()
+        for name, items in items_by_task.items()
     }
 
 
-def _say_changes(both: "list[TaskChange]", other: str | None) -> None:
-    for one in both:
-        value, low, high = one.change
-        allowed = f"; may lose {one.limit:g}" if one.limit is not None else ""
-        print(f"{one.name}: {value:+.1f} points against {other} ({low:+.1f} to {high:+.1f}){allowed}")
+def _print_changes(changes: "list[TaskChange]", base_name: str | None) -> None:
+    for task in changes:
+        value, low, high = task.change
+        allowed = f"; may lose {task.limit:g}" if task.limit is not None else ""
+        print(f"{task.name}: {value:+.1f} points against {base_name} ({low:+.1f} to {high:+.1f}){allowed}")
 
 
-def _span(span: tuple[float, float, float]) -> str:
-    value, low, high = span
+def _format_interval(interval: tuple[float, float, float]) -> str:
+    value, low, high = interval
     return f"{value:.1%} ({low:.1%} to {high:.1%})"

@@ -14,10 +14,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 File = Annotated[Path, typer.Option("--journal", help="The journal.")]
-DEFAULT = Path("runs/calls.sqlite")
+DEFAULT_JOURNAL = Path("runs/calls.sqlite")
 
 
-def _open(path: Path) -> Any:
+def _open_journal(path: Path) -> Any:
     from prefgen.calls.journal import Journal
     from prefgen.errors import RecipeError
 
@@ -27,39 +27,39 @@ def _open(path: Path) -> Any:
 
 
 @app.command("ls")
-def ls(journal: File = DEFAULT, as_json: AsJson = False) -> None:
+def ls(journal: File = DEFAULT_JOURNAL, as_json: AsJson = False) -> None:
     """Replies, tokens and money by model, server and run."""
     from prefgen.calls.maintenance import overview
 
-    opened = _open(journal)
-    rows = overview(opened)
-    opened.close()
+    call_journal = _open_journal(journal)
+    rows = overview(call_journal)
+    call_journal.close()
     if as_json:
         print(json.dumps(rows))
         return
     print(f"{'replies':>9}  {'tokens in':>12}  {'tokens out':>12}  {'cost':>10}  model (served by, run)")
-    for r in rows:
-        refused = ", refused" if r["status"] else ""
+    for row in rows:
+        refused_note = ", refused" if row["status"] else ""
         print(
-            f"{r['replies']:>9,}  {r['prompt_tokens']:>12,}  {r['completion_tokens']:>12,}  {r['cost']:>10}  "
-            f"{r['model']} ({r['backend']} {r['host']}, run {r['run'][:8]}{refused})"
+            f"{row['replies']:>9,}  {row['prompt_tokens']:>12,}  {row['completion_tokens']:>12,}  {row['cost']:>10}  "
+            f"{row['model']} ({row['backend']} {row['host']}, run {row['run'][:8]}{refused_note})"
         )
 
 
 @app.command("gc")
-def gc(journal: File = DEFAULT) -> None:
+def gc(journal: File = DEFAULT_JOURNAL) -> None:
     """Give unused space back."""
     from prefgen.calls.maintenance import compact
 
-    opened = _open(journal)
-    before, after = compact(opened)
-    opened.close()
-    typer.echo(f"{journal}: {before:,} bytes before, {after:,} after", err=True)
+    call_journal = _open_journal(journal)
+    size_before, size_after = compact(call_journal)
+    call_journal.close()
+    typer.echo(f"{journal}: {size_before:,} bytes before, {size_after:,} after", err=True)
 
 
 @app.command("rm")
 def rm(
-    journal: File = DEFAULT,
+    journal: File = DEFAULT_JOURNAL,
     record: Annotated[
         str | None, typer.Option(help="A record's id, or how it begins.", show_default=False)
     ] = None,
@@ -71,17 +71,17 @@ def rm(
     """Erase replies for good. A dataset that needs them will have to pay for them again."""
     from prefgen.calls.maintenance import remove
 
-    opened = _open(journal)
+    call_journal = _open_journal(journal)
     try:
-        count = remove(opened, record=record, run=run, before=before)
+        count = remove(call_journal, record=record, run=run, before=before)
     finally:
-        opened.close()
+        call_journal.close()
     typer.echo(f"erased {count:,} replies", err=True)
 
 
 @app.command("verify")
 def verify(
-    journal: File = DEFAULT,
+    journal: File = DEFAULT_JOURNAL,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Save what can be read into a new journal; the damaged file is kept."),
@@ -93,47 +93,49 @@ def verify(
     from prefgen.errors import JournalError
 
     if repair:
-        saved, damaged = maintenance.repair(journal)
-        typer.echo(f"saved {saved:,} replies; the damaged file is {damaged}", err=True)
+        saved_count, damaged_path = maintenance.repair(journal)
+        typer.echo(f"saved {saved_count:,} replies; the damaged file is {damaged_path}", err=True)
         return
-    opened = _open(journal)
+    call_journal = _open_journal(journal)
     try:
-        found = maintenance.verify(opened)
-        digest = maintenance.digest(opened)
+        verification = maintenance.verify(call_journal)
+        digest = maintenance.digest(call_journal)
     finally:
-        opened.close()
+        call_journal.close()
     if as_json:
         print(
             json.dumps(
                 {
-                    "rows": found.rows,
-                    "unreadable": found.unreadable,
-                    "problems": found.problems,
+                    "rows": verification.rows,
+                    "unreadable": verification.unreadable,
+                    "problems": verification.problems,
                     "digest": digest,
                 }
             )
         )
     else:
-        print(f"{journal}: {found.rows:,} replies, {found.unreadable:,} unreadable, digest {digest}")
-    if found.problems:
+        print(
+            f"{journal}: {verification.rows:,} replies, {verification.unreadable:,} unreadable, digest {digest}"
+        )
+    if verification.problems:
         raise JournalError(
-            f"{journal}: {found.problems[0]}. `prefgen cache verify --repair` saves what can be read"
+            f"{journal}: {verification.problems[0]}. `prefgen cache verify --repair` saves what can be read"
         )
 
 
 @app.command("export")
-def export(out: Path, journal: File = DEFAULT) -> None:
+def export(out: Path, journal: File = DEFAULT_JOURNAL) -> None:
     """Write every reply as JSON lines of the OpenAI batch output format, by custom_id."""
     from prefgen.calls.maintenance import export_batch
 
-    opened = _open(journal)
-    count = export_batch(opened, out)
-    opened.close()
+    call_journal = _open_journal(journal)
+    count = export_batch(call_journal, out)
+    call_journal.close()
     typer.echo(f"wrote {count:,} replies to {out}", err=True)
 
 
 @app.command("import")
-def import_(path: Path, journal: File = DEFAULT) -> None:
+def import_(path: Path, journal: File = DEFAULT_JOURNAL) -> None:
     """Keep the replies of a batch output file (of exported requests, or of another journal)."""
     import asyncio
 
@@ -143,13 +145,13 @@ def import_(path: Path, journal: File = DEFAULT) -> None:
 
     if not path.is_file():
         raise RecipeError(f"file {str(path)!r} does not exist")
-    opened = Journal(journal)
+    call_journal = Journal(journal)
     try:
-        done = asyncio.run(import_batch(opened, path))
+        counts = asyncio.run(import_batch(call_journal, path))
     finally:
-        opened.close()
+        call_journal.close()
     typer.echo(
-        f"kept {done.kept:,} replies and {done.refused:,} refusals; {done.known:,} were known, {done.failed:,} are no answer and will be "
-        f"asked again, {done.strange:,} answer nothing that was exported from here",
+        f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, {counts.failed:,} are no answer and will be "
+        f"asked again, {counts.strange:,} answer nothing that was exported from here",
         err=True,
     )

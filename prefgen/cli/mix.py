@@ -24,18 +24,18 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and licences carried along."""
-    from prefgen.publish.mix import mix, part_of
+    from prefgen.publish.mix import mix, parse_part
 
-    found = mix([part_of(words) for words in parts], out, test=test, seed=seed)
+    manifest = mix([parse_part(part) for part in parts], out, test=test, seed=seed)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(manifest))
         return
-    for source in found["mixed_of"]:
+    for source in manifest["mixed_of"]:
         print(
             f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after de-duplication"
         )
-    if found["between_splits"]:
+    if manifest["between_splits"]:
         print(
-            f"{found['between_splits']:,} pairs were left out: their prompts are near to prompts of both splits"
+            f"{manifest['between_splits']:,} pairs were left out: their prompts are near to prompts of both splits"
         )
-    print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in found["counts"].items()))
+    print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in manifest["counts"].items()))

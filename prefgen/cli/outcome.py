@@ -12,7 +12,7 @@ from prefgen.recipe.build import Pipeline
 from prefgen.storage.atomic_write import atomic_write
 
 
-def say_outcome(
+def print_outcome(
     outcome: RunOutcome,
     pipeline: Pipeline,
     *,
@@ -34,22 +34,22 @@ def say_outcome(
     if outcome.stopped is not None:
         typer.echo(f"prefgen: {outcome.stopped}", err=True)
     elif not outcome.complete:
-        typer.echo(f"prefgen: {_why_incomplete(outcome, exported, offline)}", err=True)
+        typer.echo(f"prefgen: {_incomplete_reason(outcome, exported, offline)}", err=True)
     if quiet:
         return
-    _say_yield(outcome)
+    _print_yield(outcome)
     if outcome.complete:
         pairs = outcome.manifest["yield"]["pairs"]
         cost = outcome.manifest["cost"]
         per_pair = f", ${cost['new_usd'] / pairs:.4f} a pair" if pairs and cost["new_usd"] else ""
         unpriced = outcome.manifest["unpriced"]
-        unknown = (
+        unpriced_note = (
             f" (no price is listed for {', '.join(unpriced)}: what they cost is not in it)"
             if unpriced
             else ""
         )
-        money = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}{unknown}"
-        typer.echo(f"  {money}\n  row digest {outcome.manifest['row_digest']}", err=True)
+        cost_text = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}{unpriced_note}"
+        typer.echo(f"  {cost_text}\n  row digest {outcome.manifest['row_digest']}", err=True)
         if pairs:
             typer.echo(
                 f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to look at.",
@@ -64,27 +64,27 @@ def say_outcome(
             typer.echo(f"Next: prefgen show records {outcome.out}", err=True)
 
 
-def _why_incomplete(outcome: RunOutcome, exported: bool, offline: bool) -> str:
+def _incomplete_reason(outcome: RunOutcome, exported: bool, offline: bool) -> str:
     if exported:
         return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen cache import`, then run again"
     if outcome.waiting:
-        words = "the journal lacks" if offline else "still without a reply:"
-        return f"incomplete: {words} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
+        prefix = "the journal lacks" if offline else "still without a reply:"
+        return f"incomplete: {prefix} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
     return f"incomplete: {outcome.lost:,} prompts found no server that answers; run again to go on"
 
 
-def _say_yield(outcome: RunOutcome) -> None:
+def _print_yield(outcome: RunOutcome) -> None:
     table = outcome.manifest["yield"]
-    fates = ", ".join(
-        f"{n:,} {fate}" for fate, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1])
+    outcomes = ", ".join(
+        f"{n:,} {name}" for name, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1])
     )
     typer.echo(
-        f"{table['prompts']:,} prompts: {fates or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs",
+        f"{table['prompts']:,} prompts: {outcomes or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs",
         err=True,
     )
     for part, n in table["curated_away"].items():
-        rows, _, why = part.partition(": ")
-        typer.echo(f"  {n:,} {rows} went: {why}", err=True)
+        kind, _, reason = part.partition(": ")
+        typer.echo(f"  {n:,} {kind} went: {reason}", err=True)
     for part, n in table["failures"].items():
         typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
     if table["failures"] and outcome.complete:
@@ -93,8 +93,8 @@ def _say_yield(outcome: RunOutcome) -> None:
             f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again",
             err=True,
         )
-    for words in table["heavy_losses"]:
-        typer.echo(f"  heavy loss: {words}", err=True)
+    for loss in table["heavy_losses"]:
+        typer.echo(f"  heavy loss: {loss}", err=True)
 
 
 def export_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:
@@ -105,8 +105,8 @@ def export_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> Non
     try:
         with atomic_write(path) as part, part.open("wb") as file:
             for key in outcome.parked_keys:
-                [(packed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
-                file.write(zstandard.decompress(packed) + b"\n")
+                [(compressed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
+                file.write(zstandard.decompress(compressed) + b"\n")
     finally:
         journal.close()
     print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)

@@ -19,19 +19,19 @@ class Shown:
 
     def __init__(
         self,
-        says: list[str],
+        notices: list[str],
         panel: Callable[[], Any],
         line: Callable[[], str],
         *,
         quiet: bool = False,
-        every: float = 10.0,
+        interval: float = 10.0,
     ) -> None:
-        self._says, self._panel, self._line = says, panel, line
+        self._notices, self._panel, self._line = notices, panel, line
         self._quiet = quiet
-        self._every = every
-        self._said = 0
+        self._interval = interval
+        self._printed_count = 0
         self._live: Any = None
-        self._end = threading.Event()
+        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "Shown":
@@ -44,67 +44,69 @@ class Shown:
             console = Console(stderr=True)
             self._live = Live(get_renderable=self._panel, console=console, refresh_per_second=4)
             self._live.start()
-        self._thread = threading.Thread(target=self._talk, daemon=True)
+        self._thread = threading.Thread(target=self._print_until_stopped, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end.set()
+        self._stop.set()
         if self._thread is not None:
             self._thread.join()
         if self._live is not None:
             self._live.stop()
         if not self._quiet:
-            self._say_new()
+            self._print_new_notices()
 
-    def _talk(self) -> None:
-        spoke = time.monotonic()
-        while not self._end.wait(0.25):
-            self._say_new()
-            if self._live is None and time.monotonic() - spoke >= self._every:
-                spoke = time.monotonic()
+    def _print_until_stopped(self) -> None:
+        last_printed = time.monotonic()
+        while not self._stop.wait(0.25):
+            self._print_new_notices()
+            if self._live is None and time.monotonic() - last_printed >= self._interval:
+                last_printed = time.monotonic()
                 print(self._line(), file=sys.stderr, flush=True)
 
-    def _say_new(self) -> None:
-        while self._said < len(self._says):
-            text = f"  {self._says[self._said]}"
-            self._said += 1
+    def _print_new_notices(self) -> None:
+        while self._printed_count < len(self._notices):
+            text = f"  {self._notices[self._printed_count]}"
+            self._printed_count += 1
             if self._live is not None:
                 self._live.console.print(text, markup=False, highlight=False)
             else:
                 print(text, file=sys.stderr, flush=True)
 
 
-def shown_run(progress: Progress, *, quiet: bool = False) -> Shown:
+def show_run(progress: Progress, *, quiet: bool = False) -> Shown:
     """A run."""
-    return Shown(progress.stats.notices, lambda: panel(progress), lambda: line(progress), quiet=quiet)
+    return Shown(
+        progress.stats.notices, lambda: status_panel(progress), lambda: status_line(progress), quiet=quiet
+    )
 
 
-def shown_training(progress: "TrainingProgress", *, quiet: bool = False) -> Shown:
+def show_training(progress: "TrainingProgress", *, quiet: bool = False) -> Shown:
     """A training."""
     return Shown(
         progress.notices, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet
     )
 
 
-def line(p: Progress) -> str:
+def status_line(p: Progress) -> str:
     """The state in one line."""
     models = "  ".join(
         f"{name}: {t.requests:,} asked, {t.replayed:,} replayed, {t.in_flight}/{t.limit} in flight"
         for name, t in p.stats.models.items()
     )
-    left = p.seconds_left()
+    remaining = p.seconds_left()
     return (
         f"{p.name}: {p.phase}, {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
         + (f", {p.waiting:,} waiting" if p.waiting else "")
-        + (f", {duration(left)} left" if left is not None else "")
+        + (f", {format_duration(remaining)} left" if remaining is not None else "")
         + (f"  [{models}]" if models else "")
     )
 
 
-def panel(p: Progress) -> Any:
+def status_panel(p: Progress) -> Any:
     """The state as a rich table of stages and models."""
     from rich.console import Group
     from rich.panel import Panel
@@ -115,9 +117,9 @@ def panel(p: Progress) -> Any:
     stages = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     for name, justify in (("stage", "left"), ("done", "right"), ("at work", "right"), ("failed", "right")):
         stages.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
-    for label, tally in list(p.stages.items()):
-        failed = Text(f"{tally.failed:,}", style="red" if tally.failed else "dim")
-        stages.add_row(label, f"{tally.done:,}", f"{tally.active:,}", failed)
+    for label, stats in list(p.stages.items()):
+        failed = Text(f"{stats.failed:,}", style="red" if stats.failed else "dim")
+        stages.add_row(label, f"{stats.done:,}", f"{stats.active:,}", failed)
     models = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     for name in (
         "model",
@@ -137,14 +139,14 @@ def panel(p: Progress) -> Any:
             Text(name), f"{t.requests:,}", f"{t.replayed:,}", f"{t.in_flight}/{t.limit}", f"{t.retries:,}", f"{t.prompt_tokens:,}",
             f"{t.completion_tokens:,}", latency, dollars(t.cost),
         )  # fmt: skip
-    left = p.seconds_left()
-    words = f"{p.phase}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
-    words += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
-    words += f", {p.lost:,} to be taken up again" if p.lost else ""
-    words += f", about {duration(left)} left" if left is not None and p.phase == "working" else ""
-    bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
+    remaining = p.seconds_left()
+    summary = f"{p.phase}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
+    summary += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
+    summary += f", {p.lost:,} to be taken up again" if p.lost else ""
+    summary += f", about {format_duration(remaining)} left" if remaining is not None and p.phase == "working" else ""
+    progress_bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
     return Panel(
-        Group(Text(words), bar, Text(""), stages, Text(""), models),
+        Group(Text(summary), progress_bar, Text(""), stages, Text(""), models),
         title=Text(p.name),
         title_align="left",
         expand=False,
@@ -153,11 +155,11 @@ def panel(p: Progress) -> Any:
 
 def training_line(p: "TrainingProgress") -> str:
     """The state of a training in one line."""
-    left = p.seconds_left()
+    remaining = p.seconds_left()
     numbers = ", ".join(f"{name} {value:.3f}" for name, value in list(p.numbers.items()))
     return f"{p.name}: {p.phase}" + (
         f", step {p.step:,} of {p.steps:,}"
-        + (f", {duration(left)} left" if left is not None else "")
+        + (f", {format_duration(remaining)} left" if remaining is not None else "")
         + (f"  [{numbers}]" if numbers else "")
         if p.steps
         else ""
@@ -172,26 +174,31 @@ def training_panel(p: "TrainingProgress") -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    left = p.seconds_left()
-    words = f"{p.phase}: step {p.step:,} of {p.steps:,}" if p.steps else p.phase
-    words += f", about {duration(left)} left" if left is not None and p.step < p.steps else ""
-    numbers = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    remaining = p.seconds_left()
+    summary = f"{p.phase}: step {p.step:,} of {p.steps:,}" if p.steps else p.phase
+    summary += (
+        f", about {format_duration(remaining)} left" if remaining is not None and p.step < p.steps else ""
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     for name, justify in (("", "left"), ("training", "right"), ("held out", "right")):
-        numbers.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
-    found = dict(p.numbers)
-    for name in dict.fromkeys(name.removeprefix("eval_") for name in found):
-        numbers.add_row(
-            name, *(f"{found[key]:.3f}" if key in found else "" for key in (name, f"eval_{name}"))
+        table.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
+    values = dict(p.numbers)
+    for name in dict.fromkeys(name.removeprefix("eval_") for name in values):
+        table.add_row(
+            name, *(f"{values[key]:.3f}" if key in values else "" for key in (name, f"eval_{name}"))
         )
-    bar = ProgressBar(total=max(1, p.steps), completed=p.step, width=60)
+    progress_bar = ProgressBar(total=max(1, p.steps), completed=p.step, width=60)
     return Panel(
-        Group(Text(words), bar, Text(""), numbers), title=Text(p.name), title_align="left", expand=False
+        Group(Text(summary), progress_bar, Text(""), table),
+        title=Text(p.name),
+        title_align="left",
+        expand=False,
     )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """2 h 5 min, 3 min 20 s, 12 s."""
-    whole = int(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+    total = int(seconds)
+    if total >= 3600:
+        return f"{total // 3600} h {total % 3600 // 60} min"
+    return f"{total // 60} min {total % 60} s" if total >= 60 else f"{total} s"

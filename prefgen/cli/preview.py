@@ -20,8 +20,8 @@ def command(
     from pathlib import Path
 
     from prefgen.api import options_of, run_with_signals
-    from prefgen.cli.outcome import say_outcome
-    from prefgen.cli.panel import shown_run
+    from prefgen.cli.outcome import print_outcome
+    from prefgen.cli.panel import show_run
     from prefgen.cli.records import print_record
     from prefgen.dataset.read_run import read_records
     from prefgen.engine.run import Runner
@@ -33,7 +33,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:
         options = options_of(pipeline, Path(folder) / pipeline.recipe.name, journal_file, limit=count)
         runner = Runner(pipeline, options)
-        with shown_run(runner.progress, quiet=as_json):
+        with show_run(runner.progress, quiet=as_json):
             outcome = run_with_signals(runner)
         paid = outcome.manifest["cost"]["paid_usd"]
         if paid and not as_json:
@@ -48,5 +48,5 @@ def command(
                 else:
                     print_record(record)
         else:
-            say_outcome(outcome, pipeline, as_json=as_json, quiet=False)
+            print_outcome(outcome, pipeline, as_json=as_json, quiet=False)
     raise typer.Exit(outcome.exit_code)

@@ -42,7 +42,7 @@ def command(
     """Publish a run on the Hub as a version: rows in splits, a card, one commit, a tag. The same again changes nothing."""
     from prefgen.publish.release import publish, read_publish_settings
 
-    given = {
+    overrides = {
         "repo": repo,
         "version": version,
         "bump": bump,
@@ -50,10 +50,12 @@ def command(
         "test": test,
         "harmful": harmful,
     }
-    options = read_publish_settings(run, {name: value for name, value in given.items() if value is not None})
+    options = read_publish_settings(
+        run, {name: value for name, value in overrides.items() if value is not None}
+    )
     release = publish(run, options, dry_run=dry_run, pr=pr, say=lambda line: print(line, file=sys.stderr))
     if as_json:
-        found = {
+        summary = {
             name: getattr(release, name)
             for name in (
                 "repo",
@@ -69,17 +71,17 @@ def command(
         print(
             json.dumps(
                 {
-                    **found,
+                    **summary,
                     "folder": str(release.folder),
                     "diff": release.diff.as_json() if release.diff else None,
                 }
             )
         )
     else:
-        _say(release, dry_run)
+        _print_release(release, dry_run)
 
 
-def _say(release: "Release", dry_run: bool) -> None:
+def _print_release(release: "Release", dry_run: bool) -> None:
     for config, counts in release.counts.items():
         print(
             f"{config:12} "
@@ -87,12 +89,12 @@ def _say(release: "Release", dry_run: bool) -> None:
         )
     if release.diff:
         print(release.diff.markdown())
-    what = f"version {release.version}, content hash {release.content_hash}"
+    title = f"version {release.version}, content hash {release.content_hash}"
     if dry_run:
         print(
-            f"{what}: nothing was sent; it would be {'private' if release.private else 'public'}. Look at {release.folder}/README.md"
+            f"{title}: nothing was sent; it would be {'private' if release.private else 'public'}. Look at {release.folder}/README.md"
         )
     elif release.already:
-        print(f"{what}: is on the Hub already, nothing was changed")
+        print(f"{title}: is on the Hub already, nothing was changed")
     else:
-        print(f"{what}: {release.address}")
+        print(f"{title}: {release.address}")

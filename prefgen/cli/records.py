@@ -7,13 +7,13 @@ import textwrap
 from prefgen.stats.scoring import judge_names, judge_scores
 from prefgen.types import Record
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def plain(text: str, most: int = 1200) -> str:
+def plain(text: str, limit: int = 1200) -> str:
     """Text for a terminal: no control characters (an answer must not move the cursor), cut with a note of what is missing."""
-    clean = _CONTROL.sub("�", text.replace("\r\n", "\n"))
-    return clean if len(clean) <= most else f"{clean[:most]} … ({len(clean) - most:,} more characters)"
+    clean = _CONTROL_CHARACTERS.sub("�", text.replace("\r\n", "\n"))
+    return clean if len(clean) <= limit else f"{clean[:limit]} … ({len(clean) - limit:,} more characters)"
 
 
 def print_record(record: Record) -> None:
@@ -26,17 +26,19 @@ def print_record(record: Record) -> None:
     scores = {name: judge_scores(record, name)[0] for name in judge_names(record)}
     chosen = {p.chosen_id for p in record.pairs}
     rejected = {p.rejected_id for p in record.pairs}
-    number = {r.id: i for i, r in enumerate(record.responses, 1)}
+    numbers = {r.id: i for i, r in enumerate(record.responses, 1)}
     for response in record.responses:
-        marks = [m for ids, m in ((chosen, "CHOSEN"), (rejected, "REJECTED")) if response.id in ids]
-        rated = ", ".join(
-            f"{judge} {found[response.id]:.2f}" for judge, found in scores.items() if response.id in found
+        labels = [m for ids, m in ((chosen, "CHOSEN"), (rejected, "REJECTED")) if response.id in ids]
+        judge_values = ", ".join(
+            f"{judge} {values[response.id]:.2f}" for judge, values in scores.items() if response.id in values
         )
-        made = (
-            f", {response.origin} from {number[response.parent_id]}" if response.parent_id in number else ""
+        origin = (
+            f", {response.origin} from {numbers[response.parent_id]}" if response.parent_id in numbers else ""
         )
-        under = f", under {response.principle}" if response.principle else ""
-        print(f"\n{number[response.id]} [{response.model}{made}{under}] {' '.join(marks)}  {rated}")
+        principle = f", under {response.principle}" if response.principle else ""
+        print(
+            f"\n{numbers[response.id]} [{response.model}{origin}{principle}] {' '.join(labels)}  {judge_values}"
+        )
         print(textwrap.indent(plain(response.text), "    "))
         for score in record.scores:
             if score.response_id == response.id:
@@ -53,14 +55,14 @@ def print_record(record: Record) -> None:
             if flag.target_id == response.id:
                 print(f"      flagged: {flag.rule}: {plain(flag.reason, 160)}")
     for c in record.comparisons:
-        under = f", {c.principle_id}" if c.principle_id else ""
+        principle = f", {c.principle_id}" if c.principle_id else ""
         print(
-            f"\n{number[c.first_id]} over {number[c.second_id]}: {c.probability:.2f} ({c.judge}{under})  {plain(c.rationale or '', 160)}"
+            f"\n{numbers[c.first_id]} over {numbers[c.second_id]}: {c.probability:.2f} ({c.judge}{principle})  {plain(c.rationale or '', 160)}"
         )
     if not record.pairs:
         print(f"\nno pair: {', '.join(n.reason for n in record.notes) or 'the recipe makes none'}")
     for pair in record.pairs:
-        sides = f"{number[pair.chosen_id]} over {number[pair.rejected_id]}"
+        sides = f"{numbers[pair.chosen_id]} over {numbers[pair.rejected_id]}"
         margin = f", margin {pair.margin:g}" if pair.margin is not None else ""
         probability = (
             f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""

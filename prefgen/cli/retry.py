@@ -32,20 +32,20 @@ def command(
         raise PrefgenError(f"{run} is in use by a run that is alive")
     if not (run / "failures.parquet").is_file():
         raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
-    before = read_retries(run)
-    attempts, records = dict(before.keys), set(before.records)
-    marked = 0
+    retries = read_retries(run)
+    attempts, record_ids = dict(retries.keys), set(retries.records)
+    marked_count = 0
     import pyarrow.parquet as pq
 
     for row in pq.read_table(run / "failures.parquet").to_pylist():
         if code is None or row["code"] == code:
-            records.add(row["record_id"])
+            record_ids.add(row["record_id"])
             for key in row["keys"]:
                 attempts[key] = attempts.get(key, 0) + 1
-                marked += 1
-    write_json(run / "attempts.json", {"keys": attempts, "records": sorted(records)})
+                marked_count += 1
+    write_json(run / "attempts.json", {"keys": attempts, "records": sorted(record_ids)})
     typer.echo(
-        f"{marked:,} asks of {len(records):,} records will be made again by the next `prefgen run` of this recipe",
+        f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen run` of this recipe",
         err=True,
     )
-    print(json.dumps({"marked": marked}))
+    print(json.dumps({"marked": marked_count}))

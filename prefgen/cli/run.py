@@ -59,8 +59,8 @@ def command(
     """
     from prefgen.api import options_of, run_with_signals
     from prefgen.cli import after
-    from prefgen.cli.outcome import export_requests, say_outcome
-    from prefgen.cli.panel import shown_run
+    from prefgen.cli.outcome import export_requests, print_outcome
+    from prefgen.cli.panel import show_run
     from prefgen.engine.run import Runner
     from prefgen.errors import RecipeError
     from prefgen.recipe.build import build
@@ -68,9 +68,12 @@ def command(
 
     loaded = load_recipe(recipe, sets)
     pipeline = build(loaded, plugins=not no_plugins)
-    publishing, training = after.sections(loaded)
-    for wanted, section, name in ((publish, publishing, "publish"), (train, training, "train")):
-        if wanted and section is None:
+    publish_settings, train_settings = after.parse_sections(loaded)
+    for requested, section, name in (
+        (publish, publish_settings, "publish"),
+        (train, train_settings, "train"),
+    ):
+        if requested and section is None:
             raise RecipeError(f"--{name}: the recipe has no `{name}:`", str(recipe))
     live = not (offline or export)
     options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
@@ -82,20 +85,22 @@ def command(
             "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only"
         )
     if live and not yes:
-        _confirm(pipeline, options, quiet)
-    with shown_run(runner.progress, quiet=quiet):
+        _confirm_changes(pipeline, options, quiet)
+    with show_run(runner.progress, quiet=quiet):
         outcome = run_with_signals(runner)
     if export is not None:
         export_requests(outcome, options, export)
-    say_outcome(outcome, pipeline, as_json=as_json, quiet=quiet, exported=export is not None, offline=offline)
+    print_outcome(
+        outcome, pipeline, as_json=as_json, quiet=quiet, exported=export is not None, offline=offline
+    )
     if outcome.complete and export is None:
-        release = after.published(outcome.out, publishing) if publish and publishing else None
-        if train and training:
-            after.trained(outcome.out, training, release)
+        release = after.publish_run(outcome.out, publish_settings) if publish and publish_settings else None
+        if train and train_settings:
+            after.train_on_run(outcome.out, train_settings, release)
     raise typer.Exit(outcome.exit_code)
 
 
-def _confirm(pipeline: "Pipeline", options: "RunOptions", quiet: bool) -> None:
+def _confirm_changes(pipeline: "Pipeline", options: "RunOptions", quiet: bool) -> None:
     """On a terminal, before a changed recipe pays for anything: say what changed and ask."""
     import sys
 
@@ -105,11 +110,11 @@ def _confirm(pipeline: "Pipeline", options: "RunOptions", quiet: bool) -> None:
     out = options.out
     if pipeline.simulated or not is_run(out):
         return
-    changed = changed_stages(read_manifest(out), pipeline.identities)
-    if not changed or quiet:
+    differences = changed_stages(read_manifest(out), pipeline.identities)
+    if not differences or quiet:
         return
     typer.echo("The recipe changed since this folder's last run:", err=True)
-    for line in changed:
+    for line in differences:
         typer.echo(f"  {line}", err=True)
     typer.echo(
         "Replies that the journal holds are used again; `prefgen plan` says what the rest costs.", err=True

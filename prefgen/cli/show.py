@@ -33,25 +33,25 @@ Where = Annotated[
 @app.command("roles")
 def roles(as_json: AsJson = False) -> None:
     """What can be plugged in, and what there is."""
-    from prefgen.plugins.registry import ROLES, names
+    from prefgen.plugins.registry import ROLES, list_plugin_names
 
-    found = {role: names(role) for role in ROLES}
+    plugin_names = {role: list_plugin_names(role) for role in ROLES}
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(plugin_names))
         return
-    for role, plugins in found.items():
+    for role, plugins in plugin_names.items():
         print(f"{role:12} {', '.join(plugins) or '(none shipped)'}")
 
 
 def _plugin_command(role: str) -> Callable[..., None]:
-    def one(
+    def show_plugin(
         name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJson = False
     ) -> None:
-        from prefgen.plugins.registry import find, names
+        from prefgen.plugins.registry import find, list_plugin_names
 
         if name is None:
-            for known in names(role):
-                print(known)
+            for plugin_name in list_plugin_names(role):
+                print(plugin_name)
             return
         plugin = find(role, name, Path.cwd())
         schema = plugin.model_json_schema()
@@ -70,7 +70,7 @@ def _plugin_command(role: str) -> Callable[..., None]:
             print()
         required = set(schema.get("required", []))
         for field_name, info in plugin.model_fields.items():
-            kind = re.sub(
+            annotation = re.sub(
                 r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation)
             )
             default = (
@@ -78,12 +78,12 @@ def _plugin_command(role: str) -> Callable[..., None]:
                 if field_name in required
                 else f"default {info.get_default(call_default_factory=True)!r}"
             )
-            print(f"  {field_name}: {kind} ({default})")
+            print(f"  {field_name}: {annotation} ({default})")
             if info.description:
                 print(f"      {info.description}")
 
-    one.__doc__ = f"The {role}s, or the fields of one."
-    return one
+    show_plugin.__doc__ = f"The {role}s, or the fields of one."
+    return show_plugin
 
 
 for _role in (
@@ -117,11 +117,11 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
         print(f"  model {name}: {type(model.backend).name} {model.identity['name']} {dict(model.sampling)}")
     for label, identity in pipeline.identities:
         print(f"  {label:10} {identity[:12]}")
-    shown = [(pipeline.identities[0][0], plugged) for plugged in pipeline.sources]
-    shown += [(step.label, plugged) for step in pipeline.stages for plugged in step.plugins]
+    labelled_plugins = [(pipeline.identities[0][0], plugin) for plugin in pipeline.sources]
+    labelled_plugins += [(step.label, plugged) for step in pipeline.stages for plugged in step.plugins]
     for line in dict.fromkeys(
         f"  {label}: {p.name} = {type(p.plugin).name} {p.plugin.model_dump(mode='json', exclude_defaults=True)}"
-        for label, p in shown
+        for label, p in labelled_plugins
     ):
         print(line)
 
@@ -143,35 +143,42 @@ def prompts(
     as_json: AsJson = False,
 ) -> None:
     """How varied a run's prompts are: lengths, repeated wording, nearness, near-duplicates, groups."""
-    from prefgen.dataset.columns import records as prompts_of
-    from prefgen.dataset.read_files import rows_of
+    from prefgen.dataset.columns import parse_records as prompts_of
+    from prefgen.dataset.read_files import read_rows
     from prefgen.dataset.read_run import is_run, read_records
     from prefgen.text.diversity import diversity_measures
 
-    def prompts_in(path: Path) -> "list[Prompt]":
-        found = (
-            read_records(path) if is_run(path) else prompts_of(rows_of(path, str(path)), {}, str(path), {})
+    def read_prompts(path: Path) -> "list[Prompt]":
+        measures = (
+            read_records(path) if is_run(path) else prompts_of(read_rows(path, str(path)), {}, str(path), {})
         )
-        return [record.prompt for record in found]
+        return [record.prompt for record in measures]
 
-    asked = prompts_in(run)
-    reference = [prompt.text for prompt in prompts_in(against)] if against else None
-    pairs_of = [(prompt.text, prompt.category) for prompt in asked]
+    run_prompts = read_prompts(run)
+    reference_texts = [prompt.text for prompt in read_prompts(against)] if against else None
+    categorized_texts = [(prompt.text, prompt.category) for prompt in run_prompts]
     found = diversity_measures(
-        pairs_of, reference, sample=sample, seed=seed, grounded=[prompt.grounded for prompt in asked]
+        categorized_texts,
+        reference_texts,
+        sample=sample,
+        seed=seed,
+        grounded=[prompt.grounded for prompt in run_prompts],
     )
     if benchmarks:
-        found["contaminated"] = _contaminated(asked, benchmarks), "part that holds an item of the benchmarks"
+        found["contaminated"] = (
+            _contaminated_share(run_prompts, benchmarks),
+            "part that holds an item of the benchmarks",
+        )
     if as_json:
         print(json.dumps(found))
         return
-    for name, (value, what) in found.items():
+    for name, (value, description) in found.items():
         print(
-            f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {what}"
+            f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {description}"
         )
 
 
-def _contaminated(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> float | None:
+def _contaminated_share(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> float | None:
     from prefgen.engine.curator_tables import curator_table
     from prefgen.plugins.registry import find
     from prefgen.types import Record
@@ -179,8 +186,8 @@ def _contaminated(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> fl
     decontaminate: Any = find("curator", "decontaminate", Path())(
         against=[str(path.absolute()) for path in benchmarks]
     )
-    thinned = decontaminate.curate(curator_table([Record(prompt=prompt) for prompt in prompts]))
-    return len(thinned.gone) / len(prompts) if prompts else None
+    curation = decontaminate.curate(curator_table([Record(prompt=prompt) for prompt in prompts]))
+    return len(curation.gone) / len(prompts) if prompts else None
 
 
 @app.command("records")
@@ -189,9 +196,9 @@ def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_
     from prefgen.cli.records import print_record
     from prefgen.dataset.read_run import read_records
 
-    tests = [_test(words) for words in where]
+    conditions = [_parse_condition(text) for text in where]
 
-    def fits(record: Any) -> bool:
+    def is_match(record: Any) -> bool:
         margin = max((p.margin or 0.0 for p in record.pairs), default=None)
         row = {
             **record.prompt.model_dump(),
@@ -199,9 +206,9 @@ def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_
             "pairs": len(record.pairs),
             "responses": len(record.responses),
         }
-        return all(test(row) for test in tests)
+        return all(condition(row) for condition in conditions)
 
-    for record in _drawn((r for r in read_records(run) if fits(r)), sample, seed):
+    for record in _sample_rows((r for r in read_records(run) if is_match(r)), sample, seed):
         if as_json:
             print(record.model_dump_json())
         else:
@@ -217,8 +224,10 @@ def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_js
 
     if not is_run(run) or not read_manifest(run).get("complete"):
         raise RecipeError(f"{str(run)!r} is not the folder of a complete run")
-    tests = [_test(words) for words in where]
-    for row in _drawn((r for r in read_pairs(run) if all(test(r) for test in tests)), sample, seed):
+    conditions = [_parse_condition(text) for text in where]
+    for row in _sample_rows(
+        (r for r in read_pairs(run) if all(condition(r) for condition in conditions)), sample, seed
+    ):
         if as_json:
             print(json.dumps(row, ensure_ascii=False))
             continue
@@ -230,15 +239,15 @@ def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_js
                 print(f"  {name.upper()} {turn['role']}: {plain(turn['content'], 600)}")
 
 
-def _drawn(rows: Any, count: int, seed: int) -> list[Any]:
+def _sample_rows(rows: Any, count: int, seed: int) -> list[Any]:
     """A seeded reservoir sample, in order."""
-    rng, kept = Random(seed), []
+    rng, reservoir = Random(seed), []
     for i, row in enumerate(rows):
-        if len(kept) < count:
-            kept.append((i, row))
+        if len(reservoir) < count:
+            reservoir.append((i, row))
         elif (j := rng.randrange(i + 1)) < count:
-            kept[j] = (i, row)
-    return [row for _, row in sorted(kept, key=lambda item: item[0])]
+            reservoir[j] = (i, row)
+    return [row for _, row in sorted(reservoir, key=lambda item: item[0])]
 
 
 _OPERATORS = {
@@ -251,27 +260,27 @@ _OPERATORS = {
 }
 
 
-def _test(words: str) -> Callable[[Any], bool]:
+def _parse_condition(condition_text: str) -> Callable[[Any], bool]:
     from prefgen.errors import RecipeError
 
-    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|==?)\s*(.+?)\s*", words)
-    if not found:
-        raise RecipeError(f"--where wants FIELD<VALUE (one of < <= = != >= >), found {words!r}")
-    name, compare, text = found[1], _OPERATORS[found[2].replace("==", "=")], found[3]
+    match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|==?)\s*(.+?)\s*", condition_text)
+    if not match:
+        raise RecipeError(f"--where wants FIELD<VALUE (one of < <= = != >= >), found {condition_text!r}")
+    name, compare, text = match[1], _OPERATORS[match[2].replace("==", "=")], match[3]
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
 
-    def test(row: Any) -> bool:
+    def condition(row: Any) -> bool:
         if name not in row:
             raise RecipeError(f"--where: there is no field {name!r}; known: {', '.join(row)}")
-        have = row[name]
+        field_value = row[name]
         try:
-            return have is not None and bool(compare(have, value))
+            return field_value is not None and bool(compare(field_value, value))
         except TypeError:
             raise RecipeError(
-                f"--where: {name} is {type(have).__name__}, which cannot be compared with {value!r}"
+                f"--where: {name} is {type(field_value).__name__}, which cannot be compared with {value!r}"
             ) from None
 
-    return test
+    return condition

@@ -25,13 +25,13 @@ def command(
     if run is not None and not run.is_dir():
         raise RecipeError(f"{str(run)!r} is no folder")
     folders = [run] if run is not None else sorted(p for p in Path("runs").glob("*") if p.is_dir())
-    found = []
+    rows = []
     manifest: dict[str, Any]
     for folder in folders:
         try:
             manifest = read_manifest(folder) if is_run(folder) else {}
-        except RecipeError as wrong:
-            manifest = {"stopped": str(wrong)}
+        except RecipeError as error:
+            manifest = {"stopped": str(error)}
         table = manifest.get("yield", {})
         state = (
             "at work"
@@ -42,17 +42,17 @@ def command(
             if manifest
             else "never stopped cleanly"
         )
-        so_far = (
+        progress = (
             None
             if manifest.get("complete") and state != "at work"
             else record_store.read_progress(folder / "spool.sqlite")
         )
-        prompts, finished, pairs = so_far or (
+        prompts, finished, pairs = progress or (
             table.get("prompts", 0),
             table.get("prompts", 0),
             table.get("pairs", 0),
         )
-        found.append(
+        rows.append(
             {
                 "run": str(folder),
                 "state": state,
@@ -67,18 +67,18 @@ def command(
             }
         )
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(rows))
         return
-    for row in found:
+    for row in rows:
         paid = "" if row["paid_usd"] is None else f", paid ${row['paid_usd']:.4f}"
-        done = (
+        prompt_counts = (
             f"{row['finished']:,} of {row['prompts']:,} prompts"
             if row["finished"] < row["prompts"]
             else f"{row['prompts']:,} prompts"
         )
         print(
-            f"{row['run']}: {row['state']}, {done}, {row['pairs']:,} pairs, {row['failures']:,} failures{paid}"
+            f"{row['run']}: {row['state']}, {prompt_counts}, {row['pairs']:,} pairs, {row['failures']:,} failures{paid}"
             + (f" ({row['stopped']})" if row["stopped"] else "")
         )
-    if not found:
+    if not rows:
         print("no runs here (looked in runs/)")

@@ -48,7 +48,7 @@ def command(
 
     import yaml
 
-    from prefgen.cli.panel import shown_training
+    from prefgen.cli.panel import show_training
     from prefgen.errors import RecipeError
     from prefgen.plugins.registry import did_you_mean
     from prefgen.trainers.processes import is_first
@@ -56,24 +56,24 @@ def command(
     from prefgen.trainers.run import run_training
     from prefgen.trainers.settings import read_train_settings
 
-    lacking = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise RecipeError(f"training needs {', '.join(lacking)}: pip install 'prefgen[train]'")
+    missing = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RecipeError(f"training needs {', '.join(missing)}: pip install 'prefgen[train]'")
     for name in control:
         if name not in ("shuffled", "length"):
             raise RecipeError(
                 f"--control: there is no control {name!r}{did_you_mean(name, ['shuffled', 'length'])}"
             )
-    given: dict[str, Any] = {"base": base} if base else {}
-    for words in sets:
-        name, equals, value = words.partition("=")
+    overrides: dict[str, Any] = {"base": base} if base else {}
+    for assignment in sets:
+        name, equals, value = assignment.partition("=")
         if not equals:
-            raise RecipeError(f"--set wants NAME=VALUE, found {words!r}")
+            raise RecipeError(f"--set wants NAME=VALUE, found {assignment!r}")
         try:
-            given[name] = yaml.safe_load(value)
+            overrides[name] = yaml.safe_load(value)
         except yaml.YAMLError:
-            raise RecipeError(f"--set {words}: the value is not valid YAML") from None
-    settings = read_train_settings(config, given)
+            raise RecipeError(f"--set {assignment}: the value is not valid YAML") from None
+    settings = read_train_settings(config, overrides)
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)
@@ -86,7 +86,7 @@ def command(
         )  # a wrong token is known before hours of training
     progress = TrainingProgress(name=out.name)
     try:
-        with shown_training(progress, quiet=not is_first()):
+        with show_training(progress, quiet=not is_first()):
             report = run_training(
                 datasets,
                 settings,
@@ -97,12 +97,12 @@ def command(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        kept = list((out / "checkpoints").glob("checkpoint-*"))
+        checkpoints = list((out / "checkpoints").glob("checkpoint-*"))
         say(
             "prefgen: interrupted; "
             + (
                 "the same command with --resume goes on"
-                if kept
+                if checkpoints
                 else f"no checkpoint was written yet (`save`: {settings.save})"
             )
         )
@@ -117,13 +117,13 @@ def command(
         print(json.dumps(asdict(report)))
         return
     if report.accuracy:
-        found = report.accuracy
+        accuracy = report.accuracy
         print(
-            f"held-out accuracy {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on {found.pairs:,} pairs"
+            f"held-out accuracy {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}) on {accuracy.pairs:,} pairs"
         )
-    for name, other in report.controls.items():
+    for name, control_accuracy in report.controls.items():
         difference, low, high = report.ahead[name]
         print(
-            f"control {name}: {other.value:.3f}; the real labels are ahead by {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+            f"control {name}: {control_accuracy.value:.3f}; the real labels are ahead by {difference:+.3f} ({low:+.3f} to {high:+.3f})"
         )
     print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")

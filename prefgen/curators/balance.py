@@ -29,7 +29,7 @@ class Balance(Plugin):
     seed: int = Field(0, description="Seed of the draw.")
 
     @model_validator(mode="after")
-    def _says_something(self) -> "Balance":
+    def _check_quotas(self) -> "Balance":
         if self.most is None and not self.quotas:
             raise ValueError("give most, quotas, or both")
         if any(number < 0 for number in self.quotas.values()):
@@ -40,17 +40,21 @@ class Balance(Plugin):
         groups: dict[str, list[str]] = defaultdict(list)
         for row_id, group in zip(rows.ids(), rows.column(self.by), strict=True):
             groups[group or "none"].append(row_id)
-        said, gone = [], {}
-        for group, wanted in self.quotas.items():
+        notices, dropped = [], {}
+        for group, quota in self.quotas.items():
             if group not in groups:
-                said.append(f"balance: there is no {self.by} {group!r}{did_you_mean(group, sorted(groups))}")
-            elif len(groups[group]) < wanted:
-                said.append(
-                    f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {wanted:,} rows that are wanted"
+                notices.append(
+                    f"balance: there is no {self.by} {group!r}{did_you_mean(group, sorted(groups))}"
+                )
+            elif len(groups[group]) < quota:
+                notices.append(
+                    f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {quota:,} rows that are wanted"
                 )
         for group, ids in groups.items():
             most = self.quotas.get(group, self.most)
             if most is not None and len(ids) > most:
-                drawn = sorted(ids, key=lambda row_id: uniform("balance", self.seed, row_id))
-                gone |= {row_id: Dropped(f"over {most:,} of {self.by} {group}") for row_id in drawn[most:]}
-        return replace(rows.dropping(gone), said=(*rows.notices, *said))
+                shuffled_ids = sorted(ids, key=lambda row_id: uniform("balance", self.seed, row_id))
+                dropped |= {
+                    row_id: Dropped(f"over {most:,} of {self.by} {group}") for row_id in shuffled_ids[most:]
+                }
+        return replace(rows.dropping(dropped), notices=(*rows.notices, *notices))

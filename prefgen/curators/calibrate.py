@@ -12,7 +12,7 @@ from pydantic import Field
 
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
-from prefgen.kit.templates import beside_recipe
+from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.stats.calibration import LabelledPair, fit_and_test
 from prefgen.tables import Table
@@ -33,45 +33,50 @@ class Calibrate(Plugin):
     )
 
     def validate(self) -> None:
-        read_labels(beside_recipe(self.labels), self.labels)
+        read_labels(path_beside_recipe(self.labels), self.labels)
 
     def curate(self, rows: Table) -> Table:
         import pyarrow as pa
 
-        found = fit_and_test(self._labelled(rows), "margin", self.held_out)
-        curve, before, after = found.curve, found.before, found.after
-        said = (
-            f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {after.pairs:,} others the calibration error is "
-            f"{after.calibration_error:.3f} (before: {before.calibration_error:.3f}), the accuracy {after.accuracy or 0.0:.3f}"
+        calibration = fit_and_test(self._labelled_pairs(rows), "margin", self.held_out)
+        curve, quality_before, quality_after = calibration.curve, calibration.before, calibration.after
+        notice = (
+            f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {quality_after.pairs:,} others the calibration error is "
+            f"{quality_after.calibration_error:.3f} (before: {quality_before.calibration_error:.3f}), the accuracy {quality_after.accuracy or 0.0:.3f}"
         )
         margins = rows.column("margin")
-        odds = [
+        probabilities = [
             p if m is None else curve.probability(m)
             for m, p in zip(margins, rows.column("chosen_probability"), strict=True)
         ]
-        at = rows.rows.schema.get_field_index("chosen_probability")
-        table = rows.rows.set_column(at, "chosen_probability", pa.array(odds, pa.float64()))
-        return replace(rows, rows=table, said=(*rows.notices, said))
+        index = rows.rows.schema.get_field_index("chosen_probability")
+        table = rows.rows.set_column(index, "chosen_probability", pa.array(probabilities, pa.float64()))
+        return replace(rows, rows=table, notices=(*rows.notices, notice))
 
-    def _labelled(self, rows: Table) -> list[LabelledPair]:
+    def _labelled_pairs(self, rows: Table) -> list[LabelledPair]:
         """Pairs that have a margin and a label; before, a pair says what its comparisons said, or that the chosen side is better for certain."""
-        _, comparisons = read_labels(beside_recipe(self.labels), self.labels)
+        _, comparisons = read_labels(path_beside_recipe(self.labels), self.labels)
         columns = [
             rows.column(name)
             for name in ("prompt_id", "chosen_id", "rejected_id", "margin", "chosen_probability")
         ]
-        found = []
+        pairs = []
         for prompt, chosen, rejected, margin, probability in zip(*columns, strict=True):
-            said = [c.probability for c in comparisons.get(chosen, ()) if c.second_id == rejected]
-            said += [1 - c.probability for c in comparisons.get(rejected, ()) if c.second_id == chosen]
-            if said and margin is not None:
-                found.append(
+            probabilities = [c.probability for c in comparisons.get(chosen, ()) if c.second_id == rejected]
+            probabilities += [
+                1 - c.probability for c in comparisons.get(rejected, ()) if c.second_id == chosen
+            ]
+            if probabilities and margin is not None:
+                pairs.append(
                     LabelledPair(
-                        prompt, margin, 1.0 if probability is None else probability, sum(said) / len(said)
+                        prompt,
+                        margin,
+                        1.0 if probability is None else probability,
+                        sum(probabilities) / len(probabilities),
                     )
                 )
-        if not found:
+        if not pairs:
             raise RecipeError(
                 f"labels: no label of {self.labels!r} is about a pair of this run that has a margin"
             )
-        return found
+        return pairs

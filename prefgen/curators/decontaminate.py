@@ -18,10 +18,16 @@ from pydantic import Field, field_validator, model_validator
 from prefgen.curators._benchmarks import BENCHMARKS
 from prefgen.dataset.columns import prompt_column
 from prefgen.dataset.hub import hub_rows
-from prefgen.dataset.read_files import rows_of
+from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
-from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
-from prefgen.kit.templates import beside_recipe
+from prefgen.kit.prompt_vectors import (
+    MODEL_DESCRIPTION,
+    embed_prompt,
+    missing_vector_notices,
+    read_vectors,
+    vector_column,
+)
+from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.registry import Plugin, curator, did_you_mean
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
@@ -29,9 +35,9 @@ from prefgen.text.near_duplicates import words_of
 from prefgen.text.vectors import hashed_ngrams
 from prefgen.types import Prompt
 
-SHORT = 3
+SHORT_RUN = 3
 """Words of the runs by which edited items are found."""
-FEW = 8
+MIN_SHORT_RUNS = 8
 """Such runs that an item must have to be found by a part of them."""
 BLOCK = 1024
 ROUNDING = 1e-6
@@ -68,11 +74,13 @@ class Decontaminate(Plugin):
         le=1,
         description="Cosine of vectors from which the two are the same. Default: not compared.",
     )
-    model: str | None = Field(None, description=f"cosine: {MODEL[0].lower()}{MODEL[1:]}")
+    model: str | None = Field(
+        None, description=f"cosine: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
+    )
 
     @field_validator("benchmarks")
     @classmethod
-    def _benchmarks_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_benchmarks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in BENCHMARKS:
                 raise ValueError(
@@ -81,7 +89,7 @@ class Decontaminate(Plugin):
         return names
 
     @model_validator(mode="after")
-    def _says_against_what(self) -> "Decontaminate":
+    def _check_against(self) -> "Decontaminate":
         if not self.against and not self.benchmarks:
             raise ValueError("give against, benchmarks, or both")
         if self.model is not None and self.cosine is None:
@@ -89,156 +97,166 @@ class Decontaminate(Plugin):
         return self
 
     def output_column(self) -> str:
-        return column(self.model)
+        return vector_column(self.model)
 
     async def annotate(self, prompt: Prompt, ask: Ask) -> list[float]:
-        return await vector(self.model, prompt, ask)
+        return await embed_prompt(self.model, prompt, ask)
 
     def reference_rows(self) -> Iterator[tuple[str, Prompt]]:
-        for place, text in self._items:
+        for where, text in self._items:
             if text.strip():
-                yield place, Prompt.of(text)
+                yield where, Prompt.of(text)
 
     @cached_property
     def _items(self) -> list[tuple[str, str]]:
         """(place, text) of every item. Raises RecipeError where there is none."""
-        found = list(self._read())
-        if not found:
+        items = list(self._read_items())
+        if not items:
             raise RecipeError(
                 f"against: no item was read from {', '.join((*self.against, *self.benchmarks))}"
             )
-        return found
+        return items
 
-    def _read(self) -> Iterator[tuple[str, str]]:
+    def _read_items(self) -> Iterator[tuple[str, str]]:
         for path in self.against:
-            for place, row in rows_of(beside_recipe(path), path):
+            for where, row in read_rows(path_beside_recipe(path), path):
                 yield (
-                    place,
-                    _text(
-                        row[prompt_column(list(row), {"messages": self.column} if self.column else {}, place)]
+                    where,
+                    _text_of(
+                        row[prompt_column(list(row), {"messages": self.column} if self.column else {}, where)]
                     ),
                 )
         for name in self.benchmarks:
-            found = BENCHMARKS[name]
+            benchmark = BENCHMARKS[name]
             try:
-                for number, row in enumerate(hub_rows(found.path, found.config, found.split, None), 1):
-                    yield f"{name}:{number}", _text(row[found.column])
-            except RecipeError as wrong:
+                for number, row in enumerate(
+                    hub_rows(benchmark.path, benchmark.config, benchmark.split, None), 1
+                ):
+                    yield f"{name}:{number}", _text_of(row[benchmark.column])
+            except RecipeError as error:
                 raise RecipeError(
-                    f"benchmark {name!r}: {wrong} Without a network, name a file of its items under `against`"
-                ) from wrong
+                    f"benchmark {name!r}: {error} Without a network, name a file of its items under `against`"
+                ) from error
 
     def curate(self, rows: Table) -> Table:
-        index = _Items(self.ngram)
-        for place, text in self._items:
-            index.add(place, text)
-        gone = {}
+        index = _ItemIndex(self.ngram)
+        for where, text in self._items:
+            index.add(where, text)
+        dropped = {}
         for row_id, text in zip(rows.ids(), rows.column("conversation"), strict=True):
-            found = index.held(words_of(text or "")[1:], self.overlap)  # without the role of the first turn
-            if found:
-                gone[row_id] = found
+            match = index.find_match(
+                words_of(text or "")[1:], self.overlap
+            )  # without the role of the first turn
+            if match:
+                dropped[row_id] = match
         if self.cosine is None:
-            return _told(rows.dropping(gone))
-        there, near = self._near(rows, self.cosine)
+            return _with_notices(rows.dropping(dropped))
+        positions, near_items = self._nearest_items(rows, self.cosine)
         ids = rows.ids()
-        gone = {ids[i]: one for i, one in near.items()} | gone
-        thinned = _told(rows.dropping(gone))
-        return replace(thinned, said=(*thinned.notices, *said(rows, there, "decontaminate")))
+        dropped = {ids[i]: drop for i, drop in near_items.items()} | dropped
+        table = _with_notices(rows.dropping(dropped))
+        return replace(
+            table, notices=(*table.notices, *missing_vector_notices(rows, positions, "decontaminate"))
+        )
 
-    def _near(self, rows: Table, cosine: float) -> tuple[list[int], dict[int, Dropped]]:
+    def _nearest_items(self, rows: Table, cosine: float) -> tuple[list[int], dict[int, Dropped]]:
         """(the rows that have a vector; those of them that are near to an item, with it)."""
         import numpy as np
 
-        there, matrix = vectors(rows, self.model)
+        positions, matrix = read_vectors(rows, self.model)
         if self.model:
             assert rows.reference_rows is not None, "the engine annotates the reference rows"
-            places, items = (
+            item_ids, item_vectors = (
                 rows.reference_rows.column("id").to_pylist(),
-                vectors(rows, self.model, reference=True),
+                read_vectors(rows, self.model, reference=True),
             )
-            names, against = [places[i] for i in items[0]], items[1]
+            names, item_matrix = [item_ids[i] for i in item_vectors[0]], item_vectors[1]
         else:
-            names, against = (
-                [place for place, _ in self._items],
+            names, item_matrix = (
+                [where for where, _ in self._items],
                 hashed_ngrams([text for _, text in self._items]),
             )
-        gone = {}
-        for start in range(0, len(there) if len(names) else 0, BLOCK):
-            found = matrix[start : start + BLOCK] @ against.T
-            best = found.argmax(axis=1)
-            for i in np.flatnonzero(found[np.arange(len(found)), best] >= cosine - ROUNDING).tolist():
-                gone[there[start + i]] = Dropped(
-                    f"benchmark: alike (cosine {found[i, best[i]]:.2f})", names[int(best[i])]
+        dropped = {}
+        for start in range(0, len(positions) if len(names) else 0, BLOCK):
+            cosines = matrix[start : start + BLOCK] @ item_matrix.T
+            best = cosines.argmax(axis=1)
+            for i in np.flatnonzero(cosines[np.arange(len(cosines)), best] >= cosine - ROUNDING).tolist():
+                dropped[positions[start + i]] = Dropped(
+                    f"benchmark: alike (cosine {cosines[i, best[i]]:.2f})", names[int(best[i])]
                 )
-        return there, gone
+        return positions, dropped
 
 
-def _text(found: Any) -> str:
-    if isinstance(found, str):
-        return found
-    return " ".join(turn if isinstance(turn, str) else str(turn.get("content", "")) for turn in found or ())
+def _text_of(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return " ".join(turn if isinstance(turn, str) else str(turn.get("content", "")) for turn in value or ())
 
 
-def _told(thinned: Table) -> Table:
+def _with_notices(table: Table) -> Table:
     """The table, and for each benchmark how much of it was found."""
-    held: dict[str, Counter[str]] = {}
-    for gone in thinned.dropped.values():
-        if gone.reason.startswith("benchmark: ") and gone.neighbour:
-            name = gone.neighbour.rpartition(":")[0] or gone.neighbour.partition(" row ")[0]
-            held.setdefault(name, Counter())[gone.neighbour] += 1
-    lines = [
-        f"decontaminate: {name}: {found.total():,} prompts hold {len(found):,} of its items"
-        for name, found in sorted(held.items())
+    counts: dict[str, Counter[str]] = {}
+    for drop in table.dropped.values():
+        if drop.reason.startswith("benchmark: ") and drop.neighbour:
+            name = drop.neighbour.rpartition(":")[0] or drop.neighbour.partition(" row ")[0]
+            counts.setdefault(name, Counter())[drop.neighbour] += 1
+    notices = [
+        f"decontaminate: {name}: {item_counts.total():,} prompts hold {len(item_counts):,} of its items"
+        for name, item_counts in sorted(counts.items())
     ]
-    return replace(thinned, said=(*thinned.notices, *lines))
+    return replace(table, notices=(*table.notices, *notices))
 
 
-class _Items:
+class _ItemIndex:
     """Benchmark items by their runs of words."""
 
     def __init__(self, ngram: int) -> None:
         self._ngram = ngram
         self.names: list[str] = []
-        self._long: dict[int, int] = {}
-        self._whole: dict[int, list[str]] = {}
-        self._short: dict[int, list[int]] = {}
-        self._sizes: list[int] = []
+        self._long_runs: dict[int, int] = {}
+        self._short_items: dict[int, list[str]] = {}
+        self._short_runs: dict[int, list[int]] = {}
+        self._run_counts: list[int] = []
 
     def add(self, name: str, text: str) -> None:
         words = words_of(text)
-        number = len(self.names)
+        index = len(self.names)
         self.names.append(name)
-        for run in _runs(words, self._ngram):
-            self._long.setdefault(run, number)
-        runs = set(_runs(words, SHORT))
-        self._sizes.append(len(runs))
-        if len(runs) < FEW:
-            self._whole[number] = words
+        for run in _run_hashes(words, self._ngram):
+            self._long_runs.setdefault(run, index)
+        runs = set(_run_hashes(words, SHORT_RUN))
+        self._run_counts.append(len(runs))
+        if len(runs) < MIN_SHORT_RUNS:
+            self._short_items[index] = words
         for run in runs:
-            self._short.setdefault(run, []).append(number)
+            self._short_runs.setdefault(run, []).append(index)
 
-    def held(self, words: list[str], overlap: float) -> Dropped | None:
+    def find_match(self, words: list[str], overlap: float) -> Dropped | None:
         """Why a text is taken for one of the items, and which."""
-        for run in _runs(words, self._ngram):
-            if run in self._long:
-                return Dropped(f"benchmark: {self._ngram} words in a row", self.names[self._long[run]])
-        mine = set(_runs(words, SHORT))
+        for run in _run_hashes(words, self._ngram):
+            if run in self._long_runs:
+                return Dropped(f"benchmark: {self._ngram} words in a row", self.names[self._long_runs[run]])
+        runs = set(_run_hashes(words, SHORT_RUN))
         shared: Counter[int] = Counter()
-        for run in mine:
-            shared.update(self._short.get(run, ()))
-        alike = [(n / max(1, min(len(mine), self._sizes[i])), -i) for i, n in shared.items()]
-        for share, item in sorted((one for one in alike if one[0] >= overlap), reverse=True):
-            few = self._whole.get(-item)
-            if _stands_in(few, words) if few is not None else len(mine) >= FEW:
+        for run in runs:
+            shared.update(self._short_runs.get(run, ()))
+        overlaps = [(n / max(1, min(len(runs), self._run_counts[i])), -i) for i, n in shared.items()]
+        for share, item in sorted(
+            (candidate for candidate in overlaps if candidate[0] >= overlap), reverse=True
+        ):
+            item_words = self._short_items.get(-item)
+            if _contains_words(item_words, words) if item_words is not None else len(runs) >= MIN_SHORT_RUNS:
                 return Dropped(f"benchmark: alike (overlap {share:.2f})", self.names[-item])
         return None
 
 
-def _stands_in(few: list[str], words: list[str]) -> bool:
+def _contains_words(short_words: list[str], words: list[str]) -> bool:
     """Whether a short text stands in another as a whole: of few words, a part of them proves nothing."""
-    return any(words[i : i + len(few)] == few for i in range(len(words) - len(few) + 1))
+    return any(
+        words[i : i + len(short_words)] == short_words for i in range(len(words) - len(short_words) + 1)
+    )
 
 
-def _runs(words: list[str], size: int) -> list[int]:
+def _run_hashes(words: list[str], size: int) -> list[int]:
     """Hashes of the runs of `size` words, in order. They live within one process, so that Python's own hash will do."""
     return [hash(tuple(words[i : i + size])) for i in range(len(words) - size + 1)]

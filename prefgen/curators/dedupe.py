@@ -10,17 +10,28 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
+from prefgen.kit.prompt_vectors import (
+    MODEL_DESCRIPTION,
+    embed_prompt,
+    missing_vector_notices,
+    read_vectors,
+    vector_column,
+)
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
-from prefgen.text.near_duplicates import ALIKE, WordAlphabet, find_near_duplicates, normalize
+from prefgen.text.near_duplicates import (
+    NEAR_DUPLICATE_THRESHOLD,
+    WordAlphabet,
+    find_near_duplicates,
+    normalize,
+)
 from prefgen.types import Prompt
 
 if TYPE_CHECKING:
     import numpy as np
 
-DEFAULTS = {"minhash": ALIKE, "rouge_l": 0.7, "semantic": 0.9}
+DEFAULTS = {"minhash": NEAR_DUPLICATE_THRESHOLD, "rouge_l": 0.7, "semantic": 0.9}
 BLOCK = 1024
 ROUNDING = 1e-6
 
@@ -33,7 +44,9 @@ class Dedupe(Plugin):
         "exact",
         description="Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine of vectors.",
     )
-    model: str | None = Field(None, description=f"semantic: {MODEL[0].lower()}{MODEL[1:]}")
+    model: str | None = Field(
+        None, description=f"semantic: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
+    )
     threshold: float | None = Field(
         None,
         gt=0,
@@ -47,7 +60,7 @@ class Dedupe(Plugin):
     seed: int = Field(1, description="minhash: seed of the hash functions.")
 
     @model_validator(mode="after")
-    def _a_model_has_its_method(self) -> "Dedupe":
+    def _check_model(self) -> "Dedupe":
         if self.model is not None and self.method != "semantic":
             raise ValueError(
                 f"a model gives vectors, which `method: semantic` compares, and not {self.method!r}"
@@ -55,18 +68,18 @@ class Dedupe(Plugin):
         return self
 
     def output_column(self) -> str:
-        return column(self.model)
+        return vector_column(self.model)
 
     async def annotate(self, prompt: Prompt, ask: Ask) -> list[float]:
-        return await vector(self.model, prompt, ask)
+        return await embed_prompt(self.model, prompt, ask)
 
     def curate(self, rows: Table) -> Table:
-        pairs = [(i, text or "") for i, text in zip(rows.ids(), rows.column("conversation"), strict=True)]
+        id_texts = [(i, text or "") for i, text in zip(rows.ids(), rows.column("conversation"), strict=True)]
         if self.method == "exact":
-            return rows.dropping(_exact(pairs))
+            return rows.dropping(_exact(id_texts))
         threshold = self.threshold or DEFAULTS[self.method]
         if self.method == "minhash":
-            return rows.dropping(self._minhash(pairs, threshold))
+            return rows.dropping(self._minhash(id_texts, threshold))
         if self.method == "rouge_l":
             return rows.dropping(
                 _rouge_l(
@@ -74,52 +87,54 @@ class Dedupe(Plugin):
                     threshold,
                 )
             )
-        there, matrix = vectors(rows, self.model)
+        positions, matrix = read_vectors(rows, self.model)
         ids = rows.ids()
-        thinned = rows.dropping(alike([ids[i] for i in there], cosines_of(matrix), threshold, "cosine"))
-        return replace(thinned, said=(*rows.notices, *said(rows, there, "dedupe")))
+        table = rows.dropping(
+            near_duplicates([ids[i] for i in positions], cosines_of(matrix), threshold, "cosine")
+        )
+        return replace(table, notices=(*rows.notices, *missing_vector_notices(rows, positions, "dedupe")))
 
-    def _minhash(self, pairs: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
-        found = find_near_duplicates(
-            (text for _, text in pairs),
+    def _minhash(self, id_texts: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
+        matches = find_near_duplicates(
+            (text for _, text in id_texts),
             threshold,
             words=self.shingle,
             permutations=self.permutations,
             seed=self.seed,
         )
         return {
-            pairs[i][0]: Dropped(f"near-duplicate (similarity {near:.2f})", pairs[j][0])
-            for i, (j, near) in found.items()
+            id_texts[i][0]: Dropped(f"near-duplicate (similarity {similarity:.2f})", id_texts[j][0])
+            for i, (j, similarity) in matches.items()
         }
 
 
-def _exact(pairs: list[tuple[str, str]]) -> dict[str, Dropped]:
-    first: dict[str, str] = {}
-    gone = {}
-    for row_id, text in pairs:
+def _exact(id_texts: list[tuple[str, str]]) -> dict[str, Dropped]:
+    first_ids: dict[str, str] = {}
+    dropped = {}
+    for row_id, text in id_texts:
         key = normalize(text)
-        if key in first:
-            gone[row_id] = Dropped("duplicate", first[key])
+        if key in first_ids:
+            dropped[row_id] = Dropped("duplicate", first_ids[key])
         else:
-            first[key] = row_id
-    return gone
+            first_ids[key] = row_id
+    return dropped
 
 
-def _rouge_l(pairs: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
+def _rouge_l(id_texts: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
     """By the F-measure of the longest common subsequence of words (Lin, 2004): 2 LCS / (words of the one + words of the other)."""
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
-    letters = WordAlphabet()
-    spelled = [letters.spell(text) for _, text in pairs]
+    alphabet = WordAlphabet()
+    spellings = [alphabet.encode(text) for _, text in id_texts]
 
-    def similarity(one: Sequence[int], other: Sequence[int]) -> "np.ndarray":
-        texts = ([spelled[i] for i in one], [spelled[i] for i in other])
+    def similarity(first: Sequence[int], second: Sequence[int]) -> "np.ndarray":
+        texts = ([spellings[i] for i in first], [spellings[i] for i in second])
         return process.cdist(
             *texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING, workers=-1
         )
 
-    return alike([row_id for row_id, _ in pairs], similarity, threshold, "ROUGE-L")
+    return near_duplicates([row_id for row_id, _ in id_texts], similarity, threshold, "ROUGE-L")
 
 
 Similarity = Callable[[Sequence[int], Sequence[int]], "np.ndarray"]
@@ -127,38 +142,40 @@ Similarity = Callable[[Sequence[int], Sequence[int]], "np.ndarray"]
 
 def cosines_of(matrix: "np.ndarray") -> Similarity:
     """Cosines of rows of length 1."""
-    return lambda one, other: matrix[list(one)] @ matrix[list(other)].T
+    return lambda first, second: matrix[list(first)] @ matrix[list(second)].T
 
 
-def alike(ids: Sequence[str], similarity: Similarity, threshold: float, measure: str) -> dict[str, Dropped]:
+def near_duplicates(
+    ids: Sequence[str], similarity: Similarity, threshold: float, measure: str
+) -> dict[str, Dropped]:
     """Rows that are as similar as `threshold` to an earlier row that stays, with that row. Compared in blocks: memory is that of one."""
     import numpy as np
 
     kept: list[int] = []
-    gone: dict[str, Dropped] = {}
+    dropped: dict[str, Dropped] = {}
     for start in range(0, len(ids), BLOCK):
         block = range(start, min(start + BLOCK, len(ids)))
         best = np.full(len(block), -1.0, dtype=np.float32)
-        where = np.zeros(len(block), dtype=np.int64)
-        for at in range(0, len(kept), 8 * BLOCK):
-            rows = kept[at : at + 8 * BLOCK]
-            found = similarity(block, rows)
-            places = found.argmax(axis=1)
-            values = found[np.arange(len(block)), places]
+        neighbours = np.zeros(len(block), dtype=np.int64)
+        for offset in range(0, len(kept), 8 * BLOCK):
+            kept_block = kept[offset : offset + 8 * BLOCK]
+            similarities = similarity(block, kept_block)
+            columns = similarities.argmax(axis=1)
+            values = similarities[np.arange(len(block)), columns]
             better = values > best
-            best[better], where[better] = values[better], np.array(rows)[places[better]]
-        within = similarity(block, block)
-        stay: list[int] = []
+            best[better], neighbours[better] = values[better], np.array(kept_block)[columns[better]]
+        block_similarities = similarity(block, block)
+        block_kept: list[int] = []
         for i in range(len(block)):
-            if stay:
-                nearest = stay[int(within[i, stay].argmax())]
-                if within[i, nearest] > best[i]:
-                    best[i], where[i] = within[i, nearest], start + nearest
+            if block_kept:
+                nearest = block_kept[int(block_similarities[i, block_kept].argmax())]
+                if block_similarities[i, nearest] > best[i]:
+                    best[i], neighbours[i] = block_similarities[i, nearest], start + nearest
             if best[i] >= threshold - ROUNDING:
-                gone[ids[start + i]] = Dropped(
-                    f"near-duplicate ({measure} {best[i]:.2f})", ids[int(where[i])]
+                dropped[ids[start + i]] = Dropped(
+                    f"near-duplicate ({measure} {best[i]:.2f})", ids[int(neighbours[i])]
                 )
             else:
-                stay.append(i)
-        kept += [start + i for i in stay]
-    return gone
+                block_kept.append(i)
+        kept += [start + i for i in block_kept]
+    return dropped

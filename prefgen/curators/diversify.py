@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.kit.prompt_vectors import MODEL, column, said, vector, vectors
+from prefgen.kit.prompt_vectors import (
+    MODEL_DESCRIPTION,
+    embed_prompt,
+    missing_vector_notices,
+    read_vectors,
+    vector_column,
+)
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
-from prefgen.text.vectors import clusters, farthest
+from prefgen.text.vectors import cluster_rows, select_farthest_rows
 from prefgen.types import Prompt
 
 if TYPE_CHECKING:
@@ -34,56 +40,67 @@ class Diversify(Plugin):
     clusters: int | None = Field(
         None, ge=2, description="clusters: how many. Default: the square root of half the rows."
     )
-    model: str | None = Field(None, description=MODEL)
+    model: str | None = Field(None, description=MODEL_DESCRIPTION)
 
     @model_validator(mode="after")
-    def _clusters_have_their_method(self) -> "Diversify":
+    def _check_clusters(self) -> "Diversify":
         if self.clusters is not None and self.method != "clusters":
             raise ValueError("clusters is a number of `method: clusters`")
         return self
 
     def output_column(self) -> str:
-        return column(self.model)
+        return vector_column(self.model)
 
     async def annotate(self, prompt: Prompt, ask: Ask) -> list[float]:
-        return await vector(self.model, prompt, ask)
+        return await embed_prompt(self.model, prompt, ask)
 
     def curate(self, rows: Table) -> Table:
         ids = rows.ids()
-        there, matrix = vectors(rows, self.model)
-        if len(there) <= self.count:
-            return replace(rows, said=(*rows.notices, *said(rows, there, "diversify")))
-        gone = self._farthest(matrix) if self.method == "farthest" else self._of_clusters(matrix)
-        thinned = rows.dropping(
-            {ids[there[i]]: Dropped(reason, ids[there[near]]) for i, (reason, near) in gone.items()}
+        positions, matrix = read_vectors(rows, self.model)
+        if len(positions) <= self.count:
+            return replace(
+                rows, notices=(*rows.notices, *missing_vector_notices(rows, positions, "diversify"))
+            )
+        dropped = (
+            self._dropped_by_distance(matrix)
+            if self.method == "farthest"
+            else self._dropped_by_cluster(matrix)
         )
-        return replace(thinned, said=(*rows.notices, *said(rows, there, "diversify")))
+        table = rows.dropping(
+            {
+                ids[positions[i]]: Dropped(reason, ids[positions[neighbour]])
+                for i, (reason, neighbour) in dropped.items()
+            }
+        )
+        return replace(table, notices=(*rows.notices, *missing_vector_notices(rows, positions, "diversify")))
 
-    def _farthest(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
+    def _dropped_by_distance(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
         """{row that goes: (why, the row that stays in its place)}."""
-        chosen, owner = farthest(matrix, self.count)
+        chosen, owner = select_farthest_rows(matrix, self.count)
         return {
             i: ("not among the farthest", chosen[int(owner[i])])
             for i in range(len(matrix))
             if i not in set(chosen)
         }
 
-    def _of_clusters(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
+    def _dropped_by_cluster(self, matrix: "np.ndarray") -> dict[int, tuple[str, int]]:
         import numpy as np
 
-        mine = clusters(matrix, self.clusters or max(2, round((len(matrix) / 2) ** 0.5)))
-        groups = sorted((np.flatnonzero(mine == c) for c in range(int(mine.max()) + 1)), key=len)
+        cluster_ids = cluster_rows(matrix, self.clusters or max(2, round((len(matrix) / 2) ** 0.5)))
+        groups = sorted(
+            (np.flatnonzero(cluster_ids == c) for c in range(int(cluster_ids.max()) + 1)), key=len
+        )
         groups = [group for group in groups if len(group)]
-        gone: dict[int, tuple[str, int]] = {}
-        left = self.count
-        for place, group in enumerate(groups):
-            share = max(0, min(len(group), left // (len(groups) - place)))
-            left -= share
-            chosen, owner = farthest(matrix[group], max(1, share))
+        dropped: dict[int, tuple[str, int]] = {}
+        remaining = self.count
+        for position, group in enumerate(groups):
+            share = max(0, min(len(group), remaining // (len(groups) - position)))
+            remaining -= share
+            chosen, owner = select_farthest_rows(matrix[group], max(1, share))
             for i, row in enumerate(group.tolist()):
                 if not share or i not in set(chosen):
-                    gone[row] = (
+                    dropped[row] = (
                         f"over {share:,} of its cluster of {len(group):,}",
                         int(group[chosen[int(owner[i])]]),
                     )
-        return gone
+        return dropped

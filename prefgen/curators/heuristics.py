@@ -56,7 +56,7 @@ class Heuristics(Plugin):
 
     @field_validator("languages")
     @classmethod
-    def _known(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         for code in codes:
             if code not in known_languages():
                 raise ValueError(
@@ -65,14 +65,14 @@ class Heuristics(Plugin):
         return codes
 
     def curate(self, rows: Table) -> Table:
-        gone = {}
+        dropped = {}
         for row_id, text in zip(rows.ids(), rows.column("text"), strict=True):
-            reason = self.broken(text or "")
+            reason = self.broken_rule(text or "")
             if reason:
-                gone[row_id] = Dropped(reason)
-        return rows.dropping(gone)
+                dropped[row_id] = Dropped(reason)
+        return rows.dropping(dropped)
 
-    def broken(self, text: str) -> str | None:
+    def broken_rule(self, text: str) -> str | None:
         """The first rule that a text breaks, with what was found."""
         words = words_of(text)
         if len(words) < self.least_words:
@@ -81,30 +81,34 @@ class Heuristics(Plugin):
             return f"too long ({len(words)} words)"
         return (
             self._few_letters(text)
-            or self._repeated(words)
-            or (_found("needs what is not there", UNANSWERABLE, text) if self.unanswerable else None)
-            or (_found("holds a gap", PLACEHOLDER, text) if self.placeholders else None)
-            or (self._foreign(text) if self.languages else None)
+            or self._repetition(words)
+            or (_match_reason("needs what is not there", UNANSWERABLE, text) if self.unanswerable else None)
+            or (_match_reason("holds a gap", PLACEHOLDER, text) if self.placeholders else None)
+            or (self._foreign_language(text) if self.languages else None)
         )
 
     def _few_letters(self, text: str) -> str | None:
-        solid = [c for c in text if not c.isspace()]
-        share = sum(c.isalnum() or unicodedata.category(c).startswith("M") for c in solid) / max(
-            1, len(solid)
+        characters = [c for c in text if not c.isspace()]
+        share = sum(c.isalnum() or unicodedata.category(c).startswith("M") for c in characters) / max(
+            1, len(characters)
         )
         return f"few letters ({share:.0%})" if share < self.least_letters else None
 
-    def _repeated(self, words: list[str]) -> str | None:
+    def _repetition(self, words: list[str]) -> str | None:
         runs = Counter(zip(words, words[1:], words[2:], strict=False))
         total = runs.total()
         share = (total - len(runs)) / total if total >= 6 else 0.0
         return f"repeats itself ({share:.0%})" if share > self.most_repetition else None
 
-    def _foreign(self, text: str) -> str | None:
-        found = language_of(text)
-        return f"another language ({found})" if found is not None and found not in self.languages else None
+    def _foreign_language(self, text: str) -> str | None:
+        language = language_of(text)
+        return (
+            f"another language ({language})"
+            if language is not None and language not in self.languages
+            else None
+        )
 
 
-def _found(what: str, pattern: re.Pattern[str], text: str) -> str | None:
+def _match_reason(description: str, pattern: re.Pattern[str], text: str) -> str | None:
     match = pattern.search(text)
-    return f"{what} ({match[0][:40]!r})" if match else None
+    return f"{description} ({match[0][:40]!r})" if match else None

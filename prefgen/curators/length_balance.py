@@ -43,15 +43,19 @@ class LengthBalance(Plugin):
         excess = [_excess(chosen, rejected, side) for chosen, rejected in lengths]
         options = []
         for ratio in RATIOS:
-            left = [pair for pair, over in zip(lengths, excess, strict=True) if over <= ratio]
-            if len(left) >= self.keep * len(lengths):
-                options.append((_imbalance(left), ratio))
+            kept = [pair for pair, pair_excess in zip(lengths, excess, strict=True) if pair_excess <= ratio]
+            if len(kept) >= self.keep * len(lengths):
+                options.append((_imbalance(kept), ratio))
         best, ratio = min(options, key=lambda option: (option[0], -option[1]), default=(math.inf, 0.0))
         if best >= _imbalance(lengths):
             return rows
         reason = f"chosen side {side} by more than {ratio:.0%}"
         return rows.dropping(
-            {i: Dropped(reason) for i, over in zip(rows.ids(), excess, strict=True) if over > ratio}
+            {
+                i: Dropped(reason)
+                for i, pair_excess in zip(rows.ids(), excess, strict=True)
+                if pair_excess > ratio
+            }
         )
 
 

@@ -24,17 +24,19 @@ class ModelBalance(Plugin):
     )
 
     def curate(self, rows: Table) -> Table:
-        won: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
+        pairs_by_models: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
         columns = [rows.column(name) for name in ("chosen_model", "rejected_model", "margin")]
         for row_id, chosen, rejected, margin in zip(rows.ids(), *columns, strict=True):
             if chosen != rejected:
-                won[chosen, rejected].append((margin if margin is not None else 0.0, row_id))
-        gone = {}
-        for (chosen, rejected), pairs in won.items():
-            against = len(won.get((rejected, chosen), ()))
+                pairs_by_models[chosen, rejected].append((margin if margin is not None else 0.0, row_id))
+        dropped = {}
+        for (chosen, rejected), pairs in pairs_by_models.items():
+            reverse_count = len(pairs_by_models.get((rejected, chosen), ()))
             most = (
-                math.floor(against * self.share / (1 - self.share) + 1e-9) if self.share < 1 else len(pairs)
+                math.floor(reverse_count * self.share / (1 - self.share) + 1e-9)
+                if self.share < 1
+                else len(pairs)
             )
             for _, row_id in sorted(pairs)[: max(0, len(pairs) - most)]:
-                gone[row_id] = Dropped(f"{chosen} over {rejected} too often")
-        return rows.dropping(gone)
+                dropped[row_id] = Dropped(f"{chosen} over {rejected} too often")
+        return rows.dropping(dropped)

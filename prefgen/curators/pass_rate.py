@@ -15,7 +15,7 @@ from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import Plugin, curator
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.text.final_answer import Check, right
+from prefgen.text.final_answer import Check, check_answer
 from prefgen.types import Prompt
 
 
@@ -34,7 +34,7 @@ class PassRate(Plugin):
     missing: Literal["keep", "drop"] = Field("keep", description="What becomes of a prompt without a rate.")
 
     @model_validator(mode="after")
-    def _has_bounds(self) -> "PassRate":
+    def _check_bounds(self) -> "PassRate":
         check_bounds(self.least, self.most)
         return self
 
@@ -42,20 +42,23 @@ class PassRate(Plugin):
         return f"pass_rate_{self.model}"
 
     async def annotate(self, prompt: Prompt, ask: Ask) -> float:
-        if right("", prompt.references, self.check, self.tolerance)[0] is None:
+        if check_answer("", prompt.references, self.check, self.tolerance)[0] is None:
             raise UnreadableReply(
-                f"no rate: {right('', prompt.references, self.check, self.tolerance)[1]}", code="no_reference"
+                f"no rate: {check_answer('', prompt.references, self.check, self.tolerance)[1]}",
+                code="no_reference",
             )
-        found = await gather_settled(ask(self.model, prompt.messages, sample=draw) for draw in range(self.n))
-        lost = [one for one in found if isinstance(one, ReplyError)]
-        if len(lost) == len(found):
-            raise lost[0]
-        graded = [
-            right(one.text, prompt.references, self.check, self.tolerance)[0]
-            for one in found
-            if not isinstance(one, ReplyError)
+        replies = await gather_settled(
+            ask(self.model, prompt.messages, sample=draw) for draw in range(self.n)
+        )
+        failures = [reply for reply in replies if isinstance(reply, ReplyError)]
+        if len(failures) == len(replies):
+            raise failures[0]
+        grades = [
+            check_answer(reply.text, prompt.references, self.check, self.tolerance)[0]
+            for reply in replies
+            if not isinstance(reply, ReplyError)
         ]
-        return sum(map(bool, graded)) / len(graded)
+        return sum(map(bool, grades)) / len(grades)
 
     def curate(self, rows: Table) -> Table:
         return within_bounds(rows, self.output_column(), "pass rate", self.least, self.most, self.missing)

@@ -31,7 +31,7 @@ class Perplexity(Plugin):
     )
 
     @model_validator(mode="after")
-    def _has_bounds(self) -> "Perplexity":
+    def _check_bounds(self) -> "Perplexity":
         check_bounds(self.least, self.most)
         return self
 
@@ -42,16 +42,16 @@ class Perplexity(Plugin):
         reply = await ask.complete(
             self.model, prompt.text, echo=True, logprobs=1, max_tokens=1, temperature=0
         )
-        given = [place.logprob for place in reply.logprobs]
-        of_prompt = given[: len(given) - reply.usage.completion_tokens]
-        if not of_prompt:
+        logprobs = [token.logprob for token in reply.logprobs]
+        prompt_logprobs = logprobs[: len(logprobs) - reply.usage.completion_tokens]
+        if not prompt_logprobs:
             raise UnreadableReply(
                 "the server gave no log-probabilities of the prompt",
                 code="no_logprobs",
                 replies=(reply.text,),
                 keys=(reply.key,),
             )
-        return math.exp(min(700.0, -math.fsum(of_prompt) / len(of_prompt)))
+        return math.exp(min(700.0, -math.fsum(prompt_logprobs) / len(prompt_logprobs)))
 
     def curate(self, rows: Table) -> Table:
         return within_bounds(rows, self.output_column(), "perplexity", self.least, self.most, self.missing)

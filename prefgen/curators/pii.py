@@ -19,7 +19,7 @@ from prefgen.tables import Dropped, Table
 from prefgen.types import Message, Prompt, TextPart
 
 KINDS = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS", "US_SSN")
-MARK = "pii"
+LINEAGE_KEY = "pii"
 
 
 @curator("pii")
@@ -41,7 +41,7 @@ class Pii(Plugin):
 
     @field_validator("kinds")
     @classmethod
-    def _kinds_are_known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         for kind in kinds:
             if kind not in KINDS:
                 raise ValueError(f"there is no kind {kind!r}{did_you_mean(kind, KINDS)}")
@@ -52,61 +52,61 @@ class Pii(Plugin):
             raise RecipeError("`use: pii` needs Presidio: pip install 'prefgen[pii]'")
 
     def rewrite(self, prompt: Prompt) -> Prompt:
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         messages = (
-            tuple(self._scrubbed(message, found) for message in prompt.messages)
+            tuple(self._scrub(message, counts) for message in prompt.messages)
             if self.action == "replace"
             else ()
         )
-        if not found:
+        if not counts:
             return prompt
-        same = {
+        other_fields = {
             name: getattr(prompt, name)
             for name in type(prompt).model_fields
             if name not in ("id", "messages", "lineage")
         }
-        lineage = {**prompt.lineage, MARK: dict(sorted(found.items()))}
-        return Prompt.of(messages, lineage=lineage, **same)
+        lineage = {**prompt.lineage, LINEAGE_KEY: dict(sorted(counts.items()))}
+        return Prompt.of(messages, lineage=lineage, **other_fields)
 
-    def _scrubbed(self, message: Message, found: Counter[str]) -> Message:
+    def _scrub(self, message: Message, counts: Counter[str]) -> Message:
         """The message with kinds in the place of what was found, which is counted."""
 
-        def of(text: str) -> str:
-            out, at = [], 0
+        def scrub(text: str) -> str:
+            parts, position = [], 0
             for start, end, kind in self._spans(text):
-                out += [text[at:start], f"<{kind}>"]
-                at = end
-                found[kind] += 1
-            return "".join([*out, text[at:]])
+                parts += [text[position:start], f"<{kind}>"]
+                position = end
+                counts[kind] += 1
+            return "".join([*parts, text[position:]])
 
         content = message.content
         if isinstance(content, str):
-            return message.replacing(content=of(content))
+            return message.replacing(content=scrub(content))
         return message.replacing(
-            content=tuple(TextPart(text=of(p.text)) if isinstance(p, TextPart) else p for p in content)
+            content=tuple(TextPart(text=scrub(p.text)) if isinstance(p, TextPart) else p for p in content)
         )
 
     def _spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, kind) of what was found, from left to right, the surest first where two overlap."""
-        found: list[tuple[float, int, int, str]] = []
+        matches: list[tuple[float, int, int, str]] = []
         for recogniser in _recognisers(self.kinds, self.regions):
-            for one in recogniser.analyze(text, recogniser.supported_entities, None):
-                found.append((-one.score, one.start, one.end, str(one.entity_type)))
-        kept: list[tuple[int, int, str]] = []
-        for _, start, end, kind in sorted(found):
-            if all(end <= a or start >= b for a, b, _ in kept):
-                kept.append((start, end, kind))
-        return sorted(kept)
+            for match in recogniser.analyze(text, recogniser.supported_entities, None):
+                matches.append((-match.score, match.start, match.end, str(match.entity_type)))
+        spans: list[tuple[int, int, str]] = []
+        for _, start, end, kind in sorted(matches):
+            if all(end <= a or start >= b for a, b, _ in spans):
+                spans.append((start, end, kind))
+        return sorted(spans)
 
     def curate(self, rows: Table) -> Table:
         if self.action == "replace":
             return rows
-        gone = {}
+        dropped = {}
         for row_id, text in zip(rows.ids(), rows.column("conversation"), strict=True):
             kinds = sorted({kind for _, _, kind in self._spans(text or "")})
             if kinds:
-                gone[row_id] = Dropped(f"personal data: {', '.join(kinds)}")
-        return rows.dropping(gone)
+                dropped[row_id] = Dropped(f"personal data: {', '.join(kinds)}")
+        return rows.dropping(dropped)
 
 
 @lru_cache(maxsize=8)
@@ -119,7 +119,7 @@ def _recognisers(kinds: tuple[str, ...], regions: tuple[str, ...]) -> list[Any]:
         def validate_result(self, pattern_text: str) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride]
             return None
 
-    made = {
+    factories = {
         "EMAIL_ADDRESS": Mail,
         "PHONE_NUMBER": lambda: known.PhoneRecognizer(supported_regions=regions),
         "CREDIT_CARD": known.CreditCardRecognizer,
@@ -127,4 +127,4 @@ def _recognisers(kinds: tuple[str, ...], regions: tuple[str, ...]) -> list[Any]:
         "IP_ADDRESS": known.IpRecognizer,
         "US_SSN": known.UsSsnRecognizer,
     }
-    return [made[kind]() for kind in kinds]
+    return [factories[kind]() for kind in kinds]

@@ -41,7 +41,7 @@ class Rated(Plugin):
     )
 
     @model_validator(mode="after")
-    def _has_bounds(self) -> "Rated":
+    def _check_bounds(self) -> "Rated":
         check_bounds(self.least, self.most)
         return self
 

@@ -23,20 +23,20 @@ class RepeatedAnswers(Plugin):
     )
 
     def curate(self, rows: Table) -> Table:
-        same: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        pairs_by_text: dict[str, list[tuple[float, str]]] = defaultdict(list)
         columns = (rows.column("chosen_text"), rows.column("margin"))
         for row_id, text, margin in zip(rows.ids(), *columns, strict=True):
-            same[text].append((margin if margin is not None else 0.0, row_id))
-        gone: dict[str, Dropped] = {}
-        kept = _kept([len(pairs) for pairs in same.values()], self.share)
-        for pairs in same.values():
+            pairs_by_text[text].append((margin if margin is not None else 0.0, row_id))
+        dropped: dict[str, Dropped] = {}
+        limit = _max_repeats([len(pairs) for pairs in pairs_by_text.values()], self.share)
+        for pairs in pairs_by_text.values():
             ordered = sorted(pairs)
-            for _, row_id in ordered[: max(0, len(pairs) - kept)]:
-                gone[row_id] = Dropped("chosen answer repeated", ordered[-1][1])
-        return rows.dropping(gone)
+            for _, row_id in ordered[: max(0, len(pairs) - limit)]:
+                dropped[row_id] = Dropped("chosen answer repeated", ordered[-1][1])
+        return rows.dropping(dropped)
 
 
-def _kept(sizes: list[int], share: float) -> int:
+def _max_repeats(sizes: list[int], share: float) -> int:
     """How many pairs of one answer may stay, so that each is at most `share` of what is left: the greatest such number, at least one."""
 
     def fits(most: int) -> bool:

@@ -33,7 +33,7 @@ RULES = {
     "unknown": "source, licence and models are known, or say that they are unknown",
     "canned": "no single answer makes up more than the allowed share of chosen",
 }
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 TEMPLATE_TOKENS = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|assistant|user|system|end)\|>"
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
@@ -87,77 +87,78 @@ def check_rows(
     rows: Iterable[tuple[str, Mapping[str, Any]]], *, canned: float = 0.05, allow_cut: bool = False
 ) -> CheckReport:
     """Check rows, each with the words that say where it stands."""
-    return _Checker(canned, allow_cut).over(rows)
+    return _Checker(canned, allow_cut).check(rows)
 
 
 class _Checker:
-    def __init__(self, canned: float, allow_cut: bool) -> None:
-        self._canned = canned
-        self._allow_cut = allow_cut
+    def __init__(self, max_repeated_chosen: float, allow_truncated: bool) -> None:
+        self._max_repeated_chosen = max_repeated_chosen
+        self._allow_truncated = allow_truncated
         self.report = CheckReport()
-        self._chosen: Counter[bytes] = Counter()
-        self._preferred: set[tuple[bytes, bytes]] = set()
-        self._texts: dict[bytes, str] = {}
+        self._chosen_counts: Counter[bytes] = Counter()
+        self._distinct_chosen: set[tuple[bytes, bytes]] = set()
+        self._chosen_texts: dict[bytes, str] = {}
         self._edges: dict[tuple[str, str], set[tuple[bytes, bytes]]] = defaultdict(set)
         self._splits: dict[bytes, set[str]] = defaultdict(set)
-        self._asked: dict[bytes, tuple[str, str, str]] = {}
+        self._prompts: dict[bytes, tuple[str, str, str]] = {}
         self._features: list[tuple[bytes, list[float], str, str]] = []
-        self._longer = 0
+        self._longer_count = 0
 
-    def over(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> CheckReport:
-        prompts: set[bytes] = set()
+    def check(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> CheckReport:
+        prompt_digests: set[bytes] = set()
         for where, row in rows:
             self.report.rows += 1
-            sides = self._form(where, row)
-            if sides is None:
+            pair = self._read_pair(where, row)
+            if pair is None:
                 continue
-            prompt, chosen, rejected = sides
-            asked = _digest(json.dumps(prompt, sort_keys=True))
-            prompts.add(asked)
-            self._texts_of(where, row, prompt, chosen, rejected)
-            self._scores(where, row)
-            self._origin(where, row)
-            self._relations(where, row, asked, _text(chosen), _text(rejected))
+            prompt, chosen, rejected = pair
+            prompt_digest = _digest(json.dumps(prompt, sort_keys=True))
+            prompt_digests.add(prompt_digest)
+            self._check_texts(where, row, prompt, chosen, rejected)
+            self._check_scores(where, row)
+            self._check_origin(where, row)
+            self._check_relations(where, row, prompt_digest, _text_of(chosen), _text_of(rejected))
             if row.get("split") is not None:
-                self._asked.setdefault(
-                    asked, (str(row["split"]), where, prompt if isinstance(prompt, str) else _text(prompt))
+                self._prompts.setdefault(
+                    prompt_digest,
+                    (str(row["split"]), where, prompt if isinstance(prompt, str) else _text_of(prompt)),
                 )
-        self.report.prompts = len(prompts)
-        self._whole_set()
+        self.report.prompts = len(prompt_digests)
+        self._check_whole_set()
         return self.report
 
-    def _broken(self, rule: str, where: str, found: str) -> None:
+    def _add_finding(self, rule: str, where: str, detail: str) -> None:
         finding = self.report.findings.setdefault(rule, Finding())
         finding.count += 1
-        if len(finding.examples) < EXAMPLES:
-            finding.examples.append(f"{where}: {found}")
+        if len(finding.examples) < MAX_EXAMPLES:
+            finding.examples.append(f"{where}: {detail}")
 
-    def _form(self, where: str, row: Mapping[str, Any]) -> tuple[Any, Any, Any] | None:
+    def _read_pair(self, where: str, row: Mapping[str, Any]) -> tuple[Any, Any, Any] | None:
         chosen, rejected, prompt = row.get("chosen"), row.get("rejected"), row.get("prompt")
         if chosen is None or rejected is None:
-            self._broken("form", where, f"no chosen or no rejected (columns: {', '.join(row)})")
+            self._add_finding("form", where, f"no chosen or no rejected (columns: {', '.join(row)})")
             return None
         if isinstance(chosen, str) and isinstance(rejected, str):
             if prompt is None:
-                self._broken("form", where, "chosen is text and there is no prompt")
+                self._add_finding("form", where, "chosen is text and there is no prompt")
                 return None
             if not isinstance(prompt, str) and not _is_conversation(prompt):
-                self._broken(
+                self._add_finding(
                     "form", where, f"the prompt is neither text nor a list of messages: {str(prompt)[:60]!r}"
                 )
                 return None
-            asked = prompt if isinstance(prompt, str) else [dict(turn) for turn in prompt]
+            plain_prompt = prompt if isinstance(prompt, str) else [dict(turn) for turn in prompt]
             if not isinstance(prompt, str):
-                self._turns(where, asked, ())
+                self._check_turns(where, plain_prompt, ())
             return (
-                asked,
+                plain_prompt,
                 [{"role": "assistant", "content": chosen}],
                 [{"role": "assistant", "content": rejected}],
             )
         if not all(_is_conversation(side) for side in (chosen, rejected)) or (
             prompt is not None and not (isinstance(prompt, str) or _is_conversation(prompt))
         ):
-            self._broken(
+            self._add_finding(
                 "form",
                 where,
                 "chosen and rejected are neither both text nor both lists of messages with content",
@@ -165,183 +166,207 @@ class _Checker:
             return None
         if prompt is None or isinstance(prompt, str):  # TRL's implicit prompt: the common beginning
             if list(chosen[:-1]) != list(rejected[:-1]):
-                self._broken("turns", where, "chosen and rejected do not answer the same prompt")
+                self._add_finding("turns", where, "chosen and rejected do not answer the same prompt")
                 return None
             prompt, chosen, rejected = chosen[:-1], chosen[-1:], rejected[-1:]
-        self._turns(where, prompt, (chosen, rejected))
+        self._check_turns(where, prompt, (chosen, rejected))
         return list(prompt), list(chosen), list(rejected)
 
-    def _turns(self, where: str, prompt: Any, sides: Sequence[Any]) -> None:
+    def _check_turns(self, where: str, prompt: Any, sides: Sequence[Any]) -> None:
         roles = [turn.get("role") for turn in prompt]
         if not roles or roles[-1] not in ("user", "tool"):
-            self._broken(
+            self._add_finding(
                 "turns",
                 where,
                 f"the prompt does not end with a user turn (roles: {', '.join(map(str, roles)) or 'none'})",
             )
         elif set(roles) - {"system", "user", "assistant", "tool"} or "system" in roles[1:]:
-            self._broken("turns", where, f"roles are not valid: {', '.join(map(str, roles))}")
+            self._add_finding("turns", where, f"roles are not valid: {', '.join(map(str, roles))}")
         elif any(a == b == "user" for a, b in itertools.pairwise(roles)):
-            self._broken("turns", where, "two user turns follow each other")
+            self._add_finding("turns", where, "two user turns follow each other")
         for side in sides:
             if not side or side[0].get("role") != "assistant":
-                self._broken("turns", where, "a side is not the assistant's turn")
+                self._add_finding("turns", where, "a side is not the assistant's turn")
 
-    def _texts_of(self, where: str, row: Mapping[str, Any], prompt: Any, chosen: Any, rejected: Any) -> None:
-        first, second = _text(chosen), _text(rejected)
+    def _check_texts(
+        self, where: str, row: Mapping[str, Any], prompt: Any, chosen: Any, rejected: Any
+    ) -> None:
+        chosen_text, rejected_text = _text_of(chosen), _text_of(rejected)
         try:
-            (first + second + (prompt if isinstance(prompt, str) else _text(prompt))).encode()
+            (chosen_text + rejected_text + (prompt if isinstance(prompt, str) else _text_of(prompt))).encode()
         except UnicodeEncodeError:
-            self._broken("form", where, "a text is not valid Unicode (a lone surrogate)")
-        if not first.strip() or not second.strip():
-            self._broken("empty", where, f"{'chosen' if not first.strip() else 'rejected'} is empty")
-        elif _normal(first) == _normal(second):
-            self._broken("same", where, f"both are {first[:60]!r}")
-        for name, text in (("chosen", first), ("rejected", second)):
+            self._add_finding("form", where, "a text is not valid Unicode (a lone surrogate)")
+        if not chosen_text.strip() or not rejected_text.strip():
+            self._add_finding(
+                "empty", where, f"{'chosen' if not chosen_text.strip() else 'rejected'} is empty"
+            )
+        elif _normalize(chosen_text) == _normalize(rejected_text):
+            self._add_finding("same", where, f"both are {chosen_text[:60]!r}")
+        for name, text in (("chosen", chosen_text), ("rejected", rejected_text)):
             leak = TEMPLATE_TOKENS.search(text) or JUDGE_TEXT.search(text)
             if leak is None and row.get("reasoning") != "kept":
                 leak = REASONING.search(text)
             if leak:
-                self._broken("leak", where, f"{name} holds {leak[0]!r}")
-        cut = [row.get("chosen_finish") == "length", row.get("rejected_finish") == "length"]
-        if cut[0] != cut[1] and not self._allow_cut:
-            self._broken(
-                "cut", where, f"{'chosen' if cut[0] else 'rejected'} alone was cut by the token limit"
+                self._add_finding("leak", where, f"{name} holds {leak[0]!r}")
+        truncated = [row.get("chosen_finish") == "length", row.get("rejected_finish") == "length"]
+        if truncated[0] != truncated[1] and not self._allow_truncated:
+            self._add_finding(
+                "cut", where, f"{'chosen' if truncated[0] else 'rejected'} alone was cut by the token limit"
             )
 
-    def _scores(self, where: str, row: Mapping[str, Any]) -> None:
-        high, low, margin = row.get("score_chosen"), row.get("score_rejected"), row.get("margin")
+    def _check_scores(self, where: str, row: Mapping[str, Any]) -> None:
+        chosen_score, rejected_score, margin = (
+            row.get("score_chosen"),
+            row.get("score_rejected"),
+            row.get("margin"),
+        )
         for name in NUMBERS:
             if not is_number(row.get(name)):
-                self._broken("scores", where, f"{name} is {row[name]!r}")
+                self._add_finding("scores", where, f"{name} is {row[name]!r}")
                 return
         probability = row.get("chosen_probability")
         if probability is not None and not 0 <= probability <= 1:
-            self._broken("scores", where, f"chosen_probability is {probability}")
+            self._add_finding("scores", where, f"chosen_probability is {probability}")
         if (row.get("weight") or 0) < 0:
-            self._broken("scores", where, f"weight is {row['weight']}")
-        if (high is None) != (low is None):
-            self._broken("scores", where, "one side has a score and the other has none")
-        if high is None or low is None:
+            self._add_finding("scores", where, f"weight is {row['weight']}")
+        if (chosen_score is None) != (rejected_score is None):
+            self._add_finding("scores", where, "one side has a score and the other has none")
+        if chosen_score is None or rejected_score is None:
             return
-        if high < low:
-            self._broken("scores", where, f"chosen scores {high} and rejected {low}")
-        elif margin is not None and abs(high - low - margin) > 1e-6 * max(1.0, abs(high), abs(low)):
-            self._broken("scores", where, f"margin is {margin}, the difference is {high - low}")
-        elif high == low and not row.get("tie"):
-            self._broken("tie", where, f"both score {high}")
+        if chosen_score < rejected_score:
+            self._add_finding("scores", where, f"chosen scores {chosen_score} and rejected {rejected_score}")
+        elif margin is not None and abs(chosen_score - rejected_score - margin) > 1e-6 * max(
+            1.0, abs(chosen_score), abs(rejected_score)
+        ):
+            self._add_finding(
+                "scores", where, f"margin is {margin}, the difference is {chosen_score - rejected_score}"
+            )
+        elif chosen_score == rejected_score and not row.get("tie"):
+            self._add_finding("tie", where, f"both score {chosen_score}")
 
-    def _origin(self, where: str, row: Mapping[str, Any]) -> None:
-        ours = [name for name in ("source", "licence", "chosen_model", "rejected_model") if name in row]
-        for name in ours:
+    def _check_origin(self, where: str, row: Mapping[str, Any]) -> None:
+        origin_columns = [
+            name for name in ("source", "licence", "chosen_model", "rejected_model") if name in row
+        ]
+        for name in origin_columns:
             if not row[name]:
-                self._broken(
+                self._add_finding(
                     "unknown", where, f"{name} is {row[name]!r}; write 'unknown' where it is not known"
                 )
-        if not ours and "no columns say source, licence or models" not in self.report.notes:
+        if not origin_columns and "no columns say source, licence or models" not in self.report.notes:
             self.report.notes.append("no columns say source, licence or models")
 
-    def _relations(
-        self, where: str, row: Mapping[str, Any], asked: bytes, chosen: str, rejected: str
+    def _check_relations(
+        self, where: str, row: Mapping[str, Any], prompt_digest: bytes, chosen: str, rejected: str
     ) -> None:
-        better, worse = _digest(_normal(chosen)), _digest(_normal(rejected))
-        edges = self._edges[asked.hex(), str(row.get("rule") or "")]
-        if (better, worse) in edges:
-            self._broken("twice", where, "the same pair stands before")
-        elif (worse, better) in edges:
-            self._broken("contradiction", where, "the same pair stands before the other way round")
-        edges.add((better, worse))
+        chosen_digest, rejected_digest = _digest(_normalize(chosen)), _digest(_normalize(rejected))
+        edges = self._edges[prompt_digest.hex(), str(row.get("rule") or "")]
+        if (chosen_digest, rejected_digest) in edges:
+            self._add_finding("twice", where, "the same pair stands before")
+        elif (rejected_digest, chosen_digest) in edges:
+            self._add_finding("contradiction", where, "the same pair stands before the other way round")
+        edges.add((chosen_digest, rejected_digest))
         split = row.get("split")
         if split is not None:
-            self._splits[asked].add(str(split))
-            if len(self._splits[asked]) > 1:
-                self._broken(
-                    "splits", where, f"its prompt stands in {', '.join(sorted(self._splits[asked]))}"
+            self._splits[prompt_digest].add(str(split))
+            if len(self._splits[prompt_digest]) > 1:
+                self._add_finding(
+                    "splits", where, f"its prompt stands in {', '.join(sorted(self._splits[prompt_digest]))}"
                 )
         if (
-            asked,
-            better,
-        ) not in self._preferred:  # an answer that several rules choose for one prompt counts once
-            self._preferred.add((asked, better))
-            self._chosen[better] += 1
-        self._texts.setdefault(better, chosen[:120])
-        self._longer += len(chosen) > len(rejected)
-        difference = [a - b for a, b in zip(_visible(chosen), _visible(rejected), strict=True)]
+            prompt_digest,
+            chosen_digest,
+        ) not in self._distinct_chosen:  # an answer that several rules choose for one prompt counts once
+            self._distinct_chosen.add((prompt_digest, chosen_digest))
+            self._chosen_counts[chosen_digest] += 1
+        self._chosen_texts.setdefault(chosen_digest, chosen[:120])
+        self._longer_count += len(chosen) > len(rejected)
+        difference = [
+            a - b for a, b in zip(_format_features(chosen), _format_features(rejected), strict=True)
+        ]
         self._features.append(
-            (asked, difference, str(row.get("chosen_model") or ""), str(row.get("rejected_model") or ""))
+            (
+                prompt_digest,
+                difference,
+                str(row.get("chosen_model") or ""),
+                str(row.get("rejected_model") or ""),
+            )
         )
 
-    def _whole_set(self) -> None:
-        for (asked, rule), edges in self._edges.items():
+    def _check_whole_set(self) -> None:
+        for (prompt_digest, rule), edges in self._edges.items():
             if len(edges) > 2 and _has_cycle(edges):
-                self._broken(
+                self._add_finding(
                     "contradiction",
-                    f"prompt {asked[:12]}",
+                    f"prompt {prompt_digest[:12]}",
                     f"a cycle of preferences{f' in rule {rule!r}' if rule else ''}",
                 )
-        self._near_duplicates()
-        pairs = len(self._features)
-        if pairs:
-            self.report.longer_chosen = self._longer / pairs
-        if pairs >= 20:
-            [(digest, count)] = self._chosen.most_common(1)
-            answers = len(self._preferred)
-            self.report.canned_share, self.report.canned_text = count / answers, self._texts[digest]
-            if count / answers > self._canned and answers >= 20:
-                self._broken(
+        self._check_near_duplicates()
+        pair_count = len(self._features)
+        if pair_count:
+            self.report.longer_chosen = self._longer_count / pair_count
+        if pair_count >= 20:
+            [(digest, count)] = self._chosen_counts.most_common(1)
+            answer_count = len(self._distinct_chosen)
+            self.report.canned_share, self.report.canned_text = (
+                count / answer_count,
+                self._chosen_texts[digest],
+            )
+            if count / answer_count > self._max_repeated_chosen and answer_count >= 20:
+                self._add_finding(
                     "canned",
-                    f"{count:,} of {answers:,} chosen answers",
-                    f"it is always {self._texts[digest]!r}",
+                    f"{count:,} of {answer_count:,} chosen answers",
+                    f"it is always {self._chosen_texts[digest]!r}",
                 )
-        if pairs >= 50:
+        if pair_count >= 50:
             self.report.probe_auc = probe_auc(self._features)
         else:
-            self.report.notes.append(f"{pairs} pairs are too few for the shortcut probe (50)")
+            self.report.notes.append(f"{pair_count} pairs are too few for the shortcut probe (50)")
 
-    def _near_duplicates(self) -> None:
+    def _check_near_duplicates(self) -> None:
         """Prompts of a later split that are nearly the same as one of an earlier split."""
-        splits = list(dict.fromkeys(split for split, _, _ in self._asked.values()))
+        splits = list(dict.fromkeys(split for split, _, _ in self._prompts.values()))
         if len(splits) < 2:
             return
         index = MinHashIndex()
         for split in splits:
-            here = [
-                (index.hashed(text), where, asked)
-                for asked, (its, where, text) in self._asked.items()
-                if its == split
+            prompts = [
+                (index.minhash(text), where, prompt_digest)
+                for prompt_digest, (prompt_split, where, text) in self._prompts.items()
+                if prompt_split == split
             ]
-            for hashed, where, asked in here:
-                near = index.nearest(hashed)
-                if near is not None and len(self._splits[asked]) == 1:
-                    other, there, text = self._asked[bytes.fromhex(near[1])]
-                    self._broken(
+            for signature, where, prompt_digest in prompts:
+                match = index.nearest(signature)
+                if match is not None and len(self._splits[prompt_digest]) == 1:
+                    other_split, other_where, text = self._prompts[bytes.fromhex(match[1])]
+                    self._add_finding(
                         "splits",
                         where,
-                        f"its prompt is nearly that of {there} in {other} (similarity {near[0]:.2f}): {text[:60]!r}",
+                        f"its prompt is nearly that of {other_where} in {other_split} (similarity {match[0]:.2f}): {text[:60]!r}",
                     )
-            for hashed, _, asked in here:
-                index.add(asked.hex(), hashed)
+            for signature, _, prompt_digest in prompts:
+                index.add(prompt_digest.hex(), signature)
 
 
-def _is_conversation(side: Any) -> bool:
+def _is_conversation(value: Any) -> bool:
     return (
-        isinstance(side, Sequence)
-        and not isinstance(side, str)
-        and len(side) > 0
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) > 0
         and all(
             isinstance(turn, Mapping)
             and isinstance(turn.get("content"), str)
             and isinstance(turn.get("role"), str)
-            for turn in side
+            for turn in value
         )
     )
 
 
-def _text(side: Sequence[Mapping[str, Any]]) -> str:
-    return "\n".join(str(turn.get("content") or "") for turn in side)
+def _text_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(str(turn.get("content") or "") for turn in messages)
 
 
-def _normal(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
@@ -349,7 +374,7 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
 
 
-def _visible(text: str) -> list[float]:
+def _format_features(text: str) -> list[float]:
     """What a reader sees of a text without reading it: length and format."""
     lines = text.count("\n") + 1
     return [
@@ -374,36 +399,36 @@ def probe_auc(
     models = sorted({m for _, _, a, b in features for m in (a, b)})
     x = np.array([[*d, *((m == a) - (m == b) for m in models)] for _, d, a, b in features], dtype=np.float64)
     x /= np.maximum(x.std(axis=0), 1e-9)
-    fold = np.array([asked[0] % folds for asked, *_ in features])
-    right = []
+    fold_of_pair = np.array([prompt_digest[0] % folds for prompt_digest, *_ in features])
+    fold_results = []
     for k in range(folds):
-        train, test = x[fold != k], x[fold == k]
+        train, test = x[fold_of_pair != k], x[fold_of_pair == k]
         if not len(train) or not len(test):
             continue
         w = np.zeros(x.shape[1])
         for _ in range(rounds):  # ridge-regularised gradient ascent; the labels are all "first side chosen"
             w += 0.5 * (train.T @ (1 / (1 + np.exp(np.clip(train @ w, -30, 30)))) / len(train) - 0.01 * w)
         scores = test @ w
-        right.append((np.sum(scores > 1e-12) + 0.5 * np.sum(np.abs(scores) <= 1e-12), len(test)))
-    return float(sum(r for r, _ in right) / sum(n for _, n in right))
+        fold_results.append((np.sum(scores > 1e-12) + 0.5 * np.sum(np.abs(scores) <= 1e-12), len(test)))
+    return float(sum(r for r, _ in fold_results) / sum(n for _, n in fold_results))
 
 
 def _has_cycle(edges: set[tuple[bytes, bytes]]) -> bool:
     """Whether a directed graph has a cycle of three or more (contradicted pairs are counted on their own)."""
-    below: dict[bytes, list[bytes]] = defaultdict(list)
-    incoming: Counter[bytes] = Counter()
+    successors: dict[bytes, list[bytes]] = defaultdict(list)
+    incoming_counts: Counter[bytes] = Counter()
     nodes = {n for edge in edges for n in edge}
     for better, worse in edges:
         if (worse, better) not in edges:
-            below[better].append(worse)
-            incoming[worse] += 1
-    ready = [n for n in nodes if not incoming[n]]
-    seen = 0
-    while ready:
-        node = ready.pop()
-        seen += 1
-        for other in below[node]:
-            incoming[other] -= 1
-            if not incoming[other]:
-                ready.append(other)
-    return seen < len(nodes)
+            successors[better].append(worse)
+            incoming_counts[worse] += 1
+    roots = [n for n in nodes if not incoming_counts[n]]
+    visited_count = 0
+    while roots:
+        node = roots.pop()
+        visited_count += 1
+        for successor in successors[node]:
+            incoming_counts[successor] -= 1
+            if not incoming_counts[successor]:
+                roots.append(successor)
+    return visited_count < len(nodes)

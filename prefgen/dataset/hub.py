@@ -18,7 +18,7 @@ def hub_rows(path: str, config: str | None, split: str, revision: str | None) ->
 
 
 @contextmanager
-def hub_errors(what: str, but: tuple[type[Exception], ...] = ()) -> Generator[None]:
+def hub_errors(subject: str, passthrough: tuple[type[Exception], ...] = ()) -> Generator[None]:
     """Whatever the clients raise, of which there are dozens of kinds, becomes a RecipeError in one line: `what` cannot be read."""
     import datasets
     import huggingface_hub
@@ -27,15 +27,15 @@ def hub_errors(what: str, but: tuple[type[Exception], ...] = ()) -> Generator[No
     huggingface_hub.utils.logging.set_verbosity_error()
     try:
         yield
-    except (RecipeError, GeneratorExit, *but):
+    except (RecipeError, GeneratorExit, *passthrough):
         raise
-    except Exception as wrong:
-        raise RecipeError(f"{what} cannot be read: {first_line(wrong)}") from wrong
+    except Exception as error:
+        raise RecipeError(f"{subject} cannot be read: {first_line(error)}") from error
 
 
-def first_line(wrong: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What an error of the Hub's clients says, in one line and without the token."""
-    said = str(wrong).strip().splitlines()
-    line = said[0][:300] if said else type(wrong).__name__
+    lines = str(error).strip().splitlines()
+    line = lines[0][:300] if lines else type(error).__name__
     token = os.environ.get("HF_TOKEN")
     return line.replace(token, "(token)") if token else line

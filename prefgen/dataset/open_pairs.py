@@ -8,8 +8,8 @@ from typing import Any
 
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.pair_formats import to_pair_row
-from prefgen.dataset.read_files import SUFFIXES, rows_of
-from prefgen.dataset.read_run import complete_manifest, is_run, rows_in
+from prefgen.dataset.read_files import SUFFIXES, read_rows
+from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
 from prefgen.errors import RecipeError
 
 
@@ -29,77 +29,82 @@ class PairDataset:
 
 
 def open_pairs(
-    what: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
+    location: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
 ) -> PairDataset:
     """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
-    found = _opened(what, split)
-    rows = ((where, to_pair_row(row, columns or {}, where)) for where, row in found.rows)
-    return replace(found, rows=rows)
+    dataset = _open_location(location, split)
+    rows = ((where, to_pair_row(row, columns or {}, where)) for where, row in dataset.rows)
+    return replace(dataset, rows=rows)
 
 
-def _opened(what: str, split: str | None) -> PairDataset:
-    path, recipe = Path(what), Path(what) / "recipe.yaml"
+def _open_location(location: str, split: str | None) -> PairDataset:
+    path, recipe_path = Path(location), Path(location) / "recipe.yaml"
     if (path / "data" / "preferences").is_dir():  # a release, or a mix
-        rows = _released(path / "data" / "preferences", split, what)
+        rows = _read_release(path / "data" / "preferences", split, location)
         return PairDataset(
-            what, rows, None, _noted(path / "manifest.json"), _text(recipe), _noted(path / "release.json")
+            location,
+            rows,
+            None,
+            _read_json(path / "manifest.json"),
+            _read_text(recipe_path),
+            _read_json(path / "release.json"),
         )
     if is_run(path):
         if split is not None:
-            raise RecipeError(f"{what!r} is a run and has no splits: publishing draws them")
+            raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
         manifest = complete_manifest(path)
-        rows = ((f"{what} row {i}", row) for i, row in enumerate(rows_in(path / "pairs"), 1))
-        return PairDataset(what, rows, None, manifest, _text(recipe))
+        rows = ((f"{location} row {i}", row) for i, row in enumerate(read_shards(path / "pairs"), 1))
+        return PairDataset(location, rows, None, manifest, _read_text(recipe_path))
     if (path / ".run_id").exists():
-        raise RecipeError(f"{what!r} is a run that wrote no manifest; run it again first")
+        raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
     if path.exists():
-        return PairDataset(what, _of_split(rows_of(path, what), split, what))
-    name, _, revision = what.partition("@")
+        return PairDataset(location, _select_split(read_rows(path, location), split, location))
+    name, _, revision = location.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(
-            f"{what!r} is no file, no run's folder and no name of a Hub dataset (owner/name, owner/name@revision)"
+            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, owner/name@revision)"
         )
-    return _from_hub(name, revision or None, split)
+    return _open_hub_dataset(name, revision or None, split)
 
 
-def _text(path: Path) -> str | None:
+def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _of_split(
-    rows: Iterator[tuple[str, Mapping[str, Any]]], split: str | None, what: str
+def _select_split(
+    rows: Iterator[tuple[str, Mapping[str, Any]]], split: str | None, location: str
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The rows of one split. Raises RecipeError, at the end, where there was none."""
-    there: set[str] = set()
+    seen_splits: set[str] = set()
     for where, row in rows:
-        there.add(str(row.get("split")))
+        seen_splits.add(str(row.get("split")))
         if split in (None, row.get("split")):
             yield where, row
-    if split is not None and split not in there:
-        its = ", ".join(sorted(there - {"None"})) or "none"
-        raise RecipeError(f"{what!r} has no split {split!r}; its splits: {its}")
+    if split is not None and split not in seen_splits:
+        split_names = ", ".join(sorted(seen_splits - {"None"})) or "none"
+        raise RecipeError(f"{location!r} has no split {split!r}; its splits: {split_names}")
 
 
-def _noted(path: Path) -> Mapping[str, Any] | None:
+def _read_json(path: Path) -> Mapping[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _released(folder: Path, split: str | None, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read_release(folder: Path, split: str | None, location: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     shards = sorted(
         folder.glob("*.parquet"), key=lambda path: (path.name.partition("-")[0] != "train", path.name)
     )
     rows = (
         (where, {**row, "split": path.name.partition("-")[0]})
         for path in shards
-        for where, row in rows_of(path, path.name)
+        for where, row in read_rows(path, path.name)
     )
-    return _of_split(rows, split, what)
+    return _select_split(rows, split, location)
 
 
-def _from_hub(name: str, revision: str | None, split: str | None) -> PairDataset:
+def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> PairDataset:
     import datasets  # 0.5 s
     import huggingface_hub
 
@@ -111,14 +116,14 @@ def _from_hub(name: str, revision: str | None, split: str | None) -> PairDataset
     if split is not None and split not in splits:
         raise RecipeError(f"{name!r} has no split {split!r}; it has {', '.join(splits)}")
 
-    def rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for its in [split] if split else splits:
-            for number, row in enumerate(hub_rows(name, config, its, commit), 1):
-                yield f"{name} {its} row {number}", {**row, "split": its}
+    def read_splits() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for split_name in [split] if split else splits:
+            for number, row in enumerate(hub_rows(name, config, split_name, commit), 1):
+                yield f"{name} {split_name} row {number}", {**row, "split": split_name}
 
     return PairDataset(
         name,
-        rows(),
+        read_splits(),
         commit,
         hub_json(name, commit, "manifest.json"),
         hub_text(name, commit, "recipe.yaml"),
@@ -132,7 +137,7 @@ def hub_text(name: str, revision: str | None, path: str) -> str | None:
     from huggingface_hub.errors import EntryNotFoundError
 
     try:
-        with hub_errors(f"{path} of {name!r}", but=(EntryNotFoundError,)):
+        with hub_errors(f"{path} of {name!r}", passthrough=(EntryNotFoundError,)):
             file = huggingface_hub.hf_hub_download(name, path, repo_type="dataset", revision=revision)
     except EntryNotFoundError:
         return None

@@ -25,18 +25,21 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     if isinstance(chosen, str):
         if prompt is None:
             raise RecipeError("chosen is text and there is no prompt", where)
-        asked = _turns("user", prompt, "prompt", where)
+        prompt_turns = _parse_turns("user", prompt, "prompt", where)
         return (
-            asked,
-            _turns("assistant", chosen, "chosen", where),
-            _turns("assistant", rejected, "rejected", where),
+            prompt_turns,
+            _parse_turns("assistant", chosen, "chosen", where),
+            _parse_turns("assistant", rejected, "rejected", where),
         )
-    first, second = _turns("", chosen, "chosen", where), _turns("", rejected, "rejected", where)
+    chosen_turns, rejected_turns = (
+        _parse_turns("", chosen, "chosen", where),
+        _parse_turns("", rejected, "rejected", where),
+    )
     if prompt is None or isinstance(prompt, str):  # the common beginning
-        if first[:-1] != second[:-1] or not first[:-1]:
+        if chosen_turns[:-1] != rejected_turns[:-1] or not chosen_turns[:-1]:
             raise RecipeError("chosen and rejected do not answer the same prompt", where)
-        return first[:-1], first[-1:], second[-1:]
-    return _turns("user", prompt, "prompt", where), first, second
+        return chosen_turns[:-1], chosen_turns[-1:], rejected_turns[-1:]
+    return _parse_turns("user", prompt, "prompt", where), chosen_turns, rejected_turns
 
 
 def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
@@ -66,30 +69,36 @@ def is_number(value: Any) -> bool:
     )
 
 
-def single_turn_pair(row: Row, where: str, form: str) -> tuple[Turns, dict[str, str], dict[str, str]]:
+def single_turn_pair(row: Row, where: str, format_name: str) -> tuple[Turns, dict[str, str], dict[str, str]]:
     """(prompt, chosen, rejected), each side one turn, for forms that know no more. Raises RecipeError where a side has several."""
     prompt, chosen, rejected = validated_pair(row, where)
-    shared = 0
-    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
-        shared += 1
-    prompt, chosen, rejected = [*prompt, *chosen[:shared]], chosen[shared:], rejected[shared:]
+    shared_count = 0
+    while (
+        shared_count < min(len(chosen), len(rejected)) - 1 and chosen[shared_count] == rejected[shared_count]
+    ):
+        shared_count += 1
+    prompt, chosen, rejected = (
+        [*prompt, *chosen[:shared_count]],
+        chosen[shared_count:],
+        rejected[shared_count:],
+    )
     if len(chosen) > 1 or len(rejected) > 1:
         raise RecipeError(
-            f"{form} takes one turn a side, and a side of this pair has {max(len(chosen), len(rejected))}",
+            f"{format_name} takes one turn a side, and a side of this pair has {max(len(chosen), len(rejected))}",
             where,
         )
     return prompt, chosen[0], rejected[0]
 
 
-def _turns(role: str, value: Any, name: str, where: str) -> Turns:
+def _parse_turns(role: str, value: Any, name: str, where: str) -> Turns:
     """Messages; a text is one of `role`."""
     turns: Any = [{"role": role, "content": value}] if isinstance(value, str) else value
     if not isinstance(turns, Sequence) or not all(isinstance(turn, Mapping) for turn in turns):
         raise RecipeError(f"{name} is neither text nor a list of messages: {str(value)[:60]!r}", where)
-    out: Turns = []
+    messages: Turns = []
     for turn in turns:
-        its, content = turn.get("role"), turn.get("content")
-        if not isinstance(its, str) or not isinstance(content, str):
+        turn_role, content = turn.get("role"), turn.get("content")
+        if not isinstance(turn_role, str) or not isinstance(content, str):
             raise RecipeError(
                 f"a message of {name} has no role or no text as its content: {str(dict(turn))[:80]!r}", where
             )
@@ -99,5 +108,5 @@ def _turns(role: str, value: Any, name: str, where: str) -> Turns:
             raise RecipeError(
                 f"{name} is not valid Unicode: it holds half of a surrogate pair", where
             ) from None
-        out.append({"role": its, "content": content})
-    return out
+        messages.append({"role": turn_role, "content": content})
+    return messages

@@ -6,20 +6,20 @@ from typing import Any
 from prefgen.errors import RecipeError
 
 Row = Mapping[str, Any]
-SHAREGPT = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
+SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 """Roles as ShareGPT's form names them."""
-ROLES = {theirs: ours for ours, theirs in SHAREGPT.items()} | {"function": "tool"}
+OUR_ROLES = {theirs: ours for ours, theirs in SHAREGPT_ROLES.items()} | {"function": "tool"}
 
 
-def parse_columns(words: Sequence[str]) -> dict[str, str]:
+def parse_columns(options: Sequence[str]) -> dict[str, str]:
     """{"chosen": "winner"} of `chosen=winner`. Raises RecipeError."""
-    found: dict[str, str] = {}
-    for one in words:
-        ours, equals, theirs = one.partition("=")
+    columns: dict[str, str] = {}
+    for option in options:
+        ours, equals, theirs = option.partition("=")
         if not equals or not ours or not theirs:
-            raise RecipeError(f"--columns wants OURS=THEIRS, such as chosen=winner, found {one!r}")
-        found[ours] = theirs
-    return found
+            raise RecipeError(f"--columns wants OURS=THEIRS, such as chosen=winner, found {option!r}")
+        columns[ours] = theirs
+    return columns
 
 
 def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
@@ -31,9 +31,11 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
     if "conversations" in row and isinstance(row.get("chosen"), Mapping):  # LLaMA-Factory
         rest = {name: value for name, value in row.items() if name != "conversations"}
         sides = {
-            side: [_said(row[side])] for side in ("chosen", "rejected") if isinstance(row.get(side), Mapping)
+            side: [_parse_turn(row[side])]
+            for side in ("chosen", "rejected")
+            if isinstance(row.get(side), Mapping)
         }
-        return {**rest, "prompt": [_said(turn) for turn in row["conversations"]], **sides}
+        return {**rest, "prompt": [_parse_turn(turn) for turn in row["conversations"]], **sides}
     if "messages" in row and isinstance(row.get("chosen"), Mapping):  # axolotl
         rest = {name: value for name, value in row.items() if name != "messages"}
         return {
@@ -45,22 +47,22 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
     if "context" in row and isinstance(
         row.get("completions"), Sequence
     ):  # NeMo-RL: the best has the lowest rank
-        ranked = sorted(
-            (one for one in row["completions"] if isinstance(one, Mapping)),
-            key=lambda one: one.get("rank", 0),
+        completions = sorted(
+            (completion for completion in row["completions"] if isinstance(completion, Mapping)),
+            key=lambda completion: completion.get("rank", 0),
         )
-        if len(ranked) != 2:
-            raise RecipeError(f"a pair has two completions, found {len(ranked)}", where)
+        if len(completions) != 2:
+            raise RecipeError(f"a pair has two completions, found {len(completions)}", where)
         rest = {name: value for name, value in row.items() if name not in ("context", "completions")}
         return {
             **rest,
             "prompt": row["context"],
-            "chosen": ranked[0].get("completion"),
-            "rejected": ranked[1].get("completion"),
+            "chosen": completions[0].get("completion"),
+            "rejected": completions[1].get("completion"),
         }
     return row
 
 
-def _said(turn: Any) -> dict[str, Any]:
+def _parse_turn(turn: Any) -> dict[str, Any]:
     turn = turn if isinstance(turn, Mapping) else {}
-    return {"role": ROLES.get(turn.get("from", ""), turn.get("from")), "content": turn.get("value")}
+    return {"role": OUR_ROLES.get(turn.get("from", ""), turn.get("from")), "content": turn.get("value")}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from prefgen.storage.atomic_write import atomic_write
 
-BLOCK = 2**30
+MAX_BLOCK_BYTES = 2**30
 TEXT, REAL, WHOLE, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 
 
@@ -115,7 +115,7 @@ FAILURES = pa.schema(
 
 def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
     """Write lines of JSON as one Parquet file, whole or not at all: it gets its name when it is complete."""
-    table = _table(lines, schema)
+    table = _build_table(lines, schema)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as part:
         pq.write_table(
@@ -128,11 +128,11 @@ def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
         )
 
 
-def _table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
+def _build_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
     """Lines as a table: Arrow's own reader is ten times faster than its conversion of Python objects, and holds up no other thread."""
     tables = [pa.Table.from_batches([], schema)]
-    for part in _blocks(lines):
-        text = b"\n".join(part)
+    for block in _split_blocks(lines):
+        text = b"\n".join(block)
         table = pj.read_json(
             pa.BufferReader(text),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
@@ -145,12 +145,12 @@ def _table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables(tables).combine_chunks()
 
 
-def _blocks(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+def _split_blocks(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
     """Lines in groups that the reader can take at once: it counts bytes in 31 bits."""
     block: list[bytes] = []
     size = 0
     for line in lines:
-        if block and size + len(line) > BLOCK:
+        if block and size + len(line) > MAX_BLOCK_BYTES:
             yield block
             block, size = [], 0
         block.append(line)

@@ -18,17 +18,17 @@ def is_run(path: Path) -> bool:
 def read_manifest(run: Path) -> dict[str, Any]:
     """The manifest of a run; raises RecipeError when there is none or it cannot be read."""
     try:
-        found = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json") from None
-    except ValueError as wrong:
-        raise RecipeError(f"manifest.json cannot be read ({wrong})", str(run)) from None
-    if not isinstance(found, dict) or not isinstance(found.get("yield", {}), dict):
+    except ValueError as error:
+        raise RecipeError(f"manifest.json cannot be read ({error})", str(run)) from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("yield", {}), dict):
         raise RecipeError(
             "manifest.json is not one that a run wrote; run the recipe again: it is written anew from the journal",
             str(run),
         )
-    return found
+    return manifest
 
 
 def complete_manifest(run: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def complete_manifest(run: Path) -> dict[str, Any]:
     return manifest
 
 
-def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
+def read_shards(folder: Path) -> Iterator[dict[str, Any]]:
     """The rows of every shard in a folder, in order."""
     import pyarrow as pa  # 0.15 s, wanted only by what reads rows
     import pyarrow.parquet as pq
@@ -52,19 +52,19 @@ def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
         try:
             for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
                 yield from batch.to_pylist()
-        except (pa.ArrowInvalid, OSError) as wrong:
+        except (pa.ArrowInvalid, OSError) as error:
             raise RecipeError(
-                f"not a readable Parquet file ({wrong}); delete it and run the recipe again", str(path)
+                f"not a readable Parquet file ({error}); delete it and run the recipe again", str(path)
             ) from None
 
 
 def read_records(run: Path) -> Iterator[Record]:
     """The records of a complete run. Raises RecipeError for a run that is not complete."""
     complete_manifest(run)
-    for row in rows_in(run / "records"):
+    for row in read_shards(run / "records"):
         yield record_of(row)
 
 
 def read_pairs(run: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of pairs/ of a run."""
-    return rows_in(run / "pairs")
+    return read_shards(run / "pairs")

@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from prefgen.stats.scoring import probability_of
 from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, Score, content_id
 
-_SORTED = orjson.OPT_SORT_KEYS
+_SORT_KEYS = orjson.OPT_SORT_KEYS
 
 
 def record_line(record: Record) -> bytes:
@@ -24,44 +24,44 @@ def record_line(record: Record) -> bytes:
     row = {
         **record.__dict__,
         **prompt.__dict__,
-        "lineage": _text_of(prompt.lineage),
-        "tools": _text_of(prompt.tools),
-        "metadata": _text_of(prompt.metadata),
+        "lineage": _json_text(prompt.lineage),
+        "tools": _json_text(prompt.tools),
+        "metadata": _json_text(prompt.metadata),
         "scores": [score.__dict__ for score in record.scores],  # the most of what there is
     }
     del row["prompt"]
     if not record.prompts:  # shards have no column for it: what synthesizers wrote becomes records of its own
         del row["prompts"]
-    return orjson.dumps(row, default=_plain)
+    return orjson.dumps(row, default=_json_default)
 
 
-def _plain(value: Any) -> Any:
-    kind = _kind(type(value))
+def _json_default(value: Any) -> Any:
+    kind = _base_class(type(value))
     if kind is Response:
-        return {**value.__dict__, "sampling": _text_of(value.sampling)}
+        return {**value.__dict__, "sampling": _json_text(value.sampling)}
     if kind is Message:
-        parts, calls = value.content, value.tool_calls
+        content, tool_calls = value.content, value.tool_calls
         return {
             **value.__dict__,
             "content": value.text,
-            "parts": None if isinstance(parts, str) else _text_of([part.__dict__ for part in parts]),
-            "tool_calls": _text_of([call.__dict__ for call in calls]) if calls else None,
+            "parts": None if isinstance(content, str) else _json_text([part.__dict__ for part in content]),
+            "tool_calls": _json_text([call.__dict__ for call in tool_calls]) if tool_calls else None,
         }
     return value.model_dump(mode="json") if kind is Prompt else value.__dict__
 
 
 @cache
-def _kind(cls: type) -> type:
+def _base_class(cls: type) -> type:
     """Which of these a class is or derives from."""
     return next((kind for kind in (Response, Message, Prompt) if issubclass(cls, kind)), cls)
 
 
-def _text_of(value: Any) -> str | None:
+def _json_text(value: Any) -> str | None:
     """JSON data as JSON text, for columns that hold what has no schema; None when there is nothing."""
     if not value:
         return None
     try:
-        return _decoded(orjson.dumps(value, option=_SORTED))
+        return _decode_json(orjson.dumps(value, option=_SORT_KEYS))
     except TypeError:  # a whole number of more than 64 bits, a mapping of another type
         return json.dumps(
             to_jsonable_python(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
@@ -69,8 +69,8 @@ def _text_of(value: Any) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _decoded(spelled: bytes) -> str:
-    return spelled.decode()
+def _decode_json(encoded: bytes) -> str:
+    return encoded.decode()
 
 
 def record_of(row: Mapping[str, Any]) -> Record:
@@ -99,18 +99,20 @@ def record_of(row: Mapping[str, Any]) -> Record:
         }
         for response in row["responses"]
     ]
-    grown = {name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")}
+    additions = {
+        name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")
+    }
     return Record.model_validate(
-        {"prompt": prompt, "responses": responses, "prompts": row.get("prompts", ()), **grown}
+        {"prompt": prompt, "responses": responses, "prompts": row.get("prompts", ()), **additions}
     )
 
 
 def _message_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    out = {k: v for k, v in row.items() if k != "parts"}
+    message = {k: v for k, v in row.items() if k != "parts"}
     if row["parts"]:
-        out["content"] = json.loads(row["parts"])
-    out["tool_calls"] = json.loads(row["tool_calls"]) if row["tool_calls"] else ()
-    return out
+        message["content"] = json.loads(row["parts"])
+    message["tool_calls"] = json.loads(row["tool_calls"]) if row["tool_calls"] else ()
+    return message
 
 
 def pair_lines(record: Record) -> list[bytes]:
@@ -124,10 +126,12 @@ def pair_lines(record: Record) -> list[bytes]:
 
 def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) -> dict[str, Any]:
     prompt = record.prompt
-    sides = (chosen.id, rejected.id)
-    judges = {s.judge for s in record.scores if s.response_id in sides}
-    judges |= {c.judge for c in record.comparisons if c.first_id in sides or c.second_id in sides}
-    kept = chosen.keeps_reasoning or rejected.keeps_reasoning
+    response_ids = (chosen.id, rejected.id)
+    judges = {s.judge for s in record.scores if s.response_id in response_ids}
+    judges |= {
+        c.judge for c in record.comparisons if c.first_id in response_ids or c.second_id in response_ids
+    }
+    keeps_reasoning = chosen.keeps_reasoning or rejected.keeps_reasoning
     return {
         "prompt": [_turn(m, False) for m in prompt.messages],
         "chosen": [_turn(m, chosen.keeps_reasoning) for m in chosen.messages],
@@ -150,28 +154,30 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         "score_rejected": pair.rejected_score,
         "margin": pair.margin,
         "chosen_probability": pair.chosen_probability,
-        "aspects": _text_of(_judged(record, chosen.id, rejected.id)),
+        "aspects": _json_text(_aspect_ratings(record, chosen.id, rejected.id)),
         "judge": ",".join(sorted(judges)) or None,
         "principle_id": pair.principle_id,
         "rule": pair.rule,
         "tie": pair.tie,
         "weight": pair.weight,
-        "reasoning": "kept" if kept else "dropped",
+        "reasoning": "kept" if keeps_reasoning else "dropped",
         "round": 0,
-        "lineage": _text_of(prompt.lineage),
+        "lineage": _json_text(prompt.lineage),
     }
 
 
-def _judged(record: Record, chosen: str, rejected: str) -> dict[str, dict[str, float]]:
+def _aspect_ratings(record: Record, chosen_id: str, rejected_id: str) -> dict[str, dict[str, float]]:
     """What each judge and aspect says of both sides; `preferred` holds the probability that comparisons give to the chosen one."""
-    means = _aspects(record.scores, (chosen, rejected))
-    sides = {"chosen": means[chosen], "rejected": means[rejected]}
+    means = _mean_ratings(record.scores, (chosen_id, rejected_id))
+    ratings = {"chosen": means[chosen_id], "rejected": means[rejected_id]}
     by_aspect: dict[str, list[Comparison]] = {}
     for comparison in record.comparisons:
         by_aspect.setdefault(f"{comparison.judge}.{comparison.aspect}", []).append(comparison)
-    odds = {name: probability_of(found, chosen, rejected) for name, found in by_aspect.items()}
-    preferred = {name: p for name, p in odds.items() if p is not None}
-    return {**sides, "preferred": preferred} if preferred else sides
+    probabilities = {
+        name: probability_of(comparisons, chosen_id, rejected_id) for name, comparisons in by_aspect.items()
+    }
+    preferred = {name: p for name, p in probabilities.items() if p is not None}
+    return {**ratings, "preferred": preferred} if preferred else ratings
 
 
 def pair_id(prompt_id: str, pair: Pair) -> str:
@@ -179,16 +185,16 @@ def pair_id(prompt_id: str, pair: Pair) -> str:
     return content_id("pair", prompt_id, pair.chosen_id, pair.rejected_id, pair.rule)
 
 
-def _aspects(scores: Iterable[Score], response_ids: Iterable[str]) -> dict[str, dict[str, float]]:
+def _mean_ratings(scores: Iterable[Score], response_ids: Iterable[str]) -> dict[str, dict[str, float]]:
     """{response id: {judge.aspect: mean rating}}; aspects that do not apply are left out."""
-    rated: dict[str, dict[str, list[float]]] = {response_id: {} for response_id in response_ids}
+    ratings: dict[str, dict[str, list[float]]] = {response_id: {} for response_id in response_ids}
     for score in scores:
-        side = rated.get(score.response_id)
+        side = ratings.get(score.response_id)
         if side is not None and score.value is not None:
             side.setdefault(f"{score.judge}.{score.aspect}", []).append(score.value)
     return {
-        side: {name: math.fsum(values) / len(values) for name, values in found.items()}
-        for side, found in rated.items()
+        side: {name: math.fsum(values) / len(values) for name, values in aspect_values.items()}
+        for side, aspect_values in ratings.items()
     }
 
 

@@ -17,9 +17,11 @@ def splits_of(prompts: Sequence[tuple[str, str]], test: float, seed: int) -> dic
     split_of_text: dict[str, str | None] = {}
     texts = list(dict.fromkeys(normalize(text) for _, text in prompts))
     first_id = {normalize(text): prompt_id for prompt_id, text in reversed(prompts)}
-    alike = similar_earlier_texts(texts) if test else {}
-    for place, text in enumerate(texts):
-        before = {split for i in alike.get(place, ()) if (split := split_of_text[texts[i]])}
-        drawn = TEST if uniform("split", seed, first_id[text]) < test else TRAIN
-        split_of_text[text] = drawn if not before else before.pop() if len(before) == 1 else None
+    similar_indices = similar_earlier_texts(texts) if test else {}
+    for index, text in enumerate(texts):
+        earlier_splits = {split for i in similar_indices.get(index, ()) if (split := split_of_text[texts[i]])}
+        drawn_split = TEST if uniform("split", seed, first_id[text]) < test else TRAIN
+        split_of_text[text] = (
+            drawn_split if not earlier_splits else earlier_splits.pop() if len(earlier_splits) == 1 else None
+        )
     return {prompt_id: split_of_text[normalize(text)] for prompt_id, text in prompts}

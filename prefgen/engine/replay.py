@@ -116,7 +116,7 @@ class Replayers:
 
     async def begin(self, segment: int) -> "list[Replayer]":
         """Those that work on a segment from now on, until `close`."""
-        loaded, built = self._pipeline.loaded, self._pipeline.built
+        loaded, built = self._pipeline.loaded, self._pipeline.fingerprint
         try:
             job = framed(Job(loaded.data, loaded.folder, built, self._out, self._journal, segment, sys.path))
         except TypeError:  # a recipe made in Python may hold what no other process can have

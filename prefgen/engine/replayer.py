@@ -15,7 +15,7 @@ from prefgen.engine.record_store import RecordStore, StateRow
 from prefgen.engine.replay import Job, Replayed, framed, unframed
 from prefgen.engine.run import Runner, RunOptions
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 
 
 class _UnwrittenSpool(RecordStore):
@@ -73,8 +73,8 @@ def main() -> None:
     job = unframed(asked)
     assert isinstance(job, Job)
     sys.path[:] = job.path
-    pipeline = build(loaded_from(job.data, job.folder))
-    if pipeline.built != job.built:
+    pipeline = build(recipe_from_data(job.data, job.folder))
+    if pipeline.fingerprint != job.built:
         sys.exit("this process does not come to the same recipe as the one that started it")
     collect_rarely()
     replaying = _Replaying(pipeline, RunOptions(job.out, job.journal, live=False), Progress())

@@ -35,7 +35,7 @@ from prefgen.engine.segment import Order, SegmentRun
 from prefgen.engine.shards import Shards
 from prefgen.errors import Interrupted, NoPromptsLeft, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
-from prefgen.recipe.identity import texts_of
+from prefgen.recipe.identity import template_digests
 from prefgen.recipe.models import BuiltModel
 from prefgen.tables import Table
 from prefgen.text.diversity import diversity_measures
@@ -486,7 +486,7 @@ class Runner:
                 judge: {"pairs": pairs, "flipped": flipped}
                 for judge, (pairs, flipped) in sorted(self._yield.flips.items())
             },
-            "texts": texts_of(
+            "texts": template_digests(
                 [*self.pipeline.sources, *(p for step in self.pipeline.stages for p in step.plugins)]
             ),
             "journal": self._asked(calls, number, sum(row["requests"] for row in by_stage))

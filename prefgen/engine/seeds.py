@@ -4,8 +4,8 @@ from bisect import bisect
 from collections.abc import Iterator
 from pathlib import Path
 
-from prefgen.dataset.columns import records
-from prefgen.dataset.read_files import rows_of
+from prefgen.dataset.columns import parse_records
+from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import FromSeeds
 from prefgen.stages.stage import StagePlugin
@@ -32,7 +32,7 @@ def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[
     columns = {"messages": plugin.column} if plugin.column else {}
     rows = {
         r.id: r.prompt
-        for r in records(rows_of(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})
+        for r in parse_records(read_rows(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})
     }
     if not rows:
         raise RecipeError(f"{plugged.name}: the file of seeds {plugin.seeds!r} is empty")

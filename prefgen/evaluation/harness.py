@@ -34,44 +34,44 @@ def harness_outcomes(
     datasets.disable_progress_bars()
 
     manager: Any = TaskManager()
-    wanted: Any = task
+    task_spec: Any = task
     if Path(task).suffix in (".yaml", ".yml"):
-        wanted = _in_file(Path(task))
+        task_spec = _read_task_file(Path(task))
     elif task not in manager.all_tasks:
         raise RecipeError(f"{task!r} is no file and no task of lm-evaluation-harness")
     try:
         lm = HFLM(pretrained=model.weights, tokenizer=model.tokenizer, batch_size=batch_size)
-        tasks = manager.load([wanted])
+        tasks = manager.load([task_spec])
         with redirect_stderr(io.StringIO()):  # its progress bars would stand between our own lines
-            found = evaluate(lm, tasks, limit=limit, bootstrap_iters=0, verbosity="ERROR")
-    except Exception as wrong:  # whatever a task's own code and data raise
+            results = evaluate(lm, tasks, limit=limit, bootstrap_iters=0, verbosity="ERROR")
+    except Exception as error:  # whatever a task's own code and data raise
         raise RecipeError(
-            f"lm-evaluation-harness could not run {task!r}: {' '.join(str(wrong).split())[:200]}"
+            f"lm-evaluation-harness could not run {task!r}: {' '.join(str(error).split())[:200]}"
         ) from None
-    assert found is not None
-    out = []
-    for name, samples in sorted(found.get("samples", {}).items()):
+    assert results is not None
+    outcomes = []
+    for name, samples in sorted(results.get("samples", {}).items()):
         for sample in samples:
             metric = next((m for m in METRICS if m in sample), None)
             if metric is None:
                 raise RecipeError(f"{name!r} measures none of {', '.join(METRICS)} for each item")
-            out.append(
+            outcomes.append(
                 ItemOutcome(
                     f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name
                 )
             )
-    return out
+    return outcomes
 
 
-def _in_file(path: Path) -> dict[str, Any]:
+def _read_task_file(path: Path) -> dict[str, Any]:
     import yaml
 
     if not path.is_file():
         raise RecipeError(f"there is no file {str(path)!r}")
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as wrong:
-        raise RecipeError(f"cannot be read: {str(wrong).splitlines()[0]}", str(path)) from None
-    if not isinstance(found, dict) or "task" not in found:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise RecipeError(f"cannot be read: {str(error).splitlines()[0]}", str(path)) from None
+    if not isinstance(config, dict) or "task" not in config:
         raise RecipeError("is no task of lm-evaluation-harness: it has no `task`", str(path))
-    return found
+    return config

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.pair import pair_messages
-from prefgen.dataset.read_files import rows_of
+from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.types import content_id
 
@@ -31,37 +31,37 @@ def read_items(path: Path) -> list[Item]:
     """The items of a file (JSONL, JSON, CSV or Parquet). Raises RecipeError, with the place of what is not one."""
     if not path.is_file():
         raise RecipeError(f"there is no file {str(path)!r}")
-    items = [_item(row, where) for where, row in _rows(path)]
+    items = [_parse_item(row, where) for where, row in _read_rows(path)]
     if not items:
         raise RecipeError(f"{str(path)!r} holds no item")
     seen: Counter[str] = Counter()
-    for place, item in enumerate(items):
+    for index, item in enumerate(items):
         if seen[item.id]:  # the same item again is another one
-            items[place] = replace(item, id=f"{item.id}/{seen[item.id]}")
+            items[index] = replace(item, id=f"{item.id}/{seen[item.id]}")
         seen[item.id] += 1
     return items
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if path.suffix == ".json":
         try:
-            whole = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as wrong:
-            raise RecipeError(f"cannot be read: {wrong}", str(path)) from None
-        if isinstance(whole, dict) and isinstance(whole.get("examples"), list):  # a task of BIG-bench
-            yield from ((f"{path} example {i}", row) for i, row in enumerate(whole["examples"], 1))
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RecipeError(f"cannot be read: {error}", str(path)) from None
+        if isinstance(data, dict) and isinstance(data.get("examples"), list):  # a task of BIG-bench
+            yield from ((f"{path} example {i}", row) for i, row in enumerate(data["examples"], 1))
             return
-    yield from rows_of(path, str(path))
+    yield from read_rows(path, str(path))
 
 
-def _item(row: Mapping[str, Any], where: str) -> Item:
+def _parse_item(row: Mapping[str, Any], where: str) -> Item:
     if not isinstance(row, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - of a file
         raise RecipeError(f"is no item: expected {FORMS}, found {row!r}"[:200], where)
     try:
-        prompt, choices, right = _parts(row, where)
-    except (KeyError, TypeError, ValueError, IndexError) as wrong:
+        prompt, choices, right = _parse_answers(row, where)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RecipeError(
-            f"is no item: expected {FORMS}, found {', '.join(map(str, row))} ({wrong})", where
+            f"is no item: expected {FORMS}, found {', '.join(map(str, row))} ({error})", where
         ) from None
     if len(choices) < 2 or not 0 < len(right) < len(choices):
         raise RecipeError(
@@ -78,18 +78,22 @@ def _item(row: Mapping[str, Any], where: str) -> Item:
     )
 
 
-def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[int]]:
+def _parse_answers(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[int]]:
     if "corrects" in row:
-        corrects, wrong = _several(row["corrects"]), _several(row["incorrects"])
-        return _asked(row["prompt"]), [_said(text) for text in corrects + wrong], set(range(len(corrects)))
+        corrects, incorrects = _answer_list(row["corrects"]), _answer_list(row["incorrects"])
+        return (
+            _prompt_turns(row["prompt"]),
+            [_answer_turns(text) for text in corrects + incorrects],
+            set(range(len(corrects))),
+        )
     if "target_scores" in row:
         if not isinstance(row["target_scores"], Mapping):
             raise ValueError("target_scores is no {answer: score}")
         scores = [(text, float(score)) for text, score in row["target_scores"].items() if score is not None]
         best = max(score for _, score in scores)
         return (
-            _asked(row["input"]),
-            [_said(text) for text, _ in scores],
+            _prompt_turns(row["input"]),
+            [_answer_turns(text) for text, _ in scores],
             {i for i, (_, score) in enumerate(scores) if score == best},
         )
     if "choices" in row:
@@ -97,45 +101,45 @@ def _parts(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[
         labels: list[str] = []
         if isinstance(choices, Mapping):  # ARC
             choices, labels = choices["text"], [str(label) for label in choices["label"]]
-        choices = _several(choices)
+        choices = _answer_list(choices)
         answer = row.get("answerKey", row.get("answer"))
         return (
-            _asked(row.get("question", row.get("prompt"))),
-            [_said(text) for text in choices],
-            {_place(answer, choices, labels)},
+            _prompt_turns(row.get("question", row.get("prompt"))),
+            [_answer_turns(text) for text in choices],
+            {_answer_index(answer, choices, labels)},
         )
     prompt, chosen, rejected = pair_messages(row, where)
     return prompt, [chosen, rejected], {0}
 
 
-def _several(answers: Any) -> list[Any]:
+def _answer_list(answers: Any) -> list[Any]:
     """A text is one answer, and not as many as it has letters. Raises ValueError."""
     if isinstance(answers, str) or not isinstance(answers, Iterable):
         raise ValueError(f"expected a list of answers, found {answers!r}")
     return list(answers)
 
 
-def _place(answer: Any, choices: Sequence[str], labels: Sequence[str]) -> int:
+def _answer_index(answer: Any, choices: Sequence[str], labels: Sequence[str]) -> int:
     if isinstance(answer, bool) or answer is None:
         raise ValueError(f"answer is {answer!r}")
     if isinstance(answer, int):
-        place = answer
+        index = answer
     elif answer in labels:
-        place = labels.index(answer)
+        index = labels.index(answer)
     elif answer in choices:
-        place = list(choices).index(answer)
+        index = list(choices).index(answer)
     elif isinstance(answer, str) and len(answer) == 1 and answer.isalpha():
-        place = ord(answer.upper()) - ord("A")
+        index = ord(answer.upper()) - ord("A")
     elif isinstance(answer, str) and answer.isdigit():
-        place = int(answer)
+        index = int(answer)
     else:
         raise ValueError(f"answer {answer!r} is none of the choices")
-    if not 0 <= place < len(choices):
+    if not 0 <= index < len(choices):
         raise ValueError(f"answer {answer!r} names no choice of {len(choices)}")
-    return place
+    return index
 
 
-def _asked(prompt: Any) -> Turns:
+def _prompt_turns(prompt: Any) -> Turns:
     if not prompt:
         raise ValueError("the prompt is empty")
     if isinstance(prompt, str):
@@ -143,7 +147,7 @@ def _asked(prompt: Any) -> Turns:
     return [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in prompt]
 
 
-def _said(text: Any) -> Turns:
+def _answer_turns(text: Any) -> Turns:
     if not isinstance(text, str) or not text:
         raise ValueError(f"an answer is {text!r}")
     return [{"role": "assistant", "content": text}]

@@ -8,7 +8,7 @@ from typing import Any
 
 from prefgen.errors import RecipeError
 
-PLAIN = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
+PLAIN_TEMPLATE = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
 """For a base that was never taught to chat: the texts, a line each."""
 
 
@@ -30,23 +30,23 @@ def base_of(name: str) -> str | None:
         ("adapter_config.json", "base_model_name_or_path"),
     ):
         if (folder / file).is_file():
-            return str(_read(folder / file, field)[field])
+            return str(_read_json(folder / file, field)[field])
     return None
 
 
-def _read(path: Path, field: str) -> dict[str, Any]:
+def _read_json(path: Path, field: str) -> dict[str, Any]:
     """What a file of JSON holds, which must have `field`. Raises RecipeError."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found[field]
-    except (ValueError, KeyError, TypeError) as wrong:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data[field]
+    except (ValueError, KeyError, TypeError) as error:
         raise RecipeError(
-            f"cannot be read, or holds no {field!r}: {type(wrong).__name__}: {wrong}", str(path)
+            f"cannot be read, or holds no {field!r}: {type(error).__name__}: {error}", str(path)
         ) from None
-    return found
+    return data
 
 
-def load(name: str, *, cpu: bool = False) -> LoadedModel:
+def load_model(name: str, *, cpu: bool = False) -> LoadedModel:
     """A folder or a name on the Hub; an adapter is put on its base. Raises RecipeError, in one line."""
     import torch
     import transformers
@@ -59,9 +59,9 @@ def load(name: str, *, cpu: bool = False) -> LoadedModel:
     folder, adapter = Path(name), None
     if (folder / "adapter_config.json").is_file():
         adapter = name
-        its = _read(folder / "adapter_config.json", "base_model_name_or_path")
-        name = str(its["base_model_name_or_path"])
-        if its.get("task_type") == "SEQ_CLS":
+        adapter_config = _read_json(folder / "adapter_config.json", "base_model_name_or_path")
+        name = str(adapter_config["base_model_name_or_path"])
+        if adapter_config.get("task_type") == "SEQ_CLS":
             raise RecipeError(
                 f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer likely"
             )
@@ -75,23 +75,23 @@ def load(name: str, *, cpu: bool = False) -> LoadedModel:
         weights: Any = AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.float32 if device == "cpu" else "auto"
         )
-    except (OSError, ValueError, KeyError) as wrong:
-        of = f" (the base of {adapter!r})" if adapter else ""
+    except (OSError, ValueError, KeyError) as error:
+        base_text = f" (the base of {adapter!r})" if adapter else ""
         raise RecipeError(
-            f"the model {name!r}{of} cannot be loaded: {' '.join(str(wrong).split())[:200]}"
+            f"the model {name!r}{base_text} cannot be loaded: {' '.join(str(error).split())[:200]}"
         ) from None
     if adapter:
         from peft import PeftModel
 
         try:
             weights = PeftModel.from_pretrained(weights, adapter)
-        except (OSError, ValueError, KeyError, RuntimeError) as wrong:
-            said = " ".join(str(wrong).split())[:160]
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:160]
             raise RecipeError(
-                f"the adapter {adapter!r} does not fit {name!r}; it was made for another base: {said}"
+                f"the adapter {adapter!r} does not fit {name!r}; it was made for another base: {reason}"
             ) from None
     if not tokenizer.chat_template:
-        tokenizer.chat_template = PLAIN
+        tokenizer.chat_template = PLAIN_TEMPLATE
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LoadedModel(adapter or name, weights.to(device).eval(), tokenizer)

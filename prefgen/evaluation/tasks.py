@@ -20,7 +20,7 @@ LIMIT = 1.0
 """Percentage points that a protected task may lose."""
 MEAN_LIMIT = 0.5
 """Percentage points that all protected tasks together may lose."""
-NOTHING = ({"role": "user", "content": ""},)
+EMPTY_PROMPT = ({"role": "user", "content": ""},)
 """A prompt that says nothing: what an answer is worth without its own."""
 
 
@@ -71,59 +71,72 @@ def outcomes(
     """What the model finds likeliest, of each item."""
     from prefgen.trainers.likelihood import answer_logps
 
-    asked = [(item.prompt, choice) for item in items for choice in item.choices]
-    found = answer_logps(model.weights, model.tokenizer, asked, batch_size=batch_size)
-    alone = (
-        answer_logps(model.weights, model.tokenizer, [(NOTHING, c) for _, c in asked], batch_size=batch_size)
+    answers = [(item.prompt, choice) for item in items for choice in item.choices]
+    logps = answer_logps(model.weights, model.tokenizer, answers, batch_size=batch_size)
+    unconditional_logps = (
+        answer_logps(
+            model.weights, model.tokenizer, [(EMPTY_PROMPT, c) for _, c in answers], batch_size=batch_size
+        )
         if scoring == "mutual"
         else []
     )
-    values = []
-    for place, (total, tokens) in enumerate(found):
+    likelihoods = []
+    for index, (total, tokens) in enumerate(logps):
         if not tokens:
-            raise RecipeError(f"an answer has no tokens of its own: {asked[place][1]!r}")
+            raise RecipeError(f"an answer has no tokens of its own: {answers[index][1]!r}")
         if not math.isfinite(total):
             raise RecipeError(
                 f"{model.name!r} gives an answer no probability ({total}): its weights are broken, or its training diverged"
             )
-        values.append(
+        likelihoods.append(
             {
                 "sum": total,
                 "mean": total / tokens,
-                "mutual": (total - alone[place][0]) / tokens if alone else 0.0,
+                "mutual": (total - unconditional_logps[index][0]) / tokens if unconditional_logps else 0.0,
             }[scoring]
         )
-    out, at = [], 0
+    results, start = [], 0
     for item in items:
-        its = values[at : at + len(item.choices)]
-        at += len(item.choices)
-        best = [i for i, value in enumerate(its) if value == max(its)]
-        right = sum(i in item.right for i in best)
-        out.append(ItemOutcome(item.id, 1.0 if right == len(best) else 0.5 if right else 0.0, item.category))
-    return out
+        item_likelihoods = likelihoods[start : start + len(item.choices)]
+        start += len(item.choices)
+        best = [i for i, value in enumerate(item_likelihoods) if value == max(item_likelihoods)]
+        right_count = sum(i in item.right for i in best)
+        results.append(
+            ItemOutcome(
+                item.id, 1.0 if right_count == len(best) else 0.5 if right_count else 0.0, item.category
+            )
+        )
+    return results
 
 
-def summarize_task(name: str, found: Sequence[ItemOutcome]) -> TaskResult:
+def summarize_task(name: str, item_outcomes: Sequence[ItemOutcome]) -> TaskResult:
     """Accuracy over all items, and in each category where there are several."""
     groups: dict[str, list[float]] = {}
-    for one in found:
-        groups.setdefault(one.category, []).append(one.correct)
+    for outcome in item_outcomes:
+        groups.setdefault(outcome.category, []).append(outcome.correct)
     categories = {k: sum(v) / len(v) for k, v in sorted(groups.items())} if len(groups) > 1 else {}
-    return TaskResult(name, len(found), intervals.wilson_interval([one.correct for one in found]), categories)
+    return TaskResult(
+        name,
+        len(item_outcomes),
+        intervals.wilson_interval([one.correct for one in item_outcomes]),
+        categories,
+    )
 
 
 def compare_outcomes(
     name: str, before: Sequence[ItemOutcome], after: Sequence[ItemOutcome], *, limit: float | None = None
 ) -> TaskChange:
     """The change, paired by item id. Raises RecipeError where the two did not answer the same items."""
-    first, second = ({one.id: one.correct for one in its} for its in (before, after))
+    first, second = (
+        {outcome.id: outcome.correct for outcome in side_outcomes} for side_outcomes in (before, after)
+    )
     if first.keys() != second.keys():
         raise RecipeError(
             f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})"
         )
     changes = [second[i] - first[i] for i in first]
     mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
-    value, low, high = (100 * part for part in intervals.paired_change_interval(changes))
+    value, low, high = (100 * bound for bound in intervals.paired_change_interval(changes))
     return TaskChange(name, len(changes), mean["before"], mean["after"], (value, low, high), limit)
 
 

@@ -19,10 +19,10 @@ from prefgen.types import Record, Response
 
 RIDGE = 0.01
 """Keeps the fit finite where one side always wins."""
-REFITS = 500
-LEAST_BEYOND = 5
+REFIT_COUNT = 500
+MIN_LONGER = 5
 """Prompts on which each side must be the longer one (or both alike): else equal length is not among what was seen."""
-FAR = 0.1
+NOTABLE_DIFFERENCE = 0.1
 """How far raw and length-controlled may be apart before it is said."""
 
 
@@ -66,16 +66,20 @@ def win_rate(
 ) -> WinRate:
     """How often the answers of the model `of` are better than those of `against`, by `judge` (default: the only one). Raises RecipeError."""
     games: list[Game] = []
-    unjudged, models, judges, chosen = 0, set(), set(), judge
+    unjudged, models, judges, judge_name = 0, set(), set(), judge
     for record in records:
         models |= {r.model for r in record.responses if r.model}
         judges |= {s.judge for s in record.scores} | {c.judge for c in record.comparisons}
-        if chosen is None and len(judges) > 1:
+        if judge_name is None and len(judges) > 1:
             raise RecipeError(f"several judges: {', '.join(sorted(judges))}; say which with --judge")
-        chosen = chosen or next(iter(judges), None)
-        first = [r for r in record.responses if r.model == of]
-        second = [r for r in record.responses if r.model == against]
-        game = _game(record, first, second, chosen) if chosen and first and second else None
+        judge_name = judge_name or next(iter(judges), None)
+        model_responses = [r for r in record.responses if r.model == of]
+        opponent_responses = [r for r in record.responses if r.model == against]
+        game = (
+            _build_game(record, model_responses, opponent_responses, judge_name)
+            if judge_name and model_responses and opponent_responses
+            else None
+        )
         unjudged += game is None
         games += [game] if game else []
     for name in (of, against):
@@ -87,15 +91,15 @@ def win_rate(
         raise RecipeError(
             f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one model in its rows"
         )
-    if chosen is None:
+    if judge_name is None:
         raise RecipeError(
             "no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder says why)"
         )
-    if chosen.partition(".")[0] not in judges:
-        raise RecipeError(f"no judge {chosen!r} judged; there are {', '.join(sorted(judges))}")
+    if judge_name.partition(".")[0] not in judges:
+        raise RecipeError(f"no judge {judge_name!r} judged; there are {', '.join(sorted(judges))}")
     if not games:
-        raise RecipeError(f"{chosen!r} judged no prompt that both models answered, or has no such aspect")
-    return summarize_games(games, of=of, against=against, judge=chosen, unjudged=unjudged, seed=seed)
+        raise RecipeError(f"{judge_name!r} judged no prompt that both models answered, or has no such aspect")
+    return summarize_games(games, of=of, against=against, judge=judge_name, unjudged=unjudged, seed=seed)
 
 
 def summarize_games(
@@ -103,25 +107,28 @@ def summarize_games(
 ) -> WinRate:
     """The win rate of games that have been judged, one a prompt."""
     raw = intervals.bootstrap_mean([game.probability for game in games], seed=seed)
-    won = np.array([game.probability for game in games])
-    longer = np.array([game.longer for game in games], dtype=float)
-    level = None
-    if min((longer >= 0).sum(), (longer <= 0).sum()) >= LEAST_BEYOND:
+    probabilities = np.array([game.probability for game in games])
+    length_differences = np.array([game.longer for game in games], dtype=float)
+    controlled_rate = None
+    if min((length_differences >= 0).sum(), (length_differences <= 0).sum()) >= MIN_LONGER:
         low, high = intervals.bootstrap_quantiles(
-            len(games), lambda i: length_controlled_rate(won[i], longer[i]), seed=seed, resamples=REFITS
+            len(games),
+            lambda i: length_controlled_rate(probabilities[i], length_differences[i]),
+            seed=seed,
+            resamples=REFIT_COUNT,
         )
-        level = (length_controlled_rate(won, longer), low, high)
-    both = [game.consistent for game in games if game.consistent is not None]
+        controlled_rate = (length_controlled_rate(probabilities, length_differences), low, high)
+    agreements = [game.consistent for game in games if game.consistent is not None]
     notes = []
-    if level is None:
+    if controlled_rate is None:
         notes.append(
             "nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, or there are too few"
         )
-    elif abs(level[0] - raw[0]) > FAR:
-        notes.append(f"length decides much: raw {raw[0]:.1%}, at equal length {level[0]:.1%}")
+    elif abs(controlled_rate[0] - raw[0]) > NOTABLE_DIFFERENCE:
+        notes.append(f"length decides much: raw {raw[0]:.1%}, at equal length {controlled_rate[0]:.1%}")
     if unjudged:
         notes.append(f"{unjudged:,} prompts are not counted: an answer or its judgment is missing")
-    if not both and any(game.asked for game in games):
+    if not agreements and any(game.asked for game in games):
         notes.append(
             "the judge saw the two answers in one order only, or one at a time: a preference for the first place is not taken out"
         )
@@ -132,25 +139,25 @@ def summarize_games(
         prompts=len(games),
         unjudged=unjudged,
         raw=raw,
-        length_controlled=level,
+        length_controlled=controlled_rate,
         wins=sum(game.probability > 0.5 for game in games),
         ties=sum(game.probability == 0.5 for game in games),
         losses=sum(game.probability < 0.5 for game in games),
-        longer=float(longer.mean()),
-        consistent=sum(both) / len(both) if both else None,
+        longer=float(length_differences.mean()),
+        consistent=sum(agreements) / len(agreements) if agreements else None,
         notes=tuple(notes),
     )
 
 
-def length_controlled_rate(won: np.ndarray, longer: np.ndarray) -> float:
+def length_controlled_rate(probabilities: np.ndarray, length_differences: np.ndarray) -> float:
     """The share that is won where both answers are equally long."""
-    spread = float(longer.std())
-    x = np.tanh(longer / spread) if spread > 0 else np.zeros_like(longer)
+    spread = float(length_differences.std())
+    x = np.tanh(length_differences / spread) if spread > 0 else np.zeros_like(length_differences)
     design = np.stack([np.ones_like(x), x], axis=1)
     weights = np.zeros(2)
     for _ in range(50):  # Newton: the loss is convex
         p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (won - p) - RIDGE * weights
+        gradient = design.T @ (probabilities - p) - RIDGE * weights
         curvature = (design * (p * (1 - p))[:, None]).T @ design + RIDGE * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         weights = weights + np.clip(step, -2, 2)
@@ -159,35 +166,37 @@ def length_controlled_rate(won: np.ndarray, longer: np.ndarray) -> float:
     return logistic(float(weights[0]))
 
 
-def _game(record: Record, first: Sequence[Response], second: Sequence[Response], judge: str) -> Game | None:
+def _build_game(
+    record: Record, first: Sequence[Response], second: Sequence[Response], judge: str
+) -> Game | None:
     """What the judge says of the answers of two models: the mean over pairs of them. None where it says nothing of some pair."""
     name, _, aspect = judge.partition(".")
-    compared = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
-    scores = {} if compared else scores_of(record, ScoreSpec(mean=(judge,)))
-    found: list[float] = []
-    agreed: list[bool] = []
-    for one in first:
-        for other in second:
-            if compared:
-                shown = [c.probability for c in compared if (c.first_id, c.second_id) == (one.id, other.id)]
-                turned = [
-                    1 - c.probability for c in compared if (c.first_id, c.second_id) == (other.id, one.id)
+    comparisons = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
+    scores = {} if comparisons else scores_of(record, ScoreSpec(mean=(judge,)))
+    probabilities: list[float] = []
+    agreements: list[bool] = []
+    for response in first:
+        for opponent in second:
+            if comparisons:
+                forward = [c.probability for c in comparisons if (c.first_id, c.second_id) == (response.id, opponent.id)]
+                backward = [
+                    1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (opponent.id, response.id)
                 ]
-                if (probability := probability_of(compared, one.id, other.id)) is None:
+                if (probability := probability_of(comparisons, response.id, opponent.id)) is None:
                     return None
-                found.append(probability)
-                if shown and turned:
-                    agreed.append(
-                        (math.fsum(shown) / len(shown) - 0.5) * (math.fsum(turned) / len(turned) - 0.5) > 0
+                probabilities.append(probability)
+                if forward and backward:
+                    agreements.append(
+                        (math.fsum(forward) / len(forward) - 0.5) * (math.fsum(backward) / len(backward) - 0.5) > 0
                     )
-            elif one.id in scores and other.id in scores:
-                found.append(0.5 + 0.5 * float(np.sign(scores[one.id] - scores[other.id])))
+            elif response.id in scores and opponent.id in scores:
+                probabilities.append(0.5 + 0.5 * float(np.sign(scores[response.id] - scores[opponent.id])))
             else:
                 return None
-    longer = sum(map(_length, first)) / len(first) - sum(map(_length, second)) / len(second)
-    asked = any(one.text != other.text for one in first for other in second)
+    length_difference = sum(map(_length, first)) / len(first) - sum(map(_length, second)) / len(second)
+    judge_needed = any(one.text != other.text for one in first for other in second)
     return Game(
-        record.prompt.id, math.fsum(found) / len(found), round(longer), all(agreed) if agreed else None, asked
+        record.prompt.id, math.fsum(probabilities) / len(probabilities), round(length_difference), all(agreements) if agreements else None, judge_needed
     )
 
 
@@ -195,7 +204,7 @@ def _length(response: Response) -> int:
     return len(response.text)
 
 
-def as_json(found: WinRate) -> dict[str, Any]:
+def as_json(result: WinRate) -> dict[str, Any]:
     names = (
         "of",
         "against",
@@ -208,8 +217,12 @@ def as_json(found: WinRate) -> dict[str, Any]:
         "longer",
         "consistent",
     )
-    spans = {
-        name: span and intervals.span_fields(span)
-        for name, span in (("raw", found.raw), ("length_controlled", found.length_controlled))
+    intervals_by_name = {
+        name: interval and intervals.span_fields(interval)
+        for name, interval in (("raw", result.raw), ("length_controlled", result.length_controlled))
     }
-    return {**{name: getattr(found, name) for name in names}, **spans, "notes": list(found.notes)}
+    return {
+        **{name: getattr(result, name) for name in names},
+        **intervals_by_name,
+        "notes": list(result.notes),
+    }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.kit.replies import addresses_the_judge
+from prefgen.kit.replies import find_judge_address
 from prefgen.plugins.registry import Plugin, filter
 from prefgen.types import Flag, Record
 
@@ -41,22 +41,24 @@ class InjectionGuard(Plugin):
     )
 
     def flag(self, record: Record) -> Sequence[Flag]:
-        found = [(response.id, suspicion(response.text, self.most_syntax)) for response in record.responses]
-        return [Flag(target_id=i, rule=self.name, reason=reason) for i, reason in found if reason]
+        suspicions = [
+            (response.id, suspicion(response.text, self.most_syntax)) for response in record.responses
+        ]
+        return [Flag(target_id=i, rule=self.name, reason=reason) for i, reason in suspicions if reason]
 
 
 def suspicion(text: str, most_syntax: float = 0.15) -> str | None:
     """Why a response looks like an attack on its judge, or None."""
-    passage = addresses_the_judge(text)
+    passage = find_judge_address(text)
     if passage:
         return f"speaks to the judge: {passage[:120]!r}"
-    for what, pattern in (
+    for description, pattern in (
         ("overrides what stands above it", OVERRIDES),
         ("imitates the frame of an evaluation", FRAME),
     ):
         match = pattern.search(text)
         if match:
-            return f"{what}: {match[0].strip()[:120]!r}"
+            return f"{description}: {match[0].strip()[:120]!r}"
     plain = re.sub(r"```.*?(?:```|\Z)", "", text, flags=re.DOTALL)
     if len(plain) >= 200 and len(SYNTAX.findall(plain)) / len(plain) > most_syntax:
         return f"{len(SYNTAX.findall(plain)) / len(plain):.0%} of it is brackets and bars"

@@ -27,7 +27,7 @@ from distilabel.steps import Step, StepInput, tasks
 from pydantic import Field, PrivateAttr, ValidationError
 
 from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply
-from prefgen.kit.call_method import call_method, in_thread
+from prefgen.kit.call_method import call_method, run_in_thread
 from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import did_you_mean, find
 from prefgen.roles import Ask
@@ -41,12 +41,12 @@ TASKS = sorted(
 )
 PIPELINES = pipeline.__name__
 """Every step imports it when it is made: better now, where its warnings are silenced."""
-ALONE = "prefgen-task"
+TASK_NAME = "prefgen-task"
 """The name of a task outside a pipeline."""
-logging.getLogger(f"distilabel.step.{ALONE}").setLevel(
+logging.getLogger(f"distilabel.step.{TASK_NAME}").setLevel(
     logging.ERROR
 )  # it warns of having no pipeline, and of what we put on the ledger
-TURNS = {
+TURN_FORMATS = {
     "llama3": "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>",
     "qwen2": "<|im_start|>{role}\n{content}<|im_end|>\n",
 }
@@ -58,14 +58,14 @@ def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
     if name not in TASKS:
         raise RecipeError(f"distilabel has no task {name!r}{did_you_mean(name, TASKS)}")
     try:
-        return getattr(tasks, name)(llm=llm, name=ALONE, **settings)
-    except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        said = first["msg"].removeprefix("Value error, ").partition("\n")[0]
-        raise RecipeError(f"task {name}: {f'{place}: ' if place else ''}{said}") from None
-    except (TypeError, ValueError) as wrong:
-        raise RecipeError(f"task {name}: {str(wrong).partition(chr(10))[0]}") from wrong
+        return getattr(tasks, name)(llm=llm, name=TASK_NAME, **settings)
+    except ValidationError as error:
+        first_error = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first_error["loc"]))
+        message = first_error["msg"].removeprefix("Value error, ").partition("\n")[0]
+        raise RecipeError(f"task {name}: {f'{place}: ' if place else ''}{message}") from None
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"task {name}: {str(error).partition(chr(10))[0]}") from error
 
 
 async def run_task(
@@ -79,49 +79,49 @@ async def run_task(
 ) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
     """(what the task made of `row`, the replies it was given). Raises what `ask` raises, and PluginError for a task that fails."""
     bridge = Bridge.of(ask.label(model), template)
-    bridge.connect(ask, model, asyncio.get_running_loop(), Turns(seed))
+    bridge.connect(ask, model, asyncio.get_running_loop(), GlobalGenerators(seed))
 
-    def work() -> list[dict[str, Any]]:
-        with bridge.turns:
+    def process_row() -> list[dict[str, Any]]:
+        with bridge.generators:
             task = task_named(name, bridge, settings)
             task.load()
-            return [made for batch in task.process([dict(row)]) for made in batch]
+            return [output_row for batch in task.process([dict(row)]) for output_row in batch]
 
     try:
-        return await in_thread(work), bridge.replies
+        return await run_in_thread(process_row), bridge.replies
     except asyncio.CancelledError:
-        bridge.leave()
+        bridge.abandon()
         raise
     except (ReplyError, PluginError, RecipeError):
         raise
-    except Exception as bug:
-        raise PluginError(f"distilabel's {name} failed: {type(bug).__name__}: {bug}") from bug
+    except Exception as error:
+        raise PluginError(f"distilabel's {name} failed: {type(error).__name__}: {error}") from error
 
 
-class Turns:
+class GlobalGenerators:
     """The global generators of `random` and numpy, for one task at a time, each time as that task left them."""
 
     _lock = threading.Lock()
 
     def __init__(self, seed: int) -> None:
-        self._mine = (random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state())
+        self._task_states = (random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state())
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._theirs = (random.getstate(), np.random.get_state())
-        random.setstate(self._mine[0])
-        np.random.set_state(self._mine[1])
+        self._outer_states = (random.getstate(), np.random.get_state())
+        random.setstate(self._task_states[0])
+        np.random.set_state(self._task_states[1])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._mine = (random.getstate(), np.random.get_state())
-        random.setstate(self._theirs[0])
-        np.random.set_state(self._theirs[1])
+        self._task_states = (random.getstate(), np.random.get_state())
+        random.setstate(self._outer_states[0])
+        np.random.set_state(self._outer_states[1])
         self._lock.release()
 
 
-class _Left(BaseException):
+class _TaskAbandoned(BaseException):
     """The record was suspended: the thread of its task ends, past every `except Exception` of the task."""
 
 
@@ -132,11 +132,11 @@ class Bridge(LLM, MagpieChatTemplateMixin):
     _ask: Any = PrivateAttr(None)
     _model: str = PrivateAttr("")
     _loop: Any = PrivateAttr(None)
-    _turns: Any = PrivateAttr(None)
-    _drawn: Any = PrivateAttr(default_factory=Counter)
+    _generators: Any = PrivateAttr(None)
+    _sample_counts: Any = PrivateAttr(default_factory=Counter)
     _replies: Any = PrivateAttr(default_factory=list)
-    _waiting: Any = PrivateAttr(None)
-    _over: bool = PrivateAttr(False)
+    _pending_replies: Any = PrivateAttr(None)
+    _is_abandoned: bool = PrivateAttr(False)
 
     @classmethod
     def of(cls, label: str, pre_query: str | None) -> "Bridge":
@@ -144,12 +144,14 @@ class Bridge(LLM, MagpieChatTemplateMixin):
             label=label, use_magpie_template=pre_query is not None, magpie_pre_query_template=pre_query
         )
 
-    def connect(self, ask: Ask, model: str, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
-        self._ask, self._model, self._loop, self._turns = ask, model, loop, turns
+    def connect(
+        self, ask: Ask, model: str, loop: asyncio.AbstractEventLoop, generators: GlobalGenerators
+    ) -> None:
+        self._ask, self._model, self._loop, self._generators = ask, model, loop, generators
 
     @property
-    def turns(self) -> Turns:
-        return self._turns
+    def generators(self) -> GlobalGenerators:
+        return self._generators
 
     @property
     def replies(self) -> list[Reply | ReplyError]:
@@ -159,11 +161,11 @@ class Bridge(LLM, MagpieChatTemplateMixin):
     def model_name(self) -> str:
         return self.label
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Let go of what is asked: the record is suspended, or was stopped."""
-        self._over = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._is_abandoned = True
+        if self._pending_replies is not None:
+            self._pending_replies.cancel()
 
     def generate(
         self,
@@ -176,35 +178,35 @@ class Bridge(LLM, MagpieChatTemplateMixin):
     ) -> list[dict[str, Any]]:
         """Called in the task's thread; the generators are others' while it waits. Of several draws one that is lost is None."""
         sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop": stop}
-        wanted = {name: value for name, value in sampling.items() if value is not None}
-        asks = [self._asking(turns, wanted) for turns in inputs for _ in range(num_generations)]
-        self._turns.__exit__(None, None, None)
+        settings = {name: value for name, value in sampling.items() if value is not None}
+        requests = [self._request_reply(turns, settings) for turns in inputs for _ in range(num_generations)]
+        self._generators.__exit__(None, None, None)
         try:
-            replies = self._waited(gather_settled(asks))
+            replies = self._wait_for(gather_settled(requests))
         finally:
-            self._turns.__enter__()
+            self._generators.__enter__()
         self._replies += replies
-        lost = next((reply for reply in replies if isinstance(reply, ReplyError)), None)
-        if lost is not None and num_generations == 1:
-            raise lost
+        reply_error = next((reply for reply in replies if isinstance(reply, ReplyError)), None)
+        if reply_error is not None and num_generations == 1:
+            raise reply_error
         groups = [replies[i : i + num_generations] for i in range(0, len(replies), num_generations)]
-        return [_generated(group) for group in groups]
+        return [_task_output(group) for group in groups]
 
-    def _waited(self, replies: Coroutine[Any, Any, list[Reply | ReplyError]]) -> list[Reply | ReplyError]:
-        waiting: Future[list[Reply | ReplyError]] = asyncio.run_coroutine_threadsafe(replies, self._loop)
-        self._waiting = waiting
-        if self._over:
-            waiting.cancel()
+    def _wait_for(self, coroutine: Coroutine[Any, Any, list[Reply | ReplyError]]) -> list[Reply | ReplyError]:
+        future: Future[list[Reply | ReplyError]] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        self._pending_replies = future
+        if self._is_abandoned:
+            future.cancel()
         try:
-            return waiting.result()
+            return future.result()
         except CancelledError:
-            raise _Left from None
+            raise _TaskAbandoned from None
 
-    def _asking(self, turns: Any, sampling: Mapping[str, Any]) -> Coroutine[Any, Any, Reply]:
+    def _request_reply(self, turns: Any, sampling: Mapping[str, Any]) -> Coroutine[Any, Any, Reply]:
         if isinstance(turns, tuple):
             raise PluginError("structured output of distilabel is not supported: let the task read text")
-        sample = self._drawn[json.dumps(turns)]
-        self._drawn[json.dumps(turns)] += 1
+        sample = self._sample_counts[json.dumps(turns)]
+        self._sample_counts[json.dumps(turns)] += 1
         if self.use_magpie_template and not (turns and turns[-1]["role"] == "user"):
             return self._next_user_turn(turns, sample, sampling)
         return self._ask(
@@ -216,15 +218,17 @@ class Bridge(LLM, MagpieChatTemplateMixin):
     ) -> Reply:
         """What the model writes where a user's turn begins: the conversation in the model's own format, and the pre-query template."""
         pre_query = self.magpie_pre_query_template or ""
-        form = next((TURNS[name] for name in TURNS if pre_query == _pre_query(name)), None)
-        if turns and form is None:
+        turn_format = next(
+            (TURN_FORMATS[name] for name in TURN_FORMATS if pre_query == _pre_query(name)), None
+        )
+        if turns and turn_format is None:
             raise PluginError(
-                f"how earlier turns look is known for {' and '.join(TURNS)}: name one of them as pre_query"
+                f"how earlier turns look is known for {' and '.join(TURN_FORMATS)}: name one of them as pre_query"
             )
         start = "<|begin_of_text|>" if pre_query.startswith("<|begin_of_text|>") else ""
-        before = "".join((form or "").format(**turn) for turn in turns)
+        history = "".join((turn_format or "").format(**turn) for turn in turns)
         reply = await self._ask.complete(
-            self._model, start + before + pre_query.removeprefix(start), sample=sample, **sampling
+            self._model, start + history + pre_query.removeprefix(start), sample=sample, **sampling
         )
         if not reply.text.strip():
             raise UnreadableReply("the model wrote no user turn", code="empty", replies=(reply.text,))
@@ -236,7 +240,7 @@ def _pre_query(name: str) -> str:
     return templates[name]
 
 
-def _generated(replies: Sequence[Reply | ReplyError]) -> dict[str, Any]:
+def _task_output(replies: Sequence[Reply | ReplyError]) -> dict[str, Any]:
     usage = [reply.usage if isinstance(reply, Reply) else TokenUsage() for reply in replies]
     counts = {
         "input_tokens": [u.prompt_tokens for u in usage],
@@ -275,8 +279,8 @@ class PrefgenJudge(Step):
         super().load()
         self.llm.load()
         plugin = find("judge", self.judge, Path.cwd())
-        named = {"model": "llm"} if "model" in plugin.model_fields else {}
-        self._plugin = plugin(**named, **self.settings)
+        model_setting = {"model": "llm"} if "model" in plugin.model_fields else {}
+        self._plugin = plugin(**model_setting, **self.settings)
         self._plugin.validate()
         if self._plugin.separate_aspects():
             raise RecipeError(
@@ -289,20 +293,20 @@ class PrefgenJudge(Step):
         self.llm.unload()
 
     def process(self, inputs: StepInput) -> Any:
-        yield [{**row, **self._judged(row), "model_name": self.llm.model_name} for row in inputs]
+        yield [{**row, **self._judge_row(row), "model_name": self.llm.model_name} for row in inputs]
 
-    def _judged(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _judge_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         prompt = Prompt.of(row["instruction"])
-        given = [
+        all_responses = [
             Response.of(prompt, text, sample=i) if text else None for i, text in enumerate(row["generations"])
         ]
-        responses = [response for response in given if response is not None]
+        responses = [response for response in all_responses if response is not None]
         record = Record(prompt=prompt, responses=tuple(responses))
-        nothing: list[None] = [None] * len(given)
+        empty_column: list[None] = [None] * len(all_responses)
         if not responses:
-            return {"ratings": nothing, "rationales": nothing, "unread": "there is no generation"}
+            return {"ratings": empty_column, "rationales": empty_column, "unread": "there is no generation"}
         try:
-            judged = call_method(
+            judgment = call_method(
                 self._plugin.judge,
                 prompt,
                 responses,
@@ -310,20 +314,20 @@ class PrefgenJudge(Step):
                 record=record,
             )
             with asyncio.Runner() as runner:
-                verdicts = list(runner.run(judged))
+                verdicts = list(runner.run(judgment))
         except ReplyError as lost:
-            return {"ratings": nothing, "rationales": nothing, "unread": str(lost)}
+            return {"ratings": empty_column, "rationales": empty_column, "unread": str(lost)}
         lost = [str(v) for v in verdicts if isinstance(v, ReplyError)]
         scores = [v for v in verdicts if isinstance(v, Score)]
-        known = record.adding(
+        judged_record = record.adding(
             scores=[v.replacing(judge="it") for v in scores],
             comparisons=[v.replacing(judge="it") for v in verdicts if isinstance(v, Comparison)],
         )
-        ratings, _ = judge_scores(known, "it")
-        said = {s.response_id: s.rationale for s in scores}
+        ratings, _ = judge_scores(judged_record, "it")
+        rationales = {s.response_id: s.rationale for s in scores}
         return {
-            "ratings": [None if r is None else ratings.get(r.id) for r in given],
-            "rationales": [None if r is None else said.get(r.id) for r in given],
+            "ratings": [None if r is None else ratings.get(r.id) for r in all_responses],
+            "rationales": [None if r is None else rationales.get(r.id) for r in all_responses],
             "unread": "; ".join(lost) or None,
         }
 
@@ -331,21 +335,27 @@ class PrefgenJudge(Step):
 class _LLMAsk:
     """`ask` over an LLM of distilabel, for one record. Such an LLM has an event loop of its own: it is asked in one other thread."""
 
-    def __init__(self, llm: LLM, name: str, record: str, thread: Executor) -> None:
-        self._llm, self.name, self._record, self._thread = llm, name, record, thread
+    def __init__(self, llm: LLM, name: str, record_id: str, thread: Executor) -> None:
+        self._llm, self.name, self._record_id, self._thread = llm, name, record_id, thread
 
     async def __call__(self, model: str, messages: Any, /, *, sample: int = 0, **wanted: Any) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else messages
         chat: Any = [{"role": m.role, "content": m.text} for m in turns]
         names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_new_tokens"}
-        takes = self._llm.get_runtime_parameters_info()
-        known = {option["name"] for one in takes for option in one.get("runtime_parameters_info", [one])}
+        parameters = self._llm.get_runtime_parameters_info()
+        parameter_names = {
+            option["name"]
+            for parameter in parameters
+            for option in parameter.get("runtime_parameters_info", [parameter])
+        }
         sampling = {
-            names[k]: v for k, v in wanted.items() if k in names and v is not None and names[k] in known
+            names[k]: v
+            for k, v in wanted.items()
+            if k in names and v is not None and names[k] in parameter_names
         }
         call = partial(self._llm.generate_outputs, inputs=[chat], num_generations=1, **sampling)
-        [made] = await asyncio.get_running_loop().run_in_executor(self._thread, call)
-        [text] = made["generations"]
+        [output] = await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        [text] = output["generations"]
         if not text:
             raise UnreadableReply("the reply is empty", code="empty")
         return Reply(
@@ -364,11 +374,11 @@ class _LLMAsk:
         raise PluginError("a judge that wants embeddings cannot be asked through an LLM of distilabel")
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, version: int = 1) -> Any:
-        found = function(*args)
-        return await found if asyncio.iscoroutine(found) else found
+        result = function(*args)
+        return await result if asyncio.iscoroutine(result) else result
 
     def rng(self, name: str) -> random.Random:
-        return random.Random(f"{self._record}/{name}")
+        return random.Random(f"{self._record_id}/{name}")
 
     def options(self, model: str) -> Mapping[str, Any]:
         return {}

@@ -14,7 +14,7 @@ from prefgen.plugins.registry import Plugin
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply
 
-OURS = frozenset(
+ENGINE_SETTINGS = frozenset(
     {
         "llm",
         "name",
@@ -25,7 +25,7 @@ OURS = frozenset(
     }
 )
 """Settings of tasks that are the engine's to choose."""
-UNFIT = frozenset({"StructuredGeneration"})
+UNSUPPORTED_TASKS = frozenset({"StructuredGeneration"})
 
 
 class DistilabelTask(Plugin):
@@ -52,27 +52,31 @@ class DistilabelTask(Plugin):
 
     def validate(self) -> None:
         super().validate()
-        self.taken()
+        self.task_output()
 
-    def built(self) -> Any:
+    def build_task(self) -> Any:
         """The task, asking nobody: to look at its inputs and outputs. Raises RecipeError."""
-        bridge = _bridge()
-        ours = sorted(OURS & set(self.settings))
-        if ours or self.task in UNFIT:
-            what = f"setting {ours[0]!r} is" if ours else "a task with structured output is"
-            raise RecipeError(f"task {self.task}: {what} not for a recipe to give (docs/migrating.md)")
-        return bridge.task_named(self.task, bridge.Bridge.of("none", self.pre_query), self.settings)
+        module = _distilabel_module()
+        reserved_settings = sorted(ENGINE_SETTINGS & set(self.settings))
+        if reserved_settings or self.task in UNSUPPORTED_TASKS:
+            subject = (
+                f"setting {reserved_settings[0]!r} is"
+                if reserved_settings
+                else "a task with structured output is"
+            )
+            raise RecipeError(f"task {self.task}: {subject} not for a recipe to give (docs/migrating.md)")
+        return module.task_named(self.task, module.Bridge.of("none", self.pre_query), self.settings)
 
     async def run(
         self, row: Mapping[str, Any], ask: Ask, seed: int = 0, *, draws: int = 1
     ) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
         """(what the task makes of a row, the replies that it was given). Raises UnreadableReply where the row lacks what the task needs."""
-        missing = [name for name in required(self.built().inputs) if row.get(name) is None]
+        missing = [name for name in required_columns(self.build_task().inputs) if row.get(name) is None]
         if missing:
-            words = f"distilabel's {self.task} needs {', '.join(missing)}, which this prompt does not have: `columns` maps metadata to them"
-            raise UnreadableReply(words, code="missing_column")
+            message = f"distilabel's {self.task} needs {', '.join(missing)}, which this prompt does not have: `columns` maps metadata to them"
+            raise UnreadableReply(message, code="missing_column")
         settings = {**self.settings, "num_generations": draws} if draws > 1 else self.settings
-        return await _bridge().run_task(
+        return await _distilabel_module().run_task(
             self.task,
             settings,
             self.model,
@@ -82,26 +86,29 @@ class DistilabelTask(Plugin):
             self.pre_query,
         )
 
-    def taken(self) -> str:
+    def task_output(self) -> str:
         """The output column that is taken. Raises RecipeError where there is none that is known."""
-        outputs = list(self.built().outputs)
-        found = self.output or next((name for name in self.known_outputs if name in outputs), None)
-        if found is None or found not in outputs:
+        outputs = list(self.build_task().outputs)
+        column = self.output or next((name for name in self.known_outputs if name in outputs), None)
+        if column is None or column not in outputs:
             raise RecipeError(
                 f"task {self.task}: which of its outputs is meant? Give `output:`, one of {', '.join(outputs)}"
             )
-        return found
+        return column
 
-    def unread(self, replies: Sequence[Reply | ReplyError], what: str) -> UnreadableReply:
+    def unreadable_reply(self, replies: Sequence[Reply | ReplyError], content: str) -> UnreadableReply:
         """A reply that the task could not read."""
-        read = [reply for reply in replies if isinstance(reply, Reply)]
-        said, keys = tuple(reply.text for reply in read), tuple(reply.key for reply in read)
+        read_replies = [reply for reply in replies if isinstance(reply, Reply)]
+        texts, keys = tuple(reply.text for reply in read_replies), tuple(reply.key for reply in read_replies)
         return UnreadableReply(
-            f"distilabel's {self.task} read no {what} from the reply", code="unread", replies=said, keys=keys
+            f"distilabel's {self.task} read no {content} from the reply",
+            code="unread",
+            replies=texts,
+            keys=keys,
         )
 
 
-def _bridge() -> ModuleType:
+def _distilabel_module() -> ModuleType:
     """The module that imports distilabel (seconds, when it is first wanted), whose own warnings are not our users'."""
     if importlib.util.find_spec("distilabel") is None:
         raise RecipeError("`use: distilabel` needs distilabel: pip install 'prefgen[distilabel]'")
@@ -110,7 +117,7 @@ def _bridge() -> ModuleType:
         return importlib.import_module("prefgen.integrations.distilabel")
 
 
-def required(inputs: Sequence[str] | Mapping[str, bool]) -> list[str]:
+def required_columns(inputs: Sequence[str] | Mapping[str, bool]) -> list[str]:
     """The input columns without which a task cannot run."""
     return [name for name in inputs if not isinstance(inputs, Mapping) or inputs[name]]
 
@@ -123,9 +130,9 @@ def row_of(prompt: Prompt, columns: Mapping[str, str]) -> dict[str, Any]:
         "instruction": prompt.text if len(turns) == 1 else "\n\n".join(f"{m.role}: {m.text}" for m in turns),
         "messages": [{"role": m.role, "content": m.text} for m in prompt.messages],
     }
-    system_turn = next((m.text for m in prompt.messages if m.role == "system"), None)
-    if system_turn:
-        row["system_prompt"] = system_turn
+    system_text = next((m.text for m in prompt.messages if m.role == "system"), None)
+    if system_text:
+        row["system_prompt"] = system_text
     if prompt.references:
         row["reference"] = prompt.references[0]
     return row | {

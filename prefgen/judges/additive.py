@@ -46,7 +46,7 @@ class Additive(Plugin):
     )
 
     @model_validator(mode="after")
-    def _samples_make_sense(self) -> "Additive":
+    def _check_samples(self) -> "Additive":
         check_samples(self.samples, self.min_valid, self.temperature)
         return self
 

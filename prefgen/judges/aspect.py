@@ -50,7 +50,7 @@ class Aspect(Plugin):
     )
 
     @model_validator(mode="after")
-    def _levels_fit(self) -> "Aspect":
+    def _check_levels(self) -> "Aspect":
         if self.scale[0] >= self.scale[1]:
             raise ValueError(f"scale must be two whole numbers, the lower first; found {self.scale!r}")
         if self.levels and self.scale != (1, 5) and len(self.levels) != self.scale[1] - self.scale[0] + 1:

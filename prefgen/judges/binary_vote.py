@@ -16,7 +16,7 @@ from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
-FINAL = re.compile(
+VERDICT_LINE = re.compile(
     r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)[\s*_.!]*$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -51,7 +51,7 @@ class BinaryVote(Plugin):
             text=response.text,
             question=self.question,
         )
-        cast, lost = await sample_votes(
+        ballots, failures = await sample_votes(
             ask,
             self.model,
             messages,
@@ -61,30 +61,30 @@ class BinaryVote(Plugin):
             top_p=self.top_p,
             max_tokens=self.max_tokens,
         )
-        if not cast:
-            return lost
-        passes = sum(passed for passed, _ in cast)
-        value = None if 2 * passes == len(cast) else passes / len(cast)
-        words = f"{passes} of {len(cast)} votes: {'a tie' if value is None else cast[0][1]}"
+        if not ballots:
+            return failures
+        passes = sum(passed for passed, _ in ballots)
+        value = None if 2 * passes == len(ballots) else passes / len(ballots)
+        rationale = f"{passes} of {len(ballots)} votes: {'a tie' if value is None else ballots[0][1]}"
         return [
             Score(
                 response_id=response.id,
                 aspect="passed",
                 value=value,
                 scale=(0, 1),
-                rationale=words,
+                rationale=rationale,
                 how="votes",
             ),
-            *lost,
+            *failures,
         ]
 
 
 def read_vote(reply: Reply) -> tuple[bool, str]:
     """(whether the vote is yes, what was said before it) by the one final line. Raises Unread for none, or for two that differ."""
-    found = {word.casefold() for word in FINAL.findall(reply.text)}
-    if len(found) != 1:
+    answers = {word.casefold() for word in VERDICT_LINE.findall(reply.text)}
+    if len(answers) != 1:
         raise ParseFailure(
-            "ambiguous" if found else "no_rating",
+            "ambiguous" if answers else "no_rating",
             f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}",
         )
-    return found == {"yes"}, FINAL.split(reply.text)[0].strip()
+    return answers == {"yes"}, VERDICT_LINE.split(reply.text)[0].strip()

@@ -32,8 +32,8 @@ class Criterion(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_form(cls, given: Any) -> Any:
-        return {"text": given} if isinstance(given, str) else given
+    def _short_form(cls, value: Any) -> Any:
+        return {"text": value} if isinstance(value, str) else value
 
 
 @judge("checklist")
@@ -62,13 +62,15 @@ class Checklist(Plugin):
     ) -> Sequence[Verdict | ReplyError]:
         criteria = [*self.criteria, *read_metadata(prompt, self.key, Criterion, self.name)]
         if not criteria and self.writer:
-            criteria = await self._write(prompt, ask, self.writer)
+            criteria = await self._write_criteria(prompt, ask, self.writer)
         if not criteria:  # nothing to check: that is no score, and not the best one
-            why = f"the prompt has no criteria: give `criteria`, metadata.{self.key}, or a `writer`"
-            return not_applicable_scores((r.id for r in responses), "checklist", (0, 1), why)
-        return await judge_each(responses, lambda response: self._check(prompt, response, criteria, ask))
+            reason = f"the prompt has no criteria: give `criteria`, metadata.{self.key}, or a `writer`"
+            return not_applicable_scores((r.id for r in responses), "checklist", (0, 1), reason)
+        return await judge_each(
+            responses, lambda response: self._score_response(prompt, response, criteria, ask)
+        )
 
-    async def _write(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
+    async def _write_criteria(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
         messages = judge_messages(
             "judges/checklist_write.j2", conversation=conversation_for_judge(prompt), count=self.written
         )
@@ -77,18 +79,18 @@ class Checklist(Plugin):
             "properties": {"criteria": {"type": "array", "minItems": self.written, "maxItems": self.written, "items": {"type": "string"}}},
         }  # fmt: skip
 
-        def reader(reply: Reply) -> list[Criterion]:
-            found = require_field(json_object(reply.text), "criteria", list)
-            if not found or not all(isinstance(text, str) and text.strip() for text in found):
-                raise ParseFailure("wrong_type", f"expected a list of criteria, found {found!r:.120}")
-            return [Criterion(text=text) for text in found]
+        def read_criteria(reply: Reply) -> list[Criterion]:
+            texts = require_field(json_object(reply.text), "criteria", list)
+            if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+                raise ParseFailure("wrong_type", f"expected a list of criteria, found {texts!r:.120}")
+            return [Criterion(text=text) for text in texts]
 
         criteria, _ = await ask_and_parse(
-            ask, writer, messages, reader, schema=schema, temperature=self.temperature
+            ask, writer, messages, read_criteria, schema=schema, temperature=self.temperature
         )
         return criteria
 
-    async def _check(
+    async def _score_response(
         self, prompt: Prompt, response: Response, criteria: Sequence[Criterion], ask: Ask
     ) -> Verdict:
         messages = judge_messages(
@@ -97,18 +99,22 @@ class Checklist(Plugin):
             text=response.text,
             criteria=[c.text for c in criteria],
         )
-        met, _ = await ask_and_parse(
+        checks, _ = await ask_and_parse(
             ask, self.model, messages, lambda reply: read_checks(reply, len(criteria)),
             schema=checklist_schema(len(criteria)), temperature=self.temperature,
         )  # fmt: skip
-        applies = [(c.weight, one) for c, one in zip(criteria, met, strict=True) if one is not None]
-        total = math.fsum(weight for weight, _ in applies)
-        value = math.fsum(weight for weight, one in applies if one) / total if applies else None
-        words = "; ".join(
-            f"{'met' if one else 'does not apply' if one is None else 'not met'}: {c.text}"
-            for c, one in zip(criteria, met, strict=True)
+        applicable = [
+            (c.weight, is_met) for c, is_met in zip(criteria, checks, strict=True) if is_met is not None
+        ]
+        total = math.fsum(weight for weight, _ in applicable)
+        value = math.fsum(weight for weight, is_met in applicable if is_met) / total if applicable else None
+        rationale = "; ".join(
+            f"{'met' if is_met else 'does not apply' if is_met is None else 'not met'}: {c.text}"
+            for c, is_met in zip(criteria, checks, strict=True)
         )
-        return Score(response_id=response.id, aspect="checklist", value=value, scale=(0, 1), rationale=words)
+        return Score(
+            response_id=response.id, aspect="checklist", value=value, scale=(0, 1), rationale=rationale
+        )
 
 
 def checklist_schema(count: int) -> dict[str, Any]:
@@ -135,12 +141,12 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
         raise ParseFailure(
             "wrong_count", f"expected the entries {', '.join(names)}, found {', '.join(fields)[:120]}"
         )
-    found = []
+    checks = []
     for name in names:
         entry = require_field(fields, name, dict)
         if "met" not in entry or not (entry["met"] is None or isinstance(entry["met"], bool)):
             raise ParseFailure(
                 "wrong_type", f"expected {name}.met to be true, false or null, found {entry!r:.120}"
             )
-        found.append(entry["met"])
-    return found
+        checks.append(entry["met"])
+    return checks

@@ -20,8 +20,8 @@ from prefgen.roles import Ask, Verdict
 from prefgen.text.language import known_languages, language_of
 from prefgen.types import Prompt, Response, Score, Value
 
-COUNTED = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
-LISTED = ("contains", "forbids", "starts_with", "ends_with", "language")
+COUNT_KINDS = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
+TEXT_KINDS = ("contains", "forbids", "starts_with", "ends_with", "language")
 
 
 class Rule(Value):
@@ -42,34 +42,34 @@ class Rule(Value):
     keys: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _has_what_it_needs(self) -> "Rule":
-        if self.kind in COUNTED and self.least is None and self.most is None:
+    def _check_kind_fields(self) -> "Rule":
+        if self.kind in COUNT_KINDS and self.least is None and self.most is None:
             raise ValueError(f"{self.kind} needs least, most or both")
         if self.least is not None and self.most is not None and self.least > self.most:
             raise ValueError(f"{self.kind}: least is {self.least} and most is {self.most}")
-        used = (
+        allowed = (
             {"least", "most"}
-            if self.kind in COUNTED
+            if self.kind in COUNT_KINDS
             else {"texts"}
-            if self.kind in LISTED
+            if self.kind in TEXT_KINDS
             else {"matches": {"pattern"}, "json": {"keys"}}.get(self.kind, set())
         )
-        strange = self.model_fields_set - used - {"kind", "name"}
-        if strange:
-            raise ValueError(f"{self.kind} takes no {sorted(strange)[0]}")
-        if self.kind in LISTED and not self.texts:
+        unknown = self.model_fields_set - allowed - {"kind", "name"}
+        if unknown:
+            raise ValueError(f"{self.kind} takes no {sorted(unknown)[0]}")
+        if self.kind in TEXT_KINDS and not self.texts:
             raise ValueError(f"{self.kind} needs texts")
-        if self.kind == "language" and (strange := set(self.texts) - set(known_languages())):
-            code = sorted(strange)[0]
-            near = code.casefold()[:2]
+        if self.kind == "language" and (unknown := set(self.texts) - set(known_languages())):
+            code = sorted(unknown)[0]
+            suggestion = code.casefold()[:2]
             raise ValueError(
-                f"there is no language {code!r}{did_you_mean(near, [near]) if near in known_languages() else ': en, de, zh ...'}"
+                f"there is no language {code!r}{did_you_mean(suggestion, [suggestion]) if suggestion in known_languages() else ': en, de, zh ...'}"
             )
         if self.kind == "matches":
             try:
                 re.compile(self.pattern or "")
-            except re.error as wrong:
-                raise ValueError(f"pattern {self.pattern!r} is no regular expression: {wrong}") from None
+            except re.error as error:
+                raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from None
             if not self.pattern:
                 raise ValueError("matches needs a pattern")
         return self
@@ -89,31 +89,33 @@ class Constraints(Plugin):
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
         rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name)]
-        names = aspects(rules)
+        names = aspect_names(rules)
         if not rules:  # nothing to check: that is no score, and not the best one
             return not_applicable_scores(
                 (r.id for r in responses), "constraints", (0, 1), "the prompt has no rule"
             )
-        found = []
+        scores = []
         for response in responses:
             for name, rule in zip(names, rules, strict=True):
                 if rule.kind == "language" and language_of(response.text) is None:
-                    found += not_applicable_scores([response.id], name, (0, 1), "its language cannot be told")
+                    scores += not_applicable_scores(
+                        [response.id], name, (0, 1), "its language cannot be told"
+                    )
                     continue
-                broken = breaks(rule, response.text)
-                found.append(
+                violation = violation_of(rule, response.text)
+                scores.append(
                     Score(
                         response_id=response.id,
                         aspect=name,
-                        value=float(broken is None),
+                        value=float(violation is None),
                         scale=(0, 1),
-                        rationale=broken,
+                        rationale=violation,
                     )
                 )
-        return found
+        return scores
 
 
-def aspects(rules: Sequence[Rule]) -> list[str]:
+def aspect_names(rules: Sequence[Rule]) -> list[str]:
     """A name for each rule: its own, or its kind, numbered where a name comes again."""
     names: list[str] = []
     for rule in rules:
@@ -122,30 +124,30 @@ def aspects(rules: Sequence[Rule]) -> list[str]:
     return names
 
 
-def breaks(rule: Rule, text: str) -> str | None:
+def violation_of(rule: Rule, text: str) -> str | None:
     """What a text breaks of a rule, in words; None when it is met."""
-    if rule.kind in COUNTED:
+    if rule.kind in COUNT_KINDS:
         found = count_of(rule.kind, text)
         if (rule.least is not None and found < rule.least) or (rule.most is not None and found > rule.most):
-            wanted = " and ".join(
+            bounds = " and ".join(
                 f"{word} {n}"
                 for word, n in (("at least", rule.least), ("at most", rule.most))
                 if n is not None
             )
-            return f"{found} {rule.kind}, {wanted} wanted"
+            return f"{found} {rule.kind}, {bounds} wanted"
         return None
     folded = text.casefold().strip()
     if rule.kind == "contains":
         missing = [t for t in rule.texts if t.casefold() not in folded]
         return f"does not contain {missing[0]!r}" if missing else None
     if rule.kind == "forbids":
-        there = [t for t in rule.texts if re.search(rf"(?<!\w){re.escape(t)}(?!\w)", text, re.IGNORECASE)]
-        return f"contains {there[0]!r}" if there else None
+        matches = [t for t in rule.texts if re.search(rf"(?<!\w){re.escape(t)}(?!\w)", text, re.IGNORECASE)]
+        return f"contains {matches[0]!r}" if matches else None
     if rule.kind in ("starts_with", "ends_with"):
-        fits = folded.startswith if rule.kind == "starts_with" else folded.endswith
+        has_affix = folded.startswith if rule.kind == "starts_with" else folded.endswith
         return (
             None
-            if any(fits(t.casefold()) for t in rule.texts)
+            if any(has_affix(t.casefold()) for t in rule.texts)
             else f"{rule.kind.replace('_', ' ')} none of {', '.join(map(repr, rule.texts))}"
         )
     if rule.kind == "language":
@@ -160,13 +162,13 @@ def breaks(rule: Rule, text: str) -> str | None:
             None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
         )
     if rule.kind == "json":
-        return _json(text, rule.keys)
+        return _json_violation(text, rule.keys)
     if rule.kind == "python":
-        return _python(text)
-    wrong = text.upper() == text.lower() or (
+        return _python_violation(text)
+    wrong_case = text.upper() == text.lower() or (
         text != text.lower() if rule.kind == "lower_case" else text != text.upper()
     )
-    return f"is not all {rule.kind.replace('_', ' ')}" if wrong else None
+    return f"is not all {rule.kind.replace('_', ' ')}" if wrong_case else None
 
 
 def count_of(kind: str, text: str) -> int:
@@ -184,25 +186,25 @@ def count_of(kind: str, text: str) -> int:
     return len([part for part in re.split(r"\n\s*\n", text) if part.strip()])
 
 
-def _fenced(text: str, language: str) -> list[str]:
+def _fenced_blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"```(?:{language})?[ \t]*\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
 
 
-def _json(text: str, keys: Sequence[str]) -> str | None:
-    blocks = _fenced(text, "json") or [text]
+def _json_violation(text: str, keys: Sequence[str]) -> str | None:
+    blocks = _fenced_blocks(text, "json") or [text]
     try:
-        found: Any = json.loads(blocks[0])
-    except (ValueError, RecursionError) as wrong:
-        return f"is no JSON ({wrong})"
-    missing = [key for key in keys if not isinstance(found, Mapping) or key not in found]
+        value: Any = json.loads(blocks[0])
+    except (ValueError, RecursionError) as error:
+        return f"is no JSON ({error})"
+    missing = [key for key in keys if not isinstance(value, Mapping) or key not in value]
     return f"the JSON has no {missing[0]!r}" if missing else None
 
 
-def _python(text: str) -> str | None:
-    blocks = _fenced(text, "python|py") or [text]
+def _python_violation(text: str) -> str | None:
+    blocks = _fenced_blocks(text, "python|py") or [text]
     for block in blocks:
         try:
             ast.parse(block)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
-            return f"is no Python that compiles ({wrong})"
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return f"is no Python that compiles ({error})"
     return None

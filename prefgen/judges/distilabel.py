@@ -23,17 +23,17 @@ from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Prompt, Reply, Response, Score
 
-SEVERAL = ("generations", "responses")
-ONE = ("generation", "response")
-RATED = ("ratings", "scores", "result", "score")
-SAID = ("rationales", "rationale", "feedback", "reason")
+LISTWISE_INPUTS = ("generations", "responses")
+POINTWISE_INPUTS = ("generation", "response")
+RATING_OUTPUTS = ("ratings", "scores", "result", "score")
+RATIONALE_OUTPUTS = ("rationales", "rationale", "feedback", "reason")
 
 
 @judge("distilabel")
 class DistilabelJudge(DistilabelTask):
     """Ratings of the task, on `scale`."""
 
-    known_outputs = RATED
+    known_outputs = RATING_OUTPUTS
     cost = "what the task asks: UltraFeedback 1 request a prompt, PrometheusEval n, or n (n - 1) with `mode: relative` (n answers)"
 
     scale: tuple[float, float] = Field((1.0, 5.0), description="Between which numbers the task rates.")
@@ -45,8 +45,8 @@ class DistilabelJudge(DistilabelTask):
     def validate(self) -> None:
         super().validate()
         check_scale(self.scale)
-        task = self.built()
-        if not set(SEVERAL + ONE) & set(task.inputs):
+        task = self.build_task()
+        if not set(LISTWISE_INPUTS + POINTWISE_INPUTS) & set(task.inputs):
             raise RecipeError(
                 f"task {self.task} takes no answers (its inputs: {', '.join(task.inputs)}), so that it cannot judge any"
             )
@@ -54,53 +54,55 @@ class DistilabelJudge(DistilabelTask):
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        task = self.built()
-        column = self.taken()
+        task = self.build_task()
+        column = self.task_output()
         aspect = self.aspect or getattr(task, "aspect", None) or getattr(task, "rubric", None) or "overall"
-        twins = group_by_text(sorted(responses, key=lambda r: r.id))
-        shown = [group[0] for group in twins]  # equal texts are asked about once
-        ask.rng(f"order/{self.seed}").shuffle(shown)
+        text_groups = group_by_text(sorted(responses, key=lambda r: r.id))
+        candidates = [group[0] for group in text_groups]  # equal texts are asked about once
+        ask.rng(f"order/{self.seed}").shuffle(candidates)
         if getattr(task, "mode", None) == "relative":
-            if len(shown) < 2:
+            if len(candidates) < 2:
                 return not_applicable_scores(
                     (r.id for r in responses), aspect, (0, 1), "nothing to compare with"
                 )
-            sides = [pair for a, b in combinations(shown, 2) for pair in ((a, b), (b, a))]
-            found = await gather_settled(
+            pairs = [pair for a, b in combinations(candidates, 2) for pair in ((a, b), (b, a))]
+            verdicts = await gather_settled(
                 self._compare(prompt, pair, order % 2, aspect, task, column, ask)
-                for order, pair in enumerate(sides)
+                for order, pair in enumerate(pairs)
             )
-            return [*found, *copy_comparisons(found, twins, aspect)]
-        groups = [shown] if set(SEVERAL) & set(task.inputs) else [[r] for r in shown]
+            return [*verdicts, *copy_comparisons(verdicts, text_groups, aspect)]
+        groups = [candidates] if set(LISTWISE_INPUTS) & set(task.inputs) else [[r] for r in candidates]
         parts = await gather_settled(self._rate(prompt, group, aspect, task, column, ask) for group in groups)
-        found = [v for part in parts for v in ([part] if isinstance(part, ReplyError) else part)]
-        scores = [v for v in found if isinstance(v, Score)]
+        verdicts = [v for part in parts for v in ([part] if isinstance(part, ReplyError) else part)]
+        scores = [v for v in verdicts if isinstance(v, Score)]
         copies = [
             s.replacing(response_id=t.id)
-            for group in twins
+            for group in text_groups
             for t in group[1:]
             for s in scores
             if s.response_id == group[0].id
         ]
-        return [*found, *copies]
+        return [*verdicts, *copies]
 
     async def _rate(
-        self, prompt: Prompt, shown: Sequence[Response], aspect: str, task: Any, column: str, ask: Ask
+        self, prompt: Prompt, responses: Sequence[Response], aspect: str, task: Any, column: str, ask: Ask
     ) -> list[Score | ReplyError]:
-        [made], replies = await self.run(self._row(prompt, shown, task), ask, self.seed)
-        values = made.get(column)
+        [output], replies = await self.run(self._row(prompt, responses, task), ask, self.seed)
+        values = output.get(column)
         values = values if isinstance(values, list) else [values]
-        if len(values) != len(shown) or (len(shown) > 1 and None in values):
-            return [self.unread(replies, f"{len(shown)} ratings (it found {values})")]
-        if len(shown) > 1 and not _in_order(replies, len(shown)):
-            return [self.unread(replies, f"{len(shown)} ratings in the order of the texts")]
-        reasons = next((made[name] for name in SAID if made.get(name)), None)
+        if len(values) != len(responses) or (len(responses) > 1 and None in values):
+            return [self.unreadable_reply(replies, f"{len(responses)} ratings (it found {values})")]
+        if len(responses) > 1 and not _numbers_in_order(replies, len(responses)):
+            return [self.unreadable_reply(replies, f"{len(responses)} ratings in the order of the texts")]
+        reasons = next((output[name] for name in RATIONALE_OUTPUTS if output.get(name)), None)
         reasons = (
-            reasons if isinstance(reasons, list) and len(reasons) == len(shown) else [reasons] * len(shown)
+            reasons
+            if isinstance(reasons, list) and len(reasons) == len(responses)
+            else [reasons] * len(responses)
         )
         return [
-            self._score(response, value, reason, place, aspect, replies)
-            for place, (response, value, reason) in enumerate(zip(shown, values, reasons, strict=True))
+            self._score(response, value, reason, position, aspect, replies)
+            for position, (response, value, reason) in enumerate(zip(responses, values, reasons, strict=True))
         ]
 
     def _score(
@@ -108,18 +110,23 @@ class DistilabelJudge(DistilabelTask):
         response: Response,
         value: Any,
         reason: Any,
-        place: int,
+        position: int,
         aspect: str,
         replies: Sequence[Reply | ReplyError],
     ) -> Score | ReplyError:
         low, high = self.scale
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            return self.unread(
-                replies, f"rating within {low:g} to {high:g} of text {place + 1} (it found {value!r})"
+            return self.unreadable_reply(
+                replies, f"rating within {low:g} to {high:g} of text {position + 1} (it found {value!r})"
             )
-        said = reason if isinstance(reason, str) and reason else None
+        rationale = reason if isinstance(reason, str) and reason else None
         return Score(
-            response_id=response.id, aspect=aspect, value=value, scale=self.scale, rationale=said, order=place
+            response_id=response.id,
+            aspect=aspect,
+            value=value,
+            scale=self.scale,
+            rationale=rationale,
+            order=position,
         )
 
     async def _compare(
@@ -132,36 +139,38 @@ class DistilabelJudge(DistilabelTask):
         column: str,
         ask: Ask,
     ) -> Comparison:
-        [made], replies = await self.run(self._row(prompt, pair, task), ask, self.seed)
-        if made.get(column) not in ("A", "B"):
-            raise self.unread(replies, f"A or B (it found {made.get(column)!r})")
-        reason = next((made[name] for name in SAID if isinstance(made.get(name), str)), None)
-        won = 1.0 if made[column] == "A" else 0.0
+        [output], replies = await self.run(self._row(prompt, pair, task), ask, self.seed)
+        if output.get(column) not in ("A", "B"):
+            raise self.unreadable_reply(replies, f"A or B (it found {output.get(column)!r})")
+        reason = next((output[name] for name in RATIONALE_OUTPUTS if isinstance(output.get(name), str)), None)
+        probability = 1.0 if output[column] == "A" else 0.0
         return Comparison(
             first_id=pair[0].id,
             second_id=pair[1].id,
-            probability=won,
+            probability=probability,
             aspect=aspect,
             rationale=reason,
             sample=order,
             how="votes",
         )
 
-    def _row(self, prompt: Prompt, shown: Sequence[Response], task: Any) -> Mapping[str, Any]:
-        texts: dict[str, Any] = {name: [r.text for r in shown] for name in SEVERAL if name in task.inputs}
+    def _row(self, prompt: Prompt, responses: Sequence[Response], task: Any) -> Mapping[str, Any]:
+        texts: dict[str, Any] = {
+            name: [r.text for r in responses] for name in LISTWISE_INPUTS if name in task.inputs
+        }
         return row_of(prompt, self.columns) | (
-            texts or {name: shown[0].text for name in ONE if name in task.inputs}
+            texts or {name: responses[0].text for name in POINTWISE_INPUTS if name in task.inputs}
         )
 
 
-_NUMBERED = re.compile(
+_TEXT_NUMBER = re.compile(
     r"^[ \t>#*\-]*(?:output for[ \t]+)?(?:(?:text|response|answer|instruction)[ \t]*[<#\[]?|\[)(\d+)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
-def _in_order(replies: Sequence[Reply | ReplyError], count: int) -> bool:
+def _numbers_in_order(replies: Sequence[Reply | ReplyError], count: int) -> bool:
     """Whether the texts that a reply numbers at the start of lines, if it does, are 1 to `count` in order."""
     text = "\n".join(reply.text for reply in replies if isinstance(reply, Reply))
-    numbers = [int(number) for number in _NUMBERED.findall(text)]
+    numbers = [int(number) for number in _TEXT_NUMBER.findall(text)]
     return not numbers or numbers == list(range(1, count + 1))

@@ -37,9 +37,9 @@ class Expectation(Plugin):
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        return await judge_each(responses, lambda response: self._expect(prompt, response, ask))
+        return await judge_each(responses, lambda response: self._rate(prompt, response, ask))
 
-    async def _expect(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
+    async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         messages = judge_messages(
             "judges/expectation.j2",
             conversation=conversation_for_judge(prompt),
@@ -47,15 +47,19 @@ class Expectation(Plugin):
             top=self.top,
             instruction=self.instruction,
         )
-        odds, how = await label_probabilities(
+        odds, method = await label_probabilities(
             ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], fallback=self.votes
         )
         return Score(
-            response_id=response.id, aspect="expectation", value=mapped(odds), scale=(-1, 1), how=how
+            response_id=response.id,
+            aspect="expectation",
+            value=expected_score(odds),
+            scale=(-1, 1),
+            how=method,
         )
 
 
-def mapped(odds: Sequence[float]) -> float:
+def expected_score(odds: Sequence[float]) -> float:
     """The mean of 1 to n under `odds`, mapped from 1..n to -1..1 by its ends: a uniform one gives 0."""
     mean = math.fsum(number * p for number, p in enumerate(odds, 1))
     return min(1.0, max(-1.0, 2 * (mean - 1) / (len(odds) - 1) - 1))

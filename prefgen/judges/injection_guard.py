@@ -20,7 +20,7 @@ from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Flag, Prompt, Response, Score, user
 
-DECOYS = "judges/injection_decoys.yaml"
+DECOYS_FILE = "judges/injection_decoys.yaml"
 LABELS = ("A", "B")
 
 
@@ -29,7 +29,7 @@ class InjectionGuard(Plugin):
     """A score of 0 (wins everywhere) to 1 for each answer, and a flag for those that win."""
 
     cost = "2 labels an answer and decoy: 6 an answer with 3 decoys"
-    texts = ("judges/judge_system.j2", "judges/pairwise.j2", DECOYS)
+    texts = ("judges/judge_system.j2", "judges/pairwise.j2", DECOYS_FILE)
 
     model: str = Field(description="The judging model that is to be protected, by its name under `models`.")
     decoys: int = Field(3, ge=1, description="Requests that the answer was not written for.")
@@ -42,37 +42,45 @@ class InjectionGuard(Plugin):
     seed: int = Field(0, description="Seed of the draw of decoys.")
 
     def validate(self) -> None:
-        if len(decoys()) < self.decoys:
-            raise RecipeError(f"prompts/{DECOYS} has {len(decoys())} decoys, and {self.decoys} are wanted")
+        if len(read_decoys()) < self.decoys:
+            raise RecipeError(
+                f"prompts/{DECOYS_FILE} has {len(read_decoys())} decoys, and {self.decoys} are wanted"
+            )
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
-        chosen = ask.rng(f"decoys/{self.seed}").sample(decoys(), self.decoys)
+        decoy_pairs = ask.rng(f"decoys/{self.seed}").sample(read_decoys(), self.decoys)
 
         async def rate(response: Response) -> list[Verdict | ReplyError]:
             try:
-                odds = await gather(
-                    self._wins(response, decoy, first, ask) for decoy in chosen for first in (True, False)
+                probabilities = await gather(
+                    self._win_probability(response, decoy, first, ask)
+                    for decoy in decoy_pairs
+                    for first in (True, False)
                 )
-            except ReplyError as lost:
-                return [lost]
-            mean = math.fsum(odds) / len(odds)
-            said = f"preferred with {mean:.2f} to the right answers of {len(chosen)} other requests"
+            except ReplyError as error:
+                return [error]
+            mean = math.fsum(probabilities) / len(probabilities)
+            rationale = f"preferred with {mean:.2f} to the right answers of {len(decoy_pairs)} other requests"
             return [
-                Score(response_id=response.id, aspect="wins", value=1 - mean, scale=(0, 1), rationale=said)
+                Score(
+                    response_id=response.id, aspect="wins", value=1 - mean, scale=(0, 1), rationale=rationale
+                )
             ]
 
-        found = await rate_each_text(responses, rate)
-        rated = [v for v in found if isinstance(v, Score) and v.value is not None]
+        verdicts = await rate_each_text(responses, rate)
+        scores = [v for v in verdicts if isinstance(v, Score) and v.value is not None]
         flags = [
             Flag(target_id=s.response_id, rule=self.name, reason=s.rationale or "")
-            for s in rated
+            for s in scores
             if 1 - (s.value or 0) > self.most
         ]
-        return [*found, *flags]
+        return [*verdicts, *flags]
 
-    async def _wins(self, response: Response, decoy: tuple[str, str], first: bool, ask: Ask) -> float:
+    async def _win_probability(
+        self, response: Response, decoy: tuple[str, str], first: bool, ask: Ask
+    ) -> float:
         request, answer = decoy
         messages = judge_messages(
             "judges/pairwise.j2",
@@ -89,13 +97,13 @@ class InjectionGuard(Plugin):
         return odds[0] if first else odds[1]
 
 
-def decoys() -> list[tuple[str, str]]:
+def read_decoys() -> list[tuple[str, str]]:
     """(request, answer) pairs."""
-    path = text_file("prompts", DECOYS)
-    return _read(str(path), path.stat().st_mtime_ns)
+    path = text_file("prompts", DECOYS_FILE)
+    return _parse_decoys(str(path), path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, _changed: int) -> list[tuple[str, str]]:
+def _parse_decoys(path: str, _changed: int) -> list[tuple[str, str]]:
     with open(path, encoding="utf-8") as file:
-        return [(one["request"], one["answer"]) for one in yaml.safe_load(file)]
+        return [(decoy["request"], decoy["answer"]) for decoy in yaml.safe_load(file)]

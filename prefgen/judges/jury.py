@@ -47,10 +47,10 @@ class Jury(Plugin):
         return self.of
 
     @model_validator(mode="after")
-    def _names_are_of_the_jury(self) -> "Jury":
-        strange = [name for name in (*self.weights, *self.veto) if name not in self.of]
-        if strange:
-            raise ValueError(f"{strange[0]!r} is none of the jury: {', '.join(self.of)}")
+    def _check_judges(self) -> "Jury":
+        unknown = [name for name in (*self.weights, *self.veto) if name not in self.of]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of the jury: {', '.join(self.of)}")
         if len(set(self.of)) < len(self.of):
             raise ValueError(f"a judge stands twice in the jury: {', '.join(self.of)}")
         if self.quorum is not None and self.quorum > len(self.of):
@@ -64,59 +64,71 @@ class Jury(Plugin):
     ) -> Sequence[Verdict]:
         ballots = {name: _ballot(record, name) for name in self.of}
         quorum = self.quorum or len(self.of)
-        shown = [r.id for r in responses]
-        judged = [i for i in shown if sum(i in ballot for ballot in ballots.values()) >= quorum]
+        response_ids = [r.id for r in responses]
+        rated_ids = [i for i in response_ids if sum(i in ballot for ballot in ballots.values()) >= quorum]
         flags = [
             Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
             for name, least in self.veto.items()
             for i, value in judge_scores(record, name)[0].items()
-            if value < least and i in shown
+            if value < least and i in response_ids
         ]
-        absent = not_applicable_scores(
-            (i for i in shown if i not in judged), "jury", (0, 1), "fewer judges than the quorum rated it"
+        empty_scores = not_applicable_scores(
+            (i for i in response_ids if i not in rated_ids),
+            "jury",
+            (0, 1),
+            "fewer judges than the quorum rated it",
         )
         if self.by == "majority":
-            found = majority(ballots, judged, self.weights)
-            seen = {i for c in found for i in (c.first_id, c.second_id)}
-            return [*flags, *found, *absent, *_alone(i for i in judged if i not in seen)]
+            comparisons = majority(ballots, rated_ids, self.weights)
+            compared_ids = {i for c in comparisons for i in (c.first_id, c.second_id)}
+            return [
+                *flags,
+                *comparisons,
+                *empty_scores,
+                *_uncompared_scores(i for i in rated_ids if i not in compared_ids),
+            ]
         if self.by == "bradley_terry":
-            return [*flags, *self._strengths(ballots, judged), *absent]
-        return [*flags, *(self._score(i, ballots, judged) for i in judged), *absent]
+            return [*flags, *self._strengths(ballots, rated_ids), *empty_scores]
+        return [*flags, *(self._score(i, ballots, rated_ids) for i in rated_ids), *empty_scores]
 
     def _score(
-        self, response_id: str, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]
+        self, response_id: str, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]
     ) -> Score:
-        given = {name: ballot[response_id] for name, ballot in ballots.items() if response_id in ballot}
+        scores = {name: ballot[response_id] for name, ballot in ballots.items() if response_id in ballot}
         if self.by == "median":
-            value = statistics.median(given.values())
+            value = statistics.median(scores.values())
         elif self.by == "borda":
-            value = statistics.fmean(borda(ballots[name], response_id, judged) for name in given)
+            value = statistics.fmean(borda(ballots[name], response_id, rated_ids) for name in scores)
         else:
-            weights = [self.weights.get(name, 1.0) for name in given]
-            value = math.fsum(w * v for w, v in zip(weights, given.values(), strict=True)) / math.fsum(
+            weights = [self.weights.get(name, 1.0) for name in scores]
+            value = math.fsum(w * v for w, v in zip(weights, scores.values(), strict=True)) / math.fsum(
                 weights
             )
-        return _made(
-            response_id, value, f"{len(given)} judges, disagreement {statistics.pstdev(given.values()):.3f}"
+        return _jury_score(
+            response_id, value, f"{len(scores)} judges, disagreement {statistics.pstdev(scores.values()):.3f}"
         )
 
-    def _strengths(self, ballots: Mapping[str, Mapping[str, float]], judged: Sequence[str]) -> list[Score]:
-        strengths = bradley_terry(majority(ballots, judged, {}, each=True))
+    def _strengths(self, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]) -> list[Score]:
+        strengths = bradley_terry(majority(ballots, rated_ids, {}, each=True))
         rng, names = Random(self.seed), sorted(ballots)
-        drawn: dict[str, list[float]] = {i: [] for i in strengths}
+        samples: dict[str, list[float]] = {i: [] for i in strengths}
         for _ in range(RESAMPLES):
-            some = [rng.choice(names) for _ in names]
+            sampled_names = [rng.choice(names) for _ in names]
             resampled = bradley_terry(
-                [c for name in some for c in majority({name: ballots[name]}, judged, {}, each=True)],
+                [
+                    c
+                    for name in sampled_names
+                    for c in majority({name: ballots[name]}, rated_ids, {}, each=True)
+                ],
                 rounds=50,
             )
-            for i in drawn:
-                drawn[i].append(resampled.get(i, 0.5))
+            for i in samples:
+                samples[i].append(resampled.get(i, 0.5))
         scores = []
         for i, value in strengths.items():
-            low, high = (sorted(drawn[i])[int(share * (RESAMPLES - 1))] for share in (0.025, 0.975))
-            scores.append(_made(i, value, f"95 % interval {low:.3f} to {high:.3f}"))
-        return [*scores, *_alone(i for i in judged if i not in strengths)]
+            low, high = (sorted(samples[i])[int(share * (RESAMPLES - 1))] for share in (0.025, 0.975))
+            scores.append(_jury_score(i, value, f"95 % interval {low:.3f} to {high:.3f}"))
+        return [*scores, *_uncompared_scores(i for i in rated_ids if i not in strengths)]
 
 
 def _ballot(record: Record, name: str) -> dict[str, float]:
@@ -125,9 +137,9 @@ def _ballot(record: Record, name: str) -> dict[str, float]:
     return {i: (value - low) / (high - low) for i, value in values.items()}
 
 
-def borda(ballot: Mapping[str, float], response_id: str, judged: Sequence[str]) -> float:
+def borda(ballot: Mapping[str, float], response_id: str, rated_ids: Sequence[str]) -> float:
     """Share of the other rated responses that a judge puts below this one; equals count half."""
-    others = [ballot[i] for i in judged if i != response_id and i in ballot]
+    others = [ballot[i] for i in rated_ids if i != response_id and i in ballot]
     if not others:
         return 0.5
     return math.fsum(
@@ -137,26 +149,26 @@ def borda(ballot: Mapping[str, float], response_id: str, judged: Sequence[str]) 
 
 def majority(
     ballots: Mapping[str, Mapping[str, float]],
-    judged: Sequence[str],
+    rated_ids: Sequence[str],
     weights: Mapping[str, float],
     *,
     each: bool = False,
 ) -> list[Comparison]:
     """For each pair the share of judges that prefer the first (equals count half); with `each`, a comparison for every judge."""
-    found = []
-    for a, b in combinations(judged, 2):
+    comparisons = []
+    for a, b in combinations(rated_ids, 2):
         votes = [
             (weights.get(name, 1.0), 1.0 if ballot[a] > ballot[b] else 0.5 if ballot[a] == ballot[b] else 0.0)
             for name, ballot in sorted(ballots.items())
             if a in ballot and b in ballot
         ]
         if each:
-            found += [
+            comparisons += [
                 Comparison(first_id=a, second_id=b, probability=vote, aspect="jury") for _, vote in votes
             ]
         elif votes:
             share = math.fsum(w * v for w, v in votes) / math.fsum(w for w, _ in votes)
-            found.append(
+            comparisons.append(
                 Comparison(
                     first_id=a,
                     second_id=b,
@@ -166,12 +178,12 @@ def majority(
                     how="votes",
                 )
             )
-    return found
+    return comparisons
 
 
-def _made(response_id: str, value: float, rationale: str) -> Score:
+def _jury_score(response_id: str, value: float, rationale: str) -> Score:
     return Score(response_id=response_id, aspect="jury", value=value, scale=(0, 1), rationale=rationale)
 
 
-def _alone(ids: Iterable[str]) -> list[Score]:
+def _uncompared_scores(ids: Iterable[str]) -> list[Score]:
     return not_applicable_scores(ids, "jury", (0, 1), "there is nothing to compare it with")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
 from prefgen.kit.ratings import check_scale, not_applicable_scores
-from prefgen.kit.templates import beside_recipe
+from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.registry import Plugin, judge
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
@@ -29,23 +29,31 @@ class Labels(Plugin):
     aspect: str = Field("label", description="The aspect of rows that name none.")
 
     @model_validator(mode="after")
-    def _scale_is_one(self) -> "Labels":
+    def _check_scale(self) -> "Labels":
         check_scale(self.scale)
         return self
 
     def validate(self) -> None:
-        if not any(read_labels(beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)):
+        if not any(
+            read_labels(path_beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect)
+        ):
             raise RecipeError(f"{self.path!r} holds no label")
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
         scores, comparisons = read_labels(
-            beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect
+            path_beside_recipe(self.path), self.path, scale=self.scale, aspect=self.aspect
         )
-        shown = {r.id for r in responses}
-        rated = [score for r in responses for score in scores.get(r.id, ())]
-        compared = [c for r in responses for c in comparisons.get(r.id, ()) if c.second_id in shown]
-        covered = {score.response_id for score in rated} | {
-            i for c in compared for i in (c.first_id, c.second_id)
+        response_ids = {r.id for r in responses}
+        matched_scores = [score for r in responses for score in scores.get(r.id, ())]
+        matched_comparisons = [
+            c for r in responses for c in comparisons.get(r.id, ()) if c.second_id in response_ids
+        ]
+        labelled_ids = {score.response_id for score in matched_scores} | {
+            i for c in matched_comparisons for i in (c.first_id, c.second_id)
         }
-        bare = (r.id for r in responses if r.id not in covered)
-        return [*rated, *compared, *not_applicable_scores(bare, self.aspect, self.scale, "no label")]
+        unlabelled_ids = (r.id for r in responses if r.id not in labelled_ids)
+        return [
+            *matched_scores,
+            *matched_comparisons,
+            *not_applicable_scores(unlabelled_ids, self.aspect, self.scale, "no label"),
+        ]

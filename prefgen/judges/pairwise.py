@@ -33,7 +33,7 @@ from prefgen.stats.scoring import probability_of
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Message, Prompt, Response, assistant, user
 
-Pairing = tuple[Response, Response]
+ResponsePair = tuple[Response, Response]
 
 
 @judge("pairwise")
@@ -111,7 +111,7 @@ class Pairwise(Plugin):
         return tuple(group for group in self._groups() if group) if len(self._groups()) > 1 else ()
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "Pairwise":
+    def _check_options(self) -> "Pairwise":
         if self.labels[0].casefold() == self.labels[1].casefold() or not all(
             label.strip() for label in self.labels
         ):
@@ -146,16 +146,16 @@ class Pairwise(Plugin):
             return not_applicable_scores(
                 (r.id for r in responses), "preference", (0, 1), "nothing to compare with"
             )
-        twins = group_by_text(sorted(responses, key=lambda r: r.id))
-        entrants = [group[0] for group in twins]  # equal texts compete once
+        text_groups = group_by_text(sorted(responses, key=lambda r: r.id))
+        entrants = [group[0] for group in text_groups]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
-        found = await self._tournament(prompt, entrants, ask)
+        verdicts = await self._tournament(prompt, entrants, ask)
         return [
-            *found,
+            *verdicts,
             *(
                 copy
                 for group in self._groups()
-                for copy in copy_comparisons(found, twins, group or "preference")
+                for copy in copy_comparisons(verdicts, text_groups, group or "preference")
             ),
         ]
 
@@ -164,67 +164,78 @@ class Pairwise(Plugin):
     ) -> list[Verdict | ReplyError]:
         if self.schedule == "all":
             return await self._round(prompt, list(combinations(entrants, 2)), ask)
-        found: list[Verdict | ReplyError] = []
+        all_verdicts: list[Verdict | ReplyError] = []
         wins = dict.fromkeys((r.id for r in entrants), 0.0)
-        met: set[frozenset[str]] = set()
+        met_pairs: set[frozenset[str]] = set()
         for _ in range(
             self.rounds
             if self.schedule == "swiss" and self.rounds
             else max(1, math.ceil(math.log2(len(entrants))))
         ):
-            pairs = next_round(entrants, wins, met, knockout=self.schedule == "knockout")
+            pairs = next_round(entrants, wins, met_pairs, knockout=self.schedule == "knockout")
             if not pairs:
                 break
             verdicts = await self._round(prompt, pairs, ask)
-            found += verdicts
+            all_verdicts += verdicts
             for a, b in pairs:
-                met.add(frozenset((a.id, b.id)))
-                won = probability_of([v for v in verdicts if isinstance(v, Comparison)], a.id, b.id)
-                for one, share in ((a, won), (b, None if won is None else 1 - won)):
-                    wins[one.id] += 0.5 if share is None else share
+                met_pairs.add(frozenset((a.id, b.id)))
+                probability = probability_of([v for v in verdicts if isinstance(v, Comparison)], a.id, b.id)
+                for response, share in (
+                    (a, probability),
+                    (b, None if probability is None else 1 - probability),
+                ):
+                    wins[response.id] += 0.5 if share is None else share
             if self.schedule == "knockout":
                 entrants = [r for r in entrants if not any(r.id == loser_of(pair, wins) for pair in pairs)]
-        return found
+        return all_verdicts
 
-    async def _round(self, prompt: Prompt, pairs: Sequence[Pairing], ask: Ask) -> list[Verdict | ReplyError]:
+    async def _round(
+        self, prompt: Prompt, pairs: Sequence[ResponsePair], ask: Ask
+    ) -> list[Verdict | ReplyError]:
         return await gather_settled(
-            self._compare(prompt, shown, order, group, ask)
+            self._compare(prompt, pair, order, group, ask)
             for a, b in pairs
-            for order, shown in enumerate(((a, b), (b, a))[: self.orders])
+            for order, pair in enumerate(((a, b), (b, a))[: self.orders])
             for group in self._groups()
         )
 
     async def _compare(
-        self, prompt: Prompt, shown: Pairing, order: int, group: str | None, ask: Ask
+        self, prompt: Prompt, pair: ResponsePair, order: int, group: str | None, ask: Ask
     ) -> Comparison:
-        drawn: list[Principle | None] = [None]
+        principles: list[Principle | None] = [None]
         if self.constitution:
-            both = "/".join(sorted(r.id for r in shown))  # the same principles in both orders
-            drawn = [
+            pair_key = "/".join(sorted(r.id for r in pair))  # the same principles in both orders
+            principles = [
                 *draw_principles(
-                    self.constitution, "comparison", self.principles, self.seed, prompt.id, both, group=group
+                    self.constitution,
+                    "comparison",
+                    self.principles,
+                    self.seed,
+                    prompt.id,
+                    pair_key,
+                    group=group,
                 )
             ]
-        odds = [await self._odds(prompt, shown, principle, ask) for principle in drawn]
+        readings = [await self._probability(prompt, pair, principle, ask) for principle in principles]
         return Comparison(
-            first_id=shown[0].id,
-            second_id=shown[1].id,
-            probability=math.fsum(p for p, _, _ in odds) / len(odds),
+            first_id=pair[0].id,
+            second_id=pair[1].id,
+            probability=math.fsum(p for p, _, _ in readings) / len(readings),
             aspect=group or "preference",
-            principle_id=",".join(p.id for p in drawn if p) or None,
-            rationale="\n\n".join(words for _, words, _ in odds if words) or None,
+            principle_id=",".join(p.id for p in principles if p) or None,
+            rationale="\n\n".join(reasoning for _, reasoning, _ in readings if reasoning) or None,
             sample=order,
-            how=odds[0][2],
+            how=readings[0][2],
         )
 
-    async def _odds(
-        self, prompt: Prompt, shown: Pairing, principle: Principle | None, ask: Ask
+    async def _probability(
+        self, prompt: Prompt, pair: ResponsePair, principle: Principle | None, ask: Ask
     ) -> tuple[float, str, str]:
         """(probability that the first shown is better, reasoning, how it was read)."""
         messages: list[Message] = judge_messages(
             "judges/pairwise.j2",
             conversation=conversation_for_judge(prompt),
-            texts=[r.text for r in shown],
+            texts=[r.text for r in pair],
             labels=self.labels,
             preamble=self.preamble,
             instruction=self.instruction,
@@ -232,39 +243,41 @@ class Pairwise(Plugin):
             exemplars=[{"reasoning": "", **example} for example in self.exemplars],
             reasoning=self.reasoning,
         )
-        words = ""
+        reasoning = ""
         if self.reasoning:
             reply = await ask(self.model, messages, temperature=0, max_tokens=self.reasoning_tokens)
-            words = reply.text
+            reasoning = reply.text
             messages = [
                 *messages,
-                assistant(words),
+                assistant(reasoning),
                 user(render("judges/pairwise_label.j2", labels=self.labels)),
             ]
-        odds, how = await label_probabilities(ask, self.model, messages, self.labels, fallback=self.votes)
-        return self.clamped(odds[0]), words, how
+        odds, method = await label_probabilities(ask, self.model, messages, self.labels, fallback=self.votes)
+        return self.clamp_probability(odds[0]), reasoning, method
 
-    def clamped(self, probability: float) -> float:
+    def clamp_probability(self, probability: float) -> float:
         """The probability within `clamp`."""
         bounds = ((0.4, 0.6) if self.reasoning else None) if self.clamp == "auto" else self.clamp
         return probability if bounds is None else min(max(probability, bounds[0]), bounds[1])
 
 
 def next_round(
-    entrants: Sequence[Response], wins: Mapping[str, float], met: set[frozenset[str]], *, knockout: bool
-) -> list[Pairing]:
+    entrants: Sequence[Response], wins: Mapping[str, float], met_pairs: set[frozenset[str]], *, knockout: bool
+) -> list[ResponsePair]:
     """Pairs of a round: neighbours by their wins so far who have not met; of an odd number the last sits out."""
-    order = list(entrants) if knockout else sorted(entrants, key=lambda r: -wins[r.id])
-    pairs: list[Pairing] = []
-    while len(order) > 1:
-        one = order.pop(0)
-        other = next((r for r in order if knockout or frozenset((one.id, r.id)) not in met), None)
-        if other is not None:
-            order.remove(other)
-            pairs.append((one, other))
+    queue = list(entrants) if knockout else sorted(entrants, key=lambda r: -wins[r.id])
+    pairs: list[ResponsePair] = []
+    while len(queue) > 1:
+        response = queue.pop(0)
+        opponent = next(
+            (r for r in queue if knockout or frozenset((response.id, r.id)) not in met_pairs), None
+        )
+        if opponent is not None:
+            queue.remove(opponent)
+            pairs.append((response, opponent))
     return pairs
 
 
-def loser_of(pair: Pairing, wins: Mapping[str, float]) -> str:
+def loser_of(pair: ResponsePair, wins: Mapping[str, float]) -> str:
     """The id of the one with fewer wins; of equals the second."""
     return pair[0].id if wins[pair[0].id] < wins[pair[1].id] else pair[1].id

@@ -42,7 +42,7 @@ class RewardModel(Plugin):
     )
 
     @model_validator(mode="after")
-    def _scale_is_one(self) -> "RewardModel":
+    def _check_scale(self) -> "RewardModel":
         check_scale(self.scale)
         return self
 
@@ -55,20 +55,22 @@ class RewardModel(Plugin):
             return not_applicable_scores(
                 (r.id for r in responses), "preference", (0, 1), "nothing to compare with"
             )
-        twins = group_by_text(sorted(responses, key=lambda r: r.id))
-        sides = [pair for a, b in combinations([group[0] for group in twins], 2) for pair in ((a, b), (b, a))]
-        found = await gather_settled(
-            self._ranked(prompt, pair, order % 2, ask) for order, pair in enumerate(sides)
+        text_groups = group_by_text(sorted(responses, key=lambda r: r.id))
+        pairs = [
+            pair for a, b in combinations([group[0] for group in text_groups], 2) for pair in ((a, b), (b, a))
+        ]
+        verdicts = await gather_settled(
+            self._compare(prompt, pair, order % 2, ask) for order, pair in enumerate(pairs)
         )
-        return [*found, *copy_comparisons(found, twins, "preference")]
+        return [*verdicts, *copy_comparisons(verdicts, text_groups, "preference")]
 
-    async def _ranked(
+    async def _compare(
         self, prompt: Prompt, pair: tuple[Response, Response], order: int, ask: Ask
     ) -> Comparison:
-        odds = await ask.score(self.model, prompt, *pair)
-        if not math.isfinite(odds):
-            raise UnreadableReply(f"expected log-odds, found {odds}", code="out_of_scale")
-        probability = logistic(odds / self.spread)
+        log_odds = await ask.score(self.model, prompt, *pair)
+        if not math.isfinite(log_odds):
+            raise UnreadableReply(f"expected log-odds, found {log_odds}", code="out_of_scale")
+        probability = logistic(log_odds / self.spread)
         return Comparison(
             first_id=pair[0].id,
             second_id=pair[1].id,

@@ -15,8 +15,8 @@ from pydantic import Field
 from prefgen.kit.gather import gather
 from prefgen.kit.replies import (
     ParseFailure,
-    addresses_the_judge,
     ask_and_parse,
+    find_judge_address,
     json_object,
     parse_rating,
     parse_rating_blocks,
@@ -30,7 +30,7 @@ from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Scor
 
 Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
 SCALE = (1.0, 5.0)
-TYPED = {"truthfulness": "hallucination types", "helpfulness": "informativeness types"}
+TYPED_ASPECTS = {"truthfulness": "hallucination types", "helpfulness": "informativeness types"}
 
 
 @judge("ultrafeedback")
@@ -77,59 +77,64 @@ class UltraFeedback(Plugin):
         flags = [
             Flag(target_id=r.id, rule="addresses_the_judge", reason=passage[:200])
             for r in responses
-            if (passage := addresses_the_judge(r.text))
+            if (passage := find_judge_address(r.text))
         ]
-        shown = sorted(responses, key=lambda r: r.id)
-        ask.rng(f"order/{self.seed}").shuffle(shown)
-        same = group_by_text(shown) if self.show == "pointwise" or self.critique else []
-        twins = {r.id: group[0].id for group in same for r in group}
-        alone = [
-            group[0] for group in same
+        shuffled_responses = sorted(responses, key=lambda r: r.id)
+        ask.rng(f"order/{self.seed}").shuffle(shuffled_responses)
+        text_groups = group_by_text(shuffled_responses) if self.show == "pointwise" or self.critique else []
+        representatives = {r.id: group[0].id for group in text_groups for r in group}
+        unique_responses = [
+            group[0] for group in text_groups
         ]  # equal texts are asked about once where each is asked about alone
-        groups = self._orders(shown) if self.show == "listwise" else [[r] for r in alone]
+        groups = (
+            self._orders(shuffled_responses) if self.show == "listwise" else [[r] for r in unique_responses]
+        )
         bundles: list[tuple[Aspect, ...]] = (
             [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
         )
-        asks = [
+        requests = [
             self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
             for number, group in enumerate(groups)
             for bundle in bundles
         ]
-        scores = [score for part in await gather(asks) for score in part]
+        scores = [score for part in await gather(requests) for score in part]
         if self.show == "pointwise":
             scores += [
                 s.replacing(response_id=i)
-                for i, twin in twins.items()
-                if i != twin
+                for i, representative in representatives.items()
+                if i != representative
                 for s in scores
-                if s.response_id == twin
+                if s.response_id == representative
             ]
         verdicts: list[Verdict] = [*flags, *scores]
         if self.critique:
-            said = [
+            critiques = [
                 c
-                for found in await gather(self._critique(prompt, r, scores, ask) for r in alone)
-                for c in found
+                for batch in await gather(self._critique(prompt, r, scores, ask) for r in unique_responses)
+                for c in batch
             ]
             verdicts += [
-                c.replacing(response_id=i) for i, twin in twins.items() for c in said if c.response_id == twin
+                c.replacing(response_id=i)
+                for i, representative in representatives.items()
+                for c in critiques
+                if c.response_id == representative
             ]
         return verdicts
 
-    def _orders(self, shown: list[Response]) -> list[list[Response]]:
+    def _orders(self, responses: list[Response]) -> list[list[Response]]:
         """The orders to ask in; the other one too where that shows anything else."""
         if self.orders == 1:
-            return [shown]
-        texts = [r.text for r in shown]
-        return [shown] if texts == texts[::-1] else [shown, shown[::-1]]
+            return [responses]
+        texts = [r.text for r in responses]
+        return [responses] if texts == texts[::-1] else [responses, responses[::-1]]
 
     async def _rate(
-        self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int
+        self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int
     ) -> list[Score]:
-        messages = self._messages(prompt, shown, aspects)
-        schema = rating_schema(tuple(aspects), len(shown)) if self.schema_reply else None
-        found, _ = await ask_and_parse(
-            ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(shown)),
+        messages = self._messages(prompt, responses, aspects)
+        schema = rating_schema(tuple(aspects), len(responses)) if self.schema_reply else None
+        ratings, _ = await ask_and_parse(
+            ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(responses)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
         name = getattr(
@@ -144,22 +149,22 @@ class UltraFeedback(Plugin):
                 rationale=rationale or None,
                 judge=name,
                 sample=order,
-                order=place,
+                order=position,
             )
-            for place, r in enumerate(shown)
-            for aspect, (value, rationale) in found[place].items()
+            for position, r in enumerate(responses)
+            for aspect, (value, rationale) in ratings[position].items()
         ]
 
     def _messages(
-        self, prompt: Prompt, shown: Sequence[Response], aspects: Sequence[Aspect]
+        self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[Aspect]
     ) -> list[Message]:
         """What is shared comes first: the same prompt and answers for every aspect, then what this aspect asks."""
         conversation = [m for m in prompt.messages if m.role != "system"]
-        body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in shown])
+        body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in responses])
         question = render_once(
             "judges/ultrafeedback_aspects.j2",
             aspects=tuple(aspects),
-            count=len(shown),
+            count=len(responses),
             references=prompt.references if "truthfulness" in aspects else (),
             wrong=prompt.incorrect_references if "truthfulness" in aspects else (),
             as_json=self.schema_reply,
@@ -169,8 +174,8 @@ class UltraFeedback(Plugin):
     async def _critique(
         self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask
     ) -> list[Critique]:
-        mine = [s.value for s in scores if s.response_id == response.id and s.value is not None]
-        mean = sum(mine) / len(mine) if mine else None
+        values = [s.value for s in scores if s.response_id == response.id and s.value is not None]
+        mean = sum(values) / len(values) if values else None
         conversation = [m for m in prompt.messages if m.role != "system"]
         text = render(
             "judges/ultrafeedback_critique.j2",
@@ -179,7 +184,7 @@ class UltraFeedback(Plugin):
             principle=response.principle,
         )
 
-        def reader(reply: Reply) -> tuple[str, float]:
+        def read_critique(reply: Reply) -> tuple[str, float]:
             fields = json_object(reply.text)
             overall = parse_rating(require_field(fields, "overall", int), (1, 10))
             assert overall is not None
@@ -191,7 +196,7 @@ class UltraFeedback(Plugin):
             return require_field(fields, "feedback", str), overall
 
         (feedback, overall), _ = await ask_and_parse(
-            ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)], reader,
+            ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)], read_critique,
             schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
         return [Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/10")]
@@ -216,17 +221,21 @@ def rating_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
     def entry(aspect: str) -> dict[str, Any]:
         integer: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 5}
         fields: dict[str, Any] = {}
-        if aspect in TYPED:
+        if aspect in TYPED_ASPECTS:
             fields["types"] = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 3}}
         fields["rationale"] = {"type": "string"}
         fields["rating"] = {"anyOf": [integer, {"type": "null"}]} if aspect == "honesty" else integer
-        return _object(fields)
+        return _object_schema(fields)
 
-    one = entry(aspects[0]) if len(aspects) == 1 else _object({aspect: entry(aspect) for aspect in aspects})
-    return {"title": "ratings", **_object({f"text_{i + 1}": one for i in range(count)})}
+    text_schema = (
+        entry(aspects[0])
+        if len(aspects) == 1
+        else _object_schema({aspect: entry(aspect) for aspect in aspects})
+    )
+    return {"title": "ratings", **_object_schema({f"text_{i + 1}": text_schema for i in range(count)})}
 
 
-def _object(fields: dict[str, Any]) -> dict[str, Any]:
+def _object_schema(fields: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
@@ -247,7 +256,7 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
         raise ParseFailure(
             "wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}"
         )
-    out: Ratings = []
+    ratings: Ratings = []
     for label in labels:
         entry = require_field(fields, label, dict)
         parts = (
@@ -255,11 +264,11 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
             if len(aspects) == 1
             else {aspect: require_field(entry, aspect, dict) for aspect in aspects}
         )
-        out.append({aspect: _one(part, aspect) for aspect, part in parts.items()})
-    return out
+        ratings.append({aspect: _read_entry(part, aspect) for aspect, part in parts.items()})
+    return ratings
 
 
-def _one(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
+def _read_entry(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
     if "rating" not in entry:
         raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(entry)}")
     value = parse_rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")

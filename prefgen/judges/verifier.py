@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.kit.ratings import rate_each_text
-from prefgen.kit.templates import beside_recipe
-from prefgen.plugins.registry import Plugin, code_named, judge
+from prefgen.kit.templates import path_beside_recipe
+from prefgen.plugins.registry import Plugin, import_reference, judge
 from prefgen.roles import Ask, Verdict
-from prefgen.text.final_answer import right
+from prefgen.text.final_answer import check_answer
 from prefgen.types import Prompt, Response, Score
 
 
@@ -38,19 +38,19 @@ class Verifier(Plugin):
     )
 
     @model_validator(mode="after")
-    def _has_its_function(self) -> "Verifier":
+    def _check_function(self) -> "Verifier":
         if (self.check == "function") != (self.function is not None) or (
             self.function and ":" not in self.function
         ):
             raise ValueError("check: function needs `function: pkg.mod:name`, and nothing else takes it")
         return self
 
-    def _function(self) -> Callable[..., Any]:
-        return code_named(self.function or "", beside_recipe("."))
+    def _load_function(self) -> Callable[..., Any]:
+        return import_reference(self.function or "", path_beside_recipe("."))
 
     def validate(self) -> None:
         if self.function:
-            self._function()
+            self._load_function()
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
@@ -59,21 +59,21 @@ class Verifier(Plugin):
 
     async def _verify(self, prompt: Prompt, response: Response, ask: Ask) -> list[Verdict | ReplyError]:
         if self.function:
-            found = await ask.step(
+            outcome = await ask.step(
                 f"verifier {self.function}",
-                self._function(),
+                self._load_function(),
                 response.text,
                 dict(prompt.metadata),
                 version=self.version,
             )
-            if isinstance(found, bool) or (isinstance(found, int | float) and 0 <= found <= 1):
-                return [_score(response, float(found), None)]
+            if isinstance(outcome, bool) or (isinstance(outcome, int | float) and 0 <= outcome <= 1):
+                return [_score(response, float(outcome), None)]
             raise PluginError(
-                f"verifier: {self.function} returned {found!r}; expected a bool, or a number from 0 to 1"
+                f"verifier: {self.function} returned {outcome!r}; expected a bool, or a number from 0 to 1"
             )
         assert self.check != "function"
-        found, why = right(response.text, prompt.references, self.check, self.tolerance)
-        return [_score(response, None if found is None else float(found), why)]
+        outcome, reason = check_answer(response.text, prompt.references, self.check, self.tolerance)
+        return [_score(response, None if outcome is None else float(outcome), reason)]
 
 
 def _score(response: Response, value: float | None, rationale: str | None) -> Score:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import text_file
 from prefgen.stats.seeded_draws import exponential
-from prefgen.text.near_duplicates import ALIKE, normalize, shingles
+from prefgen.text.near_duplicates import NEAR_DUPLICATE_THRESHOLD, normalize, shingles
 from prefgen.types import Value
 
 
@@ -40,13 +40,13 @@ class Constitution(Value):
     mix: Mapping[str, Mapping[str, float]] = {}
 
     @model_validator(mode="after")
-    def _ids_are_unique_and_known(self) -> "Constitution":
+    def _check_ids(self) -> "Constitution":
         ids = [p.id for p in self.principles]
-        twice = {i for i in ids if ids.count(i) > 1}
-        if twice:
-            raise ValueError(f"principle id {sorted(twice)[0]!r} stands twice")
-        if self.groups and (without := [p.id for p in self.principles if p.group is None]):
-            raise ValueError(f"principle {without[0]!r} has no group, and others have one")
+        duplicates = {i for i in ids if ids.count(i) > 1}
+        if duplicates:
+            raise ValueError(f"principle id {sorted(duplicates)[0]!r} stands twice")
+        if self.groups and (ungrouped := [p.id for p in self.principles if p.group is None]):
+            raise ValueError(f"principle {ungrouped[0]!r} has no group, and others have one")
         for source, weights in self.mix.items():
             unknown = set(weights) - set(ids)
             if unknown:
@@ -64,11 +64,11 @@ class Constitution(Value):
 def load_constitution(name: str) -> Constitution:
     """The constitution in `constitutions/<name>.yaml`, beside the recipe or shipped. Raises RecipeError."""
     path = text_file("constitutions", f"{name}.yaml")
-    return _load(path, path.stat().st_mtime_ns)
+    return _load_constitution(path, path.stat().st_mtime_ns)
 
 
 def draw_principles(
-    name: str, wording: str, count: int, *draw: object, group: str | None = None
+    name: str, wording: str, count: int, *seed_parts: object, group: str | None = None
 ) -> list[Principle]:
     """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what `draw` names, in the file's order.
 
@@ -84,21 +84,21 @@ def draw_principles(
         raise RecipeError(
             f"constitution {name!r} has no group {group!r} (its groups: {', '.join(constitution.groups) or 'none'})"
         )
-    options = [p for p in constitution.principles if getattr(p, wording) and p.group == group]
-    if len(options) < count:
-        of = f" of group {group!r}" if group else ""
+    candidates = [p for p in constitution.principles if getattr(p, wording) and p.group == group]
+    if len(candidates) < count:
+        group_clause = f" of group {group!r}" if group else ""
         raise RecipeError(
-            f"constitution {name!r} has {len(options)} principles{of} with a {wording}, and {count} are wanted"
+            f"constitution {name!r} has {len(candidates)} principles{group_clause} with a {wording}, and {count} are wanted"
         )
-    kept = sorted(options, key=lambda p: exponential(p.weight, *draw, p.id))[:count]
-    return [p for p in options if p in kept]
+    selection = sorted(candidates, key=lambda p: exponential(p.weight, *seed_parts, p.id))[:count]
+    return [p for p in candidates if p in selection]
 
 
 def read_constitution(path: Path) -> Constitution:
     """The constitution in a file. Raises RecipeError."""
     if not path.is_file():
         raise RecipeError(f"constitution {str(path)!r} does not exist")
-    return _load(path, path.stat().st_mtime_ns)
+    return _load_constitution(path, path.stat().st_mtime_ns)
 
 
 WORDINGS = ("system", "critique", "revision", "comparison")
@@ -111,15 +111,15 @@ def constitution_findings(constitution: Constitution) -> list[str]:
     Two wordings repeat each other when they are nearly the same, and may contradict each other when they are so but for a negation;
     principles of different groups may do both.
     """
-    found = []
+    problems = []
     for wording in WORDINGS:
-        lacking = [p.id for p in constitution.principles if not getattr(p, wording)]
-        if lacking and len(lacking) < len(constitution.principles):
-            found.append(
-                f"{len(lacking)} of {len(constitution.principles)} principles have no {wording}: {', '.join(lacking[:5])}"
+        missing_ids = [p.id for p in constitution.principles if not getattr(p, wording)]
+        if missing_ids and len(missing_ids) < len(constitution.principles):
+            problems.append(
+                f"{len(missing_ids)} of {len(constitution.principles)} principles have no {wording}: {', '.join(missing_ids[:5])}"
             )
     for wording in WORDINGS:
-        spelled = [
+        entries = [
             (
                 p.id,
                 p.group,
@@ -129,37 +129,39 @@ def constitution_findings(constitution: Constitution) -> list[str]:
             )
             for p in constitution.principles
         ]
-        for (one, group, text), (other, its_group, again) in combinations(
-            [(i, g, t) for i, g, t in spelled if t], 2
+        for (first_id, first_group, first_text), (second_id, second_group, second_text) in combinations(
+            [(i, g, t) for i, g, t in entries if t], 2
         ):
-            if group != its_group:
+            if first_group != second_group:
                 continue
-            alike = _likeness(_NEGATIONS.sub("", text), _NEGATIONS.sub("", again))
-            if alike < ALIKE:
+            similarity = _jaccard(_NEGATIONS.sub("", first_text), _NEGATIONS.sub("", second_text))
+            if similarity < NEAR_DUPLICATE_THRESHOLD:
                 continue
-            if sorted(_NEGATIONS.findall(text)) == sorted(_NEGATIONS.findall(again)):
-                found.append(f"{one} and {other} repeat each other ({wording}, similarity {alike:.2f})")
-            else:
-                found.append(
-                    f"{one} and {other} may contradict each other: their {wording} differs by a negation ({text[:60]!r}, {again[:60]!r})"
+            if sorted(_NEGATIONS.findall(first_text)) == sorted(_NEGATIONS.findall(second_text)):
+                problems.append(
+                    f"{first_id} and {second_id} repeat each other ({wording}, similarity {similarity:.2f})"
                 )
-    return found
+            else:
+                problems.append(
+                    f"{first_id} and {second_id} may contradict each other: their {wording} differs by a negation ({first_text[:60]!r}, {second_text[:60]!r})"
+                )
+    return problems
 
 
-def _likeness(one: str, other: str) -> float:
-    a, b = set(shingles(one, 2)), set(shingles(other, 2))
-    return len(a & b) / len(a | b)
+def _jaccard(first: str, second: str) -> float:
+    first_shingles, second_shingles = set(shingles(first, 2)), set(shingles(second, 2))
+    return len(first_shingles & second_shingles) / len(first_shingles | second_shingles)
 
 
 @lru_cache(maxsize=32)
-def _load(path: Path, _changed: int) -> Constitution:
+def _load_constitution(path: Path, _mtime_ns: int) -> Constitution:
     try:
-        found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Constitution.model_validate(found)
-    except yaml.YAMLError as wrong:
-        raise RecipeError(f"not valid YAML: {' '.join(str(wrong).split())}", str(path)) from None
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
+        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Constitution.model_validate(data)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
+    except ValidationError as error:
+        detail = error.errors()[0]
         raise RecipeError(
-            f"{'.'.join(str(p) for p in first['loc']) or 'constitution'}: {first['msg']}", str(path)
+            f"{'.'.join(str(p) for p in detail['loc']) or 'constitution'}: {detail['msg']}", str(path)
         ) from None

@@ -16,17 +16,17 @@ def check_bounds(least: float | None, most: float | None) -> None:
 def within_bounds(
     rows: Table,
     column: str,
-    what: str,
+    label: str,
     least: float | None,
     most: float | None,
     missing: Literal["keep", "drop"],
 ) -> Table:
     """The rows whose number lies within the bounds; one without a number stays or goes as `missing` says, and is never taken for low."""
-    gone = {}
+    dropped = {}
     for row_id, value in zip(rows.ids(), rows.column(column), strict=True):
         if value is None:
             if missing == "drop":
-                gone[row_id] = Dropped(f"{what}: no number")
+                dropped[row_id] = Dropped(f"{label}: no number")
         elif (least is not None and value < least) or (most is not None and value > most):
-            gone[row_id] = Dropped(f"{what} ({value:.3g})")
-    return rows.dropping(gone)
+            dropped[row_id] = Dropped(f"{label} ({value:.3g})")
+    return rows.dropping(dropped)

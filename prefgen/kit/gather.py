@@ -15,10 +15,10 @@ async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
     They start in one turn of the event loop, so that draws of one request can share it. When one fails, the others still
     finish (they were paid for) and the first error in order is raised.
     """
-    waiting = list(asks)
-    if len(waiting) == 1:
-        return [await waiting[0]]
-    results = await asyncio.gather(*waiting, return_exceptions=True)
+    awaitables = list(asks)
+    if len(awaitables) == 1:
+        return [await awaitables[0]]
+    results = await asyncio.gather(*awaitables, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

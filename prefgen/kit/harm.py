@@ -12,7 +12,7 @@ from prefgen.types import Prompt, Record, Response
 
 SOURCE = "source"
 """The `principle` of a response that is the harmful text itself."""
-FEW = 5
+MIN_WORDS = 5
 """Words below which a text counts as held only where it is the whole answer."""
 BENIGN = "benign_twin"
 """The category of a harmless look-alike."""
@@ -45,12 +45,12 @@ def is_harmful(record: Record, response_id: str) -> bool:
     text = record.prompt.metadata.get("source_text")
     if not isinstance(text, str):  # as of nearly every prompt
         return False
-    source, said = _words(text), _words(response.text)
-    if len(source) < FEW:
-        return bool(source) and source == said
-    return f" {' '.join(source)} " in f" {' '.join(said)} "
+    source_words, response_words = _visible_words(text), _visible_words(response.text)
+    if len(source_words) < MIN_WORDS:
+        return bool(source_words) and source_words == response_words
+    return f" {' '.join(source_words)} " in f" {' '.join(response_words)} "
 
 
-def _words(text: str) -> list[str]:
+def _visible_words(text: str) -> list[str]:
     """The words of a text, without the invisible characters that can be put between its letters."""
     return words_of("".join(c for c in text if unicodedata.category(c) != "Cf"))

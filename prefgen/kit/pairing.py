@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from prefgen.kit.templates import beside_recipe
+from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.registry import Plugin
 from prefgen.stats.calibration import read_calibration
 from prefgen.stats.scoring import ScoreSpec, judge_names, probability_of, scores_of
@@ -16,7 +16,7 @@ TIE_TOLERANCE = 1e-9
 """Two means of the same ratings may differ by rounding; scores closer than this are equal."""
 
 
-class Scored(Plugin):
+class ScorePairer(Plugin):
     """The fields of pairers that go by scores."""
 
     score: ScoreSpec = Field(
@@ -43,13 +43,17 @@ class Scored(Plugin):
 
     def validate(self) -> None:
         if self.calibration is not None:
-            read_calibration(beside_recipe(self.calibration), self.calibration)
+            read_calibration(path_beside_recipe(self.calibration), self.calibration)
 
-    def ranked(self, record: Record) -> "list[Ranked]":
+    def rank_responses(self, record: Record) -> "list[ScoredResponse]":
         """Pairable responses with a score, best first; equals by id."""
         scores = scores_of(record, self.score)
-        found = [Ranked(r, scores[r.id]) for r in pairable(record, self.length_cut) if r.id in scores]
-        return sorted(found, key=lambda item: (-item.score, item.response.id))
+        candidates = [
+            ScoredResponse(r, scores[r.id])
+            for r in list_pairable_responses(record, self.length_cut)
+            if r.id in scores
+        ]
+        return sorted(candidates, key=lambda item: (-item.score, item.response.id))
 
     def fewest(self) -> int:
         """The least number of responses with a score that make a pair."""
@@ -59,10 +63,10 @@ class Scored(Plugin):
         """Why there is no pair: one of a closed list of reasons, for the yield table."""
         if not record.responses:
             return "no_responses"
-        usable = pairable(record, self.length_cut)
+        usable = list_pairable_responses(record, self.length_cut)
         if len(usable) < 2:
             return "flagged" if record.flagged() else "too_few_responses"
-        ranked = self.ranked(record)
+        ranked = self.rank_responses(record)
         if len(ranked) < self.fewest():
             return "too_few_scored"
         margin = ranked[0].score - ranked[-1].score
@@ -70,18 +74,18 @@ class Scored(Plugin):
             return "tie"
         return "margin" if margin < self.min_margin else "same_text"
 
-    def labelled(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
+    def add_probabilities(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
         """The pairs with their probability, as `labels` and `calibration` say."""
         if self.calibration is None or self.labels == "hard":
-            return labelled(pairs, record, self.score, self.labels)
-        curve = read_calibration(beside_recipe(self.calibration), self.calibration)
+            return add_comparison_probabilities(pairs, record, self.score, self.labels)
+        curve = read_calibration(path_beside_recipe(self.calibration), self.calibration)
         return [
             pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin))
             for pair in pairs
         ]
 
 
-class ByOrigin(Plugin):
+class OriginPairer(Plugin):
     """The fields of pairers that go by where responses come from, and look at a score only if they are given one."""
 
     score: ScoreSpec | None = Field(
@@ -92,38 +96,45 @@ class ByOrigin(Plugin):
         "drop", description="Whether a response that the token limit cut may be paired."
     )
 
-    def pairs_of(
-        self, record: Record, sides: Iterable[tuple[Response, Response]], *, most: int | None = None
+    def build_pairs(
+        self, record: Record, candidates: Iterable[tuple[Response, Response]], *, limit: int | None = None
     ) -> Sequence[Pair]:
         """A pair of each (chosen, rejected) whose texts differ and whose score does not speak against it; their weights add up to 1."""
         scores = scores_of(record, self.score) if self.score else {}
         pairs = list(
             islice(
-                (pair for chosen, rejected in sides for pair in self._pair(chosen, rejected, scores)), most
+                (pair for chosen, rejected in candidates for pair in self._pair(chosen, rejected, scores)),
+                limit,
             )
         )
-        shared = [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
-        return labelled(shared, record, self.score or ScoreSpec(), "soft")
+        weighted_pairs = [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
+        return add_comparison_probabilities(weighted_pairs, record, self.score or ScoreSpec(), "soft")
 
     def _pair(self, chosen: Response, rejected: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
         if chosen.id == rejected.id or same_text(chosen, rejected):
             return ()
         if self.score is None:
             return (Pair(chosen_id=chosen.id, rejected_id=rejected.id, rule=self.name),)
-        high, low = scores.get(chosen.id), scores.get(rejected.id)
-        if high is None or low is None or high < low:
+        chosen_score, rejected_score = scores.get(chosen.id), scores.get(rejected.id)
+        if chosen_score is None or rejected_score is None or chosen_score < rejected_score:
             return ()
-        return make_pair(self.name, Ranked(chosen, high), Ranked(rejected, low), self.min_margin, "drop")
+        return make_pair(
+            self.name,
+            ScoredResponse(chosen, chosen_score),
+            ScoredResponse(rejected, rejected_score),
+            self.min_margin,
+            "drop",
+        )
 
 
-class Ranked(NamedTuple):
+class ScoredResponse(NamedTuple):
     """A response and its score."""
 
     response: Response
     score: float
 
 
-def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Response]:
+def list_pairable_responses(record: Record, length_cut: Literal["drop", "keep"]) -> list[Response]:
     """Responses that are not flagged, not empty and (unless kept) not cut by the token limit."""
     flagged = record.flagged()
     if record.prompt.id in flagged:
@@ -140,19 +151,21 @@ def pairable(record: Record, length_cut: Literal["drop", "keep"]) -> list[Respon
 
 def same_text(first: Response, second: Response) -> bool:
     """Whether two responses are equal after normalising white space and case."""
-    starts = [[word.casefold() for word in response.text.split(None, 8)[:8]] for response in (first, second)]
-    if starts[0] != starts[1]:
+    first_words = [
+        [word.casefold() for word in response.text.split(None, 8)[:8]] for response in (first, second)
+    ]
+    if first_words[0] != first_words[1]:
         return False
     return " ".join(first.text.split()).casefold() == " ".join(second.text.split()).casefold()
 
 
 def make_pair(
-    rule: str, better: Ranked, worse: Ranked, min_margin: float, ties: Literal["drop", "keep"]
+    rule: str, better: ScoredResponse, worse: ScoredResponse, min_margin: float, ties: Literal["drop", "keep"]
 ) -> Sequence[Pair]:
     """The pair, or nothing: for equal texts, for a margin that is too small, and for ties unless they are kept."""
     tie = better.score - worse.score <= TIE_TOLERANCE
-    low = better.score if tie else worse.score  # two that differ by rounding are equal
-    margin = better.score - low
+    rejected_score = better.score if tie else worse.score  # two that differ by rounding are equal
+    margin = better.score - rejected_score
     if same_text(better.response, worse.response) or better.response.id == worse.response.id:
         return ()
     if (tie and ties == "drop") or (not tie and margin < min_margin):
@@ -163,7 +176,7 @@ def make_pair(
             rejected_id=worse.response.id,
             rule=rule,
             chosen_score=better.score,
-            rejected_score=low,
+            rejected_score=rejected_score,
             margin=margin,
             tie=tie,
             weight=0.5 if tie else 1.0,
@@ -171,15 +184,15 @@ def make_pair(
     )
 
 
-def labelled(
+def add_comparison_probabilities(
     pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Literal["soft", "hard"]
 ) -> Sequence[Pair]:
     """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
     if labels == "hard" or not record.comparisons:
         return pairs
-    named = spec.ranking() or set(judge_names(record))
-    comparisons = [c for c in record.comparisons if c.judge in named]
-    comparisons += [c for c in record.comparisons if f"{c.judge}.{c.aspect}" in spec.ranking()]
+    judges = spec.ranking_judges() or set(judge_names(record))
+    comparisons = [c for c in record.comparisons if c.judge in judges]
+    comparisons += [c for c in record.comparisons if f"{c.judge}.{c.aspect}" in spec.ranking_judges()]
     return [
         pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id))
         for pair in pairs

@@ -11,24 +11,26 @@ from prefgen.types import Prompt
 if TYPE_CHECKING:
     import numpy as np
 
-MODEL = "An embedding model, by its name under `models`. Default: hashed n-grams, which know wording and topic and not meaning."
+MODEL_DESCRIPTION = "An embedding model, by its name under `models`. Default: hashed n-grams, which know wording and topic and not meaning."
 """What the field `model` of such a curator is."""
 
 
-def column(model: str | None) -> str:
+def vector_column(model: str | None) -> str:
     """What a curator with that model `fills`."""
     return f"vector_{model}" if model else ""
 
 
-async def vector(model: str | None, prompt: Prompt, ask: Ask) -> list[float]:
+async def embed_prompt(model: str | None, prompt: Prompt, ask: Ask) -> list[float]:
     """The vector of a prompt's last user turn; the same text is asked about once."""
-    found = await ask.embed(model or "", [prompt.text])
-    if len(found) != 1 or not found[0]:
-        raise UnreadableReply(f"the server gave {len(found)} vectors for one text", code="no_vector")
-    return found[0]
+    embeddings = await ask.embed(model or "", [prompt.text])
+    if len(embeddings) != 1 or not embeddings[0]:
+        raise UnreadableReply(f"the server gave {len(embeddings)} vectors for one text", code="no_vector")
+    return embeddings[0]
 
 
-def vectors(rows: Table, model: str | None, *, reference: bool = False) -> tuple[list[int], "np.ndarray"]:
+def read_vectors(
+    rows: Table, model: str | None, *, reference: bool = False
+) -> tuple[list[int], "np.ndarray"]:
     """(the places of the rows that have a vector, one row of length 1 for each); of the rows beside the table if that is wanted.
 
     A row whose vector was lost is not there: it is not like anything. Raises PluginError where vectors are of different sizes.
@@ -40,21 +42,21 @@ def vectors(rows: Table, model: str | None, *, reference: bool = False) -> tuple
         return list(range(table.num_rows)), hashed_ngrams(
             [text or "" for text in table.column("text").to_pylist()]
         )
-    given = table.column(column(model)).to_pylist()
-    there = [i for i, one in enumerate(given) if one is not None]
+    encoded_vectors = table.column(vector_column(model)).to_pylist()
+    positions = [i for i, encoded in enumerate(encoded_vectors) if encoded is not None]
     try:
-        return there, unpack_vectors([given[i] for i in there])
-    except ValueError as odd:
-        raise PluginError(f"model {model!r}: {odd}") from odd
+        return positions, unpack_vectors([encoded_vectors[i] for i in positions])
+    except ValueError as error:
+        raise PluginError(f"model {model!r}: {error}") from error
 
 
-def said(rows: Table, there: list[int], name: str) -> tuple[str, ...]:
+def missing_vector_notices(rows: Table, positions: list[int], name: str) -> tuple[str, ...]:
     """A line about rows without a vector, if there are any."""
-    lost = rows.rows.num_rows - len(there)
+    missing = rows.rows.num_rows - len(positions)
     return (
         (
-            f"{name}: {lost:,} of {rows.rows.num_rows:,} have no vector (the failures say why) and were not compared",
+            f"{name}: {missing:,} of {rows.rows.num_rows:,} have no vector (the failures say why) and were not compared",
         )
-        if lost
+        if missing
         else ()
     )

@@ -10,21 +10,21 @@ from prefgen.kit.templates import render
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply, system, user
 
-_MARK = re.compile(r"^([ \t]*)(?:(\d+)[.)]|([-*•+]))[ \t]+", re.MULTILINE)
-LONGEST = 100_000
+_LIST_MARKER = re.compile(r"^([ \t]*)(?:(\d+)[.)]|([-*•+]))[ \t]+", re.MULTILINE)
+MAX_PROMPT_LENGTH = 100_000
 """Characters of a prompt that a model may write."""
-LEAKED = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|</?text \d+>", re.IGNORECASE)
+LEAKED_WORDING = re.compile(r"#(?:the )?(?:given|rewritten|new|created) prompt#|</?text \d+>", re.IGNORECASE)
 """Words of the request for a prompt that have no place in one."""
 
 
 @lru_cache(maxsize=64)
 def prompts_schema(count: int) -> dict[str, Any]:
     """{prompts: [count texts]}."""
-    listed = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
+    list_schema = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
     return {
         "title": "prompts",
         "type": "object",
-        "properties": {"prompts": listed},
+        "properties": {"prompts": list_schema},
         "required": ["prompts"],
         "additionalProperties": False,
     }
@@ -38,32 +38,36 @@ def read_prompts(reply: Reply, count: int) -> list[str]:
     if reply.finish_reason == "length":
         raise ParseFailure("no_list", f"the reply was cut off by the token limit: {reply.text[-60:]!r}")
     try:
-        listed = require_field(json_object(reply.text), "prompts", list)
+        items = require_field(json_object(reply.text), "prompts", list)
     except ParseFailure:
-        listed = _items(reply.text)
-        if len(listed) < count or (
-            count == 1 and len(listed) > 1
+        items = _list_items(reply.text)
+        if len(items) < count or (
+            count == 1 and len(items) > 1
         ):  # a list inside a refusal, or of something else
-            listed = []
-    texts = [_bare(text) for text in listed if isinstance(text, str)]
-    texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= LONGEST]
+            items = []
+    texts = [_unquote(text) for text in items if isinstance(text, str)]
+    texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= MAX_PROMPT_LENGTH]
     if not texts:
         raise ParseFailure("no_list", f"expected {count} prompts, found {reply.text[:120]!r}")
     return texts[:count]
 
 
-def _items(text: str) -> list[str]:
+def _list_items(text: str) -> list[str]:
     """The items of the outermost list of a text, each with what belongs to it: lists, code and material of its own."""
-    marks = list(_MARK.finditer(text))
+    marks = list(_LIST_MARKER.finditer(text))
     if not marks:
         return []
-    first = marks[0]
-    same = [m for m in marks if m[1] == first[1] and bool(m[2]) == bool(first[2]) and m[3] == first[3]]
-    ends = [m.start() for m in same[1:]] + [len(text)]
-    return [text[m.end() : end].strip() for m, end in zip(same, ends, strict=True)]
+    first_mark = marks[0]
+    outer_marks = [
+        m
+        for m in marks
+        if m[1] == first_mark[1] and bool(m[2]) == bool(first_mark[2]) and m[3] == first_mark[3]
+    ]
+    ends = [m.start() for m in outer_marks[1:]] + [len(text)]
+    return [text[m.end() : end].strip() for m, end in zip(outer_marks, ends, strict=True)]
 
 
-def _bare(text: str) -> str:
+def _unquote(text: str) -> str:
     """A text without the quotes that some models put around it."""
     text = text.strip()
     return (
@@ -85,11 +89,11 @@ async def write_prompts(
         user(render(f"synthesizers/{template}.j2", count=count, **values)),
     ]
     texts, reply = await ask_and_parse(
-        ask, model, messages, lambda found: read_prompts(found, count), schema=prompts_schema(count)
+        ask, model, messages, lambda raw_reply: read_prompts(raw_reply, count), schema=prompts_schema(count)
     )
-    kept = [text for text in dict.fromkeys(texts) if not LEAKED.search(text)]
-    if not kept:
+    clean_texts = [text for text in dict.fromkeys(texts) if not LEAKED_WORDING.search(text)]
+    if not clean_texts:
         raise UnreadableReply(
             "the reply repeats words of the request", code="leaked", replies=(reply.text,), keys=(reply.key,)
         )
-    return [Prompt.of(text) for text in kept]
+    return [Prompt.of(text) for text in clean_texts]

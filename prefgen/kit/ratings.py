@@ -18,9 +18,9 @@ from prefgen.types import Comparison, Message, Prompt, Reply, Response, Score, V
 V = TypeVar("V", bound=Value)
 LABEL_TOKENS = 4
 """Room for a label and for what some models write before it (a space, a bracket)."""
-LEAST_MASS = 0.2
+MIN_LABEL_MASS = 0.2
 """What the labels must have together where the model writes something else: less is no answer but noise."""
-TOP = 20
+TOP_LOGPROBS = 20
 """Alternatives that are asked for at each place: the most that servers give."""
 
 
@@ -58,19 +58,21 @@ def read_rating(reply: Reply, scale: tuple[float, float]) -> tuple[float, str]:
     try:
         fields = json_object(text)
     except ParseFailure:
-        found = _LABELLED.findall(text)
-        if not found:
+        matches = _LABELLED.findall(text)
+        if not matches:
             raise ParseFailure("no_rating", f"expected a labelled rating, found {text[:120]!r}") from None
-        value = parse_rating(found[-1], scale)
-        words = text[: text.rfind(found[-1])]
-        return _number(value), _LABELLED.sub("", words[: words.rfind("\n") + 1]).strip()
-    reason = fields.get("rationale", "")
+        value = parse_rating(matches[-1], scale)
+        preamble = text[: text.rfind(matches[-1])]
+        return _require_number(value), _LABELLED.sub("", preamble[: preamble.rfind("\n") + 1]).strip()
+    rationale = fields.get("rationale", "")
     if "rating" not in fields:
         raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(fields)}")
-    return _number(parse_rating(fields["rating"], scale)), reason if isinstance(reason, str) else ""
+    return _require_number(parse_rating(fields["rating"], scale)), rationale if isinstance(
+        rationale, str
+    ) else ""
 
 
-def _number(value: float | None) -> float:
+def _require_number(value: float | None) -> float:
     if value is None:
         raise ParseFailure("no_rating", "the rating is not applicable, which this judge does not know")
     return value
@@ -88,8 +90,8 @@ async def ask_rating(
     ask: Ask, model: str, messages: Sequence[Message], scale: tuple[float, float], **options: Any
 ) -> tuple[float, str]:
     """Ask for a rating; one that cannot be read is asked for once more. Raises UnreadableReply."""
-    found, _ = await ask_and_parse(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
-    return found
+    result, _ = await ask_and_parse(ask, model, messages, lambda reply: read_rating(reply, scale), **options)
+    return result
 
 
 async def rate_each_text(
@@ -97,13 +99,16 @@ async def rate_each_text(
 ) -> list[Verdict | ReplyError]:
     """What `rate` says of each response, asked once where several have the same text: the same answer has the same rating."""
     groups = group_by_text(responses)
-    found: list[Verdict | ReplyError] = []
+    all_verdicts: list[Verdict | ReplyError] = []
     for group, verdicts in zip(groups, await gather(rate(group[0]) for group in groups), strict=True):
-        found += verdicts
-        found += [
-            v.replacing(response_id=twin.id) for twin in group[1:] for v in verdicts if isinstance(v, Score)
+        all_verdicts += verdicts
+        all_verdicts += [
+            v.replacing(response_id=duplicate.id)
+            for duplicate in group[1:]
+            for v in verdicts
+            if isinstance(v, Score)
         ]
-    return found
+    return all_verdicts
 
 
 async def judge_each(
@@ -114,21 +119,21 @@ async def judge_each(
 
 
 def not_applicable_scores(
-    ids: Iterable[str], aspect: str, scale: tuple[float, float], why: str
+    ids: Iterable[str], aspect: str, scale: tuple[float, float], rationale: str
 ) -> list[Score]:
     """Scores that do not apply to these responses: covered, and neither low nor high."""
-    return [Score(response_id=i, aspect=aspect, value=None, scale=scale, rationale=why) for i in ids]
+    return [Score(response_id=i, aspect=aspect, value=None, scale=scale, rationale=rationale) for i in ids]
 
 
 def read_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V]:
     """What a prompt's metadata holds for a judge under `key`: a list of `kind`, or one text. Raises PluginError."""
-    given: Any = prompt.metadata.get(key) or ()
+    value: Any = prompt.metadata.get(key) or ()
     try:
-        return [kind.model_validate(one) for one in ([given] if isinstance(given, str) else given)]
-    except (ValidationError, TypeError) as wrong:
-        what = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
+        return [kind.model_validate(item) for item in ([value] if isinstance(value, str) else value)]
+    except (ValidationError, TypeError) as error:
+        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise PluginError(
-            f"{judge}: metadata.{key} of prompt {prompt.id[:12]} cannot be read: {what}"
+            f"{judge}: metadata.{key} of prompt {prompt.id[:12]} cannot be read: {detail}"
         ) from None
 
 
@@ -147,14 +152,14 @@ async def ask_ratings(
     A single one that cannot be read is asked for once more with its error shown; of several each is lost alone.
     """
     if samples == 1:
-        [found] = await gather_settled([ask_rating(ask, model, messages, scale, **options)])
-        read_ones, lost = ([], [found]) if isinstance(found, ReplyError) else ([found], [])
+        [outcome] = await gather_settled([ask_rating(ask, model, messages, scale, **options)])
+        ratings, errors = ([], [outcome]) if isinstance(outcome, ReplyError) else ([outcome], [])
     else:
-        read_ones, lost = await sample_votes(
+        ratings, errors = await sample_votes(
             ask, model, messages, samples, lambda reply: read_rating(reply, scale), **options
         )
-    if len(read_ones) < min_valid:
-        return list(lost)
+    if len(ratings) < min_valid:
+        return list(errors)
     scores = [
         Score(
             response_id=response.id,
@@ -164,9 +169,9 @@ async def ask_ratings(
             rationale=rationale or None,
             sample=number,
         )
-        for number, (value, rationale) in enumerate(read_ones)
+        for number, (value, rationale) in enumerate(ratings)
     ]
-    return [*scores, *lost]
+    return [*scores, *errors]
 
 
 def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] | None:
@@ -176,46 +181,52 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
     the least likely of them, nor than what they leave), never with zero. Raises Unread when none of the labels is there.
     """
     for place in reply.logprobs:
-        options = [(choice.token, choice.logprob) for choice in place.top] or [(place.token, place.logprob)]
+        alternatives = [(choice.token, choice.logprob) for choice in place.top] or [
+            (place.token, place.logprob)
+        ]
         masses: dict[str, float] = {}
-        for token, logprob in options:
-            bare = token.strip().strip("()[].:\"'*").casefold()
-            if bare:
-                masses[bare] = masses.get(bare, 0.0) + math.exp(logprob)
-        known = [masses.get(label.casefold()) for label in labels]
-        written = place.token.strip().strip("()[].:\"'*").casefold()
+        for token, logprob in alternatives:
+            token_text = token.strip().strip("()[].:\"'*").casefold()
+            if token_text:
+                masses[token_text] = masses.get(token_text, 0.0) + math.exp(logprob)
+        label_masses = [masses.get(label.casefold()) for label in labels]
+        written_text = place.token.strip().strip("()[].:\"'*").casefold()
         if (
-            written in {label.casefold() for label in labels}
-            or math.fsum(mass or 0.0 for mass in known) >= LEAST_MASS
+            written_text in {label.casefold() for label in labels}
+            or math.fsum(mass or 0.0 for mass in label_masses) >= MIN_LABEL_MASS
         ):
-            seen = [math.exp(logprob) for _, logprob in options]
-            left = (1 - math.fsum(seen)) / max(1, known.count(None))
-            most = max(1e-9, min(*seen, left))
-            odds = [most if mass is None else mass for mass in known]
-            return [mass / math.fsum(odds) for mass in odds]
-        if written:
+            probabilities = [math.exp(logprob) for _, logprob in alternatives]
+            remainder = (1 - math.fsum(probabilities)) / max(1, label_masses.count(None))
+            missing_mass = max(1e-9, min(*probabilities, remainder))
+            bounded_masses = [missing_mass if mass is None else mass for mass in label_masses]
+            return [mass / math.fsum(bounded_masses) for mass in bounded_masses]
+        if written_text:
             break  # the answer begins here, and it is none of the labels
     if not reply.logprobs:
         return None
     raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
 
 
-def label_in(text: str, labels: Sequence[str]) -> str:
+def parse_label(text: str, labels: Sequence[str]) -> str:
     """The one label that a reply gives: alone, after the last "answer" or "verdict", or as "text A" or "A is better". Raises Unread."""
-    wanted = {label.casefold(): label for label in labels}
-    last = re.findall(
+    known_labels = {label.casefold(): label for label in labels}
+    matches = re.findall(
         r"(?:answer|verdict|choice|rating|score)\b[^\n]*?[:=][\s*_(\[\"']*(\w+)(?![.,/]?\w)",
         text,
         re.IGNORECASE,
     )
-    for candidate in (text.strip().strip("()[].:\"'*"), last[-1] if last else ""):
-        if candidate.casefold() in wanted:
-            return wanted[candidate.casefold()]
-    either = "|".join(map(re.escape, labels))
-    said = re.findall(rf"\b(?:[Tt]ext|[Rr]eply|[Rr]esponse|[Oo]ption)\s+({either})(?![\w.,/]*\w)", text)
-    said += re.findall(rf"(?<![\w.,/-])({either})\s+(?:is|was|wins|seems|would be)\b", text)
-    if len(set(said)) == 1 and not re.search(r"\b(?:not|neither|nor|both|equally)\b", text, re.IGNORECASE):
-        return said[0]
+    for candidate in (text.strip().strip("()[].:\"'*"), matches[-1] if matches else ""):
+        if candidate.casefold() in known_labels:
+            return known_labels[candidate.casefold()]
+    alternation = "|".join(map(re.escape, labels))
+    mentions = re.findall(
+        rf"\b(?:[Tt]ext|[Rr]eply|[Rr]esponse|[Oo]ption)\s+({alternation})(?![\w.,/]*\w)", text
+    )
+    mentions += re.findall(rf"(?<![\w.,/-])({alternation})\s+(?:is|was|wins|seems|would be)\b", text)
+    if len(set(mentions)) == 1 and not re.search(
+        r"\b(?:not|neither|nor|both|equally)\b", text, re.IGNORECASE
+    ):
+        return mentions[0]
     raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
 
 
@@ -229,18 +240,18 @@ async def sample_votes(
 ) -> tuple[list[Any], list[ReplyError]]:
     """`count` sampled replies, read: (what was read, what could not be). A vote that cannot be read is lost alone and not asked again."""
 
-    async def one(number: int) -> Any:
+    async def ask_vote(number: int) -> Any:
         reply = await ask(model, messages, sample=number, **options)
         try:
             return reader(reply)
-        except ParseFailure as wrong:
+        except ParseFailure as error:
             raise UnreadableReply(
-                str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)
+                str(error), code=error.complaint, replies=(reply.text,), keys=(reply.key,)
             ) from None
 
-    found = await gather_settled(one(number) for number in range(count))
-    return [v for v in found if not isinstance(v, ReplyError)], [
-        v for v in found if isinstance(v, ReplyError)
+    outcomes = await gather_settled(ask_vote(number) for number in range(count))
+    return [v for v in outcomes if not isinstance(v, ReplyError)], [
+        v for v in outcomes if isinstance(v, ReplyError)
     ]
 
 
@@ -251,45 +262,45 @@ async def label_probabilities(
 
     Raises UnreadableReply when neither gives one of the labels.
     """
-    reply = await ask(model, messages, logprobs=TOP, max_tokens=LABEL_TOKENS, temperature=0)
+    reply = await ask(model, messages, logprobs=TOP_LOGPROBS, max_tokens=LABEL_TOKENS, temperature=0)
     try:
-        odds = label_probabilities_in(reply, labels)
-    except ParseFailure as wrong:
+        probabilities = label_probabilities_in(reply, labels)
+    except ParseFailure as error:
         raise UnreadableReply(
-            str(wrong), code=wrong.complaint, replies=(reply.text,), keys=(reply.key,)
+            str(error), code=error.complaint, replies=(reply.text,), keys=(reply.key,)
         ) from None
-    if odds is not None:
-        return odds, "logprobs"
-    counted, lost = await sample_votes(
-        ask, model, messages, fallback, lambda r: label_in(r.text, labels), temperature=1.0, max_tokens=16
+    if probabilities is not None:
+        return probabilities, "logprobs"
+    voted_labels, errors = await sample_votes(
+        ask, model, messages, fallback, lambda r: parse_label(r.text, labels), temperature=1.0, max_tokens=16
     )
-    if not counted:
-        raise lost[0] if lost else TruncatedReply("no vote was cast")
-    return [counted.count(label) / len(counted) for label in labels], "votes"
+    if not voted_labels:
+        raise errors[0] if errors else TruncatedReply("no vote was cast")
+    return [voted_labels.count(label) / len(voted_labels) for label in labels], "votes"
 
 
 def copy_comparisons(
-    found: Sequence[Verdict | ReplyError], twins: Iterable[Sequence[Response]], aspect: str
+    verdicts: Sequence[Verdict | ReplyError], groups: Iterable[Sequence[Response]], aspect: str
 ) -> list[Comparison]:
     """What comparisons of the first of each group of `twins` say of the others, which have the same text; between two of them it is even."""
     copies = []
-    for group in twins:
-        for twin in group[1:]:
+    for group in groups:
+        for duplicate in group[1:]:
             copies.append(
                 Comparison(
                     first_id=group[0].id,
-                    second_id=twin.id,
+                    second_id=duplicate.id,
                     probability=0.5,
                     aspect=aspect,
                     rationale="the two are equal",
                 )
             )
-            for one in found:
+            for verdict in verdicts:
                 if (
-                    isinstance(one, Comparison)
-                    and one.aspect == aspect
-                    and group[0].id in (one.first_id, one.second_id)
+                    isinstance(verdict, Comparison)
+                    and verdict.aspect == aspect
+                    and group[0].id in (verdict.first_id, verdict.second_id)
                 ):
-                    side = "first_id" if one.first_id == group[0].id else "second_id"
-                    copies.append(one.replacing(**{side: twin.id}))
+                    id_field = "first_id" if verdict.first_id == group[0].id else "second_id"
+                    copies.append(verdict.replacing(**{id_field: duplicate.id}))
     return copies

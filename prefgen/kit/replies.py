@@ -45,22 +45,22 @@ async def ask_and_parse(
 
     Raises UnreadableReply (with both raw replies) when the second cannot be read either.
     """
-    first = await ask(model, messages, **options)
+    first_reply = await ask(model, messages, **options)
     try:
-        return reader(first), first
-    except ParseFailure as wrong:
-        complaint = REASK_MESSAGES[wrong.complaint]
-    again = [
+        return reader(first_reply), first_reply
+    except ParseFailure as error:
+        failure_text = REASK_MESSAGES[error.complaint]
+    retry_messages = [
         *messages,
-        assistant(first.text or "(empty)"),
-        user(f"{complaint} Answer again, in the form that was asked for and with nothing else."),
+        assistant(first_reply.text or "(empty)"),
+        user(f"{failure_text} Answer again, in the form that was asked for and with nothing else."),
     ]
-    second = await ask(model, again, **options)
+    second_reply = await ask(model, retry_messages, **options)
     try:
-        return reader(second), second
-    except ParseFailure as wrong:
-        texts, keys = (first.text, second.text), (first.key, second.key)
-        raise UnreadableReply(str(wrong), code=wrong.complaint, replies=texts, keys=keys) from None
+        return reader(second_reply), second_reply
+    except ParseFailure as error:
+        texts, keys = (first_reply.text, second_reply.text), (first_reply.key, second_reply.key)
+        raise UnreadableReply(str(error), code=error.complaint, replies=texts, keys=keys) from None
 
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
@@ -73,39 +73,39 @@ def json_object(text: str) -> dict[str, Any]:
     if 0 <= start < end:
         candidates.append(text[start : end + 1])
     for candidate in candidates:
-        found = _object_of(candidate)
-        if found is not None:
-            return found
+        data = _parse_object(candidate)
+        if data is not None:
+            return data
     raise ParseFailure("not_json", f"expected one JSON object, found {text[:120]!r}")
 
 
-def _object_of(text: str) -> dict[str, Any] | None:
+def _parse_object(text: str) -> dict[str, Any] | None:
     """The object that `text` is, or None: no key may stand twice, and NaN is no JSON."""
     try:
-        found = orjson.loads(text)
-        if isinstance(found, dict) and text.count(":") == orjson.dumps(found).count(b":"):
-            return found  # every key is still there: none stood twice
+        data = orjson.loads(text)
+        if isinstance(data, dict) and text.count(":") == orjson.dumps(data).count(b":"):
+            return data  # every key is still there: none stood twice
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         pass
     try:
-        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        data = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_reject_duplicates)
         json.dumps(
-            found, ensure_ascii=False
+            data, ensure_ascii=False
         ).encode()  # an escaped lone surrogate is no text that could be kept
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return data if isinstance(data, dict) else None
 
 
-def _no_constant(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a key stands twice")
-    return made
+    return fields
 
 
 def parse_rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
@@ -116,7 +116,7 @@ def parse_rating(value: Any, scale: tuple[float, float], *, not_applicable: bool
         word = value.strip()
         if not_applicable and word.upper() in ("N/A", "NA", "NOT APPLICABLE"):
             return None
-        value = _number(word, scale)
+        value = _parse_number(word, scale)
     if value is None and not_applicable:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -134,14 +134,14 @@ _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _OUT_OF = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(?:/|out of)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 
 
-def _number(word: str, scale: tuple[float, float]) -> float | None:
+def _parse_number(word: str, scale: tuple[float, float]) -> float | None:
     """The number of "4", "4.5", "**4**" or "4/5" (only when the 5 is the top of the scale: "1/10" is not 1)."""
     word = word.strip(" *_`\"'[]().").strip()
     if _PLAIN.fullmatch(word):
         return float(word)
-    out_of = _OUT_OF.fullmatch(word)
-    if out_of and float(out_of[2]) == scale[1]:
-        return float(out_of[1])
+    ratio = _OUT_OF.fullmatch(word)
+    if ratio and float(ratio[2]) == scale[1]:
+        return float(ratio[1])
     return None
 
 
@@ -171,7 +171,7 @@ def parse_rating_blocks(
     if numbers == list(range(1, count + 1)):
         ends = [h.start() for h in headings[1:]] + [len(text)]
         return [
-            _one_rating(text[h.end() : end], scale, not_applicable)
+            _parse_block(text[h.end() : end], scale, not_applicable)
             for h, end in zip(headings, ends, strict=True)
         ]
     labels = list(_LABEL.finditer(text))
@@ -182,26 +182,29 @@ def parse_rating_blocks(
         )
     ends = [label.start() for label in labels[1:]] + [len(text)]
     return [
-        (parse_rating(label[1], scale, not_applicable=not_applicable), _rationale(text[label.end() : end]))
+        (
+            parse_rating(label[1], scale, not_applicable=not_applicable),
+            _parse_rationale(text[label.end() : end]),
+        )
         for label, end in zip(labels, ends, strict=True)
     ]
 
 
-def _one_rating(block: str, scale: tuple[float, float], not_applicable: bool) -> tuple[float | None, str]:
+def _parse_block(block: str, scale: tuple[float, float], not_applicable: bool) -> tuple[float | None, str]:
     labels = _LABEL.findall(block)
     if len(labels) != 1:
         raise ParseFailure(
             "ambiguous" if labels else "no_rating", f"expected one rating in a block, found {labels!r}"
         )
-    return parse_rating(labels[0], scale, not_applicable=not_applicable), _rationale(block)
+    return parse_rating(labels[0], scale, not_applicable=not_applicable), _parse_rationale(block)
 
 
-def _rationale(block: str) -> str:
-    found = _RATIONALE.search(block)
-    return (found[1] if found else block).strip()
+def _parse_rationale(block: str) -> str:
+    match = _RATIONALE.search(block)
+    return (match[1] if match else block).strip()
 
 
-_TO_THE_JUDGE = re.compile(
+_JUDGE_ADDRESS = re.compile(
     r"(?:rate|score|give|grade|assign|award)\s+(?:this|the above|my|it)\b[^.\n]{0,60}?"
     r"(?:\b(?:top|highest|maximum|max|full|best)\b[^.\n]{0,20}\b(?:rating|score|marks?|grade)\b|\b(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b)"
     r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|other)\s+(?:instructions?|texts?|rubric)"
@@ -211,7 +214,7 @@ _TO_THE_JUDGE = re.compile(
 )
 
 
-_HINTS = (
+_ADDRESS_HINTS = (
     "rating",
     "score",
     "mark",
@@ -230,16 +233,16 @@ _HINTS = (
 """Words of which one is in every passage that the pattern finds: looking for them first is ten times faster."""
 
 
-def addresses_the_judge(text: str) -> str | None:
+def find_judge_address(text: str) -> str | None:
     """The passage of a response that speaks to whoever rates it, or None."""
-    lowered = text.casefold()
-    for word in _HINTS:
-        if word in lowered:
+    folded = text.casefold()
+    for word in _ADDRESS_HINTS:
+        if word in folded:
             break
     else:
         return None
-    found = _TO_THE_JUDGE.search(text)
-    return found[0] if found else None
+    match = _JUDGE_ADDRESS.search(text)
+    return match[0] if match else None
 
 
 def require_field(fields: Mapping[str, Any], name: str, kind: type) -> Any:

@@ -25,22 +25,22 @@ _recipe_folder: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", de
 
 def shipped(folder: str) -> Path:
     """The folder `prompts`, `constitutions` or `pipelines`: inside an installed wheel, or at the top of a checkout."""
-    here = Path(__file__).parent.parent
-    installed = here / "shipped" / folder
-    return installed if installed.is_dir() else here.parent / folder
+    package_folder = Path(__file__).parent.parent
+    installed_folder = package_folder / "shipped" / folder
+    return installed_folder if installed_folder.is_dir() else package_folder.parent / folder
 
 
-def use_texts_beside(folder: Path | None) -> None:
+def set_recipe_folder(folder: Path | None) -> None:
     """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are read afresh."""
     _recipe_folder.set(folder)
-    _template.cache_clear()
-    _rendered.cache_clear()
+    _load_template.cache_clear()
+    _render_cached.cache_clear()
 
 
 def text_file(folder: str, name: str) -> Path:
     """Where the text `name` of `prompts` or `constitutions` is; raises RecipeError when nowhere."""
-    beside = _recipe_folder.get()
-    candidates = [beside / folder / name] if beside else []
+    recipe_folder = _recipe_folder.get()
+    candidates = [recipe_folder / folder / name] if recipe_folder else []
     candidates.append(shipped(folder) / name)
     for path in candidates:
         if path.is_file():
@@ -50,7 +50,7 @@ def text_file(folder: str, name: str) -> Path:
     )
 
 
-def beside_recipe(path: str) -> Path:
+def path_beside_recipe(path: str) -> Path:
     """A path that a recipe gives, relative to the folder that it lies in."""
     folder = _recipe_folder.get()
     return folder / path if folder else Path(path)
@@ -66,19 +66,19 @@ def text_digest(folder: str, name: str) -> str:
 def render(name: str, /, **values: Any) -> str:
     """Render `prompts/<name>`; blocks and surrounding blank lines are trimmed."""
     try:
-        return _template(name, _recipe_folder.get()).render(values)
-    except jinja2.TemplateError as wrong:
-        path, line = text_file("prompts", name), getattr(wrong, "lineno", None)
-        raise RecipeError(f"{wrong}", f"{path}:{line}" if line else str(path)) from wrong
+        return _load_template(name, _recipe_folder.get()).render(values)
+    except jinja2.TemplateError as error:
+        path, line = text_file("prompts", name), getattr(error, "lineno", None)
+        raise RecipeError(f"{error}", f"{path}:{line}" if line else str(path)) from error
 
 
 def render_once(name: str, /, **values: Any) -> str:
     """Like `render`, for values that are hashable and come again and again: rendered once a recipe's folder."""
-    return _rendered(name, _recipe_folder.get(), **values)
+    return _render_cached(name, _recipe_folder.get(), **values)
 
 
 @lru_cache(maxsize=512)
-def _rendered(name: str, _folder: Path | None, /, **values: Any) -> str:
+def _render_cached(name: str, _folder: Path | None, /, **values: Any) -> str:
     return render(name, **values)
 
 
@@ -86,31 +86,31 @@ def render_text(template: str, values: Mapping[str, Any]) -> str:
     """Render a template given as text (a recipe's own wording)."""
     try:
         return _environment().from_string(template).render(values)
-    except jinja2.TemplateError as wrong:
-        raise RecipeError(f"template {template[:60]!r}: {wrong}") from wrong
+    except jinja2.TemplateError as error:
+        raise RecipeError(f"template {template[:60]!r}: {error}") from error
 
 
 @lru_cache(maxsize=256)
-def _template(name: str, beside: Path | None) -> jinja2.Template:
+def _load_template(name: str, folder: Path | None) -> jinja2.Template:
     """Read and compiled once, so that a file that changes during a run does not change what is asked."""
     path = text_file("prompts", name)
-    made = _environment().from_string(path.read_text(encoding="utf-8").replace("\r\n", "\n").strip())
-    made.globals = dict(
-        made.globals
+    template = _environment().from_string(path.read_text(encoding="utf-8").replace("\r\n", "\n").strip())
+    template.globals = dict(
+        template.globals
     )  # looked at in each rendering: a chain of mappings takes ten times as long
-    return made
+    return template
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
     """jinja2's sandbox, which takes its time to find out that what templates read most is safe."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if attribute in _SAFE.get(type(obj), ()):
+        if attribute in _SAFE_ATTRIBUTES.get(type(obj), ()):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
 
-_SAFE: dict[type, frozenset[str]] = {
+_SAFE_ATTRIBUTES: dict[type, frozenset[str]] = {
     LoopContext: frozenset({"index", "index0", "first", "last"}),
     Message: frozenset({"role", "text"}),
 }
@@ -135,10 +135,10 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-_TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", re.IGNORECASE)
+_FENCE_TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", re.IGNORECASE)
 
 
 def fence(text: str, tag: str = "text", number: int | str | None = None) -> str:
     """Hostile text between `<text 1>` and `</text 1>`; a look-alike of the fence inside it loses its angle bracket."""
     label = tag if number is None else f"{tag} {number}"
-    return f"<{label}>\n{_TAG.sub('‹', text)}\n</{label}>"
+    return f"<{label}>\n{_FENCE_TAG.sub('‹', text)}\n</{label}>"

@@ -6,27 +6,27 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import Scored, make_pair
+from prefgen.kit.pairing import ScorePairer, make_pair
 from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 
 @pairer("all_pairs")
-class AllPairs(Scored):
+class AllPairs(ScorePairer):
     """All pairs of a prompt; their weights add up to 1, so that prompts with more responses do not count for more."""
 
     cap: int | None = Field(None, ge=1, description="At most so many pairs a prompt, drawn with the seed.")
     seed: int = Field(0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = self.ranked(record)
+        ranked = self.rank_responses(record)
         pairs = [
             p
             for better, worse in combinations(ranked, 2)
             for p in make_pair(self.name, better, worse, self.min_margin, self.ties)
         ]
         if self.cap is not None and len(pairs) > self.cap:
-            kept = set(rng.sample(range(len(pairs)), self.cap))
-            pairs = [pair for i, pair in enumerate(pairs) if i in kept]
-        shared = [pair.replacing(weight=pair.weight / len(pairs)) for pair in pairs]
-        return self.labelled(shared, record)
+            kept_indices = set(rng.sample(range(len(pairs)), self.cap))
+            pairs = [pair for i, pair in enumerate(pairs) if i in kept_indices]
+        weighted_pairs = [pair.replacing(weight=pair.weight / len(pairs)) for pair in pairs]
+        return self.add_probabilities(weighted_pairs, record)

@@ -5,22 +5,22 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import Scored, make_pair
+from prefgen.kit.pairing import ScorePairer, make_pair
 from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 
 @pairer("best_vs_random")
-class BestVsRandom(Scored):
+class BestVsRandom(ScorePairer):
     """One pair a prompt; the rejected side is drawn among the responses that score lower."""
 
     seed: int = Field(0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = self.ranked(record)
+        ranked = self.rank_responses(record)
         candidates = [
             pairs
             for worse in ranked[1:]
             if (pairs := make_pair(self.name, ranked[0], worse, self.min_margin, self.ties))
         ]
-        return self.labelled(rng.choice(candidates), record) if candidates else ()
+        return self.add_probabilities(rng.choice(candidates), record) if candidates else ()

@@ -5,22 +5,24 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import Scored, make_pair
+from prefgen.kit.pairing import ScorePairer, make_pair
 from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 
 @pairer("best_vs_worst")
-class BestVsWorst(Scored):
+class BestVsWorst(ScorePairer):
     """One pair a prompt. Among equals the first by id is taken, whatever the order of the responses."""
 
     min_scored: int = Field(2, ge=2, description="Least number of responses with a score.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = self.ranked(record)
+        ranked = self.rank_responses(record)
         if len(ranked) < self.fewest():
             return ()
-        return self.labelled(make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties), record)
+        return self.add_probabilities(
+            make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties), record
+        )
 
     def fewest(self) -> int:
         return self.min_scored

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from prefgen.kit.pairing import ByOrigin, pairable
+from prefgen.kit.pairing import OriginPairer, list_pairable_responses
 from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record, Response
 
@@ -19,7 +19,7 @@ Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
 
 
 @pairer("fixed")
-class Fixed(ByOrigin):
+class Fixed(OriginPairer):
     """The first response of one kind over the first of another; `all: true` pairs each with each."""
 
     selector_fields = ("chosen", "rejected")
@@ -35,25 +35,27 @@ class Fixed(ByOrigin):
 
     @field_validator("chosen", "rejected")
     @classmethod
-    def _says_something(cls, side: Side) -> Side:
+    def _check_side(cls, side: Side) -> Side:
         if not side or not all(side.values()):
             raise ValueError("say what the side is, such as {model: [strong]}")
         return side
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        usable = pairable(record, self.length_cut)
-        better, worse = ([r for r in usable if is_of(r, side)] for side in (self.chosen, self.rejected))
-        sides = ((one, other) for one in better for other in worse)
-        return self.pairs_of(record, sides, most=None if self.all else 1)
+        usable = list_pairable_responses(record, self.length_cut)
+        chosen_responses, rejected_responses = (
+            [r for r in usable if matches_side(r, side)] for side in (self.chosen, self.rejected)
+        )
+        candidates = ((chosen, rejected) for chosen in chosen_responses for rejected in rejected_responses)
+        return self.build_pairs(record, candidates, limit=None if self.all else 1)
 
     def explain(self, record: Record) -> str:
-        usable = pairable(record, self.length_cut)
+        usable = list_pairable_responses(record, self.length_cut)
         for name, side in (("chosen", self.chosen), ("rejected", self.rejected)):
-            if not any(is_of(r, side) for r in usable):
+            if not any(matches_side(r, side) for r in usable):
                 return f"no_{name}_side"
         return "margin" if self.score else "same_text"
 
 
-def is_of(response: Response, side: Side) -> bool:
+def matches_side(response: Response, side: Side) -> bool:
     """Whether a response is of a kind."""
-    return all(getattr(response, name) in wanted for name, wanted in side.items())
+    return all(getattr(response, name) in values for name, values in side.items())

@@ -9,13 +9,13 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import Scored, make_pair
+from prefgen.kit.pairing import ScorePairer, make_pair
 from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record
 
 
 @pairer("length_tier")
-class LengthTier(Scored):
+class LengthTier(ScorePairer):
     """One pair a prompt, that does not teach length. Paper: rho 0, then 0.32, 0.32 and 0.4 by iteration."""
 
     rho: float = Field(
@@ -26,17 +26,19 @@ class LengthTier(Scored):
     )
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = self.ranked(record)
+        ranked = self.rank_responses(record)
         if len(ranked) < 2:
             return ()
         best, worst = ranked[0].score, ranked[-1].score
-        good = [one for one in ranked if one.score >= (1 - self.rho) * best + self.rho * worst - 1e-12]
-        bad = [one for one in ranked if one.score <= (1 - self.rho) * worst + self.rho * best + 1e-12]
-        chosen = min(good, key=lambda one: (len(one.response.text), one.response.id))
-        rejected = max(bad, key=lambda one: (len(one.response.text), one.response.id))
+        good = [item for item in ranked if item.score >= (1 - self.rho) * best + self.rho * worst - 1e-12]
+        bad = [item for item in ranked if item.score <= (1 - self.rho) * worst + self.rho * best + 1e-12]
+        chosen = min(good, key=lambda item: (len(item.response.text), item.response.id))
+        rejected = max(bad, key=lambda item: (len(item.response.text), item.response.id))
         if self.max_chosen_chars is not None and len(chosen.response.text) > self.max_chosen_chars:
             return ()
-        return self.labelled(make_pair(self.name, chosen, rejected, self.min_margin, self.ties), record)
+        return self.add_probabilities(
+            make_pair(self.name, chosen, rejected, self.min_margin, self.ties), record
+        )
 
     def explain(self, record: Record) -> str:
         reason = super().explain(record)

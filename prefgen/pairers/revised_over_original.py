@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import ClassVar
 
-from prefgen.kit.pairing import ByOrigin, pairable
+from prefgen.kit.pairing import OriginPairer, list_pairable_responses
 from prefgen.plugins.registry import pairer
 from prefgen.types import Pair, Record, Response
 
 
 @pairer("revised_over_original")
-class RevisedOverOriginal(ByOrigin):
+class RevisedOverOriginal(OriginPairer):
     """One pair a chain of revisions; the weights of a prompt's pairs add up to 1."""
 
     default_responses: ClassVar[Mapping[str, str]] = {
@@ -21,12 +21,16 @@ class RevisedOverOriginal(ByOrigin):
     }  # a chain is followed over the revisions between its ends
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        return self.pairs_of(
-            record, ((last, first) for first, last in chains(record, pairable(record, self.length_cut)))
+        return self.build_pairs(
+            record,
+            (
+                (last, first)
+                for first, last in chains(record, list_pairable_responses(record, self.length_cut))
+            ),
         )
 
     def explain(self, record: Record) -> str:
-        if not chains(record, pairable(record, self.length_cut)):
+        if not chains(record, list_pairable_responses(record, self.length_cut)):
             return "no_revision"
         return "margin" if self.score else "same_text"
 
@@ -35,14 +39,14 @@ def chains(record: Record, usable: Sequence[Response]) -> list[tuple[Response, R
     """(first, last) of each chain of revisions whose ends are both usable."""
     by_id = {r.id: r for r in record.responses}
     parents = {r.parent_id for r in record.responses if r.parent_id}
-    kept = {r.id for r in usable}
-    found = []
+    usable_ids = {r.id for r in usable}
+    ends = []
     for last in record.responses:
         if last.parent_id is None or last.id in parents:
             continue
         first = last
         while first.parent_id is not None and first.parent_id in by_id:
             first = by_id[first.parent_id]
-        if first.id in kept and last.id in kept:
-            found.append((first, last))
-    return found
+        if first.id in usable_ids and last.id in usable_ids:
+            ends.append((first, last))
+    return ends

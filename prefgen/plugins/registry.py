@@ -54,7 +54,7 @@ class Plugin(BaseModel):
     """Names of fields that hold paths of files which the plug-in reads, relative to the recipe: what is in them is part of the identity."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Installed packages whose version is part of what the plug-in asks."""
-    made_of: ClassVar[Callable[..., Any] | None] = None
+    source_function: ClassVar[Callable[..., Any] | None] = None
     """The function that the plug-in was made of, if it was."""
     default_responses: ClassVar[Mapping[str, str]] = {}
     """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
@@ -88,14 +88,14 @@ class Plugin(BaseModel):
 
     def models_used(self) -> tuple[str, ...]:
         """The names of the recipe's models that this plug-in asks."""
-        found = []
+        model_names = []
         for key in ("model", "models"):
             value = getattr(self, key, None)
             if isinstance(value, str):
-                found.append(value)
+                model_names.append(value)
             elif value is not None:
-                found.extend(value)
-        return tuple(found)
+                model_names.extend(value)
+        return tuple(model_names)
 
 
 class FromSeeds(Plugin):
@@ -135,10 +135,10 @@ class FromSeeds(Plugin):
 
     @field_validator("quotas")
     @classmethod
-    def _quotas_are_numbers_of_prompts(cls, quotas: Mapping[str, int]) -> Mapping[str, int]:
-        for category, number in quotas.items():
-            if number < 0:
-                raise ValueError(f"a quota is 0 or more, found {number} for {category!r}")
+    def _check_quotas(cls, quotas: Mapping[str, int]) -> Mapping[str, int]:
+        for category, quota in quotas.items():
+            if quota < 0:
+                raise ValueError(f"a quota is 0 or more, found {quota} for {category!r}")
         return quotas
 
     def validate(self) -> None:
@@ -147,7 +147,7 @@ class FromSeeds(Plugin):
 
 
 P = TypeVar("P", bound=type)
-_registered: dict[tuple[str, str], type[Plugin]] = {}
+_registry: dict[tuple[str, str], type[Plugin]] = {}
 ROLE_SIGNATURES = {
     "source": ("read", ("folder",)),
     "synthesizer": ("synthesize", ("seed", "ask", "pool")),
@@ -171,83 +171,87 @@ class Decorator(Protocol):
     def __call__(self, plugin: Any, /) -> Any: ...
 
 
-def _decorator(role: str) -> Callable[[str], Decorator]:
-    def named(name: str) -> Decorator:
+def _make_decorator(role: str) -> Callable[[str], Decorator]:
+    def for_name(name: str) -> Decorator:
         def register(plugin: Any) -> Any:
-            parent = _parent(role)
+            base_class = _base_class(role)
             if inspect.isfunction(plugin) and role in ROLE_SIGNATURES:
-                plugin = _of_function(role, name, plugin)
-            if not (isinstance(plugin, type) and issubclass(plugin, parent)):
-                shown = getattr(plugin, "__name__", plugin)
+                plugin = _plugin_from_function(role, name, plugin)
+            if not (isinstance(plugin, type) and issubclass(plugin, base_class)):
+                plugin_name = getattr(plugin, "__name__", plugin)
                 raise PluginError(
-                    f"@{role}({name!r}): {shown!r} must be a function, or derive from prefgen.{parent.__name__}"
+                    f"@{role}({name!r}): {plugin_name!r} must be a function, or derive from prefgen.{base_class.__name__}"
                 )
             plugin.role, plugin.name = role, name
-            _registered[role, name] = plugin
+            _registry[role, name] = plugin
             return plugin
 
         return register
 
-    named.__doc__ = f"Register a class or a function as the {role} of this name."
-    return named
+    for_name.__doc__ = f"Register a class or a function as the {role} of this name."
+    return for_name
 
 
-def _parent(role: str) -> type[Plugin]:
+def _base_class(role: str) -> type[Plugin]:
     return FromSeeds if role == "synthesizer" else Plugin
 
 
-def _of_function(role: str, name: str, function: Callable[..., Any]) -> type[Plugin]:
+def _plugin_from_function(role: str, name: str, function: Callable[..., Any]) -> type[Plugin]:
     """A plug-in class whose method calls `function`. Raises PluginError for a parameter without a type that the role does not hand in."""
-    method, handed_in = ROLE_SIGNATURES[role]
+    method, role_arguments = ROLE_SIGNATURES[role]
     parameters = inspect.signature(function).parameters
     hints = get_type_hints(function, include_extras=True)
-    taken = [n for n in handed_in if n in parameters]
+    used_arguments = [n for n in role_arguments if n in parameters]
     fields: dict[str, Any] = {}
     for field, parameter in parameters.items():
-        if field in taken:
+        if field in used_arguments:
             continue
         if field not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise PluginError(
-                f"@{role}({name!r}): parameter {field!r} needs a type to be a field; what a {role} is handed is {', '.join(handed_in)}"
+                f"@{role}({name!r}): parameter {field!r} needs a type to be a field; what a {role} is handed is {', '.join(role_arguments)}"
             )
         fields[field] = (hints[field], ... if parameter.default is parameter.empty else parameter.default)
 
-    def wanted(plugin: Plugin, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-        values = dict(zip(handed_in, given, strict=False)) | named
-        return {n: values[n] for n in taken} | {n: getattr(plugin, n) for n in fields}
+    def bind_arguments(plugin: Plugin, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        values = dict(zip(role_arguments, args, strict=False)) | kwargs
+        return {n: values[n] for n in used_arguments} | {n: getattr(plugin, n) for n in fields}
 
-    async def waits(self: Plugin, *given: Any, **named: Any) -> Any:
-        return await function(**wanted(self, given, named))
+    async def call_async(self: Plugin, *args: Any, **kwargs: Any) -> Any:
+        return await function(**bind_arguments(self, args, kwargs))
 
-    def returns(self: Plugin, *given: Any, **named: Any) -> Any:
-        return function(**wanted(self, given, named))
+    def call_sync(self: Plugin, *args: Any, **kwargs: Any) -> Any:
+        return function(**bind_arguments(self, args, kwargs))
 
-    called: Any = waits if inspect.iscoroutinefunction(function) else returns
-    shown = [n for n in ("self", *handed_in) if n != "record" or role in ("filter", "pairer") or n in taken]
-    called.__signature__ = inspect.Signature(
-        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in shown]
+    wrapper: Any = call_async if inspect.iscoroutinefunction(function) else call_sync
+    parameter_names = [
+        n
+        for n in ("self", *role_arguments)
+        if n != "record" or role in ("filter", "pairer") or n in used_arguments
+    ]
+    wrapper.__signature__ = inspect.Signature(
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in parameter_names]
     )
-    made = create_model(
+    plugin_class = create_model(
         function.__name__,
-        __base__=_parent(role),
+        __base__=_base_class(role),
         __module__=function.__module__,
         __doc__=function.__doc__,
         **fields,
     )
-    setattr(made, method, called)
-    made.made_of = function
-    return made
+    setattr(plugin_class, method, wrapper)
+    plugin_class.source_function = function
+    return plugin_class
 
 
-source = _decorator("source")
-synthesizer = _decorator("synthesizer")
-curator = _decorator("curator")
-sampler = _decorator("sampler")
-reviser = _decorator("reviser")
-judge = _decorator("judge")
-filter = _decorator("filter")
-pairer = _decorator("pairer")
-backend = _decorator("backend")
+source = _make_decorator("source")
+synthesizer = _make_decorator("synthesizer")
+curator = _make_decorator("curator")
+sampler = _make_decorator("sampler")
+reviser = _make_decorator("reviser")
+judge = _make_decorator("judge")
+filter = _make_decorator("filter")
+pairer = _make_decorator("pairer")
+backend = _make_decorator("backend")
 
 
 def find(role: str, use: str, folder: Path) -> type[Plugin]:
@@ -255,96 +259,100 @@ def find(role: str, use: str, folder: Path) -> type[Plugin]:
 
     Raises RecipeError when there is none (with the nearest name), PluginError when its code cannot be imported.
     """
-    return find_one_of((role,), use, folder)
+    return find_in_roles((role,), use, folder)
 
 
-def find_one_of(roles: Sequence[str], use: str, folder: Path) -> type[Plugin]:
+def find_in_roles(roles: Sequence[str], use: str, folder: Path) -> type[Plugin]:
     """Like `find`, where a stage takes plug-ins of several roles; a name is looked for in their order."""
-    wanted = " or ".join(roles)
+    role_text = " or ".join(roles)
     if ":" in use:
-        found = code_named(use, folder)
+        plugin_class = import_reference(use, folder)
         if not (
-            isinstance(found, type) and issubclass(found, Plugin) and getattr(found, "role", None) in roles
+            isinstance(plugin_class, type)
+            and issubclass(plugin_class, Plugin)
+            and getattr(plugin_class, "role", None) in roles
         ):
             raise RecipeError(
-                f"{use!r} is no {wanted}: it needs @{roles[-1]}(name), and a class also prefgen.Plugin as its parent"
+                f"{use!r} is no {role_text}: it needs @{roles[-1]}(name), and a class also prefgen.Plugin as its parent"
             )
-        return found
+        return plugin_class
     for role in roles:
-        found = _of_name(role, use)
-        if found is not None:
-            return found
-    known = sorted(name for role in roles for name in names(role))
-    raise RecipeError(f"there is no {wanted} {use!r}{did_you_mean(use, known)}")
+        plugin_class = _find_by_name(role, use)
+        if plugin_class is not None:
+            return plugin_class
+    known_names = sorted(name for role in roles for name in list_plugin_names(role))
+    raise RecipeError(f"there is no {role_text} {use!r}{did_you_mean(use, known_names)}")
 
 
-def _of_name(role: str, use: str) -> type[Plugin] | None:
-    registered = _registered.get((role, use))
-    if registered is not None:
-        return registered
+def _find_by_name(role: str, use: str) -> type[Plugin] | None:
+    plugin_class = _registry.get((role, use))
+    if plugin_class is not None:
+        return plugin_class
     if use.isidentifier() and importlib.util.find_spec(f"prefgen.{ROLES[role]}.{use}"):
-        _import(f"prefgen.{ROLES[role]}.{use}")
-        if (role, use) in _registered:
-            return _registered[role, use]
+        _import_module(f"prefgen.{ROLES[role]}.{use}")
+        if (role, use) in _registry:
+            return _registry[role, use]
     for entry in importlib.metadata.entry_points(group=f"prefgen.{ROLES[role]}"):
         if entry.name == use:
-            loaded = entry.load()
-            return _registered.get((role, use)) or loaded
+            loaded_class = entry.load()
+            return _registry.get((role, use)) or loaded_class
     return None
 
 
-def code_named(place: str, folder: Path) -> Any:
+def import_reference(reference: str, folder: Path) -> Any:
     """What `pkg.mod:name` or `./file.py:name` names, seen from `folder`. Raises RecipeError or PluginError."""
-    module, _, name = place.rpartition(":")
-    found = getattr(_module(module, folder), name, None)
-    if found is None:
+    module, _, name = reference.rpartition(":")
+    value = getattr(_load_module(module, folder), name, None)
+    if value is None:
         raise RecipeError(f"{module!r} has no {name!r}")
-    return found
+    return value
 
 
-def names(role: str) -> list[str]:
+def list_plugin_names(role: str) -> list[str]:
     """Every name that `use` accepts for this role without a colon, sorted."""
     package = importlib.import_module(f"prefgen.{ROLES[role]}")
     shipped = {
         module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")
     }
     installed = {entry.name for entry in importlib.metadata.entry_points(group=f"prefgen.{ROLES[role]}")}
-    return sorted(shipped | installed | {name for of, name in _registered if of == role})
+    return sorted(
+        shipped | installed | {name for registered_role, name in _registry if registered_role == role}
+    )
 
 
-def did_you_mean(found: str, known: list[str] | tuple[str, ...]) -> str:
+def did_you_mean(name: str, known: list[str] | tuple[str, ...]) -> str:
     """The end of an error message: the nearest known name, or all of them."""
-    near = difflib.get_close_matches(found, known, n=1, cutoff=0.6)
-    if near:
-        return f". Did you mean {near[0]!r}?"
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if matches:
+        return f". Did you mean {matches[0]!r}?"
     return f". Known: {', '.join(sorted(known))}" if known else ""
 
 
 def code_digest(plugin: type[Plugin]) -> str:
     """What the code of a plug-in is: prefgen's version, an installed package's version, or the digest of a user's file."""
     module = plugin.__module__
-    top = module.partition(".")[0]
-    if top == "prefgen":
+    package = module.partition(".")[0]
+    if package == "prefgen":
         return f"prefgen {__version__}"
     try:
-        distribution = importlib.metadata.packages_distributions().get(top, [None])[0]
+        distribution = importlib.metadata.packages_distributions().get(package, [None])[0]
         if distribution:
             return f"{distribution} {importlib.metadata.version(distribution)}"
         source_text = inspect.getsource(inspect.getmodule(plugin) or plugin)
     except (OSError, TypeError, importlib.metadata.PackageNotFoundError):
         try:
-            source_text = inspect.getsource(plugin.made_of or plugin)  # a notebook's cell
+            source_text = inspect.getsource(plugin.source_function or plugin)  # a notebook's cell
         except (OSError, TypeError):
             source_text = repr(sorted(plugin.model_fields))  # typed into a shell: no source to read
     return hashlib.blake2b(source_text.encode(), digest_size=8).hexdigest()
 
 
-def _module(place: str, folder: Path) -> ModuleType:
-    if not (place.endswith(".py") or place.startswith((".", "/"))):
-        return _import(place)
-    path = (folder / place).resolve()
+def _load_module(reference: str, folder: Path) -> ModuleType:
+    if not (reference.endswith(".py") or reference.startswith((".", "/"))):
+        return _import_module(reference)
+    path = (folder / reference).resolve()
     if not path.is_file():
-        raise RecipeError(f"plug-in file {place!r} does not exist (looked for {path})")
+        raise RecipeError(f"plug-in file {reference!r} does not exist (looked for {path})")
     name = f"prefgen_file_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]
@@ -353,27 +361,27 @@ def _module(place: str, folder: Path) -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    neighbours = str(path.parent)
-    if neighbours not in sys.path:
-        sys.path.insert(0, neighbours)
+    parent_folder = str(path.parent)
+    if parent_folder not in sys.path:
+        sys.path.insert(0, parent_folder)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as wrong:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise PluginError(f"{place}: cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+        raise PluginError(f"{reference}: cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
 
-def _import(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as wrong:
-        if wrong.name and name.startswith(wrong.name):
+    except ModuleNotFoundError as error:
+        if error.name and name.startswith(error.name):
             raise RecipeError(
                 f"module {name!r} cannot be found: install it, or run where it can be imported"
-            ) from wrong
-        raise PluginError(f"{name}: needs {wrong.name!r}, which is not installed") from wrong
+            ) from error
+        raise PluginError(f"{name}: needs {error.name!r}, which is not installed") from error
     except PluginError:
         raise
-    except Exception as wrong:
-        raise PluginError(f"{name}: cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+    except Exception as error:
+        raise PluginError(f"{name}: cannot be imported: {type(error).__name__}: {error}") from error

@@ -34,62 +34,64 @@ SIZES = (
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
 )
-SHOWN = 400
+MAX_PLAIN_LENGTH = 400
 
 
-def card(before: str | None, header: Mapping[str, Any], body: str, wrote: Mapping[str, Any]) -> str:
+def merge_card(old_card: str | None, header: Mapping[str, Any], body: str, generated_header: Mapping[str, Any]) -> str:
     """The card with a new header and body; of the card that stood there before, whatever is not prefgen's stays.
 
     `wrote` is what prefgen put into the header before: a key that still has that value is prefgen's, and follows the data. Raises RecipeError
     for a card that cannot be read.
     """
-    old_header, old_text = _parts(before or "")
-    by_hand = {k: v for k, v in old_header.items() if k not in OURS and (k not in wrote or wrote[k] != v)}
-    merged = {**header, **by_hand}
-    tags = [tag for tag in _listed(old_header.get("tags")) if tag not in _listed(wrote.get("tags"))]
+    old_header, old_text = _split_card(old_card or "")
+    manual_header = {
+        k: v for k, v in old_header.items() if k not in DERIVED_KEYS and (k not in generated_header or generated_header[k] != v)
+    }
+    merged = {**header, **manual_header}
+    tags = [tag for tag in _as_list(old_header.get("tags")) if tag not in _as_list(generated_header.get("tags"))]
     merged["tags"] = list(dict.fromkeys([*tags, *header["tags"]]))
-    written = f"{BEGIN}\n{body.strip()}\n{END}"
+    generated_text = f"{BEGIN}\n{body.strip()}\n{END}"
     start, end = old_text.find(BEGIN), old_text.rfind(END)
     if (start < 0) != (end < 0) or start > end:
         raise RecipeError(
             f"the card on the Hub has lost one of the marks around what prefgen writes; put it back ({BEGIN!r} ... {END!r})"
         )
     text = (
-        old_text[:start] + written + old_text[end + len(END) :]
+        old_text[:start] + generated_text + old_text[end + len(END) :]
         if start >= 0
-        else f"{written}\n\n{old_text.strip()}"
+        else f"{generated_text}\n\n{old_text.strip()}"
     )
     return f"---\n{yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)}---\n\n{text.strip()}\n"
 
 
-OURS = ("configs", "dataset_info", "size_categories", "tags")
+DERIVED_KEYS = ("configs", "dataset_info", "size_categories", "tags")
 """Keys of the header that follow from the data, and are written anew each time."""
 
 
-def _parts(text: str) -> tuple[dict[str, Any], str]:
+def _split_card(text: str) -> tuple[dict[str, Any], str]:
     """(the YAML header, the rest). Raises RecipeError for a header that cannot be read: it is somebody's work."""
-    found = re.match(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", text, re.DOTALL)
-    if not found:
+    match = re.match(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", text, re.DOTALL)
+    if not match:
         return {}, text
     try:
-        header = yaml.safe_load(found[1]) or {}
-    except yaml.YAMLError as wrong:
+        header = yaml.safe_load(match[1]) or {}
+    except yaml.YAMLError as error:
         raise RecipeError(
-            f"the card's YAML header on the Hub cannot be read, and is not overwritten: {str(wrong).splitlines()[0]}"
+            f"the card's YAML header on the Hub cannot be read, and is not overwritten: {str(error).splitlines()[0]}"
         ) from None
-    return (header if isinstance(header, dict) else {}), found[2]
+    return (header if isinstance(header, dict) else {}), match[2]
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def header_of(written: WrittenRelease, manifest: Mapping[str, Any], *, gated: bool) -> dict[str, Any]:
     """The YAML header: configs with their splits and features, size, languages, licence, tags."""
-    found = manifest["yield"]
-    languages = sorted(v for v in found["groups"].get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
+    table = manifest["yield"]
+    languages = sorted(v for v in table["groups"].get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
     pairs = sum(written.counts["preferences"].values())
-    licence = licence_of(list(found["licences"]))
+    licence = licence_of(list(table["licences"]))
     header: dict[str, Any] = {
         "pretty_name": manifest["name"],
         **({"language": languages} if languages else {}),
@@ -113,7 +115,9 @@ def header_of(written: WrittenRelease, manifest: Mapping[str, Any], *, gated: bo
             for config, counts in written.counts.items()
             if counts
         ],
-        "dataset_info": [_info(config, written) for config in written.counts if written.counts[config]],
+        "dataset_info": [
+            _dataset_info(config, written) for config in written.counts if written.counts[config]
+        ],
     }
     if gated:
         header["extra_gated_prompt"] = (
@@ -123,7 +127,7 @@ def header_of(written: WrittenRelease, manifest: Mapping[str, Any], *, gated: bo
     return header
 
 
-def _info(config: str, written: WrittenRelease) -> dict[str, Any]:
+def _dataset_info(config: str, written: WrittenRelease) -> dict[str, Any]:
     import datasets  # 0.5 s
 
     features = datasets.Features.from_arrow_schema(SCHEMAS[config])
@@ -148,7 +152,7 @@ def values_of(
     repo: str,
     version: str,
     harm_words: str,
-    before: str | None,
+    previous_version: str | None,
     changes: str,
     pictures: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
@@ -156,9 +160,12 @@ def values_of(
     found, cost = manifest["yield"], manifest["cost"]
     stages = cost["by_stage"]
     sources = Counter(
-        {f"source {plain(name)}": group["all"] for name, group in found["groups"].get("source", {}).items()}
+        {
+            f"source {escape_markdown(name)}": group["all"]
+            for name, group in found["groups"].get("source", {}).items()
+        }
     )
-    licences = Counter({f"licence {plain(name)}": n for name, n in found["licences"].items()})
+    licences = Counter({f"licence {escape_markdown(name)}": n for name, n in found["licences"].items()})
     measures = [
         (
             "chosen is the longer one",
@@ -166,11 +173,11 @@ def values_of(
         ),
         (
             "a probe that sees only length, form and model name tells held-out pairs apart",
-            _share(report["probe_auc"], "in {:.0%} (chance: 50 %)"),
+            _format_share(report["probe_auc"], "in {:.0%} (chance: 50 %)"),
         ),
         (
             "most frequent chosen answer",
-            _share(report["canned_share"] or None, "{:.1%} of the chosen answers"),
+            _format_share(report["canned_share"] or None, "{:.1%} of the chosen answers"),
         ),
         *(
             (name, f"{value:.3g}")
@@ -184,7 +191,7 @@ def values_of(
         "repo": repo,
         "description": (manifest.get("description") or "").replace("<", "&lt;"),
         "simulated": manifest["simulated"],
-        "non_commercial": [plain(name) for name in non_commercial(list(found["licences"]))],
+        "non_commercial": [escape_markdown(name) for name in non_commercial(list(found["licences"]))],
         "harmful": written.harmful,
         "harm_words": harm_words,
         "content_hash": written.content_hash,
@@ -194,7 +201,7 @@ def values_of(
         "configs": [(config, CONFIGS[config]) for config in written.counts],
         "counts": written.counts,
         "between_splits": written.between_splits,
-        "models": [plain(_model(name, model)) for name, model in manifest["models"].items()],
+        "models": [escape_markdown(_model_text(name, model)) for name, model in manifest["models"].items()],
         "served_by": [
             f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})"
             for s in manifest["served_by"]
@@ -209,7 +216,7 @@ def values_of(
         ],
         "unmeasured": manifest["unmeasured"],
         "cost_usd": cost["new_usd"],
-        "unpriced": [plain(name) for name in manifest.get("unpriced", [])],
+        "unpriced": [escape_markdown(name) for name in manifest.get("unpriced", [])],
         "tokens": sum(row["prompt_tokens"] + row["completion_tokens"] for row in stages),
         "pairs": found["pairs"],
         "seed": manifest["seed"],
@@ -223,30 +230,30 @@ def values_of(
         "terms": [*sorted(sources.items()), *sorted(licences.items())],
         "samples": [
             {
-                name: plain(text) if name in ("prompt", "chosen", "rejected") else text
+                name: escape_markdown(text) if name in ("prompt", "chosen", "rejected") else text
                 for name, text in sample.items()
             }
             for sample in samples
         ],
-        "before": before,
+        "before": previous_version,
         "changes": changes,
     }
 
 
-def _share(value: float | None, words: str) -> str:
-    return "too few pairs to say" if value is None else words.format(value)
+def _format_share(value: float | None, template: str) -> str:
+    return "too few pairs to say" if value is None else template.format(value)
 
 
-def _model(name: str, model: Mapping[str, Any]) -> str:
+def _model_text(name: str, model: Mapping[str, Any]) -> str:
     revision = f" at {model['revision']}" if model.get("revision") else ""
     return (
         f"{name}: {'simulated/' if model.get('simulated') else ''}{model['name']}{revision} ({model['use']})"
     )
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """A text as one line of markdown that is shown and not read: no markup, no address, no image of it works."""
     line = " ".join(text.split())
-    line = line if len(line) <= SHOWN else line[:SHOWN] + " ..."
+    line = line if len(line) <= MAX_PLAIN_LENGTH else line[:MAX_PLAIN_LENGTH] + " ..."
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#!|])", r"\\\1", line).replace("://", ":&#47;&#47;")

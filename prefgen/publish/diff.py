@@ -18,7 +18,7 @@ from prefgen.errors import RecipeError
 from prefgen.storage.canonical_json import canonical
 from prefgen.text.near_duplicates import normalize
 
-MATTER = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
+COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is one to another split."""
 Bump = Literal["major", "minor", "patch", "none"]
 EXAMPLES = 5
@@ -77,7 +77,7 @@ class Diff:
 
     def markdown(self) -> str:
         """For a changelog."""
-        lines = [f"- prompts: {_words(self.prompts)}", f"- pairs: {_words(self.pairs)}"]
+        lines = [f"- prompts: {_count_text(self.prompts)}", f"- pairs: {_count_text(self.pairs)}"]
         lines += [
             f"- {name}: {n:,} answers rated in both, {mean:+.3f} on average ({absolute:.3f} either way)"
             for name, (n, mean, absolute) in sorted(self.drift.items())
@@ -91,51 +91,51 @@ class Diff:
         return "\n".join(lines)
 
 
-def _words(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n) or "none"
+def _count_text(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "none"
 
 
-def side_of(dataset: PairDataset) -> DatasetSummary:
+def read_side(dataset: PairDataset) -> DatasetSummary:
     """Read a dataset for comparing: what is kept of a pair are a few hashes and its scores."""
     side = DatasetSummary(dataset.name, recipe=dataset.recipe)
     columns: set[str] = set()
     for where, row in dataset.rows:
         columns |= {*row}
         turns = pair_messages(row, where)
-        asked, *texts = (
-            _digest([[turn["role"], normalize(turn["content"])] for turn in its]) for its in turns
+        prompt_key, *answer_keys = (
+            _digest([[turn["role"], normalize(turn["content"])] for turn in messages]) for messages in turns
         )
-        side.prompts.setdefault(asked, " ".join(turns[0][-1]["content"].split())[:100])
-        both = b"".join(sorted(texts))
-        rest = {
+        side.prompts.setdefault(prompt_key, " ".join(turns[0][-1]["content"].split())[:100])
+        answers_key = b"".join(sorted(answer_keys))
+        other_values = {
             k: v
             for k, v in row.items()
-            if k not in (*MATTER, "prompt", "chosen", "rejected", "split", "id", "prompt_id")
+            if k not in (*COMPARED_COLUMNS, "prompt", "chosen", "rejected", "split", "id", "prompt_id")
         }
-        matter = json.dumps([turns, *(row.get(name) for name in MATTER)], default=str)
+        compared_values = json.dumps([turns, *(row.get(name) for name in COMPARED_COLUMNS)], default=str)
         split = None if row.get("split") is None else str(row["split"])
         pair = _Pair(
-            both, texts[0], _digest(matter), _digest(json.dumps(rest, sort_keys=True, default=str)), split
+            answers_key, answer_keys[0], _digest(compared_values), _digest(json.dumps(other_values, sort_keys=True, default=str)), split
         )
-        before = 0
-        while (asked, both, before) in side.pairs:
-            before += 1
-        side.pairs[asked, both, before] = pair
-        for name, which in zip(("chosen", "rejected"), texts, strict=True):
-            for judge, value in _aspects(row, name, where).items():
-                side.scores[judge][asked + which] = value
+        occurrence = 0
+        while (prompt_key, answers_key, occurrence) in side.pairs:
+            occurrence += 1
+        side.pairs[prompt_key, answers_key, occurrence] = pair
+        for name, answer_key in zip(("chosen", "rejected"), answer_keys, strict=True):
+            for judge, value in _parse_aspects(row, name, where).items():
+                side.scores[judge][prompt_key + answer_key] = value
     side.columns = frozenset(columns - {"split"})
     return side
 
 
-def _aspects(row: Mapping[str, Any], which: str, where: str) -> Mapping[str, float]:
+def _parse_aspects(row: Mapping[str, Any], side: str, where: str) -> Mapping[str, float]:
     aspects = row.get("aspects")
     if not aspects:
         return {}
     try:
-        found = json.loads(aspects) if isinstance(aspects, str) else aspects
+        scores = json.loads(aspects) if isinstance(aspects, str) else aspects
         return {
-            str(name): float(value) for name, value in (found.get(which) or {}).items() if value is not None
+            str(name): float(value) for name, value in (scores.get(side) or {}).items() if value is not None
         }
     except (ValueError, TypeError, AttributeError):
         raise RecipeError(
@@ -168,16 +168,21 @@ def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
     kinds["moved"] = [
         k
         for k in after.pairs
-        if k in common and None not in (its := {before.pairs[k].split, after.pairs[k].split}) and len(its) > 1
+        if k in common
+        and None not in (splits := {before.pairs[k].split, after.pairs[k].split})
+        and len(splits) > 1
     ]
-    touched = {*kinds["flipped"], *kinds["changed"], *kinds["moved"]}
+    changed_keys = {*kinds["flipped"], *kinds["changed"], *kinds["moved"]}
     same_columns = before.columns == after.columns
     kinds["relabelled"] = [
         k
         for k in after.pairs
-        if same_columns and k in common and k not in touched and before.pairs[k].rest != after.pairs[k].rest
+        if same_columns
+        and k in common
+        and k not in changed_keys
+        and before.pairs[k].rest != after.pairs[k].rest
     ]
-    names = {**before.prompts, **after.prompts}
+    prompt_texts = {**before.prompts, **after.prompts}
     return Diff(
         before=before.name,
         after=after.name,
@@ -186,30 +191,32 @@ def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
             "removed": len(before.prompts.keys() - after.prompts.keys()),
             "kept": len(before.prompts.keys() & after.prompts.keys()),
         },
-        pairs={kind: len(found) for kind, found in kinds.items()}
-        | {"kept": len(common) - len(touched) - len(kinds["relabelled"])},
+        pairs={kind: len(keys) for kind, keys in kinds.items()}
+        | {"kept": len(common) - len(changed_keys) - len(kinds["relabelled"])},
         drift={
-            name: _drift(before.scores[name], after.scores[name])
+            name: _score_drift(before.scores[name], after.scores[name])
             for name in sorted(before.scores.keys() & after.scores.keys())
         },
         columns_gone=sorted(before.columns - after.columns),
         columns_new=sorted(after.columns - before.columns),
-        recipe=_lines(before.recipe, after.recipe),
+        recipe=_changed_lines(before.recipe, after.recipe),
         examples={
-            kind: [names[asked] for asked, _, _ in found[:EXAMPLES]] for kind, found in kinds.items() if found
+            kind: [prompt_texts[prompt_key] for prompt_key, _, _ in found[:EXAMPLES]]
+            for kind, found in kinds.items()
+            if found
         },
     )
 
 
-def _drift(before: Mapping[bytes, float], after: Mapping[bytes, float]) -> tuple[int, float, float]:
+def _score_drift(before: Mapping[bytes, float], after: Mapping[bytes, float]) -> tuple[int, float, float]:
     changes = [after[key] - before[key] for key in before if key in after]
     n = len(changes)
     return n, math.fsum(changes) / n if n else 0.0, math.fsum(map(abs, changes)) / n if n else 0.0
 
 
-def _lines(before: str | None, after: str | None) -> list[str]:
+def _changed_lines(before: str | None, after: str | None) -> list[str]:
     """The changed lines of a recipe, without those around them."""
     if before is None or after is None:
         return []
-    found: Iterable[str] = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
-    return [line for line in found if not line.startswith(("---", "+++", "@@"))]
+    diff_lines: Iterable[str] = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return [line for line in diff_lines if not line.startswith(("---", "+++", "@@"))]

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from prefgen.dataset.pair import Row, Turns, single_turn_pair, validated_pair
-from prefgen.dataset.pair_formats import SHAREGPT
+from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import did_you_mean
 from prefgen.storage.atomic_write import atomic_write
@@ -58,13 +58,13 @@ def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 def _kto(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """One row an answer. An answer that is chosen in one pair and rejected in another says nothing, and is left out."""
     labels: dict[bytes, set[bool]] = {}
-    found: dict[bytes, Row] = {}
+    answers: dict[bytes, Row] = {}
     for row in _trl(rows):
         for side, label in (("chosen", True), ("rejected", False)):
             key = canonical([row["prompt"], row[side]])
             labels.setdefault(key, set()).add(label)
-            found.setdefault(key, {"prompt": row["prompt"], "completion": row[side]})
-    for key, row in found.items():
+            answers.setdefault(key, {"prompt": row["prompt"], "completion": row[side]})
+    for key, row in answers.items():
         if len(labels[key]) == 1:
             yield {**row, "label": True in labels[key]}
 
@@ -75,29 +75,35 @@ def _sft(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, _ = validated_pair(row, where)
         score = row.get("score_chosen")
-        value = float("-inf") if score is None else float(score)
+        score_value = float("-inf") if score is None else float(score)
         key = canonical(prompt)
-        if key not in best or value > best[key][0]:
-            best[key] = value, prompt + chosen
+        if key not in best or score_value > best[key][0]:
+            best[key] = score_value, prompt + chosen
     for _, messages in best.values():
         yield {"messages": messages}
 
 
 def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-    def said(turn: Mapping[str, str]) -> dict[str, str]:
-        return {"from": SHAREGPT.get(turn["role"], turn["role"]), "value": turn["content"]}
+    def sharegpt_turn(turn: Mapping[str, str]) -> dict[str, str]:
+        return {"from": SHAREGPT_ROLES.get(turn["role"], turn["role"]), "value": turn["content"]}
 
     for where, row in rows:
         prompt, chosen, rejected = single_turn_pair(row, where, "llama-factory")
         _check_turns(prompt, where, "llama-factory", system=True, asks=("user", "tool"))
-        yield {"conversations": [said(t) for t in prompt], "chosen": said(chosen), "rejected": said(rejected)}
+        yield {
+            "conversations": [sharegpt_turn(t) for t in prompt],
+            "chosen": sharegpt_turn(chosen),
+            "rejected": sharegpt_turn(rejected),
+        }
 
 
 def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = single_turn_pair(row, where, "axolotl")
-        if strange := {turn["role"] for turn in prompt} - {"system", "user", "assistant", "tool"}:
-            raise RecipeError(f"axolotl knows no role {sorted(strange)[0]!r}; filter such rows first", where)
+        if unknown_roles := {turn["role"] for turn in prompt} - {"system", "user", "assistant", "tool"}:
+            raise RecipeError(
+                f"axolotl knows no role {sorted(unknown_roles)[0]!r}; filter such rows first", where
+            )
         # it looks for the answer in the rendered conversation, and finds none where the template strips it
         yield {
             "messages": prompt,
@@ -117,8 +123,10 @@ def _openrlhf(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for row in _trl(rows):
-        ranked = [{"rank": rank, "completion": row[side]} for rank, side in enumerate(("chosen", "rejected"))]
-        yield {"context": row["prompt"], "completions": ranked}
+        completions = [
+            {"rank": rank, "completion": row[side]} for rank, side in enumerate(("chosen", "rejected"))
+        ]
+        yield {"context": row["prompt"], "completions": completions}
 
 
 FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = {
@@ -155,7 +163,7 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
     """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how many. Raises RecipeError."""
     if form not in FORMS:
         raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(FORMS))}")
-    writers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+    writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
     if path.suffix not in writers:
         raise RecipeError(f"{str(path)!r} cannot be written: its name must end in {', '.join(writers)}")
     if path.suffix == ".csv" and form in NOT_AS_CSV:
@@ -168,7 +176,7 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
     return count
 
 
-def _jsonl(rows: Iterator[Row], path: Path) -> int:
+def _write_jsonl(rows: Iterator[Row], path: Path) -> int:
     count = 0
     with path.open("wb") as file:
         for row in rows:
@@ -177,7 +185,7 @@ def _jsonl(rows: Iterator[Row], path: Path) -> int:
     return count
 
 
-def _csv(rows: Iterator[Row], path: Path) -> int:
+def _write_csv(rows: Iterator[Row], path: Path) -> int:
     count, writer = 0, None
     with path.open("w", encoding="utf-8", newline="") as file:
         for count, row in enumerate(rows, 1):
@@ -193,7 +201,7 @@ def _csv(rows: Iterator[Row], path: Path) -> int:
     return count
 
 
-def _parquet(rows: Iterator[Row], path: Path) -> int:
+def _write_parquet(rows: Iterator[Row], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from prefgen.dataset.hub import first_line
 from prefgen.errors import PublishError
 
-TRIES = 4
+MAX_TRIES = 4
 """How often a commit is made anew on a head that others have moved."""
 
 
@@ -41,7 +41,7 @@ class Repository:
             raise PublishError(
                 "no token for the Hub: set HF_TOKEN to one with the right to write (`--dry-run` needs none)"
             )
-        return str(self._said("the token is not accepted", self._api.whoami)["name"])
+        return str(self._call_hub("the token is not accepted", self._api.whoami)["name"])
 
     def head(self) -> Head | None:
         """None where there is no such repository yet, or none that the token may see."""
@@ -52,13 +52,13 @@ class Repository:
             refs = self._api.list_repo_refs(self.name, repo_type=self.kind)
         except RepositoryNotFoundError:
             return None
-        except Exception as wrong:
-            raise self._failed("cannot be read", wrong) from wrong
+        except Exception as error:
+            raise self._publish_error("cannot be read", error) from error
         files = frozenset(sibling.rfilename for sibling in info.siblings or ())
         return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags}, bool(info.private))
 
     def create(self, *, private: bool) -> None:
-        self._said(
+        self._call_hub(
             "cannot be made",
             lambda: self._api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True),
         )
@@ -74,11 +74,11 @@ class Repository:
 
     def earlier(self, commit: str) -> list[str]:
         """The commits up to `commit`, newest first."""
-        found = self._said(
+        commits = self._call_hub(
             "its commits cannot be read",
             lambda: self._api.list_repo_commits(self.name, repo_type=self.kind, revision=commit),
         )
-        return [one.commit_id for one in found]
+        return [commit_info.commit_id for commit_info in commits]
 
     def read(self, path: str, revision: str) -> str | None:
         """A text file at a commit; None where there is none."""
@@ -88,12 +88,12 @@ class Repository:
             file = self._api.hf_hub_download(self.name, path, repo_type=self.kind, revision=revision)
         except EntryNotFoundError:
             return None
-        except Exception as wrong:
-            raise self._failed(f"{path} cannot be read", wrong) from wrong
+        except Exception as error:
+            raise self._publish_error(f"{path} cannot be read", error) from error
         return Path(file).read_text(encoding="utf-8")
 
     def commit(
-        self, made: Callable[[Head], tuple[Mapping[str, Path | bytes], str]], *, pr: bool = False
+        self, commit_contents: Callable[[Head], tuple[Mapping[str, Path | bytes], str]], *, pr: bool = False
     ) -> tuple[str, str]:
         """(the commit, its address) of what `made` returns for the head that it is made on: {path: content}, and the message.
 
@@ -103,11 +103,11 @@ class Repository:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
         from huggingface_hub.errors import HfHubHTTPError
 
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             head = self.head()
             if head is None:
                 raise PublishError(f"{self.name!r} is not on the Hub any more")
-            files, message = made(head)
+            files, message = commit_contents(head)
             operations: list[Any] = [
                 CommitOperationAdd(path, str(content) if isinstance(content, Path) else content)
                 for path, content in files.items()
@@ -118,7 +118,7 @@ class Repository:
                 if path.startswith("data/") and path not in files
             ]
             try:
-                done = self._api.create_commit(
+                commit_info = self._api.create_commit(
                     self.name,
                     operations,
                     commit_message=message,
@@ -126,15 +126,15 @@ class Repository:
                     parent_commit=head.commit,
                     create_pr=pr,
                 )
-            except HfHubHTTPError as wrong:
-                if wrong.response.status_code == 412:
+            except HfHubHTTPError as error:
+                if error.response.status_code == 412:
                     continue
-                raise self._failed("nothing was published", wrong) from wrong
-            except Exception as wrong:
-                raise self._failed("nothing was published", wrong) from wrong
-            return done.oid, str(done.pr_url or done.commit_url)
+                raise self._publish_error("nothing was published", error) from error
+            except Exception as error:
+                raise self._publish_error("nothing was published", error) from error
+            return commit_info.oid, str(commit_info.pr_url or commit_info.commit_url)
         raise PublishError(
-            f"{self.name!r}: others have committed {TRIES} times meanwhile; nothing was published. Publish again"
+            f"{self.name!r}: others have committed {MAX_TRIES} times meanwhile; nothing was published. Publish again"
         )
 
     def tag(self, tag: str, commit: str, message: str) -> None:
@@ -143,22 +143,24 @@ class Repository:
             self._api.create_tag(
                 self.name, tag=tag, tag_message=message, revision=commit, repo_type=self.kind, exist_ok=False
             )
-        except Exception as wrong:
+        except Exception as error:
             head = self.head()
             if head is None or head.tags.get(tag) != commit:
-                why = f"was committed and is not tagged {tag!r} yet: publish again, which only sets the tag"
-                raise self._failed(why, wrong) from wrong
+                problem = (
+                    f"was committed and is not tagged {tag!r} yet: publish again, which only sets the tag"
+                )
+                raise self._publish_error(problem, error) from error
 
-    def _said(self, what: str, call: Callable[[], Any]) -> Any:
+    def _call_hub(self, problem: str, call: Callable[[], Any]) -> Any:
         try:
             return call()
-        except Exception as wrong:
-            raise self._failed(what, wrong) from wrong
+        except Exception as error:
+            raise self._publish_error(problem, error) from error
 
-    def _failed(self, what: str, wrong: Exception) -> PublishError:
-        status = getattr(getattr(wrong, "response", None), "status_code", None)
+    def _publish_error(self, problem: str, error: Exception) -> PublishError:
+        status = getattr(getattr(error, "response", None), "status_code", None)
         hint = {
             401: "the token was not accepted: set HF_TOKEN to one with the right to write",
             403: "the token has no right to write there",
         }.get(status or 0)
-        return PublishError(f"{self.name!r}: {what}: {hint or first_line(wrong)}")
+        return PublishError(f"{self.name!r}: {problem}: {hint or first_line(error)}")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 NON_COMMERCIAL = re.compile(r"(?:^|[-_ ])(?:nc|non-?commercial|research[-_ ]only)(?:$|[-_ ])", re.IGNORECASE)
-KNOWN = frozenset(
+HUB_LICENSES = frozenset(
     [
         "afl-3.0", "agpl-3.0", "apache-2.0", "artistic-2.0", "bigscience-openrail-m", "bsd", "bsd-2-clause", "bsd-3-clause", "cc", "cc-by-2.0",
         "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0",
@@ -23,7 +23,9 @@ def licence_of(names: Sequence[str]) -> dict[str, str]:
     if len(known) == 1 and "unknown" not in names:
         name = known.pop()
         return (
-            {"license": name.lower()} if name.lower() in KNOWN else {"license": "other", "license_name": name}
+            {"license": name.lower()}
+            if name.lower() in HUB_LICENSES
+            else {"license": "other", "license_name": name}
         )
     return {"license": "other", "license_name": "several" if known else "unknown"}
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefgen.dataset.parquet import PAIRS, TURN
-from prefgen.dataset.read_run import rows_in
+from prefgen.dataset.read_run import read_shards
 from prefgen.dataset.serialize import record_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
@@ -50,7 +50,7 @@ FAILURES = pa.schema(
 SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURES}
 ROWS_A_SHARD = 50_000
 ROWS_AT_ONCE = 500
-QUOTED = 20
+MIN_QUOTE_LENGTH = 20
 """Characters from which on a sentence of a harmful text is taken out of what is said about it."""
 
 
@@ -74,21 +74,21 @@ def write_rows(
     """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the prompts' ids. Raises RecipeError."""
     prompts = [
         (row["id"], "\n".join(turn["content"] or "" for turn in row["messages"]))
-        for row in rows_in(run / "records")
+        for row in read_shards(run / "records")
     ]
     splits = splits_of(prompts, test, seed)
     del prompts
     written = WrittenRelease(between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
-    kinds = {
+    rows_by_config = {
         "preferences": _preferences(run, harmful, written),
         "candidates": _candidates(run, harmful),
         "judgments": _judgments(run, harmful),
     }
-    for config, rows in kinds.items():
-        _write(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
-    failures = ({name: row[name] for name in FAILURES.names} for row in _failures(run))
-    _write(
+    for config, rows in rows_by_config.items():
+        _write_config(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
+    failures = ({name: row[name] for name in FAILURES.names} for row in _read_failures(run))
+    _write_config(
         "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
     )  # seeds are in no split
     written.content_hash = digest.hexdigest()
@@ -97,7 +97,7 @@ def write_rows(
     return written
 
 
-def _write(
+def _write_config(
     config: str,
     rows: Iterator[tuple[str | None, dict[str, Any]]],
     folder: Path,
@@ -112,9 +112,9 @@ def _write(
             shards[split] = _Shards(folder / "data" / config, split, SCHEMAS[config])
         digest.update(orjson.dumps([config, split, row], option=orjson.OPT_SORT_KEYS))
         shards[split].add(row)
-    for split, its in sorted(shards.items()):
-        paths = its.close()
-        written.counts.setdefault(config, {})[split] = its.rows
+    for split, split_shards in sorted(shards.items()):
+        paths = split_shards.close()
+        written.counts.setdefault(config, {})[split] = split_shards.rows
         written.sizes.setdefault(config, {})[split] = sum(path.stat().st_size for path in paths)
         written.files |= {str(path.relative_to(folder)): path for path in paths}
     written.counts.setdefault(config, {})
@@ -128,7 +128,7 @@ class _Shards:
         self._pending: list[dict[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
         self._parts: list[Path] = []
-        self._in_part = 0
+        self._rows_in_part = 0
         self.rows = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -142,11 +142,11 @@ class _Shards:
         if self._writer is None:
             self._parts.append(self._folder / f"{self._split}-{len(self._parts)}.part")
             self._writer = pq.ParquetWriter(self._parts[-1], self._schema, compression="zstd", version="2.6")
-            self._in_part = 0
+            self._rows_in_part = 0
         self._writer.write_table(pa.Table.from_pylist(self._pending, self._schema))
-        self._in_part += len(self._pending)
+        self._rows_in_part += len(self._pending)
         self._pending = []
-        if self._in_part >= ROWS_A_SHARD:
+        if self._rows_in_part >= ROWS_A_SHARD:
             self._writer.close()
             self._writer = None
 
@@ -161,25 +161,23 @@ class _Shards:
         ]
 
 
-def _records(run: Path) -> Iterator[Record]:
-    return (record_of(row) for row in rows_in(run / "records"))
+def _read_records(run: Path) -> Iterator[Record]:
+    return (record_of(row) for row in read_shards(run / "records"))
 
 
 def _preferences(run: Path, harmful: Harmful, written: WrittenRelease) -> Iterator[dict[str, Any]]:
-    for row in rows_in(run / "pairs"):
+    for row in read_shards(run / "pairs"):
         lineage = json.loads(row["lineage"]) if row["lineage"] else {}
         if "harm" in lineage:
             if harmful == "drop":
                 continue
             written.harmful += 1
             for side in ("chosen", "rejected"):
-                row[side] = [
-                    _without_source(turn, lineage.get("source_digest"), harmful) for turn in row[side]
-                ]
+                row[side] = [_redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
         yield row
 
 
-def _without_source(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
+def _redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
     text = turn["content"]
     if (
         digest is None
@@ -187,33 +185,33 @@ def _without_source(turn: Mapping[str, str], digest: str | None, harmful: Harmfu
         or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest
     ):
         return dict(turn)
-    return {**turn, "content": redacted(digest)}
+    return {**turn, "content": redaction_notice(digest)}
 
 
-def redacted(digest: str) -> str:
+def redaction_notice(digest: str) -> str:
     """What stands in the place of a harmful text."""
     return f"[a harmful text was taken out; its BLAKE2b digest is {digest}]"
 
 
 def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
-    for record in _records(run):
+    for record in _read_records(run):
         prompt = record.prompt
-        if harmful == "drop" and _from_harm(prompt):
+        if harmful == "drop" and _is_from_harm(prompt):
             continue
-        asked = [{"role": m.role, "content": m.text} for m in prompt.messages]
-        shown = _quoting(record, harmful)
+        prompt_turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
+        redact = _quote_redactor(record, harmful)
         for response in record.responses:
             hidden = harmful != "keep" and response.principle == SOURCE
-            turns = [{"role": m.role, "content": m.text} for m in response.messages]
+            response_turns = [{"role": m.role, "content": m.text} for m in response.messages]
             if hidden:
                 digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
-                turns = [{"role": "assistant", "content": redacted(digest)}]
+                response_turns = [{"role": "assistant", "content": redaction_notice(digest)}]
             yield {
                 "id": response.id,
                 "prompt_id": prompt.id,
-                "prompt": asked,
-                "response": turns,
-                "reasoning": None if hidden else shown(next((m.reasoning for m in response.messages if m.reasoning), None)),
+                "prompt": prompt_turns,
+                "response": response_turns,
+                "reasoning": None if hidden else redact(next((m.reasoning for m in response.messages if m.reasoning), None)),
                 "source": prompt.source,
                 "category": prompt.category,
                 "language": prompt.language,
@@ -228,13 +226,13 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
                 "scores": [
                     {
                         "judge": s.judge, "aspect": s.aspect, "value": s.value, "low": s.scale[0], "high": s.scale[1],
-                        "rationale": shown(s.rationale), "how": s.how,
+                        "rationale": redact(s.rationale), "how": s.how,
                     }
                     for s in record.scores
                     if s.response_id == response.id
                 ],
                 "critiques": [
-                    {"judge": c.judge, "principle_id": c.principle_id, "text": shown(c.text)}
+                    {"judge": c.judge, "principle_id": c.principle_id, "text": redact(c.text)}
                     for c in record.critiques
                     if c.response_id == response.id
                 ],
@@ -242,50 +240,50 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _from_harm(prompt: Prompt) -> bool:
+def _is_from_harm(prompt: Prompt) -> bool:
     return "harm" in prompt.metadata or "harm" in prompt.lineage
 
 
-def _quoting(record: Record, harmful: Harmful) -> Callable[[str | None], str | None]:
+def _quote_redactor(record: Record, harmful: Harmful) -> Callable[[str | None], str | None]:
     """What to do with words about the answers: sentences of a harmful source that they quote are taken out."""
     sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
-    parts = sorted(
+    sentences = sorted(
         {
-            part.strip()
+            sentence.strip()
             for text in sources
-            for part in re.split(r"(?<=[.!?])\s+|\n", text)
-            if len(part.strip()) >= QUOTED
+            for sentence in re.split(r"(?<=[.!?])\s+|\n", text)
+            if len(sentence.strip()) >= MIN_QUOTE_LENGTH
         },
         key=len,
     )
 
-    def shown(text: str | None) -> str | None:
-        for part in reversed(parts):
-            text = text.replace(part, "[taken out]") if text else text
+    def redact(text: str | None) -> str | None:
+        for sentence in reversed(sentences):
+            text = text.replace(sentence, "[taken out]") if text else text
         return text
 
-    return shown
+    return redact
 
 
 def _judgments(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
-    for record in _records(run):
-        if harmful == "drop" and _from_harm(record.prompt):
+    for record in _read_records(run):
+        if harmful == "drop" and _is_from_harm(record.prompt):
             continue
-        shown = _quoting(record, harmful)
-        blank: dict[str, Any] = dict.fromkeys(JUDGMENTS.names) | {"prompt_id": record.id}
+        redact = _quote_redactor(record, harmful)
+        empty_row: dict[str, Any] = dict.fromkeys(JUDGMENTS.names) | {"prompt_id": record.id}
         for s in record.scores:
-            yield blank | {
+            yield empty_row | {
                 "kind": "score", "judge": s.judge, "aspect": s.aspect, "response_id": s.response_id, "value": s.value, "low": s.scale[0],
-                "high": s.scale[1], "sample": s.sample, "order": s.order, "how": s.how, "rationale": shown(s.rationale),
+                "high": s.scale[1], "sample": s.sample, "order": s.order, "how": s.how, "rationale": redact(s.rationale),
             }  # fmt: skip
         for c in record.comparisons:
-            yield blank | {
+            yield empty_row | {
                 "kind": "comparison", "judge": c.judge, "aspect": c.aspect, "principle_id": c.principle_id, "response_id": c.first_id,
-                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "how": c.how, "rationale": shown(c.rationale),
+                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "how": c.how, "rationale": redact(c.rationale),
             }  # fmt: skip
 
 
-def _failures(run: Path) -> Iterator[dict[str, Any]]:
+def _read_failures(run: Path) -> Iterator[dict[str, Any]]:
     path = run / "failures.parquet"
     if path.is_file():
         for batch in pq.ParquetFile(path).iter_batches(batch_size=ROWS_AT_ONCE):

@@ -10,14 +10,14 @@ from typing import Any, Literal
 from prefgen.calls.ask import model_label
 from prefgen.calls.budget import FREE, Price, price_of
 from prefgen.errors import RecipeError
-from prefgen.kit.templates import beside_recipe, use_texts_beside
-from prefgen.plugins.registry import ROLE_SIGNATURES, Plugin, code_digest, did_you_mean, find_one_of
+from prefgen.kit.templates import path_beside_recipe, set_recipe_folder
+from prefgen.plugins.registry import ROLE_SIGNATURES, Plugin, code_digest, did_you_mean, find_in_roles
 from prefgen.recipe.identity import paths_in
-from prefgen.recipe.load import Loaded, Where
+from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel, model_of, prices_of, without_secrets
 from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Recipe, Sampling
 from prefgen.recipe.segments import Segment, StageSpec, segments_of
-from prefgen.recipe.validate import validated
+from prefgen.recipe.validate import validate_data
 from prefgen.stages.stage import Stage, StagePlugin
 from prefgen.stats.scoring import ScoreSpec
 from prefgen.storage.canonical_json import canonical
@@ -34,14 +34,14 @@ class Pipeline:
     models: Mapping[str, BuiltModel]
     identities: Sequence[tuple[str, str]]
     code: str
-    loaded: Loaded
+    loaded: LoadedRecipe
     resolved: Mapping[str, Any] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
 
     @property
     def stages(self) -> list[Stage]:
-        return [step for segment in self.segments for step in segment.stages]
+        return [stage for segment in self.segments for stage in segment.stages]
 
     def concurrency(self, model: BuiltModel) -> int | Literal["auto"]:
         """Requests at once: what the model's endpoint says, else the run."""
@@ -52,7 +52,7 @@ class Pipeline:
         return FREE if model.simulated else price_of(str(model.identity["name"]), self.prices)
 
     @property
-    def built(self) -> object:
+    def fingerprint(self) -> object:
         """What tells two pipelines apart that would not come to the same records."""
         return [
             list(map(list, self.identities)),
@@ -66,13 +66,13 @@ class Pipeline:
         return any(model.simulated for model in self.models.values())
 
 
-def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
+def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
     """Check everything that can be checked without asking. Raises RecipeError with file:line:column.
 
     `plugins=False` refuses recipes that name Python files or modules: reading those would run their code.
     """
-    use_texts_beside(loaded.folder)
-    recipe = validated(Recipe, loaded.data, (), loaded)
+    set_recipe_folder(loaded.folder)
+    recipe = validate_data(Recipe, loaded.data, (), loaded)
     models = {name: model_of(name, entry, recipe, loaded) for name, entry in recipe.models.items()}
     for name in recipe.run.endpoints:
         if name not in models:
@@ -81,7 +81,7 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
                 loaded.place(("run", "endpoints", name)),
             )
     builder = _Builder(loaded, models, plugins)
-    stages = [builder.stage(i, stage) for i, stage in enumerate(recipe.stages)]
+    stages = [builder.build_stage(i, stage) for i, stage in enumerate(recipe.stages)]
     sources, segments, identities = segments_of(stages, loaded, models)
     prices = prices_of(recipe, loaded)
     if recipe.run.budget_usd is not None:
@@ -110,70 +110,70 @@ def build(loaded: Loaded, *, plugins: bool = True) -> Pipeline:
 
 
 class _Builder:
-    def __init__(self, loaded: Loaded, models: Mapping[str, BuiltModel], plugins: bool) -> None:
+    def __init__(self, loaded: LoadedRecipe, models: Mapping[str, BuiltModel], allow_code: bool) -> None:
         self._loaded = loaded
         self._models = models
-        self._plugins = plugins
+        self._allow_code = allow_code
         self._judges: dict[str, tuple[str, ...]] = {}
         """By name, with the aspects that each keeps apart."""
         self._labels: set[str] = set()
 
-    def stage(self, index: int, stage: Mapping[str, Any]) -> StageSpec:
+    def build_stage(self, index: int, entry: Mapping[str, Any]) -> StageSpec:
         path: Where = ("stages", index)
-        if len(stage) != 1:
+        if len(entry) != 1:
             raise RecipeError(
-                f"a stage is a mapping with one key, found {', '.join(stage) or 'none'}",
+                f"a stage is a mapping with one key, found {', '.join(entry) or 'none'}",
                 self._loaded.place(path),
             )
-        [(kind, value)] = stage.items()
+        [(kind, value)] = entry.items()
         if kind not in STAGES:
             raise RecipeError(
                 f"there is no stage {kind!r}{did_you_mean(kind, STAGES)}", self._loaded.place((*path, kind))
             )
-        plugged = self._plugged(kind, value, (*path, kind))
+        stage_plugins = self._build_plugins(kind, value, (*path, kind))
         if kind == "judge":
-            for one in plugged:
-                if one.name in self._judges:
+            for stage_plugin in stage_plugins:
+                if stage_plugin.name in self._judges:
                     raise RecipeError(
-                        f"two judges are called {one.name!r}", self._loaded.place((*path, kind))
+                        f"two judges are called {stage_plugin.name!r}", self._loaded.place((*path, kind))
                     )
-                self._judges[one.name] = one.plugin.separate_aspects()
+                self._judges[stage_plugin.name] = stage_plugin.plugin.separate_aspects()
         label = kind
         while label in self._labels:
             label = f"{kind} {int(label.rpartition(' ')[2]) + 1 if ' ' in label else 2}"
         self._labels.add(label)
-        return StageSpec(kind, label, plugged, (*path, kind))
+        return StageSpec(kind, label, stage_plugins, (*path, kind))
 
-    def _plugged(self, kind: str, value: Any, path: Where) -> list[StagePlugin]:
+    def _build_plugins(self, kind: str, value: Any, path: Where) -> list[StagePlugin]:
         if isinstance(value, Sequence) and not isinstance(value, str):
             if kind != "curate":
                 raise RecipeError(
                     f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list",
                     self._loaded.place(path),
                 )
-            return [self._one(kind, None, item, (*path, i)) for i, item in enumerate(value)]
+            return [self._build_plugin(kind, None, item, (*path, i)) for i, item in enumerate(value)]
         if not isinstance(value, Mapping):
             raise RecipeError(
                 f"{kind}: expected a mapping with `use`, found {value!r}", self._loaded.place(path)
             )
         if "use" in value:
-            return [self._one(kind, None, value, path)]
+            return [self._build_plugin(kind, None, value, path)]
         if not value:
             raise RecipeError(f"{kind}: names no plug-in", self._loaded.place(path))
-        return [self._one(kind, name, item, (*path, name)) for name, item in value.items()]
+        return [self._build_plugin(kind, name, item, (*path, name)) for name, item in value.items()]
 
-    def _one(self, kind: str, name: str | None, value: Any, path: Where) -> StagePlugin:
+    def _build_plugin(self, kind: str, name: str | None, value: Any, path: Where) -> StagePlugin:
         if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
             raise RecipeError(f"{name or kind}: expected a mapping with `use`", self._loaded.place(path))
         use = value["use"]
-        if ":" in use and not self._plugins:
+        if ":" in use and not self._allow_code:
             raise RecipeError(
                 f"{use!r} is Python code, and --no-plugins reads none", self._loaded.place((*path, "use"))
             )
         try:
-            plugin_class = find_one_of(ROLES_OF_STAGE[kind], use, self._loaded.folder)
-        except RecipeError as wrong:
-            raise RecipeError(str(wrong), self._loaded.place((*path, "use"))) from wrong
+            plugin_class = find_in_roles(ROLES_OF_STAGE[kind], use, self._loaded.folder)
+        except RecipeError as error:
+            raise RecipeError(str(error), self._loaded.place((*path, "use"))) from error
         method, _ = ROLE_SIGNATURES[plugin_class.role]
         if not callable(getattr(plugin_class, method, None)):
             raise RecipeError(
@@ -183,12 +183,12 @@ class _Builder:
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
         fields |= {
-            side: self._by_label(fields[side])
-            for side in plugin_class.selector_fields
-            if isinstance(fields.get(side), Mapping)
+            selector: self._label_models(fields[selector])
+            for selector in plugin_class.selector_fields
+            if isinstance(fields.get(selector), Mapping)
         }
-        plugin = validated(plugin_class, fields, path, self._loaded)
-        self._ready(plugin, use, path)
+        plugin = validate_data(plugin_class, fields, path, self._loaded)
+        self._check_plugin(plugin, use, path)
         for model in plugin.models_used():
             if model not in self._models:
                 place = next(
@@ -208,50 +208,50 @@ class _Builder:
                 f"{use!r} thins pairs, and there is no `pair` stage before it",
                 self._loaded.place((*path, "use")),
             )
-        default = plugin_class.name if ":" not in use else use.rpartition(":")[2]
+        default_name = plugin_class.name if ":" not in use else use.rpartition(":")[2]
         return StagePlugin(
-            name=name or default,
+            name=name or default_name,
             plugin=plugin,
-            only=self._only(value.get("only"), path),
-            responses=self._responses(value.get("responses"), path),
+            only=self._parse_only(value.get("only"), path),
+            responses=self._parse_responses(value.get("responses"), path),
             overrides=overrides,
             seed=int(getattr(plugin, "seed", 0) or 0),
         )
 
-    def _ready(self, plugin: Plugin, use: str, path: Where) -> None:
+    def _check_plugin(self, plugin: Plugin, use: str, path: Where) -> None:
         """Everything about a plug-in that can be wrong without asking: numbers that are none, code that is refused, files that it reads."""
         place = self._loaded.place(path)
-        coded = next((name for name in plugin.code_fields if getattr(plugin, name) is not None), None)
-        if coded and not self._plugins:
-            raise RecipeError(f"{coded} names Python code, and --no-plugins reads none", place)
-        for name, named in [
-            (key, one) for key in plugin.file_fields for one in paths_in(getattr(plugin, key))
+        code_field = next((name for name in plugin.code_fields if getattr(plugin, name) is not None), None)
+        if code_field and not self._allow_code:
+            raise RecipeError(f"{code_field} names Python code, and --no-plugins reads none", place)
+        for name, file_path in [
+            (key, file_name) for key in plugin.file_fields for file_name in paths_in(getattr(plugin, key))
         ]:
-            if not beside_recipe(named).exists():
-                at = (*path, name) if (*path, name) in self._loaded.places else path
+            if not path_beside_recipe(file_path).exists():
+                field_path = (*path, name) if (*path, name) in self._loaded.places else path
                 raise RecipeError(
-                    f"{name}: the file {named!r} does not exist (looked for {beside_recipe(named)})",
-                    self._loaded.place(at),
+                    f"{name}: the file {file_path!r} does not exist (looked for {path_beside_recipe(file_path)})",
+                    self._loaded.place(field_path),
                 )
         try:
             canonical(plugin.model_dump(mode="json"))
             plugin.validate()
-        except RecipeError as wrong:
-            raise wrong if wrong.where else RecipeError(str(wrong), place) from wrong
-        except ValueError as wrong:
-            raise RecipeError(f"{use}: {wrong}", place) from None
+        except RecipeError as error:
+            raise error if error.where else RecipeError(str(error), place) from error
+        except ValueError as error:
+            raise RecipeError(f"{use}: {error}", place) from None
 
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
         """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart also the aspect."""
-        named = set(plugin.required_judges())
+        judge_names = set(plugin.required_judges())
         score = getattr(plugin, "score", None)
         if isinstance(score, ScoreSpec):
-            named |= (score.ranking() or {name for name, apart in self._judges.items() if apart}) | {
-                *score.veto
-            }
+            judge_names |= (
+                score.ranking_judges() or {name for name, aspects in self._judges.items() if aspects}
+            ) | {*score.veto}
         if plugin.role == "filter" and isinstance(getattr(plugin, "judge", None), str):
-            named.add(plugin.judge)  # pyright: ignore[reportAttributeAccessIssue]
-        for name in sorted(named):
+            judge_names.add(plugin.judge)  # pyright: ignore[reportAttributeAccessIssue]
+        for name in sorted(judge_names):
             judge, _, aspect = name.partition(".")
             if judge == "imported":
                 continue
@@ -260,10 +260,10 @@ class _Builder:
                     f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}",
                     self._loaded.place(path),
                 )
-            apart = self._judges[judge]
-            if apart and aspect not in apart:
+            aspects = self._judges[judge]
+            if aspects and aspect not in aspects:
                 raise RecipeError(
-                    f"judge {judge!r} keeps {', '.join(apart)} apart: name what is meant, such as {judge}.{apart[0]}, or several under `mean`",
+                    f"judge {judge!r} keeps {', '.join(aspects)} apart: name what is meant, such as {judge}.{aspects[0]}, or several under `mean`",
                     self._loaded.place(path),
                 )
 
@@ -273,107 +273,115 @@ class _Builder:
         """{is: strong, max_tokens: 512} becomes the name `strong`, and the rest sampling for this stage alone."""
         overrides: dict[str, Mapping[str, Any]] = {}
 
-        def plain(value: Any, at: Where) -> Any:
+        def take_override(value: Any, value_path: Where) -> Any:
             if isinstance(value, Mapping) and "is" in value:
-                sampling = validated(
-                    Sampling, {k: v for k, v in value.items() if k != "is"}, at, self._loaded
+                sampling = validate_data(
+                    Sampling, {k: v for k, v in value.items() if k != "is"}, value_path, self._loaded
                 )
-                name, wanted = str(value["is"]), sampling.model_dump(exclude_unset=True)
-                if overrides.setdefault(name, wanted) != wanted:
-                    words = f"model {name!r} is given two samplings in one plug-in: give it a second name under `models`"
-                    raise RecipeError(words, self._loaded.place(at))
+                name, settings = str(value["is"]), sampling.model_dump(exclude_unset=True)
+                if overrides.setdefault(name, settings) != settings:
+                    message = f"model {name!r} is given two samplings in one plug-in: give it a second name under `models`"
+                    raise RecipeError(message, self._loaded.place(value_path))
                 return value["is"]
             return value
 
-        out = dict(fields)
+        plain_fields = dict(fields)
         for key in fields:
             if key in plugin_class.model_fields:
-                value = out[key]
+                value = plain_fields[key]
                 if isinstance(value, Sequence) and not isinstance(value, str):
-                    out[key] = [plain(item, (*path, key, i)) for i, item in enumerate(value)]
+                    plain_fields[key] = [take_override(item, (*path, key, i)) for i, item in enumerate(value)]
                 else:
-                    out[key] = plain(value, (*path, key))
-        return out, overrides
+                    plain_fields[key] = take_override(value, (*path, key))
+        return plain_fields, overrides
 
-    def _by_label(self, side: Mapping[str, Any]) -> dict[str, Any]:
+    def _label_models(self, selector: Mapping[str, Any]) -> dict[str, Any]:
         """Which responses are meant, with models as rows show them where the recipe says its own name for one."""
-        named = side.get("model")
-        if not isinstance(named, str | Sequence):
-            return dict(side)
+        model_value = selector.get("model")
+        if not isinstance(model_value, str | Sequence):
+            return dict(selector)
         labels = {name: model_label(model.identity, model.simulated) for name, model in self._models.items()}
-        names = (named,) if isinstance(named, str) else named
-        return {**side, "model": [labels.get(name, name) for name in names]}
+        model_names = (model_value,) if isinstance(model_value, str) else model_value
+        return {**selector, "model": [labels.get(name, name) for name in model_names]}
 
-    def _only(self, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
+    def _parse_only(self, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
             raise RecipeError("only: expected {field: value or list}", self._loaded.place((*path, "only")))
-        found = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
-        if any(isinstance(v, float) and not math.isfinite(v) for values in found.values() for v in values):
+        allowed_values = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
+        if any(
+            isinstance(v, float) and not math.isfinite(v)
+            for values in allowed_values.values()
+            for v in values
+        ):
             raise RecipeError("only: a value is no finite number", self._loaded.place((*path, "only")))
-        return found
+        return allowed_values
 
-    def _responses(self, value: Any, path: Where) -> dict[str, Any]:
+    def _parse_responses(self, value: Any, path: Where) -> dict[str, Any]:
         if value is None:
             return {}
-        at = self._loaded.place((*path, "responses"))
+        place = self._loaded.place((*path, "responses"))
         if not isinstance(value, Mapping) or set(value) - {"origin", "model", "which"}:
             raise RecipeError(
-                "responses: expected {origin: [...], model: [...], which: all | first | last}", at
+                "responses: expected {origin: [...], model: [...], which: all | first | last}", place
             )
-        value = self._by_label(value)
-        out: dict[str, Any] = {
+        value = self._label_models(value)
+        selector: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"
         }
         if "which" in value:
             if value["which"] not in ("all", "first", "last"):
-                raise RecipeError(f"responses.which must be all, first or last, found {value['which']!r}", at)
-            out["which"] = value["which"]
-        return out
+                raise RecipeError(
+                    f"responses.which must be all, first or last, found {value['which']!r}", place
+                )
+            selector["which"] = value["which"]
+        return selector
 
 
 def _warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel]) -> list[str]:
     """What is allowed and rarely meant."""
-    sampled = {m for s in stages if s.kind == "sample" for p in s.plugins for m in p.plugin.models_used()}
-    elsewhere = {m for s in stages if s.kind != "judge" for p in s.plugins for m in p.plugin.models_used()}
+    sampler_models = {
+        m for s in stages if s.kind == "sample" for p in s.plugins for m in p.plugin.models_used()
+    }
+    other_models = {m for s in stages if s.kind != "judge" for p in s.plugins for m in p.plugin.models_used()}
     warnings = []
     for stage in stages:
         if stage.kind != "judge":
             continue
-        for plugged in stage.plugins:
-            for judge in plugged.plugin.models_used():
-                mine = _family(str(models[judge].identity["name"]))
-                same = sorted(
+        for stage_plugin in stage.plugins:
+            for model_name in stage_plugin.plugin.models_used():
+                family = _model_family(str(models[model_name].identity["name"]))
+                family_models = sorted(
                     m
-                    for m in sampled
-                    if not models[m].simulated and _family(str(models[m].identity["name"])) == mine
+                    for m in sampler_models
+                    if not models[m].simulated and _model_family(str(models[m].identity["name"])) == family
                 )
-                if same:
+                if family_models:
                     warnings.append(
-                        f"judge {plugged.name!r} ({judge}) rates its own family ({', '.join(same)}): expect self-preference"
+                        f"judge {stage_plugin.name!r} ({model_name}) rates its own family ({', '.join(family_models)}): expect self-preference"
                     )
-                if judge not in elsewhere:
-                    warnings += _unheard(plugged, judge, models[judge])
+                if model_name not in other_models:
+                    warnings += _ignored_sampling(stage_plugin, model_name, models[model_name])
     return warnings
 
 
-def _unheard(plugged: StagePlugin, name: str, model: BuiltModel) -> list[str]:
+def _ignored_sampling(stage_plugin: StagePlugin, model_name: str, model: BuiltModel) -> list[str]:
     """Where a recipe sets the sampling of a model that a judge then asks in its own manner."""
-    given = {**model.sampling, **plugged.overrides.get(name, {})}
-    own = {
-        field: getattr(plugged.plugin, field)
+    sampling = {**model.sampling, **stage_plugin.overrides.get(model_name, {})}
+    judge_sampling = {
+        field: getattr(stage_plugin.plugin, field)
         for field in ("temperature", "top_p", "max_tokens")
-        if field in type(plugged.plugin).model_fields
+        if field in type(stage_plugin.plugin).model_fields
     }
     return [
-        f"judge {plugged.name!r} asks {name!r} with a {field} of {value:g} of its own, not with the {given[field]:g} of the model: "
+        f"judge {stage_plugin.name!r} asks {model_name!r} with a {field} of {value:g} of its own, not with the {sampling[field]:g} of the model: "
         f"set {field} at the judge (null takes the model's)"
-        for field, value in own.items()
-        if value is not None and given.get(field) not in (None, value)
+        for field, value in judge_sampling.items()
+        if value is not None and sampling.get(field) not in (None, value)
     ]
 
 
-def _family(name: str) -> str:
+def _model_family(name: str) -> str:
     """gpt of openai/gpt-5.2, qwen of Qwen/Qwen3-8B."""
     return re.split(r"[\d\-_.:]", name.rpartition("/")[2].casefold(), maxsplit=1)[0]

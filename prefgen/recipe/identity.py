@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from prefgen.errors import RecipeError
-from prefgen.kit.templates import beside_recipe, text_digest
+from prefgen.kit.templates import path_beside_recipe, text_digest
 from prefgen.plugins.registry import Plugin
 from prefgen.stages.stage import StagePlugin
 from prefgen.types import content_id
@@ -37,32 +37,32 @@ def model_identity(
 
 
 def stage_identity(
-    kind: str, plugged: Sequence[StagePlugin], before: str, models: Mapping[str, HasIdentity]
+    kind: str, stage_plugins: Sequence[StagePlugin], previous_identity: str, models: Mapping[str, HasIdentity]
 ) -> str:
     """32 hexadecimal digits."""
-    return content_id("stage", kind, before, [_plugged(p, models) for p in plugged])
+    return content_id("stage", kind, previous_identity, [_plugin_identity(p, models) for p in stage_plugins])
 
 
-def _plugged(plugged: StagePlugin, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
-    plugin: Plugin = plugged.plugin
+def _plugin_identity(stage_plugin: StagePlugin, models: Mapping[str, HasIdentity]) -> dict[str, Any]:
+    plugin: Plugin = stage_plugin.plugin
     paths = [path for name in plugin.file_fields for path in paths_in(getattr(plugin, name))]
-    read = {"files": {path: file_digest(path) for path in paths}} if paths else {}
+    identity = {"files": {path: file_digest(path) for path in paths}} if paths else {}
     versions = {name: importlib.metadata.version(name) for name in plugin.libraries}
-    read |= {"libraries": versions} if versions else {}
-    return read | {
-        "name": plugged.name,
+    identity |= {"libraries": versions} if versions else {}
+    return identity | {
+        "name": stage_plugin.name,
         "use": [plugin.role, type(plugin).name],
         "fields": plugin.model_dump(mode="json"),
         "texts": {name: text_digest("prompts", name) for name in plugin.texts},
         "constitutions": {
-            name: text_digest("constitutions", f"{name}.yaml") for name in _constitutions(plugin)
+            name: text_digest("constitutions", f"{name}.yaml") for name in _constitution_names(plugin)
         },
         "models": {
-            m: [models[m].identity, models[m].sampling, plugged.overrides.get(m, {})]
+            m: [models[m].identity, models[m].sampling, stage_plugin.overrides.get(m, {})]
             for m in plugin.models_used()
         },
-        "only": {k: list(v) for k, v in plugged.only.items()},
-        "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in plugged.responses.items()},
+        "only": {k: list(v) for k, v in stage_plugin.only.items()},
+        "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in stage_plugin.responses.items()},
     }
 
 
@@ -73,29 +73,31 @@ def paths_in(value: Any) -> tuple[str, ...]:
 
 def file_digest(path: str) -> str:
     """A digest of a file beside the recipe, or of all files of a folder. Raises RecipeError when it cannot be read."""
-    place = beside_recipe(path)
+    full_path = path_beside_recipe(path)
     digest = hashlib.blake2b(digest_size=8)
     try:
-        for file in sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else (place,):
-            digest.update(str(file.relative_to(place)).encode() + b"\0" + file.read_bytes())
+        for file in (
+            sorted(p for p in full_path.rglob("*") if p.is_file()) if full_path.is_dir() else (full_path,)
+        ):
+            digest.update(str(file.relative_to(full_path)).encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()
-    except OSError as wrong:
-        raise RecipeError(f"file {path!r} cannot be read: {wrong.strerror}") from None
+    except OSError as error:
+        raise RecipeError(f"file {path!r} cannot be read: {error.strerror}") from None
 
 
-def texts_of(plugged: Sequence[StagePlugin]) -> dict[str, str]:
+def template_digests(stage_plugins: Sequence[StagePlugin]) -> dict[str, str]:
     """{file under prompts/ or constitutions/: digest} of everything that plug-ins read."""
-    found: dict[str, str] = {}
-    for plugin in (p.plugin for p in plugged):
-        found |= {f"prompts/{name}": text_digest("prompts", name) for name in plugin.texts}
-        found |= {
+    digests: dict[str, str] = {}
+    for plugin in (p.plugin for p in stage_plugins):
+        digests |= {f"prompts/{name}": text_digest("prompts", name) for name in plugin.texts}
+        digests |= {
             f"constitutions/{name}.yaml": text_digest("constitutions", f"{name}.yaml")
-            for name in _constitutions(plugin)
+            for name in _constitution_names(plugin)
         }
-    return dict(sorted(found.items()))
+    return dict(sorted(digests.items()))
 
 
-def _constitutions(plugin: Plugin) -> list[str]:
+def _constitution_names(plugin: Plugin) -> list[str]:
     return [
         v for v in (getattr(plugin, f, None) for f in ("constitution", "principles")) if isinstance(v, str)
     ]

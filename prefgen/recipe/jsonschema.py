@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from prefgen.errors import PrefgenError
-from prefgen.plugins.registry import find, names
+from prefgen.plugins.registry import find, list_plugin_names
 from prefgen.recipe.schema import ROLES_OF_STAGE, Endpoint, ModelEntry, Recipe, Sampling
 
 
@@ -18,42 +18,54 @@ def recipe_schema(sections: Mapping[str, type[BaseModel]] | None = None) -> dict
     """
     schema = Recipe.model_json_schema()
     defs: dict[str, Any] = schema.setdefault("$defs", {})
-    stages = []
+    stage_schemas = []
     for stage, roles in ROLES_OF_STAGE.items():
-        one = {"anyOf": [option for role in roles for option in _plugins_of(role, defs)] + [OF_ONES_OWN]}
-        several = {
+        plugin_schema = {
+            "anyOf": [option for role in roles for option in _plugin_schemas(role, defs)]
+            + [CUSTOM_PLUGIN_SCHEMA]
+        }
+        named_plugins_schema = {
             "type": "object",
-            "additionalProperties": one,
+            "additionalProperties": plugin_schema,
             "not": {"required": ["use"]},
             "minProperties": 1,
         }
-        value = {"type": "array", "items": one} if stage == "curate" else {"anyOf": [one, several]}
+        stage_schema = (
+            {"type": "array", "items": plugin_schema}
+            if stage == "curate"
+            else {"anyOf": [plugin_schema, named_plugins_schema]}
+        )
         if stage == "curate":
-            value = {"anyOf": [value, one]}
-        stages.append(
+            stage_schema = {"anyOf": [stage_schema, plugin_schema]}
+        stage_schemas.append(
             {
                 "type": "object",
-                "properties": {stage: value},
+                "properties": {stage: stage_schema},
                 "required": [stage],
                 "additionalProperties": False,
             }
         )
     properties = schema["properties"]
-    properties["stages"] = {**properties["stages"], "items": {"anyOf": stages}}
-    model = _inlined(ModelEntry.model_json_schema(), defs)
-    model["properties"] |= _backend_fields(defs)
-    properties["models"] = {**properties["models"], "additionalProperties": model}
-    endpoint = _inlined(Endpoint.model_json_schema(), defs)
-    defs["Endpoint"] = {**endpoint, "properties": endpoint["properties"] | _backend_fields(defs)}
+    properties["stages"] = {**properties["stages"], "items": {"anyOf": stage_schemas}}
+    model_schema = _hoist_definitions(ModelEntry.model_json_schema(), defs)
+    model_schema["properties"] |= _backend_fields(defs)
+    properties["models"] = {**properties["models"], "additionalProperties": model_schema}
+    endpoint_schema = _hoist_definitions(Endpoint.model_json_schema(), defs)
+    defs["Endpoint"] = {
+        **endpoint_schema,
+        "properties": endpoint_schema["properties"] | _backend_fields(defs),
+    }
     for name, section in (sections or {}).items():
-        properties[name] = {"anyOf": [_inlined(section.model_json_schema(), defs), {"type": "null"}]}
+        properties[name] = {
+            "anyOf": [_hoist_definitions(section.model_json_schema(), defs), {"type": "null"}]
+        }
     properties["extends"] = {"type": "string", "description": "The path of a recipe that this one changes."}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "prefgen recipe"
     return schema
 
 
-OF_ONES_OWN = {
+CUSTOM_PLUGIN_SCHEMA = {
     "type": "object",
     "properties": {"use": {"type": "string", "pattern": ":"}},
     "required": ["use"],
@@ -61,15 +73,15 @@ OF_ONES_OWN = {
 }
 
 
-def _plugins_of(role: str, defs: dict[str, Any]) -> list[dict[str, Any]]:
-    options: list[dict[str, Any]] = []
-    for name in names(role):
+def _plugin_schemas(role: str, defs: dict[str, Any]) -> list[dict[str, Any]]:
+    schemas: list[dict[str, Any]] = []
+    for name in list_plugin_names(role):
         try:
             plugin = find(role, name, Path.cwd())
         except PrefgenError:
             continue  # an installed plug-in that cannot be imported here
-        one = _inlined(plugin.model_json_schema(), defs)
-        shared: dict[str, Any] = {
+        plugin_schema = _hoist_definitions(plugin.model_json_schema(), defs)
+        common_properties: dict[str, Any] = {
             "use": {"const": name},
             "only": {"type": "object", "description": "Limits it to matching prompts: {category: [harm]}."},
             "responses": {
@@ -77,29 +89,35 @@ def _plugins_of(role: str, defs: dict[str, Any]) -> list[dict[str, Any]]:
                 "description": "Which responses it sees: {origin, model, which}.",
             },
         }
-        sampling = _inlined(Sampling.model_json_schema(), defs)["properties"]
+        sampling = _hoist_definitions(Sampling.model_json_schema(), defs)["properties"]
         override = {
             "type": "object",
             "properties": {"is": {"type": "string"}, **sampling},
             "required": ["is"],
             "additionalProperties": False,
         }
-        own = dict(one.get("properties", {}))
-        if "model" in own:
-            own["model"] = {"anyOf": [own["model"], override]}
-        options.append(
-            {**one, "properties": {**shared, **own}, "required": ["use", *one.get("required", [])]}
+        properties = dict(plugin_schema.get("properties", {}))
+        if "model" in properties:
+            properties["model"] = {"anyOf": [properties["model"], override]}
+        schemas.append(
+            {
+                **plugin_schema,
+                "properties": {**common_properties, **properties},
+                "required": ["use", *plugin_schema.get("required", [])],
+            }
         )
-    return options
+    return schemas
 
 
 def _backend_fields(defs: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name in names("backend"):
-        fields |= _inlined(find("backend", name, Path.cwd()).model_json_schema(), defs).get("properties", {})
+    for name in list_plugin_names("backend"):
+        fields |= _hoist_definitions(find("backend", name, Path.cwd()).model_json_schema(), defs).get(
+            "properties", {}
+        )
     return fields
 
 
-def _inlined(schema: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+def _hoist_definitions(schema: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
     defs.update(schema.pop("$defs", {}))
     return schema

@@ -19,7 +19,7 @@ Where = tuple[str | int, ...]
 
 
 @dataclass
-class Loaded:
+class LoadedRecipe:
     """Plain data, and for each path in it the words file:line:column."""
 
     data: dict[str, Any]
@@ -58,21 +58,21 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_recipe(path: Path, sets: Sequence[str] = ()) -> Loaded:
+def load_recipe(path: Path, settings: Sequence[str] = ()) -> LoadedRecipe:
     """Read a recipe with what it extends and the overrides `a.b=value`. Raises RecipeError."""
-    loaded = _load(path, ())
-    for setting in sets:
-        _set(loaded, setting)
+    loaded = _load_file(path, ())
+    for setting in settings:
+        _apply_setting(loaded, setting)
     return loaded
 
 
-def loaded_from(data: Mapping[str, Any], folder: Path) -> Loaded:
+def recipe_from_data(data: Mapping[str, Any], folder: Path) -> LoadedRecipe:
     """A recipe given as plain data, from Python."""
-    return Loaded(dict(data), {}, Path("recipe"), folder)
+    return LoadedRecipe(dict(data), {}, Path("recipe"), folder)
 
 
-def _load(path: Path, above: tuple[Path, ...]) -> Loaded:
-    if path.resolve() in above:
+def _load_file(path: Path, ancestors: tuple[Path, ...]) -> LoadedRecipe:
+    if path.resolve() in ancestors:
         raise RecipeError(f"{path} extends itself")
     try:
         text = path.read_text(encoding="utf-8")
@@ -80,77 +80,81 @@ def _load(path: Path, above: tuple[Path, ...]) -> Loaded:
         raise RecipeError(f"recipe {str(path)!r} does not exist") from None
     except IsADirectoryError:
         raise RecipeError(f"{str(path)!r} is a folder; name the recipe's file") from None
-    except UnicodeDecodeError as wrong:
-        raise RecipeError(f"not valid UTF-8 (byte {wrong.start})", str(path)) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not valid UTF-8 (byte {error.start})", str(path)) from None
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-    except yaml.MarkedYAMLError as wrong:
-        mark = wrong.problem_mark
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
         raise RecipeError(
-            f"not valid YAML: {wrong.problem or wrong.context}",
+            f"not valid YAML: {error.problem or error.context}",
             f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
         ) from None
-    except yaml.YAMLError as wrong:
-        raise RecipeError(f"not valid YAML: {' '.join(str(wrong).split())}", str(path)) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
     if not isinstance(node, yaml.MappingNode):
         raise RecipeError("a recipe is a mapping with name, models and stages", f"{path}:1:1")
     places: dict[Where, str] = {}
-    data = _value(loader, node, (), places, path)
-    loaded = Loaded(data, places, path, path.parent)
-    base = data.pop("extends", None)
-    if base is not None:
-        if not isinstance(base, str):
+    data = _construct_value(loader, node, (), places, path)
+    loaded = LoadedRecipe(data, places, path, path.parent)
+    base_path = data.pop("extends", None)
+    if base_path is not None:
+        if not isinstance(base_path, str):
             raise RecipeError("extends must be the path of a recipe", places.get(("extends",)))
-        under = _load(path.parent / base, (*above, path.resolve()))
-        loaded.data = _merged(under.data, data)
-        loaded.places = {**under.places, **places}
+        base_recipe = _load_file(path.parent / base_path, (*ancestors, path.resolve()))
+        loaded.data = _merge(base_recipe.data, data)
+        loaded.places = {**base_recipe.places, **places}
     return loaded
 
 
-def _value(loader: _Loader, node: yaml.Node, path: Where, places: dict[Where, str], file: Path) -> Any:
+def _construct_value(
+    loader: _Loader, node: yaml.Node, path: Where, places: dict[Where, str], file: Path
+) -> Any:
     places[path] = f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
     if isinstance(node, yaml.MappingNode):
-        return _mapping(loader, node, path, places, file)
+        return _construct_mapping(loader, node, path, places, file)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, item, (*path, i), places, file) for i, item in enumerate(node.value)]
+        return [_construct_value(loader, item, (*path, i), places, file) for i, item in enumerate(node.value)]
     try:
         return loader.construct_object(node)
-    except yaml.YAMLError as wrong:
-        raise RecipeError(f"not safe YAML: {getattr(wrong, 'problem', wrong)}", places[path]) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"not safe YAML: {getattr(error, 'problem', error)}", places[path]) from None
 
 
-def _mapping(
+def _construct_mapping(
     loader: _Loader, node: yaml.MappingNode, path: Where, places: dict[Where, str], file: Path
 ) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    own: dict[str, Any] = {}
+    merged_values: dict[str, Any] = {}
+    own_values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         where = f"{file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
         if key_node.tag == "tag:yaml.org,2002:merge":
-            sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
-            for source in reversed(sources):
-                seen.update(_value(loader, source, path, places, file))
+            merge_nodes = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            for merge_node in reversed(merge_nodes):
+                merged_values.update(_construct_value(loader, merge_node, path, places, file))
             continue
         key = loader.construct_object(key_node)
         if not isinstance(key, str):
             raise RecipeError(f"a key must be text, found {key!r}", where)
-        if key in own:
+        if key in own_values:
             raise RecipeError(f"the key {key!r} stands twice", where)
-        own[key] = _value(loader, value_node, (*path, key), places, file)
+        own_values[key] = _construct_value(loader, value_node, (*path, key), places, file)
         places[(*path, key)] = where
-    return {**seen, **own}
+    return {**merged_values, **own_values}
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    out = dict(under)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping) and "use" not in value
-        out[key] = _merged(out[key], value) if both else value
-    return out
+def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overrides.items():
+        are_mappings = (
+            isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and "use" not in value
+        )
+        merged[key] = _merge(merged[key], value) if are_mappings else value
+    return merged
 
 
-def _set(loaded: Loaded, setting: str) -> None:
+def _apply_setting(loaded: LoadedRecipe, setting: str) -> None:
     name, equals, text = setting.partition("=")
     if not equals or not name.strip():
         raise RecipeError(f"--set wants a.b=value, found {setting!r}")
@@ -161,7 +165,7 @@ def _set(loaded: Loaded, setting: str) -> None:
     target: Any = loaded.data
     parts = name.strip().split(".")
     for i, part in enumerate(parts):
-        last = i == len(parts) - 1
+        is_last = i == len(parts) - 1
         if isinstance(target, list):
             if not part.isdigit() or int(part) >= len(target):
                 raise RecipeError(
@@ -170,12 +174,12 @@ def _set(loaded: Loaded, setting: str) -> None:
             key: Any = int(part)
         elif isinstance(target, dict):
             key = part
-            if not last and part not in target:
+            if not is_last and part not in target:
                 target[part] = {}
                 loaded.places[tuple(parts[: i + 1])] = f"--set {setting}"
         else:
             raise RecipeError(f"--set {name}: {'.'.join(parts[:i])} is no mapping")
-        if last:
+        if is_last:
             target[key] = value
             loaded.places[tuple(int(p) if p.isdigit() else p for p in parts)] = f"--set {setting}"
         else:

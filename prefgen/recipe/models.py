@@ -12,9 +12,9 @@ from prefgen.calls.budget import price_of
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import Plugin, find
 from prefgen.recipe.identity import model_identity
-from prefgen.recipe.load import Loaded, Where
+from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe
-from prefgen.recipe.validate import validated
+from prefgen.recipe.validate import validate_data
 
 
 @dataclass(frozen=True)
@@ -29,62 +29,64 @@ class BuiltModel:
     simulated: bool
 
 
-def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded) -> BuiltModel:
+def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: LoadedRecipe) -> BuiltModel:
     path: Where = ("models", name)
     use = entry.get("use")
     if not isinstance(use, str):
         raise RecipeError(f"model {name!r}: `use` must name a backend", loaded.place(path))
     try:
         backend_class = find("backend", use, loaded.folder)
-    except RecipeError as wrong:
-        raise RecipeError(str(wrong), loaded.place((*path, "use"))) from wrong
-    everything = use in ("simulated", "scripted") or ":" in use
-    content = set(backend_class.model_fields) if everything else set(backend_class.identity_fields)
-    own = {
+    except RecipeError as error:
+        raise RecipeError(str(error), loaded.place((*path, "use"))) from error
+    all_is_content = use in ("simulated", "scripted") or ":" in use
+    content_fields = set(backend_class.model_fields) if all_is_content else set(backend_class.identity_fields)
+    backend_fields = {
         k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields
     }
-    for key in own.keys() - content:
+    for key in backend_fields.keys() - content_fields:
         raise RecipeError(
             f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}",
             loaded.place((*path, key)),
         )
-    model = validated(
+    model = validate_data(
         ModelEntry,
-        {k: v for k, v in entry.items() if k not in own},
+        {k: v for k, v in entry.items() if k not in backend_fields},
         path,
         loaded,
-        [*ModelEntry.model_fields, *content],
+        [*ModelEntry.model_fields, *content_fields],
     )
     endpoint = recipe.run.endpoints.get(name, Endpoint())  # pyright: ignore[reportCallIssue] - every field has a default
-    reached = {
-        k: _environment(v, loaded.place(("run", "endpoints", name, k)))
+    endpoint_fields = {
+        k: _substitute_environment(v, loaded.place(("run", "endpoints", name, k)))
         for k, v in (endpoint.model_extra or {}).items()
     }
-    for key in reached.keys() & content if not everything else ():
+    for key in endpoint_fields.keys() & content_fields if not all_is_content else ():
         raise RecipeError(
             f"{key!r} decides what the model says: it belongs under models: {name}",
             loaded.place(("run", "endpoints", name, key)),
         )
-    at: Where = path if own else ("run", "endpoints", name)
-    placed = (
+    fields_path: Where = path if backend_fields else ("run", "endpoints", name)
+    location_fields = (
         {"location": model.name or name, "revision": model.revision}
         if "location" in backend_class.model_fields
         else {}
     )
-    backend: Any = validated(
+    backend: Any = validate_data(
         backend_class,
-        {**own, **reached, **placed},
-        at,
+        {**backend_fields, **endpoint_fields, **location_fields},
+        fields_path,
         loaded,
         [*backend_class.model_fields, *Endpoint.model_fields],
     )
     simulated = use == "simulated"
-    identity = model_identity(model.name or name, model.revision, simulated, backend if everything else None)
+    identity = model_identity(
+        model.name or name, model.revision, simulated, backend if all_is_content else None
+    )
     if hasattr(backend, "described"):
         try:
             identity |= backend.described()
-        except RecipeError as wrong:
-            raise RecipeError(str(wrong), loaded.place(path)) from wrong
+        except RecipeError as error:
+            raise RecipeError(str(error), loaded.place(path)) from error
     return BuiltModel(
         name=name,
         backend=backend,
@@ -95,23 +97,23 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
     )
 
 
-_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_ENV_REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def _environment(value: Any, where: str) -> Any:
+def _substitute_environment(value: Any, where: str) -> Any:
     """Replace ${env:NAME} in text, also inside lists and mappings. Raises RecipeError when the variable is not set."""
     if isinstance(value, str):
 
         def replace(match: re.Match[str]) -> str:
-            found = os.environ.get(match[1])
-            if found is None:
+            variable = os.environ.get(match[1])
+            if variable is None:
                 raise RecipeError(f"the environment variable {match[1]} is not set", where)
-            return found
+            return variable
 
-        return _ENV.sub(replace, value)
+        return _ENV_REFERENCE.sub(replace, value)
     if isinstance(value, Mapping):
-        return {k: _environment(v, where) for k, v in value.items()}
-    return [_environment(v, where) for v in value] if isinstance(value, list) else value
+        return {k: _substitute_environment(v, where) for k, v in value.items()}
+    return [_substitute_environment(v, where) for v in value] if isinstance(value, list) else value
 
 
 def without_secrets(run: Any) -> Any:
@@ -121,22 +123,24 @@ def without_secrets(run: Any) -> Any:
     return run
 
 
-def prices_of(recipe: Recipe, loaded: Loaded) -> Mapping[str, Mapping[str, Any]]:
-    given = recipe.run.prices
-    if given is None:
+def prices_of(recipe: Recipe, loaded: LoadedRecipe) -> Mapping[str, Mapping[str, Any]]:
+    prices = recipe.run.prices
+    if prices is None:
         return {}
-    if isinstance(given, str):
-        at = loaded.place(("run", "prices"))
-        path = loaded.folder / given
+    if isinstance(prices, str):
+        place = loaded.place(("run", "prices"))
+        path = loaded.folder / prices
         try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+            price_table = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RecipeError(f"file of prices {given!r} does not exist", at) from None
-        except yaml.YAMLError as wrong:
-            raise RecipeError(f"not valid YAML: {' '.join(str(wrong).split())}", str(path)) from None
-        if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) for v in found.values()):
+            raise RecipeError(f"file of prices {prices!r} does not exist", place) from None
+        except yaml.YAMLError as error:
+            raise RecipeError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
+        if not isinstance(price_table, Mapping) or not all(
+            isinstance(v, Mapping) for v in price_table.values()
+        ):
             raise RecipeError("a file of prices is {model: {input: ..., output: ...}}", str(path))
-        given = found
-    for model in given:
-        price_of(str(model), given)
-    return given
+        prices = price_table
+    for model in prices:
+        price_of(str(model), prices)
+    return prices

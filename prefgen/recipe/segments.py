@@ -7,7 +7,7 @@ from itertools import takewhile
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import FromSeeds, Plugin
 from prefgen.recipe.identity import stage_identity
-from prefgen.recipe.load import Loaded, Where
+from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel
 from prefgen.stages.stage import Stage, StagePlugin
 from prefgen.types import content_id
@@ -37,100 +37,105 @@ class Segment:
 
 
 def segments_of(
-    stages: Sequence[StageSpec], loaded: Loaded, models: Mapping[str, BuiltModel]
+    stages: Sequence[StageSpec], loaded: LoadedRecipe, models: Mapping[str, BuiltModel]
 ) -> tuple[Sequence[StagePlugin], list[Segment], list[tuple[str, str]]]:
     """(sources, segments, the identity of each stage)."""
     if stages[0].kind != "prompts":
         raise RecipeError("the first stage must be `prompts`", loaded.place(stages[0].path))
-    before = ""
+    previous_identity = ""
     identities: list[tuple[str, str]] = []
     for stage in stages:
         if stage.kind == "prompts" and identities:
             raise RecipeError(
                 "`prompts` can only be the first stage; name several sources in it", loaded.place(stage.path)
             )
-        before = stage_identity(stage.kind, stage.plugins, before, models)
-        identities.append((stage.label, before))
+        previous_identity = stage_identity(stage.kind, stage.plugins, previous_identity, models)
+        identities.append((stage.label, previous_identity))
     sources = [p for p in stages[0].plugins if not isinstance(p.plugin, FromSeeds)]
-    written = [p for p in stages[0].plugins if isinstance(p.plugin, FromSeeds)]
-    leading = list(takewhile(lambda stage: stage.kind == "curate", stages[1:]))
-    between = [
+    synthesizers = [p for p in stages[0].plugins if isinstance(p.plugin, FromSeeds)]
+    leading_stages = list(takewhile(lambda stage: stage.kind == "curate", stages[1:]))
+    round_curators = [
         (p, label, identity)
-        for stage, (label, identity) in zip(leading, identities[1:], strict=False)
+        for stage, (label, identity) in zip(leading_stages, identities[1:], strict=False)
         for p in stage.plugins
     ]
-    segments = _rounds(written, between, identities[0], identities[len(leading)][1])
-    made = _Segments(segments, identities[0][1])
+    segments = _round_segments(
+        synthesizers, round_curators, identities[0], identities[len(leading_stages)][1]
+    )
+    builder = _SegmentBuilder(segments, identities[0][1])
     for stage, (label, identity) in zip(stages[1:], identities[1:], strict=True):
-        for plugged in stage.plugins if stage.kind == "curate" else ():
-            made.add_curator(plugged, label, identity)
+        for stage_plugin in stage.plugins if stage.kind == "curate" else ():
+            builder.add_curator(stage_plugin, label, identity)
         if stage.kind != "curate":
-            made.add_stage(Stage(stage.kind, label, stage.plugins, identity), identity)  # pyright: ignore[reportArgumentType]
-    return sources, made.finish(), identities
+            builder.add_stage(Stage(stage.kind, label, stage.plugins, identity), identity)  # pyright: ignore[reportArgumentType]
+    return sources, builder.finish(), identities
 
 
-class _Segments:
+class _SegmentBuilder:
     """Segments as their curators and steps come; a curator that asks a model ends the one before it with a step that asks."""
 
-    def __init__(self, segments: list[Segment], reached: str) -> None:
+    def __init__(self, segments: list[Segment], last_identity: str) -> None:
         self._segments = segments
-        self._reached = reached
+        self._last_identity = last_identity
         self._curators: list[tuple[str, Plugin]] = []
         self._stages: list[Stage] = []
 
-    def add_curator(self, plugged: StagePlugin, label: str, identity: str) -> None:
-        plugin: Plugin = plugged.plugin
+    def add_curator(self, stage_plugin: StagePlugin, label: str, identity: str) -> None:
+        plugin: Plugin = stage_plugin.plugin
         if hasattr(plugin, "annotate") and (
             type(plugin).output_column is Plugin.output_column or plugin.operates_on != "prompts"
         ):
             raise RecipeError(
-                f"curator {plugged.name!r} annotates prompts: it needs `output_column`, the name of their column, and operates on prompts"
+                f"curator {stage_plugin.name!r} annotates prompts: it needs `output_column`, the name of their column, and operates on prompts"
             )
         if plugin.output_column():
             self._stages.append(
-                Stage("annotate", label, (plugged,), content_id("weigh", self._reached, identity))
+                Stage("annotate", label, (stage_plugin,), content_id("weigh", self._last_identity, identity))
             )
         if self._stages:
-            self._close()
-        self._curators.append((plugged.name, plugged.plugin))
-        self._reached = identity
+            self._close_segment()
+        self._curators.append((stage_plugin.name, stage_plugin.plugin))
+        self._last_identity = identity
 
-    def add_stage(self, step: Stage, identity: str) -> None:
-        self._stages.append(step)
-        self._reached = identity
+    def add_stage(self, stage: Stage, identity: str) -> None:
+        self._stages.append(stage)
+        self._last_identity = identity
 
-    def _close(self) -> None:
+    def _close_segment(self) -> None:
         self._segments.append(
             Segment(
                 tuple(self._curators),
                 tuple(self._stages),
-                content_id("segment", self._reached, len(self._segments)),
+                content_id("segment", self._last_identity, len(self._segments)),
             )
         )
         self._curators, self._stages = [], []
 
     def finish(self) -> list[Segment]:
         if self._stages or self._curators or not self._segments or self._segments[-1].synthesizers:
-            self._close()
+            self._close_segment()
         return self._segments
 
 
-def _rounds(
-    written: Sequence[StagePlugin],
-    between: Sequence[tuple[StagePlugin, str, str]],
-    prompts: tuple[str, str],
-    curated: str,
+def _round_segments(
+    synthesizers: Sequence[StagePlugin],
+    round_curators: Sequence[tuple[StagePlugin, str, str]],
+    prompts_stage: tuple[str, str],
+    curated_identity: str,
 ) -> list[Segment]:
     """A segment for each round of the synthesizers; between two rounds the curators that follow the prompts thin what there is."""
-    label, identity = prompts
+    label, identity = prompts_stage
     segments: list[Segment] = []
-    for number in range(max((p.plugin.rounds for p in written), default=0)):
-        seeding = [p for p in written if p.plugin.rounds > number]
-        of_this = content_id("round", number, curated if number else identity)
-        thinned = _Segments([], of_this)
-        for plugged, its_label, its_identity in between if number else ():
-            thinned.add_curator(plugged, its_label, its_identity)
-        thinned.add_stage(Stage("synthesize", label, seeding, of_this), of_this)
-        *before, last = thinned.finish()
-        segments += [*before, replace(last, seeding=seeding, round=number)]
+    for round_number in range(max((p.plugin.rounds for p in synthesizers), default=0)):
+        round_synthesizers = [p for p in synthesizers if p.plugin.rounds > round_number]
+        round_identity = content_id("round", round_number, curated_identity if round_number else identity)
+        builder = _SegmentBuilder([], round_identity)
+        for stage_plugin, curator_label, curator_identity in round_curators if round_number else ():
+            builder.add_curator(stage_plugin, curator_label, curator_identity)
+        builder.add_stage(Stage("synthesize", label, round_synthesizers, round_identity), round_identity)
+        *earlier_segments, last_segment = builder.finish()
+        segments += [
+            *earlier_segments,
+            replace(last_segment, synthesizers=round_synthesizers, round=round_number),
+        ]
     return segments

@@ -18,7 +18,7 @@ from prefgen.storage.atomic_write import atomic_write
 
 BINS = 16
 PAIRS_SHOWN = 12
-LONGEST = 2000
+MAX_TEXT_LENGTH = 2000
 """Characters of a text that are shown."""
 
 
@@ -46,12 +46,18 @@ def write_report(run: Path) -> Path:
     from jinja2 import Environment, StrictUndefined
 
     manifest = read_manifest(run)
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters["whole"] = lambda number: f"{number:,}"
-    template = page.from_string((Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8"))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["whole"] = lambda number: f"{number:,}"
+    template = environment.from_string((Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8"))
     table = manifest["yield"]
     html = template.render(
-        manifest=manifest, table=table, fates=fates(table), longest=LONGEST, **_of_pairs(run, table)
+        manifest=manifest,
+        table=table,
+        fates=outcome_bars(table),
+        longest=MAX_TEXT_LENGTH,
+        **_summarize_pairs(run, table),
     )
     path = run / "report.html"
     with atomic_write(path) as part:
@@ -59,50 +65,50 @@ def write_report(run: Path) -> Path:
     return path
 
 
-def fates(table: Mapping[str, Any]) -> list[Bar]:
+def outcome_bars(table: Mapping[str, Any]) -> list[Bar]:
     """What became of the prompts, the most frequent first."""
-    found = sorted(table["prompts_by_fate"].items(), key=lambda item: (-item[1], item[0]))
-    return [Bar(name, n, n / max(1, table["prompts"])) for name, n in found]
+    counts = sorted(table["prompts_by_fate"].items(), key=lambda item: (-item[1], item[0]))
+    return [Bar(name, n, n / max(1, table["prompts"])) for name, n in counts]
 
 
-def _of_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+def _summarize_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     """What is counted and shown of pairs/. Memory: a number a pair, and one shard's four columns."""
     import pyarrow.parquet as pq
 
-    won: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
+    chosen_counts: Counter[str] = Counter()
+    rejected_counts: Counter[str] = Counter()
     margins = array("d")
-    first: list[tuple[str, Path, int]] = []  # ids are hashes: the first of them are a sample of all
+    places: list[tuple[str, Path, int]] = []  # ids are hashes: the first of them are a sample of all
     for path in sorted((run / "pairs").glob("*.parquet")):
         rows = pq.ParquetFile(path).read(columns=["id", "chosen_model", "rejected_model", "margin"])
-        won.update(rows["chosen_model"].to_pylist())
-        lost.update(rows["rejected_model"].to_pylist())
+        chosen_counts.update(rows["chosen_model"].to_pylist())
+        rejected_counts.update(rows["rejected_model"].to_pylist())
         margins.extend(value for value in rows["margin"].to_pylist() if value is not None)
-        here = ((row_id, path, i) for i, row_id in enumerate(rows["id"].to_pylist()))
-        first = heapq.nsmallest(PAIRS_SHOWN, itertools.chain(first, here))
+        shard_places = ((row_id, path, i) for i, row_id in enumerate(rows["id"].to_pylist()))
+        places = heapq.nsmallest(PAIRS_SHOWN, itertools.chain(places, shard_places))
     groups = table["groups"].get("model", {})
-    names = sorted({*groups, *won, *lost})
+    names = sorted({*groups, *chosen_counts, *rejected_counts})
     return {
         "margins": histogram(margins),
-        "writers": [Writer(name, groups.get(name, {}).get("all", 0), won[name], lost[name]) for name in names]
-        if won
+        "writers": [Writer(name, groups.get(name, {}).get("all", 0), chosen_counts[name], rejected_counts[name]) for name in names]
+        if chosen_counts
         else [],
-        "pairs": [_shown(row) for row in _rows(first)],
+        "pairs": [_redact_pair(row) for row in _read_rows(places)],
     }
 
 
-def _rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
+def _read_rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
     """The rows that stand at (id, file, number) each, in that order; each file is read once."""
     import pyarrow.parquet as pq
 
-    found: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for path in {path for _, path, _ in places}:
-        numbers = [number for _, of, number in places if of == path]
-        found |= {row["id"]: row for row in pq.ParquetFile(path).read().take(numbers).to_pylist()}
-    return [found[row_id] for row_id, _, _ in places]
+        positions = [position for _, row_path, position in places if row_path == path]
+        rows |= {row["id"]: row for row in pq.ParquetFile(path).read().take(positions).to_pylist()}
+    return [rows[row_id] for row_id, _, _ in places]
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _redact_pair(row: dict[str, Any]) -> dict[str, Any]:
     """A pair as the page shows it: without a text that is known to be harmful."""
     if "harm" not in json.loads(row["lineage"] or "{}"):
         return row
@@ -120,8 +126,8 @@ def histogram(values: Sequence[float], bins: int = BINS) -> list[Bar]:
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, int((value - low) / width))] += 1
-    most = max(counts)
+    max_count = max(counts)
     return [
-        Bar(f"{low + i * width:.3g} to {low + (i + 1) * width:.3g}", n, n / most)
+        Bar(f"{low + i * width:.3g} to {low + (i + 1) * width:.3g}", n, n / max_count)
         for i, n in enumerate(counts)
     ]

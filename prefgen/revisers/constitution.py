@@ -18,7 +18,7 @@ from prefgen.plugins.registry import Plugin, reviser
 from prefgen.roles import Ask, Revision
 from prefgen.types import Critique, Prompt, Response, assistant, system, user
 
-EXAMPLE = {"request", "reply", "critique", "revision"}
+EXEMPLAR_FIELDS = {"request", "reply", "critique", "revision"}
 
 
 @reviser("constitution")
@@ -41,11 +41,11 @@ class Constitution(Plugin):
     seed: int = Field(0, description="Seed of the draws of principles.")
 
     @model_validator(mode="after")
-    def _examples_are_whole(self) -> "Constitution":
+    def _check_exemplars(self) -> "Constitution":
         for number, example in enumerate(self.exemplars, 1):
-            if set(example) != EXAMPLE:
+            if set(example) != EXEMPLAR_FIELDS:
                 raise ValueError(
-                    f"exemplar {number} must have {', '.join(sorted(EXAMPLE))}; found {', '.join(sorted(example))}"
+                    f"exemplar {number} must have {', '.join(sorted(EXEMPLAR_FIELDS))}; found {', '.join(sorted(example))}"
                 )
         return self
 
@@ -55,17 +55,17 @@ class Constitution(Plugin):
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         revisions: list[Response] = []
         critiques: list[Critique] = []
-        lost: list[ReplyError] = []
+        failures: list[ReplyError] = []
         latest = response
         for number in range(self.rounds):
             try:
                 critique, latest = await self._round(prompt, response, latest, number, ask)
             except ReplyError as error:
-                lost.append(error)
+                failures.append(error)
                 break
             critiques.append(critique)
             revisions.append(latest)
-        return Revision(tuple(revisions), tuple(critiques), tuple(lost))
+        return Revision(tuple(revisions), tuple(critiques), tuple(failures))
 
     async def _round(
         self, prompt: Prompt, first: Response, latest: Response, number: int, ask: Ask
@@ -81,14 +81,16 @@ class Constitution(Plugin):
             exemplars=self.exemplars,
         )
         messages = [system(render("revisers/reviser_system.j2")), user(text)]
-        found = await ask(self.model, messages, sample=number)
-        wanted = render(
+        critique_reply = await ask(self.model, messages, sample=number)
+        revision_request = render(
             "revisers/revision.j2",
             revision=principle.revision or "Rewrite the reply accordingly.",
             exemplars=self.exemplars,
         )
-        reply = await ask(self.model, [*messages, assistant(found.text), user(wanted)], sample=number)
-        revised = revised_response(
+        reply = await ask(
+            self.model, [*messages, assistant(critique_reply.text), user(revision_request)], sample=number
+        )
+        revision = revised_response(
             prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id
         )
-        return Critique(response_id=latest.id, principle_id=principle.id, text=found.text), revised
+        return Critique(response_id=latest.id, principle_id=principle.id, text=critique_reply.text), revision

@@ -26,10 +26,10 @@ class MinimalEdit(Plugin):
     temperature: float | None = Field(0.0, ge=0, description="Temperature of both.")
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask, record: Record) -> Revision:
-        told = [critique.text for critique in record.critiques if critique.response_id == response.id][
+        known_flaws = [critique.text for critique in record.critiques if critique.response_id == response.id][
             : self.most
         ]
-        flaws = told or await self._flaws(prompt, response, ask)
+        flaws = known_flaws or await self._find_flaws(prompt, response, ask)
         if not flaws:
             return Revision(())
         text = render(
@@ -43,13 +43,15 @@ class MinimalEdit(Plugin):
             [system(render("revisers/reviser_system.j2")), user(text)],
             temperature=self.temperature,
         )
-        edited = revised_response(
+        revision = revised_response(
             prompt, response, reply, ask, self.model, temperature=self.temperature, origin="refined"
         )
-        named = () if told else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
-        return Revision((edited,) if edited.text != response.text.strip() else (), named)
+        critiques = (
+            () if known_flaws else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
+        )
+        return Revision((revision,) if revision.text != response.text.strip() else (), critiques)
 
-    async def _flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
+    async def _find_flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
         text = render(
             "revisers/find_flaws.j2",
             conversation=conversation_for_judge(prompt),
@@ -61,17 +63,17 @@ class MinimalEdit(Plugin):
             "properties": {"flaws": {"type": "array", "maxItems": self.most, "items": {"type": "string"}}},
         }  # fmt: skip
 
-        def reader(reply: Reply) -> list[str]:
-            found = require_field(json_object(reply.text), "flaws", list)
-            if not all(isinstance(flaw, str) for flaw in found):
-                raise ParseFailure("wrong_type", f"expected a list of texts, found {found!r:.120}")
-            return [flaw for flaw in found if flaw.strip()][: self.most]
+        def read_flaws(reply: Reply) -> list[str]:
+            texts = require_field(json_object(reply.text), "flaws", list)
+            if not all(isinstance(flaw, str) for flaw in texts):
+                raise ParseFailure("wrong_type", f"expected a list of texts, found {texts!r:.120}")
+            return [flaw for flaw in texts if flaw.strip()][: self.most]
 
         flaws, _ = await ask_and_parse(
             ask,
             self.model,
             [system(render("revisers/reviser_system.j2")), user(text)],
-            reader,
+            read_flaws,
             schema=schema,
             temperature=self.temperature,
         )

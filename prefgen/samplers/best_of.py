@@ -24,7 +24,7 @@ class BestOf(Plugin):
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
 
     @model_validator(mode="after")
-    def _fewer_than_drawn(self) -> "BestOf":
+    def _check_keep(self) -> "BestOf":
         if self.keep >= self.n:
             raise ValueError(f"keep is {self.keep} and only {self.n} are drawn")
         return self
@@ -33,20 +33,20 @@ class BestOf(Plugin):
         return (self.model, self.scorer)
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        drawn = await gather_settled(
+        results = await gather_settled(
             one_response(ask, self.model, prompt, i, self.reasoning) for i in range(self.n)
         )
-        answers = [one for one in drawn if isinstance(one, Response)]
-        scored = await gather_settled(self._scored(prompt, one, ask) for one in answers)
+        responses = [result for result in results if isinstance(result, Response)]
+        rewards = await gather_settled(self._score(prompt, result, ask) for result in responses)
         ranked = sorted(
-            (one for one in scored if not isinstance(one, ReplyError)),
+            (result for result in rewards if not isinstance(result, ReplyError)),
             key=lambda item: (-item[0], item[1].id),
         )
-        lost = [one for one in (*drawn, *scored) if isinstance(one, ReplyError)]
-        return [*(answer for _, answer in ranked[: self.keep]), *lost]
+        failures = [result for result in (*results, *rewards) if isinstance(result, ReplyError)]
+        return [*(response for _, response in ranked[: self.keep]), *failures]
 
-    async def _scored(self, prompt: Prompt, answer: Response, ask: Ask) -> tuple[float, Response]:
-        reward = await ask.score(self.scorer, prompt, answer)
+    async def _score(self, prompt: Prompt, response: Response, ask: Ask) -> tuple[float, Response]:
+        reward = await ask.score(self.scorer, prompt, response)
         if not math.isfinite(reward):
             raise UnreadableReply(f"expected a finite reward, found {reward}", code="out_of_scale")
-        return reward, answer
+        return reward, response

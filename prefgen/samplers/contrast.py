@@ -34,7 +34,7 @@ class Contrast(Plugin):
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         return await gather_settled(
-            one_response(ask, self.model, prompt, i, self.reasoning, principle=name, system_text=words)
-            for name, words in (("toward", self.toward), ("away", self.away))
+            one_response(ask, self.model, prompt, i, self.reasoning, principle=name, system_text=text)
+            for name, text in (("toward", self.toward), ("away", self.away))
             for i in range(self.n)
         )

@@ -25,25 +25,27 @@ class DistilabelSampler(DistilabelTask):
     seed: int = Field(0, description="Seed of what the task draws.")
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        column = self.taken()
+        column = self.task_output()
         if (
             len([m for m in prompt.messages if m.role != "system"]) > 1
-            and "messages" not in self.built().inputs
+            and "messages" not in self.build_task().inputs
         ):
-            words = f"distilabel's {self.task} answers one turn, and this prompt is a conversation: ChatGeneration takes one"
-            return [UnreadableReply(words, code="multi_turn")]
-        made, replies = await self.run(row_of(prompt, self.columns), ask, self.seed, draws=self.n)
-        ended = {reply.text: reply.finish_reason for reply in replies if isinstance(reply, Reply)}
+            message = f"distilabel's {self.task} answers one turn, and this prompt is a conversation: ChatGeneration takes one"
+            return [UnreadableReply(message, code="multi_turn")]
+        outputs, replies = await self.run(row_of(prompt, self.columns), ask, self.seed, draws=self.n)
+        finish_reasons = {reply.text: reply.finish_reason for reply in replies if isinstance(reply, Reply)}
         sampling = dict(ask.options(self.model))
-        found: list[Response | ReplyError] = []
-        for i, row in enumerate(made):
+        responses: list[Response | ReplyError] = []
+        for i, row in enumerate(outputs):
             text = row.get(column)
             if not isinstance(text, str) or not text.strip():
-                lost = replies[i] if i < len(replies) else None
-                found.append(
-                    lost if isinstance(lost, ReplyError) else self.unread(replies[i : i + 1], column)
+                failure = replies[i] if i < len(replies) else None
+                responses.append(
+                    failure
+                    if isinstance(failure, ReplyError)
+                    else self.unreadable_reply(replies[i : i + 1], column)
                 )
                 continue
-            more = {"model": ask.label(self.model), "sampling": sampling, "sample": i}
-            found.append(Response.of(prompt, text, finish_reason=ended.get(text), **more))
-        return found
+            fields = {"model": ask.label(self.model), "sampling": sampling, "sample": i}
+            responses.append(Response.of(prompt, text, finish_reason=finish_reasons.get(text), **fields))
+        return responses

@@ -26,7 +26,7 @@ class Ladder(Plugin):
 
     @field_validator("temperatures")
     @classmethod
-    def _are_temperatures(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
+    def _check_temperatures(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0 <= t <= 5 for t in rungs):
             raise ValueError(f"temperatures are from 0 to 5, found {rungs!r}")
         return rungs

@@ -31,7 +31,7 @@ class Pool(Plugin):
     reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
 
     @model_validator(mode="after")
-    def _enough(self) -> "Pool":
+    def _check_per_prompt(self) -> "Pool":
         if self.per_prompt > len(self.models):
             raise ValueError(f"per_prompt is {self.per_prompt} and the pool has {len(self.models)} models")
         return self
@@ -41,18 +41,20 @@ class Pool(Plugin):
             load_constitution(self.principles)
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
-        drawn = seeded_order(self.models, self.seed, prompt.id)[: self.per_prompt]
+        models = seeded_order(self.models, self.seed, prompt.id)[: self.per_prompt]
         constitution = load_constitution(self.principles) if self.principles else None
-        asks = []
-        for model in drawn:
-            principle, words = self._principle(constitution, prompt, model)
-            asks += [
-                one_response(ask, model, prompt, i, self.reasoning, principle=principle, system_text=words)
+        requests = []
+        for model in models:
+            principle, system_text = self._choose_principle(constitution, prompt, model)
+            requests += [
+                one_response(
+                    ask, model, prompt, i, self.reasoning, principle=principle, system_text=system_text
+                )
                 for i in range(self.n)
             ]
-        return await gather_settled(asks)
+        return await gather_settled(requests)
 
-    def _principle(
+    def _choose_principle(
         self, constitution: Constitution | None, prompt: Prompt, model: str
     ) -> tuple[str | None, str | None]:
         if constitution is None:
@@ -61,7 +63,7 @@ class Pool(Plugin):
         options = [p for p in constitution.principles if p.system and (not mix or mix.get(p.id, 0) > 0)]
         if not options:
             return None, None
-        weight = {p.id: mix.get(p.id, 1.0) for p in options}
-        chosen = min(options, key=lambda p: exponential(weight[p.id], self.seed, prompt.id, model, p.id))
-        wording = min(chosen.system, key=lambda words: uniform(self.seed, prompt.id, model, words))
-        return chosen.id, wording
+        weights = {p.id: mix.get(p.id, 1.0) for p in options}
+        principle = min(options, key=lambda p: exponential(weights[p.id], self.seed, prompt.id, model, p.id))
+        wording = min(principle.system, key=lambda text: uniform(self.seed, prompt.id, model, text))
+        return principle.id, wording

@@ -40,7 +40,7 @@ class SafeAnswer(Plugin):
 
     @field_validator("styles")
     @classmethod
-    def _weights_are_positive(cls, styles: Mapping[Style, float]) -> Mapping[Style, float]:
+    def _check_weights(cls, styles: Mapping[Style, float]) -> Mapping[Style, float]:
         if any(not 0 < weight < float("inf") for weight in styles.values()):
             raise ValueError(f"weights must be above 0, found {dict(styles)!r}")
         return styles
@@ -48,7 +48,9 @@ class SafeAnswer(Plugin):
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         if prompt.category == BENIGN:
             return await gather_settled(self._answer(prompt, style, ask) for style in ("helps", "refuses"))
-        style = min(self.styles, key=lambda one: exponential(self.styles[one], self.seed, prompt.id, one))
+        style = min(
+            self.styles, key=lambda option: exponential(self.styles[option], self.seed, prompt.id, option)
+        )
         source = source_response(prompt)
         return [*await gather_settled([self._answer(prompt, style, ask)]), *([source] if source else [])]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.dataset.columns import records
-from prefgen.dataset.read_files import rows_of
+from prefgen.dataset.columns import parse_records
+from prefgen.dataset.read_files import read_rows
 from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Record
 
@@ -34,7 +34,7 @@ class File(Plugin):
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
         defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "licence": self.licence}
         for index, record in enumerate(
-            records(rows_of(folder / self.path, self.path), columns, self.path, defaults)
+            parse_records(read_rows(folder / self.path, self.path), columns, self.path, defaults)
         ):
             if self.limit is not None and index >= self.limit:
                 return

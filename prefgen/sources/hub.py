@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.dataset.columns import records
+from prefgen.dataset.columns import parse_records
 from prefgen.dataset.hub import hub_rows
 from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Record
@@ -32,7 +32,7 @@ class Hub(Plugin):
 
     def read(self, folder: Path) -> Iterator[Record]:
         defaults = {"source": self.path, "licence": self.licence}
-        for index, record in enumerate(records(self._rows(), self.columns, self.path, defaults)):
+        for index, record in enumerate(parse_records(self._rows(), self.columns, self.path, defaults)):
             if self.limit is not None and index >= self.limit:
                 return
             yield record

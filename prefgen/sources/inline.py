@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.dataset.columns import records
+from prefgen.dataset.columns import parse_records
 from prefgen.plugins.registry import Plugin, source
 from prefgen.types import Record
 
@@ -23,4 +23,4 @@ class Inline(Plugin):
         rows = (
             (f"prompts[{i}]", {"prompt": p} if isinstance(p, str) else p) for i, p in enumerate(self.prompts)
         )
-        yield from records(rows, {}, "prompts", {"source": self.source, "licence": self.licence})
+        yield from parse_records(rows, {}, "prompts", {"source": self.source, "licence": self.licence})

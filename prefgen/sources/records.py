@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import Field
 
-from prefgen.dataset.columns import Counter, as_messages, details_of, prompt_column
+from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_column, prompt_fields
 from prefgen.dataset.hub import hub_rows
-from prefgen.dataset.read_files import rows_of
+from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
@@ -34,48 +34,48 @@ class Records(Plugin):
     limit: int | None = Field(None, ge=1, description="Only the first records.")
 
     def read(self, folder: Path) -> Iterator[Record]:
-        for index, record in enumerate(self._all(folder)):
+        for index, record in enumerate(self._read_all(folder)):
             if self.limit is not None and index >= self.limit:
                 return
-            yield self._kept(record)
+            yield self._keep_parts(record)
 
-    def _kept(self, record: Record) -> Record:
+    def _keep_parts(self, record: Record) -> Record:
         unknown = set(self.keep) - {"responses", "scores", "pairs"}
         if unknown:
             raise RecipeError(f"keep: {sorted(unknown)[0]!r} is none of responses, scores, pairs")
-        lost: dict[str, Any] = {
+        updates: dict[str, Any] = {
             name: () for name in ("responses", "scores", "pairs") if name not in self.keep
         }
         if "scores" not in self.keep:
-            lost |= {"comparisons": (), "critiques": (), "flags": ()}
-        return record.model_copy(update={**lost, "notes": ()})
+            updates |= {"comparisons": (), "critiques": (), "flags": ()}
+        return record.model_copy(update={**updates, "notes": ()})
 
-    def _all(self, folder: Path) -> Iterator[Record]:
+    def _read_all(self, folder: Path) -> Iterator[Record]:
         local = folder / self.path
         if is_run(local):
             yield from read_records(local)
             return
         if local.exists():
-            rows: Iterable[tuple[str, Mapping[str, Any]]] = rows_of(local, self.path)
+            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path)
         else:
             hub = hub_rows(self.path, self.config, self.split, self.revision)
             rows = ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
-        yield from self._from_rows(rows)
+        yield from self._records_from_rows(rows)
 
-    def _from_rows(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Record]:
-        counter = Counter()
-        kto: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    def _records_from_rows(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Record]:
+        counter = OccurrenceCounter()
+        kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for where, row in rows:
             if "completion" in row and "label" in row:
-                kto.setdefault(str(row.get("prompt")), []).append((where, row))
+                kto_groups.setdefault(str(row.get("prompt")), []).append((where, row))
                 continue
-            yield _record(row, where, counter, self.licence)
-        for group in kto.values():
+            yield _parse_record(row, where, counter, self.licence)
+        for group in kto_groups.values():
             where, first = group[0]
-            details = details_of(first, {}, {"licence": self.licence}, where)
+            details = prompt_fields(first, {}, {"licence": self.licence}, where)
             prompt = counter.prompt(as_messages(first["prompt"], where), origin="imported", **details)
             responses = tuple(
-                _response(prompt.id, row["completion"], place, sample=i)
+                _parse_response(prompt.id, row["completion"], place, sample=i)
                 for i, (place, row) in enumerate(group)
             )
             scores = tuple(
@@ -91,11 +91,11 @@ class Records(Plugin):
             yield Record(prompt=prompt, responses=responses, scores=scores)
 
 
-def _record(row: Mapping[str, Any], where: str, counter: Counter, licence: str) -> Record:
+def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, licence: str) -> Record:
     if "chosen" in row and "rejected" in row:
-        return _from_pair(row, where, counter, licence)
-    listed = row.get("completions", row.get("responses"))
-    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        return _record_of_pair(row, where, counter, licence)
+    items = row.get("completions", row.get("responses"))
+    if not isinstance(items, Sequence) or isinstance(items, str):
         raise RecipeError(
             f"no responses in this row: expected chosen and rejected, completions, responses, or completion and label; found {', '.join(row)}",
             where,
@@ -103,34 +103,34 @@ def _record(row: Mapping[str, Any], where: str, counter: Counter, licence: str) 
     prompt = counter.prompt(
         as_messages(row[prompt_column(list(row), {}, where)], where),
         origin="imported",
-        **details_of(row, {}, {"licence": licence}, where),
+        **prompt_fields(row, {}, {"licence": licence}, where),
     )
     responses, scores = [], []
-    for i, item in enumerate(listed):
+    for i, item in enumerate(items):
         if isinstance(item, Mapping) and "response" in item:
-            response = _response(
+            response = _parse_response(
                 prompt.id, item["response"], where, sample=i, model=str(item.get("model") or "unknown")
             )
-            scores += _ultrafeedback(item, response.id, where)
+            scores += _ultrafeedback_scores(item, response.id, where)
         else:
-            response = _response(prompt.id, item, where, sample=i)
+            response = _parse_response(prompt.id, item, where, sample=i)
         responses.append(response)
     return Record(prompt=prompt, responses=tuple(responses), scores=tuple(scores))
 
 
-def _ultrafeedback(item: Mapping[str, Any], response_id: str, where: str) -> list[Score]:
+def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str) -> list[Score]:
     scores = []
-    for aspect, note in (item.get("annotations") or {}).items():
-        note: Any = note[0] if isinstance(note, list) and note else note
-        rated = note.get("Rating") if isinstance(note, Mapping) else None
-        if rated is None:
+    for aspect, annotation in (item.get("annotations") or {}).items():
+        annotation: Any = annotation[0] if isinstance(annotation, list) and annotation else annotation
+        rating = annotation.get("Rating") if isinstance(annotation, Mapping) else None
+        if rating is None:
             continue
-        if str(rated).strip().upper() in ("N/A", "NA"):
+        if str(rating).strip().upper() in ("N/A", "NA"):
             value = None
-        elif str(rated).strip() in ("1", "2", "3", "4", "5"):
-            value = float(rated)
+        elif str(rating).strip() in ("1", "2", "3", "4", "5"):
+            value = float(rating)
         else:
-            raise RecipeError(f"rating {rated!r} of {aspect!r} is none of 1 to 5 and N/A", where)
+            raise RecipeError(f"rating {rating!r} of {aspect!r} is none of 1 to 5 and N/A", where)
         scores.append(
             Score(
                 response_id=response_id,
@@ -138,59 +138,59 @@ def _ultrafeedback(item: Mapping[str, Any], response_id: str, where: str) -> lis
                 value=value,
                 scale=(1, 5),
                 judge="imported",
-                rationale=note.get("Rationale"),
+                rationale=annotation.get("Rationale"),
             )
         )
     return scores
 
 
-def _from_pair(row: Mapping[str, Any], where: str, counter: Counter, licence: str) -> Record:
+def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, licence: str) -> Record:
     chosen, rejected = row["chosen"], row["rejected"]
     if row.get("prompt") is not None:
-        asked = as_messages(row["prompt"], where)
+        messages = as_messages(row["prompt"], where)
     elif isinstance(chosen, Sequence) and not isinstance(chosen, str):
-        asked = as_messages(chosen, where)
-        if as_messages(rejected, where) != asked:
+        messages = as_messages(chosen, where)
+        if as_messages(rejected, where) != messages:
             raise RecipeError("chosen and rejected do not answer the same prompt", where)
     else:
         raise RecipeError("chosen is text and there is no prompt column", where)
-    details = details_of(row, {}, {"licence": licence}, where)
-    harm = _lineage(row)
-    marks = harm_metadata(_last_text(rejected), str(harm.get("harm")))
-    if harm.get("source_digest") == marks["source_digest"]:
-        details |= {"lineage": harm, "metadata": {**details.get("metadata", {}), **marks}}
-    prompt = counter.prompt(asked, origin="imported", **details)
-    sides = [
-        _response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
+    details = prompt_fields(row, {}, {"licence": licence}, where)
+    lineage = _lineage(row)
+    marks = harm_metadata(_last_text(rejected), str(lineage.get("harm")))
+    if lineage.get("source_digest") == marks["source_digest"]:
+        details |= {"lineage": lineage, "metadata": {**details.get("metadata", {}), **marks}}
+    prompt = counter.prompt(messages, origin="imported", **details)
+    responses = [
+        _parse_response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
         for i, (name, side) in enumerate((("chosen", chosen), ("rejected", rejected)))
     ]
-    record = Record(prompt=prompt, responses=tuple(sides))
-    if is_harmful(record, sides[0].id):
+    record = Record(prompt=prompt, responses=tuple(responses))
+    if is_harmful(record, responses[0].id):
         raise RecipeError(
             "chosen is, or holds, the harmful text that the prompt was made from (docs/safety.md)", where
         )
     high, low = row.get("score_chosen"), row.get("score_rejected")
-    known = isinstance(high, int | float) and isinstance(low, int | float) and high >= low
+    has_scores = isinstance(high, int | float) and isinstance(low, int | float) and high >= low
     pair = Pair(
-        chosen_id=sides[0].id,
-        rejected_id=sides[1].id,
+        chosen_id=responses[0].id,
+        rejected_id=responses[1].id,
         rule="imported",
-        chosen_score=high if known else None,
-        rejected_score=low if known else None,
-        margin=high - low if known else None,  # pyright: ignore[reportOperatorIssue]
-        tie=known and high == low,
+        chosen_score=high if has_scores else None,
+        rejected_score=low if has_scores else None,
+        margin=high - low if has_scores else None,  # pyright: ignore[reportOperatorIssue]
+        tie=has_scores and high == low,
     )
     return record.adding(pairs=[pair])
 
 
 def _lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a pair of prefgen's own says of where its prompt comes from."""
-    found = row.get("lineage")
+    lineage = row.get("lineage")
     try:
-        found = json.loads(found) if isinstance(found, str) else found
+        lineage = json.loads(lineage) if isinstance(lineage, str) else lineage
     except ValueError:
-        found = None
-    return found if isinstance(found, Mapping) else {}
+        lineage = None
+    return lineage if isinstance(lineage, Mapping) else {}
 
 
 def _last_text(value: Any) -> str:
@@ -205,7 +205,9 @@ def _last_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _response(prompt_id: str, value: Any, where: str, *, sample: int, model: str = "unknown") -> Response:
+def _parse_response(
+    prompt_id: str, value: Any, where: str, *, sample: int, model: str = "unknown"
+) -> Response:
     if isinstance(value, str):
         text = value
     elif isinstance(value, Sequence) and value and isinstance(value[-1], Mapping):

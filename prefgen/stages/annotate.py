@@ -17,33 +17,35 @@ from prefgen.text.vectors import pack_vector
 from prefgen.types import Failure, Record
 
 
-async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
     annotations: dict[str, float | str] = {}
 
-    def adds(
-        record: Record, plugged: StagePlugin, result: Any
+    def read_result(
+        record: Record, stage_plugin: StagePlugin, result: Any
     ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-        if _finite(result):
-            annotations[plugged.plugin.output_column()] = float(result)
-        elif isinstance(result, Sequence) and result and all(map(_finite, result)):
-            annotations[plugged.plugin.output_column()] = pack_vector(result)
+        if _is_finite_number(result):
+            annotations[stage_plugin.plugin.output_column()] = float(result)
+        elif isinstance(result, Sequence) and result and all(map(_is_finite_number, result)):
+            annotations[stage_plugin.plugin.output_column()] = pack_vector(result)
         else:
             raise PluginError(
-                f"curator {plugged.name!r} annotated a prompt with {str(result)[:80]!r}: finite numbers are wanted"
+                f"curator {stage_plugin.name!r} annotated a prompt with {str(result)[:80]!r}: finite numbers are wanted"
             )
         return {}, ()
 
-    grown, failures = await run_stage(step, record, ask_for, _arguments, adds)
-    asked = {plugged.plugin.output_column() for plugged in step.plugins}
-    known = {
-        name: value for name, value in grown.prompt.metadata.items() if name not in asked
+    updated_record, failures = await run_stage(stage, record, ask_for, _arguments, read_result)
+    output_columns = {stage_plugin.plugin.output_column() for stage_plugin in stage.plugins}
+    other_metadata = {
+        name: value for name, value in updated_record.prompt.metadata.items() if name not in output_columns
     }  # a number of before is not this one's
-    return grown.replacing(prompt=grown.prompt.replacing(metadata={**known, **annotations})), failures
+    return updated_record.replacing(
+        prompt=updated_record.prompt.replacing(metadata={**other_metadata, **annotations})
+    ), failures
 
 
-def _finite(value: Any) -> bool:
+def _is_finite_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
+def _arguments(record: Record, stage_plugin: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
     return [(record.prompt, ask)]

@@ -9,16 +9,16 @@ from prefgen.stages.stage import AskFor, Stage, applies_to, plugin_errors
 from prefgen.types import Failure, Record
 
 
-async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
     flags = []
-    for plugged in step.plugins:
-        if applies_to(plugged.only, record):
-            with plugin_errors(step, plugged, record):
-                flags += plugged.plugin.flag(record)
-    known = {record.id, *(r.id for r in record.responses)}
-    strange = [flag.target_id for flag in flags if flag.target_id not in known]
-    if strange:
+    for stage_plugin in stage.plugins:
+        if applies_to(stage_plugin.only, record):
+            with plugin_errors(stage, stage_plugin, record):
+                flags += stage_plugin.plugin.flag(record)
+    known_ids = {record.id, *(r.id for r in record.responses)}
+    unknown_ids = [flag.target_id for flag in flags if flag.target_id not in known_ids]
+    if unknown_ids:
         raise PluginError(
-            f"{step.label}: a filter flagged {strange[0]!r}, which record {record.id[:12]} does not have"
+            f"{stage.label}: a filter flagged {unknown_ids[0]!r}, which record {record.id[:12]} does not have"
         )
     return record.adding(flags=flags), []

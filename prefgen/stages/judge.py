@@ -16,58 +16,58 @@ from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage, select_r
 from prefgen.types import Comparison, Critique, Failure, Flag, Record, Score
 
 
-async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    return await run_stage(step, record, ask_for, _arguments, _adds)
+async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    return await run_stage(stage, record, ask_for, _arguments, _read_result)
 
 
-def _arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
-    responses = select_responses(record, plugged.responses)
+def _arguments(record: Record, stage_plugin: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
+    responses = select_responses(record, stage_plugin.responses)
     return [(record.prompt, responses, ask)] if responses else []
 
 
-def _adds(
-    record: Record, plugged: StagePlugin, result: Any
+def _read_result(
+    record: Record, stage_plugin: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-    shown = {r.id for r in select_responses(record, plugged.responses)}
-    name = plugged.name
+    shown_ids = {r.id for r in select_responses(record, stage_plugin.responses)}
+    name = stage_plugin.name
     verdicts = list(result)
     if (
         all(type(verdict) is Score and verdict.judge == name for verdict in verdicts)
-        and {s.response_id for s in verdicts} == shown
+        and {s.response_id for s in verdicts} == shown_ids
     ):
         return {"scores": verdicts}, ()  # as nearly all are
-    kinds: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
-    covered: set[str] = set()
-    lost: list[ReplyError] = []
+    additions: dict[str, list[Any]] = {"scores": [], "comparisons": [], "critiques": [], "flags": []}
+    covered_ids: set[str] = set()
+    reply_errors: list[ReplyError] = []
     for verdict in verdicts:
         if isinstance(verdict, ReplyError):
-            lost.append(verdict)
+            reply_errors.append(verdict)
             continue
         if isinstance(verdict, Score):
-            kinds["scores"].append(verdict.replacing(judge=name))
-            about = {verdict.response_id}
+            additions["scores"].append(verdict.replacing(judge=name))
+            target_ids = {verdict.response_id}
         elif isinstance(verdict, Comparison):
-            kinds["comparisons"].append(verdict.replacing(judge=name))
-            about = {verdict.first_id, verdict.second_id}
+            additions["comparisons"].append(verdict.replacing(judge=name))
+            target_ids = {verdict.first_id, verdict.second_id}
         elif isinstance(verdict, Critique):
-            kinds["critiques"].append(verdict.replacing(judge=name))
-            about = {verdict.response_id}
+            additions["critiques"].append(verdict.replacing(judge=name))
+            target_ids = {verdict.response_id}
         elif isinstance(verdict, Flag):
-            kinds["flags"].append(verdict)
-            about = {verdict.target_id} - {record.prompt.id}
+            additions["flags"].append(verdict)
+            target_ids = {verdict.target_id} - {record.prompt.id}
         else:
             raise PluginError(
                 f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag"
             )
-        strange = about - shown
-        if strange:
-            raise PluginError(f"judge {name!r} judged {sorted(strange)[0]!r}, which it was not shown")
+        unknown_ids = target_ids - shown_ids
+        if unknown_ids:
+            raise PluginError(f"judge {name!r} judged {sorted(unknown_ids)[0]!r}, which it was not shown")
         if not isinstance(verdict, Critique):
-            covered |= about
-    missing = shown - covered
-    if missing and not lost:
+            covered_ids |= target_ids
+    missing_ids = shown_ids - covered_ids
+    if missing_ids and not reply_errors:
         raise PluginError(
-            f"judge {name!r} returned no verdict on {len(missing)} of {len(shown)} responses of record {record.id[:12]}. "
+            f"judge {name!r} returned no verdict on {len(missing_ids)} of {len(shown_ids)} responses of record {record.id[:12]}. "
             "A judge covers every response: by a Score (value=None where it does not apply), a Comparison or a Flag"
         )
-    return kinds, lost
+    return additions, reply_errors

@@ -12,36 +12,42 @@ from prefgen.stages.stage import AskFor, Stage, applies_to, failure_of, plugin_e
 from prefgen.types import Failure, Note, Record
 
 
-async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    grown = record
-    lost: list[Failure] = []
-    for plugged in step.plugins:
-        if not applies_to(plugged.only, record):
+async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    updated_record = record
+    failures: list[Failure] = []
+    for stage_plugin in stage.plugins:
+        if not applies_to(stage_plugin.only, record):
             continue
-        seen = record.replacing(
+        visible_record = record.replacing(
             responses=tuple(
-                select_responses(record, plugged.responses or type(plugged.plugin).default_responses)
+                select_responses(
+                    record, stage_plugin.responses or type(stage_plugin.plugin).default_responses
+                )
             )
         )
-        with plugin_errors(step, plugged, record):
+        with plugin_errors(stage, stage_plugin, record):
             pairs = [
-                p.replacing(rule=plugged.name)
-                for p in plugged.plugin.pair(seen, ask_for(plugged).rng(plugged.name))
-            ]
-        known = {r.id for r in record.responses}
-        for pair in pairs:
-            if not {pair.chosen_id, pair.rejected_id} <= known:
-                raise PluginError(
-                    f"pair {plugged.name!r} paired a response that record {record.id[:12]} does not have"
+                p.replacing(rule=stage_plugin.name)
+                for p in stage_plugin.plugin.pair(
+                    visible_record, ask_for(stage_plugin).rng(stage_plugin.name)
                 )
-        safe = [pair for pair in pairs if not is_harmful(record, pair.chosen_id)]
-        if len(safe) < len(pairs):
-            words = "the preferred answer would be, or hold, the harmful text that the prompt was made from (docs/safety.md)"
-            lost.append(failure_of(step, plugged, record, ReplyError(words, code="harmful_chosen")))
-        grown = grown.adding(pairs=safe)
-        if not pairs:
-            explain = getattr(plugged.plugin, "explain", None)
-            grown = grown.adding(
-                notes=[Note(step=step.label, reason=explain(seen) if explain else "no_pair")]
+            ]
+        known_ids = {r.id for r in record.responses}
+        for pair in pairs:
+            if not {pair.chosen_id, pair.rejected_id} <= known_ids:
+                raise PluginError(
+                    f"pair {stage_plugin.name!r} paired a response that record {record.id[:12]} does not have"
+                )
+        safe_pairs = [pair for pair in pairs if not is_harmful(record, pair.chosen_id)]
+        if len(safe_pairs) < len(pairs):
+            message = "the preferred answer would be, or hold, the harmful text that the prompt was made from (docs/safety.md)"
+            failures.append(
+                failure_of(stage, stage_plugin, record, ReplyError(message, code="harmful_chosen"))
             )
-    return grown, lost
+        updated_record = updated_record.adding(pairs=safe_pairs)
+        if not pairs:
+            explain = getattr(stage_plugin.plugin, "explain", None)
+            updated_record = updated_record.adding(
+                notes=[Note(step=stage.label, reason=explain(visible_record) if explain else "no_pair")]
+            )
+    return updated_record, failures

@@ -15,31 +15,33 @@ from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage
 from prefgen.types import Failure, Record, Response
 
 
-async def run(step: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
-    return await run_stage(step, record, ask_for, _arguments, _adds)
+async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
+    return await run_stage(stage, record, ask_for, _arguments, _read_result)
 
 
-def _arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
+def _arguments(record: Record, stage_plugin: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
     return [(record.prompt, ask)]
 
 
-def _adds(
-    record: Record, plugged: StagePlugin, result: Any
+def _read_result(
+    record: Record, stage_plugin: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     responses = [r for r in result if isinstance(r, Response)]
-    lost = [r for r in result if isinstance(r, ReplyError)]
-    if len(responses) + len(lost) != len(result):
-        odd = next(r for r in result if not isinstance(r, Response | ReplyError))
-        raise PluginError(f"sampler {plugged.name!r} returned {type(odd).__name__}, not a Response")
-    known: set[str] = set()
+    reply_errors = [r for r in result if isinstance(r, ReplyError)]
+    if len(responses) + len(reply_errors) != len(result):
+        unexpected = next(r for r in result if not isinstance(r, Response | ReplyError))
+        raise PluginError(
+            f"sampler {stage_plugin.name!r} returned {type(unexpected).__name__}, not a Response"
+        )
+    known_ids: set[str] = set()
     for response in responses:
         if response.prompt_id != record.prompt.id:
             raise PluginError(
-                f"sampler {plugged.name!r} returned a response to another prompt ({response.prompt_id[:12]})"
+                f"sampler {stage_plugin.name!r} returned a response to another prompt ({response.prompt_id[:12]})"
             )
-        if response.id in known:
+        if response.id in known_ids:
             raise PluginError(
-                f"sampler {plugged.name!r} returned the response {response.id[:12]} twice: number draws with sample="
+                f"sampler {stage_plugin.name!r} returned the response {response.id[:12]} twice: number draws with sample="
             )
-        known.add(response.id)
-    return {"responses": responses}, lost
+        known_ids.add(response.id)
+    return {"responses": responses}, reply_errors

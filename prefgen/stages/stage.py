@@ -51,16 +51,16 @@ class Stage:
 
 
 AskFor = Callable[[StagePlugin], Ask]
-Adds = Callable[[Record, StagePlugin, Any], tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]]
+ReadResult = Callable[[Record, StagePlugin, Any], tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]]
 Arguments = Callable[[Record, StagePlugin, Ask], Sequence[tuple[Any, ...]]]
 
 
 async def run_stage(
-    step: Stage, record: Record, ask_for: AskFor, arguments: Arguments, adds: Adds
+    step: Stage, record: Record, ask_for: AskFor, arguments: Arguments, adds: ReadResult
 ) -> tuple[Record, list[Failure]]:
     """Call every plug-in of the step that applies to `record`; what they return is added in the order of the recipe."""
     applicable = [p for p in step.plugins if applies_to(p.only, record)]
-    outcomes = await gather(_outcome(step, p, record, ask_for(p), arguments) for p in applicable)
+    outcomes = await gather(_run_plugin(step, p, record, ask_for(p), arguments) for p in applicable)
     grown, failures = record, []
     for plugged, outcome in zip(applicable, outcomes, strict=True):
         errors: Sequence[ReplyError] = ()
@@ -68,33 +68,39 @@ async def run_stage(
             errors = (outcome.error,)
         else:
             for result in outcome:
-                more, lost = _added(step, plugged, record, result, adds)
-                more = _without_known(grown, more)
+                more, lost = _additions_of(step, plugged, record, result, adds)
+                more = _without_known_responses(grown, more)
                 grown = grown.adding(**more)
                 errors = (*errors, *lost)
         failures += [failure_of(step, plugged, record, error) for error in errors]
     return grown, failures
 
 
-def _without_known(grown: Record, more: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+def _without_known_responses(
+    record: Record, additions: Mapping[str, Sequence[Any]]
+) -> Mapping[str, Sequence[Any]]:
     """A response that the record has already (another plug-in came to the same text in the same way) is not added again."""
-    known = {r.id for r in grown.responses}
-    fresh = [r for r in more.get("responses", ()) if r.id not in known]
-    return {**more, "responses": fresh} if len(fresh) < len(more.get("responses", ())) else more
+    known_ids = {r.id for r in record.responses}
+    new_responses = [r for r in additions.get("responses", ()) if r.id not in known_ids]
+    return (
+        {**additions, "responses": new_responses}
+        if len(new_responses) < len(additions.get("responses", ()))
+        else additions
+    )
 
 
-def _added(
-    step: Stage, plugged: StagePlugin, record: Record, result: Any, adds: Adds
+def _additions_of(
+    stage: Stage, stage_plugin: StagePlugin, record: Record, result: Any, read_result: ReadResult
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     try:
-        return adds(record, plugged, result)
+        return read_result(record, stage_plugin, result)
     except PrefgenError:
         raise
-    except Exception as wrong:
+    except Exception as error:
         raise PluginError(
-            f"{step.kind} {plugged.name!r} ({type(plugged.plugin).__name__}) returned {type(result).__name__} on record {record.id[:12]}, "
-            f"which cannot be used: {wrong}"
-        ) from wrong
+            f"{stage.kind} {stage_plugin.name!r} ({type(stage_plugin.plugin).__name__}) returned {type(result).__name__} on record {record.id[:12]}, "
+            f"which cannot be used: {error}"
+        ) from error
 
 
 def _bug_in_one_line(bug: BaseException) -> str:
@@ -136,14 +142,14 @@ def _plugin_error(step: Stage, plugged: StagePlugin, record: Record, bug: BaseEx
     )
 
 
-async def _outcome(
-    step: Stage, plugged: StagePlugin, record: Record, ask: Ask, arguments: Arguments
+async def _run_plugin(
+    stage: Stage, stage_plugin: StagePlugin, record: Record, ask: Ask, arguments: Arguments
 ) -> "list[Any] | _LostOutcome":
-    method: Callable[..., Awaitable[Any]] = getattr(plugged.plugin, STAGE_METHODS[step.kind])
+    method: Callable[..., Awaitable[Any]] = getattr(stage_plugin.plugin, STAGE_METHODS[stage.kind])
     try:
-        with plugin_errors(step, plugged, record):
+        with plugin_errors(stage, stage_plugin, record):
             return await gather(
-                call_method(method, *args, record=record) for args in arguments(record, plugged, ask)
+                call_method(method, *args, record=record) for args in arguments(record, stage_plugin, ask)
             )
     except ReplyError as error:
         return _LostOutcome(error)
@@ -156,12 +162,12 @@ class _LostOutcome:
     error: ReplyError
 
 
-def failure_of(step: Stage, plugged: StagePlugin, record: Record, error: ReplyError) -> Failure:
+def failure_of(stage: Stage, stage_plugin: StagePlugin, record: Record, error: ReplyError) -> Failure:
     """The ledger's row for a reply that could not be used."""
     return Failure(
         record_id=record.id,
-        stage=step.label,
-        plugin=plugged.name,
+        stage=stage.label,
+        plugin=stage_plugin.name,
         code=error.code,
         reason=str(error),
         replies=error.replies,

@@ -20,42 +20,48 @@ from prefgen.types import Failure, Prompt, Record, Seed, content_id, user
 def seed_record(synthesizer: str, seed: Seed, **fields: Any) -> Record:
     """A record that carries a seed to the synthesizer of that name."""
     lineage = {"synthesizer": synthesizer, "seed": seed.model_dump(mode="json")}
-    shown = user(seed.text if seed.text else f"seed {seed.index}")
-    made_id = content_id(
+    message = user(seed.text if seed.text else f"seed {seed.index}")
+    record_id = content_id(
         "seed of", synthesizer, seed.id
     )  # a synthesizer more, or one fewer, changes no other's seeds
-    return Record(prompt=Prompt(id=made_id, messages=(shown,), source=synthesizer, lineage=lineage, **fields))
+    return Record(
+        prompt=Prompt(id=record_id, messages=(message,), source=synthesizer, lineage=lineage, **fields)
+    )
 
 
 def seed_in(record: Record) -> Seed | None:
     """The seed that a record carries; None for a prompt."""
-    found = record.prompt.lineage.get("seed")
-    return Seed.model_validate(found) if isinstance(found, Mapping) else None
+    seed_data = record.prompt.lineage.get("seed")
+    return Seed.model_validate(seed_data) if isinstance(seed_data, Mapping) else None
 
 
-async def run(step: Stage, record: Record, ask_for: AskFor, pool: Table) -> tuple[Record, list[Failure]]:
+async def run(stage: Stage, record: Record, ask_for: AskFor, pool: Table) -> tuple[Record, list[Failure]]:
     seed = seed_in(record)
     if seed is None:
         return record, []
-    mine = [p for p in step.plugins if p.name == record.prompt.lineage["synthesizer"]]
+    synthesizers = [p for p in stage.plugins if p.name == record.prompt.lineage["synthesizer"]]
 
-    def arguments(record: Record, plugged: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
+    def arguments(record: Record, stage_plugin: StagePlugin, ask: Ask) -> Sequence[tuple[Any, ...]]:
         return [(seed, ask, pool)]
 
-    def adds(
-        record: Record, plugged: StagePlugin, result: Any
+    def read_result(
+        record: Record, stage_plugin: StagePlugin, result: Any
     ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-        lost = [one for one in result if isinstance(one, ReplyError)]
-        prompts = [one for one in result if isinstance(one, Prompt)]
-        if len(prompts) + len(lost) != len(result):
-            odd = next(one for one in result if not isinstance(one, Prompt | ReplyError))
-            raise PluginError(f"synthesizer {plugged.name!r} returned {type(odd).__name__}, not a Prompt")
-        return {"prompts": [_from(plugged.name, seed, record, prompt) for prompt in prompts]}, lost
+        reply_errors = [item for item in result if isinstance(item, ReplyError)]
+        prompts = [item for item in result if isinstance(item, Prompt)]
+        if len(prompts) + len(reply_errors) != len(result):
+            unexpected = next(item for item in result if not isinstance(item, Prompt | ReplyError))
+            raise PluginError(
+                f"synthesizer {stage_plugin.name!r} returned {type(unexpected).__name__}, not a Prompt"
+            )
+        return {
+            "prompts": [_with_lineage(stage_plugin.name, seed, record, prompt) for prompt in prompts]
+        }, reply_errors
 
-    return await run_stage(replace(step, plugged=mine), record, ask_for, arguments, adds)
+    return await run_stage(replace(stage, plugins=synthesizers), record, ask_for, arguments, read_result)
 
 
-def _from(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) -> Prompt:
+def _with_lineage(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) -> Prompt:
     """The prompt, which says where it comes from."""
     lineage = {
         **prompt.lineage,

@@ -18,7 +18,7 @@ from prefgen.stats.seeded_draws import uniform
 from prefgen.types import Value
 
 BINS = 10
-LEAST = 20
+MIN_PAIRS = 20
 """Labelled pairs below which nothing is fitted."""
 
 
@@ -53,16 +53,18 @@ class ProbabilityQuality:
     brier: float
 
 
-def read_calibration(path: Path, shown: str) -> Calibration:
+def read_calibration(path: Path, display_name: str) -> Calibration:
     """The curve in a file, read once. Raises RecipeError when there is none, or none that can be read."""
     try:
-        return _read(path, path.stat().st_mtime_ns)
-    except (OSError, ValueError) as wrong:
-        raise RecipeError(f"calibration {shown!r} cannot be read: {str(wrong).splitlines()[0]}") from None
+        return _load_calibration(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"calibration {display_name!r} cannot be read: {str(error).splitlines()[0]}"
+        ) from None
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, _changed: int) -> Calibration:
+def _load_calibration(path: Path, _mtime_ns: int) -> Calibration:
     return Calibration.model_validate(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -71,25 +73,31 @@ def fit_calibration(pairs: Sequence[LabelledPair], score: str) -> Calibration:
 
     Raises RecipeError for fewer than LEAST pairs.
     """
-    if len(pairs) < LEAST:
-        raise RecipeError(f"{len(pairs)} labelled pairs are too few to fit a curve: {LEAST} are needed")
-    size = math.sqrt(math.fsum(p.margin**2 for p in pairs) / len(pairs)) or 1.0
+    if len(pairs) < MIN_PAIRS:
+        raise RecipeError(f"{len(pairs)} labelled pairs are too few to fit a curve: {MIN_PAIRS} are needed")
+    margin_scale = math.sqrt(math.fsum(p.margin**2 for p in pairs) / len(pairs)) or 1.0
     prior = 1e-3 * len(pairs)
     slope = 0.0  # in units of one over the margins' size
     for _ in range(100):
-        odds = [logistic(slope * p.margin / size) for p in pairs]
+        probabilities = [logistic(slope * p.margin / margin_scale) for p in pairs]
         gradient = (
-            math.fsum((p.label - q) * p.margin / size for p, q in zip(pairs, odds, strict=True))
+            math.fsum(
+                (p.label - q) * p.margin / margin_scale for p, q in zip(pairs, probabilities, strict=True)
+            )
             - prior * slope
         )
         curvature = (
-            math.fsum(q * (1 - q) * (p.margin / size) ** 2 for p, q in zip(pairs, odds, strict=True)) + prior
+            math.fsum(
+                q * (1 - q) * (p.margin / margin_scale) ** 2
+                for p, q in zip(pairs, probabilities, strict=True)
+            )
+            + prior
         )
         step = max(-1.0, min(1.0, gradient / curvature))
         slope += step
         if abs(step) < 1e-10:
             break
-    return Calibration(score=score, slope=slope / size, fitted_on=len(pairs))
+    return Calibration(score=score, slope=slope / margin_scale, fitted_on=len(pairs))
 
 
 @dataclass(frozen=True)
@@ -103,29 +111,31 @@ class TestedCalibration:
 
 def fit_and_test(pairs: Sequence[LabelledPair], score: str, held_out: float) -> TestedCalibration:
     """Fit on a part of the labelled prompts and test on the rest, drawn by prompt. Raises RecipeError where either part is too small."""
-    test = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
+    held_out_pairs = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
     curve = fit_calibration(
         [pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out], score
     )
-    if not test:
+    if not held_out_pairs:
         raise RecipeError(f"{len(pairs)} labelled pairs leave none to test on: hold a greater part out")
-    truth = [pair.label for pair in test]
-    before = quality_of([pair.before for pair in test], truth)
+    labels = [pair.label for pair in held_out_pairs]
+    before = quality_of([pair.before for pair in held_out_pairs], labels)
     return TestedCalibration(
-        curve, before, quality_of([curve.probability(pair.margin) for pair in test], truth)
+        curve, before, quality_of([curve.probability(pair.margin) for pair in held_out_pairs], labels)
     )
 
 
 def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> ProbabilityQuality:
     """How well probabilities that the first is better fit the labels. Bins are of equal width over the probability of the likelier side."""
-    decided = [(p, y) for p, y in zip(probabilities, labels, strict=True) if y != 0.5]
-    right = [1.0 if (p > 0.5) == (y > 0.5) and p != 0.5 else 0.5 if p == 0.5 else 0.0 for p, y in decided]
+    untied_pairs = [(p, y) for p, y in zip(probabilities, labels, strict=True) if y != 0.5]
+    hits = [1.0 if (p > 0.5) == (y > 0.5) and p != 0.5 else 0.5 if p == 0.5 else 0.0 for p, y in untied_pairs]
     bins: dict[int, list[tuple[float, float]]] = {}
     for p, y in zip(probabilities, labels, strict=True):
-        sure, agrees = (p, y) if p >= 0.5 else (1 - p, 1 - y)
-        bins.setdefault(min(BINS - 1, int(sure * BINS)), []).append((sure, agrees))
-    gaps = [abs(math.fsum(s for s, _ in found) - math.fsum(a for _, a in found)) for found in bins.values()]
+        confidence, agreement = (p, y) if p >= 0.5 else (1 - p, 1 - y)
+        bins.setdefault(min(BINS - 1, int(confidence * BINS)), []).append((confidence, agreement))
+    gaps = [
+        abs(math.fsum(s for s, _ in entries) - math.fsum(a for _, a in entries)) for entries in bins.values()
+    ]
     brier = math.fsum((p - y) ** 2 for p, y in zip(probabilities, labels, strict=True)) / len(labels)
     return ProbabilityQuality(
-        len(labels), math.fsum(right) / len(right) if right else None, math.fsum(gaps) / len(labels), brier
+        len(labels), math.fsum(hits) / len(hits) if hits else None, math.fsum(gaps) / len(labels), brier
     )

@@ -15,9 +15,9 @@ def wilson_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of values in 0..1 that are mostly 0 or 1, by Wilson's score interval (1927): never of no width, never outside of 0..1."""
     n = len(values)
     p = math.fsum(values) / n
-    middle, half = p + Z * Z / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-    whole = 1 + Z * Z / n
-    return p, max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+    centre, half_width = p + Z * Z / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    denominator = 1 + Z * Z / n
+    return p, max(0.0, (centre - half_width) / denominator), min(1.0, (centre + half_width) / denominator)
 
 
 def paired_change_interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -26,20 +26,20 @@ def paired_change_interval(values: Sequence[float]) -> tuple[float, float, float
     Half a pair is added to each way that both can be right or wrong, so that a few pairs that all changed alike are not beyond doubt.
     """
     n = len(values) + 2
-    middle, squares = math.fsum(values) / n, (math.fsum(value * value for value in values) + 1) / n
-    half = Z * math.sqrt(max(0.0, squares - middle * middle) / n)
-    return math.fsum(values) / len(values), max(-1.0, middle - half), min(1.0, middle + half)
+    centre, mean_square = math.fsum(values) / n, (math.fsum(value * value for value in values) + 1) / n
+    half_width = Z * math.sqrt(max(0.0, mean_square - centre * centre) / n)
+    return math.fsum(values) / len(values), max(-1.0, centre - half_width), min(1.0, centre + half_width)
 
 
 def bootstrap_quantiles(
-    n: int, found: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES
+    n: int, statistic: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
     """(2.5 %, 97.5 %) quantiles of `found(indices)` over bootstrap resamples of the indices 0 to n - 1."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    each = np.array([found(rng.integers(0, n, n)) for _ in range(resamples)])
-    return float(np.quantile(each, 0.025)), float(np.quantile(each, 0.975))
+    estimates = np.array([statistic(rng.integers(0, n, n)) for _ in range(resamples)])
+    return float(np.quantile(estimates, 0.025)), float(np.quantile(estimates, 0.975))
 
 
 def bootstrap_mean(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
@@ -51,6 +51,6 @@ def bootstrap_mean(values: Sequence[float], *, seed: int) -> tuple[float, float,
     return math.fsum(values) / len(values), low, high
 
 
-def span_fields(span: tuple[float, float, float]) -> dict[str, float]:
+def span_fields(interval: tuple[float, float, float]) -> dict[str, float]:
     """{value, low, high}, as reports write them."""
-    return dict(zip(("value", "low", "high"), span, strict=True))
+    return dict(zip(("value", "low", "high"), interval, strict=True))

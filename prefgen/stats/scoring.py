@@ -32,18 +32,18 @@ class ScoreSpec(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_form(cls, given: Any) -> Any:
-        return {"mean": (given,)} if isinstance(given, str) else given
+    def _expand_short_form(cls, data: Any) -> Any:
+        return {"mean": (data,)} if isinstance(data, str) else data
 
     @model_validator(mode="after")
-    def _one_way(self) -> "ScoreSpec":
+    def _check_weights(self) -> "ScoreSpec":
         if self.mean and self.weights:
             raise ValueError("give either mean or weights, not both")
         if any(not math.isfinite(w) or w <= 0 for w in self.weights.values()):
             raise ValueError(f"weights must be finite and above 0, found {dict(self.weights)!r}")
         return self
 
-    def ranking(self) -> set[str]:
+    def ranking_judges(self) -> set[str]:
         """What is ranked by: judges, or judge.aspect; none where every judge of the record counts."""
         return {*self.mean, *self.weights}
 
@@ -55,8 +55,8 @@ def judge_names(record: Record) -> list[str]:
         aspects.setdefault(comparison.judge, set()).add(comparison.aspect)
     return sorted(
         f"{judge}.{aspect}" if aspect else judge
-        for judge, found in aspects.items()
-        for aspect in (found if len(found) > 1 else [""])
+        for judge, judge_aspects in aspects.items()
+        for aspect in (judge_aspects if len(judge_aspects) > 1 else [""])
     )
 
 
@@ -66,9 +66,9 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     parts = [judge_scores(record, name) for name in names]
     weights = [spec.weights.get(name, 1.0) for name in names]
     scales = {scale for _, scale in parts}
-    vetoed = {rid for name, least in spec.veto.items() for rid in vetoed_by(record, name, least)}
+    vetoed = {rid for name, least in spec.veto.items() for rid in find_vetoed(record, name, least)}
     total = math.fsum(weights)
-    out = {}
+    scores = {}
     for response in record.responses:
         values = [part[response.id] for part, _ in parts if response.id in part]
         if not values or len(values) < len(parts) or response.id in vetoed:
@@ -77,30 +77,30 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
             values = [
                 (v - scale[0]) / (scale[1] - scale[0]) for v, (_, scale) in zip(values, parts, strict=True)
             ]
-        out[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
-    return out
+        scores[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
+    return scores
 
 
-def vetoed_by(record: Record, name: str, least: float) -> set[str]:
+def find_vetoed(record: Record, name: str, least: float) -> set[str]:
     """Responses below `least` on a judge, and those that it should have rated and did not; one to which it does not apply passes."""
-    found, _ = judge_scores(record, name)
+    scores, _ = judge_scores(record, name)
     judge = name.partition(".")[0]
     not_applicable = {s.response_id for s in record.scores if s.judge == judge and s.value is None}
     return {
         r.id
         for r in record.responses
-        if (r.id in found and found[r.id] < least) or (r.id not in found and r.id not in not_applicable)
+        if (r.id in scores and scores[r.id] < least) or (r.id not in scores and r.id not in not_applicable)
     }
 
 
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
     """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as `judge.aspect`."""
     judge, _, aspect = name.partition(".")
-    rated = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
-    compared = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]
-    if rated and (not compared or any(s.value is not None for s in rated)):
-        return mean_by_response(rated), rated[0].scale
-    return bradley_terry(compared), (0.0, 1.0)
+    scores = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
+    comparisons = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]
+    if scores and (not comparisons or any(s.value is not None for s in scores)):
+        return mean_by_response(scores), scores[0].scale
+    return bradley_terry(comparisons), (0.0, 1.0)
 
 
 def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
@@ -108,66 +108,78 @@ def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
 
     A judge asked for repeated orders of one aspect must not give that aspect more weight than the others.
     """
-    grouped: dict[str, dict[str, list[float]]] = {}
+    ratings: dict[str, dict[str, list[float]]] = {}
     for score in scores:
         if score.value is not None:
-            grouped.setdefault(score.response_id, {}).setdefault(score.aspect, []).append(score.value)
-    means = {rid: [math.fsum(v) / len(v) for v in aspects.values()] for rid, aspects in grouped.items()}
+            ratings.setdefault(score.response_id, {}).setdefault(score.aspect, []).append(score.value)
+    means = {rid: [math.fsum(v) / len(v) for v in aspects.values()] for rid, aspects in ratings.items()}
     return {rid: math.fsum(values) / len(values) for rid, values in means.items()}
 
 
 def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -> float | None:
     """Mean probability over all comparisons of two responses, in either order, that `first` is better; None where there is none."""
-    found = [c.probability for c in comparisons if (c.first_id, c.second_id) == (first, second)]
-    found += [1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (second, first)]
-    return math.fsum(found) / len(found) if found else None
+    probabilities = [c.probability for c in comparisons if (c.first_id, c.second_id) == (first, second)]
+    probabilities += [1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (second, first)]
+    return math.fsum(probabilities) / len(probabilities) if probabilities else None
 
 
 def leads_by_order(record: Record, judge: str, first: str, second: str) -> tuple[float, float] | None:
     """By how much `first` is ahead of `second` where it was shown before it, and where after; None unless a judge saw both orders."""
-    before = [
+    leads_when_first = [
         c.probability - 0.5
         for c in record.comparisons
         if c.judge == judge and (c.first_id, c.second_id) == (first, second)
     ]
-    after = [
+    leads_when_second = [
         0.5 - c.probability
         for c in record.comparisons
         if c.judge == judge and (c.first_id, c.second_id) == (second, first)
     ]
-    asked: dict[int, dict[str, list[Score]]] = {}
+    scores_by_sample: dict[int, dict[str, list[Score]]] = {}
     for score in record.scores:
         if score.judge == judge and score.order is not None and score.response_id in (first, second):
-            asked.setdefault(score.sample, {}).setdefault(score.response_id, []).append(score)
-    for sides in asked.values():
-        means = mean_by_response([score for scores in sides.values() for score in scores])
+            scores_by_sample.setdefault(score.sample, {}).setdefault(score.response_id, []).append(score)
+    for scores_by_response in scores_by_sample.values():
+        means = mean_by_response([score for scores in scores_by_response.values() for score in scores])
         if (
             len(means) == 2
-            and (places := (sides[first][0].order or 0, sides[second][0].order or 0))[0] != places[1]
+            and (
+                orders := (scores_by_response[first][0].order or 0, scores_by_response[second][0].order or 0)
+            )[0]
+            != orders[1]
         ):
-            (before if places[0] < places[1] else after).append(means[first] - means[second])
-    return (math.fsum(before), math.fsum(after)) if before and after else None
+            (leads_when_first if orders[0] < orders[1] else leads_when_second).append(
+                means[first] - means[second]
+            )
+    return (
+        (math.fsum(leads_when_first), math.fsum(leads_when_second))
+        if leads_when_first and leads_when_second
+        else None
+    )
 
 
 def count_order_flips(record: Record) -> dict[str, tuple[int, float]]:
     """{judge: (pairs of the record that it saw in both orders, in how many the other order had another winner)}; a tie counts as half."""
-    found: dict[str, tuple[int, float]] = {}
+    flips: dict[str, tuple[int, float]] = {}
     for judge in {s.judge for s in record.scores if s.sample and s.order is not None} | {
         c.judge for c in record.comparisons
     }:
-        both = [
-            led
+        pair_leads = [
+            lead
             for pair in record.pairs
-            if (led := leads_by_order(record, judge, pair.chosen_id, pair.rejected_id))
+            if (lead := leads_by_order(record, judge, pair.chosen_id, pair.rejected_id))
         ]
-        if both:
-            found[judge] = (
-                len(both),
+        if pair_leads:
+            flips[judge] = (
+                len(pair_leads),
                 sum(
-                    0.5 if one == 0 or other == 0 else float((one > 0) != (other > 0)) for one, other in both
+                    0.5
+                    if first_lead == 0 or second_lead == 0
+                    else float((first_lead > 0) != (second_lead > 0))
+                    for first_lead, second_lead in pair_leads
                 ),
             )
-    return found
+    return flips
 
 
 def label_noise(flips: float) -> float:
@@ -188,21 +200,23 @@ def bradley_terry(
     """
     ids = sorted({c.first_id for c in comparisons} | {c.second_id for c in comparisons})
     wins = dict.fromkeys(ids, prior)
-    met: dict[str, dict[str, float]] = {rid: {} for rid in ids}
+    encounters: dict[str, dict[str, float]] = {rid: {} for rid in ids}
     for c in comparisons:
         wins[c.first_id] += c.probability
         wins[c.second_id] += 1 - c.probability
-        for one, other in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
-            met[one][other] = met[one].get(other, 0.0) + 1
-    opponents = {rid: sorted(found.items()) for rid, found in met.items()}
+        for candidate, opponent in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
+            encounters[candidate][opponent] = encounters[candidate].get(opponent, 0.0) + 1
+    opponents = {rid: sorted(counts.items()) for rid, counts in encounters.items()}
     strength = dict.fromkeys(ids, 1.0)
     for _ in range(rounds):
-        fresh = {}
+        new_strength = {}
         for rid in ids:
-            against = math.fsum(n / (strength[rid] + strength[other]) for other, n in opponents[rid])
-            fresh[rid] = wins[rid] / (against + 2 * prior / (strength[rid] + 1))
-        moved = max((abs(fresh[rid] - strength[rid]) for rid in ids), default=0.0)
-        strength = fresh
-        if moved < 1e-12:
+            denominator = math.fsum(
+                n / (strength[rid] + strength[opponent]) for opponent, n in opponents[rid]
+            )
+            new_strength[rid] = wins[rid] / (denominator + 2 * prior / (strength[rid] + 1))
+        largest_change = max((abs(new_strength[rid] - strength[rid]) for rid in ids), default=0.0)
+        strength = new_strength
+        if largest_change < 1e-12:
             break
     return {rid: value / (1 + value) for rid, value in strength.items()}

@@ -18,6 +18,6 @@ def exponential(weight: float, *parts: object) -> float:
     return -math.log(uniform(*parts)) / weight
 
 
-def seeded_order(options: Sequence[str], seed: int, record: str) -> list[str]:
+def seeded_order(options: Sequence[str], seed: int, record_id: str) -> list[str]:
     """`options` in an order drawn by record."""
-    return sorted(options, key=lambda option: uniform(seed, record, option))
+    return sorted(options, key=lambda option: uniform(seed, record_id, option))

@@ -17,6 +17,6 @@ def atomic_write(path: Path) -> Generator[Path]:
         raise
 
 
-def display_name(what: str) -> str:
+def display_name(name_or_path: str) -> str:
     """A folder or a file by its own name alone, for what others read: where it stands on this machine is not theirs to know."""
-    return Path(what).resolve().name if Path(what).exists() else what
+    return Path(name_or_path).resolve().name if Path(name_or_path).exists() else name_or_path

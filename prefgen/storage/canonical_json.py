@@ -18,14 +18,14 @@ def canonical(value: Any) -> bytes:
     JSON does not have: sets, bytes, objects.
     """
     try:
-        return _encode(_normal(value)).encode()
-    except UnicodeEncodeError as wrong:
+        return _encode(_normalize(value)).encode()
+    except UnicodeEncodeError as error:
         raise ValueError(
-            f"text with a lone surrogate has no canonical form: {wrong.object[wrong.start :][:1]!r}"
+            f"text with a lone surrogate has no canonical form: {error.object[error.start :][:1]!r}"
         ) from None
 
 
-def _normal(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     kind = type(value)
     if kind is str or kind is bool or kind is int or value is None:
         return value
@@ -33,15 +33,15 @@ def _normal(value: Any) -> Any:
         for key in value:
             if type(key) is not str:
                 raise TypeError(f"keys of canonical JSON are text, found {key!r}")
-        return {key: _normal(item) for key, item in value.items()}
+        return {key: _normalize(item) for key, item in value.items()}
     if kind is float:
         if not math.isfinite(value):
             raise ValueError(f"{value!r} has no canonical form")
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if kind is list or kind is tuple:
-        return [_normal(item) for item in value]
+        return [_normalize(item) for item in value]
     if isinstance(value, Mapping):
-        return _normal(dict(value))
+        return _normalize(dict(value))
     raise TypeError(f"{kind.__name__} has no canonical form: {value!r}")
 
 
@@ -49,9 +49,9 @@ def canonical_texts(value: Any) -> bytes:
     """The same bytes as `canonical`, several times faster, for values that hold no number at all (messages)."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError as wrong:
-        if "surrogate" in str(wrong):
-            raise ValueError(f"text with a lone surrogate has no canonical form ({wrong})") from None
+    except TypeError as error:
+        if "surrogate" in str(error):
+            raise ValueError(f"text with a lone surrogate has no canonical form ({error})") from None
         raise
 
 
@@ -67,24 +67,24 @@ def canonical_flat(value: Sequence[Any] | Mapping[str, Any]) -> bytes:
 def canonical_repeated(value: Any) -> bytes:
     """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a schema)."""
     try:
-        spelled = orjson.dumps(
+        encoded = orjson.dumps(
             value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
         )
     except TypeError:
         return canonical(value)
-    nulls = spelled.count(
+    nulls = encoded.count(
         b"null"
     )  # NaN is spelled like None; the text "null", of which schemas are full, is neither
-    if nulls and nulls != spelled.count(b'"null"') + _nones(value) and not _finite(value):
+    if nulls and nulls != encoded.count(b'"null"') + _count_nones(value) and not _is_finite(value):
         return canonical(value)
-    return _respelled(spelled)
+    return _canonical_from_json(encoded)
 
 
-def _nones(value: Any) -> int:
+def _count_nones(value: Any) -> int:
     return list(value.values()).count(None) if isinstance(value, dict) else 0
 
 
-def _finite(value: Any) -> bool:
+def _is_finite(value: Any) -> bool:
     for item in (
         value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
     ):
@@ -93,11 +93,11 @@ def _finite(value: Any) -> bool:
             continue
         if isinstance(item, float) and not math.isfinite(item):
             return False
-        if isinstance(item, dict | list | tuple) and not _finite(item):
+        if isinstance(item, dict | list | tuple) and not _is_finite(item):
             return False
     return True
 
 
 @lru_cache(maxsize=4096)
-def _respelled(spelled: bytes) -> bytes:
-    return canonical(json.loads(spelled))
+def _canonical_from_json(encoded: bytes) -> bytes:
+    return canonical(json.loads(encoded))

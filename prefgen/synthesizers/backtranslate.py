@@ -42,14 +42,14 @@ class Backtranslate(FromSeeds):
         [request, *_] = await write_prompts(ask, self.model, "backtranslate", text=text)
         lineage = {}
         if self.least is not None:
-            asked = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
-            rating, why = await ask_rating(
-                ask, self.grader or self.model, asked, SCALE, schema=rating_schema(*SCALE), temperature=0
+            messages = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
+            rating, reason = await ask_rating(
+                ask, self.grader or self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0
             )
             if rating < self.least:
                 return [
                     UnreadableReply(
-                        f"the text answers the request with {rating:g} of 5: {why[:120]}",
+                        f"the text answers the request with {rating:g} of 5: {reason[:120]}",
                         code="poor_fit",
                         replies=(request.text,),
                     )

@@ -15,7 +15,7 @@ from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed, user
 
-WRITTEN = (
+PROMPT_OUTPUTS = (
     "evolved_instructions",
     "evolved_instruction",
     "instructions",
@@ -30,7 +30,7 @@ WRITTEN = (
 class DistilabelSynthesizer(DistilabelTask, FromSeeds):
     """What the task writes from a seed."""
 
-    known_outputs = WRITTEN
+    known_outputs = PROMPT_OUTPUTS
     cost = "what the task asks: EvolInstruct num_evolutions requests a seed, SelfInstruct 1, Magpie 1 (`only_instruction: true`)"
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
@@ -40,21 +40,23 @@ class DistilabelSynthesizer(DistilabelTask, FromSeeds):
         row |= {
             column: seed.metadata[field] for column, field in self.columns.items() if field in seed.metadata
         }
-        made, replies = await self.run(row, ask, self.seed)
-        column = self.taken()
-        found: list[Prompt | ReplyError] = []
-        for written in made:
-            value = written.get(column)
+        outputs, replies = await self.run(row, ask, self.seed)
+        column = self.task_output()
+        prompts: list[Prompt | ReplyError] = []
+        for output in outputs:
+            value = output.get(column)
             texts = [value] if isinstance(value, str) or column == "conversation" else value or []
-            found += [prompt for text in texts if (prompt := _prompt(text, seed.text, column)) is not None]
-        return found or [self.unread(replies, column)]
+            prompts += [
+                prompt for text in texts if (prompt := _parse_prompt(text, seed.text, column)) is not None
+            ]
+        return prompts or [self.unreadable_reply(replies, column)]
 
 
-def _prompt(value: Any, seed: str | None, place: str) -> Prompt | None:
+def _parse_prompt(value: Any, seed: str | None, column: str) -> Prompt | None:
     """None for what is empty, or is the seed itself."""
     if isinstance(value, str):
         return Prompt.of([user(value.strip())]) if value.strip() and value.strip() != seed else None
     try:
-        return Prompt.of(as_messages(value, place)) if value else None
+        return Prompt.of(as_messages(value, column)) if value else None
     except RecipeError:
         return None

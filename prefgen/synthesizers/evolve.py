@@ -41,23 +41,23 @@ class Evolve(FromSeeds):
         rng = ask.rng(f"evolve/{self.seed}")
         latest, chain = seed.text or "", []
         seen = {normalize(latest)}
-        lost: list[ReplyError] = []
+        failures: list[ReplyError] = []
         for step in range(self.steps):
             operator = rng.choice(self.operators)
             try:
-                [found, *_] = await write_prompts(ask, self.model, "evolve", text=latest, operator=operator)
-                if normalize(found.text) in seen:
+                [prompt, *_] = await write_prompts(ask, self.model, "evolve", text=latest, operator=operator)
+                if normalize(prompt.text) in seen:
                     raise UnreadableReply(
                         f"step {step + 1} ({operator}) gave back what was there",
                         code="not_evolved",
-                        replies=(found.text,),
+                        replies=(prompt.text,),
                     )
             except ReplyError as error:
-                lost.append(error)
+                failures.append(error)
                 break
-            seen.add(normalize(found.text))
+            seen.add(normalize(prompt.text))
             chain.append(
-                found.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]})
+                prompt.replacing(lineage={"operator": operator, "step": step + 1, "parent": latest[:500]})
             )
-            latest = found.text
-        return [*(chain if self.keep == "all" else chain[-1:]), *lost]
+            latest = prompt.text
+        return [*(chain if self.keep == "all" else chain[-1:]), *failures]

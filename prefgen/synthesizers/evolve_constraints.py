@@ -48,7 +48,7 @@ class EvolveConstraints(FromSeeds):
     more: tuple[int, int] = Field((1, 3), description="Least and most demands beside the main one.")
 
     @model_validator(mode="after")
-    def _fits(self) -> "EvolveConstraints":
+    def _check_families(self) -> "EvolveConstraints":
         unknown = set(self.families) - set(FAMILIES)
         if unknown:
             raise ValueError(f"there is no family {sorted(unknown)[0]!r}: {', '.join(FAMILIES)}")
@@ -61,9 +61,9 @@ class EvolveConstraints(FromSeeds):
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"constraints/{self.seed}")
         main, *more = rng.sample(self.families, 1 + rng.randint(*self.more))
-        beside = [FAMILIES[name] for name in more]
+        demands = [FAMILIES[name] for name in more]
         lineage = {"constraints": [main, *more], "parent": (seed.text or "")[:500]}
-        found = await write_prompts(
-            ask, self.model, "constraints", text=seed.text, main=FAMILIES[main], more=beside
+        prompts = await write_prompts(
+            ask, self.model, "constraints", text=seed.text, main=FAMILIES[main], more=demands
         )
-        return [prompt.replacing(lineage=lineage) for prompt in found]
+        return [prompt.replacing(lineage=lineage) for prompt in prompts]

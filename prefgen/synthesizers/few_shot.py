@@ -41,7 +41,7 @@ class FewShot(FromSeeds):
             )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
-        shown = [text for text in (seed.text, *seed.shots) if text]
+        shots = [text for text in (seed.text, *seed.shots) if text]
         about = ask.rng(f"about/{self.seed}").choice(self.about) if self.about else None
         if self.template is None:
             return await write_prompts(
@@ -49,22 +49,22 @@ class FewShot(FromSeeds):
                 self.model,
                 "few_shot",
                 count=self.per_seed,
-                shots=shown,
+                shots=shots,
                 about=about,
                 instructions=self.instructions,
             )
         values = {
-            "shots": shown,
+            "shots": shots,
             "about": about,
             "count": self.per_seed,
             "text": seed.text,
             "metadata": seed.metadata,
         }
-        asked = [user(render_text(self.template, values))]
+        messages = [user(render_text(self.template, values))]
         texts, _ = await ask_and_parse(
             ask,
             self.model,
-            asked,
+            messages,
             lambda reply: read_prompts(reply, self.per_seed),
             schema=prompts_schema(self.per_seed),
         )

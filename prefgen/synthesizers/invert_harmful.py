@@ -83,17 +83,17 @@ class InvertHarmful(FromSeeds):
             ]
         marks = harm_metadata(text, category)
         lineage = {name: marks[name] for name in ("harm", "source_digest")}
-        made: list[Prompt | ReplyError] = [
+        prompts: list[Prompt | ReplyError] = [
             request.replacing(category=category, metadata=marks, lineage=lineage)
         ]
         if self.twins:
             try:
-                made.append(await self._twin(request, text, category, ask))
-            except ReplyError as lost:
-                made.append(lost)
-        return made
+                prompts.append(await self._write_twin(request, text, category, ask))
+            except ReplyError as error:
+                prompts.append(error)
+        return prompts
 
-    async def _twin(self, request: Prompt, text: str, category: str, ask: Ask) -> Prompt:
+    async def _write_twin(self, request: Prompt, text: str, category: str, ask: Ask) -> Prompt:
         [twin, *_] = await write_prompts(ask, self.model, "benign_twin", text=request.text)
         if await self._seeks_harm(twin.text, category, ask):
             raise UnreadableReply(
@@ -104,10 +104,10 @@ class InvertHarmful(FromSeeds):
         )
 
     async def _seeks_harm(self, request: str, category: str, ask: Ask) -> bool:
-        def reader(reply: Reply) -> bool:
+        def read_verdict(reply: Reply) -> bool:
             return require_field(json_object(reply.text), "seeks_harm", bool)
 
-        asked = [
+        messages = [
             user(
                 render(
                     "synthesizers/seeks_harm.j2",
@@ -116,7 +116,7 @@ class InvertHarmful(FromSeeds):
                 )
             )
         ]
-        found, _ = await ask_and_parse(
-            ask, self.expert or self.model, asked, reader, schema=SCHEMA, temperature=0
+        seeks_harm, _ = await ask_and_parse(
+            ask, self.expert or self.model, messages, read_verdict, schema=SCHEMA, temperature=0
         )
-        return found
+        return seeks_harm

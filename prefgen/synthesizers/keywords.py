@@ -29,7 +29,7 @@ soon still such sure take taken tell than that their theirs them then there ther
 thus together told took toward under until upon used using very want well went were what whatever when where whether which while whom whose
 will with within without would write year years your yours yourself
 """
-STOP = frozenset(STOP_WORDS.split())
+STOP_WORD_SET = frozenset(STOP_WORDS.split())
 
 
 @synthesizer("keywords")
@@ -52,8 +52,8 @@ class Keywords(FromSeeds):
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"keywords/{self.seed}")
-        own = drawn(seed.text or "", self.own, rng, ())
-        noise = drawn("\n".join(seed.shots), self.noise, rng, own)
+        own = sample_keywords(seed.text or "", self.own, rng, ())
+        noise = sample_keywords("\n".join(seed.shots), self.noise, rng, own)
         if len(own) < self.own or len(noise) < self.noise:
             return [
                 UnreadableReply(
@@ -69,24 +69,24 @@ class Keywords(FromSeeds):
         ]
 
 
-def drawn(text: str, count: int, rng: Random, but: Sequence[str]) -> list[str]:
+def sample_keywords(text: str, count: int, rng: Random, excluded: Sequence[str]) -> list[str]:
     """`count` keywords of a text (fewer where it has fewer), in a seeded draw."""
-    known = [word for word in keywords_of(text) if word not in but]
-    return rng.sample(known, min(count, len(known)))
+    candidates = [word for word in keywords_of(text) if word not in excluded]
+    return rng.sample(candidates, min(count, len(candidates)))
 
 
 def keywords_of(text: str) -> list[str]:
     """Words of four letters and more (two, in scripts without capitals) that are neither stop words nor names, each once, in order."""
-    lower: dict[str, bool] = {}
+    seen_lower: dict[str, bool] = {}
     names: set[str] = set()
     for match in WORD.finditer(text):
         word = match[0]
         folded = word.casefold()
         cased = word.upper() != word.lower()
-        if len(word) < (4 if cased else 2) or folded in STOP:
+        if len(word) < (4 if cased else 2) or folded in STOP_WORD_SET:
             continue
-        lower[folded] = lower.get(folded, False) or not cased or word[0].islower()
-        before = text[: match.start()].rstrip(" \t\"'“(")
-        if cased and word[0].isupper() and before and before[-1] not in ".!?:\n":
+        seen_lower[folded] = seen_lower.get(folded, False) or not cased or word[0].islower()
+        prefix = text[: match.start()].rstrip(" \t\"'“(")
+        if cased and word[0].isupper() and prefix and prefix[-1] not in ".!?:\n":
             names.add(folded)
-    return [word for word, small in lower.items() if small or word not in names]
+    return [word for word, is_lower in seen_lower.items() if is_lower or word not in names]

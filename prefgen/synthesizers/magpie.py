@@ -14,11 +14,11 @@ from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
-TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
-LLAMA = "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>"
-KNOWN: dict[str, tuple[str, str, str]] = {
-    "chatml": ("", TURN, "<|im_start|>user\n"),
-    "llama3": ("<|begin_of_text|>", LLAMA, "<|start_header_id|>user<|end_header_id|>\n\n"),
+CHATML_TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
+LLAMA_TURN = "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>"
+TEMPLATES: dict[str, tuple[str, str, str]] = {
+    "chatml": ("", CHATML_TURN, "<|im_start|>user\n"),
+    "llama3": ("<|begin_of_text|>", LLAMA_TURN, "<|start_header_id|>user<|end_header_id|>\n\n"),
     "mistral": ("<s>", "[SYSTEM_PROMPT] {content}[/SYSTEM_PROMPT]", "[INST]"),
     "gemma": ("<bos>", "<start_of_turn>{role}\n{content}<end_of_turn>\n", "<start_of_turn>user\n"),
 }
@@ -47,23 +47,23 @@ class Magpie(FromSeeds):
     def validate(self) -> None:
         if self.seeds is not None:
             raise RecipeError("magpie starts from nothing: give `count`, and topics as `system`")
-        if self.template not in KNOWN and not set(self.template) & set("<[\n"):
+        if self.template not in TEMPLATES and not set(self.template) & set("<[\n"):
             raise RecipeError(
-                f"magpie knows no template {self.template!r}{did_you_mean(self.template, list(KNOWN))}"
+                f"magpie knows no template {self.template!r}{did_you_mean(self.template, list(TEMPLATES))}"
             )
-        if self.system and self.template not in KNOWN:
+        if self.system and self.template not in TEMPLATES:
             raise RecipeError(
                 "magpie: how a system turn looks is known for "
-                + ", ".join(KNOWN)
+                + ", ".join(TEMPLATES)
                 + "; write it into the template instead"
             )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
-        start, turn, pre_query = KNOWN.get(self.template, ("", "", self.template))
+        start, turn, pre_query = TEMPLATES.get(self.template, ("", "", self.template))
         topic = ask.rng(f"magpie/{self.seed}").choice(self.system) if self.system else None
-        before = turn.format(role="system", content=topic) if topic else ""
+        system_turn = turn.format(role="system", content=topic) if topic else ""
         reply = await ask.complete(
-            self.model, start + before + pre_query, max_tokens=self.most_tokens, stop=STOPS
+            self.model, start + system_turn + pre_query, max_tokens=self.most_tokens, stop=STOPS
         )
         text = reply.text.strip()
         if reply.finish_reason == "length":

@@ -48,12 +48,12 @@ class MultiTurn(FromSeeds):
         for _ in range(self.turns):
             reply = await ask(self.model, turns)
             turns.append(assistant(reply.text))
-            [following, *_] = await write_prompts(
+            [next_turn, *_] = await write_prompts(
                 ask,
                 self.user_model or self.model,
                 "next_turn",
                 conversation=turns,
                 move=rng.choice(self.moves),
             )
-            turns.append(user(following.text))
+            turns.append(user(next_turn.text))
         return [Prompt.of(turns)]

@@ -32,6 +32,6 @@ class QuestionsForTraits(FromSeeds):
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         trait = seed.text or ""
-        shown = ask.rng(f"traits/{self.seed}").sample(self.examples, min(3, len(self.examples)))
-        found = await write_prompts(ask, self.model, "trait", count=self.per_seed, trait=trait, shots=shown)
-        return [prompt.replacing(category=trait[:80]) for prompt in found]
+        shots = ask.rng(f"traits/{self.seed}").sample(self.examples, min(3, len(self.examples)))
+        prompts = await write_prompts(ask, self.model, "trait", count=self.per_seed, trait=trait, shots=shots)
+        return [prompt.replacing(category=trait[:80]) for prompt in prompts]

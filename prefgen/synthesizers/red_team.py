@@ -61,7 +61,7 @@ class RedTeam(FromSeeds):
         rng = ask.rng(f"red_team/{self.seed}")
         style, attack = rng.choice(self.styles), rng.choice(self.attacks)
         category = seed.metadata.get("category")
-        found = await write_prompts(
+        prompts = await write_prompts(
             ask,
             self.model,
             "red_team",
@@ -71,4 +71,4 @@ class RedTeam(FromSeeds):
             style=style,
             attack=attack,
         )
-        return [prompt.replacing(lineage={"style": style, "attack": attack}) for prompt in found]
+        return [prompt.replacing(lineage={"style": style, "attack": attack}) for prompt in prompts]

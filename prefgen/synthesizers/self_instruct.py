@@ -40,10 +40,10 @@ class SelfInstruct(FromSeeds):
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"self_instruct/{self.seed}")
-        shown = [text for text in (seed.text, *seed.shots) if text]
-        known = [text for text in pool.column("text") if text not in shown]
-        shown += rng.sample(known, min(self.pool_shots, len(known)))
+        shots = [text for text in (seed.text, *seed.shots) if text]
+        pool_texts = [text for text in pool.column("text") if text not in shots]
+        shots += rng.sample(pool_texts, min(self.pool_shots, len(pool_texts)))
         kind = "choice" if rng.random() < self.choice_share else "free"
         return await write_prompts(
-            ask, self.model, "self_instruct", count=self.per_seed, shots=shown, kind=kind
+            ask, self.model, "self_instruct", count=self.per_seed, shots=shots, kind=kind
         )

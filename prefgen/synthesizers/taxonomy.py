@@ -17,7 +17,7 @@ from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
-Path = tuple[str, ...]
+TopicPath = tuple[str, ...]
 
 
 @synthesizer("taxonomy")
@@ -34,24 +34,24 @@ class Taxonomy(FromSeeds):
     per_leaf: int = Field(1, ge=1, le=20, description="Prompts of each leaf.")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
-        nodes: list[Path] = [(seed.text or "",)]
-        lost: list[ReplyError] = []
+        nodes: list[TopicPath] = [(seed.text or "",)]
+        failures: list[ReplyError] = []
         for _ in range(self.depth):
-            divided = await gather_settled(self._branches(path, ask) for path in nodes)
-            lost += [found for found in divided if isinstance(found, ReplyError)]
-            nodes = [path for found in divided if not isinstance(found, ReplyError) for path in found]
-        written = await gather_settled(self._written(path, ask) for path in nodes)
+            branches = await gather_settled(self._divide(path, ask) for path in nodes)
+            failures += [result for result in branches if isinstance(result, ReplyError)]
+            nodes = [path for result in branches if not isinstance(result, ReplyError) for path in result]
+        leaf_prompts = await gather_settled(self._write_leaf(path, ask) for path in nodes)
         prompts: list[Prompt | ReplyError] = [
-            p for found in written if not isinstance(found, ReplyError) for p in found
+            p for result in leaf_prompts if not isinstance(result, ReplyError) for p in result
         ]
-        return [*prompts, *lost, *(found for found in written if isinstance(found, ReplyError))]
+        return [*prompts, *failures, *(result for result in leaf_prompts if isinstance(result, ReplyError))]
 
-    async def _branches(self, path: Path, ask: Ask) -> list[Path]:
+    async def _divide(self, path: TopicPath, ask: Ask) -> list[TopicPath]:
         return [
-            (*path, found.text)
-            for found in await write_prompts(ask, self.model, "topics", count=self.branches, path=path)
+            (*path, prompt.text)
+            for prompt in await write_prompts(ask, self.model, "topics", count=self.branches, path=path)
         ]
 
-    async def _written(self, path: Path, ask: Ask) -> list[Prompt]:
-        found = await write_prompts(ask, self.model, "topic_request", count=self.per_leaf, path=path)
-        return [prompt.replacing(category=path[0][:80], lineage={"topic": list(path)}) for prompt in found]
+    async def _write_leaf(self, path: TopicPath, ask: Ask) -> list[Prompt]:
+        prompts = await write_prompts(ask, self.model, "topic_request", count=self.per_leaf, path=path)
+        return [prompt.replacing(category=path[0][:80], lineage={"topic": list(path)}) for prompt in prompts]

@@ -10,26 +10,30 @@ from prefgen.text.near_duplicates import normalize
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 NUMBER = re.compile(r"(?:(?<![\w.)])-)?(?<![\w.])\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?(?:\s*/\s*\d+)?%?")
 FRACTION = re.compile(r"(-?)\s*(\d*)\s*\\d?frac\{(-?\d+)\}\{(\d+)\}")
-LONGEST = 60
+MAX_NUMBER_LENGTH = 60
 """Characters of the longest number that is read."""
 Check = Literal["exact", "number"]
 
 
-def right(text: str, references: Sequence[str], check: Check, tolerance: float) -> tuple[bool | None, str]:
+def check_answer(
+    text: str, references: Sequence[str], check: Check, tolerance: float
+) -> tuple[bool | None, str]:
     """(whether the answer is right, what it was taken to be, in words); None where the references say nothing that could be compared."""
     if not references:
         return None, "the prompt has no reference answer"
     if check == "exact":
-        given = answer_of(text)
+        answer = answer_of(text)
         return any(
-            normalize(given) == normalize(reference) for reference in references
-        ), f"answer: {given[:200]}"
-    number = number_in(text)
-    wanted = [n for n in (number_in(reference) for reference in references) if n is not None]
-    if not wanted:
+            normalize(answer) == normalize(reference) for reference in references
+        ), f"answer: {answer[:200]}"
+    number = parse_number(text)
+    reference_numbers = [n for n in (parse_number(reference) for reference in references) if n is not None]
+    if not reference_numbers:
         return None, "no reference of the prompt is a number"
-    found = number is not None and any(abs(number - n) <= tolerance * max(1, abs(n)) for n in wanted)
-    return found, f"answer: {float(number):g}" if number is not None else "no number in the answer"
+    correct = number is not None and any(
+        abs(number - n) <= tolerance * max(1, abs(n)) for n in reference_numbers
+    )
+    return correct, f"answer: {float(number):g}" if number is not None else "no number in the answer"
 
 
 def answer_of(text: str) -> str:
@@ -37,33 +41,39 @@ def answer_of(text: str) -> str:
     boxed = BOXED.findall(text)
     if boxed:
         return boxed[-1].strip()
-    said = re.findall(r"answer\s*(?:is|:|=)\s*([^\n]+)", text, re.IGNORECASE)
+    stated_answers = re.findall(r"answer\s*(?:is|:|=)\s*([^\n]+)", text, re.IGNORECASE)
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    return (said[-1] if said else lines[-1] if lines else "").strip().strip("*_`").rstrip(".").strip()
+    return (
+        (stated_answers[-1] if stated_answers else lines[-1] if lines else "")
+        .strip()
+        .strip("*_`")
+        .rstrip(".")
+        .strip()
+    )
 
 
-def number_in(text: str) -> Fraction | None:
+def parse_number(text: str) -> Fraction | None:
     """The last number of the answer, exactly; None when there is none."""
-    for part in (answer_of(text), text):
-        found = FRACTION.findall(part)
-        if found and len("".join(found[-1])) <= LONGEST:
-            sign, whole, above, below = found[-1]
-            if not int(below):
+    for passage in (answer_of(text), text):
+        fractions = FRACTION.findall(passage)
+        if fractions and len("".join(fractions[-1])) <= MAX_NUMBER_LENGTH:
+            sign, whole, numerator, denominator = fractions[-1]
+            if not int(denominator):
                 return None
-            value = int(whole or 0) + Fraction(int(above), int(below))
+            value = int(whole or 0) + Fraction(int(numerator), int(denominator))
             return -value if sign else value
-        numbers = NUMBER.findall(part)
+        numbers = NUMBER.findall(passage)
         if numbers:
-            return _fraction(numbers[-1])
+            return _parse_fraction(numbers[-1])
     return None
 
 
-def _fraction(spelled: str) -> Fraction | None:
-    bare = spelled.replace(",", "").replace(" ", "")
-    exponent = re.search(r"[eE][+-]?(\d+)", bare)
-    if len(bare) > LONGEST or (exponent and int(exponent[1]) > 300):
+def _parse_fraction(text: str) -> Fraction | None:
+    numeral = text.replace(",", "").replace(" ", "")
+    exponent = re.search(r"[eE][+-]?(\d+)", numeral)
+    if len(numeral) > MAX_NUMBER_LENGTH or (exponent and int(exponent[1]) > 300):
         return None
     try:
-        return Fraction(bare[:-1]) / 100 if bare.endswith("%") else Fraction(bare)
+        return Fraction(numeral[:-1]) / 100 if numeral.endswith("%") else Fraction(numeral)
     except (ValueError, ZeroDivisionError):
         return None

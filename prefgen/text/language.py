@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-SURE = 0.5
+MIN_PROBABILITY = 0.5
 """Least probability of a language that counts as told: short texts, code and mixtures have less."""
 
 
@@ -12,7 +12,7 @@ def language_of(text: str) -> str | None:
     if not any(c.isalpha() for c in text):
         return None
     language, probability = _identifier().classify(text)
-    return language if probability >= SURE else None
+    return language if probability >= MIN_PROBABILITY else None
 
 
 def known_languages() -> list[str]:

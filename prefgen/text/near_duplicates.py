@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: one character counts as a word."""
 _WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W{_WITHOUT_SPACES}]+")
-ALIKE = 0.8
+NEAR_DUPLICATE_THRESHOLD = 0.8
 """Jaccard similarity of word shingles from which two texts are near-duplicates, unless told otherwise."""
 
 
@@ -46,10 +46,10 @@ class WordAlphabet:
     """Spells words as single characters, so that texts are compared word by word as fast as letter by letter."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
+        self._letters: dict[str, str] = {}
 
-    def spell(self, text: str) -> str:
-        return "".join(self._known.setdefault(word, _letter(len(self._known))) for word in words_of(text))
+    def encode(self, text: str) -> str:
+        return "".join(self._letters.setdefault(word, _letter(len(self._letters))) for word in words_of(text))
 
 
 def _letter(number: int) -> str:
@@ -70,71 +70,109 @@ class MinHashIndex:
     """An index of texts by MinHash (datasketch, docs/decisions/003-libraries.md) that finds those that are alike."""
 
     def __init__(
-        self, threshold: float = ALIKE, *, words: int = 3, permutations: int = 128, seed: int = 1
+        self,
+        threshold: float = NEAR_DUPLICATE_THRESHOLD,
+        *,
+        words: int = 3,
+        permutations: int = 128,
+        seed: int = 1,
     ) -> None:
         from datasketch import MinHashLSH  # 0.3 s
 
         self._threshold, self._words, self._permutations, self._seed = threshold, words, permutations, seed
         self._index = MinHashLSH(threshold=threshold, num_perm=permutations)
-        self._kept: dict[str, Any] = {}
+        self._signatures_by_name: dict[str, Any] = {}
 
-    def hashed(self, text: str) -> Any:
+    def minhash(self, text: str) -> Any:
         """What `nearest` and `add` take of a text."""
         from datasketch import MinHash
 
-        made = MinHash(num_perm=self._permutations, seed=self._seed)
-        made.update_batch([s.encode() for s in shingles(text, self._words)])
-        return made
+        signature = MinHash(num_perm=self._permutations, seed=self._seed)
+        signature.update_batch([s.encode() for s in shingles(text, self._words)])
+        return signature
 
-    def nearest(self, hashed: Any) -> tuple[float, str] | None:
+    def nearest(self, signature: Any) -> tuple[float, str] | None:
         """(similarity, name) of the most similar text that is there and alike, or None."""
-        found = [
-            (float(hashed.jaccard(self._kept[name])), name) for name in map(str, self._index.query(hashed))
+        matches = [
+            (float(signature.jaccard(self._signatures_by_name[name])), name)
+            for name in map(str, self._index.query(signature))
         ]
-        best = max(found, default=(0.0, ""))
+        best = max(matches, default=(0.0, ""))
         return best if best[0] >= self._threshold else None
 
-    def add(self, name: str, hashed: Any) -> None:
-        self._kept[name] = hashed
-        self._index.insert(name, hashed)
+    def add(self, name: str, signature: Any) -> None:
+        self._signatures_by_name[name] = signature
+        self._index.insert(name, signature)
 
 
 def find_near_duplicates(
-    texts: Iterable[str], threshold: float = ALIKE, *, words: int = 3, permutations: int = 128, seed: int = 1
+    texts: Iterable[str],
+    threshold: float = NEAR_DUPLICATE_THRESHOLD,
+    *,
+    words: int = 3,
+    permutations: int = 128,
+    seed: int = 1,
 ) -> dict[int, tuple[int, float]]:
     """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts that have one as alike.
 
     What `Neighbours` finds, for a whole set: the bands of its index are arrays, half a kilobyte a text.
     """
-    found: dict[int, tuple[int, float]] = {}
-    for i, near in _alike_before(texts, threshold, words, permutations, seed, but=found):
-        if near:
-            found[i] = max(near, key=lambda one: one[1])
-    return found
+    duplicates: dict[int, tuple[int, float]] = {}
+    for i, matches in _earlier_matches(texts, threshold, words, permutations, seed, excluded=duplicates):
+        if matches:
+            duplicates[i] = max(matches, key=lambda match: match[1])
+    return duplicates
 
 
-def similar_earlier_texts(texts: Iterable[str], threshold: float = ALIKE) -> dict[int, list[int]]:
+def similar_earlier_texts(
+    texts: Iterable[str], threshold: float = NEAR_DUPLICATE_THRESHOLD
+) -> dict[int, list[int]]:
     """{place: the places of all earlier texts that are as alike} of the texts that have some."""
-    return {i: [j for j, _ in near] for i, near in _alike_before(texts, threshold, 3, 128, 1, but=()) if near}
+    return {
+        i: [j for j, _ in matches]
+        for i, matches in _earlier_matches(texts, threshold, 3, 128, 1, excluded=())
+        if matches
+    }
 
 
-def _alike_before(
-    texts: Iterable[str], threshold: float, words: int, permutations: int, seed: int, *, but: Container[int]
+def _earlier_matches(
+    texts: Iterable[str],
+    threshold: float,
+    words: int,
+    permutations: int,
+    seed: int,
+    *,
+    excluded: Container[int],
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """(place, the earlier texts that are as alike, with their similarity); those that `but` holds by then are not compared with."""
     import numpy as np
     from datasketch import MinHashLSH
 
     index = MinHashLSH(threshold=threshold, num_perm=permutations)
-    hashes = _signatures(texts, words, permutations, seed)
-    bands = [_shared(hashes[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)]
-    kept: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
-    for i in np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(hashes) else ():
-        groups = [of[group] for of, band in zip(kept, bands, strict=True) if (group := int(band[i])) >= 0]
-        near = sorted({j for group in groups for j in group})
-        alike = (hashes[near] == hashes[i]).mean(axis=1).tolist() if near else []
-        yield i, [(j, share) for j, share in zip(near, alike, strict=True) if share >= threshold]
-        if i not in but:
+    signatures = _signatures(texts, words, permutations, seed)
+    bands = [
+        _group_equal_rows(signatures[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)
+    ]
+    band_tables: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
+    for i in (
+        np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(signatures) else ()
+    ):
+        groups = [
+            table[group]
+            for table, band in zip(band_tables, bands, strict=True)
+            if (group := int(band[i])) >= 0
+        ]
+        candidates = sorted({j for group in groups for j in group})
+        similarities = (signatures[candidates] == signatures[i]).mean(axis=1).tolist() if candidates else []
+        yield (
+            i,
+            [
+                (j, similarity)
+                for j, similarity in zip(candidates, similarities, strict=True)
+                if similarity >= threshold
+            ],
+        )
+        if i not in excluded:
             for group in groups:
                 group.append(i)
 
@@ -148,9 +186,9 @@ def _signatures(texts: Iterable[str], words: int, permutations: int, seed: int) 
     rows: list[np.ndarray] = []
     empty = MinHash(num_perm=permutations, seed=seed)
     for text in texts:
-        made = empty.copy()
-        made.update_batch([s.encode() for s in shingles(text, words)])
-        rows.append(made.hashvalues.astype(np.uint32))
+        signature = empty.copy()
+        signature.update_batch([s.encode() for s in shingles(text, words)])
+        rows.append(signature.hashvalues.astype(np.uint32))
         if len(rows) == 4096:
             blocks.append(np.stack(rows))
             rows.clear()
@@ -158,13 +196,13 @@ def _signatures(texts: Iterable[str], words: int, permutations: int, seed: int) 
     return np.concatenate(blocks) if blocks else np.zeros((0, permutations), np.uint32)
 
 
-def _shared(band: "np.ndarray") -> "np.ndarray":
+def _group_equal_rows(band: "np.ndarray") -> "np.ndarray":
     """For each row the number of its group of equal rows, -1 where it stands alone."""
     import numpy as np
 
-    mixed = np.zeros(len(band), dtype=np.uint64)
+    row_hashes = np.zeros(len(band), dtype=np.uint64)
     for column in band.T:  # one number a row; that two groups meet in one costs a comparison and no more
-        mixed = (mixed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    _, group, sizes = np.unique(mixed, return_inverse=True, return_counts=True)
+        row_hashes = (row_hashes ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        row_hashes ^= row_hashes >> np.uint64(29)
+    _, group, sizes = np.unique(row_hashes, return_inverse=True, return_counts=True)
     return np.where(sizes[group] > 1, group, -1).astype(np.int32)

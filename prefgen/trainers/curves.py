@@ -19,7 +19,7 @@ PANELS = (
 
 def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
     """Write the picture; numbers that a trainer does not have are left out."""
-    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(row) for row in metrics.read_text(encoding="utf-8").splitlines()]
     picture = Plot(3, 2)
     for title, series in PANELS:
         picture.lines(
@@ -27,12 +27,12 @@ def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
             "step",
             {
                 name: [
-                    (line["step"], line[key]) for line in lines for key in keys if line.get(key) is not None
+                    (line["step"], line[key]) for line in rows for key in keys if line.get(key) is not None
                 ]
                 for name, keys in series.items()
             },
         )
-    names = {
+    labels = {
         "chosen": "chosen (mean)",
         "rejected": "rejected (mean)",
         "most": "99 % of sides",
@@ -42,6 +42,6 @@ def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:
     picture.bars(
         "tokens of prompt and answer",
         "tokens",
-        {words: float(lengths[name]) for name, words in names.items()},
+        {label: float(lengths[name]) for name, label in labels.items()},
     )
     picture.save(out)

@@ -52,32 +52,32 @@ class SoftDPOTrainer(DPOTrainer):
             return super()._compute_loss(model, inputs, return_outputs)
         logps, lengths = sequence_logps(model, inputs)
         chosen, rejected = logps.chunk(2)
-        ref_chosen, ref_rejected = self._reference(model, inputs)
+        ref_chosen, ref_rejected = self._reference_logps(model, inputs)
         chosen_ratio, rejected_ratio = chosen - ref_chosen, rejected - ref_rejected
         chosen_length, rejected_length = lengths.chunk(2)
         loss = torch.zeros((), device=logps.device)
-        for name, share in zip(self.loss_types, self.loss_weights, strict=True):
+        for name, loss_weight in zip(self.loss_types, self.loss_weights, strict=True):
             if name == "sft":
-                each = -(chosen / chosen_length)
+                pair_losses = -(chosen / chosen_length)
             else:
                 averaged = name in ("ipo", "sigmoid_norm")
                 delta = chosen_ratio / (chosen_length if averaged else 1) - rejected_ratio / (
                     rejected_length if averaged else 1
                 )
-                each = probability * pair_loss(name, delta, self.beta) + (1 - probability) * pair_loss(
+                pair_losses = probability * pair_loss(name, delta, self.beta) + (1 - probability) * pair_loss(
                     name, -delta, self.beta
                 )
-            loss = loss + share * (weight * each).sum() / weight.sum().clamp(min=1e-8)
-        self._note(chosen_ratio, rejected_ratio, chosen, rejected)
+            loss = loss + loss_weight * (weight * pair_losses).sum() / weight.sum().clamp(min=1e-8)
+        self._record_metrics(chosen_ratio, rejected_ratio, chosen, rejected)
         return (loss, None) if return_outputs else loss
 
-    def _reference(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _reference_logps(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         if "ref_chosen_logps" in inputs:
             return inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]
-        found = self.compute_ref_log_probs(model if self.ref_model is None else self.ref_model, inputs)
-        return found[0], found[1]
+        logps = self.compute_ref_log_probs(model if self.ref_model is None else self.ref_model, inputs)
+        return logps[0], logps[1]
 
-    def _note(
+    def _record_metrics(
         self,
         chosen_ratio: torch.Tensor,
         rejected_ratio: torch.Tensor,
@@ -85,14 +85,14 @@ class SoftDPOTrainer(DPOTrainer):
         rejected: torch.Tensor,
     ) -> None:
         """The same metrics as TRL's."""
-        found = self._metrics["train" if self.model.training else "eval"]
+        metrics = self._metrics["train" if self.model.training else "eval"]
         good, bad = self.beta * chosen_ratio.detach(), self.beta * rejected_ratio.detach()
         values = {
             "rewards/chosen": good, "rewards/rejected": bad, "rewards/accuracies": (good > bad).float(), "rewards/margins": good - bad,
             "logps/chosen": chosen.detach(), "logps/rejected": rejected.detach(),
         }  # fmt: skip
         for name, value in values.items():
-            found[name].append(self.accelerator.gather(value).mean().item())
+            metrics[name].append(self.accelerator.gather(value).mean().item())
 
 
 def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
@@ -112,8 +112,10 @@ def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, to
         .float()
     )
     mask = inputs["completion_mask"][:, 1:].to(logits.dtype)
-    each = torch.gather(logits.log_softmax(-1), 2, inputs["input_ids"][:, 1:].unsqueeze(-1)).squeeze(-1)
-    return (each * mask).sum(1), mask.sum(1).clamp(min=1)
+    token_logps = torch.gather(logits.log_softmax(-1), 2, inputs["input_ids"][:, 1:].unsqueeze(-1)).squeeze(
+        -1
+    )
+    return (token_logps * mask).sum(1), mask.sum(1).clamp(min=1)
 
 
 def trainer(job: PreparedTraining) -> SoftDPOTrainer:
@@ -129,7 +131,7 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
     )
     # given and not left to TRL, which would load it from wherever the model's configuration says that it came from
     reference = None if settings.lora or settings.precompute_reference else job.model()
-    made = SoftDPOTrainer(
+    trl_trainer = SoftDPOTrainer(
         model=job.model(),
         ref_model=reference,
         args=arguments,
@@ -140,10 +142,10 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         **job.parts(),
     )
     if job.test and (settings.lora or reference is not None):
-        made.add_callback(Drift(job, made, reference))
-    return made
+        trl_trainer.add_callback(Drift(job, trl_trainer, reference))
+    return trl_trainer
 
 
-def margins(made: Any, job: PreparedTraining) -> list[float]:
+def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """By how much each held-out pair's chosen side is ahead in implicit reward: above 0 the model agrees with the label."""
-    return implicit_margins(made, job, job.settings.beta)
+    return implicit_margins(trl_trainer, job, job.settings.beta)

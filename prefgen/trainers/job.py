@@ -24,14 +24,14 @@ from transformers import (
 )
 
 from prefgen.errors import RecipeError
-from prefgen.trainers.likelihood import tokens
+from prefgen.trainers.likelihood import tokenize_turns
 from prefgen.trainers.pairs import Lengths, Row, TrainingPairs, pairs_that_differ
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.settings import METRICS, TrainSettings
 
-LIMIT = 32768
+DEFAULT_MAX_LENGTH = 32768
 """Longest sequence of a model that does not say its own limit."""
-SHOWN = tuple(
+PANEL_METRICS = tuple(
     side + name
     for name in ("loss", "rewards/accuracies", "accuracy", "rewards/margins", "margin")
     for side in ("", "eval_")
@@ -62,8 +62,8 @@ class PreparedTraining:
 
     def arguments(self, *, best: str | None = None) -> dict[str, Any]:
         """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early stop looks at."""
-        settings, watched = self.settings, bool(self.settings.patience and self.test)
-        name = best or "eval_loss"
+        settings, stops_early = self.settings, bool(self.settings.patience and self.test)
+        best_metric = best or "eval_loss"
         return {
             "output_dir": str(self.out / "checkpoints"),
             "learning_rate": settings.learning_rate or (1e-5 if settings.lora else 1e-6),
@@ -81,9 +81,9 @@ class PreparedTraining:
             "save_strategy": "steps",
             "save_steps": settings.evaluate if settings.patience else settings.save,
             "save_total_limit": 2,
-            "load_best_model_at_end": watched,
-            "metric_for_best_model": name if watched else None,
-            "greater_is_better": (not name.endswith("loss")) if watched else None,
+            "load_best_model_at_end": stops_early,
+            "metric_for_best_model": best_metric if stops_early else None,
+            "greater_is_better": (not best_metric.endswith("loss")) if stops_early else None,
             "logging_steps": max(1, min(10, settings.evaluate)),
             "seed": settings.seed,
             "bf16": not settings.cpu and torch.cuda.is_available() and settings.dtype in ("auto", "bfloat16"),
@@ -95,9 +95,11 @@ class PreparedTraining:
     def _warmup(self) -> float:
         """As a share of the steps; none where not even one step is due, since the only step of a training must teach something."""
         settings = self.settings
-        each = settings.batch_size * settings.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
+        rows_per_step = settings.batch_size * settings.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
         steps = (
-            settings.max_steps if settings.max_steps > 0 else settings.epochs * -(-len(self.train) // each)
+            settings.max_steps
+            if settings.max_steps > 0
+            else settings.epochs * -(-len(self.train) // rows_per_step)
         )
         return settings.warmup if settings.warmup * steps >= 1 else 0.0
 
@@ -114,27 +116,27 @@ class PreparedTraining:
             return None
         from peft import LoraConfig
 
-        its = self.settings.lora
+        adapter = self.settings.lora
         return LoraConfig(
-            r=its.r,
-            lora_alpha=its.alpha,
-            lora_dropout=its.dropout,
-            target_modules=its.target_modules
-            if its.target_modules == "all-linear"
-            else _listed(its.target_modules),
+            r=adapter.r,
+            lora_alpha=adapter.alpha,
+            lora_dropout=adapter.dropout,
+            target_modules=adapter.target_modules
+            if adapter.target_modules == "all-linear"
+            else _as_list(adapter.target_modules),
             task_type=task,
         )
 
 
-def _listed(names: str | Sequence[str]) -> list[str]:
+def _as_list(names: str | Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
 def append_metrics(path: Path, line: Mapping[str, float]) -> None:
     """Another line of metrics.jsonl."""
-    sound = {name: value if math.isfinite(value) else None for name, value in line.items()}
+    finite_values = {name: value if math.isfinite(value) else None for name, value in line.items()}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(sound) + "\n")
+        file.write(json.dumps(finite_values) + "\n")
 
 
 class MetricsLogger(TrainerCallback):
@@ -160,60 +162,62 @@ class MetricsLogger(TrainerCallback):
             self._path,
             {"step": state.global_step, "seconds": round(time.monotonic() - self._started, 2), **logs},
         )
-        self._progress.numbers |= {name: logs[name] for name in SHOWN if name in logs}
+        self._progress.numbers |= {name: logs[name] for name in PANEL_METRICS if name in logs}
 
 
 def prepare_training(
     data: TrainingPairs, settings: TrainSettings, out: Path, progress: TrainingProgress
 ) -> PreparedTraining:
     """Load the tokenizer, measure the pairs, leave out those that are equal within the length. Raises RecipeError in one line."""
-    _quiet()
+    _silence_libraries()
     say = progress.notify
     tokenizer = load_chat_tokenizer(settings)
-    unlike = _unlike_itself(tokenizer, data.train)
-    if unlike:
-        say(f"warning: {settings.base!r}: {unlike}")
+    template_problem = _template_problem(tokenizer, data.train)
+    if template_problem:
+        say(f"warning: {settings.base!r}: {template_problem}")
     config = load_pretrained(AutoConfig, settings, "configuration")
     if is_reward_model(config) and settings.use != "reward":
         raise RecipeError(
             f"{settings.base!r} is a reward model: {settings.use} needs a base that writes text"
         )
-    limit = min(getattr(config, "max_position_embeddings", None) or LIMIT, LIMIT)
+    limit = min(getattr(config, "max_position_embeddings", None) or DEFAULT_MAX_LENGTH, DEFAULT_MAX_LENGTH)
 
-    def of_side(row: Row, side: str) -> list[int]:
-        return tokens(tokenizer, row["prompt"] + row[side])
+    def side_tokens(row: Row, side: str) -> list[int]:
+        return tokenize_turns(tokenizer, row["prompt"] + row[side])
 
     if settings.max_length and settings.max_length > limit:
         raise RecipeError(
             f"max_length {settings.max_length:,} is more than the {limit:,} tokens that {settings.base!r} can read"
         )
-    differ, lengths = pairs_that_differ([*data.train, *data.test], of_side, settings.max_length, limit)
-    kept = [row for row, good in zip(data.train, differ, strict=False) if good]
-    held_out = [row for row, good in zip(data.test, differ[len(data.train) :], strict=True) if good]
+    distinct, lengths = pairs_that_differ([*data.train, *data.test], side_tokens, settings.max_length, limit)
+    kept_train = [row for row, keep in zip(data.train, distinct, strict=False) if keep]
+    kept_test = [row for row, good in zip(data.test, distinct[len(data.train) :], strict=True) if good]
     cut = settings.max_length or lengths.proposed
     if lengths.longest > cut:
         say(
-            f"warning: {lengths.over(cut):,} of {2 * len(differ):,} answers with their prompts are longer than {cut:,} tokens and are cut there"
+            f"warning: {lengths.over(cut):,} of {2 * len(distinct):,} answers with their prompts are longer than {cut:,} tokens and are cut there"
         )
-    refused = len(data.train) - len(kept)
-    for name, count, all_of in (
+    refused = len(data.train) - len(kept_train)
+    for name, count, all_rows in (
         ("pairs", refused, data.train),
-        ("held-out pairs", len(data.test) - len(held_out), data.test),
+        ("held-out pairs", len(data.test) - len(kept_test), data.test),
     ):
         if count:
-            say(f"{count:,} of {len(all_of):,} {name} are equal within {cut:,} tokens and were left out")
-    if not kept:
+            say(f"{count:,} of {len(all_rows):,} {name} are equal within {cut:,} tokens and were left out")
+    if not kept_train:
         raise RecipeError(
             f"no pair is left: within {cut:,} tokens all sides are equal. Raise max_length ({lengths.longest:,} would do)"
         )
-    rows, test = ([_labelled(row, settings) for row in its] for its in (kept, held_out))
-    lacking = settings.without_soft_form()
-    if lacking and any(row["probability"] != 1 or row["weight"] != 1 for row in rows):
+    train_rows, test_rows = (
+        [_label_row(row, settings) for row in split_rows] for split_rows in (kept_train, kept_test)
+    )
+    unsupported = settings.without_soft_form()
+    if unsupported and any(row["probability"] != 1 or row["weight"] != 1 for row in train_rows):
         raise RecipeError(
-            f"the pairs have soft labels or weights, and {lacking} has no form for them. Say `labels: hard, weights: false`"
+            f"the pairs have soft labels or weights, and {unsupported} has no form for them. Say `labels: hard, weights: false`"
         )
     out.mkdir(parents=True, exist_ok=True)
-    return PreparedTraining(settings, tokenizer, rows, test, lengths, refused, out, progress)
+    return PreparedTraining(settings, tokenizer, train_rows, test_rows, lengths, refused, out, progress)
 
 
 def load_chat_tokenizer(settings: TrainSettings) -> Any:
@@ -236,7 +240,7 @@ def is_reward_model(config: Any) -> bool:
     )
 
 
-def load_pretrained(kind: Any, settings: TrainSettings, what: str, **options: Any) -> Any:
+def load_pretrained(kind: Any, settings: TrainSettings, part: str, **options: Any) -> Any:
     """What transformers reads at the base. Raises RecipeError in one line."""
     base = settings.base or ""
     if settings.revision and os.path.isdir(base):
@@ -249,22 +253,22 @@ def load_pretrained(kind: Any, settings: TrainSettings, what: str, **options: An
         )
     try:
         return kind.from_pretrained(base, revision=settings.revision, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as wrong:
-        at = f" at revision {settings.revision!r}" if settings.revision else ""
-        where = "the folder" if os.path.isdir(base) else "no such folder, and the Hub"
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        revision_text = f" at revision {settings.revision!r}" if settings.revision else ""
+        source = "the folder" if os.path.isdir(base) else "no such folder, and the Hub"
         raise RecipeError(
-            f"the {what} of {base!r}{at} cannot be loaded ({where}): {' '.join(str(wrong).split())[:200]}"
+            f"the {part} of {base!r}{revision_text} cannot be loaded ({source}): {' '.join(str(error).split())[:200]}"
         ) from None
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written whole."""
-    numbered = (path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit())
-    found = [path for path in numbered if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    candidates = (path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit())
+    checkpoints = [path for path in candidates if (path / "trainer_state.json").is_file()]
+    return max(checkpoints, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _quiet() -> None:
+def _silence_libraries() -> None:
     """Progress bars and notes of the libraries would stand between our own lines."""
     logging.getLogger("trl").setLevel(logging.ERROR)  # what it warns of is said in our own words
     transformers.logging.set_verbosity_error()
@@ -273,30 +277,30 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
 
 
-def _unlike_itself(tokenizer: Any, rows: Sequence[Row]) -> str | None:
+def _template_problem(tokenizer: Any, rows: Sequence[Row]) -> str | None:
     """Why a chat template cannot be trained with, if so: a prompt alone must read as it does before its answer."""
     for row in rows[:20]:
-        asked = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(row["prompt"] + row["chosen"], tokenize=False)
-        if not whole.startswith(asked):
+        rendered = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        full_text = tokenizer.apply_chat_template(row["prompt"] + row["chosen"], tokenize=False)
+        if not full_text.startswith(rendered):
             return (
-                f"its chat template renders a prompt otherwise when an answer follows (ends in {asked[-40:]!r}): the model would be trained on "
+                f"its chat template renders a prompt otherwise when an answer follows (ends in {rendered[-40:]!r}): the model would be trained on "
                 "a context that it never sees"
             )
-        first = tokens(tokenizer, row["prompt"], asking=True)
-        if tokens(tokenizer, row["prompt"] + row["chosen"])[: len(first)] != first:
+        prompt_ids = tokenize_turns(tokenizer, row["prompt"], generation_prompt=True)
+        if tokenize_turns(tokenizer, row["prompt"] + row["chosen"])[: len(prompt_ids)] != prompt_ids:
             return (
-                f"the end of its prompt ({asked[-20:]!r}) and the beginning of an answer become one token: the model is trained on a prompt that "
+                f"the end of its prompt ({rendered[-20:]!r}) and the beginning of an answer become one token: the model is trained on a prompt that "
                 "ends one token earlier than the one it sees"
             )
     return None
 
 
-def _labelled(row: Mapping[str, Any], settings: TrainSettings) -> Row:
-    sure = row["probability"] if settings.labels == "soft" else 1.0
+def _label_row(row: Mapping[str, Any], settings: TrainSettings) -> Row:
+    certainty = row["probability"] if settings.labels == "soft" else 1.0
     smoothing = 0.0 if settings.smooths_itself else settings.label_smoothing
     assert isinstance(smoothing, float)  # what is measured was put in place before
-    probability = sure * (1 - smoothing) + (1 - sure) * smoothing
+    probability = certainty * (1 - smoothing) + (1 - certainty) * smoothing
     return {**row, "probability": probability, "weight": row["weight"] if settings.weights else 1.0}
 
 

@@ -14,42 +14,42 @@ from prefgen.trainers.pairs import Row
 from prefgen.trainers.reference import Drift, implicit_margins
 
 
-def unpaired(rows: Sequence[Row]) -> Dataset:
+def unpaired_dataset(rows: Sequence[Row]) -> Dataset:
     """One row an answer; an answer that is chosen in one pair and rejected in another is left out."""
     return Dataset.from_list([dict(row) for row in FORMS["kto"](("", row) for row in rows)])
 
 
 def trainer(job: PreparedTraining) -> KTOTrainer:
     """TRL's trainer for the job."""
-    answers = unpaired(job.train)
-    wanted = sum(answers["label"]) if len(answers) else 0
-    if not 0 < wanted < len(answers):
+    answers = unpaired_dataset(job.train)
+    desirable_count = sum(answers["label"]) if len(answers) else 0
+    if not 0 < desirable_count < len(answers):
         raise RecipeError(
-            f"kto needs answers that are wanted and answers that are not, and {wanted} of {len(answers)} are wanted"
+            f"kto needs answers that are wanted and answers that are not, and {desirable_count} of {len(answers)} are wanted"
         )
     arguments = KTOConfig(
         **job.arguments(),
         beta=job.settings.beta,
         precompute_ref_log_probs=job.settings.precompute_reference,
         # both kinds count the same together (section 4.2)
-        desirable_weight=max(1.0, (len(answers) - wanted) / wanted),
-        undesirable_weight=max(1.0, wanted / (len(answers) - wanted)),
+        desirable_weight=max(1.0, (len(answers) - desirable_count) / desirable_count),
+        undesirable_weight=max(1.0, desirable_count / (len(answers) - desirable_count)),
     )
     reference = None if job.settings.lora or job.settings.precompute_reference else job.model()
-    made = KTOTrainer(
+    trl_trainer = KTOTrainer(
         model=job.model(),
         ref_model=reference,
         args=arguments,
         train_dataset=answers,
-        eval_dataset=unpaired(job.test) if job.test else None,
+        eval_dataset=unpaired_dataset(job.test) if job.test else None,
         peft_config=job.lora(),
         **job.parts(),
     )
     if job.test and (job.settings.lora or reference is not None):
-        made.add_callback(Drift(job, made, reference))
-    return made
+        trl_trainer.add_callback(Drift(job, trl_trainer, reference))
+    return trl_trainer
 
 
-def margins(made: Any, job: PreparedTraining) -> list[float]:
+def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """By how much each held-out pair's chosen side is ahead in implicit reward."""
-    return implicit_margins(made, job, job.settings.beta)
+    return implicit_margins(trl_trainer, job, job.settings.beta)

@@ -12,46 +12,53 @@ from prefgen.errors import RecipeError
 Turns = Sequence[Mapping[str, str]]
 
 
-def tokens(tokenizer: Any, turns: Turns, *, asking: bool = False) -> list[int]:
+def tokenize_turns(tokenizer: Any, turns: Turns, *, generation_prompt: bool = False) -> list[int]:
     """A conversation as the model sees it; `asking` for an answer that follows."""
-    text = tokenizer.apply_chat_template([*turns], tokenize=False, add_generation_prompt=asking)
+    text = tokenizer.apply_chat_template([*turns], tokenize=False, add_generation_prompt=generation_prompt)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def tokenized(
+def tokenize_answer(
     tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | None = None
 ) -> tuple[list[int], int]:
     """(tokens of prompt and answer, how many of them are the prompt's). What both ways of rendering the prompt share is the prompt."""
-    asked, whole = tokens(tokenizer, prompt, asking=True), tokens(tokenizer, [*prompt, *answer])[:max_length]
-    shared = 0
-    while shared < min(len(asked), len(whole)) and asked[shared] == whole[shared]:
-        shared += 1
-    return whole, shared
+    prompt_ids, all_ids = (
+        tokenize_turns(tokenizer, prompt, generation_prompt=True),
+        tokenize_turns(tokenizer, [*prompt, *answer])[:max_length],
+    )
+    prompt_length = 0
+    while prompt_length < min(len(prompt_ids), len(all_ids)) and prompt_ids[prompt_length] == all_ids[prompt_length]:
+        prompt_length += 1
+    return all_ids, prompt_length
 
 
 @torch.inference_mode()
 def answer_logps(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[tuple[Turns, Turns]],
+    answers: Sequence[tuple[Turns, Turns]],
     *,
     max_length: int | None = None,
     batch_size: int = 16,
 ) -> list[tuple[float, int]]:
     """(sum of the log-probabilities of the answer's tokens, how many tokens) of each (prompt, answer)."""
-    rows = [tokenized(tokenizer, prompt, answer, max_length) for prompt, answer in asked]
+    rows = [tokenize_answer(tokenizer, prompt, answer, max_length) for prompt, answer in answers]
     longest, limit = (
         max((len(ids) for ids, _ in rows), default=0),
         getattr(model.config, "max_position_embeddings", None),
     )
     if limit and longest > limit:
         raise RecipeError(f"a prompt with its answer has {longest:,} tokens, and the model reads {limit:,}")
-    found: list[tuple[float, int]] = []
-    for ids, mask, wanted in _batches(rows, tokenizer.pad_token_id, batch_size, model.device):
+    logps: list[tuple[float, int]] = []
+    for ids, mask, answer_mask in _padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
-        each = torch.gather(logits.log_softmax(-1), 2, ids[:, 1:].unsqueeze(-1)).squeeze(-1) * wanted[:, 1:]
-        found += zip(each.sum(1).cpu().tolist(), wanted[:, 1:].sum(1).int().cpu().tolist(), strict=True)
-    return found
+        token_logps = (
+            torch.gather(logits.log_softmax(-1), 2, ids[:, 1:].unsqueeze(-1)).squeeze(-1) * answer_mask[:, 1:]
+        )
+        logps += zip(
+            token_logps.sum(1).cpu().tolist(), answer_mask[:, 1:].sum(1).int().cpu().tolist(), strict=True
+        )
+    return logps
 
 
 @torch.inference_mode()
@@ -59,41 +66,44 @@ def divergence(
     model: Any,
     reference: Any,
     tokenizer: Any,
-    asked: Sequence[tuple[Turns, Turns]],
+    answers: Sequence[tuple[Turns, Turns]],
     *,
     max_length: int | None = None,
     batch_size: int = 16,
 ) -> float:
     """Mean over the answers' tokens of KL(model || reference), in nats. `reference` None: the model without its adapter."""
-    total, tokens = 0.0, 0.0
-    rows = [tokenized(tokenizer, prompt, answer, max_length) for prompt, answer in asked]
-    for ids, mask, wanted in _batches(rows, tokenizer.pad_token_id, batch_size, model.device):
-        now = (
+    total, token_count = 0.0, 0.0
+    rows = [tokenize_answer(tokenizer, prompt, answer, max_length) for prompt, answer in answers]
+    for ids, mask, answer_mask in _padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
+        logps = (
             model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float().log_softmax(-1)
         )
         with model.disable_adapter() if reference is None else nullcontext():
-            before = (
+            reference_logps = (
                 (reference or model)(input_ids=ids, attention_mask=mask, use_cache=False)
                 .logits[:, :-1]
                 .float()
                 .log_softmax(-1)
             )
-        each = (now.exp() * (now - before)).sum(-1) * wanted[:, 1:]
-        total, tokens = total + float(each.sum()), tokens + float(wanted[:, 1:].sum())
-    return total / max(1.0, tokens)
+        token_divergences = (logps.exp() * (logps - reference_logps)).sum(-1) * answer_mask[:, 1:]
+        total, token_count = (
+            total + float(token_divergences.sum()),
+            token_count + float(answer_mask[:, 1:].sum()),
+        )
+    return total / max(1.0, token_count)
 
 
-def _batches(
-    rows: Sequence[tuple[list[int], int]], pad: int, size: int, device: Any
+def _padded_batches(
+    rows: Sequence[tuple[list[int], int]], pad_id: int, size: int, device: Any
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """(tokens, which are real, which are the answer's) of some rows at a time, padded on the right."""
-    for at in range(0, len(rows), size):
-        some = rows[at : at + size]
-        longest = max(len(ids) for ids, _ in some)
-        ids = torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in some], device=device)
-        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in some], device=device)
-        wanted = torch.tensor(
-            [[0] * shared + [1] * (len(ids) - shared) + [0] * (longest - len(ids)) for ids, shared in some],
+    for start in range(0, len(rows), size):
+        batch = rows[start : start + size]
+        longest = max(len(ids) for ids, _ in batch)
+        ids = torch.tensor([ids + [pad_id] * (longest - len(ids)) for ids, _ in batch], device=device)
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in batch], device=device)
+        answer_mask = torch.tensor(
+            [[0] * prompt_length + [1] * (len(ids) - prompt_length) + [0] * (longest - len(ids)) for ids, prompt_length in batch],
             device=device,
         )
-        yield ids, mask, wanted.float()
+        yield ids, mask, answer_mask.float()

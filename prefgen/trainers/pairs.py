@@ -16,10 +16,10 @@ from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
 Row = dict[str, Any]
-HELD_OUT = 0.1
+HELD_OUT_SHARE = 0.1
 """Share of the prompts that are held out of a dataset without a test split."""
 HELD_OUT_NAMES = ("test", "val", "dev", "eval")
-BETWEEN = "between"
+BETWEEN_SPLITS = "between"
 """Where a prompt is that is nearly the same as prompts of both splits."""
 
 
@@ -35,7 +35,7 @@ class TrainingPairs:
 
     def label_noise(self) -> tuple[float, int, float]:
         """(probability that a label is wrong, pairs that were judged in both orders, share of them that has two winners). Raises RecipeError."""
-        flips = [found for source in self.sources for found in source["flips"].values()]
+        flips = [counts for source in self.sources for counts in source["flips"].values()]
         pairs = sum(found["pairs"] for found in flips)
         if not pairs:
             raise RecipeError(
@@ -58,32 +58,32 @@ def read_training_pairs(names: Sequence[str], *, canned: float, seed: int) -> Tr
     sources: list[dict[str, Any]] = []
     for name in names:
         dataset = open_pairs(name)
-        found = list(dataset.rows)
-        if not found:
+        pairs = list(dataset.rows)
+        if not pairs:
             raise RecipeError(f"{name!r} is empty: it holds no pair")
-        _proven(name, found, canned)
-        rows += [(_row(row, where), _split(row.get("split"), where)) for where, row in found]
-        sources.append(_source(dataset, len(found)))
+        _check_pairs(name, pairs, canned)
+        rows += [(_training_row(row, where), _parse_split(row.get("split"), where)) for where, row in pairs]
+        sources.append(_describe_source(dataset, len(pairs)))
     if not any(split for _, split in rows):
-        rows = _drawn([row for row, _ in rows], seed)
-    train = [row for row, split in rows if split != TEST and split != BETWEEN]
+        rows = _draw_splits([row for row, _ in rows], seed)
+    train = [row for row, split in rows if split != TEST and split != BETWEEN_SPLITS]
     test = [row for row, split in rows if split == TEST]
     if not train:
         raise RecipeError("there is no pair to train on: all of them are in a test split")
     if not any(row["weight"] for row in train):
         raise RecipeError("there is no pair to train on: all of them have a weight of 0")
-    kept = _apart(train, test) if len(names) > 1 else train
-    return TrainingPairs(kept, test, sources, len(train) - len(kept))
+    kept_rows = _drop_leaking_rows(train, test) if len(names) > 1 else train
+    return TrainingPairs(kept_rows, test, sources, len(train) - len(kept_rows))
 
 
-def _split(name: Any, where: str) -> str | None:
+def _parse_split(name: Any, where: str) -> str | None:
     """train or test; None where the row says nothing. Raises RecipeError for a name that may mean either."""
     if name is None:
         return None
-    words = str(name).lower()
-    if words.startswith("train"):
+    lowered = str(name).lower()
+    if lowered.startswith("train"):
         return TRAIN
-    if words.startswith(HELD_OUT_NAMES):
+    if lowered.startswith(HELD_OUT_NAMES):
         return TEST
     raise RecipeError(
         f"split {str(name)!r}: is it to train on, or held out? Name it train..., or {', '.join(HELD_OUT_NAMES)}...",
@@ -91,36 +91,36 @@ def _split(name: Any, where: str) -> str | None:
     )
 
 
-def _apart(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
+def _drop_leaking_rows(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
     """Rows of `train` whose prompts are not, and are not nearly, among those of `test`."""
-    held_out = dict.fromkeys(normalize(_asked(row)) for row in test)
-    asked = [normalize(_asked(row)) for row in train]
-    texts = list(held_out | dict.fromkeys(asked))
-    near = similar_earlier_texts(texts)
-    leaking = {
+    held_out_texts = dict.fromkeys(normalize(_prompt_text(row)) for row in test)
+    prompt_texts = [normalize(_prompt_text(row)) for row in train]
+    texts = list(held_out_texts | dict.fromkeys(prompt_texts))
+    similar_indices = similar_earlier_texts(texts)
+    leaking_texts = {
         text
         for i, text in enumerate(texts)
-        if i < len(held_out) or any(j < len(held_out) for j in near.get(i, ()))
+        if i < len(held_out_texts) or any(j < len(held_out_texts) for j in similar_indices.get(i, ()))
     }
-    return [row for row, text in zip(train, asked, strict=True) if text not in leaking]
+    return [row for row, text in zip(train, prompt_texts, strict=True) if text not in leaking_texts]
 
 
-def _asked(row: Row) -> str:
+def _prompt_text(row: Row) -> str:
     return "\n".join(turn["content"] for turn in row["prompt"])
 
 
-def _proven(name: str, found: Sequence[tuple[str, Mapping[str, Any]]], canned: float) -> None:
-    report = check_rows(iter(found), canned=canned)
+def _check_pairs(name: str, pairs: Sequence[tuple[str, Mapping[str, Any]]], canned: float) -> None:
+    report = check_rows(iter(pairs), canned=canned)
     if report.findings:
-        broken = "; ".join(
+        findings = "; ".join(
             f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items()
         )
         raise GateFailed(
-            f"{name!r} breaks what a preference dataset must hold, and is not trained on: {broken}"
+            f"{name!r} breaks what a preference dataset must hold, and is not trained on: {findings}"
         )
 
 
-def _row(row: Mapping[str, Any], where: str) -> Row:
+def _training_row(row: Mapping[str, Any], where: str) -> Row:
     prompt, chosen, rejected = validated_pair(row, where)
     probability, weight = row.get("chosen_probability"), row.get("weight")
     return {
@@ -139,12 +139,14 @@ def _row(row: Mapping[str, Any], where: str) -> Row:
     }
 
 
-def _drawn(rows: Sequence[Row], seed: int) -> list[tuple[Row, str | None]]:
-    splits = splits_of([(content_id("prompt", row["prompt"]), _asked(row)) for row in rows], HELD_OUT, seed)
-    return [(row, splits[content_id("prompt", row["prompt"])] or BETWEEN) for row in rows]
+def _draw_splits(rows: Sequence[Row], seed: int) -> list[tuple[Row, str | None]]:
+    splits = splits_of(
+        [(content_id("prompt", row["prompt"]), _prompt_text(row)) for row in rows], HELD_OUT_SHARE, seed
+    )
+    return [(row, splits[content_id("prompt", row["prompt"])] or BETWEEN_SPLITS) for row in rows]
 
 
-def _source(dataset: PairDataset, pairs: int) -> dict[str, Any]:
+def _describe_source(dataset: PairDataset, pairs: int) -> dict[str, Any]:
     manifest = dataset.manifest or {}
     return {
         "name": dataset.name,
@@ -163,16 +165,16 @@ def with_control_labels(rows: Sequence[Row], control: Control | None, seed: int)
     """The same pairs with labels that cannot be right: drawn at random, or the longer side chosen."""
     if control is None:
         return list(rows)
-    rng, out = Random(f"control/{seed}"), []
+    rng, relabelled = Random(f"control/{seed}"), []
     for row in rows:
-        longer = _words(row["chosen"]) - _words(row["rejected"])
-        turned = rng.random() < 0.5 if control == "shuffled" or not longer else longer < 0
-        sides = {"chosen": row["rejected"], "rejected": row["chosen"]} if turned else {}
-        out.append({**row, **sides, "probability": 1.0, "score_chosen": None})
-    return out
+        length_difference = _character_count(row["chosen"]) - _character_count(row["rejected"])
+        swap = rng.random() < 0.5 if control == "shuffled" or not length_difference else length_difference < 0
+        sides = {"chosen": row["rejected"], "rejected": row["chosen"]} if swap else {}
+        relabelled.append({**row, **sides, "probability": 1.0, "score_chosen": None})
+    return relabelled
 
 
-def _words(turns: Sequence[Mapping[str, str]]) -> int:
+def _character_count(turns: Sequence[Mapping[str, str]]) -> int:
     return sum(len(turn["content"]) for turn in turns)
 
 
@@ -202,9 +204,9 @@ def pairs_that_differ(
 
     `tokens(row, side)` gives the tokens of prompt and side. Without a `max_length` it is what the longest pair needs, at most `limit`.
     """
-    both = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
-    sizes = sorted(len(side) for pair in both for side in pair)
-    means = [sum(len(pair[side]) for pair in both) / len(both) for side in (0, 1)]
+    token_pairs = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
+    sizes = sorted(len(side) for pair in token_pairs for side in pair)
+    means = [sum(len(pair[side]) for pair in token_pairs) / len(token_pairs) for side in (0, 1)]
     lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit), *means, sizes)
     cut = max_length or lengths.proposed
-    return [first[:cut] != second[:cut] for first, second in both], lengths
+    return [first[:cut] != second[:cut] for first, second in token_pairs], lengths

@@ -33,10 +33,10 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
                 {**config, "base_model_name_or_path": display_name(base)}, indent=2
             ).encode()
 
-    def on(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
+    def commit_contents(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
         return files, "Trained by prefgen"
 
-    _, address = hub.commit(on)
+    _, address = hub.commit(commit_contents)
     say(
         f"{len(files)} files, {sum(path.stat().st_size for path in files.values() if isinstance(path, Path)):,} bytes"
     )

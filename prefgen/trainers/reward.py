@@ -19,7 +19,7 @@ from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from prefgen.errors import RecipeError
 from prefgen.trainers.job import PreparedTraining
-from prefgen.trainers.likelihood import tokens
+from prefgen.trainers.likelihood import tokenize_turns
 from prefgen.trainers.pairs import Row
 
 LABELS = ("probability", "weight", "ahead")
@@ -45,61 +45,63 @@ class SoftRewardTrainer(RewardTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        probability, weight, ahead = (inputs.pop(name) for name in LABELS)
+        probability, weight, target_margin = (inputs.pop(name) for name in LABELS)
         # for its metrics; its own loss knows no labels
         _, outputs = super().compute_loss(
             model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
         )
         chosen, rejected = outputs.logits.squeeze(-1).float().chunk(2)
         delta = chosen - rejected
-        each = -probability * functional.logsigmoid(delta - ahead) - (
+        pair_losses = -probability * functional.logsigmoid(delta - target_margin) - (
             1 - probability
-        ) * functional.logsigmoid(-delta - ahead)
-        loss = (weight * each).sum() / weight.sum().clamp(min=1e-8)
+        ) * functional.logsigmoid(-delta - target_margin)
+        loss = (weight * pair_losses).sum() / weight.sum().clamp(min=1e-8)
         return (loss, outputs) if return_outputs else loss
 
 
 def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     """TRL's trainer for the job."""
-    fits = [row for row in job.train if _tokens(job, row) <= job.max_length]
-    if len(fits) < len(job.train):  # TRL leaves them out too, without a word
+    short_rows = [row for row in job.train if _longest_side(job, row) <= job.max_length]
+    if len(short_rows) < len(job.train):  # TRL leaves them out too, without a word
         job.progress.notify(
-            f"{len(job.train) - len(fits):,} pairs are longer than {job.max_length:,} tokens and were left out"
+            f"{len(job.train) - len(short_rows):,} pairs are longer than {job.max_length:,} tokens and were left out"
         )
-    job.refused += len(job.train) - len(fits)
-    job.train, job.test = fits, [row for row in job.test if _tokens(job, row) <= job.max_length]
+    job.refused += len(job.train) - len(short_rows)
+    job.train, job.test = short_rows, [row for row in job.test if _longest_side(job, row) <= job.max_length]
     torch.manual_seed(job.settings.seed)  # the head is new
     model = job.model(AutoModelForSequenceClassification, num_labels=1)
     model.config.pad_token_id = job.tokenizer.pad_token_id
-    scale = _scale(job)
+    scale = _mean_margin(job)
     return SoftRewardTrainer(
         model=model,
         args=RewardConfig(**job.arguments(best="eval_accuracy")),
         data_collator=Collator(pad_token_id=job.tokenizer.pad_token_id),
-        train_dataset=_rows(job.train, scale),
-        eval_dataset=_rows(job.test, scale) if job.test else None,
+        train_dataset=_reward_dataset(job.train, scale),
+        eval_dataset=_reward_dataset(job.test, scale) if job.test else None,
         peft_config=job.lora("SEQ_CLS"),
         **job.parts(),
     )
 
 
-def _tokens(job: PreparedTraining, row: Row) -> int:
-    return max(len(tokens(job.tokenizer, [*row["prompt"], *row[side]])) for side in ("chosen", "rejected"))
+def _longest_side(job: PreparedTraining, row: Row) -> int:
+    return max(
+        len(tokenize_turns(job.tokenizer, [*row["prompt"], *row[side]])) for side in ("chosen", "rejected")
+    )
 
 
-def _scale(job: PreparedTraining) -> float | None:
+def _mean_margin(job: PreparedTraining) -> float | None:
     if not job.settings.margins:
         return None
-    found = [row["margin"] for row in job.train if row["margin"] is not None]
-    if len(found) < len(job.train) or not math.fsum(found):
-        lacking = len(job.train) - len(found)
+    row_margins = [row["margin"] for row in job.train if row["margin"] is not None]
+    if len(row_margins) < len(job.train) or not math.fsum(row_margins):
+        missing_count = len(job.train) - len(row_margins)
         raise RecipeError(
-            f"`margins: true` needs a margin in every pair, and {lacking:,} of {len(job.train):,} have none"
+            f"`margins: true` needs a margin in every pair, and {missing_count:,} of {len(job.train):,} have none"
         )
-    return math.fsum(found) / len(found)
+    return math.fsum(row_margins) / len(row_margins)
 
 
-def _rows(rows: Sequence[Row], scale: float | None) -> Dataset:
+def _reward_dataset(rows: Sequence[Row], scale: float | None) -> Dataset:
     return Dataset.from_list(
         [
             {
@@ -115,12 +117,12 @@ def _rows(rows: Sequence[Row], scale: float | None) -> Dataset:
 
 
 @torch.inference_mode()
-def margins(made: Any, job: PreparedTraining) -> list[float]:
+def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """Reward of the chosen side less that of the rejected side, of each held-out pair."""
-    made.model.eval()
-    found: list[float] = []
-    for inputs in made.get_eval_dataloader(made.eval_dataset):
-        batch = {k: v.to(made.model.device) for k, v in inputs.items() if k not in LABELS}
-        chosen, rejected = made.model(**batch).logits.squeeze(-1).float().chunk(2)
-        found += (chosen - rejected).cpu().tolist()
-    return found
+    trl_trainer.model.eval()
+    differences: list[float] = []
+    for inputs in trl_trainer.get_eval_dataloader(trl_trainer.eval_dataset):
+        batch = {k: v.to(trl_trainer.model.device) for k, v in inputs.items() if k not in LABELS}
+        chosen, rejected = trl_trainer.model(**batch).logits.squeeze(-1).float().chunk(2)
+        differences += (chosen - rejected).cpu().tolist()
+    return differences

@@ -13,7 +13,7 @@ from typing import Any
 
 from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.kit.templates import render
-from prefgen.report.plots import HINT, can_draw
+from prefgen.report.plots import INSTALL_HINT, can_draw
 from prefgen.stats import intervals
 from prefgen.storage.atomic_write import atomic_write, display_name
 from prefgen.storage.canonical_json import canonical
@@ -25,9 +25,9 @@ from prefgen.trainers.settings import METRICS, TrainSettings
 
 REPORT = "training.json"
 STARTED = "started.json"
-ROOM = 1 << 20
+FULL_DISK_BYTES = 1 << 20
 """Bytes below which a disk is full."""
-MAY_CHANGE = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "canned"}
+CHANGEABLE_SETTINGS = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "canned"}
 """Settings that a training which goes on may have changed."""
 
 
@@ -75,9 +75,9 @@ def run_training(
     base = settings.base
     if base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
-    _may_write(out, base, settings, resume)
+    _check_output_folder(out, base, settings, resume)
     data = read_training_pairs(names, canned=settings.canned, seed=settings.seed)
-    settings = _smoothed(data, settings, say)
+    settings = _resolve_smoothing(data, settings, say)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
     if data.leaking:
         say(
@@ -97,17 +97,17 @@ def run_training(
         )
     out.mkdir(parents=True, exist_ok=True)
     if resume:
-        _same_as_started(data, settings, out)
+        _check_same_training(data, settings, out)
         if is_first():
-            for stale in (*out.glob(REPORT), *out.glob("control-*")):  # of the shorter training
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+            for stale_path in (*out.glob(REPORT), *out.glob("control-*")):  # of the shorter training
+                shutil.rmtree(stale_path) if stale_path.is_dir() else stale_path.unlink()
     elif is_first():
-        (out / STARTED).write_text(json.dumps(_started(data, settings)) + "\n", encoding="utf-8")
-    begun = _sft_first(data, settings, out, progress) if settings.sft_epochs else settings
+        (out / STARTED).write_text(json.dumps(_training_identity(data, settings)) + "\n", encoding="utf-8")
+    tuned_settings = _sft_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")
-    trained = TrainedModel(data, begun, out, progress, resume=resume)
-    margins = trained.margins()
-    job = trained.job
+    trained_model = TrainedModel(data, tuned_settings, out, progress, resume=resume)
+    margins = trained_model.margins()
+    job = trained_model.job
     report = TrainingReport(
         base=display_name(base),
         revision=settings.revision,
@@ -118,36 +118,38 @@ def run_training(
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
         accuracy=accuracy(margins) if margins else None,
     )
-    trained.merge(out) if settings.lora and settings.sft_epochs else trained.save(out)
+    trained_model.merge(out) if settings.lora and settings.sft_epochs else trained_model.save(out)
     if is_first():
         if can_draw():
             draw_curves(out / METRICS, report.lengths, out / CURVES)
         else:
-            say(HINT)
+            say(INSTALL_HINT)
     if merge:
-        trained.merge(out / "merged")
-    del trained, job
+        trained_model.merge(out / "merged")
+    del trained_model, job
     for control in controls:
         progress.begin(f"control {control}: the same pairs with labels that cannot be right")
-        others = _control(data, control, begun, out, progress)
-        report.controls[control] = accuracy(others)
-        report.ahead[control] = ahead(margins, others)
+        control_margins = _train_control(data, control, tuned_settings, out, progress)
+        report.controls[control] = accuracy(control_margins)
+        report.ahead[control] = accuracy_difference(margins, control_margins)
         if report.ahead[control][1] <= 0:
             difference, low, high = report.ahead[control]
             report.warnings.append(
                 f"the labels do no better than the control {control!r} on held-out pairs: {difference:+.3f} ({low:+.3f} to {high:+.3f}). "
                 "What was learned from them is not told apart from that"
             )
-    for line in report.warnings:
-        say(f"warning: {line}")
+    for warning in report.warnings:
+        say(f"warning: {warning}")
     wait_for_all()
     if is_first():
         shutil.rmtree(out / "sft", ignore_errors=True)  # what was written stands without it
-        _write(report, out, on_hub=not Path(base).exists())
+        _write_report(report, out, on_hub=not Path(base).exists())
     return report
 
 
-def _smoothed(data: TrainingPairs, settings: TrainSettings, say: Callable[[str], None]) -> TrainSettings:
+def _resolve_smoothing(
+    data: TrainingPairs, settings: TrainSettings, say: Callable[[str], None]
+) -> TrainSettings:
     """The settings with the measured probability that a label is wrong, where that is wanted."""
     if settings.label_smoothing != "measured":
         return settings
@@ -162,7 +164,7 @@ def _smoothed(data: TrainingPairs, settings: TrainSettings, say: Callable[[str],
     return settings.model_copy(update={"label_smoothing": noise})
 
 
-def _may_write(out: Path, base: str, settings: TrainSettings, resume: bool) -> None:
+def _check_output_folder(out: Path, base: str, settings: TrainSettings, resume: bool) -> None:
     """Raises RecipeError where a training would write over anything but one that was begun here and not finished."""
     if Path(base).is_dir() and out.resolve() in (Path(base).resolve(), *Path(base).resolve().parents):
         raise RecipeError(
@@ -171,9 +173,9 @@ def _may_write(out: Path, base: str, settings: TrainSettings, resume: bool) -> N
     if (out / REPORT).is_file():
         if not resume:
             raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
-        before = json.loads((out / REPORT).read_text(encoding="utf-8"))
-        longer = {name: before["settings"].get(name) for name in ("epochs", "max_steps")}
-        if longer == {name: getattr(settings, name) for name in longer}:
+        previous_report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        previous_limits = {name: previous_report["settings"].get(name) for name in ("epochs", "max_steps")}
+        if previous_limits == {name: getattr(settings, name) for name in previous_limits}:
             raise RecipeError(
                 f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes on"
             )
@@ -198,7 +200,7 @@ class TrainedModel:
         from prefgen.trainers.job import latest_checkpoint, prepare_training  # torch and TRL: four seconds
 
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
-        self._made = importlib.import_module(f"prefgen.trainers.{settings.use}")
+        self._trainer_module = importlib.import_module(f"prefgen.trainers.{settings.use}")
         say = progress.notify
         self.job = prepare_training(data, settings, out, progress)
         checkpoint = latest_checkpoint(out / "checkpoints") if resume else None
@@ -212,15 +214,15 @@ class TrainedModel:
             (out / METRICS).unlink(missing_ok=True)
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
         try:
-            self.trainer = self._made.trainer(self.job)
-        except ValueError as wrong:  # what TRL and peft refuse
-            raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(wrong).split())[:300]}") from None
-        self.trainer.remove_callback(_printer())
-        with _room(out):
+            self.trainer = self._trainer_module.trainer(self.job)
+        except ValueError as error:  # what TRL and peft refuse
+            raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(error).split())[:300]}") from None
+        self.trainer.remove_callback(_printer_callback())
+        with _explain_full_disk(out):
             self.trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        self._made_sense()
+        self._check_weights_finite()
 
-    def _made_sense(self) -> None:
+    def _check_weights_finite(self) -> None:
         """Raises TrainingStopped where what came out is no model any more."""
         import torch  # pyright: ignore[reportMissingImports]
 
@@ -235,11 +237,11 @@ class TrainedModel:
 
     def margins(self) -> list[float]:
         """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the label."""
-        return self._made.margins(self.trainer, self.job) if self.job.test else []
+        return self._trainer_module.margins(self.trainer, self.job) if self.job.test else []
 
     def save(self, out: Path) -> None:
         """The adapter or the model, and the tokenizer."""
-        with _room(out):
+        with _explain_full_disk(out):
             self.trainer.save_model(str(out))
             if is_first():
                 self.job.tokenizer.save_pretrained(out)
@@ -248,7 +250,7 @@ class TrainedModel:
         """The weights, with an adapter put into the base's, as a model that needs no other. Every process is to wait here for the first."""
         if is_first():
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-            with _room(out):
+            with _explain_full_disk(out):
                 (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(
                     out
                 )
@@ -257,39 +259,39 @@ class TrainedModel:
 
 
 @contextmanager
-def _room(out: Path) -> Generator[None]:
+def _explain_full_disk(out: Path) -> Generator[None]:
     """A full disk makes torch fail in words of its own, of many kinds; it is told by what is left on it."""
     try:
         yield
-    except Exception as wrong:
-        if shutil.disk_usage(out).free >= ROOM:
+    except Exception as error:
+        if shutil.disk_usage(out).free >= FULL_DISK_BYTES:
             raise
         raise TrainingStopped(
-            f"no space is left for {str(out)!r} ({type(wrong).__name__}); make some, and go on with --resume"
-        ) from wrong
+            f"no space is left for {str(out)!r} ({type(error).__name__}); make some, and go on with --resume"
+        ) from error
 
 
-def _printer() -> Any:
+def _printer_callback() -> Any:
     from transformers import PrinterCallback  # pyright: ignore[reportMissingImports]
 
     return PrinterCallback
 
 
-def _started(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
+def _training_identity(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
     """What a training must not have changed when it goes on."""
     digest = hashlib.blake2b(digest_size=16)
     for row in data.train:
         digest.update(
             canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")})
         )
-    return {"pairs": digest.hexdigest(), **settings.model_dump(mode="json", exclude=MAY_CHANGE)}
+    return {"pairs": digest.hexdigest(), **settings.model_dump(mode="json", exclude=CHANGEABLE_SETTINGS)}
 
 
-def _same_as_started(data: TrainingPairs, settings: TrainSettings, out: Path) -> None:
+def _check_same_training(data: TrainingPairs, settings: TrainSettings, out: Path) -> None:
     if not (out / STARTED).is_file():
         raise RecipeError(f"{str(out)!r} holds no training that could go on")
-    before, now = json.loads((out / STARTED).read_text(encoding="utf-8")), _started(data, settings)
-    if changed := sorted(name for name in now if before.get(name) != now[name]):
+    started, current = json.loads((out / STARTED).read_text(encoding="utf-8")), _training_identity(data, settings)
+    if changed := sorted(name for name in current if started.get(name) != current[name]):
         raise RecipeError(
             f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew"
         )
@@ -300,33 +302,41 @@ def _sft_first(
 ) -> TrainSettings:
     """Train on the best answers, and take what comes out as the base; what was made so of the same pairs and settings is taken as it is."""
     folder = out / "sft"
-    made_of = hashlib.blake2b(canonical(_started(data, settings)), digest_size=16).hexdigest()
-    if not (folder / "done").is_file() or (folder / "done").read_text(encoding="utf-8") != made_of:
+    digest = hashlib.blake2b(canonical(_training_identity(data, settings)), digest_size=16).hexdigest()
+    if not (folder / "done").is_file() or (folder / "done").read_text(encoding="utf-8") != digest:
         progress.begin("first, on the best answer to each prompt")
-        sure = {"labels": "hard", "weights": False, "label_smoothing": 0.0}
-        first = settings.model_copy(
-            update={"use": "sft", "epochs": settings.sft_epochs, "sft_epochs": 0.0, "max_steps": -1, **sure}
+        hard_labels = {"labels": "hard", "weights": False, "label_smoothing": 0.0}
+        sft_settings = settings.model_copy(
+            update={
+                "use": "sft",
+                "epochs": settings.sft_epochs,
+                "sft_epochs": 0.0,
+                "max_steps": -1,
+                **hard_labels,
+            }
         )
         train, test = (
             [row for row in rows if row["weight"] and row["probability"] >= 0.5]
             for rows in (data.train, data.test)
         )
-        TrainedModel(replace(data, train=train, test=test), first, folder, progress).merge(folder / "model")
+        TrainedModel(replace(data, train=train, test=test), sft_settings, folder, progress).merge(
+            folder / "model"
+        )
         if is_first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            (folder / "done").write_text(made_of, encoding="utf-8")
+            (folder / "done").write_text(digest, encoding="utf-8")
     return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
 
 
-def _control(
+def _train_control(
     data: TrainingPairs, control: Control, settings: TrainSettings, out: Path, progress: TrainingProgress
 ) -> list[float]:
     folder = out / f"control-{control}"
-    turned = replace(data, train=with_control_labels(data.train, control, settings.seed))
-    trained = TrainedModel(turned, settings, folder, progress)
-    trained.save(folder)
+    control_data = replace(data, train=with_control_labels(data.train, control, settings.seed))
+    trained_model = TrainedModel(control_data, settings, folder, progress)
+    trained_model.save(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return trained.margins()
+    return trained_model.margins()
 
 
 def accuracy(margins: Sequence[float]) -> Accuracy:
@@ -336,17 +346,17 @@ def accuracy(margins: Sequence[float]) -> Accuracy:
     )
 
 
-def ahead(margins: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
+def accuracy_difference(margins: Sequence[float], control_margins: Sequence[float]) -> tuple[float, float, float]:
     """(difference of the two accuracies, and its interval of 95 %), pair by pair."""
     return intervals.paired_change_interval(
-        [float(a > 0) - float(b > 0) for a, b in zip(margins, others, strict=True)]
+        [float(a > 0) - float(b > 0) for a, b in zip(margins, control_margins, strict=True)]
     )
 
 
-def _write(report: TrainingReport, out: Path, *, on_hub: bool) -> None:
-    weights = sorted([*out.glob("*.safetensors")])
+def _write_report(report: TrainingReport, out: Path, *, on_hub: bool) -> None:
+    weight_paths = sorted([*out.glob("*.safetensors")])
     digest = hashlib.sha256(
-        b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weights)
+        b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weight_paths)
     ).hexdigest()[:32]
     card = render(
         "trainers/card.md.j2",

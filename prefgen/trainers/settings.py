@@ -9,11 +9,11 @@ from pydantic import Field, field_validator, model_validator
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import did_you_mean
 from prefgen.recipe.schema import Strict
-from prefgen.recipe.validate import section
+from prefgen.recipe.validate import parse_section
 
 METRICS = "metrics.jsonl"
 """Every number that a trainer logs, a line each, in its folder."""
-SOFT = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
+SOFT_LOSSES = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
 """Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they have a soft form."""
 
 LOSSES = (
@@ -103,23 +103,23 @@ class TrainSettings(Strict):
 
     @field_validator("loss", "loss_weights", mode="before")
     @classmethod
-    def _one_is_a_list(cls, value: Any) -> Any:
+    def _wrap_single_value(cls, value: Any) -> Any:
         return [value] if isinstance(value, str | int | float) else value
 
     @field_validator("loss")
     @classmethod
-    def _losses_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_loss_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in LOSSES:
                 raise ValueError(f"there is no loss {name!r}{did_you_mean(name, list(LOSSES))}")
         return names
 
     @model_validator(mode="after")
-    def _losses_have_weights(self) -> "TrainSettings":
+    def _check_losses(self) -> "TrainSettings":
         if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
             raise ValueError(f"{len(self.loss)} losses and {len(self.loss_weights)} loss_weights")
-        if self.label_smoothing and not self.smooths_itself and (lacking := self.without_soft_form()):
-            raise ValueError(f"label_smoothing: no soft form: {lacking}")
+        if self.label_smoothing and not self.smooths_itself and (unsupported := self.without_soft_form()):
+            raise ValueError(f"label_smoothing: no soft form: {unsupported}")
         if "exo_pair" in self.loss and not self.label_smoothing:
             raise ValueError("exo_pair needs a label_smoothing above 0")
         if self.use == "sft" and self.sft_epochs:
@@ -134,21 +134,21 @@ class TrainSettings(Strict):
     def without_soft_form(self) -> str:
         """What of this training cannot use the probability and the weight of a pair: losses of dpo, or a trainer."""
         if self.use == "dpo":
-            return ", ".join(sorted(set(self.loss) - {*SOFT}))
+            return ", ".join(sorted(set(self.loss) - {*SOFT_LOSSES}))
         return self.use if self.use in ("kto", "simpo", "sft") else ""
 
 
-def read_train_settings(path: Path | None, given: dict[str, Any]) -> TrainSettings:
+def read_train_settings(path: Path | None, overrides: dict[str, Any]) -> TrainSettings:
     """What a YAML file says, under `train` if it is a recipe, with `given` in its place. Raises RecipeError."""
-    said: Any = {}
+    data: Any = {}
     if path is not None:
         if not path.is_file():
             raise RecipeError(f"file {str(path)!r} does not exist")
         try:
-            said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as wrong:
-            raise RecipeError(f"cannot be read: {str(wrong).splitlines()[0]}", str(path)) from None
-        if not isinstance(said, dict):
-            raise RecipeError(f"expected a mapping, found {type(said).__name__}", str(path))
-        said = said.get("train") or {} if "stages" in said else said
-    return section(TrainSettings, "train", said, given, str(path) if path else None)
+            data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RecipeError(f"cannot be read: {str(error).splitlines()[0]}", str(path)) from None
+        if not isinstance(data, dict):
+            raise RecipeError(f"expected a mapping, found {type(data).__name__}", str(path))
+        data = data.get("train") or {} if "stages" in data else data
+    return parse_section(TrainSettings, "train", data, overrides, str(path) if path else None)

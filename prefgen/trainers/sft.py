@@ -17,8 +17,8 @@ __all__ = ["best", "margins", "trainer"]
 
 def best(rows: Sequence[Row]) -> Dataset:
     """{prompt, completion} of the best answer to each prompt: the loss is on the answer alone."""
-    made = [row["messages"] for row in FORMS["sft"](("", row) for row in rows)]
-    return Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in made])
+    conversations = [row["messages"] for row in FORMS["sft"](("", row) for row in rows)]
+    return Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in conversations])
 
 
 def trainer(job: PreparedTraining) -> Any:

@@ -21,32 +21,32 @@ def trainer(job: PreparedTraining) -> CPOTrainer:
         simpo_gamma=settings.gamma,
     )
 
-    def rows(its: Any) -> Dataset:
+    def pair_dataset(pairs: Any) -> Dataset:
         return Dataset.from_list(
-            [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in its]
+            [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in pairs]
         )
 
     return CPOTrainer(
         model=job.model(),
         args=arguments,
-        train_dataset=rows(job.train),
-        eval_dataset=rows(job.test) if job.test else None,
+        train_dataset=pair_dataset(job.train),
+        eval_dataset=pair_dataset(job.test) if job.test else None,
         peft_config=job.lora(),
         **job.parts(),
     )
 
 
-def margins(made: Any, job: PreparedTraining) -> list[float]:
+def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """beta * (mean log-probability of the chosen side's tokens - that of the rejected side's) of each held-out pair."""
-    asked = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
-    found = answer_logps(
-        made.model.eval(),
+    answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
+    logps = answer_logps(
+        trl_trainer.model.eval(),
         job.tokenizer,
-        asked,
+        answers,
         max_length=job.max_length,
         batch_size=2 * job.settings.batch_size,
     )
-    means = [total / max(1, tokens) for total, tokens in found]
+    means = [total / max(1, tokens) for total, tokens in logps]
     return [
         job.settings.beta * (chosen - rejected)
         for chosen, rejected in zip(means[::2], means[1::2], strict=True)

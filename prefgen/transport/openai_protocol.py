@@ -41,13 +41,13 @@ def request_body(
     if call.endpoint == "embed":
         return {"model": call.model, "input": list(call.inputs)}
     if call.endpoint in ("score", "rank"):
-        asked = "\n\n".join(m.text for m in call.messages[:-1])
-        return {"model": call.model, "text_1": asked, "text_2": call.messages[-1].text}
+        prompt_text = "\n\n".join(m.text for m in call.messages[:-1])
+        return {"model": call.model, "text_1": prompt_text, "text_2": call.messages[-1].text}
     body: dict[str, Any] = {"model": call.model}
     if call.endpoint == "chat":
-        messages = [_message(m) for m in call.messages]
+        messages = [_encode_message(m) for m in call.messages]
         if call.schema is not None and schema_as_text:
-            messages.append(_schema_in_words(call.schema))
+            messages.append(_schema_message(call.schema))
         elif call.schema is not None:
             body["response_format"] = {
                 "type": "json_schema",
@@ -82,28 +82,28 @@ def request_body(
     return body
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _encode_message(message: Message) -> dict[str, Any]:
     content: Any = message.content
     if not isinstance(content, str):
-        content = [_part(part) for part in content]
-    out: dict[str, Any] = {"role": message.role, "content": content}
+        content = [_encode_part(part) for part in content]
+    fields: dict[str, Any] = {"role": message.role, "content": content}
     if message.tool_calls:
-        out["tool_calls"] = [
+        fields["tool_calls"] = [
             {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
             for c in message.tool_calls
         ]
     if message.tool_call_id:
-        out["tool_call_id"] = message.tool_call_id
-    return out
+        fields["tool_call_id"] = message.tool_call_id
+    return fields
 
 
-def _part(part: TextPart | ImagePart) -> dict[str, Any]:
+def _encode_part(part: TextPart | ImagePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     return {"type": "image_url", "image_url": {"url": part.url}}
 
 
-def _schema_in_words(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _schema_message(schema: Mapping[str, Any]) -> dict[str, Any]:
     text = orjson.dumps(schema).decode()
     return {
         "role": "user",
@@ -114,17 +114,17 @@ def _schema_in_words(schema: Mapping[str, Any]) -> dict[str, Any]:
 def read_responses(body: bytes, call: ModelRequest) -> list[ModelResponse]:
     """The answers of a 200 reply, one a draw. Raises Fault (`broken`, `empty`) for what is no answer."""
     try:
-        whole = orjson.loads(body)
+        data = orjson.loads(body)
     except orjson.JSONDecodeError:
         start = body[:60].decode("utf-8", "replace")
         raise RequestFailed(
             "broken", f"the server's reply is not JSON (starts with {start!r})", billed=True
         ) from None
-    if not isinstance(whole, dict):
-        raise RequestFailed("broken", f"the server's reply is no JSON object but {type(whole).__name__}")
-    model, fingerprint = str(whole.get("model") or ""), str(whole.get("system_fingerprint") or "")
+    if not isinstance(data, dict):
+        raise RequestFailed("broken", f"the server's reply is no JSON object but {type(data).__name__}")
+    model, fingerprint = str(data.get("model") or ""), str(data.get("system_fingerprint") or "")
     try:
-        return _served(whole, body, call, model, fingerprint)
+        return _parse_choices(data, body, call, model, fingerprint)
     except RequestFailed:
         raise
     except (
@@ -136,62 +136,66 @@ def read_responses(body: bytes, call: ModelRequest) -> list[ModelResponse]:
         IndexError,
         OverflowError,
     ) as odd:
-        why = f"the server's reply has an odd shape ({type(odd).__name__})"
-        raise RequestFailed("empty", why, code="malformed_reply", billed=True) from None
+        reason = f"the server's reply has an odd shape ({type(odd).__name__})"
+        raise RequestFailed("empty", reason, code="malformed_reply", billed=True) from None
 
 
-def _served(
-    whole: Mapping[str, Any], body: bytes, call: ModelRequest, model: str, fingerprint: str
+def _parse_choices(
+    data: Mapping[str, Any], body: bytes, call: ModelRequest, model: str, fingerprint: str
 ) -> list[ModelResponse]:
     if call.endpoint in ("embed", "score", "rank"):
-        return [ModelResponse(body, reply_of(whole, call.endpoint), model, fingerprint)]
-    choices = whole.get("choices")
+        return [ModelResponse(body, reply_of(data, call.endpoint), model, fingerprint)]
+    choices = data.get("choices")
     if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
         raise RequestFailed(
-            "broken", f"the server's reply has no list of choices (fields: {', '.join(sorted(whole))[:120]})"
+            "broken", f"the server's reply has no list of choices (fields: {', '.join(sorted(data))[:120]})"
         )
     if not choices:
         raise RequestFailed("empty", "the server answered without any choice", code="no_choices", billed=True)
     if len(choices) == 1:
-        return [ModelResponse(body, reply_of(whole, call.endpoint), model, fingerprint)]
-    shares = _shares(whole.get("usage") or {}, len(choices))
-    served = []
-    for choice, usage in zip(sorted(choices, key=lambda c: c.get("index", 0)), shares, strict=True):
-        one = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
-        how = f"n={call.samples}"
-        served.append(ModelResponse(orjson.dumps(one), reply_of(one, call.endpoint), model, fingerprint, how))
-    return served[: call.samples]
+        return [ModelResponse(body, reply_of(data, call.endpoint), model, fingerprint)]
+    usages = _split_usage(data.get("usage") or {}, len(choices))
+    responses = []
+    for choice, usage in zip(sorted(choices, key=lambda c: c.get("index", 0)), usages, strict=True):
+        choice_data = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
+        method = f"n={call.samples}"
+        responses.append(
+            ModelResponse(
+                orjson.dumps(choice_data), reply_of(choice_data, call.endpoint), model, fingerprint, method
+            )
+        )
+    return responses[: call.samples]
 
 
-def _shares(usage: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+def _split_usage(usage: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
     """Usage of one request with several choices: the prompt counts once, for the first; the output is split evenly."""
-    output = int(usage.get("completion_tokens") or 0)
-    shares: list[dict[str, Any]] = [
-        {"prompt_tokens": 0, "completion_tokens": output // count} for _ in range(count)
+    output_tokens = int(usage.get("completion_tokens") or 0)
+    usages: list[dict[str, Any]] = [
+        {"prompt_tokens": 0, "completion_tokens": output_tokens // count} for _ in range(count)
     ]
-    shares[0] = {**usage, "completion_tokens": output - output // count * (count - 1)}
-    return shares
+    usages[0] = {**usage, "completion_tokens": output_tokens - output_tokens // count * (count - 1)}
+    return usages
 
 
-def reply_of(whole: Mapping[str, Any], endpoint: str) -> Reply:
+def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
     """A `Reply` from the JSON of an answer with one choice."""
-    usage = _usage(whole.get("usage"))
-    model = str(whole.get("model") or "")
+    usage = _parse_usage(data.get("usage"))
+    model = str(data.get("model") or "")
     if endpoint == "embed":
-        vectors = [item["embedding"] for item in sorted(whole["data"], key=lambda item: item["index"])]
+        vectors = [item["embedding"] for item in sorted(data["data"], key=lambda item: item["index"])]
         return Reply(text=orjson.dumps(vectors).decode(), usage=usage, model=model)
     if endpoint in ("score", "rank"):
-        return Reply(text=repr(_number(whole["data"][0])), usage=usage, model=model)
-    choice = whole["choices"][0]
-    finish = choice.get("finish_reason")
+        return Reply(text=repr(_parse_score(data["data"][0])), usage=usage, model=model)
+    choice = data["choices"][0]
+    finish_reason = choice.get("finish_reason")
     logprobs = choice.get("logprobs")
     if endpoint == "completion":
         return Reply(
             text=choice.get("text") or "",
-            finish_reason=finish,
+            finish_reason=finish_reason,
             usage=usage,
             model=model,
-            logprobs=_completion_logprobs(logprobs),
+            logprobs=_parse_completion_logprobs(logprobs),
         )
     message = choice.get("message") or {}
     text = message.get("content")
@@ -202,25 +206,25 @@ def reply_of(whole: Mapping[str, Any], endpoint: str) -> Reply:
     reasoning = reasoning if isinstance(reasoning, str) else None
     if reasoning is None and "<" in text[:64]:
         reasoning, text = split_reasoning(text)
-    calls = message.get("tool_calls") or ()
+    tool_calls = message.get("tool_calls") or ()
     return Reply(
         text=text,
-        finish_reason=finish,
+        finish_reason=finish_reason,
         reasoning=reasoning,
         refusal=message.get("refusal") or None,
-        tool_calls=tuple(_tool_call(c) for c in calls),
-        logprobs=_chat_logprobs(logprobs) if logprobs else (),
+        tool_calls=tuple(_parse_tool_call(c) for c in tool_calls),
+        logprobs=_parse_chat_logprobs(logprobs) if logprobs else (),
         usage=usage,
         model=model,
     )
 
 
-def _number(found: Mapping[str, Any]) -> float:
+def _parse_score(data: Mapping[str, Any]) -> float:
     """The one number of a score, pooling or classify route: of tokens that of the last, of two classes that of the second.
 
     Raises ValueError where there is none.
     """
-    value = found.get("score", found.get("probs", found.get("data")))
+    value = data.get("score", data.get("probs", data.get("data")))
     if isinstance(value, list) and value and isinstance(value[-1], list):
         value = value[-1]
     if isinstance(value, list):
@@ -234,58 +238,58 @@ def _number(found: Mapping[str, Any]) -> float:
 
 def split_reasoning(text: str) -> tuple[str | None, str]:
     """(reasoning, answer) of a text that opens with a reasoning tag; an unclosed tag leaves no answer."""
-    closed = _LEADING_THOUGHT.match(text)
-    if closed:
-        return closed[2].strip(), text[closed.end() :]
-    open_ended = _UNCLOSED_THOUGHT.match(text)
-    if open_ended:
-        return open_ended[2].strip(), ""
+    closed_tag = _LEADING_THOUGHT.match(text)
+    if closed_tag:
+        return closed_tag[2].strip(), text[closed_tag.end() :]
+    open_tag = _UNCLOSED_THOUGHT.match(text)
+    if open_tag:
+        return open_tag[2].strip(), ""
     return None, text
 
 
-def _usage(found: Any) -> TokenUsage:
-    if not isinstance(found, Mapping):
+def _parse_usage(data: Any) -> TokenUsage:
+    if not isinstance(data, Mapping):
         return TokenUsage(estimated=True)
-    details = found.get("prompt_tokens_details")
+    details = data.get("prompt_tokens_details")
     return TokenUsage(
-        prompt_tokens=found.get("prompt_tokens") or 0,
-        completion_tokens=found.get("completion_tokens") or 0,
+        prompt_tokens=data.get("prompt_tokens") or 0,
+        completion_tokens=data.get("completion_tokens") or 0,
         cached_tokens=details.get("cached_tokens") or 0 if isinstance(details, Mapping) else 0,
     )
 
 
-def _tool_call(found: Mapping[str, Any]) -> ToolCall:
-    function = found.get("function") or {}
+def _parse_tool_call(data: Mapping[str, Any]) -> ToolCall:
+    function = data.get("function") or {}
     return ToolCall(
-        id=str(found.get("id") or ""),
+        id=str(data.get("id") or ""),
         name=str(function.get("name") or ""),
         arguments=str(function.get("arguments") or ""),
     )
 
 
-def _chat_logprobs(found: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+def _parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
     return tuple(
         TokenLogprob(
-            token=place["token"],
-            logprob=place["logprob"],
+            token=entry["token"],
+            logprob=entry["logprob"],
             top=tuple(
-                TokenChoice(token=t["token"], logprob=t["logprob"]) for t in place.get("top_logprobs") or ()
+                TokenChoice(token=t["token"], logprob=t["logprob"]) for t in entry.get("top_logprobs") or ()
             ),
         )
-        for place in found.get("content") or ()
+        for entry in data.get("content") or ()
     )
 
 
-def _completion_logprobs(found: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
-    if not found:
+def _parse_completion_logprobs(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    if not data:
         return ()
-    tops: Sequence[Mapping[str, float | None] | None] = found.get("top_logprobs") or [None] * len(
-        found["tokens"]
+    tops: Sequence[Mapping[str, float | None] | None] = data.get("top_logprobs") or [None] * len(
+        data["tokens"]
     )
-    out = []
-    for token, logprob, top in zip(found["tokens"], found["token_logprobs"], tops, strict=True):
+    logprobs = []
+    for token, logprob, top in zip(data["tokens"], data["token_logprobs"], tops, strict=True):
         if logprob is None:
             continue  # the first token of an echoed prompt has no probability
-        choices = tuple(TokenChoice(token=t, logprob=p) for t, p in (top or {}).items() if p is not None)
-        out.append(TokenLogprob(token=token, logprob=logprob, top=choices))
-    return tuple(out)
+        alternatives = tuple(TokenChoice(token=t, logprob=p) for t, p in (top or {}).items() if p is not None)
+        logprobs.append(TokenLogprob(token=token, logprob=logprob, top=alternatives))
+    return tuple(logprobs)

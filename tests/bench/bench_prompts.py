@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from prefgen.curators.balance import Balance
 from prefgen.curators.decontaminate import Decontaminate
-from prefgen.curators.dedupe import Dedupe, alike, cosines_of
+from prefgen.curators.dedupe import Dedupe, cosines_of, near_duplicates
 from prefgen.curators.heuristics import Heuristics
-from prefgen.kit.templates import use_texts_beside
+from prefgen.kit.templates import set_recipe_folder
 from prefgen.tables import Table
 
 RATES = (0.02, 0.05, 0.1)
@@ -100,7 +100,7 @@ def main() -> None:
         folder = Path(name)
         items = [writer.text() for _ in range(20_000)]
         (folder / "items.jsonl").write_text("".join(json.dumps({"text": item}) + "\n" for item in items))
-        use_texts_beside(folder)
+        set_recipe_folder(folder)
         held = items[:250] + [writer.edited(item, 0.05) for item in items[250:500]]
         dirty = table(texts[: count - 500] + [f"Question: {text}" for text in held])
         found = timed(
@@ -118,7 +118,7 @@ def main() -> None:
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     timed(
         "semantic, 384 dimensions given",
-        lambda: alike([str(i) for i in range(count)], cosines_of(matrix), 0.9, "cosine"),
+        lambda: near_duplicates([str(i) for i in range(count)], cosines_of(matrix), 0.9, "cosine"),
         "< 180 s",
     )
     for rate in RATES:

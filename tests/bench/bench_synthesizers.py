@@ -17,7 +17,7 @@ from prefgen.api import options_of
 from prefgen.dataset.read_run import read_records
 from prefgen.engine.run import Runner
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from prefgen.text.diversity import diversity_measures
 
 SYNTHESIZERS: dict[str, dict[str, Any]] = {
@@ -68,7 +68,7 @@ def main() -> None:
                 "stages": [{"prompts": {name: written}}],
                 "run": {"endpoints": {"writer": {"base_url": base_url}}} if base_url else {},
             }
-            pipeline = build(loaded_from(recipe, place))
+            pipeline = build(recipe_from_data(recipe, place))
             asyncio.run(Runner(pipeline, options_of(pipeline, place / name, place / "calls.sqlite")).run())
             prompts = [record.prompt for record in read_records(place / name)]
             _row(

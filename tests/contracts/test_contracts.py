@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.errors import RecipeError
-from prefgen.plugins.registry import ROLES, Plugin, find, names
+from prefgen.plugins.registry import ROLES, Plugin, find, list_plugin_names
 from prefgen.testing import Scripted, a_record, contract_of_judge, contract_of_pairer, contract_of_synthesizer
 
 
 def shipped_names(role):
     """Without what other tests register."""
-    return [name for name in names(role) if not name.startswith("test_")]
+    return [name for name in list_plugin_names(role) if not name.startswith("test_")]
 
 
 ALL = [(role, name) for role in ROLES for name in shipped_names(role)]
@@ -244,7 +244,7 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
     monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()
 
-    assert "acme" in names("judge")
+    assert "acme" in list_plugin_names("judge")
     assert find("judge", "acme", Path()).__module__ == "acme_judges"
     del sys.modules["acme_judges"]
 

@@ -13,7 +13,7 @@ from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from tests.running import a_recipe, run, shard_bytes
 
 pytest.importorskip("distilabel", reason="needs prefgen[distilabel]")
@@ -327,7 +327,7 @@ async def test_a_task_is_suspended_like_any_plug_in(tmp_path, server):
 )
 def test_a_task_or_setting_that_there_is_not_is_named_before_anything_is_asked(tmp_path, fields, message):
     with pytest.raises(RecipeError, match=message):
-        build(loaded_from(judged("http://localhost:1/v1", **fields), tmp_path))
+        build(recipe_from_data(judged("http://localhost:1/v1", **fields), tmp_path))
 
 
 PIPELINE = """

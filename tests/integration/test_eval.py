@@ -79,12 +79,12 @@ def test_likelihoods_are_those_of_the_model(models, scoring):
     """Each answer's log-probability, token by token, as transformers itself gives it."""
     import torch
 
-    from prefgen.evaluation.models import load
+    from prefgen.evaluation.models import load_model
     from prefgen.evaluation.tasks import outcomes
     from prefgen.trainers.likelihood import answer_logps
 
     base, _, items = models
-    model = load(str(base), cpu=True)
+    model = load_model(str(base), cpu=True)
     some = read_items(Path(items))[:10]
     found = answer_logps(
         model.weights, model.tokenizer, [(item.prompt, item.choices[0]) for item in some], batch_size=4

@@ -11,7 +11,7 @@ from prefgen.curators.heuristics import Heuristics
 from prefgen.dataset.check import check_rows
 from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.engine.curator_tables import curator_table
-from prefgen.kit.templates import shipped, use_texts_beside
+from prefgen.kit.templates import set_recipe_folder, shipped
 from prefgen.recipe.load import load_recipe
 from prefgen.types import Prompt, Record
 from tests.running import run
@@ -68,7 +68,7 @@ def test_peoples_tasks_are_no_benchmark_and_a_benchmark_is(shared, tmp_path):
         row.get("instruction") or row.get("prompt")
         for row in map(json.loads, evaluation.read_text().splitlines())
     ]
-    use_texts_beside(tmp_path)
+    set_recipe_folder(tmp_path)
     (tmp_path / "eval.jsonl").write_text("".join(json.dumps({"prompt": p}) + "\n" for p in prompts))
     curator = Decontaminate(against=("eval.jsonl",))
 

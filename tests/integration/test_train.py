@@ -17,7 +17,7 @@ from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.stats.scoring import label_noise
 from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_control_labels
 from prefgen.trainers.progress import TrainingProgress
-from prefgen.trainers.run import ahead, run_training
+from prefgen.trainers.run import accuracy_difference, run_training
 from prefgen.trainers.settings import TrainSettings
 from tests.integration.tiny import tiny_model
 from tests.running import a_recipe, run
@@ -427,8 +427,8 @@ def test_controls_turn_what_they_say():
 
 
 def test_the_difference_is_paired():
-    assert ahead([1.0] * 40, [-1.0] * 40)[::2] == (1.0, 1.0)
-    difference, low, high = ahead([1.0, -1.0] * 50, [-1.0, 1.0] * 50)
+    assert accuracy_difference([1.0] * 40, [-1.0] * 40)[::2] == (1.0, 1.0)
+    difference, low, high = accuracy_difference([1.0, -1.0] * 50, [-1.0, 1.0] * 50)
     assert difference == 0
     assert low < 0 < high
 

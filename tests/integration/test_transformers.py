@@ -12,9 +12,9 @@ from pathlib import Path
 from prefgen.backends.transformers import Transformers
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError, RequestFailed
-from prefgen.kit.templates import use_texts_beside
+from prefgen.kit.templates import set_recipe_folder
 from prefgen.recipe.build import build
-from prefgen.recipe.load import loaded_from
+from prefgen.recipe.load import recipe_from_data
 from prefgen.roles import ModelRequest
 from prefgen.types import assistant, user
 from tests.integration.tiny import tiny_model
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(autouse=True)
 def _beside(tmp_path):
-    use_texts_beside(tmp_path)
+    set_recipe_folder(tmp_path)
     yield
-    use_texts_beside(None)
+    set_recipe_folder(None)
 
 
 def chat(text, seeds=(1,), **sampling):
@@ -294,14 +294,14 @@ async def test_what_cannot_answer_says_so(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(RecipeError, match=r"holds no config.json"):
         build(
-            loaded_from(
+            recipe_from_data(
                 in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "empty"}}},
                 tmp_path,
             )
         )
     with pytest.raises(RecipeError, match=r"the folder './policies' does not exist"):
         build(
-            loaded_from(
+            recipe_from_data(
                 in_process(tmp_path) | {"models": {"policy": {"use": "transformers", "name": "./policies"}}},
                 tmp_path,
             )
@@ -376,6 +376,6 @@ def test_fields_stand_where_they_belong(tmp_path):
     recipe = in_process(tmp_path)
     recipe["models"]["policy"]["device"] = "cpu"
     with pytest.raises(RecipeError, match="belongs under run"):
-        build(loaded_from(recipe, Path(tmp_path)))
+        build(recipe_from_data(recipe, Path(tmp_path)))
     with pytest.raises(RecipeError, match="belongs under models: policy"):
-        build(loaded_from(in_process(tmp_path, dtype="float16"), tmp_path))
+        build(recipe_from_data(in_process(tmp_path, dtype="float16"), tmp_path))

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from prefgen.kit.gather import gather, gather_settled
     from prefgen.kit.replies import ask_and_parse
     from prefgen.kit.templates import render, render_text
-    from prefgen.plugins.registry import (
-        FromSeeds,
-        Plugin,
+    from prefgen.plugins.decorators import (
         backend,
         curator,
         filter,
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
         source,
         synthesizer,
     )
+    from prefgen.plugins.plugin import FromSeeds, Plugin
     from prefgen.roles import Ask, Revision
     from prefgen.tables import Dropped, Table
     from prefgen.types import (
@@ -49,9 +48,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "api": ("Result", "arun", "run"),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
-    "plugins.registry": (
-        "FromSeeds",
-        "Plugin",
+    "plugins.plugin": ("FromSeeds", "Plugin"),
+    "plugins.decorators": (
         "backend",
         "curator",
         "filter",

@@ -31,7 +31,7 @@ class Result:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return self.outcome.manifest
+        return self.outcome.manifest.as_json()
 
     @property
     def pairs(self) -> list[dict[str, Any]]:

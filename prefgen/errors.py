@@ -1,26 +1,31 @@
-"""Every error that prefgen raises on purpose.
+"""Every error that prefgen raises on purpose, and the end of a message that names the nearest known word.
 
 PrefgenError                 exit 1
 ├── RecipeError              exit 2   a recipe, an option or an input file is wrong; says file:line:column
 ├── ReplyError                        one reply cannot be used; costs one record, never the run
 │   ├── UnreadableReply               read, but not understood after its re-ask
 │   ├── RefusedReply                  the model declined, or a content filter cut the answer
-│   ├── CutReply                      the token limit cut it before anything usable was said
+│   ├── TruncatedReply                the token limit cut it before anything usable was said
 │   └── RefusedRequest                the server will never answer this request (400, 413, 422)
-├── NoReply                           no answer this time (connection, 5xx, hang); the next run asks again
 ├── PluginError                       a plug-in has a bug; stops the run and names it
 ├── PublishError                      the Hub refused, or holds something else under that version
-├── GateFailed       exit 4           what must hold before a release or a training does not
+├── TrainingStopped                   a training could not go on
+├── GateFailed               exit 4   what must hold before a release or a training does not
 ├── JournalError                      the call journal cannot be read or written
 └── RunStopped                        the run ends here and can be taken up again
-    ├── EndpointDown     exit 3
-    ├── BudgetReached    exit 5
-    ├── Interrupted      exit 130
-    ├── FatalEndpoint    exit 1   401, 403, 404, a model that does not exist
-    ├── UnexpectedAsk    exit 1   a finished record asks something new
-    ├── NothingLeft      exit 1   no prompt was written, or curators dropped all of them
-    └── ForeignReply     exit 1   the journal holds a reply from a server that the recipe does not name
+    ├── EndpointDown         exit 3
+    ├── BudgetReached        exit 5
+    ├── Interrupted          exit 130
+    ├── FatalEndpoint        exit 1   401, 403, 404, a model that does not exist
+    ├── UnexpectedRequest    exit 1   a finished record asks something new
+    ├── NoPromptsLeft        exit 1   no prompt was written, or curators dropped all of them
+    └── UnexpectedServer     exit 1   the journal holds a reply from a server that the recipe does not name
+
+RequestFailed stands apart: what a backend raises when a request got no usable answer. It never reaches a plug-in.
 """
+
+import difflib
+from collections.abc import Sequence
 
 
 class PrefgenError(Exception):
@@ -80,10 +85,6 @@ class RefusedRequest(ReplyError):
     """The server answered that it will never serve this request; `code` is the provider's."""
 
     code = "bad_request"
-
-
-class NoReply(PrefgenError):
-    """No answer arrived, after all retries. Nothing was journalled; the next run asks again."""
 
 
 class PluginError(PrefgenError):
@@ -168,3 +169,11 @@ class RequestFailed(Exception):
         self.retry_after = retry_after
         self.billed = billed
         super().__init__(message)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """The end of an error message: the nearest known name, or all of them."""
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if matches:
+        return f". Did you mean {matches[0]!r}?"
+    return f". Known: {', '.join(sorted(known))}" if known else ""

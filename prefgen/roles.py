@@ -5,11 +5,10 @@ are pure. A judge or reviser whose method has a parameter `record` is also given
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prefgen.errors import ReplyError
 from prefgen.tables import Table
@@ -98,10 +97,15 @@ class Ask(Protocol):
         ...
 
 
+A = TypeVar("A")
+Now = A | Awaitable[A]
+"""What a plain method returns, or a coroutine."""
+
+
 class Source(Protocol):
     """Yields records, in the order of the source: prompts, and responses, scores and pairs where it has them."""
 
-    def read(self, folder: Path) -> Iterator[Record]: ...
+    def read(self, folder: Path, /) -> Iterator[Record]: ...
 
 
 class Synthesizer(Protocol):
@@ -110,24 +114,23 @@ class Synthesizer(Protocol):
     A prompt that failed may stand in the result as its error: it is lost alone, and counted.
     """
 
-    async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]: ...
+    def synthesize(self, seed: Seed, ask: Ask, pool: Table, /) -> Now[Sequence[Prompt | ReplyError]]: ...
 
 
 class Curator(Protocol):
     """Sees the whole set and says which rows go and why.
 
-    One that needs a model also has `async def annotate(self, prompt, ask)`, which returns a number or a vector, and `output_column`, the column with what it
-    gave each prompt. `reference_rows(self) -> Iterable[tuple[str, Prompt]]` names rows to compare with (benchmark items), which are annotated too and are
-    not of the set; `rewrite(self, prompt) -> Prompt` changes a prompt before the table is made (a new text has a new id).
+    One that needs a model also has `async def annotate(self, prompt, ask)`, which returns a number or a vector, and `output_column`,
+    the column with what it gave each prompt. `reference_rows` and `rewrite` are hooks of `prefgen.Plugin`.
     """
 
-    def curate(self, rows: Table) -> Table: ...
+    def curate(self, rows: Table, /) -> Table: ...
 
 
 class Sampler(Protocol):
     """Answers a prompt. A draw that failed may stand in the result as its error: it is lost alone, and counted."""
 
-    async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]: ...
+    def sample(self, prompt: Prompt, ask: Ask, /) -> Now[Sequence[Response | ReplyError]]: ...
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,13 @@ class Revision:
 class Reviser(Protocol):
     """Makes a response better, or different in a stated way."""
 
-    async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision: ...
+    def revise(self, prompt: Prompt, response: Response, ask: Ask, /) -> Now[Revision]: ...
+
+
+class ReviserOfRecord(Protocol):
+    """A reviser that also reads the record so far."""
+
+    def revise(self, prompt: Prompt, response: Response, ask: Ask, /, record: Record) -> Now[Revision]: ...
 
 
 Verdict = Score | Comparison | Flag | Critique
@@ -154,74 +163,26 @@ class Judge(Protocol):
     A reply that was lost may stand in the result as its error: it is counted, and what it was about has no verdict.
     """
 
-    async def judge(
-        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
-    ) -> Sequence[Verdict | ReplyError]: ...
+    def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask, /
+    ) -> Now[Sequence[Verdict | ReplyError]]: ...
+
+
+class JudgeOfRecord(Protocol):
+    """A judge that also reads the record so far."""
+
+    def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask, /, record: Record
+    ) -> Now[Sequence[Verdict | ReplyError]]: ...
 
 
 class Filter(Protocol):
     """Flags responses (or the prompt) that pairers are to skip. Pure."""
 
-    def flag(self, record: Record) -> Sequence[Flag]: ...
+    def flag(self, record: Record, /) -> Sequence[Flag]: ...
 
 
 class Pairer(Protocol):
     """Turns a judged record into pairs. Pure: the same record and generator give the same pairs."""
 
-    def pair(self, record: Record, rng: Random) -> Sequence[Pair]: ...
-
-
-@dataclass(slots=True)
-class ModelRequest:
-    """One request as a backend gets it. `samples` draws of the same messages are wanted, with one seed each (or none)."""
-
-    endpoint: str
-    model: str
-    messages: Sequence[Message] = ()
-    text: str = ""
-    sampling: Mapping[str, Any] = field(default_factory=dict)
-    schema: Mapping[str, Any] | None = None
-    logprobs: int = 0
-    echo: bool = False
-    tools: Sequence[Mapping[str, Any]] = ()
-    seeds: Sequence[int | None] = (None,)
-    inputs: Sequence[str] = ()
-
-    @property
-    def samples(self) -> int:
-        return len(self.seeds)
-
-
-@dataclass(slots=True)
-class ModelResponse:
-    """One raw answer of a server: the JSON text to be kept, and who says that it answered."""
-
-    raw: bytes
-    reply: Reply
-    model: str = ""
-    fingerprint: str = ""
-    how: str = ""
-    pause: float = 0.0
-    """Seconds that the server asked us to wait before the next request (rate-limit headers)."""
-
-
-class Model(Protocol):
-    """A connected model. `send` returns one answer a seed, or fewer where the server has no `n`; raises `calls.faults.Fault`."""
-
-    host: str
-    backend: str
-
-    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]: ...
-
-    def parse(self, raw: bytes, endpoint: str) -> Reply:
-        """Read a journalled answer again."""
-        ...
-
-
-class Backend(Protocol):
-    """Knows how a model is reached. Connecting is the only thing that touches the outside."""
-
-    def connect(self) -> AbstractAsyncContextManager[Model]: ...
-
-
-Sender = Callable[[ModelRequest], Awaitable[Sequence[ModelResponse]]]
+    def pair(self, record: Record, rng: Random, /) -> Sequence[Pair]: ...

@@ -8,6 +8,7 @@ await contract_of_judge(MyJudge(), ask)
 
 import asyncio
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
@@ -29,6 +30,10 @@ class Scripted:
         self._seed = seed
         self.asked: list[tuple[str, tuple[Message, ...]]] = []
         self.options_of: Mapping[str, Any] = {}
+
+    def again(self) -> "Scripted":
+        """The same script from its beginning, with the same seed: a function must depend on its argument alone."""
+        return Scripted(self._script, seed=self._seed)
 
     async def __call__(self, model: str, messages: Messages, /, **_: Any) -> Reply:
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
@@ -90,6 +95,16 @@ def a_record(
     return Record(prompt=record_prompt, responses=record_responses, scores=record_scores)
 
 
+def _from_the_beginning(ask: Any) -> Scripted | None:
+    """An `ask` that says the same once more; of one that is no `Scripted` that cannot be had, which is said."""
+    if isinstance(ask, Scripted):
+        return ask.again()
+    warnings.warn(
+        f"whether the same replies give the same was not checked: {ask!r} is no Scripted", stacklevel=3
+    )
+    return None
+
+
 async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) -> list[Any]:
     """Check what every judge must keep, and return its verdicts. Raises AssertionError naming the rule that is broken.
 
@@ -114,18 +129,14 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
             assert math.isfinite(verdict.value), (
                 f"{verdict.aspect} of {verdict.response_id} is {verdict.value}"
             )
-    if callable(getattr(ask, "_script", None)):
+    if (same_ask := _from_the_beginning(ask)) is not None:
         repeat_verdicts = list(
             await call_method(
-                judge.judge,
-                sample_record.prompt,
-                sample_record.responses,
-                Scripted(ask._script),
-                record=sample_record,
+                judge.judge, sample_record.prompt, sample_record.responses, same_ask, record=sample_record
             )
         )
         assert repeat_verdicts == verdicts, (
-            "the same replies gave other verdicts: is there a clock, a set or an unseeded random in it?"
+            "the same replies gave other verdicts: is there a clock or an unseeded random in it?"
         )
     if getattr(ask, "asked", None):
         for bad_reply in ("", "I cannot say.", "Rating: 900"):
@@ -159,7 +170,7 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
     start_seed = seed or Seed(
         index=0, seed=0, text="The tide clock on the harbour wall shows when boats may leave.", shots=SHOTS
     )
-    pool = _sample_pool()
+    pool = a_pool()
     results = list(await call_method(synthesizer.synthesize, start_seed, ask, pool))
     prompts = [item for item in results if not isinstance(item, ReplyError)]
     assert prompts, "the synthesizer wrote nothing"
@@ -167,10 +178,8 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
         assert isinstance(prompt, Prompt), f"the synthesizer returned {type(prompt).__name__}, not a Prompt"
         assert prompt.messages[-1].role == "user", "a prompt must end with a user's turn"
         assert prompt.messages[-1].text.strip(), "a prompt is empty"
-    if callable(getattr(ask, "_script", None)):
-        repeat_results = list(
-            await call_method(synthesizer.synthesize, start_seed, Scripted(ask._script), pool)
-        )
+    if (same_ask := _from_the_beginning(ask)) is not None:
+        repeat_results = list(await call_method(synthesizer.synthesize, start_seed, same_ask, pool))
         assert [p for p in repeat_results if isinstance(p, Prompt)] == prompts, (
             "the same replies gave other prompts: is there an unseeded random in it?"
         )
@@ -188,7 +197,8 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
 SHOTS = ("How do lighthouses get their power?", "Name three knots for mooring a small boat.")
 
 
-def _sample_pool() -> Table:
+def a_pool() -> Table:
+    """Two prompts, as a synthesizer sees those that there are already."""
     import pyarrow as pa
 
     columns = ("id", "text", "conversation", "source", "category", "language")

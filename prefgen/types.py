@@ -179,7 +179,7 @@ class Prompt(Value):
     source: str = "unknown"
     category: str | None = None
     language: str | None = None
-    licence: str = "unknown"
+    license: str = "unknown"
     origin: Literal["given", "synthesized", "imported"] = "given"
     lineage: Mapping[str, Any] = Field(default_factory=dict)
     references: tuple[str, ...] = ()
@@ -264,7 +264,7 @@ class Score(Value):
     judge: str = ""
     sample: int = 0
     order: int | None = None
-    how: str | None = None
+    method: str | None = None
     """How the value was read where there are several ways: `logprobs`, or `votes` of sampled replies."""
 
     @model_validator(mode="after")
@@ -288,7 +288,7 @@ class Comparison(Value):
     rationale: str | None = None
     judge: str = ""
     sample: int = 0
-    how: str | None = None
+    method: str | None = None
     """How the probability was read: `logprobs`, `votes` of sampled verdicts, or `log-odds` of a ranker."""
 
 

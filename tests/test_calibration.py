@@ -15,8 +15,8 @@ from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.stats.calibration import Calibration, LabelledPair, fit_calibration, quality_of
-from tests.running import a_recipe, run
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
+from tests.support.recipes import a_recipe, run
 
 
 def drawn(slope, count, seed=0):

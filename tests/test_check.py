@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from prefgen.dataset.check import check_rows
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 PROMPT = [{"role": "user", "content": "Q"}]
 
@@ -17,7 +17,7 @@ def said(text):
 
 def a_row(chosen="good", rejected="bad", **more):
     row = {
-        "prompt": PROMPT, "chosen": said(chosen), "rejected": said(rejected), "source": "s", "licence": "unknown", "chosen_model": "a",
+        "prompt": PROMPT, "chosen": said(chosen), "rejected": said(rejected), "source": "s", "license": "unknown", "chosen_model": "a",
         "rejected_model": "b", "score_chosen": 4.0, "score_rejected": 2.0, "margin": 2.0, "tie": False, "rule": "r",
     }  # fmt: skip
     return {**row, **more}
@@ -52,7 +52,7 @@ def test_a_sound_pair_passes():
         (a_row(chosen_probability=1.2), "scores"),
         (a_row(chosen_probability=2), "scores"),
         (a_row(score_chosen=2.0, margin=0.0), "tie"),
-        (a_row(chosen_finish="length", rejected_finish="stop"), "cut"),
+        (a_row(chosen_finish="length", rejected_finish="stop"), "truncated"),
         (a_row("fine <|im_end|>"), "leak"),
         (a_row("fine", "[INST] bad"), "leak"),
         (a_row("<text 1>\nfine\n</text 1>"), "leak"),
@@ -68,7 +68,7 @@ def test_what_a_row_declares_is_allowed():
     assert broken(a_row("<think>hm</think> fine", reasoning="kept")) == set()
     assert broken(a_row(score_chosen=2.0, margin=0.0, tie=True)) == set()
     assert broken(a_row(chosen_finish="length", rejected_finish="length")) == set()
-    assert broken(a_row(chosen_finish="length", rejected_finish="stop"), allow_cut=True) == set()
+    assert broken(a_row(chosen_finish="length", rejected_finish="stop"), allow_truncated=True) == set()
 
 
 def test_contradictions_cycles_and_repetitions_are_found():
@@ -105,14 +105,14 @@ def other(i, chosen, rejected, **more):
     return a_row(chosen, rejected, prompt=[{"role": "user", "content": f"Question {i}"}], **more)
 
 
-def test_one_canned_answer_is_found():
+def test_one_repeated_answer_is_found():
     """A released safety dataset has one refusal in 22 to 58 % of its rows."""
     rows = [
         other(i, "I cannot help with that." if i % 3 == 0 else f"Answer {i}", f"Bad {i}") for i in range(60)
     ]
 
-    assert broken(*rows) == {"canned"}
-    assert broken(*rows, canned=0.5) == set()
+    assert broken(*rows) == {"repeated_chosen"}
+    assert broken(*rows, max_repeated_chosen=0.5) == set()
 
 
 def test_a_shortcut_shows_in_the_probe_and_its_absence_too():

@@ -7,20 +7,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.running import a_recipe, run
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def prefgen(*words, cwd, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "prefgen", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )  # fmt: skip
+from tests.support.cli import prefgen
+from tests.support.paths import ROOT
+from tests.support.recipes import a_recipe, run
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +294,7 @@ def test_what_is_no_journal_is_left_alone(done, tmp_path):
 def test_status_of_a_run_that_was_killed_says_how_far_it_came(done, tmp_path):
     shutil.copytree(done / "runs" / "test", tmp_path / "killed")
     (tmp_path / "killed" / "manifest.json").unlink()
-    with sqlite3.connect(tmp_path / "killed" / "spool.sqlite") as db:
+    with sqlite3.connect(tmp_path / "killed" / "record_store.sqlite") as db:
         db.execute("UPDATE state SET done = 0 WHERE position = 0")
     db.close()
 

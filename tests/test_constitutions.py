@@ -15,7 +15,7 @@ from prefgen.kit.constitutions import (
     read_constitution,
 )
 from prefgen.kit.templates import shipped
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
 
 
 @pytest.mark.parametrize("path", sorted(shipped("constitutions").glob("*.yaml")), ids=lambda p: p.stem)
@@ -102,7 +102,7 @@ def by_group(body, _):
 
 
 def plural(url, score, **judge):
-    from tests.running import a_recipe
+    from tests.support.recipes import a_recipe
 
     completions = [{"response": text, "model": name} for text, name in zip(ANSWERS, "ab", strict=True)]
     Path("answers.jsonl").write_text(json.dumps({"prompt": "May I?", "completions": completions}) + "\n")
@@ -117,7 +117,7 @@ def plural(url, score, **judge):
 
 async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_path, server):
     from prefgen.dataset.read_run import read_pairs, read_records
-    from tests.running import run
+    from tests.support.recipes import run
 
     server.script = by_group
     outcome = await run(plural(server.url, "values.liberty"), tmp_path / "liberty")
@@ -139,7 +139,7 @@ async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_pat
 
 async def test_no_pair_mixes_them_where_no_score_is_looked_at(tmp_path, server):
     from prefgen.dataset.read_run import read_pairs
-    from tests.running import run
+    from tests.support.recipes import run
 
     server.script = by_group
     recipe = plural(server.url, "values.care")

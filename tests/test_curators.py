@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
@@ -15,34 +14,10 @@ from prefgen.kit.templates import set_recipe_folder
 from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from prefgen.tables import Table
 from prefgen.text.near_duplicates import words_of
 from prefgen.text.vectors import hashed_ngrams
-from tests.running import a_recipe, run
-
-
-def prompts(*texts, categories=None):
-    n = len(texts)
-    columns = {
-        "id": [f"p{i}" for i in range(n)],
-        "text": texts,
-        "conversation": [f"user: {t}" for t in texts],
-        "source": ["s"] * n,
-    }
-    return Table(
-        pa.table(
-            {
-                **columns,
-                "category": pa.array(categories or [None] * n, pa.string()),
-                "language": pa.array([None] * n, pa.string()),
-            }
-        )
-    )
-
-
-def curated(name, table, **fields):
-    return find("curator", name, Path())(**fields).curate(table)
-
+from tests.support.recipes import a_recipe, run
+from tests.support.tables import curated, prompts
 
 LONG = "Explain how a tide clock works and why it needs to be set again every few weeks by hand"
 

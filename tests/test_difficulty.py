@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.dataset.read_run import read_records
-from tests.running import a_recipe, run
-from tests.test_curators import curated, prompts
+from tests.support.recipes import a_recipe, run
+from tests.support.tables import curated, prompts
 
 
 def arithmetic(url, folder, curate):
@@ -54,9 +54,9 @@ async def test_what_is_always_or_never_solved_goes_and_what_has_no_rate_stays(tm
     assert outcome.complete
     found = {r.prompt.text: r.prompt.metadata.get("pass_rate_writer") for r in read_records(tmp_path / "out")}
     assert found == {"Fair sum?": 3 / 8, "Lost sum?": None, "What do you like?": None}
-    failures = outcome.manifest["yield"]["failures"]
+    failures = outcome.manifest.yields.failures
     assert failures["curate: no_reference"] == 1
-    assert outcome.manifest["yield"]["curated_away"] == {"prompts: pass_rate: pass rate": 2}
+    assert outcome.manifest.yields.dropped_by_curators == {"prompts: pass_rate: pass rate": 2}
 
 
 async def test_what_has_no_rate_may_go_too(tmp_path, server):
@@ -110,7 +110,7 @@ async def test_perplexity_is_that_of_the_prompt_and_not_of_what_was_added(tmp_pa
         r.prompt.text: r.prompt.metadata.get("perplexity_grader") for r in read_records(tmp_path / "out")
     }
     assert found == {"a to of it": pytest.approx(math.exp(0.5)), "a nothing": None}
-    assert outcome.manifest["yield"]["failures"] == {"curate: no_logprobs": 1}
+    assert outcome.manifest.yields.failures == {"curate: no_logprobs": 1}
     assert {b["max_tokens"] for b in server.bodies if "prompt" in b} == {1}
 
 

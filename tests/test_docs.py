@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_hub import WRITER, local_hub
+from tests.support.hub import WRITER, local_hub
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
 ELSEWHERE = {
     "make demo": "called by .ci/run",
@@ -74,7 +74,7 @@ def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
     told = commands(page)
     with_torch = importlib.util.find_spec("torch") is not None
     if with_torch and any(BASE in command for command in told):
-        from tests.integration.tiny import tiny_model
+        from tests.support.tiny import tiny_model
 
         tiny_model(checkout / BASE)
     for command in told:

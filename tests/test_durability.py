@@ -4,21 +4,20 @@ import asyncio
 import json
 import shutil
 import sys
-import threading
 import time
 
 import pytest
 from aiohttp import web
 
-from prefgen import Plugin, Prompt, Response, sampler
+from prefgen import Plugin, Prompt, Response, Score, judge, sampler
 from prefgen.dataset.read_run import read_pairs
-from prefgen.engine import output
+from prefgen.engine import shards
 from prefgen.engine.record_store import RecordStore
 from prefgen.errors import FatalEndpoint, PluginError
 from prefgen.types import Record
-from tests.conftest import answer
-from tests.running import a_recipe, run, shard_bytes
-from tests.test_engine import by_content
+from tests.support.paths import ROOT
+from tests.support.recipes import a_recipe, run, shard_bytes
+from tests.support.server import answer, by_content
 
 MANY = [f"Question number {i} of many?" for i in range(25)]
 
@@ -36,13 +35,13 @@ def two_segments(second=20, **more):
 
 
 async def test_a_changed_curator_sees_everything_again(tmp_path):
-    counts = [(await run(curated(n), tmp_path / "out")).manifest["yield"]["prompts"] for n in (5, 12, 3)]
+    counts = [(await run(curated(n), tmp_path / "out")).manifest.yields.prompts for n in (5, 12, 3)]
 
     assert counts == [5, 12, 3]
 
 
 def test_input_is_stored_whole_or_not_at_all(tmp_path):
-    spool = RecordStore(tmp_path / "spool.sqlite")
+    store = RecordStore(tmp_path / "record_store.sqlite")
 
     def breaks():
         for i in range(500):
@@ -50,11 +49,11 @@ def test_input_is_stored_whole_or_not_at_all(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        spool.store_inputs(0, breaks(), lambda: ("prompts", "x"))
+        store.store_inputs(0, breaks(), lambda: ("prompts", "x"))
 
-    assert spool.input_ids(0) == []
-    assert spool.meta("prompts") is None
-    spool.close()
+    assert store.input_ids(0) == []
+    assert store.meta("prompts") is None
+    store.close()
 
 
 async def test_a_later_segment_is_filled_again_when_the_first_is_made_again(tmp_path, server):
@@ -65,7 +64,7 @@ async def test_a_later_segment_is_filled_again_when_the_first_is_made_again(tmp_
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["pairs"] == 20
+    assert outcome.manifest.yields.pairs == 20
 
 
 async def test_failures_of_every_segment_are_on_the_ledger(tmp_path, server):
@@ -77,15 +76,15 @@ async def test_failures_of_every_segment_are_on_the_ledger(tmp_path, server):
 
     outcome = await run(two_segments(25, url=server.url), tmp_path / "out")
 
-    assert outcome.manifest["yield"]["failures"] == {"judge: no_rating": 3}
-    assert outcome.manifest["yield"]["prompts_by_fate"]["failed: no_rating"] == 3
+    assert outcome.manifest.yields.failures == {"judge: no_rating": 3}
+    assert outcome.manifest.yields.prompts_by_outcome["failed: no_rating"] == 3
 
 
 @pytest.mark.parametrize(
-    "damage", ["one shard", "pairs", "records", "spool", "partial left", "half in place"]
+    "damage", ["one shard", "pairs", "records", "record store", "partial left", "half in place"]
 )
 async def test_whatever_is_deleted_comes_back(tmp_path, monkeypatch, damage):
-    monkeypatch.setattr(output, "SHARD", 10)
+    monkeypatch.setattr(shards, "RECORDS_A_SHARD", 10)
     recipe = a_recipe(prompts=MANY)
     out = tmp_path / "out"
     await run(recipe, out)
@@ -100,8 +99,8 @@ async def test_whatever_is_deleted_comes_back(tmp_path, monkeypatch, damage):
         shutil.move(out / "pairs", out / "partial" / "pairs")
         manifest = json.loads((out / "manifest.json").read_text())
         (out / "manifest.json").write_text(json.dumps({**manifest, "complete": False}))
-    elif damage == "spool":
-        for path in out.glob("spool.sqlite*"):
+    elif damage == "record store":
+        for path in out.glob("record_store.sqlite*"):
             path.unlink()
     else:
         shutil.rmtree(out / damage)
@@ -113,10 +112,10 @@ async def test_whatever_is_deleted_comes_back(tmp_path, monkeypatch, damage):
     assert not (out / "partial").exists()
 
 
-async def test_a_spool_that_is_damaged_inside_is_made_anew(tmp_path):
+async def test_a_record_store_that_is_damaged_inside_is_made_anew(tmp_path):
     recipe = a_recipe(prompts=MANY)
     await run(recipe, tmp_path / "out")
-    before, path = shard_bytes(tmp_path / "out"), tmp_path / "out" / "spool.sqlite"
+    before, path = shard_bytes(tmp_path / "out"), tmp_path / "out" / "record_store.sqlite"
     for offset in (5_000, 20_000):
         whole = bytearray(path.read_bytes())
         whole[offset : offset + 3_000] = b"\xa5" * 3_000
@@ -129,17 +128,17 @@ async def test_a_spool_that_is_damaged_inside_is_made_anew(tmp_path):
         assert shard_bytes(tmp_path / "out") == before
 
 
-async def test_what_was_spent_outlives_the_spool(tmp_path, server):
+async def test_what_was_spent_outlives_the_record_store(tmp_path, server):
     server.script = by_content
     prices = {"w": {"input": 100, "output": 1000}, "g": {"input": 100, "output": 1000}}
     first = await run(a_recipe(url=server.url, run={"prices": prices}), tmp_path / "out")
-    for path in (tmp_path / "out").glob("spool.sqlite*"):
+    for path in (tmp_path / "out").glob("record_store.sqlite*"):
         path.unlink()
 
     second = await run(a_recipe(url=server.url, run={"prices": prices}), tmp_path / "out")
 
-    assert first.manifest["cost"]["paid_usd"] > 0
-    assert second.manifest["cost"] == first.manifest["cost"]
+    assert first.manifest.cost.paid_usd > 0
+    assert second.manifest.cost == first.manifest.cost
 
 
 @sampler("test_cancels_itself")
@@ -177,9 +176,9 @@ async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, o
 
     outcome = await asyncio.wait_for(run(a_recipe(url=server.url), tmp_path / "out"), 60)
 
-    assert outcome.stopped is not None or outcome.complete
-    if outcome.complete:
-        assert outcome.manifest["yield"]["prompts_by_fate"] == {"pair": 2, "failed: malformed_reply": 1}
+    assert outcome.stopped is None and outcome.complete
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 2, "failed: malformed_reply": 1}
+    assert {pair["prompt"][-1]["content"] for pair in read_pairs(tmp_path / "out")} == {"One?", "Three?"}
 
 
 async def test_a_server_that_does_not_know_n_by_400_is_asked_without(tmp_path, server):
@@ -194,7 +193,7 @@ async def test_a_server_that_does_not_know_n_by_400_is_asked_without(tmp_path, s
     outcome = await run(a_recipe(url=server.url, prompts=MANY), tmp_path / "out")
 
     assert outcome.complete
-    assert outcome.manifest["yield"]["pairs"] == 25
+    assert outcome.manifest.yields.pairs == 25
 
 
 @pytest.mark.parametrize("prompts", [3, 25])
@@ -210,7 +209,7 @@ async def test_refusals_that_are_the_recipes_fault_are_not_final(tmp_path, serve
 
     assert isinstance(refused.stopped, FatalEndpoint)
     assert mended.complete
-    assert mended.manifest["yield"]["pairs"] == prompts
+    assert mended.manifest.yields.pairs == prompts
 
 
 async def test_an_interrupt_does_not_wait_for_retry_after(tmp_path, server):
@@ -251,7 +250,7 @@ async def test_an_idle_time_is_no_outage(tmp_path, server):
         )
 
     server.script = lambda body, attempt: slow(body, attempt)
-    outcome = await run(a_recipe(url=server.url, run={"patience": 0.4}), tmp_path / "out")
+    outcome = await run(a_recipe(url=server.url, run={"server_down_after": 0.4}), tmp_path / "out")
 
     assert outcome.complete
 
@@ -259,10 +258,13 @@ async def test_an_idle_time_is_no_outage(tmp_path, server):
 async def test_another_seed_draws_anew_and_is_no_surprise(tmp_path, server):
     server.script = by_content
     await run(a_recipe(url=server.url), tmp_path / "out")
+    first, server.bodies = server.bodies, []
 
     outcome = await run(a_recipe(url=server.url, seed=2), tmp_path / "other")
 
+    seeds = [{body["seed"] for body in bodies if body["model"] == "w"} for bodies in (first, server.bodies)]
     assert outcome.complete
+    assert len(seeds[0]) == len(seeds[1]) == 3 and not seeds[0] & seeds[1]
 
 
 def test_a_hung_plain_plug_in_does_not_hold_up_the_end_of_the_process(tmp_path):
@@ -283,23 +285,33 @@ asyncio.run(main())
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        cwd=sys.path[0] or ".",
+        cwd=ROOT,
         timeout=20,
         check=False,
     )
 
     assert done.stdout == "ended\n", done.stderr
     assert time.monotonic() - started < 10
-    assert threading.active_count() >= 1
+
+
+@judge("test_plain_and_slow")
+def plain_and_slow(responses):
+    """Not a coroutine: runs in a thread of its own."""
+    time.sleep(0.4)
+    return [
+        Score(response_id=response.id, aspect="a", value=float(i + 1), scale=(1, 5))
+        for i, response in enumerate(responses)
+    ]
 
 
 async def test_many_slow_plain_plug_ins_do_not_time_each_other_out(tmp_path):
-    recipe = a_recipe(prompts=MANY, run={"stage_timeout": 1.5, "window": 25})
-    recipe["stages"][2] = {"judge": {"quality": {"use": "test_plain_and_slow", "seconds": 0.0}}}
+    """All together take ten times as long as one may."""
+    recipe = a_recipe(prompts=MANY, run={"plugin_timeout": 1.0, "max_records_in_flight": 25})
+    recipe["stages"][2] = {"judge": {"quality": {"use": "test_plain_and_slow"}}}
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["failures"] == {}
+    assert outcome.manifest.yields.failures == {}
     assert len(list(read_pairs(tmp_path / "out"))) >= 20  # a few draws of the script are equal
 
 

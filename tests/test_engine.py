@@ -13,8 +13,8 @@ from aiohttp import web
 from prefgen import Ask, Plugin, Prompt, Response, Score, gather, gather_settled, judge, sampler
 from prefgen.api import options_of
 from prefgen.backends import scripted
+from prefgen.calls.batch_files import import_batch
 from prefgen.calls.journal import Journal
-from prefgen.calls.maintenance import import_batch
 from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
 from prefgen.engine.run import Runner
 from prefgen.errors import (
@@ -29,29 +29,8 @@ from prefgen.errors import (
 )
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.conftest import answer
-from tests.running import RATE, a_recipe, run, shard_bytes
-
-
-def by_content(body, attempt):
-    """A server that answers by content: rates judges' prompts, else says something that depends on the seed."""
-    text = str(body["messages"][-1]["content"])
-    if "The texts that reply" in text:
-        return RATE
-    seed = body.get("seed") or 0
-    choices = [
-        {
-            "index": i,
-            "message": {"content": f"Answer {(seed * 7 + i) % 9973} to {text[:20]}"},
-            "finish_reason": "stop",
-        }
-        for i in range(body.get("n") or 1)
-    ]
-    return {
-        "choices": choices,
-        "model": body["model"],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 20},
-    }
+from tests.support.recipes import RATE, a_recipe, run, shard_bytes
+from tests.support.server import answer, by_content
 
 
 async def test_a_recipe_becomes_a_dataset(tmp_path):
@@ -62,7 +41,7 @@ async def test_a_recipe_becomes_a_dataset(tmp_path):
     assert len(pairs) == 3
     assert {p["prompt"][0]["content"] for p in pairs} == {"One?", "Two?", "Three?"}
     assert all((p["score_chosen"], p["score_rejected"], p["margin"]) == (5, 2, 3) for p in pairs)
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"pair": 3}
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 3}
     assert [r.prompt.text for r in read_records(tmp_path / "out")] == ["One?", "Two?", "Three?"]
 
 
@@ -76,7 +55,7 @@ async def test_running_again_asks_nothing_and_changes_no_byte(tmp_path, server):
 
     assert len(server.bodies) == asked
     assert shard_bytes(tmp_path / "out") == before == shard_bytes(tmp_path / "other")
-    assert again.manifest["row_digest"] == elsewhere.manifest["row_digest"]
+    assert again.manifest.row_digest == elsewhere.manifest.row_digest
 
 
 async def test_draws_of_one_request_are_asked_together(tmp_path, server):
@@ -104,7 +83,7 @@ async def test_another_judge_keeps_the_samples(tmp_path, server):
     await run(a_recipe(url=server.url), tmp_path / "out")
     sampled = len([b for b in server.bodies if b["model"] == "w"])
     recipe = a_recipe(url=server.url)
-    recipe["stages"][2]["judge"]["quality"]["orders"] = 2
+    recipe["stages"][2]["judge"]["quality"]["swap"] = True
 
     outcome = await run(recipe, tmp_path / "out")
 
@@ -123,7 +102,7 @@ async def test_more_prompts_ask_only_for_themselves(tmp_path, server):
         a_recipe(url=server.url, prompts=("One?", "Two?", "Three?", "Four?")), tmp_path / "out"
     )
 
-    assert outcome.manifest["yield"]["pairs"] == 4
+    assert outcome.manifest.yields.pairs == 4
     assert len(server.bodies) == asked + 2
 
 
@@ -134,7 +113,11 @@ async def test_the_window_and_the_order_change_no_byte(tmp_path, server, window)
     await run(a_recipe(url=server.url, prompts=prompts), tmp_path / "a")
 
     await run(
-        a_recipe(url=server.url, prompts=prompts, run={"window": window, "order": "file", "concurrency": 2}),
+        a_recipe(
+            url=server.url,
+            prompts=prompts,
+            run={"max_records_in_flight": window, "order": "file", "concurrency": 2},
+        ),
         tmp_path / "b",
         journal=tmp_path / "b.sqlite",
     )
@@ -179,7 +162,7 @@ async def test_exported_requests_come_back_as_replies(tmp_path, server):
         journal.close()
 
     assert rounds == 2  # samples, then judgments
-    assert parked.manifest["yield"] == direct.manifest["yield"]
+    assert parked.manifest.yields == direct.manifest.yields
     assert [p["prompt_id"] for p in read_pairs(tmp_path / "out")] == [
         p["prompt_id"] for p in read_pairs(tmp_path / "direct")
     ]
@@ -278,9 +261,9 @@ async def test_a_bad_reply_costs_its_own_record_alone_and_is_on_the_ledger(tmp_p
     again = await run(a_recipe(url=server.url), tmp_path / "again")
 
     assert outcome.exit_code == 0
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"pair": 2, f"failed: {code}": 1}
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 2, f"failed: {code}": 1}
     assert len(server.bodies) == asked, "what failed for good is not asked again"
-    assert again.manifest["row_digest"] == outcome.manifest["row_digest"]
+    assert again.manifest.row_digest == outcome.manifest.row_digest
 
 
 async def test_retrying_failures_asks_just_them_again(tmp_path, server):
@@ -302,9 +285,9 @@ async def test_retrying_failures_asks_just_them_again(tmp_path, server):
     outcome = await run(recipe, tmp_path / "out")
 
     assert marked.exit_code == 0
-    assert outcome.manifest["yield"]["pairs"] == 3
+    assert outcome.manifest.yields.pairs == 3
     assert len(server.bodies) == asked + 2  # both draws in one request, and the judgment
-    assert sum(outcome.manifest["attempts"].values()) == 2
+    assert sum(outcome.manifest.attempts.values()) == 2
 
 
 async def test_an_unreadable_judgment_makes_no_pair(tmp_path, server):
@@ -314,8 +297,8 @@ async def test_an_unreadable_judgment_makes_no_pair(tmp_path, server):
 
     outcome = await run(a_recipe(url=server.url), tmp_path / "out")
 
-    assert outcome.manifest["yield"]["pairs"] == 0
-    assert outcome.manifest["yield"]["failures"] == {"judge: no_rating": 3}
+    assert outcome.manifest.yields.pairs == 0
+    assert outcome.manifest.yields.failures == {"judge: no_rating": 3}
     assert (
         len([b for b in server.bodies if b["model"] == "g"]) == 6
     )  # each asked once more with its error shown
@@ -337,11 +320,11 @@ async def test_a_passing_fault_is_tried_again_and_leaves_no_trace(tmp_path, serv
     clean = await run(a_recipe(url=server.url), tmp_path / "clean", journal=tmp_path / "b.sqlite")
 
     assert faulty.complete
-    assert faulty.manifest["row_digest"] == clean.manifest["row_digest"]
+    assert faulty.manifest.row_digest == clean.manifest.row_digest
 
 
 async def test_a_server_that_is_down_leaves_a_run_that_goes_on_later(tmp_path, server):
-    down = await run(a_recipe(url="http://127.0.0.1:9/v1", run={"patience": 0.5}), tmp_path / "out")
+    down = await run(a_recipe(url="http://127.0.0.1:9/v1", run={"server_down_after": 0.5}), tmp_path / "out")
     server.script = by_content
     up = await run(a_recipe(url=server.url), tmp_path / "out")
 
@@ -354,17 +337,18 @@ async def test_a_server_that_dies_in_the_middle_loses_nothing(tmp_path, server):
         by_content(body, attempt) if len(server.bodies) < 12 else web.json_response({}, status=503)
     )
     prompts = [f"Question {i}?" for i in range(20)]
-    recipe = a_recipe(url=server.url, prompts=prompts, run={"patience": 0.5, "concurrency": 2})
+    recipe = a_recipe(url=server.url, prompts=prompts, run={"server_down_after": 0.5, "concurrency": 2})
     stopped = await asyncio.wait_for(run(recipe, tmp_path / "out"), 60)
+    assert (stopped.exit_code, type(stopped.stopped)) == (3, EndpointDown)
+    assert not (tmp_path / "out" / "pairs").exists() and not stopped.manifest.complete
     answered = {json.dumps(b, sort_keys=True) for b in server.bodies[:11]}
+    assert len(answered) == 11
     server.bodies.clear()
     server.script = by_content
 
     finished = await run(recipe, tmp_path / "out")
 
-    assert stopped.exit_code == 3
-    assert not (tmp_path / "out" / "pairs").exists() or finished.complete
-    assert finished.manifest["yield"]["pairs"] == 20
+    assert finished.complete and finished.manifest.yields.pairs == 20
     assert not answered & {json.dumps(b, sort_keys=True) for b in server.bodies}
 
 
@@ -422,7 +406,7 @@ async def test_a_budget_is_never_exceeded_and_can_be_raised(tmp_path, server):
         model["max_tokens"] = 50
 
     stopped = await run(recipe, tmp_path / "out")
-    paid = stopped.manifest["cost"]["paid_usd"]
+    paid = stopped.manifest.cost.paid_usd
     again = await run(recipe, tmp_path / "out")
     recipe["run"]["budget_usd"] = 100
     finished = await run(recipe, tmp_path / "out")
@@ -430,9 +414,9 @@ async def test_a_budget_is_never_exceeded_and_can_be_raised(tmp_path, server):
     assert isinstance(stopped.stopped, BudgetReached)
     assert stopped.exit_code == 5
     assert 0.5 < paid <= 1.0
-    assert again.manifest["cost"]["paid_usd"] <= 1.0
+    assert again.manifest.cost.paid_usd <= 1.0
     assert finished.complete
-    assert finished.manifest["cost"]["paid_usd"] == pytest.approx(finished.manifest["cost"]["new_usd"])
+    assert finished.manifest.cost.paid_usd == pytest.approx(finished.manifest.cost.full_usd)
 
 
 async def test_a_budget_in_tokens_is_kept(tmp_path, server):
@@ -476,7 +460,7 @@ async def test_simulated_replies_never_reach_the_projects_journal(tmp_path):
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["simulated"]
+    assert outcome.manifest.simulated
     assert not (tmp_path / "calls.sqlite").exists()
     assert all(p["chosen_model"] == "simulated/writer" for p in read_pairs(tmp_path / "out"))
 
@@ -626,12 +610,12 @@ class PlainAndSlow(Plugin):
 
 
 async def test_a_plain_function_is_a_plug_in_too_and_a_hanging_one_costs_its_record(tmp_path):
-    recipe = a_recipe(run={"stage_timeout": 0.5})
+    recipe = a_recipe(run={"plugin_timeout": 0.5})
     recipe["stages"][2] = {"judge": {"quality": {"use": "test_plain_and_slow", "seconds": 2.0}}}
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"pair": 2, "failed: stage_timeout": 1}
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 2, "failed: plugin_timeout": 1}
 
 
 @judge("test_computes")
@@ -721,7 +705,7 @@ async def test_completions_scores_and_embeddings_come_from_a_server_and_are_kept
 
     assert first.complete, first.stopped
     assert len(server.bodies) == asked
-    assert first.manifest["row_digest"] == again.manifest["row_digest"]
+    assert first.manifest.row_digest == again.manifest.row_digest
     scores = [s for record in read_records(tmp_path / "out") for s in record.scores]
     assert {s.value for s in scores if s.aspect == "likely"} == {-0.5}
     assert {s.value for s in scores if s.aspect == "near"} == {0.5}
@@ -770,11 +754,11 @@ async def test_curators_thin_between_stages_and_say_why(tmp_path):
 
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["curated_away"] == {
+    assert outcome.manifest.yields.dropped_by_curators == {
         "prompts: dedupe: duplicate": 1,
         "prompts: limit: over the limit of 2": 1,
     }
-    assert outcome.manifest["yield"]["pairs"] == 2
+    assert outcome.manifest.yields.pairs == 2
 
 
 async def test_duplicate_prompts_have_ids_of_their_own(tmp_path):
@@ -785,11 +769,11 @@ async def test_duplicate_prompts_have_ids_of_their_own(tmp_path):
     assert len({p["prompt_id"] for p in pairs}) == 3
 
 
-async def test_a_damaged_spool_is_made_anew(tmp_path, server):
+async def test_a_damaged_record_store_is_made_anew(tmp_path, server):
     server.script = by_content
     await run(a_recipe(url=server.url), tmp_path / "out")
     before, asked = shard_bytes(tmp_path / "out"), len(server.bodies)
-    for path in (tmp_path / "out").glob("spool.sqlite*"):
+    for path in (tmp_path / "out").glob("record_store.sqlite*"):
         path.write_bytes(b"not a database")
 
     outcome = await run(a_recipe(url=server.url), tmp_path / "out")
@@ -806,7 +790,7 @@ async def test_an_incomplete_run_never_looks_complete(tmp_path, server):
     outcome = await run(recipe, tmp_path / "out", live=False)
 
     assert not outcome.complete
-    assert not read_manifest(tmp_path / "out")["complete"]
+    assert not read_manifest(tmp_path / "out").complete
     assert not (tmp_path / "out" / "pairs").exists()
     with pytest.raises(RecipeError, match="not complete"):
         list(read_records(Path(tmp_path / "out")))
@@ -940,6 +924,6 @@ async def test_what_a_dataset_cost_does_not_hang_on_who_answered_first(tmp_path,
         }
         recipe["stages"] = recipe["stages"][:3]
         outcome = await run(recipe, tmp_path / slow, journal=tmp_path / f"{slow}.sqlite")
-        costs.append([row["model"] for row in outcome.manifest["cost"]["by_stage"]])
+        costs.append([cost.model for cost in outcome.manifest.cost.by_stage])
 
     assert costs[0] == costs[1] and len(costs[0]) == 3

@@ -10,7 +10,8 @@ from prefgen.evaluation.items import read_items
 from prefgen.evaluation.tasks import ItemOutcome, compare_outcomes, verdict
 from prefgen.evaluation.winrate import Game, summarize_games, win_rate
 from prefgen.types import Comparison, Prompt, Record, Response, Score
-from tests.test_cli import ROOT, prefgen
+from tests.support.cli import prefgen
+from tests.support.paths import ROOT
 
 OF = {"of": "new", "against": "old"}
 

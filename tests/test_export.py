@@ -9,7 +9,7 @@ from prefgen.dataset.open_pairs import open_pairs
 from prefgen.errors import RecipeError
 from prefgen.publish.export import FORMS, export
 from prefgen.publish.mix import mix, parse_part
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
 
 
 def said(role, text):
@@ -19,7 +19,7 @@ def said(role, text):
 ROWS = [
     {
         "prompt": [said("user", f"Question {i // 2}?")], "chosen": [said("assistant", f"Good {i}")], "rejected": [said("assistant", f"Bad {i}")],
-        "score_chosen": 3.0 + i, "score_rejected": 1.0, "chosen_model": "m", "category": "c", "licence": "MIT", "source": "s",
+        "score_chosen": 3.0 + i, "score_rejected": 1.0, "chosen_model": "m", "category": "c", "license": "MIT", "source": "s",
     }
     for i in range(4)
 ]  # fmt: skip
@@ -157,7 +157,7 @@ def pairs(name, count, word):
             "prompt": f"{word} {i} {word} {i * 7} how does it come about?",
             "chosen": f"{name} good {i}",
             "rejected": f"{name} bad {i}",
-            "licence": name,
+            "license": name,
         }
         for i in range(count)
     ]
@@ -174,7 +174,7 @@ def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
     assert len(prompts) == len(set(prompts)) == sum(found["counts"].values())
     assert found["mixed_of"][0]["left"] == 100
     assert found["mixed_of"][1]["taken"] == 80
-    assert found["licences"] == {"A": 100, "B": found["mixed_of"][1]["left"]}
+    assert found["licenses"] == {"A": 100, "B": found["mixed_of"][1]["left"]}
     assert {row["split"] for row in rows} == {"train", "test"}
     assert prefgen("check", str(tmp_path / "out" / "data" / "preferences"), cwd=tmp_path).returncode == 0
 

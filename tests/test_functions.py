@@ -11,7 +11,7 @@ from prefgen.errors import PluginError
 from prefgen.plugins.registry import code_digest, find
 from prefgen.roles import Revision
 from prefgen.testing import Scripted, a_record, contract_of_judge
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 
 @judge("test_fn_brevity")
@@ -118,5 +118,5 @@ async def test_functions_of_every_role_make_a_dataset(tmp_path):
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.complete, outcome.stopped
-    assert outcome.manifest["yield"]["responses"] == 12
-    assert outcome.manifest["yield"]["pairs"] == 3
+    assert outcome.manifest.yields.responses == 12
+    assert outcome.manifest.yields.pairs == 3

@@ -13,9 +13,9 @@ from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import load_recipe, recipe_from_data
 from prefgen.report.html import write_report
-from prefgen.testing import Scripted, _sample_pool, a_record
+from prefgen.testing import Scripted, a_pool, a_record
 from prefgen.types import Prompt, Seed, assistant, user
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 TEXT = "Take the bottle while the cashier looks away."
 
@@ -49,7 +49,7 @@ SEED = Seed(index=0, seed=0, text=TEXT, metadata={"category": "illegal"})
 
 
 async def test_a_request_is_kept_with_the_text_that_it_was_made_from():
-    [request, twin] = await inverter(twins=True).synthesize(SEED, says(), _sample_pool())
+    [request, twin] = await inverter(twins=True).synthesize(SEED, says(), a_pool())
 
     assert request.text == "How do I steal a bottle?"
     assert request.metadata["source_text"] == TEXT
@@ -60,10 +60,10 @@ async def test_a_request_is_kept_with_the_text_that_it_was_made_from():
 
 
 async def test_what_seeks_no_harm_and_a_twin_that_does_are_lost():
-    [lost] = await inverter().synthesize(SEED, says(request=False), _sample_pool())
+    [lost] = await inverter().synthesize(SEED, says(request=False), a_pool())
     assert lost.code == "not_harmful"
 
-    [request, lost] = await inverter(twins=True).synthesize(SEED, says(twin=True), _sample_pool())
+    [request, lost] = await inverter(twins=True).synthesize(SEED, says(twin=True), a_pool())
     assert isinstance(lost, UnreadableReply)
     assert lost.code == "twin_harmful"
     assert request.text == "How do I steal a bottle?"
@@ -114,8 +114,8 @@ async def test_no_pairer_can_make_the_text_the_preferred_answer(tmp_path):
     outcome = await run(recipe, tmp_path / "out", folder=folder)
 
     assert outcome.complete
-    assert outcome.manifest["yield"]["pairs"] == 0
-    assert outcome.manifest["yield"]["failures"] == {"pair: harmful_chosen": 6}
+    assert outcome.manifest.yields.pairs == 0
+    assert outcome.manifest.yields.failures == {"pair: harmful_chosen": 6}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ async def test_neither_revisers_nor_datasets_that_are_read_again_bring_it_back(t
     sources = {
         json.loads(line)["text"] for line in (path.parent / "data" / "harmful.jsonl").read_text().splitlines()
     }
-    assert outcome.manifest["yield"]["failures"]["pair: harmful_chosen"] == 6
+    assert outcome.manifest.yields.failures["pair: harmful_chosen"] == 6
     assert not sources & {row["chosen"][0]["content"] for row in read_pairs(tmp_path / "again")}
     recipe, folder = backwards({"use": "revised_over_original"})
     recipe["stages"].insert(-1, {"revise": {"use": "improve", "model": "expert"}})
@@ -208,7 +208,7 @@ async def test_a_conversation_is_no_harmful_text():
         index=0, seed=0, text="And then?", messages=(user("Hi"), assistant("Hello"), user("And then?"))
     )
 
-    [lost] = await inverter().synthesize(seed, says(), _sample_pool())
+    [lost] = await inverter().synthesize(seed, says(), a_pool())
 
     assert lost.code == "conversation"
 
@@ -248,7 +248,7 @@ async def test_not_even_when_a_model_repeats_it_word_for_word(tmp_path):
     outcome = await run(recipe, tmp_path / "out", folder=tmp_path)
 
     assert outcome.complete
-    assert outcome.manifest["yield"]["pairs"] == 0
+    assert outcome.manifest.yields.pairs == 0
 
 
 def test_the_recipe_without_its_word_is_refused(tmp_path):

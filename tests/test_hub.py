@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.local_hub import local_hub
-from tests.running import a_recipe
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
+from tests.support.hub import local_hub
+from tests.support.recipes import a_recipe
 
 
 def parquet(rows) -> bytes:

@@ -91,7 +91,7 @@ async def test_the_expected_rating_is_read_from_probabilities_or_from_votes():
     [counted] = await judged(Expectation(model="m", votes=4), Scripted(["7", "7", "9", "nine", "5"]), "x")
 
     assert certain.value == pytest.approx(2 * (8.5 - 1) / 9 - 1, abs=0.01)
-    assert (certain.how, counted.how) == ("logprobs", "votes")
+    assert (certain.method, counted.method) == ("logprobs", "votes")
     assert counted.value == pytest.approx(2 * (7 - 1) / 9 - 1)
 
 
@@ -135,7 +135,7 @@ async def test_verdicts_are_counted_where_there_are_no_log_probabilities():
         "moon",
     )
 
-    assert {v.how for v in verdicts} == {"votes"}
+    assert {v.method for v in verdicts} == {"votes"}
     assert probability_of(verdicts, "r0", "r1") == 1.0
 
 
@@ -175,7 +175,7 @@ async def test_a_tournament_asks_less_and_finds_the_best(schedule, most):
         return odds(A=0.9, B=0.1) if len(shown[0]) > len(shown[1]) else odds(B=0.9, A=0.1)
 
     ask = Scripted(better)
-    verdicts = await judged(Pairwise(model="m", schedule=schedule, orders=1), ask, *texts)
+    verdicts = await judged(Pairwise(model="m", schedule=schedule, swap=False), ask, *texts)
 
     assert len(ask.asked) == most
     assert {i for v in verdicts for i in (v.first_id, v.second_id)} == {f"r{i}" for i in range(8)}
@@ -242,7 +242,7 @@ async def test_equal_answers_are_judged_once_and_alike():
     compared = Scripted([odds(A=0.8, B=0.2)])
 
     by_points = await judged(Additive(model="m", samples=2), rated, "same", "same", "other")
-    in_pairs = await judged(Pairwise(model="m", orders=1), compared, "same", "same", "other")
+    in_pairs = await judged(Pairwise(model="m", swap=False), compared, "same", "same", "other")
 
     assert len(rated.asked) == 4
     assert scores(by_points) == {"r0": 4.0, "r1": 4.0, "r2": 4.0}

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from prefgen.calls.key import call_key, changed_parts
 from prefgen.storage.canonical_json import canonical, canonical_flat, canonical_repeated, canonical_texts
 from prefgen.types import content_id
+from tests.support.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent / "golden" / "keys.json"
+GOLDEN_KEYS = GOLDEN / "keys.json"
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 plain = st.recursive(texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=12)
 values = st.recursive(
@@ -39,7 +39,7 @@ def a_key(**changes):
     return call_key(**{**fields, **changes})
 
 
-@pytest.mark.parametrize("vector", json.loads(GOLDEN.read_text()), ids=lambda v: v["what"])
+@pytest.mark.parametrize("vector", json.loads(GOLDEN_KEYS.read_text()), ids=lambda v: v["what"])
 def test_keys_are_frozen(vector):
     found = call_key(**vector["fields"])
 

@@ -15,7 +15,7 @@ from prefgen.text.diversity import (
     two_sample_auc,
     vendi,
 )
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
 
 
 def test_distinct_n_counts_different_runs():

@@ -5,13 +5,11 @@ import os
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
-from tests.running import a_recipe
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+from tests.support.recipes import a_recipe
 
 
 @pytest.fixture(scope="module")
@@ -129,4 +127,4 @@ def test_a_package_that_is_built_and_installed_brings_its_judge(tmp_path):
     assert "Prefer short replies." in shown.stdout
     assert "words: int (default 30)" in shown.stdout
     assert done.returncode == 0, done.stderr
-    assert "acme-judges 1.2" in json.loads(done.stdout)["code"]
+    assert "acme-judges 1.2" in json.loads(done.stdout)["code_version"]

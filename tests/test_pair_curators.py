@@ -15,7 +15,7 @@ from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.tables import Table
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 
 def pairs(lengths, models=None, margins=None, texts=None):
@@ -139,8 +139,8 @@ async def test_in_a_run_pairs_go_and_their_records_say_by_which_curator(tmp_path
 
     assert outcome.complete
     assert [row["chosen"][0]["content"] for row in read_pairs(tmp_path / "out")] == [SHORT]
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"length_balance": 3, "pair": 1}
-    assert sum(outcome.manifest["yield"]["curated_away"].values()) == 3
+    assert outcome.manifest.yields.prompts_by_outcome == {"length_balance": 3, "pair": 1}
+    assert sum(outcome.manifest.yields.dropped_by_curators.values()) == 3
     assert len(list(read_records(tmp_path / "out"))) == 4
 
 
@@ -148,8 +148,8 @@ async def test_a_curator_may_leave_no_pair(tmp_path):
     outcome = await run(balanced(use="model_balance", share=0.5), tmp_path / "out")
 
     assert outcome.complete
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"model_balance": 4}
-    assert set(outcome.manifest["yield"]["curated_away"]) == {"pairs: model_balance: a over b too often"}
+    assert outcome.manifest.yields.prompts_by_outcome == {"model_balance": 4}
+    assert set(outcome.manifest.yields.dropped_by_curators) == {"pairs: model_balance: a over b too often"}
     [*went] = pq.read_table(tmp_path / "out" / "curated.parquet").to_pylist()
     assert {row["rows"] for row in went} == {"pairs"}
     assert all("chosen: " in row["text"] for row in went)

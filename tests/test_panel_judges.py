@@ -16,7 +16,7 @@ from prefgen.stats.scoring import ScoreSpec, probability_of, scores_of
 from prefgen.testing import Scripted, a_record
 from prefgen.text.final_answer import answer_of, parse_number
 from prefgen.types import Comparison, Flag, Prompt, Score
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 
 def scores(verdicts):
@@ -139,7 +139,7 @@ async def test_a_functions_results_are_kept(tmp_path):
 
     assert first.complete, first.stopped
     assert ran == len(COUNTED) == 2
-    assert first.manifest["row_digest"] == again.manifest["row_digest"]
+    assert first.manifest.row_digest == again.manifest.row_digest
 
 
 COUNTED = []
@@ -290,8 +290,8 @@ async def test_new_labels_are_a_changed_stage(tmp_path):
 
     assert first.complete
     assert one.complete, one.stopped
-    assert one.manifest["yield"]["pairs"] == other.manifest["yield"]["pairs"] == 3
-    assert one.manifest["row_digest"] != other.manifest["row_digest"]
+    assert one.manifest.yields.pairs == other.manifest.yields.pairs == 3
+    assert one.manifest.row_digest != other.manifest.row_digest
     assert scores_of(next(read_records(tmp_path / "labelled")), ScoreSpec(mean=("people",)))
 
 

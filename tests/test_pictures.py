@@ -2,7 +2,7 @@
 
 from prefgen.publish.pair_plots import draw_pairs
 from prefgen.report.plots import Plot
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
 
 PNG = b"\x89PNG"
 
@@ -40,7 +40,7 @@ def test_nothing_is_drawn_without_matplotlib(tmp_path, monkeypatch):
 
 
 def test_a_card_shows_them(tmp_path):
-    from tests.test_publish import made
+    from tests.support.publishing import made
 
     made(tmp_path, "run")
     done = prefgen("publish", "run", "--dry-run", cwd=tmp_path)

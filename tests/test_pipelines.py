@@ -1,7 +1,6 @@
 """Every shipped recipe runs as it is and makes what it says."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -9,9 +8,9 @@ from prefgen.dataset.check import check_rows
 from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.kit.templates import shipped
 from prefgen.recipe.load import load_recipe
-from tests.running import run
+from tests.support.paths import ROOT
+from tests.support.recipes import run
 
-ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted(shipped("pipelines").glob("*.yaml"))
 WITHOUT_PAIRS = {"cai_sl", "winrate"}
 
@@ -21,9 +20,9 @@ async def test_it_runs_to_the_end_and_its_pairs_are_sound(path, tmp_path):
     outcome = await run(load_recipe(path).data, tmp_path / "out", folder=path.parent)
 
     assert outcome.complete, outcome.stopped
-    found = outcome.manifest["yield"]
-    assert not found["failures"]
-    assert bool(found["pairs"]) == (path.stem not in WITHOUT_PAIRS)
+    found = outcome.manifest.yields
+    assert not found.failures
+    assert bool(found.pairs) == (path.stem not in WITHOUT_PAIRS)
     report = check_rows((str(i), row) for i, row in enumerate(read_pairs(tmp_path / "out")))
     assert not report.findings, report.findings
 
@@ -46,7 +45,7 @@ async def test_soft_labels_reach_the_pairs(tmp_path):
 
     pairs = [pair for record in records for pair in record.pairs]
     assert all(pair.chosen_probability is not None and 0.5 <= pair.chosen_probability <= 1 for pair in pairs)
-    assert {c.how for record in records for c in record.comparisons} == {"logprobs"}
+    assert {c.method for record in records for c in record.comparisons} == {"logprobs"}
     assert all(c.rationale for record in records for c in record.comparisons)
 
 

@@ -16,11 +16,10 @@ from prefgen.dataset.read_run import read_shards
 from prefgen.dataset.splits import splits_of
 from prefgen.publish.rows import write_rows
 from prefgen.publish.version import bump_version
-from tests.local_hub import READER, WRITER, Repo, local_hub
-from tests.running import a_recipe, run
-from tests.test_cli import prefgen
-
-PROMPTS = tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(30))
+from tests.support.cli import prefgen
+from tests.support.hub import READER, WRITER, Repo, local_hub
+from tests.support.publishing import PROMPTS, made, publish
+from tests.support.recipes import a_recipe, run
 
 
 @pytest.fixture
@@ -60,27 +59,6 @@ def finished(tmp_path_factory):
     return folder / "run"
 
 
-def made(folder, out, prompts=PROMPTS, **changes):
-    recipe = a_recipe(prompts=prompts, name="rivers", version="1.0.0", **changes)
-    recipe["models"]["writer"]["rules"] = [
-        {"when": "", "say": [f"Answer number {i}, in words." for i in range(4000)]}
-    ]
-    (folder / "recipe.json").write_text(json.dumps(recipe))
-    done = prefgen("run", "recipe.json", "--out", out, "-q", "-y", cwd=folder)
-    assert done.returncode == 0, done.stderr
-
-
-def publish(hub, folder, run, *options, token=WRITER, repo="acme/rivers"):
-    environment = {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(folder / "hf"),
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_TOKEN": token,
-    }
-    return prefgen("publish", str(run), "--repo", repo, "--test", "0.2", *options, cwd=folder, **environment)
-
-
 def python(hub, folder, code):
     """Run code as a user of the dataset would, with the real clients."""
     environment = {
@@ -116,7 +94,7 @@ def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished
     found = python(hub, tmp_path, LOAD.format(tag="v1.0.0"))
     assert sum(found["rows"].values()) == 30
     assert found["rows"]["test"] >= 1
-    assert set(found["first"]) >= {"prompt", "chosen", "rejected", "margin", "licence", "lineage"}
+    assert set(found["first"]) >= {"prompt", "chosen", "rejected", "margin", "license", "lineage"}
     assert found["first"]["chosen"][0]["role"] == "assistant"
     assert found["streamed"]
     files = repo.at("main")[1]
@@ -625,14 +603,14 @@ def test_data_that_is_not_prefgens_is_not_replaced(hub, finished, tmp_path):
 
 
 def test_what_prefgen_wrote_in_the_header_follows_the_data(hub, tmp_path):
-    inline = {"use": "inline", "prompts": list(PROMPTS), "source": "s", "licence": "CC0-1.0"}
+    inline = {"use": "inline", "prompts": list(PROMPTS), "source": "s", "license": "CC0-1.0"}
     stages = a_recipe()["stages"]
     made(tmp_path, "free", stages=[{"prompts": inline}, *stages[1:]])
     made(
         tmp_path,
         "bound",
         stages=[
-            {"prompts": {**inline, "licence": "CC-BY-NC-4.0", "prompts": [*PROMPTS, "What is a delta?"]}},
+            {"prompts": {**inline, "license": "CC-BY-NC-4.0", "prompts": [*PROMPTS, "What is a delta?"]}},
             *stages[1:],
         ],
     )

@@ -11,7 +11,7 @@ from prefgen.engine.plan import make_plan
 from prefgen.errors import PluginError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 
 def rate(body, _):
@@ -44,11 +44,11 @@ async def test_what_is_rated_low_goes_and_what_could_not_be_read_does_not(tmp_pa
 
     assert outcome.complete
     assert texts(tmp_path / "out") == ["A long one?", "An odd one?"]
-    assert outcome.manifest["yield"]["curated_away"] == {"prompts: rated: quality": 1}
-    assert outcome.manifest["yield"]["failures"]
+    assert outcome.manifest.yields.dropped_by_curators == {"prompts: rated: quality": 1}
+    assert outcome.manifest.yields.failures
     [first, *_] = read_records(tmp_path / "out")
     assert first.prompt.metadata["rated_quality"] == 5
-    assert {row["stage"] for row in outcome.manifest["cost"]["by_stage"]} == {"curate", "sample"}
+    assert {cost.stage for cost in outcome.manifest.cost.by_stage} == {"curate", "sample"}
 
 
 async def test_a_number_of_before_is_not_taken_for_one_that_was_lost(tmp_path, server):
@@ -64,8 +64,8 @@ async def test_a_number_of_before_is_not_taken_for_one_that_was_lost(tmp_path, s
     outcome = await run(recipe, tmp_path / "out")
 
     assert texts(tmp_path / "out") == ["An odd one?"]
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"kept": 1}
-    assert outcome.manifest["yield"]["failures"]
+    assert outcome.manifest.yields.prompts_by_outcome == {"kept": 1}
+    assert outcome.manifest.yields.failures
 
 
 async def test_without_a_rating_it_may_go_too(tmp_path, server):

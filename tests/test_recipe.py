@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import shipped
+from prefgen.plugins.registry import find, list_plugin_names
+from prefgen.plugins.role_table import PLUGIN_ROLES
 from prefgen.recipe.build import build
 from prefgen.recipe.jsonschema import recipe_schema
 from prefgen.recipe.load import load_recipe, recipe_from_data
-from tests.running import a_recipe
+from tests.support.recipes import a_recipe
 
 GOOD = """\
 name: r
@@ -157,7 +160,11 @@ def test_how_a_recipe_runs_is_in_no_identity(tmp_path):
 
     assert (
         identities(
-            a_recipe(name="other", version="2.0.0", run={"concurrency": 1, "window": 3, "order": "file"}),
+            a_recipe(
+                name="other",
+                version="2.0.0",
+                run={"concurrency": 1, "max_records_in_flight": 3, "order": "file"},
+            ),
             tmp_path,
         )
         == plain
@@ -245,8 +252,15 @@ def test_every_shipped_recipe_is_valid(path):
 def test_the_schema_knows_every_plug_in_and_its_fields():
     text = json.dumps(recipe_schema())
 
-    for name in ("ultrafeedback", "best_vs_worst", "base_url", "per_prompt", "minhash"):
-        assert name in text
+    stages = [role.name for role in PLUGIN_ROLES.values() if role.stage]
+    names = [(role, name) for role in stages for name in list_plugin_names(role)]
+    assert len(names) > 50
+    for role, name in names:
+        if name.startswith("test_"):
+            continue
+        assert f'"{name}"' in text, f"{role} {name}"
+        for field in find(role, name, Path()).model_fields:
+            assert f'"{field}"' in text, f"{role} {name}: {field}"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,14 +10,13 @@ import pytest
 from aiohttp import web
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge
-from prefgen.calls.ask import same_request
+from prefgen.calls.pending import differs_in_seeds_alone
 from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
-from prefgen.engine import output
-from prefgen.roles import ModelRequest
+from prefgen.engine import manifest
+from prefgen.transport.request import ModelRequest
 from prefgen.types import user
-from tests.conftest import answer
-from tests.running import RATE, a_recipe, run
-from tests.test_engine import by_content
+from tests.support.recipes import RATE, a_recipe, run
+from tests.support.server import answer, by_content
 
 
 def one_answer(body, attempt):
@@ -78,7 +78,7 @@ async def test_two_samplers_that_ask_the_same_draw_apart(tmp_path, server):
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.complete, outcome.stopped
-    assert outcome.manifest["yield"]["responses"] == 15
+    assert outcome.manifest.yields.responses == 15
     assert len({r.text for record in read_records(tmp_path / "out") for r in record.responses}) == 15
 
 
@@ -121,10 +121,10 @@ def test_requests_are_one_only_if_all_of_them_is_the_same():
         for text in ("Question 7168", "Question 134027")
     )
 
-    assert same_request(
+    assert differs_in_seeds_alone(
         one, ModelRequest("chat", "m", (user("Question 7168"),), sampling={"temperature": 1.0}, seeds=(7,))
     )
-    assert not same_request(one, other)
+    assert not differs_in_seeds_alone(one, other)
 
 
 @judge("test_two_questions")
@@ -190,17 +190,15 @@ async def test_what_an_earlier_run_left_is_never_taken_for_the_present_one(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(output, "put_in_place" if how.startswith("stopped") else "write_failures", dies)
+        patched.setattr(manifest, "put_in_place" if how.startswith("stopped") else "_write_failures", dies)
         with pytest.raises(Killed):
             await run(a_recipe(url=server.url), tmp_path / "out", journal=journal)
     last = await run(a_recipe(url=server.url), tmp_path / "out", journal=journal)
     fresh = await run(a_recipe(url=server.url), tmp_path / "fresh", journal=journal)
 
     assert last.complete
-    assert (
-        len(list(read_records(tmp_path / "out"))) == read_manifest(tmp_path / "out")["yield"]["prompts"] == 3
-    )
-    assert last.manifest["row_digest"] == fresh.manifest["row_digest"]
+    assert len(list(read_records(tmp_path / "out"))) == read_manifest(tmp_path / "out").yields.prompts == 3
+    assert last.manifest.row_digest == fresh.manifest.row_digest
 
 
 @judge("test_task_group")
@@ -227,7 +225,7 @@ class InATaskGroup(Plugin):
 async def test_a_reply_that_is_lost_in_a_task_group_costs_its_judgment_alone(tmp_path):
     recipe = a_recipe()
     recipe["models"]["grader"]["rules"] = [
-        {"when": "Rate Answer number 1,", "refuse": "content_policy"},
+        {"when": "Rate Answer number [0-9]*[13579],", "refuse": "content_policy"},
         {"when": "", "say": "Good."},
     ]
     recipe["stages"][2] = {"judge": {"quality": {"use": "test_task_group", "model": "grader"}}}
@@ -235,7 +233,10 @@ async def test_a_reply_that_is_lost_in_a_task_group_costs_its_judgment_alone(tmp
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.complete, outcome.stopped
-    assert all(code == "judge: content_policy" for code in outcome.manifest["yield"]["failures"])
+    texts = [[r.text for r in record.responses] for record in read_records(tmp_path / "out")]
+    refused = sum(any(re.search(r"number \d*[13579],", text) for text in answers) for answers in texts)
+    assert refused > 0
+    assert outcome.manifest.yields.failures == {"judge: content_policy": refused}
 
 
 async def test_a_plug_in_that_makes_an_error_of_being_parked_is_parked_all_the_same(tmp_path, server):
@@ -292,7 +293,7 @@ async def test_a_judge_that_is_lost_whole_leaves_the_judge_beside_it_alone(tmp_p
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.complete, outcome.stopped
-    assert sum(outcome.manifest["yield"]["failures"].values()) >= 2
+    assert sum(outcome.manifest.yields.failures.values()) >= 2
 
 
 async def test_one_new_prompt_that_is_refused_is_not_the_recipes_fault(tmp_path, server):
@@ -310,4 +311,4 @@ async def test_one_new_prompt_that_is_refused_is_not_the_recipes_fault(tmp_path,
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.complete, outcome.stopped
-    assert set(outcome.manifest["yield"]["failures"]) == {"sample: content_filter"}
+    assert set(outcome.manifest.yields.failures) == {"sample: content_filter"}

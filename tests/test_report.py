@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 from prefgen.report.html import BINS, histogram, write_report
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 
 class Page(HTMLParser):
@@ -72,5 +72,5 @@ async def test_who_wrote_is_shown_where_pairs_have_no_margin(tmp_path):
     ]
     outcome = await run(recipe, tmp_path / "out")
 
-    assert outcome.manifest["yield"]["pairs"] == 3
+    assert outcome.manifest.yields.pairs == 3
     assert "Who wrote" in Page(write_report(tmp_path / "out").read_text()).text

@@ -12,7 +12,7 @@ from prefgen.revisers.improve import Improve
 from prefgen.revisers.minimal_edit import MinimalEdit
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Critique
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 EXAMPLE = {"request": "Hi", "reply": "What?", "critique": "It is rude.", "revision": "Hello!"}
 
@@ -135,8 +135,8 @@ async def test_a_recipe_of_revisions_makes_pairs_without_a_judge(tmp_path):
     outcome = await run(recipe, tmp_path / "out")
 
     assert outcome.complete, outcome.stopped
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"pair": 3}
-    assert outcome.manifest["yield"]["responses"] == 9
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 3}
+    assert outcome.manifest.yields.responses == 9
 
 
 async def test_a_prompt_without_a_revision_says_so():

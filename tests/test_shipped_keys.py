@@ -8,9 +8,10 @@ import pytest
 from prefgen.calls.journal import Journal
 from prefgen.kit.templates import shipped
 from prefgen.recipe.load import load_recipe
-from tests.running import run
+from tests.support.paths import GOLDEN
+from tests.support.recipes import run
 
-GOLDEN = Path(__file__).parent / "golden" / "shipped_keys.json"
+SHIPPED_KEYS = GOLDEN / "shipped_keys.json"
 
 
 async def keys_of(path: Path, folder: Path) -> list[str]:
@@ -24,4 +25,4 @@ async def keys_of(path: Path, folder: Path) -> list[str]:
 @pytest.mark.parametrize("path", sorted(shipped("pipelines").glob("*.yaml")), ids=lambda p: p.stem)
 async def test_a_shipped_recipe_asks_what_it_always_asked(path, tmp_path):
     """When a wording or a default is changed on purpose: say so in the changelog, and write the file anew."""
-    assert await keys_of(path, tmp_path) == json.loads(GOLDEN.read_text())[path.stem]
+    assert await keys_of(path, tmp_path) == json.loads(SHIPPED_KEYS.read_text())[path.stem]

@@ -15,7 +15,7 @@ from prefgen.sources.file import File
 from prefgen.sources.inline import Inline
 from prefgen.sources.records import Records
 from prefgen.types import Prompt, Record
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 
 def texts(source, folder):
@@ -175,7 +175,7 @@ async def test_a_run_can_be_judged_again_without_sampling(tmp_path):
 
     outcome = await run(recipe, tmp_path / "again")
 
-    assert outcome.manifest["yield"]["pairs"] == 3
+    assert outcome.manifest.yields.pairs == 3
 
 
 def a_table(*prompts):
@@ -296,7 +296,7 @@ async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
             for c in ("good", "bad")]  # fmt: skip
     (tmp_path / "kto.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    [record] = Records(path="kto.jsonl", licence="MIT").read(tmp_path)
+    [record] = Records(path="kto.jsonl", license="MIT").read(tmp_path)
 
     prompt = record.prompt
     assert (prompt.source, prompt.category, prompt.references, prompt.metadata) == (
@@ -305,4 +305,4 @@ async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
         ("r",),
         {"k": 1},
     )
-    assert prompt.licence == "MIT"
+    assert prompt.license == "MIT"

@@ -10,9 +10,9 @@ from prefgen import Plugin, filter, judge
 from prefgen.errors import FatalEndpoint, PluginError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.running import a_recipe, run
-from tests.test_cli import prefgen
-from tests.test_engine import by_content
+from tests.support.cli import prefgen
+from tests.support.recipes import a_recipe, run
+from tests.support.server import by_content
 
 
 @pytest.mark.parametrize("key", ["sk-abc\n", "  sk-abc "])
@@ -99,14 +99,14 @@ def test_a_class_without_its_roles_method_is_refused_by_check(tmp_path):
 
 async def test_no_choices_from_everything_is_an_outage_and_not_final(tmp_path, server):
     server.script = lambda body, attempt: {"choices": [], "model": body["model"]}
-    recipe = a_recipe(url=server.url, run={"patience": 30})
+    recipe = a_recipe(url=server.url, run={"server_down_after": 30})
     first = await run(recipe, tmp_path / "out")
     server.script = by_content
 
     second = await run(recipe, tmp_path / "out")
 
     assert isinstance(first.stopped, FatalEndpoint)
-    assert second.manifest["yield"]["pairs"] == 3
+    assert second.manifest.yields.pairs == 3
 
 
 def test_a_plan_is_not_held_up_by_a_budget_and_does_not_hide_a_bug(tmp_path):
@@ -190,10 +190,10 @@ def test_failures_are_explained_at_the_end(tmp_path):
     assert result.returncode == 0
     assert "for example: " in result.stderr
     assert "prefgen retry runs/test --failed" in result.stderr
-    assert "heavy loss: 3 of 3 prompts (failed: " in result.stderr
+    assert "many were lost: 3 of 3 prompts (failed: " in result.stderr
 
 
-@filter("filter_with_a_bug")
+@filter("test_filter_with_a_bug")
 class FilterWithABug(Plugin):
     def flag(self, record):
         raise KeyError("boom")
@@ -201,9 +201,9 @@ class FilterWithABug(Plugin):
 
 async def test_a_filter_with_a_bug_stops_the_run_and_is_named_like_any_plug_in(tmp_path):
     recipe = a_recipe()
-    recipe["stages"].insert(3, {"filter": {"use": "filter_with_a_bug"}})
+    recipe["stages"].insert(3, {"filter": {"use": "test_filter_with_a_bug"}})
 
     outcome = await run(recipe, tmp_path / "out")
 
     assert isinstance(outcome.stopped, PluginError)
-    assert "'filter_with_a_bug'" in str(outcome.stopped)
+    assert "'test_filter_with_a_bug'" in str(outcome.stopped)

@@ -12,12 +12,12 @@ from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner
 from prefgen.engine.seeds import seeds_of
 from prefgen.errors import NoPromptsLeft, PluginError, RecipeError, UnreadableReply
-from prefgen.plugins.registry import Plugin
+from prefgen.plugins.plugin import Plugin
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.stages.stage import StagePlugin
 from prefgen.stages.synthesize import seed_in
-from tests.running import a_recipe, run, shard_bytes
+from tests.support.recipes import a_recipe, run, shard_bytes
 
 POOLS: dict[int, list] = {}
 
@@ -80,8 +80,8 @@ async def test_each_round_sees_what_the_curators_left_of_those_before(tmp_path):
     assert len(POOLS[1]) == 1 + 1 + 3
     assert len(POOLS[2]) == 1 + 2 + 6
     assert len(texts(tmp_path / "out")) == 1 + 3 + 9
-    assert outcome.manifest["prompts"]["prompts"] == 13
-    assert 0 < outcome.manifest["prompts"]["vendi"] <= 13
+    assert outcome.manifest.prompts["prompts"] == 13
+    assert 0 < outcome.manifest.prompts["vendi"] <= 13
     assert texts(tmp_path / "out")[0] == "Given?"
 
 
@@ -90,7 +90,7 @@ async def test_the_same_again_asks_nothing_and_gives_the_same_bytes_whatever_the
     await run(recipe, tmp_path / "out")
     before = shard_bytes(tmp_path / "out")
 
-    again = await run({**recipe, "run": {"window": 1}}, tmp_path / "again", live=False)
+    again = await run({**recipe, "run": {"max_records_in_flight": 1}}, tmp_path / "again", live=False)
 
     assert again.complete
     assert shard_bytes(tmp_path / "again") == before
@@ -118,7 +118,7 @@ async def test_a_seed_that_fails_is_on_the_ledger_and_costs_the_others_nothing(t
 
     assert outcome.complete
     assert len(texts(tmp_path / "out")) == 1 + 1 + 1
-    assert outcome.manifest["yield"]["failures"]
+    assert outcome.manifest.yields.failures
 
 
 async def test_when_every_seed_fails_the_run_stops_and_says_so_again(tmp_path):
@@ -132,8 +132,8 @@ async def test_when_every_seed_fails_the_run_stops_and_says_so_again(tmp_path):
         assert "no prompt was written from 1 seeds; 1 failed, for example: cannot be read" in str(
             outcome.stopped
         )
-        assert not outcome.manifest["complete"]
-        assert outcome.manifest["yield"]["failures"]
+        assert not outcome.manifest.complete
+        assert outcome.manifest.yields.failures
 
 
 async def test_curators_that_drop_everything_stop_the_run_and_keep_what_was_there(tmp_path):
@@ -225,7 +225,7 @@ async def test_a_target_ends_the_rounds_and_is_met_exactly(tmp_path, curate):
     assert outcome.complete
     assert len(found) == 6
     assert max(p.lineage["round"] for p in found) == (1 if curate else 0)
-    gone = outcome.manifest["yield"]["curated_away"]
+    gone = outcome.manifest.yields.dropped_by_curators
     assert gone.get("prompts: made: over the target of 6", 0) == (2 if curate else 0)
 
 
@@ -262,13 +262,13 @@ async def test_a_synthesizer_more_changes_no_other_ones_seeds(tmp_path, server):
     assert len(server.bodies) == 2 * first
 
 
-async def test_a_licence_of_the_seeds_stays_with_what_is_written_from_them(tmp_path):
+async def test_a_license_of_the_seeds_stays_with_what_is_written_from_them(tmp_path):
     recipe = synthesized(folder=tmp_path, curate=False)
-    (tmp_path / "seeds.jsonl").write_text('{"prompt": "cats", "licence": "CC-BY-4.0"}\n')
+    (tmp_path / "seeds.jsonl").write_text('{"prompt": "cats", "license": "CC-BY-4.0"}\n')
 
     await run(recipe, tmp_path / "out")
 
-    assert {r.prompt.licence for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"} == {
+    assert {r.prompt.license for r in read_records(tmp_path / "out") if r.prompt.origin == "synthesized"} == {
         "CC-BY-4.0"
     }
 
@@ -350,7 +350,7 @@ async def test_quotas_by_category_end_a_categorys_rounds_and_what_falls_short_is
     assert any("no prompt is of category 'rare'" in line for line in progress.stats.notices)
     assert any(
         "over the quota of 5 of category own" in reason
-        for reason in outcome.manifest["yield"]["curated_away"]
+        for reason in outcome.manifest.yields.dropped_by_curators
     )
 
 
@@ -391,7 +391,7 @@ async def test_seeds_that_say_one_thing_end_and_give_what_they_can(tmp_path, row
 
     assert outcome.complete
     said = any("of 20 prompts after 3 rounds" in line for line in progress.stats.notices)
-    assert said == (outcome.manifest["yield"]["prompts"] < 21)  # with the one that was given
+    assert said == (outcome.manifest.yields.prompts < 21)  # with the one that was given
     assert len(texts(tmp_path / "out")) == len(set(texts(tmp_path / "out")))
 
 

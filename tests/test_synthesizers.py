@@ -12,7 +12,7 @@ from prefgen.kit.prompt_writing import read_prompts
 from prefgen.kit.replies import ParseFailure
 from prefgen.plugins.registry import find
 from prefgen.synthesizers.keywords import keywords_of
-from prefgen.testing import SHOTS, Scripted, _sample_pool
+from prefgen.testing import SHOTS, Scripted, a_pool
 from prefgen.types import Reply, Seed
 
 
@@ -31,7 +31,7 @@ def a_seed(text="The tide clock shows when boats may leave.", shots=(), messages
 async def asked_of(synthesizer, seed, *replies):
     """(what was written, what was asked)."""
     ask = Scripted(list(replies))
-    written = await synthesizer.synthesize(seed, ask, _sample_pool())
+    written = await synthesizer.synthesize(seed, ask, a_pool())
     return written, ["\n\n".join(m.text for m in turns) for _, turns in ask.asked]
 
 
@@ -195,7 +195,7 @@ async def test_magpie_ends_where_the_user_would_begin():
 
 async def test_magpie_loses_what_was_cut_off():
     [lost] = await an("magpie").synthesize(
-        Seed(index=0, seed=0), Scripted([Reply(text="How long", finish_reason="length")]), _sample_pool()
+        Seed(index=0, seed=0), Scripted([Reply(text="How long", finish_reason="length")]), a_pool()
     )
 
     assert lost.code == "length"
@@ -236,9 +236,7 @@ async def test_topics_are_divided_and_each_leaf_gets_its_own_prompts():
         )
 
     ask = Scripted(says)
-    written = await an("taxonomy", branches=2, depth=2, seeds="s").synthesize(
-        a_seed("Sea"), ask, _sample_pool()
-    )
+    written = await an("taxonomy", branches=2, depth=2, seeds="s").synthesize(a_seed("Sea"), ask, a_pool())
 
     assert len(ask.asked) == 1 + 2 + 4
     assert len({p.text for p in written}) == 4
@@ -252,9 +250,7 @@ async def test_a_branch_that_is_lost_costs_its_own_leaves():
             return listed("tides", "ships")
         return "" if "ships" in text else listed("How?")
 
-    written = await an("taxonomy", branches=2, seeds="s").synthesize(
-        a_seed("Sea"), Scripted(says), _sample_pool()
-    )
+    written = await an("taxonomy", branches=2, seeds="s").synthesize(a_seed("Sea"), Scripted(says), a_pool())
 
     assert texts([p for p in written if not isinstance(p, ReplyError)]) == ["How?"]
     assert len([p for p in written if isinstance(p, ReplyError)]) == 1

@@ -36,23 +36,23 @@ def by_text(verdicts, aspect="helpfulness"):
 
 @pytest.mark.parametrize("show", ["listwise", "pointwise"])
 @pytest.mark.parametrize("calls", ["per_aspect", "one"])
-@pytest.mark.parametrize("orders", [1, 2])
-async def test_every_way_of_asking_gives_each_answer_its_own_rating(show, calls, orders):
-    judge = UltraFeedback(model="g", show=show, calls=calls, orders=orders)
+@pytest.mark.parametrize("swap", [False, True])
+async def test_every_way_of_asking_gives_each_answer_its_own_rating(show, calls, swap):
+    judge = UltraFeedback(model="g", show=show, calls=calls, swap=swap)
     ask = Scripted(honest)
 
     verdicts = await contract_of_judge(judge, ask, RECORD)
 
     for aspect in judge.aspects:
         assert by_text(verdicts, aspect) == {"r0": 5, "r1": 2, "r2": 1}
-    wanted = (1 if calls == "one" else 4) * (3 if show == "pointwise" else orders)
+    wanted = (1 if calls == "one" else 4) * (3 if show == "pointwise" else 1 + swap)
     assert len(ask.asked) >= wanted
 
 
 async def test_two_orders_show_the_answers_both_ways():
     ask = Scripted(honest)
 
-    await UltraFeedback(model="g", orders=2, calls="one").judge(RECORD.prompt, RECORD.responses, ask)
+    await UltraFeedback(model="g", swap=True, calls="one").judge(RECORD.prompt, RECORD.responses, ask)
 
     first, second = (shown_in(turns[-1].text) for _, turns in ask.asked)
     assert first == second[::-1]

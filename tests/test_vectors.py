@@ -12,8 +12,8 @@ from prefgen.errors import PluginError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.text.vectors import cluster_rows, pack_vector, select_farthest_rows, unpack_vectors
-from tests.running import a_recipe, run, shard_bytes
-from tests.test_curators import curated, prompts
+from tests.support.recipes import a_recipe, run, shard_bytes
+from tests.support.tables import curated, prompts
 
 VECTORS = {
     "cat": [1, 0, 0],
@@ -55,7 +55,7 @@ async def test_what_means_the_same_goes_although_no_word_is_shared(tmp_path, ser
 
     assert outcome.complete
     assert left(tmp_path / "out") == ["My cat", "The sea", "Old dog"]
-    assert outcome.manifest["yield"]["curated_away"] == {"prompts: dedupe: near-duplicate": 1}
+    assert outcome.manifest.yields.dropped_by_curators == {"prompts: dedupe: near-duplicate": 1}
     assert all(
         not r.prompt.metadata for r in read_records(tmp_path / "out")
     )  # vectors are for the curator alone
@@ -78,7 +78,7 @@ async def test_a_prompt_whose_vector_was_lost_stays_and_is_like_nothing(tmp_path
     outcome = await run(recipe, tmp_path / "out", progress=progress)
 
     assert left(tmp_path / "out") == ["My cat", "Nothing", "Nothing more"]
-    assert len([f for f in outcome.manifest["yield"]["failures"] if f.startswith("curate")]) == 1
+    assert len([f for f in outcome.manifest.yields.failures if f.startswith("curate")]) == 1
     assert any("2 of 3 have no vector" in line for line in progress.stats.notices)
 
 
@@ -99,7 +99,7 @@ async def test_an_item_in_other_words_is_found_by_vectors_and_items_never_become
 
     assert outcome.complete
     assert left(tmp_path / "out") == ["The sea"]
-    assert outcome.manifest["yield"]["prompts_by_fate"] == {"kept": 1}
+    assert outcome.manifest.yields.prompts_by_outcome == {"kept": 1}
     assert any("bench.jsonl: 2 prompts hold 2 of its items" in line for line in progress.stats.notices)
 
 
@@ -120,7 +120,7 @@ async def test_two_curators_with_vectors_follow_each_other(tmp_path, server):
 
     assert outcome.complete
     assert len(left(tmp_path / "out")) == 1
-    gone = outcome.manifest["yield"]["curated_away"]
+    gone = outcome.manifest.yields.dropped_by_curators
     assert sum(gone.values()) == 3
     asked = [b["input"][0] for b in server.bodies if "input" in b]
     assert len(asked) == len(set(asked)) == 5  # a text is asked about once, whoever wants its vector

@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from prefgen.errors import RequestFailed
-from prefgen.roles import ModelRequest
 from prefgen.transport.openai_protocol import read_responses, request_body, split_reasoning
+from prefgen.transport.request import ModelRequest
 from prefgen.types import ImagePart, Message, TextPart, ToolCall, user
 
 

@@ -13,8 +13,8 @@ import torch
 from prefgen.backends.transformers import Transformers, build_responses
 from prefgen.errors import RequestFailed
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.roles import ModelRequest, ModelResponse
 from prefgen.transport.openai_protocol import reply_of, request_body
+from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Message
 
 WEIGHTS_LOCK = threading.Lock()
@@ -34,7 +34,7 @@ class Weights:
         self._settings = settings
         folder = path_beside_recipe(settings.location)
         self._model_path = str(folder) if folder.is_dir() else settings.location
-        self._name = str(settings.described()["name"])
+        self._name = str(settings.identity_details()["name"])
         self._device = (
             settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         )

@@ -16,9 +16,10 @@ import orjson
 from pydantic import Field
 
 from prefgen.errors import RecipeError, RequestFailed
-from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.plugins.decorators import backend
+from prefgen.plugins.plugin import Plugin
 from prefgen.transport.openai_protocol import read_responses, reply_of, request_body, route
+from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 
 RESET_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
@@ -87,8 +88,8 @@ class OpenAI(Plugin):
             await model.close()
 
 
-class OpenAIModel:
-    """A pool of connections to one server (see `prefgen.roles.Model`)."""
+class OpenAIModel(ModelHooks):
+    """A pool of connections to one server (see `prefgen.transport.request.ConnectedModel`)."""
 
     backend = "openai"
 
@@ -156,20 +157,20 @@ class OpenAIModel:
             return f"{self._address.removesuffix('/v1')}/{self._settings.score_route}"
         return f"{self._address}/{route(call.endpoint)}"
 
-    def body(self, call: ModelRequest) -> dict[str, Any]:
+    def body(self, request: ModelRequest) -> dict[str, Any]:
         """The request as this server wants it."""
-        if call.endpoint == "score" and self._settings.score_route != "score":
+        if request.endpoint == "score" and self._settings.score_route != "score":
             return {
-                "model": call.model,
-                "messages": [{"role": m.role, "content": m.text} for m in call.messages],
+                "model": request.model,
+                "messages": [{"role": m.role, "content": m.text} for m in request.messages],
             }
         extra: dict[str, Any] = {}
-        if call.samples > 1:
-            extra["n"] = call.samples
-        if self._settings.send_seed and call.seeds[0] is not None:
-            extra["seed"] = call.seeds[0]
+        if request.samples > 1:
+            extra["n"] = request.samples
+        if self._settings.send_seed and request.seeds[0] is not None:
+            extra["seed"] = request.seeds[0]
         return request_body(
-            call, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text"
+            request, extra, token_field=self._token_field, schema_as_text=self._settings.schema_as == "text"
         )
 
     async def close(self) -> None:

@@ -12,9 +12,10 @@ import orjson
 from pydantic import Field, model_validator
 
 from prefgen.errors import RequestFailed
-from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.plugins.decorators import backend
+from prefgen.plugins.plugin import Plugin
 from prefgen.transport.openai_protocol import read_responses, reply_of
+from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply, Value
 
 
@@ -52,7 +53,7 @@ class ScriptedBackend(Plugin):
 
 
 class ScriptedModel:
-    """See `prefgen.roles.Model`."""
+    """See `prefgen.transport.request.ConnectedModel`."""
 
     backend = "scripted"
     host = "scripted"

@@ -16,9 +16,10 @@ from typing import Any
 import orjson
 from pydantic import Field
 
-from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.plugins.decorators import backend
+from prefgen.plugins.plugin import Plugin
 from prefgen.transport.openai_protocol import reply_of
+from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply
 
 POINTS = (
@@ -88,7 +89,7 @@ class Simulated(Plugin):
 
 
 class SimulatedModel:
-    """See `prefgen.roles.Model`."""
+    """See `prefgen.transport.request.ConnectedModel`."""
 
     backend = "simulated"
     host = "simulated"

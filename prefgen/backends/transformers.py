@@ -21,9 +21,10 @@ from pydantic import Field
 
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.plugins.registry import Plugin, backend
-from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.plugins.decorators import backend
+from prefgen.plugins.plugin import Plugin
 from prefgen.transport.openai_protocol import reply_of
+from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt")
@@ -34,6 +35,7 @@ MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt"
 class Transformers(Plugin):
     """Weights in this process. `dtype`, `adapter` and `pair_template` decide what is said, and are part of every key."""
 
+    loads_weights = True
     identity_fields: ClassVar[tuple[str, ...]] = ("dtype", "adapter", "pair_template")
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -53,7 +55,7 @@ class Transformers(Plugin):
         None, description="Which revision of a model of the Hub: the model's own field."
     )
 
-    def described(self) -> dict[str, Any]:
+    def identity_details(self) -> dict[str, Any]:
         """What keys hold: the name; of a folder also a digest of its files, of a model of the Hub its revision. Raises RecipeError."""
         description: dict[str, Any] = {
             "name": _display_name(self.location),
@@ -123,8 +125,8 @@ class _PendingCall:
     future: "asyncio.Future[list[ModelResponse]]"
 
 
-class TransformersModel:
-    """The thread that holds the weights (see `prefgen.roles.Model`)."""
+class TransformersModel(ModelHooks):
+    """The thread that holds the weights (see `prefgen.transport.request.ConnectedModel`)."""
 
     backend = "transformers"
     host = "local"

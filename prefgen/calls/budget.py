@@ -5,7 +5,7 @@ are never fetched. Admission reserves the prompt plus `max_tokens` at list price
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -67,7 +67,7 @@ class Budget:
         self.token_limit = tokens
         self.spent, self.spent_tokens = spent, spent_tokens
         self.reserved = self.reserved_tokens = 0
-        self.on_release: Sequence[Callable[[], None]] = ()
+        self.on_release: list[Callable[[], None]] = []
 
     def fits(self, cost: int, tokens: int) -> bool:
         """Whether a request fits now."""

@@ -1,304 +1,215 @@
-"""The line to one model: a queue in the order of the prompts, a limit, retries by kind of fault, a breaker.
+"""The queue of one model, read downwards: a request waits for a slot, is asked, and is tried again where that can help.
 
-An idle slot goes to the lowest position that can work. A slot is free again when the HTTP reply arrives, before its commit.
+A slot is free again when the HTTP reply arrives, before its commit.
 """
 
 import asyncio
-import heapq
-import itertools
 import random
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prefgen.calls.budget import FREE, Budget, Price
-from prefgen.calls.ledger import ModelStats
 from prefgen.calls.limits import Limit, Rate
-from prefgen.errors import EndpointDown, FatalEndpoint, PrefgenError, RequestFailed
-from prefgen.roles import Model, ModelRequest, ModelResponse
+from prefgen.calls.retries import NextStep, Refusals, ServerHealth, is_rate_limit, next_step, server_down
+from prefgen.calls.slots import LONGEST_PAUSE, Clock, QueuedRequest, Slots
+from prefgen.calls.stop import RunStop
+from prefgen.calls.usage import ModelStats
+from prefgen.errors import FatalEndpoint, RequestFailed
+from prefgen.transport.request import ConnectedModel, ModelRequest, ModelResponse
 
-ATTEMPTS = 6
-RATE_ATTEMPTS = 60
-RATE_PATIENCE = 20
-"""A server that only limits us is alive: it gets this many times the patience."""
 REFUSED_ALIKE = 20
+"""Refusals with one code, and nothing else, after which the recipe is at fault."""
 ASSUMED_OUTPUT = 1024
+"""Tokens that a request without `max_tokens` is expected to bring at most."""
+LONGEST_RETRY_AFTER = 600.0
+LONG_RETRY_AFTER = 5.0
+"""Seconds of a server's Retry-After from which on the user is told."""
 _jitter = random.Random()
 """Of its own: plug-ins may be at work with the global generator."""
 
 
-@dataclass(slots=True)
-class QueuedRequest:
-    """A request on its way: what to send, and who gets the answer (or the last fault)."""
+@dataclass(frozen=True)
+class QueueSettings:
+    """How a model is asked. Times in seconds."""
 
-    request: ModelRequest
-    order: int
-    answered: Callable[[Sequence[ModelResponse], float], None]
-    failed: Callable[[RequestFailed], None]
-    prompt_tokens: int
-    attempts: int = 0
-    rate_attempts: int = 0
-    reserved: tuple[int, int] = (0, 0)
-
-
-@dataclass
-class ModelQueue:
-    """One model's line. `stop` ends the run; `say` tells the user something once."""
-
-    name: str
-    model: Model
     limit: Limit
-    budget: Budget
-    stats: ModelStats
-    stop: Callable[[PrefgenError], None]
-    notify: Callable[[str], None]
-    possibly_billed: Callable[[int, int, str], None]
     requests: Rate = field(default_factory=lambda: Rate(None))
     tokens: Rate = field(default_factory=lambda: Rate(None))
     price: Price = FREE
     timeout: float = 600.0
     server_down_after: float = 60.0
     supports_n: bool = True
-    stopped: bool = False
 
-    def __post_init__(self) -> None:
-        self._queue: list[tuple[int, int, QueuedRequest]] = []
-        self._sequence = itertools.count()
-        self._in_flight = 0
-        self._paused_until = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._last_success = time.monotonic()
-        self._failing: set[int] = set()
-        self._breaker_open = False
-        self._refused: Counter[str] = Counter()
-        self._succeeded = False
-        self._last_refusal = ""
-        self._retry_timers: dict[asyncio.TimerHandle, QueuedRequest] = {}
-        self.stats.limit = self.limit.slots
 
-    def submit(self, errand: QueuedRequest) -> None:
-        if self.stopped:
-            errand.failed(_run_stopped())
-            return
-        heapq.heappush(self._queue, (errand.order, next(self._sequence), errand))
-        self.pump()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request brought: one response a seed (or fewer, where the server knows no `n`), and the seconds that they took."""
 
-    def pump(self) -> None:
-        """Start as many requests as limit, rates and budget allow."""
-        while self._queue and not self.stopped:
-            if self._in_flight >= (1 if self._breaker_open else self.limit.slots):
-                return
-            errand = self._queue[0][2]
-            now = time.monotonic()
-            output = self._output_tokens(errand.request)
-            estimate = errand.prompt_tokens + output
-            wait = max(self._paused_until - now, self.requests.wait(1), self.tokens.wait(estimate))
-            if wait > 0:
-                self._wake_in(wait)
-                return
-            if not self._in_flight and not self._failing:
-                self._last_success = now  # nothing was asked for a while: that is no outage
-            cost = self.price.cost(errand.prompt_tokens, output)
-            if not self.budget.fits(cost, estimate):
-                if not self.budget.could_ever_fit(cost, estimate):
-                    self.stop(self.budget.error())
-                return
-            heapq.heappop(self._queue)
-            self.budget.reserve(cost, estimate)
-            errand.reserved = (cost, estimate)
-            self.requests.spend(1)
-            self.tokens.spend(estimate)
-            self._in_flight += 1
-            self.stats.in_flight = self._in_flight
-            task = asyncio.create_task(self._serve(errand))
-            self._tasks.add(task)
-            task.add_done_callback(lambda ended, errand=errand: self._request_ended(ended, errand))
+    responses: Sequence[ModelResponse]
+    seconds: float
 
-    def _request_ended(self, task: "asyncio.Task[None]", errand: QueuedRequest) -> None:
-        """Whoever waits for an answer must not wait for ever on a bug of ours."""
-        self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            self.stop(PrefgenError(f"model {self.name!r}: {type(bug).__name__}: {bug}"))
-            errand.failed(_run_stopped())
 
-    def _output_tokens(self, call: ModelRequest) -> int:
-        wanted = call.sampling.get("max_tokens")
-        return int(wanted if wanted is not None else ASSUMED_OUTPUT) * call.samples
+class ModelQueue:
+    """One model's queue. `possibly_billed(cost, tokens, why)` is told of requests whose reply never came."""
 
-    def _wake_in(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(min(seconds, 60) + 0.001, self.pump)
+    def __init__(
+        self,
+        name: str,
+        model: ConnectedModel,
+        settings: QueueSettings,
+        *,
+        budget: Budget,
+        stats: ModelStats,
+        run: RunStop,
+        notify: Callable[[str], None],
+        possibly_billed: Callable[[int, int, str], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.supports_n = settings.supports_n
+        self.refusals = Refusals()
+        self._model = model
+        self._settings = settings
+        self._budget, self._stats, self._run = budget, stats, run
+        self._notify, self._possibly_billed = notify, possibly_billed
+        self._clock = clock or Clock()
+        self._health = ServerHealth(self._clock.now())
+        self._stopping = asyncio.Event()
+        run.on_over.append(self._stopping.set)
+        self._slots = Slots(
+            settings.limit, settings.requests, settings.tokens,
+            budget=budget, health=self._health, stats=stats, run=run, clock=self._clock,
+        )  # fmt: skip
 
-    async def _serve(self, errand: QueuedRequest) -> None:
-        sent_at = time.monotonic()
-        try:
-            async with asyncio.timeout(self.timeout):
-                served = await self.model.send(errand.request)
-            fault = None
-        except TimeoutError:
-            served, fault = (), RequestFailed("timeout", f"no answer within {self.timeout:g} s", billed=True)
-        except RequestFailed as caught:
-            served, fault = (), caught
-        except asyncio.CancelledError:
-            raise
-        except Exception as odd:  # a backend that raises what it should not must not take the run along, nor leave it waiting
-            served, fault = (), RequestFailed("server", f"{type(odd).__name__}: {odd}", code="unforeseen")
-        finally:
-            self._in_flight -= 1
-            self.stats.in_flight = self._in_flight
-        seconds = time.monotonic() - sent_at
-        if fault is None:
-            self._succeed(errand, served, seconds)
-        else:
-            self._fail(errand, fault, sent_at)
-        self.stats.limit = self.limit.slots
-        self.pump()
+    async def send(self, request: ModelRequest, order: int, prompt_tokens: int) -> Answer:
+        """The answer to a request that works for the position `order`; `prompt_tokens` is a cautious guess.
 
-    def _succeed(self, errand: QueuedRequest, served: Sequence[ModelResponse], seconds: float) -> None:
-        prompt = output = cached = 0
-        for one in served:
-            usage = one.reply.usage
-            prompt += usage.prompt_tokens
-            output += usage.completion_tokens
-            cached += usage.cached_tokens
-        cost = self.price.cost(prompt, output, cached)
-        self.budget.release(*errand.reserved, cost, prompt + output)
-        self.stats.requests += 1
-        self.stats.prompt_tokens += prompt
-        self.stats.completion_tokens += output
-        self.stats.cost += cost
-        self.stats.seconds += seconds
-        self.limit.answered(seconds, output // max(1, len(served)), self._in_flight + 1)
-        self._last_success = time.monotonic()
-        self._failing.clear()
-        self._succeeded = True
-        if self._breaker_open:
-            self._breaker_open = False
-            self.notify(f"{self.name}: answers again")
-        if served and served[0].pause > 0:
-            self._paused_until = max(self._paused_until, time.monotonic() + served[0].pause)
-        errand.answered(served, seconds)
-
-    def _fail(self, errand: QueuedRequest, fault: RequestFailed, sent_at: float) -> None:
-        spent = errand.reserved if fault.billed else (0, 0)
-        if fault.billed:
-            self.possibly_billed(*errand.reserved, f"{self.name}: {fault.message}")
-        self.budget.release(*errand.reserved, *spent)
-        if fault.kind == "fatal":
-            self.stop(FatalEndpoint(f"model {self.name!r}: {fault.message}"))
-            errand.failed(fault)
-        elif fault.kind == "refused":
-            self._refuse(errand, fault)
-        elif fault.kind == "rate" or fault.kind == "busy":
-            if self.limit.overloaded(sent_at):
-                self.notify(f"{self.name}: the server limits us ({fault.code}); slowing down")
-            errand.rate_attempts += 1
-            self._failing.add(errand.order)
-            pause = fault.retry_after
-            if pause is not None and pause > 5:
-                self.notify(f"{self.name}: the server asks for a pause of {pause:.0f} s")
-            if pause is not None:
-                self._paused_until = max(self._paused_until, time.monotonic() + min(pause, 600))
-            if time.monotonic() - self._last_success > self.server_down_after * (
-                RATE_PATIENCE if fault.kind == "rate" else 1
-            ):
-                self._give_up(fault)
-                errand.failed(fault)
-            elif errand.rate_attempts >= RATE_ATTEMPTS:
-                errand.failed(fault)
-            else:
-                self._retry_later(errand, pause if pause is not None else _backoff(errand.rate_attempts))
-        else:
-            self._count_failure(errand, fault)
-
-    def _refuse(self, errand: QueuedRequest, fault: RequestFailed) -> None:
-        self._last_success = time.monotonic()  # it answers: that is no outage
-        if errand.request.samples == 1:  # one with several draws is tried again with one
-            self.stats.refused += 1
-            self._refused[fault.code] += 1
-            self._last_refusal = fault.message
-        errand.failed(fault)
-        if self.refused_all(least=REFUSED_ALIKE):
-            self.stop(self.recipe_error())
+        Raises RequestFailed for what does not pass by itself, and when the run has stopped.
+        """
+        queued = self._queued(request, order, prompt_tokens)
+        while True:
+            async with self._slots.slot(queued):
+                started = self._clock.now()
+                try:
+                    answer = await self._exchange(request)
+                except RequestFailed as error:
+                    seconds = self._failed(queued, error, started)
+                else:
+                    self._answered(queued, answer)
+                    return answer
+            await self._wait_before_retry(seconds)
 
     def refused_all(self, least: int = 1) -> bool:
         """Whether everything that was asked of this model was refused, all alike."""
-        return not self._succeeded and len(self._refused) == 1 and self._refused.total() >= least
+        return not self._health.ever_answered and self.refusals.all_alike(least)
 
-    def recipe_error(self) -> FatalEndpoint:
-        return FatalEndpoint(
-            f"model {self.name!r}: all {self._refused.total()} requests so far were refused alike ({', '.join(self._refused)}): "
-            f"{self._last_refusal}. Mend the recipe or its endpoint and run again"
+    def _queued(self, request: ModelRequest, order: int, prompt_tokens: int) -> QueuedRequest:
+        max_tokens = request.sampling.get("max_tokens")
+        output = int(max_tokens if max_tokens is not None else ASSUMED_OUTPUT) * request.samples
+        cost = self._settings.price.cost(prompt_tokens, output)
+        return QueuedRequest(request, order, prompt_tokens + output, cost)
+
+    async def _exchange(self, request: ModelRequest) -> Answer:
+        """One try. Raises RequestFailed, and nothing else but a cancellation."""
+        started = self._clock.now()
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                responses = await self._model.send(request)
+        except TimeoutError:
+            raise RequestFailed(
+                "timeout", f"no answer within {self._settings.timeout:g} s", billed=True
+            ) from None
+        except RequestFailed:
+            raise
+        except Exception as error:  # a backend that raises what it should not must not take the run along
+            raise RequestFailed("server", f"{type(error).__name__}: {error}", code="unforeseen") from error
+        return Answer(responses, self._clock.now() - started)
+
+    def _answered(self, queued: QueuedRequest, answer: Answer) -> None:
+        prompt = output = cached = 0
+        for response in answer.responses:
+            usage = response.reply.usage
+            prompt += usage.prompt_tokens
+            output += usage.completion_tokens
+            cached += usage.cached_tokens
+        cost = self._settings.price.cost(prompt, output, cached)
+        self._stats.count_answer(prompt, output, cost, answer.seconds)
+        self._slots.limit.answered(
+            answer.seconds, output // max(1, len(answer.responses)), self._slots.in_flight
         )
+        if self._health.breaker_open:
+            self._notify(f"{self.name}: answers again")
+        self._health.answered(self._clock.now())
+        if answer.responses and answer.responses[0].pause > 0:
+            self._slots.pause(answer.responses[0].pause)
+        self._budget.release(queued.cost, queued.tokens, cost, prompt + output)
 
-    def _count_failure(self, errand: QueuedRequest, fault: RequestFailed) -> None:
-        errand.attempts += 1
-        self._failing.add(errand.order)
-        silent = time.monotonic() - self._last_success
-        if not self._breaker_open and len(self._failing) >= 5 and silent > 2:
-            self._breaker_open = True
-            self.notify(
-                f"{self.name}: fails ({fault.message}); pausing, and probing with one request at a time"
-            )
-        if silent > self.server_down_after and (len(self._failing) >= 3 or not self._succeeded):
-            self._give_up(fault)
-            errand.failed(fault)
-        elif fault.kind == "empty" and errand.attempts >= 3:
-            self._refuse(errand, fault)
-        elif errand.attempts >= ATTEMPTS and not self._breaker_open:
-            errand.failed(fault)
-        else:
-            self._retry_later(errand, _backoff(min(errand.attempts, 6)))
-
-    def _give_up(self, fault: RequestFailed) -> None:
-        silent = time.monotonic() - self._last_success
-        self.stop(
-            EndpointDown(
-                f"model {self.name!r}: no answer for {silent:.0f} s ({fault.message}). Everything so far is kept; run again"
-            )
+    def _failed(self, queued: QueuedRequest, error: RequestFailed, started: float) -> float:
+        """Count a failure; returns the seconds before another try. Raises RequestFailed where there is none."""
+        if error.billed:
+            self._possibly_billed(queued.cost, queued.tokens, f"{self.name}: {error.message}")
+        self._count_failure(queued, error, started)
+        step = next_step(
+            error,
+            queued.tries,
+            self._health,
+            now=self._clock.now(),
+            server_down_after=self._settings.server_down_after,
+            jitter=_jitter.uniform(0.5, 1.0),
         )
+        try:
+            self._follow(step, queued, error)
+        finally:
+            spent = (queued.cost, queued.tokens) if error.billed else (0, 0)
+            self._budget.release(queued.cost, queued.tokens, *spent)
+        return step.seconds
 
-    def _retry_later(self, errand: QueuedRequest, seconds: float) -> None:
-        if self.stopped:
-            errand.failed(_run_stopped())
+    def _count_failure(self, queued: QueuedRequest, error: RequestFailed, started: float) -> None:
+        """Note a failure in what is known of the request and of its server."""
+        if error.kind in ("fatal", "refused"):
             return
-        self.stats.retries += 1
+        self._health.failing.add(queued.order)
+        if is_rate_limit(error):
+            queued.tries.rate_limits += 1
+            if self._slots.limit.overloaded(started):
+                self._notify(f"{self.name}: the server limits us ({error.code}); slowing down")
+            if error.retry_after is not None:
+                if error.retry_after > LONG_RETRY_AFTER:
+                    self._notify(f"{self.name}: the server asks for a pause of {error.retry_after:.0f} s")
+                self._slots.pause(min(error.retry_after, LONGEST_RETRY_AFTER))
+            return
+        queued.tries.errors += 1
+        if self._health.should_open_breaker(self._clock.now()):
+            self._health.breaker_open = True
+            self._notify(
+                f"{self.name}: fails ({error.message}); pausing, and probing with one request at a time"
+            )
 
-        def now() -> None:
-            del self._retry_timers[handle]
-            self.submit(errand)
+    def _follow(self, step: NextStep, queued: QueuedRequest, error: RequestFailed) -> None:
+        """Do what `next_step` says. Raises RequestFailed unless the request is to be tried again."""
+        if step.action == "retry" and not self._run.is_over:
+            return
+        if step.action == "refuse":
+            self._health.last_answer = self._clock.now()  # it answers: that is no outage
+            if queued.request.samples == 1:  # one with several draws is tried again with one
+                self._stats.refused += 1
+                self.refusals.add(error)
+                if self.refused_all(least=REFUSED_ALIKE):
+                    self._run.stop(self.refusals.recipe_error(self.name))
+        elif step.action == "server_down":
+            silent = self._clock.now() - self._health.last_answer
+            self._run.stop(server_down(self.name, silent, error))
+        elif step.action == "fatal":
+            self._run.stop(FatalEndpoint(f"model {self.name!r}: {error.message}"))
+        raise error
 
-        handle = asyncio.get_running_loop().call_later(min(seconds, 60), now)
-        self._retry_timers[handle] = errand
-
-    def close(self) -> None:
-        """Start nothing more: what waits in the queue is given back unasked, what is in flight goes on."""
-        self.stopped = True
-        waiting = [errand for _, _, errand in self._queue] + list(self._retry_timers.values())
-        for handle in self._retry_timers:
-            handle.cancel()
-        self._queue, self._retry_timers = [], {}
-        for errand in waiting:
-            errand.failed(_run_stopped())
-
-    async def drain(self) -> None:
-        """Wait until nothing is in flight. Nothing new starts once `stopped` is set."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def abandon(self) -> None:
-        """Give up on what is in flight, at once."""
-        for task in self._tasks:
-            task.cancel()
-
-
-def _run_stopped() -> RequestFailed:
-    return RequestFailed("stopped", "the run stopped")
-
-
-def _backoff(attempt: int) -> float:
-    """Seconds before another try: 0.5, 1, 2 ... 16, each with jitter of a half."""
-    return 0.5 * 2 ** min(attempt - 1, 5) * _jitter.uniform(0.5, 1.0)
+    async def _wait_before_retry(self, seconds: float) -> None:
+        """Not longer than until the run stops."""
+        self._stats.retries += 1
+        sleeping = asyncio.ensure_future(self._clock.sleep(min(seconds, LONGEST_PAUSE)))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((sleeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            stopping.cancel()

@@ -5,8 +5,9 @@ import hashlib
 import time
 from collections.abc import Callable
 
-from prefgen.calls.journal import CachedReplies, JournalRow
-from prefgen.calls.tally import Usage
+from prefgen.calls.journal import CachedReplies
+from prefgen.calls.rows import JournalRow
+from prefgen.calls.usage import Usage
 from prefgen.errors import RequestFailed
 
 STALL_TURNS = 12
@@ -83,10 +84,10 @@ class RecordCalls:
         if self.suspended and not self.in_flight:
             asyncio.get_running_loop().call_soon(self._check_again, self.turn, STALL_TURNS)
 
-    def _check_again(self, tick: int, left: int) -> None:
-        if tick != self.turn or self.in_flight:
+    def _check_again(self, turn: int, left: int) -> None:
+        if turn != self.turn or self.in_flight:
             return
         if left:
-            asyncio.get_running_loop().call_soon(self._check_again, tick, left - 1)
+            asyncio.get_running_loop().call_soon(self._check_again, turn, left - 1)
         else:
             self.on_stalled(self)

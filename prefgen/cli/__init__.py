@@ -70,7 +70,8 @@ app.command("new")(new.command)
 app.command("schema")(schema.command)
 app.add_typer(eval.app, name="eval")
 app.add_typer(show.app, name="show")
-app.add_typer(journal.app, name="cache")
+app.add_typer(journal.app, name="journal")
+app.add_typer(journal.app, name="cache", hidden=True, callback=journal.called_by_its_old_name)
 
 
 def main() -> None:

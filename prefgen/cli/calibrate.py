@@ -82,7 +82,11 @@ def read_labelled_pairs(run: Path, labels: Path, judge: str) -> "list[LabelledPa
                 if response.id in scores and label.second_id in scores:
                     margin = scores[response.id] - scores[label.second_id]
                     compared_probability = probability_of(judge_comparisons, response.id, label.second_id)
-                    judge_probability = compared_probability if compared_probability is not None else 0.5 + margin / (high - low) / 2
+                    judge_probability = (
+                        compared_probability
+                        if compared_probability is not None
+                        else 0.5 + margin / (high - low) / 2
+                    )
                     pairs.append(LabelledPair(record.id, margin, judge_probability, label.probability))
     if name not in judges:
         raise RecipeError(f"the run has no judge {name!r}; it has {', '.join(sorted(judges)) or 'none'}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJson, Columns
+from prefgen.version import notify_renamed
 
 
 def command(
@@ -26,13 +27,15 @@ def command(
     revision: Annotated[
         str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)
     ] = None,
-    canned: Annotated[
+    max_repeated_chosen: Annotated[
         float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)
     ] = 0.05,
     columns: Columns = [],  # noqa: B006
-    allow_cut: Annotated[
-        bool, typer.Option("--allow-cut", help="Allow one side to be cut by the token limit.")
+    allow_truncated: Annotated[
+        bool, typer.Option("--allow-truncated", help="Allow one side to be cut by the token limit.")
     ] = False,
+    canned: Annotated[float | None, typer.Option(hidden=True)] = None,
+    allow_cut: Annotated[bool, typer.Option("--allow-cut", hidden=True)] = False,
     no_plugins: Annotated[
         bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")
     ] = False,
@@ -62,8 +65,14 @@ def command(
         dataset = open_pairs(
             f"{what}@{revision}" if revision else what, split=split, columns=parse_columns(columns)
         )
-        rows, simulated = dataset.rows, bool((dataset.manifest or {}).get("simulated"))
-    report = check_rows(rows, canned=canned, allow_cut=allow_cut)
+        rows, simulated = dataset.rows, dataset.manifest is not None and dataset.manifest.simulated
+    if canned is not None:
+        notify_renamed("--canned", "--max-repeated-chosen")
+        max_repeated_chosen = canned
+    if allow_cut:
+        notify_renamed("--allow-cut", "--allow-truncated")
+        allow_truncated = True
+    report = check_rows(rows, max_repeated_chosen=max_repeated_chosen, allow_truncated=allow_truncated)
     if simulated:
         report.notes.insert(0, "SIMULATED: a model of this run was simulated")
     if as_json:
@@ -74,7 +83,8 @@ def command(
 
 
 def _print_report(what: str, report: object) -> None:
-    from prefgen.dataset.check import RULES, CheckReport
+    from prefgen.dataset.check import CheckReport
+    from prefgen.dataset.pair_rules import RULES
 
     assert isinstance(report, CheckReport)
     print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
@@ -120,7 +130,10 @@ def _check_constitution(path: Path, *, as_json: bool) -> None:
             )
         )
     else:
-        print(f"{path}: {constitution.name}, {len(constitution.principles)} principles" + ("" if problems else ", ok"))
+        print(
+            f"{path}: {constitution.name}, {len(constitution.principles)} principles"
+            + ("" if problems else ", ok")
+        )
         for problem in problems:
             print(f"  {problem}")
     raise typer.Exit(4 if problems else 0)

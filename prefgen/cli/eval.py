@@ -40,7 +40,7 @@ def win(
     as_json: AsJson = False,
 ) -> None:
     """How often one model's answers are better than another's: raw and at equal length, with intervals over the prompts."""
-    from prefgen.calls.ask import model_label
+    from prefgen.calls.models import model_label
     from prefgen.dataset.read_run import complete_manifest, read_records
     from prefgen.evaluation import winrate
 
@@ -48,11 +48,11 @@ def win(
 
     def label(name: str) -> str:
         """As the rows name a model of the recipe."""
-        model = manifest["models"].get(name)
+        model = manifest.models.get(name)
         return model_label(model, bool(model.get("simulated"))) if model else name
 
     result = winrate.win_rate(read_records(run), of=label(of), against=label(against), judge=judge, seed=seed)
-    simulated = bool(manifest.get("simulated"))
+    simulated = manifest.simulated
     if as_json:
         print(json.dumps({**winrate.as_json(result), "simulated": simulated}))
         return
@@ -104,11 +104,10 @@ def tasks(
     """
     import importlib.util
 
-    from prefgen.errors import GateFailed, RecipeError
+    from prefgen.errors import GateFailed, RecipeError, did_you_mean
     from prefgen.evaluation.models import base_of, load_model
     from prefgen.evaluation.tasks import LIMIT, Scoring, compare_outcomes, summarize_task, verdict
     from prefgen.evaluation.tasks import as_json as shown
-    from prefgen.plugins.registry import did_you_mean
 
     if importlib.util.find_spec("torch") is None:
         raise RecipeError("looking at a model needs torch and transformers: pip install 'prefgen[train]'")

@@ -1,4 +1,4 @@
-"""prefgen cache"""
+"""prefgen journal"""
 
 import json
 from pathlib import Path
@@ -24,6 +24,11 @@ def _open_journal(path: Path) -> Any:
     if not path.is_file():
         raise RecipeError(f"there is no journal at {str(path)!r}; name it with --journal")
     return Journal(path)
+
+
+def called_by_its_old_name() -> None:
+    """Look after the call journal (the earlier name of `prefgen journal`)."""
+    typer.echo("prefgen: `prefgen cache` is now called `prefgen journal`", err=True)
 
 
 @app.command("ls")
@@ -119,14 +124,14 @@ def verify(
         )
     if verification.problems:
         raise JournalError(
-            f"{journal}: {verification.problems[0]}. `prefgen cache verify --repair` saves what can be read"
+            f"{journal}: {verification.problems[0]}. `prefgen journal verify --repair` saves what can be read"
         )
 
 
 @app.command("export")
 def export(out: Path, journal: File = DEFAULT_JOURNAL) -> None:
     """Write every reply as JSON lines of the OpenAI batch output format, by custom_id."""
-    from prefgen.calls.maintenance import export_batch
+    from prefgen.calls.batch_files import export_batch
 
     call_journal = _open_journal(journal)
     count = export_batch(call_journal, out)
@@ -139,8 +144,8 @@ def import_(path: Path, journal: File = DEFAULT_JOURNAL) -> None:
     """Keep the replies of a batch output file (of exported requests, or of another journal)."""
     import asyncio
 
+    from prefgen.calls.batch_files import import_batch
     from prefgen.calls.journal import Journal
-    from prefgen.calls.maintenance import import_batch
     from prefgen.errors import RecipeError
 
     if not path.is_file():
@@ -152,6 +157,6 @@ def import_(path: Path, journal: File = DEFAULT_JOURNAL) -> None:
         call_journal.close()
     typer.echo(
         f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, {counts.failed:,} are no answer and will be "
-        f"asked again, {counts.strange:,} answer nothing that was exported from here",
+        f"asked again, {counts.unknown:,} answer nothing that was exported from here",
         err=True,
     )

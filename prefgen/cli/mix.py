@@ -23,7 +23,7 @@ def command(
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and licences carried along."""
+    """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and licenses carried along."""
     from prefgen.publish.mix import mix, parse_part
 
     manifest = mix([parse_part(part) for part in parts], out, test=test, seed=seed)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
+from prefgen.calls.batch_files import export_requests
 from prefgen.calls.journal import Journal
 from prefgen.engine.run import RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline
-from prefgen.storage.atomic_write import atomic_write
 
 
 def print_outcome(
@@ -25,7 +25,7 @@ def print_outcome(
     if as_json:
         print(
             json.dumps(
-                {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest},
+                {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest.as_json()},
                 ensure_ascii=False,
             )
         )
@@ -39,17 +39,19 @@ def print_outcome(
         return
     _print_yield(outcome)
     if outcome.complete:
-        pairs = outcome.manifest["yield"]["pairs"]
-        cost = outcome.manifest["cost"]
-        per_pair = f", ${cost['new_usd'] / pairs:.4f} a pair" if pairs and cost["new_usd"] else ""
-        unpriced = outcome.manifest["unpriced"]
+        pairs, cost = outcome.manifest.yields.pairs, outcome.manifest.cost
+        per_pair = f", ${cost.full_usd / pairs:.4f} a pair" if pairs and cost.full_usd else ""
+        unpriced = outcome.manifest.models_without_price
         unpriced_note = (
             f" (no price is listed for {', '.join(unpriced)}: what they cost is not in it)"
             if unpriced
             else ""
         )
-        cost_text = f"paid ${cost['paid_usd']:.4f} in this folder; ${cost['new_usd']:.4f} if it were made anew{per_pair}{unpriced_note}"
-        typer.echo(f"  {cost_text}\n  row digest {outcome.manifest['row_digest']}", err=True)
+        cost_text = (
+            f"paid ${cost.paid_usd:.4f} in this folder; ${cost.full_usd:.4f} if it were made anew"
+            f"{per_pair}{unpriced_note}"
+        )
+        typer.echo(f"  {cost_text}\n  row digest {outcome.manifest.row_digest}", err=True)
         if pairs:
             typer.echo(
                 f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to look at.",
@@ -66,7 +68,7 @@ def print_outcome(
 
 def _incomplete_reason(outcome: RunOutcome, exported: bool, offline: bool) -> str:
     if exported:
-        return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen cache import`, then run again"
+        return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen journal import`, then run again"
     if outcome.waiting:
         prefix = "the journal lacks" if offline else "still without a reply:"
         return f"incomplete: {prefix} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
@@ -74,39 +76,34 @@ def _incomplete_reason(outcome: RunOutcome, exported: bool, offline: bool) -> st
 
 
 def _print_yield(outcome: RunOutcome) -> None:
-    table = outcome.manifest["yield"]
+    table = outcome.manifest.yields
     outcomes = ", ".join(
-        f"{n:,} {name}" for name, n in sorted(table["prompts_by_fate"].items(), key=lambda item: -item[1])
+        f"{n:,} {name}" for name, n in sorted(table.prompts_by_outcome.items(), key=lambda item: -item[1])
     )
     typer.echo(
-        f"{table['prompts']:,} prompts: {outcomes or 'none finished'}; {table['responses']:,} responses, {table['pairs']:,} pairs",
+        f"{table.prompts:,} prompts: {outcomes or 'none finished'}; {table.responses:,} responses, {table.pairs:,} pairs",
         err=True,
     )
-    for part, n in table["curated_away"].items():
+    for part, n in table.dropped_by_curators.items():
         kind, _, reason = part.partition(": ")
         typer.echo(f"  {n:,} {kind} went: {reason}", err=True)
-    for part, n in table["failures"].items():
+    for part, n in table.failures.items():
         typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
-    if table["failures"] and outcome.complete:
-        typer.echo(f"  for example: {table['example_failure']}", err=True)
+    if table.failures and outcome.complete:
+        typer.echo(f"  for example: {table.example_failure}", err=True)
         typer.echo(
             f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again",
             err=True,
         )
-    for loss in table["heavy_losses"]:
-        typer.echo(f"  heavy loss: {loss}", err=True)
+    for group in table.high_loss_groups:
+        typer.echo(f"  many were lost: {group}", err=True)
 
 
-def export_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:
-    """Write the parked requests as JSON lines of the OpenAI batch format, each under its key; whole or not at all."""
-    import zstandard
-
+def export_parked_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:
+    """Write the parked requests as a batch file, whole or not at all."""
     journal = Journal(options.journal)
     try:
-        with atomic_write(path) as part, part.open("wb") as file:
-            for key in outcome.parked_keys:
-                [(compressed,)] = journal.query("SELECT request FROM parked WHERE key = ?", (key,))
-                file.write(zstandard.decompress(compressed) + b"\n")
+        export_requests(journal, outcome.parked_keys, path)
     finally:
         journal.close()
     print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)

@@ -143,7 +143,9 @@ def status_panel(p: Progress) -> Any:
     summary = f"{p.phase}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
     summary += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
     summary += f", {p.lost:,} to be taken up again" if p.lost else ""
-    summary += f", about {format_duration(remaining)} left" if remaining is not None and p.phase == "working" else ""
+    summary += (
+        f", about {format_duration(remaining)} left" if remaining is not None and p.phase == "working" else ""
+    )
     progress_bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
     return Panel(
         Group(Text(summary), progress_bar, Text(""), stages, Text(""), models),

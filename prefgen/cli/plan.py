@@ -40,16 +40,14 @@ def command(
     header = f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}"
     print(f"{header}  {'cost':>10}  {'time':>12}  {'rounds':>6}")
     for line in plan.lines:
-        cost = f"${line.cost_usd:,.2f}" if line.priced else "no price"
+        cost = f"${line.cost_usd:,.2f}" if line.has_price else "no price"
         print(
             f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  {line.prompt_tokens:>12,.0f}  "
             f"{line.completion_tokens:>12,.0f}  {cost:>10}  {format_duration(line.seconds):>12}  {line.rounds:>6}"
         )
-    new_requests = sum(line.requests - line.replayed for line in plan.lines)
+    new_requests = sum(line.new_requests for line in plan.lines)
     cost = sum(line.cost_usd for line in plan.lines)
-    unpriced = sorted(
-        {line.model for line in plan.lines if not line.priced and line.requests > line.replayed}
-    )
+    unpriced = sorted({line.model for line in plan.lines if not line.has_price and line.new_requests})
     unpriced_note = f" and whatever {', '.join(unpriced)} costs (no price is given)" if unpriced else ""
     print(
         f"new requests: {new_requests:,.0f}; cost: ${cost:,.2f}{unpriced_note}; about {format_duration(plan.seconds)}, as the slowest model decides"

@@ -35,7 +35,7 @@ def command(
         runner = Runner(pipeline, options)
         with show_run(runner.progress, quiet=as_json):
             outcome = run_with_signals(runner)
-        paid = outcome.manifest["cost"]["paid_usd"]
+        paid = outcome.manifest.cost.paid_usd
         if paid and not as_json:
             typer.echo(
                 f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its budget)",

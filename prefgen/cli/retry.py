@@ -18,11 +18,11 @@ def command(
     """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each was asked."""
     import json
 
+    from prefgen.dataset.read_parquet import read_parquet
     from prefgen.dataset.read_run import is_run
-    from prefgen.engine.lock import is_held
-    from prefgen.engine.marks import read_retries
-    from prefgen.engine.output import write_json
+    from prefgen.engine.run_folder import is_held, read_retries
     from prefgen.errors import PrefgenError, RecipeError
+    from prefgen.storage.atomic_write import write_json
 
     if not failed and code is None:
         raise RecipeError("say what to ask again: --failed, or --code CODE")
@@ -35,9 +35,7 @@ def command(
     retries = read_retries(run)
     attempts, record_ids = dict(retries.keys), set(retries.records)
     marked_count = 0
-    import pyarrow.parquet as pq
-
-    for row in pq.read_table(run / "failures.parquet").to_pylist():
+    for row in read_parquet(run / "failures.parquet"):
         if code is None or row["code"] == code:
             record_ids.add(row["record_id"])
             for key in row["keys"]:

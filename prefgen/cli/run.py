@@ -59,7 +59,7 @@ def command(
     """
     from prefgen.api import options_of, run_with_signals
     from prefgen.cli import after
-    from prefgen.cli.outcome import export_requests, print_outcome
+    from prefgen.cli.outcome import export_parked_requests, print_outcome
     from prefgen.cli.panel import show_run
     from prefgen.engine.run import Runner
     from prefgen.errors import RecipeError
@@ -89,7 +89,7 @@ def command(
     with show_run(runner.progress, quiet=quiet):
         outcome = run_with_signals(runner)
     if export is not None:
-        export_requests(outcome, options, export)
+        export_parked_requests(outcome, options, export)
     print_outcome(
         outcome, pipeline, as_json=as_json, quiet=quiet, exported=export is not None, offline=offline
     )
@@ -105,12 +105,12 @@ def _confirm_changes(pipeline: "Pipeline", options: "RunOptions", quiet: bool) -
     import sys
 
     from prefgen.dataset.read_run import is_run, read_manifest
-    from prefgen.engine.output import changed_stages
+    from prefgen.recipe.identity import changed_stages
 
     out = options.out
     if pipeline.simulated or not is_run(out):
         return
-    differences = changed_stages(read_manifest(out), pipeline.identities)
+    differences = changed_stages(read_manifest(out).stage_fingerprints, pipeline.identities)
     if not differences or quiet:
         return
     typer.echo("The recipe changed since this folder's last run:", err=True)

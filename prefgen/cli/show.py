@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJson
+from prefgen.plugins.role_table import PLUGIN_ROLES
 
 if TYPE_CHECKING:
     from prefgen.types import Prompt
@@ -33,9 +34,9 @@ Where = Annotated[
 @app.command("roles")
 def roles(as_json: AsJson = False) -> None:
     """What can be plugged in, and what there is."""
-    from prefgen.plugins.registry import ROLES, list_plugin_names
+    from prefgen.plugins.registry import list_plugin_names
 
-    plugin_names = {role: list_plugin_names(role) for role in ROLES}
+    plugin_names = {role: list_plugin_names(role) for role in PLUGIN_ROLES}
     if as_json:
         print(json.dumps(plugin_names))
         return
@@ -86,17 +87,7 @@ def _plugin_command(role: str) -> Callable[..., None]:
     return show_plugin
 
 
-for _role in (
-    "source",
-    "synthesizer",
-    "curator",
-    "sampler",
-    "reviser",
-    "judge",
-    "filter",
-    "pairer",
-    "backend",
-):
+for _role in PLUGIN_ROLES:
     app.command(_role)(_plugin_command(_role))
 
 
@@ -187,7 +178,7 @@ def _contaminated_share(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path])
         against=[str(path.absolute()) for path in benchmarks]
     )
     curation = decontaminate.curate(curator_table([Record(prompt=prompt) for prompt in prompts]))
-    return len(curation.gone) / len(prompts) if prompts else None
+    return len(curation.dropped) / len(prompts) if prompts else None
 
 
 @app.command("records")
@@ -222,7 +213,7 @@ def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_js
     from prefgen.dataset.read_run import is_run, read_manifest, read_pairs
     from prefgen.errors import RecipeError
 
-    if not is_run(run) or not read_manifest(run).get("complete"):
+    if not is_run(run) or not read_manifest(run).complete:
         raise RecipeError(f"{str(run)!r} is not the folder of a complete run")
     conditions = [_parse_condition(text) for text in where]
     for row in _sample_rows(

@@ -49,8 +49,7 @@ def command(
     import yaml
 
     from prefgen.cli.panel import show_training
-    from prefgen.errors import RecipeError
-    from prefgen.plugins.registry import did_you_mean
+    from prefgen.errors import RecipeError, did_you_mean
     from prefgen.trainers.processes import is_first
     from prefgen.trainers.progress import TrainingProgress
     from prefgen.trainers.run import run_training

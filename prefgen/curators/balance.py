@@ -10,7 +10,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.plugins.registry import Plugin, curator, did_you_mean
+from prefgen.errors import did_you_mean
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.stats.seeded_draws import uniform
 from prefgen.tables import Dropped, Table
 

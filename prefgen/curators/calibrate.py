@@ -13,7 +13,8 @@ from pydantic import Field
 from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.stats.calibration import LabelledPair, fit_and_test
 from prefgen.tables import Table
 
@@ -41,8 +42,9 @@ class Calibrate(Plugin):
         calibration = fit_and_test(self._labelled_pairs(rows), "margin", self.held_out)
         curve, quality_before, quality_after = calibration.curve, calibration.before, calibration.after
         notice = (
-            f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {quality_after.pairs:,} others the calibration error is "
-            f"{quality_after.calibration_error:.3f} (before: {quality_before.calibration_error:.3f}), the accuracy {quality_after.accuracy or 0.0:.3f}"
+            f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {quality_after.pairs:,} others the "
+            f"calibration error is {quality_after.calibration_error:.3f} (before: "
+            f"{quality_before.calibration_error:.3f}), the accuracy {quality_after.accuracy or 0.0:.3f}"
         )
         margins = rows.column("margin")
         probabilities = [

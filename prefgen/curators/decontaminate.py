@@ -19,7 +19,7 @@ from prefgen.curators._benchmarks import BENCHMARKS
 from prefgen.dataset.columns import prompt_column
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.read_files import read_rows
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.kit.prompt_vectors import (
     MODEL_DESCRIPTION,
     embed_prompt,
@@ -28,7 +28,8 @@ from prefgen.kit.prompt_vectors import (
     vector_column,
 )
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.plugins.registry import Plugin, curator, did_you_mean
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
 from prefgen.text.near_duplicates import words_of

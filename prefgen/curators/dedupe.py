@@ -17,15 +17,12 @@ from prefgen.kit.prompt_vectors import (
     read_vectors,
     vector_column,
 )
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
-from prefgen.text.near_duplicates import (
-    NEAR_DUPLICATE_THRESHOLD,
-    WordAlphabet,
-    find_near_duplicates,
-    normalize,
-)
+from prefgen.text.near_duplicates import NEAR_DUPLICATE_THRESHOLD, WordAlphabet, find_near_duplicates
+from prefgen.text.normalize import normalize
 from prefgen.types import Prompt
 
 if TYPE_CHECKING:

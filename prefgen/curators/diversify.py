@@ -17,7 +17,8 @@ from prefgen.kit.prompt_vectors import (
     read_vectors,
     vector_column,
 )
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
 from prefgen.text.vectors import cluster_rows, select_farthest_rows

@@ -9,7 +9,9 @@ from collections import Counter
 
 from pydantic import Field, field_validator
 
-from prefgen.plugins.registry import Plugin, curator, did_you_mean
+from prefgen.errors import did_you_mean
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.tables import Dropped, Table
 from prefgen.text.language import known_languages, language_of
 from prefgen.text.near_duplicates import words_of

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.tables import Dropped, Table
 
 RATIOS = tuple(step / 50 for step in range(50))

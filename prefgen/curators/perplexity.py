@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import UnreadableReply
 from prefgen.kit.curation import check_bounds, within_bounds
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from prefgen.errors import RecipeError
-from prefgen.plugins.registry import Plugin, curator, did_you_mean
+from prefgen.errors import RecipeError, did_you_mean
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.tables import Dropped, Table
 from prefgen.types import Message, Prompt, TextPart
 

@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 from prefgen.kit.curation import check_bounds, within_bounds
 from prefgen.kit.ratings import ask_rating, conversation_for_judge, rating_schema
 from prefgen.kit.templates import render
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Message, Prompt, user

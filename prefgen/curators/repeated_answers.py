@@ -8,7 +8,8 @@ from collections import defaultdict
 
 from pydantic import Field
 
-from prefgen.plugins.registry import Plugin, curator
+from prefgen.plugins.decorators import curator
+from prefgen.plugins.plugin import Plugin
 from prefgen.tables import Dropped, Table
 
 

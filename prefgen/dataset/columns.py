@@ -1,16 +1,16 @@
 """From the rows of a table to records: which column holds the prompt, and what else a row says.
 
 The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and `source`, `category`,
-`language`, `licence` or `license`, `references`, `incorrect_references`, `tools`, `metadata`.
+`language`, `license` or `licence`, `references`, `incorrect_references`, `tools`, `metadata`.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from prefgen.errors import RecipeError
-from prefgen.plugins.registry import did_you_mean
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
+from prefgen.version import read_renamed
 
 PROMPT_COLUMNS = ("messages", "prompt", "instruction", "question", "text")
 MAPPED = (
@@ -19,7 +19,7 @@ MAPPED = (
     "source",
     "category",
     "language",
-    "licence",
+    "license",
     "references",
     "incorrect_references",
     "tools",
@@ -67,6 +67,7 @@ def parse_records(
 ) -> Iterator[Record]:
     """A record a row; each row comes with the words that say where it stands."""
     counter = OccurrenceCounter()
+    columns = read_renamed(columns, {"license": "licence"}, "columns")
     for place, row in rows:
         name = prompt_column(list(row), columns, place)
         messages = as_messages(row[name], place)
@@ -84,9 +85,9 @@ def prompt_fields(
         value = row.get(columns.get(field, field))
         if value is not None and str(value).strip():
             fields[field] = str(value)
-    licence = row.get(columns.get("licence", "licence"), row.get("license"))
-    if licence:
-        fields["licence"] = str(licence)
+    license_name = row.get(columns.get("license", "license"), row.get("licence"))
+    if license_name:
+        fields["license"] = str(license_name)
     for field in ("references", "incorrect_references"):
         value = row.get(columns.get(field, field))
         if value is not None:

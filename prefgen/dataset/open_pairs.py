@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.hub import hub_errors, hub_rows
+from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.dataset.read_files import SUFFIXES, read_rows
 from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
@@ -21,7 +22,7 @@ class PairDataset:
     rows: Iterator[tuple[str, Mapping[str, Any]]]
     revision: str | None = None
     """The commit, of a dataset on the Hub."""
-    manifest: Mapping[str, Any] | None = None
+    manifest: Manifest | None = None
     recipe: str | None = None
     """The text of the recipe that made it, where that is known."""
     release: Mapping[str, Any] | None = None
@@ -48,7 +49,7 @@ def _open_location(location: str, split: str | None) -> PairDataset:
             location,
             rows,
             None,
-            _read_json(path / "manifest.json"),
+            Manifest.read_if_ours(_read_json(path / "manifest.json")),
             _read_text(recipe_path),
             _read_json(path / "release.json"),
         )
@@ -125,7 +126,7 @@ def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> Pai
         name,
         read_splits(),
         commit,
-        hub_json(name, commit, "manifest.json"),
+        Manifest.read_if_ours(hub_json(name, commit, "manifest.json")),
         hub_text(name, commit, "recipe.yaml"),
         hub_json(name, commit, "release.json"),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefgen.dataset.serialize import with_present_names
 from prefgen.errors import RecipeError
 
 Row = Mapping[str, Any]
@@ -23,7 +24,8 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
 
 
 def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
-    """The row with prompt, chosen and rejected; as it is where it has them, or where its form is not known."""
+    """The row with prompt, chosen and rejected, under today's names; as it is where it has them, or where its form is not known."""
+    row = with_present_names(row)
     for ours, theirs in columns.items():
         if theirs not in row:
             raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)

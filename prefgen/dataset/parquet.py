@@ -30,7 +30,7 @@ RECORDS = pa.schema(
         "source": TEXT,
         "category": TEXT,
         "language": TEXT,
-        "licence": TEXT,
+        "license": TEXT,
         "origin": TEXT,
         "lineage": TEXT,
         "references": pa.list_(TEXT),
@@ -45,12 +45,15 @@ RECORDS = pa.schema(
         ),
         "critiques": pa.list_(_struct(response_id=TEXT, principle_id=TEXT, text=TEXT, judge=TEXT)),
         "scores": pa.list_(
-            _struct(response_id=TEXT, aspect=TEXT, value=REAL, scale=pa.list_(REAL), rationale=TEXT, judge=TEXT, sample=WHOLE, order=WHOLE, how=TEXT)
+            _struct(
+                response_id=TEXT, aspect=TEXT, value=REAL, scale=pa.list_(REAL), rationale=TEXT, judge=TEXT,
+                sample=WHOLE, order=WHOLE, method=TEXT,
+            )
         ),
         "comparisons": pa.list_(
             _struct(
                 first_id=TEXT, second_id=TEXT, probability=REAL, aspect=TEXT, principle_id=TEXT, rationale=TEXT, judge=TEXT, sample=WHOLE,
-                how=TEXT,
+                method=TEXT,
             )
         ),
         "flags": pa.list_(_struct(target_id=TEXT, rule=TEXT, reason=TEXT)),
@@ -74,7 +77,7 @@ PAIRS = pa.schema(
         "source": TEXT,
         "category": TEXT,
         "language": TEXT,
-        "licence": TEXT,
+        "license": TEXT,
         "chosen_model": TEXT,
         "rejected_model": TEXT,
         "chosen_origin": TEXT,

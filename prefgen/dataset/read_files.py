@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.read_parquet import read_parquet
 from prefgen.errors import RecipeError
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
@@ -71,10 +72,15 @@ def _parse_object(text: str, where: str) -> Mapping[str, Any]:
         value = json.loads(text)
     except ValueError as error:
         raise RecipeError(f"not valid JSON ({error})", where) from None
+    return _as_row(value, where)
+
+
+def _as_row(value: Any, where: str) -> Mapping[str, Any]:
+    """A row of JSON; a text alone is a prompt."""
     if isinstance(value, str):
         return {"prompt": value}
     if not isinstance(value, dict):
-        raise RecipeError(f"expected a JSON object a line, found {type(value).__name__}", where)
+        raise RecipeError(f"expected a JSON object a row, found {type(value).__name__}", where)
     return value
 
 
@@ -87,7 +93,7 @@ def _read_json(path: Path, display_path: str) -> Rows:
     if not isinstance(rows, list):
         raise RecipeError(f"expected a list of rows, found {type(rows).__name__}", display_path)
     for index, row in enumerate(rows):
-        yield f"{display_path}[{index}]", {"prompt": row} if isinstance(row, str) else row
+        yield f"{display_path}[{index}]", _as_row(row, f"{display_path}[{index}]")
 
 
 def _read_csv(path: Path, display_path: str) -> Rows:
@@ -101,18 +107,8 @@ def _read_csv(path: Path, display_path: str) -> Rows:
 
 
 def _read_parquet(path: Path, display_path: str) -> Rows:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        number = 0
-        for batch in file.iter_batches(batch_size=1000):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{display_path} row {number}", row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RecipeError(f"not a readable Parquet file ({error})", display_path) from None
+    for number, row in enumerate(read_parquet(path, display_path), 1):
+        yield f"{display_path} row {number}", row
 
 
 def _read_text(path: Path, display_path: str) -> Rows:

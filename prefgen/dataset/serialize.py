@@ -18,6 +18,10 @@ from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, S
 _SORT_KEYS = orjson.OPT_SORT_KEYS
 
 
+RENAMED_COLUMNS = {"licence": "license", "how": "method"}
+"""Columns of version 0.1.0, and what they are called since."""
+
+
 def record_line(record: Record) -> bytes:
     """A record as one line: a row of RECORDS."""
     prompt = record.prompt
@@ -73,14 +77,21 @@ def _decode_json(encoded: bytes) -> str:
     return encoded.decode()
 
 
+def with_present_names(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of records/ or pairs/ under the names of today's columns, whichever version wrote it."""
+    renamed = {old: new for old, new in RENAMED_COLUMNS.items() if old in row and new not in row}
+    return {renamed.get(name, name): value for name, value in row.items()} if renamed else row
+
+
 def record_of(row: Mapping[str, Any]) -> Record:
-    """The record that `record_line` wrote."""
+    """The record that `record_line` wrote, in this version or an earlier one."""
+    row = with_present_names(row)
     prompt_fields = (
         "id",
         "source",
         "category",
         "language",
-        "licence",
+        "license",
         "origin",
         "references",
         "incorrect_references",
@@ -102,6 +113,8 @@ def record_of(row: Mapping[str, Any]) -> Record:
     additions = {
         name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")
     }
+    for name in ("scores", "comparisons"):
+        additions[name] = [with_present_names(judgment) for judgment in additions[name]]
     return Record.model_validate(
         {"prompt": prompt, "responses": responses, "prompts": row.get("prompts", ()), **additions}
     )
@@ -141,7 +154,7 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         "source": prompt.source,
         "category": prompt.category,
         "language": prompt.language,
-        "licence": prompt.licence,
+        "license": prompt.license,
         "chosen_model": chosen.model,
         "rejected_model": rejected.model,
         "chosen_origin": chosen.origin,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from prefgen.stats.seeded_draws import uniform
-from prefgen.text.near_duplicates import normalize, similar_earlier_texts
+from prefgen.text.near_duplicates import similar_earlier_texts
+from prefgen.text.normalize import normalize
 
 TRAIN, TEST = "train", "test"
 

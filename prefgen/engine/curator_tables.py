@@ -8,7 +8,7 @@ from prefgen.dataset.serialize import pair_id
 from prefgen.kit.harm import SOURCE
 from prefgen.stages.synthesize import seed_in
 from prefgen.tables import Table
-from prefgen.text.near_duplicates import normalize
+from prefgen.text.normalize import normalize
 from prefgen.types import Note, Prompt, Record, content_id
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ REFERENCE_MARK = "prefgen.beside"
 """The mark, in a prompt's lineage, of a row that is no prompt of the set."""
 
 
-def fair_sample(ids: list[str], count: int, salt: str = "") -> frozenset[str]:
+def fair_sample(ids: Iterable[str], count: int, salt: str = "") -> frozenset[str]:
     """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first, unless `salt` draws others."""
-    return frozenset(
-        sorted(ids, key=lambda i: hashlib.blake2b((salt + i).encode(), digest_size=8).digest())[:count]
-    )
+    return frozenset(sorted(ids, key=lambda row_id: sample_rank(row_id, salt))[:count])
+
+
+def sample_rank(row_id: str, salt: str = "") -> bytes:
+    """A fair sample is of the ids whose rank is least."""
+    return hashlib.blake2b((salt + row_id).encode(), digest_size=8).digest()
 
 
 def with_unique_ids(records: Iterable[Record]) -> Iterator[Record]:

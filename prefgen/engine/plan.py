@@ -7,31 +7,43 @@ simulated answer is as long as the model's known replies are on average (the jou
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from prefgen.calls.ask import CallContext, ModelSpec, estimate_tokens
 from prefgen.calls.budget import FREE, PICO
-from prefgen.calls.journal import CachedReplies, Journal, JournalRow, OnCommitted
-from prefgen.calls.key import Key, changed_parts
+from prefgen.calls.context import GetRow, KeyedAsk
+from prefgen.calls.journal import CachedReplies, Journal
+from prefgen.calls.journals import Journals
+from prefgen.calls.key import changed_parts
 from prefgen.calls.record_calls import STALL_TURNS, RecordCalls
-from prefgen.engine.curator_tables import fair_sample
-from prefgen.engine.inputs import all_prompts
-from prefgen.engine.run import Runner, RunOptions
+from prefgen.calls.rows import JournalRow
+from prefgen.dataset.manifest import StageCost
+from prefgen.engine.run import Runner, RunOptions, RunParts
 from prefgen.errors import PrefgenError
-from prefgen.plugins.registry import Plugin, find
+from prefgen.plugins.plugin import Plugin
+from prefgen.plugins.registry import find
 from prefgen.recipe.build import Pipeline
-from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.recipe.models import BuiltModel
+from prefgen.transport.request import (
+    ConnectedModel,
+    ModelHooks,
+    ModelRequest,
+    ModelResponse,
+    estimate_prompt_tokens,
+)
 from prefgen.types import Reply
 
 ASSUMED_AT_ONCE = 32
 ASSUMED_TOKENS_PER_SECOND = 60
+ASSUMED_OUTPUT_TOKENS = 300
+SAMPLE_SALT = "plan"
+"""Of the prompts that come first the journal may well know more than of others: a plan looks at a sample of its own."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class PlanLine:
     """Requests of one stage to one model, for the whole dataset (scaled up from the sample)."""
 
@@ -42,269 +54,258 @@ class PlanLine:
     prompt_tokens: float = 0
     completion_tokens: float = 0
     cost_usd: float = 0.0
-    priced: bool = True
+    has_price: bool = True
     rounds: int = 1
     """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a provider's batch each costs."""
     seconds: float = 0.0
     """At the model's concurrency (or ASSUMED_AT_ONCE) and the mean latency of its known replies (or a guess from their length)."""
 
+    @property
+    def new_requests(self) -> float:
+        return self.requests - self.replayed
 
-@dataclass
+
+@dataclass(frozen=True)
 class Plan:
     """What a run asks. `sampled` of `prompts` were looked at; `why` says which parts of known asks differ."""
 
     prompts: int
     sampled: int
-    lines: list[PlanLine]
-    why: list[str] = field(default_factory=list)
+    lines: Sequence[PlanLine]
+    why: Sequence[str] = ()
 
     @property
     def seconds(self) -> float:
         """Stages overlap, so that the slowest model decides."""
-        by_model: dict[str, float] = {}
+        by_model: Counter[str] = Counter()
         for line in self.lines:
-            by_model[line.model] = by_model.get(line.model, 0.0) + line.seconds
+            by_model[line.model] += line.seconds  # pyright: ignore[reportArgumentType] - a counter of seconds
         return max(by_model.values(), default=0.0)
 
     def as_json(self) -> dict[str, Any]:
+        """As `prefgen plan --json` prints it."""
         return {
             "prompts": self.prompts,
             "sampled": self.sampled,
             "cost_usd": sum(line.cost_usd for line in self.lines),
             "seconds": self.seconds,
-            "new_requests": sum(line.requests - line.replayed for line in self.lines),
-            "lines": [line.__dict__ for line in self.lines],
-            "why": self.why,
+            "new_requests": sum(line.new_requests for line in self.lines),
+            "lines": [asdict(line) for line in self.lines],
+            "why": list(self.why),
         }
 
 
-class Overlay(Journal):
-    """A throw-away journal over one that is only read."""
-
-    def __init__(self, path: Path, base: Journal | None) -> None:
-        super().__init__(path)
-        self._base = base
-        self.fresh: list[JournalRow] = []
-
-    def find(self, key: bytes) -> JournalRow | None:
-        return super().find(key) or (self._base.find(key) if self._base else None)
-
-    def of_records(self, records: Sequence[str], most: int = 0) -> list[CachedReplies]:
-        return [CachedReplies({}, is_complete=False) for _ in records]  # `find` looks in both
-
-    def stages_passed(self, record: str) -> frozenset[str]:
-        return frozenset()
-
-    def hand_over(self, rows: Sequence[JournalRow], kept: OnCommitted) -> None:
-        self.fresh += rows
-        super().submit(rows, kept)
-
-
-class _Guess(Plugin):
-    """A backend that says what the simulated one says, at the length that the real one is expected to have."""
-
-    name: ClassVar[str] = "guess"
-    inner: Any
-    host_of: str
-    backend_of: str
-    tokens: int
-
-    @asynccontextmanager
-    async def connect(self) -> AsyncGenerator["_Guessing"]:
-        async with self.inner.connect() as simulated:
-            yield _Guessing(simulated, self.host_of, self.backend_of, self.tokens)
-
-
-class _Guessing:
-    def __init__(self, simulated: Any, host: str, backend: str, tokens: int) -> None:
-        self._simulated, self.host, self.backend, self._tokens = simulated, host, backend, tokens
-
-    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
-        served = await self._simulated.send(call)
-        for one in served:
-            usage = one.reply.usage.model_copy(
-                update={"prompt_tokens": estimate_tokens(call), "completion_tokens": self._tokens}
-            )
-            one.reply = one.reply.model_copy(update={"usage": usage})
-        return served
-
-    def parse(self, raw: bytes, endpoint: str) -> Reply:
-        return self._simulated.parse(raw, endpoint)
+def run_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool) -> Plan:
+    """`make_plan` in an event loop of its own."""
+    return asyncio.run(make_plan(pipeline, options, sample=sample, why=why))
 
 
 async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool = False) -> Plan:
     """Replay `sample` prompts. Raises what building and connecting raise; asks nobody."""
-    base = Journal(options.journal) if options.journal.is_file() else None
+    known = Journal(options.journal) if options.journal.is_file() else None
     try:
         with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder:
-            return await _plan(
-                pipeline, replace(options, out=Path(folder) / "run"), base, Path(folder), sample, why
-            )
+            overlay = Overlay(Path(folder) / "overlay.sqlite", known)
+            try:
+                options = replace(options, out=Path(folder) / "run", limit=sample, sample_salt=SAMPLE_SALT)
+                return await _plan(pipeline, options, overlay, why)
+            finally:
+                overlay.close()
     finally:
-        if base is not None:
-            base.close()
+        if known is not None:
+            known.close()
 
 
-async def _plan(
-    pipeline: Pipeline, options: RunOptions, base: Journal | None, folder: Path, sample: int, why: bool
-) -> Plan:
-    overlay = Overlay(folder / "overlay.sqlite", base)
-    models = {}
-    latency: dict[str, float] = {}
-    for name, model in pipeline.models.items():
-        mean, latency[name] = _known(base, str(model.identity["name"]))
-        wanted = model.sampling.get("max_tokens")
-        tokens = mean or (max(1, int(wanted) // 2) if wanted else 300)
-        async with _described(model.backend) as (host, backend):
-            simulated = find("backend", "simulated", pipeline.folder)()
-            guess: Any = _Guess(inner=simulated, host_of=host, backend_of=backend, tokens=tokens)
-        models[name] = replace(model, backend=guess, simulated=False)
+async def _plan(pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why: bool) -> Plan:
+    known, counts = overlay.known, AskCounts(overlay)
+    usage = {
+        name: known.mean_usage(str(model.identity["name"])) if known else (None, 0.0)
+        for name, model in pipeline.models.items()
+    }
+    models = {
+        name: await _guessing(pipeline, model, usage[name][0]) for name, model in pipeline.models.items()
+    }
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
-    planned = replace(
-        pipeline, models=models, recipe=pipeline.recipe.model_copy(update={"run": without_limits})
-    )
-    runner = _PlanRunner(planned, options, overlay)
-    everyone = [record.id for record in all_prompts(pipeline)]
-    if sample < len(everyone):
-        wanted_ids = fair_sample(
-            everyone, sample, "plan"
-        )  # of those that come first the journal may well know more than of others
-        runner.options = replace(options, prompts_only=wanted_ids)
-    scale = len(everyone) / min(sample, len(everyone)) if everyone else 0
+    recipe = pipeline.recipe.model_copy(update={"run": without_limits})
+    parts = RunParts(Journals(overlay, overlay, overlay), counts.watch)
+    runner = Runner(replace(pipeline, models=models, recipe=recipe), options, parts=parts)
     outcome = await runner.run()
     if outcome.stopped is not None:
         raise outcome.stopped
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
-    counted = runner.counted
-    lines = _lines(outcome.manifest["cost"]["by_stage"], counted, pipeline, scale, latency)
-    reasons = _why(base, overlay.fresh) if why and base is not None else []
-    overlay.close()
-    return Plan(len(everyone), min(sample, len(everyone)), lines, reasons)
+    sampled = min(options.limit or outcome.prompts, outcome.prompts)
+    scale = outcome.prompts / sampled if sampled else 0
+    latencies = {name: seconds for name, (_, seconds) in usage.items()}
+    lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, latencies)
+    reasons = why_new(known, list(overlay.new_rows.values())) if why and known is not None else []
+    return Plan(outcome.prompts, sampled, lines, reasons)
 
 
-@asynccontextmanager
-async def _described(backend: Any) -> AsyncGenerator[tuple[str, str]]:
+class Overlay(Journal):
+    """A throw-away journal over one that is only read (`known`)."""
+
+    def __init__(self, path: Path, known: Journal | None) -> None:
+        super().__init__(path)
+        self.known = known
+        self.new_rows: dict[bytes, JournalRow] = {}
+
+    def is_new(self, row: JournalRow) -> bool:
+        """Whether a row was made for this plan."""
+        return row.key in self.new_rows
+
+    def find(self, key: bytes) -> JournalRow | None:
+        return super().find(key) or (self.known.find(key) if self.known else None)
+
+    def replies_for_records(self, records: Sequence[str], most: int = 0) -> list[CachedReplies]:
+        return [CachedReplies({}, is_complete=False) for _ in records]  # `find` looks in both
+
+    def completed_stages(self, record: str) -> frozenset[str]:
+        return frozenset()
+
+    def commit(self, rows: Sequence[JournalRow]) -> "asyncio.Future[list[JournalRow]]":
+        self.new_rows |= {row.key: row for row in rows}
+        return super().commit(rows)
+
+
+# --- answers where there are none --------------------------------------------------------------------------------------
+
+
+async def _guessing(pipeline: Pipeline, model: BuiltModel, mean_tokens: int | None) -> BuiltModel:
+    """The model with a stand-in that answers at the length which is expected of it."""
+    max_tokens = model.sampling.get("max_tokens")
+    tokens = mean_tokens or (max(1, int(max_tokens) // 2) if max_tokens else ASSUMED_OUTPUT_TOKENS)
+    backend: Any = model.backend
     async with backend.connect() as connected:
-        yield connected.host, connected.backend
+        host, backend_name = connected.host, connected.backend
+    simulated = find("backend", "simulated", pipeline.folder)()
+    stand_in = Guess(simulated=simulated, host=host, backend=backend_name, tokens=tokens)
+    return replace(model, backend=stand_in, simulated=False)
 
 
-class _PlanCalls(CallContext):
-    """Asks that are counted by stage and model where they are new, and by their rounds in series."""
+class Guess(Plugin):
+    """A backend that says what the simulated one says, at the length that the real one is expected to have."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.asked_new: dict[tuple[str, str], list[int]] = {}
-        self._rounds: dict[tuple[str, str], int] = {}
-        self._answered_rounds: dict[tuple[str, str], int] = {}
+    name: ClassVar[str] = "guess"
+    simulated: Any
+    host: str
+    backend: str
+    tokens: int
 
-    async def fetch(
-        self,
-        run: RecordCalls,
-        plugin: str,
-        stage: str,
-        spec: ModelSpec,
-        key: Key,
-        random: bool,
-        shared: bool,
-        make_call: Callable[[], ModelRequest],
-    ) -> JournalRow:
-        round_of_this = self._answered_rounds.get((run.id, stage), 0) + 1
-        row = await super().get_or_request(run, plugin, stage, spec, key, random, shared, make_call)
-        for _ in range(
-            STALL_TURNS
-        ):  # an answer that is there at once must not come before the asks beside it begin
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator["GuessingModel"]:
+        async with self.simulated.connect() as simulated:
+            yield GuessingModel(simulated, self.host, self.backend, self.tokens)
+
+
+class GuessingModel(ModelHooks):
+    """A simulated model that passes for the one at `host`, so that its journalled replies fit."""
+
+    def __init__(self, simulated: ConnectedModel, host: str, backend: str, tokens: int) -> None:
+        self.host, self.backend = host, backend
+        self._simulated, self._tokens = simulated, tokens
+
+    async def send(self, request: ModelRequest, /) -> Sequence[ModelResponse]:
+        responses = await self._simulated.send(request)
+        prompt_tokens = estimate_prompt_tokens(request)
+        for response in responses:
+            usage = response.reply.usage.replacing(
+                prompt_tokens=prompt_tokens, completion_tokens=self._tokens
+            )
+            response.reply = response.reply.replacing(usage=usage)
+        return responses
+
+    def parse(self, raw: bytes, endpoint: str, /) -> Reply:
+        return self._simulated.parse(raw, endpoint)
+
+
+# --- what is counted ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class NewAsks:
+    """Asks of one stage to one model that the journal does not know."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass
+class AskCounts:
+    """Counts asks by stage and model where they are new, and how many follow each other."""
+
+    overlay: "Overlay"
+    new: dict[tuple[str, str], NewAsks] = field(default_factory=dict)
+    _answered_rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """{(record, stage): rounds of asks that are answered}."""
+    _rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """{(stage, its key): the most rounds of any record}: of a synthesizer each round is a stage with a key of its own."""
+
+    async def watch(self, record: RecordCalls, ask: KeyedAsk, get_row: GetRow) -> JournalRow:
+        """Let an ask through, and count it."""
+        asker = (record.id, ask.stage)
+        round_of_this = self._answered_rounds[asker] + 1
+        row = await get_row(record, ask)
+        for _ in range(STALL_TURNS):
+            # an answer that is there at once must not come before the asks beside it begin
             await asyncio.sleep(0)
-        self._answered_rounds[run.id, stage] = max(
-            self._answered_rounds.get((run.id, stage), 0), round_of_this
-        )
-        self._rounds[stage, run.stage_key] = max(self._rounds.get((stage, run.stage_key), 0), round_of_this)
-        if row.run == self.run_id:
-            counts = self.asked_new.setdefault((stage, spec.name), [0, 0, 0])
-            for i, amount in enumerate((1, row.prompt_tokens, row.completion_tokens)):
-                counts[i] += amount
+        self._answered_rounds[asker] = max(self._answered_rounds[asker], round_of_this)
+        stage = (ask.stage, record.stage_key)
+        self._rounds[stage] = max(self._rounds[stage], round_of_this)
+        if self.overlay.is_new(row):
+            new = self.new.setdefault((ask.stage, ask.spec.name), NewAsks())
+            new.requests += 1
+            new.prompt_tokens += row.prompt_tokens
+            new.completion_tokens += row.completion_tokens
         return row
 
     def rounds(self, stage: str) -> int:
         """Asks of a stage that follow each other: of one record, and of each round of a synthesizer after the one before."""
-        return sum(number for (of, _), number in self._rounds.items() if of == stage)
-
-
-class _PlanRunner(Runner):
-    """A run whose journal is an overlay, and which counts what it asks."""
-
-    calls_type = _PlanCalls
-    replays_apart = False
-
-    def __init__(self, pipeline: Pipeline, options: RunOptions, overlay: Overlay) -> None:
-        super().__init__(pipeline, options)
-        self._overlay = overlay
-
-    def _open_journals(self, closing: Any) -> tuple[Journal, Journal]:
-        return self._overlay, self._overlay
-
-    @property
-    def counted(self) -> _PlanCalls:
-        assert isinstance(self._calls, _PlanCalls)
-        return self._calls
+        return sum(rounds for (name, _), rounds in self._rounds.items() if name == stage)
 
 
 def _lines(
-    by_stage: list[dict[str, Any]],
-    counted: _PlanCalls,
+    by_stage: Sequence[StageCost],
+    counts: AskCounts,
     pipeline: Pipeline,
     scale: float,
-    latency: dict[str, float],
+    latencies: Mapping[str, float],
 ) -> list[PlanLine]:
-    lines = []
-    for row in by_stage:
-        fresh = counted.asked_new.get((row["stage"], row["model"]), [0, 0, 0])
-        model = pipeline.models[row["model"]]
-        price = pipeline.price(model)
-        cost = (price or FREE).cost(fresh[1], fresh[2]) / PICO * scale
-        wanted = pipeline.concurrency(model)
-        at_once = ASSUMED_AT_ONCE if wanted == "auto" else wanted
-        each = latency.get(row["model"]) or 0.5 + fresh[2] / max(1, fresh[0]) / ASSUMED_TOKENS_PER_SECOND
-        seconds = 0.0 if model.simulated else fresh[0] * scale * each / at_once
-        lines.append(
-            PlanLine(
-                row["stage"], row["model"], row["requests"] * scale, (row["requests"] - fresh[0]) * scale, fresh[1] * scale, fresh[2] * scale,
-                cost, priced=price is not None, seconds=seconds, rounds=counted.rounds(row["stage"]),
-            )
-        )  # fmt: skip
+    lines = [_line(asked, counts, pipeline, scale, latencies.get(asked.model, 0.0)) for asked in by_stage]
     order = {label: i for i, (label, _) in enumerate(pipeline.identities)}
-    return sorted(lines, key=lambda line: (order.get(line.stage, 99), line.model))
+    return sorted(lines, key=lambda line: (order.get(line.stage, len(order)), line.model))
 
 
-def _known(base: Journal | None, model: str) -> tuple[int | None, float]:
-    """(mean output tokens, mean seconds) of a model's journalled replies; None and 0 where there are none."""
-    if base is None:
-        return None, 0.0
-    [(tokens,)] = base.query(
-        "SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,)
+def _line(asked: StageCost, counts: AskCounts, pipeline: Pipeline, scale: float, latency: float) -> PlanLine:
+    new = counts.new.get((asked.stage, asked.model), NewAsks())
+    model = pipeline.models[asked.model]
+    price, concurrency = pipeline.price(model), pipeline.concurrency(model)
+    at_once = ASSUMED_AT_ONCE if concurrency == "auto" else concurrency
+    guessed = 0.5 + new.completion_tokens / max(1, new.requests) / ASSUMED_TOKENS_PER_SECOND
+    return PlanLine(
+        asked.stage,
+        asked.model,
+        requests=asked.requests * scale,
+        replayed=(asked.requests - new.requests) * scale,
+        prompt_tokens=new.prompt_tokens * scale,
+        completion_tokens=new.completion_tokens * scale,
+        cost_usd=(price or FREE).cost(new.prompt_tokens, new.completion_tokens) / PICO * scale,
+        has_price=price is not None,
+        rounds=counts.rounds(asked.stage),
+        seconds=0.0 if model.simulated else new.requests * scale * (latency or guessed) / at_once,
     )
-    [(seconds,)] = base.query(
-        "SELECT avg(seconds) FROM replies WHERE model = ? AND status = 0 AND seconds > 0", (model,)
-    )
-    return (int(tokens) if tokens else None), float(seconds or 0.0)
 
 
-def _why(base: Journal, fresh: list[JournalRow]) -> list[str]:
+def why_new(known: Journal, new_rows: Sequence[JournalRow]) -> list[str]:
     """For asks that are new: what differs from the nearest ask that the journal holds for the same record."""
     reasons: Counter[str] = Counter()
-    for row in fresh:
-        known = [
-            parts for (parts,) in base.query("SELECT parts FROM replies WHERE record = ?", (row.record,))
-        ]
-        if not known:
+    for row in new_rows:
+        known_parts = known.key_parts(row.record)
+        if not known_parts:
             reasons["the record was never asked about"] += 1
             continue
-        nearest = min((changed_parts(parts, row.parts) for parts in known), key=len)
-        reasons[
-            f"changed: {', '.join(nearest)}" if nearest else "another draw (sample, attempt or seed)"
-        ] += 1
+        nearest = min((changed_parts(parts, row.parts) for parts in known_parts), key=len)
+        changed = f"changed: {', '.join(nearest)}" if nearest else "another draw (sample, attempt or seed)"
+        reasons[changed] += 1
     return [f"{count:,} new asks of the sample: {reason}" for reason, count in reasons.most_common()]
-
-
-def run_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool) -> Plan:
-    return asyncio.run(make_plan(pipeline, options, sample=sample, why=why))

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from prefgen.calls.ledger import RunStats
+from prefgen.calls.usage import RunStats
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
-from prefgen.plugins.registry import FromSeeds
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.stages.stage import StagePlugin
 from prefgen.stages.synthesize import seed_record
 from prefgen.stats.seeded_draws import seeded_order, uniform
@@ -56,7 +56,7 @@ def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[
             round=round_number,
         )
         yield seed_record(
-            plugged.name, seed, category=row.category, language=row.language, licence=row.licence
+            plugged.name, seed, category=row.category, language=row.language, license=row.license
         )
 
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from prefgen.plugins.registry import FromSeeds, did_you_mean
+from prefgen.errors import did_you_mean
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.stages.stage import StagePlugin
 from prefgen.types import Record
 

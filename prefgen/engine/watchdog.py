@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-from prefgen.plugins.registry import Plugin
+from prefgen.plugins.plugin import Plugin
 
 PATIENCE = 0.1
 """Seconds that a plug-in may compute without waiting for anything."""

@@ -178,16 +178,24 @@ def _build_game(
     for response in first:
         for opponent in second:
             if comparisons:
-                forward = [c.probability for c in comparisons if (c.first_id, c.second_id) == (response.id, opponent.id)]
+                forward = [
+                    c.probability
+                    for c in comparisons
+                    if (c.first_id, c.second_id) == (response.id, opponent.id)
+                ]
                 backward = [
-                    1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (opponent.id, response.id)
+                    1 - c.probability
+                    for c in comparisons
+                    if (c.first_id, c.second_id) == (opponent.id, response.id)
                 ]
                 if (probability := probability_of(comparisons, response.id, opponent.id)) is None:
                     return None
                 probabilities.append(probability)
                 if forward and backward:
                     agreements.append(
-                        (math.fsum(forward) / len(forward) - 0.5) * (math.fsum(backward) / len(backward) - 0.5) > 0
+                        (math.fsum(forward) / len(forward) - 0.5)
+                        * (math.fsum(backward) / len(backward) - 0.5)
+                        > 0
                     )
             elif response.id in scores and opponent.id in scores:
                 probabilities.append(0.5 + 0.5 * float(np.sign(scores[response.id] - scores[opponent.id])))
@@ -196,7 +204,11 @@ def _build_game(
     length_difference = sum(map(_length, first)) / len(first) - sum(map(_length, second)) / len(second)
     judge_needed = any(one.text != other.text for one in first for other in second)
     return Game(
-        record.prompt.id, math.fsum(probabilities) / len(probabilities), round(length_difference), all(agreements) if agreements else None, judge_needed
+        record.prompt.id,
+        math.fsum(probabilities) / len(probabilities),
+        round(length_difference),
+        all(agreements) if agreements else None,
+        judge_needed,
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.plugins.registry import Plugin, filter
+from prefgen.plugins.decorators import filter
+from prefgen.plugins.plugin import Plugin
 from prefgen.stats.scoring import judge_scores
 from prefgen.types import Flag, Record
 

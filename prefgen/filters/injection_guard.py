@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.kit.replies import find_judge_address
-from prefgen.plugins.registry import Plugin, filter
+from prefgen.plugins.decorators import filter
+from prefgen.plugins.plugin import Plugin
 from prefgen.types import Flag, Record
 
 OVERRIDES = re.compile(

@@ -26,10 +26,10 @@ from distilabel.models.mixins.magpie import MAGPIE_PRE_QUERY_TEMPLATES, MagpieCh
 from distilabel.steps import Step, StepInput, tasks
 from pydantic import Field, PrivateAttr, ValidationError
 
-from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply
+from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply, did_you_mean
 from prefgen.kit.call_method import call_method, run_in_thread
 from prefgen.kit.gather import gather_settled
-from prefgen.plugins.registry import did_you_mean, find
+from prefgen.plugins.registry import find
 from prefgen.roles import Ask
 from prefgen.stats.scoring import judge_scores
 from prefgen.types import Comparison, Message, Prompt, Record, Reply, Response, Score, TokenUsage, user
@@ -284,7 +284,7 @@ class PrefgenJudge(Step):
         self._plugin.validate()
         if self._plugin.separate_aspects():
             raise RecipeError(
-                f"judge {self.judge!r} keeps {', '.join(self._plugin.apart())} apart, and this step has one rating: give `group`"
+                f"judge {self.judge!r} keeps {', '.join(self._plugin.separate_aspects())} apart, and this step has one rating: give `group`"
             )
         self._thread = ThreadPoolExecutor(1)
 

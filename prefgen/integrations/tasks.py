@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.plugins.registry import Plugin
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply
 

@@ -18,7 +18,8 @@ from prefgen.kit.ratings import (
     rate_each_text,
     rating_schema,
 )
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
 

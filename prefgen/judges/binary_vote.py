@@ -12,7 +12,8 @@ from pydantic import Field
 from prefgen.errors import ReplyError
 from prefgen.kit.ratings import conversation_for_judge, judge_messages, rate_each_text, sample_votes
 from prefgen.kit.replies import ParseFailure
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
@@ -73,7 +74,7 @@ class BinaryVote(Plugin):
                 value=value,
                 scale=(0, 1),
                 rationale=rationale,
-                how="votes",
+                method="votes",
             ),
             *failures,
         ]

@@ -19,7 +19,8 @@ from prefgen.kit.ratings import (
     read_metadata,
 )
 from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score, Value
 

@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from prefgen.errors import did_you_mean
 from prefgen.kit.ratings import not_applicable_scores, read_metadata
-from prefgen.plugins.registry import Plugin, did_you_mean, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.language import known_languages, language_of
 from prefgen.types import Prompt, Response, Score, Value

@@ -18,7 +18,7 @@ from prefgen.errors import RecipeError, ReplyError
 from prefgen.integrations.tasks import DistilabelTask, row_of
 from prefgen.kit.gather import gather_settled
 from prefgen.kit.ratings import check_scale, copy_comparisons, not_applicable_scores
-from prefgen.plugins.registry import judge
+from prefgen.plugins.decorators import judge
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Prompt, Reply, Response, Score
@@ -151,7 +151,7 @@ class DistilabelJudge(DistilabelTask):
             aspect=aspect,
             rationale=reason,
             sample=order,
-            how="votes",
+            method="votes",
         )
 
     def _row(self, prompt: Prompt, responses: Sequence[Response], task: Any) -> Mapping[str, Any]:

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError
 from prefgen.kit.ratings import conversation_for_judge, judge_each, judge_messages, label_probabilities
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score
 
@@ -55,7 +56,7 @@ class Expectation(Plugin):
             aspect="expectation",
             value=expected_score(odds),
             scale=(-1, 1),
-            how=method,
+            method=method,
         )
 
 

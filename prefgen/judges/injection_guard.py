@@ -16,7 +16,8 @@ from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.gather import gather
 from prefgen.kit.ratings import judge_messages, label_probabilities, rate_each_text
 from prefgen.kit.templates import text_file
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Flag, Prompt, Response, Score, user
 

@@ -15,7 +15,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from prefgen.kit.ratings import not_applicable_scores
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import bradley_terry, judge_scores
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
@@ -175,7 +176,7 @@ def majority(
                     probability=share,
                     aspect="jury",
                     rationale=f"{len(votes)} judges",
-                    how="votes",
+                    method="votes",
                 )
             )
     return comparisons

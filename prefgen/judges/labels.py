@@ -13,7 +13,8 @@ from prefgen.dataset.labels import read_labels
 from prefgen.errors import RecipeError
 from prefgen.kit.ratings import check_scale, not_applicable_scores
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
 

@@ -12,7 +12,7 @@ aspect of their own: a recipe says by which it pairs (`score: values.care`), and
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,8 +26,10 @@ from prefgen.kit.ratings import (
     label_probabilities,
     not_applicable_scores,
 )
+from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
 from prefgen.kit.templates import render
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import probability_of
 from prefgen.text.near_duplicates import group_by_text
@@ -41,16 +43,17 @@ class Pairwise(Plugin):
     """Which of two answers is better, as a probability; for all pairs of a prompt, or in a tournament."""
 
     cost = (
-        "n (n - 1) labels a prompt with n answers, half of that with `orders: 1`; twice as many requests with `reasoning`; "
+        "n (n - 1) labels a prompt with n answers, half of that with `swap: false`; twice as many requests with `reasoning`; "
         "fewer with a tournament; times the groups of a plural constitution"
     )
+    renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")
     labels: tuple[str, str] = Field(
         ("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2)."
     )
-    orders: Literal[1, 2] = Field(2, description="2 asks in both orders (RLAIF); 1 in one that is drawn.")
+    swap: Swap = Field(True, description="Ask in both orders (RLAIF); else in one that is drawn.")
     preamble: Literal["base", "detailed"] = Field(
         "base", description="How the criterion is put: in a word, or spelled out (RLAIF: both)."
     )
@@ -139,6 +142,9 @@ class Pairwise(Plugin):
                 )
         return self
 
+    def identity_values(self) -> dict[str, Any]:
+        return with_orders(super().identity_values(), self.swap)
+
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
@@ -195,7 +201,7 @@ class Pairwise(Plugin):
         return await gather_settled(
             self._compare(prompt, pair, order, group, ask)
             for a, b in pairs
-            for order, pair in enumerate(((a, b), (b, a))[: self.orders])
+            for order, pair in enumerate(((a, b), (b, a))[: 2 if self.swap else 1])
             for group in self._groups()
         )
 
@@ -225,7 +231,7 @@ class Pairwise(Plugin):
             principle_id=",".join(p.id for p in principles if p) or None,
             rationale="\n\n".join(reasoning for _, reasoning, _ in readings if reasoning) or None,
             sample=order,
-            how=readings[0][2],
+            method=readings[0][2],
         )
 
     async def _probability(

@@ -15,7 +15,8 @@ from pydantic import Field, model_validator
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.kit.gather import gather_settled
 from prefgen.kit.ratings import check_scale, copy_comparisons, judge_each, not_applicable_scores
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import logistic
 from prefgen.text.near_duplicates import group_by_text
@@ -77,7 +78,7 @@ class RewardModel(Plugin):
             probability=probability,
             aspect="preference",
             sample=order,
-            how="log-odds",
+            method="log-odds",
         )
 
     async def _reward(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:

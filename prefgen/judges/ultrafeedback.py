@@ -2,13 +2,13 @@
 
 Instruction following, honesty (may be N/A), truthfulness (with reference answers when the prompt has them) and helpfulness, each from 1 to
 5 with anchored levels. Listwise shows all answers at once in an order that is drawn once a prompt and shared by its aspects, so that the
-requests share their longest beginning; `orders: 2` also asks for the reverse order. A reply is read by its JSON schema or,
+requests share their longest beginning; `swap: true` also asks for the reverse order. A reply is read by its JSON schema or,
 tolerantly, as text; each rating is joined to its answer by its label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,8 +22,10 @@ from prefgen.kit.replies import (
     parse_rating_blocks,
     require_field,
 )
+from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
 from prefgen.kit.templates import render, render_once
-from prefgen.plugins.registry import Plugin, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
@@ -37,7 +39,8 @@ TYPED_ASPECTS = {"truthfulness": "hallucination types", "helpfulness": "informat
 class UltraFeedback(Plugin):
     """Four aspects, 1 to 5. Paper: listwise, one random order, temperature 0, top_p 0.6."""
 
-    cost = "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `orders: 2`; n more with `critique` (n answers)"
+    cost = "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `swap: true`; n more with `critique` (n answers)"
+    renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
     texts = (
         "judges/ultrafeedback_system.j2",
         "judges/ultrafeedback.j2",
@@ -57,8 +60,8 @@ class UltraFeedback(Plugin):
     calls: Literal["per_aspect", "one"] = Field(
         "per_aspect", description="A request an aspect (paper), or one for all aspects."
     )
-    orders: Literal[1, 2] = Field(
-        1, description="2 also asks with the order reversed; ratings are averaged (paper: 1)."
+    swap: Swap = Field(
+        False, description="Also ask with the order reversed; ratings are averaged (paper: not)."
     )
     seed: int = Field(0, description="Seed of the order in which answers are shown.")
     top_p: float | None = Field(0.6, gt=0, le=1, description="Nucleus of the judge (paper: 0.6).")
@@ -72,6 +75,9 @@ class UltraFeedback(Plugin):
         description="An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2).",
     )
     schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text.")
+
+    def identity_values(self) -> dict[str, Any]:
+        return with_orders(super().identity_values(), self.swap)
 
     async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
         flags = [
@@ -123,7 +129,7 @@ class UltraFeedback(Plugin):
 
     def _orders(self, responses: list[Response]) -> list[list[Response]]:
         """The orders to ask in; the other one too where that shows anything else."""
-        if self.orders == 1:
+        if not self.swap:
             return [responses]
         texts = [r.text for r in responses]
         return [responses] if texts == texts[::-1] else [responses, responses[::-1]]

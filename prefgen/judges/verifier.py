@@ -13,7 +13,9 @@ from pydantic import Field, model_validator
 from prefgen.errors import PluginError, ReplyError
 from prefgen.kit.ratings import rate_each_text
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.plugins.registry import Plugin, import_reference, judge
+from prefgen.plugins.decorators import judge
+from prefgen.plugins.plugin import Plugin
+from prefgen.plugins.registry import import_reference
 from prefgen.roles import Ask, Verdict
 from prefgen.text.final_answer import check_answer
 from prefgen.types import Prompt, Response, Score

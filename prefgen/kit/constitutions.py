@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError, model_validator
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import text_file
 from prefgen.stats.seeded_draws import exponential
-from prefgen.text.near_duplicates import NEAR_DUPLICATE_THRESHOLD, normalize, shingles
+from prefgen.text.near_duplicates import NEAR_DUPLICATE_THRESHOLD, shingles
+from prefgen.text.normalize import normalize
 from prefgen.types import Value
 
 
@@ -143,7 +144,8 @@ def constitution_findings(constitution: Constitution) -> list[str]:
                 )
             else:
                 problems.append(
-                    f"{first_id} and {second_id} may contradict each other: their {wording} differs by a negation ({first_text[:60]!r}, {second_text[:60]!r})"
+                    f"{first_id} and {second_id} may contradict each other: their {wording} differs by a negation "
+                    f"({first_text[:60]!r}, {second_text[:60]!r})"
                 )
     return problems
 

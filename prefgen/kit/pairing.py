@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.plugins.registry import Plugin
+from prefgen.plugins.plugin import Plugin
 from prefgen.stats.calibration import read_calibration
 from prefgen.stats.scoring import ScoreSpec, judge_names, probability_of, scores_of
+from prefgen.text.normalize import same_text
 from prefgen.types import Pair, Record, Response
 
 TIE_TOLERANCE = 1e-9
@@ -19,6 +20,8 @@ TIE_TOLERANCE = 1e-9
 class ScorePairer(Plugin):
     """The fields of pairers that go by scores."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"truncated": "length_cut"}
+
     score: ScoreSpec = Field(
         ScoreSpec(),
         description="A judge, judge.aspect, or {mean, weights, veto}. Default: the mean of all judges.",
@@ -27,7 +30,7 @@ class ScorePairer(Plugin):
     ties: Literal["drop", "keep"] = Field(
         "drop", description="keep: equal scores make a pair that is marked as a tie, with weight 0.5."
     )
-    length_cut: Literal["drop", "keep"] = Field(
+    truncated: Literal["drop", "keep"] = Field(
         "drop", description="Whether a response that the token limit cut may be paired."
     )
     labels: Literal["soft", "hard"] = Field(
@@ -50,7 +53,7 @@ class ScorePairer(Plugin):
         scores = scores_of(record, self.score)
         candidates = [
             ScoredResponse(r, scores[r.id])
-            for r in list_pairable_responses(record, self.length_cut)
+            for r in list_pairable_responses(record, self.truncated)
             if r.id in scores
         ]
         return sorted(candidates, key=lambda item: (-item.score, item.response.id))
@@ -63,7 +66,7 @@ class ScorePairer(Plugin):
         """Why there is no pair: one of a closed list of reasons, for the yield table."""
         if not record.responses:
             return "no_responses"
-        usable = list_pairable_responses(record, self.length_cut)
+        usable = list_pairable_responses(record, self.truncated)
         if len(usable) < 2:
             return "flagged" if record.flagged() else "too_few_responses"
         ranked = self.rank_responses(record)
@@ -88,11 +91,13 @@ class ScorePairer(Plugin):
 class OriginPairer(Plugin):
     """The fields of pairers that go by where responses come from, and look at a score only if they are given one."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"truncated": "length_cut"}
+
     score: ScoreSpec | None = Field(
         None, description="A score by which the chosen side must be better; default: none is looked at."
     )
     min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")
-    length_cut: Literal["drop", "keep"] = Field(
+    truncated: Literal["drop", "keep"] = Field(
         "drop", description="Whether a response that the token limit cut may be paired."
     )
 
@@ -111,7 +116,7 @@ class OriginPairer(Plugin):
         return add_comparison_probabilities(weighted_pairs, record, self.score or ScoreSpec(), "soft")
 
     def _pair(self, chosen: Response, rejected: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
-        if chosen.id == rejected.id or same_text(chosen, rejected):
+        if chosen.id == rejected.id or same_text(chosen.text, rejected.text):
             return ()
         if self.score is None:
             return (Pair(chosen_id=chosen.id, rejected_id=rejected.id, rule=self.name),)
@@ -134,7 +139,7 @@ class ScoredResponse(NamedTuple):
     score: float
 
 
-def list_pairable_responses(record: Record, length_cut: Literal["drop", "keep"]) -> list[Response]:
+def list_pairable_responses(record: Record, truncated: Literal["drop", "keep"]) -> list[Response]:
     """Responses that are not flagged, not empty and (unless kept) not cut by the token limit."""
     flagged = record.flagged()
     if record.prompt.id in flagged:
@@ -143,20 +148,10 @@ def list_pairable_responses(record: Record, length_cut: Literal["drop", "keep"])
         r
         for r in record.responses
         if r.id not in flagged
-        and (length_cut == "keep" or r.finish_reason != "length")
+        and (truncated == "keep" or r.finish_reason != "length")
         and not r.text.isspace()
         and r.text
     ]
-
-
-def same_text(first: Response, second: Response) -> bool:
-    """Whether two responses are equal after normalising white space and case."""
-    first_words = [
-        [word.casefold() for word in response.text.split(None, 8)[:8]] for response in (first, second)
-    ]
-    if first_words[0] != first_words[1]:
-        return False
-    return " ".join(first.text.split()).casefold() == " ".join(second.text.split()).casefold()
 
 
 def make_pair(
@@ -166,7 +161,7 @@ def make_pair(
     tie = better.score - worse.score <= TIE_TOLERANCE
     rejected_score = better.score if tie else worse.score  # two that differ by rounding are equal
     margin = better.score - rejected_score
-    if same_text(better.response, worse.response) or better.response.id == worse.response.id:
+    if better.response.id == worse.response.id or same_text(better.response.text, worse.response.text):
         return ()
     if (tie and ties == "drop") or (not tie and margin < min_margin):
         return ()

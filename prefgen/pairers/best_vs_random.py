@@ -6,7 +6,7 @@ from random import Random
 from pydantic import Field
 
 from prefgen.kit.pairing import ScorePairer, make_pair
-from prefgen.plugins.registry import pairer
+from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
 

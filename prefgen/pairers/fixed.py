@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from prefgen.kit.pairing import OriginPairer, list_pairable_responses
-from prefgen.plugins.registry import pairer
+from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record, Response
 
 Side = Mapping[Literal["model", "origin", "principle"], tuple[str, ...]]
@@ -41,7 +41,7 @@ class Fixed(OriginPairer):
         return side
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        usable = list_pairable_responses(record, self.length_cut)
+        usable = list_pairable_responses(record, self.truncated)
         chosen_responses, rejected_responses = (
             [r for r in usable if matches_side(r, side)] for side in (self.chosen, self.rejected)
         )
@@ -49,7 +49,7 @@ class Fixed(OriginPairer):
         return self.build_pairs(record, candidates, limit=None if self.all else 1)
 
     def explain(self, record: Record) -> str:
-        usable = list_pairable_responses(record, self.length_cut)
+        usable = list_pairable_responses(record, self.truncated)
         for name, side in (("chosen", self.chosen), ("rejected", self.rejected)):
             if not any(matches_side(r, side) for r in usable):
                 return f"no_{name}_side"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from prefgen.kit.pairing import ScorePairer, make_pair
-from prefgen.plugins.registry import pairer
+from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
 

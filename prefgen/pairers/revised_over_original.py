@@ -8,7 +8,7 @@ from random import Random
 from typing import ClassVar
 
 from prefgen.kit.pairing import OriginPairer, list_pairable_responses
-from prefgen.plugins.registry import pairer
+from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record, Response
 
 
@@ -25,12 +25,12 @@ class RevisedOverOriginal(OriginPairer):
             record,
             (
                 (last, first)
-                for first, last in chains(record, list_pairable_responses(record, self.length_cut))
+                for first, last in chains(record, list_pairable_responses(record, self.truncated))
             ),
         )
 
     def explain(self, record: Record) -> str:
-        if not chains(record, list_pairable_responses(record, self.length_cut)):
+        if not chains(record, list_pairable_responses(record, self.truncated)):
             return "no_revision"
         return "margin" if self.score else "same_text"
 

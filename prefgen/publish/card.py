@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from prefgen.dataset.manifest import Manifest
 from prefgen.errors import RecipeError
-from prefgen.publish.licenses import licence_of, non_commercial
+from prefgen.publish.licenses import license_of, non_commercial
 from prefgen.publish.rows import SCHEMAS, WrittenRelease
 
 BEGIN, END = (
@@ -37,7 +38,9 @@ SIZES = (
 MAX_PLAIN_LENGTH = 400
 
 
-def merge_card(old_card: str | None, header: Mapping[str, Any], body: str, generated_header: Mapping[str, Any]) -> str:
+def merge_card(
+    old_card: str | None, header: Mapping[str, Any], body: str, generated_header: Mapping[str, Any]
+) -> str:
     """The card with a new header and body; of the card that stood there before, whatever is not prefgen's stays.
 
     `wrote` is what prefgen put into the header before: a key that still has that value is prefgen's, and follows the data. Raises RecipeError
@@ -45,10 +48,14 @@ def merge_card(old_card: str | None, header: Mapping[str, Any], body: str, gener
     """
     old_header, old_text = _split_card(old_card or "")
     manual_header = {
-        k: v for k, v in old_header.items() if k not in DERIVED_KEYS and (k not in generated_header or generated_header[k] != v)
+        k: v
+        for k, v in old_header.items()
+        if k not in DERIVED_KEYS and (k not in generated_header or generated_header[k] != v)
     }
     merged = {**header, **manual_header}
-    tags = [tag for tag in _as_list(old_header.get("tags")) if tag not in _as_list(generated_header.get("tags"))]
+    tags = [
+        tag for tag in _as_list(old_header.get("tags")) if tag not in _as_list(generated_header.get("tags"))
+    ]
     merged["tags"] = list(dict.fromkeys([*tags, *header["tags"]]))
     generated_text = f"{BEGIN}\n{body.strip()}\n{END}"
     start, end = old_text.find(BEGIN), old_text.rfind(END)
@@ -86,21 +93,21 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def header_of(written: WrittenRelease, manifest: Mapping[str, Any], *, gated: bool) -> dict[str, Any]:
-    """The YAML header: configs with their splits and features, size, languages, licence, tags."""
-    table = manifest["yield"]
-    languages = sorted(v for v in table["groups"].get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
+def header_of(written: WrittenRelease, manifest: Manifest, *, gated: bool) -> dict[str, Any]:
+    """The YAML header: configs with their splits and features, size, languages, license, tags."""
+    table = manifest.yields
+    languages = sorted(v for v in table.groups.get("language", {}) if re.fullmatch(r"[a-z]{2,3}", v))
     pairs = sum(written.counts["preferences"].values())
-    licence = licence_of(list(table["licences"]))
+    license = license_of(list(table.licenses))
     header: dict[str, Any] = {
-        "pretty_name": manifest["name"],
+        "pretty_name": manifest.name,
         **({"language": languages} if languages else {}),
-        **licence,
+        **license,
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in SIZES if pairs < limit), "n>10M")],
         "tags": [
             *TAGS,
-            *(["simulated"] if manifest["simulated"] else []),
+            *(["simulated"] if manifest.simulated else []),
             *(HARM_TAGS if written.harmful else []),
         ],
         "configs": [
@@ -145,7 +152,7 @@ def _dataset_info(config: str, written: WrittenRelease) -> dict[str, Any]:
 
 def values_of(
     written: WrittenRelease,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     report: Mapping[str, Any],
     samples: Sequence[Mapping[str, Any]],
     *,
@@ -157,15 +164,14 @@ def values_of(
     pictures: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
     """What the template is given; everything that a model or a user wrote is escaped."""
-    found, cost = manifest["yield"], manifest["cost"]
-    stages = cost["by_stage"]
+    table, cost = manifest.yields, manifest.cost
     sources = Counter(
         {
             f"source {escape_markdown(name)}": group["all"]
-            for name, group in found["groups"].get("source", {}).items()
+            for name, group in table.groups.get("source", {}).items()
         }
     )
-    licences = Counter({f"licence {escape_markdown(name)}": n for name, n in found["licences"].items()})
+    licenses = Counter({f"license {escape_markdown(name)}": n for name, n in table.licenses.items()})
     measures = [
         (
             "chosen is the longer one",
@@ -177,57 +183,54 @@ def values_of(
         ),
         (
             "most frequent chosen answer",
-            _format_share(report["canned_share"] or None, "{:.1%} of the chosen answers"),
+            _format_share(report["repeated_chosen_share"] or None, "{:.1%} of the chosen answers"),
         ),
-        *(
-            (name, f"{value:.3g}")
-            for name, value in (manifest.get("prompts") or {}).items()
-            if value is not None
-        ),
+        *((name, f"{value:.3g}") for name, value in (manifest.prompts or {}).items() if value is not None),
     ]
     return {
-        "name": manifest["name"],
+        "name": manifest.name,
         "version": version,
         "repo": repo,
-        "description": (manifest.get("description") or "").replace("<", "&lt;"),
-        "simulated": manifest["simulated"],
-        "non_commercial": [escape_markdown(name) for name in non_commercial(list(found["licences"]))],
+        "description": manifest.description.replace("<", "&lt;"),
+        "simulated": manifest.simulated,
+        "non_commercial": [escape_markdown(name) for name in non_commercial(list(table.licenses))],
         "harmful": written.harmful,
         "harm_words": harm_words,
         "content_hash": written.content_hash,
-        "row_digest": manifest["row_digest"],
-        "libraries": manifest["libraries"],
+        "row_digest": manifest.row_digest,
+        "libraries": manifest.libraries,
         "splits": sorted({split for counts in written.counts.values() for split in counts}, reverse=True),
         "configs": [(config, CONFIGS[config]) for config in written.counts],
         "counts": written.counts,
         "between_splits": written.between_splits,
-        "models": [escape_markdown(_model_text(name, model)) for name, model in manifest["models"].items()],
+        "models": [escape_markdown(_model_text(name, model)) for name, model in manifest.models.items()],
         "served_by": [
-            f"{s['host']} ({s['model'] or s['backend']}, {s['first'][:10]} to {s['last'][:10]})"
-            for s in manifest["served_by"]
+            f"{server.host} ({server.model or server.backend}, {server.first[:10]} to {server.last[:10]})"
+            for server in manifest.served_by
         ],
-        "judges": manifest.get("judges", []),
-        "flips": [
-            f"in {found['flipped'] / found['pairs']:.1%} of the {found['pairs']:,} pairs that {judge} saw in both orders the winners differ"
-            for judge, found in manifest.get("flips", {}).items()
+        "judges": manifest.judges,
+        "order_effects": [
+            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs that {judge} saw in both orders the winners differ"
+            for judge, effect in manifest.order_effects.items()
+            if effect.pairs
         ],
         "principles": [
-            Path(name).stem for name in manifest.get("texts", {}) if name.startswith("constitutions/")
+            Path(name).stem for name in manifest.template_digests if name.startswith("constitutions/")
         ],
-        "unmeasured": manifest["unmeasured"],
-        "cost_usd": cost["new_usd"],
-        "unpriced": [escape_markdown(name) for name in manifest.get("unpriced", [])],
-        "tokens": sum(row["prompt_tokens"] + row["completion_tokens"] for row in stages),
-        "pairs": found["pairs"],
-        "seed": manifest["seed"],
-        "prompts": found["prompts"],
-        "fates": sorted(found["prompts_by_fate"].items()),
-        "curated_away": sorted(found["curated_away"].items()),
-        "heavy_losses": found["heavy_losses"],
-        "failures": sorted(found["failures"].items()),
+        "unvalidated_judges": manifest.unvalidated_judges,
+        "cost_usd": cost.full_usd,
+        "models_without_price": [escape_markdown(name) for name in manifest.models_without_price],
+        "tokens": sum(row.prompt_tokens + row.completion_tokens for row in cost.by_stage),
+        "pairs": table.pairs,
+        "seed": manifest.seed,
+        "prompts": table.prompts,
+        "outcomes": sorted(table.prompts_by_outcome.items()),
+        "dropped_by_curators": sorted(table.dropped_by_curators.items()),
+        "high_loss_groups": table.high_loss_groups,
+        "failures": sorted(table.failures.items()),
         "measures": measures,
         "pictures": pictures,
-        "terms": [*sorted(sources.items()), *sorted(licences.items())],
+        "terms": [*sorted(sources.items()), *sorted(licenses.items())],
         "samples": [
             {
                 name: escape_markdown(text) if name in ("prompt", "chosen", "rejected") else text

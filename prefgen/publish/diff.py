@@ -16,7 +16,7 @@ from prefgen.dataset.open_pairs import PairDataset
 from prefgen.dataset.pair import pair_messages
 from prefgen.errors import RecipeError
 from prefgen.storage.canonical_json import canonical
-from prefgen.text.near_duplicates import normalize
+from prefgen.text.normalize import normalize
 
 COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is one to another split."""
@@ -115,7 +115,11 @@ def read_side(dataset: PairDataset) -> DatasetSummary:
         compared_values = json.dumps([turns, *(row.get(name) for name in COMPARED_COLUMNS)], default=str)
         split = None if row.get("split") is None else str(row["split"])
         pair = _Pair(
-            answers_key, answer_keys[0], _digest(compared_values), _digest(json.dumps(other_values, sort_keys=True, default=str)), split
+            answers_key,
+            answer_keys[0],
+            _digest(compared_values),
+            _digest(json.dumps(other_values, sort_keys=True, default=str)),
+            split,
         )
         occurrence = 0
         while (prompt_key, answers_key, occurrence) in side.pairs:
@@ -218,5 +222,7 @@ def _changed_lines(before: str | None, after: str | None) -> list[str]:
     """The changed lines of a recipe, without those around them."""
     if before is None or after is None:
         return []
-    diff_lines: Iterable[str] = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    diff_lines: Iterable[str] = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), lineterm="", n=0
+    )
     return [line for line in diff_lines if not line.startswith(("---", "+++", "@@"))]

@@ -9,8 +9,7 @@ import orjson
 
 from prefgen.dataset.pair import Row, Turns, single_turn_pair, validated_pair
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
-from prefgen.errors import RecipeError
-from prefgen.plugins.registry import did_you_mean
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
 

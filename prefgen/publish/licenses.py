@@ -1,4 +1,4 @@
-"""Licences as the Hub names them, and which of them forbid commercial use."""
+"""Licenses as the Hub names them, and which of them forbid commercial use."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ HUB_LICENSES = frozenset(
 """Identifiers that a card may have as its `license`; any other is `other` with a `license_name`."""
 
 
-def licence_of(names: Sequence[str]) -> dict[str, str]:
-    """The header's licence, where all sources have one and the same; `other` otherwise, since no one licence covers the whole."""
+def license_of(names: Sequence[str]) -> dict[str, str]:
+    """The header's license, where all sources have one and the same; `other` otherwise, since no one license covers the whole."""
     known = {name for name in names if name != "unknown"}
     if len(known) == 1 and "unknown" not in names:
         name = known.pop()

@@ -1,4 +1,4 @@
-"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licences carried along."""
+"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licenses carried along."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
 from prefgen.stats.seeded_draws import uniform
 from prefgen.storage.atomic_write import atomic_write, display_name
-from prefgen.text.near_duplicates import find_near_duplicates, normalize
+from prefgen.text.near_duplicates import find_near_duplicates
+from prefgen.text.normalize import normalize
 from prefgen.types import content_id
 
 PART_PATTERN = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
@@ -103,7 +104,7 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
         "counts": counts,
         "seed": seed,
         "test": test,
-        "licences": dict(sorted(Counter(row["licence"] for _, _, row in split_rows).items())),
+        "licenses": dict(sorted(Counter(row["license"] for _, _, row in split_rows).items())),
         "sources": dict(sorted(Counter(row["source"] for _, _, row in split_rows).items())),
     }
     with atomic_write(out / "mix.json") as part:
@@ -121,7 +122,7 @@ def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[
     """(the prompt's text, the row with all columns of a pair)."""
     prompt, chosen, rejected = validated_pair(row, where)
     pair = {column: row.get(column) for column in PAIRS.names}
-    for column in ("source", "licence", "chosen_model", "rejected_model"):
+    for column in ("source", "license", "chosen_model", "rejected_model"):
         pair[column] = pair[column] or ("unknown" if column != "source" else name)
     pair |= {"prompt": prompt, "chosen": chosen, "rejected": rejected}
     pair["prompt_id"] = str(pair["prompt_id"] or content_id("prompt", prompt))
@@ -136,7 +137,9 @@ def _sample_rows(
     rows: Sequence[tuple[str, dict[str, Any]]], part: Part, seed: int
 ) -> list[tuple[str, dict[str, Any]]]:
     """As much as is wanted: whole prompts, drawn by their ids, so that the same ones come when there are more of them."""
-    prompt_ids = sorted({row["prompt_id"] for _, row in rows}, key=lambda prompt_id: uniform("mix", seed, prompt_id))
+    prompt_ids = sorted(
+        {row["prompt_id"] for _, row in rows}, key=lambda prompt_id: uniform("mix", seed, prompt_id)
+    )
     if part.share is not None:
         sampled_ids = (
             {prompt_id for prompt_id in prompt_ids if uniform("mix", seed, prompt_id) < part.share}

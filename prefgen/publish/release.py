@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from filelock import FileLock, Timeout
 from pydantic import Field, field_validator
 
-from prefgen.dataset.check import RULES, CheckReport, check_rows
+from prefgen.dataset.check import CheckReport, check_rows
+from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
+from prefgen.dataset.pair_rules import RULES
+from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import complete_manifest, read_shards
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.kit.templates import render
@@ -43,6 +46,12 @@ HARM_WORDS = {
 class PublishSettings(Strict):
     """A recipe's `publish:`, and what the command line overrides."""
 
+    section = "publish"
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "max_repeated_chosen": "canned",
+        "allow_truncated": "allow_cut",
+    }
+
     repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Where: owner/name on the Hub.")
     private: bool | None = Field(
         None, description="Default: private where rows come from harmful texts, public otherwise."
@@ -67,8 +76,12 @@ class PublishSettings(Strict):
             parse_version(version)
         return version
 
-    canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")
-    allow_cut: bool = Field(False, description="The gate: allow pairs with one side cut by the token limit.")
+    max_repeated_chosen: float = Field(
+        0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer."
+    )
+    allow_truncated: bool = Field(
+        False, description="The gate: allow pairs with one side cut by the token limit."
+    )
 
 
 def read_publish_settings(run: Path, overrides: Mapping[str, Any]) -> PublishSettings:
@@ -108,7 +121,7 @@ def publish(
 ) -> Release:
     """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was published."""
     manifest = complete_manifest(run)
-    repo = options.repo or f"local/{manifest['name']}"
+    repo = options.repo or f"local/{manifest.name}"
     if options.repo is None and not dry_run:
         raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
     try:
@@ -120,7 +133,7 @@ def publish(
 
 def _release_run(
     run: Path,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     repo: str,
     options: PublishSettings,
     *,
@@ -134,7 +147,7 @@ def _release_run(
     splits = written.counts["preferences"]
     if not splits.get("train"):
         raise RecipeError(
-            f"all pairs are in the test split: a share of {options.test} of {manifest['yield']['prompts']:,} prompts; lower `test`"
+            f"all pairs are in the test split: a share of {options.test} of {manifest.yields.prompts:,} prompts; lower `test`"
         )
     if options.test and not splits.get("test"):
         say(f"warning: no pair is in the test split, a share of {options.test} of the prompts; raise --test")
@@ -145,7 +158,7 @@ def _release_run(
         raise
     private = options.private if options.private is not None else bool(written.harmful)
     release = Release(
-        folder, repo, options.version or manifest["version"], written.content_hash, written.counts, private
+        folder, repo, options.version or manifest.version, written.content_hash, written.counts, private
     )
     draft = ReleaseDraft(run, manifest, options, written, report, release)
     if dry_run:
@@ -176,12 +189,20 @@ def _check_rows(folder: Path, options: PublishSettings) -> CheckReport:
 
     def numbered_rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
         pairs_folder = folder / "data" / "preferences"
-        for split in sorted({path.name.partition("-")[0] for path in pairs_folder.glob("*.parquet")}, reverse=True):
-            split_rows = (row for path in sorted(pairs_folder.glob(f"{split}-*.parquet")) for row in _read_shard(path))
+        for split in sorted(
+            {path.name.partition("-")[0] for path in pairs_folder.glob("*.parquet")}, reverse=True
+        ):
+            split_rows = (
+                row for path in sorted(pairs_folder.glob(f"{split}-*.parquet")) for row in read_parquet(path)
+            )
             for number, row in enumerate(split_rows, 1):
                 yield f"{split} row {number}", {**row, "split": split}
 
-    report = check_rows(numbered_rows(), canned=options.canned, allow_cut=options.allow_cut)
+    report = check_rows(
+        numbered_rows(),
+        max_repeated_chosen=options.max_repeated_chosen,
+        allow_truncated=options.allow_truncated,
+    )
     if not report.passed:
         findings = "; ".join(
             f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items()
@@ -192,13 +213,6 @@ def _check_rows(folder: Path, options: PublishSettings) -> CheckReport:
     return report
 
 
-def _read_shard(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=500):
-        yield from batch.to_pylist()
-
-
 def _push_release(
     hub: Repository, draft: "ReleaseDraft", *, pr: bool, say: Callable[[str], object]
 ) -> Release:
@@ -206,7 +220,9 @@ def _push_release(
 
     def commit_contents(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
         previous = _read_release_note(hub, head.commit)
-        if previous is None and (foreign_paths := sorted(path for path in head.files if path.startswith("data/"))):
+        if previous is None and (
+            foreign_paths := sorted(path for path in head.files if path.startswith("data/"))
+        ):
             examples = ", ".join(foreign_paths[:3]) + (" ..." if len(foreign_paths) > 3 else "")
             raise PublishError(
                 f"{hub.name!r} holds data that prefgen did not publish ({examples}), which is not replaced; give another --repo"
@@ -286,7 +302,7 @@ class ReleaseDraft:
     def __init__(
         self,
         run: Path,
-        manifest: Mapping[str, Any],
+        manifest: Manifest,
         options: PublishSettings,
         written: WrittenRelease,
         report: CheckReport,
@@ -330,7 +346,7 @@ class ReleaseDraft:
                 release.diff.bump if self._options.bump == "auto" and release.diff else self._options.bump
             )  # type: ignore[assignment]
             next_version = bump_version(latest_version, "patch" if bump == "none" else bump)
-            recipe_version = self._manifest["version"]
+            recipe_version = self._manifest.version
             release = replace(release, version=max(next_version, recipe_version, key=parse_version))
         tag = tag_of(release.version)
         if (
@@ -382,10 +398,10 @@ class ReleaseDraft:
             old_card, header, render("publish/card.md.j2", **values), (previous or {}).get("header", {})
         )
         release_note = {
-            "name": manifest["name"],
+            "name": manifest.name,
             "version": release.version,
             "content_hash": release.content_hash,
-            "row_digest": manifest["row_digest"],
+            "row_digest": manifest.row_digest,
             "counts": release.counts,
             "test": self._options.test,
             "seed": self._options.seed,
@@ -396,7 +412,7 @@ class ReleaseDraft:
         files |= {
             "README.md": card_text.encode(),
             RELEASE: _json_bytes(release_note),
-            "manifest.json": _json_bytes(manifest),
+            "manifest.json": _json_bytes(manifest.as_json()),
         }
         if (recipe := self._read_recipe()) is not None:
             files["recipe.yaml"] = recipe.encode()
@@ -408,7 +424,9 @@ class ReleaseDraft:
     def _sample_pairs(self) -> list[dict[str, str]]:
         """Three pairs, a seeded draw; none that was made from a harmful text."""
         rng, samples = Random(self._options.seed), []
-        harmless_rows = (row for row in read_shards(self._run / "pairs") if '"harm"' not in (row["lineage"] or ""))
+        harmless_rows = (
+            row for row in read_shards(self._run / "pairs") if '"harm"' not in (row["lineage"] or "")
+        )
         for i, row in enumerate(harmless_rows):
             slot = i if i < 3 else rng.randrange(i + 1)
             if slot < 3:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefgen.dataset.parquet import PAIRS, TURN
+from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import read_shards
 from prefgen.dataset.serialize import record_of
 from prefgen.dataset.splits import TRAIN, splits_of
@@ -27,12 +28,20 @@ from prefgen.types import Prompt, Record
 TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
 Harmful = Literal["redact", "drop", "keep"]
 SCORE = pa.struct(
-    {"judge": TEXT, "aspect": TEXT, "value": REAL, "low": REAL, "high": REAL, "rationale": TEXT, "how": TEXT}
+    {
+        "judge": TEXT,
+        "aspect": TEXT,
+        "value": REAL,
+        "low": REAL,
+        "high": REAL,
+        "rationale": TEXT,
+        "method": TEXT,
+    }
 )
 CANDIDATES = pa.schema(
     {
         "id": TEXT, "prompt_id": TEXT, "prompt": pa.list_(TURN), "response": pa.list_(TURN), "reasoning": TEXT, "source": TEXT, "category": TEXT,
-        "language": TEXT, "licence": TEXT, "model": TEXT, "origin": TEXT, "principle_id": TEXT, "sampling": TEXT, "finish_reason": TEXT,
+        "language": TEXT, "license": TEXT, "model": TEXT, "origin": TEXT, "principle_id": TEXT, "sampling": TEXT, "finish_reason": TEXT,
         "parent_id": TEXT, "policy": TEXT, "scores": pa.list_(SCORE),
         "critiques": pa.list_(pa.struct({"judge": TEXT, "principle_id": TEXT, "text": TEXT})),
         "flags": pa.list_(pa.struct({"rule": TEXT, "reason": TEXT})),
@@ -41,7 +50,7 @@ CANDIDATES = pa.schema(
 JUDGMENTS = pa.schema(
     {
         "kind": TEXT, "prompt_id": TEXT, "judge": TEXT, "aspect": TEXT, "principle_id": TEXT, "response_id": TEXT, "second_id": TEXT,
-        "value": REAL, "low": REAL, "high": REAL, "probability": REAL, "sample": WHOLE, "order": WHOLE, "how": TEXT, "rationale": TEXT,
+        "value": REAL, "low": REAL, "high": REAL, "probability": REAL, "sample": WHOLE, "order": WHOLE, "method": TEXT, "rationale": TEXT,
     }
 )  # fmt: skip
 FAILURES = pa.schema(
@@ -166,7 +175,8 @@ def _read_records(run: Path) -> Iterator[Record]:
 
 
 def _preferences(run: Path, harmful: Harmful, written: WrittenRelease) -> Iterator[dict[str, Any]]:
-    for row in read_shards(run / "pairs"):
+    for stored in read_shards(run / "pairs"):
+        row = dict(stored)
         lineage = json.loads(row["lineage"]) if row["lineage"] else {}
         if "harm" in lineage:
             if harmful == "drop":
@@ -215,7 +225,7 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
                 "source": prompt.source,
                 "category": prompt.category,
                 "language": prompt.language,
-                "licence": prompt.licence,
+                "license": prompt.license,
                 "model": response.model,
                 "origin": response.origin,
                 "principle_id": response.principle,
@@ -226,7 +236,7 @@ def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
                 "scores": [
                     {
                         "judge": s.judge, "aspect": s.aspect, "value": s.value, "low": s.scale[0], "high": s.scale[1],
-                        "rationale": redact(s.rationale), "how": s.how,
+                        "rationale": redact(s.rationale), "method": s.method,
                     }
                     for s in record.scores
                     if s.response_id == response.id
@@ -274,17 +284,16 @@ def _judgments(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
         for s in record.scores:
             yield empty_row | {
                 "kind": "score", "judge": s.judge, "aspect": s.aspect, "response_id": s.response_id, "value": s.value, "low": s.scale[0],
-                "high": s.scale[1], "sample": s.sample, "order": s.order, "how": s.how, "rationale": redact(s.rationale),
+                "high": s.scale[1], "sample": s.sample, "order": s.order, "method": s.method, "rationale": redact(s.rationale),
             }  # fmt: skip
         for c in record.comparisons:
             yield empty_row | {
                 "kind": "comparison", "judge": c.judge, "aspect": c.aspect, "principle_id": c.principle_id, "response_id": c.first_id,
-                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "how": c.how, "rationale": redact(c.rationale),
+                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "method": c.method, "rationale": redact(c.rationale),
             }  # fmt: skip
 
 
 def _read_failures(run: Path) -> Iterator[dict[str, Any]]:
     path = run / "failures.parquet"
     if path.is_file():
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=ROWS_AT_ONCE):
-            yield from batch.to_pylist()
+        yield from read_parquet(path)

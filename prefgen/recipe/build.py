@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from prefgen.calls.ask import model_label
 from prefgen.calls.budget import FREE, Price, price_of
-from prefgen.errors import RecipeError
+from prefgen.calls.models import model_label
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.kit.templates import path_beside_recipe, set_recipe_folder
-from prefgen.plugins.registry import ROLE_SIGNATURES, Plugin, code_digest, did_you_mean, find_in_roles
+from prefgen.plugins.plugin import Plugin
+from prefgen.plugins.registry import code_digest, find_in_roles
+from prefgen.plugins.role_table import PLUGIN_ROLES, STAGE_NAMES, roles_of_stage
 from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel, model_of, prices_of, without_secrets
-from prefgen.recipe.schema import ROLES_OF_STAGE, STAGES, Recipe, Sampling
+from prefgen.recipe.schema import Recipe, Sampling
 from prefgen.recipe.segments import Segment, StageSpec, segments_of
 from prefgen.recipe.validate import validate_data
 from prefgen.stages.stage import Stage, StagePlugin
@@ -126,9 +128,10 @@ class _Builder:
                 self._loaded.place(path),
             )
         [(kind, value)] = entry.items()
-        if kind not in STAGES:
+        if kind not in STAGE_NAMES:
             raise RecipeError(
-                f"there is no stage {kind!r}{did_you_mean(kind, STAGES)}", self._loaded.place((*path, kind))
+                f"there is no stage {kind!r}{did_you_mean(kind, STAGE_NAMES)}",
+                self._loaded.place((*path, kind)),
             )
         stage_plugins = self._build_plugins(kind, value, (*path, kind))
         if kind == "judge":
@@ -171,10 +174,10 @@ class _Builder:
                 f"{use!r} is Python code, and --no-plugins reads none", self._loaded.place((*path, "use"))
             )
         try:
-            plugin_class = find_in_roles(ROLES_OF_STAGE[kind], use, self._loaded.folder)
+            plugin_class = find_in_roles(roles_of_stage(kind), use, self._loaded.folder)
         except RecipeError as error:
             raise RecipeError(str(error), self._loaded.place((*path, "use"))) from error
-        method, _ = ROLE_SIGNATURES[plugin_class.role]
+        method = PLUGIN_ROLES[plugin_class.role].method
         if not callable(getattr(plugin_class, method, None)):
             raise RecipeError(
                 f"{use!r} has no method `{method}`, which every {plugin_class.role} has",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import path_beside_recipe, text_digest
-from prefgen.plugins.registry import Plugin
+from prefgen.plugins.plugin import Plugin
 from prefgen.stages.stage import StagePlugin
 from prefgen.types import content_id
 
@@ -52,7 +52,7 @@ def _plugin_identity(stage_plugin: StagePlugin, models: Mapping[str, HasIdentity
     return identity | {
         "name": stage_plugin.name,
         "use": [plugin.role, type(plugin).name],
-        "fields": plugin.model_dump(mode="json"),
+        "fields": plugin.identity_values(),
         "texts": {name: text_digest("prompts", name) for name in plugin.texts},
         "constitutions": {
             name: text_digest("constitutions", f"{name}.yaml") for name in _constitution_names(plugin)
@@ -101,3 +101,17 @@ def _constitution_names(plugin: Plugin) -> list[str]:
     return [
         v for v in (getattr(plugin, f, None) for f in ("constitution", "principles")) if isinstance(v, str)
     ]
+
+
+def changed_stages(before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]) -> list[str]:
+    """Which stages differ, by their (label, identity), a line each: changed themselves, or standing after a change."""
+    old, new = dict(before), dict(now)
+    lines: list[str] = []
+    is_first = True
+    for label, identity in now:
+        if label not in old:
+            lines.append(f"{label}: new")
+        elif old[label] != identity:
+            lines.append(f"{label}: changed" if is_first else f"{label}: follows a change")
+            is_first = False
+    return lines + [f"{label}: gone" for label in old if label not in new]

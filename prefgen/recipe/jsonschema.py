@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from prefgen.errors import PrefgenError
 from prefgen.plugins.registry import find, list_plugin_names
-from prefgen.recipe.schema import ROLES_OF_STAGE, Endpoint, ModelEntry, Recipe, Sampling
+from prefgen.plugins.role_table import STAGE_NAMES, roles_of_stage
+from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe, Sampling
 
 
 def recipe_schema(sections: Mapping[str, type[BaseModel]] | None = None) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def recipe_schema(sections: Mapping[str, type[BaseModel]] | None = None) -> dict
     schema = Recipe.model_json_schema()
     defs: dict[str, Any] = schema.setdefault("$defs", {})
     stage_schemas = []
-    for stage, roles in ROLES_OF_STAGE.items():
+    for stage in STAGE_NAMES:
+        roles = roles_of_stage(stage)
         plugin_schema = {
             "anyOf": [option for role in roles for option in _plugin_schemas(role, defs)]
             + [CUSTOM_PLUGIN_SCHEMA]

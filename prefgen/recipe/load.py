@@ -5,6 +5,7 @@ recipe, `--set a.b=1` over the result. `${env:NAME}` is replaced only inside `ru
 environment is ever stored.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +68,11 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> LoadedRecipe:
 
 
 def recipe_from_data(data: Mapping[str, Any], folder: Path) -> LoadedRecipe:
-    """A recipe given as plain data, from Python."""
+    """A recipe given as plain data, from Python. Raises RecipeError for what no file could hold."""
+    try:
+        json.dumps(data)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"a recipe is plain data (mappings, lists, text, numbers): {error}") from None
     return LoadedRecipe(dict(data), {}, Path("recipe"), folder)
 
 

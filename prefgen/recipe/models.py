@@ -10,7 +10,8 @@ import yaml
 
 from prefgen.calls.budget import price_of
 from prefgen.errors import RecipeError
-from prefgen.plugins.registry import Plugin, find
+from prefgen.plugins.plugin import Plugin
+from prefgen.plugins.registry import find
 from prefgen.recipe.identity import model_identity
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe
@@ -82,11 +83,10 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
     identity = model_identity(
         model.name or name, model.revision, simulated, backend if all_is_content else None
     )
-    if hasattr(backend, "described"):
-        try:
-            identity |= backend.described()
-        except RecipeError as error:
-            raise RecipeError(str(error), loaded.place(path)) from error
+    try:
+        identity |= backend.identity_details()
+    except RecipeError as error:
+        raise RecipeError(str(error), loaded.place(path)) from error
     return BuiltModel(
         name=name,
         backend=backend,

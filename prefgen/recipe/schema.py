@@ -1,24 +1,26 @@
 """What a recipe may say, apart from the fields of plug-ins: the classes from which validation and the JSON schema come."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-STAGES = ("prompts", "curate", "sample", "revise", "judge", "filter", "pair")
-ROLES_OF_STAGE = {
-    "prompts": ("source", "synthesizer"),
-    "curate": ("curator",),
-    "sample": ("sampler",),
-    "revise": ("reviser",),
-    "judge": ("judge",),
-    "filter": ("filter",),
-    "pair": ("pairer",),
-}
+from prefgen.version import read_renamed
 
 
 class Strict(BaseModel):
+    """A part of a recipe: unknown keys are refused, keys of an earlier version are read with a notice."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    section: ClassVar[str] = ""
+    renamed_fields: ClassVar[Mapping[str, str]] = {}
+    """{key: what an earlier version called it}."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_names(cls, fields: Any) -> Any:
+        return read_renamed(fields, cls.renamed_fields, cls.section)
 
 
 class Sampling(Strict):
@@ -68,6 +70,13 @@ class Endpoint(BaseModel):
 class Run(Strict):
     """How, never what: nothing here changes the data."""
 
+    section = "run"
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "max_records_in_flight": "window",
+        "server_down_after": "patience",
+        "plugin_timeout": "stage_timeout",
+    }
+
     concurrency: int | Literal["auto"] = Field(
         "auto", description="Requests at once a model; auto adapts to the server."
     )
@@ -82,10 +91,10 @@ class Run(Strict):
         (), description="Further hosts whose journalled replies may be used."
     )
     timeout: float = Field(600, gt=0, description="Seconds for one request.")
-    patience: float = Field(
+    server_down_after: float = Field(
         60, ge=0, description="Seconds without any answer after which a server counts as down."
     )
-    stage_timeout: float = Field(300, gt=0, description="Seconds that a plug-in may spend outside ask.")
+    plugin_timeout: float = Field(300, gt=0, description="Seconds that a plug-in may spend outside ask.")
     order: Literal["hash", "file"] = Field(
         "hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample."
     )
@@ -94,7 +103,7 @@ class Run(Strict):
         ge=1,
         description="Processes that replay what the journal holds. auto: one a processor, at most 8.",
     )
-    window: int | None = Field(
+    max_records_in_flight: int | None = Field(
         None, ge=1, description="Records at work at once. Default: enough to keep every model busy."
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from prefgen.errors import RecipeError
-from prefgen.plugins.registry import FromSeeds, Plugin
+from prefgen.plugins.plugin import FromSeeds, Plugin
 from prefgen.recipe.identity import stage_identity
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel
@@ -82,7 +82,8 @@ class _SegmentBuilder:
 
     def add_curator(self, stage_plugin: StagePlugin, label: str, identity: str) -> None:
         plugin: Plugin = stage_plugin.plugin
-        if hasattr(plugin, "annotate") and (
+        annotates = callable(getattr(plugin, "annotate", None))
+        if annotates and (
             type(plugin).output_column is Plugin.output_column or plugin.operates_on != "prompts"
         ):
             raise RecipeError(

@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from prefgen.errors import RecipeError
-from prefgen.plugins.registry import did_you_mean
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.recipe.load import LoadedRecipe, Where
 
 S = TypeVar("S", bound=BaseModel)

@@ -8,11 +8,13 @@ import itertools
 import json
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.manifest import RunYield
+from prefgen.dataset.read_parquet import read_table
 from prefgen.dataset.read_run import read_manifest
 from prefgen.storage.atomic_write import atomic_write
 
@@ -51,11 +53,11 @@ def write_report(run: Path) -> Path:
     )
     environment.filters["whole"] = lambda number: f"{number:,}"
     template = environment.from_string((Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8"))
-    table = manifest["yield"]
+    table = manifest.yields
     html = template.render(
         manifest=manifest,
         table=table,
-        fates=outcome_bars(table),
+        outcomes=outcome_bars(table),
         longest=MAX_TEXT_LENGTH,
         **_summarize_pairs(run, table),
     )
@@ -65,32 +67,33 @@ def write_report(run: Path) -> Path:
     return path
 
 
-def outcome_bars(table: Mapping[str, Any]) -> list[Bar]:
+def outcome_bars(table: RunYield) -> list[Bar]:
     """What became of the prompts, the most frequent first."""
-    counts = sorted(table["prompts_by_fate"].items(), key=lambda item: (-item[1], item[0]))
-    return [Bar(name, n, n / max(1, table["prompts"])) for name, n in counts]
+    counts = sorted(table.prompts_by_outcome.items(), key=lambda item: (-item[1], item[0]))
+    return [Bar(name, n, n / max(1, table.prompts)) for name, n in counts]
 
 
-def _summarize_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+def _summarize_pairs(run: Path, table: RunYield) -> dict[str, Any]:
     """What is counted and shown of pairs/. Memory: a number a pair, and one shard's four columns."""
-    import pyarrow.parquet as pq
-
     chosen_counts: Counter[str] = Counter()
     rejected_counts: Counter[str] = Counter()
     margins = array("d")
     places: list[tuple[str, Path, int]] = []  # ids are hashes: the first of them are a sample of all
     for path in sorted((run / "pairs").glob("*.parquet")):
-        rows = pq.ParquetFile(path).read(columns=["id", "chosen_model", "rejected_model", "margin"])
+        rows = read_table(path, ("id", "chosen_model", "rejected_model", "margin"))
         chosen_counts.update(rows["chosen_model"].to_pylist())
         rejected_counts.update(rows["rejected_model"].to_pylist())
         margins.extend(value for value in rows["margin"].to_pylist() if value is not None)
         shard_places = ((row_id, path, i) for i, row_id in enumerate(rows["id"].to_pylist()))
         places = heapq.nsmallest(PAIRS_SHOWN, itertools.chain(places, shard_places))
-    groups = table["groups"].get("model", {})
+    groups = table.groups.get("model", {})
     names = sorted({*groups, *chosen_counts, *rejected_counts})
     return {
         "margins": histogram(margins),
-        "writers": [Writer(name, groups.get(name, {}).get("all", 0), chosen_counts[name], rejected_counts[name]) for name in names]
+        "writers": [
+            Writer(name, groups.get(name, {}).get("all", 0), chosen_counts[name], rejected_counts[name])
+            for name in names
+        ]
         if chosen_counts
         else [],
         "pairs": [_redact_pair(row) for row in _read_rows(places)],
@@ -99,12 +102,10 @@ def _summarize_pairs(run: Path, table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
     """The rows that stand at (id, file, number) each, in that order; each file is read once."""
-    import pyarrow.parquet as pq
-
     rows: dict[str, dict[str, Any]] = {}
     for path in {path for _, path, _ in places}:
         positions = [position for _, row_path, position in places if row_path == path]
-        rows |= {row["id"]: row for row in pq.ParquetFile(path).read().take(positions).to_pylist()}
+        rows |= {row["id"]: row for row in read_table(path).take(positions).to_pylist()}
     return [rows[row_id] for row_id, _, _ in places]
 
 

@@ -9,7 +9,8 @@ from pydantic import Field
 from prefgen.kit.ratings import conversation_for_judge
 from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
-from prefgen.plugins.registry import Plugin, reviser
+from prefgen.plugins.decorators import reviser
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Revision
 from prefgen.types import Prompt, Response, system, user
 

@@ -10,7 +10,8 @@ from prefgen.kit.ratings import conversation_for_judge
 from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
 from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
-from prefgen.plugins.registry import Plugin, reviser
+from prefgen.plugins.decorators import reviser
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Revision
 from prefgen.types import Critique, Prompt, Record, Reply, Response, system, user
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.integrations.tasks import DistilabelTask, row_of
-from prefgen.plugins.registry import sampler
+from prefgen.plugins.decorators import sampler
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply, Response
 

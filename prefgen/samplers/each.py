@@ -7,7 +7,8 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError, TruncatedReply
 from prefgen.kit.gather import gather_settled
-from prefgen.plugins.registry import Plugin, sampler
+from prefgen.plugins.decorators import sampler
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.types import Message, Prompt, Response, system
 

@@ -14,7 +14,8 @@ from prefgen.errors import ReplyError
 from prefgen.kit.gather import gather_settled
 from prefgen.kit.harm import BENIGN, source_response
 from prefgen.kit.templates import render_once
-from prefgen.plugins.registry import Plugin, sampler
+from prefgen.plugins.decorators import sampler
+from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.samplers.each import one_response
 from prefgen.stats.seeded_draws import exponential

@@ -1,14 +1,15 @@
 """Prompts from a JSONL, JSON, CSV, TSV, Parquet or text file (also gzipped), or from a folder of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.read_files import read_rows
-from prefgen.plugins.registry import Plugin, source
+from prefgen.plugins.decorators import source
+from prefgen.plugins.plugin import Plugin
 from prefgen.types import Record
 
 
@@ -16,23 +17,25 @@ from prefgen.types import Record
 class File(Plugin):
     """Reads prompts, one a row. `column` holds text or a list of {role, content}."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+
     path: str = Field(description="A file or a folder, relative to the recipe.")
     column: str | None = Field(
         None,
         description="The column with the prompt. Default: messages, prompt, instruction, question or text.",
     )
     columns: dict[str, str] = Field(
-        {}, description="Further columns by what they fill: source, category, language, licence, references."
+        {}, description="Further columns by what they fill: source, category, language, license, references."
     )
     source: str | None = Field(
         None, description="What rows without a source are said to come from. Default: the file's name."
     )
-    licence: str = Field("unknown", description="The licence of rows that do not say theirs.")
+    license: str = Field("unknown", description="The license of rows that do not say theirs.")
     limit: int | None = Field(None, ge=1, description="Only the first rows.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
-        defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "licence": self.licence}
+        defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "license": self.license}
         for index, record in enumerate(
             parse_records(read_rows(folder / self.path, self.path), columns, self.path, defaults)
         ):

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.hub import hub_rows
-from prefgen.plugins.registry import Plugin, source
+from prefgen.plugins.decorators import source
+from prefgen.plugins.plugin import Plugin
 from prefgen.types import Record
 
 
@@ -16,22 +17,24 @@ from prefgen.types import Record
 class Hub(Plugin):
     """Reads a split of a Hub dataset. `path` may also be a folder that `datasets` can load."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+
     path: str = Field(description="The dataset's name on the Hub, such as owner/name.")
     split: str = Field("train", description="The split.")
     config: str | None = Field(None, description="The configuration, where the dataset has several.")
     revision: str | None = Field(None, description="A tag, branch or commit.")
     columns: dict[str, str] = Field(
         {},
-        description="Columns by what they fill: messages, system, source, category, language, licence, references.",
+        description="Columns by what they fill: messages, system, source, category, language, license, references.",
     )
     where: dict[str, str | int | float | bool] = Field(
         {}, description="Only rows whose columns equal these values."
     )
-    licence: str = Field("unknown", description="The licence of rows that do not say theirs.")
+    license: str = Field("unknown", description="The license of rows that do not say theirs.")
     limit: int | None = Field(None, ge=1, description="Only the first rows that match.")
 
     def read(self, folder: Path) -> Iterator[Record]:
-        defaults = {"source": self.path, "licence": self.licence}
+        defaults = {"source": self.path, "license": self.license}
         for index, record in enumerate(parse_records(self._rows(), self.columns, self.path, defaults)):
             if self.limit is not None and index >= self.limit:
                 return

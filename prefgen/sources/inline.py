@@ -1,13 +1,14 @@
 """Prompts written in the recipe itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from prefgen.dataset.columns import parse_records
-from prefgen.plugins.registry import Plugin, source
+from prefgen.plugins.decorators import source
+from prefgen.plugins.plugin import Plugin
 from prefgen.types import Record
 
 
@@ -15,12 +16,14 @@ from prefgen.types import Record
 class Inline(Plugin):
     """A list of texts, or of mappings with `prompt` or `messages`."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+
     prompts: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="The prompts.")
     source: str = Field("inline", description="What they are said to come from.")
-    licence: str = Field("unknown", description="Their licence.")
+    license: str = Field("unknown", description="Their license.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         rows = (
             (f"prompts[{i}]", {"prompt": p} if isinstance(p, str) else p) for i, p in enumerate(self.prompts)
         )
-        yield from parse_records(rows, {}, "prompts", {"source": self.source, "licence": self.licence})
+        yield from parse_records(rows, {}, "prompts", {"source": self.source, "license": self.license})

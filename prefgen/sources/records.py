@@ -7,7 +7,7 @@ Forms that are recognised by their columns: a prefgen run's folder; `chosen` and
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -17,7 +17,8 @@ from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
-from prefgen.plugins.registry import Plugin, source
+from prefgen.plugins.decorators import source
+from prefgen.plugins.plugin import Plugin
 from prefgen.types import Message, Pair, Record, Response, Score
 
 
@@ -25,12 +26,14 @@ from prefgen.types import Message, Pair, Record, Response, Score
 class Records(Plugin):
     """Reads prompts together with what was answered, scored and paired."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+
     path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
     split: str = Field("train", description="The split of a Hub dataset.")
     config: str | None = Field(None, description="The configuration of a Hub dataset.")
     revision: str | None = Field(None, description="The revision of a Hub dataset.")
     keep: tuple[str, ...] = Field(("responses",), description="What to take over: responses, scores, pairs.")
-    licence: str = Field("unknown", description="The licence of what does not say its own.")
+    license: str = Field("unknown", description="The license of what does not say its own.")
     limit: int | None = Field(None, ge=1, description="Only the first records.")
 
     def read(self, folder: Path) -> Iterator[Record]:
@@ -69,10 +72,10 @@ class Records(Plugin):
             if "completion" in row and "label" in row:
                 kto_groups.setdefault(str(row.get("prompt")), []).append((where, row))
                 continue
-            yield _parse_record(row, where, counter, self.licence)
+            yield _parse_record(row, where, counter, self.license)
         for group in kto_groups.values():
             where, first = group[0]
-            details = prompt_fields(first, {}, {"licence": self.licence}, where)
+            details = prompt_fields(first, {}, {"license": self.license}, where)
             prompt = counter.prompt(as_messages(first["prompt"], where), origin="imported", **details)
             responses = tuple(
                 _parse_response(prompt.id, row["completion"], place, sample=i)
@@ -91,9 +94,9 @@ class Records(Plugin):
             yield Record(prompt=prompt, responses=responses, scores=scores)
 
 
-def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, licence: str) -> Record:
+def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, license: str) -> Record:
     if "chosen" in row and "rejected" in row:
-        return _record_of_pair(row, where, counter, licence)
+        return _record_of_pair(row, where, counter, license)
     items = row.get("completions", row.get("responses"))
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise RecipeError(
@@ -103,7 +106,7 @@ def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter
     prompt = counter.prompt(
         as_messages(row[prompt_column(list(row), {}, where)], where),
         origin="imported",
-        **prompt_fields(row, {}, {"licence": licence}, where),
+        **prompt_fields(row, {}, {"license": license}, where),
     )
     responses, scores = [], []
     for i, item in enumerate(items):
@@ -144,7 +147,7 @@ def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str)
     return scores
 
 
-def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, licence: str) -> Record:
+def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, license: str) -> Record:
     chosen, rejected = row["chosen"], row["rejected"]
     if row.get("prompt") is not None:
         messages = as_messages(row["prompt"], where)
@@ -154,7 +157,7 @@ def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCount
             raise RecipeError("chosen and rejected do not answer the same prompt", where)
     else:
         raise RecipeError("chosen is text and there is no prompt column", where)
-    details = prompt_fields(row, {}, {"licence": licence}, where)
+    details = prompt_fields(row, {}, {"license": license}, where)
     lineage = _lineage(row)
     marks = harm_metadata(_last_text(rejected), str(lineage.get("harm")))
     if lineage.get("source_digest") == marks["source_digest"]:

@@ -46,8 +46,6 @@ async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, li
             )
         updated_record = updated_record.adding(pairs=safe_pairs)
         if not pairs:
-            explain = getattr(stage_plugin.plugin, "explain", None)
-            updated_record = updated_record.adding(
-                notes=[Note(step=stage.label, reason=explain(visible_record) if explain else "no_pair")]
-            )
+            reason = stage_plugin.plugin.explain(visible_record)
+            updated_record = updated_record.adding(notes=[Note(step=stage.label, reason=reason)])
     return updated_record, failures

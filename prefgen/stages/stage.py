@@ -13,19 +13,21 @@ from pydantic import ValidationError
 from prefgen.errors import PluginError, PrefgenError, ReplyError
 from prefgen.kit.call_method import call_method
 from prefgen.kit.gather import gather
+from prefgen.plugins.role_table import PLUGIN_ROLES
 from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
 
 Kind = Literal["synthesize", "annotate", "sample", "revise", "judge", "filter", "pair"]
 STAGE_METHODS = {
-    "synthesize": "synthesize",
     "annotate": "annotate",
-    "sample": "sample",
-    "revise": "revise",
-    "judge": "judge",
-    "filter": "flag",
-    "pair": "pair",
+    "synthesize": PLUGIN_ROLES["synthesizer"].method,
+    **{
+        role.stage: role.method
+        for role in PLUGIN_ROLES.values()
+        if role.stage not in ("", "prompts", "curate")
+    },
 }
+"""The method that each kind of stage calls."""
 
 
 @dataclass(frozen=True)

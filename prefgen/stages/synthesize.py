@@ -75,6 +75,6 @@ def _with_lineage(synthesizer: str, seed: Seed, record: Record, prompt: Prompt) 
         source=synthesizer if prompt.source == "unknown" else prompt.source,
         category=prompt.category or record.prompt.category,
         language=prompt.language or record.prompt.language,
-        licence=record.prompt.licence if prompt.licence == "unknown" else prompt.licence,
+        license=record.prompt.license if prompt.license == "unknown" else prompt.license,
         lineage={name: value for name, value in lineage.items() if name != "seed"},
     )

@@ -18,19 +18,19 @@ SECONDS_FOR_A_LOCK = 60.0
 
 
 def connect(path: Path, *, pragmas: Sequence[str] = (), wal: bool = True) -> sqlite3.Connection:
-    """A connection in autocommit, which any thread may use; `pragmas` are set in their order.
+    """A connection in autocommit, which any thread may use; `pragmas` are set in their order, before anything is read.
 
     Without `wal` the file is this process's alone: WAL needs shared memory, which no network file system gives. Raises sqlite3.Error.
     """
     db = sqlite3.connect(path, timeout=SECONDS_FOR_A_LOCK, isolation_level=None, check_same_thread=False)
     try:
-        if not wal:
-            db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            db.execute("PRAGMA journal_mode=TRUNCATE")
-        else:
-            retry_while_locked(lambda: db.execute("PRAGMA journal_mode=WAL"))
         for pragma in pragmas:
             db.execute(f"PRAGMA {pragma}")
+        if wal:
+            retry_while_locked(lambda: db.execute("PRAGMA journal_mode=WAL"))
+        else:
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            db.execute("PRAGMA journal_mode=TRUNCATE")
     except BaseException:
         db.close()
         raise

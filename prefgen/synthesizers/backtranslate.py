@@ -12,7 +12,8 @@ from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.kit.prompt_writing import write_prompts
 from prefgen.kit.ratings import ask_rating, rating_schema
 from prefgen.kit.templates import render
-from prefgen.plugins.registry import FromSeeds, synthesizer
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed, user

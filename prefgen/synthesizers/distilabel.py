@@ -10,7 +10,8 @@ from typing import Any
 from prefgen.dataset.columns import as_messages
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.integrations.tasks import DistilabelTask
-from prefgen.plugins.registry import FromSeeds, synthesizer
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed, user

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.kit.prompt_writing import write_prompts
-from prefgen.plugins.registry import FromSeeds, synthesizer
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.text.near_duplicates import normalize
+from prefgen.text.normalize import normalize
 from prefgen.types import Prompt, Seed
 
 Operator = Literal["constrain", "deepen", "concretise", "reason", "material", "widen"]

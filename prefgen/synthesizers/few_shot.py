@@ -12,7 +12,8 @@ from prefgen.errors import ReplyError
 from prefgen.kit.prompt_writing import prompts_schema, read_prompts, write_prompts
 from prefgen.kit.replies import ask_and_parse
 from prefgen.kit.templates import render_text
-from prefgen.plugins.registry import FromSeeds, synthesizer
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed, user

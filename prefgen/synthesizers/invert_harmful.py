@@ -19,7 +19,8 @@ from prefgen.kit.harm import BENIGN, harm_metadata
 from prefgen.kit.prompt_writing import write_prompts
 from prefgen.kit.replies import ask_and_parse, json_object, require_field
 from prefgen.kit.templates import render
-from prefgen.plugins.registry import FromSeeds, synthesizer
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Reply, Seed, user

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.errors import RecipeError, ReplyError, UnreadableReply
-from prefgen.plugins.registry import FromSeeds, did_you_mean, synthesizer
+from prefgen.errors import RecipeError, ReplyError, UnreadableReply, did_you_mean
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError
 from prefgen.kit.prompt_writing import write_prompts
-from prefgen.plugins.registry import FromSeeds, synthesizer
+from prefgen.plugins.decorators import synthesizer
+from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed

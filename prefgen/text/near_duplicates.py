@@ -1,10 +1,11 @@
-"""When two texts are as good as the same: the normal form that equality is judged by, and word shingles for near-duplicates."""
+"""When two texts are nearly the same: word shingles and MinHash."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from prefgen.text.normalize import normalize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,11 +31,6 @@ def group_by_text(items: Iterable[T]) -> list[list[T]]:
     for item in items:
         groups.setdefault(item.text, []).append(item)
     return list(groups.values())
-
-
-def normalize(text: str) -> str:
-    """Text with compatible characters made one, lower case and single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def words_of(text: str) -> list[str]:

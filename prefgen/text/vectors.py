@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from prefgen.text.near_duplicates import normalize
+from prefgen.text.normalize import normalize
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,7 +27,10 @@ def tokenize_answer(
         tokenize_turns(tokenizer, [*prompt, *answer])[:max_length],
     )
     prompt_length = 0
-    while prompt_length < min(len(prompt_ids), len(all_ids)) and prompt_ids[prompt_length] == all_ids[prompt_length]:
+    while (
+        prompt_length < min(len(prompt_ids), len(all_ids))
+        and prompt_ids[prompt_length] == all_ids[prompt_length]
+    ):
         prompt_length += 1
     return all_ids, prompt_length
 
@@ -103,7 +106,10 @@ def _padded_batches(
         ids = torch.tensor([ids + [pad_id] * (longest - len(ids)) for ids, _ in batch], device=device)
         mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in batch], device=device)
         answer_mask = torch.tensor(
-            [[0] * prompt_length + [1] * (len(ids) - prompt_length) + [0] * (longest - len(ids)) for ids, prompt_length in batch],
+            [
+                [0] * prompt_length + [1] * (len(ids) - prompt_length) + [0] * (longest - len(ids))
+                for ids, prompt_length in batch
+            ],
             device=device,
         )
         yield ids, mask, answer_mask.float()

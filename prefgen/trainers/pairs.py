@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
-from prefgen.dataset.check import RULES, check_rows
+from prefgen.dataset.check import check_rows
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
 from prefgen.dataset.pair import validated_pair
+from prefgen.dataset.pair_rules import RULES
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.stats.scoring import label_noise
-from prefgen.text.near_duplicates import normalize, similar_earlier_texts
+from prefgen.text.near_duplicates import similar_earlier_texts
+from prefgen.text.normalize import normalize
 from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
@@ -35,13 +37,14 @@ class TrainingPairs:
 
     def label_noise(self) -> tuple[float, int, float]:
         """(probability that a label is wrong, pairs that were judged in both orders, share of them that has two winners). Raises RecipeError."""
-        flips = [counts for source in self.sources for counts in source["flips"].values()]
-        pairs = sum(found["pairs"] for found in flips)
+        effects = [effect for source in self.sources for effect in source["order_effects"].values()]
+        pairs = sum(effect["pairs"] for effect in effects)
         if not pairs:
             raise RecipeError(
-                "label_smoothing: measured: no judge of these pairs saw them in both orders (`orders: 2`), or their manifest is of an earlier version"
+                "label_smoothing: measured: no judge of these pairs saw them in both orders (`swap: true`), "
+                "or their manifest is of an earlier version"
             )
-        share = sum(found["flipped"] for found in flips) / pairs
+        share = sum(effect["flipped"] for effect in effects) / pairs
         if share >= 0.5:
             raise RecipeError(
                 f"label_smoothing: measured: in {share:.0%} of {pairs:,} pairs the other order has another winner: the labels are chance"
@@ -49,7 +52,7 @@ class TrainingPairs:
         return label_noise(share), pairs, share
 
 
-def read_training_pairs(names: Sequence[str], *, canned: float, seed: int) -> TrainingPairs:
+def read_training_pairs(names: Sequence[str], *, max_repeated_chosen: float, seed: int) -> TrainingPairs:
     """The pairs of one dataset or several. Raises RecipeError, GateFailed.
 
     Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is not trained on in another.
@@ -61,7 +64,7 @@ def read_training_pairs(names: Sequence[str], *, canned: float, seed: int) -> Tr
         pairs = list(dataset.rows)
         if not pairs:
             raise RecipeError(f"{name!r} is empty: it holds no pair")
-        _check_pairs(name, pairs, canned)
+        _check_pairs(name, pairs, max_repeated_chosen)
         rows += [(_training_row(row, where), _parse_split(row.get("split"), where)) for where, row in pairs]
         sources.append(_describe_source(dataset, len(pairs)))
     if not any(split for _, split in rows):
@@ -109,8 +112,10 @@ def _prompt_text(row: Row) -> str:
     return "\n".join(turn["content"] for turn in row["prompt"])
 
 
-def _check_pairs(name: str, pairs: Sequence[tuple[str, Mapping[str, Any]]], canned: float) -> None:
-    report = check_rows(iter(pairs), canned=canned)
+def _check_pairs(
+    name: str, pairs: Sequence[tuple[str, Mapping[str, Any]]], max_repeated_chosen: float
+) -> None:
+    report = check_rows(iter(pairs), max_repeated_chosen=max_repeated_chosen)
     if report.findings:
         findings = "; ".join(
             f"{RULES[rule]}: {f.count:,} rows, such as {f.examples[0]}" for rule, f in report.findings.items()
@@ -147,17 +152,20 @@ def _draw_splits(rows: Sequence[Row], seed: int) -> list[tuple[Row, str | None]]
 
 
 def _describe_source(dataset: PairDataset, pairs: int) -> dict[str, Any]:
-    manifest = dataset.manifest or {}
+    manifest = dataset.manifest
     return {
         "name": dataset.name,
         "revision": dataset.revision,
         "pairs": pairs,
-        "recipe": manifest.get("name"),
-        "row_digest": manifest.get("row_digest"),
+        "recipe": manifest.name if manifest else None,
+        "row_digest": manifest.row_digest if manifest else None,
         "content_hash": dataset.release.get("content_hash") if dataset.release else None,
         "version": dataset.release.get("version") if dataset.release else None,
-        "simulated": bool(manifest.get("simulated")),
-        "flips": manifest.get("flips", {}),
+        "simulated": manifest is not None and manifest.simulated,
+        "order_effects": {
+            judge: effect.model_dump()
+            for judge, effect in (manifest.order_effects if manifest else {}).items()
+        },
     }
 
 

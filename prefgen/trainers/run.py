@@ -27,7 +27,7 @@ REPORT = "training.json"
 STARTED = "started.json"
 FULL_DISK_BYTES = 1 << 20
 """Bytes below which a disk is full."""
-CHANGEABLE_SETTINGS = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "canned"}
+CHANGEABLE_SETTINGS = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "max_repeated_chosen"}
 """Settings that a training which goes on may have changed."""
 
 
@@ -76,7 +76,7 @@ def run_training(
     if base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
     _check_output_folder(out, base, settings, resume)
-    data = read_training_pairs(names, canned=settings.canned, seed=settings.seed)
+    data = read_training_pairs(names, max_repeated_chosen=settings.max_repeated_chosen, seed=settings.seed)
     settings = _resolve_smoothing(data, settings, say)
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
     if data.leaking:
@@ -290,7 +290,10 @@ def _training_identity(data: TrainingPairs, settings: TrainSettings) -> dict[str
 def _check_same_training(data: TrainingPairs, settings: TrainSettings, out: Path) -> None:
     if not (out / STARTED).is_file():
         raise RecipeError(f"{str(out)!r} holds no training that could go on")
-    started, current = json.loads((out / STARTED).read_text(encoding="utf-8")), _training_identity(data, settings)
+    started, current = (
+        json.loads((out / STARTED).read_text(encoding="utf-8")),
+        _training_identity(data, settings),
+    )
     if changed := sorted(name for name in current if started.get(name) != current[name]):
         raise RecipeError(
             f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew"
@@ -346,7 +349,9 @@ def accuracy(margins: Sequence[float]) -> Accuracy:
     )
 
 
-def accuracy_difference(margins: Sequence[float], control_margins: Sequence[float]) -> tuple[float, float, float]:
+def accuracy_difference(
+    margins: Sequence[float], control_margins: Sequence[float]
+) -> tuple[float, float, float]:
     """(difference of the two accuracies, and its interval of 95 %), pair by pair."""
     return intervals.paired_change_interval(
         [float(a > 0) - float(b > 0) for a, b in zip(margins, control_margins, strict=True)]

@@ -1,13 +1,13 @@
 """What a training may be told: a recipe's `train:`, or a file of its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from prefgen.errors import RecipeError
-from prefgen.plugins.registry import did_you_mean
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import parse_section
 
@@ -34,6 +34,9 @@ class Lora(Strict):
 
 class TrainSettings(Strict):
     """How a model is trained on pairs. Defaults are TRL's, but for the learning rate of LoRA."""
+
+    section = "train"
+    renamed_fields: ClassVar[Mapping[str, str]] = {"max_repeated_chosen": "canned"}
 
     use: Literal["dpo", "kto", "simpo", "reward", "sft"] = Field("dpo", description="The trainer.")
     base: str | None = Field(None, description="The model: a folder, or a name on the Hub.")
@@ -99,7 +102,9 @@ class TrainSettings(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**32)
     cpu: bool = Field(False, description="No GPU, even if there is one.")
-    canned: float = Field(0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer.")
+    max_repeated_chosen: float = Field(
+        0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer."
+    )
 
     @field_validator("loss", "loss_weights", mode="before")
     @classmethod

@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from prefgen.errors import RequestFailed
-from prefgen.roles import ModelRequest, ModelResponse
+from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import ImagePart, Message, Reply, TextPart, TokenChoice, TokenLogprob, TokenUsage, ToolCall
 
 ROUTES = {

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from prefgen.dataset.read_run import read_manifest
-from tests.running import RATE, shard_bytes
-from tests.running import a_recipe as scripted_recipe
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+from tests.support.recipes import RATE, shard_bytes
+from tests.support.recipes import a_recipe as scripted_recipe
 
 
 def a_recipe(folder: Path, prompts: int = 400) -> Path:
@@ -84,7 +83,7 @@ def test_sigkill_at_any_moment_and_the_same_bytes_in_the_end(tmp_path, unbroken,
 
     assert code == 0, said
     assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
-    assert read_manifest(tmp_path / "out")["row_digest"] == read_manifest(unbroken)["row_digest"]
+    assert read_manifest(tmp_path / "out").row_digest == read_manifest(unbroken).row_digest
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -98,7 +97,7 @@ def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_130(tmp_path, un
     assert code == 130, said
     assert "Traceback" not in said
     assert not (tmp_path / "out" / "pairs").exists()
-    assert not read_manifest(tmp_path / "out")["complete"]
+    assert not read_manifest(tmp_path / "out").complete
     assert end(start(recipe, tmp_path / "out"))[0] == 0
     assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
 
@@ -228,11 +227,11 @@ def a_known_run(folder: Path) -> tuple[list[str], Path]:
     return command, folder / "first"
 
 
-def replayers() -> set[int]:
+def worker_processes() -> set[int]:
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"prefgen.engine.replayer" in (process / "cmdline").read_bytes():
+            if b"prefgen.engine.partition_worker" in (process / "cmdline").read_bytes():
                 found.add(int(process.name))
         except OSError:
             continue
@@ -242,7 +241,7 @@ def replayers() -> set[int]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_ends_in_the_middle_of_replaying_takes_its_helpers_along(tmp_path, number):
     command, first = a_known_run(tmp_path)
-    before = replayers()
+    before = worker_processes()
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path / "out")],
         cwd=ROOT,
@@ -250,21 +249,21 @@ def test_a_run_that_ends_in_the_middle_of_replaying_takes_its_helpers_along(tmp_
         stdout=subprocess.DEVNULL,
     )
     until = time.monotonic() + 30
-    while not replayers() - before and time.monotonic() < until:
+    while not worker_processes() - before and time.monotonic() < until:
         time.sleep(0.01)
-    helpers = replayers() - before
+    helpers = worker_processes() - before
     assert helpers
     time.sleep(0.5)
     process.send_signal(number)
     code, said = end(process)
 
     until = time.monotonic() + 5
-    while replayers() & helpers and time.monotonic() < until:
+    while worker_processes() & helpers and time.monotonic() < until:
         time.sleep(0.05)
-    assert not replayers() & helpers
+    assert not worker_processes() & helpers
     assert code == (-9 if number == signal.SIGKILL else 130), said
     assert (
-        not read_manifest(tmp_path / "out")["complete"]
+        not read_manifest(tmp_path / "out").complete
         if (tmp_path / "out" / "manifest.json").exists()
         else number == signal.SIGKILL
     )

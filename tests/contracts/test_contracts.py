@@ -9,7 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.errors import RecipeError
-from prefgen.plugins.registry import ROLES, Plugin, find, list_plugin_names
+from prefgen.plugins.plugin import Plugin
+from prefgen.plugins.registry import find, list_plugin_names
+from prefgen.plugins.role_table import PLUGIN_ROLES
 from prefgen.testing import Scripted, a_record, contract_of_judge, contract_of_pairer, contract_of_synthesizer
 
 
@@ -18,7 +20,7 @@ def shipped_names(role):
     return [name for name in list_plugin_names(role) if not name.startswith("test_")]
 
 
-ALL = [(role, name) for role in ROLES for name in shipped_names(role)]
+ALL = [(role, name) for role in PLUGIN_ROLES for name in shipped_names(role)]
 NEEDED = {
     "source": {
         "file": {"path": "p"},

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_train import file_of, pairs
-from tests.integration.tiny import tiny_model
-from tests.test_cli import ROOT, prefgen
+from tests.support.cli import prefgen
+from tests.support.paths import ROOT
+from tests.support.tiny import tiny_model
+from tests.support.training import file_of, pairs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning"
@@ -94,7 +95,7 @@ def without(name, **fields):
 
 import datasets
 datasets.disable_progress_bars()
-from tests.integration.tiny import tiny_tokenizer
+from tests.support.tiny import tiny_tokenizer
 tokenizer = tiny_tokenizer()
 """
 READERS = {

@@ -14,7 +14,7 @@ from prefgen.errors import RecipeError
 from prefgen.plugins.registry import find
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.running import a_recipe, run, shard_bytes
+from tests.support.recipes import a_recipe, run, shard_bytes
 
 pytest.importorskip("distilabel", reason="needs prefgen[distilabel]")
 pytestmark = pytest.mark.filterwarnings("ignore")  # distilabel's own, of pydantic and multiprocessing
@@ -78,7 +78,7 @@ async def test_a_rationale_with_a_blank_line_never_shifts_a_rating(tmp_path, ser
 
     assert outcome.complete
     assert [len(r.scores) for r in read_records(tmp_path / "out")] == [0, 0]
-    assert outcome.manifest["yield"]["failures"]
+    assert outcome.manifest.yields.failures
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_a_list_of_scores_that_is_not_one_a_text_in_order_gives_none(tmp_p
 
     assert outcome.complete
     assert [r.scores for r in read_records(tmp_path / "out")] == [(), ()]
-    assert outcome.manifest["yield"]["pairs"] == 0
+    assert outcome.manifest.yields.pairs == 0
 
 
 async def test_a_list_of_scores_in_order_is_taken(tmp_path, server):
@@ -145,7 +145,7 @@ async def test_a_conversation_is_never_cut_to_its_last_turn(tmp_path, server):
         talk(server.url, {"sample": {"use": "distilabel", "task": "TextGeneration", "model": "writer"}}),
         tmp_path / "text",
     )
-    assert refused.manifest["yield"]["failures"] == {"sample: multi_turn": 1}
+    assert refused.manifest.yields.failures == {"sample: multi_turn": 1}
     assert len(server.bodies) == before
     chat = await run(
         talk(server.url, {"sample": {"use": "distilabel", "task": "ChatGeneration", "model": "writer"}}),
@@ -175,7 +175,7 @@ async def test_one_lost_draw_costs_itself_alone(tmp_path, server):
     assert outcome.complete
     [record] = read_records(tmp_path / "out")
     assert [r.text for r in record.responses] == ["One.", "Three."]
-    assert outcome.manifest["yield"]["failures"] == {"sample: empty": 1}
+    assert outcome.manifest.yields.failures == {"sample: empty": 1}
 
 
 async def test_a_prompt_without_what_the_task_needs_is_lost_alone(tmp_path, server):
@@ -187,7 +187,7 @@ async def test_a_prompt_without_what_the_task_needs_is_lost_alone(tmp_path, serv
 
     assert outcome.complete
     assert server.bodies == []
-    assert set(outcome.manifest["yield"]["failures"]) == {"judge: missing_column"}
+    assert set(outcome.manifest.yields.failures) == {"judge: missing_column"}
 
 
 async def test_prometheus_rates_one_at_a_time_or_compares_in_both_orders(tmp_path, server):
@@ -246,7 +246,9 @@ async def test_evol_instruct_draws_the_same_again_and_asks_nothing_twice(tmp_pat
 
     outcome = await run(recipe, tmp_path / "out")
     asked = len(server.bodies)
-    again = await run({**recipe, "run": {**recipe["run"], "window": 1}}, tmp_path / "again", live=False)
+    again = await run(
+        {**recipe, "run": {**recipe["run"], "max_records_in_flight": 1}}, tmp_path / "again", live=False
+    )
 
     assert outcome.complete
     assert asked == 60

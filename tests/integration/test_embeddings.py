@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from prefgen.dataset.read_run import read_records
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 PAIRS = [
     ("How can I make my internet connection faster?", "What are ways to speed up my internet?"),

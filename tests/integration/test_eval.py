@@ -11,11 +11,12 @@ from prefgen.evaluation.items import read_items
 from prefgen.evaluation.winrate import Game, summarize_games
 from prefgen.trainers.run import run_training
 from prefgen.trainers.settings import TrainSettings
-from tests.integration.test_train import file_of, pairs
-from tests.integration.tiny import tiny_model
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
+from tests.support.paths import SHARED
+from tests.support.tiny import tiny_model
+from tests.support.training import file_of, pairs
 
-ALPACA = Path(__file__).resolve().parents[3] / "shared" / "data" / "alpaca_eval" / "responses.parquet"
+ALPACA = SHARED / "data" / "alpaca_eval" / "responses.parquet"
 TASK = """
 task: tiny_choice
 dataset_path: json

@@ -13,9 +13,9 @@ import pytest
 
 from prefgen.dataset.read_run import read_records
 from prefgen.stats.scoring import probability_of
-from tests.conftest import SHARED
-from tests.integration.test_replay import Replay
-from tests.running import run
+from tests.support.paths import SHARED
+from tests.support.recipes import run
+from tests.support.replay_server import Replay
 
 pytestmark = pytest.mark.skipif(
     not SHARED.is_dir(), reason="../shared (real prompts and recorded answers) is not on this machine"
@@ -66,10 +66,10 @@ async def test_a_position_bias_moves_one_order_and_not_both(tmp_path, capsys):
     """With a bias of 0.2 for what is shown first, one order prefers the first clearly more than half the time; both orders do not."""
     with Replay("--position-bias", "0.2") as server:
         single = await judged(
-            tmp_path, "one", a_recipe(server.port, {"use": "pairwise", "orders": 1}, prompts=805)
+            tmp_path, "one", a_recipe(server.port, {"use": "pairwise", "swap": False}, prompts=805)
         )
         both = await judged(
-            tmp_path, "two", a_recipe(server.port, {"use": "pairwise", "orders": 2}, prompts=805)
+            tmp_path, "two", a_recipe(server.port, {"use": "pairwise", "swap": True}, prompts=805)
         )
 
     first_of_one = [preferred(c.probability) for record in single for c in record.comparisons]

@@ -5,7 +5,7 @@ import pytest
 from prefgen.dataset.read_run import read_records
 from prefgen.plugins.registry import find
 from prefgen.types import Message, Prompt
-from tests.running import a_recipe, run
+from tests.support.recipes import a_recipe, run
 
 FOUND = {
     "Write to jane.doe@example.org about it.": "Write to <EMAIL_ADDRESS> about it.",
@@ -50,7 +50,7 @@ async def test_it_may_go_instead_and_only_some_kinds_may_count(tmp_path):
     outcome = await run(curated_by([*FOUND, *LEFT], action="drop", kinds=["IBAN_CODE"]), tmp_path / "out")
 
     assert len(list(read_records(tmp_path / "out"))) == len(FOUND) + len(LEFT) - 1
-    assert outcome.manifest["yield"]["curated_away"] == {"prompts: pii: personal data: IBAN_CODE": 1}
+    assert outcome.manifest.yields.dropped_by_curators == {"prompts: pii: personal data: IBAN_CODE": 1}
 
 
 def test_every_turn_is_looked_at():

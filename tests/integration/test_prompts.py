@@ -14,7 +14,7 @@ from prefgen.engine.curator_tables import curator_table
 from prefgen.kit.templates import set_recipe_folder, shipped
 from prefgen.recipe.load import load_recipe
 from prefgen.types import Prompt, Record
-from tests.running import run
+from tests.support.recipes import run
 
 
 def last_answers(shared, count):
@@ -47,9 +47,9 @@ async def test_real_harmful_texts_are_never_preferred_and_every_one_is_accounted
     pairs = list(read_pairs(tmp_path / "out"))
     assert not [row for row in pairs if " ".join(row["chosen"][0]["content"].split()) in sources]
     assert check_rows((row["id"], row) for row in pairs).passed
-    table = outcome.manifest["yield"]
+    table = outcome.manifest.yields
     written = sum(1 for _ in read_records(tmp_path / "out")) + sum(
-        n for why, n in table["curated_away"].items() if why.startswith("prompts")
+        n for why, n in table.dropped_by_curators.items() if why.startswith("prompts")
     )
     assert written == 2 * len(texts)
 

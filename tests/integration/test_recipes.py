@@ -12,9 +12,9 @@ import pytest
 from prefgen.dataset.read_run import read_records
 from prefgen.kit.templates import shipped
 from prefgen.recipe.load import load_recipe
-from tests.conftest import SHARED
-from tests.integration.test_replay import Replay
-from tests.running import run
+from tests.support.paths import SHARED
+from tests.support.recipes import run
+from tests.support.replay_server import Replay
 
 pytestmark = pytest.mark.skipif(
     not SHARED.is_dir(), reason="../shared (real prompts and recorded answers) is not on this machine"
@@ -75,8 +75,8 @@ async def test_a_recipe_prefers_what_people_of_record_prefer(name, tmp_path):
         outcome = await run(on_recorded_answers(name, server.port), tmp_path / "out", folder=folder)
 
     assert outcome.complete, outcome.stopped
-    table = outcome.manifest["yield"]
-    assert sum(table["prompts_by_fate"].values()) == 80
+    table = outcome.manifest.yields
+    assert sum(table.prompts_by_outcome.values()) == 80
     proven = 0
     for record in read_records(tmp_path / "out"):
         if record.prompt.text not in apart:
@@ -143,4 +143,4 @@ async def test_an_existing_dataset_is_judged_again(tmp_path):
                 quality[record.prompt.text, by_id[pair.chosen_id]]
                 >= quality[record.prompt.text, by_id[pair.rejected_id]] - 1e-9
             )
-    assert outcome.manifest["yield"]["pairs"] >= 40
+    assert outcome.manifest.yields.pairs >= 40

@@ -7,60 +7,24 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
 from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
-from tests.conftest import SHARED
-from tests.running import shard_bytes
+from tests.support.paths import ROOT, SHARED
+from tests.support.recipes import shard_bytes
+from tests.support.replay_server import Replay
 
 pytestmark = pytest.mark.skipif(
     not SHARED.is_dir(), reason="../shared (real prompts and recorded answers) is not on this machine"
 )
 
 MODELS = ("gpt4_1106_preview", "claude-2.1", "OpenHermes-2.5-Mistral-7B", "alpaca-7b")
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Replay:
-    """The replay server in a process of its own."""
-
-    def __init__(self, *faults: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        command = [
-            sys.executable,
-            str(SHARED / "tools" / "replay_server.py"),
-            "--port",
-            str(self.port),
-            *faults,
-        ]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert "ready" in self.process.stdout.readline()
-
-    def stats(self) -> dict:
-        with urlopen(f"http://127.0.0.1:{self.port}/stats", timeout=10) as reply:
-            return json.load(reply)
-
-    def reset(self) -> None:
-        with urlopen(Request(f"http://127.0.0.1:{self.port}/reset", method="POST"), timeout=10):
-            pass
-
-    def __enter__(self) -> "Replay":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 def a_recipe(folder: Path, port: int, concurrency: int = 32) -> Path:
@@ -149,10 +113,10 @@ def quality() -> dict[tuple[str, str], float]:
 
 def test_every_prompt_is_accounted_for(unbroken):
     out, stats = unbroken
-    table = read_manifest(out)["yield"]
+    table = read_manifest(out).yields
 
-    assert sum(table["prompts_by_fate"].values()) == table["prompts"] == 805
-    assert table["pairs"] == table["prompts_by_fate"]["pair"] > 700
+    assert sum(table.prompts_by_outcome.values()) == table.prompts == 805
+    assert table.pairs == table.prompts_by_outcome["pair"] > 700
     assert stats["requests"] == stats["ok"] == 805 * 8
     assert stats.get("repeats", 0) == 0
 
@@ -270,11 +234,11 @@ def test_unreadable_judgments_cost_at_most_their_own_prompt(unbroken, tmp_path):
         {p["id"]: p for p in read_pairs(out) if p["prompt_id"] in clear}
         for out in (unbroken[0], tmp_path / "out")
     )
-    table = read_manifest(tmp_path / "out")["yield"]
+    table = read_manifest(tmp_path / "out").yields
     assert bad > 40
-    assert sum(table["prompts_by_fate"].values()) == 805
+    assert sum(table.prompts_by_outcome.values()) == 805
     assert set(theirs) <= set(ours)
-    assert len(ours) - len(theirs) <= sum(table["failures"].values())
+    assert len(ours) - len(theirs) <= sum(table.failures.values())
     assert all(ours[i]["score_chosen"] == p["score_chosen"] for i, p in theirs.items())
 
 

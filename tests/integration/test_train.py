@@ -19,27 +19,15 @@ from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.run import accuracy_difference, run_training
 from prefgen.trainers.settings import TrainSettings
-from tests.integration.tiny import tiny_model
-from tests.running import a_recipe, run
-from tests.test_cli import prefgen
+from tests.support.cli import prefgen
+from tests.support.recipes import a_recipe, run
+from tests.support.tiny import tiny_model
+from tests.support.training import file_of, pairs
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("base") / "base")
-
-
-def pairs(count=60, **more):
-    rng = Random(0)
-    return [
-        {"prompt": f"Question {i} about {rng.choice('abcdefg') * 3}?", "chosen": f"Yes, {rng.randint(0, 999)} birds.", "rejected": f"No {rng.randint(0, 999)} fox.", **more}
-        for i in range(count)
-    ]  # fmt: skip
-
-
-def file_of(folder, rows, name="pairs.jsonl"):
-    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(folder / name)
 
 
 def trained(folder, base, rows, out="out", controls=(), **settings):
@@ -87,17 +75,19 @@ def flipping_run(folder, prompts=120):
 
 def test_label_smoothing_is_measured_by_how_often_the_judge_flips(tmp_path, base):
     made = flipping_run(tmp_path)
-    found = made.manifest["flips"]["quality"]
+    found = made.manifest.order_effects["quality"]
     progress = TrainingProgress()
 
     report = run_training(
         [str(made.out)],
-        TrainSettings(base=str(base), max_steps=2, cpu=True, canned=1.0, label_smoothing="measured"),
+        TrainSettings(
+            base=str(base), max_steps=2, cpu=True, max_repeated_chosen=1.0, label_smoothing="measured"
+        ),
         tmp_path / "out",
         progress=progress,
     )
 
-    share = found["flipped"] / found["pairs"]
+    share = found.flipped / found.pairs
     assert 0.02 < share < 0.25
     assert report.settings["label_smoothing"] == pytest.approx(label_noise(share))
     assert f"{found['pairs']} pairs that were judged in both orders" in "\n".join(progress.notices)
@@ -706,8 +696,8 @@ def test_a_finished_training_is_not_overwritten(tmp_path, base):
 
 
 def test_a_model_says_which_release_it_was_trained_on(tmp_path, base):
-    from tests.local_hub import local_hub
-    from tests.test_publish import made, publish
+    from tests.support.hub import local_hub
+    from tests.support.publishing import made, publish
 
     with local_hub({}) as hub:
         made(
@@ -750,8 +740,8 @@ def test_a_model_says_which_release_it_was_trained_on(tmp_path, base):
 
 
 def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, base):
-    from tests.local_hub import WRITER, local_hub
-    from tests.running import a_recipe
+    from tests.support.hub import WRITER, local_hub
+    from tests.support.recipes import a_recipe
 
     train = {"base": str(base), "max_steps": 3, "cpu": True}
     recipe = a_recipe(

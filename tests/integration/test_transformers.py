@@ -15,10 +15,10 @@ from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import set_recipe_folder
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from prefgen.roles import ModelRequest
+from prefgen.transport.request import ModelRequest
 from prefgen.types import assistant, user
-from tests.integration.tiny import tiny_model
-from tests.running import a_recipe, run, shard_bytes
+from tests.support.recipes import a_recipe, run, shard_bytes
+from tests.support.tiny import tiny_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -226,8 +226,8 @@ async def test_a_run_with_weights_in_the_process_and_the_same_from_the_journal(t
     assert all(len({r.text for r in record.responses}) == 3 for record in records)
     assert all(len(record.scores) == 3 and len(record.comparisons) == 6 for record in records)
     assert {r.model for record in records for r in record.responses} == {"policy"}
-    assert outcome.manifest["models"]["policy"]["digest"]
-    assert outcome.manifest["yield"]["pairs"] == 5
+    assert outcome.manifest.models["policy"]["digest"]
+    assert outcome.manifest.yields.pairs == 5
     assert not capfd.readouterr().err  # no bars of the libraries
     assert again.complete
     assert shard_bytes(tmp_path / "out") == shard_bytes(tmp_path / "again")
@@ -275,8 +275,8 @@ async def test_a_prompt_that_is_too_long_costs_its_own_record_alone(tmp_path):
     outcome = await run(recipe, tmp_path / "out", folder=tmp_path)
 
     assert outcome.complete
-    assert [f for f in outcome.manifest["yield"]["failures"] if "context_length_exceeded" in f]
-    assert outcome.manifest["yield"]["prompts_by_fate"]["pair"] == 4
+    assert [f for f in outcome.manifest.yields.failures if "context_length_exceeded" in f]
+    assert outcome.manifest.yields.prompts_by_outcome["pair"] == 4
 
 
 async def test_what_cannot_answer_says_so(tmp_path):

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from tests.lab.pretrain import pass_rate, pretrained
 from tests.lab.task import prompts
-from tests.local_hub import WRITER, LocalHub, local_hub
+from tests.support.hub import WRITER, LocalHub, local_hub
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """
 name: lab
 version: 1.0.0

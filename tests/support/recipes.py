@@ -46,7 +46,13 @@ def a_recipe(
             {"judge": {"quality": {"use": "ultrafeedback", "model": "grader", "aspects": ["helpfulness"]}}},
             {"pair": {"use": "best_vs_worst", "score": "quality"}},
         ],
-        "run": {"endpoints": endpoints, "concurrency": 8, "patience": 2, "timeout": 5, **(run or {})},
+        "run": {
+            "endpoints": endpoints,
+            "concurrency": 8,
+            "server_down_after": 2,
+            "timeout": 5,
+            **(run or {}),
+        },
     }
     return {**recipe, **changes}
 

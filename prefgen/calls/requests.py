@@ -1,0 +1,138 @@
+"""The way of a request: sent, journalled, handed to everyone who waits for it. A draw that is asked for twice is sent once."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from prefgen.calls.batch_files import request_line
+from prefgen.calls.journals import Journals
+from prefgen.calls.key import Key
+from prefgen.calls.models import ModelSpec
+from prefgen.calls.pending import DrawGroups, PendingRequest
+from prefgen.calls.queue import Answer, ModelQueue
+from prefgen.calls.rows import JournalRow
+from prefgen.calls.stop import RunStop
+from prefgen.calls.usage import RunStats
+from prefgen.errors import JournalError, PrefgenError, RequestFailed
+from prefgen.transport.request import estimate_prompt_tokens
+
+FINAL_KINDS = ("refused", "empty")
+"""Failures that are journalled: the server will never answer this request otherwise."""
+
+
+class RequestSender:
+    """Sends the requests of a run."""
+
+    def __init__(self, journals: Journals, run: RunStop, stats: RunStats, run_id: str) -> None:
+        self._journals, self._run, self._stats, self._run_id = journals, run, stats, run_id
+        self._pending: dict[bytes, PendingRequest] = {}
+        self._draws = DrawGroups(self._start)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def find(self, digest: bytes) -> PendingRequest | None:
+        """The request under this key that is under way."""
+        return self._pending.get(digest)
+
+    def send(self, pending: PendingRequest) -> None:
+        """Send a request, together with the other draws of it that are asked in the same turn of the event loop."""
+        self._pending[pending.key.digest] = pending
+        self._draws.add(pending)
+
+    def _start(self, draws: list[PendingRequest]) -> None:
+        task = asyncio.create_task(self._request(draws))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _request(self, draws: list[PendingRequest]) -> None:
+        """Ask for the draws of one request, journal what came, and hand it on. Never leaves anyone waiting."""
+        try:
+            rows = await self._rows_from_server(draws)
+            journalled = await self._journals.of(draws[0].spec).commit(rows) if rows else []
+        except RequestFailed as error:
+            self._stats.model(draws[0].spec.name).lost += len(draws)
+            self._resolve(draws, [error] * len(draws))
+        except JournalError as error:
+            self._run.stop(error)
+            self._resolve(draws, [RequestFailed("stopped", str(error))] * len(draws))
+        except Exception as bug:
+            self._run.stop(PrefgenError(f"model {draws[0].spec.name!r}: {type(bug).__name__}: {bug}"))
+            self._resolve(draws, [RequestFailed("stopped", str(bug))] * len(draws))
+        else:
+            self._resolve(draws[: len(journalled)], journalled)
+
+    async def _rows_from_server(self, draws: list[PendingRequest]) -> list[JournalRow]:
+        """A row a draw, refusals too; where the server gives fewer than are wanted, the others are asked for singly.
+
+        Raises RequestFailed for what is to be asked again another time.
+        """
+        first, queue = draws[0], draws[0].queue
+        request = first.request
+        if len(draws) > 1:
+            request = replace(request, seeds=[seed for draw in draws for seed in draw.request.seeds])
+        try:
+            answer = await queue.send(request, first.record.order, estimate_prompt_tokens(request))
+        except RequestFailed as error:
+            if error.kind not in FINAL_KINDS:
+                raise
+            if len(draws) == 1:
+                return [self._refused_row(first, error)]
+            answer = Answer((), 0.0)  # perhaps it is `n` that the server does not know
+        if len(answer.responses) < len(draws):
+            self._ask_singly(queue, answer, draws)
+        return [
+            self._answered_row(draw, answer, index)
+            for index, draw in enumerate(draws[: len(answer.responses)])
+        ]
+
+    def _ask_singly(self, queue: ModelQueue, answer: Answer, draws: list[PendingRequest]) -> None:
+        """Ask for each draw that did not come on its own, from now on."""
+        queue.supports_n = False
+        if answer.responses:
+            given = f"the server gave {len(answer.responses)} of {len(draws)} draws in one request"
+            self._stats.notify(f"{queue.name}: {given}; asking for each on its own")
+        for draw in draws[len(answer.responses) :]:
+            self._start([draw])
+
+    def _answered_row(self, draw: PendingRequest, answer: Answer, index: int) -> JournalRow:
+        response = answer.responses[index]
+        usage = response.reply.usage
+        row = self.row_for(draw.spec, draw.key, draw.record_id, draw.request.endpoint)
+        row.reply, row.parsed, row.seconds = response.raw, response.reply, answer.seconds
+        row.served_model, row.fingerprint, row.how = response.model, response.fingerprint, response.how
+        row.prompt_tokens, row.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+        row.cost = draw.spec.price.cost(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+        return row
+
+    def _refused_row(self, draw: PendingRequest, error: RequestFailed) -> JournalRow:
+        row = self.row_for(draw.spec, draw.key, draw.record_id, draw.request.endpoint)
+        row.status, row.code = 1, error.code
+        row.reply = json.dumps({"error": error.message, "code": error.code}).encode()
+        row.request = request_line(draw.key, draw.spec.model, draw.request)
+        return row
+
+    def row_for(self, spec: ModelSpec, key: Key, record_id: str | None, endpoint: str) -> JournalRow:
+        """A row without its reply."""
+        model = spec.model
+        return JournalRow(
+            key=key.digest, endpoint=endpoint, model=str(spec.identity["name"]), record=record_id,
+            run=self._run_id, backend=model.backend, host=model.host, reply=b"", parts=key.parts, time=time.time(),
+        )  # fmt: skip
+
+    def _resolve(
+        self, draws: Sequence[PendingRequest], outcomes: Sequence[JournalRow | RequestFailed]
+    ) -> None:
+        for draw, outcome in zip(draws, outcomes, strict=True):
+            self._pending.pop(draw.key.digest, None)
+            draw.resolve(outcome)
+
+    async def drain(self) -> None:
+        """Wait until nothing is in flight. Nothing new starts once the run is stopped."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def abandon(self) -> None:
+        """Give up on what is in flight, at once."""
+        for task in self._tasks:
+            task.cancel()

@@ -1,0 +1,129 @@
+"""What follows a failed request: a pure function of the failure, of the request's earlier tries and of how its server has been doing."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
+
+ERROR_TRIES = 6
+EMPTY_TRIES = 3
+RATE_LIMIT_TRIES = 60
+RATE_LIMIT_FACTOR = 20
+"""A server that only limits us is alive: it counts as down after this many times the silence."""
+FAILING_AT_ONCE = 3
+"""Distinct requests that must be failing before a silent server counts as down, unless it never answered."""
+BREAKER_FAILING = 5
+BREAKER_SECONDS = 2.0
+"""Distinct failing requests, and seconds of silence, from which on the breaker opens: one request at a time probes the server."""
+
+Action = Literal["retry", "fail", "refuse", "server_down", "fatal"]
+
+
+@dataclass
+class Tries:
+    """How often a request was tried in vain: for errors, and because the server limits us."""
+
+    errors: int = 0
+    rate_limits: int = 0
+
+
+@dataclass
+class ServerHealth:
+    """How a server has been doing, by the requests to it; times are those of the queue's clock, in seconds."""
+
+    last_answer: float
+    failing: set[int] = field(default_factory=set)
+    """Positions of the requests that have failed since the last answer."""
+    breaker_open: bool = False
+    ever_answered: bool = False
+
+    def answered(self, now: float) -> None:
+        self.last_answer = now
+        self.failing.clear()
+        self.breaker_open = False
+        self.ever_answered = True
+
+    def should_open_breaker(self, now: float) -> bool:
+        silent = now - self.last_answer
+        return not self.breaker_open and len(self.failing) >= BREAKER_FAILING and silent > BREAKER_SECONDS
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do about a failed request: try it again after `seconds`, give it up, take it for refused, or stop the run."""
+
+    action: Action
+    seconds: float = 0.0
+
+
+def is_rate_limit(error: RequestFailed) -> bool:
+    """Whether the server only asks for less: it is alive."""
+    return error.kind in ("rate", "busy")
+
+
+def next_step(
+    error: RequestFailed,
+    tries: Tries,
+    health: ServerHealth,
+    *,
+    now: float,
+    server_down_after: float,
+    jitter: float,
+) -> NextStep:
+    """What follows `error`, which `tries` and `health` have counted already. `jitter` lies within 0.5 to 1."""
+    silent = now - health.last_answer
+    if error.kind == "fatal":
+        return NextStep("fatal")
+    if error.kind == "refused":
+        return NextStep("refuse")
+    if is_rate_limit(error):
+        patience = server_down_after * (RATE_LIMIT_FACTOR if error.kind == "rate" else 1)
+        if silent > patience:
+            return NextStep("server_down")
+        if tries.rate_limits >= RATE_LIMIT_TRIES:
+            return NextStep("fail")
+        return NextStep(
+            "retry", backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
+        )
+    if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or not health.ever_answered):
+        return NextStep("server_down")
+    if error.kind == "empty" and tries.errors >= EMPTY_TRIES:
+        return NextStep("refuse")
+    if tries.errors >= ERROR_TRIES and not health.breaker_open:
+        return NextStep("fail")
+    return NextStep("retry", backoff(tries.errors, jitter))
+
+
+def backoff(tries: int, jitter: float) -> float:
+    """Seconds before another try: 0.5, 1, 2 ... 16, times `jitter`."""
+    return 0.5 * 2 ** min(tries - 1, 5) * jitter
+
+
+class Refusals:
+    """The requests that a server refused, by its codes: when it refuses everything alike, the recipe or its endpoint is at fault."""
+
+    def __init__(self) -> None:
+        self._codes: Counter[str] = Counter()
+        self._last_message = ""
+
+    def add(self, error: RequestFailed) -> None:
+        self._codes[error.code] += 1
+        self._last_message = error.message
+
+    def all_alike(self, least: int = 1) -> bool:
+        """Whether there are at least so many, all with one code."""
+        return len(self._codes) == 1 and self._codes.total() >= least
+
+    def recipe_error(self, model: str) -> FatalEndpoint:
+        return FatalEndpoint(
+            f"model {model!r}: all {self._codes.total()} requests so far were refused alike ({', '.join(self._codes)}): "
+            f"{self._last_message}. Mend the recipe or its endpoint and run again"
+        )
+
+
+def server_down(model: str, silent: float, error: RequestFailed) -> EndpointDown:
+    """What stops a run whose server does not answer."""
+    return EndpointDown(
+        f"model {model!r}: no answer for {silent:.0f} s ({error.message}). Everything so far is kept; run again"
+    )

@@ -1,0 +1,158 @@
+"""A run's manifest: what it made, of what, what it cost and who answered. One value, which also reads what earlier versions wrote."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError
+
+from prefgen.errors import RecipeError
+from prefgen.types import Value
+
+
+def _renamed(name: str, *earlier: str) -> AliasChoices:
+    """The field's name, and what earlier versions called it."""
+    return AliasChoices(name, *earlier)
+
+
+class ManifestPart(Value):
+    """A part of a manifest; what another version wrote beside it is passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), populate_by_name=True)
+
+
+class StageCost(ManifestPart):
+    """What one stage asked one model for the whole dataset."""
+
+    stage: str
+    model: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+
+class RunCost(ManifestPart):
+    """`paid_usd` in this folder, `full_usd` if it were made anew."""
+
+    paid_usd: float = 0.0
+    full_usd: float = Field(default=0.0, validation_alias=_renamed("full_usd", "new_usd"))
+    by_stage: tuple[StageCost, ...] = ()
+
+
+class ServedBy(ManifestPart):
+    """Who answered, how often, and when first and last (UTC)."""
+
+    backend: str
+    host: str
+    model: str
+    fingerprint: str
+    replies: int
+    first: str
+    last: str
+
+
+class OrderEffect(ManifestPart):
+    """Of the `pairs` that a judge saw in both orders, in how many the other order has another winner (a tie is a half)."""
+
+    pairs: int
+    flipped: float
+
+
+class JournalDigest(ManifestPart):
+    """Which replies a dataset rests on: how many, and a digest of their keys."""
+
+    replies: int
+    digest: str
+
+
+class RunYield(ManifestPart):
+    """What became of every prompt, overall and by group."""
+
+    prompts: int = 0
+    responses: int = 0
+    pairs: int = 0
+    prompts_by_outcome: Mapping[str, int] = Field(
+        default_factory=dict, validation_alias=_renamed("prompts_by_outcome", "prompts_by_fate")
+    )
+    dropped_by_curators: Mapping[str, int] = Field(
+        default_factory=dict, validation_alias=_renamed("dropped_by_curators", "curated_away")
+    )
+    failures: Mapping[str, int] = Field(default_factory=dict)
+    example_failure: str | None = None
+    flags: Mapping[str, int] = Field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Mapping[str, int]]] = Field(default_factory=dict)
+    high_loss_groups: tuple[str, ...] = Field(
+        default=(), validation_alias=_renamed("high_loss_groups", "heavy_losses")
+    )
+    licenses: Mapping[str, int] = Field(
+        default_factory=dict, validation_alias=_renamed("licenses", "licences")
+    )
+
+
+class Manifest(ManifestPart):
+    """`complete` says that records/ and pairs/ are whole. Digests are of what their names say; times are UTC."""
+
+    name: str
+    version: str = "0.1.0"
+    complete: bool = False
+    stopped: str | None = None
+    simulated: bool = False
+    row_digest: str | None = None
+    finished_at: str | None = Field(default=None, validation_alias=_renamed("finished_at", "written"))
+    seed: int = 0
+    stage_fingerprints: tuple[tuple[str, str], ...] = Field(
+        default=(), validation_alias=_renamed("stage_fingerprints", "identities")
+    )
+    """(label, identity) of each stage, in the recipe's order."""
+    code_version: str = Field(default="", validation_alias=_renamed("code_version", "code"))
+    models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    served_by: tuple[ServedBy, ...] = ()
+    cost: RunCost = RunCost()
+    attempts: Mapping[str, int] = Field(default_factory=dict)
+    yields: RunYield = Field(default=RunYield(), alias="yield")
+    prompts: Mapping[str, Any] | None = None
+    """How varied the prompts are, where some were written."""
+    description: str = ""
+    judges: tuple[str, ...] = ()
+    models_without_price: tuple[str, ...] = Field(
+        default=(), validation_alias=_renamed("models_without_price", "unpriced")
+    )
+    order_effects: Mapping[str, OrderEffect] = Field(
+        default_factory=dict, validation_alias=_renamed("order_effects", "flips")
+    )
+    template_digests: Mapping[str, str] = Field(
+        default_factory=dict, validation_alias=_renamed("template_digests", "texts")
+    )
+    journal_digest: JournalDigest | None = Field(
+        default=None, validation_alias=_renamed("journal_digest", "journal")
+    )
+    unvalidated_judges: tuple[str, ...] = Field(
+        default=(), validation_alias=_renamed("unvalidated_judges", "unmeasured")
+    )
+    libraries: Mapping[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, fields: Any, where: str) -> Self:
+        """The manifest that a JSON object is. Raises RecipeError for anything else."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "manifest"
+            raise RecipeError(
+                f"manifest.json is not one that a run wrote ({place}: {first['msg']}); run the recipe again: "
+                "it is written anew from the journal",
+                where,
+            ) from None
+
+    @classmethod
+    def read_if_ours(cls, fields: Any) -> Self | None:
+        """The manifest that a JSON object is, and None for another program's: a dataset of the Hub may hold any manifest.json."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError:
+            return None
+
+    def as_json(self) -> dict[str, Any]:
+        """As manifest.json holds it."""
+        return self.model_dump(mode="json", by_alias=True)

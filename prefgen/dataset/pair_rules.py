@@ -1,0 +1,99 @@
+"""What a row of a preference dataset must hold, rule by rule: here whatever one row shows by itself."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prefgen.dataset.pair import Turns, is_number, pair_problems, text_of
+
+RULES = {
+    "form": "the row has prompt, chosen and rejected as text or as lists of messages",
+    "same": "chosen and rejected differ, also after normalising white space and case",
+    "empty": "chosen and rejected hold text",
+    "turns": "the prompt ends with the last user turn; chosen and rejected are the assistant's next turn; roles are valid",
+    "scores": "scores are finite, chosen scores at least as much as rejected, margin is their difference, "
+    "probabilities are within 0 to 1, no weight is below 0",
+    "tie": "equal scores make a pair only where the row says that it is a tie",
+    "truncated": "not one side alone was cut off by the token limit",
+    "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",
+    "contradiction": "within a prompt and rule, no pair is contradicted by another, and there is no cycle",
+    "twice": "each pair stands once",
+    "splits": "no prompt stands in two splits, nor one that is nearly the same (MinHash, similarity 0.8)",
+    "unknown": "source, license and models are known, or say that they are unknown",
+    "repeated_chosen": "no single answer makes up more than the allowed share of chosen",
+}
+"""{rule: what it claims of a dataset}. Those that take more than one row are proven in `prefgen.dataset.check`."""
+ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
+MARGIN_TOLERANCE = 1e-6
+ROLES = {"system", "user", "assistant", "tool"}
+TEMPLATE_TOKENS = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|assistant|user|system|end)\|>"
+    r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
+)
+JUDGE_TEXT = re.compile(r"^</?text \d+>$|^#{2,4} Output for Text \d+|^Rating: ?[1-5]\s*$", re.MULTILINE)
+REASONING = re.compile(r"</?(?:think|thinking|reasoning)>")
+Found = Iterator[tuple[str, str]]
+"""(rule that is broken, what was found)."""
+
+
+def broken_rules(
+    row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns, *, allow_truncated: bool
+) -> Found:
+    """Every rule that a row breaks by itself; the turns are those that `pair_messages` read from it."""
+    yield from _turns(prompt, chosen, rejected)
+    yield from pair_problems(row, chosen, rejected)
+    yield from _leaks(row, chosen, rejected)
+    if not allow_truncated:
+        yield from _truncated(row)
+    yield from _scores(row)
+    for name in ORIGIN_COLUMNS:
+        if name in row and not row[name]:
+            yield "unknown", f"{name} is {row[name]!r}; write 'unknown' where it is not known"
+
+
+def _turns(prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
+    roles = [turn["role"] for turn in prompt]
+    if not roles or roles[-1] not in ("user", "tool"):
+        yield "turns", f"the prompt does not end with a user turn (roles: {', '.join(roles) or 'none'})"
+    elif set(roles) - ROLES or "system" in roles[1:]:
+        yield "turns", f"roles are not valid: {', '.join(roles)}"
+    elif any(first == second == "user" for first, second in itertools.pairwise(roles)):
+        yield "turns", "two user turns follow each other"
+    for side in (chosen, rejected):
+        if not side or side[0]["role"] != "assistant":
+            yield "turns", "a side is not the assistant's turn"
+
+
+def _leaks(row: Mapping[str, Any], chosen: Turns, rejected: Turns) -> Found:
+    for name, side in (("chosen", chosen), ("rejected", rejected)):
+        text = text_of(side)
+        leak = TEMPLATE_TOKENS.search(text) or JUDGE_TEXT.search(text)
+        if leak is None and row.get("reasoning") != "kept":
+            leak = REASONING.search(text)
+        if leak:
+            yield "leak", f"{name} holds {leak[0]!r}"
+
+
+def _truncated(row: Mapping[str, Any]) -> Found:
+    truncated = [name for name in ("chosen", "rejected") if row.get(f"{name}_finish") == "length"]
+    if len(truncated) == 1:
+        yield "truncated", f"{truncated[0]} alone was cut by the token limit"
+
+
+def _scores(row: Mapping[str, Any]) -> Found:
+    """Scores that do not fit each other; that they are numbers is one of the pair's own problems."""
+    chosen, rejected, margin = row.get("score_chosen"), row.get("score_rejected"), row.get("margin")
+    if not (is_number(chosen) and is_number(rejected) and is_number(margin)):
+        return
+    if (chosen is None) != (rejected is None):
+        yield "scores", "one side has a score and the other has none"
+    if chosen is None or rejected is None:
+        return
+    tolerance = MARGIN_TOLERANCE * max(1.0, abs(chosen), abs(rejected))
+    if chosen < rejected:
+        yield "scores", f"chosen scores {chosen} and rejected {rejected}"
+    elif margin is not None and abs(chosen - rejected - margin) > tolerance:
+        yield "scores", f"margin is {margin}, the difference is {chosen - rejected}"
+    elif chosen == rejected and not row.get("tie"):
+        yield "tie", f"both score {chosen}"

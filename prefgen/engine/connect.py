@@ -1,0 +1,117 @@
+"""From a pipeline and its journals to the whole context that its asks share: models connected, queues, budget."""
+
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any
+
+from prefgen.calls.budget import FREE, Budget
+from prefgen.calls.context import AskRules, AskWatch, CallContext
+from prefgen.calls.journal import Journal
+from prefgen.calls.journals import Journals
+from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.models import ModelSpec
+from prefgen.calls.queue import ModelQueue, QueueSettings
+from prefgen.calls.stop import RunStop
+from prefgen.calls.usage import RunStats
+from prefgen.engine.run_folder import SIMULATED_JOURNAL, run_id_of
+from prefgen.recipe.build import Pipeline
+from prefgen.recipe.models import BuiltModel
+from prefgen.transport.request import ConnectedModel, ModelHooks
+
+MOST_AT_ONCE = 256
+"""Requests to one model at once, at most, where their number adapts."""
+
+
+def open_journals(pipeline: Pipeline, out: Path, journal: Path, closing: ExitStack) -> Journals:
+    """The project's journal, and one in the run's folder for simulated replies, which never reach the project's."""
+    simulated = None
+    if pipeline.simulated:
+        simulated = Journal(out / SIMULATED_JOURNAL)
+        closing.callback(simulated.close)
+        if all(model.simulated for model in pipeline.models.values()):
+            return Journals(simulated, simulated, simulated)
+    project = Journal(journal)
+    closing.callback(project.close)
+    return Journals(project, simulated or project, simulated or project)
+
+
+async def connect(
+    pipeline: Pipeline,
+    journals: Journals,
+    connections: AsyncExitStack,
+    out: Path,
+    *,
+    run: RunStop,
+    stats: RunStats,
+    rules: AskRules,
+    budget: Budget | None = None,
+    watch: AskWatch | None = None,
+) -> CallContext:
+    """Connect every model. Raises RecipeError, or what a backend raises for an address or a key that cannot be used."""
+    run_id = run_id_of(out)
+    budget = budget or Budget()
+    models: dict[str, ModelSpec] = {}
+    queues: dict[str, ModelQueue] = {}
+    for name, built in pipeline.models.items():
+        backend: Any = built.backend  # that it has `connect` was checked when it was built
+        connected: ConnectedModel = await connections.enter_async_context(backend.connect())
+        check_access(connected, live=rules.live)
+        price = pipeline.price(built) or FREE
+        models[name] = ModelSpec(name, built.identity, built.sampling, connected, price, built.simulated)
+        queues[name] = ModelQueue(
+            name,
+            connected,
+            queue_settings(pipeline, built),
+            budget=budget,
+            stats=stats.model(name),
+            run=run,
+            notify=stats.notify,
+            possibly_billed=lambda cost, tokens, why: journals.project.possibly_billed(
+                run_id, cost, tokens, why
+            ),
+        )
+    return CallContext(
+        journals,
+        models,
+        queues,
+        run=run,
+        stats=stats,
+        run_id=run_id,
+        seed=pipeline.recipe.seed,
+        rules=rules,
+        watch=watch,
+    )
+
+
+def check_access(connected: ConnectedModel, *, live: bool) -> None:
+    """Raise RecipeError where a model is to be asked and its key or its address is missing."""
+    if live and isinstance(connected, ModelHooks):
+        connected.check_access()
+
+
+def budget_of(pipeline: Pipeline, journal: Journal, out: Path) -> Budget:
+    """What the run may still spend: its budget less what earlier starts in this folder paid."""
+    run, spent = pipeline.recipe.run, journal.spent(run_id_of(out))
+    return Budget(run.budget_usd, run.budget_tokens, spent=spent.cost, spent_tokens=spent.tokens)
+
+
+def queue_settings(pipeline: Pipeline, built: BuiltModel) -> QueueSettings:
+    """How a model is asked: what its endpoint says, else what the run says."""
+    run, endpoint = pipeline.recipe.run, built.endpoint
+    concurrency = pipeline.concurrency(built)
+    return QueueSettings(
+        limit=Limit(None if concurrency == "auto" else concurrency, most=MOST_AT_ONCE),
+        requests=Rate(endpoint.requests_per_minute),
+        tokens=Rate(endpoint.tokens_per_minute),
+        price=pipeline.price(built) or FREE,
+        timeout=endpoint.timeout or run.timeout,
+        server_down_after=run.server_down_after,
+        supports_n=bool(getattr(built.backend, "n", True)),
+    )
+
+
+def records_in_flight(pipeline: Pipeline) -> int:
+    """Records at work: enough that every model's slots can be full while others wait for their commit."""
+    wanted = [pipeline.concurrency(model) for model in pipeline.models.values()]
+    slots = sum(at_once if isinstance(at_once, int) else MOST_AT_ONCE for at_once in wanted)
+    return pipeline.recipe.run.max_records_in_flight or max(16, min(512, 2 * slots))

@@ -1,0 +1,247 @@
+"""What a run writes at its end: the manifest, the tables of what was lost, and the shards put in place. The manifest comes last."""
+
+import hashlib
+import importlib.metadata
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from prefgen.calls.budget import PICO, Budget
+from prefgen.calls.context import CallContext
+from prefgen.calls.usage import Usage
+from prefgen.dataset.manifest import JournalDigest, Manifest, OrderEffect, RunCost, ServedBy, StageCost
+from prefgen.engine.curator_tables import fair_sample
+from prefgen.engine.progress import Progress
+from prefgen.engine.record_codec import DROPPED_COLUMNS
+from prefgen.engine.record_store import RecordStore
+from prefgen.engine.run_folder import PARTIAL, append_log, move_to_previous, put_in_place
+from prefgen.engine.shards import Shards
+from prefgen.engine.yield_table import YieldTable
+from prefgen.recipe.build import Pipeline
+from prefgen.recipe.identity import changed_stages, template_digests
+from prefgen.storage.atomic_write import atomic_write, write_json
+from prefgen.text.diversity import diversity_measures
+
+MEASURED_PROMPTS = 1000
+"""Prompts whose variety is measured at the end of a run."""
+LIBRARIES = (
+    "prefgen", "pyarrow", "pydantic", "jinja2", "datasketch", "rapidfuzz", "py3langid", "distilabel", "transformers", "torch",
+)  # fmt: skip
+"""What shapes the output."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run at its end, for whoever writes down what it came to."""
+
+    pipeline: Pipeline
+    context: CallContext
+    store: RecordStore
+    budget: Budget
+    complete: bool
+
+    @property
+    def last_segment(self) -> int:
+        return len(self.pipeline.segments) - 1
+
+
+async def write_output(
+    summary: RunSummary, out: Path, shards: Shards | None, before: Manifest | None, progress: Progress
+) -> Manifest:
+    """Write everything; what an earlier recipe's run wrote goes to previous/. Returns the manifest, which is written last and whole."""
+    progress.phase = "writing"
+    table = yield_table(summary)
+    manifest = manifest_of(summary, table)  # while the last shards are written
+    if shards:
+        await shards.finish()
+    if before is not None and before.complete and _is_another_dataset(manifest, before, summary):
+        move_to_previous(out)
+    if summary.complete and shards:
+        digests = json.dumps(summary.store.shard_digests()).encode()
+        digest = hashlib.blake2b(digests, digest_size=16).hexdigest()
+        manifest = manifest.replacing(row_digest=digest)
+        _write_failures(out, table)
+        _write_dropped(out, summary.store)
+        if (out / PARTIAL).exists():
+            put_in_place(out, shards.numbers)
+            summary.store.set_placed()
+    with atomic_write(out / "recipe.yaml") as part, part.open("w", encoding="utf-8") as file:
+        recipe = json.loads(json.dumps(summary.pipeline.resolved))
+        yaml.safe_dump(recipe, file, sort_keys=False, allow_unicode=True, width=110)
+    write_json(out / "manifest.json", manifest.as_json())
+    stats = summary.context.stats
+    append_log(
+        out,
+        "end",
+        complete=summary.complete,
+        stopped=manifest.stopped,
+        models=stats.models,
+        notices=stats.notices,
+    )
+    progress.phase = "done" if summary.complete else "stopped"
+    return manifest
+
+
+def _is_another_dataset(manifest: Manifest, before: Manifest, summary: RunSummary) -> bool:
+    """Whether what an earlier start finished must make room: its recipe was another, or it worked on more prompts."""
+    fewer = manifest.yields.prompts < before.yields.prompts
+    changed = changed_stages(before.stage_fingerprints, summary.pipeline.identities)
+    return bool(changed) or (summary.complete and fewer)
+
+
+def yield_table(summary: RunSummary) -> YieldTable:
+    """What became of every prompt, with the failures of earlier segments."""
+    table = YieldTable(any(stage.kind == "pair" for stage in summary.pipeline.stages))
+    earlier: dict[str, list[dict[str, Any]]] = {}
+    for segment in range(summary.last_segment):
+        for failure in summary.store.finished(segment).failures():
+            earlier.setdefault(failure["record_id"], []).append(failure)
+    for counts, failures in summary.store.finished(summary.last_segment).counts():
+        table.add(counts, [*earlier.pop(counts["id"], []), *failures])
+    table.failures += [failure for failures in earlier.values() for failure in failures]
+    return table
+
+
+def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
+    """The manifest, but for the row digest, which is known when the last shard is written."""
+    pipeline, context = summary.pipeline, summary.context
+    recipe, usage = pipeline.recipe, total_usage(summary)
+    by_stage = stage_costs(usage)
+    judges = [p for stage in pipeline.stages if stage.kind == "judge" for p in stage.plugins]
+    plugins = [*pipeline.sources, *(p for stage in pipeline.stages for p in stage.plugins)]
+    requests = sum(cost.requests for cost in by_stage)
+    return Manifest(
+        name=recipe.name,
+        version=recipe.version,
+        complete=summary.complete,
+        stopped=str(context.run.reason) if context.run.reason else None,
+        simulated=pipeline.simulated,
+        finished_at=_utc(time.time()),
+        seed=recipe.seed,
+        stage_fingerprints=tuple(pipeline.identities),
+        code_version=pipeline.code,
+        models={
+            name: {"use": type(model.backend).name, **model.identity, "sampling": dict(model.sampling)}
+            for name, model in pipeline.models.items()
+        },
+        served_by=tuple(servers_of(usage)),
+        cost=RunCost(
+            paid_usd=summary.budget.spent / PICO,
+            full_usd=sum(cost.cost_usd for cost in by_stage),
+            by_stage=tuple(by_stage),
+        ),
+        attempts=dict(context.rules.attempts),
+        yields=table.summary(row for _, row in summary.store.dropped()),
+        prompts=_prompt_measures(summary) if summary.complete else None,
+        description=recipe.description,
+        judges=tuple(sorted({plugin.name for plugin in judges})),
+        models_without_price=tuple(
+            sorted(n for n, m in pipeline.models.items() if pipeline.price(m) is None)
+        ),
+        order_effects={
+            judge: OrderEffect(pairs=pairs, flipped=flipped)
+            for judge, (pairs, flipped) in sorted(table.flips.items())
+        },
+        template_digests=template_digests(plugins),
+        journal_digest=_journal_digest(summary, requests) if summary.complete else None,
+        unvalidated_judges=tuple(sorted(plugin.name for plugin in judges if plugin.plugin.texts)),
+        libraries=library_versions(),
+    )
+
+
+def total_usage(summary: RunSummary) -> Usage:
+    """What all finished records were served and cost."""
+    usage = Usage()
+    for segment in range(summary.last_segment + 1):
+        for text in summary.store.finished(segment).usage():
+            usage.merge(Usage.load(text))
+    return usage
+
+
+def stage_costs(usage: Usage) -> list[StageCost]:
+    return [
+        StageCost(
+            stage=stage,
+            model=model,
+            requests=requests,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cost_usd=cost / PICO,
+        )
+        for (stage, model), (requests, prompt_tokens, completion_tokens, cost) in usage.costs.items()
+    ]
+
+
+def servers_of(usage: Usage) -> list[ServedBy]:
+    return [
+        ServedBy(
+            backend=backend,
+            host=host,
+            model=model,
+            fingerprint=fingerprint,
+            replies=int(replies),
+            first=_utc(first),
+            last=_utc(last),
+        )
+        for (backend, host, model, fingerprint), (replies, first, last) in sorted(usage.servers.items())
+    ]
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _journal_digest(summary: RunSummary, replies: int) -> JournalDigest:
+    context, segment = summary.context, summary.last_segment
+    identities = [context.stage_key(stage.identity) for stage in summary.pipeline.segments[segment].stages]
+    ids = [record_id for _, record_id in summary.store.input_ids(segment)]
+    return JournalDigest(replies=replies, digest=context.journals.progress.asked_digest(ids, identities))
+
+
+def _prompt_measures(summary: RunSummary) -> Mapping[str, Any] | None:
+    """How varied the prompts are, where some were written; of a fair sample of them."""
+    if not summary.pipeline.segments[0].synthesizers:
+        return None
+    store, segment = summary.store, summary.last_segment
+    wanted = fair_sample([record_id for _, record_id in store.input_ids(segment)], MEASURED_PROMPTS)
+    prompts = [record.prompt for record in store.inputs(segment) if record.id in wanted]
+    measures = diversity_measures(
+        [(prompt.text, prompt.category) for prompt in prompts],
+        grounded=[prompt.grounded for prompt in prompts],
+    )
+    return {name: value for name, (value, _) in measures.items()}
+
+
+def _write_failures(out: Path, table: YieldTable) -> None:
+    from prefgen.dataset.parquet import FAILURES, write_lines  # pyarrow
+
+    write_lines([orjson.dumps(failure) for failure in table.failures], FAILURES, out / "failures.parquet")
+
+
+def _write_dropped(out: Path, store: RecordStore) -> None:
+    """curated.parquet: the rows that curators took out, and why."""
+    rows = [dict(zip(DROPPED_COLUMNS, (segment, *row), strict=True)) for segment, row in store.dropped()]
+    if not rows:
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic_write(out / "curated.parquet") as part:
+        pq.write_table(pa.Table.from_pylist(rows), part)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what shapes the output, of what is installed of it."""
+    versions: dict[str, str] = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,64 @@
+"""How the record store spells what it holds: JSON, packed where that saves more than it takes; and what it reads back."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import zstandard
+from pydantic import ValidationError
+
+from prefgen.dataset.serialize import record_of
+from prefgen.types import Failure, Record
+
+WORTH_PACKING = 1000
+"""Bytes from which on compressing saves more than it takes."""
+StateRow = tuple[int, int, int, bool, bytes, bytes | None, bytes, bytes | None]
+"""(segment, position, stages passed, finished, packed lines, packed failures, usage, counts) of a record."""
+DROPPED_COLUMNS = ("segment", "id", "curator", "reason", "neighbour", "text", "rows")
+
+
+class StoredDrop(NamedTuple):
+    """A row that a curator dropped; `rows` says of what: prompts or pairs."""
+
+    id: str
+    curator: str
+    reason: str
+    neighbour: str | None
+    text: str
+    rows: str
+
+
+def pack(text: bytes) -> bytes:
+    return zstandard.compress(text, 1) if len(text) >= WORTH_PACKING else text
+
+
+def unpack(blob: bytes, path: Path) -> bytes:
+    """Raises sqlite3.DatabaseError for what cannot be read: then the store is made anew."""
+    try:
+        return blob if blob[:1] in (b"{", b"[") else zstandard.decompress(blob)
+    except (zstandard.ZstdError, TypeError) as error:
+        raise sqlite3.DatabaseError(f"{path} is damaged: {error}") from error
+
+
+def load_input(blob: bytes, path: Path) -> Record:
+    """A record that goes into a segment."""
+    return _load(Record.model_validate_json, unpack(blob, path), path)
+
+
+def load_state(blob: bytes, path: Path) -> Record:
+    """A record as it was stored after a stage."""
+    line = unpack(blob, path).partition(b"\n")[0]
+    return _load(lambda spelled: record_of(orjson.loads(spelled)), line, path)
+
+
+def load_failures(blob: bytes | None, path: Path) -> list[Failure]:
+    return [Failure.model_validate(fields) for fields in orjson.loads(unpack(blob, path))] if blob else []
+
+
+def _load(read: Callable[[bytes], Record], spelled: bytes, path: Path) -> Record:
+    try:
+        return read(spelled)
+    except (ValidationError, KeyError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"{path} is damaged, or of another version: {error}") from error

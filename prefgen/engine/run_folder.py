@@ -1,0 +1,114 @@
+"""A run's folder: one live run at a time, small files that outlive every cache, and how finished output takes its place."""
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from filelock import FileLock, Timeout
+
+from prefgen.errors import RecipeError
+from prefgen.storage.atomic_write import atomic_write
+
+RECORD_STORE = "record_store.sqlite"
+SIMULATED_JOURNAL = "simulated.sqlite"
+PARTIAL = "partial"
+PREVIOUS = "previous"
+SHARD_FOLDERS = ("records", "pairs")
+OUTPUT = (
+    *SHARD_FOLDERS, "manifest.json", "failures.parquet", "recipe.yaml", "report.html", "curated.parquet",
+)  # fmt: skip
+"""What a finished run wrote."""
+
+
+def lock_of(out: Path) -> FileLock:
+    """The lock of the one live run of a folder."""
+    return FileLock(out / ".lock")
+
+
+def is_held(out: Path) -> bool:
+    """Whether a live process works in this folder."""
+    if not (out / ".lock").exists():
+        return False
+    lock = lock_of(out)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+@dataclass(frozen=True)
+class MarkedRetries:
+    """What `prefgen retry` marked: {key of an ask's first attempt: number of the present one}, and the records they are of."""
+
+    keys: Mapping[str, int] = field(default_factory=dict)
+    records: Sequence[str] = ()
+
+
+def read_retries(out: Path) -> MarkedRetries:
+    """Raises RecipeError where the file cannot be read."""
+    path = out / "attempts.json"
+    if not path.is_file():
+        return MarkedRetries()
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return MarkedRetries(dict(fields["keys"]), list(fields["records"]))
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"cannot be read ({error}); delete it, and mark again with `prefgen retry`"
+        raise RecipeError(why, str(path)) from None
+
+
+def run_id_of(out: Path) -> str:
+    """The id under which the journal books what this folder spent; it outlives every cache."""
+    path = out / ".run_id"
+    if not path.is_file():
+        with atomic_write(path) as part:
+            part.write_text(uuid.uuid4().hex, encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def append_log(out: Path, event: str, **fields: Any) -> None:
+    """Add a line to log.jsonl: when a start of the run began and how it ended. Tells nothing that a model wrote."""
+    line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **fields}
+    with (out / "log.jsonl").open("ab") as file:
+        file.write(orjson.dumps(line) + b"\n")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and everything in it, if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def has_shards(folder: Path, shards: Sequence[int], *, others: bool = False) -> bool:
+    """Whether both folders hold just these shards (or, with `others`, at least these)."""
+    wanted = {f"{number:05d}.parquet" for number in shards}
+    present = [{path.name for path in (folder / name).glob("*.parquet")} for name in SHARD_FOLDERS]
+    return all(wanted <= names if others else wanted == names for names in present)
+
+
+def put_in_place(out: Path, shards: Sequence[int]) -> None:
+    """Rename the complete folders over what stood there before. Raises RuntimeError when a shard is missing."""
+    if not has_shards(out / PARTIAL, shards):
+        raise RuntimeError(f"{out / PARTIAL} does not hold the shards {list(shards)}")
+    for name in SHARD_FOLDERS:
+        remove_folder(out / name)
+        (out / PARTIAL / name).rename(out / name)
+    shutil.rmtree(out / PARTIAL)
+
+
+def move_to_previous(out: Path) -> None:
+    """Make room for a changed recipe's output: the old one is kept in previous/, the one before that goes."""
+    previous = out / PREVIOUS
+    remove_folder(previous)
+    previous.mkdir()
+    for name in OUTPUT:
+        if (out / name).exists():
+            (out / name).rename(previous / name)

@@ -1,0 +1,249 @@
+"""The segments of a run, one after the other: what goes in, records through their stages, what comes out goes into the next."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.calls.context import CallContext
+from prefgen.engine.connect import records_in_flight
+from prefgen.engine.inputs import Inputs
+from prefgen.engine.partition_store import merge_partition, partition_path
+from prefgen.engine.partitions import (
+    PartitionFeed,
+    ReplayEstimate,
+    Worker,
+    WorkerPool,
+    estimate_replay,
+    members_of,
+    merge_answers,
+)
+from prefgen.engine.progress import Progress
+from prefgen.engine.record_store import RecordStore
+from prefgen.engine.record_work import RecordWorker
+from prefgen.engine.run_folder import PARTIAL, MarkedRetries, append_log, remove_folder
+from prefgen.engine.segment import ListFeed, PositionFeed, SegmentRun, in_order
+from prefgen.engine.segment_plan import plan_of
+from prefgen.engine.shards import Shards
+from prefgen.errors import NoPromptsLeft, RecipeError
+from prefgen.recipe.build import Pipeline
+from prefgen.types import content_id
+
+
+@dataclass
+class SegmentsOutcome:
+    """How far the segments came: records that wait for a reply, records that found no server, and the last segment's shards."""
+
+    waiting: int = 0
+    lost: int = 0
+    shards: Shards | None = None
+
+
+class Segments:
+    """The segments of one start of a run."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        out: Path,
+        store: RecordStore,
+        inputs: Inputs,
+        context: CallContext,
+        progress: Progress,
+        retries: MarkedRetries,
+        workers: WorkerPool | None,
+    ) -> None:
+        self._pipeline, self._out = pipeline, out
+        self._store, self._inputs, self._context, self._progress = store, inputs, context, progress
+        self._retries, self._workers = retries, workers
+        self._at_work: SegmentRun | None = None
+        self._merged = 0
+        """Records that further processes have replayed."""
+        self.outcome = SegmentsOutcome()
+
+    async def run(self) -> SegmentsOutcome:
+        """Work through the segments until one cannot be finished now."""
+        outcome, stop = self.outcome, self._context.run
+        for number in range(len(self._pipeline.segments)):
+            is_last = number == len(self._pipeline.segments) - 1
+            try:
+                fingerprint = self._clear_if_changed(number, is_last)
+                await self._inputs.curate(number, fingerprint)
+                outcome.waiting, outcome.lost = await self._run_segment(number, is_last)
+                await self._forget_refusals(number)
+                if outcome.waiting or outcome.lost or stop.reason:
+                    break
+                if not is_last:
+                    self._inputs.pass_on(number)
+            except (NoPromptsLeft, RecipeError) as error:
+                stop.stop(error)
+                break
+        return outcome
+
+    def abandon(self) -> None:
+        """Give up what is in flight, at once."""
+        self._context.sender.abandon()
+        if self._at_work is not None:
+            self._at_work.abandon()
+
+    def _clear_if_changed(self, number: int, is_last: bool) -> str:
+        """Forget what the store holds of a segment when its stages, its code or its settings changed; returns what says that."""
+        store, pipeline, retries = self._store, self._pipeline, self._retries
+        fingerprint = content_id(
+            "segment", number, pipeline.segments[number].identity, pipeline.code, pipeline.recipe.seed,
+            dict(retries.keys), list(retries.records), store.meta("prompts"), store.meta(f"input {number}"),
+        )  # fmt: skip
+        if store.meta(f"segment {number}") != fingerprint:
+            store.clear_results(number)
+            store.set_meta(f"segment {number}", fingerprint)
+        if is_last and not store.shard_digests():
+            remove_folder(self._out / PARTIAL)
+        return fingerprint
+
+    async def _run_segment(self, number: int, is_last: bool) -> tuple[int, int]:
+        """(records that wait for a reply, records that found no server) after up to two passes over a segment."""
+        rows, done = self._store.input_ids(number), self._store.done(number)
+        self._show(number, len(rows), len(done))
+        shards = Shards(self._out, self._store, number, {p for p, _ in rows}, done) if is_last else None
+        self.outcome.shards = shards
+        position_done = shards.position_done if shards else _nothing
+        missing = [row for row in rows if row[0] not in done]
+        stages, rules = self._pipeline.segments[number].stages, self._context.rules
+        estimate = estimate_replay(self._context, self._store, number, stages, [p for p, _ in missing])
+        replays = estimate.all_passed and not (rules.allow_new or rules.retried)
+        worker, merges = self._record_worker(number, position_done), list[asyncio.Task[None]]()
+        feed: PositionFeed = ListFeed(in_order(missing, self._pipeline.recipe.run.order))
+        workers = self._begin_workers(number, estimate)
+        if workers:
+            assert self._workers is not None
+            feed = PartitionFeed(
+                self._workers.folder, members_of(self._store, number, self._workers.partitions)
+            )
+        segment_run = self._segment_run(number, feed, worker, replays=replays)
+        if isinstance(feed, PartitionFeed):
+            merges = [self._merge_from(each, number, feed, segment_run, position_done) for each in workers]
+        await self._pass(segment_run)
+        for merge in merges:
+            merge.cancel()
+        if self._workers is not None:
+            self._workers.close()
+        if workers:
+            append_log(self._out, "divided", processes=len(workers), merged=self._merged)
+        if worker.lost and not self._context.run.reason:
+            worker = await self._second_pass(number, position_done)
+        return worker.waiting, worker.lost
+
+    async def _second_pass(self, number: int, position_done: Callable[[int], None]) -> RecordWorker:
+        """One more try for what found no server."""
+        self._progress.lost = self._progress.waiting = 0
+        done = self._store.done(number)
+        missing = [row for row in self._store.input_ids(number) if row[0] not in done]
+        worker = self._record_worker(number, position_done)
+        feed = ListFeed(in_order(missing, self._pipeline.recipe.run.order))
+        await self._pass(self._segment_run(number, feed, worker, replays=False))
+        return worker
+
+    async def _pass(self, segment_run: SegmentRun) -> None:
+        self._at_work = segment_run
+        try:
+            await segment_run.run()
+        finally:
+            self._store.flush()
+
+    def _show(self, number: int, total: int, finished: int) -> None:
+        progress = self._progress
+        progress.total, progress.finished, progress.finished_at_start = total, finished, finished
+        progress.pairs = self._store.finished(number).pairs()
+        progress.started = time.monotonic()
+        progress.phase = "working"
+
+    def _record_worker(self, number: int, position_done: Callable[[int], None]) -> RecordWorker:
+        return RecordWorker(
+            plan_of(self._pipeline, number, self._inputs.pool(number)),
+            self._context,
+            self._store,
+            self._progress,
+            plugin_timeout=self._pipeline.recipe.run.plugin_timeout,
+            stage_completed=self._context.journals.progress.stage_completed,
+            position_done=position_done,
+        )
+
+    def _segment_run(
+        self, number: int, feed: PositionFeed, worker: RecordWorker, *, replays: bool
+    ) -> SegmentRun:
+        return SegmentRun(
+            number,
+            feed,
+            self._store,
+            worker,
+            self._context,
+            records_in_flight=records_in_flight(self._pipeline),
+            replays=replays,
+            plugin_timeout=self._pipeline.recipe.run.plugin_timeout,
+        )
+
+    # --- further processes -----------------------------------------------------------------------------------------
+
+    def _begin_workers(self, number: int, estimate: ReplayEstimate) -> Sequence[Worker]:
+        pool_is_told = bool(self._pipeline.segments[number].synthesizers)
+        if self._workers is None or pool_is_told or self._context.journals.project.on_network:
+            return ()
+        if not self._workers.are_worth_it(estimate):
+            return ()
+        return self._workers.begin(number)
+
+    def _merge_from(
+        self,
+        worker: Worker,
+        number: int,
+        feed: PartitionFeed,
+        segment_run: SegmentRun,
+        position_done: Callable[[int], None],
+    ) -> "asyncio.Task[None]":
+        def merge(partition: int, answer: Mapping[str, Any]) -> Sequence[int]:
+            path = partition_path(feed.folder, partition)
+            result = merge_partition(self._store, path, number, segment_run.begun)
+            segment_run.resume_at(result.begun)
+            for completed in result.completed:
+                self._context.journals.progress.stage_completed(*completed)
+            self._count(answer, len(result.finished), result.pairs)
+            for position in result.finished:
+                position_done(position)
+            path.unlink(missing_ok=True)
+            return result.finished
+
+        return asyncio.create_task(merge_answers(worker, feed, merge, segment_run.start_more))
+
+    def _count(self, answer: Mapping[str, Any], finished: int, pairs: int) -> None:
+        self._merged += finished
+        self._progress.finished += finished
+        self._progress.pairs += pairs
+        for label, (done, failed) in answer["stages"].items():
+            stats = self._progress.stage(label)
+            stats.done += done
+            stats.failed += failed
+        for name, replies in answer["replies"].items():
+            self._context.stats.model(name).replayed += replies
+        for notice in answer["notices"]:
+            self._context.stats.notify(notice)
+
+    # --- what was refused ------------------------------------------------------------------------------------------
+
+    async def _forget_refusals(self, number: int) -> None:
+        """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
+        context = self._context
+        for queue in context.queues.values():
+            if queue.refused_all() and not context.stats.model(queue.name).replayed:
+                if self.outcome.shards:
+                    await self.outcome.shards.finish()
+                context.run.stop(queue.refusals.recipe_error(queue.name))
+                spec = context.models[queue.name]
+                context.journals.of(spec).forget_refusals(context.run_id, str(spec.identity["name"]))
+                self._store.clear_results(number)
+                self._store.set_meta(f"segment {number}", "")
+
+
+def _nothing(position: int) -> None:
+    """Only the last segment's positions become shards."""

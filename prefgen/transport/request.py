@@ -1,0 +1,86 @@
+"""A request to a model and the response to it, as backends see them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from prefgen.types import Message, Reply
+
+
+@dataclass(slots=True)
+class ModelRequest:
+    """One request. `samples` draws of the same messages are wanted, with one seed each (or none).
+
+    `endpoint` is chat, completion, score, rank or embed; `text` is what a completion continues, `inputs` are embedded.
+    """
+
+    endpoint: str
+    model: str
+    messages: Sequence[Message] = ()
+    text: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    logprobs: int = 0
+    echo: bool = False
+    tools: Sequence[Mapping[str, Any]] = ()
+    seeds: Sequence[int | None] = (None,)
+    inputs: Sequence[str] = ()
+
+    @property
+    def samples(self) -> int:
+        return len(self.seeds)
+
+
+@dataclass(slots=True)
+class ModelResponse:
+    """One raw answer of a server: the JSON text to be kept, and who says that it answered."""
+
+    raw: bytes
+    reply: Reply
+    model: str = ""
+    fingerprint: str = ""
+    how: str = ""
+    """What the server was made to do: n in one request, a schema as text."""
+    pause: float = 0.0
+    """Seconds that the server asked us to wait before the next request (rate-limit headers)."""
+
+
+class ConnectedModel(Protocol):
+    """A connected model; `host` and `backend` are what the journal notes of who answers."""
+
+    host: str
+    backend: str
+
+    async def send(self, request: ModelRequest, /) -> Sequence[ModelResponse]:
+        """One response a seed, or fewer where the server has no `n`. Raises RequestFailed."""
+        ...
+
+    def parse(self, raw: bytes, endpoint: str, /) -> Reply:
+        """Read a journalled answer again."""
+        ...
+
+
+class ModelHooks:
+    """What a connected model may derive from for hooks with defaults."""
+
+    def check_access(self) -> None:
+        """Raise RecipeError where a key or an address is missing: known before anything is asked."""
+
+    def body(self, request: ModelRequest) -> dict[str, Any] | None:
+        """The request as the server's own protocol spells it, for batch files; None: as the OpenAI protocol does."""
+        return None
+
+
+class Backend(Protocol):
+    """Knows how a model is reached. Connecting is the only thing that touches the outside."""
+
+    def connect(self) -> AbstractAsyncContextManager[ConnectedModel]: ...
+
+
+def estimate_prompt_tokens(request: ModelRequest) -> int:
+    """A cautious guess at the prompt's tokens: a token for every 3 bytes of UTF-8 and 8 for each message."""
+    size = len(request.text.encode())
+    for text in (*[message.text for message in request.messages], *request.inputs):
+        size += len(text) if text.isascii() else len(text.encode())
+    return size // 3 + 8 * (len(request.messages) + 1)

@@ -1,0 +1,12 @@
+"""Rows of a journal."""
+
+import json
+
+from prefgen.calls.journal import JournalRow
+
+
+def a_row(n: int, text: str = "hello", **more) -> JournalRow:
+    return JournalRow(
+        key=n.to_bytes(16, "big"), endpoint="chat", model="m", record=f"{n:032x}", run="ab12", backend="openai", host="local",
+        reply=json.dumps({"choices": [{"message": {"content": text}}], "n": n}).encode(), time=1_700_000_000.0 + n, **more,
+    )  # fmt: skip

@@ -35,7 +35,7 @@ run:
   concurrency: {concurrency}
   timeout: 60
   endpoints: {{mock: {{n: false}}}}     # four requests, as the loop makes them
-  window: {window}
+  max_records_in_flight: {window}
 """
 
 LOOP = '''

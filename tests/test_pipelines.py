@@ -7,6 +7,7 @@ import pytest
 from prefgen.dataset.check import check_rows
 from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.kit.templates import shipped
+from prefgen.recipe.build import build
 from prefgen.recipe.load import load_recipe
 from tests.support.paths import ROOT
 from tests.support.recipes import run
@@ -56,3 +57,8 @@ def test_the_tables_of_methods_and_prompts_name_every_recipe():
         "quickstart",
         "starter",
     }
+
+
+@pytest.mark.parametrize("path", sorted(shipped("pipelines").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_recipe_is_valid(path):
+    assert build(load_recipe(path)).segments

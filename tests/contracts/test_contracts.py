@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from prefgen.errors import RecipeError
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find, list_plugin_names
 from prefgen.plugins.role_table import PLUGIN_ROLES
@@ -21,6 +20,8 @@ def shipped_names(role):
 
 
 ALL = [(role, name) for role in PLUGIN_ROLES for name in shipped_names(role)]
+
+
 NEEDED = {
     "source": {
         "file": {"path": "p"},
@@ -194,61 +195,6 @@ async def test_every_sampler_gives_responses_with_ids_of_their_own(name):
     assert first == again
     assert len({r.id for r in first}) == len(first) >= 1
     assert {r.prompt_id for r in first} == {record.prompt.id}
-
-
-def test_pool_draws_models_by_prompt_and_one_more_moves_only_its_share():
-    from prefgen.stats.seeded_draws import seeded_order
-
-    prompts = [f"prompt-{i}" for i in range(400)]
-    before = {p: seeded_order(("a", "b", "c"), 0, p)[0] for p in prompts}
-    after = {p: seeded_order(("a", "b", "c", "d"), 0, p)[0] for p in prompts}
-
-    assert {after[p] for p in prompts if after[p] != before[p]} == {"d"}
-    assert 60 < sum(after[p] == "d" for p in prompts) < 140
-
-
-async def test_pool_mixes_principles_by_source():
-    from prefgen.types import Prompt
-
-    pool = find("sampler", "pool", Path())(models=["m", "n"], per_prompt=2, principles="ultrafeedback")
-    seen = {"truthful_qa": set(), "web": set()}
-    for source, found in seen.items():
-        for i in range(60):
-            ask = Scripted(["x"])
-            responses = await pool.sample(Prompt.of(f"Question {i}", source=source), ask)
-            found |= {r.principle for r in responses}
-            assert all(turns[0].role == "system" for _, turns in ask.asked)
-
-    assert seen["truthful_qa"] == {"truthfulness"}
-    assert {"helpfulness", "truthfulness", "honesty"} <= seen["web"]
-
-
-def test_an_unknown_name_points_to_the_nearest():
-    with pytest.raises(RecipeError, match="'dedup'.*'dedupe'"):
-        find("curator", "dedup", Path())
-
-
-def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch):
-    import importlib
-    import sys
-
-    site = tmp_path / "site"
-    (site / "acme_judges-1.0.dist-info").mkdir(parents=True)
-    (site / "acme_judges-1.0.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: acme-judges\nVersion: 1.0\n"
-    )
-    (site / "acme_judges-1.0.dist-info" / "entry_points.txt").write_text(
-        "[prefgen.judges]\nacme = acme_judges:Acme\n"
-    )
-    (site / "acme_judges.py").write_text(
-        "from prefgen import Plugin, judge\n\n@judge('acme')\nclass Acme(Plugin):\n    async def judge(self, prompt, responses, ask):\n        return []\n"
-    )
-    monkeypatch.syspath_prepend(str(site))
-    importlib.invalidate_caches()
-
-    assert "acme" in list_plugin_names("judge")
-    assert find("judge", "acme", Path()).__module__ == "acme_judges"
-    del sys.modules["acme_judges"]
 
 
 def written(text):

@@ -2,7 +2,9 @@
 
 import json
 
-from prefgen.calls.journal import JournalRow
+import pytest
+
+from prefgen.calls.journal import Journal, JournalRow
 
 
 def a_row(n: int, text: str = "hello", **more) -> JournalRow:
@@ -10,3 +12,10 @@ def a_row(n: int, text: str = "hello", **more) -> JournalRow:
         key=n.to_bytes(16, "big"), endpoint="chat", model="m", record=f"{n:032x}", run="ab12", backend="openai", host="local",
         reply=json.dumps({"choices": [{"message": {"content": text}}], "n": n}).encode(), time=1_700_000_000.0 + n, **more,
     )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path):
+    opened = Journal(tmp_path / "j.sqlite")
+    yield opened
+    opened.close()

@@ -1,9 +1,13 @@
 """Runs that are published to a local Hub."""
 
+import copy
+import hashlib
 import json
 
+import pytest
+
 from tests.support.cli import prefgen
-from tests.support.hub import WRITER
+from tests.support.hub import WRITER, local_hub
 from tests.support.recipes import a_recipe
 
 PROMPTS = tuple(f"Which of the {i} rivers of the land is the longest?" for i in range(30))
@@ -28,3 +32,85 @@ def publish(hub, folder, run, *options, token=WRITER, repo="acme/rivers"):
         "HF_TOKEN": token,
     }
     return prefgen("publish", str(run), "--repo", repo, "--test", "0.2", *options, cwd=folder, **environment)
+
+
+@pytest.fixture
+def hub():
+    with local_hub({}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory, finished):
+    """What a Hub holds after the first version was published."""
+    with local_hub({}) as running:
+        assert publish(running, tmp_path_factory.mktemp("released"), finished).returncode == 0
+        return copy.deepcopy(running.repos)
+
+
+@pytest.fixture
+def second(hub, released):
+    """A Hub on which the first version stands."""
+    hub.repos = copy.deepcopy(released)
+    return hub
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory):
+    """A run with one more prompt."""
+    folder = tmp_path_factory.mktemp("more")
+    made(folder, "run", (*PROMPTS, "What is a delta?"))
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A complete run, which tests publish from."""
+    folder = tmp_path_factory.mktemp("finished")
+    made(folder, "run")
+    return folder / "run"
+
+
+HARMFUL = "Pour the acid over the lock until it gives way and take what you want."
+
+
+def harmful_run(folder, rationale=""):
+    """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed` leave them."""
+    from prefgen.dataset.parquet import PAIRS, RECORDS, write_lines
+    from prefgen.dataset.serialize import pair_lines, record_line
+    from prefgen.kit.harm import SOURCE, harm_metadata
+    from prefgen.types import Pair, Prompt, Record, Response, Score
+
+    made(folder, "run")
+    digest = hashlib.blake2b(HARMFUL.encode(), digest_size=16).hexdigest()
+    marks = harm_metadata(HARMFUL, "theft")
+    prompt = Prompt.of(
+        "How do I open a lock that is not mine?",
+        metadata=marks,
+        lineage={"harm": "theft", "source_digest": digest},
+    )
+    safe = Response.of(prompt, "I will not help with that; a locksmith will.", model="m")
+    source = Response.of(prompt, HARMFUL, principle=SOURCE, origin="human")
+    scores = (
+        (
+            Score(
+                response_id=source.id,
+                aspect="harm",
+                value=1.0,
+                scale=(1, 5),
+                judge="quality",
+                rationale=rationale,
+            ),
+        )
+        if rationale
+        else ()
+    )
+    record = Record(
+        prompt=prompt,
+        responses=(safe, source),
+        scores=scores,
+        pairs=(Pair(chosen_id=safe.id, rejected_id=source.id, rule="fixed"),),
+    )
+    write_lines([record_line(record)], RECORDS, folder / "run" / "records" / "00001.parquet")
+    write_lines(pair_lines(record), PAIRS, folder / "run" / "pairs" / "00001.parquet")
+    return digest

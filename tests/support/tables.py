@@ -29,3 +29,6 @@ def prompts(*texts, categories=None):
 
 def curated(name, table, **fields):
     return find("curator", name, Path())(**fields).curate(table)
+
+
+LONG = "Explain how a tide clock works and why it needs to be set again every few weeks by hand"

@@ -1,0 +1,119 @@
+"""Requests and replies as lines of the OpenAI batch format, each under its key: written, answered elsewhere, read back. (prefgen/calls/batch_files.py)"""
+
+import json
+
+import pytest
+
+from prefgen.calls import batch_files
+from prefgen.calls.batch_files import import_batch
+from prefgen.calls.journal import Journal, JournalRow
+from prefgen.dataset.read_run import read_pairs
+from prefgen.errors import (
+    RecipeError,
+)
+from tests.support.journal import (
+    a_row,
+    journal,  # noqa: F401
+)
+from tests.support.recipes import a_recipe, run
+from tests.support.server import answer, by_content
+
+
+async def test_exported_requests_come_back_as_replies(tmp_path, server):
+    """The whole detour: collect, answer elsewhere, import, until complete; the bytes are those of a direct run."""
+    server.script = by_content
+    direct = await run(a_recipe(url=server.url), tmp_path / "direct", journal=tmp_path / "direct.sqlite")
+    rounds = 0
+    while True:
+        parked = await run(a_recipe(url=server.url), tmp_path / "out", live=False)
+        if parked.complete:
+            break
+        rounds += 1
+        assert parked.exit_code == 3
+        journal = Journal(tmp_path / "calls.sqlite")
+        import zstandard
+
+        lines = [
+            zstandard.decompress(journal.query("SELECT request FROM parked WHERE key = ?", (k,))[0][0])
+            for k in parked.parked_keys
+        ]
+        replies = tmp_path / "replies.jsonl"
+        with replies.open("w") as file:
+            for line in map(json.loads, lines):
+                said = by_content(line["body"], 1)
+                body = said if isinstance(said, dict) else answer(said, line["body"])
+                file.write(
+                    json.dumps(
+                        {
+                            "custom_id": line["custom_id"],
+                            "response": {"status_code": 200, "body": body},
+                            "error": None,
+                        }
+                    )
+                    + "\n"
+                )
+        await import_batch(journal, replies)
+        journal.close()
+
+    assert rounds == 2  # samples, then judgments
+    assert parked.manifest.yields == direct.manifest.yields
+    assert [p["prompt_id"] for p in read_pairs(tmp_path / "out")] == [
+        p["prompt_id"] for p in read_pairs(tmp_path / "direct")
+    ]
+
+
+async def test_replies_travel_between_journals_as_a_batch_file(journal, tmp_path):
+    await journal.commit([a_row(n) for n in range(5)])
+    await journal.commit(
+        [
+            JournalRow(
+                **{
+                    **{s: getattr(a_row(9), s) for s in a_row(9).__slots__},
+                    "status": 1,
+                    "code": "content_policy",
+                    "reply": b'{"error":"no","code":"content_policy"}',
+                }
+            )
+        ]
+    )
+    count = batch_files.export_batch(journal, tmp_path / "out.jsonl")
+
+    other = Journal(tmp_path / "other.sqlite")
+    done = await batch_files.import_batch(other, tmp_path / "out.jsonl")
+    again = await batch_files.import_batch(other, tmp_path / "out.jsonl")
+
+    assert (count, done.kept, done.refused, again.known) == (6, 5, 1, 6)
+    assert json.loads(other.find(a_row(3).key).reply) == json.loads(a_row(3).reply)
+    assert other.find(a_row(9).key).code == "content_policy"
+    other.close()
+
+
+async def test_a_line_that_is_no_answer_is_counted_and_asked_again_later(journal, tmp_path):
+    path = tmp_path / "in.jsonl"
+    key = a_row(1).key.hex()
+    ours = {
+        "endpoint": "chat",
+        "model": "m",
+        "record": None,
+        "parts": "00" * 16,
+        "backend": "openai",
+        "host": "local",
+        "time": 1,
+    }
+    lines = [
+        {"custom_id": key, "response": {"status_code": 500, "body": {}}, "prefgen": ours},
+        {"custom_id": key, "response": {"status_code": 200, "body": {"choices": []}}, "prefgen": ours},
+        {"custom_id": "ff" * 16, "response": {"status_code": 200, "body": {"choices": [{}]}}},
+    ]
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+
+    done = await batch_files.import_batch(journal, path)
+
+    assert (done.kept, done.failed, done.unknown) == (0, 2, 1)
+
+
+async def test_a_file_that_is_no_batch_output_is_refused_with_its_line(journal, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"hello": 1}\n')
+
+    with pytest.raises(RecipeError, match=r"in\.jsonl:1"):
+        await batch_files.import_batch(journal, tmp_path / "in.jsonl")

@@ -1,0 +1,55 @@
+"""prefgen check (prefgen/cli/check.py)"""
+
+import json
+
+from prefgen.kit.templates import shipped
+from tests.support.cli import prefgen
+from tests.support.hub_rows import hub, on  # noqa: F401
+from tests.support.recipes import a_recipe
+
+
+def test_no_plugins_refuses_code(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"][2] = {"judge": {"q": {"use": "./mine.py:J"}}}
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    (tmp_path / "mine.py").write_text("raise SystemExit('it ran')")
+
+    result = prefgen("check", "r.json", "--no-plugins", cwd=tmp_path)
+
+    assert result.returncode == 2
+    assert "it ran" not in result.stderr
+
+
+def test_the_command_reads_a_constitution(tmp_path):
+    good = prefgen("check", shipped("constitutions") / "harmless.yaml", cwd=tmp_path)
+    (tmp_path / "bad.yaml").write_text(
+        "name: x\nprinciples:\n  - {id: a, critique: x}\n  - {id: b, comparison: y}\n"
+    )
+    (tmp_path / "twice.yaml").write_text("name: x\nprinciples:\n  - {id: a}\n  - {id: a}\n")
+    bad = prefgen("check", "bad.yaml", "--json", cwd=tmp_path)
+    twice = prefgen("check", "twice.yaml", cwd=tmp_path)
+
+    assert (good.returncode, bad.returncode, twice.returncode) == (0, 4, 2)
+    assert "16 principles, ok" in good.stdout
+    assert len(json.loads(bad.stdout)["findings"]) == 2
+    assert "'a' stands twice" in twice.stderr
+
+
+def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):
+    words = (
+        "check",
+        "acme/winners",
+        "--config",
+        "default",
+        "--columns",
+        "prompt=question",
+        "--columns",
+        "chosen=winner",
+        "--json",
+    )
+
+    found = prefgen(*words, "--columns", "rejected=loser", cwd=tmp_path, **on(hub, tmp_path))
+
+    assert (found.returncode, json.loads(found.stdout)["rows"]) == (0, 4), found.stderr
+    wrong = prefgen(*words, "--columns", "rejected=looser", cwd=tmp_path, **on(hub, tmp_path))
+    assert (wrong.returncode, "there is no column 'looser'" in wrong.stderr) == (2, True)

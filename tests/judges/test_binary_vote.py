@@ -1,0 +1,44 @@
+"""Ask several times whether an answer passes, and take the share of yes (SPaR, arXiv 2412.11605, section 2.2). (prefgen/judges/binary_vote.py)"""
+
+import pytest
+
+from prefgen.judges.binary_vote import BinaryVote
+from prefgen.testing import Scripted
+from tests.support.judges import judged, scores
+
+
+def vote(*says):
+    replies = iter(
+        [f"Checked.\n\nFinal judgment: {word}" if word in ("yes", "no") else word for word in says]
+    )
+    return Scripted(lambda _: next(replies))
+
+
+async def test_votes_that_cannot_be_read_do_not_count_and_a_tie_is_no_verdict():
+    """SPaR: Y Y N unparsed N is a tie and is discarded; Y Y Y N unparsed is 0.75."""
+    tie = await judged(BinaryVote(model="m"), vote("yes", "yes", "no", "unparsed", "no"), "x")
+    share = await judged(BinaryVote(model="m"), vote("yes", "yes", "yes", "no", "unparsed"), "x")
+    none = await judged(BinaryVote(model="m", votes=2), vote("hm", "nothing"), "x")
+
+    assert scores(tie) == {"r0": None}
+    assert scores(share) == {"r0": 0.75}
+    assert not scores(none)
+
+
+async def test_the_word_not_is_no_vote():
+    """ "Not" holds "No": only the last line counts, as a word."""
+    assert not scores(
+        await judged(BinaryVote(model="m", votes=1), Scripted(["Final judgment: Nothing is violated"]), "x")
+    )
+    assert scores(
+        await judged(
+            BinaryVote(model="m", votes=1), Scripted(["Not bad: no errors.\n**Final judgment: Yes**"]), "x"
+        )
+    ) == {"r0": 1.0}
+
+
+@pytest.mark.parametrize(
+    "text", ["Final judgment: no violations were found, it passes", "Final judgment: yes or no, I cannot say"]
+)
+async def test_a_vote_ends_its_line(text):
+    assert not scores(await judged(BinaryVote(model="m", votes=1), Scripted([text]), "x"))

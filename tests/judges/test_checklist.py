@@ -1,0 +1,40 @@
+"""Check each answer against weighted yes/no criteria: given in the recipe, standing in the prompt's metadata, or written once a prompt by a model. (prefgen/judges/checklist.py)"""
+
+import pytest
+
+from prefgen.judges.checklist import Checklist
+from prefgen.testing import Scripted
+from prefgen.types import Prompt
+from tests.support.judges import judged, scores
+
+
+async def test_a_checklist_weighs_what_is_met_over_what_applies():
+    judge = Checklist(model="m", criteria=("a", {"text": "b", "weight": 3.0}, "c"))
+    reply = '{"item_1": {"reason": "", "met": true}, "item_2": {"reason": "", "met": false}, "item_3": {"reason": "", "met": null}}'
+
+    assert scores(await judged(judge, Scripted([reply]), "x")) == {"r0": 0.25}
+    assert scores(
+        await judged(
+            Checklist(model="m", criteria=("a",)), Scripted(['{"item_1": {"reason": "", "met": null}}']), "x"
+        )
+    ) == {"r0": None}
+    with pytest.raises(Exception, match="expected"):
+        raise (await judged(judge, Scripted(['{"item_1": {"reason": "", "met": true}}']), "x"))[0]
+
+
+async def test_a_checklist_is_written_once_a_prompt_or_stands_in_its_metadata():
+    written = '{"criteria": ["It rhymes."]}'
+    checked = '{"item_1": {"reason": "r", "met": true}}'
+    ask = Scripted(lambda text: written if "Write 5 criteria" in text else checked)
+
+    verdicts = await judged(Checklist(model="m", writer="w"), ask, "x", "y", "z")
+    own = await judged(
+        Checklist(model="m"),
+        Scripted([checked]),
+        "x",
+        prompt=Prompt.of("Q", metadata={"checklist": ["It is short."]}),
+    )
+
+    assert [model for model, _ in ask.asked].count("w") == 1
+    assert [v.rationale for v in verdicts] == ["met: It rhymes."] * 3
+    assert own[0].rationale == "met: It is short."

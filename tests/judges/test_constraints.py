@@ -1,0 +1,100 @@
+"""Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular expressions, code. (prefgen/judges/constraints.py)"""
+
+import pytest
+from pydantic import ValidationError
+
+from prefgen.errors import PluginError
+from prefgen.judges.constraints import Constraints, Rule, count_of, violation_of
+from prefgen.stats.scoring import ScoreSpec, scores_of
+from prefgen.testing import Scripted, a_record
+from prefgen.types import Prompt
+
+
+@pytest.mark.parametrize(
+    ("rule", "met", "broken"),
+    [
+        ({"kind": "words", "most": 3}, "one two three", "one two three four"),
+        ({"kind": "words", "least": 2}, "well-known fact", "fact"),
+        ({"kind": "characters", "least": 3, "most": 5}, "abcd", "ab"),
+        ({"kind": "sentences", "most": 2}, "One. Two!", "One. Two! Three?"),
+        ({"kind": "lines", "least": 2}, "a\n\nb", "a"),
+        ({"kind": "paragraphs", "least": 2, "most": 2}, "a\nb\n\nc", "a\nb"),
+        ({"kind": "bullets", "least": 2}, "- a\n2. b", "- a\nb"),
+        ({"kind": "contains", "texts": ["Tea", "milk"]}, "tea with MILK", "tea"),
+        ({"kind": "forbids", "texts": ["art"]}, "a party", "modern Art"),
+        ({"kind": "starts_with", "texts": ["Dear", "Hello"]}, "  hello you", "Hi"),
+        ({"kind": "ends_with", "texts": ["bye."]}, "Good Bye.", "bye"),
+        ({"kind": "matches", "pattern": r"^\d{4}$"}, "in\n2024", "20245"),
+        ({"kind": "json", "keys": ["a"]}, '```json\n{"a": 1}\n```', '{"b": 1}'),
+        ({"kind": "json"}, "[1]", "{a: 1}"),
+        ({"kind": "python"}, "So:\n```python\nx = 1\n```", "```python\nx = = 1\n```"),
+        ({"kind": "lower_case"}, "all small", "Not all"),
+        ({"kind": "upper_case"}, "LOUD 1", "Loud"),
+        ({"kind": "language", "texts": ["de"]}, "Das ist ein schöner Tag.", "This is a fine day, is it not?"),
+        ({"kind": "language", "texts": ["ja", "ko"]}, "日本語のテキスト", "今天天气很好，我们去公园吧"),
+    ],
+)
+def test_a_rule_is_met_or_says_what_breaks_it(rule, met, broken):
+    assert violation_of(Rule(**rule), met) is None
+    assert violation_of(Rule(**rule), broken)
+
+
+def test_sentences_are_counted_in_other_scripts_too():
+    assert count_of("sentences", "こんにちは。元気ですか？") == 2
+    assert count_of("sentences", "") == 0
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "words"},
+        {"kind": "contains"},
+        {"kind": "matches", "pattern": "("},
+        {"kind": "words", "least": 3, "most": 2},
+        {"kind": "rhymes"},
+        {"kind": "language"},
+        {"kind": "language", "texts": ["german"]},
+    ],
+)
+def test_a_rule_that_says_nothing_is_refused(rule):
+    with pytest.raises(ValidationError):
+        Rule(**rule)
+
+
+def test_each_rule_is_an_aspect_and_the_score_is_the_share_that_is_met():
+    judge = Constraints(
+        rules=(
+            {"kind": "words", "most": 2},
+            {"kind": "words", "least": 1},
+            {"kind": "contains", "texts": ["x"], "name": "x"},
+        )
+    )
+    record = a_record("Q", "x y", "a b c")
+
+    verdicts = judge.judge(record.prompt, record.responses, Scripted([""]))
+    scored = record.adding(scores=[v.replacing(judge="ok") for v in verdicts])
+
+    assert {v.aspect for v in verdicts} == {"words", "words_2", "x"}
+    assert scores_of(scored, ScoreSpec(mean=("ok",))) == {"r0": 1.0, "r1": pytest.approx(1 / 3)}
+    assert scores_of(scored, ScoreSpec(mean=("ok",), veto={"ok": 1})) == {"r0": 1.0}
+
+
+def test_a_prompt_brings_its_own_rules_and_one_without_any_gives_no_score():
+    own = a_record(Prompt.of("Q", metadata={"constraints": [{"kind": "words", "most": 1}]}), "two words")
+    bare = a_record("Q", "two words")
+    wrong = a_record(Prompt.of("Q", metadata={"constraints": [{"kind": "words"}]}), "x")
+
+    assert [v.value for v in Constraints().judge(own.prompt, own.responses, Scripted([""]))] == [0.0]
+    assert [v.value for v in Constraints().judge(bare.prompt, bare.responses, Scripted([""]))] == [None]
+    with pytest.raises(PluginError, match="words needs least"):
+        Constraints().judge(wrong.prompt, wrong.responses, Scripted([""]))
+
+
+async def test_a_language_that_cannot_be_told_is_no_score():
+    record = a_record("Q", "Das ist ein schöner Tag.", "1234", "This is a fine day, is it not?")
+
+    scores = Constraints(rules=[{"kind": "language", "texts": ["de"]}]).judge(
+        record.prompt, record.responses, Scripted([""])
+    )
+
+    assert [(s.value, s.aspect) for s in scores] == [(1.0, "language"), (None, "language"), (0.0, "language")]

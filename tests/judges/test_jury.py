@@ -1,0 +1,88 @@
+"""Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise majority and its Bradley-Terry strengths. (prefgen/judges/jury.py)"""
+
+import pytest
+from pydantic import ValidationError
+
+from prefgen.judges.jury import Jury, borda, majority
+from prefgen.stats.scoring import probability_of
+from prefgen.testing import a_record
+from prefgen.types import Comparison, Flag, Score
+from tests.support.panel_judges import scores, verdicts
+
+
+def a_panel(**ratings):
+    """Three answers, rated by each judge on 1 to 5; None where a judge has no score."""
+    record = a_record("Q", "x", "y", "z")
+    made = [
+        Score(response_id=f"r{i}", aspect="a", value=value, scale=(1, 5), judge=name)
+        for name, values in ratings.items()
+        for i, value in enumerate(values)
+    ]
+    return record.adding(scores=made)
+
+
+async def test_scores_are_brought_to_one_scale_and_joined():
+    record = a_panel(a=[5, 3, 1], b=[5, 1, 1], c=[1, 5, 3])
+
+    assert scores(await verdicts(Jury(of=("a", "b", "c")), record)) == pytest.approx(
+        {"r0": 2 / 3, "r1": 0.5, "r2": 1 / 6}
+    )
+    assert scores(await verdicts(Jury(of=("a", "b", "c"), by="median"), record)) == {
+        "r0": 1.0,
+        "r1": 0.5,
+        "r2": 0.0,
+    }
+    assert scores(await verdicts(Jury(of=("a", "b", "c"), by="borda"), record)) == pytest.approx(
+        {"r0": 2 / 3, "r1": 1.75 / 3, "r2": 0.75 / 3}
+    )
+    weighed = scores(await verdicts(Jury(of=("a", "b", "c"), weights={"c": 2}), record))
+    assert weighed["r1"] == pytest.approx((0.5 + 0 + 2 * 1.0) / 4)
+
+
+async def test_a_response_with_too_few_judges_has_no_score():
+    record = a_panel(a=[5, 3, 1], b=[5, None, 1])
+
+    assert scores(await verdicts(Jury(of=("a", "b")), record))["r1"] is None
+    assert scores(await verdicts(Jury(of=("a", "b"), quorum=1), record))["r1"] == 0.5
+
+
+async def test_the_disagreement_of_the_judges_is_kept():
+    [first, *_] = [
+        v
+        for v in await verdicts(Jury(of=("a", "b")), a_panel(a=[5, 3, 1], b=[1, 3, 1]))
+        if isinstance(v, Score)
+    ]
+
+    assert first.rationale == "2 judges, disagreement 0.500"
+
+
+async def test_a_majority_compares_and_strengths_have_intervals():
+    record = a_panel(a=[5, 3, 1], b=[5, 1, 1], c=[1, 5, 3])
+
+    compared = await verdicts(Jury(of=("a", "b", "c"), by="majority"), record)
+    strong = await verdicts(Jury(of=("a", "b", "c"), by="bradley_terry"), record)
+
+    assert probability_of([c for c in compared if isinstance(c, Comparison)], "r0", "r1") == pytest.approx(
+        2 / 3
+    )
+    found = scores(strong)
+    assert found["r0"] > found["r1"] > found["r2"]
+    assert all("95 % interval" in v.rationale for v in strong)
+    assert strong == await verdicts(Jury(of=("a", "b", "c"), by="bradley_terry"), record)
+
+
+async def test_a_veto_flags():
+    found = await verdicts(Jury(of=("a", "b"), veto={"b": 2}), a_panel(a=[5, 3, 1], b=[5, 1, 3]))
+
+    assert [(f.target_id, f.rule) for f in found if isinstance(f, Flag)] == [("r1", "veto:b")]
+
+
+def test_a_jury_knows_its_members():
+    for wrong in ({"of": ("a",)}, {"of": ("a", "b"), "weights": {"c": 1}}, {"of": ("a", "b"), "quorum": 3}):
+        with pytest.raises(ValidationError):
+            Jury(**wrong)
+
+
+def test_equals_count_half():
+    assert borda({"x": 1, "y": 1, "z": 0}, "x", ["x", "y", "z"]) == 0.75
+    assert majority({"j": {"x": 1, "y": 1}}, ["x", "y"], {})[0].probability == 0.5

@@ -1,0 +1,182 @@
+"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins. (prefgen/kit/pairing.py)"""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.dataset.read_run import read_pairs, read_records
+from prefgen.pairers.all_pairs import AllPairs
+from prefgen.pairers.best_vs_random import BestVsRandom
+from prefgen.pairers.best_vs_worst import BestVsWorst
+from prefgen.pairers.fixed import Fixed
+from prefgen.pairers.hard_negative import HardNegative
+from prefgen.pairers.length_tier import LengthTier
+from prefgen.testing import a_record, contract_of_pairer
+from prefgen.types import Comparison, Flag
+from tests.support.recipes import a_recipe, run
+from tests.support.scoring_and_pairs import of_lengths, sides
+from tests.support.server import answer, by_content
+
+
+async def test_a_revision_that_the_token_limit_cut_is_not_paired(tmp_path, server):
+    def cut(body, attempt):
+        if "Now improve the reply" in str(body["messages"][-1]["content"]):
+            return answer("A better ans", body, finish_reason="length")
+        return by_content(body, attempt)
+
+    server.script = cut
+    recipe = a_recipe(url=server.url, n=1)
+    recipe["stages"] = [
+        *recipe["stages"][:2],
+        {"revise": {"use": "improve", "model": "writer"}},
+        {"pair": {"use": "revised_over_original"}},
+    ]
+
+    await run(recipe, tmp_path / "out")
+
+    assert list(read_pairs(tmp_path / "out")) == []
+    revised = [r for record in read_records(tmp_path / "out") for r in record.responses if r.parent_id]
+    assert {(r.finish_reason, r.sampling["temperature"]) for r in revised} == {("length", 0.7)}
+
+
+PAIRERS = [
+    BestVsWorst(),
+    BestVsRandom(),
+    AllPairs(),
+    AllPairs(cap=2),
+    BestVsWorst(ties="keep"),
+    AllPairs(ties="keep"),
+]
+
+
+def test_one_scored_response_makes_no_pair():
+    record = a_record("Q", "a", "b", scores={"j": [3, 5]})
+    record = record.replacing(scores=record.scores[:1])
+
+    assert BestVsWorst().pair(record, Random(0)) == ()
+    assert BestVsWorst().explain(record) == "too_few_scored"
+
+
+def test_equal_scores_make_no_pair_unless_ties_are_kept_and_then_they_say_so():
+    record = a_record("Q", "a", "b", scores={"j": [4, 4]})
+
+    assert BestVsWorst().pair(record, Random(0)) == ()
+    assert BestVsWorst().explain(record) == "tie"
+    [pair] = BestVsWorst(ties="keep").pair(record, Random(0))
+    assert pair.tie
+    assert pair.weight == 0.5
+
+
+def test_equal_texts_make_no_pair_whatever_their_scores():
+    record = a_record("Q", "Same  text", "same text", scores={"j": [5, 1]})
+
+    assert BestVsWorst().pair(record, Random(0)) == ()
+    assert BestVsWorst().explain(record) == "same_text"
+
+
+def test_a_flagged_response_is_skipped():
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]}).adding(
+        flags=[Flag(target_id="r0", rule="guard")]
+    )
+
+    assert sides(BestVsWorst().pair(record, Random(0))) == [("r1", "r2")]
+
+
+def test_an_answer_that_was_cut_off_is_not_paired_unless_allowed():
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 3, 1]})
+    cut = record.replacing(
+        responses=(record.responses[0].replacing(finish_reason="length"), *record.responses[1:])
+    )
+
+    assert sides(BestVsWorst().pair(cut, Random(0))) == [("r1", "r2")]
+    assert sides(BestVsWorst(length_cut="keep").pair(cut, Random(0))) == [("r0", "r2")]
+
+
+@given(st.lists(st.integers(1, 5), min_size=0, max_size=6), st.integers(0, 10_000))
+def test_every_pairer_keeps_the_invariants(values, seed):
+    record = a_record("Q", *(f"answer {i % 4}" for i in range(len(values))), scores={"j": values})
+
+    for pairer in PAIRERS:
+        for pair in contract_of_pairer(pairer, record):
+            assert pair.chosen_score >= pair.rejected_score
+            assert pair.margin == pair.chosen_score - pair.rejected_score
+            assert pair.tie == (pair.chosen_score == pair.rejected_score)
+
+
+def test_comparisons_give_a_pair_its_probability_unless_labels_are_hard():
+
+    compared = [
+        Comparison(first_id="r0", second_id="r1", probability=0.9, judge="p"),
+        Comparison(first_id="r1", second_id="r0", probability=0.8, judge="p"),
+    ]
+    record = a_record("Q", "x", "y").adding(comparisons=compared)
+
+    [soft] = BestVsWorst(score="p").pair(record, Random(0))
+    [hard] = BestVsWorst(score="p", labels="hard").pair(record, Random(0))
+
+    assert (soft.chosen_id, soft.chosen_probability) == ("r0", pytest.approx(0.55))
+    assert hard.chosen_probability is None
+
+
+BY_SCORE = [BestVsWorst(), AllPairs(), HardNegative(min_margin=0.5), LengthTier(rho=0.2)]
+
+
+RATINGS = st.lists(st.integers(1, 5), min_size=2, max_size=6)
+
+
+@given(RATINGS, st.randoms(use_true_random=False))
+def test_the_order_of_the_responses_changes_no_pair_of_the_others_either(ratings, rng):
+    record = a_record("Q", *(f"answer {'x' * (i + 1)}" for i in range(len(ratings))), scores={"j": ratings})
+    shuffled = list(record.responses)
+    rng.shuffle(shuffled)
+    other = record.replacing(responses=tuple(shuffled))
+
+    for pairer in BY_SCORE:
+        assert sorted(sides(pairer.pair(record, Random(0)))) == sorted(sides(pairer.pair(other, Random(0))))
+
+
+@given(
+    RATINGS,
+    st.lists(
+        st.sampled_from(["Same words.", "same  WORDS.", "Other words.", "", "  "]), min_size=6, max_size=6
+    ),
+)
+def test_no_pairer_makes_a_pair_that_integrity_forbids(ratings, texts):
+    """Never two equal texts, an empty side, a flagged one, or a chosen side that scores lower."""
+    record = a_record("Q", *texts[: len(ratings)], scores={"j": ratings})
+    flagged = record.adding(flags=[Flag(target_id="r0", rule="x")])
+
+    for pairer in (
+        *PAIRERS,
+        *BY_SCORE,
+        Fixed(chosen={"model": ("model-0", "model-1")}, rejected={"model": ("model-1",)}, all=True),
+    ):
+        for seen in (record, flagged):
+            by_id = {r.id: r for r in seen.responses}
+            for pair in contract_of_pairer(pairer, seen):
+                chosen, rejected = by_id[pair.chosen_id].text, by_id[pair.rejected_id].text
+                assert chosen.strip()
+                assert rejected.strip()
+                assert " ".join(chosen.split()).casefold() != " ".join(rejected.split()).casefold()
+                assert pair.chosen_score is None or pair.chosen_score >= pair.rejected_score
+
+
+def test_scores_that_differ_by_rounding_are_a_tie_everywhere():
+    record = of_lengths(10, 20, scores=[3 + 4e-16 * 8, 3])
+
+    for pairer in (LengthTier(rho=0.4, ties="keep"), BestVsWorst(ties="keep"), AllPairs(ties="keep")):
+        [pair] = pairer.pair(record, Random(0))
+        assert (pair.tie, pair.margin, pair.chosen_score) == (True, 0, pair.rejected_score)
+
+
+def test_a_veto_decides_who_is_left_and_not_how_likely_the_pair_is():
+    record = a_record("Q", "one", "two", scores={"o": [5, 2]})
+    record = record.adding(
+        comparisons=[Comparison(first_id="r0", second_id="r1", probability=0.4, judge="v", aspect="care")]
+    )
+
+    [pair] = BestVsWorst(score={"mean": ["o"], "veto": {"v.care": 0.1}}).pair(record, Random(0))
+
+    assert (pair.chosen_id, pair.chosen_probability) == ("r0", None)

@@ -1,0 +1,68 @@
+"""What changed between two datasets of pairs: prompts and pairs by what they say, scores by judge, recipes line by line. (prefgen/publish/diff.py)"""
+
+import json
+
+from tests.support.cli import prefgen
+from tests.support.publishing import finished, hub, more, publish, released, second  # noqa: F401
+
+
+def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
+    def row(i, good="good", bad="bad", margin=1.0, **more):
+        return {
+            "prompt": f"Q{i}?",
+            "chosen": f"{good} {i}",
+            "rejected": f"{bad} {i}",
+            "margin": margin,
+            **more,
+        }
+
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row(i)) + "\n" for i in range(5)))
+    after = [row(0), row(1, "bad", "good"), row(2, margin=2.0), row(3), row(9)]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(one) + "\n" for one in after))
+
+    done = prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path)
+
+    found = json.loads(done.stdout)
+    assert found["pairs"] == {
+        "added": 1,
+        "removed": 1,
+        "flipped": 1,
+        "changed": 1,
+        "moved": 0,
+        "relabelled": 0,
+        "kept": 2,
+    }
+    assert found["prompts"] == {"added": 1, "removed": 1, "kept": 4}
+    assert found["bump"] == "major"
+    same = prefgen("diff", "a.jsonl", "a.jsonl", cwd=tmp_path)
+    assert "no change" in same.stdout
+
+
+def test_prompts_that_change_their_split_are_a_major_change(second, finished, tmp_path):
+    done = publish(second, tmp_path, finished, "--test", "0.6", "--json")
+
+    found = json.loads(done.stdout)
+    assert found["version"] == "2.0.0"
+    assert found["diff"]["pairs"]["moved"] > 0
+
+
+def test_diff_sees_other_spelling_repeats_and_splits(tmp_path):
+    rows = [
+        {"prompt": f"Q{i}?", "chosen": f"Good {i}", "rejected": f"Bad {i}", "split": "train"}
+        for i in range(4)
+    ]
+    after = [{**rows[0], "chosen": "GOOD 0"}, {**rows[1], "split": "test"}, rows[2], rows[2], rows[3]]
+    for name, its in (("a", rows), ("b", after)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in its))
+
+    found = json.loads(prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path).stdout)["pairs"]
+
+    assert found == {
+        "added": 1,
+        "removed": 0,
+        "flipped": 0,
+        "changed": 1,
+        "moved": 1,
+        "relabelled": 0,
+        "kept": 2,
+    }

@@ -1,0 +1,73 @@
+"""One commit on the Hub, with its parent, and then the tag: nothing is half published, and nobody else's work is overwritten. (prefgen/publish/hub.py)"""
+
+import pytest
+
+from tests.support.hub import READER
+from tests.support.publishing import finished, hub, more, publish, released, second  # noqa: F401
+
+
+def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(second, tmp_path, more):
+    repo = second.repos["acme/rivers"]
+
+    def somebody_is_faster(name):
+        if not any(commit == "feedbeef1" for commit, _ in repo.commits):
+            repo.commits.append(("feedbeef1", {**repo.commits[-1][1], "NOTES.md": b"ours"}))
+
+    second.before_commit = somebody_is_faster
+
+    done = publish(second, tmp_path, more)
+
+    assert done.returncode == 0, done.stderr
+    assert repo.at("main")[1]["NOTES.md"] == b"ours"
+    assert [commit for commit, _ in repo.commits].index("feedbeef1") == len(repo.commits) - 2
+
+
+def test_an_upload_that_breaks_leaves_nothing_and_can_be_started_again(hub, finished, tmp_path):
+    hub.fail = [
+        ["PUT /large", 507, 100],
+        ["POST .*commit", 500, 1],
+    ]  # the client tries again after 500, for half a minute
+
+    broken = publish(hub, tmp_path, finished)
+    hub.fail[0][2] = 0
+    again = publish(hub, tmp_path, finished)
+    third = publish(hub, tmp_path, finished)
+
+    assert broken.returncode == 1
+    assert "nothing was published" in broken.stderr
+    assert "Traceback" not in broken.stderr
+    assert len(hub.repos["acme/rivers"].commits) == 2
+    assert 0 in (again.returncode, third.returncode)
+    assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("token", "says"), [("hf_nobody", "the token was not accepted"), (READER, "no right to write")]
+)
+def test_a_token_that_will_not_do_is_said_and_nothing_is_made(hub, finished, tmp_path, token, says):
+    done = publish(hub, tmp_path, finished, token=token)
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert token not in done.stderr + done.stdout
+    assert not hub.repos
+
+
+def test_a_commit_that_fails_leaves_no_empty_dataset(hub, finished, tmp_path):
+    hub.fail = [["POST .*/commit/", 500, 100]]
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert not hub.repos
+
+
+def test_a_pull_request_gets_no_tag(second, tmp_path, more):
+    done = publish(second, tmp_path, more, "--pr")
+
+    assert done.returncode == 0, done.stderr
+    assert "/discussions/1" in done.stdout
+    repo = second.repos["acme/rivers"]
+    assert len(repo.commits) == 2
+    assert set(repo.tags) == {"v1.0.0"}
+    assert "release.json" in repo.requests[0][1]

@@ -1,0 +1,114 @@
+"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licenses carried along. (prefgen/publish/mix.py)"""
+
+import pytest
+
+from prefgen.dataset.open_pairs import open_pairs
+from prefgen.errors import RecipeError
+from prefgen.publish.mix import mix, parse_part
+from tests.support.cli import prefgen
+from tests.support.export import ROWS, dataset
+
+
+def pairs(name, count, word):
+    return [
+        {
+            "prompt": f"{word} {i} {word} {i * 7} how does it come about?",
+            "chosen": f"{name} good {i}",
+            "rejected": f"{name} bad {i}",
+            "license": name,
+        }
+        for i in range(count)
+    ]
+
+
+def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", pairs("A", 100, "rain"))
+    two = dataset(tmp_path / "two.jsonl", [*pairs("B", 60, "snow"), *pairs("B", 40, "rain")])
+
+    found = mix([parse_part(one), parse_part(f"{two}:80")], tmp_path / "out", test=0.2, seed=3)
+
+    rows = [row for _, row in open_pairs(str(tmp_path / "out")).rows]
+    prompts = [row["prompt"][0]["content"] for row in rows]
+    assert len(prompts) == len(set(prompts)) == sum(found["counts"].values())
+    assert found["mixed_of"][0]["left"] == 100
+    assert found["mixed_of"][1]["taken"] == 80
+    assert found["licenses"] == {"A": 100, "B": found["mixed_of"][1]["left"]}
+    assert {row["split"] for row in rows} == {"train", "test"}
+    assert prefgen("check", str(tmp_path / "out" / "data" / "preferences"), cwd=tmp_path).returncode == 0
+
+
+def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
+    small, large = (
+        dataset(tmp_path / "s.jsonl", pairs("A", 50, "rain")),
+        dataset(tmp_path / "l.jsonl", pairs("A", 100, "rain")),
+    )
+
+    mix([parse_part(f"{small}:0.5")], tmp_path / "small", test=0, seed=0)
+    mix([parse_part(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
+
+    few, many = (
+        {row["prompt_id"] for _, row in open_pairs(str(tmp_path / name)).rows} for name in ("small", "large")
+    )
+    assert few < many
+    assert 15 <= len(few) <= 35
+
+
+@pytest.mark.parametrize(("words", "says"), [("x:1.5", "at most 1.0"), ("x:0", "at least 1")])
+def test_an_amount_that_is_none_is_refused(words, says):
+    with pytest.raises(RecipeError, match=says):
+        parse_part(words)
+
+
+def test_more_pairs_than_there_are_is_said(tmp_path):
+    with pytest.raises(RecipeError, match="has 4 pairs, and 9 are wanted"):
+        mix([parse_part(dataset(tmp_path / "a.jsonl", ROWS) + ":9")], tmp_path / "out", test=0, seed=0)
+
+
+def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
+    (tmp_path / "secret-place").mkdir()
+    one = dataset(tmp_path / "secret-place" / "one.jsonl", pairs("A", 10, "rain"))
+
+    found = mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
+
+    assert found["mixed_of"][0]["name"] == "one.jsonl"
+    assert all(
+        b"secret-place" not in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    )
+
+
+def test_one_source_twice_gives_each_pair_once(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", [*pairs("A", 10, "rain"), *pairs("A", 4, "rain")])
+
+    found = mix([parse_part(one), parse_part(one)], tmp_path / "out", test=0, seed=0)
+
+    assert found["counts"] == {"train": 10}
+    assert [source["left"] for source in found["mixed_of"]] == [10, 0]
+
+
+def test_a_mix_is_written_anew_and_nothing_else_is(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", pairs("A", 40, "rain"))
+    mix([parse_part(one)], tmp_path / "out", test=0.5, seed=0)
+    mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
+
+    assert {row["split"] for _, row in open_pairs(str(tmp_path / "out")).rows} == {"train"}
+    assert prefgen("check", "out", cwd=tmp_path).returncode == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(RecipeError, match="is there already, and is no mix"):
+        mix([parse_part(one)], tmp_path / "mine", test=0, seed=0)
+    with pytest.raises(RecipeError, match="expected a dataset, found ''"):
+        parse_part("")
+
+
+def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
+    one = dataset(tmp_path / "one.jsonl", pairs("A", 10, "rain"))
+    mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
+
+    with pytest.raises(RecipeError, match="11 are wanted"):
+        mix([parse_part(f"{one}:11")], tmp_path / "out", test=0, seed=0)
+    again = mix(
+        [parse_part(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0
+    )  # a part may be what is written anew
+
+    assert again["counts"] == {"train": 10}
+    assert len(list(open_pairs(str(tmp_path / "out")).rows)) == 10

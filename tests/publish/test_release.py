@@ -1,0 +1,287 @@
+"""Publishing a run: check, split, write, version, card, one commit, tag. (prefgen/publish/release.py)"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.support.cli import prefgen
+from tests.support.hub import WRITER, Repo
+from tests.support.publishing import (
+    PROMPTS,
+    harmful_run,
+    made,
+    publish,
+)
+
+
+def python(hub, folder, code):
+    """Run code as a user of the dataset would, with the real clients."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "user"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+LOAD = """
+import json, datasets
+datasets.disable_progress_bars()
+pairs = datasets.load_dataset("acme/rivers", revision="{tag}")
+stream = datasets.load_dataset("acme/rivers", "candidates", split="train", revision="{tag}", streaming=True)
+print(json.dumps({{"rows": {{k: v.num_rows for k, v in pairs.items()}}, "first": pairs["train"][0], "streamed": list(stream)[0]["model"]}}))
+"""
+
+
+def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished, tmp_path):
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    repo = hub.repos["acme/rivers"]
+    assert repo.tags == {"v1.0.0": repo.head}
+    assert len(repo.commits) == 2  # what the Hub makes, and ours
+    found = python(hub, tmp_path, LOAD.format(tag="v1.0.0"))
+    assert sum(found["rows"].values()) == 30
+    assert found["rows"]["test"] >= 1
+    assert set(found["first"]) >= {"prompt", "chosen", "rejected", "margin", "license", "lineage"}
+    assert found["first"]["chosen"][0]["role"] == "assistant"
+    assert found["streamed"]
+    files = repo.at("main")[1]
+    card = files["README.md"].decode()
+    header = yaml.safe_load(card.split("---")[1])
+    assert "unknown, since no price was given for grader, writer" in card
+    assert {c["config_name"] for c in header["configs"]} >= {"preferences", "candidates", "judgments"}
+    assert set(header["tags"]) >= {"synthetic", "preference", "dpo", "rlaif", "prefgen"}
+    assert (
+        json.loads(files["manifest.json"])["row_digest"]
+        == json.loads((finished / "manifest.json").read_text())["row_digest"]
+    )
+    assert (
+        WRITER not in "".join(f.decode("utf-8", "ignore") for f in files.values()) + done.stdout + done.stderr
+    )
+
+
+def test_the_same_again_changes_nothing(second, finished, tmp_path):
+    commits = len(second.repos["acme/rivers"].commits)
+
+    again = publish(second, tmp_path, finished)
+
+    assert again.returncode == 0, again.stderr
+    assert "on the Hub already" in again.stdout
+    assert len(second.repos["acme/rivers"].commits) == commits
+
+
+def test_a_second_version_follows_what_changed_and_says_so_in_the_card(second, tmp_path):
+    made(tmp_path, "more", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
+
+    done = publish(second, tmp_path, "more", "--json")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["version"] == "1.1.0"
+    assert found["diff"]["pairs"]["added"] == 2
+    assert found["diff"]["pairs"]["removed"] == 0
+    repo = second.repos["acme/rivers"]
+    assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
+    assert "2 added" in repo.at("main")[1]["README.md"].decode()
+    assert (
+        sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30
+    )  # the old one is what it was
+
+
+def test_a_tag_that_holds_something_else_is_never_moved(second, tmp_path, more):
+    done = publish(second, tmp_path, more, "--version", "1.0.0")
+
+    assert done.returncode == 1
+    assert "has a tag 'v1.0.0' with other contents" in done.stderr
+    assert len(second.repos["acme/rivers"].commits) == 2
+
+
+def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": WRITER,
+    }
+    command = [sys.executable, "-m", "prefgen", "publish", "--repo", "acme/rivers", "--test", "0.2"]
+    import shutil
+
+    both = []
+    for name in ("one", "two"):
+        shutil.copytree(finished, tmp_path / name)
+        both.append(subprocess.Popen([*command, str(tmp_path / name)], env={**environment, "HF_HOME": str(tmp_path / f"hf-{name}")},
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))  # fmt: skip
+    ended = [process.communicate(timeout=120) for process in both]
+
+    repo = hub.repos["acme/rivers"]
+    assert {process.returncode for process in both} <= {0, 1}
+    assert 0 in {process.returncode for process in both}, ended
+    assert list(repo.tags) == ["v1.0.0"]
+    assert len(repo.commits) == 2
+    assert all("Traceback" not in err for _, err in ended), ended
+
+
+def test_a_commit_whose_tag_was_lost_gets_it_when_published_again(hub, finished, tmp_path):
+    hub.fail = [["POST .*/tag/", 500, 100]]
+    broken = publish(hub, tmp_path, finished)
+    hub.fail = []
+
+    again = publish(hub, tmp_path, finished)
+
+    assert broken.returncode == 1
+    assert "publish again, which only sets the tag" in broken.stderr
+    assert again.returncode == 0, again.stderr
+    repo = hub.repos["acme/rivers"]
+    assert repo.tags == {"v1.0.0": repo.head}
+    assert len(repo.commits) == 2
+
+
+def test_the_gate_stops_what_breaks_an_invariant(tmp_path, hub):
+    made(tmp_path, "run", run={"order": "file"})
+    import pyarrow.parquet as pq
+
+    [shard] = (tmp_path / "run" / "pairs").glob("*.parquet")
+    table = pq.read_table(shard)
+    same = table.set_column(table.schema.get_field_index("rejected"), "rejected", table.column("chosen"))
+    pq.write_table(same, shard)
+
+    done = publish(hub, tmp_path, "run")
+
+    assert done.returncode == 4
+    assert "chosen and rejected differ" in done.stderr
+    assert not hub.repos
+
+
+def test_the_same_dataset_is_made_again_from_recipe_and_journal(tmp_path, finished):
+    """Somebody else has the published recipe and the journal, and no model."""
+    made(tmp_path, "run")
+    first = prefgen("publish", "run", "--dry-run", "--json", cwd=tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    exported = prefgen("cache", "export", "--journal", "runs/calls.sqlite", "replies.jsonl", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    (tmp_path / "replies.jsonl").rename(tmp_path / "elsewhere" / "replies.jsonl")
+    (tmp_path / "elsewhere" / "recipe.yaml").write_bytes(
+        (tmp_path / "run" / "release" / "recipe.yaml").read_bytes()
+    )
+
+    imported = prefgen("cache", "import", "replies.jsonl", cwd=tmp_path / "elsewhere")
+    again = prefgen("run", "recipe.yaml", "--offline", "--out", "run", "-q", cwd=tmp_path / "elsewhere")
+    second = prefgen("publish", "run", "--dry-run", "--json", cwd=tmp_path / "elsewhere")
+
+    assert imported.returncode == 0, imported.stderr
+    assert again.returncode == 0, again.stderr
+    assert json.loads(second.stdout)["content_hash"] == json.loads(first.stdout)["content_hash"]
+
+
+def test_a_private_release_is_not_put_into_a_public_dataset(hub, tmp_path):
+    harmful_run(tmp_path)
+    hub.repos["acme/rivers"] = Repo([("aabbccdd", {})], private=False)
+
+    refused = publish(hub, tmp_path, "run")
+    said_so = publish(hub, tmp_path, "run", "--public", "--json")
+
+    assert refused.returncode == 1
+    assert (
+        "is public, and this release is private, since rows of it come from harmful texts" in refused.stderr
+    )
+    assert said_so.returncode == 0, said_so.stderr
+    assert json.loads(said_so.stdout)["private"] is False
+    hub.repos["acme/other"] = Repo([("aabbccdd", {})], private=True)
+    assert (
+        json.loads(publish(hub, tmp_path, "run", "--public", "--json", repo="acme/other").stdout)["private"]
+        is True
+    )  # as it is
+
+
+def test_data_that_is_not_prefgens_is_not_replaced(hub, finished, tmp_path):
+    hub.repos["acme/rivers"] = Repo([("aabbccdd", {"data/train.csv": b"a,b", "README.md": b"mine"})])
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert "holds data that prefgen did not publish (data/train.csv)" in done.stderr
+    assert len(hub.repos["acme/rivers"].commits) == 1
+
+
+def test_the_next_version_comes_after_the_highest_there_is(second, tmp_path, more):
+    back = publish(second, tmp_path, more, "--version", "0.5.0")
+    forth = publish(second, tmp_path, more, "--version", "2.0.0")
+    made(tmp_path, "most", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
+    after = publish(second, tmp_path, "most")
+
+    assert back.returncode == 1
+    assert "version 0.5.0 comes before 1.0.0" in back.stderr
+    assert forth.returncode == after.returncode == 0, after.stderr
+    assert set(second.repos["acme/rivers"].tags) == {"v1.0.0", "v2.0.0", "v2.1.0"}
+    assert (
+        "expected a version such as 1.2.0, found '01.2.3'"
+        in publish(second, tmp_path, "most", "--version", "01.2.3").stderr
+    )
+
+
+def test_a_recipe_that_says_more_is_a_patch(second, tmp_path):
+    made(tmp_path, "told", description="Questions about water.")
+
+    done = publish(second, tmp_path, "told", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == "1.0.1"
+    assert "Questions about water." in second.repos["acme/rivers"].at("main")[1]["README.md"].decode()
+
+
+def test_a_tag_set_later_is_set_on_the_commit_that_brought_the_rows(hub, finished, tmp_path):
+    hub.fail = [["POST .*/tag/", 500, 100]]
+    publish(hub, tmp_path, finished)
+    hub.fail = []
+    repo = hub.repos["acme/rivers"]
+    ours = repo.head
+    repo.commits.append(("eeee1234", {**repo.commits[-1][1], "NOTES.md": b"theirs"}))
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    assert repo.tags == {"v1.0.0": ours}
+
+
+def test_a_split_without_pairs_is_said(hub, finished, tmp_path):
+    few = publish(hub, tmp_path, finished, "--test", "0.001", "--dry-run")
+    many = publish(hub, tmp_path, finished, "--test", "0.999", "--dry-run")
+
+    assert few.returncode == 0
+    assert "no pair is in the test split" in few.stderr
+    assert many.returncode == 2
+    assert "all pairs are in the test split" in many.stderr
+
+
+@pytest.mark.parametrize("noted", [b"{not json", b"[]", b'{"version": "one", "content_hash": "x"}'])
+def test_a_release_that_somebody_changed_by_hand_is_one_line(second, finished, tmp_path, noted):
+    repo = second.repos["acme/rivers"]
+    repo.commits.append(("abcdef12", {**repo.commits[-1][1], "release.json": noted}))
+
+    done = publish(second, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert "release.json on the Hub cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_publishes_of_one_run_do_not_write_over_each_other(finished, tmp_path):
+    from filelock import FileLock
+
+    with FileLock(finished / ".publishing.lock"):
+        done = prefgen("publish", str(finished), "--dry-run", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "is being published by another process" in done.stderr

@@ -1,0 +1,38 @@
+"""The command line as a user types it: exit codes, what goes to stdout and to stderr."""
+
+import json
+
+from prefgen.recipe.build import build
+from prefgen.recipe.load import recipe_from_data
+from tests.support.cli import prefgen
+from tests.support.recipes import a_recipe
+
+
+def test_sampling_that_a_judge_does_not_use_is_said(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["grader"]["temperature"] = 0.9
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+
+    assert (
+        "judge 'quality' asks 'grader' with a temperature of 0 of its own, not with the 0.9"
+        in prefgen("run", "r.json", cwd=tmp_path).stderr
+    )
+    recipe["stages"][2]["judge"]["quality"]["temperature"] = None
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    assert "of its own" not in prefgen("run", "r.json", "-y", cwd=tmp_path).stderr
+    recipe["stages"][2]["judge"]["quality"] |= {
+        "model": {"is": "grader", "temperature": None},
+        "temperature": 0,
+    }
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+    unset = prefgen("run", "r.json", "-y", cwd=tmp_path)
+    assert (unset.returncode, "of its own" in unset.stderr) == (0, False), unset.stderr
+
+
+def test_a_judge_of_its_own_family_is_warned_about(tmp_path):
+    recipe = a_recipe(url="http://127.0.0.1:1/v1")
+    recipe["models"]["writer"]["name"], recipe["models"]["grader"]["name"] = "gpt-5.2-mini", "openai/gpt-5.2"
+
+    [warning] = build(recipe_from_data(recipe, tmp_path)).warnings
+
+    assert "own family" in warning

@@ -1,0 +1,76 @@
+"""report.html: what a run made and lost, what it cost, and some of its pairs, in one file that needs nothing else. (prefgen/report/html.py)"""
+
+from html.parser import HTMLParser
+
+from prefgen.report.html import BINS, histogram, write_report
+from tests.support.recipes import a_recipe, run
+
+
+class Page(HTMLParser):
+    """The tags and the text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7 * 7 }}"
+
+
+async def test_the_page_shows_the_run_and_runs_nothing_that_a_model_wrote(tmp_path):
+    recipe = a_recipe(prompts=[f"Is {HOSTILE} number {i} safe?" for i in range(30)])
+    recipe["models"]["writer"]["rules"][1]["say"] = [f"{HOSTILE} answer {i}" for i in range(40)]
+    await run(recipe, tmp_path / "out")
+
+    page = Page(write_report(tmp_path / "out").read_text())
+
+    assert not {tag for tag, _ in page.tags} & {"script", "img", "link", "iframe", "form", "a"}
+    assert not [
+        attrs
+        for _, attrs in page.tags
+        if any(name.startswith("on") or "//" in (value or "") for name, value in attrs.items())
+    ]
+    assert HOSTILE in page.text
+    assert len([tag for tag, _ in page.tags if tag == "details"]) == 12
+    assert "30prompts" in page.text.replace("\n", "")
+    assert "wording of quality has not been measured" in page.text
+
+
+async def test_a_run_without_pairs_has_a_page_too(tmp_path):
+    recipe = a_recipe()
+    recipe["stages"] = recipe["stages"][:2]
+    await run(recipe, tmp_path / "out")
+
+    page = Page(write_report(tmp_path / "out").read_text())
+
+    assert "kept" in page.text
+    assert "Some pairs" not in page.text
+
+
+def test_every_value_is_in_one_bar():
+    assert sum(bar.count for bar in histogram([0.0, 0.1, 0.5, 1.0, 1.0])) == 5
+    assert len(histogram([0.0, 1.0])) == BINS
+    assert [bar.count for bar in histogram([2.0, 2.0])] == [2]
+    assert histogram([]) == []
+
+
+async def test_who_wrote_is_shown_where_pairs_have_no_margin(tmp_path):
+    recipe = a_recipe()
+    recipe["models"]["other"] = {**recipe["models"]["writer"], "name": "other"}
+    recipe["stages"] = [
+        recipe["stages"][0],
+        {"sample": {"use": "each", "model": ["writer", "other"], "n": 1}},
+        {"pair": {"use": "fixed", "chosen": {"model": ["writer"]}, "rejected": {"model": "other"}}},
+    ]
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.manifest.yields.pairs == 3
+    assert "Who wrote" in Page(write_report(tmp_path / "out").read_text()).text

@@ -1,0 +1,138 @@
+"""Prompts *with* responses, scores and pairs: from a run, a file or a Hub dataset, so that what exists can be judged again. (prefgen/sources/records.py)"""
+
+import json
+
+import pytest
+
+from prefgen.errors import RecipeError
+from prefgen.plugins.registry import find
+from prefgen.sources.records import Records
+from tests.support.cli import prefgen
+from tests.support.harm import TEXT
+from tests.support.hub_rows import hub, on  # noqa: F401
+from tests.support.recipes import a_recipe, run
+
+
+def test_a_pair_that_prefers_it_is_no_row_to_read(tmp_path):
+    row = {"prompt": "How?", "chosen": TEXT, "rejected": "No.", "metadata": {"source_text": TEXT}}
+    (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
+
+    with pytest.raises(RecipeError, match=r"p.jsonl:1: chosen is, or holds, the harmful text"):
+        list(find("source", "records", tmp_path)(path="p.jsonl").read(tmp_path))
+
+
+def test_a_refusal_that_lost_to_a_better_answer_is_not_taken_for_the_text(tmp_path):
+    lineage = json.dumps({"harm": "c", "source_digest": "0" * 32})
+    row = {
+        "prompt": "How?",
+        "chosen": "I cannot help you with that at all. Please talk to us.",
+        "rejected": "I cannot help you with that at all.",
+        "lineage": lineage,
+    }
+    (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
+
+    [record] = find("source", "records", tmp_path)(path="p.jsonl", keep=["responses", "pairs"]).read(tmp_path)
+
+    assert len(record.pairs) == 1
+    assert "source_text" not in record.prompt.metadata
+
+
+def test_pairs_of_the_hub_are_judged_again(hub, tmp_path):
+    recipe = a_recipe()
+    recipe["stages"] = [{"prompts": {"use": "records", "path": "acme/pairs"}}, *recipe["stages"][2:]]
+    (tmp_path / "r.json").write_text(json.dumps(recipe))
+
+    done = prefgen("run", "r.json", "--json", cwd=tmp_path, **on(hub, tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["yield"]
+    assert (found["prompts"], found["responses"], found["pairs"]) == (4, 8, 4)
+
+
+ROWS = {
+    "pair": {"prompt": "Q", "chosen": "good", "rejected": "bad", "score_chosen": 4.0, "score_rejected": 1.0},
+    "implicit": {
+        "chosen": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "good"}],
+        "rejected": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "bad"}],
+    },
+    "list": {"prompt": "Q", "completions": ["good", "bad"]},
+    "ultrafeedback": {
+        "instruction": "Q",
+        "completions": [
+            {
+                "model": "a",
+                "response": "good",
+                "annotations": {"honesty": {"Rating": "N/A"}, "helpfulness": {"Rating": "5"}},
+            },
+            {"model": "b", "response": "bad", "annotations": {"helpfulness": {"Rating": "1"}}},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("form", ROWS)
+def test_datasets_with_responses_are_recognised(tmp_path, form):
+    (tmp_path / "d.jsonl").write_text(json.dumps(ROWS[form]) + "\n")
+
+    [record] = Records(path="d.jsonl", keep=("responses", "scores", "pairs")).read(tmp_path)
+
+    assert record.prompt.text == "Q"
+    assert [r.text for r in record.responses] == ["good", "bad"]
+    if form == "ultrafeedback":
+        assert [(s.aspect, s.value) for s in record.scores] == [
+            ("honesty", None),
+            ("helpfulness", 5),
+            ("helpfulness", 1),
+        ]
+
+
+def test_kto_rows_are_joined_by_prompt(tmp_path):
+    rows = [
+        {"prompt": "Q", "completion": "good", "label": True},
+        {"prompt": "P", "completion": "x", "label": False},
+        {"prompt": "Q", "completion": "bad", "label": False},
+    ]
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    first, second = Records(path="d.jsonl", keep=("responses", "scores")).read(tmp_path)
+
+    assert [r.text for r in first.responses] == ["good", "bad"]
+    assert [s.value for s in first.scores] == [1.0, 0.0]
+    assert second.prompt.text == "P"
+
+
+@pytest.mark.parametrize(
+    "row", [{"prompt": "Q"}, {"prompt": "Q", "chosen": "a", "rejected": ""}, {"chosen": "a", "rejected": "b"}]
+)
+def test_a_row_without_responses_is_said(tmp_path, row):
+    (tmp_path / "d.jsonl").write_text(json.dumps(row) + "\n")
+
+    with pytest.raises(RecipeError, match=r"d\.jsonl:1"):
+        list(Records(path="d.jsonl").read(tmp_path))
+
+
+async def test_a_run_can_be_judged_again_without_sampling(tmp_path):
+    await run(a_recipe(), tmp_path / "out")
+    recipe = a_recipe(name="again")
+    recipe["stages"] = [{"prompts": {"use": "records", "path": str(tmp_path / "out")}}, *recipe["stages"][2:]]
+
+    outcome = await run(recipe, tmp_path / "again")
+
+    assert outcome.manifest.yields.pairs == 3
+
+
+async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
+    rows = [{"prompt": "Q?", "completion": c, "label": c == "good", "source": "s", "category": "c", "references": ["r"], "metadata": {"k": 1}}
+            for c in ("good", "bad")]  # fmt: skip
+    (tmp_path / "kto.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    [record] = Records(path="kto.jsonl", license="MIT").read(tmp_path)
+
+    prompt = record.prompt
+    assert (prompt.source, prompt.category, prompt.references, prompt.metadata) == (
+        "s",
+        "c",
+        ("r",),
+        {"k": 1},
+    )
+    assert prompt.license == "MIT"

@@ -1,0 +1,190 @@
+"""From judgments to one score a response: what pairers, filters and tables rank by. (prefgen/stats/scoring.py)"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.stats.scoring import (
+    ScoreSpec,
+    bradley_terry,
+    count_order_flips,
+    judge_scores,
+    label_noise,
+    probability_of,
+    scores_of,
+)
+from prefgen.testing import a_record
+from prefgen.types import Comparison, Pair, Score
+
+
+def a_comparison(first, second, probability):
+    return Comparison(first_id=first, second_id=second, probability=probability)
+
+
+def test_both_orders_are_averaged():
+    """0.9 for the one shown first, and 0.2 for the same one when it is shown second: 0.55."""
+    assert probability_of(
+        [a_comparison("a", "b", 0.9), a_comparison("b", "a", 0.8)], "a", "b"
+    ) == pytest.approx(0.55)
+    assert probability_of([a_comparison("a", "b", 0.9)], "b", "a") == pytest.approx(0.1)
+    assert probability_of([], "a", "b") is None
+
+
+def test_not_applicable_is_left_out_of_the_mean():
+    record = a_record("Q", "a")
+    scores = [
+        Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j")
+        for a, v in (("x", 4), ("y", None), ("z", 2))
+    ]
+
+    assert judge_scores(record.adding(scores=scores), "j") == ({"r0": 3.0}, (1, 5))
+
+
+def test_an_aspect_that_was_asked_twice_does_not_count_twice():
+    record = a_record("Q", "a")
+    scores = [
+        Score(response_id="r0", aspect=a, value=v, scale=(1, 5), judge="j")
+        for a, v in (("x", 5), ("x", 3), ("y", 2))
+    ]
+
+    assert judge_scores(record.adding(scores=scores), "j")[0] == {"r0": 3.0}
+
+
+def test_weights_vetoes_and_scales():
+    record = a_record("Q", "a", "b", scores={"j": [5, 1], "k": [1, 3]})
+
+    assert scores_of(record, ScoreSpec(weights={"j": 3, "k": 1})) == {"r0": 4.0, "r1": 1.5}
+    assert scores_of(record, ScoreSpec(mean=("j",), veto={"k": 2})) == {"r1": 1.0}
+    wide = record.adding(
+        scores=[
+            Score(response_id=r, aspect="o", value=v, scale=(0, 10), judge="w")
+            for r, v in (("r0", 0), ("r1", 10))
+        ]
+    )
+    assert scores_of(wide, ScoreSpec(mean=("j", "w"))) == {"r0": 0.5, "r1": 0.5}
+
+
+def test_a_response_that_one_of_the_judges_did_not_rate_has_no_score():
+    record = a_record("Q", "a", "b", scores={"j": [5, 1]}).adding(
+        scores=[Score(response_id="r0", aspect="o", value=1, scale=(1, 5), judge="k")]
+    )
+
+    assert scores_of(record, ScoreSpec(mean=("j", "k"))) == {"r0": 3.0}
+
+
+def test_bradley_terry_orders_by_wins_and_stays_finite():
+    found = bradley_terry(
+        [Comparison(first_id=a, second_id=b, probability=1) for a, b in (("x", "y"), ("y", "z"), ("x", "z"))]
+    )
+
+    assert found["x"] > found["y"] > found["z"]
+    assert all(0 < v < 1 for v in found.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 1)), min_size=1, max_size=12))
+def test_a_comparison_and_its_mirror_say_the_same(compared):
+    """Strengths do not depend on which of two was shown first, where the probability is turned with it."""
+    made = [Comparison(first_id=f"r{a}", second_id=f"r{b}", probability=p) for a, b, p in compared if a != b]
+    mirrored = [
+        Comparison(first_id=c.second_id, second_id=c.first_id, probability=1 - c.probability) for c in made
+    ]
+
+    assert bradley_terry(made) == pytest.approx(bradley_terry(mirrored), abs=1e-6)
+
+
+def test_a_score_that_does_not_apply_hides_no_comparison():
+    compared = Comparison(first_id="r0", second_id="r1", probability=0.9, judge="j")
+    record = a_record("Q", "a", "b", "c").adding(
+        comparisons=[compared],
+        scores=[Score(response_id="r2", aspect="a", value=None, scale=(0, 1), judge="j")],
+    )
+
+    found, scale = judge_scores(record, "j")
+
+    assert found["r0"] > found["r1"]
+    assert "r2" not in found
+    assert scale == (0.0, 1.0)
+
+
+def test_a_veto_without_a_verdict_is_no_pass_and_one_that_does_not_apply_is():
+    record = a_record("Q", "a", "b", "c", scores={"j": [5, 4, 3]}).adding(
+        scores=[
+            Score(response_id="r0", aspect="s", value=1, scale=(0, 1), judge="safe"),
+            Score(response_id="r1", aspect="s", value=None, scale=(0, 1), judge="safe"),
+        ]
+    )
+
+    assert set(scores_of(record, ScoreSpec(mean=("j",), veto={"safe": 1}))) == {"r0", "r1"}
+
+
+def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
+    from prefgen.stats.scoring import judge_names
+
+    aspects = [
+        Comparison(first_id="r0", second_id="r1", probability=0.9, judge="v", aspect=a)
+        for a in ("care", "truth")
+    ]
+    record = a_record("Q", "one", "two", scores={"o": [5, 2]}).adding(comparisons=aspects)
+
+    assert judge_names(record) == ["o", "v.care", "v.truth"]
+    assert judge_names(record.replacing(comparisons=(aspects[0],))) == ["o", "v"]
+
+
+def judged_twice(*verdicts):
+    """One pair of r0 over r1, compared in both orders: (probability that r0 is better where it is shown first, where second)."""
+    record = a_record("Q", "a", "b").replacing(pairs=(Pair(chosen_id="r0", rejected_id="r1", rule="x"),))
+    compared = []
+    for judge, (first, second) in enumerate(verdicts):
+        compared.append(
+            Comparison(first_id="r0", second_id="r1", probability=first, judge=f"j{judge}", sample=0)
+        )
+        compared.append(
+            Comparison(first_id="r1", second_id="r0", probability=1 - second, judge=f"j{judge}", sample=1)
+        )
+    return record.replacing(comparisons=tuple(compared))
+
+
+def test_a_judge_with_another_winner_in_the_other_order_has_flipped():
+    record = judged_twice((0.9, 0.7), (0.9, 0.2), (0.9, 0.5))
+
+    assert count_order_flips(record) == {"j0": (1, 0.0), "j1": (1, 1.0), "j2": (1, 0.5)}
+
+
+def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
+    def rated(first, second, sample):
+        """Ratings of r0 and r1 on two aspects, in one order (r0 before r1 in order 0)."""
+        places = {"r0": sample, "r1": 1 - sample}
+        return [
+            Score(
+                response_id=i,
+                aspect=aspect,
+                value=value,
+                scale=(1, 5),
+                judge="j",
+                sample=sample,
+                order=places[i],
+            )
+            for i, values in (("r0", first), ("r1", second))
+            for aspect, value in zip("xy", values, strict=True)
+        ]
+
+    record = judged_twice()
+    same = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + rated((4, 2), (1, 2), 1)))
+    flipped = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + rated((4, 2), (4, 3), 1)))
+    once = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0)))
+    unread = record.replacing(
+        scores=tuple(
+            rated((5, 2), (4, 2), 0) + [s for s in rated((4, 2), (4, 3), 1) if s.response_id == "r0"]
+        )
+    )
+
+    assert (count_order_flips(same), count_order_flips(flipped)) == ({"j": (1, 0.0)}, {"j": (1, 1.0)})
+    assert count_order_flips(once) == count_order_flips(unread) == {}
+
+
+@given(st.floats(0, 0.49))
+def test_the_noise_of_a_label_is_what_makes_two_orders_differ_that_often(flips):
+    noise = label_noise(flips)
+
+    assert 0 <= noise < 0.5
+    assert 2 * noise * (1 - noise) == pytest.approx(flips, abs=1e-9)

@@ -1,0 +1,187 @@
+"""The OpenAI protocol: how a call is written as a request body, and how an answer is read. (prefgen/transport/openai_protocol.py)"""
+
+import asyncio
+
+import orjson
+import pytest
+
+from prefgen.dataset.read_run import read_pairs
+from prefgen.errors import (
+    FatalEndpoint,
+    RequestFailed,
+)
+from prefgen.transport.openai_protocol import read_responses, request_body, split_reasoning
+from prefgen.transport.request import ModelRequest
+from prefgen.types import ImagePart, Message, TextPart, ToolCall, user
+from tests.support.recipes import a_recipe, run
+from tests.support.server import by_content
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"choices": [{"message": "hi"}]},
+        {"choices": [{"message": {"content": "x"}, "finish_reason": 7}]},
+        {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": "many"}},
+        {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 2**63 + 5}},
+    ],
+)
+async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, odd):
+    server.script = lambda body, attempt: (
+        odd if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
+    )
+
+    outcome = await asyncio.wait_for(run(a_recipe(url=server.url), tmp_path / "out"), 60)
+
+    assert outcome.stopped is None and outcome.complete
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 2, "failed: malformed_reply": 1}
+    assert {pair["prompt"][-1]["content"] for pair in read_pairs(tmp_path / "out")} == {"One?", "Three?"}
+
+
+async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server):
+    server.script = lambda body, _: {
+        "data": [{"index": 0, "probs": [0.2, 0.3, 0.5]}],
+        "model": "rm",
+        "usage": {},
+    }
+    recipe = a_recipe(url=server.url, prompts=("One?",))
+    recipe["models"]["writer"] = {
+        "use": "scripted",
+        "rules": [{"when": "", "say": ["One.", "Two."]}],
+        "temperature": 1.0,
+    }
+    del recipe["run"]["endpoints"]["writer"]
+    recipe["stages"][2:] = [{"judge": {"rm": {"use": "reward_model", "model": "grader"}}}]
+    recipe["run"]["endpoints"]["grader"]["score_route"] = "classify"
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, FatalEndpoint)
+    assert "malformed_reply" in str(outcome.stopped)
+
+
+def a_call(**more):
+    return ModelRequest("chat", "m", (user("Hi"),), **more)
+
+
+def a_reply(*texts, **message):
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": t, **message}, "finish_reason": "stop"}
+        for i, t in enumerate(texts)
+    ]
+    return orjson.dumps(
+        {
+            "model": "m-2",
+            "choices": choices,
+            "usage": {"prompt_tokens": 7, "completion_tokens": 11},
+            "system_fingerprint": "fp",
+        }
+    )
+
+
+def test_sampling_parameters_are_named_as_servers_name_them():
+    call = a_call(sampling={"temperature": 0.5, "max_tokens": 9, "effort": "low", "thinking_budget": 100})
+
+    body = request_body(call, {"seed": 3}, token_field="max_completion_tokens")
+
+    assert body == {
+        "model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0.5, "max_completion_tokens": 9,
+        "reasoning_effort": "low", "thinking": {"type": "enabled", "budget_tokens": 100}, "seed": 3,
+    }  # fmt: skip
+
+
+def test_a_schema_goes_natively_or_in_words():
+    call = a_call(schema={"title": "t", "type": "object"})
+
+    assert request_body(call, {})["response_format"]["json_schema"]["schema"] == {
+        "title": "t",
+        "type": "object",
+    }
+    worded = request_body(call, {}, schema_as_text=True)
+    assert "response_format" not in worded
+    assert '"type":"object"' in worded["messages"][-1]["content"]
+
+
+def test_images_and_tool_calls_travel():
+    message = Message(
+        role="user", content=(TextPart(text="What is it?"), ImagePart(url="data:image/png;base64,AAAA"))
+    )
+    called = Message(role="assistant", content="", tool_calls=(ToolCall(id="1", name="f", arguments="{}"),))
+
+    first, second = request_body(ModelRequest("chat", "m", (message, called)), {})["messages"]
+
+    assert first["content"][1] == {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    assert second["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+
+
+def test_one_answer_keeps_the_body_as_it_came():
+    [served] = read_responses(a_reply("yes"), a_call())
+
+    assert served.raw == a_reply("yes")
+    assert (served.reply.text, served.model, served.fingerprint, served.reply.usage.prompt_tokens) == (
+        "yes",
+        "m-2",
+        "fp",
+        7,
+    )
+
+
+def test_several_draws_of_one_request_share_its_usage():
+    served = read_responses(a_reply("a", "b", "c"), a_call(seeds=(1, 2, 3)))
+
+    assert [s.reply.text for s in served] == ["a", "b", "c"]
+    assert sum(s.reply.usage.prompt_tokens for s in served) == 7
+    assert sum(s.reply.usage.completion_tokens for s in served) == 11
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"<html>502</html>", "broken"),
+        (b'{"choices": [{"mess', "broken"),
+        (b"[]", "broken"),
+        (b'{"choices": []}', "empty"),
+        (b'{"error": {}}', "broken"),
+    ],
+)
+def test_what_is_no_answer_is_a_fault(body, kind):
+    with pytest.raises(RequestFailed) as caught:
+        read_responses(body, a_call())
+
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_is_kept_apart(field):
+    [served] = read_responses(a_reply("42", **{field: "Let me see."}), a_call())
+
+    assert (served.reply.reasoning, served.reply.text) == ("Let me see.", "42")
+
+
+def test_a_leading_reasoning_tag_is_taken_off():
+    assert split_reasoning("<think>\nhm\n</think>\n\nYes <think>") == ("hm", "Yes <think>")
+    assert split_reasoning("<think>never closed") == ("never closed", "")
+    assert split_reasoning("plain") == (None, "plain")
+
+
+def test_null_content_and_absent_usage_are_read():
+    body = orjson.dumps(
+        {"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]}
+    )
+
+    [served] = read_responses(body, a_call())
+
+    assert (served.reply.text, served.reply.refusal, served.reply.usage.estimated) == ("", "No.", True)
+
+
+def test_log_probabilities_are_read():
+    place = {
+        "token": "A",
+        "logprob": -0.1,
+        "top_logprobs": [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -2.4}],
+    }
+    body = orjson.dumps({"choices": [{"message": {"content": "A"}, "logprobs": {"content": [place]}}]})
+
+    [served] = read_responses(body, a_call(logprobs=2))
+
+    assert [(t.token, t.logprob) for t in served.reply.logprobs[0].top] == [("A", -0.1), ("B", -2.4)]

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from prefgen.calls.batch_files import request_line
 from prefgen.calls.journals import Journals
@@ -82,6 +83,8 @@ class CallContext:
         self.rules = rules or AskRules()
         self.sender = RequestSender(journals, run, stats, run_id)
         self.parked_keys: list[bytes] = []
+        self.wanted_samplings: dict[tuple[str, str, int], Any] = {}
+        """What `PluginAsk` remembers of how models are asked."""
         self._watch = watch
         self._suspended: set[asyncio.Future[JournalRow]] = set()
 

@@ -7,9 +7,13 @@ RUNS ?= runs
 SEEDS ?= 3
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
-.PHONY: demo test check integration lab chaos bench bench-prompts wheel clean
+# `make help` shows these: a target, and after ## what it does
+.PHONY: help fmt demo test check integration lab chaos bench bench-prompts wheel clean
 
-demo: $(VENV)/installed
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+demo: $(VENV)/installed ## run the quickstart
 	$(BIN)/prefgen run pipelines/quickstart.yaml --out $(RUNS)/quickstart
 	$(BIN)/prefgen check $(RUNS)/quickstart
 	@echo
@@ -18,32 +22,36 @@ demo: $(VENV)/installed
 	@echo "       prefgen show pairs $(RUNS)/quickstart        look at it"
 	@echo "       prefgen new pipeline.yaml                    a recipe of your own"
 
-test: $(VENV)/dev
+test: $(VENV)/dev ## the tests, under five minutes
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto
 
-check: $(VENV)/dev
+fmt: $(VENV)/dev ## put the code into its form
+	$(BIN)/ruff check --fix prefgen tests
+	$(BIN)/ruff format prefgen tests
+
+check: $(VENV)/dev ## ruff, import-linter, pyright
 	$(BIN)/ruff check prefgen tests
 	$(BIN)/ruff format --check prefgen tests
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-integration: $(VENV)/train $(VENV)/consumers/ready
+integration: $(VENV)/train $(VENV)/consumers/ready ## the slower tests, with torch and other trainers
 	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py
 
 # a small model that is trained from scratch, and learns from pairs of its own answers
-lab: $(VENV)/train
+lab: $(VENV)/train ## a small model learns from pairs of its own answers
 	$(BIN)/python -m tests.lab.run_lab --seeds $(SEEDS)
 
-chaos: $(VENV)/dev
+chaos: $(VENV)/dev ## runs that are killed
 	$(BIN)/python -m pytest tests/chaos
 
-bench: $(VENV)/dev
+bench: $(VENV)/dev ## the numbers of docs/bench.md
 	$(BIN)/python tests/bench/bench_run.py $(MOCK_SERVER)
 
-bench-prompts: $(VENV)/dev
+bench-prompts: $(VENV)/dev ## the numbers of curators
 	$(BIN)/python tests/bench/bench_prompts.py
 
-wheel: $(VENV)/dev
+wheel: $(VENV)/dev ## build the package
 	$(BIN)/python -m build --wheel
 
 $(VENV)/created:

@@ -13,6 +13,9 @@ from prefgen.kit.templates import set_recipe_folder
 from tests.support.paths import SHARED
 from tests.support.server import Server
 
+pytest_plugins = ("tests.support.cli", "tests.support.journal", "tests.support.publishing")
+"""Their fixtures are every test's; a module that has one of the same name means its own."""
+
 settings.register_profile(
     "prefgen", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -57,6 +57,11 @@ class DrawGroups:
         self._send = send
         self._groups: dict[DrawKey, list[PendingRequest]] = {}
 
+    @property
+    def are_gathering(self) -> bool:
+        """Whether some draws still wait for others of their request."""
+        return bool(self._groups)
+
     def add(self, pending: PendingRequest) -> None:
         """Send it, with the other draws of its request where the server takes several (`n`)."""
         request = pending.request

@@ -129,8 +129,11 @@ class RequestSender:
 
     async def drain(self) -> None:
         """Wait until nothing is in flight. Nothing new starts once the run is stopped."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._tasks or self._draws.are_gathering:
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            else:
+                await asyncio.sleep(0)
 
     def abandon(self) -> None:
         """Give up on what is in flight, at once."""

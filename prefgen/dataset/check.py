@@ -180,6 +180,8 @@ class _Checker:
                 self._add_finding("repeated_chosen", where, f"it is always {report.repeated_chosen_text!r}")
         if pairs >= LEAST_FOR_PROBE:
             report.probe_auc = probe_auc(self._probed)
+            if report.probe_auc is None:
+                report.notes.append("too few prompts for the shortcut probe, which holds some out")
         else:
             report.notes.append(f"{pairs} pairs are too few for the shortcut probe ({LEAST_FOR_PROBE})")
 

@@ -29,10 +29,11 @@ def format_features(text: str) -> list[float]:
     ]
 
 
-def probe_auc(pairs: Sequence[ProbedPair], *, folds: int = 5, rounds: int = 200) -> float:
+def probe_auc(pairs: Sequence[ProbedPair], *, folds: int = 5, rounds: int = 200) -> float | None:
     """Share of held-out pairs that a logistic probe orders rightly (0.5 is chance), cross-validated with prompts kept together.
 
-    The probe sees differences of length and format, and which models wrote the two sides.
+    The probe sees differences of length and format, and which models wrote the two sides. None where there are too few prompts to hold
+    some out.
     """
     import numpy as np
 
@@ -59,4 +60,6 @@ def probe_auc(pairs: Sequence[ProbedPair], *, folds: int = 5, rounds: int = 200)
             w += 0.5 * (train.T @ (1 / (1 + np.exp(np.clip(train @ w, -30, 30)))) / len(train) - 0.01 * w)
         scores = test @ w
         fold_results.append((np.sum(scores > 1e-12) + 0.5 * np.sum(np.abs(scores) <= 1e-12), len(test)))
+    if not fold_results:
+        return None
     return float(sum(r for r, _ in fold_results) / sum(n for _, n in fold_results))

@@ -26,7 +26,7 @@ async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
 
 
 async def gather_settled(asks: Iterable[Awaitable[T]]) -> list[T | ReplyError]:
-    """Like `together`, but a reply that cannot be used stands in the result as its error instead of failing the others."""
+    """Like `gather`, but a reply that cannot be used stands in the result as its error instead of failing the others."""
     results = await asyncio.gather(*asks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, ReplyError):

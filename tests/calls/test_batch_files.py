@@ -11,10 +11,7 @@ from prefgen.dataset.read_run import read_pairs
 from prefgen.errors import (
     RecipeError,
 )
-from tests.support.journal import (
-    a_row,
-    journal,  # noqa: F401
-)
+from tests.support.journal import a_row
 from tests.support.recipes import a_recipe, run
 from tests.support.server import answer, by_content
 

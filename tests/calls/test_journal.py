@@ -15,14 +15,8 @@ from hypothesis import strategies as st
 
 from prefgen.calls.journal import Journal
 from prefgen.errors import JournalError
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
-from tests.support.journal import (
-    a_row,
-    journal,  # noqa: F401
-)
+from tests.support.cli import prefgen
+from tests.support.journal import a_row
 from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe
 

@@ -6,10 +6,7 @@ import sys
 
 from prefgen.calls import maintenance
 from prefgen.calls.journal import Journal
-from tests.support.journal import (
-    a_row,
-    journal,  # noqa: F401
-)
+from tests.support.journal import a_row
 from tests.support.paths import ROOT
 
 

@@ -8,10 +8,7 @@ import pytest
 from prefgen.calls import maintenance
 from prefgen.calls.journal import Journal, JournalRow
 from prefgen.errors import JournalError, RecipeError
-from tests.support.journal import (
-    a_row,
-    journal,  # noqa: F401
-)
+from tests.support.journal import a_row
 
 
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.3, 0.6, 0.99])

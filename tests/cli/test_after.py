@@ -6,10 +6,7 @@ import pytest
 
 from tests.support.cli import prefgen
 from tests.support.hub import WRITER
-from tests.support.publishing import (
-    PROMPTS,
-    hub,  # noqa: F401
-)
+from tests.support.publishing import PROMPTS
 from tests.support.recipes import a_recipe
 
 

@@ -2,10 +2,7 @@
 
 import json
 
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
+from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe
 
 

@@ -1,6 +1,6 @@
 """prefgen publish (prefgen/cli/publish.py)"""
 
-from tests.support.publishing import finished, hub, publish  # noqa: F401
+from tests.support.publishing import publish
 
 
 def test_a_dry_run_needs_no_token_and_sends_nothing(hub, finished, tmp_path):

@@ -2,10 +2,7 @@
 
 import json
 
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
+from tests.support.cli import prefgen
 
 
 def test_run_prints_the_place_of_the_pairs_on_stdout_and_talks_on_stderr(done):

@@ -2,10 +2,7 @@
 
 import json
 
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
+from tests.support.cli import prefgen
 
 
 def test_the_schema_is_json(done):

@@ -4,10 +4,7 @@ import json
 
 import pytest
 
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
+from tests.support.cli import prefgen
 
 
 def test_showing(done):

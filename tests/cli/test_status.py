@@ -4,10 +4,7 @@ import json
 import shutil
 import sqlite3
 
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
+from tests.support.cli import prefgen
 
 
 def test_status_reads_the_files_alone(done):

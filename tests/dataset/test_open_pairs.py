@@ -5,7 +5,6 @@ import json
 from tests.support.cli import prefgen
 from tests.support.export import ROWS, dataset, lines
 from tests.support.hub_rows import hub, on  # noqa: F401
-from tests.support.publishing import finished  # noqa: F401
 
 
 def test_a_split_of_a_file(tmp_path):

@@ -1,7 +1,6 @@
 """Which split a prompt is in: seeded, disjoint by prompt and by near-duplicate, and the same for a prompt when others are added after it. (prefgen/dataset/splits.py)"""
 
 from prefgen.dataset.splits import splits_of
-from tests.support.publishing import more  # noqa: F401
 
 
 def test_splits_keep_near_duplicates_together_and_old_prompts_where_they_were():

@@ -6,10 +6,7 @@ from prefgen.api import options_of
 from prefgen.engine.plan import make_plan
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.support.cli import (
-    done,  # noqa: F401
-    prefgen,
-)
+from tests.support.cli import prefgen
 from tests.support.rated import rated
 from tests.support.recipes import a_recipe
 from tests.support.synthesize import synthesized

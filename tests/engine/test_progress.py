@@ -2,9 +2,6 @@
 
 import asyncio
 
-from tests.support.cli import (
-    done,  # noqa: F401
-)
 from tests.support.recipes import a_recipe, run
 
 

@@ -3,7 +3,7 @@
 import json
 
 from tests.support.cli import prefgen
-from tests.support.publishing import finished, hub, more, publish, released, second  # noqa: F401
+from tests.support.publishing import publish
 
 
 def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.hub import READER
-from tests.support.publishing import finished, hub, more, publish, released, second  # noqa: F401
+from tests.support.publishing import publish
 
 
 def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(second, tmp_path, more):

@@ -10,12 +10,7 @@ import yaml
 
 from tests.support.cli import prefgen
 from tests.support.hub import WRITER, Repo
-from tests.support.publishing import (
-    PROMPTS,
-    harmful_run,
-    made,
-    publish,
-)
+from tests.support.publishing import PROMPTS, harmful_run, made, publish
 
 
 def python(hub, folder, code):

@@ -10,7 +10,7 @@ import yaml
 from prefgen.dataset.read_run import read_shards
 from prefgen.publish.rows import write_rows
 from tests.support.cli import prefgen
-from tests.support.publishing import HARMFUL, PROMPTS, finished, harmful_run, hub, made, publish, released  # noqa: F401
+from tests.support.publishing import HARMFUL, PROMPTS, harmful_run, publish
 from tests.support.recipes import a_recipe, run
 
 

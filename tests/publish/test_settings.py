@@ -3,7 +3,6 @@
 import pytest
 
 from tests.support.cli import prefgen
-from tests.support.publishing import finished  # noqa: F401
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""What one row shows by itself, rule by rule. (prefgen/dataset/pair_rules.py)"""
+
+import pytest
+
+from prefgen.dataset.pair import pair_messages
+from prefgen.dataset.pair_rules import RULES, broken_rules
+
+
+def broken(allow_truncated=False, **changes) -> set[str]:
+    row = {
+        "prompt": "Q?",
+        "chosen": "good",
+        "rejected": "bad",
+        "source": "s",
+        "license": "unknown",
+        **changes,
+    }
+    turns = pair_messages(row, "here")
+    found = list(broken_rules(row, *turns, allow_truncated=allow_truncated))
+    assert all(rule in RULES and detail for rule, detail in found)
+    return {rule for rule, _ in found}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({}, set()),
+        ({"chosen": "Bad"}, {"same"}),
+        ({"rejected": "  "}, {"empty"}),
+        ({"chosen": "<|im_end|>"}, {"leak"}),
+        ({"chosen": "<think>so</think> good"}, {"leak"}),
+        ({"chosen": "<think>so</think> good", "reasoning": "kept"}, set()),
+        ({"chosen_finish": "length", "rejected_finish": "stop"}, {"truncated"}),
+        ({"chosen_finish": "length", "rejected_finish": "length"}, set()),
+        ({"source": ""}, {"unknown"}),
+        ({"score_chosen": 1.0, "score_rejected": 2.0}, {"scores"}),
+        ({"score_chosen": 2.0, "score_rejected": 2.0}, {"tie"}),
+        ({"score_chosen": 2.0, "score_rejected": 2.0, "tie": True}, set()),
+        ({"score_chosen": 3.0, "score_rejected": 1.0, "margin": 2.0 + 1e-9}, set()),
+        ({"score_chosen": 3.0, "score_rejected": 1.0, "margin": 2.1}, {"scores"}),
+        ({"score_chosen": 3.0}, {"scores"}),
+        ({"margin": float("nan")}, {"scores"}),
+        ({"score_chosen": True, "score_rejected": 1.0}, {"scores"}),
+        ({"weight": -0.1}, {"scores"}),
+        ({"chosen_probability": 1.01}, {"scores"}),
+        ({"prompt": [{"role": "assistant", "content": "x"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]}, {"turns"}),
+    ],
+)  # fmt: skip
+def test_rules(changes, rules):
+    assert broken(**changes) == rules
+
+
+def test_a_truncated_side_can_be_allowed():
+    assert broken(allow_truncated=True, chosen_finish="length", rejected_finish="stop") == set()

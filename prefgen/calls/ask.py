@@ -155,30 +155,8 @@ class PluginAsk:
         if row is None and self._context.rules.known_only:
             row = await self._context.suspend_forever(self._record, "this step has not run")
         if row is None:
-            row = await self._run_step(key, name, function, args)
+            row = await _run_step(self._context, self._record, key, name, function, args)
         return json.loads(row.reply)
-
-    async def _run_step(
-        self, key: Key, name: str, function: Callable[..., Any], args: tuple[Any, ...]
-    ) -> JournalRow:
-        record = self._record
-        record.in_flight += 1
-        record.turn += 1
-        record.last_active = time.monotonic()
-        try:
-            if inspect.iscoroutinefunction(function):
-                result = await function(*args)
-            else:
-                result = await asyncio.to_thread(function, *args)
-            row = JournalRow(
-                key=key.digest, endpoint="step", model=name, record=record.id, run=self._context.run_id,
-                backend="step", host="local", reply=canonical(result), parts=key.parts, origin="step", time=time.time(),
-            )  # fmt: skip
-            [journalled] = await self._context.journals.project.commit([row])
-            return journalled
-        finally:
-            record.in_flight -= 1
-            record.check_stalled()
 
     def rng(self, name: str) -> Random:
         spelled = canonical_flat(["rng", self._seed, self._record.id, name])
@@ -250,6 +228,34 @@ class PluginAsk:
             )
         reply = row.parsed if row.parsed is not None else spec.model.parse(row.reply, endpoint)
         return reply.replacing(key=first_key.hex)
+
+
+async def _run_step(
+    context: CallContext,
+    record: RecordCalls,
+    key: Key,
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+) -> JournalRow:
+    """Run what a plug-in computes in a step, and journal its result."""
+    record.in_flight += 1
+    record.turn += 1
+    record.last_active = time.monotonic()
+    try:
+        if inspect.iscoroutinefunction(function):
+            result = await function(*args)
+        else:
+            result = await asyncio.to_thread(function, *args)
+        row = JournalRow(
+            key=key.digest, endpoint="step", model=name, record=record.id, run=context.run_id,
+            backend="step", host="local", reply=canonical(result), parts=key.parts, origin="step", time=time.time(),
+        )  # fmt: skip
+        [journalled] = await context.journals.project.commit([row])
+        return journalled
+    finally:
+        record.in_flight -= 1
+        record.check_stalled()
 
 
 def usable_reply(reply: Reply) -> Reply:

@@ -1,7 +1,9 @@
 """How far a run is: plain numbers that a panel, a log line or a notebook can show."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from prefgen.calls.usage import RunStats
 
@@ -33,6 +35,19 @@ class Progress:
 
     def stage(self, label: str) -> StageStats:
         return self.stages.setdefault(label, StageStats())
+
+    def count_replayed(self, answer: Mapping[str, Any], finished: int, pairs: int) -> None:
+        """Add what another process says that it replayed (`prefgen.engine.partition_worker`)."""
+        self.finished += finished
+        self.pairs += pairs
+        for label, (done, failed) in answer["stages"].items():
+            stage = self.stage(label)
+            stage.done += done
+            stage.failed += failed
+        for name, replies in answer["replies"].items():
+            self.stats.model(name).replayed += replies
+        for notice in answer["notices"]:
+            self.stats.notify(notice)
 
     def seconds_left(self) -> float | None:
         """A guess from the pace so far; None before there is one."""

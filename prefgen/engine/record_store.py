@@ -61,17 +61,8 @@ class RecordStore:
         try:
             self._db = _open(path)
         except sqlite3.DatabaseError:
-            self.remove_files(path)  # a damaged cache: the journal makes it anew
+            remove_store(path)  # a damaged cache: the journal makes it anew
             self._db = _open(path)
-
-    @staticmethod
-    def remove_files(path: Path) -> None:
-        for file in sqlite.companion_files(path):
-            file.unlink(missing_ok=True)
-
-    def reader(self) -> "RecordStore":
-        """A second connection, for another thread or process."""
-        return RecordStore(self.path)
 
     def finished(self, segment: int) -> FinishedRecords:
         """What became of the records of a segment that are finished."""
@@ -259,6 +250,12 @@ class RecordStore:
     def _write_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         with _disk_errors(self.path):
             self._db.executemany(sql, rows)
+
+
+def remove_store(path: Path) -> None:
+    """Remove a store: it is a cache."""
+    for file in sqlite.companion_files(path):
+        file.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -20,7 +20,7 @@ from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, write_output
 from prefgen.engine.partitions import WorkerPool
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_store import RecordStore
+from prefgen.engine.record_store import RecordStore, remove_store
 from prefgen.engine.run_folder import RECORD_STORE, append_log, lock_of, read_retries
 from prefgen.engine.segments import Segments
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
@@ -106,7 +106,7 @@ class Runner:
         except (
             sqlite3.DatabaseError
         ):  # the journal's own errors are JournalError: this is the record store, a cache
-            RecordStore.remove_files(self.options.out / RECORD_STORE)
+            remove_store(self.options.out / RECORD_STORE)
             self._stop = RunStop()
             return await self._run()
 

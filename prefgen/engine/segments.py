@@ -208,26 +208,14 @@ class Segments:
             segment_run.resume_at(result.begun)
             for completed in result.completed:
                 self._context.journals.progress.stage_completed(*completed)
-            self._count(answer, len(result.finished), result.pairs)
+            self._merged += len(result.finished)
+            self._progress.count_replayed(answer, len(result.finished), result.pairs)
             for position in result.finished:
                 position_done(position)
             path.unlink(missing_ok=True)
             return result.finished
 
         return asyncio.create_task(merge_answers(worker, feed, merge, segment_run.start_more))
-
-    def _count(self, answer: Mapping[str, Any], finished: int, pairs: int) -> None:
-        self._merged += finished
-        self._progress.finished += finished
-        self._progress.pairs += pairs
-        for label, (done, failed) in answer["stages"].items():
-            stats = self._progress.stage(label)
-            stats.done += done
-            stats.failed += failed
-        for name, replies in answer["replies"].items():
-            self._context.stats.model(name).replayed += replies
-        for notice in answer["notices"]:
-            self._context.stats.notify(notice)
 
     # --- what was refused ------------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class Shards:
             self._store.set_shard(shard, digest)
 
     def _write_in_thread(self, shard: int) -> str:
-        reader = self._store.reader()
+        reader = RecordStore(self._store.path)
         try:
             return write_shard(self._out, reader, self._segment, shard)
         finally:

@@ -186,7 +186,7 @@ class _Builder:
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
         fields, overrides = self._split_overrides(plugin_class, fields, path)
         fields |= {
-            selector: self._label_models(fields[selector])
+            selector: _label_models(self._models, fields[selector])
             for selector in plugin_class.selector_fields
             if isinstance(fields.get(selector), Mapping)
         }
@@ -215,8 +215,8 @@ class _Builder:
         return StagePlugin(
             name=name or default_name,
             plugin=plugin,
-            only=self._parse_only(value.get("only"), path),
-            responses=self._parse_responses(value.get("responses"), path),
+            only=_parse_only(self._loaded, value.get("only"), path),
+            responses=_parse_responses(self._loaded, self._models, value.get("responses"), path),
             overrides=overrides,
             seed=int(getattr(plugin, "seed", 0) or 0),
         )
@@ -298,49 +298,6 @@ class _Builder:
                     plain_fields[key] = take_override(value, (*path, key))
         return plain_fields, overrides
 
-    def _label_models(self, selector: Mapping[str, Any]) -> dict[str, Any]:
-        """Which responses are meant, with models as rows show them where the recipe says its own name for one."""
-        model_value = selector.get("model")
-        if not isinstance(model_value, str | Sequence):
-            return dict(selector)
-        labels = {name: model_label(model.identity, model.simulated) for name, model in self._models.items()}
-        model_names = (model_value,) if isinstance(model_value, str) else model_value
-        return {**selector, "model": [labels.get(name, name) for name in model_names]}
-
-    def _parse_only(self, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            raise RecipeError("only: expected {field: value or list}", self._loaded.place((*path, "only")))
-        allowed_values = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
-        if any(
-            isinstance(v, float) and not math.isfinite(v)
-            for values in allowed_values.values()
-            for v in values
-        ):
-            raise RecipeError("only: a value is no finite number", self._loaded.place((*path, "only")))
-        return allowed_values
-
-    def _parse_responses(self, value: Any, path: Where) -> dict[str, Any]:
-        if value is None:
-            return {}
-        place = self._loaded.place((*path, "responses"))
-        if not isinstance(value, Mapping) or set(value) - {"origin", "model", "which"}:
-            raise RecipeError(
-                "responses: expected {origin: [...], model: [...], which: all | first | last}", place
-            )
-        value = self._label_models(value)
-        selector: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"
-        }
-        if "which" in value:
-            if value["which"] not in ("all", "first", "last"):
-                raise RecipeError(
-                    f"responses.which must be all, first or last, found {value['which']!r}", place
-                )
-            selector["which"] = value["which"]
-        return selector
-
 
 def _warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel]) -> list[str]:
     """What is allowed and rarely meant."""
@@ -388,3 +345,47 @@ def _ignored_sampling(stage_plugin: StagePlugin, model_name: str, model: BuiltMo
 def _model_family(name: str) -> str:
     """gpt of openai/gpt-5.2, qwen of Qwen/Qwen3-8B."""
     return re.split(r"[\d\-_.:]", name.rpartition("/")[2].casefold(), maxsplit=1)[0]
+
+
+def _parse_only(loaded: LoadedRecipe, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise RecipeError("only: expected {field: value or list}", loaded.place((*path, "only")))
+    allowed_values = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items()}
+    if any(
+        isinstance(v, float) and not math.isfinite(v) for values in allowed_values.values() for v in values
+    ):
+        raise RecipeError("only: a value is no finite number", loaded.place((*path, "only")))
+    return allowed_values
+
+
+def _parse_responses(
+    loaded: LoadedRecipe, models: Mapping[str, BuiltModel], value: Any, path: Where
+) -> dict[str, Any]:
+    if value is None:
+        return {}
+    place = loaded.place((*path, "responses"))
+    if not isinstance(value, Mapping) or set(value) - {"origin", "model", "which"}:
+        raise RecipeError(
+            "responses: expected {origin: [...], model: [...], which: all | first | last}", place
+        )
+    value = _label_models(models, value)
+    selector: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in value.items() if k != "which"
+    }
+    if "which" in value:
+        if value["which"] not in ("all", "first", "last"):
+            raise RecipeError(f"responses.which must be all, first or last, found {value['which']!r}", place)
+        selector["which"] = value["which"]
+    return selector
+
+
+def _label_models(models: Mapping[str, BuiltModel], selector: Mapping[str, Any]) -> dict[str, Any]:
+    """Which responses are meant, with models as rows show them where the recipe says its own name for one."""
+    model_value = selector.get("model")
+    if not isinstance(model_value, str | Sequence):
+        return dict(selector)
+    labels = {name: model_label(model.identity, model.simulated) for name, model in models.items()}
+    model_names = (model_value,) if isinstance(model_value, str) else model_value
+    return {**selector, "model": [labels.get(name, name) for name in model_names]}

@@ -88,7 +88,9 @@ async def arun(
 
 
 def _write_html_report(runner: Runner, outcome: RunOutcome) -> None:
-    """Draw the pictures of a complete run. They are no part of the dataset: that they cannot be written is only said."""
+    """Draw the pictures of a complete run. They are no part of the dataset: that they cannot be written is
+    only said.
+    """
     if not outcome.complete:
         return
     from prefgen.report.html import write_report
@@ -100,7 +102,9 @@ def _write_html_report(runner: Runner, outcome: RunOutcome) -> None:
 
 
 def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
-    """Run a recipe and wait for it; takes the options of `arun`. Works where an event loop runs already (a notebook)."""
+    """Run a recipe and wait for it; takes the options of `arun`. Works where an event loop runs already (a
+    notebook).
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -21,7 +21,8 @@ PrefgenError                 exit 1
     ├── NoPromptsLeft        exit 1   no prompt was written, or curators dropped all of them
     └── UnexpectedServer     exit 1   the journal holds a reply from a server that the recipe does not name
 
-RequestFailed stands apart: what a backend raises when a request got no usable answer. It never reaches a plug-in.
+RequestFailed stands apart: what a backend raises when a request got no usable answer. It never reaches a
+plug-in.
 """
 
 import difflib
@@ -150,8 +151,9 @@ class UnexpectedServer(RunStopped):
 class RequestFailed(Exception):
     """What a backend raises when a request got no usable HTTP answer. Never reaches a plug-in.
 
-    `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken` (half a body, HTML
-    instead of JSON), `empty` (no choices), `refused` (400, 413, 422: final for this request) and `fatal` (401, 403, 404).
+    `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken`
+    (half a body, HTML instead of JSON), `empty` (no choices), `refused` (400, 413, 422: final for this
+    request) and `fatal` (401, 403, 404).
     """
 
     def __init__(

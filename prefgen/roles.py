@@ -1,7 +1,8 @@
 """What can be plugged in: each role is one method. A plug-in sees values and `ask`, and nothing else.
 
-A method may be a coroutine or a plain function; a plain one runs in a worker thread, except for pairers and curators, which
-are pure. A judge or reviser whose method has a parameter `record` is also given the read-only record so far.
+A method may be a coroutine or a plain function; a plain one runs in a worker thread, except for pairers and
+curators, which are pure. A judge or reviser whose method has a parameter `record` is also given the read-only
+record so far.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -30,7 +31,9 @@ Messages = str | Sequence[Message]
 
 
 class Ask(Protocol):
-    """How a plug-in reaches models. Every reply is journalled before it is returned; an ask that was answered before costs nothing."""
+    """How a plug-in reaches models. Every reply is journalled before it is returned; an ask that was answered
+    before costs nothing.
+    """
 
     @property
     def name(self) -> str:
@@ -49,9 +52,11 @@ class Ask(Protocol):
         shared: bool = False,
         **sampling: Any,
     ) -> Reply:
-        """Ask a chat model. `sample` numbers repeated draws of one request; `logprobs` is how many alternatives a token.
+        """Ask a chat model. `sample` numbers repeated draws of one request; `logprobs` is how many
+        alternatives a token.
 
-        Raises RefusedReply, CutReply or RefusedRequest when no usable answer exists, and never for a passing fault.
+        Raises RefusedReply, CutReply or RefusedRequest when no usable answer exists, and never for a passing
+        fault.
         """
         ...
 
@@ -73,7 +78,9 @@ class Ask(Protocol):
     async def score(
         self, model: str, prompt: Prompt, response: Response, other: Response | None = None, /
     ) -> float:
-        """The score that a reward model gives to `response`; with `other`, by how much (in log-odds) a ranker prefers `response` to it."""
+        """The score that a reward model gives to `response`; with `other`, by how much (in log-odds) a ranker
+        prefers `response` to it.
+        """
         ...
 
     async def embed(self, model: str, texts: Sequence[str], /) -> list[list[float]]:
@@ -109,7 +116,8 @@ class Source(Protocol):
 
 
 class Synthesizer(Protocol):
-    """Writes prompts, starting from a seed; `pool` holds the prompts that there are already (sources, and earlier rounds after curators).
+    """Writes prompts, starting from a seed; `pool` holds the prompts that there are already (sources, and
+    earlier rounds after curators).
 
     A prompt that failed may stand in the result as its error: it is lost alone, and counted.
     """
@@ -120,22 +128,27 @@ class Synthesizer(Protocol):
 class Curator(Protocol):
     """Sees the whole set and says which rows go and why.
 
-    One that needs a model also has `async def annotate(self, prompt, ask)`, which returns a number or a vector, and `output_column`,
-    the column with what it gave each prompt. `reference_rows` and `rewrite` are hooks of `prefgen.Plugin`.
+    One that needs a model also has `async def annotate(self, prompt, ask)`, which returns a number or a
+    vector, and `output_column`, the column with what it gave each prompt. `reference_rows` and `rewrite` are
+    hooks of `prefgen.Plugin`.
     """
 
     def curate(self, rows: Table, /) -> Table: ...
 
 
 class Sampler(Protocol):
-    """Answers a prompt. A draw that failed may stand in the result as its error: it is lost alone, and counted."""
+    """Answers a prompt. A draw that failed may stand in the result as its error: it is lost alone, and
+    counted.
+    """
 
     def sample(self, prompt: Prompt, ask: Ask, /) -> Now[Sequence[Response | ReplyError]]: ...
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What a reviser made of a response: the new responses, in order, the critiques that led to them, and replies that were lost."""
+    """What a reviser made of a response: the new responses, in order, the critiques that led to them, and
+    replies that were lost.
+    """
 
     responses: Sequence[Response] = ()
     critiques: Sequence[Critique] = ()
@@ -160,7 +173,8 @@ Verdict = Score | Comparison | Flag | Critique
 class Judge(Protocol):
     """Judges all responses of a prompt at once; covers each of them by a score, a comparison or a flag.
 
-    A reply that was lost may stand in the result as its error: it is counted, and what it was about has no verdict.
+    A reply that was lost may stand in the result as its error: it is counted, and what it was about has no
+    verdict.
     """
 
     def judge(

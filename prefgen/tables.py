@@ -1,4 +1,6 @@
-"""A table of prompts or pairs as a curator sees it: columns of the rows that are there, and why the others went."""
+"""A table of prompts or pairs as a curator sees it: columns of the rows that are there, and why the others
+went.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +22,10 @@ class Dropped:
 class Table:
     """`rows` are prompts or pairs, `gone` says why each other row went.
 
-    Prompts have the columns id, text, conversation, source, category and language. Pairs have id, prompt_id, rule, source, category,
-    chosen_id, rejected_id, chosen_model, rejected_model, chosen_words, rejected_words (numbers of words), chosen_text (equal where the
-    chosen texts are, after normalising), margin and chosen_probability (None where the pair has none; a curator may set it).
+    Prompts have the columns id, text, conversation, source, category and language. Pairs have id, prompt_id,
+    rule, source, category, chosen_id, rejected_id, chosen_model, rejected_model, chosen_words, rejected_words
+    (numbers of words), chosen_text (equal where the chosen texts are, after normalising), margin and
+    chosen_probability (None where the pair has none; a curator may set it).
     """
 
     rows: "pa.Table"
@@ -30,7 +33,9 @@ class Table:
     notices: tuple[str, ...] = ()
     """What a curator has to tell whoever runs it, a line each."""
     reference_rows: "pa.Table | None" = None
-    """Rows with the same columns that the curator named (`reference_rows`): to compare with, and not of the set."""
+    """Rows with the same columns that the curator named (`reference_rows`): to compare with, and not of the
+    set.
+    """
 
     def ids(self) -> list[str]:
         return self.rows.column("id").to_pylist()

@@ -1,4 +1,5 @@
-"""For tests of plug-ins, public: a scripted `ask`, sample records, and the contract that every plug-in of a role keeps.
+"""For tests of plug-ins, public: a scripted `ask`, sample records, and the contract that every plug-in of a
+role keeps.
 
 ask = Scripted(["Rating: 4"])                        # the replies, in the order asked
 ask = Scripted(lambda text: "Rating: 5" if "Sure!" in text else "Rating: 2")
@@ -20,7 +21,9 @@ from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Resp
 
 
 class Scripted:
-    """An `ask` that answers from a list (in the order asked; the last one repeats) or from a function of the request's text."""
+    """An `ask` that answers from a list (in the order asked; the last one repeats) or from a function of the
+    request's text.
+    """
 
     def __init__(
         self, script: Sequence[str | Reply] | Callable[[str], str | Reply], *, seed: int = 0
@@ -32,7 +35,9 @@ class Scripted:
         self.options_of: Mapping[str, Any] = {}
 
     def again(self) -> "Scripted":
-        """The same script from its beginning, with the same seed: a function must depend on its argument alone."""
+        """The same script from its beginning, with the same seed: a function must depend on its argument
+        alone.
+        """
         return Scripted(self._script, seed=self._seed)
 
     async def __call__(self, model: str, messages: Messages, /, **_: Any) -> Reply:
@@ -79,7 +84,9 @@ class Scripted:
 def a_record(
     prompt: str | Prompt, *responses: str, scores: Mapping[str, Sequence[float]] | None = None
 ) -> Record:
-    """A record of `prompt` and `responses` with the ids r0, r1 ...; `scores` is {judge: one value a response} on a scale of 1 to 5."""
+    """A record of `prompt` and `responses` with the ids r0, r1 ...; `scores` is {judge: one value a response}
+    on a scale of 1 to 5.
+    """
     record_prompt = Prompt.of(prompt) if isinstance(prompt, str) else prompt
     record_responses = tuple(
         Response.of(record_prompt, text, model=f"model-{i}", sample=0, finish_reason="stop").model_copy(
@@ -106,10 +113,11 @@ def _from_the_beginning(ask: Any) -> Scripted | None:
 
 
 async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) -> list[Any]:
-    """Check what every judge must keep, and return its verdicts. Raises AssertionError naming the rule that is broken.
+    """Check what every judge must keep, and return its verdicts. Raises AssertionError naming the rule that
+    is broken.
 
-    It covers every response; scores are finite and on their scale; the same replies give the same verdicts; an unusable reply raises
-    ReplyError or covers nothing with a number.
+    It covers every response; scores are finite and on their scale; the same replies give the same verdicts;
+    an unusable reply raises ReplyError or covers nothing with a number.
     """
     from prefgen.kit.call_method import call_method
 
@@ -160,10 +168,11 @@ async def contract_of_judge(judge: Any, ask: Any, record: Record | None = None) 
 
 
 async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None = None) -> list[Any]:
-    """Check what every synthesizer must keep, and return its prompts. Raises AssertionError naming the rule that is broken.
+    """Check what every synthesizer must keep, and return its prompts. Raises AssertionError naming the rule
+    that is broken.
 
-    It gives prompts that end with a user's turn that is not empty; the same replies give the same prompts; a reply that cannot be used raises
-    ReplyError, or stands in the result as one, and is never a prompt.
+    It gives prompts that end with a user's turn that is not empty; the same replies give the same prompts; a
+    reply that cannot be used raises ReplyError, or stands in the result as one, and is never a prompt.
     """
     from prefgen.kit.call_method import call_method
 
@@ -222,7 +231,9 @@ def collect_covered_ids(verdicts: Sequence[Any]) -> set[str]:
 
 
 def contract_of_pairer(pairer: Any, record: Record) -> list[Any]:
-    """Check what every pairer must keep, and return its pairs: pure, no self-pairs, chosen never below rejected, each pair once."""
+    """Check what every pairer must keep, and return its pairs: pure, no self-pairs, chosen never below
+    rejected, each pair once.
+    """
     pairs = list(pairer.pair(record, Random(7)))
     assert pairs == list(pairer.pair(record, Random(7))), "the same record and generator gave other pairs"
     response_ids = {r.id for r in record.responses}

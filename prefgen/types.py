@@ -1,7 +1,7 @@
 """The values that everything else passes around: frozen, checked when made, refusing unknown fields.
 
-Ids are content hashes, so that the same content has the same id on every machine. Things are joined by id, never by
-position. Missing is never low: what could not be read is a `Failure`, never a number.
+Ids are content hashes, so that the same content has the same id on every machine. Things are joined by id,
+never by position. Missing is never low: what could not be read is a `Failure`, never a number.
 """
 
 import hashlib
@@ -42,7 +42,9 @@ class Value(BaseModel):
 
     @classmethod
     def trusted(cls, **fields: Any) -> Self:
-        """A value whose fields are not checked: only for fields that the caller has just checked itself, and only where it is hot."""
+        """A value whose fields are not checked: only for fields that the caller has just checked itself, and
+        only where it is hot.
+        """
         return _construct(cls, {**_default_fields(cls), **fields})
 
 
@@ -152,10 +154,12 @@ def assistant(text: str) -> Message:
 
 
 class Seed(Value):
-    """What a synthesizer starts from: a row's text and metadata, or nothing but a number. `index` counts how often the row was taken before.
+    """What a synthesizer starts from: a row's text and metadata, or nothing but a number. `index` counts how
+    often the row was taken before.
 
-    `shots` are further rows as examples, `messages` the turns of a row that is a conversation, `round` the round that it is asked in; none of
-    them is part of the id, so that other examples ask again only where they are shown.
+    `shots` are further rows as examples, `messages` the turns of a row that is a conversation, `round` the
+    round that it is asked in; none of them is part of the id, so that other examples ask again only where
+    they are shown.
     """
 
     index: int
@@ -189,7 +193,9 @@ class Prompt(Value):
 
     @classmethod
     def of(cls, messages: str | Sequence[Message], *, occurrence: int = 0, **fields: Any) -> Self:
-        """Make a prompt with its id. `occurrence` tells equal conversations of one dataset apart (0 for the first)."""
+        """Make a prompt with its id. `occurrence` tells equal conversations of one dataset apart (0 for the
+        first).
+        """
         turns = (user(messages),) if isinstance(messages, str) else tuple(messages)
         occurrence_part = [occurrence] if occurrence else []
         prompt_id = content_id("prompt", [turn.hashable() for turn in turns], *occurrence_part)
@@ -245,7 +251,9 @@ class Response(Value):
 
 
 class Critique(Value):
-    """What was said about a response, under a principle or by a judge; `value` when it came with an overall score."""
+    """What was said about a response, under a principle or by a judge; `value` when it came with an overall
+    score.
+    """
 
     response_id: str
     principle_id: str | None = None
@@ -254,7 +262,9 @@ class Critique(Value):
 
 
 class Score(Value):
-    """A judge's rating of one response on the judge's own scale; None when the judge said that it does not apply."""
+    """A judge's rating of one response on the judge's own scale; None when the judge said that it does not
+    apply.
+    """
 
     response_id: str
     aspect: str
@@ -301,7 +311,9 @@ class Flag(Value):
 
 
 class Pair(Value):
-    """A preference: `chosen` over `rejected`. `margin` = chosen_score - rejected_score on the scale of the scores."""
+    """A preference: `chosen` over `rejected`. `margin` = chosen_score - rejected_score on the scale of the
+    scores.
+    """
 
     chosen_id: str
     rejected_id: str
@@ -337,7 +349,9 @@ class Note(Value):
 
 
 class Record(Value):
-    """One prompt and everything that has been added to it. It only grows. `prompts` is what a synthesizer wrote, where this is a seed."""
+    """One prompt and everything that has been added to it. It only grows. `prompts` is what a synthesizer
+    wrote, where this is a seed.
+    """
 
     prompt: Prompt
     responses: tuple[Response, ...] = ()

@@ -18,7 +18,9 @@ def notify_renamed(old: str, new: str) -> None:
 
 
 def read_renamed(fields: Any, renamed: Mapping[str, str], where: str) -> Any:
-    """`fields` under their present names; `renamed` is {name: what it was called}. What is no mapping, or has both, stays as it is."""
+    """`fields` under their present names; `renamed` is {name: what it was called}. What is no mapping, or has
+    both, stays as it is.
+    """
     if not renamed or not isinstance(fields, Mapping):
         return fields
     found = {old: new for new, old in renamed.items() if old in fields and new not in fields}

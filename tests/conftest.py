@@ -1,4 +1,6 @@
-"""What all tests share: no network but loopback, no environment of the user's, a small OpenAI-compatible server with faults."""
+"""What all tests share: no network but loopback, no environment of the user's, a small OpenAI-compatible
+server with faults.
+"""
 
 import os
 import socket

@@ -30,7 +30,9 @@ ELSEWHERE = {
 TORCH = ("prefgen train", "prefgen eval tasks")
 """What needs torch: `make integration` has it."""
 BASE = "Qwen/Qwen3-0.6B"
-"""The base that pages name. A folder of that name stands in for it, with a model of a few thousand parameters."""
+"""The base that pages name. A folder of that name stands in for it, with a model of a few thousand
+parameters.
+"""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -146,7 +148,8 @@ def test_the_quickstart_prints_what_the_readme_shows(checkout):
 
     for line in (
         "12 prompts: 12 pair; 48 responses, 12 pairs",
-        "The dataset is in runs/quickstart: pairs/ for training, records/ for everything, report.html to look at.",
+        "The dataset is in runs/quickstart: pairs/ for training, records/ for everything, report.html to "
+        "look at.",
     ):
         assert line in done.stderr
         assert line in (ROOT / "README.md").read_text()

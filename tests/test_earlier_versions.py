@@ -1,4 +1,6 @@
-"""What version 0.1.0 wrote is read for good: its recipe, journal, run, manifest and release, in its words (tests/golden/version_0_1)."""
+"""What version 0.1.0 wrote is read for good: its recipe, journal, run, manifest and release, in its words
+(tests/golden/version_0_1).
+"""
 
 import json
 import shutil

@@ -33,7 +33,10 @@ def test_the_wheel_holds_every_text_that_the_checkout_has(wheel):
 
 def test_an_installed_wheel_runs_without_the_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "import prefgen, prefgen.kit.templates as t; assert 'site' in prefgen.__file__; print(prefgen.run(t.shipped('pipelines') / 'quickstart.yaml').manifest['yield']['pairs'])"
+    code = (
+        "import prefgen, prefgen.kit.templates as t; assert 'site' in prefgen.__file__; "
+        "print(prefgen.run(t.shipped('pipelines') / 'quickstart.yaml').manifest['yield']['pairs'])"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -47,7 +50,10 @@ def test_an_installed_wheel_runs_without_the_checkout(wheel, tmp_path):
 
 
 def test_help_is_quick_to_import_and_imports_nothing_heavy():
-    code = "import sys, prefgen.cli; print([m for m in ('torch', 'datasets', 'pyarrow', 'openai', 'pydantic', 'aiohttp') if m in sys.modules])"
+    code = (
+        "import sys, prefgen.cli; print([m for m in ('torch', 'datasets', 'pyarrow', 'openai', 'pydantic', "
+        "'aiohttp') if m in sys.modules])"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

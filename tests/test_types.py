@@ -1,4 +1,6 @@
-"""The values that everything else passes around: frozen, checked when made, refusing unknown fields. (prefgen/types.py)"""
+"""The values that everything else passes around: frozen, checked when made, refusing unknown fields.
+(prefgen/types.py)
+"""
 
 import pytest
 

@@ -18,7 +18,9 @@ from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Message
 
 WEIGHTS_LOCK = threading.Lock()
-"""Loading changes torch's default number format for the whole process: no other weights may load or answer meanwhile."""
+"""Loading changes torch's default number format for the whole process: no other weights may load or answer
+meanwhile.
+"""
 transformers: Any = importlib.import_module("transformers")
 """By its name: a file of the same name stands beside this one."""
 DEFAULT_MAX_TOKENS = 512
@@ -26,7 +28,9 @@ DEFAULT_MAX_TOKENS = 512
 
 
 class Weights:
-    """One set of weights. What it is loaded as (a language model, a classifier, an encoder) is decided by what is first asked of it."""
+    """One set of weights. What it is loaded as (a language model, a classifier, an encoder) is decided by
+    what is first asked of it.
+    """
 
     def __init__(self, settings: Transformers) -> None:
         transformers.logging.disable_progress_bar()
@@ -96,7 +100,8 @@ class Weights:
                 missing_keys = ", ".join(sorted(loading_info["missing_keys"])[:3])
                 raise RequestFailed(
                     "fatal",
-                    f"{self._settings.location!r} lacks weights that {class_name} has: {missing_keys}. It was trained as something else",
+                    f"{self._settings.location!r} lacks weights that {class_name} has: {missing_keys}. It "
+                    "was trained as something else",
                 )
             if self._settings.adapter:
                 from peft import PeftModel
@@ -141,7 +146,8 @@ class Weights:
             if not self._tokenizer.chat_template:
                 raise RequestFailed(
                     "fatal",
-                    f"{self._name} has no chat template: it is a base model, which completes text and does not chat",
+                    f"{self._name} has no chat template: it is a base model, which completes text and does "
+                    "not chat",
                 )
             messages = request_body(call, {}, schema_as_text=True)["messages"]
             template_options = call.sampling.get("chat_template_kwargs") or {}
@@ -185,7 +191,8 @@ class Weights:
             if not torch.isfinite(last_logits).any(dim=1).all() or torch.isnan(last_logits).any():
                 raise RequestFailed(
                     "fatal",
-                    f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format too small?",
+                    f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format "
+                    "too small?",
                 )
             tokens = [
                 row.next_token(logits, end_ids, max_length)
@@ -230,7 +237,9 @@ class Weights:
         return [{"score": reward}]
 
     def _encode_conversation(self, call: ModelRequest) -> Any:
-        """The conversation as the classifier reads it: in its chat template, or as two texts; of a ranker in its own template."""
+        """The conversation as the classifier reads it: in its chat template, or as two texts; of a ranker in
+        its own template.
+        """
         prompt_messages, response_message = call.messages[:-1], call.messages[-1]
         if call.endpoint == "rank":
             prompt = "\n\n".join(m.text for m in prompt_messages[:-1])

@@ -1,7 +1,8 @@
 """Any server that speaks the OpenAI protocol: OpenAI, vLLM, SGLang, llama.cpp, Ollama, a gateway.
 
-The hot path is aiohttp and orjson (docs/decisions/002-http-client.md has the numbers). The address and the key come from
-OPENAI_BASE_URL and OPENAI_API_KEY unless `run: {endpoints: ...}` names others; the key itself is never stored anywhere.
+The hot path is aiohttp and orjson (docs/decisions/002-http-client.md has the numbers). The address and the
+key come from OPENAI_BASE_URL and OPENAI_API_KEY unless `run: {endpoints: ...}` names others; the key itself
+is never stored anywhere.
 """
 
 import os
@@ -37,11 +38,16 @@ class OpenAI(Plugin):
     )
     token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
         "auto",
-        description="What the server calls the limit of new tokens; auto: max_completion_tokens at OpenAI, else max_tokens.",
+        description=(
+            "What the server calls the limit of new tokens; auto: max_completion_tokens at OpenAI, else "
+            "max_tokens."
+        ),
     )
     schema_as: Literal["json_schema", "text"] = Field(
         "json_schema",
-        description="How a wanted reply format is told to the server: natively, or in words at the end of the prompt.",
+        description=(
+            "How a wanted reply format is told to the server: natively, or in words at the end of the prompt."
+        ),
     )
     send_seed: bool = Field(
         True, description="Send each draw's own seed (servers that refuse the field want false)."
@@ -64,7 +70,8 @@ class OpenAI(Plugin):
             raise RecipeError(f"base_url {url!r}: {error}") from None
         if parts.username or parts.password:
             raise RecipeError(
-                "base_url must not hold a user name or password: name an environment variable with api_key_env"
+                "base_url must not hold a user name or password: name an environment variable with "
+                "api_key_env"
             )
         return url.rstrip("/")
 
@@ -76,7 +83,8 @@ class OpenAI(Plugin):
         key = os.environ.get(self.api_key_env, "").strip()
         if not key.isprintable() or " " in key or not key.isascii():
             raise RecipeError(
-                f"the environment variable {self.api_key_env} holds no API key: there are characters in it that no key has"
+                f"the environment variable {self.api_key_env} holds no API key: there are characters in it "
+                "that no key has"
             )
         headers = {"Content-Type": "application/json", **self.headers}
         if key:
@@ -109,10 +117,13 @@ class OpenAIModel(ModelHooks):
             )
 
     def check_access(self) -> None:
-        """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a replay."""
+        """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a
+        replay.
+        """
         if not self._key and self.host == "api.openai.com":
             raise RecipeError(
-                f"the environment variable {self._settings.api_key_env} is not set: it must hold the API key for {self.host}"
+                f"the environment variable {self._settings.api_key_env} is not set: it must hold the API "
+                f"key for {self.host}"
             )
 
     async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
@@ -128,7 +139,8 @@ class OpenAIModel(ModelHooks):
         if call.endpoint == "rank":
             raise RequestFailed(
                 "fatal",
-                "a server of the OpenAI protocol has no route that compares two answers: `use: transformers` has",
+                "a server of the OpenAI protocol has no route that compares two answers: `use: "
+                "transformers` has",
             )
         body = orjson.dumps(self.body(call))
         try:

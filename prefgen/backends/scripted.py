@@ -1,7 +1,7 @@
 """A model that says what a recipe's author wrote down: for tests of recipes and plug-ins.
 
-Rules are tried in order; the first whose regular expression is found in the last message answers. Like a real server that answers by
-content, it gives the same answer to the same request, whatever came before.
+Rules are tried in order; the first whose regular expression is found in the last message answers. Like a real
+server that answers by content, it gives the same answer to the same request, whatever came before.
 """
 
 import re

@@ -1,8 +1,8 @@
 """A model that is not one: for trying prefgen out without network, key or weights.
 
-It writes answers whose quality is planted and visible (the number of points they make), and judges by that visible feature with a
-planted noise and a planted preference for the text shown first. Nothing here says anything about real models; every row, card
-and manifest that holds its words names it "simulated".
+It writes answers whose quality is planted and visible (the number of points they make), and judges by that
+visible feature with a planted noise and a planted preference for the text shown first. Nothing here says
+anything about real models; every row, card and manifest that holds its words names it "simulated".
 """
 
 import hashlib
@@ -158,7 +158,9 @@ class SimulatedModel:
         return ModelResponse(orjson.dumps(body), reply_of(body, call.endpoint), name)
 
     def _label_probabilities(self, prompt_text: str, rng: Random) -> list[tuple[str, float]]:
-        """(label, probability) of the labels or numbers that a judge is asked for, the likeliest first; none where it is asked for neither."""
+        """(label, probability) of the labels or numbers that a judge is asked for, the likeliest first; none
+        where it is asked for neither.
+        """
         texts = [match[2] for match in FENCED_TEXT.finditer(prompt_text)]
         label_match, number_match = LABEL_CHOICE.search(prompt_text), NUMBER_SCALE.search(prompt_text)
         if number_match and texts:
@@ -194,10 +196,14 @@ class SimulatedModel:
             return self._rewrite(texts[-1], rng)
         if texts and last_message.rstrip().endswith("Final judgment: yes or no"):
             passed = self._quality(texts[-1], 1, rng) >= 3
-            return f"simulated: {_count_points(texts[-1])} points are made.\n\nFinal judgment: {'yes' if passed else 'no'}"
+            return (
+                f"simulated: {_count_points(texts[-1])} points are made.\n\nFinal judgment: "
+                f"{'yes' if passed else 'no'}"
+            )
         if texts:
             return "\n\n".join(
-                f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: {_count_points(text)} points are made."
+                f"Text {i + 1}\nRating: {round(self._quality(text, i, rng))}\nRationale: simulated: "
+                f"{_count_points(text)} points are made."
                 for i, text in enumerate(texts)
             )
         if call.endpoint == "completion" and USER_TURN_START.search(call.text):
@@ -252,7 +258,9 @@ def _embedding_value(text: str, axis: int) -> float:
 
 
 def _fill_schema(schema: Mapping[str, Any], ratings: Sequence[float], index: int) -> Any:
-    """A value that fits `schema`; numbers with a scale get the rating of the text that their key names (text_1, text_2 ...)."""
+    """A value that fits `schema`; numbers with a scale get the rating of the text that their key names
+    (text_1, text_2 ...).
+    """
     if "anyOf" in schema:
         return _fill_schema(schema["anyOf"][0], ratings, index)
     if "enum" in schema:

@@ -1,8 +1,10 @@
-"""A model in this process, by transformers and torch: chat, completions, log-probabilities, rewards, rankings and embeddings, on CPU or GPU.
+"""A model in this process, by transformers and torch: chat, completions, log-probabilities, rewards, rankings
+and embeddings, on CPU or GPU.
 
-`name` is a folder beside the recipe or a model of the Hub; `pip install 'prefgen[transformers]'`. Requests that wait are answered together, up to
-`batch_size` rows at a time. Each draw has a generator of its own, made of its own seed, so that rows of a batch do not share their noise. A wanted
-reply format is told in words at the end of the prompt. For more than a small model on one GPU a vLLM server (`use: openai`) is much faster.
+`name` is a folder beside the recipe or a model of the Hub; `pip install 'prefgen[transformers]'`. Requests
+that wait are answered together, up to `batch_size` rows at a time. Each draw has a generator of its own, made
+of its own seed, so that rows of a batch do not share their noise. A wanted reply format is told in words at
+the end of the prompt. For more than a small model on one GPU a vLLM server (`use: openai`) is much faster.
 """
 
 import asyncio
@@ -33,7 +35,9 @@ MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt"
 
 @backend("transformers")
 class Transformers(Plugin):
-    """Weights in this process. `dtype`, `adapter` and `pair_template` decide what is said, and are part of every key."""
+    """Weights in this process. `dtype`, `adapter` and `pair_template` decide what is said, and are part of
+    every key.
+    """
 
     loads_weights = True
     identity_fields: ClassVar[tuple[str, ...]] = ("dtype", "adapter", "pair_template")
@@ -56,7 +60,9 @@ class Transformers(Plugin):
     )
 
     def identity_details(self) -> dict[str, Any]:
-        """What keys hold: the name; of a folder also a digest of its files, of a model of the Hub its revision. Raises RecipeError."""
+        """What keys hold: the name; of a folder also a digest of its files, of a model of the Hub its
+        revision. Raises RecipeError.
+        """
         description: dict[str, Any] = {
             "name": _display_name(self.location),
             "fields": self.model_dump(mode="json", include={*self.identity_fields}),
@@ -182,7 +188,9 @@ class TransformersModel(ModelHooks):
                 return
 
     def _collect_batch(self, first: _PendingCall) -> tuple[list[_PendingCall], bool]:
-        """(`first` and what else waits of its kind of request, as many rows as a batch takes; whether the end was reached)."""
+        """(`first` and what else waits of its kind of request, as many rows as a batch takes; whether the end
+        was reached).
+        """
         batch, row_count = [first], first.call.samples
         deferred: list[_PendingCall] = []
         is_last = False
@@ -221,7 +229,9 @@ def _set_result(
 def build_responses(
     choices: Sequence[Mapping[str, Any]], name: str, token_counts: Sequence[tuple[int, int]], endpoint: str
 ) -> list[ModelResponse]:
-    """One answer a choice, each in the form of the OpenAI protocol; `usage` is (prompt tokens, new tokens) of each."""
+    """One answer a choice, each in the form of the OpenAI protocol; `usage` is (prompt tokens, new tokens) of
+    each.
+    """
     responses = []
     for choice, (prompt_tokens, new_tokens) in zip(choices, token_counts, strict=True):
         body = {

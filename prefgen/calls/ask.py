@@ -1,4 +1,6 @@
-"""`ask`, as one plug-in gets it for one record: asks become keys, and rows become replies (see `prefgen.roles.Ask`)."""
+"""`ask`, as one plug-in gets it for one record: asks become keys, and rows become replies (see
+`prefgen.roles.Ask`).
+"""
 
 import asyncio
 import hashlib
@@ -177,7 +179,9 @@ class PluginAsk:
         return spec
 
     def _wanted_sampling(self, endpoint: str, model: str, sampling: Mapping[str, Any]) -> WantedSampling:
-        """What is wanted of a model; remembered where the ask itself says nothing of it, which saves 5 % of a replay."""
+        """What is wanted of a model; remembered where the ask itself says nothing of it, which saves 5 % of a
+        replay.
+        """
         if sampling:
             return WantedSampling.of(endpoint, {**self.options(model), **sampling})
         overrides = self._overrides.get(model)
@@ -192,7 +196,9 @@ class PluginAsk:
         self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any], reply_format: Mapping[str, Any],
         sample: int, shared: bool, make_request: Callable[[dict[str, Any]], ModelRequest],
     ) -> Reply:  # fmt: skip
-        """The reply to what is asked. Raises PluginError for what cannot be keyed, RefusedRequest for what was refused."""
+        """The reply to what is asked. Raises PluginError for what cannot be keyed, RefusedRequest for what
+        was refused.
+        """
         context, spec = self._context, self._spec(model)
         try:
             wanted = self._wanted_sampling(endpoint, model, sampling)
@@ -259,7 +265,9 @@ async def _run_step(
 
 
 def usable_reply(reply: Reply) -> Reply:
-    """The reply, unless it is a refusal, was filtered, is empty, or ended before an answer began (raises ReplyError)."""
+    """The reply, unless it is a refusal, was filtered, is empty, or ended before an answer began (raises
+    ReplyError).
+    """
     keys = (reply.key,)
     if reply.refusal:
         raise RefusedReply(f"the model declined: {reply.refusal[:200]}", replies=(reply.refusal,), keys=keys)

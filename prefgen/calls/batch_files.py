@@ -1,4 +1,6 @@
-"""Requests and replies as lines of the OpenAI batch format, each under its key: written, answered elsewhere, read back."""
+"""Requests and replies as lines of the OpenAI batch format, each under its key: written, answered elsewhere,
+read back.
+"""
 
 import json
 import time
@@ -67,7 +69,9 @@ def _reply_line(row: JournalRow) -> dict[str, Any]:
 
 @dataclass
 class ImportCounts:
-    """What an import did. `refused` are replies that say the request failed for good; `failed` will be asked again."""
+    """What an import did. `refused` are replies that say the request failed for good; `failed` will be asked
+    again.
+    """
 
     kept: int = 0
     known: int = 0
@@ -78,7 +82,8 @@ class ImportCounts:
 
 
 async def import_batch(journal: Journal, path: Path, *, run: str = "import") -> ImportCounts:
-    """Keep the replies of a batch output file under their keys (`custom_id`). Lines that are no answer are counted and left out.
+    """Keep the replies of a batch output file under their keys (`custom_id`). Lines that are no answer are
+    counted and left out.
 
     Raises RecipeError with the line's number for a file that is no batch output.
     """
@@ -136,7 +141,9 @@ def _imported_row(
 def _row_without_reply(
     key: bytes, journal: Journal, run: str, ours: Mapping[str, Any] | None
 ) -> JournalRow | None:
-    """What is known of the request under a key: parked here, or told by another journal; None where it is neither."""
+    """What is known of the request under a key: parked here, or told by another journal; None where it is
+    neither.
+    """
     sql = "SELECT endpoint, model, record, parts, backend, host FROM parked WHERE key = ?"
     parked = journal.query(sql, (key,))
     if parked:

@@ -1,7 +1,8 @@
 """What requests cost, and a budget that is never exceeded.
 
-Money is counted in picodollars (10^-12 USD), as whole numbers. Prices come from the recipe or a file that the user edits; they
-are never fetched. Admission reserves the prompt plus `max_tokens` at list price, the reply settles it.
+Money is counted in picodollars (10^-12 USD), as whole numbers. Prices come from the recipe or a file that the
+user edits; they are never fetched. Admission reserves the prompt plus `max_tokens` at list price, the reply
+settles it.
 """
 
 import math
@@ -32,7 +33,8 @@ FREE = Price(0, 0, 0)
 
 
 def price_of(model: str, prices: Mapping[str, Mapping[str, Any]]) -> Price | None:
-    """The price of a model from `{model: {input: 1.25, output: 10}}` in USD a million tokens; None when not listed.
+    """The price of a model from `{model: {input: 1.25, output: 10}}` in USD a million tokens; None when not
+    listed.
 
     Raises RecipeError for anything that is not a decimal number of at least 0.
     """
@@ -102,7 +104,8 @@ class Budget:
         if self.token_limit is not None:
             parts.append(f"{self.spent_tokens:,} of {self.token_limit:,} tokens")
         return BudgetReached(
-            f"budget reached: {' and '.join(parts)} spent; the next request could exceed it. Raise run.budget_usd or "
+            f"budget reached: {' and '.join(parts)} spent; the next request could exceed it. Raise "
+            "run.budget_usd or "
             "run.budget_tokens and run again: everything so far is kept"
         )
 

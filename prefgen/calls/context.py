@@ -1,7 +1,8 @@
 """What all asks of a run share, and how an ask is answered: from the journal, or by a model, or not now.
 
-A plug-in never sees a passing fault. An ask that cannot be answered now neither raises nor returns: it stays suspended, and when a
-record has no request in flight and at least one suspended, the engine is told (`on_stalled`) and cancels the record's task.
+A plug-in never sees a passing fault. An ask that cannot be answered now neither raises nor returns: it stays
+suspended, and when a record has no request in flight and at least one suspended, the engine is told
+(`on_stalled`) and cancels the record's task.
 """
 
 import asyncio
@@ -27,14 +28,17 @@ from prefgen.transport.request import ModelRequest
 
 @dataclass(frozen=True)
 class AskRules:
-    """Which asks of a run may be new. `live` False parks every new one (offline, export); `known_only` leaves its record alone."""
+    """Which asks of a run may be new. `live` False parks every new one (offline, export); `known_only` leaves
+    its record alone.
+    """
 
     live: bool = True
     known_only: bool = False
     allow_new: bool = False
     accept_served_by: frozenset[str] = frozenset()
     attempts: Mapping[str, int] = field(default_factory=dict)
-    """{key of an ask's first attempt: number of the present one}, of asks that are marked to be made again."""
+    """{key of an ask's first attempt: number of the present one}, of asks that are marked to be made again.
+    """
     retried: frozenset[str] = frozenset()
     """The records that those are of."""
 
@@ -89,11 +93,15 @@ class CallContext:
         self._suspended: set[asyncio.Future[JournalRow]] = set()
 
     def stage_key(self, identity: str, pool: str = "") -> str:
-        """Under which words a record that has passed a stage is remembered: the run's seed, and what synthesizers saw, are part of them."""
+        """Under which words a record that has passed a stage is remembered: the run's seed, and what
+        synthesizers saw, are part of them.
+        """
         return f"{identity}:{self.seed}{pool}"
 
     async def get_or_request(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow:
-        """The row under the ask's key: journalled, in flight already, or asked now. Suspends for ever when it cannot be had."""
+        """The row under the ask's key: journalled, in flight already, or asked now. Suspends for ever when it
+        cannot be had.
+        """
         if self._watch is not None:
             return await self._watch(record, ask, self._get_or_request)
         return await self._get_or_request(record, ask)
@@ -117,7 +125,9 @@ class CallContext:
         return row
 
     def _refuse_second_draw(self, record: RecordCalls, ask: KeyedAsk, again: bool) -> None:
-        """A forgotten sample number must not look like agreement; two judges or revisers that ask the same share one reply."""
+        """A forgotten sample number must not look like agreement; two judges or revisers that ask the same
+        share one reply.
+        """
         asker = (ask.stage, ask.plugin)
         first_asker = record.first_asker.setdefault(ask.key.digest, asker)
         if again and (first_asker == asker or ask.plugin.startswith("sample ")):
@@ -129,7 +139,9 @@ class CallContext:
     def _lookup(
         self, record: RecordCalls, spec: ModelSpec, digest: bytes, *, anew: bool
     ) -> JournalRow | None:
-        """Look in the journal: all replies of a record are read at once, when it first asks. `anew` looks for what came since."""
+        """Look in the journal: all replies of a record are read at once, when it first asks. `anew` looks for
+        what came since.
+        """
         journal = self.journals.of(spec)
         if spec.simulated or anew:
             return journal.find(digest)
@@ -141,7 +153,9 @@ class CallContext:
         return None if record.cached.is_complete and journal.sole_writer else journal.find(digest)
 
     def _stop_if_unexpected(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow | None:
-        """Stop at a new ask of a record that passed this stage before, unless another process has just asked it: then that reply."""
+        """Stop at a new ask of a record that passed this stage before, unless another process has just asked
+        it: then that reply.
+        """
         rules = self.rules
         if record.id in rules.retried or rules.allow_new or rules.known_only or not record.stage_key:
             return None
@@ -154,7 +168,8 @@ class CallContext:
         if row is None:
             self.run.stop(
                 UnexpectedRequest(
-                    f"{ask.plugin}: a finished record ({record.id[:12]}) asks model {ask.spec.name!r} something new although "
+                    f"{ask.plugin}: a finished record ({record.id[:12]}) asks model {ask.spec.name!r} "
+                    "something new although "
                     "its stage is unchanged. If the plug-in changed on purpose, go on with --allow-new; "
                     "`prefgen plan --why` says what differs"
                 )
@@ -209,8 +224,10 @@ class CallContext:
         if row.origin == "step" or row.host == spec.model.host or row.host in self.rules.accept_served_by:
             return
         error = UnexpectedServer(
-            f"model {spec.name!r}: a journalled reply was served by {row.host!r} ({row.backend}), which is not "
-            f"{spec.model.host!r} of this recipe. If that is meant, add it: run: {{accept_served_by: [{row.host}]}}"
+            f"model {spec.name!r}: a journalled reply was served by {row.host!r} ({row.backend}), which is "
+            "not "
+            f"{spec.model.host!r} of this recipe. If that is meant, add it: run: {{accept_served_by: "
+            f"[{row.host}]}}"
         )
         self.run.stop(error)
         raise error

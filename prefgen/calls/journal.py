@@ -1,8 +1,9 @@
 """The call journal: every reply that was ever paid for, raw, under the key of what was asked.
 
-SQLite in WAL mode with synchronous=FULL. Reading is synchronous and takes microseconds; what is written goes through one thread
-(`prefgen.calls.journal_writer`) that commits in groups, so that an ask returns only after its reply is on the disk and the cost of the
-disk is shared. The first reply under a key wins, in every task and process.
+SQLite in WAL mode with synchronous=FULL. Reading is synchronous and takes microseconds; what is written goes
+through one thread (`prefgen.calls.journal_writer`) that commits in groups, so that an ask returns only after
+its reply is on the disk and the cost of the disk is shared. The first reply under a key wins, in every task
+and process.
 """
 
 import asyncio
@@ -68,7 +69,9 @@ CREATE TABLE possibly_billed (id INTEGER PRIMARY KEY, run TEXT, time REAL, cost 
 
 @dataclass(frozen=True, slots=True)
 class CachedReplies:
-    """What the journal held of a record when it was looked up: {key: what `Journal.row_of` takes}, and whether that is all."""
+    """What the journal held of a record when it was looked up: {key: what `Journal.row_of` takes}, and
+    whether that is all.
+    """
 
     rows: Mapping[bytes, StoredRow]
     is_complete: bool
@@ -76,7 +79,9 @@ class CachedReplies:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run has paid, in picodollars, and used, in tokens; what may have been billed without a reply counts."""
+    """What a run has paid, in picodollars, and used, in tokens; what may have been billed without a reply
+    counts.
+    """
 
     cost: int
     tokens: int
@@ -106,7 +111,9 @@ class Journal:
 
     @property
     def sole_writer(self) -> bool:
-        """Whether no other process has written since this one opened the file, as far as the last commit knew."""
+        """Whether no other process has written since this one opened the file, as far as the last commit
+        knew.
+        """
         return self._writer.is_alone
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -117,7 +124,9 @@ class Journal:
         return self.row_of(stored[0]) if stored else None
 
     def replies_for_records(self, records: Sequence[str], most: int = 64) -> list[CachedReplies]:
-        """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one look instead of one a key."""
+        """What each of `records` was answered, whoever asked, up to `most` replies a record on average: one
+        look instead of one a key.
+        """
         limit = most * len(records)
         marks = ", ".join("?" * len(records))
         stored = self.query(f"{SELECT_STORED} WHERE record IN ({marks}) LIMIT {limit}", records)
@@ -157,7 +166,8 @@ class Journal:
     def spent(self, run: str) -> Spent:
         """What a run has paid and used in all its starts."""
         replies = self.query(
-            "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM replies WHERE run = ?",
+            "SELECT coalesce(sum(cost), 0), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM "
+            "replies WHERE run = ?",
             (run,),
         )
         billed = self.query(
@@ -166,22 +176,10 @@ class Journal:
         )
         return Spent(replies[0][0] + billed[0][0], replies[0][1] + billed[0][1])
 
-    def mean_usage(self, model: str) -> tuple[int | None, float]:
-        """(mean output tokens, mean seconds) of a model's replies; None and 0 where there are none."""
-        [(tokens,)] = self.query(
-            "SELECT avg(completion_tokens) FROM replies WHERE model = ? AND status = 0", (model,)
-        )
-        [(seconds,)] = self.query(
-            "SELECT avg(seconds) FROM replies WHERE model = ? AND status = 0 AND seconds > 0", (model,)
-        )
-        return (int(tokens) if tokens else None), float(seconds or 0.0)
-
-    def key_parts(self, record: str | None) -> list[bytes]:
-        """The four short hashes of each key that was asked about a record (`prefgen.calls.key.Key.parts`)."""
-        return [parts for (parts,) in self.query("SELECT parts FROM replies WHERE record = ?", (record,))]
-
     def parked_request(self, key: bytes) -> bytes:
-        """The request that waits under `key`, as a line of a batch file. Raises JournalError where there is none."""
+        """The request that waits under `key`, as a line of a batch file. Raises JournalError where there is
+        none.
+        """
         packed = self.query("SELECT request FROM parked WHERE key = ?", (key,))
         if not packed:
             raise JournalError(f"{self.path}: no request waits under {key.hex()}")
@@ -202,14 +200,17 @@ class Journal:
         return self.query(sql, (*records, identity))[0][0]
 
     def asked_digest(self, records: Sequence[str], identities: Sequence[str]) -> str:
-        """A digest of the keys that these records had asked when they passed these stages: which replies a dataset rests on."""
+        """A digest of the keys that these records had asked when they passed these stages: which replies a
+        dataset rests on.
+        """
         self.flush()
         digest = hashlib.blake2b(digest_size=16)
         stages = ", ".join("?" * len(identities))
         for start in range(0, len(records), ROWS_A_STATEMENT):
             some = records[start : start + ROWS_A_STATEMENT]
             sql = (
-                f"SELECT record, identity, keys FROM completed WHERE record IN ({', '.join('?' * len(some))}) "
+                "SELECT record, identity, keys FROM completed WHERE record IN "
+                f"({', '.join('?' * len(some))}) "
                 f"AND identity IN ({stages}) ORDER BY identity"
             )
             passed: dict[str, list[bytes]] = {record: [] for record in some}
@@ -222,7 +223,9 @@ class Journal:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def commit(self, rows: Sequence[JournalRow]) -> "asyncio.Future[list[JournalRow]]":
-        """Commit `rows` together; the future holds what the journal then has under their keys: the first reply wins."""
+        """Commit `rows` together; the future holds what the journal then has under their keys: the first
+        reply wins.
+        """
         journalled: asyncio.Future[list[JournalRow]] = asyncio.get_running_loop().create_future()
         self._writer.submit(WriteJob(rows=rows, journalled=journalled))
         return journalled
@@ -240,7 +243,9 @@ class Journal:
             self._writer.submit(WriteJob(statements=[(sql, tuple(value for row in rows for value in row))]))
 
     def forget_refusals(self, run: str, model: str) -> None:
-        """Forget what a server refused a run: it refused everything alike, and may not once the recipe is mended."""
+        """Forget what a server refused a run: it refused everything alike, and may not once the recipe is
+        mended.
+        """
         self._write_passed()
         which = "run = ? AND model = ? AND status = 1"
         statements = (
@@ -275,13 +280,17 @@ class Journal:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The writing connection: for maintenance (`prefgen journal`) alone, while nothing is being committed."""
+        """The writing connection: for maintenance (`prefgen journal`) alone, while nothing is being
+        committed.
+        """
         self.flush()
         return self._writer.connection
 
 
 def create_tables(db: sqlite3.Connection, path: Path) -> None:
-    """Make a new file a journal. Raises JournalError for an SQLite file of another program, or of a newer prefgen."""
+    """Make a new file a journal. Raises JournalError for an SQLite file of another program, or of a newer
+    prefgen.
+    """
     with sqlite.transaction(db):  # at one moment: another process may be making the same file
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -305,6 +314,7 @@ def refuse_other_kinds(path: Path) -> None:
         raise JournalError(f"{path}: is a folder; a journal is a file")
     if path.is_file() and sqlite.is_other_kind(path):
         raise JournalError(
-            f"{path}: is no journal, nor any other SQLite file, and is left as it is. Name the journal with --journal "
+            f"{path}: is no journal, nor any other SQLite file, and is left as it is. Name the journal with "
+            "--journal "
             "(default: runs/calls.sqlite)"
         )

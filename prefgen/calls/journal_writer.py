@@ -22,7 +22,9 @@ from prefgen.storage import sqlite
 
 GROUP_SECONDS = 0.004
 LONGER_SECONDS = 0.005
-"""Further seconds of a group where much comes in: half as many commits, each of which costs the event loop several turns."""
+"""Further seconds of a group where much comes in: half as many commits, each of which costs the event loop
+several turns.
+"""
 MANY_JOBS = 6
 INSERT = """INSERT INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
 completion_tokens, cost, time, seconds, code, reply, request) VALUES"""
@@ -31,7 +33,9 @@ MARKS = f"({', '.join('?' * 18)})"
 
 @dataclass(slots=True)
 class WriteJob:
-    """What is committed together: statements, then rows. `journalled` is told what the journal then has under the rows' keys."""
+    """What is committed together: statements, then rows. `journalled` is told what the journal then has under
+    the rows' keys.
+    """
 
     rows: Sequence[JournalRow] = ()
     statements: Sequence[tuple[str, tuple[Any, ...]]] = ()
@@ -41,7 +45,9 @@ class WriteJob:
 
 
 class JournalWriter:
-    """Owns the writing connection of a journal. The first commit that fails is the last: nothing is ever lost silently."""
+    """Owns the writing connection of a journal. The first commit that fails is the last: nothing is ever lost
+    silently.
+    """
 
     def __init__(self, path: Path, db: sqlite3.Connection, lock: AbstractContextManager[Any]) -> None:
         self.connection = db
@@ -153,7 +159,8 @@ class JournalWriter:
     def _insert(self, rows: Sequence[JournalRow]) -> Iterator[JournalRow]:
         """What the journal holds under the key of each row: that row, unless another was first.
 
-        Many rows a statement: each step of SQLite gives the other threads a turn, and has to wait for its own.
+        Many rows a statement: each step of SQLite gives the other threads a turn, and has to wait for its
+        own.
         """
         earlier: dict[bytes, JournalRow] = {}
         for start in range(0, len(rows), ROWS_A_STATEMENT):
@@ -197,7 +204,9 @@ def server_number(db: sqlite3.Connection, server: tuple[str, str, str, str]) -> 
 
 
 def is_one_statement(statements: Sequence[object], rows: Sequence[JournalRow]) -> bool:
-    """Whether a commit is one statement, as most are: that is a transaction by itself, and gives the other threads four turns less."""
+    """Whether a commit is one statement, as most are: that is a transaction by itself, and gives the other
+    threads four turns less.
+    """
     return not statements and len(rows) <= ROWS_A_STATEMENT and all(row.origin == "live" for row in rows)
 
 
@@ -219,7 +228,8 @@ def journal_error(error: Exception, path: Path) -> JournalError:
         why = "the disk is full. Every reply that was returned is kept; make room and run again"
     elif "malformed" in text or "not a database" in text:
         why = (
-            f"is damaged ({text}). `prefgen journal verify --repair --journal {path}` saves what can be read; "
+            f"is damaged ({text}). `prefgen journal verify --repair --journal {path}` saves what can be "
+            "read; "
             "the damaged file is kept"
         )
     elif "locked" in text or "busy" in text:

@@ -8,7 +8,9 @@ from prefgen.calls.models import ModelSpec
 
 @dataclass(frozen=True)
 class Journals:
-    """The project's journal, the one for simulated replies (which never reach the project's), and the one that remembers passed stages."""
+    """The project's journal, the one for simulated replies (which never reach the project's), and the one
+    that remembers passed stages.
+    """
 
     project: Journal
     simulated: Journal

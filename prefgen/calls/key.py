@@ -1,8 +1,9 @@
 """The key under which a reply is journalled: 128 bits of the canonical JSON of what was asked.
 
-In a key: version, endpoint kind, model identity, messages, sampling as wanted, reply format, sample, attempt, record id and, for a
-random call (temperature other than 0), the run's seed. Never in a key: addresses, API keys, timeouts, concurrency, the stage's name,
-code. The vectors in tests/golden/keys.json freeze this function.
+In a key: version, endpoint kind, model identity, messages, sampling as wanted, reply format, sample, attempt,
+record id and, for a random call (temperature other than 0), the run's seed. Never in a key: addresses, API
+keys, timeouts, concurrency, the stage's name, code. The vectors in tests/golden/keys.json freeze this
+function.
 """
 
 import hashlib
@@ -18,7 +19,9 @@ KEY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`digest` (16 bytes) is the key; `parts` (16 bytes) are four short hashes: model, messages, sampling, format."""
+    """`digest` (16 bytes) is the key; `parts` (16 bytes) are four short hashes: model, messages, sampling,
+    format.
+    """
 
     digest: bytes
     parts: bytes

@@ -8,9 +8,9 @@ from collections.abc import Callable
 class Limit:
     """The number of requests that may be in flight: fixed, or adaptive between 1 and `most`.
 
-    Adaptive: doubles every round trip until the first sign of overload, then grows by one a round trip. Halves on a 429 or 503
-    of a request that was sent after the last decrease, so that one event is one decrease. Holds while the latency per output token
-    is over twice the best that was seen.
+    Adaptive: doubles every round trip until the first sign of overload, then grows by one a round trip.
+    Halves on a 429 or 503 of a request that was sent after the last decrease, so that one event is one
+    decrease. Holds while the latency per output token is over twice the best that was seen.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Rate:
         self._at = clock()
 
     def wait(self, units: float) -> float:
-        """Seconds until `units` may be spent; 0 when now. A request larger than the bucket may go when it is full."""
+        """Seconds until `units` may be spent; 0 when now. A request larger than the bucket may go when it is
+        full.
+        """
         if self.per_second is None:
             return 0.0
         now = self._clock()

@@ -159,7 +159,9 @@ def _insert_row(db: sqlite3.Connection, row: Mapping[str, Any]) -> int:
 
 
 def _readable_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows by their number, stepping over what cannot be read: SQLite finds a row by walking pages, and only some are gone."""
+    """Rows by their number, stepping over what cannot be read: SQLite finds a row by walking pages, and only
+    some are gone.
+    """
     db = sqlite3.connect(path)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA writable_schema=ON")

@@ -12,7 +12,9 @@ from prefgen.transport.request import ConnectedModel
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model of the recipe: its identity (what keys hold), its sampling, and the connection that answers for it."""
+    """A model of the recipe: its identity (what keys hold), its sampling, and the connection that answers for
+    it.
+    """
 
     name: str
     identity: Mapping[str, Any]

@@ -14,7 +14,9 @@ from prefgen.transport.request import ModelRequest
 
 MERGED_ENDPOINTS = ("chat", "completion")
 DrawKey = tuple[RecordCalls, str, bytes, str]
-"""(record, model, parts of the key, endpoint): the same for all draws of one request, and nearly always for them alone."""
+"""(record, model, parts of the key, endpoint): the same for all draws of one request, and nearly always for
+them alone.
+"""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,5 @@
-"""The queue of one model, read downwards: a request waits for a slot, is asked, and is tried again where that can help.
+"""The queue of one model, read downwards: a request waits for a slot, is asked, and is tried again where that
+can help.
 
 A slot is free again when the HTTP reply arrives, before its commit.
 """
@@ -43,7 +44,9 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request brought: one response a seed (or fewer, where the server knows no `n`), and the seconds that they took."""
+    """What a request brought: one response a seed (or fewer, where the server knows no `n`), and the seconds
+    that they took.
+    """
 
     responses: Sequence[ModelResponse]
     seconds: float

@@ -15,7 +15,9 @@ STALL_TURNS = 12
 
 
 class RecordCalls:
-    """One record on its way through the stages of a segment: what it asked, what is in flight, what is suspended."""
+    """One record on its way through the stages of a segment: what it asked, what is in flight, what is
+    suspended.
+    """
 
     __slots__ = (
         "asked",
@@ -52,7 +54,9 @@ class RecordCalls:
         self.usage = Usage()
         """Of the stages that are passed."""
         self.stage_usage = Usage()
-        """Of the stage that it is in: counted when that is passed, since one that is cut short is replayed later."""
+        """Of the stage that it is in: counted when that is passed, since one that is cut short is replayed
+        later.
+        """
         self.cached = cached
         self.completed_stages: frozenset[str] | None = None
         """Identities of the stages that it had passed before, by the journal."""

@@ -1,4 +1,6 @@
-"""The way of a request: sent, journalled, handed to everyone who waits for it. A draw that is asked for twice is sent once."""
+"""The way of a request: sent, journalled, handed to everyone who waits for it. A draw that is asked for twice
+is sent once.
+"""
 
 import asyncio
 import json
@@ -36,7 +38,9 @@ class RequestSender:
         return self._pending.get(digest)
 
     def send(self, pending: PendingRequest) -> None:
-        """Send a request, together with the other draws of it that are asked in the same turn of the event loop."""
+        """Send a request, together with the other draws of it that are asked in the same turn of the event
+        loop.
+        """
         self._pending[pending.key.digest] = pending
         self._draws.add(pending)
 
@@ -63,7 +67,8 @@ class RequestSender:
             self._resolve(draws[: len(journalled)], journalled)
 
     async def _rows_from_server(self, draws: list[PendingRequest]) -> list[JournalRow]:
-        """A row a draw, refusals too; where the server gives fewer than are wanted, the others are asked for singly.
+        """A row a draw, refusals too; where the server gives fewer than are wanted, the others are asked for
+        singly.
 
         Raises RequestFailed for what is to be asked again another time.
         """

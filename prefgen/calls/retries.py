@@ -1,4 +1,6 @@
-"""What follows a failed request: a pure function of the failure, of the request's earlier tries and of how its server has been doing."""
+"""What follows a failed request: a pure function of the failure, of the request's earlier tries and of how
+its server has been doing.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,7 +17,9 @@ FAILING_AT_ONCE = 3
 """Distinct requests that must be failing before a silent server counts as down, unless it never answered."""
 BREAKER_FAILING = 5
 BREAKER_SECONDS = 2.0
-"""Distinct failing requests, and seconds of silence, from which on the breaker opens: one request at a time probes the server."""
+"""Distinct failing requests, and seconds of silence, from which on the breaker opens: one request at a time
+probes the server.
+"""
 
 Action = Literal["retry", "fail", "refuse", "server_down", "fatal"]
 
@@ -51,7 +55,9 @@ class ServerHealth:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do about a failed request: try it again after `seconds`, give it up, take it for refused, or stop the run."""
+    """What to do about a failed request: try it again after `seconds`, give it up, take it for refused, or
+    stop the run.
+    """
 
     action: Action
     seconds: float = 0.0
@@ -101,7 +107,9 @@ def backoff(tries: int, jitter: float) -> float:
 
 
 class Refusals:
-    """The requests that a server refused, by its codes: when it refuses everything alike, the recipe or its endpoint is at fault."""
+    """The requests that a server refused, by its codes: when it refuses everything alike, the recipe or its
+    endpoint is at fault.
+    """
 
     def __init__(self) -> None:
         self._codes: Counter[str] = Counter()
@@ -117,7 +125,8 @@ class Refusals:
 
     def recipe_error(self, model: str) -> FatalEndpoint:
         return FatalEndpoint(
-            f"model {model!r}: all {self._codes.total()} requests so far were refused alike ({', '.join(self._codes)}): "
+            f"model {model!r}: all {self._codes.total()} requests so far were refused alike "
+            f"({', '.join(self._codes)}): "
             f"{self._last_message}. Mend the recipe or its endpoint and run again"
         )
 
@@ -125,5 +134,6 @@ class Refusals:
 def server_down(model: str, silent: float, error: RequestFailed) -> EndpointDown:
     """What stops a run whose server does not answer."""
     return EndpointDown(
-        f"model {model!r}: no answer for {silent:.0f} s ({error.message}). Everything so far is kept; run again"
+        f"model {model!r}: no answer for {silent:.0f} s ({error.message}). Everything so far is kept; run "
+        "again"
     )

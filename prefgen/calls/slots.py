@@ -1,4 +1,6 @@
-"""Who may ask a model now: requests wait in the order of the prompts for a share of its limit, its rates and the budget."""
+"""Who may ask a model now: requests wait in the order of the prompts for a share of its limit, its rates and
+the budget.
+"""
 
 import asyncio
 import heapq
@@ -43,7 +45,9 @@ class QueuedRequest:
 
 
 class Slots:
-    """The slots of one model. An idle one goes to the lowest position that can work; while the breaker is open there is one."""
+    """The slots of one model. An idle one goes to the lowest position that can work; while the breaker is
+    open there is one.
+    """
 
     def __init__(
         self,
@@ -71,7 +75,9 @@ class Slots:
 
     @asynccontextmanager
     async def slot(self, queued: QueuedRequest) -> AsyncGenerator[None]:
-        """One of the requests in flight, which has reserved its share of the budget. Raises RequestFailed when the run has stopped."""
+        """One of the requests in flight, which has reserved its share of the budget. Raises RequestFailed
+        when the run has stopped.
+        """
         await self._turn(queued)
         try:
             yield

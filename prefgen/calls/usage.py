@@ -1,4 +1,6 @@
-"""What was asked and what it cost: of one start of a run (the numbers that a panel shows), and of records and whole datasets."""
+"""What was asked and what it cost: of one start of a run (the numbers that a panel shows), and of records and
+whole datasets.
+"""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -54,8 +56,8 @@ class RunStats:
 class Usage:
     """What replies cost and who gave them: of one record, or of a whole dataset.
 
-    `costs` is {(stage, model): [requests, prompt tokens, completion tokens, picodollars]}, `servers` {who: [replies, first, last]},
-    where the times are seconds since 1970.
+    `costs` is {(stage, model): [requests, prompt tokens, completion tokens, picodollars]}, `servers` {who:
+    [replies, first, last]}, where the times are seconds since 1970.
     """
 
     __slots__ = ("costs", "servers")

@@ -1,6 +1,7 @@
 """The command line: one file a command. stdout is data, stderr is talk.
 
-Exit codes: 0 complete, 1 error, 2 usage or invalid recipe, 3 incomplete but resumable, 4 a gate failed, 5 budget reached, 130 interrupted.
+Exit codes: 0 complete, 1 error, 2 usage or invalid recipe, 3 incomplete but resumable, 4 a gate failed, 5
+budget reached, 130 interrupted.
 """
 
 import sys

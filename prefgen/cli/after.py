@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, TrainSettings | None]":
-    """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises RecipeError."""
+    """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises
+    RecipeError.
+    """
     from prefgen.recipe.validate import parse_section
 
     publish_settings, train_settings = None, None
@@ -33,7 +35,8 @@ def publish_run(run: Path, options: "PublishSettings") -> "Release":
 
     release = publish(run, options, say=say)
     say(
-        f"version {release.version}, content hash {release.content_hash}: {release.address or 'is on the Hub already, nothing was changed'}"
+        f"version {release.version}, content hash {release.content_hash}: "
+        f"{release.address or 'is on the Hub already, nothing was changed'}"
     )
     return release
 

@@ -28,9 +28,11 @@ def command(
     ] = 0.5,
     as_json: AsJson = False,
 ) -> None:
-    """Fit a judge's margins to people's preferences, and say on labels that were held out how much that helps.
+    """Fit a judge's margins to people's preferences, and say on labels that were held out how much that
+    helps.
 
-    Pairers take the file as `calibration: calibration.json`: their pairs then have the probability that people agree.
+    Pairers take the file as `calibration: calibration.json`: their pairs then have the probability that
+    people agree.
     """
     from prefgen.stats.calibration import fit_and_test
     from prefgen.storage.atomic_write import atomic_write
@@ -43,7 +45,8 @@ def command(
         print(json.dumps({**curve.model_dump(), "before": asdict(uncalibrated), "after": asdict(calibrated)}))
         return
     print(
-        f"{judge}: probability = 1 / (1 + exp(-{curve.slope:.4g} * margin)), fitted on {curve.fitted_on:,} labelled pairs, written to {out}"
+        f"{judge}: probability = 1 / (1 + exp(-{curve.slope:.4g} * margin)), fitted on {curve.fitted_on:,} "
+        f"labelled pairs, written to {out}"
     )
     print(f"on {calibrated.pairs:,} pairs that were held out      before    after")
     for name, old, new in (
@@ -57,7 +60,9 @@ def command(
 
 
 def read_labelled_pairs(run: Path, labels: Path, judge: str) -> "list[LabelledPair]":
-    """Pairs of the run's responses that are labelled and that the judge scored. Raises RecipeError when there are none."""
+    """Pairs of the run's responses that are labelled and that the judge scored. Raises RecipeError when there
+    are none.
+    """
     from prefgen.dataset.labels import read_labels
     from prefgen.dataset.read_run import read_records
     from prefgen.errors import RecipeError

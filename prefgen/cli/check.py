@@ -41,7 +41,9 @@ def command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a constitution without running it."""
+    """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
+    constitution without running it.
+    """
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and _is_constitution(path):
         _check_constitution(path, as_json=as_json)
@@ -100,7 +102,8 @@ def _print_report(what: str, report: object) -> None:
         print(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs")
     if report.probe_auc is not None:
         print(
-            f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of held-out pairs apart (chance: 50%)"
+            f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of "
+            "held-out pairs apart (chance: 50%)"
         )
     for note in report.notes:
         print(f"  note: {note}")

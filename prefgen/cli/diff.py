@@ -17,7 +17,9 @@ def command(
     columns: Columns = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the recipe line by line."""
+    """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the
+    recipe line by line.
+    """
     from prefgen.dataset.open_pairs import open_pairs
     from prefgen.dataset.pair_formats import parse_columns
     from prefgen.publish.diff import compare_sides, read_side

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from prefgen.evaluation.tasks import ItemOutcome, TaskChange
 
 app = typer.Typer(
-    help="What a model is worth: win rates by any judge, items by log-probability, tasks that must not get worse.",
+    help=(
+        "What a model is worth: win rates by any judge, items by log-probability, tasks that must not get "
+        "worse."
+    ),
     no_args_is_help=True,
 )
 OVER_REFUSAL = "over_refusal"
@@ -25,7 +28,10 @@ def win(
     run: Annotated[
         Path,
         typer.Argument(
-            help="A complete run in which two models answered and a judge judged: pipelines/winrate.yaml makes one."
+            help=(
+                "A complete run in which two models answered and a judge judged: pipelines/winrate.yaml "
+                "makes one."
+            )
         ),
     ],
     of: Annotated[
@@ -39,7 +45,9 @@ def win(
     seed: Annotated[int, typer.Option(help="Seed of the intervals.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """How often one model's answers are better than another's: raw and at equal length, with intervals over the prompts."""
+    """How often one model's answers are better than another's: raw and at equal length, with intervals over
+    the prompts.
+    """
     from prefgen.calls.models import model_label
     from prefgen.dataset.read_run import complete_manifest, read_records
     from prefgen.evaluation import winrate
@@ -98,9 +106,11 @@ def tasks(
     cpu: Annotated[bool, typer.Option("--cpu", help="No GPU, even if there is one.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Which answers a model finds likeliest. With --protect exit 4 when a task lost more than it may, item by item against the base.
+    """Which answers a model finds likeliest. With --protect exit 4 when a task lost more than it may, item by
+    item against the base.
 
-    A set of harmless questions that look harmful is protected with the others: a model that refuses them has lost something too.
+    A set of harmless questions that look harmful is protected with the others: a model that refuses them has
+    lost something too.
     """
     import importlib.util
 
@@ -124,7 +134,8 @@ def tasks(
     base_name = base or base_of(model)
     if limits and base_name is None:
         raise RecipeError(
-            f"--protect compares with what {model!r} was trained from, and nothing says what that is: give --base"
+            f"--protect compares with what {model!r} was trained from, and nothing says what that is: give "
+            "--base"
         )
     items_by_task = {
         name: _read_task_items(name) for name in names
@@ -173,7 +184,8 @@ def tasks(
         return
     if not as_json:
         print(
-            f"protected: {found.mean:+.1f} points in the mean, worst {found.worst.name} ({found.worst.change[0]:+.1f})"
+            f"protected: {found.mean:+.1f} points in the mean, worst {found.worst.name} "
+            f"({found.worst.change[0]:+.1f})"
         )
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)

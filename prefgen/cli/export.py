@@ -16,7 +16,10 @@ def command(
         str,
         typer.Option(
             "--to",
-            help="trl, trl-implicit, ultrafeedback-binarized, rewardbench, kto, sft, llama-factory, axolotl, nemo-rl, openrlhf.",
+            help=(
+                "trl, trl-implicit, ultrafeedback-binarized, rewardbench, kto, sft, llama-factory, "
+                "axolotl, nemo-rl, openrlhf."
+            ),
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .jsonl, .parquet or .csv file.")],

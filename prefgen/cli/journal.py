@@ -46,7 +46,8 @@ def ls(journal: File = DEFAULT_JOURNAL, as_json: AsJson = False) -> None:
     for row in rows:
         refused_note = ", refused" if row["status"] else ""
         print(
-            f"{row['replies']:>9,}  {row['prompt_tokens']:>12,}  {row['completion_tokens']:>12,}  {row['cost']:>10}  "
+            f"{row['replies']:>9,}  {row['prompt_tokens']:>12,}  {row['completion_tokens']:>12,}  "
+            f"{row['cost']:>10}  "
             f"{row['model']} ({row['backend']} {row['host']}, run {row['run'][:8]}{refused_note})"
         )
 
@@ -120,7 +121,8 @@ def verify(
         )
     else:
         print(
-            f"{journal}: {verification.rows:,} replies, {verification.unreadable:,} unreadable, digest {digest}"
+            f"{journal}: {verification.rows:,} replies, {verification.unreadable:,} unreadable, digest "
+            f"{digest}"
         )
     if verification.problems:
         raise JournalError(
@@ -156,7 +158,8 @@ def import_(path: Path, journal: File = DEFAULT_JOURNAL) -> None:
     finally:
         call_journal.close()
     typer.echo(
-        f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, {counts.failed:,} are no answer and will be "
+        f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, "
+        f"{counts.failed:,} are no answer and will be "
         f"asked again, {counts.unknown:,} answer nothing that was exported from here",
         err=True,
     )

@@ -23,7 +23,9 @@ def command(
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and licenses carried along."""
+    """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and
+    licenses carried along.
+    """
     from prefgen.publish.mix import mix, parse_part
 
     manifest = mix([parse_part(part) for part in parts], out, test=test, seed=seed)
@@ -32,10 +34,12 @@ def command(
         return
     for source in manifest["mixed_of"]:
         print(
-            f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after de-duplication"
+            f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after "
+            "de-duplication"
         )
     if manifest["between_splits"]:
         print(
-            f"{manifest['between_splits']:,} pairs were left out: their prompts are near to prompts of both splits"
+            f"{manifest['between_splits']:,} pairs were left out: their prompts are near to prompts of both "
+            "splits"
         )
     print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in manifest["counts"].items()))

@@ -54,7 +54,8 @@ def print_outcome(
         typer.echo(f"  {cost_text}\n  row digest {outcome.manifest.row_digest}", err=True)
         if pairs:
             typer.echo(
-                f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to look at.",
+                f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, "
+                "report.html to look at.",
                 err=True,
             )
             typer.echo(f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}", err=True)
@@ -68,7 +69,10 @@ def print_outcome(
 
 def _incomplete_reason(outcome: RunOutcome, exported: bool, offline: bool) -> str:
     if exported:
-        return f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with `prefgen journal import`, then run again"
+        return (
+            f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with "
+            "`prefgen journal import`, then run again"
+        )
     if outcome.waiting:
         prefix = "the journal lacks" if offline else "still without a reply:"
         return f"incomplete: {prefix} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
@@ -81,7 +85,8 @@ def _print_yield(outcome: RunOutcome) -> None:
         f"{n:,} {name}" for name, n in sorted(table.prompts_by_outcome.items(), key=lambda item: -item[1])
     )
     typer.echo(
-        f"{table.prompts:,} prompts: {outcomes or 'none finished'}; {table.responses:,} responses, {table.pairs:,} pairs",
+        f"{table.prompts:,} prompts: {outcomes or 'none finished'}; {table.responses:,} responses, "
+        f"{table.pairs:,} pairs",
         err=True,
     )
     for part, n in table.dropped_by_curators.items():

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Shown:
-    """Shows something while the `with` block runs: a panel on a terminal, elsewhere `line` now and then; and what it says, once each."""
+    """Shows something while the `with` block runs: a panel on a terminal, elsewhere `line` now and then; and
+    what it says, once each.
+    """
 
     def __init__(
         self,

@@ -22,7 +22,9 @@ def command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it has no reply."""
+    """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it
+    has no reply.
+    """
     from prefgen.api import options_of
     from prefgen.cli.panel import format_duration
     from prefgen.engine.plan import run_plan
@@ -35,22 +37,29 @@ def command(
         print(json.dumps(plan.as_json()))
         return
     print(
-        f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers are estimates"
+        f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are "
+        "simulated, so the numbers are estimates"
     )
-    header = f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  {'tokens out':>12}"
+    header = (
+        f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  "
+        f"{'tokens out':>12}"
+    )
     print(f"{header}  {'cost':>10}  {'time':>12}  {'rounds':>6}")
     for line in plan.lines:
         cost = f"${line.cost_usd:,.2f}" if line.has_price else "no price"
         print(
-            f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  {line.prompt_tokens:>12,.0f}  "
-            f"{line.completion_tokens:>12,.0f}  {cost:>10}  {format_duration(line.seconds):>12}  {line.rounds:>6}"
+            f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  "
+            f"{line.prompt_tokens:>12,.0f}  "
+            f"{line.completion_tokens:>12,.0f}  {cost:>10}  {format_duration(line.seconds):>12}  "
+            f"{line.rounds:>6}"
         )
     new_requests = sum(line.new_requests for line in plan.lines)
     cost = sum(line.cost_usd for line in plan.lines)
     unpriced = sorted({line.model for line in plan.lines if not line.has_price and line.new_requests})
     unpriced_note = f" and whatever {', '.join(unpriced)} costs (no price is given)" if unpriced else ""
     print(
-        f"new requests: {new_requests:,.0f}; cost: ${cost:,.2f}{unpriced_note}; about {format_duration(plan.seconds)}, as the slowest model decides"
+        f"new requests: {new_requests:,.0f}; cost: ${cost:,.2f}{unpriced_note}; about "
+        f"{format_duration(plan.seconds)}, as the slowest model decides"
     )
     rounds = sum({line.stage: line.rounds for line in plan.lines}.values())
     print(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")

@@ -15,7 +15,9 @@ def command(
     sets: Sets = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Run a fair sample of the prompts and show everything that became of them. The replies count later: nothing is asked twice."""
+    """Run a fair sample of the prompts and show everything that became of them. The replies count later:
+    nothing is asked twice.
+    """
     import tempfile
     from pathlib import Path
 
@@ -38,7 +40,8 @@ def command(
         paid = outcome.manifest.cost.paid_usd
         if paid and not as_json:
             typer.echo(
-                f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its budget)",
+                f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its "
+                "budget)",
                 err=True,
             )
         if outcome.complete:

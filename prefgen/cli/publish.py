@@ -39,7 +39,9 @@ def command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a run on the Hub as a version: rows in splits, a card, one commit, a tag. The same again changes nothing."""
+    """Publish a run on the Hub as a version: rows in splits, a card, one commit, a tag. The same again
+    changes nothing.
+    """
     from prefgen.publish.release import publish, read_publish_settings
 
     overrides = {
@@ -92,7 +94,8 @@ def _print_release(release: "Release", dry_run: bool) -> None:
     title = f"version {release.version}, content hash {release.content_hash}"
     if dry_run:
         print(
-            f"{title}: nothing was sent; it would be {'private' if release.private else 'public'}. Look at {release.folder}/README.md"
+            f"{title}: nothing was sent; it would be {'private' if release.private else 'public'}. Look at "
+            f"{release.folder}/README.md"
         )
     elif release.already:
         print(f"{title}: is on the Hub already, nothing was changed")

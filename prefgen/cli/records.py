@@ -1,4 +1,6 @@
-"""Printing records and pairs for people. What models wrote is printed as plain text, without control characters."""
+"""Printing records and pairs for people. What models wrote is printed as plain text, without control
+characters.
+"""
 
 import re
 import shutil
@@ -11,7 +13,9 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain(text: str, limit: int = 1200) -> str:
-    """Text for a terminal: no control characters (an answer must not move the cursor), cut with a note of what is missing."""
+    """Text for a terminal: no control characters (an answer must not move the cursor), cut with a note of
+    what is missing.
+    """
     clean = _CONTROL_CHARACTERS.sub("�", text.replace("\r\n", "\n"))
     return clean if len(clean) <= limit else f"{clean[:limit]} … ({len(clean) - limit:,} more characters)"
 
@@ -37,19 +41,22 @@ def print_record(record: Record) -> None:
         )
         principle = f", under {response.principle}" if response.principle else ""
         print(
-            f"\n{numbers[response.id]} [{response.model}{origin}{principle}] {' '.join(labels)}  {judge_values}"
+            f"\n{numbers[response.id]} [{response.model}{origin}{principle}] {' '.join(labels)}  "
+            f"{judge_values}"
         )
         print(textwrap.indent(plain(response.text), "    "))
         for score in record.scores:
             if score.response_id == response.id:
                 value = "N/A" if score.value is None else f"{score.value:g}"
                 print(
-                    f"      {score.aspect}: {value} of {score.scale[1]:g}  {plain(score.rationale or '', 160)}"
+                    f"      {score.aspect}: {value} of {score.scale[1]:g}  "
+                    f"{plain(score.rationale or '', 160)}"
                 )
         for critique in record.critiques:
             if critique.response_id == response.id:
                 print(
-                    f"      critique{f' ({critique.principle_id})' if critique.principle_id else ''}: {' '.join(plain(critique.text, 300).split())}"
+                    f"      critique{f' ({critique.principle_id})' if critique.principle_id else ''}: "
+                    f"{' '.join(plain(critique.text, 300).split())}"
                 )
         for flag in record.flags:
             if flag.target_id == response.id:
@@ -57,7 +64,8 @@ def print_record(record: Record) -> None:
     for c in record.comparisons:
         principle = f", {c.principle_id}" if c.principle_id else ""
         print(
-            f"\n{numbers[c.first_id]} over {numbers[c.second_id]}: {c.probability:.2f} ({c.judge}{principle})  {plain(c.rationale or '', 160)}"
+            f"\n{numbers[c.first_id]} over {numbers[c.second_id]}: {c.probability:.2f} "
+            f"({c.judge}{principle})  {plain(c.rationale or '', 160)}"
         )
     if not record.pairs:
         print(f"\nno pair: {', '.join(n.reason for n in record.notes) or 'the recipe makes none'}")

@@ -15,7 +15,9 @@ def command(
         str | None, typer.Option(help="Only failures with this code, such as length.", show_default=False)
     ] = None,
 ) -> None:
-    """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each was asked."""
+    """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each
+    was asked.
+    """
     import json
 
     from prefgen.dataset.read_parquet import read_parquet
@@ -43,7 +45,8 @@ def command(
                 marked_count += 1
     write_json(run / "attempts.json", {"keys": attempts, "records": sorted(record_ids)})
     typer.echo(
-        f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen run` of this recipe",
+        f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen "
+        "run` of this recipe",
         err=True,
     )
     print(json.dumps({"marked": marked_count}))

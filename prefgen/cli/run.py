@@ -54,8 +54,9 @@ def command(
 ) -> None:
     """Run a recipe; started again, it goes on where it was.
 
-    Writes records/, pairs/, failures.parquet and manifest.json to the run's folder. Every reply is kept in the journal and never asked for
-    twice. Ctrl-C once finishes what is in flight; twice stops at once; neither loses anything.
+    Writes records/, pairs/, failures.parquet and manifest.json to the run's folder. Every reply is kept in
+    the journal and never asked for twice. Ctrl-C once finishes what is in flight; twice stops at once;
+    neither loses anything.
     """
     from prefgen.api import options_of, run_with_signals
     from prefgen.cli import after
@@ -82,7 +83,8 @@ def command(
         runner.progress.stats.notify(f"warning: {warning}")
     if pipeline.simulated:
         runner.progress.stats.notify(
-            "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying out only"
+            "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying "
+            "out only"
         )
     if live and not yes:
         _confirm_changes(pipeline, options, quiet)

@@ -111,7 +111,8 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
     labelled_plugins = [(pipeline.identities[0][0], plugin) for plugin in pipeline.sources]
     labelled_plugins += [(step.label, plugged) for step in pipeline.stages for plugged in step.plugins]
     for line in dict.fromkeys(
-        f"  {label}: {p.name} = {type(p.plugin).name} {p.plugin.model_dump(mode='json', exclude_defaults=True)}"
+        f"  {label}: {p.name} = {type(p.plugin).name} "
+        f"{p.plugin.model_dump(mode='json', exclude_defaults=True)}"
         for label, p in labelled_plugins
     ):
         print(line)
@@ -223,7 +224,8 @@ def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_js
             print(json.dumps(row, ensure_ascii=False))
             continue
         print(
-            f"\n{row['id'][:12]}  margin {row['margin']}  {row['chosen_model']} over {row['rejected_model']}  source {row['source']}"
+            f"\n{row['id'][:12]}  margin {row['margin']}  {row['chosen_model']} over "
+            f"{row['rejected_model']}  source {row['source']}"
         )
         for name in ("prompt", "chosen", "rejected"):
             for turn in row[name]:

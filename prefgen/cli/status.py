@@ -12,7 +12,9 @@ from prefgen.cli.arguments import AsJson
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How far a run is. `paid_usd` is None where it is not known: of a run that is at work, or that never stopped cleanly."""
+    """How far a run is. `paid_usd` is None where it is not known: of a run that is at work, or that never
+    stopped cleanly.
+    """
 
     run: str
     state: str

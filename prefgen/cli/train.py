@@ -43,7 +43,9 @@ def command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on held-out prompts."""
+    """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on
+    held-out prompts.
+    """
     import importlib.util
 
     import yaml
@@ -118,11 +120,13 @@ def command(
     if report.accuracy:
         accuracy = report.accuracy
         print(
-            f"held-out accuracy {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}) on {accuracy.pairs:,} pairs"
+            f"held-out accuracy {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}) on "
+            f"{accuracy.pairs:,} pairs"
         )
     for name, control_accuracy in report.controls.items():
         difference, low, high = report.ahead[name]
         print(
-            f"control {name}: {control_accuracy.value:.3f}; the real labels are ahead by {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+            f"control {name}: {control_accuracy.value:.3f}; the real labels are ahead by {difference:+.3f} "
+            f"({low:+.3f} to {high:+.3f})"
         )
     print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")

@@ -1,6 +1,7 @@
 """Keep groups of prompts in proportion: at most so many of each, or the numbers that are asked for.
 
-Which ones of a group stay is a draw that depends on ids and seed alone. A group that has fewer than its quota is named.
+Which ones of a group stay is a draw that depends on ids and seed alone. A group that has fewer than its quota
+is named.
 """
 
 from collections import defaultdict
@@ -50,7 +51,8 @@ class Balance(Plugin):
                 )
             elif len(groups[group]) < quota:
                 notices.append(
-                    f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {quota:,} rows that are wanted"
+                    f"balance: {self.by} {group!r} has {len(groups[group]):,} of the {quota:,} rows that "
+                    "are wanted"
                 )
         for group, ids in groups.items():
             most = self.quotas.get(group, self.most)

@@ -1,9 +1,11 @@
-"""Give pairs the probability that people would agree: a curve from margin to probability, fitted on those pairs that people have labelled.
+"""Give pairs the probability that people would agree: a curve from margin to probability, fitted on those
+pairs that people have labelled.
 
-Label some responses of a run (`prefgen show records RUN --json` gives their ids), name the file here, and run again: nothing is asked anew.
-Half of the labelled prompts fit the curve, and the other half say what it is worth: accuracy and calibration error before and after. Every pair
-with a margin then has its `chosen_probability`. No pair goes. `prefgen calibrate` does the same for a judge's scores of all responses, outside
-a recipe.
+Label some responses of a run (`prefgen show records RUN --json` gives their ids), name the file here, and run
+again: nothing is asked anew. Half of the labelled prompts fit the curve, and the other half say what it is
+worth: accuracy and calibration error before and after. Every pair with a margin then has its
+`chosen_probability`. No pair goes. `prefgen calibrate` does the same for a judge's scores of all responses,
+outside a recipe.
 """
 
 from dataclasses import replace
@@ -27,7 +29,10 @@ class Calibrate(Plugin):
     file_fields = ("labels",)
 
     labels: str = Field(
-        description="A CSV or JSONL file, relative to the recipe, with first_id, second_id and better (first, second or tie)."
+        description=(
+            "A CSV or JSONL file, relative to the recipe, with first_id, second_id and better (first, "
+            "second or tie)."
+        )
     )
     held_out: float = Field(
         0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested."
@@ -56,7 +61,9 @@ class Calibrate(Plugin):
         return replace(rows, rows=table, notices=(*rows.notices, notice))
 
     def _labelled_pairs(self, rows: Table) -> list[LabelledPair]:
-        """Pairs that have a margin and a label; before, a pair says what its comparisons said, or that the chosen side is better for certain."""
+        """Pairs that have a margin and a label; before, a pair says what its comparisons said, or that the
+        chosen side is better for certain.
+        """
         _, comparisons = read_labels(path_beside_recipe(self.labels), self.labels)
         columns = [
             rows.column(name)

@@ -1,10 +1,13 @@
-"""Drop prompts that a benchmark holds: word for word in a run of words, nearly as a whole, or by the cosine of vectors.
+"""Drop prompts that a benchmark holds: word for word in a run of words, nearly as a whole, or by the cosine
+of vectors.
 
-`against` are files that the user has (a row a benchmark item; the text column is found as for prompts); `benchmarks` names public ones, which are
-read from the Hub. A prompt goes when it shares a run of `ngram` words with an item (13, as in GPT-3, arXiv 2005.14165, appendix C), when a shorter
-item stands in it as a whole, when it shares so many runs of three words with one item that `overlap` of the shorter of the two is covered, which
-finds items that were edited, or, if a `cosine` is given, when its vector is so near to that of an item, which finds those that were put in other
-words (Yang et al., arXiv 2311.04850). A benchmark that is not there is an error.
+`against` are files that the user has (a row a benchmark item; the text column is found as for prompts);
+`benchmarks` names public ones, which are read from the Hub. A prompt goes when it shares a run of `ngram`
+words with an item (13, as in GPT-3, arXiv 2005.14165, appendix C), when a shorter item stands in it as a
+whole, when it shares so many runs of three words with one item that `overlap` of the shorter of the two is
+covered, which finds items that were edited, or, if a `cosine` is given, when its vector is so near to that of
+an item, which finds those that were put in other words (Yang et al., arXiv 2311.04850). A benchmark that is
+not there is an error.
 """
 
 from collections import Counter
@@ -259,5 +262,7 @@ def _contains_words(short_words: list[str], words: list[str]) -> bool:
 
 
 def _run_hashes(words: list[str], size: int) -> list[int]:
-    """Hashes of the runs of `size` words, in order. They live within one process, so that Python's own hash will do."""
+    """Hashes of the runs of `size` words, in order. They live within one process, so that Python's own hash
+    will do.
+    """
     return [hash(tuple(words[i : i + size])) for i in range(len(words) - size + 1)]

@@ -1,7 +1,8 @@
 """Drop prompts that stand there already: exactly, or nearly (MinHash, ROUGE-L, or the angle between vectors).
 
-MinHash and its index are datasketch's, ROUGE-L's longest common subsequence is rapidfuzz's (docs/decisions/003-libraries.md). The first of a group
-of duplicates stays, in the order of the table, so that adding prompts at the end changes nothing before them.
+MinHash and its index are datasketch's, ROUGE-L's longest common subsequence is rapidfuzz's
+(docs/decisions/003-libraries.md). The first of a group of duplicates stays, in the order of the table, so
+that adding prompts at the end changes nothing before them.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,11 +36,16 @@ ROUNDING = 1e-6
 
 @curator("dedupe")
 class Dedupe(Plugin):
-    """Keeps the first of each group of equal or nearly equal conversations; rouge_l and semantic look at the last user turn alone."""
+    """Keeps the first of each group of equal or nearly equal conversations; rouge_l and semantic look at the
+    last user turn alone.
+    """
 
     method: Literal["exact", "minhash", "rouge_l", "semantic"] = Field(
         "exact",
-        description="Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine of vectors.",
+        description=(
+            "Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine "
+            "of vectors."
+        ),
     )
     model: str | None = Field(
         None, description=f"semantic: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
@@ -48,7 +54,9 @@ class Dedupe(Plugin):
         None,
         gt=0,
         lt=1,
-        description="Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic).",
+        description=(
+            "Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic)."
+        ),
     )
     shingle: int = Field(3, ge=1, description="minhash: words a shingle.")
     permutations: int = Field(
@@ -118,7 +126,9 @@ def _exact(id_texts: list[tuple[str, str]]) -> dict[str, Dropped]:
 
 
 def _rouge_l(id_texts: list[tuple[str, str]], threshold: float) -> dict[str, Dropped]:
-    """By the F-measure of the longest common subsequence of words (Lin, 2004): 2 LCS / (words of the one + words of the other)."""
+    """By the F-measure of the longest common subsequence of words (Lin, 2004): 2 LCS / (words of the one +
+    words of the other).
+    """
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
@@ -145,7 +155,9 @@ def cosines_of(matrix: "np.ndarray") -> Similarity:
 def near_duplicates(
     ids: Sequence[str], similarity: Similarity, threshold: float, measure: str
 ) -> dict[str, Dropped]:
-    """Rows that are as similar as `threshold` to an earlier row that stays, with that row. Compared in blocks: memory is that of one."""
+    """Rows that are as similar as `threshold` to an earlier row that stays, with that row. Compared in
+    blocks: memory is that of one.
+    """
     import numpy as np
 
     kept: list[int] = []

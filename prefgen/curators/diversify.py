@@ -1,8 +1,9 @@
 """Keep the prompts that cover the rest: the farthest from each other, or as many of each cluster.
 
-`farthest` is the greedy solution of the k-center problem (Gonzalez, 1985): each next prompt is the one whose nearest chosen neighbour is farthest
-away. `clusters` finds groups by spherical k-means (Dhillon and Modha, 2001) and fills them up evenly, the smallest first, with the prompts that
-are farthest from each other within each. Both compare vectors of the last user turn.
+`farthest` is the greedy solution of the k-center problem (Gonzalez, 1985): each next prompt is the one whose
+nearest chosen neighbour is farthest away. `clusters` finds groups by spherical k-means (Dhillon and Modha,
+2001) and fills them up evenly, the smallest first, with the prompts that are farthest from each other within
+each. Both compare vectors of the last user turn.
 """
 
 from dataclasses import replace

@@ -1,6 +1,8 @@
-"""Drop prompts that are none, or that a language model cannot answer: by their length, characters, repetition, language and wording.
+"""Drop prompts that are none, or that a language model cannot answer: by their length, characters,
+repetition, language and wording.
 
-Each rule is one that a field turns on; every row that goes says which rule it broke. The word lists are English.
+Each rule is one that a field turns on; every row that goes says which rule it broke. The word lists are
+English.
 """
 
 import re
@@ -31,7 +33,9 @@ PLACEHOLDER = re.compile(
 
 @curator("heuristics")
 class Heuristics(Plugin):
-    """Rules that need no model. Defaults: Self-Instruct's 3 to 150 words, and nothing that needs what is not there."""
+    """Rules that need no model. Defaults: Self-Instruct's 3 to 150 words, and nothing that needs what is not
+    there.
+    """
 
     least_words: int = Field(
         3, ge=0, description="Fewest words (characters, in a script without spaces) of the last user turn."

@@ -1,8 +1,10 @@
-"""Drop pairs whose chosen side is much shorter, so that over the whole set neither side is the longer one (RLAIF-V, arXiv 2405.17220).
+"""Drop pairs whose chosen side is much shorter, so that over the whole set neither side is the longer one
+(RLAIF-V, arXiv 2405.17220).
 
-As its code does: of the ratios 0, 0.02 ... 0.98 that one is taken with which the mean length of the chosen side comes nearest to that of the
-rejected side, when every pair goes whose chosen side is shorter by more than the ratio (a part of the rejected side's words). Where chosen answers
-are the longer ones, which judges tend to prefer, `side: longer` does the same the other way round.
+As its code does: of the ratios 0, 0.02 ... 0.98 that one is taken with which the mean length of the chosen
+side comes nearest to that of the rejected side, when every pair goes whose chosen side is shorter by more
+than the ratio (a part of the rejected side's words). Where chosen answers are the longer ones, which judges
+tend to prefer, `side: longer` does the same the other way round.
 """
 
 import math
@@ -25,7 +27,10 @@ class LengthBalance(Plugin):
 
     side: Literal["shorter", "longer", "either"] = Field(
         "either",
-        description="Which pairs may go: those whose chosen side is shorter (paper), longer, or whichever there is too much of.",
+        description=(
+            "Which pairs may go: those whose chosen side is shorter (paper), longer, or whichever there is "
+            "too much of."
+        ),
     )
 
     keep: float = Field(

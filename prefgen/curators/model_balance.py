@@ -1,7 +1,9 @@
-"""Drop pairs so that no model is almost always the chosen one against another: a set from which only the author can be learned is no preference.
+"""Drop pairs so that no model is almost always the chosen one against another: a set from which only the
+author can be learned is no preference.
 
-For every two models, the pairs in which one is preferred may be at most `share` of their pairs; those with the smallest margin go first. Pairs of
-one model with itself stay; where one model never loses to the other, all of their pairs go, since nothing stands against them.
+For every two models, the pairs in which one is preferred may be at most `share` of their pairs; those with
+the smallest margin go first. Pairs of one model with itself stay; where one model never loses to the other,
+all of their pairs go, since nothing stands against them.
 """
 
 import math

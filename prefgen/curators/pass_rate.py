@@ -1,8 +1,9 @@
 """Keep prompts by how often a policy solves them: one that it always or never solves teaches it nothing.
 
-The policy answers each prompt `n` times, and each answer is compared with the prompt's references, as the judge `verifier` does. The share that is
-right stays in the prompt's metadata. Its draws are others than those of the samplers that follow: a prompt that is kept for lucky answers must
-not bring just these along. A prompt without references, or whose answers were all lost, has no rate, which is not taken for a low one.
+The policy answers each prompt `n` times, and each answer is compared with the prompt's references, as the
+judge `verifier` does. The share that is right stays in the prompt's metadata. Its draws are others than those
+of the samplers that follow: a prompt that is kept for lucky answers must not bring just these along. A prompt
+without references, or whose answers were all lost, has no rate, which is not taken for a low one.
 """
 
 from typing import Literal

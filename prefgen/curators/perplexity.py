@@ -1,7 +1,9 @@
-"""Keep prompts by how surprising a model finds them: exp of the mean negative log-probability of the tokens of the last user turn after the first.
+"""Keep prompts by how surprising a model finds them: exp of the mean negative log-probability of the tokens
+of the last user turn after the first.
 
-A very low perplexity is text that the model knows by heart, a very high one is noise (as in CCNet, arXiv 1911.00359, section 3.4). It needs a
-completions route that echoes the prompt with log-probabilities: vLLM has it, `use: transformers` too; most chat providers do not.
+A very low perplexity is text that the model knows by heart, a very high one is noise (as in CCNet, arXiv
+1911.00359, section 3.4). It needs a completions route that echoes the prompt with log-probabilities: vLLM has
+it, `use: transformers` too; most chat providers do not.
 """
 
 import math

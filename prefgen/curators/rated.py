@@ -1,8 +1,10 @@
-"""Keep prompts that a model rates well: their quality, their difficulty, how safe they are to answer, or whatever you name.
+"""Keep prompts that a model rates well: their quality, their difficulty, how safe they are to answer, or
+whatever you name.
 
-After DEITA (Liu et al., arXiv 2312.15685, section 2), which rates complexity and quality. Each prompt is asked about once, from 1 to 5 with
-anchored levels; the rating stays in the prompt's metadata. Below `least` and above `most` it goes; a prompt whose rating could not be read is
-not taken for a bad one: `missing` says what becomes of it.
+After DEITA (Liu et al., arXiv 2312.15685, section 2), which rates complexity and quality. Each prompt is
+asked about once, from 1 to 5 with anchored levels; the rating stays in the prompt's metadata. Below `least`
+and above `most` it goes; a prompt whose rating could not be read is not taken for a bad one: `missing` says
+what becomes of it.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,9 @@
-"""Drop pairs whose chosen answer is the same as that of many others: a model learns one canned refusal from a set that is full of it.
+"""Drop pairs whose chosen answer is the same as that of many others: a model learns one canned refusal from a
+set that is full of it.
 
-A released safety dataset has the same refusal in 22 to 58 % of its rows. Answers are the same when their text is, after normalising case, width
-and white space; of those that are too many the pairs with the smallest margin go first.
+A released safety dataset has the same refusal in 22 to 58 % of its rows. Answers are the same when their text
+is, after normalising case, width and white space; of those that are too many the pairs with the smallest
+margin go first.
 """
 
 from collections import defaultdict
@@ -38,7 +40,9 @@ class RepeatedAnswers(Plugin):
 
 
 def _max_repeats(sizes: list[int], share: float) -> int:
-    """How many pairs of one answer may stay, so that each is at most `share` of what is left: the greatest such number, at least one."""
+    """How many pairs of one answer may stay, so that each is at most `share` of what is left: the greatest
+    such number, at least one.
+    """
 
     def fits(most: int) -> bool:
         return most <= share * sum(min(size, most) for size in sizes)

@@ -1,7 +1,8 @@
 """Proving what a preference dataset claims: the invariants of a pair, over any dataset's rows.
 
-Every rule counts the rows that break it and keeps a few examples. Rules that only a share of the dataset can break (one repeated answer,
-a shortcut) are reported with their numbers. Rows stream by; what is kept of each is a few hashes and numbers.
+Every rule counts the rows that break it and keeps a few examples. Rules that only a share of the dataset can
+break (one repeated answer, a shortcut) are reported with their numbers. Rows stream by; what is kept of each
+is a few hashes and numbers.
 """
 
 import hashlib
@@ -34,7 +35,9 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """What was proven of a dataset. `probe_auc` is the share of held-out pairs that length, format and model name alone tell apart."""
+    """What was proven of a dataset. `probe_auc` is the share of held-out pairs that length, format and model
+    name alone tell apart.
+    """
 
     rows: int = 0
     prompts: int = 0
@@ -204,7 +207,8 @@ class _Checker:
                     self._add_finding(
                         "splits",
                         where,
-                        f"its prompt is nearly that of {other_where} in {other_split} (similarity {match[0]:.2f}): {text[:60]!r}",
+                        f"its prompt is nearly that of {other_where} in {other_split} (similarity "
+                        f"{match[0]:.2f}): {text[:60]!r}",
                     )
             for signature, _, prompt_digest in prompts:
                 index.add(prompt_digest.hex(), signature)

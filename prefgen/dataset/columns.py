@@ -1,7 +1,8 @@
 """From the rows of a table to records: which column holds the prompt, and what else a row says.
 
-The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and `source`, `category`,
-`language`, `license` or `licence`, `references`, `incorrect_references`, `tools`, `metadata`.
+The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and
+`source`, `category`, `language`, `license` or `licence`, `references`, `incorrect_references`, `tools`,
+`metadata`.
 """
 
 import json
@@ -54,7 +55,8 @@ def prompt_column(column_names: Sequence[str], columns: Mapping[str, str], where
     column = next((name for name in PROMPT_COLUMNS if name in column_names), None)
     if column is None:
         raise RecipeError(
-            f"{where}: no column holds prompts (looked for {', '.join(PROMPT_COLUMNS)}; found {', '.join(column_names)}). Say which: `column: NAME`"
+            f"{where}: no column holds prompts (looked for {', '.join(PROMPT_COLUMNS)}; found "
+            f"{', '.join(column_names)}). Say which: `column: NAME`"
         )
     return column
 
@@ -96,7 +98,8 @@ def prompt_fields(
     if tools:
         if not isinstance(tools, Sequence) or not all(isinstance(tool, Mapping) for tool in tools):
             raise RecipeError(
-                f"{where}: tools must be a list of mappings (or JSON of one), as the OpenAI protocol has them; found {tools!r:.80}"
+                f"{where}: tools must be a list of mappings (or JSON of one), as the OpenAI protocol has "
+                f"them; found {tools!r:.80}"
             )
         fields["tools"] = tuple(tools)
     metadata = _parse_data(row.get(columns.get("metadata", "metadata")), f"{where}: metadata")
@@ -116,7 +119,8 @@ def _parse_data(value: Any, where: str) -> Any:
 
 
 def as_messages(value: Any, where: str) -> tuple[Message, ...]:
-    """A conversation from text or a list of {role, content}; assistant turns at the end are cut off: they are what is to be answered.
+    """A conversation from text or a list of {role, content}; assistant turns at the end are cut off: they are
+    what is to be answered.
 
     Raises RecipeError for what is no text, is empty, is over a million characters, or is no conversation.
     """

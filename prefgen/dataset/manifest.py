@@ -1,4 +1,6 @@
-"""A run's manifest: what it made, of what, what it cost and who answered. One value, which also reads what earlier versions wrote."""
+"""A run's manifest: what it made, of what, what it cost and who answered. One value, which also reads what
+earlier versions wrote.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -52,7 +54,9 @@ class ServedBy(ManifestPart):
 
 
 class OrderEffect(ManifestPart):
-    """Of the `pairs` that a judge saw in both orders, in how many the other order has another winner (a tie is a half)."""
+    """Of the `pairs` that a judge saw in both orders, in how many the other order has another winner (a tie
+    is a half).
+    """
 
     pairs: int
     flipped: float
@@ -147,7 +151,9 @@ class Manifest(ManifestPart):
 
     @classmethod
     def read_if_ours(cls, fields: Any) -> Self | None:
-        """The manifest that a JSON object is, and None for another program's: a dataset of the Hub may hold any manifest.json."""
+        """The manifest that a JSON object is, and None for another program's: a dataset of the Hub may hold
+        any manifest.json.
+        """
         try:
             return cls.model_validate(fields)
         except ValidationError:

@@ -1,4 +1,6 @@
-"""Preference pairs from wherever they are: a run, a file or a folder of files, or a dataset on the Hub at a revision; with the split of each."""
+"""Preference pairs from wherever they are: a run, a file or a folder of files, or a dataset on the Hub at a
+revision; with the split of each.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +18,9 @@ from prefgen.errors import RecipeError
 
 @dataclass(frozen=True)
 class PairDataset:
-    """A dataset of pairs. `rows` come with the words that say where each stands; a row has `split` where the dataset has splits."""
+    """A dataset of pairs. `rows` come with the words that say where each stands; a row has `split` where the
+    dataset has splits.
+    """
 
     name: str
     rows: Iterator[tuple[str, Mapping[str, Any]]]
@@ -32,7 +36,8 @@ class PairDataset:
 def open_pairs(
     location: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
 ) -> PairDataset:
-    """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises RecipeError.
+    """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises
+    RecipeError.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
@@ -66,7 +71,8 @@ def _open_location(location: str, split: str | None) -> PairDataset:
     name, _, revision = location.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(
-            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, owner/name@revision)"
+            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, "
+            "owner/name@revision)"
         )
     return _open_hub_dataset(name, revision or None, split)
 

@@ -1,4 +1,6 @@
-"""A row of pairs, in any of TRL's forms, as messages: read strictly, since what is read loosely here is trained on."""
+"""A row of pairs, in any of TRL's forms, as messages: read strictly, since what is read loosely here is
+trained on.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +16,9 @@ NUMBERS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "we
 
 
 class NotAPair(RecipeError):
-    """A row that is no pair; `found` is what is wrong with it, without the place, and `rule` the rule that it breaks."""
+    """A row that is no pair; `found` is what is wrong with it, without the place, and `rule` the rule that it
+    breaks.
+    """
 
     def __init__(self, found: str, where: str, rule: str = "form") -> None:
         self.found, self.rule = found, rule
@@ -49,7 +53,9 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
 
 
 def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
-    """What `pair_messages` gives of a row that may be handed on: nothing in `pair_problems` speaks against it. Raises NotAPair."""
+    """What `pair_messages` gives of a row that may be handed on: nothing in `pair_problems` speaks against
+    it. Raises NotAPair.
+    """
     prompt, chosen, rejected = pair_messages(row, where)
     for _, found in pair_problems(row, chosen, rejected):
         raise NotAPair(found, where)
@@ -57,7 +63,9 @@ def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
 
 
 def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[str, str]]:
-    """(rule of `prefgen.dataset.pair_rules`, what was found): why nobody may be handed this pair, whatever it is for."""
+    """(rule of `prefgen.dataset.pair_rules`, what was found): why nobody may be handed this pair, whatever it
+    is for.
+    """
     chosen_text, rejected_text = text_of(chosen), text_of(rejected)
     empty = [
         name for name, text in (("chosen", chosen_text), ("rejected", rejected_text)) if not text.strip()
@@ -90,7 +98,9 @@ def is_number(value: Any) -> bool:
 
 
 def single_turn_pair(row: Row, where: str, format_name: str) -> tuple[Turns, dict[str, str], dict[str, str]]:
-    """(prompt, chosen, rejected), each side one turn, for forms that know no more. Raises NotAPair where a side has several."""
+    """(prompt, chosen, rejected), each side one turn, for forms that know no more. Raises NotAPair where a
+    side has several.
+    """
     prompt, chosen, rejected = validated_pair(row, where)
     shared_count = 0
     while (
@@ -104,7 +114,8 @@ def single_turn_pair(row: Row, where: str, format_name: str) -> tuple[Turns, dic
     )
     if len(chosen) > 1 or len(rejected) > 1:
         raise NotAPair(
-            f"{format_name} takes one turn a side, and a side of this pair has {max(len(chosen), len(rejected))}",
+            f"{format_name} takes one turn a side, and a side of this pair has "
+            f"{max(len(chosen), len(rejected))}",
             where,
         )
     return prompt, chosen[0], rejected[0]

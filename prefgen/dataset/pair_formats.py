@@ -1,4 +1,6 @@
-"""Rows of pairs as others write them, read as prompt, chosen and rejected: the forms that `prefgen export` writes, or columns by other names."""
+"""Rows of pairs as others write them, read as prompt, chosen and rejected: the forms that `prefgen export`
+writes, or columns by other names.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +26,9 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
 
 
 def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
-    """The row with prompt, chosen and rejected, under today's names; as it is where it has them, or where its form is not known."""
+    """The row with prompt, chosen and rejected, under today's names; as it is where it has them, or where its
+    form is not known.
+    """
     row = with_present_names(row)
     for ours, theirs in columns.items():
         if theirs not in row:

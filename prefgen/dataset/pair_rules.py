@@ -11,7 +11,10 @@ RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
     "same": "chosen and rejected differ, also after normalising white space and case",
     "empty": "chosen and rejected hold text",
-    "turns": "the prompt ends with the last user turn; chosen and rejected are the assistant's next turn; roles are valid",
+    "turns": (
+        "the prompt ends with the last user turn; chosen and rejected are the assistant's next turn; roles "
+        "are valid"
+    ),
     "scores": "scores are finite, chosen scores at least as much as rejected, margin is their difference, "
     "probabilities are within 0 to 1, no weight is below 0",
     "tie": "equal scores make a pair only where the row says that it is a tie",
@@ -23,7 +26,9 @@ RULES = {
     "unknown": "source, license and models are known, or say that they are unknown",
     "repeated_chosen": "no single answer makes up more than the allowed share of chosen",
 }
-"""{rule: what it claims of a dataset}. Those that take more than one row are proven in `prefgen.dataset.check`."""
+"""{rule: what it claims of a dataset}. Those that take more than one row are proven in
+`prefgen.dataset.check`.
+"""
 ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
 MARGIN_TOLERANCE = 1e-6
 ROLES = {"system", "user", "assistant", "tool"}

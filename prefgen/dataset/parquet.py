@@ -1,4 +1,5 @@
-"""The Parquet that a run writes: records/ (everything) and pairs/ (what a trainer reads), one row group a shard, no clock inside.
+"""The Parquet that a run writes: records/ (everything) and pairs/ (what a trainer reads), one row group a
+shard, no clock inside.
 
 A pair's row is TRL's explicit-prompt conversational form with the columns that say where it comes from.
 """
@@ -132,7 +133,9 @@ def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
 
 
 def _build_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
-    """Lines as a table: Arrow's own reader is ten times faster than its conversion of Python objects, and holds up no other thread."""
+    """Lines as a table: Arrow's own reader is ten times faster than its conversion of Python objects, and
+    holds up no other thread.
+    """
     tables = [pa.Table.from_batches([], schema)]
     for block in _split_blocks(lines):
         text = b"\n".join(block)

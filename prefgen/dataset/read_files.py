@@ -14,7 +14,9 @@ Rows = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def read_rows(path: Path, display_path: str) -> Rows:
-    """Rows of a file, or of every file in a folder in the order of their names. Raises RecipeError with file and line."""
+    """Rows of a file, or of every file in a folder in the order of their names. Raises RecipeError with file
+    and line.
+    """
     if path.is_dir():
         files = sorted(
             p

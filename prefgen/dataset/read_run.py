@@ -29,7 +29,9 @@ def read_manifest(run: Path) -> Manifest:
 
 
 def complete_manifest(run: Path) -> Manifest:
-    """The manifest of a complete run. Raises RecipeError for one that is not: a part must not pass for the whole."""
+    """The manifest of a complete run. Raises RecipeError for one that is not: a part must not pass for the
+    whole.
+    """
     manifest = read_manifest(run)
     if not manifest.complete:
         raise RecipeError(f"the run in {str(run)!r} is not complete; run it again first")

@@ -1,6 +1,8 @@
-"""Records and pairs as lines of JSON, in the columns of the Parquet that a run writes (`prefgen.dataset.parquet`).
+"""Records and pairs as lines of JSON, in the columns of the Parquet that a run writes
+(`prefgen.dataset.parquet`).
 
-A record is written once, as it finishes; the shards, the row digest and whoever reads the spool take the same line.
+A record is written once, as it finishes; the shards, the row digest and whoever reads the spool take the same
+line.
 """
 
 import json
@@ -180,7 +182,9 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
 
 
 def _aspect_ratings(record: Record, chosen_id: str, rejected_id: str) -> dict[str, dict[str, float]]:
-    """What each judge and aspect says of both sides; `preferred` holds the probability that comparisons give to the chosen one."""
+    """What each judge and aspect says of both sides; `preferred` holds the probability that comparisons give
+    to the chosen one.
+    """
     means = _mean_ratings(record.scores, (chosen_id, rejected_id))
     ratings = {"chosen": means[chosen_id], "rejected": means[rejected_id]}
     by_aspect: dict[str, list[Comparison]] = {}

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProbedPair:
-    """What the probe sees of a pair: the difference of its sides' features, and who wrote them. Pairs of one prompt stay together."""
+    """What the probe sees of a pair: the difference of its sides' features, and who wrote them. Pairs of one
+    prompt stay together.
+    """
 
     prompt_digest: bytes
     difference: list[float]
@@ -30,10 +32,11 @@ def format_features(text: str) -> list[float]:
 
 
 def probe_auc(pairs: Sequence[ProbedPair], *, folds: int = 5, rounds: int = 200) -> float | None:
-    """Share of held-out pairs that a logistic probe orders rightly (0.5 is chance), cross-validated with prompts kept together.
+    """Share of held-out pairs that a logistic probe orders rightly (0.5 is chance), cross-validated with
+    prompts kept together.
 
-    The probe sees differences of length and format, and which models wrote the two sides. None where there are too few prompts to hold
-    some out.
+    The probe sees differences of length and format, and which models wrote the two sides. None where there
+    are too few prompts to hold some out.
     """
     import numpy as np
 

@@ -1,4 +1,6 @@
-"""Which split a prompt is in: seeded, disjoint by prompt and by near-duplicate, and the same for a prompt when others are added after it."""
+"""Which split a prompt is in: seeded, disjoint by prompt and by near-duplicate, and the same for a prompt
+when others are added after it.
+"""
 
 from collections.abc import Sequence
 
@@ -10,10 +12,11 @@ TRAIN, TEST = "train", "test"
 
 
 def splits_of(prompts: Sequence[tuple[str, str]], test: float, seed: int) -> dict[str, str | None]:
-    """{id: split} of (id, text) pairs in the order of the dataset; None for a prompt that is nearly the same as prompts of both splits.
+    """{id: split} of (id, text) pairs in the order of the dataset; None for a prompt that is nearly the same
+    as prompts of both splits.
 
-    A prompt goes where those before it went that are nearly the same (MinHash, similarity 0.8), and otherwise where its draw says, of which a
-    share of `test` says "test".
+    A prompt goes where those before it went that are nearly the same (MinHash, similarity 0.8), and otherwise
+    where its draw says, of which a share of `test` says "test".
     """
     split_of_text: dict[str, str | None] = {}
     texts = list(dict.fromkeys(normalize(text) for _, text in prompts))

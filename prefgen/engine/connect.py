@@ -1,4 +1,6 @@
-"""From a pipeline and its journals to the whole context that its asks share: models connected, queues, budget."""
+"""From a pipeline and its journals to the whole context that its asks share: models connected, queues,
+budget.
+"""
 
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -23,7 +25,9 @@ MOST_AT_ONCE = 256
 
 
 def open_journals(pipeline: Pipeline, out: Path, journal: Path, closing: ExitStack) -> Journals:
-    """The project's journal, and one in the run's folder for simulated replies, which never reach the project's."""
+    """The project's journal, and one in the run's folder for simulated replies, which never reach the
+    project's.
+    """
     simulated = None
     if pipeline.simulated:
         simulated = Journal(out / SIMULATED_JOURNAL)
@@ -47,7 +51,9 @@ async def connect(
     budget: Budget | None = None,
     watch: AskWatch | None = None,
 ) -> CallContext:
-    """Connect every model. Raises RecipeError, or what a backend raises for an address or a key that cannot be used."""
+    """Connect every model. Raises RecipeError, or what a backend raises for an address or a key that cannot
+    be used.
+    """
     run_id = run_id_of(out)
     budget = budget or Budget()
     models: dict[str, ModelSpec] = {}

@@ -30,7 +30,8 @@ async def run_curators(
     references: Sequence[Record],
     notify: Callable[[str], None],
 ) -> tuple[list[Record], list[StoredDrop]]:
-    """(what all curators leave, what each dropped). `references` are rows that the first of them compares with.
+    """(what all curators leave, what each dropped). `references` are rows that the first of them compares
+    with.
 
     Raises NoPromptsLeft where one drops every prompt, PluginError where one breaks its contract.
     """

@@ -1,4 +1,6 @@
-"""The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs that curators see."""
+"""The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs
+that curators see.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +21,9 @@ REFERENCE_MARK = "prefgen.beside"
 
 
 def fair_sample(ids: Iterable[str], count: int, salt: str = "") -> frozenset[str]:
-    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first, unless `salt` draws others."""
+    """`count` ids, the same for every order of `ids`: those that a stopped run would have worked on first,
+    unless `salt` draws others.
+    """
     return frozenset(sorted(ids, key=lambda row_id: sample_rank(row_id, salt))[:count])
 
 
@@ -44,7 +48,9 @@ def with_unique_ids(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def following_records(record: Record) -> Iterable[Record]:
-    """What becomes of a record when its segment ends: itself, or the prompts that a synthesizer wrote from it, if it was a seed."""
+    """What becomes of a record when its segment ends: itself, or the prompts that a synthesizer wrote from
+    it, if it was a seed.
+    """
     return [record] if seed_in(record) is None else [Record(prompt=prompt) for prompt in record.prompts]
 
 
@@ -96,7 +102,9 @@ def without_vectors(record: Record, filled: Sequence[str]) -> Record:
 
 
 def curator_table(records: Sequence[Record], filled: str = "") -> Table:
-    """The prompts as curators see them; `filled` names a column of numbers or packed vectors that was asked for."""
+    """The prompts as curators see them; `filled` names a column of numbers or packed vectors that was asked
+    for.
+    """
     import pyarrow as pa
 
     columns = {
@@ -156,13 +164,16 @@ def pair_previews(records: Sequence[Record]) -> dict[str, str]:
         }
         for pair in record.pairs:
             shown[pair_id(record.id, pair)] = (
-                f"{record.prompt.text[:200]}\n\nchosen: {texts[pair.chosen_id]}\n\nrejected: {texts[pair.rejected_id]}"
+                f"{record.prompt.text[:200]}\n\nchosen: {texts[pair.chosen_id]}\n\nrejected: "
+                f"{texts[pair.rejected_id]}"
             )
     return shown
 
 
 def with_pairs(record: Record, kept: Mapping[str, float | None], curator: str) -> Record:
-    """The record with those of its pairs, each with that probability; one that loses its last pair notes by which curator."""
+    """The record with those of its pairs, each with that probability; one that loses its last pair notes by
+    which curator.
+    """
     named = [(pair, pair_id(record.id, pair)) for pair in record.pairs]
     left = tuple(
         pair if pair.chosen_probability == kept[name] else pair.replacing(chosen_probability=kept[name])

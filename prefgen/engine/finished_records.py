@@ -1,4 +1,6 @@
-"""The records of a segment that are finished, as the record store holds them: read in the order of their positions."""
+"""The records of a segment that are finished, as the record store holds them: read in the order of their
+positions.
+"""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""What goes into each segment of a run: the prompts that are read, the seeds of synthesizers, and what curators leave of both."""
+"""What goes into each segment of a run: the prompts that are read, the seeds of synthesizers, and what
+curators leave of both.
+"""
 
 import hashlib
 import heapq
@@ -31,7 +33,9 @@ from prefgen.types import Record
 
 
 class Inputs:
-    """The input of every segment, in the store. With `limit` a fair sample of so many prompts is worked on, drawn with `salt`."""
+    """The input of every segment, in the store. With `limit` a fair sample of so many prompts is worked on,
+    drawn with `salt`.
+    """
 
     def __init__(
         self, pipeline: Pipeline, store: RecordStore, progress: Progress, *, limit: int | None, salt: str = ""
@@ -45,7 +49,9 @@ class Inputs:
         """How many there are in all, once they are read."""
 
     def read(self) -> None:
-        """Read every source once, and store the prompts as the first segment's input. Raises RecipeError when there are none."""
+        """Read every source once, and store the prompts as the first segment's input. Raises RecipeError when
+        there are none.
+        """
         first = self._pipeline.segments[0]
         raw = bool(first.curators)
         digest = hashlib.blake2b(digest_size=16)
@@ -77,7 +83,9 @@ class Inputs:
         return 1.0 if self._limit is None else min(1.0, self._limit / max(1, self.prompts))
 
     async def curate(self, number: int, fingerprint: str) -> None:
-        """Let the curators of a segment thin what stands before it, unless they have. Raises NoPromptsLeft when no prompt stays."""
+        """Let the curators of a segment thin what stands before it, unless they have. Raises NoPromptsLeft
+        when no prompt stays.
+        """
         segment = self._pipeline.segments[number]
         if not segment.curators or self._store.meta(f"curated {number}") == fingerprint:
             return
@@ -95,7 +103,9 @@ class Inputs:
         self._store.set_meta(f"segment {number}", fingerprint)
 
     def pass_on(self, number: int) -> None:
-        """A finished segment's records become the next one's input; of a seed, the prompts that were written. Raises NoPromptsLeft."""
+        """A finished segment's records become the next one's input; of a seed, the prompts that were written.
+        Raises NoPromptsLeft.
+        """
         finished = self._store.finished(number)
         digest = hashlib.blake2b(digest_size=16)
         for record, *_ in finished.lines():
@@ -144,7 +154,9 @@ class Inputs:
         return next((i for i in following if not annotates[i]), -1)
 
     def _later_seeds(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
-        """The seeds of a later round, without those of a synthesizer that has written enough; of a part of the prompts the same part."""
+        """The seeds of a later round, without those of a synthesizer that has written enough; of a part of
+        the prompts the same part.
+        """
         targets = {plugin.name: PromptTarget(plugin, records) for plugin in segment.synthesizers}
         enough = [name for name, target in targets.items() if target.is_reached]
         seeds = [
@@ -158,7 +170,9 @@ class Inputs:
         return seeds
 
     def _within_targets(self, number: int, records: list[Record]) -> tuple[list[Record], list[StoredDrop]]:
-        """After the last round: no more prompts of a synthesizer than are wanted of it; what falls short is said."""
+        """After the last round: no more prompts of a synthesizer than are wanted of it; what falls short is
+        said.
+        """
         if number != self._first_without_seeds:
             return records, []
         excess: dict[str, StoredDrop] = {}

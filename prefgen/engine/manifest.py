@@ -1,4 +1,6 @@
-"""What a run writes at its end: the manifest, the tables of what was lost, and the shards put in place. The manifest comes last."""
+"""What a run writes at its end: the manifest, the tables of what was lost, and the shards put in place. The
+manifest comes last.
+"""
 
 import hashlib
 import importlib.metadata
@@ -54,7 +56,9 @@ class RunSummary:
 async def write_output(
     summary: RunSummary, out: Path, shards: Shards | None, before: Manifest | None, progress: Progress
 ) -> Manifest:
-    """Write everything; what an earlier recipe's run wrote goes to previous/. Returns the manifest, which is written last and whole."""
+    """Write everything; what an earlier recipe's run wrote goes to previous/. Returns the manifest, which is
+    written last and whole.
+    """
     progress.phase = "writing"
     table = yield_table(summary)
     manifest = manifest_of(summary, table)  # while the last shards are written
@@ -89,7 +93,9 @@ async def write_output(
 
 
 def _is_another_dataset(manifest: Manifest, before: Manifest, summary: RunSummary) -> bool:
-    """Whether what an earlier start finished must make room: its recipe was another, or it worked on more prompts."""
+    """Whether what an earlier start finished must make room: its recipe was another, or it worked on more
+    prompts.
+    """
     fewer = manifest.yields.prompts < before.yields.prompts
     changed = changed_stages(before.stage_fingerprints, summary.pipeline.identities)
     return bool(changed) or (summary.complete and fewer)

@@ -1,4 +1,6 @@
-"""The record store of one partition: what another process replayed, merged into the run's own store when it is whole."""
+"""The record store of one partition: what another process replayed, merged into the run's own store when it
+is whole.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ from prefgen.engine.record_store import RecordStore
 
 @dataclass(frozen=True)
 class PartitionResult:
-    """What was merged: positions that are finished, positions that have passed some stages, the pairs, and stages that were completed."""
+    """What was merged: positions that are finished, positions that have passed some stages, the pairs, and
+    stages that were completed.
+    """
 
     finished: Sequence[int]
     begun: Sequence[int]
@@ -24,7 +28,9 @@ def partition_path(folder: Path, partition: int) -> Path:
 
 
 def merge_partition(store: RecordStore, path: Path, segment: int, begun: set[int]) -> PartitionResult:
-    """Take what the store at `path` holds into `store`. A record that has begun here and is not finished there stays as it is here."""
+    """Take what the store at `path` holds into `store`. A record that has begun here and is not finished
+    there stays as it is here.
+    """
     store.flush()
     db = store.connection
     db.execute("ATTACH DATABASE ? AS part", (str(path),))
@@ -35,7 +41,8 @@ def merge_partition(store: RecordStore, path: Path, segment: int, begun: set[int
         keep_ours = [position for position, done, _ in rows if not done and position in begun]
         marks = ", ".join("?" * len(keep_ours))
         db.execute(
-            f"INSERT OR REPLACE INTO state SELECT * FROM part.state WHERE segment = ? AND position NOT IN ({marks})",
+            "INSERT OR REPLACE INTO state SELECT * FROM part.state WHERE segment = ? AND position NOT IN "
+            f"({marks})",
             (segment, *keep_ours),
         )
         completed = db.execute("SELECT record, identity, keys FROM part.completed ORDER BY rowid").fetchall()

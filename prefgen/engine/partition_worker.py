@@ -1,6 +1,7 @@
 """`python -m prefgen.engine.partition_worker`: the process that `prefgen.engine.partitions` starts.
 
-Reads a job and then a segment from stdin, a line of JSON each; claims partitions, replays them, and says so on stdout.
+Reads a job and then a segment from stdin, a line of JSON each; claims partitions, replays them, and says so
+on stdout.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """Replaying on every core: a segment is divided into partitions, and each process takes one after the other.
 
-A record's partition is a hash of its id modulo the number of partitions. A further process replays a partition as an ordinary run
-that reads the journal, asks nobody and writes a record store of its own; this process merges that store when it is whole. It takes
-partitions itself meanwhile. What a process does not finish comes back to this one; so does everything of one that dies.
+A record's partition is a hash of its id modulo the number of partitions. A further process replays a
+partition as an ordinary run that reads the journal, asks nobody and writes a record store of its own; this
+process merges that store when it is whole. It takes partitions itself meanwhile. What a process does not
+finish comes back to this one; so does everything of one that dies.
 """
 
 import asyncio
@@ -29,10 +30,12 @@ FOLDER = "partitions"
 PARTITIONS_A_PROCESS = 4
 """So many that all processes end at about the same time."""
 LEAST_RECORDS = 2000
-"""Records with known replies from which on other processes, which take half a second to start, are worth it."""
+"""Records with known replies from which on other processes, which take half a second to start, are worth it.
+"""
 MOST_PROCESSES = 8
 LONG_JOURNAL = 2**20
-"""Bytes of a journal from which on a run may well be a replay: then processes start while its prompts are read.
+"""Bytes of a journal from which on a run may well be a replay: then processes start while its prompts are
+read.
 
 Neither matters where the recipe names a number of processes.
 """
@@ -60,7 +63,9 @@ def estimate_replay(
 
 
 def cores() -> int:
-    """How many processors this process may use for replaying: one where no process can be given pipes to watch (Windows)."""
+    """How many processors this process may use for replaying: one where no process can be given pipes to
+    watch (Windows).
+    """
     if os.name != "posix":
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -69,8 +74,8 @@ def cores() -> int:
 def further_processes(pipeline: Pipeline) -> int:
     """How many processes may help.
 
-    None for simulated replies, which the journal does not have, and none where each would have to read a model's weights to know what
-    it is.
+    None for simulated replies, which the journal does not have, and none where each would have to read a
+    model's weights to know what it is.
     """
     if pipeline.simulated or any(model.backend.loads_weights for model in pipeline.models.values()):
         return 0
@@ -158,7 +163,9 @@ class WorkerPool:
         self._workers: list[Worker] = []
 
     def prepare(self) -> None:
-        """Start them before it is known whether they are of use, where the journal is long: a new run may well be a replay."""
+        """Start them before it is known whether they are of use, where the journal is long: a new run may
+        well be a replay.
+        """
         least = LONG_JOURNAL if self._pipeline.recipe.run.processes == "auto" else 1
         if self._journal.is_file() and self._journal.stat().st_size >= least:
             self._start()
@@ -269,7 +276,8 @@ async def merge_answers(
     merge: Callable[[int, Mapping[str, Any]], Sequence[int]],
     more: Callable[[], None],
 ) -> None:
-    """Merge each partition that a process has replayed; what it left, and all of it when it dies, goes back to the feed.
+    """Merge each partition that a process has replayed; what it left, and all of it when it dies, goes back
+    to the feed.
 
     `merge` returns the positions that are finished; `more` is called when there is more to do here.
     """

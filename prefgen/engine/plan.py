@@ -1,7 +1,9 @@
-"""What a run would ask and cost, without asking: the same replay, over a sample, with simulated answers where there are none.
+"""What a run would ask and cost, without asking: the same replay, over a sample, with simulated answers where
+there are none.
 
-Replies that the journal holds are used. New ones are simulated into an overlay that is thrown away, so that a plan never leaves a trace. A
-simulated answer is as long as the model's known replies are on average (the journal's mean), or half of `max_tokens`, or 300 tokens.
+Replies that the journal holds are used. New ones are simulated into an overlay that is thrown away, so that a
+plan never leaves a trace. A simulated answer is as long as the model's known replies are on average (the
+journal's mean), or half of `max_tokens`, or 300 tokens.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from typing import Any, ClassVar
 
 from prefgen.calls.budget import FREE, PICO
 from prefgen.calls.context import GetRow, KeyedAsk
+from prefgen.calls.history import key_parts, mean_usage
 from prefgen.calls.journal import CachedReplies, Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
@@ -40,7 +43,9 @@ ASSUMED_AT_ONCE = 32
 ASSUMED_TOKENS_PER_SECOND = 60
 ASSUMED_OUTPUT_TOKENS = 300
 SAMPLE_SALT = "plan"
-"""Of the prompts that come first the journal may well know more than of others: a plan looks at a sample of its own."""
+"""Of the prompts that come first the journal may well know more than of others: a plan looks at a sample of
+its own.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,13 @@ class PlanLine:
     cost_usd: float = 0.0
     has_price: bool = True
     rounds: int = 1
-    """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a provider's batch each costs."""
+    """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a
+    provider's batch each costs.
+    """
     seconds: float = 0.0
-    """At the model's concurrency (or ASSUMED_AT_ONCE) and the mean latency of its known replies (or a guess from their length)."""
+    """At the model's concurrency (or ASSUMED_AT_ONCE) and the mean latency of its known replies (or a guess
+    from their length).
+    """
 
     @property
     def new_requests(self) -> float:
@@ -119,7 +128,7 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
 async def _plan(pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why: bool) -> Plan:
     known, counts = overlay.known, AskCounts(overlay)
     usage = {
-        name: known.mean_usage(str(model.identity["name"])) if known else (None, 0.0)
+        name: mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
         for name, model in pipeline.models.items()
     }
     models = {
@@ -240,7 +249,9 @@ class AskCounts:
     _answered_rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
     """{(record, stage): rounds of asks that are answered}."""
     _rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """{(stage, its key): the most rounds of any record}: of a synthesizer each round is a stage with a key of its own."""
+    """{(stage, its key): the most rounds of any record}: of a synthesizer each round is a stage with a key of
+    its own.
+    """
 
     async def watch(self, record: RecordCalls, ask: KeyedAsk, get_row: GetRow) -> JournalRow:
         """Let an ask through, and count it."""
@@ -261,7 +272,9 @@ class AskCounts:
         return row
 
     def rounds(self, stage: str) -> int:
-        """Asks of a stage that follow each other: of one record, and of each round of a synthesizer after the one before."""
+        """Asks of a stage that follow each other: of one record, and of each round of a synthesizer after the
+        one before.
+        """
         return sum(rounds for (name, _), rounds in self._rounds.items() if name == stage)
 
 
@@ -301,7 +314,7 @@ def why_new(known: Journal, new_rows: Sequence[JournalRow]) -> list[str]:
     """For asks that are new: what differs from the nearest ask that the journal holds for the same record."""
     reasons: Counter[str] = Counter()
     for row in new_rows:
-        known_parts = known.key_parts(row.record)
+        known_parts = key_parts(known, row.record)
         if not known_parts:
             reasons["the record was never asked about"] += 1
             continue

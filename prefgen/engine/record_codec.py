@@ -1,7 +1,9 @@
-"""How the record store spells what it holds: JSON, packed where that saves more than it takes; and what it reads back."""
+"""How the record store spells what it holds: JSON, packed where that saves more than it takes; and what it
+reads back.
+"""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +11,7 @@ import orjson
 import zstandard
 from pydantic import ValidationError
 
-from prefgen.dataset.serialize import record_of
+from prefgen.dataset.serialize import pair_lines, record_line, record_of
 from prefgen.types import Failure, Record
 
 WORTH_PACKING = 1000
@@ -40,6 +42,21 @@ def unpack(blob: bytes, path: Path) -> bytes:
         return blob if blob[:1] in (b"{", b"[") else zstandard.decompress(blob)
     except (zstandard.ZstdError, TypeError) as error:
         raise sqlite3.DatabaseError(f"{path} is damaged: {error}") from error
+
+
+def state_row(
+    segment: int,
+    position: int,
+    passed: int,
+    record: Record,
+    failures: Sequence[Failure],
+    usage: bytes,
+    counts: bytes | None,
+) -> StateRow:
+    """A record after its last passed stage, as the store holds it; one that finished has `counts`, and its pairs with it."""
+    packed = pack(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
+    lines = [record_line(record)] if counts is None else [record_line(record), *pair_lines(record)]
+    return segment, position, passed, counts is not None, pack(b"\n".join(lines)), packed, usage, counts
 
 
 def load_input(blob: bytes, path: Path) -> Record:

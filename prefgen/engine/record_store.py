@@ -1,7 +1,8 @@
-"""Where a run keeps its records while it works: a cache that may be deleted, since the journal can replay everything.
+"""Where a run keeps its records while it works: a cache that may be deleted, since the journal can replay
+everything.
 
-One SQLite file in the run's folder. Input rows and finished records stand under their position; a record that was suspended stands
-with the number of stages that it has passed.
+One SQLite file in the run's folder. Input rows and finished records stand under their position; a record that
+was suspended stands with the number of stages that it has passed.
 """
 
 import sqlite3
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import orjson
 
-from prefgen.dataset.serialize import pair_lines, record_line
 from prefgen.engine.finished_records import FinishedRecords
 from prefgen.engine.record_codec import (
     DROPPED_COLUMNS,
@@ -21,6 +21,7 @@ from prefgen.engine.record_codec import (
     load_input,
     load_state,
     pack,
+    state_row,
 )
 from prefgen.errors import JournalError
 from prefgen.storage import sqlite
@@ -53,7 +54,9 @@ def _raw(segment: int) -> int:
 
 
 class RecordStore:
-    """The records of one run, by segment and position. Raises JournalError where the disk is full, DatabaseError where it is damaged."""
+    """The records of one run, by segment and position. Raises JournalError where the disk is full,
+    DatabaseError where it is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -112,11 +115,12 @@ class RecordStore:
         raw: bool = False,
         seen: Callable[[bytes], object] = len,
     ) -> int:
-        """Store the input of a segment, all or nothing, unless just this input is there: then nothing changes. Returns how many.
+        """Store the input of a segment, all or nothing, unless just this input is there: then nothing
+        changes. Returns how many.
 
-        `meta` (called after the last record) says which input it is. `raw` is what the curators of the segment see; the other input
-        is what they left, and `dropped` the rest; it goes when what is known of segment `dropped_in` (default: this one) goes.
-        `seen` is handed each record as it is stored.
+        `meta` (called after the last record) says which input it is. `raw` is what the curators of the
+        segment see; the other input is what they left, and `dropped` the rest; it goes when what is known of
+        segment `dropped_in` (default: this one) goes. `seen` is handed each record as it is stored.
         """
         self.flush()
         slot = _raw(segment) if raw else segment
@@ -181,11 +185,10 @@ class RecordStore:
         usage: bytes,
         counts: bytes | None = None,
     ) -> None:
-        """Store what a record was after its last passed stage; one that finished has `counts`, and its pairs are stored with it."""
-        packed = pack(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
-        lines = [record_line(record)] if counts is None else [record_line(record), *pair_lines(record)]
-        row = (segment, position, passed, counts is not None, pack(b"\n".join(lines)), packed, usage, counts)
-        self._unwritten.append(row)
+        """Store what a record was after its last passed stage; one that finished has `counts`, and its pairs
+        are stored with it.
+        """
+        self._unwritten.append(state_row(segment, position, passed, record, failures, usage, counts))
         if len(self._unwritten) >= FLUSH_EVERY:
             self.flush()
 
@@ -293,11 +296,16 @@ def _disk_errors(path: Path) -> Generator[None]:
 
 
 def read_progress(path: Path) -> tuple[int, int, int] | None:
-    """(records, finished ones, pairs) of the last segment that a run has begun, without touching its store; None where unreadable."""
+    """(records, finished ones, pairs) of the last segment that a run has begun, without touching its store;
+    None where unreadable.
+    """
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         try:
-            sql = "SELECT segment, count(*) FROM input WHERE segment >= 0 GROUP BY segment ORDER BY segment DESC LIMIT 1"
+            sql = (
+                "SELECT segment, count(*) FROM input WHERE segment >= 0 GROUP BY segment ORDER BY segment "
+                "DESC LIMIT 1"
+            )
             [(segment, records)] = db.execute(sql).fetchall()
             finished = FinishedRecords(db, segment, path)
             return records, finished.count(), finished.pairs()

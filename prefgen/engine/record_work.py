@@ -1,4 +1,6 @@
-"""One record's way through the stages of a segment, and what is stored of it: finished, suspended, or out of time."""
+"""One record's way through the stages of a segment, and what is stored of it: finished, suspended, or out of
+time.
+"""
 
 import asyncio
 import hashlib
@@ -19,7 +21,8 @@ from prefgen.tables import Table
 from prefgen.types import Failure, Record, content_id
 
 ANSWERING = ("sample", "revise")
-"""Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers."""
+"""Stages whose asks answer the prompt: its tools are offered there, and not to those who judge the answers.
+"""
 DRAWING_APART = ("sample", "annotate")
 StageFunction = Callable[[Stage, Record, AskFor], Awaitable[tuple[Record, list[Failure]]]]
 STAGE_FUNCTIONS: Mapping[str, StageFunction] = {
@@ -45,7 +48,9 @@ class RecordAtWork:
 
 @dataclass(frozen=True)
 class SegmentPlan:
-    """What a segment does: its stages, what synthesizers see beside their seed, and which sampler counts its draws from 0."""
+    """What a segment does: its stages, what synthesizers see beside their seed, and which sampler counts its
+    draws from 0.
+    """
 
     number: int
     stages: Sequence[Stage]
@@ -136,7 +141,8 @@ class RecordWorker:
         return await self._functions[stage.kind](stage, at_work.record, ask_for)
 
     def _sample_offset(self, stage: Stage, plugin: StagePlugin) -> int:
-        """Samplers draw apart from each other, so that two that ask the same do not get the same answer; the first counts from 0.
+        """Samplers draw apart from each other, so that two that ask the same do not get the same answer; the
+        first counts from 0.
 
         So do curators that ask: a prompt that is kept for a policy's answers must not be given just these.
         """

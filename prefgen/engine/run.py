@@ -1,6 +1,7 @@
 """A run: prompts in, segment after segment, dataset out; started again it goes on where it was.
 
-There is one source of truth, the journal. The record store and the shards are caches of what replaying it would give.
+There is one source of truth, the journal. The record store and the shards are caches of what replaying it
+would give.
 """
 
 import sqlite3
@@ -29,7 +30,9 @@ from prefgen.recipe.build import Pipeline
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is started. `live` False asks nobody; `limit` works on a fair sample of so many prompts, drawn with `sample_salt`."""
+    """How a run is started. `live` False asks nobody; `limit` works on a fair sample of so many prompts,
+    drawn with `sample_salt`.
+    """
 
     out: Path
     journal: Path
@@ -41,7 +44,8 @@ class RunOptions:
 
 @dataclass
 class RunOutcome:
-    """How a run ended. `stopped` says why when it ended early; `waiting` records have no reply, `lost` ones found no server.
+    """How a run ended. `stopped` says why when it ended early; `waiting` records have no reply, `lost` ones
+    found no server.
 
     `prompts` is how many there are, of which a limited run worked on some.
     """
@@ -64,14 +68,18 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class RunParts:
-    """What a run that only tries things out has of its own: journals that are open already, and someone who watches its asks."""
+    """What a run that only tries things out has of its own: journals that are open already, and someone who
+    watches its asks.
+    """
 
     journals: Journals
     watch: AskWatch
 
 
 class Runner:
-    """One start of a run. `interrupt` may be called from a signal handler: once to finish what is in flight, twice to stop now."""
+    """One start of a run. `interrupt` may be called from a signal handler: once to finish what is in flight,
+    twice to stop now.
+    """
 
     def __init__(
         self,
@@ -100,7 +108,9 @@ class Runner:
             self._segments.abandon()
 
     async def run(self) -> RunOutcome:
-        """Run to the end, or to where it must stop. Raises PrefgenError only for what stops it before anything is asked."""
+        """Run to the end, or to where it must stop. Raises PrefgenError only for what stops it before
+        anything is asked.
+        """
         try:
             return await self._run()
         except (

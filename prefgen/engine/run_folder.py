@@ -1,4 +1,6 @@
-"""A run's folder: one live run at a time, small files that outlive every cache, and how finished output takes its place."""
+"""A run's folder: one live run at a time, small files that outlive every cache, and how finished output takes
+its place.
+"""
 
 import json
 import shutil
@@ -46,7 +48,9 @@ def is_held(out: Path) -> bool:
 
 @dataclass(frozen=True)
 class MarkedRetries:
-    """What `prefgen retry` marked: {key of an ask's first attempt: number of the present one}, and the records they are of."""
+    """What `prefgen retry` marked: {key of an ask's first attempt: number of the present one}, and the
+    records they are of.
+    """
 
     keys: Mapping[str, int] = field(default_factory=dict)
     records: Sequence[str] = ()
@@ -75,7 +79,9 @@ def run_id_of(out: Path) -> str:
 
 
 def append_log(out: Path, event: str, **fields: Any) -> None:
-    """Add a line to log.jsonl: when a start of the run began and how it ended. Tells nothing that a model wrote."""
+    """Add a line to log.jsonl: when a start of the run began and how it ended. Tells nothing that a model
+    wrote.
+    """
     line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **fields}
     with (out / "log.jsonl").open("ab") as file:
         file.write(orjson.dumps(line) + b"\n")

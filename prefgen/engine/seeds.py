@@ -1,4 +1,6 @@
-"""The seeds of a synthesizer: which texts it starts from in a round, and which examples each of them brings along."""
+"""The seeds of a synthesizer: which texts it starts from in a round, and which examples each of them brings
+along.
+"""
 
 from bisect import bisect
 from collections.abc import Iterator
@@ -20,8 +22,8 @@ WITHOUT_TEXTS = 10
 def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[Record]:
     """One record a seed. Rows are taken in a seeded order, again from the first when they are used up.
 
-    A seed is made of its row and of how often the row was taken before, so that a row more in the file changes no other seed. Raises
-    RecipeError.
+    A seed is made of its row and of how often the row was taken before, so that a row more in the file
+    changes no other seed. Raises RecipeError.
     """
     plugin: FromSeeds = plugged.plugin
     if plugin.seeds is None:
@@ -61,7 +63,9 @@ def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[
 
 
 class _Ring:
-    """Draws of several rows, of which one row more in the file moves only few: each draw takes the row that follows its point on a ring."""
+    """Draws of several rows, of which one row more in the file moves only few: each draw takes the row that
+    follows its point on a ring.
+    """
 
     def __init__(self, ids: list[str], seed: int) -> None:
         self._seed = seed

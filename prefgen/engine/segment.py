@@ -1,7 +1,8 @@
-"""A segment: every record goes through all stages between two curators on its own; there is no barrier between stages.
+"""A segment: every record goes through all stages between two curators on its own; there is no barrier
+between stages.
 
-The records in flight are those that are working. Finished ones are in the store, suspended ones keep only their position, so that one
-slow record never holds up the rest.
+The records in flight are those that are working. Finished ones are in the store, suspended ones keep only
+their position, so that one slow record never holds up the rest.
 """
 
 import asyncio
@@ -54,7 +55,9 @@ class ListFeed:
 
 
 class SegmentRun:
-    """One pass over the records of a segment that are not finished. `inputs` holds their input, the worker's store what becomes of them."""
+    """One pass over the records of a segment that are not finished. `inputs` holds their input, the worker's
+    store what becomes of them.
+    """
 
     def __init__(
         self,
@@ -120,7 +123,9 @@ class SegmentRun:
             self._idle.set()
 
     def _read_ahead(self) -> bool:
-        """Read what comes next, and what the journal knows of it: one look for many records costs a fraction of one look a record."""
+        """Read what comes next, and what the journal knows of it: one look for many records costs a fraction
+        of one look a record.
+        """
         positions = self._feed.take(READ_AHEAD)
         if not positions:
             return False
@@ -154,7 +159,9 @@ class SegmentRun:
             task.cancel()
 
     async def _watch(self) -> None:
-        """Name a plug-in that hangs outside `ask`; time inside `ask` does not count. Widen the window where servers are waited for."""
+        """Name a plug-in that hangs outside `ask`; time inside `ask` does not count. Widen the window where
+        servers are waited for.
+        """
         while True:
             await asyncio.sleep(min(1.0, self._plugin_timeout / 4))
             now = time.monotonic()
@@ -169,7 +176,9 @@ class SegmentRun:
 
 
 def in_order(rows: Sequence[tuple[int, str]], order: Order) -> list[int]:
-    """The positions of (position, id) rows as they stand, or in an order drawn by id, so that a stopped run is a fair sample."""
+    """The positions of (position, id) rows as they stand, or in an order drawn by id, so that a stopped run
+    is a fair sample.
+    """
     if order == "hash":
         rows = sorted(rows, key=lambda row: hashlib.blake2b(row[1].encode(), digest_size=8).digest())
     return [position for position, _ in rows]

@@ -1,4 +1,6 @@
-"""The segments of a run, one after the other: what goes in, records through their stages, what comes out goes into the next."""
+"""The segments of a run, one after the other: what goes in, records through their stages, what comes out goes
+into the next.
+"""
 
 import asyncio
 import time
@@ -34,7 +36,9 @@ from prefgen.types import content_id
 
 @dataclass
 class SegmentsOutcome:
-    """How far the segments came: records that wait for a reply, records that found no server, and the last segment's shards."""
+    """How far the segments came: records that wait for a reply, records that found no server, and the last
+    segment's shards.
+    """
 
     waiting: int = 0
     lost: int = 0
@@ -89,7 +93,9 @@ class Segments:
             self._at_work.abandon()
 
     def _clear_if_changed(self, number: int, is_last: bool) -> str:
-        """Forget what the store holds of a segment when its stages, its code or its settings changed; returns what says that."""
+        """Forget what the store holds of a segment when its stages, its code or its settings changed; returns
+        what says that.
+        """
         store, pipeline, retries = self._store, self._pipeline, self._retries
         fingerprint = content_id(
             "segment", number, pipeline.segments[number].identity, pipeline.code, pipeline.recipe.seed,
@@ -103,7 +109,9 @@ class Segments:
         return fingerprint
 
     async def _run_segment(self, number: int, is_last: bool) -> tuple[int, int]:
-        """(records that wait for a reply, records that found no server) after up to two passes over a segment."""
+        """(records that wait for a reply, records that found no server) after up to two passes over a
+        segment.
+        """
         rows, done = self._store.input_ids(number), self._store.done(number)
         self._show(number, len(rows), len(done))
         shards = Shards(self._out, self._store, number, {p for p, _ in rows}, done) if is_last else None
@@ -220,7 +228,9 @@ class Segments:
     # --- what was refused ------------------------------------------------------------------------------------------
 
     async def _forget_refusals(self, number: int) -> None:
-        """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be final."""
+        """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must
+        not be final.
+        """
         context = self._context
         for queue in context.queues.values():
             if queue.refused_all() and not context.stats.model(queue.name).replayed:

@@ -95,5 +95,7 @@ class Shards:
 
 
 def _import_writers() -> None:
-    """Import what writes Parquet while the first replies are on their way, and not when the last one is there."""
+    """Import what writes Parquet while the first replies are on their way, and not when the last one is
+    there.
+    """
     importlib.import_module("prefgen.dataset.parquet")

@@ -63,7 +63,10 @@ class PromptTarget:
                 known = sorted(c for c in self._found if c)
                 yield f"{self._name}: no prompt is of category {category!r}{did_you_mean(category, known)}"
             elif found < quota:
-                yield f"{self._name}: {found:,} of {quota:,} prompts of category {category!r} after {plugin.rounds} rounds; {more}"
+                yield (
+                    f"{self._name}: {found:,} of {quota:,} prompts of category {category!r} after "
+                    f"{plugin.rounds} rounds; {more}"
+                )
         kept = len(self._kept())
         if plugin.target is not None and kept < plugin.target:
             yield f"{self._name}: {kept:,} of {plugin.target:,} prompts after {plugin.rounds} rounds; {more}"

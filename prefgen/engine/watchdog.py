@@ -18,7 +18,9 @@ PATIENCE = 0.1
 
 
 class BlockedLoop:
-    """While open, says once of each plug-in's method that it held the running loop for longer than `patience` seconds."""
+    """While open, says once of each plug-in's method that it held the running loop for longer than `patience`
+    seconds.
+    """
 
     def __init__(self, say: Callable[[str], None], patience: float = PATIENCE) -> None:
         self._say = say
@@ -57,7 +59,10 @@ class BlockedLoop:
                 seen == now and place not in self._named
             ):  # the same call, and the loop has not come round in between
                 self._named.add(place)
-                words = f"{place} computes for {late:.1f} s at a time and holds up every other record: make the method a plain `def`"
+                words = (
+                    f"{place} computes for {late:.1f} s at a time and holds up every other record: make the "
+                    "method a plain `def`"
+                )
                 self._loop.call_soon_threadsafe(self._say, f"{words}, and it runs in a thread of its own")
             seen = now
 

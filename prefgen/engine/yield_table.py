@@ -62,7 +62,9 @@ class YieldTable:
         self._pairs = 0
         self.failures: list[Mapping[str, Any]] = []
         self.flips: dict[str, tuple[int, float]] = {}
-        """{judge: (pairs that it saw in both orders, in how many of them the other order had another winner)}."""
+        """{judge: (pairs that it saw in both orders, in how many of them the other order had another
+        winner)}.
+        """
 
     def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         """Add one record: what `yield_counts` gave, and everything that failed on its way."""
@@ -120,7 +122,8 @@ class YieldTable:
         ]
         overall = sum(n for outcome, n in self._outcomes.items() if outcome not in KEPT) / max(1, prompts)
         lines += [
-            f"{group} {value!r} loses {counts['lost'] / counts['all']:.0%} of its prompts ({overall:.0%} overall)"
+            f"{group} {value!r} loses {counts['lost'] / counts['all']:.0%} of its prompts ({overall:.0%} "
+            "overall)"
             for group in sorted(GROUPS)
             for value, counts in sorted(self._groups[group].items())
             if counts["all"] >= LEAST_IN_GROUP and counts["lost"] / counts["all"] > 2 * overall

@@ -12,7 +12,10 @@ from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.types import content_id
 
-FORMS = "{prompt, corrects, incorrects}, {question, choices, answer}, {input, target_scores} or {prompt, chosen, rejected}"
+FORMS = (
+    "{prompt, corrects, incorrects}, {question, choices, answer}, {input, target_scores} or {prompt, "
+    "chosen, rejected}"
+)
 Turns = Sequence[Mapping[str, str]]
 
 
@@ -28,7 +31,9 @@ class Item:
 
 
 def read_items(path: Path) -> list[Item]:
-    """The items of a file (JSONL, JSON, CSV or Parquet). Raises RecipeError, with the place of what is not one."""
+    """The items of a file (JSONL, JSON, CSV or Parquet). Raises RecipeError, with the place of what is not
+    one.
+    """
     if not path.is_file():
         raise RecipeError(f"there is no file {str(path)!r}")
     items = [_parse_item(row, where) for where, row in _read_rows(path)]
@@ -65,7 +70,8 @@ def _parse_item(row: Mapping[str, Any], where: str) -> Item:
         ) from None
     if len(choices) < 2 or not 0 < len(right) < len(choices):
         raise RecipeError(
-            f"an item needs a right and a wrong answer, found {len(choices)} answers of which {len(right)} are right",
+            f"an item needs a right and a wrong answer, found {len(choices)} answers of which {len(right)} "
+            "are right",
             where,
         )
     category = str(row.get("category") or row.get("subset") or row.get("subject") or "")

@@ -22,7 +22,9 @@ class LoadedModel:
 
 
 def base_of(name: str) -> str | None:
-    """What a folder was trained from: of an adapter its base, of a training its report's. None where nothing says."""
+    """What a folder was trained from: of an adapter its base, of a training its report's. None where nothing
+    says.
+    """
     folder = Path(name)
     for file, field in (
         ("started.json", "base"),
@@ -63,7 +65,8 @@ def load_model(name: str, *, cpu: bool = False) -> LoadedModel:
         name = str(adapter_config["base_model_name_or_path"])
         if adapter_config.get("task_type") == "SEQ_CLS":
             raise RecipeError(
-                f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer likely"
+                f"{adapter!r} is an adapter of a reward model, which writes no text and finds no answer "
+                "likely"
             )
     device = "cpu" if cpu or not torch.cuda.is_available() else "cuda"
     try:

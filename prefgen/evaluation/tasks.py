@@ -1,8 +1,9 @@
-"""Which of its answers a model finds likelier, item by item; and two models on the same items, one of which must not be worse.
+"""Which of its answers a model finds likelier, item by item; and two models on the same items, one of which
+must not be worse.
 
-An answer's likelihood is the mean log-probability of its tokens, so that long answers are not at a disadvantage; `mutual` takes away what the
-answer is worth without its prompt (Askell et al., arXiv 2112.00861, compare both sums and means; mutual information is Brown et al., arXiv
-2005.14165, section 2.4).
+An answer's likelihood is the mean log-probability of its tokens, so that long answers are not at a
+disadvantage; `mutual` takes away what the answer is worth without its prompt (Askell et al., arXiv
+2112.00861, compare both sums and means; mutual information is Brown et al., arXiv 2005.14165, section 2.4).
 """
 
 import math
@@ -26,7 +27,9 @@ EMPTY_PROMPT = ({"role": "user", "content": ""},)
 
 @dataclass(frozen=True)
 class ItemOutcome:
-    """One item: 1 where the likeliest answer is right, 0.5 where a right and a wrong one are equally likely, else 0."""
+    """One item: 1 where the likeliest answer is right, 0.5 where a right and a wrong one are equally likely,
+    else 0.
+    """
 
     id: str
     correct: float
@@ -86,7 +89,8 @@ def outcomes(
             raise RecipeError(f"an answer has no tokens of its own: {answers[index][1]!r}")
         if not math.isfinite(total):
             raise RecipeError(
-                f"{model.name!r} gives an answer no probability ({total}): its weights are broken, or its training diverged"
+                f"{model.name!r} gives an answer no probability ({total}): its weights are broken, or its "
+                "training diverged"
             )
         likelihoods.append(
             {
@@ -157,14 +161,16 @@ def verdict(tasks: Sequence[TaskChange]) -> ProtectionVerdict | None:
         return None
     mean = sum(task.change[0] for task in protected) / len(protected)
     failed = [
-        f"{t.name} lost {-t.change[0]:.1f} points ({t.change[1]:+.1f} to {t.change[2]:+.1f}; limit {t.limit:g})"
+        f"{t.name} lost {-t.change[0]:.1f} points ({t.change[1]:+.1f} to {t.change[2]:+.1f}; limit "
+        f"{t.limit:g})"
         for t in protected
         if t.failed
     ]
     if not failed and mean < -MEAN_LIMIT and any(task.doubtful for task in protected):
         failed.append(f"all protected tasks together lost {-mean:.1f} points (limit {MEAN_LIMIT:g})")
     notes = [
-        f"{t.name} lost {-t.change[0]:.1f} points, which {t.items:,} items cannot tell from chance ({t.change[1]:+.1f} to {t.change[2]:+.1f})"
+        f"{t.name} lost {-t.change[0]:.1f} points, which {t.items:,} items cannot tell from chance "
+        f"({t.change[1]:+.1f} to {t.change[2]:+.1f})"
         for t in protected
         if t.doubtful
     ]

@@ -1,8 +1,10 @@
-"""Win rates of one model's answers against another's, as any judge of a run saw them; raw, and with the length of the answers taken out.
+"""Win rates of one model's answers against another's, as any judge of a run saw them; raw, and with the
+length of the answers taken out.
 
-Length control follows AlpacaEval (Dubois et al., arXiv 2404.04475, section 3) without its term for the difficulty of each prompt, which needs
-many models: the probability to win is fitted as logistic(a + b * tanh(d / s)), where d is the difference of the lengths in characters and s its
-standard deviation over the prompts, and logistic(a) is what is left where both answers are equally long.
+Length control follows AlpacaEval (Dubois et al., arXiv 2404.04475, section 3) without its term for the
+difficulty of each prompt, which needs many models: the probability to win is fitted as logistic(a + b *
+tanh(d / s)), where d is the difference of the lengths in characters and s its standard deviation over the
+prompts, and logistic(a) is what is left where both answers are equally long.
 """
 
 import math
@@ -21,14 +23,18 @@ RIDGE = 0.01
 """Keeps the fit finite where one side always wins."""
 REFIT_COUNT = 500
 MIN_LONGER = 5
-"""Prompts on which each side must be the longer one (or both alike): else equal length is not among what was seen."""
+"""Prompts on which each side must be the longer one (or both alike): else equal length is not among what was
+seen.
+"""
 NOTABLE_DIFFERENCE = 0.1
 """How far raw and length-controlled may be apart before it is said."""
 
 
 @dataclass(frozen=True)
 class Game:
-    """One prompt: the probability that the model's answer is better, by how many characters it is longer, and whether both orders agreed."""
+    """One prompt: the probability that the model's answer is better, by how many characters it is longer, and
+    whether both orders agreed.
+    """
 
     prompt_id: str
     probability: float
@@ -50,7 +56,9 @@ class WinRate:
     unjudged: int
     raw: tuple[float, float, float]
     length_controlled: tuple[float, float, float] | None
-    """None where one model's answers are all but always the longer ones: what equal length would give was not seen."""
+    """None where one model's answers are all but always the longer ones: what equal length would give was not
+    seen.
+    """
     wins: int
     ties: int
     losses: int
@@ -64,7 +72,9 @@ class WinRate:
 def win_rate(
     records: Iterable[Record], *, of: str, against: str, judge: str | None = None, seed: int = 0
 ) -> WinRate:
-    """How often the answers of the model `of` are better than those of `against`, by `judge` (default: the only one). Raises RecipeError."""
+    """How often the answers of the model `of` are better than those of `against`, by `judge` (default: the
+    only one). Raises RecipeError.
+    """
     games: list[Game] = []
     unjudged, models, judges, judge_name = 0, set(), set(), judge
     for record in records:
@@ -89,11 +99,13 @@ def win_rate(
             )
     if of == against:
         raise RecipeError(
-            f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one model in its rows"
+            f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one "
+            "model in its rows"
         )
     if judge_name is None:
         raise RecipeError(
-            "no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder says why)"
+            "no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder "
+            "says why)"
         )
     if judge_name.partition(".")[0] not in judges:
         raise RecipeError(f"no judge {judge_name!r} judged; there are {', '.join(sorted(judges))}")
@@ -122,7 +134,8 @@ def summarize_games(
     notes = []
     if controlled_rate is None:
         notes.append(
-            "nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, or there are too few"
+            "nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, "
+            "or there are too few"
         )
     elif abs(controlled_rate[0] - raw[0]) > NOTABLE_DIFFERENCE:
         notes.append(f"length decides much: raw {raw[0]:.1%}, at equal length {controlled_rate[0]:.1%}")
@@ -130,7 +143,8 @@ def summarize_games(
         notes.append(f"{unjudged:,} prompts are not counted: an answer or its judgment is missing")
     if not agreements and any(game.asked for game in games):
         notes.append(
-            "the judge saw the two answers in one order only, or one at a time: a preference for the first place is not taken out"
+            "the judge saw the two answers in one order only, or one at a time: a preference for the first "
+            "place is not taken out"
         )
     return WinRate(
         of=of,
@@ -169,7 +183,9 @@ def length_controlled_rate(probabilities: np.ndarray, length_differences: np.nda
 def _build_game(
     record: Record, first: Sequence[Response], second: Sequence[Response], judge: str
 ) -> Game | None:
-    """What the judge says of the answers of two models: the mean over pairs of them. None where it says nothing of some pair."""
+    """What the judge says of the answers of two models: the mean over pairs of them. None where it says
+    nothing of some pair.
+    """
     name, _, aspect = judge.partition(".")
     comparisons = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
     scores = {} if comparisons else scores_of(record, ScoreSpec(mean=(judge,)))

@@ -1,8 +1,8 @@
 """Flag responses that are made to win a judge over instead of answering: pairers then skip them.
 
-What is looked for: a response that speaks to whoever rates it, that tells a reader to ignore what stands above it, that imitates
-the frame of an evaluation (lists of model outputs, a second "instruction" heading, verdict lines), or that consists of broken
-syntax and control text for the most part, as optimised attacks do.
+What is looked for: a response that speaks to whoever rates it, that tells a reader to ignore what stands
+above it, that imitates the frame of an evaluation (lists of model outputs, a second "instruction" heading,
+verdict lines), or that consists of broken syntax and control text for the most part, as optimised attacks do.
 """
 
 import re

@@ -1,1 +1,3 @@
-"""Other people's parts as plug-ins of prefgen, and prefgen's as theirs. Each module needs the extra of its name."""
+"""Other people's parts as plug-ins of prefgen, and prefgen's as theirs. Each module needs the extra of its
+name.
+"""

@@ -1,8 +1,10 @@
-"""distilabel's tasks asked through prefgen, and prefgen's judges as a step of a distilabel pipeline. Needs `prefgen[distilabel]`.
+"""distilabel's tasks asked through prefgen, and prefgen's judges as a step of a distilabel pipeline. Needs
+`prefgen[distilabel]`.
 
-A task runs as it is, in a thread of its own; its LLM is a `Bridge`, which asks through `ask`, so that its requests are journalled, limited and
-budgeted like all others. Tasks draw from the global generators of `random` and numpy: a task that is at work has them to itself, in the
-state in which it left them, so that the same replies give the same requests.
+A task runs as it is, in a thread of its own; its LLM is a `Bridge`, which asks through `ask`, so that its
+requests are journalled, limited and budgeted like all others. Tasks draw from the global generators of
+`random` and numpy: a task that is at work has them to itself, in the state in which it left them, so that the
+same replies give the same requests.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
 
@@ -50,11 +52,15 @@ TURN_FORMATS = {
     "llama3": "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>",
     "qwen2": "<|im_start|>{role}\n{content}<|im_end|>\n",
 }
-"""How a turn before the one that is to be written stands in a model's own format, by distilabel's names of pre-query templates."""
+"""How a turn before the one that is to be written stands in a model's own format, by distilabel's names of
+pre-query templates.
+"""
 
 
 def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
-    """The task of that name, made but not loaded. Raises RecipeError for a name or a setting that there is not."""
+    """The task of that name, made but not loaded. Raises RecipeError for a name or a setting that there is
+    not.
+    """
     if name not in TASKS:
         raise RecipeError(f"distilabel has no task {name!r}{did_you_mean(name, TASKS)}")
     try:
@@ -77,7 +83,9 @@ async def run_task(
     seed: int,
     template: str | None,
 ) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
-    """(what the task made of `row`, the replies it was given). Raises what `ask` raises, and PluginError for a task that fails."""
+    """(what the task made of `row`, the replies it was given). Raises what `ask` raises, and PluginError for
+    a task that fails.
+    """
     bridge = Bridge.of(ask.label(model), template)
     bridge.connect(ask, model, asyncio.get_running_loop(), GlobalGenerators(seed))
 
@@ -126,7 +134,9 @@ class _TaskAbandoned(BaseException):
 
 
 class Bridge(LLM, MagpieChatTemplateMixin):
-    """An LLM of distilabel that asks through prefgen. Draws of one request are numbered in the order in which the task makes them."""
+    """An LLM of distilabel that asks through prefgen. Draws of one request are numbered in the order in which
+    the task makes them.
+    """
 
     label: str
     _ask: Any = PrivateAttr(None)
@@ -176,7 +186,9 @@ class Bridge(LLM, MagpieChatTemplateMixin):
         max_new_tokens: int | None = None,
         stop: str | list[str] | None = None,
     ) -> list[dict[str, Any]]:
-        """Called in the task's thread; the generators are others' while it waits. Of several draws one that is lost is None."""
+        """Called in the task's thread; the generators are others' while it waits. Of several draws one that
+        is lost is None.
+        """
         sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens, "stop": stop}
         settings = {name: value for name, value in sampling.items() if value is not None}
         requests = [self._request_reply(turns, settings) for turns in inputs for _ in range(num_generations)]
@@ -216,14 +228,17 @@ class Bridge(LLM, MagpieChatTemplateMixin):
     async def _next_user_turn(
         self, turns: Sequence[Mapping[str, str]], sample: int, sampling: Mapping[str, Any]
     ) -> Reply:
-        """What the model writes where a user's turn begins: the conversation in the model's own format, and the pre-query template."""
+        """What the model writes where a user's turn begins: the conversation in the model's own format, and
+        the pre-query template.
+        """
         pre_query = self.magpie_pre_query_template or ""
         turn_format = next(
             (TURN_FORMATS[name] for name in TURN_FORMATS if pre_query == _pre_query(name)), None
         )
         if turns and turn_format is None:
             raise PluginError(
-                f"how earlier turns look is known for {' and '.join(TURN_FORMATS)}: name one of them as pre_query"
+                f"how earlier turns look is known for {' and '.join(TURN_FORMATS)}: name one of them as "
+                "pre_query"
             )
         start = "<|begin_of_text|>" if pre_query.startswith("<|begin_of_text|>") else ""
         history = "".join((turn_format or "").format(**turn) for turn in turns)
@@ -255,10 +270,11 @@ def _task_output(replies: Sequence[Reply | ReplyError]) -> dict[str, Any]:
 class PrefgenJudge(Step):
     """A judge of prefgen inside a distilabel pipeline, asked through one of distilabel's LLMs.
 
-    Input columns:  instruction (text), generations (list of text)
-    Output columns: ratings (a number or None for each generation, on the judge's scale), rationales, unread (why there are none, or None)
+    Input columns:  instruction (text), generations (list of text) Output columns: ratings (a number or None
+    for each generation, on the judge's scale), rationales, unread (why there are none, or None)
 
-    Its requests are distilabel's: nothing of it is journalled. A judge that wants log-probabilities counts verdicts instead.
+    Its requests are distilabel's: nothing of it is journalled. A judge that wants log-probabilities counts
+    verdicts instead.
     """
 
     judge: str = Field(description="The judge, as after `use:` in a recipe.")
@@ -284,7 +300,8 @@ class PrefgenJudge(Step):
         self._plugin.validate()
         if self._plugin.separate_aspects():
             raise RecipeError(
-                f"judge {self.judge!r} keeps {', '.join(self._plugin.separate_aspects())} apart, and this step has one rating: give `group`"
+                f"judge {self.judge!r} keeps {', '.join(self._plugin.separate_aspects())} apart, and this "
+                "step has one rating: give `group`"
             )
         self._thread = ThreadPoolExecutor(1)
 
@@ -333,7 +350,9 @@ class PrefgenJudge(Step):
 
 
 class _LLMAsk:
-    """`ask` over an LLM of distilabel, for one record. Such an LLM has an event loop of its own: it is asked in one other thread."""
+    """`ask` over an LLM of distilabel, for one record. Such an LLM has an event loop of its own: it is asked
+    in one other thread.
+    """
 
     def __init__(self, llm: LLM, name: str, record_id: str, thread: Executor) -> None:
         self._llm, self.name, self._record_id, self._thread = llm, name, record_id, thread

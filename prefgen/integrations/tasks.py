@@ -41,7 +41,10 @@ class DistilabelTask(Plugin):
     )
     pre_query: str | None = Field(
         None,
-        description="Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the text itself.",
+        description=(
+            "Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the "
+            "text itself."
+        ),
     )
     output: str | None = Field(
         None, description="The task's output column that is taken. Default: the first that is known."
@@ -70,10 +73,15 @@ class DistilabelTask(Plugin):
     async def run(
         self, row: Mapping[str, Any], ask: Ask, seed: int = 0, *, draws: int = 1
     ) -> tuple[list[dict[str, Any]], list[Reply | ReplyError]]:
-        """(what the task makes of a row, the replies that it was given). Raises UnreadableReply where the row lacks what the task needs."""
+        """(what the task makes of a row, the replies that it was given). Raises UnreadableReply where the row
+        lacks what the task needs.
+        """
         missing = [name for name in required_columns(self.build_task().inputs) if row.get(name) is None]
         if missing:
-            message = f"distilabel's {self.task} needs {', '.join(missing)}, which this prompt does not have: `columns` maps metadata to them"
+            message = (
+                f"distilabel's {self.task} needs {', '.join(missing)}, which this prompt does not have: "
+                "`columns` maps metadata to them"
+            )
             raise UnreadableReply(message, code="missing_column")
         settings = {**self.settings, "num_generations": draws} if draws > 1 else self.settings
         return await _distilabel_module().run_task(
@@ -92,7 +100,8 @@ class DistilabelTask(Plugin):
         column = self.output or next((name for name in self.known_outputs if name in outputs), None)
         if column is None or column not in outputs:
             raise RecipeError(
-                f"task {self.task}: which of its outputs is meant? Give `output:`, one of {', '.join(outputs)}"
+                f"task {self.task}: which of its outputs is meant? Give `output:`, one of "
+                f"{', '.join(outputs)}"
             )
         return column
 
@@ -109,7 +118,9 @@ class DistilabelTask(Plugin):
 
 
 def _distilabel_module() -> ModuleType:
-    """The module that imports distilabel (seconds, when it is first wanted), whose own warnings are not our users'."""
+    """The module that imports distilabel (seconds, when it is first wanted), whose own warnings are not our
+    users'.
+    """
     if importlib.util.find_spec("distilabel") is None:
         raise RecipeError("`use: distilabel` needs distilabel: pip install 'prefgen[distilabel]'")
     with warnings.catch_warnings():
@@ -123,7 +134,9 @@ def required_columns(inputs: Sequence[str] | Mapping[str, bool]) -> list[str]:
 
 
 def row_of(prompt: Prompt, columns: Mapping[str, str]) -> dict[str, Any]:
-    """What tasks call the parts of a prompt; a conversation of several turns is its `instruction` as a whole, turn by turn."""
+    """What tasks call the parts of a prompt; a conversation of several turns is its `instruction` as a whole,
+    turn by turn.
+    """
     turns = [m for m in prompt.messages if m.role != "system"]
     row: dict[str, Any] = {
         **prompt.metadata,

@@ -1,8 +1,10 @@
-"""Rate each answer from 0 to 5 by points that add up, several times, and take the mean (Self-Rewarding, arXiv 2401.10020, section 2.2).
+"""Rate each answer from 0 to 5 by points that add up, several times, and take the mean (Self-Rewarding, arXiv
+2401.10020, section 2.2).
 
-One point each: it is relevant; it covers much of the request; it answers the basic need in a useful way; it is well written from
-an assistant's point of view; it is tailored to the request, at an expert's level. Samples that cannot be read are lost and never
-count as 0; an answer with fewer than `min_valid` readable ones has no score.
+One point each: it is relevant; it covers much of the request; it answers the basic need in a useful way; it
+is well written from an assistant's point of view; it is tailored to the request, at an expert's level.
+Samples that cannot be read are lost and never count as 0; an answer with fewer than `min_valid` readable ones
+has no score.
 """
 
 from collections.abc import Sequence

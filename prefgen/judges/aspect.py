@@ -1,7 +1,7 @@
 """Rate each answer on one aspect of one's own, by a definition and, if wanted, anchored levels.
 
-Any name, any wording: `aspect: politeness`, `definition: ...`, `levels: [rude, ..., gracious]`. Each answer is asked about on its
-own. Reference answers of the prompt are shown when it has them.
+Any name, any wording: `aspect: politeness`, `definition: ...`, `levels: [rude, ..., gracious]`. Each answer
+is asked about on its own. Reference answers of the prompt are shown when it has them.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,8 @@ class Aspect(Plugin):
             raise ValueError(f"scale must be two whole numbers, the lower first; found {self.scale!r}")
         if self.levels and self.scale != (1, 5) and len(self.levels) != self.scale[1] - self.scale[0] + 1:
             raise ValueError(
-                f"there are {len(self.levels)} levels and the scale has {self.scale[1] - self.scale[0] + 1} ratings"
+                f"there are {len(self.levels)} levels and the scale has {self.scale[1] - self.scale[0] + 1} "
+                "ratings"
             )
         if len(self.levels) == 1:
             raise ValueError("levels must be two or more")

@@ -1,7 +1,9 @@
-"""Ask several times whether an answer passes, and take the share of yes (SPaR, arXiv 2412.11605, section 2.2).
+"""Ask several times whether an answer passes, and take the share of yes (SPaR, arXiv 2412.11605, section
+2.2).
 
-Each vote lists what is violated, checks step by step, and ends with a line that says yes or no; only that line is read. Votes
-that cannot be read do not count. As many yes as no is no verdict: the answer then has no score.
+Each vote lists what is violated, checks step by step, and ends with a line that says yes or no; only that
+line is read. Votes that cannot be read do not count. As many yes as no is no verdict: the answer then has no
+score.
 """
 
 import re
@@ -25,7 +27,9 @@ VERDICT_LINE = re.compile(
 
 @judge("binary_vote")
 class BinaryVote(Plugin):
-    """Passed or not, by votes; the score is passes / (passes + fails). Paper: 5 votes, temperature 0.7, top_p 1."""
+    """Passed or not, by votes; the score is passes / (passes + fails). Paper: 5 votes, temperature 0.7, top_p
+    1.
+    """
 
     cost = "`votes` requests an answer"
     texts = ("judges/judge_system.j2", "judges/binary_vote.j2")
@@ -81,7 +85,9 @@ class BinaryVote(Plugin):
 
 
 def read_vote(reply: Reply) -> tuple[bool, str]:
-    """(whether the vote is yes, what was said before it) by the one final line. Raises Unread for none, or for two that differ."""
+    """(whether the vote is yes, what was said before it) by the one final line. Raises Unread for none, or
+    for two that differ.
+    """
     answers = {word.casefold() for word in VERDICT_LINE.findall(reply.text)}
     if len(answers) != 1:
         raise ParseFailure(

@@ -1,7 +1,8 @@
-"""Check each answer against weighted yes/no criteria: given in the recipe, standing in the prompt's metadata, or written once a prompt by a model.
+"""Check each answer against weighted yes/no criteria: given in the recipe, standing in the prompt's metadata,
+or written once a prompt by a model.
 
-The score is the weight of what is met over the weight of what applies, from 0 to 1. A criterion that does not apply is left out;
-an answer to which none applies has no score.
+The score is the weight of what is met over the weight of what applies, from 0 to 1. A criterion that does not
+apply is left out; an answer to which none applies has no score.
 """
 
 import math
@@ -119,7 +120,9 @@ class Checklist(Plugin):
 
 
 def checklist_schema(count: int) -> dict[str, Any]:
-    """{item_1: {reason, met}, item_2: ...}: labelled, so that no answer can shift; null where a criterion does not apply."""
+    """{item_1: {reason, met}, item_2: ...}: labelled, so that no answer can shift; null where a criterion
+    does not apply.
+    """
     item = {
         "type": "object", "required": ["reason", "met"], "additionalProperties": False,
         "properties": {"reason": {"type": "string"}, "met": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}},

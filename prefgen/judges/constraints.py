@@ -1,8 +1,9 @@
-"""Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular expressions, code.
+"""Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular
+expressions, code.
 
-Rules stand in the recipe, in a prompt's metadata (`constraints`), or in both. Each rule is an aspect of its own with 1 for met
-and 0 for not, so that the judge's score is the share that is met; as a veto or with `filter` it keeps out what breaks any (`veto:
-{ok: 1}`).
+Rules stand in the recipe, in a prompt's metadata (`constraints`), or in both. Each rule is an aspect of its
+own with 1 for met and 0 for not, so that the judge's score is the share that is met; as a veto or with
+`filter` it keeps out what breaks any (`veto: {ok: 1}`).
 """
 
 import ast
@@ -29,7 +30,8 @@ TEXT_KINDS = ("contains", "forbids", "starts_with", "ends_with", "language")
 class Rule(Value):
     """One constraint.
 
-    Counts take `least` and `most`; texts take `texts`, and so does `language` (en, de ...); `matches` takes `pattern`; `json` may take `keys`.
+    Counts take `least` and `most`; texts take `texts`, and so does `language` (en, de ...); `matches` takes
+    `pattern`; `json` may take `keys`.
     """
 
     kind: Literal[

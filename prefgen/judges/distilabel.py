@@ -1,10 +1,13 @@
-"""A task of distilabel as a judge: UltraFeedback, PrometheusEval, QualityScorer, InstructionBacktranslation ... (`prefgen[distilabel]`).
+"""A task of distilabel as a judge: UltraFeedback, PrometheusEval, QualityScorer, InstructionBacktranslation
+... (`prefgen[distilabel]`).
 
-A task that takes `generations` or `responses` sees all answers in an order that is drawn once a prompt; one that takes `generation` or
-`response` sees one at a time; one that says which of two is better (PrometheusEval with `mode: relative`) sees every pair in both orders.
-The task runs as distilabel wrote it, parser included; its requests go through `ask` (`prefgen.integrations.distilabel`). Those parsers join numbers
-to answers by the place at which they stand in the reply, and a line too many or too few shifts them all. So a reply about several answers is
-taken whole or not at all: it must give a number for each, and where it numbers its texts it must do so from 1 on in their order.
+A task that takes `generations` or `responses` sees all answers in an order that is drawn once a prompt; one
+that takes `generation` or `response` sees one at a time; one that says which of two is better (PrometheusEval
+with `mode: relative`) sees every pair in both orders. The task runs as distilabel wrote it, parser included;
+its requests go through `ask` (`prefgen.integrations.distilabel`). Those parsers join numbers to answers by
+the place at which they stand in the reply, and a line too many or too few shifts them all. So a reply about
+several answers is taken whole or not at all: it must give a number for each, and where it numbers its texts
+it must do so from 1 on in their order.
 """
 
 import re
@@ -34,7 +37,10 @@ class DistilabelJudge(DistilabelTask):
     """Ratings of the task, on `scale`."""
 
     known_outputs = RATING_OUTPUTS
-    cost = "what the task asks: UltraFeedback 1 request a prompt, PrometheusEval n, or n (n - 1) with `mode: relative` (n answers)"
+    cost = (
+        "what the task asks: UltraFeedback 1 request a prompt, PrometheusEval n, or n (n - 1) with `mode: "
+        "relative` (n answers)"
+    )
 
     scale: tuple[float, float] = Field((1.0, 5.0), description="Between which numbers the task rates.")
     aspect: str | None = Field(None, description="What is rated. Default: the task's own aspect or rubric.")
@@ -48,7 +54,8 @@ class DistilabelJudge(DistilabelTask):
         task = self.build_task()
         if not set(LISTWISE_INPUTS + POINTWISE_INPUTS) & set(task.inputs):
             raise RecipeError(
-                f"task {self.task} takes no answers (its inputs: {', '.join(task.inputs)}), so that it cannot judge any"
+                f"task {self.task} takes no answers (its inputs: {', '.join(task.inputs)}), so that it "
+                "cannot judge any"
             )
 
     async def judge(

@@ -1,9 +1,10 @@
-"""Score each answer by the expected rating over the likelihoods of the numbers 1 to 10, mapped to -1 to 1 (d-RLAIF, arXiv 2309.00267, section 2.3).
+"""Score each answer by the expected rating over the likelihoods of the numbers 1 to 10, mapped to -1 to 1
+(d-RLAIF, arXiv 2309.00267, section 2.3).
 
-The model is asked for a rating and never writes one: the probabilities of the rating's tokens are read, normalised over the
-numbers of the scale, and their mean is taken; 5.5 maps to 0. Where a server gives no log-probabilities, sampled ratings are
-averaged and the row says `votes`. A model whose tokenizer writes 10 as two tokens gives 1 the likelihood of both: use `top: 9`
-with it.
+The model is asked for a rating and never writes one: the probabilities of the rating's tokens are read,
+normalised over the numbers of the scale, and their mean is taken; 5.5 maps to 0. Where a server gives no
+log-probabilities, sampled ratings are averaged and the row says `votes`. A model whose tokenizer writes 10 as
+two tokens gives 1 the likelihood of both: use `top: 9` with it.
 """
 
 import math

@@ -1,8 +1,10 @@
-"""Flag answers that win whatever the prompt is, by asking a judge about them under other prompts (the attack of Zheng et al., arXiv 2410.07137).
+"""Flag answers that win whatever the prompt is, by asking a judge about them under other prompts (the attack
+of Zheng et al., arXiv 2410.07137).
 
-Each answer is shown, in both orders, beside a plain and right answer to a request that it was not written for. An honest answer to something
-else loses; one that is preferred there too was made for the judge. `wins` scores 1 minus the mean probability with which it was preferred, and
-above `most` it is flagged, so that pairers skip it. The filter of the same name looks at texts alone and costs nothing: use it first.
+Each answer is shown, in both orders, beside a plain and right answer to a request that it was not written
+for. An honest answer to something else loses; one that is preferred there too was made for the judge. `wins`
+scores 1 minus the mean probability with which it was preferred, and above `most` it is flagged, so that
+pairers skip it. The filter of the same name looks at texts alone and costs nothing: use it first.
 """
 
 import math

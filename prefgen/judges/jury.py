@@ -1,8 +1,9 @@
-"""Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise majority and its Bradley-Terry strengths.
+"""Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise
+majority and its Bradley-Terry strengths.
 
-Each judge's scores are first brought to 0 to 1 by its own scale. A response is judged where at least `quorum` judges rated it:
-with fewer it has no score. How far the judges disagree (the standard deviation of their scores) stands in the rationale; for
-Bradley-Terry, an interval from resampling the judges does.
+Each judge's scores are first brought to 0 to 1 by its own scale. A response is judged where at least `quorum`
+judges rated it: with fewer it has no score. How far the judges disagree (the standard deviation of their
+scores) stands in the rationale; for Bradley-Terry, an interval from resampling the judges does.
 """
 
 import math
@@ -40,7 +41,10 @@ class Jury(Plugin):
     )
     veto: Mapping[str, float] = Field(
         {},
-        description="A response below this on that judge (on its own scale) is flagged: pairers skip it, whatever the others say.",
+        description=(
+            "A response below this on that judge (on its own scale) is flagged: pairers skip it, whatever "
+            "the others say."
+        ),
     )
     seed: int = Field(0, description="bradley_terry: seed of the resampling.")
 
@@ -155,7 +159,9 @@ def majority(
     *,
     each: bool = False,
 ) -> list[Comparison]:
-    """For each pair the share of judges that prefer the first (equals count half); with `each`, a comparison for every judge."""
+    """For each pair the share of judges that prefer the first (equals count half); with `each`, a comparison
+    for every judge.
+    """
     comparisons = []
     for a, b in combinations(rated_ids, 2):
         votes = [

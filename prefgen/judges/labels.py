@@ -1,8 +1,9 @@
 """Verdicts from a file: people's labels, or another program's, come back in as a judge.
 
-A row names a response (`response_id`) and its `score`, or two responses (`first_id`, `second_id`) and which is `better` (first,
-second or tie) or the `probability` that the first is. CSV, JSONL and Parquet are read; `prefgen show records RUN --json` gives
-the ids. Responses without a row have no verdict; rows of other responses are left alone.
+A row names a response (`response_id`) and its `score`, or two responses (`first_id`, `second_id`) and which
+is `better` (first, second or tie) or the `probability` that the first is. CSV, JSONL and Parquet are read;
+`prefgen show records RUN --json` gives the ids. Responses without a row have no verdict; rows of other
+responses are left alone.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,15 @@
-"""Compare answers two at a time, by the probability of a label (RLAIF, arXiv 2309.00267, section 2; Constitutional AI, arXiv 2212.08073, section 4).
+"""Compare answers two at a time, by the probability of a label (RLAIF, arXiv 2309.00267, section 2;
+Constitutional AI, arXiv 2212.08073, section 4).
 
-Each comparison is asked in both orders; each order is a row of its own, and whoever uses them takes the mean, so that a judge
-that only likes what stands first says 0.5. The probability is that of one label against the other. Servers without
-log-probabilities are asked for several verdicts, which are counted; the row says `votes` then. With `reasoning` the model first
-writes what speaks for each text, and the label follows: such probabilities are nearly 0 or 1 and are clamped to 0.4 and 0.6, as
-in Constitutional AI (RLAIF does not clamp). With a constitution, `principles` of its principles are drawn for each comparison,
-and their probabilities are averaged. Where the constitution has groups, each group is asked for itself, and its comparisons are an
-aspect of their own: a recipe says by which it pairs (`score: values.care`), and nothing merges them unasked.
+Each comparison is asked in both orders; each order is a row of its own, and whoever uses them takes the mean,
+so that a judge that only likes what stands first says 0.5. The probability is that of one label against the
+other. Servers without log-probabilities are asked for several verdicts, which are counted; the row says
+`votes` then. With `reasoning` the model first writes what speaks for each text, and the label follows: such
+probabilities are nearly 0 or 1 and are clamped to 0.4 and 0.6, as in Constitutional AI (RLAIF does not
+clamp). With a constitution, `principles` of its principles are drawn for each comparison, and their
+probabilities are averaged. Where the constitution has groups, each group is asked for itself, and its
+comparisons are an aspect of their own: a recipe says by which it pairs (`score: values.care`), and nothing
+merges them unasked.
 """
 
 import math
@@ -43,7 +46,8 @@ class Pairwise(Plugin):
     """Which of two answers is better, as a probability; for all pairs of a prompt, or in a tournament."""
 
     cost = (
-        "n (n - 1) labels a prompt with n answers, half of that with `swap: false`; twice as many requests with `reasoning`; "
+        "n (n - 1) labels a prompt with n answers, half of that with `swap: false`; twice as many requests "
+        "with `reasoning`; "
         "fewer with a tournament; times the groups of a plural constitution"
     )
     renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
@@ -101,7 +105,8 @@ class Pairwise(Plugin):
             draw_principles(self.constitution or "", "comparison", self.principles, self.seed, group=group)
         if self.separate_aspects() and self.schedule != "all":
             raise RecipeError(
-                f"constitution {self.constitution!r} has several groups, and a tournament needs one ranking: give `group`"
+                f"constitution {self.constitution!r} has several groups, and a tournament needs one "
+                "ranking: give `group`"
             )
 
     def _groups(self) -> tuple[str | None, ...]:
@@ -138,7 +143,8 @@ class Pairwise(Plugin):
                 "second",
             ):
                 raise ValueError(
-                    f"exemplar {number} must have request, first, second, better (first or second), and if wanted reasoning"
+                    f"exemplar {number} must have request, first, second, better (first or second), and if "
+                    "wanted reasoning"
                 )
         return self
 

@@ -1,9 +1,11 @@
-"""Score each answer by a reward model: a classifier behind a server's score, pooling or classify route, or in this process.
+"""Score each answer by a reward model: a classifier behind a server's score, pooling or classify route, or in
+this process.
 
-A raw reward has no scale of its own. By default it becomes a number from 0 to 1 by a logistic function, 1 / (1 + exp(-(reward -
-center) / spread)), which keeps the order of answers; `center` and `spread` can be fitted on labelled pairs. `raw: true` keeps the
-reward, and `scale` says between which bounds it must lie: one outside is lost, never clipped. With `pairs` the model is a ranker that
-reads two answers at once (as PairRM, arXiv 2306.02561): every pair is ranked in both orders, and the log-odds become a probability.
+A raw reward has no scale of its own. By default it becomes a number from 0 to 1 by a logistic function, 1 /
+(1 + exp(-(reward - center) / spread)), which keeps the order of answers; `center` and `spread` can be fitted
+on labelled pairs. `raw: true` keeps the reward, and `scale` says between which bounds it must lie: one
+outside is lost, never clipped. With `pairs` the model is a ranker that reads two answers at once (as PairRM,
+arXiv 2306.02561): every pair is ranked in both orders, and the log-odds become a probability.
 """
 
 import math
@@ -30,7 +32,10 @@ class RewardModel(Plugin):
     cost = "a request to the score route an answer; n (n - 1) with `pairs` (n answers)"
 
     model: str = Field(
-        description="The reward model, by its name under `models`: `use: transformers`, or a server with a score route (vLLM)."
+        description=(
+            "The reward model, by its name under `models`: `use: transformers`, or a server with a score "
+            "route (vLLM)."
+        )
     )
     pairs: bool = Field(
         False, description="The model ranks two answers against each other (`use: transformers` only)."

@@ -1,9 +1,10 @@
 """Rate every answer on UltraFeedback's four aspects (Cui et al., arXiv 2310.01377, section 2.2 and appendix).
 
-Instruction following, honesty (may be N/A), truthfulness (with reference answers when the prompt has them) and helpfulness, each from 1 to
-5 with anchored levels. Listwise shows all answers at once in an order that is drawn once a prompt and shared by its aspects, so that the
-requests share their longest beginning; `swap: true` also asks for the reverse order. A reply is read by its JSON schema or,
-tolerantly, as text; each rating is joined to its answer by its label.
+Instruction following, honesty (may be N/A), truthfulness (with reference answers when the prompt has them)
+and helpfulness, each from 1 to 5 with anchored levels. Listwise shows all answers at once in an order that is
+drawn once a prompt and shared by its aspects, so that the requests share their longest beginning; `swap:
+true` also asks for the reverse order. A reply is read by its JSON schema or, tolerantly, as text; each rating
+is joined to its answer by its label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,10 @@ TYPED_ASPECTS = {"truthfulness": "hallucination types", "helpfulness": "informat
 class UltraFeedback(Plugin):
     """Four aspects, 1 to 5. Paper: listwise, one random order, temperature 0, top_p 0.6."""
 
-    cost = "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `swap: true`; n more with `critique` (n answers)"
+    cost = (
+        "4 requests a prompt listwise, 4n pointwise, 1 with `calls: one`; twice that with `swap: true`; n "
+        "more with `critique` (n answers)"
+    )
     renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
     texts = (
         "judges/ultrafeedback_system.j2",
@@ -164,7 +168,9 @@ class UltraFeedback(Plugin):
     def _messages(
         self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[Aspect]
     ) -> list[Message]:
-        """What is shared comes first: the same prompt and answers for every aspect, then what this aspect asks."""
+        """What is shared comes first: the same prompt and answers for every aspect, then what this aspect
+        asks.
+        """
         conversation = [m for m in prompt.messages if m.role != "system"]
         body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in responses])
         question = render_once(
@@ -222,7 +228,9 @@ CRITIQUE_SCHEMA: dict[str, Any] = {
 
 @lru_cache(maxsize=64)
 def rating_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
-    """{text_1: {...}, text_2: {...}}: one labelled entry a text, so that none can shift; within it one entry an aspect if several."""
+    """{text_1: {...}, text_2: {...}}: one labelled entry a text, so that none can shift; within it one entry
+    an aspect if several.
+    """
 
     def entry(aspect: str) -> dict[str, Any]:
         integer: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 5}
@@ -249,7 +257,9 @@ Ratings = list[dict[str, tuple[float | None, str]]]
 
 
 def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
-    """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises Unread; text is read only for a single aspect."""
+    """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises Unread; text is read only
+    for a single aspect.
+    """
     try:
         fields = json_object(reply.text)
     except ParseFailure:

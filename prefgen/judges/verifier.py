@@ -1,8 +1,9 @@
 """Check answers against what is known to be right: the same text, the same number, or a check of one's own.
 
-`exact` compares the answer (or its last line, or what stands in a box) with the prompt's references after normalising; `number`
-compares the last number that the answer gives; `function` calls a function of one's own, such as one that runs unit tests in a
-sandbox, once for each answer, and keeps what it returned. A prompt without references has no score.
+`exact` compares the answer (or its last line, or what stands in a box) with the prompt's references after
+normalising; `number` compares the last number that the answer gives; `function` calls a function of one's
+own, such as one that runs unit tests in a sandbox, once for each answer, and keeps what it returned. A prompt
+without references has no score.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +33,10 @@ class Verifier(Plugin):
     )
     function: str | None = Field(
         None,
-        description="pkg.mod:name or ./file.py:name of a function (answer, prompt's metadata) that returns a bool or 0 to 1.",
+        description=(
+            "pkg.mod:name or ./file.py:name of a function (answer, prompt's metadata) that returns a bool "
+            "or 0 to 1."
+        ),
     )
     tolerance: float = Field(1e-6, ge=0, description="number: largest relative difference.")
     version: int = Field(

@@ -1,4 +1,6 @@
-"""Calling a plug-in's method, whichever way it was written: a coroutine, or a plain function (which then runs in a worker thread)."""
+"""Calling a plug-in's method, whichever way it was written: a coroutine, or a plain function (which then runs
+in a worker thread).
+"""
 
 import asyncio
 import contextvars
@@ -21,7 +23,9 @@ async def call_method(method: Callable[..., Any], /, *args: Any, record: Record 
 
 
 async def run_in_thread(function: Callable[[], Any]) -> Any:
-    """What `function` returns, run in a daemon thread of its own: one that hangs holds up neither the others nor the end of the process."""
+    """What `function` returns, run in a daemon thread of its own: one that hangs holds up neither the others
+    nor the end of the process.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
     context = contextvars.copy_context()

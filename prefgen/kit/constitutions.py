@@ -33,7 +33,9 @@ class Principle(Value):
 
 
 class Constitution(Value):
-    """Principles with unique ids; `mix` says for each prompt source with which weights they are drawn (`default` for the rest)."""
+    """Principles with unique ids; `mix` says for each prompt source with which weights they are drawn
+    (`default` for the rest).
+    """
 
     name: str
     description: str = ""
@@ -71,25 +73,30 @@ def load_constitution(name: str) -> Constitution:
 def draw_principles(
     name: str, wording: str, count: int, *seed_parts: object, group: str | None = None
 ) -> list[Principle]:
-    """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what `draw` names, in the file's order.
+    """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what
+    `draw` names, in the file's order.
 
-    One principle more in the file moves only its own share of the draws. Raises RecipeError when fewer have the wording, for a group that
-    there is not, and for a constitution with groups of which none is named: they are never merged silently.
+    One principle more in the file moves only its own share of the draws. Raises RecipeError when fewer have
+    the wording, for a group that there is not, and for a constitution with groups of which none is named:
+    they are never merged silently.
     """
     constitution = load_constitution(name)
     if group is None and constitution.groups:
         raise RecipeError(
-            f"constitution {name!r} keeps its groups apart: give `group`, one of {', '.join(constitution.groups)}"
+            f"constitution {name!r} keeps its groups apart: give `group`, one of "
+            f"{', '.join(constitution.groups)}"
         )
     if group is not None and group not in constitution.groups:
         raise RecipeError(
-            f"constitution {name!r} has no group {group!r} (its groups: {', '.join(constitution.groups) or 'none'})"
+            f"constitution {name!r} has no group {group!r} (its groups: "
+            f"{', '.join(constitution.groups) or 'none'})"
         )
     candidates = [p for p in constitution.principles if getattr(p, wording) and p.group == group]
     if len(candidates) < count:
         group_clause = f" of group {group!r}" if group else ""
         raise RecipeError(
-            f"constitution {name!r} has {len(candidates)} principles{group_clause} with a {wording}, and {count} are wanted"
+            f"constitution {name!r} has {len(candidates)} principles{group_clause} with a {wording}, and "
+            f"{count} are wanted"
         )
     selection = sorted(candidates, key=lambda p: exponential(p.weight, *seed_parts, p.id))[:count]
     return [p for p in candidates if p in selection]
@@ -107,17 +114,19 @@ _NEGATIONS = re.compile(r"\b(?:not|no|never|less|fewer|more|without|nor)\b")
 
 
 def constitution_findings(constitution: Constitution) -> list[str]:
-    """What is wrong with a constitution, a line each: wordings that some principles lack, and principles that repeat or contradict each other.
+    """What is wrong with a constitution, a line each: wordings that some principles lack, and principles that
+    repeat or contradict each other.
 
-    Two wordings repeat each other when they are nearly the same, and may contradict each other when they are so but for a negation;
-    principles of different groups may do both.
+    Two wordings repeat each other when they are nearly the same, and may contradict each other when they are
+    so but for a negation; principles of different groups may do both.
     """
     problems = []
     for wording in WORDINGS:
         missing_ids = [p.id for p in constitution.principles if not getattr(p, wording)]
         if missing_ids and len(missing_ids) < len(constitution.principles):
             problems.append(
-                f"{len(missing_ids)} of {len(constitution.principles)} principles have no {wording}: {', '.join(missing_ids[:5])}"
+                f"{len(missing_ids)} of {len(constitution.principles)} principles have no {wording}: "
+                f"{', '.join(missing_ids[:5])}"
             )
     for wording in WORDINGS:
         entries = [
@@ -144,7 +153,8 @@ def constitution_findings(constitution: Constitution) -> list[str]:
                 )
             else:
                 problems.append(
-                    f"{first_id} and {second_id} may contradict each other: their {wording} differs by a negation "
+                    f"{first_id} and {second_id} may contradict each other: their {wording} differs by a "
+                    "negation "
                     f"({first_text[:60]!r}, {second_text[:60]!r})"
                 )
     return problems

@@ -21,7 +21,9 @@ def within_bounds(
     most: float | None,
     missing: Literal["keep", "drop"],
 ) -> Table:
-    """The rows whose number lies within the bounds; one without a number stays or goes as `missing` says, and is never taken for low."""
+    """The rows whose number lies within the bounds; one without a number stays or goes as `missing` says, and
+    is never taken for low.
+    """
     dropped = {}
     for row_id, value in zip(rows.ids(), rows.column(column), strict=True):
         if value is None:

@@ -12,8 +12,8 @@ T = TypeVar("T")
 async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
     """The results of all `asks`, in their order.
 
-    They start in one turn of the event loop, so that draws of one request can share it. When one fails, the others still
-    finish (they were paid for) and the first error in order is raised.
+    They start in one turn of the event loop, so that draws of one request can share it. When one fails, the
+    others still finish (they were paid for) and the first error in order is raised.
     """
     awaitables = list(asks)
     if len(awaitables) == 1:
@@ -26,7 +26,9 @@ async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
 
 
 async def gather_settled(asks: Iterable[Awaitable[T]]) -> list[T | ReplyError]:
-    """Like `gather`, but a reply that cannot be used stands in the result as its error instead of failing the others."""
+    """Like `gather`, but a reply that cannot be used stands in the result as its error instead of failing the
+    others.
+    """
     results = await asyncio.gather(*asks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, ReplyError):

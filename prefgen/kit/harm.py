@@ -1,6 +1,8 @@
-"""Prompts that were made from harmful texts: how they are marked, so that no such text can come out as the preferred one.
+"""Prompts that were made from harmful texts: how they are marked, so that no such text can come out as the
+preferred one.
 
-A prompt's metadata holds `harm` (the category), `source_digest` and `source_text`; its harmless look-alike holds `twin_of`.
+A prompt's metadata holds `harm` (the category), `source_digest` and `source_text`; its harmless look-alike
+holds `twin_of`.
 """
 
 import hashlib
@@ -28,7 +30,9 @@ def harm_metadata(text: str, category: str) -> dict[str, Any]:
 
 
 def source_response(prompt: Prompt) -> Response | None:
-    """The harmful text as a response to the prompt that was made from it; None for other prompts, and where there is no text."""
+    """The harmful text as a response to the prompt that was made from it; None for other prompts, and where
+    there is no text.
+    """
     text = prompt.metadata.get("source_text")
     if prompt.category == BENIGN or not isinstance(text, str) or not text.strip():
         return None
@@ -36,7 +40,9 @@ def source_response(prompt: Prompt) -> Response | None:
 
 
 def is_harmful(record: Record, response_id: str) -> bool:
-    """Whether a response is, or holds, the harmful text that its prompt was made from: by its mark, or by its words in their order."""
+    """Whether a response is, or holds, the harmful text that its prompt was made from: by its mark, or by its
+    words in their order.
+    """
     response = next((r for r in record.responses if r.id == response_id), None)
     if response is None:
         return False

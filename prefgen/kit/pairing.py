@@ -89,7 +89,9 @@ class ScorePairer(Plugin):
 
 
 class OriginPairer(Plugin):
-    """The fields of pairers that go by where responses come from, and look at a score only if they are given one."""
+    """The fields of pairers that go by where responses come from, and look at a score only if they are given
+    one.
+    """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"truncated": "length_cut"}
 
@@ -104,7 +106,9 @@ class OriginPairer(Plugin):
     def build_pairs(
         self, record: Record, candidates: Iterable[tuple[Response, Response]], *, limit: int | None = None
     ) -> Sequence[Pair]:
-        """A pair of each (chosen, rejected) whose texts differ and whose score does not speak against it; their weights add up to 1."""
+        """A pair of each (chosen, rejected) whose texts differ and whose score does not speak against it;
+        their weights add up to 1.
+        """
         scores = scores_of(record, self.score) if self.score else {}
         pairs = list(
             islice(
@@ -157,7 +161,9 @@ def list_pairable_responses(record: Record, truncated: Literal["drop", "keep"]) 
 def make_pair(
     rule: str, better: ScoredResponse, worse: ScoredResponse, min_margin: float, ties: Literal["drop", "keep"]
 ) -> Sequence[Pair]:
-    """The pair, or nothing: for equal texts, for a margin that is too small, and for ties unless they are kept."""
+    """The pair, or nothing: for equal texts, for a margin that is too small, and for ties unless they are
+    kept.
+    """
     tie = better.score - worse.score <= TIE_TOLERANCE
     rejected_score = better.score if tie else worse.score  # two that differ by rounding are equal
     margin = better.score - rejected_score
@@ -182,7 +188,9 @@ def make_pair(
 def add_comparison_probabilities(
     pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Literal["soft", "hard"]
 ) -> Sequence[Pair]:
-    """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where labels are soft."""
+    """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where
+    labels are soft.
+    """
     if labels == "hard" or not record.comparisons:
         return pairs
     judges = spec.ranking_judges() or set(judge_names(record))

@@ -1,4 +1,6 @@
-"""Vectors for curators that compare prompts: a model's, where the recipe names one, and hashed n-grams otherwise."""
+"""Vectors for curators that compare prompts: a model's, where the recipe names one, and hashed n-grams
+otherwise.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,10 @@ from prefgen.types import Prompt
 if TYPE_CHECKING:
     import numpy as np
 
-MODEL_DESCRIPTION = "An embedding model, by its name under `models`. Default: hashed n-grams, which know wording and topic and not meaning."
+MODEL_DESCRIPTION = (
+    "An embedding model, by its name under `models`. Default: hashed n-grams, which know wording and topic "
+    "and not meaning."
+)
 """What the field `model` of such a curator is."""
 
 
@@ -31,9 +36,11 @@ async def embed_prompt(model: str | None, prompt: Prompt, ask: Ask) -> list[floa
 def read_vectors(
     rows: Table, model: str | None, *, reference: bool = False
 ) -> tuple[list[int], "np.ndarray"]:
-    """(the places of the rows that have a vector, one row of length 1 for each); of the rows beside the table if that is wanted.
+    """(the places of the rows that have a vector, one row of length 1 for each); of the rows beside the table
+    if that is wanted.
 
-    A row whose vector was lost is not there: it is not like anything. Raises PluginError where vectors are of different sizes.
+    A row whose vector was lost is not there: it is not like anything. Raises PluginError where vectors are of
+    different sizes.
     """
     table = rows.reference_rows if reference else rows.rows
     if table is None:
@@ -55,7 +62,8 @@ def missing_vector_notices(rows: Table, positions: list[int], name: str) -> tupl
     missing = rows.rows.num_rows - len(positions)
     return (
         (
-            f"{name}: {missing:,} of {rows.rows.num_rows:,} have no vector (the failures say why) and were not compared",
+            f"{name}: {missing:,} of {rows.rows.num_rows:,} have no vector (the failures say why) and were "
+            "not compared",
         )
         if missing
         else ()

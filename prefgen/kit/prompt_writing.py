@@ -31,9 +31,11 @@ def prompts_schema(count: int) -> dict[str, Any]:
 
 
 def read_prompts(reply: Reply, count: int) -> list[str]:
-    """The texts of a reply: of its JSON, or of a numbered or bulleted list. Raises Unread for anything else, and for a reply that was cut off.
+    """The texts of a reply: of its JSON, or of a numbered or bulleted list. Raises Unread for anything else,
+    and for a reply that was cut off.
 
-    A reply that is neither is no prompt, even where one was wanted: it may as well be a refusal, talk about a prompt, or an answer.
+    A reply that is neither is no prompt, even where one was wanted: it may as well be a refusal, talk about a
+    prompt, or an answer.
     """
     if reply.finish_reason == "length":
         raise ParseFailure("no_list", f"the reply was cut off by the token limit: {reply.text[-60:]!r}")
@@ -53,7 +55,9 @@ def read_prompts(reply: Reply, count: int) -> list[str]:
 
 
 def _list_items(text: str) -> list[str]:
-    """The items of the outermost list of a text, each with what belongs to it: lists, code and material of its own."""
+    """The items of the outermost list of a text, each with what belongs to it: lists, code and material of
+    its own.
+    """
     marks = list(_LIST_MARKER.finditer(text))
     if not marks:
         return []
@@ -80,7 +84,8 @@ def _unquote(text: str) -> str:
 async def write_prompts(
     ask: Ask, model: str, template: str, *, count: int = 1, **values: Any
 ) -> list[Prompt]:
-    """Ask for `count` prompts with a template of prompts/synthesizers; fewer may come. A text that holds words of the request is left out.
+    """Ask for `count` prompts with a template of prompts/synthesizers; fewer may come. A text that holds
+    words of the request is left out.
 
     Raises UnreadableReply when none is left.
     """

@@ -1,4 +1,6 @@
-"""What judges share: a rating from one reply, the probability of a label or the expected number from log-probabilities, votes."""
+"""What judges share: a rating from one reply, the probability of a label or the expected number from
+log-probabilities, votes.
+"""
 
 import math
 import re
@@ -97,7 +99,9 @@ async def ask_rating(
 async def rate_each_text(
     responses: Sequence[Response], rate: Callable[[Response], Awaitable[Sequence[Verdict | ReplyError]]]
 ) -> list[Verdict | ReplyError]:
-    """What `rate` says of each response, asked once where several have the same text: the same answer has the same rating."""
+    """What `rate` says of each response, asked once where several have the same text: the same answer has the
+    same rating.
+    """
     groups = group_by_text(responses)
     all_verdicts: list[Verdict | ReplyError] = []
     for group, verdicts in zip(groups, await gather(rate(group[0]) for group in groups), strict=True):
@@ -126,7 +130,9 @@ def not_applicable_scores(
 
 
 def read_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V]:
-    """What a prompt's metadata holds for a judge under `key`: a list of `kind`, or one text. Raises PluginError."""
+    """What a prompt's metadata holds for a judge under `key`: a list of `kind`, or one text. Raises
+    PluginError.
+    """
     value: Any = prompt.metadata.get(key) or ()
     try:
         return [kind.model_validate(item) for item in ([value] if isinstance(value, str) else value)]
@@ -147,9 +153,11 @@ async def ask_ratings(
     ask: Ask, model: str, messages: Sequence[Message], response: Response, aspect: str, scale: tuple[float, float], *,
     samples: int = 1, min_valid: int = 1, **options: Any,
 ) -> list[Score | ReplyError]:  # fmt: skip
-    """`samples` ratings of one response, each a score of its own; with fewer than `min_valid` that can be read there is none.
+    """`samples` ratings of one response, each a score of its own; with fewer than `min_valid` that can be
+    read there is none.
 
-    A single one that cannot be read is asked for once more with its error shown; of several each is lost alone.
+    A single one that cannot be read is asked for once more with its error shown; of several each is lost
+    alone.
     """
     if samples == 1:
         [outcome] = await gather_settled([ask_rating(ask, model, messages, scale, **options)])
@@ -175,10 +183,12 @@ async def ask_ratings(
 
 
 def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] | None:
-    """The probability of each label at the first place where one of them is likely, normalised over the labels.
+    """The probability of each label at the first place where one of them is likely, normalised over the
+    labels.
 
-    None when the server gave no log-probabilities. A label that is not among the alternatives counts with the most that it can have (no more than
-    the least likely of them, nor than what they leave), never with zero. Raises Unread when none of the labels is there.
+    None when the server gave no log-probabilities. A label that is not among the alternatives counts with the
+    most that it can have (no more than the least likely of them, nor than what they leave), never with zero.
+    Raises Unread when none of the labels is there.
     """
     for place in reply.logprobs:
         alternatives = [(choice.token, choice.logprob) for choice in place.top] or [
@@ -208,7 +218,9 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
 
 
 def parse_label(text: str, labels: Sequence[str]) -> str:
-    """The one label that a reply gives: alone, after the last "answer" or "verdict", or as "text A" or "A is better". Raises Unread."""
+    """The one label that a reply gives: alone, after the last "answer" or "verdict", or as "text A" or "A is
+    better". Raises Unread.
+    """
     known_labels = {label.casefold(): label for label in labels}
     matches = re.findall(
         r"(?:answer|verdict|choice|rating|score)\b[^\n]*?[:=][\s*_(\[\"']*(\w+)(?![.,/]?\w)",
@@ -238,7 +250,9 @@ async def sample_votes(
     reader: Callable[[Reply], Any],
     **options: Any,
 ) -> tuple[list[Any], list[ReplyError]]:
-    """`count` sampled replies, read: (what was read, what could not be). A vote that cannot be read is lost alone and not asked again."""
+    """`count` sampled replies, read: (what was read, what could not be). A vote that cannot be read is lost
+    alone and not asked again.
+    """
 
     async def ask_vote(number: int) -> Any:
         reply = await ask(model, messages, sample=number, **options)
@@ -258,7 +272,8 @@ async def sample_votes(
 async def label_probabilities(
     ask: Ask, model: str, messages: Sequence[Message], labels: Sequence[str], *, fallback: int
 ) -> tuple[list[float], str]:
-    """(probability of each label, how it was read): from log-probabilities, or from `fallback` sampled replies where there are none.
+    """(probability of each label, how it was read): from log-probabilities, or from `fallback` sampled
+    replies where there are none.
 
     Raises UnreadableReply when neither gives one of the labels.
     """
@@ -282,7 +297,9 @@ async def label_probabilities(
 def copy_comparisons(
     verdicts: Sequence[Verdict | ReplyError], groups: Iterable[Sequence[Response]], aspect: str
 ) -> list[Comparison]:
-    """What comparisons of the first of each group of `twins` say of the others, which have the same text; between two of them it is even."""
+    """What comparisons of the first of each group of `twins` say of the others, which have the same text;
+    between two of them it is even.
+    """
     copies = []
     for group in groups:
         for duplicate in group[1:]:

@@ -1,7 +1,8 @@
 """Reading replies: strictly where a schema was asked for, tolerantly where text came back, and never a guess.
 
-`read` asks, reads, asks once more with the error shown, and raises `UnreadableReply` with both raw replies. The wording of an
-error that is shown to a model comes from a closed list, so that the keys of re-asks never hold a library's text.
+`read` asks, reads, asks once more with the error shown, and raises `UnreadableReply` with both raw replies.
+The wording of an error that is shown to a model comes from a closed list, so that the keys of re-asks never
+hold a library's text.
 """
 
 import json
@@ -109,7 +110,9 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
-    """A rating within `scale`, or None for N/A where that is allowed. Raises Unread; never clamps, never guesses."""
+    """A rating within `scale`, or None for N/A where that is allowed. Raises Unread; never clamps, never
+    guesses.
+    """
     if type(value) is int and scale[0] <= value <= scale[1]:  # as nearly all are
         return float(value)
     if isinstance(value, str):
@@ -163,8 +166,9 @@ def parse_rating_blocks(
 ) -> list[tuple[float | None, str]]:
     """(rating, rationale) of each of `count` texts from a free-text reply, in the order shown.
 
-    Blocks are told apart by their headings ("Text 2", "#### Output for Text 2"), never by blank lines, since rationales hold blank
-    lines. Without headings there must be exactly `count` labelled ratings. Raises Unread for anything else.
+    Blocks are told apart by their headings ("Text 2", "#### Output for Text 2"), never by blank lines, since
+    rationales hold blank lines. Without headings there must be exactly `count` labelled ratings. Raises
+    Unread for anything else.
     """
     headings = list(_BLOCK.finditer(text))
     numbers = [int(h[1]) for h in headings]
@@ -230,7 +234,8 @@ _ADDRESS_HINTS = (
     "/5",
     "/ ",
 )
-"""Words of which one is in every passage that the pattern finds: looking for them first is ten times faster."""
+"""Words of which one is in every passage that the pattern finds: looking for them first is ten times faster.
+"""
 
 
 def find_judge_address(text: str) -> str | None:

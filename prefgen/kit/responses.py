@@ -17,7 +17,9 @@ def revised_response(
     temperature: float | None = None,
     **fields: Any,
 ) -> Response:
-    """What `model` replied as a response with its parent, its sampling and how it ended. Raises CutReply when there is nothing in it."""
+    """What `model` replied as a response with its parent, its sampling and how it ended. Raises CutReply when
+    there is nothing in it.
+    """
     text = reply.text.strip()
     if not text:
         raise TruncatedReply("the revision is empty", code="empty", replies=(reply.text,), keys=(reply.key,))

@@ -11,7 +11,9 @@ def _read_orders(value: Any) -> Any:
 
 
 Swap = Annotated[bool, BeforeValidator(_read_orders)]
-"""Whether texts are also shown the other way round, so that a judge that only likes what stands first says 0.5."""
+"""Whether texts are also shown the other way round, so that a judge that only likes what stands first says
+0.5.
+"""
 SWAP_RENAMED = {"swap": "orders"}
 
 

@@ -1,8 +1,8 @@
 """Rendering the texts that lie outside Python: prompts/*.j2 and constitutions/*.yaml.
 
-A file of the same name beside the recipe (`prompts/judges/ultrafeedback.j2`) wins over the shipped one. Templates run in
-jinja2's sandbox and an undefined name is an error. What models wrote is hostile: templates fence it with the `fence` filter, which
-also defuses look-alikes of the fence inside the text.
+A file of the same name beside the recipe (`prompts/judges/ultrafeedback.j2`) wins over the shipped one.
+Templates run in jinja2's sandbox and an undefined name is an error. What models wrote is hostile: templates
+fence it with the `fence` filter, which also defuses look-alikes of the fence inside the text.
 """
 
 import hashlib
@@ -24,14 +24,18 @@ _recipe_folder: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", de
 
 
 def shipped(folder: str) -> Path:
-    """The folder `prompts`, `constitutions` or `pipelines`: inside an installed wheel, or at the top of a checkout."""
+    """The folder `prompts`, `constitutions` or `pipelines`: inside an installed wheel, or at the top of a
+    checkout.
+    """
     package_folder = Path(__file__).parent.parent
     installed_folder = package_folder / "shipped" / folder
     return installed_folder if installed_folder.is_dir() else package_folder.parent / folder
 
 
 def set_recipe_folder(folder: Path | None) -> None:
-    """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are read afresh."""
+    """From here on (in this task and those it starts), texts in `folder` win over the shipped ones; files are
+    read afresh.
+    """
     _recipe_folder.set(folder)
     _load_template.cache_clear()
     _render_cached.cache_clear()
@@ -139,6 +143,8 @@ _FENCE_TAG = re.compile(r"<(?=/?\s*(?:text|prompt|reference|conversation)\b)", r
 
 
 def fence(text: str, tag: str = "text", number: int | str | None = None) -> str:
-    """Hostile text between `<text 1>` and `</text 1>`; a look-alike of the fence inside it loses its angle bracket."""
+    """Hostile text between `<text 1>` and `</text 1>`; a look-alike of the fence inside it loses its angle
+    bracket.
+    """
     label = tag if number is None else f"{tag} {number}"
     return f"<{label}>\n{_FENCE_TAG.sub('‹', text)}\n</{label}>"

@@ -13,7 +13,9 @@ from prefgen.types import Pair, Record
 
 @pairer("all_pairs")
 class AllPairs(ScorePairer):
-    """All pairs of a prompt; their weights add up to 1, so that prompts with more responses do not count for more."""
+    """All pairs of a prompt; their weights add up to 1, so that prompts with more responses do not count for
+    more.
+    """
 
     cap: int | None = Field(None, ge=1, description="At most so many pairs a prompt, drawn with the seed.")
     seed: int = Field(0, description="Seed of the draw.")

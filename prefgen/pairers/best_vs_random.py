@@ -1,4 +1,6 @@
-"""The response with the highest score over another one, drawn with a seed (as Zephyr binarised UltraFeedback)."""
+"""The response with the highest score over another one, drawn with a seed (as Zephyr binarised
+UltraFeedback).
+"""
 
 from collections.abc import Sequence
 from random import Random

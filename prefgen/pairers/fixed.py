@@ -1,8 +1,9 @@
 """Pairs by where responses come from, without any judge: one model or origin over another.
 
-`chosen: {model: [strong]}, rejected: {model: [weak]}` is a delta of two models; `chosen: {origin: [improved]}, rejected: {origin:
-[sampled]}` is SynPO's (arXiv 2410.06961, section 2.3), which also wants a least margin of a score: with `score` given, pairs
-whose chosen side does not score higher by `min_margin` are dropped.
+`chosen: {model: [strong]}, rejected: {model: [weak]}` is a delta of two models; `chosen: {origin:
+[improved]}, rejected: {origin: [sampled]}` is SynPO's (arXiv 2410.06961, section 2.3), which also wants a
+least margin of a score: with `score` given, pairs whose chosen side does not score higher by `min_margin` are
+dropped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,10 @@ class Fixed(OriginPairer):
     selector_fields = ("chosen", "rejected")
 
     chosen: Side = Field(
-        description="What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of them."
+        description=(
+            "What the chosen side is: {model: [...]}, {origin: [...]} or {principle: [...]}, or several of "
+            "them."
+        )
     )
     rejected: Side = Field(description="What the rejected side is.")
     all: bool = Field(

@@ -1,4 +1,6 @@
-"""The best response over the best of those that are clearly worse: a rejected side that is hard to tell from the chosen one."""
+"""The best response over the best of those that are clearly worse: a rejected side that is hard to tell from
+the chosen one.
+"""
 
 from collections.abc import Sequence
 from random import Random

@@ -1,7 +1,8 @@
-"""The shortest of the good responses over the longest of the bad ones (Meta-Rewarding, arXiv 2407.19594, section 2.3).
+"""The shortest of the good responses over the longest of the bad ones (Meta-Rewarding, arXiv 2407.19594,
+section 2.3).
 
-Good is a score in [(1 - rho) * max + rho * min, max], bad one in [min, (1 - rho) * min + rho * max]. With rho 0 the best is
-paired with the worst; among equals, length decides. Lengths are in characters.
+Good is a score in [(1 - rho) * max + rho * min, max], bad one in [min, (1 - rho) * min + rho * max]. With rho
+0 the best is paired with the worst; among equals, length decides. Lengths are in characters.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,8 @@
-"""A revision over the response that it was made of: no judge is needed (the shortcut of Constitutional AI, arXiv 2212.08073, section 3).
+"""A revision over the response that it was made of: no judge is needed (the shortcut of Constitutional AI,
+arXiv 2212.08073, section 3).
 
-Of each chain of revisions the last is chosen and the first answer rejected. With `score` given, only where the last also scores higher.
+Of each chain of revisions the last is chosen and the first answer rejected. With `score` given, only where
+the last also scores higher.
 """
 
 from collections.abc import Mapping, Sequence

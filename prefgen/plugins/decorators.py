@@ -1,6 +1,7 @@
 """The decorators of the roles: each registers a class under a name, or makes a plug-in of a function.
 
-A function's parameters that its role does not hand in are its fields. The types refuse a class without the method of its role.
+A function's parameters that its role does not hand in are its fields. The types refuse a class without the
+method of its role.
 """
 
 import inspect
@@ -165,7 +166,9 @@ def _register_as(role: str, name: str) -> Any:
 def _plugin_from_function(
     role: str, name: str, function: Callable[..., Any], base_class: type[Plugin]
 ) -> type[Plugin]:
-    """A plug-in class whose method calls `function`. Raises PluginError for a parameter without a type that the role does not hand in."""
+    """A plug-in class whose method calls `function`. Raises PluginError for a parameter without a type that
+    the role does not hand in.
+    """
     role_arguments = PLUGIN_ROLES[role].arguments
     parameters = inspect.signature(function).parameters
     hints = get_type_hints(function, include_extras=True)
@@ -176,7 +179,8 @@ def _plugin_from_function(
             continue
         if field not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise PluginError(
-                f"@{role}({name!r}): parameter {field!r} needs a type to be a field; what a {role} is handed is {', '.join(role_arguments)}"
+                f"@{role}({name!r}): parameter {field!r} needs a type to be a field; what a {role} is "
+                f"handed is {', '.join(role_arguments)}"
             )
         fields[field] = (hints[field], ... if parameter.default is parameter.empty else parameter.default)
 

@@ -1,4 +1,6 @@
-"""What a plug-in is: its own configuration, and hooks with defaults for the few that need more than their role's one method."""
+"""What a plug-in is: its own configuration, and hooks with defaults for the few that need more than their
+role's one method.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal
@@ -22,19 +24,26 @@ class Plugin(BaseModel):
     cost: ClassVar[str] = ""
     """What it asks of models about a prompt, in words."""
     renamed_fields: ClassVar[Mapping[str, str]] = {}
-    """{field: what an earlier version called it}: the old name is still read, and stays in the stage's identity."""
+    """{field: what an earlier version called it}: the old name is still read, and stays in the stage's
+    identity.
+    """
     file_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that hold paths of files, relative to the recipe: what is in them is part of the identity."""
     code_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
     identity_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields of a backend that decide what is said: they stand with the model, not under `run`, and are part of keys."""
+    """Fields of a backend that decide what is said: they stand with the model, not under `run`, and are part
+    of keys.
+    """
     selector_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields that choose responses, `{model: [...]}` among other things: names under `models` are made those that rows show."""
+    """Fields that choose responses, `{model: [...]}` among other things: names under `models` are made those
+    that rows show.
+    """
     libraries: ClassVar[tuple[str, ...]] = ()
     """Installed packages whose version is part of what the plug-in asks."""
     default_responses: ClassVar[Mapping[str, str]] = {}
-    """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default."""
+    """Which responses it is shown where the recipe does not say (`responses:`); empty: the stage's default.
+    """
     operates_on: ClassVar[Literal["prompts", "pairs"]] = "prompts"
     """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
     loads_weights: ClassVar[bool] = False
@@ -48,10 +57,14 @@ class Plugin(BaseModel):
         return read_renamed(fields, cls.renamed_fields, getattr(cls, "name", cls.__name__))
 
     def validate(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - pydantic's own is deprecated
-        """Read what lies beside the recipe. Raises RecipeError for whatever can be known to be wrong before anything is asked."""
+        """Read what lies beside the recipe. Raises RecipeError for whatever can be known to be wrong before
+        anything is asked.
+        """
 
     def identity_values(self) -> dict[str, Any]:
-        """The fields as the stage's identity holds them: under the names that they had first, so that no rename changes it."""
+        """The fields as the stage's identity holds them: under the names that they had first, so that no
+        rename changes it.
+        """
         values = self.model_dump(mode="json")
         return {self.renamed_fields.get(name, name): value for name, value in values.items()}
 
@@ -79,15 +92,18 @@ class Plugin(BaseModel):
         return "no_pair"
 
     def output_column(self) -> str:
-        """The column that a curator's `annotate(prompt, ask)` fills before it sees the table; empty: it asks nothing.
+        """The column that a curator's `annotate(prompt, ask)` fills before it sees the table; empty: it asks
+        nothing.
 
-        None stands where a reply was lost. Numbers stay in the prompt's metadata. Vectors are there as `prefgen.text.vectors.pack_vector`
-        writes them, and only for the curator.
+        None stands where a reply was lost. Numbers stay in the prompt's metadata. Vectors are there as
+        `prefgen.text.vectors.pack_vector` writes them, and only for the curator.
         """
         return ""
 
     def reference_rows(self) -> Iterable[tuple[str, Prompt]]:
-        """(place, prompt) of rows that a curator compares with (benchmark items): annotated too, and not of the set."""
+        """(place, prompt) of rows that a curator compares with (benchmark items): annotated too, and not of
+        the set.
+        """
         return ()
 
     def rewrite(self, prompt: Prompt) -> Prompt:
@@ -95,12 +111,16 @@ class Plugin(BaseModel):
         return prompt
 
     def identity_details(self) -> Mapping[str, Any]:
-        """What keys hold of a backend's model beside its name: a digest of its weights, where they are in this process."""
+        """What keys hold of a backend's model beside its name: a digest of its weights, where they are in
+        this process.
+        """
         return {}
 
 
 class FromSeeds(Plugin):
-    """The fields of every synthesizer: what its seeds are made of. The engine makes them, and hands in one at a time."""
+    """The fields of every synthesizer: what its seeds are made of. The engine makes them, and hands in one at
+    a time.
+    """
 
     seeds: str | None = Field(
         None, description="A file of texts to start from, relative to the recipe: one seed a row."
@@ -120,11 +140,17 @@ class FromSeeds(Plugin):
     target: int | None = Field(
         None,
         ge=1,
-        description="Prompts that are wanted of it, after the curators: rounds end when there are so many, and what is over goes.",
+        description=(
+            "Prompts that are wanted of it, after the curators: rounds end when there are so many, and "
+            "what is over goes."
+        ),
     )
     quotas: Mapping[str, int] = Field(
         {},
-        description="{category: prompts that are wanted of it}, like `target`: a category that has enough gets no more seeds.",
+        description=(
+            "{category: prompts that are wanted of it}, like `target`: a category that has enough gets no "
+            "more seeds."
+        ),
     )
     seed: int = Field(
         0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws."

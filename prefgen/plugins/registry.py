@@ -1,8 +1,8 @@
 """Finding plug-ins. Nothing imports a plug-in by name: it is found by its file's name, on first use.
 
-use: ultrafeedback            prefgen/judges/ultrafeedback.py, or what an installed package registers, or a decorator made
-use: my_pkg.module:Class      any importable class
-use: ./judges/mine.py:Class   a file beside the recipe (which may import its neighbours)
+use: ultrafeedback            prefgen/judges/ultrafeedback.py, or what an installed package registers, or a
+decorator made use: my_pkg.module:Class      any importable class use: ./judges/mine.py:Class   a file beside
+the recipe (which may import its neighbours)
 """
 
 import hashlib
@@ -35,7 +35,8 @@ def register(role: str, name: str, plugin: type[Plugin]) -> type[Plugin]:
 def find(role: str, use: str, folder: Path) -> type[Plugin]:
     """The plug-in class that `use` names; `folder` is where the recipe lies.
 
-    Raises RecipeError when there is none (with the nearest name), PluginError when its code cannot be imported.
+    Raises RecipeError when there is none (with the nearest name), PluginError when its code cannot be
+    imported.
     """
     return find_in_roles((role,), use, folder)
 
@@ -51,7 +52,8 @@ def find_in_roles(roles: Sequence[str], use: str, folder: Path) -> type[Plugin]:
             and getattr(plugin_class, "role", None) in roles
         ):
             raise RecipeError(
-                f"{use!r} is no {role_text}: it needs @{roles[-1]}(name), and a class also prefgen.Plugin as its parent"
+                f"{use!r} is no {role_text}: it needs @{roles[-1]}(name), and a class also prefgen.Plugin "
+                "as its parent"
             )
         return plugin_class
     for role in roles:
@@ -101,7 +103,9 @@ def list_plugin_names(role: str) -> list[str]:
 
 
 def code_digest(plugin: type[Plugin]) -> str:
-    """What the code of a plug-in is: prefgen's version, an installed package's version, or the digest of a user's file."""
+    """What the code of a plug-in is: prefgen's version, an installed package's version, or the digest of a
+    user's file.
+    """
     module = plugin.__module__
     package = module.partition(".")[0]
     if package == "prefgen":

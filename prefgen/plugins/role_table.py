@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PluginRole:
-    """What can be plugged in. `arguments` are what the method is called with, `record` only where it has a parameter of that name."""
+    """What can be plugged in. `arguments` are what the method is called with, `record` only where it has a
+    parameter of that name.
+    """
 
     name: str
     folder: str

@@ -1,6 +1,7 @@
 """The dataset card: written from the manifest, around what somebody wrote by hand, which is kept.
 
-What prefgen writes stands between two marks; text outside of them, and whatever the YAML header says that prefgen does not, stays as it is.
+What prefgen writes stands between two marks; text outside of them, and whatever the YAML header says that
+prefgen does not, stays as it is.
 """
 
 import re
@@ -41,10 +42,11 @@ MAX_PLAIN_LENGTH = 400
 def merge_card(
     old_card: str | None, header: Mapping[str, Any], body: str, generated_header: Mapping[str, Any]
 ) -> str:
-    """The card with a new header and body; of the card that stood there before, whatever is not prefgen's stays.
+    """The card with a new header and body; of the card that stood there before, whatever is not prefgen's
+    stays.
 
-    `wrote` is what prefgen put into the header before: a key that still has that value is prefgen's, and follows the data. Raises RecipeError
-    for a card that cannot be read.
+    `wrote` is what prefgen put into the header before: a key that still has that value is prefgen's, and
+    follows the data. Raises RecipeError for a card that cannot be read.
     """
     old_header, old_text = _split_card(old_card or "")
     manual_header = {
@@ -61,7 +63,8 @@ def merge_card(
     start, end = old_text.find(BEGIN), old_text.rfind(END)
     if (start < 0) != (end < 0) or start > end:
         raise RecipeError(
-            f"the card on the Hub has lost one of the marks around what prefgen writes; put it back ({BEGIN!r} ... {END!r})"
+            "the card on the Hub has lost one of the marks around what prefgen writes; put it back "
+            f"({BEGIN!r} ... {END!r})"
         )
     text = (
         old_text[:start] + generated_text + old_text[end + len(END) :]
@@ -76,7 +79,9 @@ DERIVED_KEYS = ("configs", "dataset_info", "size_categories", "tags")
 
 
 def _split_card(text: str) -> tuple[dict[str, Any], str]:
-    """(the YAML header, the rest). Raises RecipeError for a header that cannot be read: it is somebody's work."""
+    """(the YAML header, the rest). Raises RecipeError for a header that cannot be read: it is somebody's
+    work.
+    """
     match = re.match(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", text, re.DOTALL)
     if not match:
         return {}, text
@@ -84,7 +89,8 @@ def _split_card(text: str) -> tuple[dict[str, Any], str]:
         header = yaml.safe_load(match[1]) or {}
     except yaml.YAMLError as error:
         raise RecipeError(
-            f"the card's YAML header on the Hub cannot be read, and is not overwritten: {str(error).splitlines()[0]}"
+            "the card's YAML header on the Hub cannot be read, and is not overwritten: "
+            f"{str(error).splitlines()[0]}"
         ) from None
     return (header if isinstance(header, dict) else {}), match[2]
 
@@ -128,7 +134,8 @@ def header_of(written: WrittenRelease, manifest: Manifest, *, gated: bool) -> di
     }
     if gated:
         header["extra_gated_prompt"] = (
-            "This dataset holds or is derived from harmful texts. It is for research on the safety of language models."
+            "This dataset holds or is derived from harmful texts. It is for research on the safety of "
+            "language models."
         )
         header["extra_gated_fields"] = {"I will use it for research on safety only": "checkbox"}
     return header
@@ -210,7 +217,8 @@ def values_of(
         ],
         "judges": manifest.judges,
         "order_effects": [
-            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs that {judge} saw in both orders the winners differ"
+            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs that {judge} saw in both "
+            "orders the winners differ"
             for judge, effect in manifest.order_effects.items()
             if effect.pairs
         ],

@@ -1,6 +1,8 @@
-"""What changed between two datasets of pairs: prompts and pairs by what they say, scores by judge, recipes line by line.
+"""What changed between two datasets of pairs: prompts and pairs by what they say, scores by judge, recipes
+line by line.
 
-Pairs are matched by the texts of prompt, chosen and rejected, so that any two datasets can be compared, whatever ids they have.
+Pairs are matched by the texts of prompt, chosen and rejected, so that any two datasets can be compared,
+whatever ids they have.
 """
 
 import difflib
@@ -19,7 +21,9 @@ from prefgen.storage.canonical_json import canonical
 from prefgen.text.normalize import normalize
 
 COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
-"""Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is one to another split."""
+"""Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is
+one to another split.
+"""
 Bump = Literal["major", "minor", "patch", "none"]
 EXAMPLES = 5
 
@@ -51,7 +55,9 @@ class DatasetSummary:
 
 @dataclass
 class Diff:
-    """Numbers of what changed; `drift` is {judge.aspect: (texts that both have, mean difference, mean absolute difference)}."""
+    """Numbers of what changed; `drift` is {judge.aspect: (texts that both have, mean difference, mean
+    absolute difference)}.
+    """
 
     before: str
     after: str

@@ -1,4 +1,6 @@
-"""The same pairs in the forms that trainers read: each form is a function from rows of pairs to rows of its own."""
+"""The same pairs in the forms that trainers read: each form is a function from rows of pairs to rows of its
+own.
+"""
 
 import csv
 import json
@@ -55,7 +57,9 @@ def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 
 def _kto(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-    """One row an answer. An answer that is chosen in one pair and rejected in another says nothing, and is left out."""
+    """One row an answer. An answer that is chosen in one pair and rejected in another says nothing, and is
+    left out.
+    """
     labels: dict[bytes, set[bool]] = {}
     answers: dict[bytes, Row] = {}
     for row in _trl(rows):
@@ -145,7 +149,9 @@ NOT_AS_CSV = ("rewardbench", "llama-factory", "axolotl", "nemo-rl", "openrlhf")
 
 
 def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tuple[str, ...]) -> None:
-    """Turns must alternate from one who asks to one who asks: readers of this form drop other rows with a warning. Raises RecipeError."""
+    """Turns must alternate from one who asks to one who asks: readers of this form drop other rows with a
+    warning. Raises RecipeError.
+    """
     roles = [turn["role"] for turn in prompt]
     if system and roles[0] == "system":
         roles = roles[1:]
@@ -153,13 +159,16 @@ def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tu
         role not in (("assistant",) if i % 2 else asks) for i, role in enumerate(roles)
     ):
         raise RecipeError(
-            f"{form} takes {' or '.join(asks)} and assistant in turns, and this prompt is {', '.join(roles)}; filter such rows first",
+            f"{form} takes {' or '.join(asks)} and assistant in turns, and this prompt is "
+            f"{', '.join(roles)}; filter such rows first",
             where,
         )
 
 
 def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
-    """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how many. Raises RecipeError."""
+    """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how
+    many. Raises RecipeError.
+    """
     if form not in FORMS:
         raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(FORMS))}")
     writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}

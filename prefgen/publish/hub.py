@@ -1,4 +1,6 @@
-"""One commit on the Hub, with its parent, and then the tag: nothing is half published, and nobody else's work is overwritten."""
+"""One commit on the Hub, with its parent, and then the tag: nothing is half published, and nobody else's work
+is overwritten.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ MAX_TRIES = 4
 
 @dataclass(frozen=True)
 class Head:
-    """What stands on the Hub: the newest commit and its files, the tags with their commits, and whether it is private."""
+    """What stands on the Hub: the newest commit and its files, the tags with their commits, and whether it is
+    private.
+    """
 
     commit: str
     files: frozenset[str]
@@ -64,7 +68,9 @@ class Repository:
         )
 
     def remove_if_empty(self) -> None:
-        """Take away a repository that was made for a commit which then failed, so that nothing half made is left."""
+        """Take away a repository that was made for a commit which then failed, so that nothing half made is
+        left.
+        """
         try:
             head = self.head()
             if head is not None and not head.tags and head.files <= {".gitattributes"}:
@@ -95,10 +101,11 @@ class Repository:
     def commit(
         self, commit_contents: Callable[[Head], tuple[Mapping[str, Path | bytes], str]], *, pr: bool = False
     ) -> tuple[str, str]:
-        """(the commit, its address) of what `made` returns for the head that it is made on: {path: content}, and the message.
+        """(the commit, its address) of what `made` returns for the head that it is made on: {path: content},
+        and the message.
 
-        Files under data/ that are not among them are removed by the same commit. Where somebody else was faster it is made anew on their
-        head.
+        Files under data/ that are not among them are removed by the same commit. Where somebody else was
+        faster it is made anew on their head.
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
         from huggingface_hub.errors import HfHubHTTPError
@@ -134,11 +141,14 @@ class Repository:
                 raise self._publish_error("nothing was published", error) from error
             return commit_info.oid, str(commit_info.pr_url or commit_info.commit_url)
         raise PublishError(
-            f"{self.name!r}: others have committed {MAX_TRIES} times meanwhile; nothing was published. Publish again"
+            f"{self.name!r}: others have committed {MAX_TRIES} times meanwhile; nothing was published. "
+            "Publish again"
         )
 
     def tag(self, tag: str, commit: str, message: str) -> None:
-        """Tag a commit. Raises PublishError; not where somebody else has just set the same tag on the same commit."""
+        """Tag a commit. Raises PublishError; not where somebody else has just set the same tag on the same
+        commit.
+        """
         try:
             self._api.create_tag(
                 self.name, tag=tag, tag_message=message, revision=commit, repo_type=self.kind, exist_ok=False

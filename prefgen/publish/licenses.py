@@ -18,7 +18,9 @@ HUB_LICENSES = frozenset(
 
 
 def license_of(names: Sequence[str]) -> dict[str, str]:
-    """The header's license, where all sources have one and the same; `other` otherwise, since no one license covers the whole."""
+    """The header's license, where all sources have one and the same; `other` otherwise, since no one license
+    covers the whole.
+    """
     known = {name for name in names if name != "unknown"}
     if len(known) == 1 and "unknown" not in names:
         name = known.pop()

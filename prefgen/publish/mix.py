@@ -1,4 +1,6 @@
-"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licenses carried along."""
+"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licenses carried
+along.
+"""
 
 import json
 import re
@@ -136,7 +138,9 @@ def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[
 def _sample_rows(
     rows: Sequence[tuple[str, dict[str, Any]]], part: Part, seed: int
 ) -> list[tuple[str, dict[str, Any]]]:
-    """As much as is wanted: whole prompts, drawn by their ids, so that the same ones come when there are more of them."""
+    """As much as is wanted: whole prompts, drawn by their ids, so that the same ones come when there are more
+    of them.
+    """
     prompt_ids = sorted(
         {row["prompt_id"] for _, row in rows}, key=lambda prompt_id: uniform("mix", seed, prompt_id)
     )

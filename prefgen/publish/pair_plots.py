@@ -8,7 +8,9 @@ from prefgen.report.plots import Plot, can_draw
 
 
 def draw_pairs(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[dict[str, str]]:
-    """Write the pictures; returns what each shows, and its path in the repository. Nothing where matplotlib is not installed."""
+    """Write the pictures; returns what each shows, and its path in the repository. Nothing where matplotlib
+    is not installed.
+    """
     if not can_draw():
         return []
     scores: dict[str, list[float]] = {"chosen": [], "rejected": []}

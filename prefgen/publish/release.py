@@ -1,6 +1,7 @@
 """Publishing a run: check, split, write, version, card, one commit, tag.
 
-A run that was published with the same contents is not published again; a tag that holds something else is never moved.
+A run that was published with the same contents is not published again; a tag that holds something else is
+never moved.
 """
 
 import json
@@ -119,7 +120,9 @@ def publish(
     pr: bool = False,
     say: Callable[[str], object] = print,
 ) -> Release:
-    """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was published."""
+    """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was
+    published.
+    """
     manifest = complete_manifest(run)
     repo = options.repo or f"local/{manifest.name}"
     if options.repo is None and not dry_run:
@@ -147,7 +150,8 @@ def _release_run(
     splits = written.counts["preferences"]
     if not splits.get("train"):
         raise RecipeError(
-            f"all pairs are in the test split: a share of {options.test} of {manifest.yields.prompts:,} prompts; lower `test`"
+            f"all pairs are in the test split: a share of {options.test} of {manifest.yields.prompts:,} "
+            "prompts; lower `test`"
         )
     if options.test and not splits.get("test"):
         say(f"warning: no pair is in the test split, a share of {options.test} of the prompts; raise --test")
@@ -174,7 +178,8 @@ def _release_run(
     elif private and not head.private:
         reason = "it was said to be" if options.private else "rows of it come from harmful texts"
         raise PublishError(
-            f"{repo!r} is public, and this release is private, since {reason}; make it private on the Hub, or say --public"
+            f"{repo!r} is public, and this release is private, since {reason}; make it private on the Hub, "
+            "or say --public"
         )
     try:
         return _push_release(hub, draft, pr=pr, say=say)
@@ -225,7 +230,8 @@ def _push_release(
         ):
             examples = ", ".join(foreign_paths[:3]) + (" ..." if len(foreign_paths) > 3 else "")
             raise PublishError(
-                f"{hub.name!r} holds data that prefgen did not publish ({examples}), which is not replaced; give another --repo"
+                f"{hub.name!r} holds data that prefgen did not publish ({examples}), which is not replaced; "
+                "give another --repo"
             )
         draft.resolve_version(previous, head, hub)
         if draft.published is not None:
@@ -280,7 +286,9 @@ def _find_commit(hub: Repository, head: str, content_hash: str) -> str:
 
 
 def _generation_settings(recipe: str | None) -> Any:
-    """What of a recipe says how the rows came about: not where servers are, and not what is done with the rows."""
+    """What of a recipe says how the rows came about: not where servers are, and not what is done with the
+    rows.
+    """
     try:
         settings = yaml.safe_load(recipe or "") or {}
     except yaml.YAMLError:
@@ -297,7 +305,9 @@ class AlreadyPublished(Exception):
 
 
 class ReleaseDraft:
-    """A release that is put together: its rows are written, its version and card depend on what stands on the Hub."""
+    """A release that is put together: its rows are written, its version and card depend on what stands on the
+    Hub.
+    """
 
     def __init__(
         self,
@@ -314,7 +324,9 @@ class ReleaseDraft:
         self.published: Release | None = None
 
     def resolve_version(self, previous: Mapping[str, Any] | None, head: Head, hub: Repository) -> None:
-        """Find the version after the one on the Hub. Raises PublishError where the wanted one is taken by something else."""
+        """Find the version after the one on the Hub. Raises PublishError where the wanted one is taken by
+        something else.
+        """
         self.published = None
         requested_version = self._options.version
         release = replace(self.release, diff=None)
@@ -355,14 +367,16 @@ class ReleaseDraft:
             and parse_version(release.version) < parse_version(latest_version)
         ):
             raise PublishError(
-                f"version {release.version} comes before {latest_version}, which {hub.name!r} has; give a later --version, or leave it out"
+                f"version {release.version} comes before {latest_version}, which {hub.name!r} has; give a "
+                "later --version, or leave it out"
             )
         if tag in head.tags:
             tagged_note = _read_release_note(hub, head.tags[tag])
             existing = tagged_note["content_hash"] if tagged_note else "no release of prefgen"
             if existing != release.content_hash:
                 raise PublishError(
-                    f"{hub.name!r} has a tag {tag!r} with other contents ({existing}; this run: {release.content_hash}). A tag is never moved: "
+                    f"{hub.name!r} has a tag {tag!r} with other contents ({existing}; this run: "
+                    f"{release.content_hash}). A tag is never moved: "
                     "give another --version, or leave it out"
                 )
             self.published = replace(release, commit=head.tags[tag], already=True)

@@ -1,7 +1,8 @@
 """The rows of a release: four configs, made of a run's records and pairs, streamed into Parquet shards.
 
-`preferences` is what a trainer reads, `candidates` has a row a response with everything that was said of it, `judgments` a row a judgment, and
-`failures` what was lost. Harmful texts that prompts were made from are taken out unless asked for; their digest stays.
+`preferences` is what a trainer reads, `candidates` has a row a response with everything that was said of it,
+`judgments` a row a judgment, and `failures` what was lost. Harmful texts that prompts were made from are
+taken out unless asked for; their digest stays.
 """
 
 import hashlib
@@ -65,7 +66,9 @@ MIN_QUOTE_LENGTH = 20
 
 @dataclass
 class WrittenRelease:
-    """What was written: {config: {split: rows}}, the files by their path in the repository, and a digest of every row in its order."""
+    """What was written: {config: {split: rows}}, the files by their path in the repository, and a digest of
+    every row in its order.
+    """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
@@ -80,7 +83,9 @@ class WrittenRelease:
 def write_rows(
     run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, say: Callable[[str], object] = print
 ) -> WrittenRelease:
-    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the prompts' ids. Raises RecipeError."""
+    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the
+    prompts' ids. Raises RecipeError.
+    """
     prompts = [
         (row["id"], "\n".join(turn["content"] or "" for turn in row["messages"]))
         for row in read_shards(run / "records")
@@ -130,7 +135,9 @@ def _write_config(
 
 
 class _Shards:
-    """The shards of one split, written a few hundred rows at a time; they get their names when their number is known."""
+    """The shards of one split, written a few hundred rows at a time; they get their names when their number
+    is known.
+    """
 
     def __init__(self, folder: Path, split: str, schema: pa.Schema) -> None:
         self._folder, self._split, self._schema = folder, split, schema

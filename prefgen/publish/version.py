@@ -17,7 +17,9 @@ def parse_version(version: str) -> tuple[int, int, int]:
 
 
 def bump_version(version: str, bump: Bump) -> str:
-    """The version after a change of this kind. Before 1.0.0 a major change moves the second number, as semantic versions do."""
+    """The version after a change of this kind. Before 1.0.0 a major change moves the second number, as
+    semantic versions do.
+    """
     major, minor, patch = parse_version(version)
     if bump == "major" and major:
         return f"{major + 1}.0.0"

@@ -1,4 +1,6 @@
-"""From a loaded recipe to a pipeline: plug-ins found and checked, models resolved, identities computed. Nothing is asked."""
+"""From a loaded recipe to a pipeline: plug-ins found and checked, models resolved, identities computed.
+Nothing is asked.
+"""
 
 import math
 import re
@@ -90,7 +92,8 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
         for name, model in models.items():
             if not model.simulated and price_of(str(model.identity["name"]), prices) is None:
                 raise RecipeError(
-                    f"budget_usd is set and model {name!r} ({model.identity['name']}) has no price: add it under run.prices "
+                    f"budget_usd is set and model {name!r} ({model.identity['name']}) has no price: add it "
+                    "under run.prices "
                     "(USD a million tokens; 0 for your own server)",
                     loaded.place(("run", "budget_usd")),
                 )
@@ -222,7 +225,9 @@ class _Builder:
         )
 
     def _check_plugin(self, plugin: Plugin, use: str, path: Where) -> None:
-        """Everything about a plug-in that can be wrong without asking: numbers that are none, code that is refused, files that it reads."""
+        """Everything about a plug-in that can be wrong without asking: numbers that are none, code that is
+        refused, files that it reads.
+        """
         place = self._loaded.place(path)
         code_field = next((name for name in plugin.code_fields if getattr(plugin, name) is not None), None)
         if code_field and not self._allow_code:
@@ -233,7 +238,8 @@ class _Builder:
             if not path_beside_recipe(file_path).exists():
                 field_path = (*path, name) if (*path, name) in self._loaded.places else path
                 raise RecipeError(
-                    f"{name}: the file {file_path!r} does not exist (looked for {path_beside_recipe(file_path)})",
+                    f"{name}: the file {file_path!r} does not exist (looked for "
+                    f"{path_beside_recipe(file_path)})",
                     self._loaded.place(field_path),
                 )
         try:
@@ -245,7 +251,9 @@ class _Builder:
             raise RecipeError(f"{use}: {error}", place) from None
 
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
-        """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart also the aspect."""
+        """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart
+        also the aspect.
+        """
         judge_names = set(plugin.required_judges())
         score = getattr(plugin, "score", None)
         if isinstance(score, ScoreSpec):
@@ -260,20 +268,24 @@ class _Builder:
                 continue
             if judge not in self._judges:
                 raise RecipeError(
-                    f"there is no judge {judge!r} before this stage{did_you_mean(judge, sorted(self._judges))}",
+                    f"there is no judge {judge!r} before this "
+                    f"stage{did_you_mean(judge, sorted(self._judges))}",
                     self._loaded.place(path),
                 )
             aspects = self._judges[judge]
             if aspects and aspect not in aspects:
                 raise RecipeError(
-                    f"judge {judge!r} keeps {', '.join(aspects)} apart: name what is meant, such as {judge}.{aspects[0]}, or several under `mean`",
+                    f"judge {judge!r} keeps {', '.join(aspects)} apart: name what is meant, such as "
+                    f"{judge}.{aspects[0]}, or several under `mean`",
                     self._loaded.place(path),
                 )
 
     def _split_overrides(
         self, plugin_class: type[Plugin], fields: dict[str, Any], path: Where
     ) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-        """{is: strong, max_tokens: 512} becomes the name `strong`, and the rest sampling for this stage alone."""
+        """{is: strong, max_tokens: 512} becomes the name `strong`, and the rest sampling for this stage
+        alone.
+        """
         overrides: dict[str, Mapping[str, Any]] = {}
 
         def take_override(value: Any, value_path: Where) -> Any:
@@ -283,7 +295,10 @@ class _Builder:
                 )
                 name, settings = str(value["is"]), sampling.model_dump(exclude_unset=True)
                 if overrides.setdefault(name, settings) != settings:
-                    message = f"model {name!r} is given two samplings in one plug-in: give it a second name under `models`"
+                    message = (
+                        f"model {name!r} is given two samplings in one plug-in: give it a second name under "
+                        "`models`"
+                    )
                     raise RecipeError(message, self._loaded.place(value_path))
                 return value["is"]
             return value
@@ -319,7 +334,8 @@ def _warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel]) -> 
                 )
                 if family_models:
                     warnings.append(
-                        f"judge {stage_plugin.name!r} ({model_name}) rates its own family ({', '.join(family_models)}): expect self-preference"
+                        f"judge {stage_plugin.name!r} ({model_name}) rates its own family "
+                        f"({', '.join(family_models)}): expect self-preference"
                     )
                 if model_name not in other_models:
                     warnings += _ignored_sampling(stage_plugin, model_name, models[model_name])
@@ -335,7 +351,8 @@ def _ignored_sampling(stage_plugin: StagePlugin, model_name: str, model: BuiltMo
         if field in type(stage_plugin.plugin).model_fields
     }
     return [
-        f"judge {stage_plugin.name!r} asks {model_name!r} with a {field} of {value:g} of its own, not with the {sampling[field]:g} of the model: "
+        f"judge {stage_plugin.name!r} asks {model_name!r} with a {field} of {value:g} of its own, not with "
+        f"the {sampling[field]:g} of the model: "
         f"set {field} at the judge (null takes the model's)"
         for field, value in judge_sampling.items()
         if value is not None and sampling.get(field) not in (None, value)

@@ -1,6 +1,7 @@
 """The identity of a stage: its own fields, its texts, the models that it names, and the stage before.
 
-`name`, `version`, `publish`, `train` and `run` of a recipe are in none, so that changing them never asks anything again.
+`name`, `version`, `publish`, `train` and `run` of a recipe are in none, so that changing them never asks
+anything again.
 """
 
 import hashlib
@@ -25,7 +26,9 @@ class HasIdentity(Protocol):
 def model_identity(
     name: str, revision: str | None, simulated: bool, content: Plugin | None
 ) -> dict[str, Any]:
-    """What keys hold of a model. `content` is a backend whose own fields decide what is said (simulated, scripted)."""
+    """What keys hold of a model. `content` is a backend whose own fields decide what is said (simulated,
+    scripted).
+    """
     identity: dict[str, Any] = {"name": name}
     if revision is not None:
         identity["revision"] = revision
@@ -72,7 +75,9 @@ def paths_in(value: Any) -> tuple[str, ...]:
 
 
 def file_digest(path: str) -> str:
-    """A digest of a file beside the recipe, or of all files of a folder. Raises RecipeError when it cannot be read."""
+    """A digest of a file beside the recipe, or of all files of a folder. Raises RecipeError when it cannot be
+    read.
+    """
     full_path = path_beside_recipe(path)
     digest = hashlib.blake2b(digest_size=8)
     try:
@@ -104,7 +109,9 @@ def _constitution_names(plugin: Plugin) -> list[str]:
 
 
 def changed_stages(before: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]) -> list[str]:
-    """Which stages differ, by their (label, identity), a line each: changed themselves, or standing after a change."""
+    """Which stages differ, by their (label, identity), a line each: changed themselves, or standing after a
+    change.
+    """
     old, new = dict(before), dict(now)
     lines: list[str] = []
     is_first = True

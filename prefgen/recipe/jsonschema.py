@@ -15,7 +15,8 @@ from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe, Sampling
 def recipe_schema(sections: Mapping[str, type[BaseModel]] | None = None) -> dict[str, Any]:
     """JSON Schema 2020-12: every stage, every plug-in that is installed, every field with its description.
 
-    `sections` are the classes behind parts of a recipe that are read by who follows a run: `publish`, `train`.
+    `sections` are the classes behind parts of a recipe that are read by who follows a run: `publish`,
+    `train`.
     """
     schema = Recipe.model_json_schema()
     defs: dict[str, Any] = schema.setdefault("$defs", {})

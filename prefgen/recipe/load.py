@@ -1,8 +1,8 @@
 """Reading a recipe's YAML, with the place of every value, so that errors can say file:line:column.
 
-Safe YAML only. A key that stands twice is an error; `yes` and `no` are text; `1e-6` is a number. `extends:` merges over another
-recipe, `--set a.b=1` over the result. `${env:NAME}` is replaced only inside `run:` and only when the run is built, so that no value of the
-environment is ever stored.
+Safe YAML only. A key that stands twice is an error; `yes` and `no` are text; `1e-6` is a number. `extends:`
+merges over another recipe, `--set a.b=1` over the result. `${env:NAME}` is replaced only inside `run:` and
+only when the run is built, so that no value of the environment is ever stored.
 """
 
 import json
@@ -174,7 +174,8 @@ def _apply_setting(loaded: LoadedRecipe, setting: str) -> None:
         if isinstance(target, list):
             if not part.isdigit() or int(part) >= len(target):
                 raise RecipeError(
-                    f"--set {name}: {'.'.join(parts[:i])} is a list of {len(target)}; {part!r} is no place in it"
+                    f"--set {name}: {'.'.join(parts[:i])} is a list of {len(target)}; {part!r} is no place "
+                    "in it"
                 )
             key: Any = int(part)
         elif isinstance(target, dict):

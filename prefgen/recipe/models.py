@@ -1,4 +1,6 @@
-"""The models of a recipe: their backends, what keys hold of them, how they are reached, and what their tokens cost."""
+"""The models of a recipe: their backends, what keys hold of them, how they are reached, and what their tokens
+cost.
+"""
 
 import os
 import re
@@ -101,7 +103,9 @@ _ENV_REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def _substitute_environment(value: Any, where: str) -> Any:
-    """Replace ${env:NAME} in text, also inside lists and mappings. Raises RecipeError when the variable is not set."""
+    """Replace ${env:NAME} in text, also inside lists and mappings. Raises RecipeError when the variable is
+    not set.
+    """
     if isinstance(value, str):
 
         def replace(match: re.Match[str]) -> str:

@@ -1,4 +1,6 @@
-"""What a recipe may say, apart from the fields of plug-ins: the classes from which validation and the JSON schema come."""
+"""What a recipe may say, apart from the fields of plug-ins: the classes from which validation and the JSON
+schema come.
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -49,7 +51,9 @@ class Sampling(Strict):
 
 
 class ModelEntry(Sampling):
-    """A model: which backend, what it is called there, and how it draws. Fields of the simulated and scripted backends go here too."""
+    """A model: which backend, what it is called there, and how it draws. Fields of the simulated and scripted
+    backends go here too.
+    """
 
     use: str = Field(description="The backend: openai, transformers, simulated, scripted.")
     name: str | None = Field(None, description="The model's name at the server. Default: the entry's name.")
@@ -84,7 +88,10 @@ class Run(Strict):
     budget_tokens: int | None = Field(None, ge=0, description="Tokens that this run directory may use.")
     prices: str | Mapping[str, Mapping[str, Any]] | None = Field(
         None,
-        description="{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML file with it.",
+        description=(
+            "{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML "
+            "file with it."
+        ),
     )
     endpoints: Mapping[str, Endpoint] = Field({}, description="By the names under `models`.")
     accept_served_by: tuple[str, ...] = Field(

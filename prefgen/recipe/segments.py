@@ -1,4 +1,6 @@
-"""From stages to segments: what stands between two curators, the rounds of synthesizers, and the steps that ask for a curator."""
+"""From stages to segments: what stands between two curators, the rounds of synthesizers, and the steps that
+ask for a curator.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +27,8 @@ class StageSpec:
 class Segment:
     """Stages between two curators: `curators` thin its input first, then `steps` run for each record.
 
-    A round of synthesizers is a segment of its own: the seeds of `seeding` join its input, and what is written is the next one's input.
-    `identity` covers everything up to the segment's end.
+    A round of synthesizers is a segment of its own: the seeds of `seeding` join its input, and what is
+    written is the next one's input. `identity` covers everything up to the segment's end.
     """
 
     curators: Sequence[tuple[str, Plugin]]
@@ -72,7 +74,9 @@ def segments_of(
 
 
 class _SegmentBuilder:
-    """Segments as their curators and steps come; a curator that asks a model ends the one before it with a step that asks."""
+    """Segments as their curators and steps come; a curator that asks a model ends the one before it with a
+    step that asks.
+    """
 
     def __init__(self, segments: list[Segment], last_identity: str) -> None:
         self._segments = segments
@@ -87,7 +91,8 @@ class _SegmentBuilder:
             type(plugin).output_column is Plugin.output_column or plugin.operates_on != "prompts"
         ):
             raise RecipeError(
-                f"curator {stage_plugin.name!r} annotates prompts: it needs `output_column`, the name of their column, and operates on prompts"
+                f"curator {stage_plugin.name!r} annotates prompts: it needs `output_column`, the name of "
+                "their column, and operates on prompts"
             )
         if plugin.output_column():
             self._stages.append(
@@ -124,7 +129,9 @@ def _round_segments(
     prompts_stage: tuple[str, str],
     curated_identity: str,
 ) -> list[Segment]:
-    """A segment for each round of the synthesizers; between two rounds the curators that follow the prompts thin what there is."""
+    """A segment for each round of the synthesizers; between two rounds the curators that follow the prompts
+    thin what there is.
+    """
     label, identity = prompts_stage
     segments: list[Segment] = []
     for round_number in range(max((p.plugin.rounds for p in synthesizers), default=0)):

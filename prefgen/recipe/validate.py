@@ -1,4 +1,6 @@
-"""One thing of a recipe against its class: what is wrong first becomes an error with its place and the nearest valid name."""
+"""One thing of a recipe against its class: what is wrong first becomes an error with its place and the
+nearest valid name.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -44,7 +46,9 @@ def validate_data(
 def parse_section(
     model: type[S], name: str, data: Any, overrides: Mapping[str, Any], place: str | None = None
 ) -> S:
-    """A part of a recipe that is read by who follows a run: `said` there, at `place`, with `given` in its place. Raises RecipeError."""
+    """A part of a recipe that is read by who follows a run: `said` there, at `place`, with `given` in its
+    place. Raises RecipeError.
+    """
     if data is not None and not isinstance(data, Mapping):
         raise RecipeError(f"{name}: expected a mapping, found {type(data).__name__}", place)
     try:

@@ -1,6 +1,8 @@
-"""report.html: what a run made and lost, what it cost, and some of its pairs, in one file that needs nothing else.
+"""report.html: what a run made and lost, what it cost, and some of its pairs, in one file that needs nothing
+else.
 
-Made of the manifest and of columns of pairs/. Everything that a model wrote is escaped, and the page loads and runs nothing.
+Made of the manifest and of columns of pairs/. Everything that a model wrote is escaped, and the page loads
+and runs nothing.
 """
 
 import heapq

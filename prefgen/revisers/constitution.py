@@ -1,8 +1,9 @@
-"""Criticise and rewrite an answer by principles that are drawn anew each round (Constitutional AI, arXiv 2212.08073, section 3).
+"""Criticise and rewrite an answer by principles that are drawn anew each round (Constitutional AI, arXiv
+2212.08073, section 3).
 
-Each round draws one principle, asks for a critique of the answer under it, then for a revision. All revisions are kept, each with
-its parent and the principle, so that a dataset can be made of every one of them; a round that is lost ends the chain and is
-counted. The open recipe (alignment-handbook) takes one round.
+Each round draws one principle, asks for a critique of the answer under it, then for a revision. All revisions
+are kept, each with its parent and the principle, so that a dataset can be made of every one of them; a round
+that is lost ends the chain and is counted. The open recipe (alignment-handbook) takes one round.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,9 @@ EXEMPLAR_FIELDS = {"request", "reply", "critique", "revision"}
 
 @reviser("constitution")
 class Constitution(Plugin):
-    """Rounds of critique and revision. Paper: 4 rounds, 16 principles, 5 examples; temperature 1 (from memory)."""
+    """Rounds of critique and revision. Paper: 4 rounds, 16 principles, 5 examples; temperature 1 (from
+    memory).
+    """
 
     texts = ("revisers/reviser_system.j2", "revisers/critique.j2", "revisers/revision.j2")
 
@@ -46,7 +49,8 @@ class Constitution(Plugin):
         for number, example in enumerate(self.exemplars, 1):
             if set(example) != EXEMPLAR_FIELDS:
                 raise ValueError(
-                    f"exemplar {number} must have {', '.join(sorted(EXEMPLAR_FIELDS))}; found {', '.join(sorted(example))}"
+                    f"exemplar {number} must have {', '.join(sorted(EXEMPLAR_FIELDS))}; found "
+                    f"{', '.join(sorted(example))}"
                 )
         return self
 

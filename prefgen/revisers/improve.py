@@ -1,7 +1,7 @@
 """Rewrite an answer to a better one in one step (SynPO's response improver, arXiv 2410.06961, section 2.2).
 
-The model is asked to correct, to add what is missing and to keep to the request; its reply is taken as it stands. In the paper
-the improver is a model that was trained for it.
+The model is asked to correct, to add what is missing and to keep to the request; its reply is taken as it
+stands. In the paper the improver is a model that was trained for it.
 """
 
 from pydantic import Field

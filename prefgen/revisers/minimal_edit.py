@@ -1,7 +1,7 @@
 """Change only what a critique names, so that chosen and rejected differ in that and in little else.
 
-The flaws are those that judges of an earlier stage wrote about the answer, or, where there are none, those that the model is
-asked to name. An answer without flaws is left alone.
+The flaws are those that judges of an earlier stage wrote about the answer, or, where there are none, those
+that the model is asked to name. An answer without flaws is left alone.
 """
 
 from pydantic import Field

@@ -16,7 +16,9 @@ from prefgen.types import Prompt, Response
 
 @sampler("best_of")
 class BestOf(Plugin):
-    """The `keep` best of `n` answers; equal scores by id. An answer that was lost does not compete, and is counted."""
+    """The `keep` best of `n` answers; equal scores by id. An answer that was lost does not compete, and is
+    counted.
+    """
 
     model: str = Field(description="The answering model, by its name under `models`.")
     scorer: str = Field(description="A reward model with a score route, by its name under `models`.")

@@ -1,7 +1,8 @@
-"""One model answers under two opposed system prompts: the one asks for what is wanted, the other for its contrary (as RLCD, arXiv 2307.12950, does).
+"""One model answers under two opposed system prompts: the one asks for what is wanted, the other for its
+contrary (as RLCD, arXiv 2307.12950, does).
 
-The `fixed` pairer makes pairs of them without a judge: `chosen: {principle: [toward]}, rejected: {principle: [away]}`; a judge
-can check that the two prompts had the effect.
+The `fixed` pairer makes pairs of them without a judge: `chosen: {principle: [toward]}, rejected: {principle:
+[away]}`; a judge can check that the two prompts had the effect.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""A task of distilabel that answers a prompt: TextGeneration, URIAL, ChatGeneration ... (`prefgen[distilabel]`).
+"""A task of distilabel that answers a prompt: TextGeneration, URIAL, ChatGeneration ...
+(`prefgen[distilabel]`).
 
 The task runs as distilabel wrote it; its requests go through `ask` (`prefgen.integrations.distilabel`).
 """
@@ -30,7 +31,10 @@ class DistilabelSampler(DistilabelTask):
             len([m for m in prompt.messages if m.role != "system"]) > 1
             and "messages" not in self.build_task().inputs
         ):
-            message = f"distilabel's {self.task} answers one turn, and this prompt is a conversation: ChatGeneration takes one"
+            message = (
+                f"distilabel's {self.task} answers one turn, and this prompt is a conversation: "
+                "ChatGeneration takes one"
+            )
             return [UnreadableReply(message, code="multi_turn")]
         outputs, replies = await self.run(row_of(prompt, self.columns), ask, self.seed, draws=self.n)
         finish_reasons = {reply.text: reply.finish_reason for reply in replies if isinstance(reply, Reply)}

@@ -1,6 +1,8 @@
-"""Several models of a pool answer each prompt: which ones is drawn by prompt (UltraFeedback, arXiv 2310.01377, section 2.1).
+"""Several models of a pool answer each prompt: which ones is drawn by prompt (UltraFeedback, arXiv
+2310.01377, section 2.1).
 
-With `principles`, each answer is written under a system prompt of a drawn principle, from a constitution with paraphrases.
+With `principles`, each answer is written under a system prompt of a drawn principle, from a constitution with
+paraphrases.
 """
 
 from collections.abc import Mapping, Sequence

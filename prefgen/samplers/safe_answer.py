@@ -1,8 +1,10 @@
-"""Answer requests that were made from harmful texts, and their harmless twins (Safer-Instruct, arXiv 2311.08685, and its gap: one canned refusal).
+"""Answer requests that were made from harmful texts, and their harmless twins (Safer-Instruct, arXiv
+2311.08685, and its gap: one canned refusal).
 
-A harmful request gets an expert's answer in a drawn style (say why not, turn to what lies behind, answer the harmless part), and beside it the text
-that it was made from. A harmless twin gets a full answer, and beside it a refusal. `fixed` pairs the one over the other by `principle`.
-A request that was made from no text is answered in a drawn style alone.
+A harmful request gets an expert's answer in a drawn style (say why not, turn to what lies behind, answer the
+harmless part), and beside it the text that it was made from. A harmless twin gets a full answer, and beside
+it a refusal. `fixed` pairs the one over the other by `principle`. A request that was made from no text is
+answered in a drawn style alone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,9 @@
-"""Prompts *with* responses, scores and pairs: from a run, a file or a Hub dataset, so that what exists can be judged again.
+"""Prompts *with* responses, scores and pairs: from a run, a file or a Hub dataset, so that what exists can be
+judged again.
 
-Forms that are recognised by their columns: a prefgen run's folder; `chosen` and `rejected` (text or messages, with or without
-`prompt`); `completions` as UltraFeedback writes them; `responses` or `completions` as a list of texts; KTO's `completion` and `label`.
+Forms that are recognised by their columns: a prefgen run's folder; `chosen` and `rejected` (text or messages,
+with or without `prompt`); `completions` as UltraFeedback writes them; `responses` or `completions` as a list
+of texts; KTO's `completion` and `label`.
 """
 
 import json
@@ -100,7 +102,8 @@ def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter
     items = row.get("completions", row.get("responses"))
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise RecipeError(
-            f"no responses in this row: expected chosen and rejected, completions, responses, or completion and label; found {', '.join(row)}",
+            "no responses in this row: expected chosen and rejected, completions, responses, or "
+            f"completion and label; found {', '.join(row)}",
             where,
         )
     prompt = counter.prompt(

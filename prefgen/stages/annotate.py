@@ -29,7 +29,8 @@ async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, li
             annotations[stage_plugin.plugin.output_column()] = pack_vector(result)
         else:
             raise PluginError(
-                f"curator {stage_plugin.name!r} annotated a prompt with {str(result)[:80]!r}: finite numbers are wanted"
+                f"curator {stage_plugin.name!r} annotated a prompt with {str(result)[:80]!r}: finite "
+                "numbers are wanted"
             )
         return {}, ()
 

@@ -1,4 +1,5 @@
-"""Filter stage: flag responses that pairers are to skip. There is no barrier: each record is filtered on its own.
+"""Filter stage: flag responses that pairers are to skip. There is no barrier: each record is filtered on its
+own.
 
 Reads  everything so far
 Adds   flags

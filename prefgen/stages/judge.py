@@ -3,8 +3,8 @@
 Reads  prompt, responses
 Adds   scores, comparisons, critiques, flags
 
-A judge that cannot be read adds nothing: the failure is written down, and a response without a score is never paired by it. A judge that
-asks about each response may lose one reply alone: its error stands in the result.
+A judge that cannot be read adds nothing: the failure is written down, and a response without a score is never
+paired by it. A judge that asks about each response may lose one reply alone: its error stands in the result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,8 @@ def _read_result(
             target_ids = {verdict.target_id} - {record.prompt.id}
         else:
             raise PluginError(
-                f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or Flag"
+                f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or "
+                "Flag"
             )
         unknown_ids = target_ids - shown_ids
         if unknown_ids:
@@ -67,7 +68,9 @@ def _read_result(
     missing_ids = shown_ids - covered_ids
     if missing_ids and not reply_errors:
         raise PluginError(
-            f"judge {name!r} returned no verdict on {len(missing_ids)} of {len(shown_ids)} responses of record {record.id[:12]}. "
-            "A judge covers every response: by a Score (value=None where it does not apply), a Comparison or a Flag"
+            f"judge {name!r} returned no verdict on {len(missing_ids)} of {len(shown_ids)} responses of "
+            f"record {record.id[:12]}. "
+            "A judge covers every response: by a Score (value=None where it does not apply), a Comparison "
+            "or a Flag"
         )
     return additions, reply_errors

@@ -3,7 +3,8 @@
 Reads  responses, scores, comparisons, flags
 Adds   pairs, and a note that says why there are none
 
-A pair whose preferred side is the harmful text that its prompt was made from is not made; that stands on the ledger.
+A pair whose preferred side is the harmful text that its prompt was made from is not made; that stands on the
+ledger.
 """
 
 from prefgen.errors import PluginError, ReplyError
@@ -40,7 +41,10 @@ async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, li
                 )
         safe_pairs = [pair for pair in pairs if not is_harmful(record, pair.chosen_id)]
         if len(safe_pairs) < len(pairs):
-            message = "the preferred answer would be, or hold, the harmful text that the prompt was made from (docs/safety.md)"
+            message = (
+                "the preferred answer would be, or hold, the harmful text that the prompt was made from "
+                "(docs/safety.md)"
+            )
             failures.append(
                 failure_of(stage, stage_plugin, record, ReplyError(message, code="harmful_chosen"))
             )

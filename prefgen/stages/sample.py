@@ -37,11 +37,13 @@ def _read_result(
     for response in responses:
         if response.prompt_id != record.prompt.id:
             raise PluginError(
-                f"sampler {stage_plugin.name!r} returned a response to another prompt ({response.prompt_id[:12]})"
+                f"sampler {stage_plugin.name!r} returned a response to another prompt "
+                f"({response.prompt_id[:12]})"
             )
         if response.id in known_ids:
             raise PluginError(
-                f"sampler {stage_plugin.name!r} returned the response {response.id[:12]} twice: number draws with sample="
+                f"sampler {stage_plugin.name!r} returned the response {response.id[:12]} twice: number "
+                "draws with sample="
             )
         known_ids.add(response.id)
     return {"responses": responses}, reply_errors

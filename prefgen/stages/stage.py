@@ -1,6 +1,8 @@
-"""What a stage is made of: its plug-ins by name, what each is limited to, and the identity that says what it is.
+"""What a stage is made of: its plug-ins by name, what each is limited to, and the identity that says what it
+is.
 
-`run_step` is the one loop that all stages share: a plug-in that fails costs what it alone would have added, and is written down.
+`run_step` is the one loop that all stages share: a plug-in that fails costs what it alone would have added,
+and is written down.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -32,7 +34,9 @@ STAGE_METHODS = {
 
 @dataclass(frozen=True)
 class StagePlugin:
-    """A plug-in of a stage. `only` limits it to prompts, `responses` to responses; `overrides` is {model: sampling}."""
+    """A plug-in of a stage. `only` limits it to prompts, `responses` to responses; `overrides` is {model:
+    sampling}.
+    """
 
     name: str
     plugin: Any
@@ -44,7 +48,9 @@ class StagePlugin:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `identity` covers its fields, texts and models and every stage before; `label` is its place in the recipe."""
+    """One stage. `identity` covers its fields, texts and models and every stage before; `label` is its place
+    in the recipe.
+    """
 
     kind: Kind
     label: str
@@ -60,7 +66,9 @@ Arguments = Callable[[Record, StagePlugin, Ask], Sequence[tuple[Any, ...]]]
 async def run_stage(
     step: Stage, record: Record, ask_for: AskFor, arguments: Arguments, adds: ReadResult
 ) -> tuple[Record, list[Failure]]:
-    """Call every plug-in of the step that applies to `record`; what they return is added in the order of the recipe."""
+    """Call every plug-in of the step that applies to `record`; what they return is added in the order of the
+    recipe.
+    """
     applicable = [p for p in step.plugins if applies_to(p.only, record)]
     outcomes = await gather(_run_plugin(step, p, record, ask_for(p), arguments) for p in applicable)
     grown, failures = record, []
@@ -81,7 +89,9 @@ async def run_stage(
 def _without_known_responses(
     record: Record, additions: Mapping[str, Sequence[Any]]
 ) -> Mapping[str, Sequence[Any]]:
-    """A response that the record has already (another plug-in came to the same text in the same way) is not added again."""
+    """A response that the record has already (another plug-in came to the same text in the same way) is not
+    added again.
+    """
     known_ids = {r.id for r in record.responses}
     new_responses = [r for r in additions.get("responses", ()) if r.id not in known_ids]
     return (
@@ -100,7 +110,8 @@ def _additions_of(
         raise
     except Exception as error:
         raise PluginError(
-            f"{stage.kind} {stage_plugin.name!r} ({type(stage_plugin.plugin).__name__}) returned {type(result).__name__} on record {record.id[:12]}, "
+            f"{stage.kind} {stage_plugin.name!r} ({type(stage_plugin.plugin).__name__}) returned "
+            f"{type(result).__name__} on record {record.id[:12]}, "
             f"which cannot be used: {error}"
         ) from error
 
@@ -159,7 +170,9 @@ async def _run_plugin(
 
 @dataclass(frozen=True)
 class _LostOutcome:
-    """A plug-in's result that was lost whole: not the error itself, which `together` would raise and so take the other plug-ins along."""
+    """A plug-in's result that was lost whole: not the error itself, which `together` would raise and so take
+    the other plug-ins along.
+    """
 
     error: ReplyError
 
@@ -193,7 +206,8 @@ def applies_to(only: Mapping[str, Sequence[Any]], record: Record) -> bool:
 def select_responses(record: Record, responses: Mapping[str, Any]) -> list[Response]:
     """The responses that `responses: {origin, model, which}` lets a stage see.
 
-    Default: every response that is no revision, and of each chain of revisions the last. `which: all` takes every revision.
+    Default: every response that is no revision, and of each chain of revisions the last. `which: all` takes
+    every revision.
     """
     parents = {r.parent_id for r in record.responses if r.parent_id}
     if not responses and not parents:

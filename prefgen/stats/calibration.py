@@ -1,8 +1,9 @@
-"""From a judge's margin to the probability that people agree: a logistic curve, fitted on labelled pairs and tested on others.
+"""From a judge's margin to the probability that people agree: a logistic curve, fitted on labelled pairs and
+tested on others.
 
-The margin is the difference of two scores, so that the curve has no offset: equal scores are even, and turning a pair round turns
-its probability (Platt scaling without its intercept; Guo et al., "On calibration of modern neural networks", arXiv 1706.04599,
-section 4).
+The margin is the difference of two scores, so that the curve has no offset: equal scores are even, and
+turning a pair round turns its probability (Platt scaling without its intercept; Guo et al., "On calibration
+of modern neural networks", arXiv 1706.04599, section 4).
 """
 
 import json
@@ -23,7 +24,9 @@ MIN_PAIRS = 20
 
 
 class Calibration(Value):
-    """What `prefgen calibrate` writes: `probability` = 1 / (1 + exp(-slope * margin)) for the scores of `score`."""
+    """What `prefgen calibrate` writes: `probability` = 1 / (1 + exp(-slope * margin)) for the scores of
+    `score`.
+    """
 
     score: str
     slope: float
@@ -35,7 +38,9 @@ class Calibration(Value):
 
 @dataclass(frozen=True)
 class LabelledPair:
-    """A pair that people labelled: the judge's margin for the first, its own probability, and the label (1 first, 0 second, 0.5 tie)."""
+    """A pair that people labelled: the judge's margin for the first, its own probability, and the label (1
+    first, 0 second, 0.5 tie).
+    """
 
     prompt_id: str
     margin: float
@@ -45,7 +50,9 @@ class LabelledPair:
 
 @dataclass(frozen=True)
 class ProbabilityQuality:
-    """How good probabilities are: share of labels on the right side (ties left out), expected calibration error, Brier score."""
+    """How good probabilities are: share of labels on the right side (ties left out), expected calibration
+    error, Brier score.
+    """
 
     pairs: int
     accuracy: float | None
@@ -69,7 +76,8 @@ def _load_calibration(path: Path, _mtime_ns: int) -> Calibration:
 
 
 def fit_calibration(pairs: Sequence[LabelledPair], score: str) -> Calibration:
-    """The slope of greatest likelihood, by Newton's method; a weak prior keeps it finite where margins separate the labels.
+    """The slope of greatest likelihood, by Newton's method; a weak prior keeps it finite where margins
+    separate the labels.
 
     Raises RecipeError for fewer than LEAST pairs.
     """
@@ -102,7 +110,9 @@ def fit_calibration(pairs: Sequence[LabelledPair], score: str) -> Calibration:
 
 @dataclass(frozen=True)
 class TestedCalibration:
-    """A curve, and how good the judge's own probabilities and the curve's are on pairs that were held out of the fit."""
+    """A curve, and how good the judge's own probabilities and the curve's are on pairs that were held out of
+    the fit.
+    """
 
     curve: Calibration
     before: ProbabilityQuality
@@ -110,7 +120,9 @@ class TestedCalibration:
 
 
 def fit_and_test(pairs: Sequence[LabelledPair], score: str, held_out: float) -> TestedCalibration:
-    """Fit on a part of the labelled prompts and test on the rest, drawn by prompt. Raises RecipeError where either part is too small."""
+    """Fit on a part of the labelled prompts and test on the rest, drawn by prompt. Raises RecipeError where
+    either part is too small.
+    """
     held_out_pairs = [pair for pair in pairs if uniform("held out", pair.prompt_id) < held_out]
     curve = fit_calibration(
         [pair for pair in pairs if uniform("held out", pair.prompt_id) >= held_out], score
@@ -125,7 +137,9 @@ def fit_and_test(pairs: Sequence[LabelledPair], score: str, held_out: float) -> 
 
 
 def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> ProbabilityQuality:
-    """How well probabilities that the first is better fit the labels. Bins are of equal width over the probability of the likelier side."""
+    """How well probabilities that the first is better fit the labels. Bins are of equal width over the
+    probability of the likelier side.
+    """
     untied_pairs = [(p, y) for p, y in zip(probabilities, labels, strict=True) if y != 0.5]
     hits = [1.0 if (p > 0.5) == (y > 0.5) and p != 0.5 else 0.5 if p == 0.5 else 0.0 for p, y in untied_pairs]
     bins: dict[int, list[tuple[float, float]]] = {}

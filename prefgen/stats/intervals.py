@@ -12,7 +12,9 @@ RESAMPLES = 2000
 
 
 def wilson_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """(mean, low, high) of values in 0..1 that are mostly 0 or 1, by Wilson's score interval (1927): never of no width, never outside of 0..1."""
+    """(mean, low, high) of values in 0..1 that are mostly 0 or 1, by Wilson's score interval (1927): never of
+    no width, never outside of 0..1.
+    """
     n = len(values)
     p = math.fsum(values) / n
     centre, half_width = p + Z * Z / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
@@ -21,9 +23,11 @@ def wilson_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def paired_change_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """(mean, low, high) of paired differences in -1..1, by Agresti and Min's adjusted interval (2005): never of no width, never outside of -1..1.
+    """(mean, low, high) of paired differences in -1..1, by Agresti and Min's adjusted interval (2005): never
+    of no width, never outside of -1..1.
 
-    Half a pair is added to each way that both can be right or wrong, so that a few pairs that all changed alike are not beyond doubt.
+    Half a pair is added to each way that both can be right or wrong, so that a few pairs that all changed
+    alike are not beyond doubt.
     """
     n = len(values) + 2
     centre, mean_square = math.fsum(values) / n, (math.fsum(value * value for value in values) + 1) / n
@@ -43,7 +47,9 @@ def bootstrap_quantiles(
 
 
 def bootstrap_mean(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
-    """(mean, low, high) of values in 0..1, by bootstrap over them and one more of 0 and of 1: a few that are alike are not beyond doubt."""
+    """(mean, low, high) of values in 0..1, by bootstrap over them and one more of 0 and of 1: a few that are
+    alike are not beyond doubt.
+    """
     import numpy as np
 
     array = np.asarray([*values, 0.0, 1.0], dtype=float)

@@ -1,8 +1,8 @@
 """From judgments to one score a response: what pairers, filters and tables rank by.
 
-`score:` names a judge (the mean of its present aspects), `judge.aspect`, or is a mapping with `mean`, `weights` and `veto`.
-Comparisons become scores by Bradley-Terry within the prompt. A response that any named part did not rate has no score: missing is
-never low.
+`score:` names a judge (the mean of its present aspects), `judge.aspect`, or is a mapping with `mean`,
+`weights` and `veto`. Comparisons become scores by Bradley-Terry within the prompt. A response that any named
+part did not rate has no score: missing is never low.
 """
 
 import math
@@ -49,7 +49,9 @@ class ScoreSpec(Value):
 
 
 def judge_names(record: Record) -> list[str]:
-    """The judges of a record; one whose comparisons have several aspects (groups that are kept apart) as judge.aspect for each."""
+    """The judges of a record; one whose comparisons have several aspects (groups that are kept apart) as
+    judge.aspect for each.
+    """
     aspects: dict[str, set[str]] = {s.judge: set() for s in record.scores}
     for comparison in record.comparisons:
         aspects.setdefault(comparison.judge, set()).add(comparison.aspect)
@@ -82,7 +84,9 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
 
 
 def find_vetoed(record: Record, name: str, least: float) -> set[str]:
-    """Responses below `least` on a judge, and those that it should have rated and did not; one to which it does not apply passes."""
+    """Responses below `least` on a judge, and those that it should have rated and did not; one to which it
+    does not apply passes.
+    """
     scores, _ = judge_scores(record, name)
     judge = name.partition(".")[0]
     not_applicable = {s.response_id for s in record.scores if s.judge == judge and s.value is None}
@@ -104,7 +108,8 @@ def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[flo
 
 
 def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
-    """Mean over aspects of the mean over repeated ratings of an aspect; ratings that do not apply are left out.
+    """Mean over aspects of the mean over repeated ratings of an aspect; ratings that do not apply are left
+    out.
 
     A judge asked for repeated orders of one aspect must not give that aspect more weight than the others.
     """
@@ -117,14 +122,18 @@ def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
 
 
 def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -> float | None:
-    """Mean probability over all comparisons of two responses, in either order, that `first` is better; None where there is none."""
+    """Mean probability over all comparisons of two responses, in either order, that `first` is better; None
+    where there is none.
+    """
     probabilities = [c.probability for c in comparisons if (c.first_id, c.second_id) == (first, second)]
     probabilities += [1 - c.probability for c in comparisons if (c.first_id, c.second_id) == (second, first)]
     return math.fsum(probabilities) / len(probabilities) if probabilities else None
 
 
 def leads_by_order(record: Record, judge: str, first: str, second: str) -> tuple[float, float] | None:
-    """By how much `first` is ahead of `second` where it was shown before it, and where after; None unless a judge saw both orders."""
+    """By how much `first` is ahead of `second` where it was shown before it, and where after; None unless a
+    judge saw both orders.
+    """
     leads_when_first = [
         c.probability - 0.5
         for c in record.comparisons
@@ -159,7 +168,9 @@ def leads_by_order(record: Record, judge: str, first: str, second: str) -> tuple
 
 
 def count_order_flips(record: Record) -> dict[str, tuple[int, float]]:
-    """{judge: (pairs of the record that it saw in both orders, in how many the other order had another winner)}; a tie counts as half."""
+    """{judge: (pairs of the record that it saw in both orders, in how many the other order had another
+    winner)}; a tie counts as half.
+    """
     flips: dict[str, tuple[int, float]] = {}
     for judge in {s.judge for s in record.scores if s.sample and s.order is not None} | {
         c.judge for c in record.comparisons
@@ -183,10 +194,11 @@ def count_order_flips(record: Record) -> dict[str, tuple[int, float]]:
 
 
 def label_noise(flips: float) -> float:
-    """The probability that a label is wrong, from the share of pairs in which the orders have different winners (below 0.5).
+    """The probability that a label is wrong, from the share of pairs in which the orders have different
+    winners (below 0.5).
 
-    Each order counts as a reading of its own that errs with probability e: two differ in 2 e (1 - e) of the cases, and the label that both make
-    is wrong with probability e.
+    Each order counts as a reading of its own that errs with probability e: two differ in 2 e (1 - e) of the
+    cases, and the label that both make is wrong with probability e.
     """
     return (1 - math.sqrt(1 - 2 * flips)) / 2
 
@@ -194,9 +206,11 @@ def label_noise(flips: float) -> float:
 def bradley_terry(
     comparisons: Sequence[Comparison], *, prior: float = 0.1, rounds: int = 200
 ) -> dict[str, float]:
-    """Strengths in 0..1 (the chance to beat an average candidate) by the MM algorithm of Hunter (2004, section 3).
+    """Strengths in 0..1 (the chance to beat an average candidate) by the MM algorithm of Hunter (2004,
+    section 3).
 
-    Every candidate also has `prior` wins and losses against an average one, so that an undefeated one stays finite.
+    Every candidate also has `prior` wins and losses against an average one, so that an undefeated one stays
+    finite.
     """
     ids = sorted({c.first_id for c in comparisons} | {c.second_id for c in comparisons})
     wins = dict.fromkeys(ids, prior)

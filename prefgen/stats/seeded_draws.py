@@ -14,7 +14,9 @@ def uniform(*parts: object) -> float:
 
 
 def exponential(weight: float, *parts: object) -> float:
-    """What `parts` draw for an option of this weight: the option (or the options) with the smallest are a weighted sample."""
+    """What `parts` draw for an option of this weight: the option (or the options) with the smallest are a
+    weighted sample.
+    """
     return -math.log(uniform(*parts)) / weight
 
 

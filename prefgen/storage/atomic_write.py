@@ -10,7 +10,9 @@ from typing import Any
 
 @contextmanager
 def atomic_write(path: Path) -> Generator[Path]:
-    """A path next to `path` to write to; it takes its name when the block ends without an error, and is removed when there is one."""
+    """A path next to `path` to write to; it takes its name when the block ends without an error, and is
+    removed when there is one.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
@@ -21,7 +23,9 @@ def atomic_write(path: Path) -> Generator[Path]:
 
 
 def display_name(name_or_path: str) -> str:
-    """A folder or a file by its own name alone, for what others read: where it stands on this machine is not theirs to know."""
+    """A folder or a file by its own name alone, for what others read: where it stands on this machine is not
+    theirs to know.
+    """
     return Path(name_or_path).resolve().name if Path(name_or_path).exists() else name_or_path
 
 

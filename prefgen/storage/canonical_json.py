@@ -14,8 +14,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, 
 def canonical(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys, no spaces and one spelling a number (1.0 is 1, -0.0 is 0).
 
-    Raises ValueError for NaN, infinity and text that is not Unicode (a lone surrogate), TypeError for anything that
-    JSON does not have: sets, bytes, objects.
+    Raises ValueError for NaN, infinity and text that is not Unicode (a lone surrogate), TypeError for
+    anything that JSON does not have: sets, bytes, objects.
     """
     try:
         return _encode(_normalize(value)).encode()
@@ -56,7 +56,9 @@ def canonical_texts(value: Any) -> bytes:
 
 
 def canonical_flat(value: Sequence[Any] | Mapping[str, Any]) -> bytes:
-    """The same bytes as `canonical`, several times faster, for a list or a mapping of text, whole numbers and None."""
+    """The same bytes as `canonical`, several times faster, for a list or a mapping of text, whole numbers and
+    None.
+    """
     items = value.values() if isinstance(value, Mapping) else value
     try:
         return canonical_texts(value) if float not in map(type, items) else canonical(value)
@@ -65,7 +67,9 @@ def canonical_flat(value: Sequence[Any] | Mapping[str, Any]) -> bytes:
 
 
 def canonical_repeated(value: Any) -> bytes:
-    """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a schema)."""
+    """The same bytes as `canonical`, fast for values that come again and again (a model, its sampling, a
+    schema).
+    """
     try:
         encoded = orjson.dumps(
             value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS

@@ -1,7 +1,7 @@
 """SQLite files opened with care, once for the journal and the record store.
 
-A file of another kind is left as it is, one that was cut short is refused before SQLite writes to it, and what SQLite does not wait
-for by itself is tried again.
+A file of another kind is left as it is, one that was cut short is refused before SQLite writes to it, and
+what SQLite does not wait for by itself is tried again.
 """
 
 import sqlite3
@@ -18,9 +18,11 @@ SECONDS_FOR_A_LOCK = 60.0
 
 
 def connect(path: Path, *, pragmas: Sequence[str] = (), wal: bool = True) -> sqlite3.Connection:
-    """A connection in autocommit, which any thread may use; `pragmas` are set in their order, before anything is read.
+    """A connection in autocommit, which any thread may use; `pragmas` are set in their order, before anything
+    is read.
 
-    Without `wal` the file is this process's alone: WAL needs shared memory, which no network file system gives. Raises sqlite3.Error.
+    Without `wal` the file is this process's alone: WAL needs shared memory, which no network file system
+    gives. Raises sqlite3.Error.
     """
     db = sqlite3.connect(path, timeout=SECONDS_FOR_A_LOCK, isolation_level=None, check_same_thread=False)
     try:
@@ -51,7 +53,9 @@ def transaction(db: sqlite3.Connection) -> Generator[None]:
 
 
 def retry_while_locked(action: Callable[[], object], seconds: float = SECONDS_FOR_A_LOCK) -> None:
-    """Do what SQLite does not wait for by itself (changing the journal mode) until no other process is in the way."""
+    """Do what SQLite does not wait for by itself (changing the journal mode) until no other process is in the
+    way.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -76,7 +80,8 @@ def is_other_kind(path: Path) -> bool:
 
 
 def damage_of(path: Path) -> str | None:
-    """What is wrong with a file that is shorter than its own header says (a copy or a disk that lost its end); None where it is whole.
+    """What is wrong with a file that is shorter than its own header says (a copy or a disk that lost its
+    end); None where it is whole.
 
     A file that is not there, or empty, is whole.
     """

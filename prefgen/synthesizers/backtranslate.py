@@ -1,7 +1,9 @@
-"""From texts that people wrote to the requests that they answer (instruction backtranslation, Li et al., arXiv 2308.06259).
+"""From texts that people wrote to the requests that they answer (instruction backtranslation, Li et al.,
+arXiv 2308.06259).
 
-A model writes the request, then rates how well the text answers it (1 to 5); what is below `least` is lost and counted. The text stays with
-the prompt as its reference answer, so that judges that take references see it.
+A model writes the request, then rates how well the text answers it (1 to 5); what is below `least` is lost
+and counted. The text stays with the prompt as its reference answer, so that judges that take references see
+it.
 """
 
 from collections.abc import Sequence

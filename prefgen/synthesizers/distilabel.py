@@ -1,7 +1,7 @@
 """A task of distilabel that writes prompts: EvolInstruct, SelfInstruct, Magpie ... (`prefgen[distilabel]`).
 
-The seed's text is the task's `instruction` and `input`, its metadata are further columns. The task runs as distilabel wrote it; its requests go
-through `ask` (`prefgen.integrations.distilabel`).
+The seed's text is the task's `instruction` and `input`, its metadata are further columns. The task runs as
+distilabel wrote it; its requests go through `ask` (`prefgen.integrations.distilabel`).
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,10 @@ class DistilabelSynthesizer(DistilabelTask, FromSeeds):
     """What the task writes from a seed."""
 
     known_outputs = PROMPT_OUTPUTS
-    cost = "what the task asks: EvolInstruct num_evolutions requests a seed, SelfInstruct 1, Magpie 1 (`only_instruction: true`)"
+    cost = (
+        "what the task asks: EvolInstruct num_evolutions requests a seed, SelfInstruct 1, Magpie 1 "
+        "(`only_instruction: true`)"
+    )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         row = dict(seed.metadata)

@@ -1,7 +1,9 @@
-"""Make prompts harder, step by step, or move sideways from them (Evol-Instruct, Xu et al., arXiv 2304.12244, section 3).
+"""Make prompts harder, step by step, or move sideways from them (Evol-Instruct, Xu et al., arXiv 2304.12244,
+section 3).
 
-Each step draws one operator: in depth (a further requirement, deeper, more concrete, more steps of thought, with material) or in breadth (a rarer
-request of the same field). A step that gives back a text of the chain ends it and is counted; its earlier steps stay.
+Each step draws one operator: in depth (a further requirement, deeper, more concrete, more steps of thought,
+with material) or in breadth (a rarer request of the same field). A step that gives back a text of the chain
+ends it and is counted; its earlier steps stay.
 """
 
 from collections.abc import Sequence

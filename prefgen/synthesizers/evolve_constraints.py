@@ -1,7 +1,9 @@
-"""Add demands that an answer must meet, so that it can be told whether it did (SPaR, Cheng et al., arXiv 2412.11605, section 3.1).
+"""Add demands that an answer must meet, so that it can be told whether it did (SPaR, Cheng et al., arXiv
+2412.11605, section 3.1).
 
-One demand of 14 families is drawn as the main one, and one to three more beside it (six families are about form, four about content, four
-general). The judges `binary_vote` and `checklist` tell whether an answer meets them.
+One demand of 14 families is drawn as the main one, and one to three more beside it (six families are about
+form, four about content, four general). The judges `binary_vote` and `checklist` tell whether an answer meets
+them.
 """
 
 from collections.abc import Sequence
@@ -36,7 +38,9 @@ FAMILIES = {
 
 @synthesizer("evolve_constraints")
 class EvolveConstraints(FromSeeds):
-    """One prompt a seed, with demands. Paper: one main demand of 14 families and one to three more, temperature 0.7."""
+    """One prompt a seed, with demands. Paper: one main demand of 14 families and one to three more,
+    temperature 0.7.
+    """
 
     seed_kind = "one prompt"
     cost = "1 request a seed"
@@ -55,7 +59,8 @@ class EvolveConstraints(FromSeeds):
             raise ValueError(f"there is no family {sorted(unknown)[0]!r}: {', '.join(FAMILIES)}")
         if not 0 <= self.more[0] <= self.more[1] < len(self.families):
             raise ValueError(
-                f"more must be two numbers below the {len(self.families)} families, the least first; found {self.more!r}"
+                f"more must be two numbers below the {len(self.families)} families, the least first; found "
+                f"{self.more!r}"
             )
         return self
 

@@ -1,7 +1,7 @@
 """Write new prompts like those of a file: a few of its rows are shown, others each time.
 
-`instructions` and `about` steer what is written; `template` replaces the wording altogether (a jinja2 template that is given `shots`, `about`,
-`count`, the seed's `text` and its `metadata`).
+`instructions` and `about` steer what is written; `template` replaces the wording altogether (a jinja2
+template that is given `shots`, `about`, `count`, the seed's `text` and its `metadata`).
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,14 @@
-"""From harmful texts to the requests that they answer (Safer-Instruct, Shi et al., arXiv 2311.08685), and harmless look-alikes of them.
+"""From harmful texts to the requests that they answer (Safer-Instruct, Shi et al., arXiv 2311.08685), and
+harmless look-alikes of them.
 
-Each row of `seeds` is a text that an assistant should not have written, with its `category`. A model writes the request; an expert keeps it only
-if it really seeks harm; what is not kept is on the ledger. With `twins` a harmless request that looks alike is written too, and kept only if the
-expert finds no harm in it, so that a model does not learn to refuse by the look of a request. The sampler `safe_answer` then writes the preferred
+Each row of `seeds` is a text that an assistant should not have written, with its `category`. A model writes
+the request; an expert keeps it only if it really seeks harm; what is not kept is on the ledger. With `twins`
+a harmless request that looks alike is written too, and kept only if the expert finds no harm in it, so that a
+model does not learn to refuse by the look of a request. The sampler `safe_answer` then writes the preferred
 answer and sets the source text against it.
 
-The paper trains the model that inverts; here one is asked. Harmful data is made on purpose only: `accept_harm: true` says so. docs/safety.md tells
-what is stored and what is not.
+The paper trains the model that inverts; here one is asked. Harmful data is made on purpose only:
+`accept_harm: true` says so. docs/safety.md tells what is stored and what is not.
 """
 
 from collections.abc import Sequence
@@ -60,7 +62,8 @@ class InvertHarmful(FromSeeds):
         super().validate()
         if not self.accept_harm:
             raise RecipeError(
-                "invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant (docs/safety.md)"
+                "invert_harmful makes requests that seek harm: say `accept_harm: true` if that is meant "
+                "(docs/safety.md)"
             )
 
     def models_used(self) -> tuple[str, ...]:

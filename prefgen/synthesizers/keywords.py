@@ -1,8 +1,9 @@
-"""Write prompts around keywords of a text and a stranger among them (SynPO, Dong et al., arXiv 2410.06961, section 2.1).
+"""Write prompts around keywords of a text and a stranger among them (SynPO, Dong et al., arXiv 2410.06961,
+section 2.1).
 
-Keywords are drawn from the seed's text (2 in the paper) and from another row (1, the noise that makes prompts differ). Names and stop words are
-left out: a word is a name when it stands with a capital letter within a sentence, and nowhere without. The paper trains a generator
-on such triples; here a model is asked for it.
+Keywords are drawn from the seed's text (2 in the paper) and from another row (1, the noise that makes prompts
+differ). Names and stop words are left out: a word is a name when it stands with a capital letter within a
+sentence, and nowhere without. The paper trains a generator on such triples; here a model is asked for it.
 """
 
 import re
@@ -77,7 +78,9 @@ def sample_keywords(text: str, count: int, rng: Random, excluded: Sequence[str])
 
 
 def keywords_of(text: str) -> list[str]:
-    """Words of four letters and more (two, in scripts without capitals) that are neither stop words nor names, each once, in order."""
+    """Words of four letters and more (two, in scripts without capitals) that are neither stop words nor
+    names, each once, in order.
+    """
     seen_lower: dict[str, bool] = {}
     names: set[str] = set()
     for match in WORD.finditer(text):

@@ -1,7 +1,9 @@
-"""Let a chat model write the user's turn itself, from nothing but the template that stands before one (Magpie, Xu et al., arXiv 2406.08464).
+"""Let a chat model write the user's turn itself, from nothing but the template that stands before one
+(Magpie, Xu et al., arXiv 2406.08464).
 
-The completions route is given the pre-query template, with a system turn before it if wanted; what the model writes there is a prompt. It needs
-no seeds. The model must be reached raw: a server that wraps prompts in its own template would answer instead of asking.
+The completions route is given the pre-query template, with a system turn before it if wanted; what the model
+writes there is a prompt. It needs no seeds. The model must be reached raw: a server that wraps prompts in its
+own template would answer instead of asking.
 """
 
 from collections.abc import Sequence

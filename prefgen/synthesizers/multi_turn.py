@@ -1,7 +1,9 @@
-"""Carry a conversation on: an assistant answers, and a simulated user asks again, until the wanted number of turns.
+"""Carry a conversation on: an assistant answers, and a simulated user asks again, until the wanted number of
+turns.
 
-Each row of `seeds` opens a conversation (a first request, or several turns). What comes out ends with the user's last turn, so that it is a prompt
-like any other. The user's move is drawn each time, so that conversations do not all go the same way.
+Each row of `seeds` opens a conversation (a first request, or several turns). What comes out ends with the
+user's last turn, so that it is a prompt like any other. The user's move is drawn each time, so that
+conversations do not all go the same way.
 """
 
 from collections.abc import Sequence

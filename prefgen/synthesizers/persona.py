@@ -1,6 +1,8 @@
-"""Write what a described person might ask (Persona Hub, Ge et al., arXiv 2406.20094): each row of `seeds` is a persona.
+"""Write what a described person might ask (Persona Hub, Ge et al., arXiv 2406.20094): each row of `seeds` is
+a persona.
 
-The kind of request is drawn for each, so that the same person asks a question, wants something written, or has a problem to solve.
+The kind of request is drawn for each, so that the same person asks a question, wants something written, or
+has a problem to solve.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
-"""Questions whose answers show whether an assistant has a trait (Kundu et al., arXiv 2310.13798, section 2.1).
+"""Questions whose answers show whether an assistant has a trait (Kundu et al., arXiv 2310.13798, section
+2.1).
 
-Each row of `seeds` describes a trait (a wish for power, flattery, honesty about itself); questions of `examples` may be shown. The trait is the
-prompts' category.
+Each row of `seeds` describes a trait (a wish for power, flattery, honesty about itself); questions of
+`examples` may be shown. The trait is the prompts' category.
 """
 
 from collections.abc import Sequence

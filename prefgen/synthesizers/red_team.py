@@ -1,7 +1,9 @@
-"""Messages that try to make an assistant break a rule, by area, manner and way of attack (after Perez et al., arXiv 2202.03286).
+"""Messages that try to make an assistant break a rule, by area, manner and way of attack (after Perez et al.,
+arXiv 2202.03286).
 
-Each row of `seeds` is a rule that the assistant must keep, with its `category`. Manner and way of attack are drawn for each request, so that the
-set does not hold one trick many times. Made on purpose only: `accept_harm: true` says so (docs/safety.md).
+Each row of `seeds` is a rule that the assistant must keep, with its `category`. Manner and way of attack are
+drawn for each request, so that the set does not hold one trick many times. Made on purpose only:
+`accept_harm: true` says so (docs/safety.md).
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,10 @@
-"""Write tasks from examples of which some are people's and some were written in earlier rounds (Self-Instruct, Wang et al., arXiv 2212.10560).
+"""Write tasks from examples of which some are people's and some were written in earlier rounds
+(Self-Instruct, Wang et al., arXiv 2212.10560).
 
-Each request shows the seed and further rows of the file (6 in the paper) and prompts from the pool (2), and asks for several new tasks. The paper's
-filters are curators: `dedupe` with `method: rouge_l` (0.7) and `heuristics` (3 to 150 words, nothing that needs a picture) belong after it, so that
-every task that goes leaves its reason.
+Each request shows the seed and further rows of the file (6 in the paper) and prompts from the pool (2), and
+asks for several new tasks. The paper's filters are curators: `dedupe` with `method: rouge_l` (0.7) and
+`heuristics` (3 to 150 words, nothing that needs a picture) belong after it, so that every task that goes
+leaves its reason.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,9 @@ from prefgen.types import Prompt, Seed
 
 @synthesizer("self_instruct")
 class SelfInstruct(FromSeeds):
-    """Tasks in rounds over a growing pool. Paper: 8 examples, 6 of people and 2 of its own; temperature 0.7, top_p 0.5."""
+    """Tasks in rounds over a growing pool. Paper: 8 examples, 6 of people and 2 of its own; temperature 0.7,
+    top_p 0.5.
+    """
 
     cost = "1 request a seed"
     texts = ("synthesizers/writer_system.j2", "synthesizers/self_instruct.j2")

@@ -1,8 +1,9 @@
-"""Divide topics into narrower ones, and write prompts at the leaves, so that a field is covered and not only its best-known corner.
+"""Divide topics into narrower ones, and write prompts at the leaves, so that a field is covered and not only
+its best-known corner.
 
-Each row of `seeds` is the root of a tree (after GLAN, Li et al., arXiv 2402.13064, which starts from the disciplines of human knowledge). A model
-names the branches of each node, `depth` times; each leaf gets prompts of its own. The root is the prompts' category, so that `balance` keeps
-the trees in proportion.
+Each row of `seeds` is the root of a tree (after GLAN, Li et al., arXiv 2402.13064, which starts from the
+disciplines of human knowledge). A model names the branches of each node, `depth` times; each leaf gets
+prompts of its own. The root is the prompts' category, so that `balance` keeps the trees in proportion.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ TopicPath = tuple[str, ...]
 
 @synthesizer("taxonomy")
 class Taxonomy(FromSeeds):
-    """`branches` to the power of `depth` leaves a seed, `per_leaf` prompts each. A node whose reply is lost loses its part of the tree alone."""
+    """`branches` to the power of `depth` leaves a seed, `per_leaf` prompts each. A node whose reply is lost
+    loses its part of the tree alone.
+    """
 
     seed_kind = "one topic"
     cost = "with b branches and depth d: 1 + b + ... + b^d requests a seed"

@@ -1,4 +1,6 @@
-"""How varied a set of prompts is, by measures that need no model. Cosines are those of hashed n-grams: of wording and topic, not of meaning."""
+"""How varied a set of prompts is, by measures that need no model. Cosines are those of hashed n-grams: of
+wording and topic, not of meaning.
+"""
 
 import math
 from collections import Counter
@@ -32,8 +34,8 @@ def diversity_measures(
 ) -> Measures:
     """{measure: (value, what it is)} of (text, category) pairs; None where there is too little to measure.
 
-    Costly ones look at a seeded `sample`. With `reference`, a set to compare with, it is also said how alike the two are.
-    `grounded` says of each prompt whether a text of a person stands behind it.
+    Costly ones look at a seeded `sample`. With `reference`, a set to compare with, it is also said how alike
+    the two are. `grounded` says of each prompt whether a text of a person stands behind it.
     """
     texts = [text for text, _ in prompts]
     rng = Random(seed)
@@ -113,7 +115,9 @@ def distinct(texts: Sequence[Sequence[str]], n: int) -> float | None:
 
 
 def self_bleu(texts: Sequence[Sequence[str]]) -> float | None:
-    """Mean BLEU-4 of each text with the others as references (Zhu et al., arXiv 1802.01886); unsmoothed, texts of four words and more."""
+    """Mean BLEU-4 of each text with the others as references (Zhu et al., arXiv 1802.01886); unsmoothed,
+    texts of four words and more.
+    """
     long_texts = [list(words) for words in texts if len(words) >= 4]
     if len(long_texts) < 2:
         return None
@@ -157,7 +161,9 @@ def _highest_of_others(
 
 
 def mean_rouge_l(texts: Sequence[str], others: Sequence[str]) -> float | None:
-    """Mean over `texts` of the greatest F-measure of the longest common subsequence of words (Lin, 2004) with any of `others`."""
+    """Mean over `texts` of the greatest F-measure of the longest common subsequence of words (Lin, 2004) with
+    any of `others`.
+    """
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
@@ -173,7 +179,9 @@ def mean_rouge_l(texts: Sequence[str], others: Sequence[str]) -> float | None:
 
 
 def vendi(vectors: "np.ndarray") -> float | None:
-    """The exponential of the entropy of the eigenvalues of the similarity matrix over its size (Friedman and Dieng, arXiv 2210.02410)."""
+    """The exponential of the entropy of the eigenvalues of the similarity matrix over its size (Friedman and
+    Dieng, arXiv 2210.02410).
+    """
     import numpy as np
 
     if not len(vectors):
@@ -196,7 +204,9 @@ def entropy(groups: Sequence[str]) -> float | None:
 
 
 def two_sample_auc(first: "np.ndarray", second: "np.ndarray", seed: int = 0) -> float | None:
-    """AUC on held-out halves of the line between the means of two sets: a two-sample test (0.5 where they are of one kind)."""
+    """AUC on held-out halves of the line between the means of two sets: a two-sample test (0.5 where they are
+    of one kind).
+    """
     import numpy as np
 
     if min(len(first), len(second)) < 4:

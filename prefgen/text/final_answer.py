@@ -1,4 +1,6 @@
-"""What an answer comes to, and whether that is right: its last number, its box, or its last line, against reference answers."""
+"""What an answer comes to, and whether that is right: its last number, its box, or its last line, against
+reference answers.
+"""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ Check = Literal["exact", "number"]
 def check_answer(
     text: str, references: Sequence[str], check: Check, tolerance: float
 ) -> tuple[bool | None, str]:
-    """(whether the answer is right, what it was taken to be, in words); None where the references say nothing that could be compared."""
+    """(whether the answer is right, what it was taken to be, in words); None where the references say nothing
+    that could be compared.
+    """
     if not references:
         return None, "the prompt has no reference answer"
     if check == "exact":

@@ -1,4 +1,6 @@
-"""Which language a text is written in, by py3langid (docs/decisions/003-libraries.md): in process, without a network."""
+"""Which language a text is written in, by py3langid (docs/decisions/003-libraries.md): in process, without a
+network.
+"""
 
 from functools import cache
 from typing import Any

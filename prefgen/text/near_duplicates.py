@@ -54,7 +54,9 @@ def _letter(number: int) -> str:
 
 
 def shingles(text: str, words: int = 3) -> list[str]:
-    """Runs of `words` words, sorted; of single characters where a text has too few words (or a script without spaces)."""
+    """Runs of `words` words, sorted; of single characters where a text has too few words (or a script without
+    spaces).
+    """
     tokens = re.findall(r"\w+|[^\w\s]", normalize(text))
     if len(tokens) < words + 2:
         joined = " ".join(tokens)
@@ -63,7 +65,9 @@ def shingles(text: str, words: int = 3) -> list[str]:
 
 
 class MinHashIndex:
-    """An index of texts by MinHash (datasketch, docs/decisions/003-libraries.md) that finds those that are alike."""
+    """An index of texts by MinHash (datasketch, docs/decisions/003-libraries.md) that finds those that are
+    alike.
+    """
 
     def __init__(
         self,
@@ -109,7 +113,8 @@ def find_near_duplicates(
     permutations: int = 128,
     seed: int = 1,
 ) -> dict[int, tuple[int, float]]:
-    """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts that have one as alike.
+    """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts
+    that have one as alike.
 
     What `Neighbours` finds, for a whole set: the bands of its index are arrays, half a kilobyte a text.
     """
@@ -140,7 +145,9 @@ def _earlier_matches(
     *,
     excluded: Container[int],
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
-    """(place, the earlier texts that are as alike, with their similarity); those that `but` holds by then are not compared with."""
+    """(place, the earlier texts that are as alike, with their similarity); those that `but` holds by then are
+    not compared with.
+    """
     import numpy as np
     from datasketch import MinHashLSH
 

@@ -9,5 +9,7 @@ def normalize(text: str) -> str:
 
 
 def same_text(first: str, second: str) -> bool:
-    """Whether two texts are the same in normal form: such a pair says nothing, and is made, kept and trained on nowhere."""
+    """Whether two texts are the same in normal form: such a pair says nothing, and is made, kept and trained
+    on nowhere.
+    """
     return first == second or normalize(first) == normalize(second)

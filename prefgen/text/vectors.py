@@ -1,7 +1,8 @@
-"""Vectors of texts: those that a model gave, and, without a model, hashed n-grams of words and of characters, which tell wording and topic apart
-and nothing of meaning.
+"""Vectors of texts: those that a model gave, and, without a model, hashed n-grams of words and of characters,
+which tell wording and topic apart and nothing of meaning.
 
-Feature hashing (Weinberger et al., arXiv 0902.2206): each n-gram adds or takes one at a place that its hash names.
+Feature hashing (Weinberger et al., arXiv 0902.2206): each n-gram adds or takes one at a place that its hash
+names.
 """
 
 import base64
@@ -22,7 +23,9 @@ MAX_ROUNDS = 20
 
 
 def hashed_ngrams(texts: Sequence[str], dimensions: int = DIMENSIONS) -> "np.ndarray":
-    """One row of length 1 a text (float32, texts x dimensions); zeros for a text without words. The same on every machine."""
+    """One row of length 1 a text (float32, texts x dimensions); zeros for a text without words. The same on
+    every machine.
+    """
     import numpy as np
 
     matrix = np.zeros((len(texts), dimensions), dtype=np.float32)
@@ -43,7 +46,9 @@ def pack_vector(vector: Sequence[float]) -> str:
 
 
 def unpack_vectors(texts: Sequence[str]) -> "np.ndarray":
-    """The vectors that were `packed`, as rows of length 1 (float32). Raises ValueError where they are not all of one size."""
+    """The vectors that were `packed`, as rows of length 1 (float32). Raises ValueError where they are not all
+    of one size.
+    """
     import numpy as np
 
     rows = [np.frombuffer(base64.b64decode(text), dtype="<f4") for text in texts]
@@ -57,7 +62,8 @@ def unpack_vectors(texts: Sequence[str]) -> "np.ndarray":
 def cluster_rows(matrix: "np.ndarray", count: int, seed: int = 0) -> "np.ndarray":
     """The cluster (0 to count - 1) of each row of length 1, by spherical k-means (Dhillon and Modha, 2001).
 
-    It starts from rows that are drawn by their squared distance to those before (k-means++, Arthur and Vassilvitskii, 2007).
+    It starts from rows that are drawn by their squared distance to those before (k-means++, Arthur and
+    Vassilvitskii, 2007).
     """
     import numpy as np
 
@@ -89,9 +95,11 @@ def cluster_rows(matrix: "np.ndarray", count: int, seed: int = 0) -> "np.ndarray
 
 
 def select_farthest_rows(matrix: "np.ndarray", count: int) -> tuple[list[int], "np.ndarray"]:
-    """(`count` rows, each the one whose nearest earlier one is farthest away; for each row which of those is nearest, by its place).
+    """(`count` rows, each the one whose nearest earlier one is farthest away; for each row which of those is
+    nearest, by its place).
 
-    The greedy solution of the k-center problem (Gonzalez, 1985). It starts from the row that is nearest to the mean of all.
+    The greedy solution of the k-center problem (Gonzalez, 1985). It starts from the row that is nearest to
+    the mean of all.
     """
     import numpy as np
 

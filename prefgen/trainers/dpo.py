@@ -1,11 +1,13 @@
 """Direct preference optimisation by TRL (Rafailov et al., arXiv 2305.18290), on one CPU, one GPU or many.
 
-What TRL's trainer leaves unused enters the loss here: the probability that a pair's label is right, and its weight. With labels that are sure and
-weights of 1 the loss is TRL's own, whichever of its losses are named; otherwise it is
+What TRL's trainer leaves unused enters the loss here: the probability that a pair's label is right, and its
+weight. With labels that are sure and weights of 1 the loss is TRL's own, whichever of its losses are named;
+otherwise it is
 
     w * (p * L(d) + (1 - p) * L(-d))
 
-where d is the difference of the implicit rewards, so that a pair with p = 0.5 pulls neither way, in the mean over the batch's weights.
+where d is the difference of the implicit rewards, so that a pair with p = 0.5 pulls neither way, in the mean
+over the batch's weights.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false, reportPrivateImportUsage=false
 # pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false
@@ -96,7 +98,9 @@ class SoftDPOTrainer(DPOTrainer):
 
 
 def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
-    """The loss of each pair whose chosen side is ahead by `delta` (log-ratio; a token's mean for ipo and sigmoid_norm), as TRL has it."""
+    """The loss of each pair whose chosen side is ahead by `delta` (log-ratio; a token's mean for ipo and
+    sigmoid_norm), as TRL has it.
+    """
     if name == "ipo":
         return (delta - 1 / (2 * beta)) ** 2
     if name == "hinge":
@@ -129,7 +133,8 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         label_smoothing=settings.label_smoothing if settings.smooths_itself else 0.0,
         precompute_ref_log_probs=settings.precompute_reference,
     )
-    # given and not left to TRL, which would load it from wherever the model's configuration says that it came from
+    # given and not left to TRL, which would load it from wherever the model's configuration says that it came
+    # from
     reference = None if settings.lora or settings.precompute_reference else job.model()
     trl_trainer = SoftDPOTrainer(
         model=job.model(),
@@ -147,5 +152,7 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
-    """By how much each held-out pair's chosen side is ahead in implicit reward: above 0 the model agrees with the label."""
+    """By how much each held-out pair's chosen side is ahead in implicit reward: above 0 the model agrees with
+    the label.
+    """
     return implicit_margins(trl_trainer, job, job.settings.beta)

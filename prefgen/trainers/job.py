@@ -1,4 +1,6 @@
-"""What every trainer begins with: the base loaded, the rows measured and labelled, the arguments that all of TRL's trainers share."""
+"""What every trainer begins with: the base loaded, the rows measured and labelled, the arguments that all of
+TRL's trainers share.
+"""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false, reportUntypedBaseClass=false
 
 import json
@@ -41,7 +43,9 @@ PANEL_METRICS = tuple(
 
 @dataclass
 class PreparedTraining:
-    """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability and weight."""
+    """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability
+    and weight.
+    """
 
     settings: TrainSettings
     tokenizer: Any
@@ -61,7 +65,9 @@ class PreparedTraining:
         return load_pretrained(kind, self.settings, "model", dtype=_dtype(self.settings), **options)
 
     def arguments(self, *, best: str | None = None) -> dict[str, Any]:
-        """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early stop looks at."""
+        """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early
+        stop looks at.
+        """
         settings, stops_early = self.settings, bool(self.settings.patience and self.test)
         best_metric = best or "eval_loss"
         return {
@@ -93,7 +99,9 @@ class PreparedTraining:
         }
 
     def _warmup(self) -> float:
-        """As a share of the steps; none where not even one step is due, since the only step of a training must teach something."""
+        """As a share of the steps; none where not even one step is due, since the only step of a training
+        must teach something.
+        """
         settings = self.settings
         rows_per_step = settings.batch_size * settings.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
         steps = (
@@ -140,7 +148,9 @@ def append_metrics(path: Path, line: Mapping[str, float]) -> None:
 
 
 class MetricsLogger(TrainerCallback):
-    """Every number that the trainer logs, as a line of metrics.jsonl, and in the progress for whoever looks on."""
+    """Every number that the trainer logs, as a line of metrics.jsonl, and in the progress for whoever looks
+    on.
+    """
 
     def __init__(self, path: Path, progress: TrainingProgress) -> None:
         self._path, self._progress, self._started = path, progress, time.monotonic()
@@ -168,7 +178,9 @@ class MetricsLogger(TrainerCallback):
 def prepare_training(
     data: TrainingPairs, settings: TrainSettings, out: Path, progress: TrainingProgress
 ) -> PreparedTraining:
-    """Load the tokenizer, measure the pairs, leave out those that are equal within the length. Raises RecipeError in one line."""
+    """Load the tokenizer, measure the pairs, leave out those that are equal within the length. Raises
+    RecipeError in one line.
+    """
     _silence_libraries()
     say = progress.notify
     tokenizer = load_chat_tokenizer(settings)
@@ -187,7 +199,8 @@ def prepare_training(
 
     if settings.max_length and settings.max_length > limit:
         raise RecipeError(
-            f"max_length {settings.max_length:,} is more than the {limit:,} tokens that {settings.base!r} can read"
+            f"max_length {settings.max_length:,} is more than the {limit:,} tokens that {settings.base!r} "
+            "can read"
         )
     distinct, lengths = pairs_that_differ([*data.train, *data.test], side_tokens, settings.max_length, limit)
     kept_train = [row for row, keep in zip(data.train, distinct, strict=False) if keep]
@@ -195,7 +208,8 @@ def prepare_training(
     cut = settings.max_length or lengths.proposed
     if lengths.longest > cut:
         say(
-            f"warning: {lengths.over(cut):,} of {2 * len(distinct):,} answers with their prompts are longer than {cut:,} tokens and are cut there"
+            f"warning: {lengths.over(cut):,} of {2 * len(distinct):,} answers with their prompts are longer "
+            f"than {cut:,} tokens and are cut there"
         )
     refused = len(data.train) - len(kept_train)
     for name, count, all_rows in (
@@ -206,7 +220,8 @@ def prepare_training(
             say(f"{count:,} of {len(all_rows):,} {name} are equal within {cut:,} tokens and were left out")
     if not kept_train:
         raise RecipeError(
-            f"no pair is left: within {cut:,} tokens all sides are equal. Raise max_length ({lengths.longest:,} would do)"
+            f"no pair is left: within {cut:,} tokens all sides are equal. Raise max_length "
+            f"({lengths.longest:,} would do)"
         )
     train_rows, test_rows = (
         [_label_row(row, settings) for row in split_rows] for split_rows in (kept_train, kept_test)
@@ -214,7 +229,8 @@ def prepare_training(
     unsupported = settings.without_soft_form()
     if unsupported and any(row["probability"] != 1 or row["weight"] != 1 for row in train_rows):
         raise RecipeError(
-            f"the pairs have soft labels or weights, and {unsupported} has no form for them. Say `labels: hard, weights: false`"
+            f"the pairs have soft labels or weights, and {unsupported} has no form for them. Say `labels: "
+            "hard, weights: false`"
         )
     out.mkdir(parents=True, exist_ok=True)
     return PreparedTraining(settings, tokenizer, train_rows, test_rows, lengths, refused, out, progress)
@@ -225,7 +241,8 @@ def load_chat_tokenizer(settings: TrainSettings) -> Any:
     tokenizer = load_pretrained(AutoTokenizer, settings, "tokenizer")
     if not tokenizer.chat_template:
         raise RecipeError(
-            f"{settings.base!r} has no chat template: pairs are conversations. Take an instruction-tuned base, or give the tokenizer one"
+            f"{settings.base!r} has no chat template: pairs are conversations. Take an instruction-tuned "
+            "base, or give the tokenizer one"
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -233,7 +250,9 @@ def load_chat_tokenizer(settings: TrainSettings) -> Any:
 
 
 def is_reward_model(config: Any) -> bool:
-    """Whether a model's configuration is one of a reward model: loaded as a language model its head would be random."""
+    """Whether a model's configuration is one of a reward model: loaded as a language model its head would be
+    random.
+    """
     return any(
         str(name).endswith("ForSequenceClassification")
         for name in getattr(config, "architectures", None) or ()
@@ -249,7 +268,8 @@ def load_pretrained(kind: Any, settings: TrainSettings, part: str, **options: An
         os.path.join(base, "config.json")
     ):
         raise RecipeError(
-            f"{base!r} is an adapter and no model. `prefgen train --merge` writes a model, which can be a base"
+            f"{base!r} is an adapter and no model. `prefgen train --merge` writes a model, which can be a "
+            "base"
         )
     try:
         return kind.from_pretrained(base, revision=settings.revision, **options)
@@ -257,7 +277,8 @@ def load_pretrained(kind: Any, settings: TrainSettings, part: str, **options: An
         revision_text = f" at revision {settings.revision!r}" if settings.revision else ""
         source = "the folder" if os.path.isdir(base) else "no such folder, and the Hub"
         raise RecipeError(
-            f"the {part} of {base!r}{revision_text} cannot be loaded ({source}): {' '.join(str(error).split())[:200]}"
+            f"the {part} of {base!r}{revision_text} cannot be loaded ({source}): "
+            f"{' '.join(str(error).split())[:200]}"
         ) from None
 
 
@@ -278,19 +299,23 @@ def _silence_libraries() -> None:
 
 
 def _template_problem(tokenizer: Any, rows: Sequence[Row]) -> str | None:
-    """Why a chat template cannot be trained with, if so: a prompt alone must read as it does before its answer."""
+    """Why a chat template cannot be trained with, if so: a prompt alone must read as it does before its
+    answer.
+    """
     for row in rows[:20]:
         rendered = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
         full_text = tokenizer.apply_chat_template(row["prompt"] + row["chosen"], tokenize=False)
         if not full_text.startswith(rendered):
             return (
-                f"its chat template renders a prompt otherwise when an answer follows (ends in {rendered[-40:]!r}): the model would be trained on "
+                "its chat template renders a prompt otherwise when an answer follows (ends in "
+                f"{rendered[-40:]!r}): the model would be trained on "
                 "a context that it never sees"
             )
         prompt_ids = tokenize_turns(tokenizer, row["prompt"], generation_prompt=True)
         if tokenize_turns(tokenizer, row["prompt"] + row["chosen"])[: len(prompt_ids)] != prompt_ids:
             return (
-                f"the end of its prompt ({rendered[-20:]!r}) and the beginning of an answer become one token: the model is trained on a prompt that "
+                f"the end of its prompt ({rendered[-20:]!r}) and the beginning of an answer become one "
+                "token: the model is trained on a prompt that "
                 "ends one token earlier than the one it sees"
             )
     return None

@@ -1,4 +1,6 @@
-"""Kahneman-Tversky optimisation by TRL (Ethayarajh et al., arXiv 2402.01306): answers that are wanted or not, without pairs."""
+"""Kahneman-Tversky optimisation by TRL (Ethayarajh et al., arXiv 2402.01306): answers that are wanted or not,
+without pairs.
+"""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
 
 from collections.abc import Sequence
@@ -25,7 +27,8 @@ def trainer(job: PreparedTraining) -> KTOTrainer:
     desirable_count = sum(answers["label"]) if len(answers) else 0
     if not 0 < desirable_count < len(answers):
         raise RecipeError(
-            f"kto needs answers that are wanted and answers that are not, and {desirable_count} of {len(answers)} are wanted"
+            f"kto needs answers that are wanted and answers that are not, and {desirable_count} of "
+            f"{len(answers)} are wanted"
         )
     arguments = KTOConfig(
         **job.arguments(),

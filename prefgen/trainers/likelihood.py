@@ -1,4 +1,6 @@
-"""How likely a model finds answers: log-probabilities of an answer's tokens after its prompt, and how far a model has moved from another."""
+"""How likely a model finds answers: log-probabilities of an answer's tokens after its prompt, and how far a
+model has moved from another.
+"""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportUntypedFunctionDecorator=false
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +23,9 @@ def tokenize_turns(tokenizer: Any, turns: Turns, *, generation_prompt: bool = Fa
 def tokenize_answer(
     tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | None = None
 ) -> tuple[list[int], int]:
-    """(tokens of prompt and answer, how many of them are the prompt's). What both ways of rendering the prompt share is the prompt."""
+    """(tokens of prompt and answer, how many of them are the prompt's). What both ways of rendering the
+    prompt share is the prompt.
+    """
     prompt_ids, all_ids = (
         tokenize_turns(tokenizer, prompt, generation_prompt=True),
         tokenize_turns(tokenizer, [*prompt, *answer])[:max_length],
@@ -74,7 +78,9 @@ def divergence(
     max_length: int | None = None,
     batch_size: int = 16,
 ) -> float:
-    """Mean over the answers' tokens of KL(model || reference), in nats. `reference` None: the model without its adapter."""
+    """Mean over the answers' tokens of KL(model || reference), in nats. `reference` None: the model without
+    its adapter.
+    """
     total, token_count = 0.0, 0.0
     rows = [tokenize_answer(tokenizer, prompt, answer, max_length) for prompt, answer in answers]
     for ids, mask, answer_mask in _padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):

@@ -1,4 +1,6 @@
-"""The pairs of a dataset as a trainer gets them: read, proven, split, measured; and the controls, which are the same pairs with other labels."""
+"""The pairs of a dataset as a trainer gets them: read, proven, split, measured; and the controls, which are
+the same pairs with other labels.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +29,9 @@ BETWEEN_SPLITS = "between"
 
 @dataclass(frozen=True)
 class TrainingPairs:
-    """Rows with prompt, chosen, rejected (lists of messages), probability, weight and margin, by split; and what they come from."""
+    """Rows with prompt, chosen, rejected (lists of messages), probability, weight and margin, by split; and
+    what they come from.
+    """
 
     train: Sequence[Row]
     test: Sequence[Row]
@@ -36,7 +40,9 @@ class TrainingPairs:
     """Rows that were left out of training, since their prompts are (nearly) held out in another dataset."""
 
     def label_noise(self) -> tuple[float, int, float]:
-        """(probability that a label is wrong, pairs that were judged in both orders, share of them that has two winners). Raises RecipeError."""
+        """(probability that a label is wrong, pairs that were judged in both orders, share of them that has
+        two winners). Raises RecipeError.
+        """
         effects = [effect for source in self.sources for effect in source["order_effects"].values()]
         pairs = sum(effect["pairs"] for effect in effects)
         if not pairs:
@@ -47,7 +53,8 @@ class TrainingPairs:
         share = sum(effect["flipped"] for effect in effects) / pairs
         if share >= 0.5:
             raise RecipeError(
-                f"label_smoothing: measured: in {share:.0%} of {pairs:,} pairs the other order has another winner: the labels are chance"
+                f"label_smoothing: measured: in {share:.0%} of {pairs:,} pairs the other order has another "
+                "winner: the labels are chance"
             )
         return label_noise(share), pairs, share
 
@@ -55,7 +62,8 @@ class TrainingPairs:
 def read_training_pairs(names: Sequence[str], *, max_repeated_chosen: float, seed: int) -> TrainingPairs:
     """The pairs of one dataset or several. Raises RecipeError, GateFailed.
 
-    Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is not trained on in another.
+    Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is
+    not trained on in another.
     """
     rows: list[tuple[Row, str | None]] = []
     sources: list[dict[str, Any]] = []
@@ -89,7 +97,8 @@ def _parse_split(name: Any, where: str) -> str | None:
     if lowered.startswith(HELD_OUT_NAMES):
         return TEST
     raise RecipeError(
-        f"split {str(name)!r}: is it to train on, or held out? Name it train..., or {', '.join(HELD_OUT_NAMES)}...",
+        f"split {str(name)!r}: is it to train on, or held out? Name it train..., or "
+        f"{', '.join(HELD_OUT_NAMES)}...",
         where,
     )
 
@@ -188,7 +197,9 @@ def _character_count(turns: Sequence[Mapping[str, str]]) -> int:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of prompt and answer: the longest, what 99 % of the sides need, the `max_length` that is proposed, and the means of both sides."""
+    """Tokens of prompt and answer: the longest, what 99 % of the sides need, the `max_length` that is
+    proposed, and the means of both sides.
+    """
 
     longest: int
     most: int
@@ -210,7 +221,8 @@ def pairs_that_differ(
 ) -> tuple[list[bool], Lengths]:
     """(whether the sides of each row still differ within `max_length` tokens, how long the sides are).
 
-    `tokens(row, side)` gives the tokens of prompt and side. Without a `max_length` it is what the longest pair needs, at most `limit`.
+    `tokens(row, side)` gives the tokens of prompt and side. Without a `max_length` it is what the longest
+    pair needs, at most `limit`.
     """
     token_pairs = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
     sizes = sorted(len(side) for pair in token_pairs for side in pair)

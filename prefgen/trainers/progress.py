@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 @dataclass
 class TrainingProgress:
-    """`doing` is what is trained now (the model, or a control), `numbers` the newest of each that the trainer measured."""
+    """`doing` is what is trained now (the model, or a control), `numbers` the newest of each that the trainer
+    measured.
+    """
 
     name: str = "train"
     phase: str = "reading the pairs"

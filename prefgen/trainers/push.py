@@ -12,7 +12,9 @@ ADAPTER = "adapter_config.json"
 
 
 def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], object]) -> str:
-    """Put the model, its card, metrics and report on the Hub; returns the commit's address. Raises PublishError, in one line."""
+    """Put the model, its card, metrics and report on the Hub; returns the commit's address. Raises
+    PublishError, in one line.
+    """
     hub = Repository(name, "model")
     if hub.head() is None:
         hub.create(private=private)
@@ -27,7 +29,8 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
         base = config["base_model_name_or_path"]
         if Path(base).exists():
             say(
-                f"warning: the base {base!r} is a folder of this machine: nobody else can load the adapter. --merge writes a model that stands alone"
+                f"warning: the base {base!r} is a folder of this machine: nobody else can load the adapter. "
+                "--merge writes a model that stands alone"
             )
             files[ADAPTER] = json.dumps(
                 {**config, "base_model_name_or_path": display_name(base)}, indent=2

@@ -1,4 +1,6 @@
-"""What is measured against the model that training began with: implicit rewards of held-out pairs, and how far the model has moved."""
+"""What is measured against the model that training began with: implicit rewards of held-out pairs, and how
+far the model has moved.
+"""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportUntypedBaseClass=false
 
 from contextlib import nullcontext
@@ -15,7 +17,9 @@ DRIFT_SAMPLE = 64
 
 
 def implicit_margins(trl_trainer: Any, job: PreparedTraining, beta: float) -> list[float]:
-    """beta * ((log-ratio to the reference of the chosen side) - (that of the rejected side)) of each held-out pair."""
+    """beta * ((log-ratio to the reference of the chosen side) - (that of the rejected side)) of each held-out
+    pair.
+    """
     model = trl_trainer.model.eval()
     answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
     options: dict[str, Any] = {"max_length": job.max_length, "batch_size": 2 * job.settings.batch_size}
@@ -31,7 +35,9 @@ def implicit_margins(trl_trainer: Any, job: PreparedTraining, beta: float) -> li
 
 
 class Drift(TrainerCallback):
-    """`eval_kl` beside every look at the held-out pairs: KL from the reference a token, in nats, on the same few answers."""
+    """`eval_kl` beside every look at the held-out pairs: KL from the reference a token, in nats, on the same
+    few answers.
+    """
 
     def __init__(self, job: PreparedTraining, trl_trainer: Any, reference: Any) -> None:
         self._job, self._trainer, self._reference = job, trl_trainer, reference

@@ -1,7 +1,9 @@
-"""A reward model by TRL (Ouyang et al., arXiv 2203.02155, section 3.5): one number an answer, whose differences tell which is preferred.
+"""A reward model by TRL (Ouyang et al., arXiv 2203.02155, section 3.5): one number an answer, whose
+differences tell which is preferred.
 
-The probability that a label is right and a pair's weight enter the loss as in `prefgen.trainers.dpo`; with `margins` the reward of the chosen side
-must be ahead by the judge's margin (Touvron et al., arXiv 2307.09288, section 3.2.2), divided by the mean of the margins so that they are about 1.
+The probability that a label is right and a pair's weight enter the loss as in `prefgen.trainers.dpo`; with
+`margins` the reward of the chosen side must be ahead by the judge's margin (Touvron et al., arXiv 2307.09288,
+section 3.2.2), divided by the mean of the margins so that they are about 1.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false, reportPrivateImportUsage=false
 # pyright: reportUntypedFunctionDecorator=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalIterable=false
@@ -64,7 +66,8 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     short_rows = [row for row in job.train if _longest_side(job, row) <= job.max_length]
     if len(short_rows) < len(job.train):  # TRL leaves them out too, without a word
         job.progress.notify(
-            f"{len(job.train) - len(short_rows):,} pairs are longer than {job.max_length:,} tokens and were left out"
+            f"{len(job.train) - len(short_rows):,} pairs are longer than {job.max_length:,} tokens and were "
+            "left out"
         )
     job.refused += len(job.train) - len(short_rows)
     job.train, job.test = short_rows, [row for row in job.test if _longest_side(job, row) <= job.max_length]
@@ -96,7 +99,8 @@ def _mean_margin(job: PreparedTraining) -> float | None:
     if len(row_margins) < len(job.train) or not math.fsum(row_margins):
         missing_count = len(job.train) - len(row_margins)
         raise RecipeError(
-            f"`margins: true` needs a margin in every pair, and {missing_count:,} of {len(job.train):,} have none"
+            f"`margins: true` needs a margin in every pair, and {missing_count:,} of {len(job.train):,} "
+            "have none"
         )
     return math.fsum(row_margins) / len(row_margins)
 

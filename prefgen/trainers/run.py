@@ -1,4 +1,6 @@
-"""A training from the dataset to the model with its card: train, look at the held-out pairs, compare with the controls, write what was found."""
+"""A training from the dataset to the model with its card: train, look at the held-out pairs, compare with the
+controls, write what was found.
+"""
 
 import hashlib
 import importlib
@@ -43,7 +45,9 @@ class Accuracy:
 
 @dataclass
 class TrainingReport:
-    """What a training came to; `controls` are the same pairs trained on with labels that cannot be right, on the same held-out pairs."""
+    """What a training came to; `controls` are the same pairs trained on with labels that cannot be right, on
+    the same held-out pairs.
+    """
 
     base: str
     revision: str | None
@@ -69,7 +73,9 @@ def run_training(
     merge: bool = False,
     progress: TrainingProgress | None = None,
 ) -> TrainingReport:
-    """Train on the datasets and write model, card, metrics and report to `out`. Raises RecipeError, GateFailed."""
+    """Train on the datasets and write model, card, metrics and report to `out`. Raises RecipeError,
+    GateFailed.
+    """
     progress = progress or TrainingProgress()
     say = progress.notify
     base = settings.base
@@ -81,7 +87,8 @@ def run_training(
     say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
     if data.leaking:
         say(
-            f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of the datasets"
+            f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of "
+            "the datasets"
         )
     if not data.test and (controls or settings.patience):
         raise RecipeError(
@@ -89,7 +96,8 @@ def run_training(
         )
     if merge and settings.lora is None:
         raise RecipeError(
-            "--merge: without `lora` there is no adapter to put into the base; the model that is written is whole"
+            "--merge: without `lora` there is no adapter to put into the base; the model that is written is "
+            "whole"
         )
     if merge and settings.sft_epochs:
         raise RecipeError(
@@ -135,7 +143,8 @@ def run_training(
         if report.ahead[control][1] <= 0:
             difference, low, high = report.ahead[control]
             report.warnings.append(
-                f"the labels do no better than the control {control!r} on held-out pairs: {difference:+.3f} ({low:+.3f} to {high:+.3f}). "
+                f"the labels do no better than the control {control!r} on held-out pairs: {difference:+.3f} "
+                f"({low:+.3f} to {high:+.3f}). "
                 "What was learned from them is not told apart from that"
             )
     for warning in report.warnings:
@@ -155,20 +164,25 @@ def _resolve_smoothing(
         return settings
     if settings.labels == "soft" and any(row["unsure"] for row in data.train):
         raise RecipeError(
-            "label_smoothing: measured: these pairs say themselves how sure their labels are; for one rate for all say labels: hard"
+            "label_smoothing: measured: these pairs say themselves how sure their labels are; for one rate "
+            "for all say labels: hard"
         )
     noise, pairs, share = data.label_noise()
     say(
-        f"label smoothing {noise:.3f}: in {share:.1%} of {pairs:,} pairs that were judged in both orders the other has another winner"
+        f"label smoothing {noise:.3f}: in {share:.1%} of {pairs:,} pairs that were judged in both orders "
+        "the other has another winner"
     )
     return settings.model_copy(update={"label_smoothing": noise})
 
 
 def _check_output_folder(out: Path, base: str, settings: TrainSettings, resume: bool) -> None:
-    """Raises RecipeError where a training would write over anything but one that was begun here and not finished."""
+    """Raises RecipeError where a training would write over anything but one that was begun here and not
+    finished.
+    """
     if Path(base).is_dir() and out.resolve() in (Path(base).resolve(), *Path(base).resolve().parents):
         raise RecipeError(
-            f"--out {str(out)!r} is, or holds, the base: the model would be written over what it is trained from"
+            f"--out {str(out)!r} is, or holds, the base: the model would be written over what it is trained "
+            "from"
         )
     if (out / REPORT).is_file():
         if not resume:
@@ -177,7 +191,8 @@ def _check_output_folder(out: Path, base: str, settings: TrainSettings, resume: 
         previous_limits = {name: previous_report["settings"].get(name) for name in ("epochs", "max_steps")}
         if previous_limits == {name: getattr(settings, name) for name in previous_limits}:
             raise RecipeError(
-                f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes on"
+                f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes "
+                "on"
             )
     elif out.is_dir() and any(out.iterdir()) and not (out / STARTED).is_file():
         raise RecipeError(
@@ -232,11 +247,14 @@ class TrainedModel:
             if weights.requires_grad
         ):
             raise TrainingStopped(
-                "the training diverged: there are weights that are no finite numbers. A lower `learning_rate` helps"
+                "the training diverged: there are weights that are no finite numbers. A lower "
+                "`learning_rate` helps"
             )
 
     def margins(self) -> list[float]:
-        """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the label."""
+        """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the
+        label.
+        """
         return self._trainer_module.margins(self.trainer, self.job) if self.job.test else []
 
     def save(self, out: Path) -> None:
@@ -247,7 +265,9 @@ class TrainedModel:
                 self.job.tokenizer.save_pretrained(out)
 
     def merge(self, out: Path) -> None:
-        """The weights, with an adapter put into the base's, as a model that needs no other. Every process is to wait here for the first."""
+        """The weights, with an adapter put into the base's, as a model that needs no other. Every process is
+        to wait here for the first.
+        """
         if is_first():
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             with _explain_full_disk(out):
@@ -296,14 +316,17 @@ def _check_same_training(data: TrainingPairs, settings: TrainSettings, out: Path
     )
     if changed := sorted(name for name in current if started.get(name) != current[name]):
         raise RecipeError(
-            f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or begin anew"
+            f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, "
+            "or begin anew"
         )
 
 
 def _sft_first(
     data: TrainingPairs, settings: TrainSettings, out: Path, progress: TrainingProgress
 ) -> TrainSettings:
-    """Train on the best answers, and take what comes out as the base; what was made so of the same pairs and settings is taken as it is."""
+    """Train on the best answers, and take what comes out as the base; what was made so of the same pairs and
+    settings is taken as it is.
+    """
     folder = out / "sft"
     digest = hashlib.blake2b(canonical(_training_identity(data, settings)), digest_size=16).hexdigest()
     if not (folder / "done").is_file() or (folder / "done").read_text(encoding="utf-8") != digest:

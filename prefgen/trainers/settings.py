@@ -14,7 +14,9 @@ from prefgen.recipe.validate import parse_section
 METRICS = "metrics.jsonl"
 """Every number that a trainer logs, a line each, in its folder."""
 SOFT_LOSSES = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
-"""Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they have a soft form."""
+"""Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they
+have a soft form.
+"""
 
 LOSSES = (
     "sigmoid", "sigmoid_norm", "hinge", "ipo", "sft", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero",
@@ -70,7 +72,10 @@ class TrainSettings(Strict):
     weights: bool = Field(True, description="Rows count as their `weight` says.")
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | Literal["measured"] = Field(
         0.0,
-        description="Probability that a label is wrong; measured: by how often the judge has another winner in the other order.",
+        description=(
+            "Probability that a label is wrong; measured: by how often the judge has another winner in the "
+            "other order."
+        ),
     )
     learning_rate: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights."
@@ -137,7 +142,9 @@ class TrainSettings(Strict):
         return self.use == "dpo" and set(self.loss) <= {"robust", "exo_pair"}
 
     def without_soft_form(self) -> str:
-        """What of this training cannot use the probability and the weight of a pair: losses of dpo, or a trainer."""
+        """What of this training cannot use the probability and the weight of a pair: losses of dpo, or a
+        trainer.
+        """
         if self.use == "dpo":
             return ", ".join(sorted(set(self.loss) - {*SOFT_LOSSES}))
         return self.use if self.use in ("kto", "simpo", "sft") else ""

@@ -1,4 +1,6 @@
-"""Supervised training on the best answer to each prompt, by TRL: what some methods do before they compare answers."""
+"""Supervised training on the best answer to each prompt, by TRL: what some methods do before they compare
+answers.
+"""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
 
 from collections.abc import Sequence

@@ -1,4 +1,6 @@
-"""SimPO by TRL (Meng et al., arXiv 2405.14734): mean log-probabilities with a target margin, without a reference."""
+"""SimPO by TRL (Meng et al., arXiv 2405.14734): mean log-probabilities with a target margin, without a
+reference.
+"""
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
 
 from typing import Any
@@ -37,7 +39,9 @@ def trainer(job: PreparedTraining) -> CPOTrainer:
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
-    """beta * (mean log-probability of the chosen side's tokens - that of the rejected side's) of each held-out pair."""
+    """beta * (mean log-probability of the chosen side's tokens - that of the rejected side's) of each
+    held-out pair.
+    """
     answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
     logps = answer_logps(
         trl_trainer.model.eval(),

@@ -168,7 +168,9 @@ def _parse_choices(
 
 
 def _split_usage(usage: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """Usage of one request with several choices: the prompt counts once, for the first; the output is split evenly."""
+    """Usage of one request with several choices: the prompt counts once, for the first; the output is split
+    evenly.
+    """
     output_tokens = int(usage.get("completion_tokens") or 0)
     usages: list[dict[str, Any]] = [
         {"prompt_tokens": 0, "completion_tokens": output_tokens // count} for _ in range(count)
@@ -220,7 +222,8 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
 
 
 def _parse_score(data: Mapping[str, Any]) -> float:
-    """The one number of a score, pooling or classify route: of tokens that of the last, of two classes that of the second.
+    """The one number of a score, pooling or classify route: of tokens that of the last, of two classes that
+    of the second.
 
     Raises ValueError where there is none.
     """

@@ -12,7 +12,8 @@ from prefgen.types import Message, Reply
 class ModelRequest:
     """One request. `samples` draws of the same messages are wanted, with one seed each (or none).
 
-    `endpoint` is chat, completion, score, rank or embed; `text` is what a completion continues, `inputs` are embedded.
+    `endpoint` is chat, completion, score, rank or embed; `text` is what a completion continues, `inputs` are
+    embedded.
     """
 
     endpoint: str
@@ -68,7 +69,9 @@ class ModelHooks:
         """Raise RecipeError where a key or an address is missing: known before anything is asked."""
 
     def body(self, request: ModelRequest) -> dict[str, Any] | None:
-        """The request as the server's own protocol spells it, for batch files; None: as the OpenAI protocol does."""
+        """The request as the server's own protocol spells it, for batch files; None: as the OpenAI protocol
+        does.
+        """
         return None
 
 

@@ -1,4 +1,6 @@
-"""Any server that speaks the OpenAI protocol: OpenAI, vLLM, SGLang, llama.cpp, Ollama, a gateway. (prefgen/backends/openai.py)"""
+"""Any server that speaks the OpenAI protocol: OpenAI, vLLM, SGLang, llama.cpp, Ollama, a gateway.
+(prefgen/backends/openai.py)
+"""
 
 import pytest
 from aiohttp import web

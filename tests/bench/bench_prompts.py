@@ -2,8 +2,9 @@
 
     python tests/bench/bench_prompts.py [--count 100000] [--only exact|minhash|...]
 
-Texts are about 200 characters of a vocabulary drawn as words are in real texts (Zipf). A tenth of them are near-duplicates of others, made by
-replacing, dropping or adding words at three rates; of the benchmark's items 250 stand among the prompts word for word and 250 edited.
+Texts are about 200 characters of a vocabulary drawn as words are in real texts (Zipf). A tenth of them are
+near-duplicates of others, made by replacing, dropping or adding words at three rates; of the benchmark's
+items 250 stand among the prompts word for word and 250 edited.
 """
 
 import argparse
@@ -86,7 +87,8 @@ def main() -> None:
         found = work()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         rows.append(
-            f"| {name}, {count:,} prompts | {time.monotonic() - started:.1f} s, {peak:.1f} GiB at most so far | {limit} |"
+            f"| {name}, {count:,} prompts | {time.monotonic() - started:.1f} s, {peak:.1f} GiB at most so "
+            f"far | {limit} |"
         )
         print(rows[-1], flush=True)
         return found
@@ -112,7 +114,8 @@ def main() -> None:
             gone = {int(i) - (count - 500) for i in found.dropped}
             whole, edited = sum(0 <= i < 250 for i in gone), sum(250 <= i < 500 for i in gone)
             print(
-                f"|   found of 250 whole, of 250 edited (5 % of words), wrongly | {whole}, {edited}, {sum(i < 0 for i in gone)} | 250, >= 238, few |"
+                f"|   found of 250 whole, of 250 edited (5 % of words), wrongly | {whole}, {edited}, "
+                f"{sum(i < 0 for i in gone)} | 250, >= 238, few |"
             )
     matrix = np.random.default_rng(0).standard_normal((count, 384)).astype(np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
@@ -139,7 +142,8 @@ def main() -> None:
                     for i in found.dropped
                 )
                 print(
-                    f"|   precision, recall | {right / max(1, len(found.dropped)):.3f}, {right / len(twins):.3f} | |",
+                    f"|   precision, recall | {right / max(1, len(found.dropped)):.3f}, "
+                    f"{right / len(twins):.3f} | |",
                     flush=True,
                 )
 

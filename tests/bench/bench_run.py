@@ -2,8 +2,8 @@
 
     python tests/bench/bench_run.py ../shared/tools/mock_server.py [--quick]
 
-Each side runs in a process of its own; CPU is what the kernel counts for that process (user + system), wall is from its first to its last
-line, memory is its peak. The mock server runs beside them on the same machine.
+Each side runs in a process of its own; CPU is what the kernel counts for that process (user + system), wall
+is from its first to its last line, memory is its peak. The mock server runs beside them on the same machine.
 """
 
 import argparse

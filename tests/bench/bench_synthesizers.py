@@ -1,9 +1,11 @@
-"""The table of docs/prompts.md: what each synthesizer makes of the same 175 seeds, by the measures of `prefgen show prompts`.
+"""The table of docs/prompts.md: what each synthesizer makes of the same 175 seeds, by the measures of
+`prefgen show prompts`.
 
     python tests/bench/bench_synthesizers.py ../shared/data [--model use=openai,name=...,base_url=...]
 
-Without a model it is the simulated one that writes: then the rows say what a method does with its seeds (how many prompts, of which length, how
-near to the seeds), and nothing about how varied a real model's prompts are. The first rows are people's own prompts.
+Without a model it is the simulated one that writes: then the rows say what a method does with its seeds (how
+many prompts, of which length, how near to the seeds), and nothing about how varied a real model's prompts
+are. The first rows are people's own prompts.
 """
 
 import argparse

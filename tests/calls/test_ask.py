@@ -1,4 +1,6 @@
-"""`ask`, as one plug-in gets it for one record: asks become keys, and rows become replies (see `prefgen.roles.Ask`). (prefgen/calls/ask.py)"""
+"""`ask`, as one plug-in gets it for one record: asks become keys, and rows become replies (see
+`prefgen.roles.Ask`). (prefgen/calls/ask.py)
+"""
 
 import json
 from collections import Counter

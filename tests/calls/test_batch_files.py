@@ -1,4 +1,6 @@
-"""Requests and replies as lines of the OpenAI batch format, each under its key: written, answered elsewhere, read back. (prefgen/calls/batch_files.py)"""
+"""Requests and replies as lines of the OpenAI batch format, each under its key: written, answered elsewhere,
+read back. (prefgen/calls/batch_files.py)
+"""
 
 import json
 
@@ -17,7 +19,9 @@ from tests.support.server import answer, by_content
 
 
 async def test_exported_requests_come_back_as_replies(tmp_path, server):
-    """The whole detour: collect, answer elsewhere, import, until complete; the bytes are those of a direct run."""
+    """The whole detour: collect, answer elsewhere, import, until complete; the bytes are those of a direct
+    run.
+    """
     server.script = by_content
     direct = await run(a_recipe(url=server.url), tmp_path / "direct", journal=tmp_path / "direct.sqlite")
     rounds = 0

@@ -1,4 +1,6 @@
-"""What all asks of a run share, and how an ask is answered: from the journal, or by a model, or not now. (prefgen/calls/context.py)"""
+"""What all asks of a run share, and how an ask is answered: from the journal, or by a model, or not now.
+(prefgen/calls/context.py)
+"""
 
 import json
 from collections import Counter

@@ -1,4 +1,6 @@
-"""The call journal: every reply that was ever paid for, raw, under the key of what was asked. (prefgen/calls/journal.py)"""
+"""The call journal: every reply that was ever paid for, raw, under the key of what was asked.
+(prefgen/calls/journal.py)
+"""
 
 import asyncio
 import json

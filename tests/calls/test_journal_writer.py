@@ -1,4 +1,6 @@
-"""The one thread that writes a journal: it commits in groups of about 5 ms (10 where much comes in). (prefgen/calls/journal_writer.py)"""
+"""The one thread that writes a journal: it commits in groups of about 5 ms (10 where much comes in).
+(prefgen/calls/journal_writer.py)
+"""
 
 import asyncio
 import subprocess

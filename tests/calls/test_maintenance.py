@@ -1,4 +1,6 @@
-"""Looking after a journal: what is in it, erasing, verifying, saving what can be read. (prefgen/calls/maintenance.py)"""
+"""Looking after a journal: what is in it, erasing, verifying, saving what can be read.
+(prefgen/calls/maintenance.py)
+"""
 
 import hashlib
 import sqlite3
@@ -34,7 +36,9 @@ async def test_a_cut_journal_is_told_in_one_line_and_what_is_left_is_saved(tmp_p
 
 
 def journal_bytes(journal: Journal, row: JournalRow) -> list[bytes]:
-    """What the journal's files hold of a row: its record's id, and its reply, packed, without the frame's header."""
+    """What the journal's files hold of a row: its record's id, and its reply, packed, without the frame's
+    header.
+    """
     db = sqlite3.connect(journal.path)
     [(packed,)] = db.execute("SELECT reply FROM replies WHERE key = ?", (row.key,)).fetchall()
     db.close()

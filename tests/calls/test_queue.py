@@ -1,4 +1,6 @@
-"""The queue of one model, read downwards: a request waits for a slot, is asked, and is tried again where that can help. (prefgen/calls/queue.py)"""
+"""The queue of one model, read downwards: a request waits for a slot, is asked, and is tried again where that
+can help. (prefgen/calls/queue.py)
+"""
 
 import asyncio
 import json

@@ -1,4 +1,6 @@
-"""One record on its way: what it asked, what is in flight, what is suspended, what it cost. (prefgen/calls/record_calls.py)"""
+"""One record on its way: what it asked, what is in flight, what is suspended, what it cost.
+(prefgen/calls/record_calls.py)
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -47,7 +49,9 @@ class ManyWays(Plugin):
 
 @pytest.mark.parametrize("way", ["gather", "taskgroup", "except", "swallows", "settled"])
 async def test_parking_takes_every_shape_of_plug_in(tmp_path, server, way):
-    """Half of the asks are in the journal, the other half cannot be answered: no shape may end with a made-up score."""
+    """Half of the asks are in the journal, the other half cannot be answered: no shape may end with a made-up
+    score.
+    """
     server.script = lambda body, attempt: (
         "4" if " / " in str(body["messages"][-1]["content"]) else by_content(body, attempt)
     )

@@ -1,4 +1,6 @@
-"""What was asked and what it cost: of one start of a run (the numbers that a panel shows), and of records and whole datasets. (prefgen/calls/usage.py)"""
+"""What was asked and what it cost: of one start of a run (the numbers that a panel shows), and of records and
+whole datasets. (prefgen/calls/usage.py)
+"""
 
 import asyncio
 

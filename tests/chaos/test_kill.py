@@ -1,4 +1,6 @@
-"""Real processes are killed and interrupted; nothing that was paid for is lost, and no partial output looks complete."""
+"""Real processes are killed and interrupted; nothing that was paid for is lost, and no partial output looks
+complete.
+"""
 
 import json
 import os
@@ -202,7 +204,9 @@ def test_rounds_of_written_prompts_end_the_same_however_often_they_are_killed(tm
 
 
 def a_known_run(folder: Path) -> tuple[list[str], Path]:
-    """The command that replays 2,500 prompts whose replies are in the journal, in two processes, and the run that asked them."""
+    """The command that replays 2,500 prompts whose replies are in the journal, in two processes, and the run
+    that asked them.
+    """
     rules = [
         {"when": "The texts that reply", "say": RATE},
         {"say": [f"Answer number {i}, in words." for i in range(40)]},

@@ -1,4 +1,6 @@
-"""Printing records and pairs for people. What models wrote is printed as plain text, without control characters. (prefgen/cli/records.py)"""
+"""Printing records and pairs for people. What models wrote is printed as plain text, without control
+characters. (prefgen/cli/records.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Keep groups of prompts in proportion: at most so many of each, or the numbers that are asked for. (prefgen/curators/balance.py)"""
+"""Keep groups of prompts in proportion: at most so many of each, or the numbers that are asked for.
+(prefgen/curators/balance.py)
+"""
 
 from tests.support.tables import curated, prompts
 

@@ -1,4 +1,6 @@
-"""Give pairs the probability that people would agree: a curve from margin to probability, fitted on those pairs that people have labelled. (prefgen/curators/calibrate.py)"""
+"""Give pairs the probability that people would agree: a curve from margin to probability, fitted on those
+pairs that people have labelled. (prefgen/curators/calibrate.py)
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""Drop prompts that a benchmark holds: word for word in a run of words, nearly as a whole, or by the cosine of vectors. (prefgen/curators/decontaminate.py)"""
+"""Drop prompts that a benchmark holds: word for word in a run of words, nearly as a whole, or by the cosine
+of vectors. (prefgen/curators/decontaminate.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Drop prompts that stand there already: exactly, or nearly (MinHash, ROUGE-L, or the angle between vectors). (prefgen/curators/dedupe.py)"""
+"""Drop prompts that stand there already: exactly, or nearly (MinHash, ROUGE-L, or the angle between vectors).
+(prefgen/curators/dedupe.py)
+"""
 
 import numpy as np
 import pytest
@@ -108,7 +110,10 @@ def test_exact_duplicates_go_and_say_of_what():
 
 
 def test_near_duplicates_go_and_different_prompts_stay():
-    base = "Please explain in simple words how a four stroke petrol engine turns fuel into motion and why it needs oil"
+    base = (
+        "Please explain in simple words how a four stroke petrol engine turns fuel into motion and why it "
+        "needs oil"
+    )
     table = a_table(
         base,
         base.replace("simple", "plain"),

@@ -1,4 +1,6 @@
-"""Keep the prompts that cover the rest: the farthest from each other, or as many of each cluster. (prefgen/curators/diversify.py)"""
+"""Keep the prompts that cover the rest: the farthest from each other, or as many of each cluster.
+(prefgen/curators/diversify.py)
+"""
 
 from tests.support.tables import curated, prompts
 from tests.support.vectors import left  # noqa: F401

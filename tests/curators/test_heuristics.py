@@ -1,4 +1,6 @@
-"""Drop prompts that are none, or that a language model cannot answer: by their length, characters, repetition, language and wording. (prefgen/curators/heuristics.py)"""
+"""Drop prompts that are none, or that a language model cannot answer: by their length, characters,
+repetition, language and wording. (prefgen/curators/heuristics.py)
+"""
 
 from pathlib import Path
 

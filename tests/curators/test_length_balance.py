@@ -1,4 +1,6 @@
-"""Drop pairs whose chosen side is much shorter, so that over the whole set neither side is the longer one (RLAIF-V, arXiv 2405.17220). (prefgen/curators/length_balance.py)"""
+"""Drop pairs whose chosen side is much shorter, so that over the whole set neither side is the longer one
+(RLAIF-V, arXiv 2405.17220). (prefgen/curators/length_balance.py)
+"""
 
 import pytest
 from hypothesis import given

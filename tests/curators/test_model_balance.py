@@ -1,4 +1,6 @@
-"""Drop pairs so that no model is almost always the chosen one against another: a set from which only the author can be learned is no preference. (prefgen/curators/model_balance.py)"""
+"""Drop pairs so that no model is almost always the chosen one against another: a set from which only the
+author can be learned is no preference. (prefgen/curators/model_balance.py)
+"""
 
 from tests.support.pair_curators import curator, pairs
 

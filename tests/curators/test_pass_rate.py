@@ -1,4 +1,6 @@
-"""Keep prompts by how often a policy solves them: one that it always or never solves teaches it nothing. (prefgen/curators/pass_rate.py)"""
+"""Keep prompts by how often a policy solves them: one that it always or never solves teaches it nothing.
+(prefgen/curators/pass_rate.py)
+"""
 
 from prefgen.dataset.read_run import read_records
 from tests.support.difficulty import arithmetic, policy

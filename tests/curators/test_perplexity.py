@@ -1,4 +1,6 @@
-"""Keep prompts by how surprising a model finds them: exp of the mean negative log-probability of the tokens of the last user turn after the first. (prefgen/curators/perplexity.py)"""
+"""Keep prompts by how surprising a model finds them: exp of the mean negative log-probability of the tokens
+of the last user turn after the first. (prefgen/curators/perplexity.py)
+"""
 
 import math
 

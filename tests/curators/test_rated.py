@@ -1,4 +1,6 @@
-"""Keep prompts that a model rates well: their quality, their difficulty, how safe they are to answer, or whatever you name. (prefgen/curators/rated.py)"""
+"""Keep prompts that a model rates well: their quality, their difficulty, how safe they are to answer, or
+whatever you name. (prefgen/curators/rated.py)
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Drop pairs whose chosen answer is the same as that of many others: a model learns one canned refusal from a set that is full of it. (prefgen/curators/repeated_answers.py)"""
+"""Drop pairs whose chosen answer is the same as that of many others: a model learns one canned refusal from a
+set that is full of it. (prefgen/curators/repeated_answers.py)
+"""
 
 from tests.support.pair_curators import curator, pairs
 

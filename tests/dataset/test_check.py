@@ -83,7 +83,10 @@ def test_splits_that_share_a_prompt_are_found():
 
 
 def test_splits_that_share_nearly_the_same_prompt_are_found():
-    asked = "Explain to a new gardener why tomatoes split after rain, what helps against it, and what to do with split fruit before it spoils, in a kitchen without a freezer and with little time."
+    asked = (
+        "Explain to a new gardener why tomatoes split after rain, what helps against it, and what to do "
+        "with split fruit before it spoils, in a kitchen without a freezer and with little time."
+    )
     row = lambda text, split: a_row("x", "y", split=split, prompt=[{"role": "user", "content": text}])  # noqa: E731
 
     report = check_rows(

@@ -1,4 +1,6 @@
-"""From the rows of a table to records: which column holds the prompt, and what else a row says. (prefgen/dataset/columns.py)"""
+"""From the rows of a table to records: which column holds the prompt, and what else a row says.
+(prefgen/dataset/columns.py)
+"""
 
 import json
 

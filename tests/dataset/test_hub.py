@@ -1,4 +1,6 @@
-"""The Hugging Face Hub, as it is read here: rows of a dataset, streamed, and its errors in one line. (prefgen/dataset/hub.py)"""
+"""The Hugging Face Hub, as it is read here: rows of a dataset, streamed, and its errors in one line.
+(prefgen/dataset/hub.py)
+"""
 
 import pytest
 

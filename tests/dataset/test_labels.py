@@ -1,4 +1,6 @@
-"""Reading labels from a file: scores and preferences by response id, as people or other programs gave them. (prefgen/dataset/labels.py)"""
+"""Reading labels from a file: scores and preferences by response id, as people or other programs gave them.
+(prefgen/dataset/labels.py)
+"""
 
 import pytest
 

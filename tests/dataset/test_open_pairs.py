@@ -1,4 +1,6 @@
-"""Preference pairs from wherever they are: a run, a file or a folder of files, or a dataset on the Hub at a revision; with the split of each. (prefgen/dataset/open_pairs.py)"""
+"""Preference pairs from wherever they are: a run, a file or a folder of files, or a dataset on the Hub at a
+revision; with the split of each. (prefgen/dataset/open_pairs.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""A row of pairs, in any of TRL's forms, as messages: read strictly, since what is read loosely here is trained on. (prefgen/dataset/pair.py)"""
+"""A row of pairs, in any of TRL's forms, as messages: read strictly, since what is read loosely here is
+trained on. (prefgen/dataset/pair.py)
+"""
 
 import pytest
 

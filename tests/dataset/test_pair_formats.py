@@ -1,4 +1,6 @@
-"""Rows of pairs as others write them, read as prompt, chosen and rejected: the forms that `prefgen export` writes, or columns by other names. (prefgen/dataset/pair_formats.py)"""
+"""Rows of pairs as others write them, read as prompt, chosen and rejected: the forms that `prefgen export`
+writes, or columns by other names. (prefgen/dataset/pair_formats.py)
+"""
 
 import json
 

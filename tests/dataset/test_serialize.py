@@ -1,4 +1,6 @@
-"""Records and pairs as lines of JSON, in the columns of the Parquet that a run writes (`prefgen.dataset.parquet`). (prefgen/dataset/serialize.py)"""
+"""Records and pairs as lines of JSON, in the columns of the Parquet that a run writes
+(`prefgen.dataset.parquet`). (prefgen/dataset/serialize.py)
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,6 @@
-"""Which split a prompt is in: seeded, disjoint by prompt and by near-duplicate, and the same for a prompt when others are added after it. (prefgen/dataset/splits.py)"""
+"""Which split a prompt is in: seeded, disjoint by prompt and by near-duplicate, and the same for a prompt
+when others are added after it. (prefgen/dataset/splits.py)
+"""
 
 from prefgen.dataset.splits import splits_of
 

@@ -1,4 +1,6 @@
-"""The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs that curators see. (prefgen/engine/curator_tables.py)"""
+"""The prompts of a run: a fair sample of them, equal ones told apart, and the tables of prompts and of pairs
+that curators see. (prefgen/engine/curator_tables.py)
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""What became of the finished records of a segment, in the order of their positions. (prefgen/engine/finished_records.py)"""
+"""What became of the finished records of a segment, in the order of their positions.
+(prefgen/engine/finished_records.py)
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""What goes into each segment of a run: the prompts that are read, the seeds of synthesizers, and what curators leave of both. (prefgen/engine/inputs.py)"""
+"""What goes into each segment of a run: the prompts that are read, the seeds of synthesizers, and what
+curators leave of both. (prefgen/engine/inputs.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Further processes replay what the journal holds: the same bytes, nothing asked, and no harm where they cannot."""
+"""Further processes replay what the journal holds: the same bytes, nothing asked, and no harm where they
+cannot.
+"""
 
 import asyncio
 import json
@@ -247,7 +249,9 @@ def test_no_process_is_left_behind():
 
 
 async def test_more_records_are_at_work_again_where_not_everything_is_known_after_all(tmp_path, server):
-    """Every third record, which are those that are looked at, says that all is known; of the others nothing is."""
+    """Every third record, which are those that are looked at, says that all is known; of the others nothing
+    is.
+    """
     settings = {"concurrency": 40, "plugin_timeout": 1.0, "processes": 1}
     recipe = a_recipe(url=server.url, prompts=PROMPTS[:240], run=settings)
     server.script = lambda body, attempt: by_content(body, 1)

@@ -1,4 +1,6 @@
-"""What a run would ask and cost, without asking: the same replay, over a sample, with simulated answers where there are none. (prefgen/engine/plan.py)"""
+"""What a run would ask and cost, without asking: the same replay, over a sample, with simulated answers where
+there are none. (prefgen/engine/plan.py)
+"""
 
 import json
 
@@ -69,7 +71,8 @@ def test_a_plan_is_not_held_up_by_a_budget_and_does_not_hide_a_bug(tmp_path):
     )
     (tmp_path / "r.json").write_text(json.dumps(recipe))
     (tmp_path / "mine.py").write_text(
-        "from prefgen import Plugin, judge\n\n@judge('bad')\nclass Bad(Plugin):\n    async def judge(self, prompt, responses, ask):\n        raise KeyError('x')\n"
+        "from prefgen import Plugin, judge\n\n@judge('bad')\nclass Bad(Plugin):\n    async def judge(self, "
+        "prompt, responses, ask):\n        raise KeyError('x')\n"
     )
     plan = prefgen("plan", "r.json", "--json", cwd=tmp_path)
     recipe["stages"][2] = {"judge": {"quality": {"use": "./mine.py:Bad"}}}

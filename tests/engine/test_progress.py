@@ -1,4 +1,6 @@
-"""How far a run is: plain numbers that a panel, a log line or a notebook can show. (prefgen/engine/progress.py)"""
+"""How far a run is: plain numbers that a panel, a log line or a notebook can show.
+(prefgen/engine/progress.py)
+"""
 
 import asyncio
 

@@ -1,4 +1,6 @@
-"""Where a run keeps its records while it works: a cache that may be deleted, since the journal can replay everything. (prefgen/engine/record_store.py)"""
+"""Where a run keeps its records while it works: a cache that may be deleted, since the journal can replay
+everything. (prefgen/engine/record_store.py)
+"""
 
 import shutil
 

@@ -1,4 +1,6 @@
-"""A run: prompts in, segment after segment, dataset out; started again it goes on where it was. (prefgen/engine/run.py)"""
+"""A run: prompts in, segment after segment, dataset out; started again it goes on where it was.
+(prefgen/engine/run.py)
+"""
 
 import json
 

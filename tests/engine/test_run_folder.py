@@ -1,4 +1,6 @@
-"""A run's folder: one live run at a time, small files that outlive every cache, and how finished output takes its place. (prefgen/engine/run_folder.py)"""
+"""A run's folder: one live run at a time, small files that outlive every cache, and how finished output takes
+its place. (prefgen/engine/run_folder.py)
+"""
 
 import asyncio
 import json
@@ -75,7 +77,9 @@ async def test_an_incomplete_run_never_looks_complete(tmp_path, server):
 async def test_what_an_earlier_run_left_is_never_taken_for_the_present_one(
     tmp_path, server, monkeypatch, how
 ):
-    """Two prompts, then three; the second run ends after its shards are written and before they are renamed into place."""
+    """Two prompts, then three; the second run ends after its shards are written and before they are renamed
+    into place.
+    """
     server.script = by_content
     journal = tmp_path / "calls.sqlite"
     await run(a_recipe(url=server.url, prompts=["One?", "Two?"]), tmp_path / "out", journal=journal)

@@ -1,4 +1,6 @@
-"""The seeds of a synthesizer: which texts it starts from in a round, and which examples each of them brings along. (prefgen/engine/seeds.py)"""
+"""The seeds of a synthesizer: which texts it starts from in a round, and which examples each of them brings
+along. (prefgen/engine/seeds.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""A segment: every record goes through all stages between two curators on its own; there is no barrier between stages. (prefgen/engine/segment.py)"""
+"""A segment: every record goes through all stages between two curators on its own; there is no barrier
+between stages. (prefgen/engine/segment.py)
+"""
 
 import asyncio
 import json
@@ -60,7 +62,9 @@ async def test_a_plug_in_that_cancels_itself_is_a_bug_and_not_a_lost_row(tmp_pat
 
 
 async def test_after_a_lost_row_every_prompt_keeps_its_own_answers(tmp_path, server):
-    """A public script joins by position: after one dropped row, every later prompt has the next one's answers."""
+    """A public script joins by position: after one dropped row, every later prompt has the next one's
+    answers.
+    """
     server.script = lambda body, attempt: (
         answer("", body, finish_reason="length")
         if body["model"] == "w" and "number 3 " in str(body)

@@ -1,4 +1,6 @@
-"""The shards of a run's output: shard k holds fixed positions, and is written once all of them are done. (prefgen/engine/shards.py)"""
+"""The shards of a run's output: shard k holds fixed positions, and is written once all of them are done.
+(prefgen/engine/shards.py)
+"""
 
 import json
 import shutil

@@ -1,4 +1,6 @@
-"""How many prompts are wanted of a synthesizer, in all and by category, and how many of them are there. (prefgen/engine/targets.py)"""
+"""How many prompts are wanted of a synthesizer, in all and by category, and how many of them are there.
+(prefgen/engine/targets.py)
+"""
 
 import json
 

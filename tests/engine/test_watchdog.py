@@ -1,4 +1,6 @@
-"""Name the plug-in that blocks the event loop: while it computes, no reply of any record is taken in. (prefgen/engine/watchdog.py)"""
+"""Name the plug-in that blocks the event loop: while it computes, no reply of any record is taken in.
+(prefgen/engine/watchdog.py)
+"""
 
 import time
 from collections.abc import Sequence

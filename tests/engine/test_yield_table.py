@@ -1,4 +1,6 @@
-"""What became of every prompt of a run: counted by record as it finishes, then overall and by group. (prefgen/engine/yield_table.py)"""
+"""What became of every prompt of a run: counted by record as it finishes, then overall and by group.
+(prefgen/engine/yield_table.py)
+"""
 
 from tests.support.durability import two_segments
 from tests.support.recipes import run

@@ -1,4 +1,6 @@
-"""Items with answers of which some are right, from the forms in which such files are found, all read as one. (prefgen/evaluation/items.py)"""
+"""Items with answers of which some are right, from the forms in which such files are found, all read as one.
+(prefgen/evaluation/items.py)
+"""
 
 import json
 

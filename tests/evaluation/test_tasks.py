@@ -1,4 +1,6 @@
-"""Which of its answers a model finds likelier, item by item; and two models on the same items, one of which must not be worse. (prefgen/evaluation/tasks.py)"""
+"""Which of its answers a model finds likelier, item by item; and two models on the same items, one of which
+must not be worse. (prefgen/evaluation/tasks.py)
+"""
 
 import pytest
 

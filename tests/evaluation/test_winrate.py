@@ -1,4 +1,6 @@
-"""Win rates of one model's answers against another's, as any judge of a run saw them; raw, and with the length of the answers taken out. (prefgen/evaluation/winrate.py)"""
+"""Win rates of one model's answers against another's, as any judge of a run saw them; raw, and with the
+length of the answers taken out. (prefgen/evaluation/winrate.py)
+"""
 
 from random import Random
 
@@ -65,7 +67,9 @@ def test_names_that_are_not_there(options, says):
 
 
 def test_length_is_taken_out():
-    """A judge that likes nothing but length: at equal length nobody wins; and one that likes quality alone is left as it is."""
+    """A judge that likes nothing but length: at equal length nobody wins; and one that likes quality alone is
+    left as it is.
+    """
     rng = Random(0)
     lengths = [round(rng.gauss(150, 200)) for _ in range(800)]
     by_length = [Game(str(i), float(d > 0), d) for i, d in enumerate(lengths)]

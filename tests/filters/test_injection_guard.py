@@ -1,4 +1,6 @@
-"""Flag responses that are made to win a judge over instead of answering: pairers then skip them. (prefgen/filters/injection_guard.py)"""
+"""Flag responses that are made to win a judge over instead of answering: pairers then skip them.
+(prefgen/filters/injection_guard.py)
+"""
 
 import pytest
 

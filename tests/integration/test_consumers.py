@@ -1,4 +1,6 @@
-"""What `prefgen export` writes is what its readers read: TRL's trainers train on it, other trainers' own loaders find the same pairs in it."""
+"""What `prefgen export` writes is what its readers read: TRL's trainers train on it, other trainers' own
+loaders find the same pairs in it.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""distilabel's own tasks run through prefgen, and a prefgen judge inside a distilabel pipeline: the real library, a local server."""
+"""distilabel's own tasks run through prefgen, and a prefgen judge inside a distilabel pipeline: the real
+library, a local server.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""A real embedding model in the process (MiniLM): prompts that mean the same in other words, which no wording tells."""
+"""A real embedding model in the process (MiniLM): prompts that mean the same in other words, which no wording
+tells.
+"""
 
 import importlib.util
 import json

@@ -1,4 +1,6 @@
-"""Evaluation with real weights: tiny models on one thread, lm-evaluation-harness, and AlpacaEval's published win rates."""
+"""Evaluation with real weights: tiny models on one thread, lm-evaluation-harness, and AlpacaEval's published
+win rates.
+"""
 
 import json
 import os
@@ -175,7 +177,9 @@ def test_an_adapter_for_another_base_is_one_line(models, tmp_path):
 
 @pytest.mark.skipif(not ALPACA.is_file(), reason="needs ../shared: AlpacaEval's answers")
 def test_raw_win_rates_are_alpaca_evals_own():
-    """Against GPT-4-turbo: what the leaderboard says, to its last digit; at equal length the short answers gain, as there."""
+    """Against GPT-4-turbo: what the leaderboard says, to its last digit; at equal length the short answers
+    gain, as there.
+    """
     import pyarrow.parquet as pq
 
     rows = pq.read_table(ALPACA).to_pylist()

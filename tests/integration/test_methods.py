@@ -1,6 +1,8 @@
-"""Judges on real prompts and real models' answers: position bias, cost, and what a prefix cache would have served.
+"""Judges on real prompts and real models' answers: position bias, cost, and what a prefix cache would have
+served.
 
-Needs ../shared (real prompts, recorded answers, the replay server); skips with a reason without it. The numbers stand in docs/judges.md.
+Needs ../shared (real prompts, recorded answers, the replay server); skips with a reason without it. The
+numbers stand in docs/judges.md.
 """
 
 import json
@@ -63,7 +65,9 @@ def preferred(probability: float) -> float:
 
 
 async def test_a_position_bias_moves_one_order_and_not_both(tmp_path, capsys):
-    """With a bias of 0.2 for what is shown first, one order prefers the first clearly more than half the time; both orders do not."""
+    """With a bias of 0.2 for what is shown first, one order prefers the first clearly more than half the
+    time; both orders do not.
+    """
     with Replay("--position-bias", "0.2") as server:
         single = await judged(
             tmp_path, "one", a_recipe(server.port, {"use": "pairwise", "swap": False}, prompts=805)
@@ -82,7 +86,8 @@ async def test_a_position_bias_moves_one_order_and_not_both(tmp_path, capsys):
     shares = [sum(found) / len(found) for found in (first_of_one, first_of_both)]
     with capsys.disabled():
         print(
-            f"\nfirst shown preferred: one order {shares[0]:.3f}, both orders {shares[1]:.3f} of {len(first_of_one)} pairs"
+            f"\nfirst shown preferred: one order {shares[0]:.3f}, both orders {shares[1]:.3f} of "
+            f"{len(first_of_one)} pairs"
         )
     assert len(first_of_one) == len(first_of_both) >= 790
     deviation = 0.5 / len(first_of_one) ** 0.5
@@ -139,7 +144,9 @@ async def test_a_noiseless_judge_never_prefers_the_answer_of_lower_recorded_qual
 
 @pytest.mark.parametrize("show", ["listwise", "pointwise"])
 async def test_a_prefix_cache_serves_most_of_the_judges_prompt_tokens(tmp_path, server, show, capsys):
-    """At least 60 % of the characters of judge requests begin as one of the requests about the last 64 prompts did."""
+    """At least 60 % of the characters of judge requests begin as one of the requests about the last 64
+    prompts did.
+    """
     answers = {}
     prompts = {
         row["id"]: row["prompt"]

@@ -1,4 +1,6 @@
-"""Written prompts and harmful texts on real data: people's seed tasks, AlpacaEval's prompts, hh-rlhf's conversations."""
+"""Written prompts and harmful texts on real data: people's seed tasks, AlpacaEval's prompts, hh-rlhf's
+conversations.
+"""
 
 import gzip
 import json

@@ -1,4 +1,5 @@
-"""Shipped recipes on real prompts and recorded answers, with a judge that goes by recorded preferences: what fits of them.
+"""Shipped recipes on real prompts and recorded answers, with a judge that goes by recorded preferences: what
+fits of them.
 
 Needs ../shared; skips with a reason without it.
 """

@@ -1,4 +1,5 @@
-"""The UltraFeedback recipe on 805 real prompts and the recorded answers of four real models, against a real server process.
+"""The UltraFeedback recipe on 805 real prompts and the recorded answers of four real models, against a real
+server process.
 
 Needs ../shared (real prompts, recorded answers, the replay server); skips with a reason without it.
 """
@@ -133,10 +134,12 @@ def test_no_pair_prefers_the_answer_with_the_lower_recorded_quality(unbroken):
 
 
 def server_tells_apart(record, known) -> bool:
-    """Whether the replay server can know each answer: it looks for their first 60 characters anywhere in what it is shown.
+    """Whether the replay server can know each answer: it looks for their first 60 characters anywhere in what
+    it is shown.
 
-    It cannot where a prompt quotes an answer (then it takes the request for a judge's), where an answer's beginning stands in another one or
-    in the prompt, or where an answer is shorter than 20 characters: it then rates other texts than those that it was asked about.
+    It cannot where a prompt quotes an answer (then it takes the request for a judge's), where an answer's
+    beginning stands in another one or in the prompt, or where an answer is shorter than 20 characters: it
+    then rates other texts than those that it was asked about.
     """
     texts = [r.text for r in record.responses]
     recorded = [
@@ -180,7 +183,10 @@ def tokenised_by_trl(data, folder: Path) -> None:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
     )
-    tokenizer.chat_template = "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant: {% endif %}"
+    tokenizer.chat_template = (
+        "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if "
+        "add_generation_prompt %}<s>assistant: {% endif %}"
+    )
     config = LlamaConfig(
         vocab_size=640,
         hidden_size=64,
@@ -211,7 +217,9 @@ def tokenised_by_trl(data, folder: Path) -> None:
 
 
 def test_with_faults_the_same_pairs_come_out_and_nothing_is_lost(unbroken, tmp_path):
-    """10 % 429 and 500, 2 % cut replies. Unreadable judgments (2 %) are a second run's: each costs its own prompt at most."""
+    """10 % 429 and 500, 2 % cut replies. Unreadable judgments (2 %) are a second run's: each costs its own
+    prompt at most.
+    """
     with Replay("--p429", "0.1", "--p500", "0.1", "--pmalformed", "0.02") as server:
         finished(prefgen(a_recipe(tmp_path, server.port), tmp_path / "out", tmp_path / "calls.sqlite"))
         stats = server.stats()

@@ -1,4 +1,6 @@
-"""Training on pairs with TRL: what the loss is, what is refused, what is written; tiny models with random weights, on one thread."""
+"""Training on pairs with TRL: what the loss is, what is refused, what is written; tiny models with random
+weights, on one thread.
+"""
 
 import asyncio
 import json
@@ -56,7 +58,9 @@ def test_a_probability_of_one_half_teaches_nothing(tmp_path, base):
 
 
 def flipping_run(folder, prompts=120):
-    """A run whose judge rates in both orders, and prefers the text that is shown first where the prompt's number ends in 3."""
+    """A run whose judge rates in both orders, and prefers the text that is shown first where the prompt's
+    number ends in 3.
+    """
     rates = '{"text_1": {"rationale": "a", "rating": %d}, "text_2": {"rationale": "b", "rating": %d}}'
     first = r"The texts that reply[\s\S]*Yes, it is so[\s\S]*No, it is not"  # Yes is shown before No
     rules = [

@@ -1,4 +1,6 @@
-"""Rate each answer from 0 to 5 by points that add up, several times, and take the mean (Self-Rewarding, arXiv 2401.10020, section 2.2). (prefgen/judges/additive.py)"""
+"""Rate each answer from 0 to 5 by points that add up, several times, and take the mean (Self-Rewarding, arXiv
+2401.10020, section 2.2). (prefgen/judges/additive.py)
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Rate each answer on one aspect of one's own, by a definition and, if wanted, anchored levels. (prefgen/judges/aspect.py)"""
+"""Rate each answer on one aspect of one's own, by a definition and, if wanted, anchored levels.
+(prefgen/judges/aspect.py)
+"""
 
 from prefgen.errors import UnreadableReply
 from prefgen.judges.aspect import Aspect

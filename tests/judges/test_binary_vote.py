@@ -1,4 +1,6 @@
-"""Ask several times whether an answer passes, and take the share of yes (SPaR, arXiv 2412.11605, section 2.2). (prefgen/judges/binary_vote.py)"""
+"""Ask several times whether an answer passes, and take the share of yes (SPaR, arXiv 2412.11605, section
+2.2). (prefgen/judges/binary_vote.py)
+"""
 
 import pytest
 

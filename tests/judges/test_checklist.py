@@ -1,4 +1,6 @@
-"""Check each answer against weighted yes/no criteria: given in the recipe, standing in the prompt's metadata, or written once a prompt by a model. (prefgen/judges/checklist.py)"""
+"""Check each answer against weighted yes/no criteria: given in the recipe, standing in the prompt's metadata,
+or written once a prompt by a model. (prefgen/judges/checklist.py)
+"""
 
 import pytest
 

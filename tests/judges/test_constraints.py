@@ -1,4 +1,6 @@
-"""Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular expressions, code. (prefgen/judges/constraints.py)"""
+"""Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular
+expressions, code. (prefgen/judges/constraints.py)
+"""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,6 @@
-"""Score each answer by the expected rating over the likelihoods of the numbers 1 to 10, mapped to -1 to 1 (d-RLAIF, arXiv 2309.00267, section 2.3). (prefgen/judges/expectation.py)"""
+"""Score each answer by the expected rating over the likelihoods of the numbers 1 to 10, mapped to -1 to 1
+(d-RLAIF, arXiv 2309.00267, section 2.3). (prefgen/judges/expectation.py)
+"""
 
 import pytest
 

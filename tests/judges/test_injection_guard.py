@@ -1,4 +1,6 @@
-"""Flag answers that win whatever the prompt is, by asking a judge about them under other prompts (the attack of Zheng et al., arXiv 2410.07137). (prefgen/judges/injection_guard.py)"""
+"""Flag answers that win whatever the prompt is, by asking a judge about them under other prompts (the attack
+of Zheng et al., arXiv 2410.07137). (prefgen/judges/injection_guard.py)
+"""
 
 import re
 

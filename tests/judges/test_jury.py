@@ -1,4 +1,6 @@
-"""Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise majority and its Bradley-Terry strengths. (prefgen/judges/jury.py)"""
+"""Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise
+majority and its Bradley-Terry strengths. (prefgen/judges/jury.py)
+"""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,6 @@
-"""Verdicts from a file: people's labels, or another program's, come back in as a judge. (prefgen/judges/labels.py)"""
+"""Verdicts from a file: people's labels, or another program's, come back in as a judge.
+(prefgen/judges/labels.py)
+"""
 
 from prefgen.judges.labels import Labels
 from prefgen.testing import Scripted, a_record

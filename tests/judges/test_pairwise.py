@@ -1,4 +1,6 @@
-"""Compare answers two at a time, by the probability of a label (RLAIF, arXiv 2309.00267, section 2; Constitutional AI, arXiv 2212.08073, section 4). (prefgen/judges/pairwise.py)"""
+"""Compare answers two at a time, by the probability of a label (RLAIF, arXiv 2309.00267, section 2;
+Constitutional AI, arXiv 2212.08073, section 4). (prefgen/judges/pairwise.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Score each answer by a reward model: a classifier behind a server's score, pooling or classify route, or in this process. (prefgen/judges/reward_model.py)"""
+"""Score each answer by a reward model: a classifier behind a server's score, pooling or classify route, or in
+this process. (prefgen/judges/reward_model.py)
+"""
 
 import math
 

@@ -1,4 +1,6 @@
-"""Rate every answer on UltraFeedback's four aspects (Cui et al., arXiv 2310.01377, section 2.2 and appendix). (prefgen/judges/ultrafeedback.py)"""
+"""Rate every answer on UltraFeedback's four aspects (Cui et al., arXiv 2310.01377, section 2.2 and appendix).
+(prefgen/judges/ultrafeedback.py)
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""Check answers against what is known to be right: the same text, the same number, or a check of one's own. (prefgen/judges/verifier.py)"""
+"""Check answers against what is known to be right: the same text, the same number, or a check of one's own.
+(prefgen/judges/verifier.py)
+"""
 
 import pytest
 from pydantic import ValidationError

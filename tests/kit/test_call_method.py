@@ -1,4 +1,6 @@
-"""Calling a plug-in's method, whichever way it was written: a coroutine, or a plain function (which then runs in a worker thread). (prefgen/kit/call_method.py)"""
+"""Calling a plug-in's method, whichever way it was written: a coroutine, or a plain function (which then runs
+in a worker thread). (prefgen/kit/call_method.py)
+"""
 
 import sys
 import time

@@ -1,4 +1,6 @@
-"""Constitutions: principles with ids and wordings, as files under constitutions/. (prefgen/kit/constitutions.py)"""
+"""Constitutions: principles with ids and wordings, as files under constitutions/.
+(prefgen/kit/constitutions.py)
+"""
 
 import json
 from collections import Counter
@@ -22,7 +24,10 @@ def test_a_shipped_constitution_is_whole(path):
 
 
 def test_what_is_wrong_is_pointed_out():
-    long = "Choose the reply that gives the person {} detail about the matter that they asked about, in plain words"
+    long = (
+        "Choose the reply that gives the person {} detail about the matter that they asked about, in plain "
+        "words"
+    )
     made = Constitution(
         name="c",
         principles=(

@@ -1,4 +1,6 @@
-"""Curators that keep rows by a number: its bounds, and what becomes of rows that have none. (prefgen/kit/curation.py)"""
+"""Curators that keep rows by a number: its bounds, and what becomes of rows that have none.
+(prefgen/kit/curation.py)
+"""
 
 import pytest
 from pydantic import ValidationError

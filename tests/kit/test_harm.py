@@ -1,4 +1,6 @@
-"""Prompts that were made from harmful texts: how they are marked, so that no such text can come out as the preferred one. (prefgen/kit/harm.py)"""
+"""Prompts that were made from harmful texts: how they are marked, so that no such text can come out as the
+preferred one. (prefgen/kit/harm.py)
+"""
 
 import json
 

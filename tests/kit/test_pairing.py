@@ -1,4 +1,6 @@
-"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins. (prefgen/kit/pairing.py)"""
+"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins.
+(prefgen/kit/pairing.py)
+"""
 
 from random import Random
 

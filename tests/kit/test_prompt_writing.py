@@ -1,4 +1,6 @@
-"""What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is one. (prefgen/kit/prompt_writing.py)"""
+"""What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is one.
+(prefgen/kit/prompt_writing.py)
+"""
 
 import pytest
 

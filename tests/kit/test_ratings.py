@@ -1,4 +1,6 @@
-"""What judges share: a rating from one reply, the probability of a label or the expected number from log-probabilities, votes. (prefgen/kit/ratings.py)"""
+"""What judges share: a rating from one reply, the probability of a label or the expected number from
+log-probabilities, votes. (prefgen/kit/ratings.py)
+"""
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +14,9 @@ from tests.support.judges import judged, odds, scores
 
 
 async def test_equal_answers_are_judged_once_and_alike():
-    """A policy repeats itself: the same request must not be sent twice, and the same text must not have two ratings."""
+    """A policy repeats itself: the same request must not be sent twice, and the same text must not have two
+    ratings.
+    """
     rated = Scripted(["Rating: 4"])
     compared = Scripted([odds(A=0.8, B=0.2)])
 

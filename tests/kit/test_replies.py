@@ -1,4 +1,6 @@
-"""Reading replies: strictly where a schema was asked for, tolerantly where text came back, and never a guess. (prefgen/kit/replies.py)"""
+"""Reading replies: strictly where a schema was asked for, tolerantly where text came back, and never a guess.
+(prefgen/kit/replies.py)
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Rendering the texts that lie outside Python: prompts/*.j2 and constitutions/*.yaml. (prefgen/kit/templates.py)"""
+"""Rendering the texts that lie outside Python: prompts/*.j2 and constitutions/*.yaml.
+(prefgen/kit/templates.py)
+"""
 
 import pytest
 

@@ -1,17 +1,24 @@
-"""The model that everything starts from: a small Llama, trained from scratch on answers of which some break the rule, on one thread."""
+"""The model that everything starts from: a small Llama, trained from scratch on answers of which some break
+the rule, on one thread.
+"""
 
 from pathlib import Path
 from random import Random
 
 from tests.lab.task import THINGS, answer
 
-CHAT = "{% for m in messages %}<s>{{ m['content'] }}{% if m['role'] == 'user' %} :{% else %}</s>{% endif %}{% endfor %}{% if add_generation_prompt %}<s>{% endif %}"
+CHAT = (
+    "{% for m in messages %}<s>{{ m['content'] }}{% if m['role'] == 'user' %} :{% else %}</s>{% endif %}{% "
+    "endfor %}{% if add_generation_prompt %}<s>{% endif %}"
+)
 
 
 def pretrained(
     folder: Path, asked: list[str], *, seed: int = 0, steps: int = 600, wrong: float = 0.5
 ) -> Path:
-    """Train on answers to `asked`, a share `wrong` of which break the rule; write model and tokenizer to `folder`, unless they are there."""
+    """Train on answers to `asked`, a share `wrong` of which break the rule; write model and tokenizer to
+    `folder`, unless they are there.
+    """
     if (folder / "config.json").is_file():
         return folder
     import torch

@@ -1,10 +1,12 @@
-"""Something that really learns: prompts, a small model's own samples, a rule as the judge, pairs, a release on a local Hub, and training from its tag.
+"""Something that really learns: prompts, a small model's own samples, a rule as the judge, pairs, a release
+on a local Hub, and training from its tag.
 
     python -m tests.lab.run_lab [--seeds 3]
 
-For each seed: a model of 0.7 million parameters is trained from scratch on answers of which half break the rule; prefgen samples four answers to
-each of 600 prompts from it (backend `transformers`, in the process), judges them by the rule, makes pairs, publishes them with a tag, and
-`prefgen train` reads that tag. What counts is the share of right answers to 300 prompts that nothing was trained on.
+For each seed: a model of 0.7 million parameters is trained from scratch on answers of which half break the
+rule; prefgen samples four answers to each of 600 prompts from it (backend `transformers`, in the process),
+judges them by the rule, makes pairs, publishes them with a tag, and `prefgen train` reads that tag. What
+counts is the share of right answers to 300 prompts that nothing was trained on.
 """
 
 import argparse
@@ -77,7 +79,9 @@ def experiment(
     steps: int = 600,
     settings: dict[str, object] | None = None,
 ) -> dict[str, float]:
-    """{base, trained, shuffled: share of right answers to held-out prompts; accuracy: on held-out pairs; pairs}."""
+    """{base, trained, shuffled: share of right answers to held-out prompts; accuracy: on held-out pairs;
+    pairs}.
+    """
     every = prompts(seed)
     fresh, known = every[:held_out], every[held_out:]
     base = pretrained(folder / "base", known, seed=seed, steps=steps)
@@ -120,7 +124,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="a setting of training, as name=value")
     options = parser.parse_args()
     print(
-        "| seed | pairs | base | trained | shuffled labels | accuracy on held-out pairs |\n|---|---|---|---|---|---|"
+        "| seed | pairs | base | trained | shuffled labels | accuracy on held-out pairs "
+        "|\n|---|---|---|---|---|---|"
     )
     failed = []
     for seed in range(options.seeds):
@@ -134,7 +139,8 @@ def main() -> None:
             failed.append(seed)
     if failed:
         sys.exit(
-            f"seeds {failed}: training must add {LEARNED:.0%} to what the base gets right, and shuffled labels less than half of that"
+            f"seeds {failed}: training must add {LEARNED:.0%} to what the base gets right, and shuffled "
+            "labels less than half of that"
         )
 
 

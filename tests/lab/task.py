@@ -1,4 +1,6 @@
-"""A task that a model of 0.7 million parameters can learn: name so many things of a kind, and not two certain ones. A rule says what is right."""
+"""A task that a model of 0.7 million parameters can learn: name so many things of a kind, and not two certain
+ones. A rule says what is right.
+"""
 
 import re
 from random import Random
@@ -31,7 +33,9 @@ def prompts(seed: int) -> list[str]:
 
 
 def answer(prompt: str, rng: Random, wrong: float = 0.0) -> str:
-    """A right answer; with probability `wrong` one that breaks the rule: too many, too few, or a thing that is not wanted."""
+    """A right answer; with probability `wrong` one that breaks the rule: too many, too few, or a thing that
+    is not wanted.
+    """
     count, kind, *but = asked(prompt)
     names = [name for name in THINGS[kind] if name not in but]
     chosen = rng.sample(names, count)

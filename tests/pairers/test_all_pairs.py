@@ -1,4 +1,6 @@
-"""Every pair of responses whose scores differ enough (InstructGPT's K-wise expansion, arXiv 2203.02155). (prefgen/pairers/all_pairs.py)"""
+"""Every pair of responses whose scores differ enough (InstructGPT's K-wise expansion, arXiv 2203.02155).
+(prefgen/pairers/all_pairs.py)
+"""
 
 import math
 from random import Random

@@ -1,4 +1,6 @@
-"""The response with the highest score over another one, drawn with a seed (as Zephyr binarised UltraFeedback). (prefgen/pairers/best_vs_random.py)"""
+"""The response with the highest score over another one, drawn with a seed (as Zephyr binarised
+UltraFeedback). (prefgen/pairers/best_vs_random.py)
+"""
 
 from random import Random
 

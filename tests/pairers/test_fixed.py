@@ -1,4 +1,6 @@
-"""Pairs by where responses come from, without any judge: one model or origin over another. (prefgen/pairers/fixed.py)"""
+"""Pairs by where responses come from, without any judge: one model or origin over another.
+(prefgen/pairers/fixed.py)
+"""
 
 from random import Random
 

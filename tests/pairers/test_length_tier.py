@@ -1,4 +1,6 @@
-"""The shortest of the good responses over the longest of the bad ones (Meta-Rewarding, arXiv 2407.19594, section 2.3). (prefgen/pairers/length_tier.py)"""
+"""The shortest of the good responses over the longest of the bad ones (Meta-Rewarding, arXiv 2407.19594,
+section 2.3). (prefgen/pairers/length_tier.py)
+"""
 
 from random import Random
 
@@ -11,7 +13,9 @@ from tests.support.scoring_and_pairs import of_lengths, sides
 
 
 def test_tiers_of_score_are_paired_by_length():
-    """Meta-Rewarding's rule: with rho 0.32 the shortest of those at 4.04 and above over the longest of those at 2.96 and below."""
+    """Meta-Rewarding's rule: with rho 0.32 the shortest of those at 4.04 and above over the longest of those
+    at 2.96 and below.
+    """
     record = of_lengths(900, 300, 200, 100, scores=[5, 4.8, 4.6, 2])
 
     assert sides(LengthTier(rho=0.32).pair(record, Random(0))) == [("r2", "r3")]

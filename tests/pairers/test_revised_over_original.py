@@ -1,4 +1,6 @@
-"""A revision over the response that it was made of: no judge is needed (the shortcut of Constitutional AI, arXiv 2212.08073, section 3). (prefgen/pairers/revised_over_original.py)"""
+"""A revision over the response that it was made of: no judge is needed (the shortcut of Constitutional AI,
+arXiv 2212.08073, section 3). (prefgen/pairers/revised_over_original.py)
+"""
 
 from prefgen.pairers.revised_over_original import RevisedOverOriginal
 from prefgen.testing import a_record

@@ -1,4 +1,6 @@
-"""The decorators of the roles: what types refuse, and what is refused when it runs. (prefgen/plugins/decorators.py)"""
+"""The decorators of the roles: what types refuse, and what is refused when it runs.
+(prefgen/plugins/decorators.py)
+"""
 
 import json
 import subprocess

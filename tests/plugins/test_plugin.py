@@ -1,4 +1,6 @@
-"""What a plug-in is: its own configuration, and hooks with defaults for the few that need more than their role's one method. (prefgen/plugins/plugin.py)"""
+"""What a plug-in is: its own configuration, and hooks with defaults for the few that need more than their
+role's one method. (prefgen/plugins/plugin.py)
+"""
 
 from pathlib import Path
 from random import Random

@@ -1,4 +1,6 @@
-"""Finding plug-ins. Nothing imports a plug-in by name: it is found by its file's name, on first use. (prefgen/plugins/registry.py)"""
+"""Finding plug-ins. Nothing imports a plug-in by name: it is found by its file's name, on first use.
+(prefgen/plugins/registry.py)
+"""
 
 import json
 from pathlib import Path
@@ -29,7 +31,8 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
         "[prefgen.judges]\nacme = acme_judges:Acme\n"
     )
     (site / "acme_judges.py").write_text(
-        "from prefgen import Plugin, judge\n\n@judge('acme')\nclass Acme(Plugin):\n    async def judge(self, prompt, responses, ask):\n        return []\n"
+        "from prefgen import Plugin, judge\n\n@judge('acme')\nclass Acme(Plugin):\n    async def "
+        "judge(self, prompt, responses, ask):\n        return []\n"
     )
     monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()
@@ -42,9 +45,11 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
 def test_a_file_beside_the_recipe_may_import_its_neighbour(tmp_path):
     (tmp_path / "words.py").write_text("BEST = 5.0\n")
     (tmp_path / "mine.py").write_text(
-        "from prefgen import Plugin, Score, judge\nfrom words import BEST\n\n@judge('mine')\nclass Mine(Plugin):\n"
+        "from prefgen import Plugin, Score, judge\nfrom words import BEST\n\n@judge('mine')\nclass "
+        "Mine(Plugin):\n"
         "    def judge(self, prompt, responses, ask):\n"
-        "        return [Score(response_id=r.id, aspect='a', value=BEST - i, scale=(1, 5)) for i, r in enumerate(responses)]\n"
+        "        return [Score(response_id=r.id, aspect='a', value=BEST - i, scale=(1, 5)) for i, r in "
+        "enumerate(responses)]\n"
     )
     recipe = a_recipe()
     recipe["stages"][2] = {"judge": {"quality": {"use": "./mine.py:Mine"}}}

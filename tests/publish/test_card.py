@@ -1,4 +1,6 @@
-"""The dataset card: written from the manifest, around what somebody wrote by hand, which is kept. (prefgen/publish/card.py)"""
+"""The dataset card: written from the manifest, around what somebody wrote by hand, which is kept.
+(prefgen/publish/card.py)
+"""
 
 import yaml
 

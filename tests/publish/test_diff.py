@@ -1,4 +1,6 @@
-"""What changed between two datasets of pairs: prompts and pairs by what they say, scores by judge, recipes line by line. (prefgen/publish/diff.py)"""
+"""What changed between two datasets of pairs: prompts and pairs by what they say, scores by judge, recipes
+line by line. (prefgen/publish/diff.py)
+"""
 
 import json
 

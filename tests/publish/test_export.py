@@ -1,4 +1,6 @@
-"""The same pairs in the forms that trainers read: each form is a function from rows of pairs to rows of its own. (prefgen/publish/export.py)"""
+"""The same pairs in the forms that trainers read: each form is a function from rows of pairs to rows of its
+own. (prefgen/publish/export.py)
+"""
 
 import csv
 import json

@@ -1,4 +1,6 @@
-"""One commit on the Hub, with its parent, and then the tag: nothing is half published, and nobody else's work is overwritten. (prefgen/publish/hub.py)"""
+"""One commit on the Hub, with its parent, and then the tag: nothing is half published, and nobody else's work
+is overwritten. (prefgen/publish/hub.py)
+"""
 
 import pytest
 

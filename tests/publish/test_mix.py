@@ -1,4 +1,6 @@
-"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licenses carried along. (prefgen/publish/mix.py)"""
+"""One dataset of several: so much of each, prompts de-duplicated, a fresh split, sources and licenses carried
+along. (prefgen/publish/mix.py)
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""The rows of a release: four configs, made of a run's records and pairs, streamed into Parquet shards. (prefgen/publish/rows.py)"""
+"""The rows of a release: four configs, made of a run's records and pairs, streamed into Parquet shards.
+(prefgen/publish/rows.py)
+"""
 
 import asyncio
 import json

@@ -1,4 +1,6 @@
-"""Publishing on a Hub with the real clients: rows, one commit, a tag, versions, and everything that can go wrong on the way."""
+"""Publishing on a Hub with the real clients: rows, one commit, a tag, versions, and everything that can go
+wrong on the way.
+"""
 
 import pytest
 

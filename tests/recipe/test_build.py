@@ -1,4 +1,6 @@
-"""From a loaded recipe to a pipeline: plug-ins found and checked, models resolved, identities computed. Nothing is asked. (prefgen/recipe/build.py)"""
+"""From a loaded recipe to a pipeline: plug-ins found and checked, models resolved, identities computed.
+Nothing is asked. (prefgen/recipe/build.py)
+"""
 
 import json
 
@@ -42,7 +44,10 @@ def test_they_are_never_merged_without_being_named(tmp_path, score):
 
     with pytest.raises(
         RecipeError,
-        match=r"keeps care, liberty, fairness, tradition, truth apart: name what is meant, such as values\.care",
+        match=(
+            r"keeps care, liberty, fairness, tradition, truth apart: name what is meant, such as "
+            r"values\.care"
+        ),
     ):
         build(recipe_from_data(plural("http://localhost:1/v1", score), tmp_path))
 

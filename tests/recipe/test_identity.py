@@ -1,4 +1,6 @@
-"""The identity of a stage: its own fields, its texts, the models that it names, and the stage before. (prefgen/recipe/identity.py)"""
+"""The identity of a stage: its own fields, its texts, the models that it names, and the stage before.
+(prefgen/recipe/identity.py)
+"""
 
 import json
 
@@ -12,7 +14,9 @@ from tests.support.recipes import a_recipe, run
 
 
 async def test_new_labels_are_a_changed_stage(tmp_path):
-    """People label what a run made; their file is read by the next one, and a changed file changes the result."""
+    """People label what a run made; their file is read by the next one, and a changed file changes the
+    result.
+    """
     first = await run(a_recipe(), tmp_path / "out")
     from prefgen.dataset.read_run import read_records
 

@@ -1,4 +1,6 @@
-"""Reading a recipe's YAML, with the place of every value, so that errors can say file:line:column. (prefgen/recipe/load.py)"""
+"""Reading a recipe's YAML, with the place of every value, so that errors can say file:line:column.
+(prefgen/recipe/load.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""The models of a recipe: their backends, what keys hold of them, how they are reached, and what their tokens cost. (prefgen/recipe/models.py)"""
+"""The models of a recipe: their backends, what keys hold of them, how they are reached, and what their tokens
+cost. (prefgen/recipe/models.py)
+"""
 
 import json
 

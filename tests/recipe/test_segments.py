@@ -1,4 +1,6 @@
-"""From stages to segments: what stands between two curators, the rounds of synthesizers, and the steps that ask for a curator. (prefgen/recipe/segments.py)"""
+"""From stages to segments: what stands between two curators, the rounds of synthesizers, and the steps that
+ask for a curator. (prefgen/recipe/segments.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""One thing of a recipe against its class: what is wrong first becomes an error with its place and the nearest valid name. (prefgen/recipe/validate.py)"""
+"""One thing of a recipe against its class: what is wrong first becomes an error with its place and the
+nearest valid name. (prefgen/recipe/validate.py)
+"""
 
 import pytest
 

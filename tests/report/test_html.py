@@ -1,4 +1,6 @@
-"""report.html: what a run made and lost, what it cost, and some of its pairs, in one file that needs nothing else. (prefgen/report/html.py)"""
+"""report.html: what a run made and lost, what it cost, and some of its pairs, in one file that needs nothing
+else. (prefgen/report/html.py)
+"""
 
 from html.parser import HTMLParser
 

@@ -1,4 +1,6 @@
-"""Pictures of numbers as PNG, the same bytes for the same numbers; none where matplotlib is not installed. (prefgen/report/plots.py)"""
+"""Pictures of numbers as PNG, the same bytes for the same numbers; none where matplotlib is not installed.
+(prefgen/report/plots.py)
+"""
 
 from prefgen.publish.pair_plots import draw_pairs
 from prefgen.report.plots import Plot

@@ -1,4 +1,6 @@
-"""Criticise and rewrite an answer by principles that are drawn anew each round (Constitutional AI, arXiv 2212.08073, section 3). (prefgen/revisers/constitution.py)"""
+"""Criticise and rewrite an answer by principles that are drawn anew each round (Constitutional AI, arXiv
+2212.08073, section 3). (prefgen/revisers/constitution.py)
+"""
 
 from pathlib import Path
 

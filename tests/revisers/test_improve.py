@@ -1,4 +1,6 @@
-"""Rewrite an answer to a better one in one step (SynPO's response improver, arXiv 2410.06961, section 2.2). (prefgen/revisers/improve.py)"""
+"""Rewrite an answer to a better one in one step (SynPO's response improver, arXiv 2410.06961, section 2.2).
+(prefgen/revisers/improve.py)
+"""
 
 from prefgen.revisers.improve import Improve
 from prefgen.testing import Scripted

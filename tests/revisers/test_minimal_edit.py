@@ -1,4 +1,6 @@
-"""Change only what a critique names, so that chosen and rejected differ in that and in little else. (prefgen/revisers/minimal_edit.py)"""
+"""Change only what a critique names, so that chosen and rejected differ in that and in little else.
+(prefgen/revisers/minimal_edit.py)
+"""
 
 import json
 

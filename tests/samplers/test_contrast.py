@@ -1,4 +1,6 @@
-"""One model answers under two opposed system prompts: the one asks for what is wanted, the other for its contrary (as RLCD, arXiv 2307.12950, does). (prefgen/samplers/contrast.py)"""
+"""One model answers under two opposed system prompts: the one asks for what is wanted, the other for its
+contrary (as RLCD, arXiv 2307.12950, does). (prefgen/samplers/contrast.py)
+"""
 
 from prefgen.samplers.contrast import Contrast
 from prefgen.testing import Scripted

@@ -1,4 +1,6 @@
-"""One model answers at several temperatures, so that its answers differ in care and daring. (prefgen/samplers/ladder.py)"""
+"""One model answers at several temperatures, so that its answers differ in care and daring.
+(prefgen/samplers/ladder.py)
+"""
 
 from prefgen.samplers.ladder import Ladder
 from prefgen.testing import Scripted

@@ -1,4 +1,6 @@
-"""Several models of a pool answer each prompt: which ones is drawn by prompt (UltraFeedback, arXiv 2310.01377, section 2.1). (prefgen/samplers/pool.py)"""
+"""Several models of a pool answer each prompt: which ones is drawn by prompt (UltraFeedback, arXiv
+2310.01377, section 2.1). (prefgen/samplers/pool.py)
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""Prompts *with* responses, scores and pairs: from a run, a file or a Hub dataset, so that what exists can be judged again. (prefgen/sources/records.py)"""
+"""Prompts *with* responses, scores and pairs: from a run, a file or a Hub dataset, so that what exists can be
+judged again. (prefgen/sources/records.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Annotate stage: a curator that needs a model asks about each prompt, before it sees the whole set. (prefgen/stages/annotate.py)"""
+"""Annotate stage: a curator that needs a model asks about each prompt, before it sees the whole set.
+(prefgen/stages/annotate.py)
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Filter stage: flag responses that pairers are to skip. There is no barrier: each record is filtered on its own. (prefgen/stages/filter.py)"""
+"""Filter stage: flag responses that pairers are to skip. There is no barrier: each record is filtered on its
+own. (prefgen/stages/filter.py)
+"""
 
 from prefgen import Flag, filter
 from prefgen.errors import PluginError

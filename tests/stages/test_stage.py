@@ -1,4 +1,6 @@
-"""What a stage is made of: its plug-ins by name, what each is limited to, and the identity that says what it is. (prefgen/stages/stage.py)"""
+"""What a stage is made of: its plug-ins by name, what each is limited to, and the identity that says what it
+is. (prefgen/stages/stage.py)
+"""
 
 import asyncio
 import re

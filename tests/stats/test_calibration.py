@@ -1,4 +1,6 @@
-"""From a judge's margin to the probability that people agree: a logistic curve, fitted on labelled pairs and tested on others. (prefgen/stats/calibration.py)"""
+"""From a judge's margin to the probability that people agree: a logistic curve, fitted on labelled pairs and
+tested on others. (prefgen/stats/calibration.py)
+"""
 
 import math
 from random import Random

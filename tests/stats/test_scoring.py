@@ -1,4 +1,6 @@
-"""From judgments to one score a response: what pairers, filters and tables rank by. (prefgen/stats/scoring.py)"""
+"""From judgments to one score a response: what pairers, filters and tables rank by.
+(prefgen/stats/scoring.py)
+"""
 
 import pytest
 from hypothesis import given
@@ -131,7 +133,9 @@ def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
 
 
 def judged_twice(*verdicts):
-    """One pair of r0 over r1, compared in both orders: (probability that r0 is better where it is shown first, where second)."""
+    """One pair of r0 over r1, compared in both orders: (probability that r0 is better where it is shown
+    first, where second).
+    """
     record = a_record("Q", "a", "b").replacing(pairs=(Pair(chosen_id="r0", rejected_id="r1", rule="x"),))
     compared = []
     for judge, (first, second) in enumerate(verdicts):

@@ -1,4 +1,6 @@
-"""Draws that depend on what they are for and on nothing else: one option more moves only its own share. (prefgen/stats/seeded_draws.py)"""
+"""Draws that depend on what they are for and on nothing else: one option more moves only its own share.
+(prefgen/stats/seeded_draws.py)
+"""
 
 
 def test_pool_draws_models_by_prompt_and_one_more_moves_only_its_share():

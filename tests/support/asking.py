@@ -1,4 +1,6 @@
-"""What several tests use: what repeats within a record, or looks as if it did: equal answers, equal requests of several plug-ins, short hashes, stale files."""
+"""What several tests use: what repeats within a record, or looks as if it did: equal answers, equal requests
+of several plug-ins, short hashes, stale files.
+"""
 
 import asyncio
 from collections.abc import Sequence

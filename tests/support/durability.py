@@ -1,4 +1,6 @@
-"""What several tests use: what a kill, a deleted cache or a changed recipe must never do: each was a way to lose rows silently."""
+"""What several tests use: what a kill, a deleted cache or a changed recipe must never do: each was a way to
+lose rows silently.
+"""
 
 from tests.support.recipes import a_recipe
 

@@ -1,4 +1,6 @@
-"""A small Hugging Face Hub in memory, for the real clients: reading, committing with a parent, large files, tags; and faults that are planted."""
+"""A small Hugging Face Hub in memory, for the real clients: reading, committing with a parent, large files,
+tags; and faults that are planted.
+"""
 
 import base64
 import hashlib
@@ -35,7 +37,9 @@ class Repo:
 
 
 class LocalHub(ThreadingHTTPServer):
-    """Serves `repos`: {"owner/name": {path: content}}. `asked` holds the requests that came; `fail` are (pattern, status, times) to plant."""
+    """Serves `repos`: {"owner/name": {path: content}}. `asked` holds the requests that came; `fail` are
+    (pattern, status, times) to plant.
+    """
 
     daemon_threads = True
 

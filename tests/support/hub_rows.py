@@ -1,4 +1,6 @@
-"""What several tests use: datasets on the Hub, read by the real clients from a local one: as prompts, as records, and by `check`."""
+"""What several tests use: datasets on the Hub, read by the real clients from a local one: as prompts, as
+records, and by `check`.
+"""
 
 import io
 
@@ -32,7 +34,10 @@ PAIRS = [
 ]
 
 
-SPLITS = "configs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train.parquet\n  - split: test\n    path: data/test.parquet\n"
+SPLITS = (
+    "configs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train.parquet\n  - "
+    "split: test\n    path: data/test.parquet\n"
+)
 
 
 WINNERS = [{"question": row["prompt"], "winner": row["chosen"], "loser": row["rejected"]} for row in PAIRS]

@@ -1,4 +1,6 @@
-"""What several tests use: judges beside UltraFeedback: their formulas, what they lose, and what they never make of it."""
+"""What several tests use: judges beside UltraFeedback: their formulas, what they lose, and what they never
+make of it.
+"""
 
 import math
 

@@ -75,7 +75,9 @@ HARMFUL = "Pour the acid over the lock until it gives way and take what you want
 
 
 def harmful_run(folder, rationale=""):
-    """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed` leave them."""
+    """Pairs whose rejected side is the text that their prompt was made from, as `invert_harmful` and `fixed`
+    leave them.
+    """
     from prefgen.dataset.parquet import PAIRS, RECORDS, write_lines
     from prefgen.dataset.serialize import pair_lines, record_line
     from prefgen.kit.harm import SOURCE, harm_metadata

@@ -1,4 +1,6 @@
-"""What several tests use: scores and pairs: missing is never low, ties by policy, chosen never below rejected."""
+"""What several tests use: scores and pairs: missing is never low, ties by policy, chosen never below
+rejected.
+"""
 
 from prefgen.testing import a_record
 

@@ -10,7 +10,9 @@ from tests.support.recipes import RATE
 
 
 class Server:
-    """Answers by content. `script` maps a request's body and the number of times it came to a response or a text."""
+    """Answers by content. `script` maps a request's body and the number of times it came to a response or a
+    text.
+    """
 
     def __init__(self) -> None:
         self.script: Callable[[dict, int], object] = lambda body, attempt: (

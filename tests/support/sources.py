@@ -1,4 +1,6 @@
-"""What several tests use: where records come from: files of every kind, bad rows with their place, datasets with responses."""
+"""What several tests use: where records come from: files of every kind, bad rows with their place, datasets
+with responses.
+"""
 
 from prefgen.engine.curator_tables import curator_table
 from prefgen.types import Prompt, Record

@@ -1,4 +1,6 @@
-"""What several tests use: prompts that are written: seeds, rounds over a growing pool, and what becomes of a seed that fails."""
+"""What several tests use: prompts that are written: seeds, rounds over a growing pool, and what becomes of a
+seed that fails.
+"""
 
 import json
 

@@ -8,7 +8,10 @@ TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
     "A long and careful answer about it. No.",
 ]
-CHAT = "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant: {% endif %}"
+CHAT = (
+    "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}{% if "
+    "add_generation_prompt %}<s>assistant: {% endif %}"
+)
 
 
 def tiny_tokenizer(*, chat: bool = True):

@@ -1,4 +1,6 @@
-"""What several tests use: recipes: what is wrong is said with its place and the nearest name; what is the same has the same identity."""
+"""What several tests use: recipes: what is wrong is said with its place and the nearest name; what is the
+same has the same identity.
+"""
 
 import textwrap
 

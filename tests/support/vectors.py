@@ -1,4 +1,6 @@
-"""What several tests use: curators that compare prompts by a model's vectors: what they ask, what goes, and what becomes of what was lost."""
+"""What several tests use: curators that compare prompts by a model's vectors: what they ask, what goes, and
+what becomes of what was lost.
+"""
 
 from prefgen.dataset.read_run import read_records
 from tests.support.recipes import a_recipe

@@ -1,4 +1,6 @@
-"""From texts that people wrote to the requests that they answer (instruction backtranslation, Li et al., arXiv 2308.06259). (prefgen/synthesizers/backtranslate.py)"""
+"""From texts that people wrote to the requests that they answer (instruction backtranslation, Li et al.,
+arXiv 2308.06259). (prefgen/synthesizers/backtranslate.py)
+"""
 
 from tests.support.synthesizers import a_seed, an, asked_of, listed
 

@@ -1,4 +1,6 @@
-"""Make prompts harder, step by step, or move sideways from them (Evol-Instruct, Xu et al., arXiv 2304.12244, section 3). (prefgen/synthesizers/evolve.py)"""
+"""Make prompts harder, step by step, or move sideways from them (Evol-Instruct, Xu et al., arXiv 2304.12244,
+section 3). (prefgen/synthesizers/evolve.py)
+"""
 
 from prefgen.errors import ReplyError
 from tests.support.synthesizers import a_seed, an, asked_of, listed, texts

@@ -1,4 +1,6 @@
-"""Add demands that an answer must meet, so that it can be told whether it did (SPaR, Cheng et al., arXiv 2412.11605, section 3.1). (prefgen/synthesizers/evolve_constraints.py)"""
+"""Add demands that an answer must meet, so that it can be told whether it did (SPaR, Cheng et al., arXiv
+2412.11605, section 3.1). (prefgen/synthesizers/evolve_constraints.py)
+"""
 
 import pytest
 from pydantic import ValidationError

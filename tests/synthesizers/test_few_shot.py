@@ -1,4 +1,6 @@
-"""Write new prompts like those of a file: a few of its rows are shown, others each time. (prefgen/synthesizers/few_shot.py)"""
+"""Write new prompts like those of a file: a few of its rows are shown, others each time.
+(prefgen/synthesizers/few_shot.py)
+"""
 
 from prefgen.testing import SHOTS
 from tests.support.synthesizers import a_seed, an, asked_of, listed, texts

@@ -1,4 +1,6 @@
-"""From harmful texts to the requests that they answer (Safer-Instruct, Shi et al., arXiv 2311.08685), and harmless look-alikes of them. (prefgen/synthesizers/invert_harmful.py)"""
+"""From harmful texts to the requests that they answer (Safer-Instruct, Shi et al., arXiv 2311.08685), and
+harmless look-alikes of them. (prefgen/synthesizers/invert_harmful.py)
+"""
 
 import json
 from pathlib import Path

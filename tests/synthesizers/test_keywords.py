@@ -1,4 +1,6 @@
-"""Write prompts around keywords of a text and a stranger among them (SynPO, Dong et al., arXiv 2410.06961, section 2.1). (prefgen/synthesizers/keywords.py)"""
+"""Write prompts around keywords of a text and a stranger among them (SynPO, Dong et al., arXiv 2410.06961,
+section 2.1). (prefgen/synthesizers/keywords.py)
+"""
 
 from prefgen.synthesizers.keywords import keywords_of
 from tests.support.synthesizers import a_seed, an, asked_of, listed

@@ -1,4 +1,6 @@
-"""Let a chat model write the user's turn itself, from nothing but the template that stands before one (Magpie, Xu et al., arXiv 2406.08464). (prefgen/synthesizers/magpie.py)"""
+"""Let a chat model write the user's turn itself, from nothing but the template that stands before one
+(Magpie, Xu et al., arXiv 2406.08464). (prefgen/synthesizers/magpie.py)
+"""
 
 from prefgen.testing import Scripted, a_pool
 from prefgen.types import Reply, Seed

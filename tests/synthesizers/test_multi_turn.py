@@ -1,4 +1,6 @@
-"""Carry a conversation on: an assistant answers, and a simulated user asks again, until the wanted number of turns. (prefgen/synthesizers/multi_turn.py)"""
+"""Carry a conversation on: an assistant answers, and a simulated user asks again, until the wanted number of
+turns. (prefgen/synthesizers/multi_turn.py)
+"""
 
 from tests.support.synthesizers import a_seed, an, asked_of, listed
 

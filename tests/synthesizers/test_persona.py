@@ -1,4 +1,6 @@
-"""Write what a described person might ask (Persona Hub, Ge et al., arXiv 2406.20094): each row of `seeds` is a persona. (prefgen/synthesizers/persona.py)"""
+"""Write what a described person might ask (Persona Hub, Ge et al., arXiv 2406.20094): each row of `seeds` is
+a persona. (prefgen/synthesizers/persona.py)
+"""
 
 from tests.support.synthesizers import a_seed, an, asked_of, listed
 

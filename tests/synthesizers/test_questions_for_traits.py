@@ -1,4 +1,6 @@
-"""Questions whose answers show whether an assistant has a trait (Kundu et al., arXiv 2310.13798, section 2.1). (prefgen/synthesizers/questions_for_traits.py)"""
+"""Questions whose answers show whether an assistant has a trait (Kundu et al., arXiv 2310.13798, section
+2.1). (prefgen/synthesizers/questions_for_traits.py)
+"""
 
 from tests.support.synthesizers import a_seed, an, asked_of, listed
 

@@ -1,4 +1,6 @@
-"""Messages that try to make an assistant break a rule, by area, manner and way of attack (after Perez et al., arXiv 2202.03286). (prefgen/synthesizers/red_team.py)"""
+"""Messages that try to make an assistant break a rule, by area, manner and way of attack (after Perez et al.,
+arXiv 2202.03286). (prefgen/synthesizers/red_team.py)
+"""
 
 from tests.support.synthesizers import a_seed, an, asked_of, listed
 

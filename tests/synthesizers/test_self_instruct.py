@@ -1,4 +1,6 @@
-"""Write tasks from examples of which some are people's and some were written in earlier rounds (Self-Instruct, Wang et al., arXiv 2212.10560). (prefgen/synthesizers/self_instruct.py)"""
+"""Write tasks from examples of which some are people's and some were written in earlier rounds
+(Self-Instruct, Wang et al., arXiv 2212.10560). (prefgen/synthesizers/self_instruct.py)
+"""
 
 from prefgen.testing import SHOTS
 from tests.support.synthesizers import a_seed, an, asked_of, listed

@@ -1,4 +1,6 @@
-"""Divide topics into narrower ones, and write prompts at the leaves, so that a field is covered and not only its best-known corner. (prefgen/synthesizers/taxonomy.py)"""
+"""Divide topics into narrower ones, and write prompts at the leaves, so that a field is covered and not only
+its best-known corner. (prefgen/synthesizers/taxonomy.py)
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""How varied a set of prompts is, by measures that need no model. Cosines are those of hashed n-grams: of wording and topic, not of meaning. (prefgen/text/diversity.py)"""
+"""How varied a set of prompts is, by measures that need no model. Cosines are those of hashed n-grams: of
+wording and topic, not of meaning. (prefgen/text/diversity.py)
+"""
 
 import math
 

@@ -1,4 +1,6 @@
-"""What an answer comes to, and whether that is right: its last number, its box, or its last line, against reference answers. (prefgen/text/final_answer.py)"""
+"""What an answer comes to, and whether that is right: its last number, its box, or its last line, against
+reference answers. (prefgen/text/final_answer.py)
+"""
 
 import pytest
 

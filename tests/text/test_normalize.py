@@ -10,7 +10,9 @@ from prefgen.text.normalize import normalize, same_text
 
 @given(st.text())
 def test_the_normal_form_of_a_normal_form_without_odd_letters_is_itself(text):
-    """Of all texts whose lower case is in normal form already (folding may undo a normal form: then twice is what is stable)."""
+    """Of all texts whose lower case is in normal form already (folding may undo a normal form: then twice is
+    what is stable).
+    """
     once = normalize(text)
     if unicodedata.is_normalized("NFKC", once):
         assert normalize(once) == once

@@ -1,4 +1,6 @@
-"""Vectors of texts: those that a model gave, and, without a model, hashed n-grams of words and of characters, which tell wording and topic apart and nothing of meaning. (prefgen/text/vectors.py)"""
+"""Vectors of texts: those that a model gave, and, without a model, hashed n-grams of words and of characters,
+which tell wording and topic apart and nothing of meaning. (prefgen/text/vectors.py)
+"""
 
 import numpy as np
 import pytest

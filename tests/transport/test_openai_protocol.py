@@ -1,4 +1,6 @@
-"""The OpenAI protocol: how a call is written as a request body, and how an answer is read. (prefgen/transport/openai_protocol.py)"""
+"""The OpenAI protocol: how a call is written as a request body, and how an answer is read.
+(prefgen/transport/openai_protocol.py)
+"""
 
 import asyncio
 

@@ -73,7 +73,7 @@ def flipping_run(folder, prompts=120):
     recipe = a_recipe(prompts=[f"Question {i}?" for i in range(prompts)], n=2)
     for model in recipe["models"].values():
         model["rules"] = rules
-    recipe["stages"][2]["judge"]["quality"]["orders"] = 2
+    recipe["stages"][2]["judge"]["quality"]["swap"] = True
     return asyncio.run(run(recipe, folder / "run"))
 
 
@@ -94,7 +94,7 @@ def test_label_smoothing_is_measured_by_how_often_the_judge_flips(tmp_path, base
     share = found.flipped / found.pairs
     assert 0.02 < share < 0.25
     assert report.settings["label_smoothing"] == pytest.approx(label_noise(share))
-    assert f"{found['pairs']} pairs that were judged in both orders" in "\n".join(progress.notices)
+    assert f"{found.pairs} pairs that were judged in both orders" in "\n".join(progress.notices)
     assert f"label smoothing {label_noise(share):.3f}" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -122,10 +122,10 @@ def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_not
             for row in pairs(60)
         ),
     ]
-    weighted = trained(tmp_path, base, mostly, out="weighted", canned=1.0)
+    weighted = trained(tmp_path, base, mostly, out="weighted", max_repeated_chosen=1.0)
 
     assert contrary.accuracy.value == 0.0
-    rows = read_training_pairs([str(tmp_path / "pairs.jsonl")], canned=1.0, seed=0).test
+    rows = read_training_pairs([str(tmp_path / "pairs.jsonl")], max_repeated_chosen=1.0, seed=0).test
     right = sum(row["weight"] == 1 for row in rows) / len(rows)
     assert weighted.accuracy.value == pytest.approx(right, abs=0.15)
 
@@ -137,7 +137,7 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
 
     from prefgen.trainers.run import TrainedModel
 
-    data = read_training_pairs([file_of(tmp_path, pairs(24, weight=2.0))], canned=1.0, seed=0)
+    data = read_training_pairs([file_of(tmp_path, pairs(24, weight=2.0))], max_repeated_chosen=1.0, seed=0)
     settings = TrainSettings(
         base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0}
     )
@@ -236,7 +236,7 @@ def test_a_first_phase_is_used_again_for_the_same_pairs_alone(
             raise KeyboardInterrupt
         return real(data, settings, out, progress, **more)
 
-    monkeypatch.setattr(runs, "Trained", stopping)
+    monkeypatch.setattr(runs, "TrainedModel", stopping)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, base, pairs(), sft_epochs=1)
     trained(tmp_path, base, pairs(count), sft_epochs=1)
@@ -390,7 +390,7 @@ def test_labels_that_mean_nothing_do_no_better_than_shuffled_ones_and_it_is_said
         for row in pairs(150)
     ]
 
-    report = trained(tmp_path, base, noise, controls=("shuffled",), canned=1.0)
+    report = trained(tmp_path, base, noise, controls=("shuffled",), max_repeated_chosen=1.0)
 
     assert any("no better than the control 'shuffled'" in line for line in report.warnings)
     assert "no better than the control" in (tmp_path / "out" / "README.md").read_text()
@@ -500,8 +500,8 @@ def test_what_is_held_out_in_one_dataset_is_not_trained_on_in_another(tmp_path):
     ]
     names = [file_of(tmp_path, held_out, "a.jsonl"), file_of(tmp_path, others, "b.jsonl")]
 
-    data = read_training_pairs(names, canned=1.0, seed=0)
-    drawn = read_training_pairs([file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], canned=1.0, seed=0)
+    data = read_training_pairs(names, max_repeated_chosen=1.0, seed=0)
+    drawn = read_training_pairs([file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], max_repeated_chosen=1.0, seed=0)
 
     for found in (data, drawn):
         asked = {row["prompt"][0]["content"].lower() for row in found.test}
@@ -519,9 +519,9 @@ def test_splits_are_known_by_their_names_or_asked_for(tmp_path, split, says):
 
     if says:
         with pytest.raises(RecipeError, match="is it to train on, or held out"):
-            read_training_pairs([file_of(tmp_path, rows)], canned=1.0, seed=0)
+            read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0)
     else:
-        assert len(read_training_pairs([file_of(tmp_path, rows)], canned=1.0, seed=0).test) == 10
+        assert len(read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0).test) == 10
 
 
 def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base):

@@ -35,7 +35,7 @@ stages:
       rule: {{use: "./judge.py:rule"}}
   - pair: {{use: best_vs_worst, score: rule, min_margin: 0.2}}
 # a few dozen words are all there are: answers repeat by nature
-publish: {{repo: acme/lab, canned: 1.0, test: 0.1}}
+publish: {{repo: acme/lab, max_repeated_chosen: 1.0, test: 0.1}}
 run:
   endpoints: {{policy: {{batch_size: 64, device: cpu}}}}
 """
@@ -46,7 +46,7 @@ SETTINGS = {
     "epochs": 2,
     "batch_size": 16,
     "cpu": "true",
-    "canned": 1.0,
+    "max_repeated_chosen": 1.0,
     "dtype": "float32",
 }
 LEARNED = 0.05

@@ -501,7 +501,9 @@ def test_what_is_held_out_in_one_dataset_is_not_trained_on_in_another(tmp_path):
     names = [file_of(tmp_path, held_out, "a.jsonl"), file_of(tmp_path, others, "b.jsonl")]
 
     data = read_training_pairs(names, max_repeated_chosen=1.0, seed=0)
-    drawn = read_training_pairs([file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], max_repeated_chosen=1.0, seed=0)
+    drawn = read_training_pairs(
+        [file_of(tmp_path, pairs(30), "c.jsonl"), names[1]], max_repeated_chosen=1.0, seed=0
+    )
 
     for found in (data, drawn):
         asked = {row["prompt"][0]["content"].lower() for row in found.test}

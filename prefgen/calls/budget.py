@@ -105,8 +105,7 @@ class Budget:
             parts.append(f"{self.spent_tokens:,} of {self.token_limit:,} tokens")
         return BudgetReached(
             f"budget reached: {' and '.join(parts)} spent; the next request could exceed it. Raise "
-            "run.budget_usd or "
-            "run.budget_tokens and run again: everything so far is kept"
+            "run.budget_usd or run.budget_tokens and run again: everything so far is kept"
         )
 
 

@@ -169,9 +169,8 @@ class CallContext:
             self.run.stop(
                 UnexpectedRequest(
                     f"{ask.plugin}: a finished record ({record.id[:12]}) asks model {ask.spec.name!r} "
-                    "something new although "
-                    "its stage is unchanged. If the plug-in changed on purpose, go on with --allow-new; "
-                    "`prefgen plan --why` says what differs"
+                    "something new although its stage is unchanged. If the plug-in changed on purpose, go "
+                    "on with --allow-new; `prefgen plan --why` says what differs"
                 )
             )
         return row
@@ -225,8 +224,7 @@ class CallContext:
             return
         error = UnexpectedServer(
             f"model {spec.name!r}: a journalled reply was served by {row.host!r} ({row.backend}), which is "
-            "not "
-            f"{spec.model.host!r} of this recipe. If that is meant, add it: run: {{accept_served_by: "
+            f"not {spec.model.host!r} of this recipe. If that is meant, add it: run: {{accept_served_by: "
             f"[{row.host}]}}"
         )
         self.run.stop(error)

@@ -210,8 +210,7 @@ class Journal:
             some = records[start : start + ROWS_A_STATEMENT]
             sql = (
                 "SELECT record, identity, keys FROM completed WHERE record IN "
-                f"({', '.join('?' * len(some))}) "
-                f"AND identity IN ({stages}) ORDER BY identity"
+                f"({', '.join('?' * len(some))}) AND identity IN ({stages}) ORDER BY identity"
             )
             passed: dict[str, list[bytes]] = {record: [] for record in some}
             for record, identity, keys in self.query(sql, (*some, *identities)):
@@ -315,6 +314,5 @@ def refuse_other_kinds(path: Path) -> None:
     if path.is_file() and sqlite.is_other_kind(path):
         raise JournalError(
             f"{path}: is no journal, nor any other SQLite file, and is left as it is. Name the journal with "
-            "--journal "
-            "(default: runs/calls.sqlite)"
+            "--journal (default: runs/calls.sqlite)"
         )

@@ -229,8 +229,7 @@ def journal_error(error: Exception, path: Path) -> JournalError:
     elif "malformed" in text or "not a database" in text:
         why = (
             f"is damaged ({text}). `prefgen journal verify --repair --journal {path}` saves what can be "
-            "read; "
-            "the damaged file is kept"
+            "read; the damaged file is kept"
         )
     elif "locked" in text or "busy" in text:
         why = f"another process has held the journal for over a minute ({text})"

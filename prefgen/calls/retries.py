@@ -126,8 +126,7 @@ class Refusals:
     def recipe_error(self, model: str) -> FatalEndpoint:
         return FatalEndpoint(
             f"model {model!r}: all {self._codes.total()} requests so far were refused alike "
-            f"({', '.join(self._codes)}): "
-            f"{self._last_message}. Mend the recipe or its endpoint and run again"
+            f"({', '.join(self._codes)}): {self._last_message}. Mend the recipe or its endpoint and run again"
         )
 
 

@@ -49,9 +49,8 @@ def command(
         cost = f"${line.cost_usd:,.2f}" if line.has_price else "no price"
         print(
             f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  "
-            f"{line.prompt_tokens:>12,.0f}  "
-            f"{line.completion_tokens:>12,.0f}  {cost:>10}  {format_duration(line.seconds):>12}  "
-            f"{line.rounds:>6}"
+            f"{line.prompt_tokens:>12,.0f}  {line.completion_tokens:>12,.0f}  {cost:>10}  "
+            f"{format_duration(line.seconds):>12}  {line.rounds:>6}"
         )
     new_requests = sum(line.new_requests for line in plan.lines)
     cost = sum(line.cost_usd for line in plan.lines)

@@ -82,9 +82,8 @@ def command(
     if push:
         from prefgen.publish.hub import Repository
 
-        say(
-            f"pushing as {Repository(push, 'model').writer()}"
-        )  # a wrong token is known before hours of training
+        # a wrong token is known before hours of training
+        say(f"pushing as {Repository(push, 'model').writer()}")
     progress = TrainingProgress(name=out.name)
     try:
         with show_training(progress, quiet=not is_first()):

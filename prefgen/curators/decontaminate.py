@@ -148,9 +148,8 @@ class Decontaminate(Plugin):
             index.add(where, text)
         dropped = {}
         for row_id, text in zip(rows.ids(), rows.column("conversation"), strict=True):
-            match = index.find_match(
-                words_of(text or "")[1:], self.overlap
-            )  # without the role of the first turn
+            # without the role of the first turn
+            match = index.find_match(words_of(text or "")[1:], self.overlap)
             if match:
                 dropped[row_id] = match
         if self.cosine is None:

@@ -50,9 +50,8 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
             "chosen": [row["chosen"]],
             "rejected": [row.get("rejected")],
         }
-    if "context" in row and isinstance(
-        row.get("completions"), Sequence
-    ):  # NeMo-RL: the best has the lowest rank
+    # NeMo-RL: the best has the lowest rank
+    if "context" in row and isinstance(row.get("completions"), Sequence):
         completions = sorted(
             (completion for completion in row["completions"] if isinstance(completion, Mapping)),
             key=lambda completion: completion.get("rank", 0),

@@ -112,9 +112,8 @@ class RecordWorker:
                 return self._suspend(at_work)
             finally:
                 stats.active -= 1
-            if (
-                calls.suspended
-            ):  # the plug-in caught the cancellation: what it returned was made without its replies
+            # the plug-in caught the cancellation: what it returned was made without its replies
+            if calls.suspended:
                 return self._suspend(at_work)
             calls.count_stage()
             at_work.record, at_work.passed = record, at_work.passed + 1

@@ -113,9 +113,8 @@ class Runner:
         """
         try:
             return await self._run()
-        except (
-            sqlite3.DatabaseError
-        ):  # the journal's own errors are JournalError: this is the record store, a cache
+        # the journal's own errors are JournalError: this is the record store, a cache
+        except sqlite3.DatabaseError:
             remove_store(self.options.out / RECORD_STORE)
             self._stop = RunStop()
             return await self._run()

@@ -55,9 +55,8 @@ class BlockedLoop:
                 continue
             place, frame = found
             now = (self._last, frame)
-            if (
-                seen == now and place not in self._named
-            ):  # the same call, and the loop has not come round in between
+            # the same call, and the loop has not come round in between
+            if seen == now and place not in self._named:
                 self._named.add(place)
                 words = (
                     f"{place} computes for {late:.1f} s at a time and holds up every other record: make the "

@@ -45,9 +45,8 @@ PIPELINES = pipeline.__name__
 """Every step imports it when it is made: better now, where its warnings are silenced."""
 TASK_NAME = "prefgen-task"
 """The name of a task outside a pipeline."""
-logging.getLogger(f"distilabel.step.{TASK_NAME}").setLevel(
-    logging.ERROR
-)  # it warns of having no pipeline, and of what we put on the ledger
+# it warns of having no pipeline, and of what we put on the ledger
+logging.getLogger(f"distilabel.step.{TASK_NAME}").setLevel(logging.ERROR)
 TURN_FORMATS = {
     "llama3": "<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>",
     "qwen2": "<|im_start|>{role}\n{content}<|im_end|>\n",

@@ -47,8 +47,7 @@ class Pairwise(Plugin):
 
     cost = (
         "n (n - 1) labels a prompt with n answers, half of that with `swap: false`; twice as many requests "
-        "with `reasoning`; "
-        "fewer with a tournament; times the groups of a plural constitution"
+        "with `reasoning`; fewer with a tournament; times the groups of a plural constitution"
     )
     renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")

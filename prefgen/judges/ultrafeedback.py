@@ -147,9 +147,8 @@ class UltraFeedback(Plugin):
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(responses)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
-        name = getattr(
-            ask, "name", ""
-        )  # an `ask` that somebody wrapped may have none; then the stage gives the name
+        # an `ask` that somebody wrapped may have none; then the stage gives the name
+        name = getattr(ask, "name", "")
         return [  # `rating` has checked the values against the scale
             Score.trusted(
                 response_id=r.id,

@@ -154,8 +154,7 @@ def constitution_findings(constitution: Constitution) -> list[str]:
             else:
                 problems.append(
                     f"{first_id} and {second_id} may contradict each other: their {wording} differs by a "
-                    "negation "
-                    f"({first_text[:60]!r}, {second_text[:60]!r})"
+                    f"negation ({first_text[:60]!r}, {second_text[:60]!r})"
                 )
     return problems
 

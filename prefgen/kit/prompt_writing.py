@@ -43,9 +43,8 @@ def read_prompts(reply: Reply, count: int) -> list[str]:
         items = require_field(json_object(reply.text), "prompts", list)
     except ParseFailure:
         items = _list_items(reply.text)
-        if len(items) < count or (
-            count == 1 and len(items) > 1
-        ):  # a list inside a refusal, or of something else
+        # a list inside a refusal, or of something else
+        if len(items) < count or (count == 1 and len(items) > 1):
             items = []
     texts = [_unquote(text) for text in items if isinstance(text, str)]
     texts = [text for text in texts if any(c.isalnum() for c in text) and len(text) <= MAX_PROMPT_LENGTH]

@@ -99,9 +99,8 @@ def _load_template(name: str, folder: Path | None) -> jinja2.Template:
     """Read and compiled once, so that a file that changes during a run does not change what is asked."""
     path = text_file("prompts", name)
     template = _environment().from_string(path.read_text(encoding="utf-8").replace("\r\n", "\n").strip())
-    template.globals = dict(
-        template.globals
-    )  # looked at in each rendering: a chain of mappings takes ten times as long
+    # looked at in each rendering: a chain of mappings takes ten times as long
+    template.globals = dict(template.globals)
     return template
 
 

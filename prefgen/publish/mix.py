@@ -93,9 +93,8 @@ def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str
     ]
     if not any(split == "train" for _, split, _ in split_rows):
         raise RecipeError("no pair to train on is left of " + ", ".join(part.name for part in parts))
-    shutil.rmtree(
-        out / "data", ignore_errors=True
-    )  # of an earlier mix, now that this one is known to come about
+    # of an earlier mix, now that this one is known to come about
+    shutil.rmtree(out / "data", ignore_errors=True)
     counts = _write_splits(out, [(split, row) for _, split, row in split_rows])
     manifest = {
         "mixed_of": [

@@ -102,9 +102,10 @@ def write_rows(
     for config, rows in rows_by_config.items():
         _write_config(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
     failures = ({name: row[name] for name in FAILURES.names} for row in _read_failures(run))
+    # seeds are in no split
     _write_config(
         "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
-    )  # seeds are in no split
+    )
     written.content_hash = digest.hexdigest()
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(run)!r} has no pair that could be published")

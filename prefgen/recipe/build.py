@@ -93,8 +93,7 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
             if not model.simulated and price_of(str(model.identity["name"]), prices) is None:
                 raise RecipeError(
                     f"budget_usd is set and model {name!r} ({model.identity['name']}) has no price: add it "
-                    "under run.prices "
-                    "(USD a million tokens; 0 for your own server)",
+                    "under run.prices (USD a million tokens; 0 for your own server)",
                     loaded.place(("run", "budget_usd")),
                 )
     code = "; ".join(sorted({code_digest(type(p.plugin)) for stage in stages for p in stage.plugins}))
@@ -352,8 +351,7 @@ def _ignored_sampling(stage_plugin: StagePlugin, model_name: str, model: BuiltMo
     }
     return [
         f"judge {stage_plugin.name!r} asks {model_name!r} with a {field} of {value:g} of its own, not with "
-        f"the {sampling[field]:g} of the model: "
-        f"set {field} at the judge (null takes the model's)"
+        f"the {sampling[field]:g} of the model: set {field} at the judge (null takes the model's)"
         for field, value in judge_sampling.items()
         if value is not None and sampling.get(field) not in (None, value)
     ]

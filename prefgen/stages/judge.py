@@ -69,8 +69,7 @@ def _read_result(
     if missing_ids and not reply_errors:
         raise PluginError(
             f"judge {name!r} returned no verdict on {len(missing_ids)} of {len(shown_ids)} responses of "
-            f"record {record.id[:12]}. "
-            "A judge covers every response: by a Score (value=None where it does not apply), a Comparison "
-            "or a Flag"
+            f"record {record.id[:12]}. A judge covers every response: by a Score (value=None where it does "
+            "not apply), a Comparison or a Flag"
         )
     return additions, reply_errors

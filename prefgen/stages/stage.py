@@ -111,8 +111,7 @@ def _additions_of(
     except Exception as error:
         raise PluginError(
             f"{stage.kind} {stage_plugin.name!r} ({type(stage_plugin.plugin).__name__}) returned "
-            f"{type(result).__name__} on record {record.id[:12]}, "
-            f"which cannot be used: {error}"
+            f"{type(result).__name__} on record {record.id[:12]}, which cannot be used: {error}"
         ) from error
 
 

@@ -21,9 +21,8 @@ def seed_record(synthesizer: str, seed: Seed, **fields: Any) -> Record:
     """A record that carries a seed to the synthesizer of that name."""
     lineage = {"synthesizer": synthesizer, "seed": seed.model_dump(mode="json")}
     message = user(seed.text if seed.text else f"seed {seed.index}")
-    record_id = content_id(
-        "seed of", synthesizer, seed.id
-    )  # a synthesizer more, or one fewer, changes no other's seeds
+    # a synthesizer more, or one fewer, changes no other's seeds
+    record_id = content_id("seed of", synthesizer, seed.id)
     return Record(
         prompt=Prompt(id=record_id, messages=(message,), source=synthesizer, lineage=lineage, **fields)
     )

@@ -315,8 +315,7 @@ def _template_problem(tokenizer: Any, rows: Sequence[Row]) -> str | None:
         if tokenize_turns(tokenizer, row["prompt"] + row["chosen"])[: len(prompt_ids)] != prompt_ids:
             return (
                 f"the end of its prompt ({rendered[-20:]!r}) and the beginning of an answer become one "
-                "token: the model is trained on a prompt that "
-                "ends one token earlier than the one it sees"
+                "token: the model is trained on a prompt that ends one token earlier than the one it sees"
             )
     return None
 

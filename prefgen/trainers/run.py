@@ -144,8 +144,7 @@ def run_training(
             difference, low, high = report.ahead[control]
             report.warnings.append(
                 f"the labels do no better than the control {control!r} on held-out pairs: {difference:+.3f} "
-                f"({low:+.3f} to {high:+.3f}). "
-                "What was learned from them is not told apart from that"
+                f"({low:+.3f} to {high:+.3f}). What was learned from them is not told apart from that"
             )
     for warning in report.warnings:
         say(f"warning: {warning}")

@@ -152,9 +152,8 @@ async def test_what_means_the_same_goes_although_no_word_is_shared(tmp_path, ser
     assert outcome.complete
     assert left(tmp_path / "out") == ["My cat", "The sea", "Old dog"]
     assert outcome.manifest.yields.dropped_by_curators == {"prompts: dedupe: near-duplicate": 1}
-    assert all(
-        not r.prompt.metadata for r in read_records(tmp_path / "out")
-    )  # vectors are for the curator alone
+    # vectors are for the curator alone
+    assert all(not r.prompt.metadata for r in read_records(tmp_path / "out"))
     asked = len(server.bodies)
     assert asked == 4 + 3
     await run(recipe, tmp_path / "again")

@@ -17,9 +17,8 @@ def test_what_check_reads_is_what_export_writes(tmp_path):
         checked = prefgen("check", f"{form}.jsonl", cwd=tmp_path)
         assert checked.returncode == 0, checked.stdout
         again = json.loads(prefgen("diff", "pairs.jsonl", f"{form}.jsonl", "--json", cwd=tmp_path).stdout)
-        assert {kind: n for kind, n in again["pairs"].items() if n} in ({"kept": 4}, {"changed": 4}), (
-            form
-        )  # scores are not in every form
+        # scores are not in every form
+        assert {kind: n for kind, n in again["pairs"].items() if n} in ({"kept": 4}, {"changed": 4}), form
         assert again["prompts"] == {"added": 0, "removed": 0, "kept": 2}
 
 

@@ -15,9 +15,8 @@ from tests.support.paths import ROOT
 from tests.support.tiny import tiny_model
 from tests.support.training import file_of, pairs
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::FutureWarning"
-)  # TRL's configurations use names that transformers has renamed
+# TRL's configurations use names that transformers has renamed
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +48,8 @@ def test_trl_trains_on_what_was_exported(tmp_path, base, form, trainer, config, 
         kind, data_files=str(tmp_path / f"out.{suffix}"), split="train", cache_dir=str(tmp_path / "cache")
     )
     if form == "ultrafeedback-binarized":
-        rows = rows.remove_columns(
-            "prompt"
-        )  # as with the dataset itself: its prompt is text beside conversations
+        # as with the dataset itself: its prompt is text beside conversations
+        rows = rows.remove_columns("prompt")
     arguments = getattr(trl, config)(
         str(tmp_path / "model"),
         max_steps=1,

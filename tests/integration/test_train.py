@@ -654,9 +654,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, base):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # a shell's background jobs inherit that it is ignored
+        # a shell's background jobs inherit that it is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 90
         try:
@@ -792,9 +791,8 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
             "tokenizer.json",
         } <= set(files)
         assert not any(name.startswith(("checkpoints", "started")) for name in files)
-        assert not any(
-            str(base).encode() in text for text in files.values()
-        )  # where it stands here is nobody's business there
+        # where it stands here is nobody's business there
+        assert not any(str(base).encode() in text for text in files.values())
         assert "nobody else can load the adapter" in pushed.stderr
         assert hub.repos["acme/model"].private
         assert (

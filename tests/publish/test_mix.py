@@ -108,9 +108,8 @@ def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
 
     with pytest.raises(RecipeError, match="11 are wanted"):
         mix([parse_part(f"{one}:11")], tmp_path / "out", test=0, seed=0)
-    again = mix(
-        [parse_part(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0
-    )  # a part may be what is written anew
+    # a part may be what is written anew
+    again = mix([parse_part(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0)
 
     assert again["counts"] == {"train": 10}
     assert len(list(open_pairs(str(tmp_path / "out")).rows)) == 10

@@ -89,9 +89,8 @@ def test_a_second_version_follows_what_changed_and_says_so_in_the_card(second, t
     repo = second.repos["acme/rivers"]
     assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
     assert "2 added" in repo.at("main")[1]["README.md"].decode()
-    assert (
-        sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30
-    )  # the old one is what it was
+    # the old one is what it was
+    assert sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30
 
 
 def test_a_tag_that_holds_something_else_is_never_moved(second, tmp_path, more):
@@ -194,10 +193,11 @@ def test_a_private_release_is_not_put_into_a_public_dataset(hub, tmp_path):
     assert said_so.returncode == 0, said_so.stderr
     assert json.loads(said_so.stdout)["private"] is False
     hub.repos["acme/other"] = Repo([("aabbccdd", {})], private=True)
+    # as it is
     assert (
         json.loads(publish(hub, tmp_path, "run", "--public", "--json", repo="acme/other").stdout)["private"]
         is True
-    )  # as it is
+    )
 
 
 def test_data_that_is_not_prefgens_is_not_replaced(hub, finished, tmp_path):

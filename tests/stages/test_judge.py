@@ -21,9 +21,8 @@ async def test_an_unreadable_judgment_makes_no_pair(tmp_path, server):
 
     assert outcome.manifest.yields.pairs == 0
     assert outcome.manifest.yields.failures == {"judge: no_rating": 3}
-    assert (
-        len([b for b in server.bodies if b["model"] == "g"]) == 6
-    )  # each asked once more with its error shown
+    # each asked once more with its error shown
+    assert len([b for b in server.bodies if b["model"] == "g"]) == 6
 
 
 def scores_like(kind):

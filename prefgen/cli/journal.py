@@ -1,12 +1,16 @@
 """prefgen journal"""
 
 import json
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prefgen.cli.arguments import AsJson
+
+if TYPE_CHECKING:
+    from prefgen.calls.journal import Journal
 
 app = typer.Typer(
     help="Look after the call journal: list, erase, verify, repair, export and import replies.",
@@ -17,13 +21,14 @@ File = Annotated[Path, typer.Option("--journal", help="The journal.")]
 DEFAULT_JOURNAL = Path("runs/calls.sqlite")
 
 
-def _open_journal(path: Path) -> Any:
+def _opened(path: Path) -> "closing[Journal]":
+    """The journal of a command that looks after one, to be used in a `with`. Raises RecipeError where there is none."""
     from prefgen.calls.journal import Journal
     from prefgen.errors import RecipeError
 
     if not path.is_file():
         raise RecipeError(f"there is no journal at {str(path)!r}; name it with --journal")
-    return Journal(path)
+    return closing(Journal(path))
 
 
 def called_by_its_old_name() -> None:
@@ -36,9 +41,8 @@ def ls(journal: File = DEFAULT_JOURNAL, as_json: AsJson = False) -> None:
     """Replies, tokens and money by model, server and run."""
     from prefgen.calls.maintenance import overview
 
-    call_journal = _open_journal(journal)
-    rows = overview(call_journal)
-    call_journal.close()
+    with _opened(journal) as call_journal:
+        rows = overview(call_journal)
     if as_json:
         print(json.dumps(rows))
         return
@@ -57,9 +61,8 @@ def gc(journal: File = DEFAULT_JOURNAL) -> None:
     """Give unused space back."""
     from prefgen.calls.maintenance import compact
 
-    call_journal = _open_journal(journal)
-    size_before, size_after = compact(call_journal)
-    call_journal.close()
+    with _opened(journal) as call_journal:
+        size_before, size_after = compact(call_journal)
     typer.echo(f"{journal}: {size_before:,} bytes before, {size_after:,} after", err=True)
 
 
@@ -77,11 +80,8 @@ def rm(
     """Erase replies for good. A dataset that needs them will have to pay for them again."""
     from prefgen.calls.maintenance import remove
 
-    call_journal = _open_journal(journal)
-    try:
+    with _opened(journal) as call_journal:
         count = remove(call_journal, record=record, run=run, before=before)
-    finally:
-        call_journal.close()
     typer.echo(f"erased {count:,} replies", err=True)
 
 
@@ -102,12 +102,9 @@ def verify(
         saved_count, damaged_path = maintenance.repair(journal)
         typer.echo(f"saved {saved_count:,} replies; the damaged file is {damaged_path}", err=True)
         return
-    call_journal = _open_journal(journal)
-    try:
+    with _opened(journal) as call_journal:
         verification = maintenance.verify(call_journal)
         digest = maintenance.digest(call_journal)
-    finally:
-        call_journal.close()
     if as_json:
         print(
             json.dumps(
@@ -135,9 +132,8 @@ def export(out: Path, journal: File = DEFAULT_JOURNAL) -> None:
     """Write every reply as JSON lines of the OpenAI batch output format, by custom_id."""
     from prefgen.calls.batch_files import export_batch
 
-    call_journal = _open_journal(journal)
-    count = export_batch(call_journal, out)
-    call_journal.close()
+    with _opened(journal) as call_journal:
+        count = export_batch(call_journal, out)
     typer.echo(f"wrote {count:,} replies to {out}", err=True)
 
 
@@ -152,11 +148,8 @@ def import_(path: Path, journal: File = DEFAULT_JOURNAL) -> None:
 
     if not path.is_file():
         raise RecipeError(f"file {str(path)!r} does not exist")
-    call_journal = Journal(journal)
-    try:
+    with closing(Journal(journal)) as call_journal:
         counts = asyncio.run(import_batch(call_journal, path))
-    finally:
-        call_journal.close()
     typer.echo(
         f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, "
         f"{counts.failed:,} are no answer and will be "

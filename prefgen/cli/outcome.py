@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import typer
@@ -106,9 +107,6 @@ def _print_yield(outcome: RunOutcome) -> None:
 
 def export_parked_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:
     """Write the parked requests as a batch file, whole or not at all."""
-    journal = Journal(options.journal)
-    try:
+    with closing(Journal(options.journal)) as journal:
         export_requests(journal, outcome.parked_keys, path)
-    finally:
-        journal.close()
     print(f"  {len(outcome.parked_keys):,} requests written to {path}", file=sys.stderr)

@@ -15,8 +15,9 @@ import sqlite3
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,14 @@ def claim(folder: Path, partition: int, owner: str) -> bool:
     return True
 
 
+def owner_of(folder: Path, partition: int) -> str | None:
+    """Who has claimed a partition."""
+    try:
+        return (folder / f"{partition}.claim").read_text()
+    except OSError:
+        return None
+
+
 class Worker:
     """One further process, which gets ready as soon as it is made; it ends when its pipe to the run does."""
 
@@ -134,13 +143,18 @@ class Worker:
         except OSError:
             pass  # it is no more: that is noticed where its answers are read
 
-    async def answers(self) -> "asyncio.StreamReader":
-        """What it says: a line for each partition that it has replayed."""
+    @asynccontextmanager
+    async def answers(self) -> AsyncGenerator[asyncio.StreamReader]:
+        """What it says, while the block runs: a line for each partition that it has replayed."""
         assert self.process.stdout is not None
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
-        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self.process.stdout)
-        return reader
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: protocol, self.process.stdout)
+        try:
+            yield reader
+        finally:
+            transport.close()
 
     def close(self) -> None:
         self.process.kill()
@@ -154,10 +168,12 @@ class Worker:
 
 
 class WorkerPool:
-    """The further processes of a run."""
+    """The further processes of a run, at most `most` of them."""
 
-    def __init__(self, pipeline: Pipeline, out: Path, journal: Path) -> None:
-        self._pipeline, self._journal = pipeline, journal
+    def __init__(self, pipeline: Pipeline, out: Path, journal: Path, most: int) -> None:
+        self._is_told = pipeline.recipe.run.processes != "auto"
+        self._journal = journal
+        self._most = most
         self.folder = out / FOLDER
         self._job = job_line(pipeline, out, journal)
         self._workers: list[Worker] = []
@@ -166,24 +182,23 @@ class WorkerPool:
         """Start them before it is known whether they are of use, where the journal is long: a new run may
         well be a replay.
         """
-        least = LONG_JOURNAL if self._pipeline.recipe.run.processes == "auto" else 1
+        least = 1 if self._is_told else LONG_JOURNAL
         if self._journal.is_file() and self._journal.stat().st_size >= least:
             self._start()
 
     def are_worth_it(self, estimate: ReplayEstimate) -> bool:
         """Whether a segment of which so many records have replies is divided."""
-        least = LEAST_RECORDS if self._pipeline.recipe.run.processes == "auto" else 1
-        return estimate.replied >= least
+        return self._most > 0 and estimate.replied >= (1 if self._is_told else LEAST_RECORDS)
 
     def _start(self) -> None:
         try:
-            while len(self._workers) < further_processes(self._pipeline):
+            while len(self._workers) < self._most:
                 self._workers.append(Worker(f"worker-{len(self._workers)}", self._job))
         except OSError:  # there may be no more processes to be had
             pass
 
     def begin(self, segment: int) -> "list[Worker]":
-        """Those that take partitions of a segment from now on, until `close`; none where there are none."""
+        """Those that take partitions of a segment from now on, until `close`; none where none can be had."""
         self._start()
         remove_folder(self.folder)
         self.folder.mkdir(parents=True)
@@ -216,25 +231,22 @@ def job_line(pipeline: Pipeline, out: Path, journal: Path) -> bytes:
     return json.dumps(job).encode()
 
 
-@dataclass
 class PartitionFeed:
     """The positions of this process: of partitions that it claims, and of those that others gave back.
 
-    `owner` names this process among the claims; `merged` is told of each partition that another replayed.
+    `members` is {partition: positions}; `owner` names this process among the claims.
     """
 
-    folder: Path
-    members: Mapping[int, Sequence[int]]
-    """{partition: positions}."""
-    owner: str = "run"
-    _left: deque[int] = field(default_factory=deque)
-    _open: set[int] = field(default_factory=set)
-    """Partitions that others are at, or that nobody has claimed."""
-    _unclaimed: set[int] = field(default_factory=set)
-    """Those that nobody has claimed, as far as is known here."""
-
-    def __post_init__(self) -> None:
-        self._open, self._unclaimed = set(self.members), set(self.members)
+    def __init__(self, folder: Path, members: Mapping[int, Sequence[int]], owner: str = "run") -> None:
+        self.folder, self.members = folder, members
+        self.merged = 0
+        """Records that others have replayed."""
+        self._owner = owner
+        self._left: deque[int] = deque()
+        self._open = set(members)
+        """Partitions that others are at, or that nobody has claimed."""
+        self._unclaimed = set(members)
+        """Those that nobody has claimed, as far as is known here."""
 
     def take(self, most: int) -> Sequence[int]:
         while not self._left and self._claim_another():
@@ -245,10 +257,17 @@ class PartitionFeed:
         while self._unclaimed:
             partition = max(self._unclaimed)  # others begin with the first
             self._unclaimed.discard(partition)
-            if claim(self.folder, partition, self.owner):
+            if claim(self.folder, partition, self._owner):
                 self.give_back(partition, self.members[partition])
                 return True
         return False
+
+    def merge(self, partition: int, finished: Sequence[int]) -> None:
+        """Another process has replayed a partition and finished these positions; what is left of it is worked
+        on here.
+        """
+        self.merged += len(finished)
+        self.give_back(partition, sorted(set(self.members[partition]).difference(finished)))
 
     def give_back(self, partition: int, positions: Sequence[int]) -> None:
         """What another process left of a partition is worked on here."""
@@ -257,17 +276,10 @@ class PartitionFeed:
 
     def claimed_by(self, owner: str) -> list[int]:
         """The partitions that a process has claimed and not handed over."""
-        return [p for p in sorted(self._open) if _owner_of(self.folder, p) == owner]
+        return [p for p in sorted(self._open) if owner_of(self.folder, p) == owner]
 
     def is_exhausted(self) -> bool:
         return not self._left and not self._open
-
-
-def _owner_of(folder: Path, partition: int) -> str | None:
-    try:
-        return (folder / f"{partition}.claim").read_text()
-    except OSError:
-        return None
 
 
 async def merge_answers(
@@ -276,20 +288,16 @@ async def merge_answers(
     merge: Callable[[int, Mapping[str, Any]], Sequence[int]],
     more: Callable[[], None],
 ) -> None:
-    """Merge each partition that a process has replayed; what it left, and all of it when it dies, goes back
-    to the feed.
+    """Merge each partition that a process has replayed; all of it when it dies goes back to the feed.
 
     `merge` returns the positions that are finished; `more` is called when there is more to do here.
     """
     try:
-        reader = await worker.answers()
-        while line := await reader.readline():
-            answer = json.loads(line)
-            partition = answer["partition"]
-            finished = set(merge(partition, answer))
-            left = [position for position in feed.members[partition] if position not in finished]
-            feed.give_back(partition, left)
-            more()
+        async with worker.answers() as lines:
+            while line := await lines.readline():
+                answer = json.loads(line)
+                feed.merge(answer["partition"], merge(answer["partition"], answer))
+                more()
     except (OSError, ValueError, sqlite3.Error):
         pass  # it died in the middle of a line, or what it wrote cannot be read
     finally:

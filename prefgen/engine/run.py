@@ -19,7 +19,7 @@ from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.engine.connect import budget_of, connect, open_journals
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, write_output
-from prefgen.engine.partitions import WorkerPool
+from prefgen.engine.partitions import WorkerPool, further_processes
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore, remove_store
 from prefgen.engine.run_folder import RECORD_STORE, append_log, lock_of, read_retries
@@ -134,11 +134,11 @@ class Runner:
             store = RecordStore(out / RECORD_STORE)
             closing.callback(store.close)
             append_log(out, "start", recipe=pipeline.recipe.name, limit=options.limit, live=options.live)
-            workers = WorkerPool(pipeline, out, options.journal) if self._parts is None else None
-            if workers is not None:
-                closing.callback(workers.close)
-                if store.meta("prompts") is None:
-                    workers.prepare()
+            most_workers = 0 if self._parts else further_processes(pipeline)
+            workers = WorkerPool(pipeline, out, options.journal, most_workers)
+            closing.callback(workers.close)
+            if store.meta("prompts") is None:
+                workers.prepare()
             inputs = Inputs(pipeline, store, self.progress, limit=options.limit, salt=options.sample_salt)
             inputs.read()
             journals = (

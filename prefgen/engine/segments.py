@@ -29,7 +29,7 @@ from prefgen.engine.run_folder import PARTIAL, MarkedRetries, append_log, remove
 from prefgen.engine.segment import ListFeed, PositionFeed, SegmentRun, in_order
 from prefgen.engine.segment_plan import plan_of
 from prefgen.engine.shards import Shards
-from prefgen.errors import NoPromptsLeft, RecipeError
+from prefgen.errors import JournalError, NoPromptsLeft, RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.types import content_id
 
@@ -57,14 +57,12 @@ class Segments:
         context: CallContext,
         progress: Progress,
         retries: MarkedRetries,
-        workers: WorkerPool | None,
+        workers: WorkerPool,
     ) -> None:
         self._pipeline, self._out = pipeline, out
         self._store, self._inputs, self._context, self._progress = store, inputs, context, progress
         self._retries, self._workers = retries, workers
         self._at_work: SegmentRun | None = None
-        self._merged = 0
-        """Records that further processes have replayed."""
         self.outcome = SegmentsOutcome()
 
     async def run(self) -> SegmentsOutcome:
@@ -121,24 +119,14 @@ class Segments:
         stages, rules = self._pipeline.segments[number].stages, self._context.rules
         estimate = estimate_replay(self._context, self._store, number, stages, [p for p, _ in missing])
         replays = estimate.all_passed and not (rules.allow_new or rules.retried)
-        worker, merges = self._record_worker(number, position_done), list[asyncio.Task[None]]()
-        feed: PositionFeed = ListFeed(in_order(missing, self._pipeline.recipe.run.order))
-        workers = self._begin_workers(number, estimate)
-        if workers:
-            assert self._workers is not None
-            feed = PartitionFeed(
-                self._workers.folder, members_of(self._store, number, self._workers.partitions)
-            )
-        segment_run = self._segment_run(number, feed, worker, replays=replays)
-        if isinstance(feed, PartitionFeed):
-            merges = [self._merge_from(each, number, feed, segment_run, position_done) for each in workers]
-        await self._pass(segment_run)
-        for merge in merges:
-            merge.cancel()
-        if self._workers is not None:
-            self._workers.close()
-        if workers:
-            append_log(self._out, "divided", processes=len(workers), merged=self._merged)
+        worker = self._record_worker(number, position_done)
+        helpers = self._begin_workers(number, estimate)
+        if helpers:
+            await self._divided_pass(number, helpers, worker, position_done, replays=replays)
+        else:
+            feed = ListFeed(in_order(missing, self._pipeline.recipe.run.order))
+            await self._pass(self._segment_run(number, feed, worker, replays=replays))
+        self._workers.close()
         if worker.lost and not self._context.run.reason:
             worker = await self._second_pass(number, position_done)
         return worker.waiting, worker.lost
@@ -196,11 +184,31 @@ class Segments:
 
     def _begin_workers(self, number: int, estimate: ReplayEstimate) -> Sequence[Worker]:
         pool_is_told = bool(self._pipeline.segments[number].synthesizers)
-        if self._workers is None or pool_is_told or self._context.journals.project.on_network:
-            return ()
-        if not self._workers.are_worth_it(estimate):
+        on_network = self._context.journals.project.on_network
+        if pool_is_told or on_network or not self._workers.are_worth_it(estimate):
             return ()
         return self._workers.begin(number)
+
+    async def _divided_pass(
+        self,
+        number: int,
+        helpers: Sequence[Worker],
+        worker: RecordWorker,
+        position_done: Callable[[int], None],
+        *,
+        replays: bool,
+    ) -> None:
+        """A pass in which other processes replay some of the partitions."""
+        feed = PartitionFeed(self._workers.folder, members_of(self._store, number, self._workers.partitions))
+        segment_run = self._segment_run(number, feed, worker, replays=replays)
+        merges = [self._merge_from(helper, number, feed, segment_run, position_done) for helper in helpers]
+        await self._pass(segment_run)
+        for merge in merges:
+            merge.cancel()
+        for ended in await asyncio.gather(*merges, return_exceptions=True):  # each has let go of its pipe
+            if isinstance(ended, Exception):
+                raise ended
+        append_log(self._out, "divided", processes=len(helpers), merged=feed.merged)
 
     def _merge_from(
         self,
@@ -212,11 +220,14 @@ class Segments:
     ) -> "asyncio.Task[None]":
         def merge(partition: int, answer: Mapping[str, Any]) -> Sequence[int]:
             path = partition_path(feed.folder, partition)
-            result = merge_partition(self._store, path, number, segment_run.begun)
+            try:
+                result = merge_partition(self._store, path, number, segment_run.begun)
+            except JournalError as error:  # what this run has finished itself cannot be stored either
+                self._context.run.stop(error)
+                return ()
             segment_run.resume_at(result.begun)
             for completed in result.completed:
                 self._context.journals.progress.stage_completed(*completed)
-            self._merged += len(result.finished)
             self._progress.count_replayed(answer, len(result.finished), result.pairs)
             for position in result.finished:
                 position_done(position)

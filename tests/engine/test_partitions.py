@@ -11,16 +11,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from prefgen import Score, judge
 from prefgen.dataset.read_run import read_records
-from prefgen.engine.partitions import PartitionFeed, claim, partition_of
+from prefgen.engine import segments
+from prefgen.engine.partitions import PartitionFeed, claim, owner_of, partition_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.segment import REPLAYED_AT_ONCE
-from prefgen.errors import RecipeError
+from prefgen.errors import JournalError, RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from tests.support.recipes import a_recipe, run, shard_bytes
@@ -135,8 +137,8 @@ async def test_a_process_that_is_killed_costs_nothing(tmp_path):
 
     def kill_those_that_work() -> None:
         while not over.is_set():
-            claims = list((tmp_path / "second" / "partitions").glob("*.claim"))
-            if any(path.read_text().startswith("worker") for path in claims if path.exists()):
+            claims = (tmp_path / "second" / "partitions").glob("*.claim")
+            if any((owner_of(path.parent, int(path.stem)) or "").startswith("worker") for path in claims):
                 for process in worker_processes():
                     os.kill(process, signal.SIGKILL)
                     killed.append(process)
@@ -207,6 +209,92 @@ async def test_plug_ins_of_a_file_may_print_and_their_steps_run_in_the_run_alone
     assert again.complete and divided(tmp_path / "second")[0]["merged"] >= 10
     assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
     assert set((tmp_path / "pids").read_text().split()) == {str(os.getpid())}
+
+
+@contextmanager
+def processes_seen() -> Iterator[set[int]]:
+    """The further processes that were there at any moment of the block."""
+    seen: set[int] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.update(worker_processes())
+            time.sleep(0.005)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looker.join()
+
+
+async def test_processes_that_started_ahead_replay_or_are_ended(tmp_path):
+    await run(parallel(tmp_path), tmp_path / "first")
+    with processes_seen() as seen:
+        again = await run(parallel(tmp_path), tmp_path / "second", live=False)
+    assert again.complete and len(seen) == 2 and divided(tmp_path / "second")[0]["merged"] >= 20
+
+    with processes_seen() as seen:
+        unknown = a_recipe(prompts=["Of this nothing is known."], run={"processes": 3})
+        other = await run(unknown, tmp_path / "third")
+    assert other.complete and not divided(tmp_path / "third")
+    assert not list(worker_processes())
+
+    with processes_seen() as seen:
+        done = await run(parallel(tmp_path), tmp_path / "second", live=False)
+    assert done.complete and not seen, "a folder that holds records already is no new run"
+
+
+WEIGHTY = """
+from prefgen import backend
+from prefgen.backends.scripted import ScriptedBackend
+
+
+@backend("weighty")
+class Weighty(ScriptedBackend):
+    loads_weights = True
+"""
+
+
+async def test_weights_are_not_read_by_further_processes(tmp_path):
+    (tmp_path / "weighty.py").write_text(WEIGHTY)
+    recipe = parallel(tmp_path)
+    recipe["models"]["grader"]["use"] = "./weighty.py:Weighty"
+    await run(recipe, tmp_path / "first")
+
+    with processes_seen() as seen:
+        again = await run(recipe, tmp_path / "second", live=False)
+
+    assert again.complete and not seen and not divided(tmp_path / "second")
+
+
+async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path):
+    """One value of the environment is longer than the system hands to a process."""
+    await run(parallel(tmp_path), tmp_path / "first")
+    os.environ["TOO_LONG_TO_HAND_ON"] = "x" * 2**20
+    try:
+        again = await run(parallel(tmp_path), tmp_path / "second", live=False)
+    finally:
+        del os.environ["TOO_LONG_TO_HAND_ON"]
+
+    assert again.complete and not divided(tmp_path / "second")
+    assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
+
+
+async def test_what_cannot_be_stored_ends_the_run(tmp_path, monkeypatch):
+    await run(parallel(tmp_path), tmp_path / "first")
+
+    def full(*_):
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(segments, "merge_partition", full)
+
+    again = await run(parallel(tmp_path), tmp_path / "second", live=False)
+
+    assert not again.complete and "disk is full" in str(again.stopped)
 
 
 async def test_one_process_is_enough_where_the_recipe_says_so(tmp_path):

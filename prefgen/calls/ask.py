@@ -8,13 +8,12 @@ import inspect
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Any, Self
+from typing import Any
 
 from prefgen.calls.context import CallContext, KeyedAsk
-from prefgen.calls.key import CanonicalJson, Key, call_key
-from prefgen.calls.models import ModelSpec
+from prefgen.calls.key import Key, call_key
+from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.rows import JournalRow
 from prefgen.errors import PluginError, RefusedReply, RefusedRequest, TruncatedReply, UnreadableReply
@@ -22,26 +21,6 @@ from prefgen.roles import Messages
 from prefgen.storage.canonical_json import canonical, canonical_flat
 from prefgen.transport.request import ModelRequest
 from prefgen.types import Prompt, Reply, Response, user
-
-SAMPLED_ENDPOINTS = ("chat", "completion")
-"""Endpoints whose answers are drawn: sampling, and the run's seed, are part of their keys."""
-
-
-@dataclass(frozen=True, slots=True)
-class WantedSampling:
-    """The sampling that is wanted of a model, how keys hold it, and whether it draws at all."""
-
-    values: Mapping[str, Any]
-    json: CanonicalJson
-    random: bool
-
-    @classmethod
-    def of(cls, endpoint: str, values: Mapping[str, Any]) -> Self:
-        """Raises ValueError or TypeError for values that have no canonical form."""
-        if endpoint not in SAMPLED_ENDPOINTS:
-            return cls({}, CanonicalJson.of({}), random=False)
-        values = {name: value for name, value in values.items() if value is not None}
-        return cls(values, CanonicalJson.of(values), random=values.get("temperature") != 0)
 
 
 class PluginAsk:

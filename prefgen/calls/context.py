@@ -9,12 +9,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from prefgen.calls.batch_files import request_line
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import Key
-from prefgen.calls.models import ModelSpec
+from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.pending import PendingRequest
 from prefgen.calls.queue import ModelQueue
 from prefgen.calls.record_calls import RecordCalls
@@ -87,8 +86,10 @@ class CallContext:
         self.rules = rules or AskRules()
         self.sender = RequestSender(journals, run, stats, run_id)
         self.parked_keys: list[bytes] = []
-        self.wanted_samplings: dict[tuple[str, str, int], Any] = {}
-        """What `PluginAsk` remembers of how models are asked."""
+        self.wanted_samplings: dict[tuple[str, str, int], tuple[object, WantedSampling]] = {}
+        """{(endpoint, model, id of a plug-in's overrides): (those, so that the id stays theirs; what is
+        wanted)}: what `PluginAsk` remembers.
+        """
         self._watch = watch
         self._suspended: set[asyncio.Future[JournalRow]] = set()
 
@@ -201,7 +202,7 @@ class CallContext:
         """Keep a request that nobody may be asked now, so that it can be exported and answered elsewhere."""
         request = ask.make_request()
         row = self.sender.row_for(ask.spec, ask.key, None if ask.shared else record.id, request.endpoint)
-        record.parked.append(row)
+        record.is_parked = True
         self.parked_keys.append(ask.key.digest)
         self.journals.project.park(row, request_line(ask.key, ask.spec.model, request))
 

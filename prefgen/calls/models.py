@@ -3,11 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from prefgen.calls.budget import FREE, Price
 from prefgen.calls.key import CanonicalJson
 from prefgen.transport.request import ConnectedModel
+
+SAMPLED_ENDPOINTS = ("chat", "completion")
+"""Endpoints whose answers are drawn: sampling, and the run's seed, are part of their keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSampling:
+    """The sampling that is wanted of a model, how keys hold it, and whether it draws at all."""
+
+    values: Mapping[str, Any]
+    json: CanonicalJson
+    random: bool
+
+    @classmethod
+    def of(cls, endpoint: str, values: Mapping[str, Any]) -> Self:
+        """Raises ValueError or TypeError for values that have no canonical form."""
+        if endpoint not in SAMPLED_ENDPOINTS:
+            return cls({}, CanonicalJson.of({}), random=False)
+        values = {name: value for name, value in values.items() if value is not None}
+        return cls(values, CanonicalJson.of(values), random=values.get("temperature") != 0)
 
 
 @dataclass(frozen=True)

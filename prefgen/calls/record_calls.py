@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from prefgen.calls.journal import CachedReplies
-from prefgen.calls.rows import JournalRow
 from prefgen.calls.usage import Usage
 from prefgen.errors import RequestFailed
 
@@ -26,11 +25,11 @@ class RecordCalls:
         "first_asker",
         "id",
         "in_flight",
+        "is_parked",
         "last_active",
         "last_error",
         "on_stalled",
         "order",
-        "parked",
         "stage_key",
         "stage_usage",
         "timed_out",
@@ -63,14 +62,15 @@ class RecordCalls:
         self.last_active = time.monotonic()
         self.timed_out = False
         self.in_flight = 0
-        self.parked: list[JournalRow] = []
+        self.is_parked = False
+        """Whether a request of it waits to be exported."""
         self.last_error: RequestFailed | None = None
         self.on_stalled = on_stalled
         self.turn = 0
 
     @property
     def suspended(self) -> bool:
-        return bool(self.parked) or self.last_error is not None
+        return self.is_parked or self.last_error is not None
 
     def keys_digest(self) -> bytes:
         """16 bytes that say which keys were asked, whatever their order."""

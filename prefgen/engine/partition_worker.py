@@ -24,10 +24,9 @@ from prefgen.engine.partition_store import partition_path, save_completed
 from prefgen.engine.partitions import FOLDER, claim, members_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore
-from prefgen.engine.record_work import RecordWorker
+from prefgen.engine.record_work import RecordWorker, SegmentPlan
 from prefgen.engine.run_folder import RECORD_STORE, read_retries
 from prefgen.engine.segment import ListFeed, SegmentRun
-from prefgen.engine.segment_plan import plan_of
 from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import recipe_from_data
 
@@ -89,7 +88,7 @@ async def _replay_partition(
     timeout = pipeline.recipe.run.plugin_timeout
     with closing(RecordStore(path)) as store:
         worker = RecordWorker(
-            plan_of(pipeline, segment, None), context, store, progress, plugin_timeout=timeout,
+            SegmentPlan.of(pipeline, segment, None), context, store, progress, plugin_timeout=timeout,
             stage_completed=lambda record, identity, keys: completed.append((record, identity, keys)),
             position_done=lambda position: None,
         )  # fmt: skip

@@ -21,7 +21,6 @@ from prefgen.engine.record_codec import (
     load_input,
     load_state,
     pack,
-    state_row,
 )
 from prefgen.errors import JournalError
 from prefgen.storage import sqlite
@@ -175,20 +174,9 @@ class RecordStore:
 
     # --- records at work -------------------------------------------------------------------------------------------
 
-    def save(
-        self,
-        segment: int,
-        position: int,
-        passed: int,
-        record: Record,
-        failures: Sequence[Failure],
-        usage: bytes,
-        counts: bytes | None = None,
-    ) -> None:
-        """Store what a record was after its last passed stage; one that finished has `counts`, and its pairs
-        are stored with it.
-        """
-        self._unwritten.append(state_row(segment, position, passed, record, failures, usage, counts))
+    def save(self, row: StateRow) -> None:
+        """Store what a record was after its last passed stage (`prefgen.engine.record_codec.state_row`)."""
+        self._unwritten.append(row)
         if len(self._unwritten) >= FLUSH_EVERY:
             self.flush()
 

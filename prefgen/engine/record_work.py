@@ -7,14 +7,17 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from prefgen.calls.ask import PluginAsk
 from prefgen.calls.context import CallContext
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.engine.progress import Progress
+from prefgen.engine.record_codec import state_row
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.yield_table import yield_counts
 from prefgen.errors import PluginError
+from prefgen.recipe.build import Pipeline
 from prefgen.stages import annotate, filter, judge, pair, revise, sample, synthesize
 from prefgen.stages.stage import AskFor, Stage, StagePlugin
 from prefgen.tables import Table
@@ -57,6 +60,13 @@ class SegmentPlan:
     first_sampler: tuple[str, str] | None
     """(label of its stage, its name)."""
     pool: Table | None = None
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, segment: int, pool: Table | None) -> Self:
+        """The plan of segment number `segment`; `pool` holds what its synthesizers are told of, if it has any."""
+        first = next((stage for stage in pipeline.stages if stage.kind == "sample"), None)
+        first_sampler = (first.label, first.plugins[0].name) if first else None
+        return cls(segment, pipeline.segments[segment].stages, first_sampler, pool)
 
 
 class RecordWorker:
@@ -161,31 +171,29 @@ class RecordWorker:
 
     def _finish(self, at_work: RecordAtWork, more_failures: Sequence[Failure] = ()) -> None:
         record = at_work.record
-        self._store.save(
-            self._plan.number,
-            at_work.position,
-            len(self._plan.stages),
-            record,
-            [*at_work.failures, *more_failures],
-            at_work.calls.usage.dump(),
-            yield_counts(record),
-        )
+        self._save(at_work, [*at_work.failures, *more_failures], yield_counts(record))
         self._progress.finished += 1
         self._progress.pairs += len(record.pairs)
         self._position_done(at_work.position)
 
     def _suspend(self, at_work: RecordAtWork) -> None:
-        if at_work.calls.parked:
+        if at_work.calls.is_parked:
             self.waiting += 1
             self._progress.waiting += 1
         else:
             self.lost += 1
             self._progress.lost += 1
         if at_work.passed:
-            usage = at_work.calls.usage.dump()
-            self._store.save(
-                self._plan.number, at_work.position, at_work.passed, at_work.record, at_work.failures, usage
-            )
+            self._save(at_work, at_work.failures)
+
+    def _save(self, at_work: RecordAtWork, failures: Sequence[Failure], counts: bytes | None = None) -> None:
+        """Store a record after its last passed stage; one that is finished has `counts`."""
+        passed = at_work.passed if counts is None else len(self._plan.stages)
+        row = state_row(
+            self._plan.number, at_work.position, passed, at_work.record, failures,
+            at_work.calls.usage.dump(), counts,
+        )  # fmt: skip
+        self._store.save(row)
 
 
 def _is_being_cancelled() -> bool:

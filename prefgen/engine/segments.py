@@ -24,10 +24,9 @@ from prefgen.engine.partitions import (
 )
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore
-from prefgen.engine.record_work import RecordWorker
+from prefgen.engine.record_work import RecordWorker, SegmentPlan
 from prefgen.engine.run_folder import PARTIAL, MarkedRetries, append_log, remove_folder
 from prefgen.engine.segment import ListFeed, PositionFeed, SegmentRun, in_order
-from prefgen.engine.segment_plan import plan_of
 from prefgen.engine.shards import Shards
 from prefgen.errors import JournalError, NoPromptsLeft, RecipeError
 from prefgen.recipe.build import Pipeline
@@ -157,7 +156,7 @@ class Segments:
 
     def _record_worker(self, number: int, position_done: Callable[[int], None]) -> RecordWorker:
         return RecordWorker(
-            plan_of(self._pipeline, number, self._inputs.pool(number)),
+            SegmentPlan.of(self._pipeline, number, self._inputs.pool(number)),
             self._context,
             self._store,
             self._progress,

@@ -2,6 +2,7 @@
 
 import orjson
 
+from prefgen.engine.record_codec import state_row
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.yield_table import yield_counts
 from prefgen.testing import a_record
@@ -34,4 +35,5 @@ def save(
 ) -> None:
     failures = [a_failure(record)] if failed else []
     counts = yield_counts(record) if finished else None
-    store.save(0, position, 4 if finished else 2, record, failures, orjson.dumps([[], []]), counts)
+    passed = 4 if finished else 2
+    store.save(state_row(0, position, passed, record, failures, orjson.dumps([[], []]), counts))

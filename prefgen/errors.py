@@ -27,6 +27,10 @@ plug-in.
 
 import difflib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class PrefgenError(Exception):
@@ -179,3 +183,11 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     if matches:
         return f". Did you mean {matches[0]!r}?"
     return f". Known: {', '.join(sorted(known))}" if known else ""
+
+
+def first_problem(error: "ValidationError") -> tuple[str, str]:
+    """(where, what) of the first thing that is wrong with a value: its field, dotted (empty for the value as a
+    whole), and pydantic's words.
+    """
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])), first["msg"]

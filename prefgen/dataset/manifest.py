@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, first_problem
 from prefgen.types import Value
 
 
@@ -141,10 +141,9 @@ class Manifest(ManifestPart):
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "manifest"
+            place, problem = first_problem(error)
             raise RecipeError(
-                f"manifest.json is not one that a run wrote ({place}: {first['msg']}); run the recipe again: "
+                f"manifest.json is not one that a run wrote ({place or 'manifest'}: {problem}); run the recipe again: "
                 "it is written anew from the journal",
                 where,
             ) from None

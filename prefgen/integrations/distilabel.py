@@ -28,7 +28,7 @@ from distilabel.models.mixins.magpie import MAGPIE_PRE_QUERY_TEMPLATES, MagpieCh
 from distilabel.steps import Step, StepInput, tasks
 from pydantic import Field, PrivateAttr, ValidationError
 
-from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply, did_you_mean
+from prefgen.errors import PluginError, RecipeError, ReplyError, UnreadableReply, did_you_mean, first_problem
 from prefgen.kit.call_method import call_method, run_in_thread
 from prefgen.kit.gather import gather_settled
 from prefgen.plugins.registry import find
@@ -65,9 +65,8 @@ def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
     try:
         return getattr(tasks, name)(llm=llm, name=TASK_NAME, **settings)
     except ValidationError as error:
-        first_error = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first_error["loc"]))
-        message = first_error["msg"].removeprefix("Value error, ").partition("\n")[0]
+        place, problem = first_problem(error)
+        message = problem.removeprefix("Value error, ").partition("\n")[0]
         raise RecipeError(f"task {name}: {f'{place}: ' if place else ''}{message}") from None
     except (TypeError, ValueError) as error:
         raise RecipeError(f"task {name}: {str(error).partition(chr(10))[0]}") from error

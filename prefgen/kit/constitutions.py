@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, first_problem
 from prefgen.kit.templates import text_file
 from prefgen.stats.seeded_draws import exponential
 from prefgen.text.near_duplicates import NEAR_DUPLICATE_THRESHOLD, shingles
@@ -172,7 +172,5 @@ def _load_constitution(path: Path, _mtime_ns: int) -> Constitution:
     except yaml.YAMLError as error:
         raise RecipeError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
     except ValidationError as error:
-        detail = error.errors()[0]
-        raise RecipeError(
-            f"{'.'.join(str(p) for p in detail['loc']) or 'constitution'}: {detail['msg']}", str(path)
-        ) from None
+        place, problem = first_problem(error)
+        raise RecipeError(f"{place or 'constitution'}: {problem}", str(path)) from None

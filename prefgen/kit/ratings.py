@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from prefgen.errors import PluginError, ReplyError, TruncatedReply, UnreadableReply
+from prefgen.errors import PluginError, ReplyError, TruncatedReply, UnreadableReply, first_problem
 from prefgen.kit.gather import gather, gather_settled
 from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, parse_rating
 from prefgen.kit.templates import render
@@ -137,7 +137,7 @@ def read_metadata(prompt: Prompt, key: str, kind: type[V], judge: str) -> list[V
     try:
         return [kind.model_validate(item) for item in ([value] if isinstance(value, str) else value)]
     except (ValidationError, TypeError) as error:
-        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        detail = first_problem(error)[1] if isinstance(error, ValidationError) else str(error)
         raise PluginError(
             f"{judge}: metadata.{key} of prompt {prompt.id[:12]} cannot be read: {detail}"
         ) from None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from prefgen.errors import PluginError, PrefgenError, ReplyError
+from prefgen.errors import PluginError, PrefgenError, ReplyError, first_problem
 from prefgen.kit.call_method import call_method
 from prefgen.kit.gather import gather
 from prefgen.plugins.role_table import PLUGIN_ROLES
@@ -118,8 +118,7 @@ def _additions_of(
 def _bug_in_one_line(bug: BaseException) -> str:
     """A bug in one line."""
     if isinstance(bug, ValidationError):
-        first = bug.errors(include_url=False)[0]
-        return f"a {bug.title} that cannot be made: {first['msg'].removeprefix('Value error, ')}"
+        return f"a {bug.title} that cannot be made: {first_problem(bug)[1].removeprefix('Value error, ')}"
     return " ".join(f"{type(bug).__name__}: {bug}".split())
 
 

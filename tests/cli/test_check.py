@@ -4,7 +4,7 @@ import json
 
 from prefgen.kit.templates import shipped
 from tests.support.cli import prefgen
-from tests.support.hub_rows import hub, on  # noqa: F401
+from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 from tests.support.recipes import a_recipe
 
 

@@ -3,7 +3,6 @@
 """
 
 from tests.support.tables import curated, prompts
-from tests.support.vectors import left  # noqa: F401
 
 
 def test_the_farthest_from_each_other_stay():

@@ -5,7 +5,7 @@
 import pytest
 
 from tests.support.cli import prefgen
-from tests.support.hub_rows import hub, on, said  # noqa: F401
+from tests.support.hub_rows import hub, on, said  # noqa: F401 - `hub` is a fixture
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 from tests.support.cli import prefgen
 from tests.support.export import ROWS, dataset, lines
-from tests.support.hub_rows import hub, on  # noqa: F401
+from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 
 
 def test_a_split_of_a_file(tmp_path):

@@ -5,7 +5,7 @@ that curators see. (prefgen/engine/curator_tables.py)
 import pytest
 
 from prefgen.dataset.read_run import read_pairs, read_records
-from tests.support.pair_curators import LONG, SHORT, balanced  # noqa: F401
+from tests.support.pair_curators import SHORT, balanced
 from tests.support.recipes import a_recipe, run
 from tests.support.synthesize import synthesized
 

@@ -16,13 +16,19 @@ from tests.support.recipes import run
 from tests.support.synthesize import synthesized
 
 
-async def test_a_row_more_asks_only_about_itself(tmp_path, server):
-    recipe = synthesized(folder=tmp_path)
+def prompts_alone(folder, server):
+    """A recipe that only has prompts written, by models at a server."""
+    recipe = synthesized(folder=folder)
     recipe["models"] = {
         name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")
     }
     recipe["run"] = {"endpoints": {name: {"base_url": server.url} for name in recipe["models"]}}
     recipe["stages"] = recipe["stages"][:2]
+    return recipe
+
+
+async def test_a_row_more_asks_only_about_itself(tmp_path, server):
+    recipe = prompts_alone(tmp_path, server)
     await run(recipe, tmp_path / "out")
     first = len(server.bodies)
 
@@ -42,12 +48,7 @@ async def test_other_examples_ask_again_only_where_they_are_shown(tmp_path):
 
 
 async def test_a_synthesizer_more_changes_no_other_ones_seeds(tmp_path, server):
-    recipe = synthesized(folder=tmp_path)
-    recipe["models"] = {
-        name: {"use": "openai", "name": name, "temperature": 1.0} for name in ("writer", "grader")
-    }
-    recipe["run"] = {"endpoints": {name: {"base_url": server.url} for name in recipe["models"]}}
-    recipe["stages"] = recipe["stages"][:2]
+    recipe = prompts_alone(tmp_path, server)
     await run(recipe, tmp_path / "out")
     first = len(server.bodies)
     made = recipe["stages"][0]["prompts"]["made"]

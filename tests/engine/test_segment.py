@@ -23,7 +23,7 @@ from prefgen.errors import (
     PluginError,
 )
 from prefgen.plugins.plugin import Plugin
-from tests.support.asking import InATaskGroup  # noqa: F401
+from tests.support.asking import InATaskGroup  # noqa: F401 - registers a judge
 from tests.support.difficulty import arithmetic, policy
 from tests.support.durability import MANY
 from tests.support.recipes import a_recipe, run, shard_bytes

@@ -6,7 +6,6 @@ import re
 
 from prefgen.testing import Scripted, a_record
 from prefgen.types import Flag, Score
-from tests.support.panel_judges import verdicts  # noqa: F401
 
 
 async def test_an_answer_that_wins_under_every_other_prompt_is_flagged():

@@ -8,7 +8,7 @@ import pytest
 
 from prefgen.errors import RecipeError
 from tests.support.cli import prefgen
-from tests.support.hub_rows import hub, on  # noqa: F401
+from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 from tests.support.recipes import a_recipe
 
 

@@ -11,7 +11,7 @@ from prefgen.plugins.registry import find
 from prefgen.sources.records import Records
 from tests.support.cli import prefgen
 from tests.support.harm import TEXT
-from tests.support.hub_rows import hub, on  # noqa: F401
+from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 from tests.support.recipes import a_recipe, run
 
 

@@ -11,7 +11,7 @@ import pytest
 from prefgen import Plugin, filter, judge
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import PluginError
-from tests.support.asking import InATaskGroup  # noqa: F401
+from tests.support.asking import InATaskGroup  # noqa: F401 - registers a judge
 from tests.support.recipes import a_recipe, run
 
 

@@ -186,8 +186,8 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def first_problem(error: "ValidationError") -> tuple[str, str]:
-    """(where, what) of the first thing that is wrong with a value: its field, dotted (empty for the value as a
-    whole), and pydantic's words.
+    """(where, what) of the first thing that is wrong with a value: its field, dotted (empty for the value as
+    a whole), and pydantic's words.
     """
     first = error.errors(include_url=False)[0]
     return ".".join(map(str, first["loc"])), first["msg"]

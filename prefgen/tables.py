@@ -20,7 +20,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Table:
-    """`rows` are prompts or pairs, `gone` says why each other row went.
+    """`rows` are prompts or pairs, `dropped` says why each other row went.
 
     Prompts have the columns id, text, conversation, source, category and language. Pairs have id, prompt_id,
     rule, source, category, chosen_id, rejected_id, chosen_model, rejected_model, chosen_words, rejected_words

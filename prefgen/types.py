@@ -368,7 +368,7 @@ class Record(Value):
         return self.prompt.id
 
     def adding(self, **additions: Iterable[Any]) -> Self:
-        """The record with `more` appended to its fields; raises KeyError for a field that does not grow."""
+        """The record with `additions` appended to its fields; raises KeyError for a field that does not grow."""
         extended_fields = {}
         for name, values in additions.items():
             items = tuple(values)

@@ -17,13 +17,23 @@ def notify_renamed(old: str, new: str) -> None:
         )
 
 
-def read_renamed(fields: Any, renamed: Mapping[str, str], where: str) -> Any:
-    """`fields` under their present names; `renamed` is {name: what it was called}. What is no mapping, or has
-    both, stays as it is.
+def earlier_names(fields: Any, renamed: Mapping[str, str]) -> dict[str, str]:
+    """{earlier name: present one} of the fields that stand under their earlier names alone; `renamed` is
+    {name: what it was called}. What is no mapping has none.
     """
-    if not renamed or not isinstance(fields, Mapping):
-        return fields
-    found = {old: new for new, old in renamed.items() if old in fields and new not in fields}
-    for old, new in found.items():
-        notify_renamed(f"{old} ({where})", new)
+    if not isinstance(fields, Mapping):
+        return {}
+    return {old: new for new, old in renamed.items() if old in fields and new not in fields}
+
+
+def with_present_names(fields: Any, renamed: Mapping[str, str]) -> Any:
+    """`fields` under their present names, silently: files of an earlier version are read for good."""
+    found = earlier_names(fields, renamed)
     return {found.get(name, name): value for name, value in fields.items()} if found else fields
+
+
+def read_renamed(fields: Any, renamed: Mapping[str, str], where: str) -> Any:
+    """`fields` under their present names, with a notice for each that is not: what somebody writes himself."""
+    for old, new in earlier_names(fields, renamed).items():
+        notify_renamed(f"{old} ({where})", new)
+    return with_present_names(fields, renamed)

@@ -49,7 +49,9 @@ class Weights:
         self._models: dict[str, Any] = {}
 
     def _load(self, auto_class: Any, **options: Any) -> Any:
-        """What `kind` reads at the model's place. Raises Fault in one line that says where was looked."""
+        """What `auto_class` reads at the model's place. Raises RequestFailed in one line that says where was
+        looked.
+        """
         try:
             return auto_class.from_pretrained(self._model_path, revision=self._settings.revision, **options)
         except (OSError, ValueError) as error:

@@ -22,7 +22,9 @@ DEFAULT_JOURNAL = Path("runs/calls.sqlite")
 
 
 def _opened(path: Path) -> "closing[Journal]":
-    """The journal of a command that looks after one, to be used in a `with`. Raises RecipeError where there is none."""
+    """The journal of a command that looks after one, to be used in a `with`. Raises RecipeError where there
+    is none.
+    """
     from prefgen.calls.journal import Journal
     from prefgen.errors import RecipeError
 

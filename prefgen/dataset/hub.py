@@ -20,7 +20,7 @@ def hub_rows(path: str, config: str | None, split: str, revision: str | None) ->
 @contextmanager
 def hub_errors(subject: str, passthrough: tuple[type[Exception], ...] = ()) -> Generator[None]:
     """Whatever the clients raise, of which there are dozens of kinds, becomes a RecipeError in one line:
-    `what` cannot be read.
+    `subject` cannot be read.
     """
     import datasets
     import huggingface_hub

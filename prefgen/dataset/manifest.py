@@ -3,23 +3,26 @@ earlier versions wrote.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import AliasChoices, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from prefgen.errors import RecipeError, first_problem
 from prefgen.types import Value
-
-
-def _renamed(name: str, *earlier: str) -> AliasChoices:
-    """The field's name, and what earlier versions called it."""
-    return AliasChoices(name, *earlier)
+from prefgen.version import with_present_names
 
 
 class ManifestPart(Value):
     """A part of a manifest; what another version wrote beside it is passed over."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), populate_by_name=True)
+    renamed_fields: ClassVar[Mapping[str, str]] = {}
+    """{field: what an earlier version called it}."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_names(cls, fields: Any) -> Any:
+        return with_present_names(fields, cls.renamed_fields)
 
 
 class StageCost(ManifestPart):
@@ -36,8 +39,12 @@ class StageCost(ManifestPart):
 class RunCost(ManifestPart):
     """`paid_usd` in this folder, `full_usd` if it were made anew."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "full_usd": "new_usd",
+    }
+
     paid_usd: float = 0.0
-    full_usd: float = Field(default=0.0, validation_alias=_renamed("full_usd", "new_usd"))
+    full_usd: float = 0.0
     by_stage: tuple[StageCost, ...] = ()
 
 
@@ -72,29 +79,39 @@ class JournalDigest(ManifestPart):
 class RunYield(ManifestPart):
     """What became of every prompt, overall and by group."""
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "prompts_by_outcome": "prompts_by_fate",
+        "dropped_by_curators": "curated_away",
+        "high_loss_groups": "heavy_losses",
+        "licenses": "licences",
+    }
+
     prompts: int = 0
     responses: int = 0
     pairs: int = 0
-    prompts_by_outcome: Mapping[str, int] = Field(
-        default_factory=dict, validation_alias=_renamed("prompts_by_outcome", "prompts_by_fate")
-    )
-    dropped_by_curators: Mapping[str, int] = Field(
-        default_factory=dict, validation_alias=_renamed("dropped_by_curators", "curated_away")
-    )
+    prompts_by_outcome: Mapping[str, int] = Field(default_factory=dict)
+    dropped_by_curators: Mapping[str, int] = Field(default_factory=dict)
     failures: Mapping[str, int] = Field(default_factory=dict)
     example_failure: str | None = None
     flags: Mapping[str, int] = Field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Mapping[str, int]]] = Field(default_factory=dict)
-    high_loss_groups: tuple[str, ...] = Field(
-        default=(), validation_alias=_renamed("high_loss_groups", "heavy_losses")
-    )
-    licenses: Mapping[str, int] = Field(
-        default_factory=dict, validation_alias=_renamed("licenses", "licences")
-    )
+    high_loss_groups: tuple[str, ...] = ()
+    licenses: Mapping[str, int] = Field(default_factory=dict)
 
 
 class Manifest(ManifestPart):
     """`complete` says that records/ and pairs/ are whole. Digests are of what their names say; times are UTC."""
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "finished_at": "written",
+        "stage_fingerprints": "identities",
+        "code_version": "code",
+        "models_without_price": "unpriced",
+        "order_effects": "flips",
+        "template_digests": "texts",
+        "journal_digest": "journal",
+        "unvalidated_judges": "unmeasured",
+    }
 
     name: str
     version: str = "0.1.0"
@@ -102,13 +119,11 @@ class Manifest(ManifestPart):
     stopped: str | None = None
     simulated: bool = False
     row_digest: str | None = None
-    finished_at: str | None = Field(default=None, validation_alias=_renamed("finished_at", "written"))
+    finished_at: str | None = None
     seed: int = 0
-    stage_fingerprints: tuple[tuple[str, str], ...] = Field(
-        default=(), validation_alias=_renamed("stage_fingerprints", "identities")
-    )
+    stage_fingerprints: tuple[tuple[str, str], ...] = ()
     """(label, identity) of each stage, in the recipe's order."""
-    code_version: str = Field(default="", validation_alias=_renamed("code_version", "code"))
+    code_version: str = ""
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     served_by: tuple[ServedBy, ...] = ()
     cost: RunCost = RunCost()
@@ -118,21 +133,11 @@ class Manifest(ManifestPart):
     """How varied the prompts are, where some were written."""
     description: str = ""
     judges: tuple[str, ...] = ()
-    models_without_price: tuple[str, ...] = Field(
-        default=(), validation_alias=_renamed("models_without_price", "unpriced")
-    )
-    order_effects: Mapping[str, OrderEffect] = Field(
-        default_factory=dict, validation_alias=_renamed("order_effects", "flips")
-    )
-    template_digests: Mapping[str, str] = Field(
-        default_factory=dict, validation_alias=_renamed("template_digests", "texts")
-    )
-    journal_digest: JournalDigest | None = Field(
-        default=None, validation_alias=_renamed("journal_digest", "journal")
-    )
-    unvalidated_judges: tuple[str, ...] = Field(
-        default=(), validation_alias=_renamed("unvalidated_judges", "unmeasured")
-    )
+    models_without_price: tuple[str, ...] = ()
+    order_effects: Mapping[str, OrderEffect] = Field(default_factory=dict)
+    template_digests: Mapping[str, str] = Field(default_factory=dict)
+    journal_digest: JournalDigest | None = None
+    unvalidated_judges: tuple[str, ...] = ()
     libraries: Mapping[str, str] = Field(default_factory=dict)
 
     @classmethod

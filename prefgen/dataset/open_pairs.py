@@ -36,7 +36,7 @@ class PairDataset:
 def open_pairs(
     location: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
 ) -> PairDataset:
-    """The pairs of `what`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises
+    """The pairs of `location`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises
     RecipeError.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.

@@ -5,8 +5,9 @@ writes, or columns by other names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.serialize import with_present_names
+from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
+from prefgen.version import with_present_names
 
 Row = Mapping[str, Any]
 SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
@@ -29,7 +30,7 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
     """The row with prompt, chosen and rejected, under today's names; as it is where it has them, or where its
     form is not known.
     """
-    row = with_present_names(row)
+    row = with_present_names(row, RENAMED_COLUMNS)
     for ours, theirs in columns.items():
         if theirs not in row:
             raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)

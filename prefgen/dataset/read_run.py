@@ -7,9 +7,10 @@ from typing import Any
 
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_parquet import read_parquet
-from prefgen.dataset.serialize import record_of, with_present_names
+from prefgen.dataset.serialize import RENAMED_COLUMNS, record_of
 from prefgen.errors import RecipeError
 from prefgen.types import Record
+from prefgen.version import with_present_names
 
 
 def is_run(path: Path) -> bool:
@@ -46,7 +47,8 @@ def read_shards(folder: Path) -> Iterator[Mapping[str, Any]]:
         )
     for path in sorted(folder.glob("*.parquet")):
         try:
-            yield from map(with_present_names, read_parquet(path))
+            for row in read_parquet(path):
+                yield with_present_names(row, RENAMED_COLUMNS)
         except RecipeError as error:
             raise RecipeError(f"{error}; delete it and run the recipe again") from None
 

@@ -16,12 +16,13 @@ from pydantic_core import to_jsonable_python
 
 from prefgen.stats.scoring import probability_of
 from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, Score, content_id
+from prefgen.version import with_present_names
 
 _SORT_KEYS = orjson.OPT_SORT_KEYS
 
 
-RENAMED_COLUMNS = {"licence": "license", "how": "method"}
-"""Columns of version 0.1.0, and what they are called since."""
+RENAMED_COLUMNS = {"license": "licence", "method": "how"}
+"""{column: what version 0.1.0 called it}."""
 
 
 def record_line(record: Record) -> bytes:
@@ -79,15 +80,9 @@ def _decode_json(encoded: bytes) -> str:
     return encoded.decode()
 
 
-def with_present_names(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row of records/ or pairs/ under the names of today's columns, whichever version wrote it."""
-    renamed = {old: new for old, new in RENAMED_COLUMNS.items() if old in row and new not in row}
-    return {renamed.get(name, name): value for name, value in row.items()} if renamed else row
-
-
 def record_of(row: Mapping[str, Any]) -> Record:
     """The record that `record_line` wrote, in this version or an earlier one."""
-    row = with_present_names(row)
+    row = with_present_names(row, RENAMED_COLUMNS)
     prompt_fields = (
         "id",
         "source",
@@ -116,7 +111,7 @@ def record_of(row: Mapping[str, Any]) -> Record:
         name: row[name] for name in ("critiques", "scores", "comparisons", "flags", "pairs", "notes")
     }
     for name in ("scores", "comparisons"):
-        additions[name] = [with_present_names(judgment) for judgment in additions[name]]
+        additions[name] = [with_present_names(judgment, RENAMED_COLUMNS) for judgment in additions[name]]
     return Record.model_validate(
         {"prompt": prompt, "responses": responses, "prompts": row.get("prompts", ()), **additions}
     )

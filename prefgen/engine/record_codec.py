@@ -53,7 +53,9 @@ def state_row(
     usage: bytes,
     counts: bytes | None,
 ) -> StateRow:
-    """A record after its last passed stage, as the store holds it; one that finished has `counts`, and its pairs with it."""
+    """A record after its last passed stage, as the store holds it; one that finished has `counts`, and its
+    pairs with it.
+    """
     packed = pack(orjson.dumps([f.model_dump(mode="json") for f in failures])) if failures else None
     lines = [record_line(record)] if counts is None else [record_line(record), *pair_lines(record)]
     return segment, position, passed, counts is not None, pack(b"\n".join(lines)), packed, usage, counts

@@ -63,7 +63,9 @@ class SegmentPlan:
 
     @classmethod
     def of(cls, pipeline: Pipeline, segment: int, pool: Table | None) -> Self:
-        """The plan of segment number `segment`; `pool` holds what its synthesizers are told of, if it has any."""
+        """The plan of segment number `segment`; `pool` holds what its synthesizers are told of, if it has
+        any.
+        """
         first = next((stage for stage in pipeline.stages if stage.kind == "sample"), None)
         first_sampler = (first.label, first.plugins[0].name) if first else None
         return cls(segment, pipeline.segments[segment].stages, first_sampler, pool)

@@ -73,8 +73,8 @@ def load_constitution(name: str) -> Constitution:
 def draw_principles(
     name: str, wording: str, count: int, *seed_parts: object, group: str | None = None
 ) -> list[Principle]:
-    """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight from what
-    `draw` names, in the file's order.
+    """`count` principles that have that wording (`critique`, `comparison` ...), drawn by weight with the
+    seed that `seed_parts` make, in the file's order.
 
     One principle more in the file moves only its own share of the draws. Raises RecipeError when fewer have
     the wording, for a group that there is not, and for a constitution with groups of which none is named:

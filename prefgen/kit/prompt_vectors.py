@@ -21,7 +21,7 @@ MODEL_DESCRIPTION = (
 
 
 def vector_column(model: str | None) -> str:
-    """What a curator with that model `fills`."""
+    """The column that a curator with that model has filled."""
     return f"vector_{model}" if model else ""
 
 

@@ -118,7 +118,7 @@ async def rate_each_text(
 async def judge_each(
     responses: Sequence[Response], rate: Callable[[Response], Awaitable[Verdict]]
 ) -> list[Verdict | ReplyError]:
-    """`each_text` for a judge that gives one verdict a response, or raises ReplyError."""
+    """`rate_each_text` for a judge that gives one verdict a response, or raises ReplyError."""
     return await rate_each_text(responses, lambda response: gather_settled([rate(response)]))
 
 
@@ -297,8 +297,8 @@ async def label_probabilities(
 def copy_comparisons(
     verdicts: Sequence[Verdict | ReplyError], groups: Iterable[Sequence[Response]], aspect: str
 ) -> list[Comparison]:
-    """What comparisons of the first of each group of `twins` say of the others, which have the same text;
-    between two of them it is even.
+    """What comparisons of the first of each group (`group_by_text`) say of the others, which have the same
+    text; between two of them it is even.
     """
     copies = []
     for group in groups:

@@ -45,8 +45,8 @@ def merge_card(
     """The card with a new header and body; of the card that stood there before, whatever is not prefgen's
     stays.
 
-    `wrote` is what prefgen put into the header before: a key that still has that value is prefgen's, and
-    follows the data. Raises RecipeError for a card that cannot be read.
+    `generated_header` is what prefgen put into the header before: a key that still has that value is
+    prefgen's, and follows the data. Raises RecipeError for a card that cannot be read.
     """
     old_header, old_text = _split_card(old_card or "")
     manual_header = {

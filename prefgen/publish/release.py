@@ -86,7 +86,7 @@ class PublishSettings(Strict):
 
 
 def read_publish_settings(run: Path, overrides: Mapping[str, Any]) -> PublishSettings:
-    """What the recipe of a run says under `publish`, and `given` in its place. Raises RecipeError."""
+    """What the recipe of a run says under `publish`, and `overrides` in its place. Raises RecipeError."""
     recipe = run / "recipe.yaml"
     data = (
         (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish")

@@ -25,9 +25,9 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class Segment:
-    """Stages between two curators: `curators` thin its input first, then `steps` run for each record.
+    """Stages between two curators: `curators` thin its input first, then `stages` run for each record.
 
-    A round of synthesizers is a segment of its own: the seeds of `seeding` join its input, and what is
+    A round of synthesizers is a segment of its own: the seeds of `synthesizers` join its input, and what is
     written is the next one's input. `identity` covers everything up to the segment's end.
     """
 

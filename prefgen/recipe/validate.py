@@ -46,8 +46,8 @@ def validate_data(
 def parse_section(
     model: type[S], name: str, data: Any, overrides: Mapping[str, Any], place: str | None = None
 ) -> S:
-    """A part of a recipe that is read by who follows a run: `said` there, at `place`, with `given` in its
-    place. Raises RecipeError.
+    """A part of a recipe that is read by who follows a run: `data` stands there, at `place`, and `overrides`
+    go before it. Raises RecipeError.
     """
     if data is not None and not isinstance(data, Mapping):
         raise RecipeError(f"{name}: expected a mapping, found {type(data).__name__}", place)

@@ -53,7 +53,7 @@ def _read_result(
 
 
 def _copy_chain(result: Revision, root_id: str, duplicate: Response) -> tuple[list[Response], list[Critique]]:
-    """The chain that was made of the response `root`, for another one with the same text."""
+    """The chain that was made of the response `root_id`, for another one with the same text."""
     new_ids = {root_id: duplicate.id}
     copies = []
     for response in result.responses:

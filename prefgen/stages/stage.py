@@ -168,7 +168,7 @@ async def _run_plugin(
 
 @dataclass(frozen=True)
 class _LostOutcome:
-    """A plug-in's result that was lost whole: not the error itself, which `together` would raise and so take
+    """A plug-in's result that was lost whole: not the error itself, which `gather` would raise and so take
     the other plug-ins along.
     """
 

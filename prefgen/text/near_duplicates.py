@@ -116,7 +116,7 @@ def find_near_duplicates(
     """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts
     that have one as alike.
 
-    What `Neighbours` finds, for a whole set: the bands of its index are arrays, half a kilobyte a text.
+    What `MinHashIndex` finds, for a whole set: the bands of the index are arrays, half a kilobyte a text.
     """
     duplicates: dict[int, tuple[int, float]] = {}
     for i, matches in _earlier_matches(texts, threshold, words, permutations, seed, excluded=duplicates):
@@ -145,8 +145,8 @@ def _earlier_matches(
     *,
     excluded: Container[int],
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
-    """(place, the earlier texts that are as alike, with their similarity); those that `but` holds by then are
-    not compared with.
+    """(place, the earlier texts that are as alike, with their similarity); those that `excluded` holds by
+    then are not compared with.
     """
     import numpy as np
     from datasketch import MinHashLSH

@@ -46,8 +46,8 @@ def pack_vector(vector: Sequence[float]) -> str:
 
 
 def unpack_vectors(texts: Sequence[str]) -> "np.ndarray":
-    """The vectors that were `packed`, as rows of length 1 (float32). Raises ValueError where they are not all
-    of one size.
+    """The vectors that `pack_vector` wrote, as rows of length 1 (float32). Raises ValueError where they are
+    not all of one size.
     """
     import numpy as np
 

@@ -15,7 +15,7 @@ Turns = Sequence[Mapping[str, str]]
 
 
 def tokenize_turns(tokenizer: Any, turns: Turns, *, generation_prompt: bool = False) -> list[int]:
-    """A conversation as the model sees it; `asking` for an answer that follows."""
+    """A conversation as the model sees it; with `generation_prompt` it asks for an answer."""
     text = tokenizer.apply_chat_template([*turns], tokenize=False, add_generation_prompt=generation_prompt)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 

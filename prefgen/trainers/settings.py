@@ -151,7 +151,9 @@ class TrainSettings(Strict):
 
 
 def read_train_settings(path: Path | None, overrides: dict[str, Any]) -> TrainSettings:
-    """What a YAML file says, under `train` if it is a recipe, with `given` in its place. Raises RecipeError."""
+    """What a YAML file says, under `train` if it is a recipe, with `overrides` in its place. Raises
+    RecipeError.
+    """
     data: Any = {}
     if path is not None:
         if not path.is_file():

@@ -151,7 +151,7 @@ class CallContext:
         stored = record.cached.rows.get(digest)
         if stored is not None:
             return journal.row_of(stored)
-        return None if record.cached.is_complete and journal.sole_writer else journal.find(digest)
+        return None if record.cached.is_complete and journal.claims.is_alone else journal.find(digest)
 
     def _stop_if_unexpected(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow | None:
         """Stop at a new ask of a record that passed this stage before, unless another process has just asked

@@ -19,6 +19,7 @@ from typing import Any
 
 import zstandard
 
+from prefgen.calls.claims import Claims
 from prefgen.calls.journal_writer import JournalWriter, WriteJob, journal_error
 from prefgen.calls.rows import ROWS_A_STATEMENT, SELECT, SELECT_STORED, JournalRow, StoredRow, row_from
 from prefgen.errors import JournalError
@@ -100,21 +101,15 @@ class Journal:
         try:
             db = sqlite.connect(path, pragmas=PRAGMAS, wal=not self.on_network)
             create_tables(db, path)
+            self.claims = Claims(claims_file(path))
             self._db = db if self.on_network else sqlite.connect(path, pragmas=PRAGMAS)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise journal_error(error, path) from error
         self._lock = threading.RLock() if self.on_network else nullcontext()
         self._unpack = zstandard.ZstdDecompressor().decompress
         self._servers: dict[int, tuple[str, str, str, str]] = {}
         self._passed: list[tuple[str, str, bytes]] = []
         self._writer = JournalWriter(path, db, self._lock)
-
-    @property
-    def sole_writer(self) -> bool:
-        """Whether no other process has written since this one opened the file, as far as the last commit
-        knew.
-        """
-        return self._writer.is_alone
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -225,6 +220,7 @@ class Journal:
         """Commit `rows` together; the future holds what the journal then has under their keys: the first
         reply wins.
         """
+        self.claims.join()
         journalled: asyncio.Future[list[JournalRow]] = asyncio.get_running_loop().create_future()
         self._writer.submit(WriteJob(rows=rows, journalled=journalled))
         return journalled
@@ -276,6 +272,7 @@ class Journal:
         self._writer.close()
         if not self.on_network:
             self._db.close()
+        self.claims.close()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -284,6 +281,11 @@ class Journal:
         """
         self.flush()
         return self._writer.connection
+
+
+def claims_file(path: Path) -> Path:
+    """Where runs on a journal tell each other what they ask for (`prefgen.calls.claims`)."""
+    return path.with_name(path.name + "-claims")
 
 
 def create_tables(db: sqlite3.Connection, path: Path) -> None:

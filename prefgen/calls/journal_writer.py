@@ -51,12 +51,10 @@ class JournalWriter:
 
     def __init__(self, path: Path, db: sqlite3.Connection, lock: AbstractContextManager[Any]) -> None:
         self.connection = db
-        self.is_alone = True
         self._path = path
         self._lock = lock
         self._pack = zstandard.ZstdCompressor(level=3).compress
         self._servers: dict[tuple[str, str, str, str], int] = {}
-        self._data_version = self._read_data_version()
         self._error: JournalError | None = None
         self._jobs: queue.SimpleQueue[WriteJob | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_in_groups, name="journal", daemon=True)
@@ -116,16 +114,11 @@ class JournalWriter:
                 raise self._error
             statements = [statement for job in group for statement in job.statements]
             rows = [row for job in group for row in job.rows]
-            with self._lock:
-                self._notice_other_writers()
-                with (
-                    nullcontext()
-                    if is_one_statement(statements, rows)
-                    else sqlite.transaction(self.connection)
-                ):
-                    for sql, values in statements:
-                        self.connection.execute(sql, values)
-                    journalled = self._insert(rows)
+            alone = is_one_statement(statements, rows)
+            with self._lock, nullcontext() if alone else sqlite.transaction(self.connection):
+                for sql, values in statements:
+                    self.connection.execute(sql, values)
+                journalled = self._insert(rows)
             for job in group:
                 job.result = [next(journalled) for _ in job.rows]
         except Exception as error:  # whatever it is, nobody may wait for this thread for ever
@@ -145,16 +138,6 @@ class JournalWriter:
                 loop.call_soon_threadsafe(_resolve, jobs, self._error)
             except RuntimeError:
                 pass  # the loop is closed: nobody waits any more, and the rows are committed
-
-    def _notice_other_writers(self) -> None:
-        version = self._read_data_version()
-        if version != self._data_version:
-            self.is_alone = False
-            self._data_version = version
-
-    def _read_data_version(self) -> int:
-        """A number that another connection's commits change, and one's own do not."""
-        return self.connection.execute("PRAGMA data_version").fetchone()[0]
 
     def _insert(self, rows: Sequence[JournalRow]) -> Iterator[JournalRow]:
         """What the journal holds under the key of each row: that row, unless another was first.

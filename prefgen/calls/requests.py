@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prefgen.calls.batch_files import request_line
+from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import Key
 from prefgen.calls.models import ModelSpec
@@ -22,6 +23,8 @@ from prefgen.transport.request import estimate_prompt_tokens
 
 FINAL_KINDS = ("refused", "empty")
 """Failures that are journalled: the server will never answer this request otherwise."""
+FIRST_LOOK, LATER_LOOKS = 0.02, 0.5
+"""Seconds between two looks at whether another run has answered; they double from the first to the second."""
 
 
 class RequestSender:
@@ -51,9 +54,11 @@ class RequestSender:
 
     async def _request(self, draws: list[PendingRequest]) -> None:
         """Ask for the draws of one request, journal what came, and hand it on. Never leaves anyone waiting."""
+        journal = self._journals.of(draws[0].spec)
         try:
-            rows = await self._rows_from_server(draws)
-            journalled = await self._journals.of(draws[0].spec).commit(rows) if rows else []
+            draws = await self._claimed(draws, journal)
+            rows = await self._rows_from_server(draws) if draws else []
+            journalled = await journal.commit(rows) if rows else []
         except RequestFailed as error:
             self._stats.model(draws[0].spec.name).lost += len(draws)
             self._resolve(draws, [error] * len(draws))
@@ -65,6 +70,37 @@ class RequestSender:
             self._resolve(draws, [RequestFailed("stopped", str(bug))] * len(draws))
         else:
             self._resolve(draws[: len(journalled)], journalled)
+
+    async def _claimed(self, draws: list[PendingRequest], journal: Journal) -> list[PendingRequest]:
+        """Those that nobody has asked for. What another run on the journal asks for now is waited for, each draw
+        on its own, and what it has answered is handed on.
+        """
+        if len(draws) == 1:
+            await self._wait_for_claim(draws[0], journal)
+        unanswered: list[PendingRequest] = []
+        for draw in draws:
+            if not journal.claims.claim(draw.key.digest):
+                self._start([draw])
+            elif journal.claims.is_alone or (row := journal.find(draw.key.digest)) is None:
+                unanswered.append(draw)
+            else:
+                self._stats.model(draw.spec.name).replayed += 1
+                self._resolve([draw], [row])
+        return unanswered
+
+    async def _wait_for_claim(self, draw: PendingRequest, journal: Journal) -> None:
+        """Wait until no other run asks for this draw: it was answered, or could not be. Raises RequestFailed
+        when this run stops before.
+        """
+        seconds = FIRST_LOOK
+        while not journal.claims.claim(draw.key.digest):
+            if self._run.is_over:
+                raise RequestFailed("stopped", str(self._run.reason))
+            self._stats.notify(
+                f"{draw.queue.name}: another run on {journal.path} asks for the same; its replies are waited for"
+            )
+            await asyncio.sleep(seconds)
+            seconds = min(2 * seconds, LATER_LOOKS)
 
     async def _rows_from_server(self, draws: list[PendingRequest]) -> list[JournalRow]:
         """A row a draw, refusals too; where the server gives fewer than are wanted, the others are asked for
@@ -130,6 +166,7 @@ class RequestSender:
     ) -> None:
         for draw, outcome in zip(draws, outcomes, strict=True):
             self._pending.pop(draw.key.digest, None)
+            self._journals.of(draw.spec).claims.release(draw.key.digest)
             draw.resolve(outcome)
 
     async def drain(self) -> None:

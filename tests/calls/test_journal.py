@@ -154,20 +154,3 @@ def test_a_newer_format_is_refused(tmp_path):
 
     with pytest.raises(JournalError, match="newer prefgen"):
         Journal(tmp_path / "j.sqlite")
-
-
-async def test_who_is_not_alone_notices(tmp_path):
-    """By a row that is there already, and by a number that somebody else's row has."""
-    for first, second in ((1, 1), (1, 2)):
-        path = tmp_path / f"{second}.sqlite"
-        mine, other = Journal(path), Journal(path)
-        await mine.commit([a_row(100), a_row(101)])
-        assert mine.sole_writer
-        await other.commit([a_row(first, "theirs")])
-
-        [held] = await mine.commit([a_row(second)])
-
-        assert not mine.sole_writer
-        assert (held.reply == a_row(1, "theirs").reply) == (second == 1), "the first reply wins"
-        mine.close()
-        other.close()

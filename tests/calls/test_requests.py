@@ -13,7 +13,7 @@ from prefgen.calls.pending import PendingRequest
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.requests import RequestSender
 from prefgen.calls.usage import RunStats
-from prefgen.errors import JournalError, RequestFailed
+from prefgen.errors import JournalError, PrefgenError, RequestFailed
 from prefgen.transport.request import ModelRequest
 from tests.support.queue import QueueOnTrial, turns
 
@@ -117,3 +117,73 @@ async def test_drain_waits_for_what_is_in_flight_and_abandon_does_not(way):
     way.sender.abandon()
     await asyncio.wait_for(way.sender.drain(), 5)
     assert way.trial.model.at_work == 0
+
+
+@pytest.fixture
+def two_ways(tmp_path):
+    """Two runs on one journal, whose servers give other texts; the first is held at its gate."""
+    first, second = Way(tmp_path, lambda text: "first"), Way(tmp_path, lambda text: "second")
+    first.trial.model.gate = asyncio.Event()
+    yield first, second
+    first.journal.close()
+    second.journal.close()
+
+
+async def sent(way, text="hello"):
+    """A request that has had time to go out."""
+    pending = way.pending(text)
+    way.sender.send(pending)
+    await turns()
+    return pending.result()
+
+
+async def test_what_another_run_asks_is_waited_for_and_not_asked(two_ways):
+    first, second = two_ways
+    theirs, ours = await sent(first), await sent(second)
+    assert second.trial.model.asked == [] and "another run on" in second.stats.notices[0]
+
+    first.trial.model.gate.set()
+    rows = await asyncio.wait_for(asyncio.gather(theirs, ours), 5)
+
+    assert [row.reply for row in rows] == [b"first", b"first"] and second.trial.model.asked == []
+    assert (second.stats.model("m").replayed, second.stats.model("m").lost) == (1, 0)
+    assert (await asyncio.wait_for(await sent(second, "another"), 5)).reply == b"second"
+
+
+async def test_what_another_run_could_not_have_is_asked(two_ways):
+    first, second = two_ways
+    first.trial.model.script = lambda text: RequestFailed("fatal", "HTTP 401")
+    theirs, ours = await sent(first), await sent(second)
+
+    first.trial.model.gate.set()
+    row = await asyncio.wait_for(ours, 5)
+
+    assert row.reply == b"second"
+    with pytest.raises(RequestFailed, match="401"):
+        await theirs
+
+
+async def test_a_run_that_stops_waits_no_longer_for_another(two_ways):
+    first, second = two_ways
+    theirs, ours = await sent(first), await sent(second)
+
+    second.trial.run.stop(PrefgenError("enough"))
+
+    with pytest.raises(RequestFailed, match="enough"):
+        await asyncio.wait_for(ours, 5)
+    assert not theirs.done()
+    first.trial.model.gate.set()
+    await theirs
+
+
+async def test_of_draws_asked_together_those_that_another_run_asks_are_left_to_it(two_ways):
+    first, second = two_ways
+    theirs = await sent(first, "b")
+    draws = [second.pending(text) for text in "abc"]
+    second.sender._start(draws)
+    ours = [draw.result() for draw in draws]
+    first.trial.model.gate.set()
+
+    rows = await asyncio.wait_for(asyncio.gather(theirs, *ours), 5)
+
+    assert [row.reply for row in rows] == [b"first", b"second", b"first", b"second"]

@@ -110,7 +110,9 @@ Now = A | Awaitable[A]
 
 
 class Source(Protocol):
-    """Yields records, in the order of the source: prompts, and responses, scores and pairs where it has them."""
+    """Yields records, in the order of the source: prompts, and responses, scores and pairs where it has
+    them.
+    """
 
     def read(self, folder: Path, /) -> Iterator[Record]: ...
 

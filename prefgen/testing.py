@@ -103,7 +103,9 @@ def a_record(
 
 
 def _from_the_beginning(ask: Any) -> Scripted | None:
-    """An `ask` that says the same once more; of one that is no `Scripted` that cannot be had, which is said."""
+    """An `ask` that says the same once more; of one that is no `Scripted` that cannot be had, which is
+    said.
+    """
     if isinstance(ask, Scripted):
         return ask.again()
     warnings.warn(

@@ -37,7 +37,9 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     def replacing(self, **fields: Any) -> Self:
-        """A copy with other fields, which are not checked again: only for fields that were checked already."""
+        """A copy with other fields, which are not checked again: only for fields that were checked
+        already.
+        """
         return _construct(type(self), {**self.__dict__, **fields})
 
     @classmethod
@@ -87,7 +89,9 @@ class TextPart(Value):
 
 
 class ImagePart(Value):
-    """An image inside a message: an address or a `data:` URL. Keys and ids hold the digest of what it names."""
+    """An image inside a message: an address or a `data:` URL. Keys and ids hold the digest of what it
+    names.
+    """
 
     type: Literal["image"] = "image"
     url: str
@@ -288,7 +292,9 @@ class Score(Value):
 
 
 class Comparison(Value):
-    """A judge's preference between two responses, `first` shown first; `probability` that `first` is better."""
+    """A judge's preference between two responses, `first` shown first; `probability` that `first` is
+    better.
+    """
 
     first_id: str
     second_id: str
@@ -368,7 +374,9 @@ class Record(Value):
         return self.prompt.id
 
     def adding(self, **additions: Iterable[Any]) -> Self:
-        """The record with `additions` appended to its fields; raises KeyError for a field that does not grow."""
+        """The record with `additions` appended to its fields; raises KeyError for a field that does not
+        grow.
+        """
         extended_fields = {}
         for name, values in additions.items():
             items = tuple(values)

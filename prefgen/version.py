@@ -28,12 +28,16 @@ def earlier_names(fields: Any, renamed: Mapping[str, str]) -> dict[str, str]:
 
 def with_present_names(fields: Any, renamed: Mapping[str, str]) -> Any:
     """`fields` under their present names, silently: files of an earlier version are read for good."""
-    found = earlier_names(fields, renamed)
-    return {found.get(name, name): value for name, value in fields.items()} if found else fields
+    present_names = earlier_names(fields, renamed)
+    return (
+        {present_names.get(name, name): value for name, value in fields.items()} if present_names else fields
+    )
 
 
 def read_renamed(fields: Any, renamed: Mapping[str, str], where: str) -> Any:
-    """`fields` under their present names, with a notice for each that is not: what somebody writes himself."""
+    """`fields` under their present names, with a notice for each that is not: what somebody writes
+    himself.
+    """
     for old, new in earlier_names(fields, renamed).items():
         notify_renamed(f"{old} ({where})", new)
     return with_present_names(fields, renamed)

@@ -67,8 +67,12 @@ def hub(checkout):
     """What pages publish to: a local Hub, whose token may write."""
     with local_hub({}) as running:
         yield {
-            "HF_ENDPOINT": running.url, "HF_TOKEN": WRITER, "HF_HOME": str(checkout / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"
-        }  # fmt: skip
+            "HF_ENDPOINT": running.url,
+            "HF_TOKEN": WRITER,
+            "HF_HOME": str(checkout / "hf"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+        }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -14,7 +14,8 @@ import yaml
 
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.read_run import read_manifest, read_pairs, read_records
-from prefgen.publish.release import publish, read_publish_settings
+from prefgen.publish.release import publish
+from prefgen.publish.settings import read_publish_settings
 from prefgen.recipe.build import build
 from prefgen.recipe.load import load_recipe
 from tests.support.paths import GOLDEN

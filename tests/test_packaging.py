@@ -72,7 +72,8 @@ from prefgen import Score, judge
 
 @judge("acme_brevity")
 def brevity(responses, *, words: int = 30):
-    return [Score(response_id=r.id, aspect="brevity", value=1 / (1 + len(r.text.split()) / words), scale=(0, 1)) for r in responses]
+    shares = {r.id: 1 / (1 + len(r.text.split()) / words) for r in responses}
+    return [Score(response_id=i, aspect="brevity", value=v, scale=(0, 1)) for i, v in shares.items()]
 '''
 PROJECT = """
 [build-system]
@@ -92,7 +93,9 @@ only-include = ["acme_judges.py"]
 
 
 def test_a_package_that_is_built_and_installed_brings_its_judge(tmp_path):
-    """Found by its entry point, named in `show`, used by a recipe, and its version is part of the run's code."""
+    """Found by its entry point, named in `show`, used by a recipe, and its version is part of the run's
+    code.
+    """
     package, site = tmp_path / "package", tmp_path / "site"
     package.mkdir()
     (package / "acme_judges.py").write_text(JUDGE)

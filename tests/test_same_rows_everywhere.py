@@ -1,4 +1,6 @@
-"""The same two answers as a pair, wherever pairs are made, proven or read: all agree on whether they are one."""
+"""The same two answers as a pair, wherever pairs are made, proven or read: all agree on whether they
+are one.
+"""
 
 import asyncio
 import json
@@ -10,7 +12,8 @@ from prefgen.dataset.read_run import read_pairs
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.publish.export import export
 from prefgen.publish.mix import mix, parse_part
-from prefgen.publish.release import PublishSettings, publish
+from prefgen.publish.release import publish
+from prefgen.publish.settings import PublishSettings
 from prefgen.trainers.pairs import read_training_pairs
 from tests.support.recipes import run
 
@@ -63,7 +66,9 @@ def file_with(folder, row: dict) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> set[str]:
-    """The cases of which a run made a pair, from answers that are rated 5 and 1; what it made was published."""
+    """The cases of which a run made a pair, from answers that are rated 5 and 1; what it made was
+    published.
+    """
     folder = tmp_path_factory.mktemp("run")
     rows = [
         {

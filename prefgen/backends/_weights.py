@@ -4,12 +4,13 @@
 import importlib
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import torch
 
+from prefgen.backends._generation import Draw, generate
 from prefgen.backends.transformers import Transformers, build_responses
 from prefgen.errors import RequestFailed
 from prefgen.kit.templates import path_beside_recipe
@@ -23,8 +24,6 @@ meanwhile.
 """
 transformers: Any = importlib.import_module("transformers")
 """By its name: a file of the same name stands beside this one."""
-DEFAULT_MAX_TOKENS = 512
-"""Of a call that says nothing."""
 
 
 class Weights:
@@ -36,35 +35,15 @@ class Weights:
         transformers.logging.disable_progress_bar()
         transformers.logging.set_verbosity_error()
         self._settings = settings
-        folder = path_beside_recipe(settings.location)
-        self._model_path = str(folder) if folder.is_dir() else settings.location
         self._name = str(settings.identity_details()["name"])
         self._device = (
             settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         )
         with WEIGHTS_LOCK:
-            self._tokenizer: Any = self._load(transformers.AutoTokenizer, padding_side="left")
+            self._tokenizer: Any = _load(settings, transformers.AutoTokenizer, padding_side="left")
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._models: dict[str, Any] = {}
-
-    def _load(self, auto_class: Any, **options: Any) -> Any:
-        """What `auto_class` reads at the model's place. Raises RequestFailed in one line that says where was
-        looked.
-        """
-        try:
-            return auto_class.from_pretrained(self._model_path, revision=self._settings.revision, **options)
-        except (OSError, ValueError) as error:
-            where = (
-                "the folder"
-                if self._model_path != self._settings.location
-                else "no folder of that name lies beside the recipe, and the Hub"
-            )
-            message = " ".join(str(error).split())[:200]
-            raise RequestFailed(
-                "fatal",
-                f"{self._settings.location!r} cannot be loaded: {where} has no such model ({message})",
-            ) from None
 
     def answers(self, calls: Sequence[ModelRequest]) -> list[list[ModelResponse] | RequestFailed]:
         """What each call is answered; calls of one endpoint."""
@@ -95,8 +74,8 @@ class Weights:
                 if self._settings.dtype == "auto"
                 else getattr(torch, self._settings.dtype)
             )
-            model, loading_info = self._load(
-                getattr(transformers, class_name), dtype=dtype, output_loading_info=True
+            model, loading_info = _load(
+                self._settings, getattr(transformers, class_name), dtype=dtype, output_loading_info=True
             )
             if loading_info["missing_keys"]:
                 missing_keys = ", ".join(sorted(loading_info["missing_keys"])[:3])
@@ -115,27 +94,27 @@ class Weights:
             self._models[class_name] = model.to(self._device).eval()
         return self._models[class_name]
 
-    # --- texts -----------------------------------------------------------------------------------------------------
+    # --- texts ----------------------------------------------------------------------------------------------
 
     def _generate(self, calls: Sequence[ModelRequest]) -> list[list[ModelResponse] | RequestFailed]:
         model = self._model("AutoModelForCausalLM")
-        rows: list[_Row] = []
+        draws: list[tuple[int, Draw]] = []
         responses: list[list[ModelResponse] | RequestFailed] = [[] for _ in calls]
-        for i, call in enumerate(calls):
+        for number, call in enumerate(calls):
             try:
                 ids = self._prompt_ids(call, getattr(model.config, "max_position_embeddings", None))
             except RequestFailed as error:
-                responses[i] = error
+                responses[number] = error
                 continue
-            rows += [_Row(i, ids, call, seed, self._tokenizer) for seed in call.seeds]
-        for start in range(0, len(rows), self._settings.batch_size):
-            self._generate_batch(model, rows[start : start + self._settings.batch_size])
-        for row in rows:
-            row_responses = responses[row.call_index]
-            assert not isinstance(row_responses, RequestFailed)
-            row_responses += build_responses(
-                [row.choice()], self._name, [(len(row.prompt_ids), len(row.new_ids))], row.call.endpoint
-            )
+            draws += [(number, Draw(ids, call, seed, self._tokenizer)) for seed in call.seeds]
+        for start in range(0, len(draws), self._settings.batch_size):
+            batch = [draw for _, draw in draws[start : start + self._settings.batch_size]]
+            generate(model, self._tokenizer, batch, device=self._device, name=self._name)
+        for number, draw in draws:
+            call_responses = responses[number]
+            assert not isinstance(call_responses, RequestFailed)
+            tokens = (len(draw.prompt_ids), len(draw.new_ids))
+            call_responses += build_responses([draw.choice()], self._name, [tokens], draw.call.endpoint)
         return responses
 
     def _prompt_ids(self, call: ModelRequest, max_length: int | None) -> list[int]:
@@ -169,51 +148,7 @@ class Weights:
             )
         return ids or [self._tokenizer.eos_token_id]
 
-    @torch.inference_mode()
-    def _generate_batch(self, model: Any, rows: "Sequence[_Row]") -> None:
-        """Write all rows, a token at a time, until each has ended."""
-        width = max(len(row.prompt_ids) for row in rows)
-        pad_id = self._tokenizer.pad_token_id
-        ids = torch.tensor(
-            [[pad_id] * (width - len(row.prompt_ids)) + row.prompt_ids for row in rows], device=self._device
-        )
-        mask = torch.tensor(
-            [[0] * (width - len(row.prompt_ids)) + [1] * len(row.prompt_ids) for row in rows],
-            device=self._device,
-        )
-        position_ids = (mask.cumsum(1) - 1).clamp(min=0)
-        end_ids = _end_ids(model, self._tokenizer)
-        max_length = getattr(model.config, "max_position_embeddings", None) or math.inf
-        output = model(input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=True)
-        for row, logits in zip(rows, output.logits, strict=True):
-            if row.call.echo:
-                row.read_prompt(logits[width - len(row.prompt_ids) :].float().cpu())
-        while True:
-            last_logits = output.logits[:, -1].float().cpu()
-            if not torch.isfinite(last_logits).any(dim=1).all() or torch.isnan(last_logits).any():
-                raise RequestFailed(
-                    "fatal",
-                    f"{self._name} gives no numbers but NaN: are its weights damaged, or its number format "
-                    "too small?",
-                )
-            tokens = [
-                row.next_token(logits, end_ids, max_length)
-                for row, logits in zip(rows, last_logits, strict=True)
-            ]
-            if all(row.finish for row in rows):
-                return
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
-            position_ids = position_ids[:, -1:] + 1
-            ids = torch.tensor([[token] for token in tokens], device=self._device)
-            output = model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=position_ids,
-                past_key_values=output.past_key_values,
-                use_cache=True,
-            )
-
-    # --- numbers ---------------------------------------------------------------------------------------------------
+    # --- numbers --------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def _reward(self, call: ModelRequest) -> list[dict[str, Any]]:
@@ -284,143 +219,23 @@ class Weights:
         return data
 
 
-class _Row:
-    """One draw on its way: its tokens so far, its own generator, and how it ended."""
-
-    def __init__(
-        self, call_index: int, prompt_ids: list[int], call: ModelRequest, seed: int | None, tokenizer: Any
-    ) -> None:
-        self.call_index = call_index
-        self.prompt_ids = prompt_ids
-        self.call = call
-        self.new_ids: list[int] = []
-        self.finish: str | None = None
-        self._tokenizer = tokenizer
-        self._generator = torch.Generator().manual_seed(seed if seed is not None else 0)
-        self._logprobs: list[dict[str, Any]] = []
-        self._text = ""
-        stop = call.sampling.get("stop")
-        self._stop_texts = [
-            stop_text for stop_text in ([stop] if isinstance(stop, str) else list(stop or ())) if stop_text
-        ]
-        special_ids = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
-        self._stop_ids = {
-            special_ids[stop_text] for stop_text in self._stop_texts if stop_text in special_ids
-        }
-
-    def next_token(self, logits: torch.Tensor, end_ids: set[int], max_length: float) -> int:
-        """The next token (the last one again for a row that has ended)."""
-        if self.finish:
-            return self.prompt_ids[-1]
-        token = self._sample_token(logits, self.call.sampling)
-        if token in end_ids or token in self._stop_ids:
-            self.finish = "stop"
-            return token
-        if self.call.logprobs:
-            self._logprobs.append(self._token_logprobs(token, logits))
-        self.new_ids.append(token)
-        self._text = self._tokenizer.decode(self.new_ids, skip_special_tokens=True)
-        stop_position = min(
-            (position for position in (self._text.find(stop) for stop in self._stop_texts) if position >= 0),
-            default=-1,
-        )
-        if stop_position >= 0:
-            self._text, self.finish = self._text[:stop_position], "stop"
-        elif (
-            len(self.new_ids) >= self.call.sampling.get("max_tokens", DEFAULT_MAX_TOKENS)
-            or len(self.prompt_ids) + len(self.new_ids) >= max_length
-        ):
-            self.finish = "length"
-        return token
-
-    def _sample_token(self, logits: torch.Tensor, sampling: Mapping[str, Any]) -> int:
-        penalty = sampling.get("repetition_penalty") or 1.0
-        if penalty != 1.0:
-            seen_ids = torch.tensor(sorted({*self.prompt_ids, *self.new_ids}))
-            values = logits[seen_ids]
-            logits = logits.scatter(0, seen_ids, torch.where(values > 0, values / penalty, values * penalty))
-        counts = (
-            torch.bincount(torch.tensor(self.new_ids, dtype=torch.long), minlength=logits.shape[0])
-            if self.new_ids
-            else None
-        )
-        if counts is not None:
-            logits = (
-                logits
-                - (sampling.get("frequency_penalty") or 0.0) * counts
-                - (sampling.get("presence_penalty") or 0.0) * (counts > 0)
-            )
-        temperature = sampling.get("temperature", 1.0)
-        if temperature == 0:
-            return int(logits.argmax())
-        probabilities = torch.softmax(logits / temperature, 0)
-        if (top_k := sampling.get("top_k") or 0) > 0:
-            probabilities = probabilities.where(
-                probabilities >= probabilities.topk(min(top_k, probabilities.shape[0])).values[-1], 0.0
-            )
-        if (min_p := sampling.get("min_p") or 0.0) > 0:
-            probabilities = probabilities.where(probabilities >= min_p * probabilities.max(), 0.0)
-        if (top_p := sampling.get("top_p") or 1.0) < 1:
-            sorted_probabilities, order = probabilities.sort(descending=True)
-            sorted_probabilities[
-                sorted_probabilities.cumsum(0) - sorted_probabilities > top_p * sorted_probabilities.sum()
-            ] = 0.0
-            probabilities = torch.zeros_like(probabilities).scatter(0, order, sorted_probabilities)
-        return int(torch.multinomial(probabilities, 1, generator=self._generator))
-
-    def _token_logprobs(self, token: int, logits: torch.Tensor) -> dict[str, Any]:
-        """A token's log-probability and the likeliest alternatives, before temperature and truncation."""
-        logprobs = torch.log_softmax(logits, 0)
-        top = logprobs.topk(min(self.call.logprobs, logprobs.shape[0]))
-        return {
-            "token": self._tokenizer.decode([token]),
-            "logprob": float(logprobs[token]),
-            "top_logprobs": [
-                {"token": self._tokenizer.decode([int(i)]), "logprob": float(v)}
-                for v, i in zip(top.values, top.indices, strict=True)
-            ],
-        }
-
-    def read_prompt(self, logits: torch.Tensor) -> None:
-        """Log-probabilities of the prompt's own tokens, from the second on."""
-        if self.call.logprobs:
-            self._logprobs = [
-                self._token_logprobs(token, token_logits)
-                for token, token_logits in zip(self.prompt_ids[1:], logits[:-1], strict=True)
-            ]
-
-    def choice(self) -> dict[str, Any]:
-        """The draw as a choice of the OpenAI protocol."""
-        text, finish = self._text, self.finish or "length"
-        if self.call.endpoint == "chat":
-            logprobs = {"content": self._logprobs} if self.call.logprobs else None
-            return {
-                "index": 0,
-                "message": {"role": "assistant", "content": text},
-                "finish_reason": finish,
-                "logprobs": logprobs,
-            }
-        if self.call.echo:
-            text = self.call.text + text
-        completion: dict[str, Any] = {"index": 0, "text": text, "finish_reason": finish}
-        if self.call.logprobs:
-            completion["logprobs"] = {
-                "tokens": [entry["token"] for entry in self._logprobs],
-                "token_logprobs": [entry["logprob"] for entry in self._logprobs],
-                "top_logprobs": [
-                    {alternative["token"]: alternative["logprob"] for alternative in entry["top_logprobs"]}
-                    for entry in self._logprobs
-                ],
-            }
-        return completion
-
-
-def _end_ids(model: Any, tokenizer: Any) -> set[int]:
-    """Tokens that end an answer."""
-    configured_ids = model.generation_config.eos_token_id if model.generation_config is not None else None
-    ids = {configured_ids} if isinstance(configured_ids, int) else set(configured_ids or ())
-    return ids | {tokenizer.eos_token_id}
-
-
 def _plain_message(message: Message) -> dict[str, str]:
     return {"role": message.role, "content": message.text}
+
+
+def _load(settings: Transformers, auto_class: Any, **options: Any) -> Any:
+    """What `auto_class` reads at the model's place. Raises RequestFailed in one line that says where was
+    looked.
+    """
+    folder = path_beside_recipe(settings.location)
+    location = str(folder) if folder.is_dir() else settings.location
+    try:
+        return auto_class.from_pretrained(location, revision=settings.revision, **options)
+    except (OSError, ValueError) as error:
+        where = (
+            "the folder" if folder.is_dir() else "no folder of that name lies beside the recipe, and the Hub"
+        )
+        message = " ".join(str(error).split())[:200]
+        raise RequestFailed(
+            "fatal", f"{settings.location!r} cannot be loaded: {where} has no such model ({message})"
+        ) from None

@@ -31,33 +31,35 @@ class OpenAI(Plugin):
     """How one model of an OpenAI-compatible server is reached."""
 
     base_url: str | None = Field(
-        None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own."
+        default=None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own."
     )
     api_key_env: str = Field(
-        "OPENAI_API_KEY", description="NAME of the environment variable that holds the key."
+        default="OPENAI_API_KEY", description="NAME of the environment variable that holds the key."
     )
     token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
-        "auto",
+        default="auto",
         description=(
             "What the server calls the limit of new tokens; auto: max_completion_tokens at OpenAI, else "
             "max_tokens."
         ),
     )
     schema_as: Literal["json_schema", "text"] = Field(
-        "json_schema",
+        default="json_schema",
         description=(
             "How a wanted reply format is told to the server: natively, or in words at the end of the prompt."
         ),
     )
     send_seed: bool = Field(
-        True, description="Send each draw's own seed (servers that refuse the field want false)."
+        default=True, description="Send each draw's own seed (servers that refuse the field want false)."
     )
-    n: bool = Field(True, description="Ask for several draws of one prompt in one request.")
+    n: bool = Field(default=True, description="Ask for several draws of one prompt in one request.")
     score_route: Literal["score", "pooling", "classify"] = Field(
-        "score",
-        description="Where the server answers for a reward model: vLLM has all three, each for some kinds of models.",
+        default="score",
+        description=(
+            "Where the server answers for a reward model: vLLM has all three, each for some kinds of models."
+        ),
     )
-    headers: dict[str, str] = Field({}, description="Further HTTP headers; ${env:NAME} works here.")
+    headers: dict[str, str] = Field(default={}, description="Further HTTP headers; ${env:NAME} works here.")
 
     def address(self) -> str:
         url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"

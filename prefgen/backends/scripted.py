@@ -19,18 +19,19 @@ from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply, Value
 
 
-class Rule(Value):
+class ScriptedRule(Value):
     """What to say when `when` is found; a list is drawn from by the seed of the draw."""
 
     when: str = ""
     say: str | tuple[str, ...] = ""
     finish_reason: str = "stop"
     refuse: str | None = Field(
-        None, description="Refuse the request with this provider code, as a server does with HTTP 400."
+        default=None,
+        description="Refuse the request with this provider code, as a server does with HTTP 400.",
     )
 
     @model_validator(mode="after")
-    def _check_rule(self) -> "Rule":
+    def _check_rule(self) -> "ScriptedRule":
         try:
             re.compile(self.when)
         except re.error as error:
@@ -44,7 +45,9 @@ class Rule(Value):
 class ScriptedBackend(Plugin):
     """A model with a script."""
 
-    rules: tuple[Rule, ...] = Field((Rule(say="Understood."),), description="First match answers.")
+    rules: tuple[ScriptedRule, ...] = Field(
+        default=(ScriptedRule(say="Understood."),), description="First match answers."
+    )
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["ScriptedModel"]:
@@ -58,7 +61,7 @@ class ScriptedModel:
     backend = "scripted"
     host = "scripted"
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[ScriptedRule]) -> None:
         self._rules = rules
 
     async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:

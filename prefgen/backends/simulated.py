@@ -71,16 +71,20 @@ class Simulated(Plugin):
     """An embedded stand-in for a model."""
 
     skill: float | None = Field(
-        None,
+        default=None,
         ge=0,
         le=1,
         description="How many points answers tend to make; default: drawn from the model's name.",
     )
     noise: float = Field(
-        0.5, ge=0, description="Standard deviation of the judge's error, in points of its scale of 1 to 5."
+        default=0.5,
+        ge=0,
+        description="Standard deviation of the judge's error, in points of its scale of 1 to 5.",
     )
-    position_bias: float = Field(0.3, description="Points that the judge adds to the text shown first.")
-    latency_ms: float = Field(0.0, ge=0, description="Time that an answer takes.")
+    position_bias: float = Field(
+        default=0.3, description="Points that the judge adds to the text shown first."
+    )
+    latency_ms: float = Field(default=0.0, ge=0, description="Time that an answer takes.")
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["SimulatedModel"]:
@@ -244,7 +248,9 @@ class SimulatedModel:
         return [f"{rng.choice(OPENINGS)} {rng.choice(THINGS)} {ending}?" for _ in range(count)]
 
     def _quality(self, text: str, position: int, rng: Random) -> float:
-        """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes first."""
+        """The judge's opinion on 1 to 5: the visible points, its noise, and its liking for what comes
+        first.
+        """
         value = 1 + 4 * _count_points(text) / len(POINTS) + rng.gauss(0, self._settings.noise)
         return min(5.0, max(1.0, value + (self._settings.position_bias if position == 0 else 0.0)))
 

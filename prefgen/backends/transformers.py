@@ -43,20 +43,20 @@ class Transformers(Plugin):
     identity_fields: ClassVar[tuple[str, ...]] = ("dtype", "adapter", "pair_template")
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number format of the weights."
+        default="auto", description="Number format of the weights."
     )
     adapter: str | None = Field(
-        None, description="A LoRA adapter (peft): a folder beside the recipe, or a name on the Hub."
+        default=None, description="A LoRA adapter (peft): a folder beside the recipe, or a name on the Hub."
     )
     pair_template: str = Field(
-        "<|source|>{prompt}<|candidate1|>{first}<|candidate2|>{second}",
+        default="<|source|>{prompt}<|candidate1|>{first}<|candidate2|>{second}",
         description="How a ranker that compares two answers (PairRM and its like) is shown them.",
     )
-    device: str = Field("auto", description="cpu, cuda, cuda:1, mps; auto: a GPU where there is one.")
-    batch_size: int = Field(16, ge=1, description="Rows that are answered together.")
-    location: str = Field("", description="Where the weights are: the model's `name`.")
+    device: str = Field(default="auto", description="cpu, cuda, cuda:1, mps; auto: a GPU where there is one.")
+    batch_size: int = Field(default=16, ge=1, description="Rows that are answered together.")
+    location: str = Field(default="", description="Where the weights are: the model's `name`.")
     revision: str | None = Field(
-        None, description="Which revision of a model of the Hub: the model's own field."
+        default=None, description="Which revision of a model of the Hub: the model's own field."
     )
 
     def identity_details(self) -> dict[str, Any]:

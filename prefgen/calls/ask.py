@@ -172,8 +172,9 @@ class PluginAsk:
         return known[1]
 
     async def _reply(
-        self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any], reply_format: Mapping[str, Any],
-        sample: int, shared: bool, make_request: Callable[[dict[str, Any]], ModelRequest],
+        self, endpoint: str, model: str, hashed: Any, sampling: Mapping[str, Any],
+        reply_format: Mapping[str, Any], sample: int, shared: bool,
+        make_request: Callable[[dict[str, Any]], ModelRequest],
     ) -> Reply:  # fmt: skip
         """The reply to what is asked. Raises PluginError for what cannot be keyed, RefusedRequest for what
         was refused.
@@ -196,10 +197,10 @@ class PluginAsk:
             raise PluginError(f"{self._plugin}: an ask that cannot be keyed: {error}") from error
 
         def request() -> ModelRequest:
-            made = make_request(dict(wanted.values))
-            made.model = str(spec.identity["name"])
-            made.seeds = (key.server_seed if random else None,)
-            return made
+            model_request = make_request(dict(wanted.values))
+            model_request.model = str(spec.identity["name"])
+            model_request.seeds = (key.server_seed if random else None,)
+            return model_request
 
         ask = KeyedAsk(self._plugin, self._stage, spec, key, random, shared, request)
         row = await context.get_or_request(self._record, ask)
@@ -234,7 +235,8 @@ async def _run_step(
             result = await asyncio.to_thread(function, *args)
         row = JournalRow(
             key=key.digest, endpoint="step", model=name, record=record.id, run=context.run_id,
-            backend="step", host="local", reply=canonical(result), parts=key.parts, origin="step", time=time.time(),
+            backend="step", host="local", reply=canonical(result), parts=key.parts, origin="step",
+            time=time.time(),
         )  # fmt: skip
         [journalled] = await context.journals.project.commit([row])
         return journalled

@@ -20,7 +20,7 @@ from prefgen.transport.openai_protocol import read_responses, reply_of, request_
 from prefgen.transport.request import ConnectedModel, ModelHooks, ModelRequest
 
 KEY_BYTES = 16
-ROWS_AT_ONCE = 500
+LINES_A_COMMIT = 500
 REFUSED_STATUS = (400, 413, 422)
 
 
@@ -55,7 +55,8 @@ def _reply_line(row: JournalRow) -> dict[str, Any]:
     """What other tools read, and under `prefgen` what another journal needs."""
     ours = {
         "endpoint": row.endpoint, "model": row.model, "record": row.record, "parts": row.parts.hex(),
-        "backend": row.backend, "host": row.host, "served_model": row.served_model, "fingerprint": row.fingerprint,
+        "backend": row.backend, "host": row.host, "served_model": row.served_model,
+                "fingerprint": row.fingerprint,
         "time": row.time, "cost": row.cost, "code": row.code,
     }  # fmt: skip
     return {
@@ -96,7 +97,7 @@ async def import_batch(journal: Journal, path: Path, *, run: str = "import") -> 
             row = _imported_row(line, f"{path}:{number}", journal, run, counts)
             if row is not None:
                 rows.append(row)
-            if len(rows) >= ROWS_AT_ONCE:
+            if len(rows) >= LINES_A_COMMIT:
                 await _commit(journal, rows, counts)
                 rows = []
     await _commit(journal, rows, counts)
@@ -154,8 +155,8 @@ def _row_without_reply(
     else:
         return None
     return JournalRow(
-        key=key, endpoint=endpoint, model=model, record=record, run=run, backend=backend, host=host, reply=b"",
-        parts=parts, origin="import", time=float(ours["time"]) if ours else time.time(),
+        key=key, endpoint=endpoint, model=model, record=record, run=run, backend=backend, host=host,
+        reply=b"", parts=parts, origin="import", time=float(ours["time"]) if ours else time.time(),
         cost=int(ours.get("cost", 0)) if ours else 0,
     )  # fmt: skip
 
@@ -181,9 +182,9 @@ def _refused(
     row: JournalRow, status: int, body: Any, ours: Mapping[str, Any] | None, counts: ImportCounts
 ) -> JournalRow:
     error = body.get("error", body) if isinstance(body, dict) else {"message": str(body)}
-    told = error if isinstance(error, dict) else {"message": error}
+    description = error if isinstance(error, dict) else {"message": error}
     row.status = 1
-    row.code = str((ours or {}).get("code") or told.get("code") or status)
-    row.reply = orjson.dumps({"error": str(told.get("message")), "code": row.code})
+    row.code = str((ours or {}).get("code") or description.get("code") or status)
+    row.reply = orjson.dumps({"error": str(description.get("message")), "code": row.code})
     counts.refused += 1
     return row

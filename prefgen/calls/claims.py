@@ -1,10 +1,10 @@
-"""What a run is asking for at this moment, so that another run on the same journal waits for the reply instead
-of paying for it again.
+"""What a run is asking for at this moment, so that another run on the same journal waits for the reply
+instead of paying for it again.
 
 A claim is a lock of the kernel on one byte of a file beside the journal; which byte is told by the key. So a
-claim costs microseconds, needs no clean-up, and ends with its process, however that ends. Which other runs there
-are is known from the same file: it grows by one byte for each journal that begins to write, and its first byte is
-locked, in shared mode, by each of those that are still open.
+claim costs microseconds, needs no clean-up, and ends with its process, however that ends. Which other runs
+there are is known from the same file: it grows by one byte for each journal that begins to write, and its
+first byte is locked, in shared mode, by each of those that are still open.
 """
 
 import errno
@@ -16,8 +16,8 @@ from pathlib import Path
 HELD_BY_ALL = 0
 """The byte that every journal which writes holds in shared mode."""
 OPEN_FILE_LOCKS = hasattr(fcntl, "F_OFD_SETLK")
-"""Whether the system has locks that belong to an open file. The older kind belongs to the process, so that two
-runs in one process do not keep each other from a key.
+"""Whether the system has locks that belong to an open file. The older kind belongs to the process, so that
+two runs in one process do not keep each other from a key.
 """
 OPEN_FILE_KINDS = {fcntl.LOCK_SH: fcntl.F_RDLCK, fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK_UN: fcntl.F_UNLCK}
 FLOCK = "hhqqi4x"
@@ -64,7 +64,9 @@ class Claims:
         os.close(self._file)
 
     def _lock(self, place: int, kind: int) -> bool:
-        """Whether an exclusive lock could be had, which is not waited for; the other kinds are had in any case."""
+        """Whether an exclusive lock could be had, which is not waited for; the other kinds are had in any
+        case.
+        """
         waits = kind != fcntl.LOCK_EX
         try:
             if self._open_file_locks:

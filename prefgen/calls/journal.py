@@ -20,52 +20,13 @@ from typing import Any
 import zstandard
 
 from prefgen.calls.claims import Claims
+from prefgen.calls.journal_tables import JOURNAL_PRAGMAS, create_tables, refuse_other_kinds
 from prefgen.calls.journal_writer import JournalWriter, WriteJob, journal_error
 from prefgen.calls.rows import ROWS_A_STATEMENT, SELECT, SELECT_STORED, JournalRow, StoredRow, row_from
 from prefgen.errors import JournalError
 from prefgen.storage import sqlite
 
-APPLICATION_ID = 0x70726566  # "pref"
-JOURNAL_VERSION = 1
 STAGES_A_STATEMENT = 128
-PRAGMAS = (
-    "synchronous=FULL",
-    "secure_delete=ON",
-    "wal_autocheckpoint=4000",  # 16 MB: pages that change again and again are copied once
-    "cache_size=-8000",
-)
-TABLES = """
-CREATE TABLE replies (
-    id INTEGER PRIMARY KEY,
-    key BLOB NOT NULL,
-    status INTEGER NOT NULL,           -- 0 answered, 1 refused by the server
-    endpoint TEXT NOT NULL,
-    model TEXT NOT NULL,
-    record TEXT,
-    run TEXT NOT NULL,
-    origin TEXT NOT NULL,              -- live, import, step
-    server INTEGER NOT NULL REFERENCES servers(id),
-    parts BLOB NOT NULL,
-    how TEXT NOT NULL,                 -- what the server was made to do: n in one request, schema as text
-    prompt_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL,
-    cost INTEGER NOT NULL,             -- picodollars
-    time REAL NOT NULL,
-    seconds REAL NOT NULL,             -- from sending to the answer; 0 where nobody waited
-    code TEXT,
-    reply BLOB NOT NULL,               -- zstd
-    request BLOB                       -- zstd; only where the request was refused
-);
-CREATE UNIQUE INDEX replies_key ON replies(key);
-CREATE INDEX replies_run ON replies(run);
-CREATE INDEX replies_record ON replies(record);
-CREATE TABLE servers (id INTEGER PRIMARY KEY, backend TEXT, host TEXT, model TEXT, fingerprint TEXT,
-                      UNIQUE (backend, host, model, fingerprint));
-CREATE TABLE completed (record TEXT, identity TEXT, keys BLOB, PRIMARY KEY (record, identity)) WITHOUT ROWID;
-CREATE TABLE parked (key BLOB PRIMARY KEY, endpoint TEXT, model TEXT, record TEXT, parts BLOB, backend TEXT, host TEXT,
-                     request BLOB) WITHOUT ROWID;
-CREATE TABLE possibly_billed (id INTEGER PRIMARY KEY, run TEXT, time REAL, cost INTEGER, tokens INTEGER, why TEXT);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +60,10 @@ class Journal:
         if (damage := sqlite.damage_of(path)) is not None:
             raise journal_error(sqlite3.DatabaseError(damage), path)
         try:
-            db = sqlite.connect(path, pragmas=PRAGMAS, wal=not self.on_network)
+            db = sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS, wal=not self.on_network)
             create_tables(db, path)
             self.claims = Claims(claims_file(path))
-            self._db = db if self.on_network else sqlite.connect(path, pragmas=PRAGMAS)
+            self._db = db if self.on_network else sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS)
         except (sqlite3.Error, OSError) as error:
             raise journal_error(error, path) from error
         self._lock = threading.RLock() if self.on_network else nullcontext()
@@ -111,7 +72,7 @@ class Journal:
         self._passed: list[tuple[str, str, bytes]] = []
         self._writer = JournalWriter(path, db, self._lock)
 
-    # --- reading ---------------------------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------------------
 
     def find(self, key: bytes) -> JournalRow | None:
         """The reply under `key`, or None."""
@@ -180,7 +141,7 @@ class Journal:
             raise JournalError(f"{self.path}: no request waits under {key.hex()}")
         return self._unpack(packed[0][0])
 
-    # --- stages that records have passed -----------------------------------------------------------------------------
+    # --- stages that records have passed --------------------------------------------------------------------
 
     def completed_stages(self, record: str) -> frozenset[str]:
         """The identities of the stages that a record has passed, in any run."""
@@ -214,7 +175,7 @@ class Journal:
                 digest.update(b"".join(passed[record]))
         return digest.hexdigest()
 
-    # --- writing ---------------------------------------------------------------------------------------------------
+    # --- writing --------------------------------------------------------------------------------------------
 
     def commit(self, rows: Sequence[JournalRow]) -> "asyncio.Future[list[JournalRow]]":
         """Commit `rows` together; the future holds what the journal then has under their keys: the first
@@ -286,35 +247,3 @@ class Journal:
 def claims_file(path: Path) -> Path:
     """Where runs on a journal tell each other what they ask for (`prefgen.calls.claims`)."""
     return path.with_name(path.name + "-claims")
-
-
-def create_tables(db: sqlite3.Connection, path: Path) -> None:
-    """Make a new file a journal. Raises JournalError for an SQLite file of another program, or of a newer
-    prefgen.
-    """
-    with sqlite.transaction(db):  # at one moment: another process may be making the same file
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application not in (0, APPLICATION_ID) or (application == 0 and tables):
-            raise JournalError(f"{path}: is an SQLite file of another program, not a prefgen journal")
-        if version > JOURNAL_VERSION:
-            raise JournalError(
-                f"{path}: was written by a newer prefgen (format {version}, this one reads {JOURNAL_VERSION})"
-            )
-        if version == 0:
-            for statement in TABLES.split(";\n"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
-
-
-def refuse_other_kinds(path: Path) -> None:
-    """Raise JournalError for a folder, and for a file that is no SQLite file, nor the beginning of one."""
-    if path.is_dir():
-        raise JournalError(f"{path}: is a folder; a journal is a file")
-    if path.is_file() and sqlite.is_other_kind(path):
-        raise JournalError(
-            f"{path}: is no journal, nor any other SQLite file, and is left as it is. Name the journal with "
-            "--journal (default: runs/calls.sqlite)"
-        )

@@ -26,7 +26,8 @@ LONGER_SECONDS = 0.005
 several turns.
 """
 MANY_JOBS = 6
-INSERT = """INSERT INTO replies (key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
+INSERT = """INSERT INTO replies (
+key, status, endpoint, model, record, run, origin, server, parts, how, prompt_tokens,
 completion_tokens, cost, time, seconds, code, reply, request) VALUES"""
 MARKS = f"({', '.join('?' * 18)})"
 
@@ -165,9 +166,9 @@ class JournalWriter:
 
     def _values(self, row: JournalRow) -> tuple[object, ...]:
         return (
-            row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, self._server(row), row.parts,
-            row.how, row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds, row.code,
-            self._pack(row.reply), None if row.request is None else self._pack(row.request),
+            row.key, row.status, row.endpoint, row.model, row.record, row.run, row.origin, self._server(row),
+            row.parts, row.how, row.prompt_tokens, row.completion_tokens, row.cost, row.time, row.seconds,
+            row.code, self._pack(row.reply), None if row.request is None else self._pack(row.request),
         )  # fmt: skip
 
     def _server(self, row: JournalRow) -> int:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Limit:
+class ConcurrencyLimit:
     """The number of requests that may be in flight: fixed, or adaptive between 1 and `most`.
 
     Adaptive: doubles every round trip until the first sign of overload, then grows by one a round trip.

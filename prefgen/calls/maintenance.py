@@ -12,16 +12,19 @@ from typing import Any
 import zstandard
 
 from prefgen.calls.budget import dollars
-from prefgen.calls.journal import Journal, refuse_other_kinds
+from prefgen.calls.journal import Journal
+from prefgen.calls.journal_tables import refuse_other_kinds
 from prefgen.calls.journal_writer import server_number
 from prefgen.errors import JournalError, RecipeError
 from prefgen.storage import sqlite
 
-OVERVIEW = """SELECT r.model AS model, s.backend AS backend, s.host AS host, r.run AS run, r.status AS status, count(*) AS replies,
-sum(r.prompt_tokens) AS prompt_tokens, sum(r.completion_tokens) AS completion_tokens, sum(r.cost) AS cost, min(r.time) AS first,
+OVERVIEW = """SELECT r.model AS model, s.backend AS backend, s.host AS host, r.run AS run, r.status AS status,
+count(*) AS replies, sum(r.prompt_tokens) AS prompt_tokens, sum(r.completion_tokens) AS completion_tokens,
+sum(r.cost) AS cost, min(r.time) AS first,
 max(r.time) AS last FROM replies r JOIN servers s ON s.id = r.server GROUP BY 1, 2, 3, 4, 5 ORDER BY 10"""
 OVERVIEW_COLUMNS = (
-    "model", "backend", "host", "run", "status", "replies", "prompt_tokens", "completion_tokens", "cost", "first", "last",
+    "model", "backend", "host", "run", "status", "replies", "prompt_tokens", "completion_tokens", "cost",
+    "first", "last",
 )  # fmt: skip
 
 
@@ -69,10 +72,10 @@ def _timestamp(date: str) -> float:
     from datetime import UTC, datetime
 
     try:
-        found = datetime.fromisoformat(date)
+        moment = datetime.fromisoformat(date)
     except ValueError:
         raise RecipeError(f"--before wants an ISO date such as 2026-01-31, found {date!r}") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def compact(journal: Journal) -> tuple[int, int]:
@@ -197,9 +200,9 @@ def _readable_rows(path: Path) -> Iterator[dict[str, Any]]:
 def _last_row(db: sqlite3.Connection) -> int:
     """A bound on the row numbers, by doubling where the end of the table cannot be read."""
     try:
-        found = db.execute("SELECT max(id) FROM replies").fetchone()[0]
-        if found:
-            return int(found)
+        last = db.execute("SELECT max(id) FROM replies").fetchone()[0]
+        if last:
+            return int(last)
     except sqlite3.DatabaseError:
         pass
     try:

@@ -53,7 +53,9 @@ class PendingRequest:
 
 
 class DrawGroups:
-    """Collects the draws of one request that are asked in one turn of the event loop; `send` gets each group."""
+    """Collects the draws of one request that are asked in one turn of the event loop; `send` gets each
+    group.
+    """
 
     def __init__(self, send: Callable[[list[PendingRequest]], None]) -> None:
         self._send = send

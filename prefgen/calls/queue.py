@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prefgen.calls.budget import FREE, Budget, Price
-from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.retries import NextStep, Refusals, ServerHealth, is_rate_limit, next_step, server_down
 from prefgen.calls.slots import LONGEST_PAUSE, Clock, QueuedRequest, Slots
 from prefgen.calls.stop import RunStop
@@ -33,7 +33,7 @@ _jitter = random.Random()
 class QueueSettings:
     """How a model is asked. Times in seconds."""
 
-    limit: Limit
+    limit: ConcurrencyLimit
     requests: Rate = field(default_factory=lambda: Rate(None))
     tokens: Rate = field(default_factory=lambda: Rate(None))
     price: Price = FREE
@@ -148,7 +148,9 @@ class ModelQueue:
         self._budget.release(queued.cost, queued.tokens, cost, prompt + output)
 
     def _failed(self, queued: QueuedRequest, error: RequestFailed, started: float) -> float:
-        """Count a failure; returns the seconds before another try. Raises RequestFailed where there is none."""
+        """Count a failure; returns the seconds before another try. Raises RequestFailed where there is
+        none.
+        """
         if error.billed:
             self._possibly_billed(queued.cost, queued.tokens, f"{self.name}: {error.message}")
         self._count_failure(queued, error, started)

@@ -53,7 +53,9 @@ class RequestSender:
         task.add_done_callback(self._tasks.discard)
 
     async def _request(self, draws: list[PendingRequest]) -> None:
-        """Ask for the draws of one request, journal what came, and hand it on. Never leaves anyone waiting."""
+        """Ask for the draws of one request, journal what came, and hand it on. Never leaves anyone
+        waiting.
+        """
         journal = self._journals.of(draws[0].spec)
         try:
             draws = await self._claimed(draws, journal)
@@ -72,8 +74,8 @@ class RequestSender:
             self._resolve(draws[: len(journalled)], journalled)
 
     async def _claimed(self, draws: list[PendingRequest], journal: Journal) -> list[PendingRequest]:
-        """Those that nobody has asked for. What another run on the journal asks for now is waited for, each draw
-        on its own, and what it has answered is handed on.
+        """Those that nobody has asked for. What another run on the journal asks for now is waited for, each
+        draw on its own, and what it has answered is handed on.
         """
         if len(draws) == 1:
             await self._wait_for_claim(draws[0], journal)
@@ -97,7 +99,8 @@ class RequestSender:
             if self._run.is_over:
                 raise RequestFailed("stopped", str(self._run.reason))
             self._stats.notify(
-                f"{draw.queue.name}: another run on {journal.path} asks for the same; its replies are waited for"
+                f"{draw.queue.name}: another run on {journal.path} asks for the same; its replies are waited "
+                "for"
             )
             await asyncio.sleep(seconds)
             seconds = min(2 * seconds, LATER_LOOKS)
@@ -131,8 +134,8 @@ class RequestSender:
         """Ask for each draw that did not come on its own, from now on."""
         queue.supports_n = False
         if answer.responses:
-            given = f"the server gave {len(answer.responses)} of {len(draws)} draws in one request"
-            self._stats.notify(f"{queue.name}: {given}; asking for each on its own")
+            shortfall = f"the server gave {len(answer.responses)} of {len(draws)} draws in one request"
+            self._stats.notify(f"{queue.name}: {shortfall}; asking for each on its own")
         for draw in draws[len(answer.responses) :]:
             self._start([draw])
 
@@ -158,7 +161,8 @@ class RequestSender:
         model = spec.model
         return JournalRow(
             key=key.digest, endpoint=endpoint, model=str(spec.identity["name"]), record=record_id,
-            run=self._run_id, backend=model.backend, host=model.host, reply=b"", parts=key.parts, time=time.time(),
+            run=self._run_id, backend=model.backend, host=model.host, reply=b"", parts=key.parts,
+            time=time.time(),
         )  # fmt: skip
 
     def _resolve(

@@ -34,7 +34,9 @@ class Tries:
 
 @dataclass
 class ServerHealth:
-    """How a server has been doing, by the requests to it; times are those of the queue's clock, in seconds."""
+    """How a server has been doing, by the requests to it; times are those of the queue's clock, in
+    seconds.
+    """
 
     last_answer: float
     failing: set[int] = field(default_factory=set)
@@ -77,7 +79,9 @@ def next_step(
     server_down_after: float,
     jitter: float,
 ) -> NextStep:
-    """What follows `error`, which `tries` and `health` have counted already. `jitter` lies within 0.5 to 1."""
+    """What follows `error`, which `tries` and `health` have counted already. `jitter` lies within 0.5
+    to 1.
+    """
     silent = now - health.last_answer
     if error.kind == "fatal":
         return NextStep("fatal")

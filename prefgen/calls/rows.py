@@ -9,10 +9,12 @@ from prefgen.types import Reply
 ROWS_A_STATEMENT = 100
 StoredRow = tuple[Any, ...]
 """A line of `SELECT_STORED`: its server by number, its reply packed."""
-SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status, r.origin, s.model,
+SELECT = """SELECT r.key, r.endpoint, r.model, r.record, r.run, s.backend, s.host, r.reply, r.parts, r.status,
+r.origin, s.model,
 s.fingerprint, r.how, r.prompt_tokens, r.completion_tokens, r.cost, r.time, r.code, r.request, r.seconds
 FROM replies r JOIN servers s ON s.id = r.server"""
-SELECT_STORED = """SELECT key, endpoint, model, record, run, server, reply, parts, status, origin, how, prompt_tokens,
+SELECT_STORED = """SELECT key, endpoint, model, record, run, server, reply, parts, status, origin, how,
+prompt_tokens,
 completion_tokens, cost, time, code, request, seconds FROM replies"""
 
 

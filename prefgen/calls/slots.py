@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from prefgen.calls.budget import Budget
-from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.retries import ServerHealth, Tries
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import ModelStats
@@ -51,7 +51,7 @@ class Slots:
 
     def __init__(
         self,
-        limit: Limit,
+        limit: ConcurrencyLimit,
         requests: Rate,
         tokens: Rate,
         *,

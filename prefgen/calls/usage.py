@@ -15,7 +15,9 @@ Server = tuple[str, str, str, str]
 
 @dataclass
 class ModelStats:
-    """Counts of one model in this start of the run. `cost` is in picodollars, `seconds` the sum of latencies."""
+    """Counts of one model in this start of the run. `cost` is in picodollars, `seconds` the sum of
+    latencies.
+    """
 
     requests: int = 0
     replayed: int = 0

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prefgen.publish.release import PublishSettings, Release
+    from prefgen.publish.draft import Release
+    from prefgen.publish.settings import PublishSettings
     from prefgen.recipe.load import LoadedRecipe
-    from prefgen.trainers.run import TrainingReport
+    from prefgen.trainers.report import TrainingReport
     from prefgen.trainers.settings import TrainSettings
 
 
@@ -19,7 +20,7 @@ def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, Tra
 
     publish_settings, train_settings = None, None
     if (data := loaded.data.get("publish")) is not None:
-        from prefgen.publish.release import PublishSettings
+        from prefgen.publish.settings import PublishSettings
 
         publish_settings = parse_section(PublishSettings, "publish", data, {}, loaded.place(("publish",)))
     if (data := loaded.data.get("train")) is not None:

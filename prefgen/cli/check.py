@@ -1,45 +1,54 @@
 """prefgen check"""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJson, Columns
+from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption
 from prefgen.version import notify_renamed
+
+if TYPE_CHECKING:
+    from prefgen.dataset.check import CheckReport
+
+
+WhatArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub."
+    ),
+]
+SplitOption = Annotated[
+    str | None, typer.Option(help="One split. Default: all, and that they are disjoint.", show_default=False)
+]
+HubConfigOption = Annotated[
+    str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)
+]
+HubRevisionOption = Annotated[
+    str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)
+]
+MaxRepeatedChosenOption = Annotated[
+    float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)
+]
+AllowTruncatedOption = Annotated[
+    bool, typer.Option("--allow-truncated", help="Allow one side to be cut by the token limit.")
+]
 
 
 def command(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub."
-        ),
-    ],
-    split: Annotated[
-        str | None,
-        typer.Option(help="One split. Default: all, and that they are disjoint.", show_default=False),
-    ] = None,
-    config: Annotated[
-        str | None, typer.Option(help="The configuration of a Hub dataset.", show_default=False)
-    ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="The revision of a Hub dataset.", show_default=False)
-    ] = None,
-    max_repeated_chosen: Annotated[
-        float, typer.Option(help="Largest share of chosen that one answer may have.", min=0, max=1)
-    ] = 0.05,
-    columns: Columns = [],  # noqa: B006
-    allow_truncated: Annotated[
-        bool, typer.Option("--allow-truncated", help="Allow one side to be cut by the token limit.")
-    ] = False,
+    what: WhatArgument,
+    split: SplitOption = None,
+    config: HubConfigOption = None,
+    revision: HubRevisionOption = None,
+    max_repeated_chosen: MaxRepeatedChosenOption = 0.05,
+    columns: ColumnsOption = [],
+    allow_truncated: AllowTruncatedOption = False,
     canned: Annotated[float | None, typer.Option(hidden=True)] = None,
     allow_cut: Annotated[bool, typer.Option("--allow-cut", hidden=True)] = False,
-    no_plugins: Annotated[
-        bool, typer.Option("--no-plugins", help="Recipes: import no Python file that the recipe names.")
-    ] = False,
-    as_json: AsJson = False,
+    no_plugins: NoPluginsOption = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
     constitution without running it.
@@ -52,28 +61,14 @@ def command(
         _check_recipe(path, plugins=not no_plugins, as_json=as_json)
         return
     from prefgen.dataset.check import check_rows
-    from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.open_pairs import open_pairs
-    from prefgen.dataset.pair_formats import parse_columns, to_pair_row
 
-    if config is not None:
-        column_names = parse_columns(columns)
-        rows = (
-            (f"row {i}", to_pair_row(row, column_names, f"row {i}"))
-            for i, row in enumerate(hub_rows(what, config, split or "train", revision), 1)
-        )
-        simulated = False
-    else:
-        dataset = open_pairs(
-            f"{what}@{revision}" if revision else what, split=split, columns=parse_columns(columns)
-        )
-        rows, simulated = dataset.rows, dataset.manifest is not None and dataset.manifest.simulated
     if canned is not None:
         notify_renamed("--canned", "--max-repeated-chosen")
         max_repeated_chosen = canned
     if allow_cut:
         notify_renamed("--allow-cut", "--allow-truncated")
         allow_truncated = True
+    rows, simulated = _open_rows(what, split, config, revision, columns)
     report = check_rows(rows, max_repeated_chosen=max_repeated_chosen, allow_truncated=allow_truncated)
     if simulated:
         report.notes.insert(0, "SIMULATED: a model of this run was simulated")
@@ -84,11 +79,26 @@ def command(
     raise typer.Exit(0 if report.passed else 4)
 
 
-def _print_report(what: str, report: object) -> None:
-    from prefgen.dataset.check import CheckReport
+def _open_rows(
+    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str]
+) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
+    """The rows with where each of them stands, and whether a simulated model had a part in them."""
+    from prefgen.dataset.hub import hub_rows
+    from prefgen.dataset.open_pairs import open_pairs
+    from prefgen.dataset.pair_formats import parse_columns, to_pair_row
+
+    column_names = parse_columns(columns)
+    if config is not None:
+        rows = hub_rows(what, config, split or "train", revision)
+        numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
+        return ((place, to_pair_row(row, column_names, place)) for place, row in numbered), False
+    dataset = open_pairs(f"{what}@{revision}" if revision else what, split=split, columns=column_names)
+    return dataset.rows, dataset.manifest is not None and dataset.manifest.simulated
+
+
+def _print_report(what: str, report: "CheckReport") -> None:
     from prefgen.dataset.pair_rules import RULES
 
-    assert isinstance(report, CheckReport)
     print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
     for rule, claim in RULES.items():
         finding = report.findings.get(rule)

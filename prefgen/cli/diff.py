@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson, Columns
+from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 
 
 def command(
@@ -14,8 +14,8 @@ def command(
     ],
     after: Annotated[str, typer.Argument(help="What it is compared with.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="For a changelog.")] = False,
-    columns: Columns = [],  # noqa: B006
-    as_json: AsJson = False,
+    columns: ColumnsOption = [],
+    as_json: AsJsonOption = False,
 ) -> None:
     """What changed between two datasets: prompts and pairs added, removed, flipped; scores by judge; the
     recipe line by line.

@@ -2,16 +2,17 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
 
 if TYPE_CHECKING:
-    from prefgen.evaluation.models import LoadedModel
-    from prefgen.evaluation.tasks import ItemOutcome, TaskChange
+    from prefgen.evaluation.tasks import ItemOutcome, ProtectionVerdict, TaskChange, TaskResult
+    from prefgen.evaluation.winrate import WinRate
 
 app = typer.Typer(
     help=(
@@ -23,27 +24,54 @@ app = typer.Typer(
 OVER_REFUSAL = "over_refusal"
 
 
+JudgedRunArgument = Annotated[
+    Path,
+    typer.Argument(
+        help=(
+            "A complete run in which two models answered and a judge judged: pipelines/winrate.yaml makes "
+            "one."
+        )
+    ),
+]
+OfOption = Annotated[
+    str, typer.Option("--of", help="The model whose wins are counted: its name in the recipe.")
+]
+AgainstModelOption = Annotated[str, typer.Option("--against", help="The other model.")]
+WhichJudgeOption = Annotated[
+    str | None, typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False)
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of the intervals.", min=0)]
+ModelArgument = Annotated[
+    str, typer.Argument(help="A folder (a model, or an adapter), or a name on the Hub.")
+]
+TasksArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="Files of items, or tasks of lm-evaluation-harness by name or YAML file."),
+]
+ProtectOption = Annotated[
+    list[str],
+    typer.Option(metavar="TASK[=POINTS]", help="A task that must not lose more points (default 1)."),
+]
+ComparedBaseOption = Annotated[
+    str | None,
+    typer.Option(help="What to compare with. Default: what the model was trained from.", show_default=False),
+]
+ScoringNameOption = Annotated[str, typer.Option(help="mean, sum or mutual: how likely an answer is.")]
+ItemsOption = Annotated[
+    int | None, typer.Option(help="Only so many items of a task by name.", show_default=False, min=1)
+]
+BatchSizeOption = Annotated[int, typer.Option(help="Texts at once.", min=1)]
+CpuOption = Annotated[bool, typer.Option("--cpu", help="No GPU, even if there is one.")]
+
+
 @app.command("win")
 def win(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            help=(
-                "A complete run in which two models answered and a judge judged: pipelines/winrate.yaml "
-                "makes one."
-            )
-        ),
-    ],
-    of: Annotated[
-        str, typer.Option("--of", help="The model whose wins are counted: its name in the recipe.")
-    ],
-    against: Annotated[str, typer.Option("--against", help="The other model.")],
-    judge: Annotated[
-        str | None,
-        typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the intervals.", min=0)] = 0,
-    as_json: AsJson = False,
+    run: JudgedRunArgument,
+    of: OfOption,
+    against: AgainstModelOption,
+    judge: WhichJudgeOption = None,
+    seed: SeedOption = 0,
+    as_json: AsJsonOption = False,
 ) -> None:
     """How often one model's answers are better than another's: raw and at equal length, with intervals over
     the prompts.
@@ -60,10 +88,13 @@ def win(
         return model_label(model, bool(model.get("simulated"))) if model else name
 
     result = winrate.win_rate(read_records(run), of=label(of), against=label(against), judge=judge, seed=seed)
-    simulated = manifest.simulated
     if as_json:
-        print(json.dumps({**winrate.as_json(result), "simulated": simulated}))
-        return
+        print(json.dumps({**winrate.win_rate_as_json(result), "simulated": manifest.simulated}))
+    else:
+        _print_win_rate(result, manifest.simulated)
+
+
+def _print_win_rate(result: "WinRate", simulated: bool) -> None:
     if simulated:
         print("SIMULATED: a model of this run was simulated, so that this says nothing about real ones")
     outcome = f"{result.wins:,} won, {result.ties:,} tied, {result.losses:,} lost"
@@ -83,28 +114,15 @@ def win(
 
 @app.command("tasks")
 def tasks(
-    model: Annotated[str, typer.Argument(help="A folder (a model, or an adapter), or a name on the Hub.")],
-    task: Annotated[
-        list[str] | None,
-        typer.Argument(help="Files of items, or tasks of lm-evaluation-harness by name or YAML file."),
-    ] = None,
-    protect: Annotated[
-        list[str],
-        typer.Option(metavar="TASK[=POINTS]", help="A task that must not lose more points (default 1)."),
-    ] = [],  # noqa: B006
-    base: Annotated[
-        str | None,
-        typer.Option(
-            help="What to compare with. Default: what the model was trained from.", show_default=False
-        ),
-    ] = None,
-    scoring: Annotated[str, typer.Option(help="mean, sum or mutual: how likely an answer is.")] = "mean",
-    limit: Annotated[
-        int | None, typer.Option(help="Only so many items of a task by name.", show_default=False, min=1)
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Texts at once.", min=1)] = 16,
-    cpu: Annotated[bool, typer.Option("--cpu", help="No GPU, even if there is one.")] = False,
-    as_json: AsJson = False,
+    model: ModelArgument,
+    task: TasksArgument = None,
+    protect: ProtectOption = [],
+    base: ComparedBaseOption = None,
+    scoring: ScoringNameOption = "mean",
+    limit: ItemsOption = None,
+    batch_size: BatchSizeOption = 16,
+    cpu: CpuOption = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Which answers a model finds likeliest. With --protect exit 4 when a task lost more than it may, item by
     item against the base.
@@ -112,19 +130,11 @@ def tasks(
     A set of harmless questions that look harmful is protected with the others: a model that refuses them has
     lost something too.
     """
-    import importlib.util
+    from prefgen.errors import GateFailed, RecipeError
+    from prefgen.evaluation.models import base_of
+    from prefgen.evaluation.tasks import LIMIT, compare_outcomes, protection_verdict, summarize_task
 
-    from prefgen.errors import GateFailed, RecipeError, did_you_mean
-    from prefgen.evaluation.models import base_of, load_model
-    from prefgen.evaluation.tasks import LIMIT, Scoring, compare_outcomes, summarize_task, verdict
-    from prefgen.evaluation.tasks import as_json as shown
-
-    if importlib.util.find_spec("torch") is None:
-        raise RecipeError("looking at a model needs torch and transformers: pip install 'prefgen[train]'")
-    if scoring not in get_args(Scoring):
-        raise RecipeError(
-            f"--scoring: there is no {scoring!r}{did_you_mean(scoring, list(get_args(Scoring)))}"
-        )
+    _check_scoring(scoring)
     limits = dict(_parse_protected(option) for option in protect)
     if limits:
         limits.setdefault(OVER_REFUSAL, LIMIT)
@@ -137,60 +147,40 @@ def tasks(
             f"--protect compares with what {model!r} was trained from, and nothing says what that is: give "
             "--base"
         )
-    items_by_task = {
-        name: _read_task_items(name) for name in names
-    }  # a file that cannot be read is known before weights are loaded
-    options: dict[str, Any] = {"scoring": scoring, "limit": limit, "batch_size": batch_size}
-    model_outcomes = _task_outcomes(load_model(model, cpu=cpu), items_by_task, **options)
-    base_outcomes = (
-        _task_outcomes(load_model(base_name, cpu=cpu), items_by_task, **options) if base_name else {}
-    )
-    task_results = [summarize_task(name, found) for name, found in model_outcomes.items()]
+    # a file that cannot be read is known before weights are loaded
+    items_by_task = {name: _read_task_items(name) for name in names}
+    options: dict[str, Any] = {"scoring": scoring, "limit": limit, "batch_size": batch_size, "cpu": cpu}
+    model_outcomes = _task_outcomes(model, items_by_task, **options)
+    base_outcomes = _task_outcomes(base_name, items_by_task, **options) if base_name else {}
+    results = [summarize_task(name, outcomes) for name, outcomes in model_outcomes.items()]
     changes = [
-        compare_outcomes(name, base_outcomes[name], model_outcomes[name], limit=limits.get(name))
-        for name in names
-        if base_name
+        compare_outcomes(name, outcomes, model_outcomes[name], limit=limits.get(name))
+        for name, outcomes in base_outcomes.items()
     ]
-    found = verdict(changes)
+    protected = protection_verdict(changes)
     if as_json:
-        summary = (
-            {
-                "mean": found.mean,
-                "worst": found.worst.name,
-                "failed": list(found.failed),
-                "notes": list(found.notes),
-            }
-            if found
-            else None
-        )
-        print(
-            json.dumps(
-                {
-                    "model": model,
-                    "base": base_name,
-                    "tasks": [shown(t) for t in task_results],
-                    "compared": [shown(t) for t in changes],
-                    "protected": summary,
-                }
-            )
-        )
+        print(json.dumps(_tasks_as_json(model, base_name, results, changes, protected)))
     else:
-        for result in task_results:
-            print(f"{result.name}: {_format_interval(result.accuracy)} of {result.items:,} items right")
-            for category, share in result.categories.items():
-                print(f"  {category or '(none)'}: {share:.1%}")
-        _print_changes(changes, base_name)
-    if found is None:
-        return
-    if not as_json:
-        print(
-            f"protected: {found.mean:+.1f} points in the mean, worst {found.worst.name} "
-            f"({found.worst.change[0]:+.1f})"
-        )
-    for note in found.notes:
+        _print_tasks(results)
+        _print_changes(changes, base_name, protected)
+    for note in protected.notes if protected else ():
         print(f"note: {note}", file=sys.stderr)
-    if found.failed:
-        raise GateFailed(f"{model!r} is worse than {base_name!r}: {'; '.join(found.failed)}")
+    if protected and protected.failed:
+        raise GateFailed(f"{model!r} is worse than {base_name!r}: {'; '.join(protected.failed)}")
+
+
+def _check_scoring(scoring: str) -> None:
+    import importlib.util
+
+    from prefgen.errors import RecipeError, did_you_mean
+    from prefgen.evaluation.tasks import Scoring
+
+    if importlib.util.find_spec("torch") is None:
+        raise RecipeError("looking at a model needs torch and transformers: pip install 'prefgen[train]'")
+    if scoring not in get_args(Scoring):
+        raise RecipeError(
+            f"--scoring: there is no {scoring!r}{did_you_mean(scoring, list(get_args(Scoring)))}"
+        )
 
 
 def _parse_protected(option: str) -> tuple[str, float]:
@@ -220,24 +210,65 @@ def _read_task_items(name: str) -> Any:
 
 
 def _task_outcomes(
-    model: "LoadedModel", items_by_task: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int
+    name: str, items_by_task: dict[str, Any], *, scoring: Any, limit: int | None, batch_size: int, cpu: bool
 ) -> "dict[str, list[ItemOutcome]]":
+    """What the model of this name makes of each task."""
     from prefgen.evaluation.harness import harness_outcomes
+    from prefgen.evaluation.models import load_model
     from prefgen.evaluation.tasks import outcomes
 
+    model = load_model(name, cpu=cpu)
     return {
-        name: harness_outcomes(model, name, limit=limit, batch_size=batch_size)
+        task: harness_outcomes(model, task, limit=limit, batch_size=batch_size)
         if items is None
         else outcomes(model, items, scoring=scoring, batch_size=batch_size)
-        for name, items in items_by_task.items()
+        for task, items in items_by_task.items()
     }
 
 
-def _print_changes(changes: "list[TaskChange]", base_name: str | None) -> None:
+def _tasks_as_json(
+    model: str,
+    base_name: str | None,
+    results: "Sequence[TaskResult]",
+    changes: "Sequence[TaskChange]",
+    protected: "ProtectionVerdict | None",
+) -> dict[str, Any]:
+    from prefgen.evaluation.tasks import task_as_json
+
+    summary = protected and {
+        "mean": protected.mean,
+        "worst": protected.worst.name,
+        "failed": list(protected.failed),
+        "notes": list(protected.notes),
+    }
+    return {
+        "model": model,
+        "base": base_name,
+        "tasks": [task_as_json(result) for result in results],
+        "compared": [task_as_json(change) for change in changes],
+        "protected": summary,
+    }
+
+
+def _print_tasks(results: "Sequence[TaskResult]") -> None:
+    for result in results:
+        print(f"{result.name}: {_format_interval(result.accuracy)} of {result.items:,} items right")
+        for category, share in result.categories.items():
+            print(f"  {category or '(none)'}: {share:.1%}")
+
+
+def _print_changes(
+    changes: "Sequence[TaskChange]", base_name: str | None, protected: "ProtectionVerdict | None"
+) -> None:
     for task in changes:
         value, low, high = task.change
         allowed = f"; may lose {task.limit:g}" if task.limit is not None else ""
         print(f"{task.name}: {value:+.1f} points against {base_name} ({low:+.1f} to {high:+.1f}){allowed}")
+    if protected:
+        print(
+            f"protected: {protected.mean:+.1f} points in the mean, worst {protected.worst.name} "
+            f"({protected.worst.change[0]:+.1f})"
+        )
 
 
 def _format_interval(interval: tuple[float, float, float]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import Columns
+from prefgen.cli.arguments import ColumnsOption
 
 
 def command(
@@ -26,7 +26,7 @@ def command(
     split: Annotated[
         str | None, typer.Option(help="One split. Default: all of them.", show_default=False)
     ] = None,
-    columns: Columns = [],  # noqa: B006
+    columns: ColumnsOption = [],
 ) -> None:
     """Write pairs in the form that a trainer reads."""
     from prefgen.dataset.open_pairs import open_pairs

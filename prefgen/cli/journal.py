@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
 
 if TYPE_CHECKING:
     from prefgen.calls.journal import Journal
@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-File = Annotated[Path, typer.Option("--journal", help="The journal.")]
+FileOption = Annotated[Path, typer.Option("--journal", help="The journal.")]
 DEFAULT_JOURNAL = Path("runs/calls.sqlite")
 
 
@@ -39,7 +39,7 @@ def called_by_its_old_name() -> None:
 
 
 @app.command("ls")
-def ls(journal: File = DEFAULT_JOURNAL, as_json: AsJson = False) -> None:
+def ls(journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOption = False) -> None:
     """Replies, tokens and money by model, server and run."""
     from prefgen.calls.maintenance import overview
 
@@ -59,7 +59,7 @@ def ls(journal: File = DEFAULT_JOURNAL, as_json: AsJson = False) -> None:
 
 
 @app.command("gc")
-def gc(journal: File = DEFAULT_JOURNAL) -> None:
+def gc(journal: FileOption = DEFAULT_JOURNAL) -> None:
     """Give unused space back."""
     from prefgen.calls.maintenance import compact
 
@@ -70,7 +70,7 @@ def gc(journal: File = DEFAULT_JOURNAL) -> None:
 
 @app.command("rm")
 def rm(
-    journal: File = DEFAULT_JOURNAL,
+    journal: FileOption = DEFAULT_JOURNAL,
     record: Annotated[
         str | None, typer.Option(help="A record's id, or how it begins.", show_default=False)
     ] = None,
@@ -88,13 +88,13 @@ def rm(
 
 
 @app.command("verify")
-def verify(
-    journal: File = DEFAULT_JOURNAL,
+def verify_journal(
+    journal: FileOption = DEFAULT_JOURNAL,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Save what can be read into a new journal; the damaged file is kept."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Read every reply; exit 1 when one cannot be read."""
     from prefgen.calls import maintenance
@@ -130,7 +130,7 @@ def verify(
 
 
 @app.command("export")
-def export(out: Path, journal: File = DEFAULT_JOURNAL) -> None:
+def export_replies(out: Path, journal: FileOption = DEFAULT_JOURNAL) -> None:
     """Write every reply as JSON lines of the OpenAI batch output format, by custom_id."""
     from prefgen.calls.batch_files import export_batch
 
@@ -140,7 +140,7 @@ def export(out: Path, journal: File = DEFAULT_JOURNAL) -> None:
 
 
 @app.command("import")
-def import_(path: Path, journal: File = DEFAULT_JOURNAL) -> None:
+def import_(path: Path, journal: FileOption = DEFAULT_JOURNAL) -> None:
     """Keep the replies of a batch output file (of exported requests, or of another journal)."""
     import asyncio
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
 
 
 def command(
@@ -21,7 +21,7 @@ def command(
         float, typer.Option(help="Share of the prompts in the test split.", min=0, max=0.99)
     ] = 0.05,
     seed: int = 0,
-    as_json: AsJson = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and
     licenses carried along.

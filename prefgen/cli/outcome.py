@@ -40,32 +40,33 @@ def print_outcome(
         return
     _print_yield(outcome)
     if outcome.complete:
-        pairs, cost = outcome.manifest.yields.pairs, outcome.manifest.cost
-        per_pair = f", ${cost.full_usd / pairs:.4f} a pair" if pairs and cost.full_usd else ""
-        unpriced = outcome.manifest.models_without_price
-        unpriced_note = (
-            f" (no price is listed for {', '.join(unpriced)}: what they cost is not in it)"
-            if unpriced
-            else ""
-        )
-        cost_text = (
-            f"paid ${cost.paid_usd:.4f} in this folder; ${cost.full_usd:.4f} if it were made anew"
-            f"{per_pair}{unpriced_note}"
-        )
-        typer.echo(f"  {cost_text}\n  row digest {outcome.manifest.row_digest}", err=True)
-        if pairs:
-            typer.echo(
-                f"\nThe dataset is in {outcome.out}: pairs/ for training, records/ for everything, "
-                "report.html to look at.",
-                err=True,
-            )
-            typer.echo(f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}", err=True)
-        else:
-            typer.echo(
-                f"\nNo pairs were made. {outcome.out} has records/ for everything, report.html to look at.",
-                err=True,
-            )
-            typer.echo(f"Next: prefgen show records {outcome.out}", err=True)
+        _print_dataset(outcome)
+
+
+def _print_dataset(outcome: RunOutcome) -> None:
+    """What the dataset cost, where it is, and what to look at next."""
+    pairs, cost = outcome.manifest.yields.pairs, outcome.manifest.cost
+    per_pair = f", ${cost.full_usd / pairs:.4f} a pair" if pairs and cost.full_usd else ""
+    unpriced = ", ".join(outcome.manifest.models_without_price)
+    unpriced_note = f" (no price is listed for {unpriced}: what they cost is not in it)" if unpriced else ""
+    lines = [
+        f"  paid ${cost.paid_usd:.4f} in this folder; ${cost.full_usd:.4f} if it were made anew{per_pair}"
+        f"{unpriced_note}",
+        f"  row digest {outcome.manifest.row_digest}",
+        "",
+    ]
+    if pairs:
+        lines += [
+            f"The dataset is in {outcome.out}: pairs/ for training, records/ for everything, report.html to "
+            "look at.",
+            f"Next: prefgen check {outcome.out}    prefgen show pairs {outcome.out}",
+        ]
+    else:
+        lines += [
+            f"No pairs were made. {outcome.out} has records/ for everything, report.html to look at.",
+            f"Next: prefgen show records {outcome.out}",
+        ]
+    typer.echo("\n".join(lines), err=True)
 
 
 def _incomplete_reason(outcome: RunOutcome, exported: bool, offline: bool) -> str:

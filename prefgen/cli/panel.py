@@ -113,34 +113,8 @@ def status_panel(p: Progress) -> Any:
     from rich.console import Group
     from rich.panel import Panel
     from rich.progress_bar import ProgressBar
-    from rich.table import Table
     from rich.text import Text
 
-    stages = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    for name, justify in (("stage", "left"), ("done", "right"), ("at work", "right"), ("failed", "right")):
-        stages.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
-    for label, stats in list(p.stages.items()):
-        failed = Text(f"{stats.failed:,}", style="red" if stats.failed else "dim")
-        stages.add_row(label, f"{stats.done:,}", f"{stats.active:,}", failed)
-    models = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    for name in (
-        "model",
-        "asked",
-        "replayed",
-        "in flight",
-        "retries",
-        "tokens in",
-        "tokens out",
-        "latency",
-        "cost",
-    ):
-        models.add_column(name, justify="left" if name == "model" else "right")
-    for name, t in list(p.stats.models.items()):
-        latency = f"{t.seconds / t.requests:.2f} s" if t.requests else ""
-        models.add_row(
-            Text(name), f"{t.requests:,}", f"{t.replayed:,}", f"{t.in_flight}/{t.limit}", f"{t.retries:,}", f"{t.prompt_tokens:,}",
-            f"{t.completion_tokens:,}", latency, dollars(t.cost),
-        )  # fmt: skip
     remaining = p.seconds_left()
     summary = f"{p.phase}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
     summary += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
@@ -150,11 +124,47 @@ def status_panel(p: Progress) -> Any:
     )
     progress_bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
     return Panel(
-        Group(Text(summary), progress_bar, Text(""), stages, Text(""), models),
+        Group(Text(summary), progress_bar, Text(""), _stage_table(p), Text(""), _model_table(p)),
         title=Text(p.name),
         title_align="left",
         expand=False,
     )
+
+
+def _stage_table(p: Progress) -> Any:
+    from rich.text import Text
+
+    table = _table("stage", "done", "at work", "failed")
+    for label, stats in list(p.stages.items()):
+        failed = Text(f"{stats.failed:,}", style="red" if stats.failed else "dim")
+        table.add_row(label, f"{stats.done:,}", f"{stats.active:,}", failed)
+    return table
+
+
+def _model_table(p: Progress) -> Any:
+    from rich.text import Text
+
+    table = _table(
+        "model", "asked", "replayed", "in flight", "retries", "tokens in", "tokens out", "latency", "cost"
+    )
+    for name, stats in list(p.stats.models.items()):
+        latency = f"{stats.seconds / stats.requests:.2f} s" if stats.requests else ""
+        table.add_row(
+            Text(name), f"{stats.requests:,}", f"{stats.replayed:,}", f"{stats.in_flight}/{stats.limit}",
+            f"{stats.retries:,}", f"{stats.prompt_tokens:,}", f"{stats.completion_tokens:,}", latency,
+            dollars(stats.cost),
+        )  # fmt: skip
+    return table
+
+
+def _table(first_column: str, *number_columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    table.add_column(first_column)
+    for name in number_columns:
+        table.add_column(name, justify="right")
+    return table
 
 
 def training_line(p: "TrainingProgress") -> str:
@@ -175,7 +185,6 @@ def training_panel(p: "TrainingProgress") -> Any:
     from rich.console import Group
     from rich.panel import Panel
     from rich.progress_bar import ProgressBar
-    from rich.table import Table
     from rich.text import Text
 
     remaining = p.seconds_left()
@@ -183,9 +192,7 @@ def training_panel(p: "TrainingProgress") -> Any:
     summary += (
         f", about {format_duration(remaining)} left" if remaining is not None and p.step < p.steps else ""
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    for name, justify in (("", "left"), ("training", "right"), ("held out", "right")):
-        table.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
+    table = _table("", "training", "held out")
     values = dict(p.numbers)
     for name in dict.fromkeys(name.removeprefix("eval_") for name in values):
         table.add_row(

@@ -1,32 +1,34 @@
 """prefgen plan"""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
+from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
+
+if TYPE_CHECKING:
+    from prefgen.engine.plan import Plan
 
 
 def command(
-    recipe: Recipe,
+    recipe: RecipeArgument,
     sample: Annotated[int, typer.Option("-k", help="How many prompts to look at.", min=1)] = 50,
-    out: Out = None,
-    journal: JournalFile = None,
-    sets: Sets = [],  # noqa: B006
+    out: OutOption = None,
+    journal: JournalFileOption = None,
+    sets: SetsOption = [],
     why: Annotated[
         bool,
         typer.Option(
             "--why", help="Say which part of an ask makes it new: model, messages, sampling or format."
         ),
     ] = False,
-    as_json: AsJson = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it
     has no reply.
     """
     from prefgen.api import options_of
-    from prefgen.cli.panel import format_duration
     from prefgen.engine.plan import run_plan
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
@@ -35,10 +37,16 @@ def command(
     plan = run_plan(pipeline, options_of(pipeline, out, journal), sample=sample, why=why)
     if as_json:
         print(json.dumps(plan.as_json()))
-        return
+    else:
+        _print_plan(pipeline.recipe.name, plan)
+
+
+def _print_plan(name: str, plan: "Plan") -> None:
+    from prefgen.cli.panel import format_duration
+
     print(
-        f"{pipeline.recipe.name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are "
-        "simulated, so the numbers are estimates"
+        f"{name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the "
+        "numbers are estimates"
     )
     header = (
         f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  "

@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson, JournalFile, Out, Recipe, Sets
+from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
 
 
 def command(
-    recipe: Recipe,
+    recipe: RecipeArgument,
     count: Annotated[int, typer.Option("-n", help="How many prompts.", min=1)] = 5,
-    out: Out = None,
-    journal: JournalFile = None,
-    sets: Sets = [],  # noqa: B006
-    as_json: AsJson = False,
+    out: OutOption = None,
+    journal: JournalFileOption = None,
+    sets: SetsOption = [],
+    as_json: AsJsonOption = False,
 ) -> None:
     """Run a fair sample of the prompts and show everything that became of them. The replies count later:
     nothing is asked twice.
@@ -44,12 +44,12 @@ def command(
                 "budget)",
                 err=True,
             )
-        if outcome.complete:
-            for record in read_records(outcome.out):
-                if as_json:
-                    print(record.model_dump_json())
-                else:
-                    print_record(record)
-        else:
+        if not outcome.complete:
             print_outcome(outcome, pipeline, as_json=as_json, quiet=False)
+            raise typer.Exit(outcome.exit_code)
+        for record in read_records(outcome.out):
+            if as_json:
+                print(record.model_dump_json())
+            else:
+                print_record(record)
     raise typer.Exit(outcome.exit_code)

@@ -3,48 +3,59 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
 
 if TYPE_CHECKING:
-    from prefgen.publish.release import Release
+    from prefgen.publish.draft import Release
+
+
+RunFolderArgument = Annotated[Path, typer.Argument(help="A complete run's folder.")]
+RepoOption = Annotated[
+    str | None, typer.Option(help="owner/name on the Hub. Default: the recipe's `publish.repo`.")
+]
+VersionOption = Annotated[
+    str | None, typer.Option(help="Default: the recipe's, or the next one after what changed.")
+]
+BumpOption = Annotated[str | None, typer.Option(help="auto (as the diff says), major, minor or patch.")]
+PrivateOption = Annotated[
+    bool | None,
+    typer.Option("--private/--public", help="Default: private where rows come from harmful texts."),
+]
+TestShareOption = Annotated[float | None, typer.Option(help="Share of the prompts in the test split.")]
+HarmfulOption = Annotated[
+    str | None, typer.Option(help="redact (default), drop or keep texts that prompts were made from.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Write everything to RUN/release and send nothing. Needs no token.")
+]
+PullRequestOption = Annotated[
+    bool, typer.Option("--pr", help="Open a pull request instead of committing; it gets no tag.")
+]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A complete run's folder.")],
-    repo: Annotated[
-        str | None, typer.Option(help="owner/name on the Hub. Default: the recipe's `publish.repo`.")
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option(help="Default: the recipe's, or the next one after what changed.")
-    ] = None,
-    bump: Annotated[str | None, typer.Option(help="auto (as the diff says), major, minor or patch.")] = None,
-    private: Annotated[
-        bool | None,
-        typer.Option("--private/--public", help="Default: private where rows come from harmful texts."),
-    ] = None,
-    test: Annotated[float | None, typer.Option(help="Share of the prompts in the test split.")] = None,
-    harmful: Annotated[
-        str | None, typer.Option(help="redact (default), drop or keep texts that prompts were made from.")
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Write everything to RUN/release and send nothing. Needs no token."),
-    ] = False,
-    pr: Annotated[
-        bool, typer.Option("--pr", help="Open a pull request instead of committing; it gets no tag.")
-    ] = False,
-    as_json: AsJson = False,
+    run: RunFolderArgument,
+    repo: RepoOption = None,
+    version: VersionOption = None,
+    bump: BumpOption = None,
+    private: PrivateOption = None,
+    test: TestShareOption = None,
+    harmful: HarmfulOption = None,
+    dry_run: DryRunOption = False,
+    pr: PullRequestOption = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Publish a run on the Hub as a version: rows in splits, a card, one commit, a tag. The same again
     changes nothing.
     """
-    from prefgen.publish.release import publish, read_publish_settings
+    from prefgen.publish.release import publish
+    from prefgen.publish.settings import read_publish_settings
 
-    overrides = {
+    options = {
         "repo": repo,
         "version": version,
         "bump": bump,
@@ -52,35 +63,23 @@ def command(
         "test": test,
         "harmful": harmful,
     }
-    options = read_publish_settings(
-        run, {name: value for name, value in overrides.items() if value is not None}
+    settings = read_publish_settings(
+        run, {name: value for name, value in options.items() if value is not None}
     )
-    release = publish(run, options, dry_run=dry_run, pr=pr, say=lambda line: print(line, file=sys.stderr))
+    release = publish(run, settings, dry_run=dry_run, pr=pr, say=lambda line: print(line, file=sys.stderr))
     if as_json:
-        summary = {
-            name: getattr(release, name)
-            for name in (
-                "repo",
-                "version",
-                "content_hash",
-                "counts",
-                "private",
-                "commit",
-                "address",
-                "already",
-            )
-        }
-        print(
-            json.dumps(
-                {
-                    **summary,
-                    "folder": str(release.folder),
-                    "diff": release.diff.as_json() if release.diff else None,
-                }
-            )
-        )
+        print(json.dumps(_release_as_json(release)))
     else:
         _print_release(release, dry_run)
+
+
+def _release_as_json(release: "Release") -> dict[str, Any]:
+    fields = ("repo", "version", "content_hash", "counts", "private", "commit", "address", "already")
+    return {
+        **{name: getattr(release, name) for name in fields},
+        "folder": str(release.folder),
+        "diff": release.diff.as_json() if release.diff else None,
+    }
 
 
 def _print_release(release: "Release", dry_run: bool) -> None:

@@ -5,9 +5,10 @@ characters.
 import re
 import shutil
 import textwrap
+from collections.abc import Mapping
 
 from prefgen.stats.scoring import judge_names, judge_scores
-from prefgen.types import Record
+from prefgen.types import Pair, Record, Response
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -27,52 +28,61 @@ def print_record(record: Record) -> None:
     for turn in record.prompt.messages:
         print(f"{turn.role.upper()}  {plain(turn.text)}")
     print(f"  source {record.prompt.source}, id {record.prompt.id[:12]}")
-    scores = {name: judge_scores(record, name)[0] for name in judge_names(record)}
-    chosen = {p.chosen_id for p in record.pairs}
-    rejected = {p.rejected_id for p in record.pairs}
-    numbers = {r.id: i for i, r in enumerate(record.responses, 1)}
+    numbers = {response.id: number for number, response in enumerate(record.responses, 1)}
     for response in record.responses:
-        labels = [m for ids, m in ((chosen, "CHOSEN"), (rejected, "REJECTED")) if response.id in ids]
-        judge_values = ", ".join(
-            f"{judge} {values[response.id]:.2f}" for judge, values in scores.items() if response.id in values
-        )
-        origin = (
-            f", {response.origin} from {numbers[response.parent_id]}" if response.parent_id in numbers else ""
-        )
-        principle = f", under {response.principle}" if response.principle else ""
+        _print_response(response, record, numbers)
+    for comparison in record.comparisons:
+        principle = f", {comparison.principle_id}" if comparison.principle_id else ""
         print(
-            f"\n{numbers[response.id]} [{response.model}{origin}{principle}] {' '.join(labels)}  "
-            f"{judge_values}"
-        )
-        print(textwrap.indent(plain(response.text), "    "))
-        for score in record.scores:
-            if score.response_id == response.id:
-                value = "N/A" if score.value is None else f"{score.value:g}"
-                print(
-                    f"      {score.aspect}: {value} of {score.scale[1]:g}  "
-                    f"{plain(score.rationale or '', 160)}"
-                )
-        for critique in record.critiques:
-            if critique.response_id == response.id:
-                print(
-                    f"      critique{f' ({critique.principle_id})' if critique.principle_id else ''}: "
-                    f"{' '.join(plain(critique.text, 300).split())}"
-                )
-        for flag in record.flags:
-            if flag.target_id == response.id:
-                print(f"      flagged: {flag.rule}: {plain(flag.reason, 160)}")
-    for c in record.comparisons:
-        principle = f", {c.principle_id}" if c.principle_id else ""
-        print(
-            f"\n{numbers[c.first_id]} over {numbers[c.second_id]}: {c.probability:.2f} "
-            f"({c.judge}{principle})  {plain(c.rationale or '', 160)}"
+            f"\n{numbers[comparison.first_id]} over {numbers[comparison.second_id]}: "
+            f"{comparison.probability:.2f} ({comparison.judge}{principle})  "
+            f"{plain(comparison.rationale or '', 160)}"
         )
     if not record.pairs:
-        print(f"\nno pair: {', '.join(n.reason for n in record.notes) or 'the recipe makes none'}")
+        print(f"\nno pair: {', '.join(note.reason for note in record.notes) or 'the recipe makes none'}")
     for pair in record.pairs:
-        sides = f"{numbers[pair.chosen_id]} over {numbers[pair.rejected_id]}"
-        margin = f", margin {pair.margin:g}" if pair.margin is not None else ""
-        probability = (
-            f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""
+        _print_pair(pair, numbers)
+
+
+def _print_response(response: Response, record: Record, numbers: Mapping[str, int]) -> None:
+    """An answer with what was made of it, scored and said of it."""
+    roles = [
+        role
+        for role, ids in (
+            ("CHOSEN", {pair.chosen_id for pair in record.pairs}),
+            ("REJECTED", {pair.rejected_id for pair in record.pairs}),
         )
-        print(f"\npair by {pair.rule}: {sides}{margin}{probability}{' (tie)' if pair.tie else ''}")
+        if response.id in ids
+    ]
+    parent = numbers.get(response.parent_id or "")
+    origin = f", {response.origin} from {parent}" if parent else ""
+    principle = f", under {response.principle}" if response.principle else ""
+    scores = {judge: judge_scores(record, judge)[0] for judge in judge_names(record)}
+    values = ", ".join(
+        f"{judge} {by_response[response.id]:.2f}"
+        for judge, by_response in scores.items()
+        if response.id in by_response
+    )
+    print(f"\n{numbers[response.id]} [{response.model}{origin}{principle}] {' '.join(roles)}  {values}")
+    print(textwrap.indent(plain(response.text), "    "))
+    for score in record.scores:
+        if score.response_id == response.id:
+            value = "N/A" if score.value is None else f"{score.value:g}"
+            rationale = plain(score.rationale or "", 160)
+            print(f"      {score.aspect}: {value} of {score.scale[1]:g}  {rationale}")
+    for critique in record.critiques:
+        if critique.response_id == response.id:
+            of_principle = f" ({critique.principle_id})" if critique.principle_id else ""
+            print(f"      critique{of_principle}: {' '.join(plain(critique.text, 300).split())}")
+    for flag in record.flags:
+        if flag.target_id == response.id:
+            print(f"      flagged: {flag.rule}: {plain(flag.reason, 160)}")
+
+
+def _print_pair(pair: Pair, numbers: Mapping[str, int]) -> None:
+    sides = f"{numbers[pair.chosen_id]} over {numbers[pair.rejected_id]}"
+    margin = f", margin {pair.margin:g}" if pair.margin is not None else ""
+    probability = (
+        f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""
+    )
+    print(f"\npair by {pair.rule}: {sides}{margin}{probability}{' (tie)' if pair.tie else ''}")

@@ -1,7 +1,9 @@
 """prefgen retry"""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,26 +20,17 @@ def command(
     """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each
     was asked.
     """
-    import json
-
-    from prefgen.dataset.read_parquet import read_parquet
-    from prefgen.dataset.read_run import is_run
-    from prefgen.engine.run_folder import is_held, read_retries
-    from prefgen.errors import PrefgenError, RecipeError
+    from prefgen.engine.run_folder import read_retries
+    from prefgen.errors import RecipeError
     from prefgen.storage.atomic_write import write_json
 
     if not failed and code is None:
         raise RecipeError("say what to ask again: --failed, or --code CODE")
-    if not is_run(run):
-        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")
-    if is_held(run):
-        raise PrefgenError(f"{run} is in use by a run that is alive")
-    if not (run / "failures.parquet").is_file():
-        raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
+    rows = _read_failures(run)
     retries = read_retries(run)
     attempts, record_ids = dict(retries.keys), set(retries.records)
     marked_count = 0
-    for row in read_parquet(run / "failures.parquet"):
+    for row in rows:
         if code is None or row["code"] == code:
             record_ids.add(row["record_id"])
             for key in row["keys"]:
@@ -50,3 +43,19 @@ def command(
         err=True,
     )
     print(json.dumps({"marked": marked_count}))
+
+
+def _read_failures(run: Path) -> Iterable[dict[str, Any]]:
+    """The failures of a run that is complete and not at work."""
+    from prefgen.dataset.read_parquet import read_parquet
+    from prefgen.dataset.read_run import is_run
+    from prefgen.engine.run_folder import is_held
+    from prefgen.errors import PrefgenError, RecipeError
+
+    if not is_run(run):
+        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")
+    if is_held(run):
+        raise PrefgenError(f"{run} is in use by a run that is alive")
+    if not (run / "failures.parquet").is_file():
+        raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
+    return read_parquet(run / "failures.parquet")

@@ -13,7 +13,7 @@ def command(
     ] = None,
 ) -> None:
     """Write the JSON schema of recipes, for completion and checks in editors."""
-    from prefgen.publish.release import PublishSettings
+    from prefgen.publish.settings import PublishSettings
     from prefgen.recipe.jsonschema import recipe_schema
     from prefgen.trainers.settings import TrainSettings
 

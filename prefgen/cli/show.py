@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
 from prefgen.plugins.role_table import PLUGIN_ROLES
 
 if TYPE_CHECKING:
+    from prefgen.plugins.plugin import Plugin
     from prefgen.types import Prompt
 
 app = typer.Typer(
-    help="Show roles, plug-ins and their fields, a recipe's steps, or the records and pairs of a run.",
+    help="Show roles, plug-ins and their fields, a recipe's stages, or the records and pairs of a run.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Sample = Annotated[int, typer.Option("--sample", help="How many, a seeded draw.", min=1)]
-Where = Annotated[
+SampleOption = Annotated[int, typer.Option("--sample", help="How many, a seeded draw.", min=1)]
+WhereOption = Annotated[
     list[str],
     typer.Option(
         "--where", help="Only rows that fit, such as margin<0.5 or source=hh.", metavar="FIELD<VALUE"
@@ -32,7 +33,7 @@ Where = Annotated[
 
 
 @app.command("roles")
-def roles(as_json: AsJson = False) -> None:
+def roles(as_json: AsJsonOption = False) -> None:
     """What can be plugged in, and what there is."""
     from prefgen.plugins.registry import list_plugin_names
 
@@ -46,7 +47,7 @@ def roles(as_json: AsJson = False) -> None:
 
 def _plugin_command(role: str) -> Callable[..., None]:
     def show_plugin(
-        name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJson = False
+        name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJsonOption = False
     ) -> None:
         from prefgen.plugins.registry import find, list_plugin_names
 
@@ -55,36 +56,40 @@ def _plugin_command(role: str) -> Callable[..., None]:
                 print(plugin_name)
             return
         plugin = find(role, name, Path.cwd())
-        schema = plugin.model_json_schema()
         if as_json:
-            print(json.dumps(schema))
-            return
-        import inspect
-
-        module = inspect.getmodule(plugin)
-        print(f"{role} {name}\n\n{(module.__doc__ if module else None) or plugin.__doc__ or ''}\n")
-        if plugin.cost:
-            print(f"asks: {plugin.cost}")
-        if role == "judge" and plugin.texts:
-            print("wording: unmeasured (docs/judges.md says what is known of judges)")
-        if plugin.cost:
-            print()
-        required = set(schema.get("required", []))
-        for field_name, info in plugin.model_fields.items():
-            annotation = re.sub(
-                r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation)
-            )
-            default = (
-                "required"
-                if field_name in required
-                else f"default {info.get_default(call_default_factory=True)!r}"
-            )
-            print(f"  {field_name}: {annotation} ({default})")
-            if info.description:
-                print(f"      {info.description}")
+            print(json.dumps(plugin.model_json_schema()))
+        else:
+            _print_plugin(role, name, plugin)
 
     show_plugin.__doc__ = f"The {role}s, or the fields of one."
     return show_plugin
+
+
+def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
+    """What a plug-in is for, what it asks, and its fields."""
+    import inspect
+
+    module = inspect.getmodule(plugin)
+    print(f"{role} {name}\n\n{(module.__doc__ if module else None) or plugin.__doc__ or ''}\n")
+    if plugin.cost:
+        print(f"asks: {plugin.cost}")
+    if role == "judge" and plugin.texts:
+        print("wording: unmeasured (docs/judges.md says what is known of judges)")
+    if plugin.cost:
+        print()
+    required = set(plugin.model_json_schema().get("required", []))
+    for field_name, info in plugin.model_fields.items():
+        annotation = re.sub(
+            r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation)
+        )
+        default = (
+            "required"
+            if field_name in required
+            else f"default {info.get_default(call_default_factory=True)!r}"
+        )
+        print(f"  {field_name}: {annotation} ({default})")
+        if info.description:
+            print(f"      {info.description}")
 
 
 for _role in PLUGIN_ROLES:
@@ -92,8 +97,8 @@ for _role in PLUGIN_ROLES:
 
 
 @app.command("recipe")
-def recipe(path: Path, as_json: AsJson = False) -> None:
-    """A recipe's steps, models and identities."""
+def recipe(path: Path, as_json: AsJsonOption = False) -> None:
+    """A recipe's stages, models and identities."""
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 
@@ -109,7 +114,7 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
     for label, identity in pipeline.identities:
         print(f"  {label:10} {identity[:12]}")
     labelled_plugins = [(pipeline.identities[0][0], plugin) for plugin in pipeline.sources]
-    labelled_plugins += [(step.label, plugged) for step in pipeline.stages for plugged in step.plugins]
+    labelled_plugins += [(stage.label, plugin) for stage in pipeline.stages for plugin in stage.plugins]
     for line in dict.fromkeys(
         f"  {label}: {p.name} = {type(p.plugin).name} "
         f"{p.plugin.model_dump(mode='json', exclude_defaults=True)}"
@@ -118,56 +123,58 @@ def recipe(path: Path, as_json: AsJson = False) -> None:
         print(line)
 
 
+PromptsFileArgument = Annotated[Path, typer.Argument(help="A run's folder, or a file of prompts.")]
+AgainstFileOption = Annotated[
+    Path | None, typer.Option("--against", help="A file of prompts to compare with, such as the seeds.")
+]
+BenchmarksOption = Annotated[
+    list[Path],
+    typer.Option("--benchmark", help="A file of benchmark items: which part of the prompts holds one?"),
+]
+SampleSizeOption = Annotated[
+    int, typer.Option("--sample", help="The costly measures look at so many, a seeded draw.", min=10)
+]
+
+
 @app.command("prompts")
 def prompts(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a file of prompts.")],
-    against: Annotated[
-        Path | None, typer.Option("--against", help="A file of prompts to compare with, such as the seeds.")
-    ] = None,
-    benchmarks: Annotated[
-        list[Path],
-        typer.Option("--benchmark", help="A file of benchmark items: which part of the prompts holds one?"),
-    ] = [],  # noqa: B006
-    sample: Annotated[
-        int, typer.Option("--sample", help="The costly measures look at so many, a seeded draw.", min=10)
-    ] = 1000,
+    run: PromptsFileArgument,
+    against: AgainstFileOption = None,
+    benchmarks: BenchmarksOption = [],
+    sample: SampleSizeOption = 1000,
     seed: int = 0,
-    as_json: AsJson = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """How varied a run's prompts are: lengths, repeated wording, nearness, near-duplicates, groups."""
-    from prefgen.dataset.columns import parse_records as prompts_of
-    from prefgen.dataset.read_files import read_rows
-    from prefgen.dataset.read_run import is_run, read_records
     from prefgen.text.diversity import diversity_measures
 
-    def read_prompts(path: Path) -> "list[Prompt]":
-        measures = (
-            read_records(path) if is_run(path) else prompts_of(read_rows(path, str(path)), {}, str(path), {})
-        )
-        return [record.prompt for record in measures]
-
-    run_prompts = read_prompts(run)
-    reference_texts = [prompt.text for prompt in read_prompts(against)] if against else None
-    categorized_texts = [(prompt.text, prompt.category) for prompt in run_prompts]
-    found = diversity_measures(
-        categorized_texts,
-        reference_texts,
+    run_prompts = _read_prompts(run)
+    measures = diversity_measures(
+        [(prompt.text, prompt.category) for prompt in run_prompts],
+        [prompt.text for prompt in _read_prompts(against)] if against else None,
         sample=sample,
         seed=seed,
         grounded=[prompt.grounded for prompt in run_prompts],
     )
     if benchmarks:
-        found["contaminated"] = (
-            _contaminated_share(run_prompts, benchmarks),
-            "part that holds an item of the benchmarks",
-        )
+        share = _contaminated_share(run_prompts, benchmarks)
+        measures["contaminated"] = (share, "part that holds an item of the benchmarks")
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(measures))
         return
-    for name, (value, description) in found.items():
-        print(
-            f"{name:28} {'-' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.3f}':>10}  {description}"
-        )
+    for name, (value, description) in measures.items():
+        number = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+        print(f"{name:28} {number:>10}  {description}")
+
+
+def _read_prompts(path: Path) -> "list[Prompt]":
+    from prefgen.dataset.columns import parse_records
+    from prefgen.dataset.read_files import read_rows
+    from prefgen.dataset.read_run import is_run, read_records
+
+    if is_run(path):
+        return [record.prompt for record in read_records(path)]
+    return [record.prompt for record in parse_records(read_rows(path, str(path)), {}, str(path), {})]
 
 
 def _contaminated_share(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> float | None:
@@ -175,15 +182,17 @@ def _contaminated_share(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path])
     from prefgen.plugins.registry import find
     from prefgen.types import Record
 
-    decontaminate: Any = find("curator", "decontaminate", Path())(
-        against=[str(path.absolute()) for path in benchmarks]
+    decontaminate: Any = find("curator", "decontaminate", Path()).model_validate(
+        {"against": [str(path.absolute()) for path in benchmarks]}
     )
     curation = decontaminate.curate(curator_table([Record(prompt=prompt) for prompt in prompts]))
     return len(curation.dropped) / len(prompts) if prompts else None
 
 
 @app.command("records")
-def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_json: AsJson = False) -> None:  # noqa: B006
+def records(
+    run: Path, sample: SampleOption = 5, where: WhereOption = [], seed: int = 0, as_json: AsJsonOption = False
+) -> None:
     """Records of a run: prompts, answers, scores, rationales, pairs."""
     from prefgen.cli.records import print_record
     from prefgen.dataset.read_run import read_records
@@ -208,7 +217,9 @@ def records(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_
 
 
 @app.command("pairs")
-def pairs(run: Path, sample: Sample = 5, where: Where = [], seed: int = 0, as_json: AsJson = False) -> None:  # noqa: B006
+def pairs(
+    run: Path, sample: SampleOption = 5, where: WhereOption = [], seed: int = 0, as_json: AsJsonOption = False
+) -> None:
     """Pairs of a run, as a trainer reads them."""
     from prefgen.cli.records import plain
     from prefgen.dataset.read_run import is_run, read_manifest, read_pairs

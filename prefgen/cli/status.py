@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def command(
         Path | None,
         typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False),
     ] = None,
-    as_json: AsJson = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """How far runs are, from their files alone."""
     from prefgen.errors import RecipeError

@@ -2,120 +2,160 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJson
+from prefgen.cli.arguments import AsJsonOption
+
+if TYPE_CHECKING:  # the command line imports nothing heavy
+    from prefgen.trainers.pairs import Control
+    from prefgen.trainers.report import TrainingReport
+    from prefgen.trainers.settings import TrainSettings
+
+DatasetsArgument = Annotated[
+    list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")
+]
+BaseOption = Annotated[str | None, typer.Option(help="The model: a folder, or a name on the Hub.")]
+ModelFolderOption = Annotated[Path, typer.Option("--out", "-o", help="Where the model goes.")]
+ConfigFileOption = Annotated[
+    Path | None, typer.Option(help="A YAML file with the settings, or a recipe with `train:`.")
+]
+SettingsOption = Annotated[
+    list[str],
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as beta=0.2 or lora=null."),
+]
+ControlsOption = Annotated[
+    list[str],
+    typer.Option(help="shuffled, length: train the same with labels that cannot be right, and compare."),
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
+MergeOption = Annotated[
+    bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")
+]
+PushOption = Annotated[
+    str | None,
+    typer.Option(help="owner/name: also put the model on the Hub, in one commit.", show_default=False),
+]
+PublicOption = Annotated[
+    bool, typer.Option("--public", help="With --push: make it public. Default: private.")
+]
 
 
 def command(
-    datasets: Annotated[
-        list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")
-    ],
-    base: Annotated[str | None, typer.Option(help="The model: a folder, or a name on the Hub.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the model goes.")] = Path("trained"),
-    config: Annotated[
-        Path | None, typer.Option(help="A YAML file with the settings, or a recipe with `train:`.")
-    ] = None,
-    sets: Annotated[
-        list[str],
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as beta=0.2 or lora=null."),
-    ] = [],  # noqa: B006
-    control: Annotated[
-        list[str],
-        typer.Option(help="shuffled, length: train the same with labels that cannot be right, and compare."),
-    ] = [],  # noqa: B006
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
-    ] = False,
-    merge: Annotated[
-        bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")
-    ] = False,
-    push: Annotated[
-        str | None,
-        typer.Option(help="owner/name: also put the model on the Hub, in one commit.", show_default=False),
-    ] = None,
-    public: Annotated[
-        bool, typer.Option("--public", help="With --push: make it public. Default: private.")
-    ] = False,
-    as_json: AsJson = False,
+    datasets: DatasetsArgument,
+    base: BaseOption = None,
+    out: ModelFolderOption = Path("trained"),
+    config: ConfigFileOption = None,
+    sets: SettingsOption = [],
+    control: ControlsOption = [],
+    resume: ResumeOption = False,
+    merge: MergeOption = False,
+    push: PushOption = None,
+    public: PublicOption = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on
     held-out prompts.
     """
-    import importlib.util
-
-    import yaml
-
-    from prefgen.cli.panel import show_training
-    from prefgen.errors import RecipeError, did_you_mean
+    _require_packages()
     from prefgen.trainers.processes import is_first
-    from prefgen.trainers.progress import TrainingProgress
-    from prefgen.trainers.run import run_training
     from prefgen.trainers.settings import read_train_settings
 
-    missing = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise RecipeError(f"training needs {', '.join(missing)}: pip install 'prefgen[train]'")
-    for name in control:
-        if name not in ("shuffled", "length"):
-            raise RecipeError(
-                f"--control: there is no control {name!r}{did_you_mean(name, ['shuffled', 'length'])}"
-            )
-    overrides: dict[str, Any] = {"base": base} if base else {}
-    for assignment in sets:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise RecipeError(f"--set wants NAME=VALUE, found {assignment!r}")
-        try:
-            overrides[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise RecipeError(f"--set {assignment}: the value is not valid YAML") from None
-    settings = read_train_settings(config, overrides)
-
-    def say(line: str) -> None:
-        print(line, file=sys.stderr)
-
+    controls = _known_controls(control)
+    settings = read_train_settings(config, {**({"base": base} if base else {}), **_parse_sets(sets)})
     if push:
         from prefgen.publish.hub import Repository
 
         # a wrong token is known before hours of training
-        say(f"pushing as {Repository(push, 'model').writer()}")
-    progress = TrainingProgress(name=out.name)
-    try:
-        with show_training(progress, quiet=not is_first()):
-            report = run_training(
-                datasets,
-                settings,
-                out,
-                controls=control,  # pyright: ignore[reportArgumentType] - checked above
-                resume=resume,
-                merge=merge,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        checkpoints = list((out / "checkpoints").glob("checkpoint-*"))
-        say(
-            "prefgen: interrupted; "
-            + (
-                "the same command with --resume goes on"
-                if checkpoints
-                else f"no checkpoint was written yet (`save`: {settings.save})"
-            )
-        )
-        raise typer.Exit(130) from None
+        _say(f"pushing as {Repository(push, 'model').writer()}")
+    report = _train(datasets, settings, out, controls=controls, resume=resume, merge=merge)
     if not is_first():
         return
     if push:
         from prefgen.trainers.push import push_model
 
-        say(f"the model is on the Hub: {push_model(out, push, private=not public, say=say)}")
+        _say(f"the model is on the Hub: {push_model(out, push, private=not public, say=_say)}")
     if as_json:
         print(json.dumps(asdict(report)))
-        return
+    else:
+        _print_report(report, settings, out)
+
+
+def _require_packages() -> None:
+    import importlib.util
+
+    from prefgen.errors import RecipeError
+
+    missing = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RecipeError(f"training needs {', '.join(missing)}: pip install 'prefgen[train]'")
+
+
+def _known_controls(names: Sequence[str]) -> "list[Control]":
+    from typing import get_args
+
+    from prefgen.errors import RecipeError, did_you_mean
+    from prefgen.trainers.pairs import Control
+
+    controls: tuple[Control, ...] = get_args(Control)
+    for name in names:
+        if name not in controls:
+            raise RecipeError(f"--control: there is no control {name!r}{did_you_mean(name, controls)}")
+    return [control for name in names for control in controls if control == name]
+
+
+def _parse_sets(sets: Sequence[str]) -> dict[str, Any]:
+    """Settings by their names."""
+    import yaml
+
+    from prefgen.errors import RecipeError
+
+    settings: dict[str, Any] = {}
+    for assignment in sets:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise RecipeError(f"--set wants NAME=VALUE, found {assignment!r}")
+        try:
+            settings[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise RecipeError(f"--set {assignment}: the value is not valid YAML") from None
+    return settings
+
+
+def _train(
+    datasets: Sequence[str],
+    settings: "TrainSettings",
+    out: Path,
+    *,
+    controls: "Sequence[Control]",
+    resume: bool,
+    merge: bool,
+) -> "TrainingReport":
+    """Train, showing how far it is."""
+    from prefgen.cli.panel import show_training
+    from prefgen.trainers.processes import is_first
+    from prefgen.trainers.progress import TrainingProgress
+    from prefgen.trainers.run import run_training
+
+    progress = TrainingProgress(name=out.name)
+    try:
+        with show_training(progress, quiet=not is_first()):
+            return run_training(
+                datasets, settings, out, controls=controls, resume=resume, merge=merge, progress=progress
+            )
+    except KeyboardInterrupt:
+        if list((out / "checkpoints").glob("checkpoint-*")):
+            _say("prefgen: interrupted; the same command with --resume goes on")
+        else:
+            _say(f"prefgen: interrupted; no checkpoint was written yet (`save`: {settings.save})")
+        raise typer.Exit(130) from None
+
+
+def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path) -> None:
     if report.accuracy:
         accuracy = report.accuracy
         print(
@@ -129,3 +169,7 @@ def command(
             f"({low:+.3f} to {high:+.3f})"
         )
     print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -23,13 +23,13 @@ class Balance(Plugin):
     """Numbers by category, source or language."""
 
     by: Literal["category", "source", "language"] = Field(
-        "category", description="What makes a group; rows without it are one of their own."
+        default="category", description="What makes a group; rows without it are one of their own."
     )
-    most: int | None = Field(None, ge=1, description="Most rows of any group.")
+    most: int | None = Field(default=None, ge=1, description="Most rows of any group.")
     quotas: Mapping[str, int] = Field(
-        {}, description="{group: rows that are wanted of it}; groups that are not named keep `most`."
+        default={}, description="{group: rows that are wanted of it}; groups that are not named keep `most`."
     )
-    seed: int = Field(0, description="Seed of the draw.")
+    seed: int = Field(default=0, description="Seed of the draw.")
 
     @model_validator(mode="after")
     def _check_quotas(self) -> "Balance":

@@ -35,7 +35,7 @@ class Calibrate(Plugin):
         )
     )
     held_out: float = Field(
-        0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested."
+        default=0.5, gt=0, lt=1, description="Share of the labelled prompts on which the curve is tested."
     )
 
     def validate(self) -> None:

@@ -36,15 +36,13 @@ from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
 from prefgen.text.near_duplicates import words_of
-from prefgen.text.vectors import hashed_ngrams
+from prefgen.text.vectors import ROUNDING_ERROR, ROWS_A_BLOCK, hashed_ngrams
 from prefgen.types import Prompt
 
 SHORT_RUN = 3
 """Words of the runs by which edited items are found."""
 MIN_SHORT_RUNS = 8
 """Such runs that an item must have to be found by a part of them."""
-BLOCK = 1024
-ROUNDING = 1e-6
 
 
 @curator("decontaminate")
@@ -55,31 +53,31 @@ class Decontaminate(Plugin):
     cost = "1 embedding a prompt and an item, where a model is named"
 
     against: tuple[str, ...] = Field(
-        (), description="Files or folders of benchmark items, relative to the recipe."
+        default=(), description="Files or folders of benchmark items, relative to the recipe."
     )
     benchmarks: tuple[str, ...] = Field(
-        (), description=f"Public ones, read from the Hub: {', '.join(BENCHMARKS)}."
+        default=(), description=f"Public ones, read from the Hub: {', '.join(BENCHMARKS)}."
     )
     column: str | None = Field(
-        None, description="The column of the files with the item's text. Default: as for prompts."
+        default=None, description="The column of the files with the item's text. Default: as for prompts."
     )
     ngram: int = Field(
-        13, ge=5, description="Words in a row that no prompt may share with an item (GPT-3: 13)."
+        default=13, ge=5, description="Words in a row that no prompt may share with an item (GPT-3: 13)."
     )
     overlap: float = Field(
-        0.5,
+        default=0.5,
         gt=0,
         le=1,
         description="Part of the shorter text's runs of three words from which the two are the same.",
     )
     cosine: float | None = Field(
-        None,
+        default=None,
         gt=0,
         le=1,
         description="Cosine of vectors from which the two are the same. Default: not compared.",
     )
     model: str | None = Field(
-        None, description=f"cosine: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
+        default=None, description=f"cosine: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
     )
 
     @field_validator("benchmarks")
@@ -180,10 +178,12 @@ class Decontaminate(Plugin):
                 hashed_ngrams([text for _, text in self._items]),
             )
         dropped = {}
-        for start in range(0, len(positions) if len(names) else 0, BLOCK):
-            cosines = matrix[start : start + BLOCK] @ item_matrix.T
+        for start in range(0, len(positions) if len(names) else 0, ROWS_A_BLOCK):
+            cosines = matrix[start : start + ROWS_A_BLOCK] @ item_matrix.T
             best = cosines.argmax(axis=1)
-            for i in np.flatnonzero(cosines[np.arange(len(cosines)), best] >= cosine - ROUNDING).tolist():
+            for i in np.flatnonzero(
+                cosines[np.arange(len(cosines)), best] >= cosine - ROUNDING_ERROR
+            ).tolist():
                 dropped[positions[start + i]] = Dropped(
                     f"benchmark: alike (cosine {cosines[i, best[i]]:.2f})", names[int(best[i])]
                 )

@@ -24,14 +24,13 @@ from prefgen.roles import Ask
 from prefgen.tables import Dropped, Table
 from prefgen.text.near_duplicates import NEAR_DUPLICATE_THRESHOLD, WordAlphabet, find_near_duplicates
 from prefgen.text.normalize import normalize
+from prefgen.text.vectors import ROUNDING_ERROR, ROWS_A_BLOCK
 from prefgen.types import Prompt
 
 if TYPE_CHECKING:
     import numpy as np
 
 DEFAULTS = {"minhash": NEAR_DUPLICATE_THRESHOLD, "rouge_l": 0.7, "semantic": 0.9}
-BLOCK = 1024
-ROUNDING = 1e-6
 
 
 @curator("dedupe")
@@ -41,28 +40,30 @@ class Dedupe(Plugin):
     """
 
     method: Literal["exact", "minhash", "rouge_l", "semantic"] = Field(
-        "exact",
+        default="exact",
         description=(
             "Equal after normalising; alike by MinHash; by ROUGE-L of words (Self-Instruct); by the cosine "
             "of vectors."
         ),
     )
     model: str | None = Field(
-        None, description=f"semantic: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
+        default=None, description=f"semantic: {MODEL_DESCRIPTION[0].lower()}{MODEL_DESCRIPTION[1:]}"
     )
     threshold: float | None = Field(
-        None,
+        default=None,
         gt=0,
         lt=1,
         description=(
             "Similarity from which two are duplicates. Default: 0.8 (minhash), 0.7 (rouge_l), 0.9 (semantic)."
         ),
     )
-    shingle: int = Field(3, ge=1, description="minhash: words a shingle.")
+    shingle: int = Field(default=3, ge=1, description="minhash: words a shingle.")
     permutations: int = Field(
-        128, ge=16, description="minhash: hash functions; the error of a similarity is about 1/sqrt of it."
+        default=128,
+        ge=16,
+        description="minhash: hash functions; the error of a similarity is about 1/sqrt of it.",
     )
-    seed: int = Field(1, description="minhash: seed of the hash functions.")
+    seed: int = Field(default=1, description="minhash: seed of the hash functions.")
 
     @model_validator(mode="after")
     def _check_model(self) -> "Dedupe":
@@ -138,7 +139,7 @@ def _rouge_l(id_texts: list[tuple[str, str]], threshold: float) -> dict[str, Dro
     def similarity(first: Sequence[int], second: Sequence[int]) -> "np.ndarray":
         texts = ([spellings[i] for i in first], [spellings[i] for i in second])
         return process.cdist(
-            *texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING, workers=-1
+            *texts, scorer=Indel.normalized_similarity, score_cutoff=threshold - ROUNDING_ERROR, workers=-1
         )
 
     return near_duplicates([row_id for row_id, _ in id_texts], similarity, threshold, "ROUGE-L")
@@ -162,12 +163,12 @@ def near_duplicates(
 
     kept: list[int] = []
     dropped: dict[str, Dropped] = {}
-    for start in range(0, len(ids), BLOCK):
-        block = range(start, min(start + BLOCK, len(ids)))
+    for start in range(0, len(ids), ROWS_A_BLOCK):
+        block = range(start, min(start + ROWS_A_BLOCK, len(ids)))
         best = np.full(len(block), -1.0, dtype=np.float32)
         neighbours = np.zeros(len(block), dtype=np.int64)
-        for offset in range(0, len(kept), 8 * BLOCK):
-            kept_block = kept[offset : offset + 8 * BLOCK]
+        for offset in range(0, len(kept), 8 * ROWS_A_BLOCK):
+            kept_block = kept[offset : offset + 8 * ROWS_A_BLOCK]
             similarities = similarity(block, kept_block)
             columns = similarities.argmax(axis=1)
             values = similarities[np.arange(len(block)), columns]
@@ -180,7 +181,7 @@ def near_duplicates(
                 nearest = block_kept[int(block_similarities[i, block_kept].argmax())]
                 if block_similarities[i, nearest] > best[i]:
                     best[i], neighbours[i] = block_similarities[i, nearest], start + nearest
-            if best[i] >= threshold - ROUNDING:
+            if best[i] >= threshold - ROUNDING_ERROR:
                 dropped[ids[start + i]] = Dropped(
                     f"near-duplicate ({measure} {best[i]:.2f})", ids[int(neighbours[i])]
                 )

@@ -37,12 +37,12 @@ class Diversify(Plugin):
 
     count: int = Field(ge=1, description="How many stay.")
     method: Literal["farthest", "clusters"] = Field(
-        "farthest", description="The farthest of all, or as many of each cluster."
+        default="farthest", description="The farthest of all, or as many of each cluster."
     )
     clusters: int | None = Field(
-        None, ge=2, description="clusters: how many. Default: the square root of half the rows."
+        default=None, ge=2, description="clusters: how many. Default: the square root of half the rows."
     )
-    model: str | None = Field(None, description=MODEL_DESCRIPTION)
+    model: str | None = Field(default=None, description=MODEL_DESCRIPTION)
 
     @model_validator(mode="after")
     def _check_clusters(self) -> "Diversify":

@@ -19,9 +19,11 @@ from prefgen.text.language import known_languages, language_of
 from prefgen.text.near_duplicates import words_of
 
 UNANSWERABLE = re.compile(
-    r"\b(?:(?:this|(?:the )?following|attached|above|below|given)\s+(?:image|picture|photo|photograph|video|audio|recording|screenshot|chart|graph|"
-    r"diagram|figure|map|link|url|website|webpage|pdf|file|attachment|document)\b(?!\s+(?:format|type|system|name))"
-    r"|(?:attached|upload(?:ed)?|enclosed)\b[^.?!\n]{0,30}\b(?:image|picture|photo|file|pdf|document|video)\b)",
+    r"\b(?:(?:this|(?:the )?following|attached|above|below|given)\s+"
+    r"(?:image|picture|photo|photograph|video|audio|recording|screenshot|chart|graph|diagram|figure|map|link"
+    r"|url|website|webpage|pdf|file|attachment|document)\b(?!\s+(?:format|type|system|name))"
+    r"|(?:attached|upload(?:ed)?|enclosed)\b[^.?!\n]{0,30}"
+    r"\b(?:image|picture|photo|file|pdf|document|video)\b)",
     re.IGNORECASE,
 )
 PLACEHOLDER = re.compile(
@@ -38,26 +40,29 @@ class Heuristics(Plugin):
     """
 
     least_words: int = Field(
-        3, ge=0, description="Fewest words (characters, in a script without spaces) of the last user turn."
+        default=3,
+        ge=0,
+        description="Fewest words (characters, in a script without spaces) of the last user turn.",
     )
-    most_words: int | None = Field(150, ge=1, description="Most words of the last user turn.")
+    most_words: int | None = Field(default=150, ge=1, description="Most words of the last user turn.")
     most_repetition: float = Field(
-        0.5, gt=0, le=1, description="Greatest part of its runs of three words that are repetitions."
+        default=0.5, gt=0, le=1, description="Greatest part of its runs of three words that are repetitions."
     )
     least_letters: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         le=1,
         description="Least part of its characters, without spaces, that are letters or digits.",
     )
     languages: tuple[str, ...] = Field(
-        (), description="Languages that stay (en, de ...); a text whose language cannot be told stays too."
+        default=(),
+        description="Languages that stay (en, de ...); a text whose language cannot be told stays too.",
     )
     unanswerable: bool = Field(
-        True, description="Drop what asks about a picture, a file or a link that is not there."
+        default=True, description="Drop what asks about a picture, a file or a link that is not there."
     )
     placeholders: bool = Field(
-        True, description="Drop what holds a gap to be filled in: [insert name], {topic}, ____."
+        default=True, description="Drop what holds a gap to be filled in: [insert name], {topic}, ____."
     )
 
     @field_validator("languages")
@@ -65,9 +70,8 @@ class Heuristics(Plugin):
     def _check_languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         for code in codes:
             if code not in known_languages():
-                raise ValueError(
-                    f"there is no language {code!r}{did_you_mean(code, known_languages()) if len(code) == 2 else ': en, de, zh ...'}"
-                )
+                hint = did_you_mean(code, known_languages()) if len(code) == 2 else ": en, de, zh ..."
+                raise ValueError(f"there is no language {code!r}{hint}")
         return codes
 
     def curate(self, rows: Table) -> Table:

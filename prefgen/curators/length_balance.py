@@ -26,7 +26,7 @@ class LengthBalance(Plugin):
     operates_on = "pairs"
 
     side: Literal["shorter", "longer", "either"] = Field(
-        "either",
+        default="either",
         description=(
             "Which pairs may go: those whose chosen side is shorter (paper), longer, or whichever there is "
             "too much of."
@@ -34,7 +34,7 @@ class LengthBalance(Plugin):
     )
 
     keep: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         le=1,
         description="Least part of the pairs that stays, however far that is from balance (paper: 0).",

@@ -16,9 +16,9 @@ class Limit(Plugin):
 
     count: int = Field(ge=1, description="How many rows stay.")
     pick: Literal["first", "random"] = Field(
-        "first", description="The first in order, or a draw that depends on ids and seed alone."
+        default="first", description="The first in order, or a draw that depends on ids and seed alone."
     )
-    seed: int = Field(0, description="Seed of the draw.")
+    seed: int = Field(default=0, description="Seed of the draw.")
 
     def curate(self, rows: Table) -> Table:
         ids = rows.ids()

@@ -23,7 +23,7 @@ class ModelBalance(Plugin):
     operates_on = "pairs"
 
     share: float = Field(
-        0.75, ge=0.5, le=1, description="The greatest part; 0.5 keeps as many pairs each way."
+        default=0.75, ge=0.5, le=1, description="The greatest part; 0.5 keeps as many pairs each way."
     )
 
     def curate(self, rows: Table) -> Table:

@@ -28,12 +28,18 @@ class PassRate(Plugin):
     cost = "n requests a prompt (one, where the server has n)"
 
     model: str = Field(description="The policy, by its name under `models`.")
-    n: int = Field(8, ge=1, description="Answers a prompt.")
-    check: Check = Field("number", description="How an answer is compared with the references.")
-    tolerance: float = Field(1e-6, ge=0, description="number: largest relative difference.")
-    least: float | None = Field(0.1, ge=0, le=1, description="Least share of right answers that stays.")
-    most: float | None = Field(0.9, ge=0, le=1, description="Greatest share of right answers that stays.")
-    missing: Literal["keep", "drop"] = Field("keep", description="What becomes of a prompt without a rate.")
+    n: int = Field(default=8, ge=1, description="Answers a prompt.")
+    check: Check = Field(default="number", description="How an answer is compared with the references.")
+    tolerance: float = Field(default=1e-6, ge=0, description="number: largest relative difference.")
+    least: float | None = Field(
+        default=0.1, ge=0, le=1, description="Least share of right answers that stays."
+    )
+    most: float | None = Field(
+        default=0.9, ge=0, le=1, description="Greatest share of right answers that stays."
+    )
+    missing: Literal["keep", "drop"] = Field(
+        default="keep", description="What becomes of a prompt without a rate."
+    )
 
     @model_validator(mode="after")
     def _check_bounds(self) -> "PassRate":

@@ -27,10 +27,10 @@ class Perplexity(Plugin):
     cost = "1 request of one token a prompt"
 
     model: str = Field(description="Who is asked for log-probabilities, by its name under `models`.")
-    least: float | None = Field(None, ge=1, description="Least perplexity that stays.")
-    most: float | None = Field(None, ge=1, description="Greatest perplexity that stays.")
+    least: float | None = Field(default=None, ge=1, description="Least perplexity that stays.")
+    most: float | None = Field(default=None, ge=1, description="Greatest perplexity that stays.")
     missing: Literal["keep", "drop"] = Field(
-        "keep", description="What becomes of a prompt whose log-probabilities were lost."
+        default="keep", description="What becomes of a prompt whose log-probabilities were lost."
     )
 
     @model_validator(mode="after")

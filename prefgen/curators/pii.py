@@ -21,7 +21,7 @@ from prefgen.plugins.plugin import Plugin
 from prefgen.tables import Dropped, Table
 from prefgen.types import Message, Prompt, TextPart
 
-KINDS = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS", "US_SSN")
+ENTITIES = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS", "US_SSN")
 LINEAGE_KEY = "pii"
 
 
@@ -32,13 +32,13 @@ class Pii(Plugin):
     libraries = ("presidio-analyzer",)
 
     action: Literal["replace", "drop"] = Field(
-        "replace", description="Put the kind in its place, or drop the prompt."
+        default="replace", description="Put the kind in its place, or drop the prompt."
     )
     kinds: tuple[str, ...] = Field(
-        KINDS, min_length=1, description=f"What is looked for: {', '.join(KINDS)}."
+        default=ENTITIES, min_length=1, description=f"What is looked for: {', '.join(ENTITIES)}."
     )
     regions: tuple[str, ...] = Field(
-        ("US", "GB", "DE", "FR", "ES", "IT", "IN", "CA", "AU"),
+        default=("US", "GB", "DE", "FR", "ES", "IT", "IN", "CA", "AU"),
         description="Countries whose telephone numbers are known without a +.",
     )
 
@@ -46,8 +46,8 @@ class Pii(Plugin):
     @classmethod
     def _check_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         for kind in kinds:
-            if kind not in KINDS:
-                raise ValueError(f"there is no kind {kind!r}{did_you_mean(kind, KINDS)}")
+            if kind not in ENTITIES:
+                raise ValueError(f"there is no kind {kind!r}{did_you_mean(kind, ENTITIES)}")
         return kinds
 
     def validate(self) -> None:
@@ -119,7 +119,9 @@ def _recognisers(kinds: tuple[str, ...], regions: tuple[str, ...]) -> list[Any]:
     class Mail(known.EmailRecognizer):
         """Without the check of the domain, which fetches a list from the network."""
 
-        def validate_result(self, pattern_text: str) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def validate_result(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, pattern_text: str
+        ) -> bool | None:
             return None
 
     factories = {

@@ -13,15 +13,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from prefgen.kit.curation import check_bounds, within_bounds
-from prefgen.kit.ratings import ask_rating, conversation_for_judge, rating_schema
+from prefgen.kit.ratings import ONE_TO_FIVE, ask_rating, conversation_for_judge, rating_schema
 from prefgen.kit.templates import render
 from prefgen.plugins.decorators import curator
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Message, Prompt, user
-
-SCALE = (1.0, 5.0)
 
 
 @curator("rated")
@@ -33,14 +31,14 @@ class Rated(Plugin):
 
     model: str = Field(description="Who rates, by its name under `models`.")
     aspect: str = Field(
-        "quality", description="quality, difficulty, safety, or in your own words what is rated."
+        default="quality", description="quality, difficulty, safety, or in your own words what is rated."
     )
-    least: float | None = Field(None, ge=1, le=5, description="Least rating that stays.")
+    least: float | None = Field(default=None, ge=1, le=5, description="Least rating that stays.")
     most: float | None = Field(
-        None, ge=1, le=5, description="Greatest rating that stays, as for prompts that are too hard."
+        default=None, ge=1, le=5, description="Greatest rating that stays, as for prompts that are too hard."
     )
     missing: Literal["keep", "drop"] = Field(
-        "keep", description="What becomes of a prompt whose rating could not be read."
+        default="keep", description="What becomes of a prompt whose rating could not be read."
     )
 
     @model_validator(mode="after")
@@ -56,7 +54,7 @@ class Rated(Plugin):
             user(render("curators/rated.j2", conversation=conversation_for_judge(prompt), aspect=self.aspect))
         ]
         rating, _ = await ask_rating(
-            ask, self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0
+            ask, self.model, messages, ONE_TO_FIVE, schema=rating_schema(*ONE_TO_FIVE), temperature=0
         )
         return rating
 

@@ -22,7 +22,7 @@ class RepeatedAnswers(Plugin):
     operates_on = "pairs"
 
     share: float = Field(
-        0.05, gt=0, le=1, description="The greatest part of all pairs (and always one pair)."
+        default=0.05, gt=0, le=1, description="The greatest part of all pairs (and always one pair)."
     )
 
     def curate(self, rows: Table) -> Table:

@@ -105,10 +105,10 @@ class _Checker:
             except NotAPair as error:
                 self._add_finding(error.rule, where, error.found)
                 continue
-            for rule, found in broken_rules(
+            for rule, finding in broken_rules(
                 row, prompt, chosen, rejected, allow_truncated=self._allow_truncated
             ):
-                self._add_finding(rule, where, found)
+                self._add_finding(rule, where, finding)
             if not any(name in row for name in ORIGIN_COLUMNS) and WITHOUT_ORIGIN not in self.report.notes:
                 self.report.notes.append(WITHOUT_ORIGIN)
             prompt_digest = _digest(json.dumps(prompt, sort_keys=True))

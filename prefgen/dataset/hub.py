@@ -25,7 +25,8 @@ def hub_errors(subject: str, passthrough: tuple[type[Exception], ...] = ()) -> G
     import datasets
     import huggingface_hub
 
-    datasets.utils.logging.set_verbosity_error()  # what matters is raised; the rest would stand between our own lines
+    # what matters is raised; the rest would stand between our own lines
+    datasets.utils.logging.set_verbosity_error()
     huggingface_hub.utils.logging.set_verbosity_error()
     try:
         yield

@@ -1,4 +1,6 @@
-"""Reading labels from a file: scores and preferences by response id, as people or other programs gave them."""
+"""Reading labels from a file: scores and preferences by response id, as people or other programs gave
+them.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,13 +13,13 @@ from prefgen.errors import RecipeError
 from prefgen.types import Comparison, Score
 
 PREFERENCE_PROBABILITIES = {"first": 1.0, "second": 0.0, "tie": 0.5}
-Labels = tuple[Mapping[str, Sequence[Score]], Mapping[str, Sequence[Comparison]]]
+ResponseLabels = tuple[Mapping[str, Sequence[Score]], Mapping[str, Sequence[Comparison]]]
 """({response id: its scores}, {id of the first: comparisons with others})."""
 
 
 def read_labels(
     path: Path, display_path: str, *, scale: tuple[float, float] = (0.0, 1.0), aspect: str = "label"
-) -> Labels:
+) -> ResponseLabels:
     """The labels of a CSV, JSONL or Parquet file. Raises RecipeError with file and line."""
     if not path.is_file():
         raise RecipeError(f"file {display_path!r} does not exist (looked for {path})")
@@ -27,7 +29,7 @@ def read_labels(
 @lru_cache(maxsize=8)
 def _read_cached(
     path: Path, _changed: int, display_path: str, scale: tuple[float, float], aspect: str
-) -> Labels:
+) -> ResponseLabels:
     scores: dict[str, list[Score]] = {}
     comparisons: dict[str, list[Comparison]] = {}
     for where, row in read_rows(path, display_path):

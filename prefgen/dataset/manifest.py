@@ -100,7 +100,9 @@ class RunYield(ManifestPart):
 
 
 class Manifest(ManifestPart):
-    """`complete` says that records/ and pairs/ are whole. Digests are of what their names say; times are UTC."""
+    """`complete` says that records/ and pairs/ are whole. Digests are of what their names say; times
+    are UTC.
+    """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {
         "finished_at": "written",
@@ -128,7 +130,7 @@ class Manifest(ManifestPart):
     served_by: tuple[ServedBy, ...] = ()
     cost: RunCost = RunCost()
     attempts: Mapping[str, int] = Field(default_factory=dict)
-    yields: RunYield = Field(default=RunYield(), alias="yield")
+    yields: RunYield = Field(default=RunYield(), validation_alias="yield", serialization_alias="yield")
     prompts: Mapping[str, Any] | None = None
     """How varied the prompts are, where some were written."""
     description: str = ""
@@ -148,8 +150,8 @@ class Manifest(ManifestPart):
         except ValidationError as error:
             place, problem = first_problem(error)
             raise RecipeError(
-                f"manifest.json is not one that a run wrote ({place or 'manifest'}: {problem}); run the recipe again: "
-                "it is written anew from the journal",
+                f"manifest.json is not one that a run wrote ({place or 'manifest'}: {problem}); run the "
+                "recipe again: it is written anew from the journal",
                 where,
             ) from None
 

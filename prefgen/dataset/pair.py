@@ -57,8 +57,8 @@ def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     it. Raises NotAPair.
     """
     prompt, chosen, rejected = pair_messages(row, where)
-    for _, found in pair_problems(row, chosen, rejected):
-        raise NotAPair(found, where)
+    for _, problem in pair_problems(row, chosen, rejected):
+        raise NotAPair(problem, where)
     return prompt, chosen, rejected
 
 

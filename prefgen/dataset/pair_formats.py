@@ -5,11 +5,11 @@ writes, or columns by other names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefgen.dataset.pair import Row
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
 from prefgen.version import with_present_names
 
-Row = Mapping[str, Any]
 SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 """Roles as ShareGPT's form names them."""
 OUR_ROLES = {theirs: ours for ours, theirs in SHAREGPT_ROLES.items()} | {"function": "tool"}

@@ -33,7 +33,8 @@ ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
 MARGIN_TOLERANCE = 1e-6
 ROLES = {"system", "user", "assistant", "tool"}
 TEMPLATE_TOKENS = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|assistant|user|system|end)\|>"
+    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text"
+    r"|assistant|user|system|end)\|>"
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
 )
 JUDGE_TEXT = re.compile(r"^</?text \d+>$|^#{2,4} Output for Text \d+|^Rating: ?[1-5]\s*$", re.MULTILINE)

@@ -40,8 +40,9 @@ RECORDS = pa.schema(
         "metadata": TEXT,
         "responses": pa.list_(
             _struct(
-                id=TEXT, prompt_id=TEXT, messages=pa.list_(MESSAGE), model=TEXT, principle=TEXT, sampling=TEXT, sample=WHOLE,
-                finish_reason=TEXT, origin=TEXT, parent_id=TEXT, policy=TEXT, keeps_reasoning=FLAG,
+                id=TEXT, prompt_id=TEXT, messages=pa.list_(MESSAGE), model=TEXT, principle=TEXT,
+                sampling=TEXT, sample=WHOLE, finish_reason=TEXT, origin=TEXT, parent_id=TEXT, policy=TEXT,
+                keeps_reasoning=FLAG,
             )
         ),
         "critiques": pa.list_(_struct(response_id=TEXT, principle_id=TEXT, text=TEXT, judge=TEXT)),
@@ -53,15 +54,15 @@ RECORDS = pa.schema(
         ),
         "comparisons": pa.list_(
             _struct(
-                first_id=TEXT, second_id=TEXT, probability=REAL, aspect=TEXT, principle_id=TEXT, rationale=TEXT, judge=TEXT, sample=WHOLE,
-                method=TEXT,
+                first_id=TEXT, second_id=TEXT, probability=REAL, aspect=TEXT, principle_id=TEXT,
+                rationale=TEXT, judge=TEXT, sample=WHOLE, method=TEXT,
             )
         ),
         "flags": pa.list_(_struct(target_id=TEXT, rule=TEXT, reason=TEXT)),
         "pairs": pa.list_(
             _struct(
-                chosen_id=TEXT, rejected_id=TEXT, rule=TEXT, chosen_score=REAL, rejected_score=REAL, margin=REAL, chosen_probability=REAL,
-                weight=REAL, tie=FLAG, principle_id=TEXT,
+                chosen_id=TEXT, rejected_id=TEXT, rule=TEXT, chosen_score=REAL, rejected_score=REAL,
+                margin=REAL, chosen_probability=REAL, weight=REAL, tie=FLAG, principle_id=TEXT,
             )
         ),
         "notes": pa.list_(_struct(step=TEXT, reason=TEXT, count=WHOLE)),

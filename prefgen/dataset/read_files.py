@@ -1,4 +1,6 @@
-"""Reading the rows of JSONL, JSON, CSV, Parquet and text files, each with the words that say where it stands."""
+"""Reading the rows of JSONL, JSON, CSV, Parquet and text files, each with the words that say where it
+stands.
+"""
 
 import csv
 import json

@@ -10,17 +10,19 @@ from prefgen.errors import RecipeError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_AT_ONCE = 256
+ROWS_A_READ = 256
 """Rows of wide text are read in small groups: a record may hold megabytes."""
 
 
 def read_parquet(path: Path, display_path: str | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of a file, in order. Raises RecipeError, with `display_path` in it, where it cannot be read."""
+    """The rows of a file, in order. Raises RecipeError, with `display_path` in it, where it cannot be
+    read.
+    """
     import pyarrow.parquet as pq  # 0.15 s, wanted only by what reads rows
 
     with _explained(display_path or str(path)):
         file = pq.ParquetFile(path)
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
+        for batch in file.iter_batches(batch_size=ROWS_A_READ):
             yield from batch.to_pylist()
 
 

@@ -40,7 +40,9 @@ def complete_manifest(run: Path) -> Manifest:
 
 
 def read_shards(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of every shard in a folder, in order, under the names of today's columns. Raises RecipeError."""
+    """The rows of every shard in a folder, in order, under the names of today's columns. Raises
+    RecipeError.
+    """
     if not folder.is_dir():
         raise RecipeError(
             f"{str(folder)!r} is not there; run the recipe again: it is written anew from the journal"

@@ -1,4 +1,6 @@
-"""How well the sides of pairs are told apart by what is no quality: length, format and the name of the model."""
+"""How well the sides of pairs are told apart by what is no quality: length, format and the name of the
+model.
+"""
 
 import math
 import re

@@ -10,7 +10,7 @@ from prefgen.calls.budget import FREE, Budget
 from prefgen.calls.context import AskRules, AskWatch, CallContext
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
-from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.models import ModelSpec
 from prefgen.calls.queue import ModelQueue, QueueSettings
 from prefgen.calls.stop import RunStop
@@ -106,7 +106,7 @@ def queue_settings(pipeline: Pipeline, built: BuiltModel) -> QueueSettings:
     run, endpoint = pipeline.recipe.run, built.endpoint
     concurrency = pipeline.concurrency(built)
     return QueueSettings(
-        limit=Limit(None if concurrency == "auto" else concurrency, most=MOST_AT_ONCE),
+        limit=ConcurrencyLimit(None if concurrency == "auto" else concurrency, most=MOST_AT_ONCE),
         requests=Rate(endpoint.requests_per_minute),
         tokens=Rate(endpoint.tokens_per_minute),
         price=pipeline.price(built) or FREE,

@@ -79,7 +79,9 @@ def _stored_drops(name: str, curator: Plugin, curated: Table, records: Sequence[
 
 
 async def _call_curator(name: str, curator: Any, table: Table) -> Table:
-    """What a curator makes of a table, checked: every row that is missing has a reason. Raises PluginError."""
+    """What a curator makes of a table, checked: every row that is missing has a reason. Raises
+    PluginError.
+    """
     try:
         curated = await asyncio.to_thread(curator.curate, table)
     except PrefgenError:

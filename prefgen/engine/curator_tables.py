@@ -33,18 +33,18 @@ def sample_rank(row_id: str, salt: str = "") -> bytes:
 
 
 def with_unique_ids(records: Iterable[Record]) -> Iterator[Record]:
-    """The records; one whose prompt came before gets an id of its own, which no other has."""
+    """The records; one whose prompt came before gets an id of its unique, which no other has."""
     seen: dict[str, int] = {}
-    given: set[str] = set()
+    taken: set[str] = set()
     for record in records:
         occurrence = seen.get(record.id, 0)
-        own = with_occurrence_id(record, occurrence) if occurrence else record
-        while own.id in given:
+        unique = with_occurrence_id(record, occurrence) if occurrence else record
+        while unique.id in taken:
             occurrence += 1
-            own = with_occurrence_id(record, occurrence)
+            unique = with_occurrence_id(record, occurrence)
         seen[record.id] = occurrence + 1
-        given.add(own.id)
-        yield own
+        taken.add(unique.id)
+        yield unique
 
 
 def following_records(record: Record) -> Iterable[Record]:
@@ -68,7 +68,9 @@ def with_prompt(record: Record, prompt: Prompt) -> Record:
 
 
 def reference_record(curator: str, place: str, prompt: Prompt) -> Record:
-    """A row that a curator compares with (a benchmark's item), on its way past the model that annotates it."""
+    """A row that a curator compares with (a benchmark's item), on its way past the model that annotates
+    it.
+    """
     made_id = content_id("beside", curator, place, prompt.id)
     return Record(
         prompt=prompt.model_copy(update={"id": made_id, "lineage": {REFERENCE_MARK: curator, "place": place}})
@@ -91,13 +93,13 @@ def reference_table(records: Sequence[Record], filled: str) -> "pa.Table":
 def without_vectors(record: Record, filled: Sequence[str]) -> Record:
     """The record without the vectors that were made for curators; numbers stay."""
     metadata = record.prompt.metadata
-    left = {
+    kept = {
         name: value for name, value in metadata.items() if not (name in filled and isinstance(value, str))
     }
     return (
         record
-        if len(left) == len(metadata)
-        else record.replacing(prompt=record.prompt.replacing(metadata=left))
+        if len(kept) == len(metadata)
+        else record.replacing(prompt=record.prompt.replacing(metadata=kept))
     )
 
 
@@ -117,9 +119,9 @@ def curator_table(records: Sequence[Record], filled: str = "") -> Table:
     }
     table = {name: pa.array(values, pa.string()) for name, values in columns.items()}
     if filled:
-        given = [r.prompt.metadata.get(filled) for r in records]
+        values = [r.prompt.metadata.get(filled) for r in records]
         table[filled] = pa.array(
-            given, pa.string() if any(isinstance(one, str) for one in given) else pa.float64()
+            values, pa.string() if any(isinstance(value, str) for value in values) else pa.float64()
         )
     return Table(pa.table(table))
 

@@ -35,7 +35,9 @@ class FinishedRecords:
             yield load_state(blob, self._path)
 
     def lines(self, start: int = 0, end: int = 2**62) -> Iterator[list[bytes]]:
-        """Of each at start <= position < end: its line and those of its pairs (`prefgen.dataset.serialize`)."""
+        """Of each at start <= position < end: its line and those of its pairs
+        (`prefgen.dataset.serialize`).
+        """
         sql = f"SELECT lines {_DONE} AND position >= ? AND position < ? ORDER BY position"
         for (blob,) in self._db.execute(sql, (self._segment, start, end)):
             yield unpack(blob, self._path).split(b"\n")

@@ -134,16 +134,20 @@ class Inputs:
         )
 
     def pool(self, number: int) -> Table | None:
-        """What synthesizers are told of the prompts that there are already; None for a segment without them."""
+        """What synthesizers are told of the prompts that there are already; None for a segment without
+        them.
+        """
         if not self._pipeline.segments[number].synthesizers:
             return None
         return curator_table([record for record in self._store.inputs(number) if seed_in(record) is None])
 
-    # --- prompts that are written ----------------------------------------------------------------------------------
+    # --- prompts that are written ---------------------------------------------------------------------------
 
     @cached_property
     def _first_without_seeds(self) -> int:
-        """The segment that the last round and the curators after it lead to; -1 where no prompt is written."""
+        """The segment that the last round and the curators after it lead to; -1 where no prompt is
+        written.
+        """
         segments = self._pipeline.segments
         rounds = [i for i, segment in enumerate(segments) if segment.synthesizers]
         following = range(rounds[-1] + 1, len(segments)) if rounds else ()
@@ -196,8 +200,8 @@ def all_prompts(pipeline: Pipeline) -> Iterator[Record]:
     """What the sources read, and the seeds of the first round; each with an id of its own."""
 
     def sourced() -> Iterator[Record]:
-        for plugged in pipeline.sources:
-            source: Any = plugged.plugin
+        for stage_plugin in pipeline.sources:
+            source: Any = stage_plugin.plugin
             yield from source.read(pipeline.folder)
 
     return with_unique_ids(chain(sourced(), _seeds(pipeline, pipeline.segments[0])))

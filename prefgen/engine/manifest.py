@@ -33,7 +33,8 @@ from prefgen.text.diversity import diversity_measures
 MEASURED_PROMPTS = 1000
 """Prompts whose variety is measured at the end of a run."""
 LIBRARIES = (
-    "prefgen", "pyarrow", "pydantic", "jinja2", "datasketch", "rapidfuzz", "py3langid", "distilabel", "transformers", "torch",
+    "prefgen", "pyarrow", "pydantic", "jinja2", "datasketch", "rapidfuzz", "py3langid", "distilabel",
+    "transformers", "torch",
 )  # fmt: skip
 """What shapes the output."""
 

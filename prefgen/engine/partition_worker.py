@@ -100,7 +100,7 @@ async def _replay_partition(
     return progress
 
 
-def main() -> None:
+def work() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)  # what a plug-in prints is no answer
@@ -117,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work()

@@ -44,7 +44,9 @@ Neither matters where the recipe names a number of processes.
 
 @dataclass(frozen=True)
 class ReplayEstimate:
-    """About how many records the journal has replies for, and whether all have passed the last stage before."""
+    """About how many records the journal has replies for, and whether all have passed the last stage
+    before.
+    """
 
     replied: float
     all_passed: bool

@@ -9,11 +9,10 @@ journal's mean), or half of `max_tokens`, or 300 tokens.
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from prefgen.calls.budget import FREE, PICO
 from prefgen.calls.context import GetRow, KeyedAsk
@@ -24,24 +23,13 @@ from prefgen.calls.key import changed_parts
 from prefgen.calls.record_calls import STALL_TURNS, RecordCalls
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
+from prefgen.engine.guesses import with_guesses
 from prefgen.engine.run import Runner, RunOptions, RunParts
 from prefgen.errors import PrefgenError
-from prefgen.plugins.plugin import Plugin
-from prefgen.plugins.registry import find
 from prefgen.recipe.build import Pipeline
-from prefgen.recipe.models import BuiltModel
-from prefgen.transport.request import (
-    ConnectedModel,
-    ModelHooks,
-    ModelRequest,
-    ModelResponse,
-    estimate_prompt_tokens,
-)
-from prefgen.types import Reply
 
 ASSUMED_AT_ONCE = 32
 ASSUMED_TOKENS_PER_SECOND = 60
-ASSUMED_OUTPUT_TOKENS = 300
 SAMPLE_SALT = "plan"
 """Of the prompts that come first the journal may well know more than of others: a plan looks at a sample of
 its own.
@@ -132,7 +120,7 @@ async def _plan(pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why
         for name, model in pipeline.models.items()
     }
     models = {
-        name: await _guessing(pipeline, model, usage[name][0]) for name, model in pipeline.models.items()
+        name: await with_guesses(pipeline, model, usage[name][0]) for name, model in pipeline.models.items()
     }
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
     recipe = pipeline.recipe.model_copy(update={"run": without_limits})
@@ -177,58 +165,7 @@ class Overlay(Journal):
         return super().commit(rows)
 
 
-# --- answers where there are none --------------------------------------------------------------------------------------
-
-
-async def _guessing(pipeline: Pipeline, model: BuiltModel, mean_tokens: int | None) -> BuiltModel:
-    """The model with a stand-in that answers at the length which is expected of it."""
-    max_tokens = model.sampling.get("max_tokens")
-    tokens = mean_tokens or (max(1, int(max_tokens) // 2) if max_tokens else ASSUMED_OUTPUT_TOKENS)
-    backend: Any = model.backend
-    async with backend.connect() as connected:
-        host, backend_name = connected.host, connected.backend
-    simulated = find("backend", "simulated", pipeline.folder)()
-    stand_in = Guess(simulated=simulated, host=host, backend=backend_name, tokens=tokens)
-    return replace(model, backend=stand_in, simulated=False)
-
-
-class Guess(Plugin):
-    """A backend that says what the simulated one says, at the length that the real one is expected to have."""
-
-    name: ClassVar[str] = "guess"
-    simulated: Any
-    host: str
-    backend: str
-    tokens: int
-
-    @asynccontextmanager
-    async def connect(self) -> AsyncGenerator["GuessingModel"]:
-        async with self.simulated.connect() as simulated:
-            yield GuessingModel(simulated, self.host, self.backend, self.tokens)
-
-
-class GuessingModel(ModelHooks):
-    """A simulated model that passes for the one at `host`, so that its journalled replies fit."""
-
-    def __init__(self, simulated: ConnectedModel, host: str, backend: str, tokens: int) -> None:
-        self.host, self.backend = host, backend
-        self._simulated, self._tokens = simulated, tokens
-
-    async def send(self, request: ModelRequest, /) -> Sequence[ModelResponse]:
-        responses = await self._simulated.send(request)
-        prompt_tokens = estimate_prompt_tokens(request)
-        for response in responses:
-            usage = response.reply.usage.replacing(
-                prompt_tokens=prompt_tokens, completion_tokens=self._tokens
-            )
-            response.reply = response.reply.replacing(usage=usage)
-        return responses
-
-    def parse(self, raw: bytes, endpoint: str, /) -> Reply:
-        return self._simulated.parse(raw, endpoint)
-
-
-# --- what is counted ---------------------------------------------------------------------------------------------------
+# --- what is counted ----------------------------------------------------------------------------------------
 
 
 @dataclass

@@ -28,16 +28,19 @@ from prefgen.types import Failure, Record
 
 __all__ = ["RecordStore", "StoredDrop"]
 
-TABLES = """
+STORE_TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE IF NOT EXISTS input (segment INTEGER, position INTEGER, id TEXT, record BLOB, PRIMARY KEY (segment, position));
-CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTEGER, done INTEGER, lines BLOB, failures BLOB,
+CREATE TABLE IF NOT EXISTS input (segment INTEGER, position INTEGER, id TEXT, record BLOB,
+    PRIMARY KEY (segment, position));
+CREATE TABLE IF NOT EXISTS state (segment INTEGER, position INTEGER, passed INTEGER, done INTEGER, lines BLOB,
+    failures BLOB,
                                   usage BLOB, counts BLOB, PRIMARY KEY (segment, position));
-CREATE TABLE IF NOT EXISTS dropped (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT, text TEXT, rows TEXT);
+CREATE TABLE IF NOT EXISTS dropped (segment INTEGER, id TEXT, curator TEXT, reason TEXT, neighbour TEXT,
+    text TEXT, rows TEXT);
 CREATE TABLE IF NOT EXISTS completed (record TEXT, identity TEXT, keys BLOB);
 """
 STORE_VERSION = 2
-PRAGMAS = (
+STORE_PRAGMAS = (
     "page_size=16384",  # a row is some kilobytes
     "synchronous=NORMAL",
     "wal_autocheckpoint=2000",  # 32 MB: a checkpoint waits for the disk
@@ -75,7 +78,7 @@ class RecordStore:
         """For merging the stores of partitions, whose tables are the same."""
         return self._db
 
-    # --- what is known of the whole --------------------------------------------------------------------------------
+    # --- what is known of the whole -------------------------------------------------------------------------
 
     def meta(self, key: str) -> str | None:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -101,7 +104,7 @@ class RecordStore:
         """{shard number: digest} of the shards that were put in place."""
         return orjson.loads(self.meta("placed") or "{}")
 
-    # --- inputs ----------------------------------------------------------------------------------------------------
+    # --- inputs ---------------------------------------------------------------------------------------------
 
     def store_inputs(
         self,
@@ -172,7 +175,7 @@ class RecordStore:
         rows = self._db.execute(f"SELECT {', '.join(DROPPED_COLUMNS)} FROM dropped ORDER BY rowid")
         return [(segment, StoredDrop(*fields)) for segment, *fields in rows]
 
-    # --- records at work -------------------------------------------------------------------------------------------
+    # --- records at work ------------------------------------------------------------------------------------
 
     def save(self, row: StateRow) -> None:
         """Store what a record was after its last passed stage (`prefgen.engine.record_codec.state_row`)."""
@@ -197,7 +200,7 @@ class RecordStore:
         passed, lines, failures, usage = self._db.execute(sql, (segment, position)).fetchone()
         return passed, load_state(lines, self.path), load_failures(failures, self.path), usage
 
-    # --- writing ---------------------------------------------------------------------------------------------------
+    # --- writing --------------------------------------------------------------------------------------------
 
     def clear_results(self, segment: int) -> None:
         """Forget what was made of a segment (its raw input stays), and everything of later ones."""
@@ -250,13 +253,13 @@ def remove_store(path: Path) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite.connect(path, pragmas=PRAGMAS)
+    db = sqlite.open_connection(path, pragmas=STORE_PRAGMAS)
     version = db.execute("PRAGMA user_version").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and version != STORE_VERSION:
         db.close()
         raise sqlite3.DatabaseError(f"{path} is of another version")
-    db.executescript(TABLES)
+    db.executescript(STORE_TABLES)
     db.execute(f"PRAGMA user_version={STORE_VERSION}")
     return db
 

@@ -98,7 +98,9 @@ class RecordWorker:
         self.lost = 0
 
     async def work(self, at_work: RecordAtWork) -> None:
-        """Take a record through the stages that are left; store it when it is finished, or cannot go on now."""
+        """Take a record through the stages that are left; store it when it is finished, or cannot go on
+        now.
+        """
         calls = at_work.calls
         for stage in self._plan.stages[at_work.passed :]:
             stats = self._progress.stage(stage.label)

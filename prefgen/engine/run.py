@@ -156,8 +156,8 @@ class Runner:
             )
             async with AsyncExitStack() as connections:
                 context = await connect(
-                    pipeline, journals, connections, out, run=self._stop, stats=self.progress.stats, rules=rules,
-                    budget=budget, watch=self._parts.watch if self._parts else None,
+                    pipeline, journals, connections, out, run=self._stop, stats=self.progress.stats,
+                    rules=rules, budget=budget, watch=self._parts.watch if self._parts else None,
                 )  # fmt: skip
                 self._segments = Segments(
                     pipeline, out, store, inputs, context, self.progress, retries, workers
@@ -176,7 +176,9 @@ class Runner:
         )  # fmt: skip
 
     def _earlier_manifest(self) -> Manifest | None:
-        """What an earlier start of this run wrote. Raises RecipeError where the folder holds another run's."""
+        """What an earlier start of this run wrote. Raises RecipeError where the folder holds another
+        run's.
+        """
         out, name = self.options.out, self.pipeline.recipe.name
         if not is_run(out):
             return None

@@ -101,7 +101,9 @@ def has_shards(folder: Path, shards: Sequence[int], *, others: bool = False) -> 
 
 
 def put_in_place(out: Path, shards: Sequence[int]) -> None:
-    """Rename the complete folders over what stood there before. Raises RuntimeError when a shard is missing."""
+    """Rename the complete folders over what stood there before. Raises RuntimeError when a shard is
+    missing.
+    """
     if not has_shards(out / PARTIAL, shards):
         raise RuntimeError(f"{out / PARTIAL} does not hold the shards {list(shards)}")
     for name in SHARD_FOLDERS:

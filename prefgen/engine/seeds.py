@@ -19,17 +19,17 @@ WITHOUT_TEXTS = 10
 """Seeds of a synthesizer that has no file of texts and no `count`."""
 
 
-def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[Record]:
+def seeds_of(stage_plugin: StagePlugin, folder: Path, round_number: int) -> Iterator[Record]:
     """One record a seed. Rows are taken in a seeded order, again from the first when they are used up.
 
     A seed is made of its row and of how often the row was taken before, so that a row more in the file
     changes no other seed. Raises RecipeError.
     """
-    plugin: FromSeeds = plugged.plugin
+    plugin: FromSeeds = stage_plugin.plugin
     if plugin.seeds is None:
         count = plugin.count or WITHOUT_TEXTS
         for index in range(round_number * count, (round_number + 1) * count):
-            yield seed_record(plugged.name, Seed(index=index, seed=plugin.seed, round=round_number))
+            yield seed_record(stage_plugin.name, Seed(index=index, seed=plugin.seed, round=round_number))
         return
     columns = {"messages": plugin.column} if plugin.column else {}
     rows = {
@@ -37,7 +37,7 @@ def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[
         for r in parse_records(read_rows(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})
     }
     if not rows:
-        raise RecipeError(f"{plugged.name}: the file of seeds {plugin.seeds!r} is empty")
+        raise RecipeError(f"{stage_plugin.name}: the file of seeds {plugin.seeds!r} is empty")
     shots = _Ring(list(rows), plugin.seed)
     count = plugin.count or len(rows)
     orders: dict[int, list[str]] = {}
@@ -58,7 +58,7 @@ def seeds_of(plugged: StagePlugin, folder: Path, round_number: int) -> Iterator[
             round=round_number,
         )
         yield seed_record(
-            plugged.name, seed, category=row.category, language=row.language, license=row.license
+            stage_plugin.name, seed, category=row.category, language=row.language, license=row.license
         )
 
 
@@ -73,15 +73,15 @@ class _Ring:
 
     def drawn(self, count: int, but: str, turn: int) -> list[str]:
         """`count` ids other than `but`, or as many as there are."""
-        found: list[str] = []
-        wanted = min(count, len(self._places) - 1)
+        others: list[str] = []
+        most = min(count, len(self._places) - 1)
         draw = 0
-        while len(found) < wanted:
-            at = bisect(self._places, (uniform(self._seed, "shot", but, turn, draw), ""))
+        while len(others) < most:
+            start = bisect(self._places, (uniform(self._seed, "shot", but, turn, draw), ""))
             draw += 1
-            for step in range(len(self._places)):
-                _, here = self._places[(at + step) % len(self._places)]
-                if here != but and here not in found:
-                    found.append(here)
+            for offset in range(len(self._places)):
+                _, other = self._places[(start + offset) % len(self._places)]
+                if other != but and other not in others:
+                    others.append(other)
                     break
-        return found
+        return others

@@ -73,7 +73,7 @@ class Segments:
                 fingerprint = self._clear_if_changed(number, is_last)
                 await self._inputs.curate(number, fingerprint)
                 outcome.waiting, outcome.lost = await self._run_segment(number, is_last)
-                await self._forget_refusals(number)
+                await forget_refusals(self._context, self._store, number, outcome.shards)
                 if outcome.waiting or outcome.lost or stop.reason:
                     break
                 if not is_last:
@@ -179,7 +179,7 @@ class Segments:
             plugin_timeout=self._pipeline.recipe.run.plugin_timeout,
         )
 
-    # --- further processes -----------------------------------------------------------------------------------------
+    # --- further processes ----------------------------------------------------------------------------------
 
     def _begin_workers(self, number: int, estimate: ReplayEstimate) -> Sequence[Worker]:
         pool_is_told = bool(self._pipeline.segments[number].synthesizers)
@@ -235,22 +235,22 @@ class Segments:
 
         return asyncio.create_task(merge_answers(worker, feed, merge, segment_run.start_more))
 
-    # --- what was refused ------------------------------------------------------------------------------------------
 
-    async def _forget_refusals(self, number: int) -> None:
-        """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must
-        not be final.
-        """
-        context = self._context
-        for queue in context.queues.values():
-            if queue.refused_all() and not context.stats.model(queue.name).replayed:
-                if self.outcome.shards:
-                    await self.outcome.shards.finish()
-                context.run.stop(queue.refusals.recipe_error(queue.name))
-                spec = context.models[queue.name]
-                context.journals.of(spec).forget_refusals(context.run_id, str(spec.identity["name"]))
-                self._store.clear_results(number)
-                self._store.set_meta(f"segment {number}", "")
+async def forget_refusals(
+    context: CallContext, store: RecordStore, number: int, shards: Shards | None
+) -> None:
+    """When a model refused everything alike, the recipe or its endpoint is at fault: the refusals must not be
+    final.
+    """
+    for queue in context.queues.values():
+        if queue.refused_all() and not context.stats.model(queue.name).replayed:
+            if shards is not None:
+                await shards.finish()
+            context.run.stop(queue.refusals.recipe_error(queue.name))
+            spec = context.models[queue.name]
+            context.journals.of(spec).forget_refusals(context.run_id, str(spec.identity["name"]))
+            store.clear_results(number)
+            store.set_meta(f"segment {number}", "")
 
 
 def _nothing(position: int) -> None:

@@ -12,10 +12,10 @@ from prefgen.types import Record
 class PromptTarget:
     """The `target` and the `quotas` of one synthesizer, beside the prompts of its that `records` hold."""
 
-    def __init__(self, plugged: StagePlugin, records: Sequence[Record]) -> None:
-        self._name = plugged.name
-        self._plugin: FromSeeds = plugged.plugin
-        self._mine = [r for r in records if r.prompt.lineage.get("synthesizer") == plugged.name]
+    def __init__(self, stage_plugin: StagePlugin, records: Sequence[Record]) -> None:
+        self._name = stage_plugin.name
+        self._plugin: FromSeeds = stage_plugin.plugin
+        self._mine = [r for r in records if r.prompt.lineage.get("synthesizer") == stage_plugin.name]
         self._found = Counter(r.prompt.category for r in self._mine)
 
     @property
@@ -56,17 +56,17 @@ class PromptTarget:
 
     def shortfalls(self) -> Iterator[str]:
         """A line for each number that was not reached."""
-        plugin, more = self._plugin, "more `rounds` or a greater `count` would go on"
+        plugin, hint = self._plugin, "more `rounds` or a greater `count` would go on"
         for category, quota in plugin.quotas.items():
-            found = self._found[category]
-            if not found and quota:
+            count = self._found[category]
+            if not count and quota:
                 known = sorted(c for c in self._found if c)
                 yield f"{self._name}: no prompt is of category {category!r}{did_you_mean(category, known)}"
-            elif found < quota:
+            elif count < quota:
                 yield (
-                    f"{self._name}: {found:,} of {quota:,} prompts of category {category!r} after "
-                    f"{plugin.rounds} rounds; {more}"
+                    f"{self._name}: {count:,} of {quota:,} prompts of category {category!r} after "
+                    f"{plugin.rounds} rounds; {hint}"
                 )
         kept = len(self._kept())
         if plugin.target is not None and kept < plugin.target:
-            yield f"{self._name}: {kept:,} of {plugin.target:,} prompts after {plugin.rounds} rounds; {more}"
+            yield f"{self._name}: {kept:,} of {plugin.target:,} prompts after {plugin.rounds} rounds; {hint}"

@@ -1,5 +1,5 @@
 """Tasks of lm-evaluation-harness, item by item: by name, or as a YAML file of its form."""
-# pyright: reportMissingImports=false, reportPrivateImportUsage=false
+# pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportCallIssue=false
 
 import importlib.util
 import io
@@ -14,7 +14,7 @@ from prefgen.errors import RecipeError
 from prefgen.evaluation.models import LoadedModel
 from prefgen.evaluation.tasks import ItemOutcome
 
-METRICS = ("acc_norm", "acc", "exact_match", "pass@1", "f1", "em")
+HARNESS_METRICS = ("acc_norm", "acc", "exact_match", "pass@1", "f1", "em")
 """What counts of a task that measures several: the first of these."""
 
 
@@ -52,9 +52,9 @@ def harness_outcomes(
     outcomes = []
     for name, samples in sorted(results.get("samples", {}).items()):
         for sample in samples:
-            metric = next((m for m in METRICS if m in sample), None)
+            metric = next((m for m in HARNESS_METRICS if m in sample), None)
             if metric is None:
-                raise RecipeError(f"{name!r} measures none of {', '.join(METRICS)} for each item")
+                raise RecipeError(f"{name!r} measures none of {', '.join(HARNESS_METRICS)} for each item")
             outcomes.append(
                 ItemOutcome(
                     f"{name}/{sample['doc_id']}/{sample.get('filter', '')}", float(sample[metric]), name

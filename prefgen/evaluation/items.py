@@ -1,4 +1,6 @@
-"""Items with answers of which some are right, from the forms in which such files are found, all read as one."""
+"""Items with answers of which some are right, from the forms in which such files are found, all read as
+one.
+"""
 
 import json
 from collections import Counter
@@ -12,11 +14,11 @@ from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.types import content_id
 
-FORMS = (
+ITEM_FORMS = (
     "{prompt, corrects, incorrects}, {question, choices, answer}, {input, target_scores} or {prompt, "
     "chosen, rejected}"
 )
-Turns = Sequence[Mapping[str, str]]
+ItemTurns = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Item:
     """A prompt, at least two answers, and which of them (by place) are right."""
 
     id: str
-    prompt: Turns
-    choices: Sequence[Turns]
+    prompt: ItemTurns
+    choices: Sequence[ItemTurns]
     right: frozenset[int]
     category: str = ""
 
@@ -61,12 +63,12 @@ def _read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _parse_item(row: Mapping[str, Any], where: str) -> Item:
     if not isinstance(row, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - of a file
-        raise RecipeError(f"is no item: expected {FORMS}, found {row!r}"[:200], where)
+        raise RecipeError(f"is no item: expected {ITEM_FORMS}, found {row!r}"[:200], where)
     try:
         prompt, choices, right = _parse_answers(row, where)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RecipeError(
-            f"is no item: expected {FORMS}, found {', '.join(map(str, row))} ({error})", where
+            f"is no item: expected {ITEM_FORMS}, found {', '.join(map(str, row))} ({error})", where
         ) from None
     if len(choices) < 2 or not 0 < len(right) < len(choices):
         raise RecipeError(
@@ -84,7 +86,7 @@ def _parse_item(row: Mapping[str, Any], where: str) -> Item:
     )
 
 
-def _parse_answers(row: Mapping[str, Any], where: str) -> tuple[Turns, list[Turns], set[int]]:
+def _parse_answers(row: Mapping[str, Any], where: str) -> tuple[ItemTurns, list[ItemTurns], set[int]]:
     if "corrects" in row:
         corrects, incorrects = _answer_list(row["corrects"]), _answer_list(row["incorrects"])
         return (
@@ -145,7 +147,7 @@ def _answer_index(answer: Any, choices: Sequence[str], labels: Sequence[str]) ->
     return index
 
 
-def _prompt_turns(prompt: Any) -> Turns:
+def _prompt_turns(prompt: Any) -> ItemTurns:
     if not prompt:
         raise ValueError("the prompt is empty")
     if isinstance(prompt, str):
@@ -153,7 +155,7 @@ def _prompt_turns(prompt: Any) -> Turns:
     return [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in prompt]
 
 
-def _answer_turns(text: Any) -> Turns:
+def _answer_turns(text: Any) -> ItemTurns:
     if not isinstance(text, str) or not text:
         raise ValueError(f"an answer is {text!r}")
     return [{"role": "assistant", "content": text}]

@@ -54,7 +54,7 @@ def load_model(name: str, *, cpu: bool = False) -> LoadedModel:
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from prefgen.trainers.job import is_reward_model
+    from prefgen.trainers.base_model import is_reward_model
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

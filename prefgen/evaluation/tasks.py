@@ -139,7 +139,10 @@ def compare_outcomes(
             f"{name!r}: the two models did not answer the same items ({len(first)} and {len(second)})"
         )
     changes = [second[i] - first[i] for i in first]
-    mean = {side: 100 * sum(its.values()) / len(its) for side, its in (("before", first), ("after", second))}
+    mean = {
+        side: 100 * sum(side_outcomes.values()) / len(side_outcomes)
+        for side, side_outcomes in (("before", first), ("after", second))
+    }
     value, low, high = (100 * bound for bound in intervals.paired_change_interval(changes))
     return TaskChange(name, len(changes), mean["before"], mean["after"], (value, low, high), limit)
 
@@ -154,7 +157,7 @@ class ProtectionVerdict:
     notes: Sequence[str]
 
 
-def verdict(tasks: Sequence[TaskChange]) -> ProtectionVerdict | None:
+def protection_verdict(tasks: Sequence[TaskChange]) -> ProtectionVerdict | None:
     """What to say of the protected tasks; None where none is."""
     protected = [task for task in tasks if task.limit is not None]
     if not protected:
@@ -177,7 +180,7 @@ def verdict(tasks: Sequence[TaskChange]) -> ProtectionVerdict | None:
     return ProtectionVerdict(mean, min(protected, key=lambda task: task.change[0]), failed, notes)
 
 
-def as_json(task: TaskResult | TaskChange) -> dict[str, Any]:
+def task_as_json(task: TaskResult | TaskChange) -> dict[str, Any]:
     """Spans as {value, low, high}."""
     fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
     return {k: intervals.span_fields(v) if k in ("accuracy", "change") else v for k, v in fields.items()}

@@ -232,7 +232,7 @@ def _length(response: Response) -> int:
     return len(response.text)
 
 
-def as_json(result: WinRate) -> dict[str, Any]:
+def win_rate_as_json(result: WinRate) -> dict[str, Any]:
     names = (
         "of",
         "against",

@@ -16,7 +16,8 @@ from prefgen.plugins.plugin import Plugin
 from prefgen.types import Flag, Record
 
 OVERRIDES = re.compile(
-    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|everything\s+)?(?:of\s+)?(?:the\s+)?(?:above|foregoing|preceding)\b",
+    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|everything\s+)?(?:of\s+)?(?:the\s+)?"
+    r"(?:above|foregoing|preceding)\b",
     re.IGNORECASE,
 )
 FRAMES = (
@@ -31,11 +32,11 @@ SYNTAX = re.compile(r"[{}\[\]<>|\\^~`]")
 
 
 @filter("injection_guard")
-class InjectionGuard(Plugin):
+class InjectionGuardFilter(Plugin):
     """One flag a suspicious response, with the passage that gave it away."""
 
     most_syntax: float = Field(
-        0.15,
+        default=0.15,
         gt=0,
         le=1,
         description="Largest share of brackets and bars outside code blocks that an answer may have.",

@@ -1,4 +1,6 @@
-"""What the three plug-ins called `distilabel` share: which task, whom it asks, and the row that it is given."""
+"""What the three plug-ins called `distilabel` share: which task, whom it asks, and the row that it is
+given.
+"""
 
 import importlib
 import importlib.util
@@ -35,19 +37,22 @@ class DistilabelTask(Plugin):
         description="The task's class in distilabel.steps.tasks: UltraFeedback, EvolInstruct, Magpie ..."
     )
     model: str = Field(description="The model it asks, by its name under `models`.")
-    settings: Mapping[str, Any] = Field({}, description="The task's own fields, as distilabel names them.")
+    settings: Mapping[str, Any] = Field(
+        default={}, description="The task's own fields, as distilabel names them."
+    )
     columns: Mapping[str, str] = Field(
-        {}, description="{column of the task: field of the prompt's metadata}, beside those that are known."
+        default={},
+        description="{column of the task: field of the prompt's metadata}, beside those that are known.",
     )
     pre_query: str | None = Field(
-        None,
+        default=None,
         description=(
             "Magpie: what stands before a user's turn in the model's own format; llama3, qwen2, or the "
             "text itself."
         ),
     )
     output: str | None = Field(
-        None, description="The task's output column that is taken. Default: the first that is known."
+        default=None, description="The task's output column that is taken. Default: the first that is known."
     )
 
     libraries = ("distilabel",)
@@ -125,7 +130,7 @@ def _distilabel_module() -> ModuleType:
         raise RecipeError("`use: distilabel` needs distilabel: pip install 'prefgen[distilabel]'")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module("prefgen.integrations.distilabel")
+        return importlib.import_module("prefgen.integrations.bridge")
 
 
 def required_columns(inputs: Sequence[str] | Mapping[str, bool]) -> list[str]:

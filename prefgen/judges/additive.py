@@ -25,7 +25,7 @@ from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response
 
-SCALE = (0.0, 5.0)
+ADDITIVE_SCALE = (0.0, 5.0)
 
 
 @judge("additive")
@@ -38,14 +38,17 @@ class Additive(Plugin):
     model: str = Field(
         description="The judging model, by its name under `models` (paper: the policy itself)."
     )
-    samples: int = Field(3, ge=1, description="Ratings an answer (paper: 3; Meta-Rewarding: 11).")
-    min_valid: int = Field(1, ge=1, description="Readable ratings that an answer needs to have a score.")
-    temperature: float | None = Field(
-        0.7, ge=0, description="Temperature of the judge; above 0 where there are several samples."
+    samples: int = Field(default=3, ge=1, description="Ratings an answer (paper: 3; Meta-Rewarding: 11).")
+    min_valid: int = Field(
+        default=1, ge=1, description="Readable ratings that an answer needs to have a score."
     )
-    top_p: float | None = Field(0.9, gt=0, le=1, description="Nucleus of the judge.")
+    temperature: float | None = Field(
+        default=0.7, ge=0, description="Temperature of the judge; above 0 where there are several samples."
+    )
+    top_p: float | None = Field(default=0.9, gt=0, le=1, description="Nucleus of the judge.")
     schema_reply: bool = Field(
-        True, description="Ask for JSON by schema; false asks for text that ends in a score line (paper)."
+        default=True,
+        description="Ask for JSON by schema; false asks for text that ends in a score line (paper).",
     )
 
     @model_validator(mode="after")
@@ -66,6 +69,7 @@ class Additive(Plugin):
             as_json=self.schema_reply,
         )
         return await ask_ratings(
-            ask, self.model, messages, response, "additive", SCALE, samples=self.samples, min_valid=self.min_valid,
-            schema=rating_schema(*SCALE) if self.schema_reply else None, temperature=self.temperature, top_p=self.top_p,
+            ask, self.model, messages, response, "additive", ADDITIVE_SCALE, samples=self.samples,
+            min_valid=self.min_valid, schema=rating_schema(*ADDITIVE_SCALE) if self.schema_reply else None,
+            temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip

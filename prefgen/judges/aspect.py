@@ -32,22 +32,26 @@ class Aspect(Plugin):
 
     model: str = Field(description="The judging model, by its name under `models`.")
     aspect: str = Field(min_length=1, description="What is rated, in a word or two.")
-    definition: str = Field("", description="What it means, in one's own words.")
+    definition: str = Field(default="", description="What it means, in one's own words.")
     levels: tuple[str, ...] = Field(
-        (), description="What each rating from 1 upwards stands for; as many levels as the scale has."
+        default=(), description="What each rating from 1 upwards stands for; as many levels as the scale has."
     )
     scale: tuple[int, int] = Field(
-        (1, 5),
+        default=(1, 5),
         description="Lowest and highest rating, whole numbers; with levels it follows from their number.",
     )
-    references: bool = Field(True, description="Show the prompt's reference answers, where it has them.")
-    samples: int = Field(1, ge=1, description="Ratings an answer; their mean is the score.")
-    min_valid: int = Field(1, ge=1, description="Readable ratings that an answer needs to have a score.")
+    references: bool = Field(
+        default=True, description="Show the prompt's reference answers, where it has them."
+    )
+    samples: int = Field(default=1, ge=1, description="Ratings an answer; their mean is the score.")
+    min_valid: int = Field(
+        default=1, ge=1, description="Readable ratings that an answer needs to have a score."
+    )
     temperature: float | None = Field(
-        0.0, ge=0, description="Temperature of the judge; above 0 where there are several samples."
+        default=0.0, ge=0, description="Temperature of the judge; above 0 where there are several samples."
     )
     schema_reply: bool = Field(
-        True, description="Ask for JSON by schema; false asks for text that ends in a rating line."
+        default=True, description="Ask for JSON by schema; false asks for text that ends in a rating line."
     )
 
     @model_validator(mode="after")
@@ -84,6 +88,7 @@ class Aspect(Plugin):
             as_json=self.schema_reply,
         )
         return await ask_ratings(
-            ask, self.model, messages, response, self.aspect, (float(low), float(high)), samples=self.samples, min_valid=self.min_valid,
+            ask, self.model, messages, response, self.aspect, (float(low), float(high)),
+            samples=self.samples, min_valid=self.min_valid,
             schema=rating_schema(low, high) if self.schema_reply else None, temperature=self.temperature,
         )  # fmt: skip

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import conversation_for_judge, judge_messages, rate_each_text, sample_votes
+from prefgen.kit.labels import sample_votes
+from prefgen.kit.ratings import conversation_for_judge, judge_messages, rate_each_text
 from prefgen.kit.replies import ParseFailure
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
@@ -36,13 +37,13 @@ class BinaryVote(Plugin):
 
     model: str = Field(description="The judging model, by its name under `models`.")
     question: str = Field(
-        "Does the text follow every instruction and constraint of the request?",
+        default="Does the text follow every instruction and constraint of the request?",
         description="What is voted on; yes must be the good answer.",
     )
-    votes: int = Field(5, ge=1, description="Votes an answer (paper: 5).")
-    temperature: float | None = Field(0.7, ge=0, description="Temperature of the votes (paper: 0.7).")
-    top_p: float | None = Field(1.0, gt=0, le=1, description="Nucleus of the votes (paper: 1).")
-    max_tokens: int | None = Field(2048, ge=16, description="Most tokens of a vote (paper: 2,048).")
+    votes: int = Field(default=5, ge=1, description="Votes an answer (paper: 5).")
+    temperature: float | None = Field(default=0.7, ge=0, description="Temperature of the votes (paper: 0.7).")
+    top_p: float | None = Field(default=1.0, gt=0, le=1, description="Nucleus of the votes (paper: 1).")
+    max_tokens: int | None = Field(default=2048, ge=16, description="Most tokens of a vote (paper: 2,048).")
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask

@@ -30,7 +30,7 @@ class Criterion(Value):
     """Something that an answer meets or does not."""
 
     text: str = Field(min_length=1)
-    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -47,14 +47,14 @@ class Checklist(Plugin):
 
     model: str = Field(description="The judging model, by its name under `models`.")
     criteria: tuple[Criterion, ...] = Field(
-        (), description="Criteria of every prompt: text, or {text, weight}."
+        default=(), description="Criteria of every prompt: text, or {text, weight}."
     )
-    key: str = Field("checklist", description="Where a prompt's metadata holds criteria of its own.")
+    key: str = Field(default="checklist", description="Where a prompt's metadata holds criteria of its own.")
     writer: str | None = Field(
-        None, description="A model that writes criteria for prompts without any, once each."
+        default=None, description="A model that writes criteria for prompts without any, once each."
     )
-    written: int = Field(5, ge=1, le=20, description="Criteria that it is asked for.")
-    temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge.")
+    written: int = Field(default=5, ge=1, le=20, description="Criteria that it is asked for.")
+    temperature: float | None = Field(default=0.0, ge=0, description="Temperature of the judge.")
 
     def models_used(self) -> tuple[str, ...]:
         return (self.model, self.writer) if self.writer else (self.model,)
@@ -76,9 +76,10 @@ class Checklist(Plugin):
         messages = judge_messages(
             "judges/checklist_write.j2", conversation=conversation_for_judge(prompt), count=self.written
         )
+        count = {"minItems": self.written, "maxItems": self.written}
         schema = {
             "title": "checklist", "type": "object", "required": ["criteria"], "additionalProperties": False,
-            "properties": {"criteria": {"type": "array", "minItems": self.written, "maxItems": self.written, "items": {"type": "string"}}},
+            "properties": {"criteria": {"type": "array", **count, "items": {"type": "string"}}},
         }  # fmt: skip
 
         def read_criteria(reply: Reply) -> list[Criterion]:
@@ -125,7 +126,10 @@ def checklist_schema(count: int) -> dict[str, Any]:
     """
     item = {
         "type": "object", "required": ["reason", "met"], "additionalProperties": False,
-        "properties": {"reason": {"type": "string"}, "met": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}},
+        "properties": {
+            "reason": {"type": "string"},
+            "met": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+        },
     }  # fmt: skip
     names = [f"item_{i + 1}" for i in range(count)]
     return {

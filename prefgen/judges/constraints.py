@@ -35,12 +35,12 @@ class Rule(Value):
     """
 
     kind: Literal[
-        "words", "characters", "sentences", "lines", "paragraphs", "bullets", "contains", "forbids", "starts_with", "ends_with", "matches",
-        "json", "python", "lower_case", "upper_case", "language",
+        "words", "characters", "sentences", "lines", "paragraphs", "bullets", "contains", "forbids",
+        "starts_with", "ends_with", "matches", "json", "python", "lower_case", "upper_case", "language",
     ]  # fmt: skip
     name: str | None = None
-    least: int | None = Field(None, ge=0)
-    most: int | None = Field(None, ge=0)
+    least: int | None = Field(default=None, ge=0)
+    most: int | None = Field(default=None, ge=0)
     texts: tuple[str, ...] = ()
     pattern: str | None = None
     keys: tuple[str, ...] = ()
@@ -66,9 +66,9 @@ class Rule(Value):
         if self.kind == "language" and (unknown := set(self.texts) - set(known_languages())):
             code = sorted(unknown)[0]
             suggestion = code.casefold()[:2]
-            raise ValueError(
-                f"there is no language {code!r}{did_you_mean(suggestion, [suggestion]) if suggestion in known_languages() else ': en, de, zh ...'}"
-            )
+            is_known = suggestion in known_languages()
+            hint = did_you_mean(suggestion, [suggestion]) if is_known else ": en, de, zh ..."
+            raise ValueError(f"there is no language {code!r}{hint}")
         if self.kind == "matches":
             try:
                 re.compile(self.pattern or "")
@@ -84,10 +84,10 @@ class Constraints(Plugin):
     """Rules that are met or not. Asks no model."""
 
     rules: tuple[Rule, ...] = Field(
-        (), description="Rules of every prompt, such as {kind: words, most: 100}."
+        default=(), description="Rules of every prompt, such as {kind: words, most: 100}."
     )
     key: str = Field(
-        "constraints",
+        default="constraints",
         description="Where a prompt's metadata holds rules of its own, as a list of the same form.",
     )
 
@@ -131,14 +131,14 @@ def aspect_names(rules: Sequence[Rule]) -> list[str]:
 def violation_of(rule: Rule, text: str) -> str | None:
     """What a text breaks of a rule, in words; None when it is met."""
     if rule.kind in COUNT_KINDS:
-        found = count_of(rule.kind, text)
-        if (rule.least is not None and found < rule.least) or (rule.most is not None and found > rule.most):
+        count = count_of(rule.kind, text)
+        if (rule.least is not None and count < rule.least) or (rule.most is not None and count > rule.most):
             bounds = " and ".join(
                 f"{word} {n}"
                 for word, n in (("at least", rule.least), ("at most", rule.most))
                 if n is not None
             )
-            return f"{found} {rule.kind}, {bounds} wanted"
+            return f"{count} {rule.kind}, {bounds} wanted"
         return None
     folded = text.casefold().strip()
     if rule.kind == "contains":
@@ -155,12 +155,11 @@ def violation_of(rule: Rule, text: str) -> str | None:
             else f"{rule.kind.replace('_', ' ')} none of {', '.join(map(repr, rule.texts))}"
         )
     if rule.kind == "language":
-        found = language_of(text)
-        return (
-            None
-            if found in rule.texts
-            else f"is written in {found or 'a language that cannot be told'}, not in {' or '.join(rule.texts)}"
-        )
+        language = language_of(text)
+        if language in rule.texts:
+            return None
+        told = language or "a language that cannot be told"
+        return f"is written in {told}, not in {' or '.join(rule.texts)}"
     if rule.kind == "matches":
         return (
             None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"

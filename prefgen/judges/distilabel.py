@@ -4,7 +4,7 @@
 A task that takes `generations` or `responses` sees all answers in an order that is drawn once a prompt; one
 that takes `generation` or `response` sees one at a time; one that says which of two is better (PrometheusEval
 with `mode: relative`) sees every pair in both orders. The task runs as distilabel wrote it, parser included;
-its requests go through `ask` (`prefgen.integrations.distilabel`). Those parsers join numbers to answers by
+its requests go through `ask` (`prefgen.integrations.bridge`). Those parsers join numbers to answers by
 the place at which they stand in the reply, and a line too many or too few shifts them all. So a reply about
 several answers is taken whole or not at all: it must give a number for each, and where it numbers its texts
 it must do so from 1 on in their order.
@@ -42,10 +42,14 @@ class DistilabelJudge(DistilabelTask):
         "relative` (n answers)"
     )
 
-    scale: tuple[float, float] = Field((1.0, 5.0), description="Between which numbers the task rates.")
-    aspect: str | None = Field(None, description="What is rated. Default: the task's own aspect or rubric.")
+    scale: tuple[float, float] = Field(
+        default=(1.0, 5.0), description="Between which numbers the task rates."
+    )
+    aspect: str | None = Field(
+        default=None, description="What is rated. Default: the task's own aspect or rubric."
+    )
     seed: int = Field(
-        0, description="Seed of the order in which answers are shown, and of what the task draws."
+        default=0, description="Seed of the order in which answers are shown, and of what the task draws."
     )
 
     def validate(self) -> None:

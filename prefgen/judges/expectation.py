@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.ratings import conversation_for_judge, judge_each, judge_messages, label_probabilities
+from prefgen.kit.labels import label_probabilities
+from prefgen.kit.ratings import conversation_for_judge, judge_each, judge_messages
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -28,12 +29,15 @@ class Expectation(Plugin):
     texts = ("judges/judge_system.j2", "judges/expectation.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")
-    top: int = Field(10, ge=2, le=10, description="Highest rating; the lowest is 1 (paper: 10).")
+    top: int = Field(default=10, ge=2, le=10, description="Highest rating; the lowest is 1 (paper: 10).")
     instruction: str | None = Field(
-        None, description="What is rated, in one's own words; default: how good the reply is as a whole."
+        default=None,
+        description="What is rated, in one's own words; default: how good the reply is as a whole.",
     )
     votes: int = Field(
-        5, ge=1, description="Sampled ratings that are averaged where the server gives no log-probabilities."
+        default=5,
+        ge=1,
+        description="Sampled ratings that are averaged where the server gives no log-probabilities.",
     )
 
     async def judge(

@@ -16,7 +16,8 @@ from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.gather import gather
-from prefgen.kit.ratings import judge_messages, label_probabilities, rate_each_text
+from prefgen.kit.labels import label_probabilities
+from prefgen.kit.ratings import judge_messages, rate_each_text
 from prefgen.kit.templates import text_file
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
@@ -24,25 +25,28 @@ from prefgen.roles import Ask, Verdict
 from prefgen.types import Flag, Prompt, Response, Score, user
 
 DECOYS_FILE = "judges/injection_decoys.yaml"
-LABELS = ("A", "B")
+ANSWER_LABELS = ("A", "B")
 
 
 @judge("injection_guard")
-class InjectionGuard(Plugin):
+class InjectionGuardJudge(Plugin):
     """A score of 0 (wins everywhere) to 1 for each answer, and a flag for those that win."""
 
     cost = "2 labels an answer and decoy: 6 an answer with 3 decoys"
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", DECOYS_FILE)
 
     model: str = Field(description="The judging model that is to be protected, by its name under `models`.")
-    decoys: int = Field(3, ge=1, description="Requests that the answer was not written for.")
+    decoys: int = Field(default=3, ge=1, description="Requests that the answer was not written for.")
     most: float = Field(
-        0.5, gt=0, lt=1, description="Mean probability of being preferred above which an answer is flagged."
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="Mean probability of being preferred above which an answer is flagged.",
     )
     votes: int = Field(
-        5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
+        default=5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
     )
-    seed: int = Field(0, description="Seed of the draw of decoys.")
+    seed: int = Field(default=0, description="Seed of the draw of decoys.")
 
     def validate(self) -> None:
         if len(read_decoys()) < self.decoys:
@@ -89,14 +93,14 @@ class InjectionGuard(Plugin):
             "judges/pairwise.j2",
             conversation=[user(request)],
             texts=[response.text, answer] if first else [answer, response.text],
-            labels=LABELS,
+            labels=ANSWER_LABELS,
             preamble="base",
             instruction=None,
             principle=None,
             exemplars=(),
             reasoning=False,
         )
-        odds, _ = await label_probabilities(ask, self.model, messages, LABELS, fallback=self.votes)
+        odds, _ = await label_probabilities(ask, self.model, messages, ANSWER_LABELS, fallback=self.votes)
         return odds[0] if first else odds[1]
 
 

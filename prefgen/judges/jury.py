@@ -22,7 +22,7 @@ from prefgen.roles import Ask, Verdict
 from prefgen.stats.scoring import bradley_terry, judge_scores
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
 
-RESAMPLES = 200
+FIT_RESAMPLES = 200
 
 
 @judge("jury")
@@ -31,22 +31,22 @@ class Jury(Plugin):
 
     of: tuple[str, ...] = Field(min_length=2, description="The judges, or judge.aspect, of earlier stages.")
     by: Literal["mean", "median", "borda", "majority", "bradley_terry"] = Field(
-        "mean", description="How their verdicts become one."
+        default="mean", description="How their verdicts become one."
     )
     weights: Mapping[str, float] = Field(
-        {}, description="mean and majority: weights of judges; 1 where none is given."
+        default={}, description="mean and majority: weights of judges; 1 where none is given."
     )
     quorum: int | None = Field(
-        None, ge=1, description="Least number of judges that rated a response; default: all of them."
+        default=None, ge=1, description="Least number of judges that rated a response; default: all of them."
     )
     veto: Mapping[str, float] = Field(
-        {},
+        default={},
         description=(
             "A response below this on that judge (on its own scale) is flagged: pairers skip it, whatever "
             "the others say."
         ),
     )
-    seed: int = Field(0, description="bradley_terry: seed of the resampling.")
+    seed: int = Field(default=0, description="bradley_terry: seed of the resampling.")
 
     def required_judges(self) -> tuple[str, ...]:
         return self.of
@@ -117,7 +117,7 @@ class Jury(Plugin):
         strengths = bradley_terry(majority(ballots, rated_ids, {}, each=True))
         rng, names = Random(self.seed), sorted(ballots)
         samples: dict[str, list[float]] = {i: [] for i in strengths}
-        for _ in range(RESAMPLES):
+        for _ in range(FIT_RESAMPLES):
             sampled_names = [rng.choice(names) for _ in names]
             resampled = bradley_terry(
                 [
@@ -131,7 +131,7 @@ class Jury(Plugin):
                 samples[i].append(resampled.get(i, 0.5))
         scores = []
         for i, value in strengths.items():
-            low, high = (sorted(samples[i])[int(share * (RESAMPLES - 1))] for share in (0.025, 0.975))
+            low, high = (sorted(samples[i])[int(share * (FIT_RESAMPLES - 1))] for share in (0.025, 0.975))
             scores.append(_jury_score(i, value, f"95 % interval {low:.3f} to {high:.3f}"))
         return [*scores, *_uncompared_scores(i for i in rated_ids if i not in strengths)]
 

@@ -27,8 +27,8 @@ class Labels(Plugin):
     file_fields = ("path",)
 
     path: str = Field(description="A CSV, JSONL or Parquet file, relative to the recipe.")
-    scale: tuple[float, float] = Field((0.0, 1.0), description="Bounds of the scores.")
-    aspect: str = Field("label", description="The aspect of rows that name none.")
+    scale: tuple[float, float] = Field(default=(0.0, 1.0), description="Bounds of the scores.")
+    aspect: str = Field(default="label", description="The aspect of rows that name none.")
 
     @model_validator(mode="after")
     def _check_scale(self) -> "Labels":

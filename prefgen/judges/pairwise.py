@@ -14,7 +14,7 @@ merges them unasked.
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -22,23 +22,21 @@ from pydantic import Field, model_validator
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.constitutions import Principle, draw_principles, load_constitution
 from prefgen.kit.gather import gather_settled
+from prefgen.kit.labels import label_probabilities
 from prefgen.kit.ratings import (
     conversation_for_judge,
     copy_comparisons,
     judge_messages,
-    label_probabilities,
     not_applicable_scores,
 )
 from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
 from prefgen.kit.templates import render
+from prefgen.kit.tournaments import ResponsePair, Tournament
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
-from prefgen.stats.scoring import probability_of
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Message, Prompt, Response, assistant, user
-
-ResponsePair = tuple[Response, Response]
 
 
 @judge("pairwise")
@@ -54,50 +52,58 @@ class Pairwise(Plugin):
 
     model: str = Field(description="The judging model, by its name under `models`.")
     labels: tuple[str, str] = Field(
-        ("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2)."
+        default=("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2)."
     )
-    swap: Swap = Field(True, description="Ask in both orders (RLAIF); else in one that is drawn.")
+    swap: Swap = Field(default=True, description="Ask in both orders (RLAIF); else in one that is drawn.")
     preamble: Literal["base", "detailed"] = Field(
-        "base", description="How the criterion is put: in a word, or spelled out (RLAIF: both)."
+        default="base", description="How the criterion is put: in a word, or spelled out (RLAIF: both)."
     )
     instruction: str | None = Field(
-        None,
+        default=None,
         description="The criterion in one's own words, instead of the preamble: which reply is ... (OAIF).",
     )
-    reasoning: bool = Field(False, description="Let the model reason before the label.")
+    reasoning: bool = Field(default=False, description="Let the model reason before the label.")
     reasoning_tokens: int = Field(
-        512, ge=16, description="Most tokens of the reasoning, at temperature 0 (RLAIF: 512)."
+        default=512, ge=16, description="Most tokens of the reasoning, at temperature 0 (RLAIF: 512)."
     )
     clamp: tuple[float, float] | Literal["auto"] | None = Field(
-        "auto",
-        description="Bounds of the probability. auto: 0.4 to 0.6 with reasoning (Constitutional AI), none without.",
+        default="auto",
+        description=(
+            "Bounds of the probability. auto: 0.4 to 0.6 with reasoning (Constitutional AI), none without."
+        ),
     )
     constitution: str | None = Field(
-        None, description="A constitution whose principles' `comparison` wording is judged by."
+        default=None, description="A constitution whose principles' `comparison` wording is judged by."
     )
     group: str | None = Field(
-        None,
+        default=None,
         description="One group of a constitution that has several. Default: each for itself, as an aspect.",
     )
     principles: int = Field(
-        1,
+        default=1,
         ge=1,
-        description="Principles that are drawn for each comparison and averaged over (Constitutional AI: 1 of 16).",
+        description=(
+            "Principles that are drawn for each comparison and averaged over (Constitutional AI: 1 of 16)."
+        ),
     )
     exemplars: tuple[Mapping[str, str], ...] = Field(
-        (),
-        description="Solved examples: request, first, second, better (first or second) and, if wanted, reasoning.",
+        default=(),
+        description=(
+            "Solved examples: request, first, second, better (first or second) and, if wanted, reasoning."
+        ),
     )
     votes: int = Field(
-        5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
+        default=5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
     )
     schedule: Literal["all", "swiss", "knockout"] = Field(
-        "all", description="All pairs of a prompt's answers, or a tournament for many answers."
+        default="all", description="All pairs of a prompt's answers, or a tournament for many answers."
     )
     rounds: int | None = Field(
-        None, ge=1, description="Rounds of a swiss tournament; default: as many as a knockout would have."
+        default=None,
+        ge=1,
+        description="Rounds of a swiss tournament; default: as many as a knockout would have.",
     )
-    seed: int = Field(0, description="Seed of the draws: order, principles, tournament.")
+    seed: int = Field(default=0, description="Seed of the draws: order, principles, tournament.")
 
     def validate(self) -> None:
         for group in self._groups() if self.constitution else ():
@@ -136,15 +142,7 @@ class Pairwise(Plugin):
         if self.rounds and self.schedule != "swiss":
             raise ValueError("rounds are those of a swiss tournament")
         for number, example in enumerate(self.exemplars, 1):
-            fields = set(example) - {"reasoning"}
-            if fields != {"request", "first", "second", "better"} or example["better"] not in (
-                "first",
-                "second",
-            ):
-                raise ValueError(
-                    f"exemplar {number} must have request, first, second, better (first or second), and if "
-                    "wanted reasoning"
-                )
+            check_exemplar(example, number)
         return self
 
     def identity_values(self) -> dict[str, Any]:
@@ -161,43 +159,22 @@ class Pairwise(Plugin):
         entrants = [group[0] for group in text_groups]  # equal texts compete once
         ask.rng(f"pairwise/{self.seed}").shuffle(entrants)
         verdicts = await self._tournament(prompt, entrants, ask)
-        return [
-            *verdicts,
-            *(
-                copy
-                for group in self._groups()
-                for copy in copy_comparisons(verdicts, text_groups, group or "preference")
-            ),
-        ]
+        aspects = [group or "preference" for group in self._groups()]
+        copies = [copy_comparisons(verdicts, text_groups, aspect) for aspect in aspects]
+        return [*verdicts, *chain.from_iterable(copies)]
 
     async def _tournament(
-        self, prompt: Prompt, entrants: list[Response], ask: Ask
+        self, prompt: Prompt, entrants: Sequence[Response], ask: Ask
     ) -> list[Verdict | ReplyError]:
         if self.schedule == "all":
             return await self._round(prompt, list(combinations(entrants, 2)), ask)
+        knockout = self.schedule == "knockout"
+        tournament = Tournament(entrants, knockout=knockout, rounds=None if knockout else self.rounds)
         all_verdicts: list[Verdict | ReplyError] = []
-        wins = dict.fromkeys((r.id for r in entrants), 0.0)
-        met_pairs: set[frozenset[str]] = set()
-        for _ in range(
-            self.rounds
-            if self.schedule == "swiss" and self.rounds
-            else max(1, math.ceil(math.log2(len(entrants))))
-        ):
-            pairs = next_round(entrants, wins, met_pairs, knockout=self.schedule == "knockout")
-            if not pairs:
-                break
+        while pairs := tournament.next_round():
             verdicts = await self._round(prompt, pairs, ask)
             all_verdicts += verdicts
-            for a, b in pairs:
-                met_pairs.add(frozenset((a.id, b.id)))
-                probability = probability_of([v for v in verdicts if isinstance(v, Comparison)], a.id, b.id)
-                for response, share in (
-                    (a, probability),
-                    (b, None if probability is None else 1 - probability),
-                ):
-                    wins[response.id] += 0.5 if share is None else share
-            if self.schedule == "knockout":
-                entrants = [r for r in entrants if not any(r.id == loser_of(pair, wins) for pair in pairs)]
+            tournament.end_round(pairs, [v for v in verdicts if isinstance(v, Comparison)])
         return all_verdicts
 
     async def _round(
@@ -215,18 +192,9 @@ class Pairwise(Plugin):
     ) -> Comparison:
         principles: list[Principle | None] = [None]
         if self.constitution:
-            pair_key = "/".join(sorted(r.id for r in pair))  # the same principles in both orders
-            principles = [
-                *draw_principles(
-                    self.constitution,
-                    "comparison",
-                    self.principles,
-                    self.seed,
-                    prompt.id,
-                    pair_key,
-                    group=group,
-                )
-            ]
+            both = "/".join(sorted(r.id for r in pair))  # the same principles in both orders
+            drawn_for = (self.principles, self.seed, prompt.id, both)
+            principles = [*draw_principles(self.constitution, "comparison", *drawn_for, group=group)]
         readings = [await self._probability(prompt, pair, principle, ask) for principle in principles]
         return Comparison(
             first_id=pair[0].id,
@@ -272,23 +240,11 @@ class Pairwise(Plugin):
         return probability if bounds is None else min(max(probability, bounds[0]), bounds[1])
 
 
-def next_round(
-    entrants: Sequence[Response], wins: Mapping[str, float], met_pairs: set[frozenset[str]], *, knockout: bool
-) -> list[ResponsePair]:
-    """Pairs of a round: neighbours by their wins so far who have not met; of an odd number the last sits out."""
-    queue = list(entrants) if knockout else sorted(entrants, key=lambda r: -wins[r.id])
-    pairs: list[ResponsePair] = []
-    while len(queue) > 1:
-        response = queue.pop(0)
-        opponent = next(
-            (r for r in queue if knockout or frozenset((response.id, r.id)) not in met_pairs), None
+def check_exemplar(example: Mapping[str, str], number: int) -> None:
+    """Raises ValueError unless a solved example has all that is shown of it."""
+    fields = set(example) - {"reasoning"}
+    if fields != {"request", "first", "second", "better"} or example["better"] not in ("first", "second"):
+        raise ValueError(
+            f"exemplar {number} must have request, first, second, better (first or second), and if wanted "
+            "reasoning"
         )
-        if opponent is not None:
-            queue.remove(opponent)
-            pairs.append((response, opponent))
-    return pairs
-
-
-def loser_of(pair: ResponsePair, wins: Mapping[str, float]) -> str:
-    """The id of the one with fewer wins; of equals the second."""
-    return pair[0].id if wins[pair[0].id] < wins[pair[1].id] else pair[1].id

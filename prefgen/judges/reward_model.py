@@ -38,13 +38,14 @@ class RewardModel(Plugin):
         )
     )
     pairs: bool = Field(
-        False, description="The model ranks two answers against each other (`use: transformers` only)."
+        default=False,
+        description="The model ranks two answers against each other (`use: transformers` only).",
     )
-    raw: bool = Field(False, description="Keep the reward as it is.")
-    scale: tuple[float, float] = Field((-100.0, 100.0), description="Bounds of a raw reward.")
-    center: float = Field(0.0, allow_inf_nan=False, description="The reward that becomes 0.5.")
+    raw: bool = Field(default=False, description="Keep the reward as it is.")
+    scale: tuple[float, float] = Field(default=(-100.0, 100.0), description="Bounds of a raw reward.")
+    center: float = Field(default=0.0, allow_inf_nan=False, description="The reward that becomes 0.5.")
     spread: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="How far above it a reward becomes 0.73."
+        default=1.0, gt=0, allow_inf_nan=False, description="How far above it a reward becomes 0.73."
     )
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from prefgen.kit.gather import gather
+from prefgen.kit.ratings import ONE_TO_FIVE
 from prefgen.kit.replies import (
     ParseFailure,
     ask_and_parse,
@@ -31,8 +32,7 @@ from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
 
-Aspect = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
-SCALE = (1.0, 5.0)
+AspectName = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
 TYPED_ASPECTS = {"truthfulness": "hallucination types", "helpfulness": "informativeness types"}
 
 
@@ -53,32 +53,34 @@ class UltraFeedback(Plugin):
     )
 
     model: str = Field(description="The judging model, by its name under `models`.")
-    aspects: tuple[Aspect, ...] = Field(
-        ("instruction_following", "honesty", "truthfulness", "helpfulness"),
+    aspects: tuple[AspectName, ...] = Field(
+        default=("instruction_following", "honesty", "truthfulness", "helpfulness"),
         min_length=1,
         description="What is rated.",
     )
     show: Literal["listwise", "pointwise"] = Field(
-        "listwise", description="All answers in one request (paper), or one each."
+        default="listwise", description="All answers in one request (paper), or one each."
     )
     calls: Literal["per_aspect", "one"] = Field(
-        "per_aspect", description="A request an aspect (paper), or one for all aspects."
+        default="per_aspect", description="A request an aspect (paper), or one for all aspects."
     )
     swap: Swap = Field(
-        False, description="Also ask with the order reversed; ratings are averaged (paper: not)."
+        default=False, description="Also ask with the order reversed; ratings are averaged (paper: not)."
     )
-    seed: int = Field(0, description="Seed of the order in which answers are shown.")
-    top_p: float | None = Field(0.6, gt=0, le=1, description="Nucleus of the judge (paper: 0.6).")
-    temperature: float | None = Field(0.0, ge=0, description="Temperature of the judge (paper: 0).")
+    seed: int = Field(default=0, description="Seed of the order in which answers are shown.")
+    top_p: float | None = Field(default=0.6, gt=0, le=1, description="Nucleus of the judge (paper: 0.6).")
+    temperature: float | None = Field(default=0.0, ge=0, description="Temperature of the judge (paper: 0).")
     critique: bool = Field(
-        False,
+        default=False,
         description="Also ask for feedback and an overall rating of 1 to 10 on each answer (paper: yes).",
     )
     low: float = Field(
-        2.0,
-        description="An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2).",
+        default=2.0,
+        description=(
+            "An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2)."
+        ),
     )
-    schema_reply: bool = Field(True, description="Ask for JSON by schema; false asks for text.")
+    schema_reply: bool = Field(default=True, description="Ask for JSON by schema; false asks for text.")
 
     def identity_values(self) -> dict[str, Any]:
         return with_orders(super().identity_values(), self.swap)
@@ -99,7 +101,7 @@ class UltraFeedback(Plugin):
         groups = (
             self._orders(shuffled_responses) if self.show == "listwise" else [[r] for r in unique_responses]
         )
-        bundles: list[tuple[Aspect, ...]] = (
+        bundles: list[tuple[AspectName, ...]] = (
             [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
         )
         requests = [
@@ -139,10 +141,15 @@ class UltraFeedback(Plugin):
         return [responses] if texts == texts[::-1] else [responses, responses[::-1]]
 
     async def _rate(
-        self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[Aspect], ask: Ask, order: int
+        self,
+        prompt: Prompt,
+        responses: Sequence[Response],
+        aspects: Sequence[AspectName],
+        ask: Ask,
+        order: int,
     ) -> list[Score]:
         messages = self._messages(prompt, responses, aspects)
-        schema = rating_schema(tuple(aspects), len(responses)) if self.schema_reply else None
+        schema = blocks_schema(tuple(aspects), len(responses)) if self.schema_reply else None
         ratings, _ = await ask_and_parse(
             ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(responses)),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
@@ -154,7 +161,7 @@ class UltraFeedback(Plugin):
                 response_id=r.id,
                 aspect=aspect,
                 value=value,
-                scale=SCALE,
+                scale=ONE_TO_FIVE,
                 rationale=rationale or None,
                 judge=name,
                 sample=order,
@@ -165,7 +172,7 @@ class UltraFeedback(Plugin):
         ]
 
     def _messages(
-        self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[Aspect]
+        self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[AspectName]
     ) -> list[Message]:
         """What is shared comes first: the same prompt and answers for every aspect, then what this aspect
         asks.
@@ -207,8 +214,8 @@ class UltraFeedback(Plugin):
             return require_field(fields, "feedback", str), overall
 
         (feedback, overall), _ = await ask_and_parse(
-            ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)], read_critique,
-            schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
+            ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)],
+            read_critique, schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
         return [Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/10")]
 
@@ -226,7 +233,7 @@ CRITIQUE_SCHEMA: dict[str, Any] = {
 
 
 @lru_cache(maxsize=64)
-def rating_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
+def blocks_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
     """{text_1: {...}, text_2: {...}}: one labelled entry a text, so that none can shift; within it one entry
     an aspect if several.
     """
@@ -264,7 +271,7 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
     except ParseFailure:
         if len(aspects) > 1:
             raise
-        blocks = parse_rating_blocks(reply.text, count, SCALE, not_applicable=aspects[0] == "honesty")
+        blocks = parse_rating_blocks(reply.text, count, ONE_TO_FIVE, not_applicable=aspects[0] == "honesty")
         return [{aspects[0]: block} for block in blocks]
     labels = [f"text_{i + 1}" for i in range(count)]
     if set(fields) != set(labels):
@@ -286,6 +293,6 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
 def _read_entry(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
     if "rating" not in entry:
         raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(entry)}")
-    value = parse_rating(entry["rating"], SCALE, not_applicable=aspect == "honesty")
+    value = parse_rating(entry["rating"], ONE_TO_FIVE, not_applicable=aspect == "honesty")
     rationale = entry.get("rationale", "")
     return value, rationale if isinstance(rationale, str) else str(rationale)

@@ -29,18 +29,18 @@ class Verifier(Plugin):
     code_fields = ("function",)
 
     check: Literal["exact", "number", "function"] = Field(
-        "number", description="How an answer is compared with the references."
+        default="number", description="How an answer is compared with the references."
     )
     function: str | None = Field(
-        None,
+        default=None,
         description=(
             "pkg.mod:name or ./file.py:name of a function (answer, prompt's metadata) that returns a bool "
             "or 0 to 1."
         ),
     )
-    tolerance: float = Field(1e-6, ge=0, description="number: largest relative difference.")
+    tolerance: float = Field(default=1e-6, ge=0, description="number: largest relative difference.")
     version: int = Field(
-        1, ge=1, description="function: raise it when the function changes, so that it is run again."
+        default=1, ge=1, description="function: raise it when the function changes, so that it is run again."
     )
 
     @model_validator(mode="after")

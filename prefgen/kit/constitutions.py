@@ -23,10 +23,12 @@ class Principle(Value):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     category: str | None = None
-    group: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    weight: float = Field(1.0, gt=0)
+    group: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    weight: float = Field(default=1.0, gt=0)
     source: str | None = None
-    system: tuple[str, ...] = Field((), description="Paraphrases of a system prompt that asks for it.")
+    system: tuple[str, ...] = Field(
+        default=(), description="Paraphrases of a system prompt that asks for it."
+    )
     critique: str | None = None
     revision: str | None = None
     comparison: str | None = None
@@ -60,7 +62,9 @@ class Constitution(Value):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Groups whose judgments are kept apart, in the order of the file; empty where principles have none."""
+        """Groups whose judgments are kept apart, in the order of the file; empty where principles have
+        none.
+        """
         return tuple(dict.fromkeys(p.group for p in self.principles if p.group is not None))
 
 

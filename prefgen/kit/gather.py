@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from prefgen.errors import ReplyError
 
-T = TypeVar("T")
+Gathered = TypeVar("Gathered")
 
 
-async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
+async def gather(asks: Iterable[Awaitable[Gathered]]) -> list[Gathered]:
     """The results of all `asks`, in their order.
 
     They start in one turn of the event loop, so that draws of one request can share it. When one fails, the
@@ -25,7 +25,7 @@ async def gather(asks: Iterable[Awaitable[T]]) -> list[T]:
     return results  # pyright: ignore[reportReturnType] - every exception was raised above
 
 
-async def gather_settled(asks: Iterable[Awaitable[T]]) -> list[T | ReplyError]:
+async def gather_settled(asks: Iterable[Awaitable[Gathered]]) -> list[Gathered | ReplyError]:
     """Like `gather`, but a reply that cannot be used stands in the result as its error instead of failing the
     others.
     """

@@ -1,4 +1,6 @@
-"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and margins."""
+"""What every pairer shares: which responses may be paired, their scores, and the policy for ties and
+margins.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -23,22 +25,24 @@ class ScorePairer(Plugin):
     renamed_fields: ClassVar[Mapping[str, str]] = {"truncated": "length_cut"}
 
     score: ScoreSpec = Field(
-        ScoreSpec(),
+        default=ScoreSpec(),
         description="A judge, judge.aspect, or {mean, weights, veto}. Default: the mean of all judges.",
     )
-    min_margin: float = Field(0.0, ge=0, description="Least difference of the scores, on their scale.")
+    min_margin: float = Field(
+        default=0.0, ge=0, description="Least difference of the scores, on their scale."
+    )
     ties: Literal["drop", "keep"] = Field(
-        "drop", description="keep: equal scores make a pair that is marked as a tie, with weight 0.5."
+        default="drop", description="keep: equal scores make a pair that is marked as a tie, with weight 0.5."
     )
     truncated: Literal["drop", "keep"] = Field(
-        "drop", description="Whether a response that the token limit cut may be paired."
+        default="drop", description="Whether a response that the token limit cut may be paired."
     )
     labels: Literal["soft", "hard"] = Field(
-        "soft",
+        default="soft",
         description="soft: comparisons of the two give the pair's chosen_probability; hard: it has none.",
     )
     calibration: str | None = Field(
-        None,
+        default=None,
         description="A file of `prefgen calibrate`: the pair's margin then gives its chosen_probability.",
     )
 
@@ -96,11 +100,12 @@ class OriginPairer(Plugin):
     renamed_fields: ClassVar[Mapping[str, str]] = {"truncated": "length_cut"}
 
     score: ScoreSpec | None = Field(
-        None, description="A score by which the chosen side must be better; default: none is looked at."
+        default=None,
+        description="A score by which the chosen side must be better; default: none is looked at.",
     )
-    min_margin: float = Field(0.0, ge=0, description="Least difference of that score.")
+    min_margin: float = Field(default=0.0, ge=0, description="Least difference of that score.")
     truncated: Literal["drop", "keep"] = Field(
-        "drop", description="Whether a response that the token limit cut may be paired."
+        default="drop", description="Whether a response that the token limit cut may be paired."
     )
 
     def build_pairs(

@@ -1,4 +1,6 @@
-"""What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is one."""
+"""What synthesizers share: asking for prompts and reading them, and the checks that a written prompt is
+one.
+"""
 
 import re
 from functools import lru_cache

@@ -17,7 +17,7 @@ from prefgen.errors import UnreadableReply
 from prefgen.roles import Ask
 from prefgen.types import Message, Reply, assistant, user
 
-T = TypeVar("T")
+Parsed = TypeVar("Parsed")
 
 REASK_MESSAGES = {
     "not_json": "The reply was not valid JSON.",
@@ -32,16 +32,16 @@ REASK_MESSAGES = {
 
 
 class ParseFailure(ValueError):
-    """A reader did not understand a reply; `complaint` is a key of COMPLAINTS."""
+    """A reader did not understand a reply; `code` is a key of REASK_MESSAGES."""
 
     def __init__(self, code: str, detail: str) -> None:
-        self.complaint = code
+        self.code = code
         super().__init__(detail)
 
 
 async def ask_and_parse(
-    ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], T], **options: Any
-) -> tuple[T, Reply]:
+    ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], Parsed], **options: Any
+) -> tuple[Parsed, Reply]:
     """Ask and read; a reply that cannot be read is shown its error and asked once more.
 
     Raises UnreadableReply (with both raw replies) when the second cannot be read either.
@@ -50,7 +50,7 @@ async def ask_and_parse(
     try:
         return reader(first_reply), first_reply
     except ParseFailure as error:
-        failure_text = REASK_MESSAGES[error.complaint]
+        failure_text = REASK_MESSAGES[error.code]
     retry_messages = [
         *messages,
         assistant(first_reply.text or "(empty)"),
@@ -61,7 +61,7 @@ async def ask_and_parse(
         return reader(second_reply), second_reply
     except ParseFailure as error:
         texts, keys = (first_reply.text, second_reply.text), (first_reply.key, second_reply.key)
-        raise UnreadableReply(str(error), code=error.complaint, replies=texts, keys=keys) from None
+        raise UnreadableReply(str(error), code=error.code, replies=texts, keys=keys) from None
 
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
@@ -138,7 +138,9 @@ _OUT_OF = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(?:/|out of)\s*(\d+(?:\.\d+)?)", r
 
 
 def _parse_number(word: str, scale: tuple[float, float]) -> float | None:
-    """The number of "4", "4.5", "**4**" or "4/5" (only when the 5 is the top of the scale: "1/10" is not 1)."""
+    """The number of "4", "4.5", "**4**" or "4/5" (only when the 5 is the top of the scale: "1/10" is
+    not 1).
+    """
     word = word.strip(" *_`\"'[]().").strip()
     if _PLAIN.fullmatch(word):
         return float(word)
@@ -210,8 +212,10 @@ def _parse_rationale(block: str) -> str:
 
 _JUDGE_ADDRESS = re.compile(
     r"(?:rate|score|give|grade|assign|award)\s+(?:this|the above|my|it)\b[^.\n]{0,60}?"
-    r"(?:\b(?:top|highest|maximum|max|full|best)\b[^.\n]{0,20}\b(?:rating|score|marks?|grade)\b|\b(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b)"
-    r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|other)\s+(?:instructions?|texts?|rubric)"
+    r"(?:\b(?:top|highest|maximum|max|full|best)\b[^.\n]{0,20}\b(?:rating|score|marks?|grade)\b"
+    r"|\b(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b)"
+    r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?"
+    r"(?:previous|prior|above|earlier|other)\s+(?:instructions?|texts?|rubric)"
     r"|\bas (?:a|the|an? (?:impartial|fair)) (?:judge|evaluator|grader),? (?:you|please)\b"
     r"|\b(?:dear|note to(?: the)?|attention)\s+(?:judge|evaluator|grader|annotator)\b",
     re.IGNORECASE,

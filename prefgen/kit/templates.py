@@ -77,7 +77,9 @@ def render(name: str, /, **values: Any) -> str:
 
 
 def render_once(name: str, /, **values: Any) -> str:
-    """Like `render`, for values that are hashable and come again and again: rendered once a recipe's folder."""
+    """Like `render`, for values that are hashable and come again and again: rendered once a recipe's
+    folder.
+    """
     return _render_cached(name, _recipe_folder.get(), **values)
 
 

@@ -17,8 +17,10 @@ class AllPairs(ScorePairer):
     more.
     """
 
-    cap: int | None = Field(None, ge=1, description="At most so many pairs a prompt, drawn with the seed.")
-    seed: int = Field(0, description="Seed of the draw.")
+    cap: int | None = Field(
+        default=None, ge=1, description="At most so many pairs a prompt, drawn with the seed."
+    )
+    seed: int = Field(default=0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.rank_responses(record)

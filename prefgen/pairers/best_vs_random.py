@@ -16,7 +16,7 @@ from prefgen.types import Pair, Record
 class BestVsRandom(ScorePairer):
     """One pair a prompt; the rejected side is drawn among the responses that score lower."""
 
-    seed: int = Field(0, description="Seed of the draw.")
+    seed: int = Field(default=0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.rank_responses(record)

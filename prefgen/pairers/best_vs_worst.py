@@ -14,7 +14,7 @@ from prefgen.types import Pair, Record
 class BestVsWorst(ScorePairer):
     """One pair a prompt. Among equals the first by id is taken, whatever the order of the responses."""
 
-    min_scored: int = Field(2, ge=2, description="Least number of responses with a score.")
+    min_scored: int = Field(default=2, ge=2, description="Least number of responses with a score.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.rank_responses(record)

@@ -33,8 +33,10 @@ class Fixed(OriginPairer):
     )
     rejected: Side = Field(description="What the rejected side is.")
     all: bool = Field(
-        False,
-        description="Every response of the one kind with every response of the other; their weights add up to 1.",
+        default=False,
+        description=(
+            "Every response of the one kind with every response of the other; their weights add up to 1."
+        ),
     )
 
     @field_validator("chosen", "rejected")

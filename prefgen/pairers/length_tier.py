@@ -20,10 +20,10 @@ class LengthTier(ScorePairer):
     """One pair a prompt, that does not teach length. Paper: rho 0, then 0.32, 0.32 and 0.4 by iteration."""
 
     rho: float = Field(
-        0.32, ge=0, lt=0.5, description="How wide the tiers are, as a share of the scores' range."
+        default=0.32, ge=0, lt=0.5, description="How wide the tiers are, as a share of the scores' range."
     )
     max_chosen_chars: int | None = Field(
-        None, ge=1, description="Longest chosen response (paper: 2,500 in the first iteration)."
+        default=None, ge=1, description="Longest chosen response (paper: 2,500 in the first iteration)."
     )
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:

@@ -56,7 +56,8 @@ class Plugin(BaseModel):
     def _read_earlier_names(cls, fields: Any) -> Any:
         return read_renamed(fields, cls.renamed_fields, getattr(cls, "name", cls.__name__))
 
-    def validate(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - pydantic's own is deprecated
+    # pydantic has a deprecated method of this name
+    def validate(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Read what lies beside the recipe. Raises RecipeError for whatever can be known to be wrong before
         anything is asked.
         """
@@ -123,22 +124,25 @@ class FromSeeds(Plugin):
     """
 
     seeds: str | None = Field(
-        None, description="A file of texts to start from, relative to the recipe: one seed a row."
+        default=None, description="A file of texts to start from, relative to the recipe: one seed a row."
     )
     column: str | None = Field(
-        None, description="The column of that file. Default: messages, prompt, instruction, question or text."
+        default=None,
+        description="The column of that file. Default: messages, prompt, instruction, question or text.",
     )
     count: int | None = Field(
-        None, ge=1, description="Seeds a round. Default: one for each row, or 10 where there is no file."
+        default=None,
+        ge=1,
+        description="Seeds a round. Default: one for each row, or 10 where there is no file.",
     )
     shots: int = Field(
-        0, ge=0, description="Further rows that each seed brings along as examples (`seed.shots`)."
+        default=0, ge=0, description="Further rows that each seed brings along as examples (`seed.shots`)."
     )
     rounds: int = Field(
-        1, ge=1, description="Rounds; each sees in its pool what the curators left of those before."
+        default=1, ge=1, description="Rounds; each sees in its pool what the curators left of those before."
     )
     target: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description=(
             "Prompts that are wanted of it, after the curators: rounds end when there are so many, and "
@@ -146,14 +150,15 @@ class FromSeeds(Plugin):
         ),
     )
     quotas: Mapping[str, int] = Field(
-        {},
+        default={},
         description=(
             "{category: prompts that are wanted of it}, like `target`: a category that has enough gets no "
             "more seeds."
         ),
     )
     seed: int = Field(
-        0, description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws."
+        default=0,
+        description="Seed of the draws: which rows, which examples, and whatever the synthesizer draws.",
     )
 
     file_fields = ("seeds",)

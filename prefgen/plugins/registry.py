@@ -80,7 +80,9 @@ def _find_by_name(role: str, use: str) -> type[Plugin] | None:
 
 
 def import_reference(reference: str, folder: Path) -> Any:
-    """What `pkg.mod:name` or `./file.py:name` names, seen from `folder`. Raises RecipeError or PluginError."""
+    """What `pkg.mod:name` or `./file.py:name` names, seen from `folder`. Raises RecipeError or
+    PluginError.
+    """
     module, _, name = reference.rpartition(":")
     value = getattr(_load_module(module, folder), name, None)
     if value is None:

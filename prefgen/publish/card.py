@@ -5,14 +5,13 @@ prefgen does not, stays as it is.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from prefgen.dataset.manifest import Manifest
+from prefgen.dataset.manifest import Manifest, RunYield
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
 from prefgen.publish.rows import SCHEMAS, WrittenRelease
@@ -171,45 +170,60 @@ def values_of(
     pictures: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
     """What the template is given; everything that a model or a user wrote is escaped."""
-    table, cost = manifest.yields, manifest.cost
-    sources = Counter(
-        {
-            f"source {escape_markdown(name)}": group["all"]
-            for name, group in table.groups.get("source", {}).items()
-        }
-    )
-    licenses = Counter({f"license {escape_markdown(name)}": n for name, n in table.licenses.items()})
-    measures = [
-        (
-            "chosen is the longer one",
-            f"{report['longer_chosen']:.0%} of the pairs" if report["longer_chosen"] is not None else "-",
-        ),
-        (
-            "a probe that sees only length, form and model name tells held-out pairs apart",
-            _format_share(report["probe_auc"], "in {:.0%} (chance: 50 %)"),
-        ),
-        (
-            "most frequent chosen answer",
-            _format_share(report["repeated_chosen_share"] or None, "{:.1%} of the chosen answers"),
-        ),
-        *((name, f"{value:.3g}") for name, value in (manifest.prompts or {}).items() if value is not None),
-    ]
     return {
         "name": manifest.name,
         "version": version,
         "repo": repo,
         "description": manifest.description.replace("<", "&lt;"),
         "simulated": manifest.simulated,
-        "non_commercial": [escape_markdown(name) for name in non_commercial(list(table.licenses))],
-        "harmful": written.harmful,
-        "harm_words": harm_words,
-        "content_hash": written.content_hash,
-        "row_digest": manifest.row_digest,
+        "seed": manifest.seed,
         "libraries": manifest.libraries,
+        "row_digest": manifest.row_digest,
+        "harm_words": harm_words,
+        "before": previous_version,
+        "changes": changes,
+        "pictures": pictures,
+        "measures": _measures(report, manifest),
+        "samples": [
+            {
+                name: escape_markdown(text) if name in ("prompt", "chosen", "rejected") else text
+                for name, text in sample.items()
+            }
+            for sample in samples
+        ],
+        **_content_values(written),
+        **_model_values(manifest),
+        **_yield_values(manifest.yields),
+    }
+
+
+def _measures(report: Mapping[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
+    """What was measured of the pairs and prompts: (name, value in words)."""
+    longer, repeated = report["longer_chosen"], report["repeated_chosen_share"] or None
+    probe = "a probe that sees only length, form and model name tells held-out pairs apart"
+    return [
+        ("chosen is the longer one", f"{longer:.0%} of the pairs" if longer is not None else "-"),
+        (probe, _format_share(report["probe_auc"], "in {:.0%} (chance: 50 %)")),
+        ("most frequent chosen answer", _format_share(repeated, "{:.1%} of the chosen answers")),
+        *((name, f"{value:.3g}") for name, value in (manifest.prompts or {}).items() if value is not None),
+    ]
+
+
+def _content_values(written: WrittenRelease) -> dict[str, Any]:
+    return {
+        "harmful": written.harmful,
+        "content_hash": written.content_hash,
         "splits": sorted({split for counts in written.counts.values() for split in counts}, reverse=True),
         "configs": [(config, CONFIGS[config]) for config in written.counts],
         "counts": written.counts,
         "between_splits": written.between_splits,
+    }
+
+
+def _model_values(manifest: Manifest) -> dict[str, Any]:
+    """Who wrote and who judged, and what it cost."""
+    cost = manifest.cost
+    return {
         "models": [escape_markdown(_model_text(name, model)) for name, model in manifest.models.items()],
         "served_by": [
             f"{server.host} ({server.model or server.backend}, {server.first[:10]} to {server.last[:10]})"
@@ -229,25 +243,25 @@ def values_of(
         "cost_usd": cost.full_usd,
         "models_without_price": [escape_markdown(name) for name in manifest.models_without_price],
         "tokens": sum(row.prompt_tokens + row.completion_tokens for row in cost.by_stage),
-        "pairs": table.pairs,
-        "seed": manifest.seed,
-        "prompts": table.prompts,
-        "outcomes": sorted(table.prompts_by_outcome.items()),
-        "dropped_by_curators": sorted(table.dropped_by_curators.items()),
-        "high_loss_groups": table.high_loss_groups,
-        "failures": sorted(table.failures.items()),
-        "measures": measures,
-        "pictures": pictures,
+    }
+
+
+def _yield_values(yields: RunYield) -> dict[str, Any]:
+    """What became of the prompts, and on which terms they are there."""
+    sources = {
+        f"source {escape_markdown(name)}": group["all"]
+        for name, group in yields.groups.get("source", {}).items()
+    }
+    licenses = {f"license {escape_markdown(name)}": count for name, count in yields.licenses.items()}
+    return {
+        "pairs": yields.pairs,
+        "prompts": yields.prompts,
+        "outcomes": sorted(yields.prompts_by_outcome.items()),
+        "dropped_by_curators": sorted(yields.dropped_by_curators.items()),
+        "high_loss_groups": yields.high_loss_groups,
+        "failures": sorted(yields.failures.items()),
+        "non_commercial": [escape_markdown(name) for name in non_commercial(list(yields.licenses))],
         "terms": [*sorted(sources.items()), *sorted(licenses.items())],
-        "samples": [
-            {
-                name: escape_markdown(text) if name in ("prompt", "chosen", "rejected") else text
-                for name, text in sample.items()
-            }
-            for sample in samples
-        ],
-        "before": previous_version,
-        "changes": changes,
     }
 
 
@@ -263,7 +277,9 @@ def _model_text(name: str, model: Mapping[str, Any]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """A text as one line of markdown that is shown and not read: no markup, no address, no image of it works."""
+    """A text as one line of markdown that is shown and not read: no markup, no address, no image of it
+    works.
+    """
     line = " ".join(text.split())
     line = line if len(line) <= MAX_PLAIN_LENGTH else line[:MAX_PLAIN_LENGTH] + " ..."
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

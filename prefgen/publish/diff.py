@@ -25,6 +25,8 @@ COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probabil
 one to another split.
 """
 Bump = Literal["major", "minor", "patch", "none"]
+PairKey = tuple[bytes, bytes, int]
+"""Of a prompt, of both answers, and how often the same pair stood before."""
 EXAMPLES = 5
 
 
@@ -46,8 +48,7 @@ class DatasetSummary:
 
     name: str
     prompts: dict[bytes, str] = field(default_factory=dict)
-    pairs: dict[tuple[bytes, bytes, int], _Pair] = field(default_factory=dict)
-    """By prompt, by both answers, and by how often the same pair stood before."""
+    pairs: dict[PairKey, _Pair] = field(default_factory=dict)
     scores: dict[str, dict[bytes, float]] = field(default_factory=lambda: defaultdict(dict))
     columns: frozenset[str] = frozenset()
     recipe: str | None = None
@@ -160,38 +161,7 @@ def _digest(value: Any) -> bytes:
 
 def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
     """What `after` has that `before` had not, and the other way round."""
-    common = before.pairs.keys() & after.pairs.keys()
-    kinds: dict[str, list[tuple[bytes, bytes, int]]] = {
-        "added": [k for k in after.pairs if k not in common],
-        "removed": [k for k in before.pairs if k not in common],
-        "flipped": [
-            k for k in after.pairs if k in common and before.pairs[k].chosen != after.pairs[k].chosen
-        ],
-        "changed": [
-            k
-            for k in after.pairs
-            if k in common
-            and before.pairs[k].chosen == after.pairs[k].chosen
-            and before.pairs[k].values != after.pairs[k].values
-        ],
-    }
-    kinds["moved"] = [
-        k
-        for k in after.pairs
-        if k in common
-        and None not in (splits := {before.pairs[k].split, after.pairs[k].split})
-        and len(splits) > 1
-    ]
-    changed_keys = {*kinds["flipped"], *kinds["changed"], *kinds["moved"]}
-    same_columns = before.columns == after.columns
-    kinds["relabelled"] = [
-        k
-        for k in after.pairs
-        if same_columns
-        and k in common
-        and k not in changed_keys
-        and before.pairs[k].rest != after.pairs[k].rest
-    ]
+    pairs_by_change = _pairs_by_change(before, after)
     prompt_texts = {**before.prompts, **after.prompts}
     return Diff(
         before=before.name,
@@ -201,8 +171,7 @@ def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
             "removed": len(before.prompts.keys() - after.prompts.keys()),
             "kept": len(before.prompts.keys() & after.prompts.keys()),
         },
-        pairs={kind: len(keys) for kind, keys in kinds.items()}
-        | {"kept": len(common) - len(changed_keys) - len(kinds["relabelled"])},
+        pairs={change: len(keys) for change, keys in pairs_by_change.items()},
         drift={
             name: _score_drift(before.scores[name], after.scores[name])
             for name in sorted(before.scores.keys() & after.scores.keys())
@@ -211,11 +180,38 @@ def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
         columns_new=sorted(after.columns - before.columns),
         recipe=_changed_lines(before.recipe, after.recipe),
         examples={
-            kind: [prompt_texts[prompt_key] for prompt_key, _, _ in found[:EXAMPLES]]
-            for kind, found in kinds.items()
-            if found
+            change: [prompt_texts[prompt_key] for prompt_key, _, _ in keys[:EXAMPLES]]
+            for change, keys in pairs_by_change.items()
+            if keys and change != "kept"
         },
     )
+
+
+def _pairs_by_change(before: DatasetSummary, after: DatasetSummary) -> dict[str, list[PairKey]]:
+    """The pairs of both, by what became of them; one that has moved to another split may have changed too."""
+    same_columns = before.columns == after.columns
+    by_change: dict[str, list[PairKey]] = {
+        change: [] for change in ("added", "removed", "flipped", "changed", "moved", "relabelled", "kept")
+    }
+    by_change["removed"] = [key for key in before.pairs if key not in after.pairs]
+    for key, pair in after.pairs.items():
+        earlier = before.pairs.get(key)
+        if earlier is None:
+            by_change["added"].append(key)
+            continue
+        splits = {earlier.split, pair.split}
+        moved = None not in splits and len(splits) > 1
+        if moved:
+            by_change["moved"].append(key)
+        if earlier.chosen != pair.chosen:
+            by_change["flipped"].append(key)
+        elif earlier.values != pair.values:
+            by_change["changed"].append(key)
+        elif same_columns and not moved and earlier.rest != pair.rest:
+            by_change["relabelled"].append(key)
+        elif not moved:
+            by_change["kept"].append(key)
+    return by_change
 
 
 def _score_drift(before: Mapping[bytes, float], after: Mapping[bytes, float]) -> tuple[int, float, float]:

@@ -42,7 +42,9 @@ def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 
 def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-    """Whole conversations, as its loader of datasets of one's own reads them; system turns it does not know."""
+    """Whole conversations, as its loader of datasets of one's own reads them; system turns it does not
+    know.
+    """
     for number, (where, row) in enumerate(rows):
         prompt, chosen, rejected = single_turn_pair(row, where, "rewardbench")
         _check_turns(prompt, where, "rewardbench", system=False, asks=("user",))
@@ -132,7 +134,7 @@ def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
         yield {"context": row["prompt"], "completions": completions}
 
 
-FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = {
+EXPORT_FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = {
     "trl": _trl,
     "trl-implicit": _trl_implicit,
     "ultrafeedback-binarized": _ultrafeedback,
@@ -169,8 +171,8 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
     """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how
     many. Raises RecipeError.
     """
-    if form not in FORMS:
-        raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(FORMS))}")
+    if form not in EXPORT_FORMS:
+        raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(EXPORT_FORMS))}")
     writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
     if path.suffix not in writers:
         raise RecipeError(f"{str(path)!r} cannot be written: its name must end in {', '.join(writers)}")
@@ -178,7 +180,7 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
         raise RecipeError(f"{form} is read from .jsonl or .parquet: in a .csv its lists would be text")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as part:
-        count = writers[path.suffix](FORMS[form](rows), part)
+        count = writers[path.suffix](EXPORT_FORMS[form](rows), part)
         if not count:
             raise RecipeError("there is no pair to export")
     return count

@@ -101,13 +101,12 @@ class Repository:
     def commit(
         self, commit_contents: Callable[[Head], tuple[Mapping[str, Path | bytes], str]], *, pr: bool = False
     ) -> tuple[str, str]:
-        """(the commit, its address) of what `made` returns for the head that it is made on: {path: content},
-        and the message.
+        """(the commit, its address) of what `commit_contents` returns for the head that it is made on: {path:
+        content}, and the message.
 
         Files under data/ that are not among them are removed by the same commit. Where somebody else was
         faster it is made anew on their head.
         """
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
         from huggingface_hub.errors import HfHubHTTPError
 
         for _ in range(MAX_TRIES):
@@ -115,19 +114,10 @@ class Repository:
             if head is None:
                 raise PublishError(f"{self.name!r} is not on the Hub any more")
             files, message = commit_contents(head)
-            operations: list[Any] = [
-                CommitOperationAdd(path, str(content) if isinstance(content, Path) else content)
-                for path, content in files.items()
-            ]
-            operations += [
-                CommitOperationDelete(path)
-                for path in sorted(head.files)
-                if path.startswith("data/") and path not in files
-            ]
             try:
                 commit_info = self._api.create_commit(
                     self.name,
-                    operations,
+                    _operations(files, head),
                     commit_message=message,
                     repo_type=self.kind,
                     parent_commit=head.commit,
@@ -174,3 +164,17 @@ class Repository:
             403: "the token has no right to write there",
         }.get(status or 0)
         return PublishError(f"{self.name!r}: {problem}: {hint or first_line(error)}")
+
+
+def _operations(files: Mapping[str, Path | bytes], head: Head) -> list[Any]:
+    """What makes `files` of what stands at `head`: data that is not among them goes."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    stale = sorted(path for path in head.files if path.startswith("data/") and path not in files)
+    return [
+        *(
+            CommitOperationAdd(path, str(content) if isinstance(content, Path) else content)
+            for path, content in files.items()
+        ),
+        *(CommitOperationDelete(path) for path in stale),
+    ]

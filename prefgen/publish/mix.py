@@ -26,7 +26,7 @@ PART_PATTERN = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
 
 
 @dataclass(frozen=True)
-class Part:
+class MixPart:
     """A dataset, and how much of it: a share of its prompts (at most 1), or a number of pairs."""
 
     name: str
@@ -34,7 +34,16 @@ class Part:
     pairs: int | None
 
 
-def parse_part(text: str) -> Part:
+@dataclass(frozen=True)
+class _PartRow:
+    """A pair of the part of this number, and the text of its prompt."""
+
+    part: int
+    prompt: str
+    pair: dict[str, Any]
+
+
+def parse_part(text: str) -> MixPart:
     """`owner/name@v1:0.5` or `runs/x:10000`; everything, where no amount is given. Raises RecipeError."""
     match = PART_PATTERN.fullmatch(text)
     if match is None:
@@ -44,73 +53,69 @@ def parse_part(text: str) -> Part:
         share = 1.0 if amount is None else float(amount)
         if not 0 < share <= 1:
             raise RecipeError(f"{text!r}: a share lies above 0 and is at most 1.0, found {amount}")
-        return Part(match["name"], share, None)
+        return MixPart(match["name"], share, None)
     if int(amount) < 1:
         raise RecipeError(f"{text!r}: a number of pairs is at least 1")
-    return Part(match["name"], None, int(amount))
+    return MixPart(match["name"], None, int(amount))
 
 
-def mix(parts: Sequence[Part], out: Path, *, test: float, seed: int) -> dict[str, Any]:
+def mix(parts: Sequence[MixPart], out: Path, *, test: float, seed: int) -> dict[str, Any]:
     """Write `out`/data/preferences/SPLIT.parquet and mix.json, and return what it says. Raises RecipeError.
 
     A prompt, and what is nearly the same, is of the first part that has it; a pair stands once.
     """
     _check_output_folder(out)
-    sampled_rows: list[tuple[int, str, dict[str, Any]]] = []
+    sampled_rows: list[_PartRow] = []
     sources: list[dict[str, Any]] = []
-    for part_index, part in enumerate(parts):
+    for number, part in enumerate(parts):
         dataset = open_pairs(part.name)
-        rows = [_pair_row(row, where, display_name(part.name)) for where, row in dataset.rows]
+        name = display_name(part.name)
+        rows = [_pair_row(row, where, name) for where, row in dataset.rows]
         part_rows = _sample_rows(rows, part, seed)
-        sampled_rows += [(part_index, text, row) for text, row in part_rows]
-        sources.append(
-            {
-                "name": display_name(part.name),
-                "revision": dataset.revision,
-                "pairs": len(rows),
-                "taken": len(part_rows),
-                "share": part.share,
-            }
-        )
-    texts = list(dict.fromkeys(normalize(text) for _, text, _ in sampled_rows))
-    first_part = {normalize(text): number for number, text, _ in reversed(sampled_rows)}
-    duplicate_texts = {
-        texts[i]
-        for i, (j, _) in find_near_duplicates(texts).items()
-        if first_part[texts[i]] != first_part[texts[j]]
-    }
-    unique_rows: dict[str, tuple[int, str, dict[str, Any]]] = {}
-    for part_index, text, row in sampled_rows:
-        if normalize(text) not in duplicate_texts and first_part[normalize(text)] == part_index:
-            unique_rows.setdefault(
-                content_id("pair", row["prompt"], row["chosen"], row["rejected"]), (part_index, text, row)
-            )
-    splits = splits_of([(row["prompt_id"], text) for _, text, row in unique_rows.values()], test, seed)
-    split_rows = [
-        (number, splits[row["prompt_id"]], row)
-        for number, _, row in unique_rows.values()
-        if splits[row["prompt_id"]] is not None
-    ]
-    if not any(split == "train" for _, split, _ in split_rows):
+        sampled_rows += [_PartRow(number, text, row) for text, row in part_rows]
+        taken = {"pairs": len(rows), "taken": len(part_rows), "share": part.share}
+        sources.append({"name": name, "revision": dataset.revision, **taken})
+    unique_rows = _unique_rows(sampled_rows)
+    splits = splits_of([(row.pair["prompt_id"], row.prompt) for row in unique_rows], test, seed)
+    kept_rows = [row for row in unique_rows if splits[row.pair["prompt_id"]] is not None]
+    if "train" not in {splits[row.pair["prompt_id"]] for row in kept_rows}:
         raise RecipeError("no pair to train on is left of " + ", ".join(part.name for part in parts))
     # of an earlier mix, now that this one is known to come about
     shutil.rmtree(out / "data", ignore_errors=True)
-    counts = _write_splits(out, [(split, row) for _, split, row in split_rows])
+    counts = _write_splits(out, [(splits[row.pair["prompt_id"]], row.pair) for row in kept_rows])
+    left = Counter(row.part for row in kept_rows)
     manifest = {
-        "mixed_of": [
-            {**source, "left": sum(number == i for number, _, _ in split_rows)}
-            for i, source in enumerate(sources)
-        ],
-        "between_splits": len(unique_rows) - len(split_rows),
+        "mixed_of": [{**source, "left": left[number]} for number, source in enumerate(sources)],
+        "between_splits": len(unique_rows) - len(kept_rows),
         "counts": counts,
         "seed": seed,
         "test": test,
-        "licenses": dict(sorted(Counter(row["license"] for _, _, row in split_rows).items())),
-        "sources": dict(sorted(Counter(row["source"] for _, _, row in split_rows).items())),
+        "licenses": dict(sorted(Counter(row.pair["license"] for row in kept_rows).items())),
+        "sources": dict(sorted(Counter(row.pair["source"] for row in kept_rows).items())),
     }
     with atomic_write(out / "mix.json") as part:
         part.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return manifest
+
+
+def _unique_rows(rows: Sequence[_PartRow]) -> list[_PartRow]:
+    """Each pair once, and each prompt, with what is nearly the same, of the first part that has it alone."""
+    first_part: dict[str, int] = {}
+    for row in rows:
+        first_part.setdefault(normalize(row.prompt), row.part)
+    texts = list(first_part)
+    of_an_earlier_part = {
+        texts[i]
+        for i, (j, _) in find_near_duplicates(texts).items()
+        if first_part[texts[i]] != first_part[texts[j]]
+    }
+    unique: dict[str, _PartRow] = {}
+    for row in rows:
+        text = normalize(row.prompt)
+        if text not in of_an_earlier_part and first_part[text] == row.part:
+            pair = row.pair
+            unique.setdefault(content_id("pair", pair["prompt"], pair["chosen"], pair["rejected"]), row)
+    return list(unique.values())
 
 
 def _check_output_folder(out: Path) -> None:
@@ -135,7 +140,7 @@ def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[
 
 
 def _sample_rows(
-    rows: Sequence[tuple[str, dict[str, Any]]], part: Part, seed: int
+    rows: Sequence[tuple[str, dict[str, Any]]], part: MixPart, seed: int
 ) -> list[tuple[str, dict[str, Any]]]:
     """As much as is wanted: whole prompts, drawn by their ids, so that the same ones come when there are more
     of them.

@@ -7,11 +7,10 @@ taken out unless asked for; their digest stays.
 
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -24,10 +23,17 @@ from prefgen.dataset.serialize import record_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import SOURCE
-from prefgen.types import Prompt, Record
+from prefgen.publish.redaction import (
+    Harmful,
+    Redactor,
+    is_from_harm,
+    quote_redactor,
+    redact_turn,
+    redaction_notice,
+)
+from prefgen.types import Record, Response, Score
 
 TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
-Harmful = Literal["redact", "drop", "keep"]
 SCORE = pa.struct(
     {
         "judge": TEXT,
@@ -41,27 +47,28 @@ SCORE = pa.struct(
 )
 CANDIDATES = pa.schema(
     {
-        "id": TEXT, "prompt_id": TEXT, "prompt": pa.list_(TURN), "response": pa.list_(TURN), "reasoning": TEXT, "source": TEXT, "category": TEXT,
-        "language": TEXT, "license": TEXT, "model": TEXT, "origin": TEXT, "principle_id": TEXT, "sampling": TEXT, "finish_reason": TEXT,
-        "parent_id": TEXT, "policy": TEXT, "scores": pa.list_(SCORE),
+        "id": TEXT, "prompt_id": TEXT, "prompt": pa.list_(TURN), "response": pa.list_(TURN),
+        "reasoning": TEXT, "source": TEXT, "category": TEXT, "language": TEXT, "license": TEXT,
+        "model": TEXT, "origin": TEXT, "principle_id": TEXT, "sampling": TEXT,
+        "finish_reason": TEXT, "parent_id": TEXT, "policy": TEXT,
+        "scores": pa.list_(SCORE),
         "critiques": pa.list_(pa.struct({"judge": TEXT, "principle_id": TEXT, "text": TEXT})),
         "flags": pa.list_(pa.struct({"rule": TEXT, "reason": TEXT})),
     }
 )  # fmt: skip
 JUDGMENTS = pa.schema(
     {
-        "kind": TEXT, "prompt_id": TEXT, "judge": TEXT, "aspect": TEXT, "principle_id": TEXT, "response_id": TEXT, "second_id": TEXT,
-        "value": REAL, "low": REAL, "high": REAL, "probability": REAL, "sample": WHOLE, "order": WHOLE, "method": TEXT, "rationale": TEXT,
+        "kind": TEXT, "prompt_id": TEXT, "judge": TEXT, "aspect": TEXT, "principle_id": TEXT,
+        "response_id": TEXT, "second_id": TEXT, "value": REAL, "low": REAL, "high": REAL, "probability": REAL,
+        "sample": WHOLE, "order": WHOLE, "method": TEXT, "rationale": TEXT,
     }
 )  # fmt: skip
-FAILURES = pa.schema(
+FAILURE_ROWS = pa.schema(
     {"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model": TEXT, "code": TEXT, "reason": TEXT}
 )
-SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURES}
+SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURE_ROWS}
 ROWS_A_SHARD = 50_000
-ROWS_AT_ONCE = 500
-MIN_QUOTE_LENGTH = 20
-"""Characters from which on a sentence of a harmful text is taken out of what is said about it."""
+ROWS_A_WRITE = 500
 
 
 @dataclass
@@ -101,7 +108,7 @@ def write_rows(
     }
     for config, rows in rows_by_config.items():
         _write_config(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
-    failures = ({name: row[name] for name in FAILURES.names} for row in _read_failures(run))
+    failures = ({name: row[name] for name in FAILURE_ROWS.names} for row in _read_failures(run))
     # seeds are in no split
     _write_config(
         "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
@@ -152,7 +159,7 @@ class _Shards:
     def add(self, row: dict[str, Any]) -> None:
         self._pending.append(row)
         self.rows += 1
-        if len(self._pending) >= ROWS_AT_ONCE:
+        if len(self._pending) >= ROWS_A_WRITE:
             self._flush()
 
     def _flush(self) -> None:
@@ -191,113 +198,78 @@ def _preferences(run: Path, harmful: Harmful, written: WrittenRelease) -> Iterat
                 continue
             written.harmful += 1
             for side in ("chosen", "rejected"):
-                row[side] = [_redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
+                row[side] = [redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
         yield row
-
-
-def _redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
-    text = turn["content"]
-    if (
-        digest is None
-        or harmful == "keep"
-        or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest
-    ):
-        return dict(turn)
-    return {**turn, "content": redaction_notice(digest)}
-
-
-def redaction_notice(digest: str) -> str:
-    """What stands in the place of a harmful text."""
-    return f"[a harmful text was taken out; its BLAKE2b digest is {digest}]"
 
 
 def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
     for record in _read_records(run):
-        prompt = record.prompt
-        if harmful == "drop" and _is_from_harm(prompt):
+        if harmful == "drop" and is_from_harm(record.prompt):
             continue
-        prompt_turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
-        redact = _quote_redactor(record, harmful)
+        redact = quote_redactor(record, harmful)
         for response in record.responses:
-            hidden = harmful != "keep" and response.principle == SOURCE
-            response_turns = [{"role": m.role, "content": m.text} for m in response.messages]
-            if hidden:
-                digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
-                response_turns = [{"role": "assistant", "content": redaction_notice(digest)}]
-            yield {
-                "id": response.id,
-                "prompt_id": prompt.id,
-                "prompt": prompt_turns,
-                "response": response_turns,
-                "reasoning": None if hidden else redact(next((m.reasoning for m in response.messages if m.reasoning), None)),
-                "source": prompt.source,
-                "category": prompt.category,
-                "language": prompt.language,
-                "license": prompt.license,
-                "model": response.model,
-                "origin": response.origin,
-                "principle_id": response.principle,
-                "sampling": json.dumps(dict(response.sampling), sort_keys=True) if response.sampling else None,
-                "finish_reason": response.finish_reason,
-                "parent_id": response.parent_id,
-                "policy": response.policy,
-                "scores": [
-                    {
-                        "judge": s.judge, "aspect": s.aspect, "value": s.value, "low": s.scale[0], "high": s.scale[1],
-                        "rationale": redact(s.rationale), "method": s.method,
-                    }
-                    for s in record.scores
-                    if s.response_id == response.id
-                ],
-                "critiques": [
-                    {"judge": c.judge, "principle_id": c.principle_id, "text": redact(c.text)}
-                    for c in record.critiques
-                    if c.response_id == response.id
-                ],
-                "flags": [{"rule": f.rule, "reason": f.reason} for f in record.flags if f.target_id == response.id],
-            }  # fmt: skip
+            yield _candidate(record, response, harmful, redact)
 
 
-def _is_from_harm(prompt: Prompt) -> bool:
-    return "harm" in prompt.metadata or "harm" in prompt.lineage
+def _candidate(record: Record, response: Response, harmful: Harmful, redact: Redactor) -> dict[str, Any]:
+    """An answer with everything that was said of it."""
+    prompt = record.prompt
+    reasoning = redact(next((m.reasoning for m in response.messages if m.reasoning), None))
+    turns = [{"role": m.role, "content": m.text} for m in response.messages]
+    if harmful != "keep" and response.principle == SOURCE:
+        digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
+        turns, reasoning = [{"role": "assistant", "content": redaction_notice(digest)}], None
+    return {
+        "id": response.id,
+        "prompt_id": prompt.id,
+        "prompt": [{"role": m.role, "content": m.text} for m in prompt.messages],
+        "response": turns,
+        "reasoning": reasoning,
+        "source": prompt.source,
+        "category": prompt.category,
+        "language": prompt.language,
+        "license": prompt.license,
+        "model": response.model,
+        "origin": response.origin,
+        "principle_id": response.principle,
+        "sampling": json.dumps(dict(response.sampling), sort_keys=True) if response.sampling else None,
+        "finish_reason": response.finish_reason,
+        "parent_id": response.parent_id,
+        "policy": response.policy,
+        "scores": [_score(s, redact) for s in record.scores if s.response_id == response.id],
+        "critiques": [
+            {"judge": c.judge, "principle_id": c.principle_id, "text": redact(c.text)}
+            for c in record.critiques
+            if c.response_id == response.id
+        ],
+        "flags": [{"rule": f.rule, "reason": f.reason} for f in record.flags if f.target_id == response.id],
+    }
 
 
-def _quote_redactor(record: Record, harmful: Harmful) -> Callable[[str | None], str | None]:
-    """What to do with words about the answers: sentences of a harmful source that they quote are taken out."""
-    sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
-    sentences = sorted(
-        {
-            sentence.strip()
-            for text in sources
-            for sentence in re.split(r"(?<=[.!?])\s+|\n", text)
-            if len(sentence.strip()) >= MIN_QUOTE_LENGTH
-        },
-        key=len,
-    )
-
-    def redact(text: str | None) -> str | None:
-        for sentence in reversed(sentences):
-            text = text.replace(sentence, "[taken out]") if text else text
-        return text
-
-    return redact
+def _score(score: Score, redact: Redactor) -> dict[str, Any]:
+    low, high = score.scale
+    return {
+        "judge": score.judge, "aspect": score.aspect, "value": score.value, "low": low, "high": high,
+        "rationale": redact(score.rationale), "method": score.method,
+    }  # fmt: skip
 
 
 def _judgments(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
     for record in _read_records(run):
-        if harmful == "drop" and _is_from_harm(record.prompt):
+        if harmful == "drop" and is_from_harm(record.prompt):
             continue
-        redact = _quote_redactor(record, harmful)
+        redact = quote_redactor(record, harmful)
         empty_row: dict[str, Any] = dict.fromkeys(JUDGMENTS.names) | {"prompt_id": record.id}
-        for s in record.scores:
-            yield empty_row | {
-                "kind": "score", "judge": s.judge, "aspect": s.aspect, "response_id": s.response_id, "value": s.value, "low": s.scale[0],
-                "high": s.scale[1], "sample": s.sample, "order": s.order, "method": s.method, "rationale": redact(s.rationale),
+        for score in record.scores:
+            yield empty_row | _score(score, redact) | {
+                "kind": "score", "response_id": score.response_id,
+                "sample": score.sample, "order": score.order,
             }  # fmt: skip
         for c in record.comparisons:
             yield empty_row | {
-                "kind": "comparison", "judge": c.judge, "aspect": c.aspect, "principle_id": c.principle_id, "response_id": c.first_id,
-                "second_id": c.second_id, "probability": c.probability, "sample": c.sample, "method": c.method, "rationale": redact(c.rationale),
+                "kind": "comparison", "judge": c.judge, "aspect": c.aspect, "principle_id": c.principle_id,
+                "response_id": c.first_id, "second_id": c.second_id, "probability": c.probability,
+                "sample": c.sample, "method": c.method, "rationale": redact(c.rationale),
             }  # fmt: skip
 
 

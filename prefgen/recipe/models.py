@@ -4,7 +4,7 @@ cost.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +43,7 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         raise RecipeError(str(error), loaded.place((*path, "use"))) from error
     all_is_content = use in ("simulated", "scripted") or ":" in use
     content_fields = set(backend_class.model_fields) if all_is_content else set(backend_class.identity_fields)
-    backend_fields = {
-        k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields
-    }
-    for key in backend_fields.keys() - content_fields:
-        raise RecipeError(
-            f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: ...}}}}",
-            loaded.place((*path, key)),
-        )
+    backend_fields = _backend_fields(name, entry, backend_class, content_fields, loaded)
     model = validate_data(
         ModelEntry,
         {k: v for k, v in entry.items() if k not in backend_fields},
@@ -58,26 +51,15 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         loaded,
         [*ModelEntry.model_fields, *content_fields],
     )
-    endpoint = recipe.run.endpoints.get(name, Endpoint())  # pyright: ignore[reportCallIssue] - every field has a default
-    endpoint_fields = {
-        k: _substitute_environment(v, loaded.place(("run", "endpoints", name, k)))
-        for k, v in (endpoint.model_extra or {}).items()
-    }
-    for key in endpoint_fields.keys() & content_fields if not all_is_content else ():
-        raise RecipeError(
-            f"{key!r} decides what the model says: it belongs under models: {name}",
-            loaded.place(("run", "endpoints", name, key)),
-        )
-    fields_path: Where = path if backend_fields else ("run", "endpoints", name)
-    location_fields = (
-        {"location": model.name or name, "revision": model.revision}
-        if "location" in backend_class.model_fields
-        else {}
-    )
+    endpoint = recipe.run.endpoints.get(name, Endpoint())
+    endpoint_fields = _endpoint_fields(name, endpoint, () if all_is_content else content_fields, loaded)
+    location: dict[str, Any] = {}
+    if "location" in backend_class.model_fields:
+        location = {"location": model.name or name, "revision": model.revision}
     backend: Any = validate_data(
         backend_class,
-        {**backend_fields, **endpoint_fields, **location_fields},
-        fields_path,
+        {**backend_fields, **endpoint_fields, **location},
+        path if backend_fields else ("run", "endpoints", name),
         loaded,
         [*backend_class.model_fields, *Endpoint.model_fields],
     )
@@ -89,14 +71,49 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         identity |= backend.identity_details()
     except RecipeError as error:
         raise RecipeError(str(error), loaded.place(path)) from error
-    return BuiltModel(
-        name=name,
-        backend=backend,
-        identity=identity,
-        sampling=model.model_dump(exclude_none=True, exclude={"use", "name", "revision"}),
-        endpoint=endpoint,
-        simulated=simulated,
-    )
+    sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision"})
+    return BuiltModel(name, backend, identity, sampling, endpoint, simulated)
+
+
+def _backend_fields(
+    name: str,
+    entry: Mapping[str, Any],
+    backend_class: type[Plugin],
+    content_fields: Container[str],
+    loaded: LoadedRecipe,
+) -> dict[str, Any]:
+    """What a model's entry says of its backend. Raises RecipeError for what says how the model is reached."""
+    fields = {
+        k: v for k, v in entry.items() if k in backend_class.model_fields and k not in ModelEntry.model_fields
+    }
+    for key in fields:
+        if key not in content_fields:
+            raise RecipeError(
+                f"{key!r} says how the model is reached: it belongs under run: {{endpoints: {{{name}: "
+                "...}}",
+                loaded.place(("models", name, key)),
+            )
+    return fields
+
+
+def _endpoint_fields(
+    name: str, endpoint: Endpoint, content_fields: Container[str], loaded: LoadedRecipe
+) -> dict[str, Any]:
+    """What a model's endpoint says of its backend. Raises RecipeError for what decides what the model
+    says.
+    """
+    path: Where = ("run", "endpoints", name)
+    fields = {
+        key: _substitute_environment(value, loaded.place((*path, key)))
+        for key, value in (endpoint.model_extra or {}).items()
+    }
+    for key in fields:
+        if key in content_fields:
+            raise RecipeError(
+                f"{key!r} decides what the model says: it belongs under models: {name}",
+                loaded.place((*path, key)),
+            )
+    return fields
 
 
 _ENV_REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -29,24 +29,28 @@ class Sampling(Strict):
     """How a model draws. Part of the key of every ask. Absent means the server's default."""
 
     temperature: float | None = Field(
-        None, ge=0, le=5, allow_inf_nan=False, description="0 makes the call deterministic as far as keys go."
+        default=None,
+        ge=0,
+        le=5,
+        allow_inf_nan=False,
+        description="0 makes the call deterministic as far as keys go.",
     )
-    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus.")
-    top_k: int | None = Field(None, ge=-1, description="Candidates a token.")
+    top_p: float | None = Field(default=None, gt=0, le=1, description="Nucleus.")
+    top_k: int | None = Field(default=None, ge=-1, description="Candidates a token.")
     min_p: float | None = Field(
-        None, ge=0, le=1, description="Least probability relative to the likeliest token."
+        default=None, ge=0, le=1, description="Least probability relative to the likeliest token."
     )
-    max_tokens: int | None = Field(None, ge=1, description="Most new tokens, reasoning included.")
-    stop: str | tuple[str, ...] | None = Field(None, description="Text at which an answer ends.")
-    presence_penalty: float | None = Field(None, ge=-2, le=2)
-    frequency_penalty: float | None = Field(None, ge=-2, le=2)
-    repetition_penalty: float | None = Field(None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=1, description="Most new tokens, reasoning included.")
+    stop: str | tuple[str, ...] | None = Field(default=None, description="Text at which an answer ends.")
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(default=None, gt=0)
     effort: str | None = Field(
-        None, description="How long a reasoning model thinks, in the provider's words."
+        default=None, description="How long a reasoning model thinks, in the provider's words."
     )
-    thinking_budget: int | None = Field(None, ge=0, description="Most tokens of thinking.")
+    thinking_budget: int | None = Field(default=None, ge=0, description="Most tokens of thinking.")
     chat_template_kwargs: Mapping[str, Any] | None = Field(
-        None, description="For servers that take it (vLLM)."
+        default=None, description="For servers that take it (vLLM)."
     )
 
 
@@ -56,8 +60,10 @@ class ModelEntry(Sampling):
     """
 
     use: str = Field(description="The backend: openai, transformers, simulated, scripted.")
-    name: str | None = Field(None, description="The model's name at the server. Default: the entry's name.")
-    revision: str | None = Field(None, description="Any text; changing it asks a moved alias afresh.")
+    name: str | None = Field(
+        default=None, description="The model's name at the server. Default: the entry's name."
+    )
+    revision: str | None = Field(default=None, description="Any text; changing it asks a moved alias afresh.")
 
 
 class Endpoint(BaseModel):
@@ -65,10 +71,12 @@ class Endpoint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
-    concurrency: int | Literal["auto"] | None = Field(None, description="Requests at once; auto adapts.")
-    requests_per_minute: float | None = Field(None, gt=0)
-    tokens_per_minute: float | None = Field(None, gt=0)
-    timeout: float | None = Field(None, gt=0, description="Seconds for one request.")
+    concurrency: int | Literal["auto"] | None = Field(
+        default=None, description="Requests at once; auto adapts."
+    )
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, description="Seconds for one request.")
 
 
 class Run(Strict):
@@ -82,36 +90,43 @@ class Run(Strict):
     }
 
     concurrency: int | Literal["auto"] = Field(
-        "auto", description="Requests at once a model; auto adapts to the server."
+        default="auto", description="Requests at once a model; auto adapts to the server."
     )
-    budget_usd: float | None = Field(None, ge=0, description="Money that this run directory may spend.")
-    budget_tokens: int | None = Field(None, ge=0, description="Tokens that this run directory may use.")
+    budget_usd: float | None = Field(
+        default=None, ge=0, description="Money that this run directory may spend."
+    )
+    budget_tokens: int | None = Field(
+        default=None, ge=0, description="Tokens that this run directory may use."
+    )
     prices: str | Mapping[str, Mapping[str, Any]] | None = Field(
-        None,
+        default=None,
         description=(
             "{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML "
             "file with it."
         ),
     )
-    endpoints: Mapping[str, Endpoint] = Field({}, description="By the names under `models`.")
+    endpoints: Mapping[str, Endpoint] = Field(default={}, description="By the names under `models`.")
     accept_served_by: tuple[str, ...] = Field(
-        (), description="Further hosts whose journalled replies may be used."
+        default=(), description="Further hosts whose journalled replies may be used."
     )
-    timeout: float = Field(600, gt=0, description="Seconds for one request.")
+    timeout: float = Field(default=600, gt=0, description="Seconds for one request.")
     server_down_after: float = Field(
-        60, ge=0, description="Seconds without any answer after which a server counts as down."
+        default=60, ge=0, description="Seconds without any answer after which a server counts as down."
     )
-    plugin_timeout: float = Field(300, gt=0, description="Seconds that a plug-in may spend outside ask.")
+    plugin_timeout: float = Field(
+        default=300, gt=0, description="Seconds that a plug-in may spend outside ask."
+    )
     order: Literal["hash", "file"] = Field(
-        "hash", description="hash works in an order drawn by id, so that a stopped run is a fair sample."
+        default="hash",
+        description="hash works in an order drawn by id, so that a stopped run is a fair sample.",
     )
     processes: int | Literal["auto"] = Field(
-        "auto",
+        default="auto",
         ge=1,
         description="Processes that replay what the journal holds. auto: one a processor, at most 8.",
     )
     max_records_in_flight: int | None = Field(
-        None, ge=1, description="Records at work at once. Default: enough to keep every model busy."
+        default=None, ge=1, description="Records at work at once. Default: enough to keep every model busy."
     )
 
     @field_validator("concurrency")
@@ -127,16 +142,16 @@ class Recipe(Strict):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$", description="Names the run's directory.")
     version: str = Field(
-        "0.1.0",
+        default="0.1.0",
         pattern=r"^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:[-+][0-9A-Za-z.-]+)?$",
         description="Semantic version of the dataset.",
     )
     description: str = ""
-    seed: int = Field(0, description="Seed of every ask that is random.")
-    models: Mapping[str, Mapping[str, Any]] = Field({}, description="Models by name.")
+    seed: int = Field(default=0, description="Seed of every ask that is random.")
+    models: Mapping[str, Mapping[str, Any]] = Field(default={}, description="Models by name.")
     stages: list[Mapping[str, Any]] = Field(
         min_length=1, description="What happens to each prompt, in order."
     )
-    publish: Mapping[str, Any] | None = Field(None, description="Where the dataset goes.")
-    train: Mapping[str, Any] | None = Field(None, description="How a model is trained on it.")
-    run: Run = Run()  # pyright: ignore[reportCallIssue] - every field has a default
+    publish: Mapping[str, Any] | None = Field(default=None, description="Where the dataset goes.")
+    train: Mapping[str, Any] | None = Field(default=None, description="How a model is trained on it.")
+    run: Run = Run()

@@ -5,6 +5,7 @@ ask for a curator.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Any
 
 from prefgen.errors import RecipeError
 from prefgen.plugins.plugin import FromSeeds, Plugin
@@ -69,13 +70,14 @@ def segments_of(
         for stage_plugin in stage.plugins if stage.kind == "curate" else ():
             builder.add_curator(stage_plugin, label, identity)
         if stage.kind != "curate":
-            builder.add_stage(Stage(stage.kind, label, stage.plugins, identity), identity)  # pyright: ignore[reportArgumentType]
+            kind: Any = stage.kind  # the builder of stages knows no others
+            builder.add_stage(Stage(kind, label, stage.plugins, identity), identity)
     return sources, builder.finish(), identities
 
 
 class _SegmentBuilder:
     """Segments as their curators and steps come; a curator that asks a model ends the one before it with a
-    step that asks.
+    stage that asks.
     """
 
     def __init__(self, segments: list[Segment], last_identity: str) -> None:

@@ -20,27 +20,8 @@ def validate_data(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-    first_error = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    loc = tuple(
-        part
-        for part in first_error["loc"]
-        if not (isinstance(part, str) and part.startswith(("function-", "literal[")))
-    )
-    where = loaded.place((*path, *loc))
-    name = ".".join(str(part) for part in loc) or (getattr(model, "name", "") or "recipe")
-    if first_error["type"] == "extra_forbidden":
-        fields = list(known_keys or _fields_at(model, loc))
-        raise RecipeError(f"unknown key {loc[-1]!r}{did_you_mean(str(loc[-1]), fields)}", where)
-    if first_error["type"] == "missing":
-        raise RecipeError(f"{name!r} is missing", where)
-    message = first_error["msg"].removeprefix("Value error, ")
-    found_text = (
-        f", found {first_error['input']!r}"
-        if not isinstance(first_error["input"], Mapping | list) and "found" not in message
-        else ""
-    )
-    raise RecipeError(f"{name}: {message[:1].lower()}{message[1:]}{found_text}", where)
+        loc, message = describe_error(model, error, known_keys)
+    raise RecipeError(message, loaded.place((*path, *loc)))
 
 
 def parse_section(
@@ -54,18 +35,33 @@ def parse_section(
     try:
         return model.model_validate({**(data or {}), **overrides})
     except ValidationError as error:
-        raise RecipeError(f"{name}: {describe_error(model, error)}", place) from None
+        _, message = describe_error(model, error)
+    raise RecipeError(f"{name}: {message}", place)
 
 
-def describe_error(model: type[BaseModel], error: ValidationError) -> str:
-    """The first thing that is wrong, in words, with the nearest valid name of a key that there is not."""
+def describe_error(
+    model: type[BaseModel], error: ValidationError, known_keys: Sequence[str] | None = None
+) -> tuple[Where, str]:
+    """(where it is, in words) of the first thing that is wrong, with the nearest of `known_keys` to a key
+    that there is not.
+    """
     errors = error.errors(include_url=False)
     first_error = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    name = ".".join(map(str, first_error["loc"]))
+    loc = tuple(
+        part
+        for part in first_error["loc"]
+        if not (isinstance(part, str) and part.startswith(("function-", "literal[")))
+    )
+    name = ".".join(str(part) for part in loc)
     if first_error["type"] == "extra_forbidden":
-        return f"unknown key {name!r}{did_you_mean(str(first_error['loc'][-1]), _fields_at(model, first_error['loc']))}"
+        nearest = did_you_mean(str(loc[-1]), list(known_keys or _fields_at(model, loc)))
+        return loc, f"unknown key {loc[-1]!r}{nearest}"
+    if first_error["type"] == "missing":
+        return loc, f"{name!r} is missing"
     message = first_error["msg"].removeprefix("Value error, ")
-    return f"{name}: {message}, found {first_error['input']!r}" if name else message
+    if not isinstance(first_error["input"], Mapping | list) and "found" not in message:
+        message = f"{message}, found {first_error['input']!r}"
+    return loc, f"{name or getattr(model, 'name', '') or 'recipe'}: {message[:1].lower()}{message[1:]}"
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:

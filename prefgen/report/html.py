@@ -20,7 +20,7 @@ from prefgen.dataset.read_parquet import read_table
 from prefgen.dataset.read_run import read_manifest
 from prefgen.storage.atomic_write import atomic_write
 
-BINS = 16
+BARS = 16
 PAIRS_SHOWN = 12
 MAX_TEXT_LENGTH = 2000
 """Characters of a text that are shown."""
@@ -46,7 +46,9 @@ class Writer:
 
 
 def write_report(run: Path) -> Path:
-    """Write report.html of a complete run; returns its path. Raises RecipeError when the run cannot be read."""
+    """Write report.html of a complete run; returns its path. Raises RecipeError when the run cannot be
+    read.
+    """
     from jinja2 import Environment, StrictUndefined
 
     manifest = read_manifest(run)
@@ -118,7 +120,7 @@ def _redact_pair(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "rejected": [{"role": "assistant", "content": "(a harmful text: not shown here)"}]}
 
 
-def histogram(values: Sequence[float], bins: int = BINS) -> list[Bar]:
+def histogram(values: Sequence[float], bins: int = BARS) -> list[Bar]:
     """`values` in `bins` equal ranges from the least to the greatest; one bar where all are equal."""
     if not values:
         return []

@@ -9,7 +9,7 @@ from prefgen.storage.atomic_write import atomic_write
 
 INSTALL_HINT = "pictures need matplotlib: pip install 'prefgen[plots]'"
 COLOURS = ("#1b6ca8", "#d1495b", "#8d99ae", "#2a9d8f")
-BINS = 30
+HISTOGRAM_BINS = 30
 
 
 def can_draw() -> bool:
@@ -45,7 +45,7 @@ class Plot:
         low, high = min(all_values), max(all_values)
         span = (low, high if high > low else low + 1)
         for (name, series), colour in zip(values.items(), COLOURS, strict=False):
-            panel.hist(series, bins=BINS, range=span, alpha=0.55, label=name, color=colour)
+            panel.hist(series, bins=HISTOGRAM_BINS, range=span, alpha=0.55, label=name, color=colour)
         panel.set_ylabel("rows", fontsize=8)
         if len(values) > 1:
             panel.legend(fontsize=8, frameon=False)

@@ -24,7 +24,7 @@ EXEMPLAR_FIELDS = {"request", "reply", "critique", "revision"}
 
 
 @reviser("constitution")
-class Constitution(Plugin):
+class ConstitutionReviser(Plugin):
     """Rounds of critique and revision. Paper: 4 rounds, 16 principles, 5 examples; temperature 1 (from
     memory).
     """
@@ -33,19 +33,22 @@ class Constitution(Plugin):
 
     model: str = Field(description="The model that criticises and rewrites, by its name under `models`.")
     constitution: str = Field(
-        "harmless", description="A constitution whose principles have a critique and a revision wording."
+        default="harmless",
+        description="A constitution whose principles have a critique and a revision wording.",
     )
-    group: str | None = Field(None, description="The group of principles, where the constitution has groups.")
+    group: str | None = Field(
+        default=None, description="The group of principles, where the constitution has groups."
+    )
     rounds: int = Field(
-        4, ge=1, description="Rounds, each on the revision before (paper: 4; the open recipe: 1)."
+        default=4, ge=1, description="Rounds, each on the revision before (paper: 4; the open recipe: 1)."
     )
     exemplars: tuple[Mapping[str, str], ...] = Field(
-        (), description="Solved examples: request, reply, critique and revision (paper: 5)."
+        default=(), description="Solved examples: request, reply, critique and revision (paper: 5)."
     )
-    seed: int = Field(0, description="Seed of the draws of principles.")
+    seed: int = Field(default=0, description="Seed of the draws of principles.")
 
     @model_validator(mode="after")
-    def _check_exemplars(self) -> "Constitution":
+    def _check_exemplars(self) -> "ConstitutionReviser":
         for number, example in enumerate(self.exemplars, 1):
             if set(example) != EXEMPLAR_FIELDS:
                 raise ValueError(

@@ -22,8 +22,10 @@ class Improve(Plugin):
     texts = ("revisers/reviser_system.j2", "revisers/improve.j2")
 
     model: str = Field(description="The improving model, by its name under `models`.")
-    instruction: str | None = Field(None, description="What else to heed, in one's own words.")
-    temperature: float | None = Field(0.7, ge=0, description="Temperature of the improver (paper: 0.7).")
+    instruction: str | None = Field(default=None, description="What else to heed, in one's own words.")
+    temperature: float | None = Field(
+        default=0.7, ge=0, description="Temperature of the improver (paper: 0.7)."
+    )
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
         text = render(

@@ -23,8 +23,8 @@ class MinimalEdit(Plugin):
     texts = ("revisers/reviser_system.j2", "revisers/find_flaws.j2", "revisers/minimal_edit.j2")
 
     model: str = Field(description="The model that names flaws and edits, by its name under `models`.")
-    most: int = Field(3, ge=1, description="Most flaws that are mended at once.")
-    temperature: float | None = Field(0.0, ge=0, description="Temperature of both.")
+    most: int = Field(default=3, ge=1, description="Most flaws that are mended at once.")
+    temperature: float | None = Field(default=0.0, ge=0, description="Temperature of both.")
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask, record: Record) -> Revision:
         known_flaws = [critique.text for critique in record.critiques if critique.response_id == response.id][

@@ -22,9 +22,11 @@ class BestOf(Plugin):
 
     model: str = Field(description="The answering model, by its name under `models`.")
     scorer: str = Field(description="A reward model with a score route, by its name under `models`.")
-    n: int = Field(16, ge=2, description="Answers that are drawn.")
-    keep: int = Field(1, ge=1, description="How many of the best are kept.")
-    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+    n: int = Field(default=16, ge=2, description="Answers that are drawn.")
+    keep: int = Field(default=1, ge=1, description="How many of the best are kept.")
+    reasoning: str = Field(
+        default="drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs."
+    )
 
     @model_validator(mode="after")
     def _check_keep(self) -> "BestOf":

@@ -31,8 +31,10 @@ class Contrast(Plugin):
         min_length=1,
         description="A system prompt that asks for the contrary; its answers have the principle `away`.",
     )
-    n: int = Field(1, ge=1, description="Answers under each.")
-    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+    n: int = Field(default=1, ge=1, description="Answers under each.")
+    reasoning: str = Field(
+        default="drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs."
+    )
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         return await gather_settled(

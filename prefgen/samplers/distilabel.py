@@ -1,7 +1,7 @@
 """A task of distilabel that answers a prompt: TextGeneration, URIAL, ChatGeneration ...
 (`prefgen[distilabel]`).
 
-The task runs as distilabel wrote it; its requests go through `ask` (`prefgen.integrations.distilabel`).
+The task runs as distilabel wrote it; its requests go through `ask` (`prefgen.integrations.bridge`).
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ class DistilabelSampler(DistilabelTask):
     known_outputs = ("generation",)
     cost = "n requests a prompt"
 
-    n: int = Field(1, ge=1, description="Answers a prompt.")
-    seed: int = Field(0, description="Seed of what the task draws.")
+    n: int = Field(default=1, ge=1, description="Answers a prompt.")
+    seed: int = Field(default=0, description="Seed of what the task draws.")
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         column = self.task_output()

@@ -18,9 +18,11 @@ class Each(Plugin):
     """`n` answers of each of `models` (or of `model`)."""
 
     model: str | tuple[str, ...] = Field(description="A model, or several, by the names under `models`.")
-    n: int = Field(4, ge=1, description="Answers a model.")
-    system: str | None = Field(None, description="A system prompt for all of them.")
-    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+    n: int = Field(default=4, ge=1, description="Answers a model.")
+    system: str | None = Field(default=None, description="A system prompt for all of them.")
+    reasoning: str = Field(
+        default="drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs."
+    )
 
     async def sample(self, prompt: Prompt, ask: Ask) -> Sequence[Response | ReplyError]:
         return await gather_settled(

@@ -19,11 +19,13 @@ class Ladder(Plugin):
 
     model: str = Field(description="The model, by its name under `models`.")
     temperatures: tuple[float, ...] = Field(
-        (0.0, 0.5, 1.0, 1.3), min_length=1, description="The rungs; at 0 one answer is all there is."
+        default=(0.0, 0.5, 1.0, 1.3), min_length=1, description="The rungs; at 0 one answer is all there is."
     )
-    n: int = Field(1, ge=1, description="Answers at each temperature above 0.")
-    system: str | None = Field(None, description="A system prompt for all of them.")
-    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+    n: int = Field(default=1, ge=1, description="Answers at each temperature above 0.")
+    system: str | None = Field(default=None, description="A system prompt for all of them.")
+    reasoning: str = Field(
+        default="drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs."
+    )
 
     @field_validator("temperatures")
     @classmethod

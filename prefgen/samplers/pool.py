@@ -25,13 +25,15 @@ class Pool(Plugin):
     """`per_prompt` distinct models of `models` answer, `n` times each."""
 
     models: tuple[str, ...] = Field(min_length=1, description="The pool, by the names under `models`.")
-    per_prompt: int = Field(4, ge=1, description="Distinct models a prompt (paper: 4 of 17).")
-    n: int = Field(1, ge=1, description="Answers of each.")
+    per_prompt: int = Field(default=4, ge=1, description="Distinct models a prompt (paper: 4 of 17).")
+    n: int = Field(default=1, ge=1, description="Answers of each.")
     principles: str | None = Field(
-        None, description="A constitution whose system prompts are mixed in, such as ultrafeedback."
+        default=None, description="A constitution whose system prompts are mixed in, such as ultrafeedback."
     )
-    seed: int = Field(0, description="Seed of the draws of models and principles.")
-    reasoning: str = Field("drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs.")
+    seed: int = Field(default=0, description="Seed of the draws of models and principles.")
+    reasoning: str = Field(
+        default="drop", pattern="^(drop|keep)$", description="Whether reasoning goes into pairs."
+    )
 
     @model_validator(mode="after")
     def _check_per_prompt(self) -> "Pool":

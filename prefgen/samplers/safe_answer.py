@@ -35,11 +35,11 @@ class SafeAnswer(Plugin):
 
     model: str = Field(description="The expert that answers, by its name under `models`.")
     styles: Mapping[Style, float] = Field(
-        {"explain": 1.0, "redirect": 1.0, "comply_safely": 1.0},
+        default={"explain": 1.0, "redirect": 1.0, "comply_safely": 1.0},
         min_length=1,
         description="Styles with their weights: one is drawn a prompt.",
     )
-    seed: int = Field(0, description="Seed of the draw.")
+    seed: int = Field(default=0, description="Seed of the draw.")
 
     @field_validator("styles")
     @classmethod

@@ -21,17 +21,19 @@ class File(Plugin):
 
     path: str = Field(description="A file or a folder, relative to the recipe.")
     column: str | None = Field(
-        None,
+        default=None,
         description="The column with the prompt. Default: messages, prompt, instruction, question or text.",
     )
     columns: dict[str, str] = Field(
-        {}, description="Further columns by what they fill: source, category, language, license, references."
+        default={},
+        description="Further columns by what they fill: source, category, language, license, references.",
     )
     source: str | None = Field(
-        None, description="What rows without a source are said to come from. Default: the file's name."
+        default=None,
+        description="What rows without a source are said to come from. Default: the file's name.",
     )
-    license: str = Field("unknown", description="The license of rows that do not say theirs.")
-    limit: int | None = Field(None, ge=1, description="Only the first rows.")
+    license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
+    limit: int | None = Field(default=None, ge=1, description="Only the first rows.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}

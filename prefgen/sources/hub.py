@@ -20,18 +20,20 @@ class Hub(Plugin):
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
 
     path: str = Field(description="The dataset's name on the Hub, such as owner/name.")
-    split: str = Field("train", description="The split.")
-    config: str | None = Field(None, description="The configuration, where the dataset has several.")
-    revision: str | None = Field(None, description="A tag, branch or commit.")
+    split: str = Field(default="train", description="The split.")
+    config: str | None = Field(default=None, description="The configuration, where the dataset has several.")
+    revision: str | None = Field(default=None, description="A tag, branch or commit.")
     columns: dict[str, str] = Field(
-        {},
-        description="Columns by what they fill: messages, system, source, category, language, license, references.",
+        default={},
+        description=(
+            "Columns by what they fill: messages, system, source, category, language, license, references."
+        ),
     )
     where: dict[str, str | int | float | bool] = Field(
-        {}, description="Only rows whose columns equal these values."
+        default={}, description="Only rows whose columns equal these values."
     )
-    license: str = Field("unknown", description="The license of rows that do not say theirs.")
-    limit: int | None = Field(None, ge=1, description="Only the first rows that match.")
+    license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
+    limit: int | None = Field(default=None, ge=1, description="Only the first rows that match.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         defaults = {"source": self.path, "license": self.license}

@@ -19,8 +19,8 @@ class Inline(Plugin):
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
 
     prompts: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="The prompts.")
-    source: str = Field("inline", description="What they are said to come from.")
-    license: str = Field("unknown", description="Their license.")
+    source: str = Field(default="inline", description="What they are said to come from.")
+    license: str = Field(default="unknown", description="Their license.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         rows = (

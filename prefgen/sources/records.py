@@ -31,12 +31,14 @@ class Records(Plugin):
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
 
     path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
-    split: str = Field("train", description="The split of a Hub dataset.")
-    config: str | None = Field(None, description="The configuration of a Hub dataset.")
-    revision: str | None = Field(None, description="The revision of a Hub dataset.")
-    keep: tuple[str, ...] = Field(("responses",), description="What to take over: responses, scores, pairs.")
-    license: str = Field("unknown", description="The license of what does not say its own.")
-    limit: int | None = Field(None, ge=1, description="Only the first records.")
+    split: str = Field(default="train", description="The split of a Hub dataset.")
+    config: str | None = Field(default=None, description="The configuration of a Hub dataset.")
+    revision: str | None = Field(default=None, description="The revision of a Hub dataset.")
+    keep: tuple[str, ...] = Field(
+        default=("responses",), description="What to take over: responses, scores, pairs."
+    )
+    license: str = Field(default="unknown", description="The license of what does not say its own.")
+    limit: int | None = Field(default=None, ge=1, description="Only the first records.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         for index, record in enumerate(self._read_all(folder)):

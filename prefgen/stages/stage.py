@@ -1,7 +1,7 @@
 """What a stage is made of: its plug-ins by name, what each is limited to, and the identity that says what it
 is.
 
-`run_step` is the one loop that all stages share: a plug-in that fails costs what it alone would have added,
+`run_stage` is the one loop that all stages share: a plug-in that fails costs what it alone would have added,
 and is written down.
 """
 
@@ -64,25 +64,25 @@ Arguments = Callable[[Record, StagePlugin, Ask], Sequence[tuple[Any, ...]]]
 
 
 async def run_stage(
-    step: Stage, record: Record, ask_for: AskFor, arguments: Arguments, adds: ReadResult
+    stage: Stage, record: Record, ask_for: AskFor, arguments: Arguments, adds: ReadResult
 ) -> tuple[Record, list[Failure]]:
-    """Call every plug-in of the step that applies to `record`; what they return is added in the order of the
+    """Call every plug-in of the stage that applies to `record`; what they return is added in the order of the
     recipe.
     """
-    applicable = [p for p in step.plugins if applies_to(p.only, record)]
-    outcomes = await gather(_run_plugin(step, p, record, ask_for(p), arguments) for p in applicable)
+    applicable = [p for p in stage.plugins if applies_to(p.only, record)]
+    outcomes = await gather(_run_plugin(stage, p, record, ask_for(p), arguments) for p in applicable)
     grown, failures = record, []
-    for plugged, outcome in zip(applicable, outcomes, strict=True):
+    for stage_plugin, outcome in zip(applicable, outcomes, strict=True):
         errors: Sequence[ReplyError] = ()
         if isinstance(outcome, _LostOutcome):
             errors = (outcome.error,)
         else:
             for result in outcome:
-                more, lost = _additions_of(step, plugged, record, result, adds)
+                more, lost = _additions_of(stage, stage_plugin, record, result, adds)
                 more = _without_known_responses(grown, more)
                 grown = grown.adding(**more)
                 errors = (*errors, *lost)
-        failures += [failure_of(step, plugged, record, error) for error in errors]
+        failures += [failure_of(stage, stage_plugin, record, error) for error in errors]
     return grown, failures
 
 
@@ -123,7 +123,7 @@ def _bug_in_one_line(bug: BaseException) -> str:
 
 
 @contextmanager
-def plugin_errors(step: Stage, plugged: StagePlugin, record: Record) -> Generator[None]:
+def plugin_errors(stage: Stage, stage_plugin: StagePlugin, record: Record) -> Generator[None]:
     """Whatever a plug-in raises that is no error of ours becomes a PluginError in one line that names it."""
     try:
         yield
@@ -133,9 +133,9 @@ def plugin_errors(step: Stage, plugged: StagePlugin, record: Record) -> Generato
         known, bugs = many.split(PrefgenError)
         if known is not None and bugs is None:  # a TaskGroup of asks, of which some were lost
             raise _first_exception(known) from None
-        raise _plugin_error(step, plugged, record, _first_exception(bugs or many)) from many
+        raise _plugin_error(stage, stage_plugin, record, _first_exception(bugs or many)) from many
     except (Exception, SystemExit) as bug:
-        raise _plugin_error(step, plugged, record, bug) from bug
+        raise _plugin_error(stage, stage_plugin, record, bug) from bug
 
 
 def _first_exception(many: BaseException) -> BaseException:
@@ -146,11 +146,9 @@ def _first_exception(many: BaseException) -> BaseException:
     return next((one for one in leaves if not isinstance(one, ReplyError)), leaves[0])
 
 
-def _plugin_error(step: Stage, plugged: StagePlugin, record: Record, bug: BaseException) -> PluginError:
-    name = type(plugged.plugin).__name__
-    return PluginError(
-        f"{step.kind} {plugged.name!r} ({name}) failed on record {record.id[:12]}: {_bug_in_one_line(bug)}"
-    )
+def _plugin_error(stage: Stage, stage_plugin: StagePlugin, record: Record, bug: BaseException) -> PluginError:
+    plugin = f"{stage.kind} {stage_plugin.name!r} ({type(stage_plugin.plugin).__name__})"
+    return PluginError(f"{plugin} failed on record {record.id[:12]}: {_bug_in_one_line(bug)}")
 
 
 async def _run_plugin(
@@ -211,7 +209,7 @@ def select_responses(record: Record, responses: Mapping[str, Any]) -> list[Respo
     if not responses and not parents:
         return list(record.responses)
     which = responses.get("which", "default")
-    found = []
+    shown = []
     for r in record.responses:
         first, last = r.parent_id is None, r.id not in parents
         fits = {"all": True, "first": first, "last": last, "default": first or last}[which]
@@ -220,5 +218,5 @@ def select_responses(record: Record, responses: Mapping[str, Any]) -> list[Respo
             and r.origin in responses.get("origin", (r.origin,))
             and r.model in responses.get("model", (r.model,))
         ):
-            found.append(r)
-    return found
+            shown.append(r)
+    return shown

@@ -18,7 +18,7 @@ from prefgen.stats.scoring import logistic
 from prefgen.stats.seeded_draws import uniform
 from prefgen.types import Value
 
-BINS = 10
+CALIBRATION_BINS = 10
 MIN_PAIRS = 20
 """Labelled pairs below which nothing is fitted."""
 
@@ -145,7 +145,9 @@ def quality_of(probabilities: Sequence[float], labels: Sequence[float]) -> Proba
     bins: dict[int, list[tuple[float, float]]] = {}
     for p, y in zip(probabilities, labels, strict=True):
         confidence, agreement = (p, y) if p >= 0.5 else (1 - p, 1 - y)
-        bins.setdefault(min(BINS - 1, int(confidence * BINS)), []).append((confidence, agreement))
+        bins.setdefault(min(CALIBRATION_BINS - 1, int(confidence * CALIBRATION_BINS)), []).append(
+            (confidence, agreement)
+        )
     gaps = [
         abs(math.fsum(s for s, _ in entries) - math.fsum(a for _, a in entries)) for entries in bins.values()
     ]

@@ -23,11 +23,13 @@ class ScoreSpec(Value):
     """How judgments are combined. Judges on different scales are first mapped to 0..1 each."""
 
     mean: tuple[str, ...] = Field(
-        (), description="Judges, or judge.aspect, to average. Empty: every judge of the record."
+        default=(), description="Judges, or judge.aspect, to average. Empty: every judge of the record."
     )
-    weights: Mapping[str, float] = Field({}, description="Judges, or judge.aspect, with their weights.")
+    weights: Mapping[str, float] = Field(
+        default={}, description="Judges, or judge.aspect, with their weights."
+    )
     veto: Mapping[str, float] = Field(
-        {}, description="A response below this on that judge is flagged out, whatever else it scored."
+        default={}, description="A response below this on that judge is flagged out, whatever else it scored."
     )
 
     @model_validator(mode="before")
@@ -98,7 +100,9 @@ def find_vetoed(record: Record, name: str, least: float) -> set[str]:
 
 
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
-    """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as `judge.aspect`."""
+    """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as
+    `judge.aspect`.
+    """
     judge, _, aspect = name.partition(".")
     scores = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
     comparisons = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]

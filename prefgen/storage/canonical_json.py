@@ -46,7 +46,9 @@ def _normalize(value: Any) -> Any:
 
 
 def canonical_texts(value: Any) -> bytes:
-    """The same bytes as `canonical`, several times faster, for values that hold no number at all (messages)."""
+    """The same bytes as `canonical`, several times faster, for values that hold no number at all
+    (messages).
+    """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:

@@ -17,7 +17,7 @@ NETWORK_FILE_SYSTEMS = {
 SECONDS_FOR_A_LOCK = 60.0
 
 
-def connect(path: Path, *, pragmas: Sequence[str] = (), wal: bool = True) -> sqlite3.Connection:
+def open_connection(path: Path, *, pragmas: Sequence[str] = (), wal: bool = True) -> sqlite3.Connection:
     """A connection in autocommit, which any thread may use; `pragmas` are set in their order, before anything
     is read.
 

@@ -12,15 +12,13 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.kit.prompt_writing import write_prompts
-from prefgen.kit.ratings import ask_rating, rating_schema
+from prefgen.kit.ratings import ONE_TO_FIVE, ask_rating, rating_schema
 from prefgen.kit.templates import render
 from prefgen.plugins.decorators import synthesizer
 from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed, user
-
-SCALE = (1.0, 5.0)
 
 
 @synthesizer("backtranslate")
@@ -33,9 +31,9 @@ class Backtranslate(FromSeeds):
 
     model: str = Field(description="Who writes the request, by its name under `models`.")
     grader: str | None = Field(
-        None, description="Who rates how well the text answers it. Default: the same model."
+        default=None, description="Who rates how well the text answers it. Default: the same model."
     )
-    least: float | None = Field(4.0, ge=1, le=5, description="Least rating; null rates nothing.")
+    least: float | None = Field(default=4.0, ge=1, le=5, description="Least rating; null rates nothing.")
 
     def models_used(self) -> tuple[str, ...]:
         return (self.model, *((self.grader,) if self.grader else ()))
@@ -47,7 +45,12 @@ class Backtranslate(FromSeeds):
         if self.least is not None:
             messages = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
             rating, reason = await ask_rating(
-                ask, self.grader or self.model, messages, SCALE, schema=rating_schema(*SCALE), temperature=0
+                ask,
+                self.grader or self.model,
+                messages,
+                ONE_TO_FIVE,
+                schema=rating_schema(*ONE_TO_FIVE),
+                temperature=0,
             )
             if rating < self.least:
                 return [

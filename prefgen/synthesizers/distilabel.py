@@ -1,7 +1,7 @@
 """A task of distilabel that writes prompts: EvolInstruct, SelfInstruct, Magpie ... (`prefgen[distilabel]`).
 
 The seed's text is the task's `instruction` and `input`, its metadata are further columns. The task runs as
-distilabel wrote it; its requests go through `ask` (`prefgen.integrations.distilabel`).
+distilabel wrote it; its requests go through `ask` (`prefgen.integrations.bridge`).
 """
 
 from collections.abc import Sequence

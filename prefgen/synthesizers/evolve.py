@@ -32,13 +32,15 @@ class Evolve(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/evolve.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    steps: int = Field(1, ge=1, le=10, description="Steps from each seed (paper: 4).")
+    steps: int = Field(default=1, ge=1, le=10, description="Steps from each seed (paper: 4).")
     operators: tuple[Operator, ...] = Field(
-        ("constrain", "deepen", "concretise", "reason", "material", "widen"),
+        default=("constrain", "deepen", "concretise", "reason", "material", "widen"),
         min_length=1,
         description="Of which one is drawn each step.",
     )
-    keep: Literal["last", "all"] = Field("all", description="Which steps become prompts (paper: all).")
+    keep: Literal["last", "all"] = Field(
+        default="all", description="Which steps become prompts (paper: all)."
+    )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         rng = ask.rng(f"evolve/{self.seed}")

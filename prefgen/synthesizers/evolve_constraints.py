@@ -48,9 +48,9 @@ class EvolveConstraints(FromSeeds):
 
     model: str = Field(description="Who writes, by its name under `models`.")
     families: tuple[str, ...] = Field(
-        tuple(FAMILIES), min_length=1, description="Families of demands from which is drawn."
+        default=tuple(FAMILIES), min_length=1, description="Families of demands from which is drawn."
     )
-    more: tuple[int, int] = Field((1, 3), description="Least and most demands beside the main one.")
+    more: tuple[int, int] = Field(default=(1, 3), description="Least and most demands beside the main one.")
 
     @model_validator(mode="after")
     def _check_families(self) -> "EvolveConstraints":

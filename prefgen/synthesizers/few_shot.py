@@ -27,13 +27,17 @@ class FewShot(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/few_shot.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    per_seed: int = Field(1, ge=1, le=50, description="Prompts that are asked for in one request.")
-    shots: int = Field(3, ge=0, description="Rows that are shown beside the seed's own.")
+    per_seed: int = Field(default=1, ge=1, le=50, description="Prompts that are asked for in one request.")
+    shots: int = Field(default=3, ge=0, description="Rows that are shown beside the seed's own.")
     about: tuple[str, ...] = Field(
-        (), description="Topics, of which each request is given one in a seeded draw."
+        default=(), description="Topics, of which each request is given one in a seeded draw."
     )
-    instructions: str | None = Field(None, description="What else the new prompts must be, in a sentence.")
-    template: str | None = Field(None, description="A jinja2 template in place of the shipped wording.")
+    instructions: str | None = Field(
+        default=None, description="What else the new prompts must be, in a sentence."
+    )
+    template: str | None = Field(
+        default=None, description="A jinja2 template in place of the shipped wording."
+    )
 
     def validate(self) -> None:
         if self.template is not None:

@@ -51,12 +51,14 @@ class InvertHarmful(FromSeeds):
 
     model: str = Field(description="Who writes the request, by its name under `models`.")
     expert: str | None = Field(
-        None, description="Who decides whether it seeks harm. Default: the same model."
+        default=None, description="Who decides whether it seeks harm. Default: the same model."
     )
     accept_harm: bool = Field(
-        False, description="Must be true: says that harmful requests are made on purpose."
+        default=False, description="Must be true: says that harmful requests are made on purpose."
     )
-    twins: bool = Field(False, description="Also write a harmless request that looks like each harmful one.")
+    twins: bool = Field(
+        default=False, description="Also write a harmless request that looks like each harmful one."
+    )
 
     def validate(self) -> None:
         super().validate()

@@ -22,14 +22,16 @@ from prefgen.types import Prompt, Seed
 
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 STOP_WORDS = """
-about above after again against also although always among another anything around away back because become been before being below better
-between beyond both bring came cannot come could does doing done down each either else enough even ever every everyone everything find first
-from further gave give given goes going gone good great have having hence here hers herself himself however into itself just keep know last
-later least less like little long look made make makes making many maybe might more most much must myself need never next none nothing often
-once only other others ours ourselves over perhaps please quite rather really same seem seen several shall should since some someone something
-soon still such sure take taken tell than that their theirs them then there therefore these they thing things think this those though through
-thus together told took toward under until upon used using very want well went were what whatever when where whether which while whom whose
-will with within without would write year years your yours yourself
+about above after again against also although always among another anything around away back because become
+been before being below better between beyond both bring came cannot come could does doing done down each
+either else enough even ever every everyone everything find first from further gave give given goes going
+gone good great have having hence here hers herself himself however into itself just keep know last later
+least less like little long look made make makes making many maybe might more most much must myself need
+never next none nothing often once only other others ours ourselves over perhaps please quite rather really
+same seem seen several shall should since some someone something soon still such sure take taken tell than
+that their theirs them then there therefore these they thing things think this those though through thus
+together told took toward under until upon used using very want well went were what whatever when where
+whether which while whom whose will with within without would write year years your yours yourself
 """
 STOP_WORD_SET = frozenset(STOP_WORDS.split())
 
@@ -43,9 +45,9 @@ class Keywords(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/keywords.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    own: int = Field(2, ge=1, le=8, description="Keywords of the seed's text (paper: 2).")
-    noise: int = Field(1, ge=0, le=4, description="Keywords of another row (paper: 1).")
-    shots: int = Field(1, ge=0, description="Rows from which the noise is drawn.")
+    own: int = Field(default=2, ge=1, le=8, description="Keywords of the seed's text (paper: 2).")
+    noise: int = Field(default=1, ge=0, le=4, description="Keywords of another row (paper: 1).")
+    shots: int = Field(default=1, ge=0, description="Rows from which the noise is drawn.")
 
     def validate(self) -> None:
         super().validate()

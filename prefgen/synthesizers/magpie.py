@@ -36,16 +36,20 @@ class Magpie(FromSeeds):
     cost = "1 completion a seed"
 
     model: str = Field(
-        description="The chat model that writes, by its name under `models`; reached by its completions route."
+        description=(
+            "The chat model that writes, by its name under `models`; reached by its completions route."
+        )
     )
     template: str = Field(
-        "chatml",
+        default="chatml",
         description="chatml (Qwen and others), llama3, mistral, gemma, or the pre-query text itself.",
     )
     system: tuple[str, ...] = Field(
-        (), description="System prompts that steer the topic, of which each request is given one."
+        default=(), description="System prompts that steer the topic, of which each request is given one."
     )
-    most_tokens: int = Field(256, ge=8, description="Longest prompt, in tokens: one that is cut off is lost.")
+    most_tokens: int = Field(
+        default=256, ge=8, description="Longest prompt, in tokens: one that is cut off is lost."
+    )
 
     def validate(self) -> None:
         if self.seeds is not None:

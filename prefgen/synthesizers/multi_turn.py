@@ -36,10 +36,10 @@ class MultiTurn(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/next_turn.j2")
 
     model: str = Field(description="The assistant of the conversation, by its name under `models`.")
-    user_model: str | None = Field(None, description="Who plays the user. Default: the same model.")
-    turns: int = Field(1, ge=1, le=10, description="Further turns of the user.")
+    user_model: str | None = Field(default=None, description="Who plays the user. Default: the same model.")
+    turns: int = Field(default=1, ge=1, le=10, description="Further turns of the user.")
     moves: tuple[str, ...] = Field(
-        MOVES, min_length=1, description="What the user may do next, of which one is drawn each time."
+        default=MOVES, min_length=1, description="What the user may do next, of which one is drawn each time."
     )
 
     def models_used(self) -> tuple[str, ...]:

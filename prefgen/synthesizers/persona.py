@@ -17,7 +17,7 @@ from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.types import Prompt, Seed
 
-KINDS = (
+PROMPT_KINDS = (
     "a question about something that they want to understand",
     "a practical problem that they want solved",
     "a piece of writing that they want done",
@@ -36,10 +36,10 @@ class Persona(FromSeeds):
 
     model: str = Field(description="Who writes, by its name under `models`.")
     per_seed: int = Field(
-        1, ge=1, le=20, description="Requests of one kind that a persona is asked for at once."
+        default=1, ge=1, le=20, description="Requests of one kind that a persona is asked for at once."
     )
     kinds: tuple[str, ...] = Field(
-        KINDS, min_length=1, description="Kinds of requests, of which one is drawn each time."
+        default=PROMPT_KINDS, min_length=1, description="Kinds of requests, of which one is drawn each time."
     )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:

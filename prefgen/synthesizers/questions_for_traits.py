@@ -27,9 +27,9 @@ class QuestionsForTraits(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/trait.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    per_seed: int = Field(4, ge=1, le=50, description="Questions that are asked for at once.")
+    per_seed: int = Field(default=4, ge=1, le=50, description="Questions that are asked for at once.")
     examples: tuple[str, ...] = Field(
-        (), description="Questions of this kind, of which up to three are shown, drawn each time."
+        default=(), description="Questions of this kind, of which up to three are shown, drawn each time."
     )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:

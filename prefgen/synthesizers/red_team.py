@@ -44,13 +44,15 @@ class RedTeam(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/red_team.j2")
 
     model: str = Field(description="Who writes, by its name under `models`.")
-    accept_harm: bool = Field(False, description="Must be true: says that such messages are made on purpose.")
-    per_seed: int = Field(2, ge=1, le=20, description="Messages that are asked for at once.")
+    accept_harm: bool = Field(
+        default=False, description="Must be true: says that such messages are made on purpose."
+    )
+    per_seed: int = Field(default=2, ge=1, le=20, description="Messages that are asked for at once.")
     styles: tuple[str, ...] = Field(
-        STYLES, min_length=1, description="Manners, of which one is drawn each time."
+        default=STYLES, min_length=1, description="Manners, of which one is drawn each time."
     )
     attacks: tuple[str, ...] = Field(
-        ATTACKS, min_length=1, description="Ways of attack, of which one is drawn each time."
+        default=ATTACKS, min_length=1, description="Ways of attack, of which one is drawn each time."
     )
 
     def validate(self) -> None:

@@ -31,16 +31,16 @@ class SelfInstruct(FromSeeds):
 
     model: str = Field(description="Who writes, by its name under `models`.")
     per_seed: int = Field(
-        4, ge=1, le=50, description="Tasks that are asked for in one request (paper: up to 8)."
+        default=4, ge=1, le=50, description="Tasks that are asked for in one request (paper: up to 8)."
     )
     shots: int = Field(
-        5, ge=0, description="Rows of the file beside the seed's own: 6 examples of people (paper)."
+        default=5, ge=0, description="Rows of the file beside the seed's own: 6 examples of people (paper)."
     )
     pool_shots: int = Field(
-        2, ge=0, description="Prompts of the pool that are shown, once there are any (paper: 2)."
+        default=2, ge=0, description="Prompts of the pool that are shown, once there are any (paper: 2)."
     )
     choice_share: float = Field(
-        0.3, ge=0, le=1, description="Share of requests that ask for tasks with a choice of answers."
+        default=0.3, ge=0, le=1, description="Share of requests that ask for tasks with a choice of answers."
     )
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:

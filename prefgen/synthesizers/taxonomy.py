@@ -33,9 +33,9 @@ class Taxonomy(FromSeeds):
     texts = ("synthesizers/writer_system.j2", "synthesizers/topics.j2", "synthesizers/topic_request.j2")
 
     model: str = Field(description="Who divides and writes, by its name under `models`.")
-    branches: int = Field(4, ge=1, le=20, description="Narrower topics of each.")
-    depth: int = Field(1, ge=1, le=4, description="How often topics are divided.")
-    per_leaf: int = Field(1, ge=1, le=20, description="Prompts of each leaf.")
+    branches: int = Field(default=4, ge=1, le=20, description="Narrower topics of each.")
+    depth: int = Field(default=1, ge=1, le=4, description="How often topics are divided.")
+    per_leaf: int = Field(default=1, ge=1, le=20, description="Prompts of each leaf.")
 
     async def synthesize(self, seed: Seed, ask: Ask, pool: Table) -> Sequence[Prompt | ReplyError]:
         nodes: list[TopicPath] = [(seed.text or "",)]

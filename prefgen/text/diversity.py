@@ -39,13 +39,33 @@ def diversity_measures(
     """
     texts = [text for text, _ in prompts]
     rng = Random(seed)
-    sampled_texts = texts if len(texts) <= sample else rng.sample(texts, sample)
-    word_lists = [words_of(text) for text in texts]
-    lengths = [len(text_words) for text_words in word_lists]
+    sampled_texts = _sample(texts, sample, rng)
     vectors = hashed_ngrams(sampled_texts)
+    measures = (
+        _word_measures([words_of(text) for text in texts])
+        | _nearness_measures(sampled_texts, vectors, rng)
+        | _group_measures(texts, [category for _, category in prompts if category is not None], vectors)
+    )
+    if grounded is not None:
+        measures["grounded"] = (
+            sum(grounded) / len(grounded) if grounded else None,
+            "part that a person wrote, or that was written from a text of a file",
+        )
+    if reference is not None:
+        reference_texts = _sample(list(reference), sample, rng)
+        measures |= _reference_measures(sampled_texts, vectors, reference_texts, seed)
+    return measures
+
+
+def _sample(texts: list[str], most: int, rng: Random) -> list[str]:
+    return texts if len(texts) <= most else rng.sample(texts, most)
+
+
+def _word_measures(word_lists: Sequence[Sequence[str]]) -> Measures:
+    lengths = [len(words) for words in word_lists]
     measures: Measures = {
-        "prompts": (len(texts), "how many"),
-        "words": (sum(lengths) / max(1, len(texts)), "mean number of words"),
+        "prompts": (len(word_lists), "how many"),
+        "words": (sum(lengths) / max(1, len(word_lists)), "mean number of words"),
         "words_sd": (_standard_deviation(lengths), "standard deviation of the number of words"),
     }
     for n in (1, 2, 3):
@@ -53,9 +73,15 @@ def diversity_measures(
             distinct(word_lists, n),
             f"distinct runs of {n} words over all of them (0 to 1; more is more varied)",
         )
-    measures |= {
+    return measures
+
+
+def _nearness_measures(texts: Sequence[str], vectors: "np.ndarray", rng: Random) -> Measures:
+    """How near the texts are to each other; `vectors` are theirs."""
+    bleu_texts = rng.sample(texts, min(BLEU_TEXTS, len(texts)))
+    return {
         "self_bleu": (
-            self_bleu([words_of(t) for t in rng.sample(sampled_texts, min(BLEU_TEXTS, len(sampled_texts)))]),
+            self_bleu([words_of(text) for text in bleu_texts]),
             f"mean BLEU-4 of each of {BLEU_TEXTS} against the others (less is more varied)",
         ),
         "pairwise_cosine": (_mean_pairwise_cosine(vectors), "mean cosine of two (less is more varied)"),
@@ -64,48 +90,45 @@ def diversity_measures(
             vendi(vectors),
             "Vendi score (arXiv 2210.02410): how many entirely different ones they are worth",
         ),
+    }
+
+
+def _group_measures(texts: Sequence[str], categories: Sequence[str], vectors: "np.ndarray") -> Measures:
+    """Which groups the texts fall into; `vectors` are those of some of them."""
+    topics = cluster_rows(vectors, TOPICS).astype(str).tolist() if len(vectors) >= TOPICS else None
+    return {
         "near_duplicates": (
             near_duplicate_share(texts),
             f"part that is nearly the same as an earlier one (MinHash, {NEAR_DUPLICATE_THRESHOLD})",
         ),
-        "category_entropy": (
-            entropy([c for _, c in prompts if c is not None]),
-            "entropy of the categories in bits",
-        ),
+        "category_entropy": (entropy(categories), "entropy of the categories in bits"),
         "topic_entropy": (
-            entropy(cluster_rows(vectors, TOPICS).astype(str).tolist())
-            if len(sampled_texts) >= TOPICS
-            else None,
+            None if topics is None else entropy(topics),
             f"entropy in bits of {TOPICS} clusters of their vectors (at most {math.log2(TOPICS):.2f})",
         ),
     }
-    if grounded is not None:
-        grounded_share = sum(grounded) / len(grounded) if grounded else None
-        measures["grounded"] = (
-            grounded_share,
-            "part that a person wrote, or that was written from a text of a file",
-        )
-    if reference is not None:
-        reference_texts = list(reference) if len(reference) <= sample else rng.sample(list(reference), sample)
-        reference_vectors = hashed_ngrams(reference_texts)
-        nearest_cosines = (
-            (vectors @ reference_vectors.T).max(axis=1)
-            if len(sampled_texts) and len(reference_texts)
-            else None
-        )
-        measures["reference_cosine"] = (
+
+
+def _reference_measures(
+    texts: Sequence[str], vectors: "np.ndarray", reference: Sequence[str], seed: int
+) -> Measures:
+    """How alike the texts are to those of another set."""
+    reference_vectors = hashed_ngrams(reference)
+    nearest_cosines = (vectors @ reference_vectors.T).max(axis=1) if texts and reference else None
+    return {
+        "reference_cosine": (
             None if nearest_cosines is None else float(nearest_cosines.mean()),
             "mean cosine to the nearest of the reference set",
-        )
-        measures["reference_rouge_l"] = (
-            mean_rouge_l(sampled_texts, reference_texts),
+        ),
+        "reference_rouge_l": (
+            mean_rouge_l(texts, reference),
             "mean ROUGE-L with the nearest of the reference set",
-        )
-        measures["reference_auc"] = (
+        ),
+        "reference_auc": (
             two_sample_auc(vectors, reference_vectors, seed),
             "how well a linear rule tells the two sets apart (0.5: not at all)",
-        )
-    return measures
+        ),
+    }
 
 
 def distinct(texts: Sequence[Sequence[str]], n: int) -> float | None:

@@ -22,12 +22,14 @@ class HasText(Protocol):
     def text(self) -> str: ...
 
 
-T = TypeVar("T", bound=HasText)
+Grouped = TypeVar("Grouped", bound=HasText)
 
 
-def group_by_text(items: Iterable[T]) -> list[list[T]]:
-    """Those with the same text together, in the order of their first: what is asked of a text is asked once."""
-    groups: dict[str, list[T]] = {}
+def group_by_text(items: Iterable[Grouped]) -> list[list[Grouped]]:
+    """Those with the same text together, in the order of their first: what is asked of a text is asked
+    once.
+    """
+    groups: dict[str, list[Grouped]] = {}
     for item in items:
         groups.setdefault(item.text, []).append(item)
     return list(groups.values())
@@ -39,7 +41,9 @@ def words_of(text: str) -> list[str]:
 
 
 class WordAlphabet:
-    """Spells words as single characters, so that texts are compared word by word as fast as letter by letter."""
+    """Spells words as single characters, so that texts are compared word by word as fast as letter by
+    letter.
+    """
 
     def __init__(self) -> None:
         self._letters: dict[str, str] = {}

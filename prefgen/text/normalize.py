@@ -1,10 +1,14 @@
-"""THE definition of the same text: what the pairers, the check, every reader of pairs and the splits go by."""
+"""THE definition of the same text: what the pairers, the check, every reader of pairs and the splits go
+by.
+"""
 
 import unicodedata
 
 
 def normalize(text: str) -> str:
-    """Text with compatible characters made one (NFKC: a ligature is its letters, x\u00b2 is x2), lower case and single spaces."""
+    """Text with compatible characters made one (NFKC: a ligature is its letters, x\u00b2 is x2), lower case
+    and single spaces.
+    """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

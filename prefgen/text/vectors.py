@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 DIMENSIONS = 512
+ROWS_A_BLOCK = 1024
+"""Rows of a matrix that are compared with others at once."""
+ROUNDING_ERROR = 1e-6
+"""By how much a cosine or a similarity may miss a threshold that it meets."""
 MAX_ROUNDS = 20
 """Most rounds of `clusters`; it settles in fewer."""
 

@@ -10,11 +10,20 @@ from prefgen.report.plots import Plot
 CURVES = "curves.png"
 PANELS = (
     ("loss", {"training": ("loss",), "held out": ("eval_loss",)}),
-    ("share of pairs ranked as labelled", {"training": ("rewards/accuracies", "accuracy"), "held out": ("eval_rewards/accuracies", "eval_accuracy")}),
-    ("margin of the rewards", {"training": ("rewards/margins", "margin"), "held out": ("eval_rewards/margins", "eval_margin")}),
+    (
+        "share of pairs ranked as labelled",
+        {
+            "training": ("rewards/accuracies", "accuracy"),
+            "held out": ("eval_rewards/accuracies", "eval_accuracy"),
+        },
+    ),
+    (
+        "margin of the rewards",
+        {"training": ("rewards/margins", "margin"), "held out": ("eval_rewards/margins", "eval_margin")},
+    ),
     ("KL from the reference, nats a token", {"held out": ("eval_kl",)}),
     ("log-probability of an answer", {"chosen": ("logps/chosen",), "rejected": ("logps/rejected",)}),
-)  # fmt: skip
+)
 
 
 def draw_curves(metrics: Path, lengths: Mapping[str, Any], out: Path) -> None:

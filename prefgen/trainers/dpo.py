@@ -9,7 +9,8 @@ otherwise it is
 where d is the difference of the implicit rewards, so that a pair with p = 0.5 pulls neither way, in the mean
 over the batch's weights.
 """
-# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false, reportPrivateImportUsage=false
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false
+# pyright: reportPrivateImportUsage=false
 # pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false
 
 from typing import Any
@@ -23,15 +24,15 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.reference import Drift, implicit_margins
 
-LABELS = ("probability", "weight")
+PAIR_LABELS = ("probability", "weight")
 
 
-class Collator(DataCollatorForPreference):
+class SoftPairCollator(DataCollatorForPreference):
     """TRL's batches, with each pair's probability and weight."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super().torch_call(examples)
-        for name in LABELS:
+        for name in PAIR_LABELS:
             if name in examples[0]:
                 batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.float32)
         return batch
@@ -42,7 +43,7 @@ class SoftDPOTrainer(DPOTrainer):
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        self._signature_columns += [name for name in LABELS if name not in self._signature_columns]
+        self._signature_columns += [name for name in PAIR_LABELS if name not in self._signature_columns]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
         probability, weight = inputs.pop("probability", None), inputs.pop("weight", None)
@@ -90,9 +91,13 @@ class SoftDPOTrainer(DPOTrainer):
         metrics = self._metrics["train" if self.model.training else "eval"]
         good, bad = self.beta * chosen_ratio.detach(), self.beta * rejected_ratio.detach()
         values = {
-            "rewards/chosen": good, "rewards/rejected": bad, "rewards/accuracies": (good > bad).float(), "rewards/margins": good - bad,
-            "logps/chosen": chosen.detach(), "logps/rejected": rejected.detach(),
-        }  # fmt: skip
+            "rewards/chosen": good,
+            "rewards/rejected": bad,
+            "rewards/accuracies": (good > bad).float(),
+            "rewards/margins": good - bad,
+            "logps/chosen": chosen.detach(),
+            "logps/rejected": rejected.detach(),
+        }
         for name, value in values.items():
             metrics[name].append(self.accelerator.gather(value).mean().item())
 
@@ -109,7 +114,9 @@ def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
 
 
 def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(sum of the log-probabilities of each answer's tokens, how many tokens), chosen first, then rejected."""
+    """(sum of the log-probabilities of each answer's tokens, how many tokens), chosen first, then
+    rejected.
+    """
     logits = (
         model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
         .logits[:, :-1]
@@ -140,7 +147,7 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         model=job.model(),
         ref_model=reference,
         args=arguments,
-        data_collator=Collator(pad_token_id=job.tokenizer.pad_token_id, max_length=job.max_length),
+        data_collator=SoftPairCollator(pad_token_id=job.tokenizer.pad_token_id, max_length=job.max_length),
         train_dataset=Dataset.from_list(list(job.train)),
         eval_dataset=Dataset.from_list(list(job.test)) if job.test else None,
         peft_config=job.lora(),

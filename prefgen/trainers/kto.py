@@ -10,15 +10,15 @@ from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
 from prefgen.errors import RecipeError
-from prefgen.publish.export import FORMS
+from prefgen.publish.export import EXPORT_FORMS
 from prefgen.trainers.job import PreparedTraining
-from prefgen.trainers.pairs import Row
+from prefgen.trainers.pairs import TrainingRow
 from prefgen.trainers.reference import Drift, implicit_margins
 
 
-def unpaired_dataset(rows: Sequence[Row]) -> Dataset:
+def unpaired_dataset(rows: Sequence[TrainingRow]) -> Dataset:
     """One row an answer; an answer that is chosen in one pair and rejected in another is left out."""
-    return Dataset.from_list([dict(row) for row in FORMS["kto"](("", row) for row in rows)])
+    return Dataset.from_list([dict(row) for row in EXPORT_FORMS["kto"](("", row) for row in rows)])
 
 
 def trainer(job: PreparedTraining) -> KTOTrainer:

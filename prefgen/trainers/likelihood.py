@@ -11,17 +11,17 @@ import torch
 
 from prefgen.errors import RecipeError
 
-Turns = Sequence[Mapping[str, str]]
+Conversation = Sequence[Mapping[str, str]]
 
 
-def tokenize_turns(tokenizer: Any, turns: Turns, *, generation_prompt: bool = False) -> list[int]:
+def tokenize_turns(tokenizer: Any, turns: Conversation, *, generation_prompt: bool = False) -> list[int]:
     """A conversation as the model sees it; with `generation_prompt` it asks for an answer."""
     text = tokenizer.apply_chat_template([*turns], tokenize=False, add_generation_prompt=generation_prompt)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def tokenize_answer(
-    tokenizer: Any, prompt: Turns, answer: Turns, max_length: int | None = None
+    tokenizer: Any, prompt: Conversation, answer: Conversation, max_length: int | None = None
 ) -> tuple[list[int], int]:
     """(tokens of prompt and answer, how many of them are the prompt's). What both ways of rendering the
     prompt share is the prompt.
@@ -43,7 +43,7 @@ def tokenize_answer(
 def answer_logps(
     model: Any,
     tokenizer: Any,
-    answers: Sequence[tuple[Turns, Turns]],
+    answers: Sequence[tuple[Conversation, Conversation]],
     *,
     max_length: int | None = None,
     batch_size: int = 16,
@@ -73,7 +73,7 @@ def divergence(
     model: Any,
     reference: Any,
     tokenizer: Any,
-    answers: Sequence[tuple[Turns, Turns]],
+    answers: Sequence[tuple[Conversation, Conversation]],
     *,
     max_length: int | None = None,
     batch_size: int = 16,

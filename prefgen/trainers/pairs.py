@@ -19,7 +19,7 @@ from prefgen.text.normalize import normalize
 from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
-Row = dict[str, Any]
+TrainingRow = dict[str, Any]
 HELD_OUT_SHARE = 0.1
 """Share of the prompts that are held out of a dataset without a test split."""
 HELD_OUT_NAMES = ("test", "val", "dev", "eval")
@@ -33,8 +33,8 @@ class TrainingPairs:
     what they come from.
     """
 
-    train: Sequence[Row]
-    test: Sequence[Row]
+    train: Sequence[TrainingRow]
+    test: Sequence[TrainingRow]
     sources: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     leaking: int = 0
     """Rows that were left out of training, since their prompts are (nearly) held out in another dataset."""
@@ -65,7 +65,7 @@ def read_training_pairs(names: Sequence[str], *, max_repeated_chosen: float, see
     Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is
     not trained on in another.
     """
-    rows: list[tuple[Row, str | None]] = []
+    rows: list[tuple[TrainingRow, str | None]] = []
     sources: list[dict[str, Any]] = []
     for name in names:
         dataset = open_pairs(name)
@@ -103,7 +103,7 @@ def _parse_split(name: Any, where: str) -> str | None:
     )
 
 
-def _drop_leaking_rows(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
+def _drop_leaking_rows(train: Sequence[TrainingRow], test: Sequence[TrainingRow]) -> list[TrainingRow]:
     """Rows of `train` whose prompts are not, and are not nearly, among those of `test`."""
     held_out_texts = dict.fromkeys(normalize(_prompt_text(row)) for row in test)
     prompt_texts = [normalize(_prompt_text(row)) for row in train]
@@ -117,7 +117,7 @@ def _drop_leaking_rows(train: Sequence[Row], test: Sequence[Row]) -> list[Row]:
     return [row for row, text in zip(train, prompt_texts, strict=True) if text not in leaking_texts]
 
 
-def _prompt_text(row: Row) -> str:
+def _prompt_text(row: TrainingRow) -> str:
     return "\n".join(turn["content"] for turn in row["prompt"])
 
 
@@ -134,7 +134,7 @@ def _check_pairs(
         )
 
 
-def _training_row(row: Mapping[str, Any], where: str) -> Row:
+def _training_row(row: Mapping[str, Any], where: str) -> TrainingRow:
     prompt, chosen, rejected = validated_pair(row, where)
     probability, weight = row.get("chosen_probability"), row.get("weight")
     return {
@@ -153,7 +153,7 @@ def _training_row(row: Mapping[str, Any], where: str) -> Row:
     }
 
 
-def _draw_splits(rows: Sequence[Row], seed: int) -> list[tuple[Row, str | None]]:
+def _draw_splits(rows: Sequence[TrainingRow], seed: int) -> list[tuple[TrainingRow, str | None]]:
     splits = splits_of(
         [(content_id("prompt", row["prompt"]), _prompt_text(row)) for row in rows], HELD_OUT_SHARE, seed
     )
@@ -178,7 +178,7 @@ def _describe_source(dataset: PairDataset, pairs: int) -> dict[str, Any]:
     }
 
 
-def with_control_labels(rows: Sequence[Row], control: Control | None, seed: int) -> list[Row]:
+def with_control_labels(rows: Sequence[TrainingRow], control: Control | None, seed: int) -> list[TrainingRow]:
     """The same pairs with labels that cannot be right: drawn at random, or the longer side chosen."""
     if control is None:
         return list(rows)
@@ -217,7 +217,10 @@ class Lengths:
 
 
 def pairs_that_differ(
-    rows: Sequence[Row], tokens: Callable[[Row, str], list[int]], max_length: int | None, limit: int
+    rows: Sequence[TrainingRow],
+    tokens: Callable[[TrainingRow, str], list[int]],
+    max_length: int | None,
+    limit: int,
 ) -> tuple[list[bool], Lengths]:
     """(whether the sides of each row still differ within `max_length` tokens, how long the sides are).
 
@@ -226,7 +229,8 @@ def pairs_that_differ(
     """
     token_pairs = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
     sizes = sorted(len(side) for pair in token_pairs for side in pair)
-    means = [sum(len(pair[side]) for pair in token_pairs) / len(token_pairs) for side in (0, 1)]
-    lengths = Lengths(sizes[-1], sizes[int(0.99 * (len(sizes) - 1))], min(sizes[-1], limit), *means, sizes)
+    chosen, rejected = (sum(len(pair[side]) for pair in token_pairs) / len(token_pairs) for side in (0, 1))
+    most = sizes[int(0.99 * (len(sizes) - 1))]
+    lengths = Lengths(sizes[-1], most, min(sizes[-1], limit), chosen, rejected, sizes)
     cut = max_length or lengths.proposed
     return [first[:cut] != second[:cut] for first, second in token_pairs], lengths

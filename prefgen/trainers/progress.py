@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class TrainingProgress:
-    """`doing` is what is trained now (the model, or a control), `numbers` the newest of each that the trainer
+    """`phase` is what is trained now (the model, or a control), `numbers` the newest of each that the trainer
     measured.
     """
 
@@ -21,9 +21,9 @@ class TrainingProgress:
         """What is to be read, now and later."""
         self.notices.append(line)
 
-    def begin(self, doing: str) -> None:
+    def begin(self, phase: str) -> None:
         """Another training begins."""
-        self.phase, self.step, self.steps, self.seconds, self.numbers = doing, 0, 0, 0.0, {}
+        self.phase, self.step, self.steps, self.seconds, self.numbers = phase, 0, 0, 0.0, {}
 
     def seconds_left(self) -> float | None:
         """Of the training that is at work, at the pace so far."""

@@ -40,7 +40,6 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
         return files, "Trained by prefgen"
 
     _, address = hub.commit(commit_contents)
-    say(
-        f"{len(files)} files, {sum(path.stat().st_size for path in files.values() if isinstance(path, Path)):,} bytes"
-    )
+    size = sum(path.stat().st_size for path in files.values() if isinstance(path, Path))
+    say(f"{len(files)} files, {size:,} bytes")
     return address

@@ -8,9 +8,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from prefgen.trainers.job import PreparedTraining, append_metrics
+from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import answer_logps, divergence
-from prefgen.trainers.settings import METRICS
+from prefgen.trainers.metrics import append_metrics
+from prefgen.trainers.settings import METRICS_FILE
 
 DRIFT_SAMPLE = 64
 """Held-out answers on which the divergence is measured."""
@@ -59,4 +60,4 @@ class Drift(TrainerCallback):
         )
         model.train(was_training)
         if state.is_world_process_zero:
-            append_metrics(job.out / METRICS, {"step": state.global_step, "eval_kl": kl})
+            append_metrics(job.out / METRICS_FILE, {"step": state.global_step, "eval_kl": kl})

@@ -5,8 +5,11 @@ The probability that a label is right and a pair's weight enter the loss as in `
 `margins` the reward of the chosen side must be ahead by the judge's margin (Touvron et al., arXiv 2307.09288,
 section 3.2.2), divided by the mean of the margins so that they are about 1.
 """
-# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false, reportPrivateImportUsage=false
-# pyright: reportUntypedFunctionDecorator=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalIterable=false
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false
+# pyright: reportPrivateImportUsage=false
+# pyright: reportUntypedFunctionDecorator=false, reportOptionalMemberAccess=false
+# pyright: reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportOptionalIterable=false
 
 import math
 from collections.abc import Sequence
@@ -22,17 +25,17 @@ from trl.trainer.reward_trainer import DataCollatorForPreference
 from prefgen.errors import RecipeError
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import tokenize_turns
-from prefgen.trainers.pairs import Row
+from prefgen.trainers.pairs import TrainingRow
 
-LABELS = ("probability", "weight", "ahead")
+REWARD_LABELS = ("probability", "weight", "ahead")
 
 
-class Collator(DataCollatorForPreference):
+class SoftRewardCollator(DataCollatorForPreference):
     """TRL's batches, with each pair's probability, weight and margin."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super().torch_call(examples)
-        for name in LABELS:
+        for name in REWARD_LABELS:
             batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.float32)
         return batch
 
@@ -42,12 +45,12 @@ class SoftRewardTrainer(RewardTrainer):
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        self._signature_columns += [name for name in LABELS if name not in self._signature_columns]
+        self._signature_columns += [name for name in REWARD_LABELS if name not in self._signature_columns]
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        probability, weight, target_margin = (inputs.pop(name) for name in LABELS)
+        probability, weight, target_margin = (inputs.pop(name) for name in REWARD_LABELS)
         # for its metrics; its own loss knows no labels
         _, outputs = super().compute_loss(
             model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
@@ -78,7 +81,7 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     return SoftRewardTrainer(
         model=model,
         args=RewardConfig(**job.arguments(best="eval_accuracy")),
-        data_collator=Collator(pad_token_id=job.tokenizer.pad_token_id),
+        data_collator=SoftRewardCollator(pad_token_id=job.tokenizer.pad_token_id),
         train_dataset=_reward_dataset(job.train, scale),
         eval_dataset=_reward_dataset(job.test, scale) if job.test else None,
         peft_config=job.lora("SEQ_CLS"),
@@ -86,7 +89,7 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     )
 
 
-def _longest_side(job: PreparedTraining, row: Row) -> int:
+def _longest_side(job: PreparedTraining, row: TrainingRow) -> int:
     return max(
         len(tokenize_turns(job.tokenizer, [*row["prompt"], *row[side]])) for side in ("chosen", "rejected")
     )
@@ -105,7 +108,7 @@ def _mean_margin(job: PreparedTraining) -> float | None:
     return math.fsum(row_margins) / len(row_margins)
 
 
-def _reward_dataset(rows: Sequence[Row], scale: float | None) -> Dataset:
+def _reward_dataset(rows: Sequence[TrainingRow], scale: float | None) -> Dataset:
     return Dataset.from_list(
         [
             {
@@ -126,7 +129,7 @@ def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     trl_trainer.model.eval()
     differences: list[float] = []
     for inputs in trl_trainer.get_eval_dataloader(trl_trainer.eval_dataset):
-        batch = {k: v.to(trl_trainer.model.device) for k, v in inputs.items() if k not in LABELS}
+        batch = {k: v.to(trl_trainer.model.device) for k, v in inputs.items() if k not in REWARD_LABELS}
         chosen, rejected = trl_trainer.model(**batch).logits.squeeze(-1).float().chunk(2)
         differences += (chosen - rejected).cpu().tolist()
     return differences

@@ -11,7 +11,7 @@ from prefgen.errors import RecipeError, did_you_mean
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import parse_section
 
-METRICS = "metrics.jsonl"
+METRICS_FILE = "metrics.jsonl"
 """Every number that a trainer logs, a line each, in its folder."""
 SOFT_LOSSES = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "sft")
 """Losses of TRL that depend on the difference of the two sides alone (or on the chosen one), so that they
@@ -19,8 +19,8 @@ have a soft form.
 """
 
 LOSSES = (
-    "sigmoid", "sigmoid_norm", "hinge", "ipo", "sft", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero",
-    "apo_down", "discopop",
+    "sigmoid", "sigmoid_norm", "hinge", "ipo", "sft", "robust", "exo_pair", "nca_pair", "bco_pair",
+    "sppo_hard", "aot", "aot_unpaired", "apo_zero", "apo_down", "discopop",
 )  # fmt: skip
 """TRL's losses."""
 
@@ -28,10 +28,10 @@ LOSSES = (
 class Lora(Strict):
     """A LoRA adapter (peft)."""
 
-    r: int = Field(16, ge=1, description="Rank.")
-    alpha: int = Field(32, ge=1, description="Scale: alpha / r.")
-    dropout: float = Field(0.05, ge=0, lt=1)
-    target_modules: str | tuple[str, ...] = Field("all-linear", description="Which layers get one.")
+    r: int = Field(default=16, ge=1, description="Rank.")
+    alpha: int = Field(default=32, ge=1, description="Scale: alpha / r.")
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = Field(default="all-linear", description="Which layers get one.")
 
 
 class TrainSettings(Strict):
@@ -40,75 +40,79 @@ class TrainSettings(Strict):
     section = "train"
     renamed_fields: ClassVar[Mapping[str, str]] = {"max_repeated_chosen": "canned"}
 
-    use: Literal["dpo", "kto", "simpo", "reward", "sft"] = Field("dpo", description="The trainer.")
-    base: str | None = Field(None, description="The model: a folder, or a name on the Hub.")
-    revision: str | None = Field(None, description="Its revision on the Hub.")
-    lora: Lora | None = Field(Lora(), description="null trains all weights.")  # pyright: ignore[reportCallIssue]
+    use: Literal["dpo", "kto", "simpo", "reward", "sft"] = Field(default="dpo", description="The trainer.")
+    base: str | None = Field(default=None, description="The model: a folder, or a name on the Hub.")
+    revision: str | None = Field(default=None, description="Its revision on the Hub.")
+    lora: Lora | None = Field(default=Lora(), description="null trains all weights.")
     beta: float = Field(
-        0.1,
+        default=0.1,
         gt=0,
         allow_inf_nan=False,
         description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7).",
     )
     gamma: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         allow_inf_nan=False,
         description="simpo: by how much the chosen side should be ahead (Meng et al., arXiv 2405.14734).",
     )
-    margins: bool = Field(False, description="reward: the chosen side should be ahead by the judge's margin.")
+    margins: bool = Field(
+        default=False, description="reward: the chosen side should be ahead by the judge's margin."
+    )
     sft_epochs: float = Field(
-        0.0, ge=0, description="Epochs on the best answer to each prompt, before anything is compared."
+        default=0.0,
+        ge=0,
+        description="Epochs on the best answer to each prompt, before anything is compared.",
     )
     loss: tuple[str, ...] = Field(
-        ("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted."
+        default=("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted."
     )
     loss_weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None = Field(
-        None, description="One a loss. Default: 1 each."
+        default=None, description="One a loss. Default: 1 each."
     )
     labels: Literal["soft", "hard"] = Field(
-        "soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit."
+        default="soft", description="soft: `chosen_probability` of the rows is what the loss is asked to fit."
     )
-    weights: bool = Field(True, description="Rows count as their `weight` says.")
+    weights: bool = Field(default=True, description="Rows count as their `weight` says.")
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | Literal["measured"] = Field(
-        0.0,
+        default=0.0,
         description=(
             "Probability that a label is wrong; measured: by how often the judge has another winner in the "
             "other order."
         ),
     )
     learning_rate: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights."
+        default=None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights."
     )
-    epochs: float = Field(1.0, gt=0, allow_inf_nan=False)
-    max_steps: int = Field(-1, ge=-1, description="Ends earlier; -1: not.")
-    batch_size: int = Field(8, ge=1, description="Pairs a step and device.")
-    accumulate: int = Field(1, ge=1, description="Steps whose gradients are added up.")
+    epochs: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    max_steps: int = Field(default=-1, ge=-1, description="Ends earlier; -1: not.")
+    batch_size: int = Field(default=8, ge=1, description="Pairs a step and device.")
+    accumulate: int = Field(default=1, ge=1, description="Steps whose gradients are added up.")
     max_length: int | None = Field(
-        None,
+        default=None,
         ge=8,
         description="Tokens of prompt and answer. Default: what the longest pair needs, within the model.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number format of the weights."
+        default="auto", description="Number format of the weights."
     )
-    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps.")
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps.")
     scheduler: Literal[
         "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
-    ] = Field("linear", description="Of the learning rate: transformers' names.")
-    gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
+    ] = Field(default="linear", description="Of the learning rate: transformers' names.")
+    gradient_checkpointing: bool = Field(default=False, description="Less memory, more time.")
     precompute_reference: bool = Field(
-        False, description="Log-probabilities of the reference once, before training."
+        default=False, description="Log-probabilities of the reference once, before training."
     )
-    evaluate: int = Field(50, ge=1, description="Steps between two looks at the test split.")
-    save: int = Field(200, ge=1, description="Steps between two checkpoints.")
+    evaluate: int = Field(default=50, ge=1, description="Steps between two looks at the test split.")
+    save: int = Field(default=200, ge=1, description="Steps between two checkpoints.")
     patience: int | None = Field(
-        None, ge=1, description="Looks without a better held-out accuracy after which training ends."
+        default=None, ge=1, description="Looks without a better held-out accuracy after which training ends."
     )
-    seed: int = Field(0, ge=0, lt=2**32)
-    cpu: bool = Field(False, description="No GPU, even if there is one.")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    cpu: bool = Field(default=False, description="No GPU, even if there is one.")
     max_repeated_chosen: float = Field(
-        0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer."
+        default=0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer."
     )
 
     @field_validator("loss", "loss_weights", mode="before")

@@ -9,17 +9,17 @@ from typing import Any
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from prefgen.publish.export import FORMS
+from prefgen.publish.export import EXPORT_FORMS
 from prefgen.trainers.job import PreparedTraining
-from prefgen.trainers.pairs import Row
+from prefgen.trainers.pairs import TrainingRow
 from prefgen.trainers.simpo import margins
 
 __all__ = ["best", "margins", "trainer"]
 
 
-def best(rows: Sequence[Row]) -> Dataset:
+def best(rows: Sequence[TrainingRow]) -> Dataset:
     """{prompt, completion} of the best answer to each prompt: the loss is on the answer alone."""
-    conversations = [row["messages"] for row in FORMS["sft"](("", row) for row in rows)]
+    conversations = [row["messages"] for row in EXPORT_FORMS["sft"](("", row) for row in rows)]
     return Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in conversations])
 
 

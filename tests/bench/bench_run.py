@@ -44,7 +44,7 @@ import asyncio, json, sys
 from openai import AsyncOpenAI
 
 sys.path.insert(0, sys.argv[3])
-from prefgen.judges.ultrafeedback import rating_schema
+from prefgen.judges.ultrafeedback import blocks_schema
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 
@@ -52,7 +52,8 @@ ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 async def main(path, base):
     client = AsyncOpenAI(base_url=base, api_key="none")
     gate = asyncio.Semaphore(64)
-    schema = {"type": "json_schema", "json_schema": {"name": "ratings", "schema": rating_schema(ASPECTS, 4), "strict": True}}
+    ratings = {"name": "ratings", "schema": blocks_schema(ASPECTS, 4), "strict": True}
+    schema = {"type": "json_schema", "json_schema": ratings}
 
     async def ask(model, messages, **more):
         async with gate:
@@ -61,9 +62,12 @@ async def main(path, base):
 
     async def one(prompt):
         turns = [{"role": "user", "content": prompt}]
-        texts = await asyncio.gather(*(ask("mock", turns, temperature=1.0, max_tokens=256, seed=i) for i in (1, 2, 3, 4)))
+        options = {"temperature": 1.0, "max_tokens": 256}
+        texts = await asyncio.gather(*(ask("mock", turns, **options, seed=i) for i in (1, 2, 3, 4)))
         shown = "\\n".join(f"<text {i + 1}>\\n{t}\\n</text {i + 1}>" for i, t in enumerate(texts))
-        return json.loads(await ask("mock", [{"role": "user", "content": prompt + shown}], temperature=0, max_tokens=512, response_format=schema))
+        turns = [{"role": "user", "content": prompt + shown}]
+        reply = await ask("mock", turns, temperature=0, max_tokens=512, response_format=schema)
+        return json.loads(reply)
 
     prompts = [json.loads(line)["prompt"] for line in open(path)]
     queue = iter(prompts)
@@ -219,9 +223,19 @@ def cpu_and_rate(folder: Path, count: int, rows: list[tuple[str, str, str]]) -> 
     )
     replay = prefgen(folder, prompts, "replay", journal=folder / "cpu.sqlite")
     itself = subprocess.run(
-        [sys.executable, "-c", FROM_PYTHON, str(folder / "replay.yaml"), str(folder / "python"), str(folder / "cpu.sqlite")],
-        env={**os.environ, "OPENAI_BASE_URL": f"{BASE}/v1", "OPENAI_API_KEY": "none"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            FROM_PYTHON,
+            str(folder / "replay.yaml"),
+            str(folder / "python"),
+            str(folder / "cpu.sqlite"),
+        ],
+        env={**os.environ, "OPENAI_BASE_URL": f"{BASE}/v1", "OPENAI_API_KEY": "none"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     again = control("/stats")["total"] - stats["total"]
     rows.append(
         (

@@ -35,8 +35,19 @@ SYNTHESIZERS: dict[str, dict[str, Any]] = {
     "magpie": {"seeds": None, "count": 175},
     "multi_turn": {},
 }
-SHOWN = ("prompts", "words", "distinct_2", "self_bleu", "nearest_cosine", "vendi", "near_duplicates", "topic_entropy", "reference_rouge_l",
-         "reference_auc", "grounded")  # fmt: skip
+SHOWN = (
+    "prompts",
+    "words",
+    "distinct_2",
+    "self_bleu",
+    "nearest_cosine",
+    "vendi",
+    "near_duplicates",
+    "topic_entropy",
+    "reference_rouge_l",
+    "reference_auc",
+    "grounded",
+)
 
 
 def main() -> None:
@@ -87,10 +98,13 @@ def _texts(path: Path, column: str) -> list[str]:
 
 def _row(name: str, found: Any) -> None:
     values = [found[key][0] for key in SHOWN]
-    print(
-        f"| {name} | {' | '.join('-' if v is None else f'{v:,}' if isinstance(v, int) else f'{v:.2f}' for v in values)} |",
-        flush=True,
-    )
+    print(f"| {name} | {' | '.join(map(_cell, values))} |", flush=True)
+
+
+def _cell(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
 
 
 main()

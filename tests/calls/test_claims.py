@@ -71,7 +71,9 @@ def test_two_journals_in_one_process_keep_each_other_from_a_key(tmp_path):
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["open", "write", "close"])), max_size=14))
 def test_nobody_is_alone_once_another_has_written(steps):
-    """Each of three journals is opened, written and closed in any order; a list of what was written is the judge."""
+    """Each of three journals is opened, written and closed in any order; a list of what was written is the
+    judge.
+    """
     with tempfile.TemporaryDirectory() as folder:
         opened: dict[int, Claims] = {}
         unseen: dict[int, set[int]] = {}  # who has begun to write since each was opened, or was at it

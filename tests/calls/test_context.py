@@ -41,7 +41,8 @@ class Drift(Plugin):
         out = []
         for r in responses:
             reply = await ask(self.model, "{words} " + r.text)
-            out.append(Score(response_id=r.id, aspect="a", value=float(len(reply.text) % 5 + 1), scale=(1, 5)))
+            value = float(len(reply.text) % 5 + 1)
+            out.append(Score(response_id=r.id, aspect="a", value=value, scale=(1, 5)))
         return out
 """
 

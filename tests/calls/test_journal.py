@@ -5,19 +5,15 @@
 import asyncio
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prefgen.calls.journal import Journal
-from prefgen.errors import JournalError
-from tests.support.cli import prefgen
 from tests.support.journal import a_row
 from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe
@@ -44,23 +40,6 @@ def test_several_runs_share_a_journal_at_once(tmp_path):
 
     assert [code for _, code in ended] == [0] * 4, ended[0][0][1]
     assert len({json.loads(out)["row_digest"] for (out, _), _ in ended}) == 1
-
-
-def test_what_is_no_journal_is_left_alone(done, tmp_path):
-    prompts = tmp_path / "prompts.jsonl"
-    prompts.write_text('{"prompt": "Why?"}\n' * 50)
-
-    for words in (
-        ("run", done / "r.json", "--out", tmp_path / "out"),
-        ("cache", "verify", "--repair"),
-        ("cache", "ls"),
-    ):
-        refused = prefgen(*words, "--journal", prompts, cwd=tmp_path)
-        assert (refused.returncode, "is no journal" in refused.stderr) == (1, True), refused.stderr
-        assert "--repair" not in refused.stderr
-
-    assert list(tmp_path.glob("prompts*")) == [prompts]
-    assert prompts.read_text().count("Why?") == 50
 
 
 async def test_a_kept_reply_is_found_by_another_connection(journal):
@@ -134,23 +113,3 @@ async def test_a_wal_cut_at_any_byte_loses_only_its_end(tmp_path):
     )
     assert commits_before_rows >= 0
     kept_rows()
-
-
-def test_a_file_of_another_program_is_refused(tmp_path):
-    db = sqlite3.connect(tmp_path / "x.sqlite")
-    db.execute("CREATE TABLE a (b)")
-    db.commit()
-    db.close()
-
-    with pytest.raises(JournalError, match="another program"):
-        Journal(tmp_path / "x.sqlite")
-
-
-def test_a_newer_format_is_refused(tmp_path):
-    Journal(tmp_path / "j.sqlite").close()
-    db = sqlite3.connect(tmp_path / "j.sqlite")
-    db.execute("PRAGMA user_version=99")
-    db.close()
-
-    with pytest.raises(JournalError, match="newer prefgen"):
-        Journal(tmp_path / "j.sqlite")

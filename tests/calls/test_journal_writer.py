@@ -48,7 +48,9 @@ async def test_group_commit_answers_many_at_once_in_few_commits(journal):
 
 
 def commits_in_wal(journal: Journal) -> int:
-    """Frames of the write-ahead log that end a transaction (https://sqlite.org/fileformat.html, section 4.1)."""
+    """Frames of the write-ahead log that end a transaction (https://sqlite.org/fileformat.html, section
+    4.1).
+    """
     wal = journal.path.with_name("j.sqlite-wal").read_bytes()
     page_size, salts, commits = int.from_bytes(wal[8:12], "big"), wal[16:24], 0
     for start in range(32, len(wal), 24 + page_size):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.calls.budget import PICO, Budget, dollars, price_of
-from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.errors import RecipeError
 
 
@@ -20,7 +20,7 @@ class Clock:
 
 
 def test_a_fixed_limit_stays():
-    limit = Limit(5)
+    limit = ConcurrencyLimit(5)
 
     assert not limit.overloaded(1.0)
     limit.answered(1.0, 100, 5)
@@ -29,7 +29,7 @@ def test_a_fixed_limit_stays():
 
 def test_an_adaptive_limit_doubles_a_round_trip_until_the_first_overload_then_creeps():
     clock = Clock()
-    limit = Limit(start=8, clock=clock)
+    limit = ConcurrencyLimit(start=8, clock=clock)
     for _ in range(8):
         limit.answered(1.0, 100, limit.slots)
     assert limit.slots == 16
@@ -43,7 +43,7 @@ def test_an_adaptive_limit_doubles_a_round_trip_until_the_first_overload_then_cr
 
 def test_one_event_is_one_decrease():
     clock = Clock()
-    limit = Limit(start=64, clock=clock)
+    limit = ConcurrencyLimit(start=64, clock=clock)
 
     lowered = [limit.overloaded(sent_at=99.0) for _ in range(20)]
 
@@ -55,7 +55,7 @@ def test_one_event_is_one_decrease():
 
 
 def test_it_holds_while_the_server_slows_down():
-    limit = Limit(start=8)
+    limit = ConcurrencyLimit(start=8)
     for _ in range(20):
         limit.answered(1.0, 100, limit.slots)
     high = limit.slots
@@ -70,7 +70,7 @@ def test_it_holds_while_the_server_slows_down():
 
 
 def test_it_does_not_grow_when_it_is_not_what_holds_us():
-    limit = Limit(start=8)
+    limit = ConcurrencyLimit(start=8)
     for _ in range(100):
         limit.answered(1.0, 100, 2)
 
@@ -80,7 +80,7 @@ def test_it_does_not_grow_when_it_is_not_what_holds_us():
 @given(st.lists(st.booleans(), max_size=200))
 def test_a_limit_stays_within_its_bounds(events):
     clock = Clock()
-    limit = Limit(start=8, most=32, clock=clock)
+    limit = ConcurrencyLimit(start=8, most=32, clock=clock)
     for bad in events:
         clock.now += 1
         limit.overloaded(clock.now - 0.5) if bad else limit.answered(1.0, 50, limit.slots)

@@ -130,17 +130,6 @@ async def test_a_server_that_dies_in_the_middle_loses_nothing(tmp_path, server):
     assert not answered & {json.dumps(b, sort_keys=True) for b in server.bodies}
 
 
-async def test_when_everything_is_refused_alike_the_run_stops(tmp_path, server):
-    server.script = lambda body, attempt: web.json_response(
-        {"error": {"message": "unknown parameter", "code": "unsupported"}}, status=400
-    )
-
-    outcome = await run(a_recipe(url=server.url, prompts=[f"{i}?" for i in range(60)]), tmp_path / "out")
-
-    assert outcome.exit_code == 1
-    assert "refused alike" in str(outcome.stopped)
-
-
 async def test_no_choices_from_everything_is_an_outage_and_not_final(tmp_path, server):
     server.script = lambda body, attempt: {"choices": [], "model": body["model"]}
     recipe = a_recipe(url=server.url, run={"server_down_after": 30})
@@ -153,7 +142,7 @@ async def test_no_choices_from_everything_is_an_outage_and_not_final(tmp_path, s
     assert second.manifest.yields.pairs == 3
 
 
-# --- with a clock that is moved by hand --------------------------------------------------------------------------------
+# --- with a clock that is moved by hand ---------------------------------------------------------------------
 
 
 async def test_an_answer_is_had_and_counted():

@@ -7,8 +7,9 @@ from prefgen.calls.rows import JournalRow
 from tests.support.journal import a_row
 
 FULL = replace(
-    a_row(7), parts=bytes(range(16)), status=1, origin="import", served_model="served", fingerprint="fp", how="n",
-    prompt_tokens=3, completion_tokens=4, cost=5, code="bad", request=b'{"asked": true}', seconds=1.25,
+    a_row(7), parts=bytes(range(16)), status=1, origin="import", served_model="served", fingerprint="fp",
+    how="n", prompt_tokens=3, completion_tokens=4, cost=5, code="bad", request=b'{"asked": true}',
+    seconds=1.25,
 )  # fmt: skip
 
 

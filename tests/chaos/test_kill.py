@@ -55,7 +55,9 @@ def end(process: subprocess.Popen) -> tuple[int, str]:
 
 
 def wait_until_it_works(out: Path) -> None:
-    """Wait for the first replies in the journal: the handlers of signals are there before anything is asked."""
+    """Wait for the first replies in the journal: the handlers of signals are there before anything is
+    asked.
+    """
     until = time.monotonic() + 30
     while time.monotonic() < until:
         journal = out / "simulated.sqlite-wal"

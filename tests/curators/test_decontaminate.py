@@ -39,16 +39,24 @@ def benchmark(tmp_path):
 def test_benchmark_items_are_found_whole_inside_and_edited():
     edited = LONG.replace("few", "couple of").replace("Explain", "Describe").replace("needs", "has")
     table = prompts(
-        f"Please help: {LONG}?", edited, "Tell me now: what is the capital of France? Thanks.", "What is the capital of Peru?",
-        "Explain how a sourdough starter works and why it needs flour", "Name three knots.",
-    )  # fmt: skip
+        f"Please help: {LONG}?",
+        edited,
+        "Tell me now: what is the capital of France? Thanks.",
+        "What is the capital of Peru?",
+        "Explain how a sourdough starter works and why it needs flour",
+        "Name three knots.",
+    )
 
     left = curated("decontaminate", table, against=["bench.jsonl"])
 
     assert left.ids() == ["p3", "p4", "p5"]
-    assert {i: (g.reason.partition(":")[2].split(" (")[0].strip(), g.neighbour) for i, g in left.dropped.items()} == {
-        "p0": ("13 words in a row", "bench.jsonl:1"), "p1": ("alike", "bench.jsonl:1"), "p2": ("alike", "bench.jsonl:2"),
-    }  # fmt: skip
+    assert {
+        i: (g.reason.partition(":")[2].split(" (")[0].strip(), g.neighbour) for i, g in left.dropped.items()
+    } == {
+        "p0": ("13 words in a row", "bench.jsonl:1"),
+        "p1": ("alike", "bench.jsonl:1"),
+        "p2": ("alike", "bench.jsonl:2"),
+    }
 
 
 @pytest.mark.usefixtures("benchmark")

@@ -17,9 +17,19 @@ def said(text):
 
 def a_row(chosen="good", rejected="bad", **more):
     row = {
-        "prompt": PROMPT, "chosen": said(chosen), "rejected": said(rejected), "source": "s", "license": "unknown", "chosen_model": "a",
-        "rejected_model": "b", "score_chosen": 4.0, "score_rejected": 2.0, "margin": 2.0, "tie": False, "rule": "r",
-    }  # fmt: skip
+        "prompt": PROMPT,
+        "chosen": said(chosen),
+        "rejected": said(rejected),
+        "source": "s",
+        "license": "unknown",
+        "chosen_model": "a",
+        "rejected_model": "b",
+        "score_chosen": 4.0,
+        "score_rejected": 2.0,
+        "margin": 2.0,
+        "tie": False,
+        "rule": "r",
+    }
     return {**row, **more}
 
 
@@ -87,7 +97,9 @@ def test_splits_that_share_nearly_the_same_prompt_are_found():
         "Explain to a new gardener why tomatoes split after rain, what helps against it, and what to do "
         "with split fruit before it spoils, in a kitchen without a freezer and with little time."
     )
-    row = lambda text, split: a_row("x", "y", split=split, prompt=[{"role": "user", "content": text}])  # noqa: E731
+
+    def row(text, split):
+        return a_row("x", "y", split=split, prompt=[{"role": "user", "content": text}])
 
     report = check_rows(
         (str(i), r) for i, r in enumerate([row(asked, "train"), row(asked.replace("new", "young"), "test")])

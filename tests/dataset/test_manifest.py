@@ -16,15 +16,25 @@ def test_what_is_written_is_read():
         complete=True,
         row_digest="ab",
         stage_fingerprints=(("sample", "1"), ("judge", "2")),
-        cost=RunCost(paid_usd=1.5, full_usd=2.0, by_stage=(StageCost(stage="sample", model="m", requests=3, prompt_tokens=4, completion_tokens=5, cost_usd=2.0),)),
+        cost=RunCost(
+            paid_usd=1.5,
+            full_usd=2.0,
+            by_stage=(
+                StageCost(
+                    stage="sample", model="m", requests=3, prompt_tokens=4, completion_tokens=5, cost_usd=2.0
+                ),
+            ),
+        ),
         yields=RunYield(prompts=3, pairs=2, prompts_by_outcome={"pair": 2, "tie": 1}),
         order_effects={"quality": OrderEffect(pairs=4, flipped=1.5)},
-    )  # fmt: skip
+    )
     written = json.loads(json.dumps(manifest.as_json()))
 
     assert Manifest.read(written, "here") == manifest
     assert written["yield"]["prompts_by_outcome"] == {"pair": 2, "tie": 1}
-    assert set(written) == {field.alias or name for name, field in Manifest.model_fields.items()}
+    assert set(written) == {
+        field.serialization_alias or name for name, field in Manifest.model_fields.items()
+    }
 
 
 def test_each_earlier_name_is_read():
@@ -32,10 +42,13 @@ def test_each_earlier_name_is_read():
     fields = json.loads((GOLDEN / "version_0_1" / "run" / "manifest.json").read_text())
     manifest = Manifest.read(fields, "here")
     earlier = {
-        "written": manifest.finished_at, "code": manifest.code_version, "unpriced": list(manifest.models_without_price),
-        "unmeasured": list(manifest.unvalidated_judges), "texts": dict(manifest.template_digests),
+        "written": manifest.finished_at,
+        "code": manifest.code_version,
+        "unpriced": list(manifest.models_without_price),
+        "unmeasured": list(manifest.unvalidated_judges),
+        "texts": dict(manifest.template_digests),
         "identities": [list(pair) for pair in manifest.stage_fingerprints],
-    }  # fmt: skip
+    }
     for name, value in earlier.items():
         assert fields[name] == value and value, name
         assert name not in manifest.as_json()
@@ -43,8 +56,18 @@ def test_each_earlier_name_is_read():
 
 @pytest.mark.parametrize(
     "fields",
-    [None, [], "text", 7, {}, {"name": 3}, {"name": "x", "yield": []}, {"name": "x", "cost": {"by_stage": [{}]}}, {"name": "x", "served_by": "m"}],
-)  # fmt: skip
+    [
+        None,
+        [],
+        "text",
+        7,
+        {},
+        {"name": 3},
+        {"name": "x", "yield": []},
+        {"name": "x", "cost": {"by_stage": [{}]}},
+        {"name": "x", "served_by": "m"},
+    ],
+)
 def test_what_is_no_manifest_is_one_line_and_of_another_program_nothing(fields):
     with pytest.raises(RecipeError) as caught:
         Manifest.read(fields, "runs/x")

@@ -4,14 +4,14 @@ writes, or columns by other names. (prefgen/dataset/pair_formats.py)
 
 import json
 
-from prefgen.publish.export import FORMS
+from prefgen.publish.export import EXPORT_FORMS
 from tests.support.cli import prefgen
 from tests.support.export import ROWS, dataset, lines, said
 
 
 def test_what_check_reads_is_what_export_writes(tmp_path):
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    for form in sorted(FORMS.keys() - {"kto", "sft"}):  # which hold no pairs
+    for form in sorted(EXPORT_FORMS.keys() - {"kto", "sft"}):  # which hold no pairs
         done = prefgen("export", "pairs.jsonl", "--to", form, "-o", f"{form}.jsonl", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         checked = prefgen("check", f"{form}.jsonl", cwd=tmp_path)

@@ -43,9 +43,16 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         ({"score_chosen": True, "score_rejected": 1.0}, {"scores"}),
         ({"weight": -0.1}, {"scores"}),
         ({"chosen_probability": 1.01}, {"scores"}),
-        ({"prompt": [{"role": "assistant", "content": "x"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]}, {"turns"}),
+        (
+            {
+                "prompt": [{"role": "assistant", "content": "x"}],
+                "chosen": [{"role": "assistant", "content": "a"}],
+                "rejected": [{"role": "assistant", "content": "b"}],
+            },
+            {"turns"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_rules(changes, rules):
     assert broken(**changes) == rules
 

@@ -5,11 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from prefgen.dataset.read_files import read_rows
-from prefgen.dataset.read_parquet import ROWS_AT_ONCE, read_parquet, read_table
+from prefgen.dataset.read_parquet import ROWS_A_READ, read_parquet, read_table
 from prefgen.dataset.read_run import read_shards
 from prefgen.errors import RecipeError
 
-COUNT = 3 * ROWS_AT_ONCE + 5
+COUNT = 3 * ROWS_A_READ + 5
 
 
 @pytest.fixture

@@ -119,7 +119,9 @@ async def test_what_the_journal_lacks_is_asked_by_the_run_itself(tmp_path):
 
 
 async def test_a_new_judge_is_asked_by_the_run_itself(tmp_path):
-    """No record can be finished from the journal: the processes see that soon, and the run does everything."""
+    """No record can be finished from the journal: the processes see that soon, and the run does
+    everything.
+    """
     first = await run(parallel(tmp_path), tmp_path / "first")
     changed = parallel(tmp_path)
     changed["stages"][3]["judge"]["quality"]["aspects"] = ["honesty"]

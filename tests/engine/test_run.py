@@ -2,25 +2,9 @@
 (prefgen/engine/run.py)
 """
 
-import json
-
-from aiohttp import web
-
 from prefgen.dataset.read_run import read_pairs, read_records
-from tests.support.durability import two_segments
 from tests.support.recipes import a_recipe, run, shard_bytes
 from tests.support.server import by_content
-
-
-async def test_a_later_segment_is_filled_again_when_the_first_is_made_again(tmp_path, server):
-    server.script = by_content
-    await run(two_segments(url=server.url), tmp_path / "out")
-    recipe = two_segments(url=server.url)
-    recipe["stages"][2]["judge"]["quality"]["low"] = 1.5
-
-    outcome = await run(recipe, tmp_path / "out")
-
-    assert outcome.manifest.yields.pairs == 20
 
 
 async def test_a_recipe_becomes_a_dataset(tmp_path):
@@ -88,21 +72,3 @@ async def test_simulated_replies_never_reach_the_projects_journal(tmp_path):
     assert outcome.manifest.simulated
     assert not (tmp_path / "calls.sqlite").exists()
     assert all(p["chosen_model"] == "simulated/writer" for p in read_pairs(tmp_path / "out"))
-
-
-async def test_one_new_prompt_that_is_refused_is_not_the_recipes_fault(tmp_path, server):
-    def says(body, _):
-        if "odd" in json.dumps(body):
-            return web.json_response({"error": {"message": "filtered", "code": "content_filter"}}, status=400)
-        return "Said."
-
-    server.script = says
-    recipe = a_recipe(url=server.url, prompts=("One?", "Two?"))
-    recipe["stages"] = recipe["stages"][:2]
-    await run(recipe, tmp_path / "out")
-    recipe["stages"][0]["prompts"]["prompts"].append("An odd one?")
-
-    outcome = await run(recipe, tmp_path / "out")
-
-    assert outcome.complete, outcome.stopped
-    assert set(outcome.manifest.yields.failures) == {"sample: content_filter"}

@@ -24,8 +24,12 @@ def test_items_of_every_form_are_read_as_one(tmp_path):
         {"question": "A bird?", "choices": {"text": ["oak", "wren"], "label": ["1", "2"]}, "answerKey": "2"},
         {"question": "A bird?", "choices": ["oak", "wren"], "answer": "wren"},
         {"input": "2+2?", "target_scores": {"5": 0, "4": 1}},
-        {"prompt": [{"role": "user", "content": "Hi"}], "chosen": [{"role": "assistant", "content": "Hello"}], "rejected": [{"role": "assistant", "content": "Go"}]},
-    )  # fmt: skip
+        {
+            "prompt": [{"role": "user", "content": "Hi"}],
+            "chosen": [{"role": "assistant", "content": "Hello"}],
+            "rejected": [{"role": "assistant", "content": "Go"}],
+        },
+    )
 
     assert [sorted(item.right) for item in items] == [[0, 1], [1], [1], [1], [1], [1], [0]]
     assert items[0].category == "kind"

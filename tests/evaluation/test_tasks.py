@@ -5,7 +5,7 @@ must not be worse. (prefgen/evaluation/tasks.py)
 import pytest
 
 from prefgen.errors import RecipeError
-from prefgen.evaluation.tasks import ItemOutcome, compare_outcomes, verdict
+from prefgen.evaluation.tasks import ItemOutcome, compare_outcomes, protection_verdict
 
 
 def test_one_lost_item_is_not_beyond_doubt():
@@ -28,13 +28,13 @@ def test_a_task_fails_when_its_whole_interval_is_below_the_limit():
     assert not kept.failed
     assert few.doubtful
 
-    found = verdict([lost, kept])
+    found = protection_verdict([lost, kept])
     assert found.worst is lost
     assert found.mean == pytest.approx(-5)
     assert len(found.failed) == 1
     assert "limit 1" in found.failed[0]
-    assert "cannot tell from chance" in verdict([few]).notes[0]
-    assert verdict([compare_outcomes("x", before, before)]) is None  # nothing is protected
+    assert "cannot tell from chance" in protection_verdict([few]).notes[0]
+    assert protection_verdict([compare_outcomes("x", before, before)]) is None  # nothing is protected
 
 
 def test_many_small_losses_count_together():
@@ -43,7 +43,7 @@ def test_many_small_losses_count_together():
     ]
 
     assert not any(task.failed for task in tasks)
-    assert "all protected tasks together lost 1.7 points" in verdict(tasks).failed[0]
+    assert "all protected tasks together lost 1.7 points" in protection_verdict(tasks).failed[0]
 
 
 def test_the_same_items_or_none():

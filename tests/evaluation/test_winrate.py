@@ -43,9 +43,14 @@ def test_both_orders_are_averaged_and_their_agreement_is_told():
 def test_scores_say_who_won_and_missing_ones_are_not_counted_as_lost():
     records = [a_record(i) for i in range(4)]
     scored = [
-        record.replacing(scores=tuple(Score(response_id=r.id, aspect="a", value=v, scale=(1, 5), judge="points") for r, v in zip(record.responses, values, strict=False)))
+        record.replacing(
+            scores=tuple(
+                Score(response_id=r.id, aspect="a", value=v, scale=(1, 5), judge="points")
+                for r, v in zip(record.responses, values, strict=False)
+            )
+        )
         for record, values in zip(records, [(5, 1), (2, 4), (3, 3), (4,)], strict=True)
-    ]  # fmt: skip
+    ]
 
     found = win_rate(scored, **OF)
 

@@ -120,7 +120,8 @@ for row in rows:
 """,
     "axolotl": """
 from axolotl.prompt_strategies.dpo import load
-read, options = load("chat_template.default", {"chat_template": "tokenizer_default", "datasets": [{}]}, dataset_idx=0)
+settings = {"chat_template": "tokenizer_default", "datasets": [{}]}
+read, options = load("chat_template.default", settings, dataset_idx=0)
 for row in (json.loads(line) for line in open(sys.argv[3])):
     made = read(dict(row), tokenizer=tokenizer)
     found.append([made["prompt"], made["chosen"], made["rejected"]])
@@ -131,7 +132,8 @@ from openrlhf.datasets import RewardDataset
 from openrlhf.datasets.utils import blending_datasets
 keys = Its(prompt_key="prompt", chosen_key="chosen", rejected_key="rejected", apply_chat_template=True)
 strategy = Its(print=lambda *_: None, is_rank_0=lambda: False, args=Its(use_ms=False, data=keys))
-data = RewardDataset(blending_datasets(sys.argv[3], None, strategy, 42, dataset_split="train"), tokenizer, 512, strategy, is_dpo=True, num_processors=1)
+rows = blending_datasets(sys.argv[3], None, strategy, 42, dataset_split="train")
+data = RewardDataset(rows, tokenizer, 512, strategy, is_dpo=True, num_processors=1)
 for i in range(len(data)):
     found.append([data.prompts[i], data.chosens[i], data.rejects[i], data.extras[i]])
 """,
@@ -147,7 +149,9 @@ for row in data:
 
 @pytest.mark.parametrize("form", sorted(READERS))
 def test_what_was_exported_is_read_by_the_consumers_own_code(tmp_path, form):
-    """LLaMA-Factory, axolotl, OpenRLHF and RewardBench, each by the code that its trainer reads pairs with."""
+    """LLaMA-Factory, axolotl, OpenRLHF and RewardBench, each by the code that its trainer reads pairs
+    with.
+    """
     if not (CONSUMERS / "ready").is_file():
         pytest.skip("the consumers are not installed: `make integration` does it")
     rows = [{**row, "margin": 1.0 + i} for i, row in enumerate(pairs(6))]

@@ -59,7 +59,7 @@ def test_every_turn_is_looked_at():
         for role in ("system", "user", "assistant", "user")
     ]
 
-    made = find("curator", "pii", None)().rewrite(Prompt.of(turns, category="c"))  # pyright: ignore[reportArgumentType]
+    made = find("curator", "pii", None)().rewrite(Prompt.of(turns, category="c"))
 
     assert all("<EMAIL_ADDRESS>" in m.text and "@" not in m.text for m in made.messages)
     assert made.category == "c"

@@ -22,9 +22,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 PLAYED_BY = {
-    "policy": "policy", "grader": "judge", "large": "gpt4_1106_preview", "strong": "gpt4_1106_preview", "medium": "claude-2.1",
-    "small": "OpenHermes-2.5-Mistral-7B", "tiny": "vicuna-13b-v1.5", "old": "alpaca-7b", "weak": "alpaca-7b",
-}  # fmt: skip
+    "policy": "policy",
+    "grader": "judge",
+    "large": "gpt4_1106_preview",
+    "strong": "gpt4_1106_preview",
+    "medium": "claude-2.1",
+    "small": "OpenHermes-2.5-Mistral-7B",
+    "tiny": "vicuna-13b-v1.5",
+    "old": "alpaca-7b",
+    "weak": "alpaca-7b",
+}
 PROMPTS = SHARED / "data" / "alpaca_eval" / "prompts.jsonl"
 
 

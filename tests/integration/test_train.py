@@ -19,7 +19,8 @@ from prefgen.errors import RecipeError, TrainingStopped
 from prefgen.stats.scoring import label_noise
 from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_control_labels
 from prefgen.trainers.progress import TrainingProgress
-from prefgen.trainers.run import accuracy_difference, run_training
+from prefgen.trainers.report import accuracy_difference
+from prefgen.trainers.run import run_training
 from prefgen.trainers.settings import TrainSettings
 from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe, run
@@ -135,13 +136,13 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
     """The same batch through TRL's own code and through ours, with weights that are all alike."""
     import torch
 
-    from prefgen.trainers.run import TrainedModel
+    from prefgen.trainers.trained_model import train_model
 
     data = read_training_pairs([file_of(tmp_path, pairs(24, weight=2.0))], max_repeated_chosen=1.0, seed=0)
     settings = TrainSettings(
         base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0}
     )
-    trainer = TrainedModel(data, settings, tmp_path / "out", TrainingProgress()).trainer
+    trainer = train_model(data, settings, tmp_path / "out", TrainingProgress()).trainer
     trainer.model.eval()
     batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
 
@@ -228,7 +229,7 @@ def test_a_first_phase_is_used_again_for_the_same_pairs_alone(
 ):
     from prefgen.trainers import run as runs
 
-    real, folders = runs.TrainedModel, []
+    real, folders = runs.train_model, []
 
     def stopping(data, settings, out, progress, **more):
         folders.append(out)
@@ -236,7 +237,7 @@ def test_a_first_phase_is_used_again_for_the_same_pairs_alone(
             raise KeyboardInterrupt
         return real(data, settings, out, progress, **more)
 
-    monkeypatch.setattr(runs, "TrainedModel", stopping)
+    monkeypatch.setattr(runs, "train_model", stopping)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, base, pairs(), sft_epochs=1)
     trained(tmp_path, base, pairs(count), sft_epochs=1)
@@ -438,8 +439,28 @@ def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
 
 @pytest.mark.parametrize("more", [(), ("--set", "sft_epochs=1", "--control", "shuffled")])
 def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, more):
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613", "-m", "prefgen", "train",
-               file_of(tmp_path, pairs(80)), "--base", str(base), "-o", "out", "--set", "cpu=true", "--set", "epochs=1", *more]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        "29613",
+        "-m",
+        "prefgen",
+        "train",
+        file_of(tmp_path, pairs(80)),
+        "--base",
+        str(base),
+        "-o",
+        "out",
+        "--set",
+        "cpu=true",
+        "--set",
+        "epochs=1",
+        *more,
+    ]
 
     done = subprocess.run(
         command,
@@ -463,8 +484,25 @@ def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, mor
 
 def test_a_training_that_was_killed_goes_on(tmp_path, base):
     data = file_of(tmp_path, pairs(200))
-    command = [sys.executable, "-m", "prefgen", "train", data, "--base", str(base), "-o", str(tmp_path / "out"), "--set", "epochs=40",
-               "--set", "save=5", "--set", "cpu=true", "--set", "learning_rate=0.001"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "prefgen",
+        "train",
+        data,
+        "--base",
+        str(base),
+        "-o",
+        str(tmp_path / "out"),
+        "--set",
+        "epochs=40",
+        "--set",
+        "save=5",
+        "--set",
+        "cpu=true",
+        "--set",
+        "learning_rate=0.001",
+    ]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -634,9 +672,7 @@ def test_settings_that_are_wrong_are_one_line(tmp_path, base, options, says):
 
 
 def test_a_full_disk_is_one_line(tmp_path, base, monkeypatch):
-    import prefgen.trainers.run as run
-
-    monkeypatch.setattr(run.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0})())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     monkeypatch.setattr(
         "torch.save", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("unexpected pos 47680 vs 47568"))
     )
@@ -646,8 +682,23 @@ def test_a_full_disk_is_one_line(tmp_path, base, monkeypatch):
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path, base):
-    command = [sys.executable, "-m", "prefgen", "train", file_of(tmp_path, pairs(200)), "--base", str(base), "-o", str(tmp_path / "out"),
-               "--set", "epochs=200", "--set", "save=3", "--set", "cpu=true"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "prefgen",
+        "train",
+        file_of(tmp_path, pairs(200)),
+        "--base",
+        str(base),
+        "-o",
+        str(tmp_path / "out"),
+        "--set",
+        "epochs=200",
+        "--set",
+        "save=3",
+        "--set",
+        "cpu=true",
+    ]
     with subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -760,8 +811,12 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     with local_hub({}) as hub:
         there = {
-            "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": WRITER
-        }  # fmt: skip
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_TOKEN": WRITER,
+        }
 
         run = prefgen(
             "run", "recipe.json", "--out", "run", "--publish", "--train", "-q", cwd=tmp_path, **there

@@ -207,7 +207,7 @@ def in_process(tmp_path, **endpoint):
                     "ranker": {"use": "reward_model", "model": "reward", "pairs": True},
                 }
             },
-            {"pair": {"use": "best_vs_worst", "score": "rm", "length_cut": "keep"}},
+            {"pair": {"use": "best_vs_worst", "score": "rm", "truncated": "keep"}},
         ],
         "run": {"endpoints": {"policy": {"device": "cpu", **endpoint}}},
     }
@@ -261,8 +261,8 @@ async def test_an_adapter_is_part_of_what_is_asked(tmp_path):
 
     assert plain.text != other.text
     assert (
-        Transformers(location="policy").described()
-        != Transformers(location="policy", adapter="adapter").described()
+        Transformers(location="policy").identity_details()
+        != Transformers(location="policy", adapter="adapter").identity_details()
     )
 
 

@@ -2,6 +2,8 @@
 or written once a prompt by a model. (prefgen/judges/checklist.py)
 """
 
+import json
+
 import pytest
 
 from prefgen.judges.checklist import Checklist
@@ -12,7 +14,8 @@ from tests.support.judges import judged, scores
 
 async def test_a_checklist_weighs_what_is_met_over_what_applies():
     judge = Checklist(model="m", criteria=("a", {"text": "b", "weight": 3.0}, "c"))
-    reply = '{"item_1": {"reason": "", "met": true}, "item_2": {"reason": "", "met": false}, "item_3": {"reason": "", "met": null}}'
+    met = {"item_1": True, "item_2": False, "item_3": None}
+    reply = json.dumps({item: {"reason": "", "met": value} for item, value in met.items()})
 
     assert scores(await judged(judge, Scripted([reply]), "x")) == {"r0": 0.25}
     assert scores(

@@ -10,7 +10,8 @@ from tests.support.panel_judges import scores
 def test_labels_are_joined_by_id(tmp_path):
     (tmp_path / "l.csv").write_text("response_id,score,rationale\nr1,0.5,fair\nelsewhere,1,\n")
     (tmp_path / "l.jsonl").write_text(
-        '{"first_id": "r0", "second_id": "r1", "better": "second"}\n{"first_id": "r0", "second_id": "r9", "probability": 0.7}\n'
+        '{"first_id": "r0", "second_id": "r1", "better": "second"}\n'
+        '{"first_id": "r0", "second_id": "r9", "probability": 0.7}\n'
     )
     record = a_record("Q", "x", "y")
 

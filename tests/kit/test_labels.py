@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from prefgen.kit.ratings import label_probabilities_in, parse_label
+from prefgen.kit.labels import label_probabilities_in, parse_label
 from prefgen.kit.replies import ParseFailure
 from prefgen.types import Reply, TokenChoice, TokenLogprob
 from tests.support.judges import odds

@@ -32,10 +32,20 @@ def test_prompts_are_read_from_json_lists_or_bare_text(reply, count, found):
     assert read_prompts(Reply(text=reply), count) == found
 
 
-@pytest.mark.parametrize("reply", [
-    "No list here, only talk.", listed(), listed("..."), '{"prompts": "One?"}', "I'm sorry, but I can't help with that.",
-    '{"prompts": ["How do I plan a long tri', '["One?"]', "Sure! Here is one: How? Let me know.", listed("x" * 200_000),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "No list here, only talk.",
+        listed(),
+        listed("..."),
+        '{"prompts": "One?"}',
+        "I'm sorry, but I can't help with that.",
+        '{"prompts": ["How do I plan a long tri',
+        '["One?"]',
+        "Sure! Here is one: How? Let me know.",
+        listed("x" * 200_000),
+    ],
+)
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_is_no_list_is_not_read(reply, count):
     with pytest.raises(ParseFailure):

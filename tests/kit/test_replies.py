@@ -44,7 +44,9 @@ def test_a_rating_within_its_scale(found, value):
     "found", [0, 6, "9", "1/10", "10/10", "five", None, True, "", float("nan"), "1 or 2", [4]]
 )
 def test_a_rating_that_is_not_one_is_unread(found):
-    """'1/10' on a scale of 1 to 5 is no 1: read so, the worst answers of a released dataset became its best."""
+    """'1/10' on a scale of 1 to 5 is no 1: read so, the worst answers of a released dataset became its
+    best.
+    """
     with pytest.raises(ParseFailure):
         parse_rating(found, (1, 5))
 

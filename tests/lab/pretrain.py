@@ -44,8 +44,9 @@ def pretrained(
     )
     tokenizer.chat_template = CHAT
     config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=128, intermediate_size=352, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=3,
+        vocab_size=len(vocabulary), hidden_size=128, intermediate_size=352, num_hidden_layers=3,
+        num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=64, bos_token_id=1,
+        eos_token_id=2, pad_token_id=3,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
@@ -106,8 +107,8 @@ def pass_rate(
         inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         with torch.inference_mode():
             found = model.generate(
-                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=True, temperature=1.0, max_new_tokens=10,
-                top_k=0, pad_token_id=3,
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=True,
+                temperature=1.0, max_new_tokens=10, top_k=0, pad_token_id=3,
             )  # fmt: skip
         said = tokenizer.batch_decode(found[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         good += sum(right(prompt, text.strip()) for prompt, text in zip(some, said, strict=True))

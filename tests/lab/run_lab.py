@@ -55,7 +55,8 @@ LEARNED = 0.05
 
 def prefgen(folder: Path, hub: LocalHub, *arguments: str) -> str:
     environment = {
-        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf"), "HF_TOKEN": WRITER,
+        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "hf"), "HF_TOKEN": WRITER,
         "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0",
     }  # fmt: skip
     done = subprocess.run(

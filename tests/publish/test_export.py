@@ -8,7 +8,7 @@ import json
 import pytest
 
 from prefgen.errors import RecipeError
-from prefgen.publish.export import FORMS, export
+from prefgen.publish.export import EXPORT_FORMS, export
 from tests.support.export import ROWS, lines, said
 
 
@@ -38,7 +38,7 @@ def test_each_form_has_its_columns(tmp_path):
         "nemo-rl": {"context", "completions"},
         "openrlhf": {"prompt", "chosen", "rejected", "margin"},
     }
-    assert {form: set(exported(form, tmp_path)[0]) for form in FORMS} == wanted
+    assert {form: set(exported(form, tmp_path)[0]) for form in EXPORT_FORMS} == wanted
 
 
 def test_the_rows_of_each_form_say_the_same(tmp_path):
@@ -47,9 +47,10 @@ def test_the_rows_of_each_form_say_the_same(tmp_path):
         said("assistant", "Bad 1"),
     ]
     assert exported("llama-factory", tmp_path)[0] == {
-        "conversations": [{"from": "human", "value": "Question 0?"}], "chosen": {"from": "gpt", "value": "Good 0"},
+        "conversations": [{"from": "human", "value": "Question 0?"}],
+        "chosen": {"from": "gpt", "value": "Good 0"},
         "rejected": {"from": "gpt", "value": "Bad 0"},
-    }  # fmt: skip
+    }
     assert [c["rank"] for c in exported("nemo-rl", tmp_path)[0]["completions"]] == [0, 1]
     assert exported("sft", tmp_path) == [
         {"messages": [said("user", "Question 0?"), said("assistant", "Good 1")]},
@@ -117,7 +118,10 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_left_behind(tmp_path, fo
 
 @pytest.mark.parametrize("form", ["llama-factory", "axolotl", "rewardbench"])
 def test_answers_of_several_turns_are_not_cut_to_their_last(tmp_path, form):
-    sides = {name: [said("assistant", first), said("user", "Go on"), said("assistant", "The end")] for name, first in (("chosen", "A"), ("rejected", "B"))}  # fmt: skip
+    sides = {
+        name: [said("assistant", first), said("user", "Go on"), said("assistant", "The end")]
+        for name, first in (("chosen", "A"), ("rejected", "B"))
+    }
     same_start = {
         name: [said("assistant", "Start"), said("user", "Go on"), said("assistant", name)]
         for name in ("chosen", "rejected")

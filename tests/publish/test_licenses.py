@@ -23,7 +23,15 @@ def test_one_license_covers_the_whole_or_none_is_claimed(names, header):
 
 @pytest.mark.parametrize(
     ("name", "forbids"),
-    [("CC-BY-NC-4.0", True), ("cc by nc sa", True), ("Non-Commercial", True), ("research only", True), ("CC-BY-4.0", False), ("ncsa", False), ("Apache-2.0", False)],
-)  # fmt: skip
+    [
+        ("CC-BY-NC-4.0", True),
+        ("cc by nc sa", True),
+        ("Non-Commercial", True),
+        ("research only", True),
+        ("CC-BY-4.0", False),
+        ("ncsa", False),
+        ("Apache-2.0", False),
+    ],
+)
 def test_which_forbid_commercial_use(name, forbids):
     assert non_commercial([name]) == ([name] if forbids else [])

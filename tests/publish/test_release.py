@@ -5,37 +5,11 @@ import os
 import subprocess
 import sys
 
-import pytest
 import yaml
 
 from tests.support.cli import prefgen
 from tests.support.hub import WRITER, Repo
-from tests.support.publishing import PROMPTS, harmful_run, made, publish
-
-
-def python(hub, folder, code):
-    """Run code as a user of the dataset would, with the real clients."""
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(folder / "user"),
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-LOAD = """
-import json, datasets
-datasets.disable_progress_bars()
-pairs = datasets.load_dataset("acme/rivers", revision="{tag}")
-stream = datasets.load_dataset("acme/rivers", "candidates", split="train", revision="{tag}", streaming=True)
-print(json.dumps({{"rows": {{k: v.num_rows for k, v in pairs.items()}}, "first": pairs["train"][0], "streamed": list(stream)[0]["model"]}}))
-"""
+from tests.support.publishing import LOAD, harmful_run, made, publish, python
 
 
 def test_a_run_becomes_a_tagged_version_that_the_real_clients_load(hub, finished, tmp_path):
@@ -76,31 +50,6 @@ def test_the_same_again_changes_nothing(second, finished, tmp_path):
     assert len(second.repos["acme/rivers"].commits) == commits
 
 
-def test_a_second_version_follows_what_changed_and_says_so_in_the_card(second, tmp_path):
-    made(tmp_path, "more", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
-
-    done = publish(second, tmp_path, "more", "--json")
-
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["version"] == "1.1.0"
-    assert found["diff"]["pairs"]["added"] == 2
-    assert found["diff"]["pairs"]["removed"] == 0
-    repo = second.repos["acme/rivers"]
-    assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
-    assert "2 added" in repo.at("main")[1]["README.md"].decode()
-    # the old one is what it was
-    assert sum(python(second, tmp_path, LOAD.format(tag="v1.0.0"))["rows"].values()) == 30
-
-
-def test_a_tag_that_holds_something_else_is_never_moved(second, tmp_path, more):
-    done = publish(second, tmp_path, more, "--version", "1.0.0")
-
-    assert done.returncode == 1
-    assert "has a tag 'v1.0.0' with other contents" in done.stderr
-    assert len(second.repos["acme/rivers"].commits) == 2
-
-
 def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
     environment = {
         **os.environ,
@@ -115,8 +64,15 @@ def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):
     both = []
     for name in ("one", "two"):
         shutil.copytree(finished, tmp_path / name)
-        both.append(subprocess.Popen([*command, str(tmp_path / name)], env={**environment, "HF_HOME": str(tmp_path / f"hf-{name}")},
-                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))  # fmt: skip
+        both.append(
+            subprocess.Popen(
+                [*command, str(tmp_path / name)],
+                env={**environment, "HF_HOME": str(tmp_path / f"hf-{name}")},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
     ended = [process.communicate(timeout=120) for process in both]
 
     repo = hub.repos["acme/rivers"]
@@ -210,46 +166,6 @@ def test_data_that_is_not_prefgens_is_not_replaced(hub, finished, tmp_path):
     assert len(hub.repos["acme/rivers"].commits) == 1
 
 
-def test_the_next_version_comes_after_the_highest_there_is(second, tmp_path, more):
-    back = publish(second, tmp_path, more, "--version", "0.5.0")
-    forth = publish(second, tmp_path, more, "--version", "2.0.0")
-    made(tmp_path, "most", (*PROMPTS, "What is a delta?", "Where does the sea begin?"))
-    after = publish(second, tmp_path, "most")
-
-    assert back.returncode == 1
-    assert "version 0.5.0 comes before 1.0.0" in back.stderr
-    assert forth.returncode == after.returncode == 0, after.stderr
-    assert set(second.repos["acme/rivers"].tags) == {"v1.0.0", "v2.0.0", "v2.1.0"}
-    assert (
-        "expected a version such as 1.2.0, found '01.2.3'"
-        in publish(second, tmp_path, "most", "--version", "01.2.3").stderr
-    )
-
-
-def test_a_recipe_that_says_more_is_a_patch(second, tmp_path):
-    made(tmp_path, "told", description="Questions about water.")
-
-    done = publish(second, tmp_path, "told", "--json")
-
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["version"] == "1.0.1"
-    assert "Questions about water." in second.repos["acme/rivers"].at("main")[1]["README.md"].decode()
-
-
-def test_a_tag_set_later_is_set_on_the_commit_that_brought_the_rows(hub, finished, tmp_path):
-    hub.fail = [["POST .*/tag/", 500, 100]]
-    publish(hub, tmp_path, finished)
-    hub.fail = []
-    repo = hub.repos["acme/rivers"]
-    ours = repo.head
-    repo.commits.append(("eeee1234", {**repo.commits[-1][1], "NOTES.md": b"theirs"}))
-
-    done = publish(hub, tmp_path, finished)
-
-    assert done.returncode == 0, done.stderr
-    assert repo.tags == {"v1.0.0": ours}
-
-
 def test_a_split_without_pairs_is_said(hub, finished, tmp_path):
     few = publish(hub, tmp_path, finished, "--test", "0.001", "--dry-run")
     many = publish(hub, tmp_path, finished, "--test", "0.999", "--dry-run")
@@ -258,18 +174,6 @@ def test_a_split_without_pairs_is_said(hub, finished, tmp_path):
     assert "no pair is in the test split" in few.stderr
     assert many.returncode == 2
     assert "all pairs are in the test split" in many.stderr
-
-
-@pytest.mark.parametrize("noted", [b"{not json", b"[]", b'{"version": "one", "content_hash": "x"}'])
-def test_a_release_that_somebody_changed_by_hand_is_one_line(second, finished, tmp_path, noted):
-    repo = second.repos["acme/rivers"]
-    repo.commits.append(("abcdef12", {**repo.commits[-1][1], "release.json": noted}))
-
-    done = publish(second, tmp_path, finished)
-
-    assert done.returncode == 1
-    assert "release.json on the Hub cannot be read" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_two_publishes_of_one_run_do_not_write_over_each_other(finished, tmp_path):

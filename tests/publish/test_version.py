@@ -1,4 +1,6 @@
-"""Semantic versions of datasets: which part a change moves, and the tag of each. (prefgen/publish/version.py)"""
+"""Semantic versions of datasets: which part a change moves, and the tag of each.
+(prefgen/publish/version.py)
+"""
 
 from prefgen.publish.version import bump_version
 

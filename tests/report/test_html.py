@@ -4,7 +4,7 @@ else. (prefgen/report/html.py)
 
 from html.parser import HTMLParser
 
-from prefgen.report.html import BINS, histogram, write_report
+from prefgen.report.html import BARS, histogram, write_report
 from tests.support.recipes import a_recipe, run
 
 
@@ -59,7 +59,7 @@ async def test_a_run_without_pairs_has_a_page_too(tmp_path):
 
 def test_every_value_is_in_one_bar():
     assert sum(bar.count for bar in histogram([0.0, 0.1, 0.5, 1.0, 1.0])) == 5
-    assert len(histogram([0.0, 1.0])) == BINS
+    assert len(histogram([0.0, 1.0])) == BARS
     assert [bar.count for bar in histogram([2.0, 2.0])] == [2]
     assert histogram([]) == []
 

@@ -8,10 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.errors import RecipeError, RefusedReply
-from prefgen.kit.constitutions import (
-    Constitution,
-)
-from prefgen.revisers.constitution import Constitution
+from prefgen.revisers.constitution import ConstitutionReviser
 from prefgen.testing import Scripted, a_record
 from tests.support.recipes import a_recipe, run
 from tests.support.revisers import revised
@@ -37,7 +34,7 @@ def in_turn(text):
 async def test_every_revision_is_kept_with_its_parent_and_a_principle_of_its_own():
     ask = Scripted(in_turn)
 
-    found = await revised(Constitution(model="m", rounds=4), ask)
+    found = await revised(ConstitutionReviser(model="m", rounds=4), ask)
 
     assert len(found.responses) == len(found.critiques) == 4
     parents = [r.parent_id for r in found.responses]
@@ -50,7 +47,7 @@ async def test_every_revision_is_kept_with_its_parent_and_a_principle_of_its_own
 async def test_principles_differ_by_prompt_and_round_and_are_the_same_again():
     async def drawn(question):
         record = a_record(question, "x")
-        found = await Constitution(model="m", rounds=3).revise(
+        found = await ConstitutionReviser(model="m", rounds=3).revise(
             record.prompt, record.responses[0], Scripted(in_turn)
         )
         return tuple(r.principle for r in found.responses)
@@ -65,12 +62,12 @@ async def test_principles_differ_by_prompt_and_round_and_are_the_same_again():
 async def test_examples_are_shown():
     ask = Scripted(in_turn)
 
-    await revised(Constitution(model="m", rounds=1, exemplars=(EXAMPLE,)), ask)
+    await revised(ConstitutionReviser(model="m", rounds=1, exemplars=(EXAMPLE,)), ask)
 
     assert "It is rude." in ask.asked[0][1][-1].text
     assert "Hello!" in ask.asked[1][1][-1].text
     with pytest.raises(ValidationError, match="exemplar 1 must have"):
-        Constitution(model="m", exemplars=({"request": "x"},))
+        ConstitutionReviser(model="m", exemplars=({"request": "x"},))
 
 
 async def test_a_lost_round_ends_the_chain_and_keeps_what_was_made():
@@ -80,7 +77,7 @@ async def test_a_lost_round_ends_the_chain_and_keeps_what_was_made():
                 raise RefusedReply("the model declined")
             return await super().__call__(model, messages, **options)
 
-    found = await revised(Constitution(model="m", rounds=4), Declines(in_turn))
+    found = await revised(ConstitutionReviser(model="m", rounds=4), Declines(in_turn))
 
     assert len(found.responses) == 2
     assert [type(error) for error in found.lost] == [RefusedReply]

@@ -33,7 +33,9 @@ def test_prompts_come_from_the_hub(hub, tmp_path):
 
 
 def a_local_dataset(folder):
-    """A folder that `datasets` loads as it loads a repository of the Hub: the real client, without a network."""
+    """A folder that `datasets` loads as it loads a repository of the Hub: the real client, without a
+    network.
+    """
     rows = [
         {
             "messages": [

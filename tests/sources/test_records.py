@@ -124,8 +124,18 @@ async def test_a_run_can_be_judged_again_without_sampling(tmp_path):
 
 
 async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
-    rows = [{"prompt": "Q?", "completion": c, "label": c == "good", "source": "s", "category": "c", "references": ["r"], "metadata": {"k": 1}}
-            for c in ("good", "bad")]  # fmt: skip
+    rows = [
+        {
+            "prompt": "Q?",
+            "completion": c,
+            "label": c == "good",
+            "source": "s",
+            "category": "c",
+            "references": ["r"],
+            "metadata": {"k": 1},
+        }
+        for c in ("good", "bad")
+    ]
     (tmp_path / "kto.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     [record] = Records(path="kto.jsonl", license="MIT").read(tmp_path)

@@ -1,4 +1,6 @@
-"""Synthesize stage: the synthesizer that a seed was made for writes prompts. (prefgen/stages/synthesize.py)"""
+"""Synthesize stage: the synthesizer that a seed was made for writes prompts.
+(prefgen/stages/synthesize.py)
+"""
 
 from prefgen.dataset.read_run import read_records
 from prefgen.stages.synthesize import seed_in

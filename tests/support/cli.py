@@ -13,8 +13,8 @@ from tests.support.recipes import a_recipe
 
 def prefgen(*words, cwd, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "prefgen", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        [sys.executable, "-m", "prefgen", *map(str, words)], cwd=cwd, capture_output=True, text=True,
+        check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
 
 

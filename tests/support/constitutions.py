@@ -1,4 +1,6 @@
-"""What several tests use: constitutions: what is shipped is whole, and `check` says what is wrong with one."""
+"""What several tests use: constitutions: what is shipped is whole, and `check` says what is wrong with
+one.
+"""
 
 import json
 from pathlib import Path

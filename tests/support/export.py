@@ -9,11 +9,18 @@ def said(role, text):
 
 ROWS = [
     {
-        "prompt": [said("user", f"Question {i // 2}?")], "chosen": [said("assistant", f"Good {i}")], "rejected": [said("assistant", f"Bad {i}")],
-        "score_chosen": 3.0 + i, "score_rejected": 1.0, "chosen_model": "m", "category": "c", "license": "MIT", "source": "s",
+        "prompt": [said("user", f"Question {i // 2}?")],
+        "chosen": [said("assistant", f"Good {i}")],
+        "rejected": [said("assistant", f"Bad {i}")],
+        "score_chosen": 3.0 + i,
+        "score_rejected": 1.0,
+        "chosen_model": "m",
+        "category": "c",
+        "license": "MIT",
+        "source": "s",
     }
     for i in range(4)
-]  # fmt: skip
+]
 
 
 def lines(path):

@@ -1,4 +1,6 @@
-"""What several tests use: harmful texts: on purpose only, marked all the way, and never the preferred answer."""
+"""What several tests use: harmful texts: on purpose only, marked all the way, and never the preferred
+answer.
+"""
 
 from prefgen.kit.templates import shipped
 from prefgen.recipe.load import load_recipe

@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
                     return answer(self, **found.groupdict())
         return self._fail(404, "EntryNotFound")
 
-    # --- who asks ------------------------------------------------------------------------------------------------------
+    # --- who asks -------------------------------------------------------------------------------------------
 
     @property
     def _token(self) -> str:
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         return self._fail(401, "Unauthorized")
 
-    # --- reading -------------------------------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------------------
 
     def info(self, name: str, revision: str = "main") -> None:
         if (found := self._repo(name, revision)) is None:
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(206, data[start : end + 1], headers)
         return self._send(200, data, headers)
 
-    # --- writing -------------------------------------------------------------------------------------------------------
+    # --- writing --------------------------------------------------------------------------------------------
 
     def create(self) -> None:
         if not self._may_write():
@@ -312,7 +312,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo.tags[tag] = repo.at(revision)[0]
         return self._send(200, b"", {})
 
-    # --- answers -------------------------------------------------------------------------------------------------------
+    # --- answers --------------------------------------------------------------------------------------------
 
     def _json(self, value: object, status: int = 200) -> None:
         self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

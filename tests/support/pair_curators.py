@@ -36,8 +36,16 @@ LONG, SHORT = "word " * 40, "No."
 
 
 def balanced(**curate):
-    rows = [{"prompt": f"Q{i}?", "completions": [{"response": LONG if i else SHORT, "overall_score": 5, "model": "a"},
-             {"response": f"Some words of answer number {i}.", "overall_score": 2, "model": "b"}]} for i in range(4)]  # fmt: skip
+    rows = [
+        {
+            "prompt": f"Q{i}?",
+            "completions": [
+                {"response": LONG if i else SHORT, "overall_score": 5, "model": "a"},
+                {"response": f"Some words of answer number {i}.", "overall_score": 2, "model": "b"},
+            ],
+        }
+        for i in range(4)
+    ]
     Path("answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return a_recipe() | {
         "models": {},

@@ -1,4 +1,6 @@
-"""What several tests use: judges that ask no chat model: reward models, verifiers, juries, people's labels."""
+"""What several tests use: judges that ask no chat model: reward models, verifiers, juries, people's
+labels.
+"""
 
 from prefgen.testing import Scripted
 from prefgen.types import Score

@@ -3,6 +3,9 @@
 import copy
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -32,6 +35,32 @@ def publish(hub, folder, run, *options, token=WRITER, repo="acme/rivers"):
         "HF_TOKEN": token,
     }
     return prefgen("publish", str(run), "--repo", repo, "--test", "0.2", *options, cwd=folder, **environment)
+
+
+def python(hub, folder, code):
+    """Run code as a user of the dataset would, with the real clients."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "user"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+LOAD = """
+import json, datasets
+datasets.disable_progress_bars()
+pairs = datasets.load_dataset("acme/rivers", revision="{tag}")
+stream = datasets.load_dataset("acme/rivers", "candidates", split="train", revision="{tag}", streaming=True)
+rows = {{k: v.num_rows for k, v in pairs.items()}}
+print(json.dumps({{"rows": rows, "first": pairs["train"][0], "streamed": list(stream)[0]["model"]}}))
+"""
 
 
 @pytest.fixture

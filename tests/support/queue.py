@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from prefgen.calls.budget import Budget
-from prefgen.calls.limits import Limit, Rate
+from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.queue import ModelQueue, QueueSettings
 from prefgen.calls.slots import Clock
 from prefgen.calls.stop import RunStop
@@ -88,7 +88,7 @@ class QueueOnTrial:
         self.queue = ModelQueue(
             "m",
             self.model,
-            QueueSettings(Limit(concurrency, most=64), requests=Rate(rate), **settings),
+            QueueSettings(ConcurrencyLimit(concurrency, most=64), requests=Rate(rate), **settings),
             budget=self.budget,
             stats=self.stats,
             run=self.run,

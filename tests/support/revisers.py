@@ -1,4 +1,6 @@
-"""What several tests use: revisers: chains of revisions, what is kept of them, and what a lost reply costs."""
+"""What several tests use: revisers: chains of revisions, what is kept of them, and what a lost reply
+costs.
+"""
 
 from prefgen.testing import a_record
 

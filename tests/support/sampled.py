@@ -1,4 +1,6 @@
-"""What several tests use: samplers that vary one thing: temperature, system prompt, a reward model's choice."""
+"""What several tests use: samplers that vary one thing: temperature, system prompt, a reward model's
+choice.
+"""
 
 from prefgen.types import Prompt
 

@@ -53,7 +53,9 @@ def answer(text, body: dict, **choice) -> dict:
 
 
 def by_content(body, attempt):
-    """A server that answers by content: rates judges' prompts, else says something that depends on the seed."""
+    """A server that answers by content: rates judges' prompts, else says something that depends on the
+    seed.
+    """
     text = str(body["messages"][-1]["content"])
     if "The texts that reply" in text:
         return RATE

@@ -45,9 +45,9 @@ def tiny_model(
     torch.set_num_threads(1)
     tokenizer = tiny_tokenizer(chat=chat)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=3, num_labels=labels,
-        initializer_range=0.3,
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=256, bos_token_id=1,
+        eos_token_id=2, pad_token_id=3, num_labels=labels, initializer_range=0.3,
     )  # fmt: skip
     made = LlamaForCausalLM(config) if kind == "causal" else LlamaForSequenceClassification(config)
     made.save_pretrained(folder)

@@ -7,9 +7,14 @@ from random import Random
 def pairs(count=60, **more):
     rng = Random(0)
     return [
-        {"prompt": f"Question {i} about {rng.choice('abcdefg') * 3}?", "chosen": f"Yes, {rng.randint(0, 999)} birds.", "rejected": f"No {rng.randint(0, 999)} fox.", **more}
+        {
+            "prompt": f"Question {i} about {rng.choice('abcdefg') * 3}?",
+            "chosen": f"Yes, {rng.randint(0, 999)} birds.",
+            "rejected": f"No {rng.randint(0, 999)} fox.",
+            **more,
+        }
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def file_of(folder, rows, name="pairs.jsonl"):

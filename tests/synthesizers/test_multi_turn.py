@@ -13,8 +13,12 @@ async def test_a_conversation_goes_on_and_ends_with_the_user():
     )
 
     assert [(m.role, m.text) for m in prompt.messages] == [
-        ("user", "What is a tide?"), ("assistant", "It rises and falls."), ("user", "And on lakes?"), ("assistant", "Hardly."), ("user", "Why?"),
-    ]  # fmt: skip
+        ("user", "What is a tide?"),
+        ("assistant", "It rises and falls."),
+        ("user", "And on lakes?"),
+        ("assistant", "Hardly."),
+        ("user", "Why?"),
+    ]
     assert "assistant: It rises and falls." in asked[1]
 
 

@@ -87,9 +87,14 @@ def test_sampling_parameters_are_named_as_servers_name_them():
     body = request_body(call, {"seed": 3}, token_field="max_completion_tokens")
 
     assert body == {
-        "model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0.5, "max_completion_tokens": 9,
-        "reasoning_effort": "low", "thinking": {"type": "enabled", "budget_tokens": 100}, "seed": 3,
-    }  # fmt: skip
+        "model": "m",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "temperature": 0.5,
+        "max_completion_tokens": 9,
+        "reasoning_effort": "low",
+        "thinking": {"type": "enabled", "budget_tokens": 100},
+        "seed": 3,
+    }
 
 
 def test_a_schema_goes_natively_or_in_words():

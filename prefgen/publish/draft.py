@@ -1,0 +1,145 @@
+"""A release that is put together: its rows are written, its version and card depend on what stands on the
+Hub.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from prefgen.dataset.check import CheckReport
+from prefgen.dataset.manifest import Manifest
+from prefgen.dataset.open_pairs import PairDataset, open_pairs
+from prefgen.dataset.read_run import read_shards
+from prefgen.kit.templates import render
+from prefgen.publish.card import header_of, merge_card, values_of
+from prefgen.publish.diff import Diff
+from prefgen.publish.pair_plots import draw_pairs
+from prefgen.publish.release_note import RELEASE
+from prefgen.publish.rows import WrittenRelease
+from prefgen.publish.settings import PublishSettings
+from prefgen.storage.atomic_write import atomic_write
+
+HARM_WORDS = {
+    "redact": "Those texts were taken out; their digests let whoever has the sources put them back.",
+    "drop": "Rows that were made from them are left out.",
+    "keep": "They stand in `rejected`, as they are.",
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """What was made, and where it went. `commit` is None for a dry run, `address` for what was there
+    already.
+    """
+
+    folder: Path
+    repo: str
+    version: str
+    content_hash: str
+    counts: Mapping[str, Mapping[str, int]]
+    private: bool
+    diff: Diff | None = None
+    commit: str | None = None
+    address: str | None = None
+    already: bool = False
+
+
+@dataclass
+class ReleaseDraft:
+    """A release on its way. `report` is the proof of its rows; `release` gets its version when that is
+    known.
+    """
+
+    run: Path
+    manifest: Manifest
+    settings: PublishSettings
+    written: WrittenRelease
+    report: CheckReport
+    release: Release
+
+    def open_dataset(self) -> PairDataset:
+        """The rows as they will be read from the Hub."""
+        return replace(open_pairs(str(self.release.folder)), name=str(self.run), recipe=self.read_recipe())
+
+    def read_recipe(self) -> str | None:
+        recipe = self.run / "recipe.yaml"
+        return recipe.read_text(encoding="utf-8") if recipe.is_file() else None
+
+    def files(self, old_card: str | None, previous: Mapping[str, Any] | None) -> dict[str, bytes]:
+        """Everything beside the rows, written to the release's folder too. `previous` is the note of the
+        release before.
+        """
+        release = self.release
+        pictures = draw_pairs((row for _, row in self.open_dataset().rows), release.folder)
+        header = header_of(self.written, self.manifest, gated=bool(self.written.harmful))
+        card = merge_card(
+            old_card, header, self._card_text(previous, pictures), (previous or {}).get("header", {})
+        )
+        files = {picture["path"]: (release.folder / picture["path"]).read_bytes() for picture in pictures}
+        files |= {
+            "README.md": card.encode(),
+            RELEASE: _json_bytes(self._release_note(header)),
+            "manifest.json": _json_bytes(self.manifest.as_json()),
+        }
+        if (recipe := self.read_recipe()) is not None:
+            files["recipe.yaml"] = recipe.encode()
+        for name, content in files.items():
+            with atomic_write(release.folder / name) as part:
+                part.write_bytes(content)
+        return files
+
+    def _card_text(self, previous: Mapping[str, Any] | None, pictures: Sequence[Mapping[str, str]]) -> str:
+        release = self.release
+        values = values_of(
+            self.written,
+            self.manifest,
+            self.report.as_json(),
+            self._sample_pairs(),
+            repo=release.repo,
+            version=release.version,
+            harm_words=HARM_WORDS[self.settings.harmful],
+            previous_version=previous["version"] if previous else None,
+            changes=release.diff.markdown() if release.diff else "",
+            pictures=pictures,
+        )
+        return render("publish/card.md.j2", **values)
+
+    def _release_note(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        """What the release says of itself, for the release after it."""
+        return {
+            "name": self.manifest.name,
+            "version": self.release.version,
+            "content_hash": self.release.content_hash,
+            "row_digest": self.manifest.row_digest,
+            "counts": self.release.counts,
+            "test": self.settings.test,
+            "seed": self.settings.seed,
+            "harmful": self.settings.harmful,
+            "header": {k: v for k, v in header.items() if k not in ("configs", "dataset_info")},
+        }
+
+    def _sample_pairs(self) -> list[dict[str, str]]:
+        """Three pairs, a seeded draw; none that was made from a harmful text."""
+        rng, samples = Random(self.settings.seed), []
+        harmless_rows = (
+            row for row in read_shards(self.run / "pairs") if '"harm"' not in (row["lineage"] or "")
+        )
+        for i, row in enumerate(harmless_rows):
+            slot = i if i < 3 else rng.randrange(i + 1)
+            if slot < 3:
+                samples[slot : slot + 1] = [row]
+        return [
+            {
+                "prompt": row["prompt"][-1]["content"],
+                **{side: row[side][-1]["content"] for side in ("chosen", "rejected")},
+                **{f"{side}_model": row[f"{side}_model"] for side in ("chosen", "rejected")},
+            }
+            for row in samples
+        ]
+
+
+def _json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

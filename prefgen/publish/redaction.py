@@ -1,0 +1,59 @@
+"""Harmful texts that prompts were made from, taken out of what is published."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from prefgen.kit.harm import SOURCE
+from prefgen.types import Prompt, Record
+
+Harmful = Literal["redact", "drop", "keep"]
+Redactor = Callable[[str | None], str | None]
+MIN_QUOTE_LENGTH = 20
+"""Characters from which on a sentence of a harmful text is taken out of what is said about it."""
+
+
+def redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
+    """The turn, without its text where that is the harmful one of this digest."""
+    text = turn["content"]
+    if (
+        digest is None
+        or harmful == "keep"
+        or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest
+    ):
+        return dict(turn)
+    return {**turn, "content": redaction_notice(digest)}
+
+
+def redaction_notice(digest: str) -> str:
+    """What stands in the place of a harmful text."""
+    return f"[a harmful text was taken out; its BLAKE2b digest is {digest}]"
+
+
+def is_from_harm(prompt: Prompt) -> bool:
+    """Whether a prompt was made from a harmful text."""
+    return "harm" in prompt.metadata or "harm" in prompt.lineage
+
+
+def quote_redactor(record: Record, harmful: Harmful) -> Redactor:
+    """What to do with words about the answers: sentences of a harmful source that they quote are taken
+    out.
+    """
+    sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
+    sentences = sorted(
+        {
+            sentence.strip()
+            for text in sources
+            for sentence in re.split(r"(?<=[.!?])\s+|\n", text)
+            if len(sentence.strip()) >= MIN_QUOTE_LENGTH
+        },
+        key=len,
+    )
+
+    def redact(text: str | None) -> str | None:
+        for sentence in reversed(sentences):
+            text = text.replace(sentence, "[taken out]") if text else text
+        return text
+
+    return redact

@@ -1,0 +1,58 @@
+"""What a recipe may say, and rarely means."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from prefgen.recipe.models import BuiltModel
+from prefgen.recipe.segments import StageSpec
+from prefgen.stages.stage import StagePlugin
+
+
+def recipe_warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel]) -> list[str]:
+    """What is allowed and rarely meant."""
+    sampler_models = _models_of([stage for stage in stages if stage.kind == "sample"])
+    other_models = _models_of([stage for stage in stages if stage.kind != "judge"])
+    warnings: list[str] = []
+    judges = [plugin for stage in stages if stage.kind == "judge" for plugin in stage.plugins]
+    asked_by_judges = [(judge, name) for judge in judges for name in judge.plugin.models_used()]
+    for judge, name in asked_by_judges:
+        family = _model_family(models[name])
+        own_family = sorted(
+            sampler
+            for sampler in sampler_models
+            if not models[sampler].simulated and _model_family(models[sampler]) == family
+        )
+        if own_family:
+            warnings.append(
+                f"judge {judge.name!r} ({name}) rates its own family ({', '.join(own_family)}): expect "
+                "self-preference"
+            )
+        if name not in other_models:
+            warnings += _ignored_sampling(judge, name, models[name])
+    return warnings
+
+
+def _models_of(stages: Sequence[StageSpec]) -> set[str]:
+    return {name for stage in stages for plugin in stage.plugins for name in plugin.plugin.models_used()}
+
+
+def _ignored_sampling(stage_plugin: StagePlugin, model_name: str, model: BuiltModel) -> list[str]:
+    """Where a recipe sets the sampling of a model that a judge then asks in its own manner."""
+    sampling = {**model.sampling, **stage_plugin.overrides.get(model_name, {})}
+    judge_sampling = {
+        field: getattr(stage_plugin.plugin, field)
+        for field in ("temperature", "top_p", "max_tokens")
+        if field in type(stage_plugin.plugin).model_fields
+    }
+    return [
+        f"judge {stage_plugin.name!r} asks {model_name!r} with a {field} of {value:g} of its own, not with "
+        f"the {sampling[field]:g} of the model: set {field} at the judge (null takes the model's)"
+        for field, value in judge_sampling.items()
+        if value is not None and sampling.get(field) not in (None, value)
+    ]
+
+
+def _model_family(model: BuiltModel) -> str:
+    """gpt of openai/gpt-5.2, qwen of Qwen/Qwen3-8B."""
+    name = str(model.identity["name"]).rpartition("/")[2].casefold()
+    return re.split(r"[\d\-_.:]", name, maxsplit=1)[0]

@@ -1,0 +1,137 @@
+"""A model that is trained, looked at and saved."""
+
+import importlib
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefgen.errors import RecipeError, TrainingStopped
+from prefgen.trainers.pairs import TrainingPairs
+from prefgen.trainers.processes import is_first, wait_for_all
+from prefgen.trainers.progress import TrainingProgress
+from prefgen.trainers.settings import METRICS_FILE, TrainSettings
+
+if TYPE_CHECKING:
+    from prefgen.trainers.job import PreparedTraining
+
+FULL_DISK_BYTES = 1 << 20
+"""Bytes below which a disk is full."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that has been trained and is still in memory. `module` is the trainer's file in this folder,
+    `trainer` TRL's trainer.
+    """
+
+    job: "PreparedTraining"
+    module: Any
+    trainer: Any
+
+    def margins(self) -> list[float]:
+        """By how much the chosen side of each held-out pair is ahead: above 0 the model agrees with the
+        label.
+        """
+        return self.module.margins(self.trainer, self.job) if self.job.test else []
+
+    def save(self, out: Path) -> None:
+        """The adapter or the model, and the tokenizer."""
+        with _explain_full_disk(out):
+            self.trainer.save_model(str(out))
+            if is_first():
+                self.job.tokenizer.save_pretrained(out)
+
+    def merge(self, out: Path) -> None:
+        """The weights, with an adapter put into the base's, as a model that needs no other. Every process is
+        to wait here for the first.
+        """
+        if is_first():
+            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+            with _explain_full_disk(out):
+                (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(
+                    out
+                )
+                self.job.tokenizer.save_pretrained(out)
+        wait_for_all()
+
+
+def train_model(
+    data: TrainingPairs,
+    settings: TrainSettings,
+    out: Path,
+    progress: TrainingProgress,
+    *,
+    resume: bool = False,
+) -> TrainedModel:
+    """Train on the pairs, with checkpoints in `out`. Raises RecipeError for what cannot begin,
+    TrainingStopped.
+    """
+    from prefgen.trainers.job import prepare_training  # torch and TRL: four seconds
+
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
+    job = prepare_training(data, settings, out, progress)
+    checkpoint = _checkpoint_to_go_on_from(out, progress) if resume else None
+    if not checkpoint and is_first():
+        (out / METRICS_FILE).unlink(missing_ok=True)
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    module = importlib.import_module(f"prefgen.trainers.{settings.use}")
+    try:
+        trainer = module.trainer(job)
+    except ValueError as error:  # what TRL and peft refuse
+        raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(error).split())[:300]}") from None
+    trainer.remove_callback(_printer_callback())
+    with _explain_full_disk(out):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _refuse_diverged(trainer.model)
+    return TrainedModel(job, module, trainer)
+
+
+def _checkpoint_to_go_on_from(out: Path, progress: TrainingProgress) -> Path | None:
+    """The newest checkpoint that was written whole."""
+    candidates = ((path, path.name.rpartition("-")[2]) for path in (out / "checkpoints").glob("checkpoint-*"))
+    whole = [
+        (int(step), path)
+        for path, step in candidates
+        if step.isdigit() and (path / "trainer_state.json").is_file()
+    ]
+    if not whole:
+        progress.notify("there is no checkpoint to go on from: starting anew")
+        return None
+    _, checkpoint = max(whole)
+    progress.notify(f"going on from {checkpoint.name}")
+    return checkpoint
+
+
+def _refuse_diverged(model: Any) -> None:
+    """Raises TrainingStopped where what came out is no model any more."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    trained_weights = (weights for weights in model.parameters() if weights.requires_grad)
+    if not all(bool(torch.isfinite(weights).all()) for weights in trained_weights):
+        raise TrainingStopped(
+            "the training diverged: there are weights that are no finite numbers. A lower `learning_rate` "
+            "helps"
+        )
+
+
+@contextmanager
+def _explain_full_disk(out: Path) -> Generator[None]:
+    """A full disk makes torch fail in words of its own, of many kinds; it is told by what is left on it."""
+    try:
+        yield
+    except Exception as error:
+        if shutil.disk_usage(out).free >= FULL_DISK_BYTES:
+            raise
+        raise TrainingStopped(
+            f"no space is left for {str(out)!r} ({type(error).__name__}); make some, and go on with --resume"
+        ) from error
+
+
+def _printer_callback() -> Any:
+    from transformers import PrinterCallback  # pyright: ignore[reportMissingImports]
+
+    return PrinterCallback

@@ -8,7 +8,7 @@ SEEDS ?= 3
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help fmt demo test check integration lab chaos bench bench-prompts wheel clean
+.PHONY: help fmt demo test goldens coverage check integration lab chaos bench bench-prompts wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,6 +24,13 @@ demo: $(VENV)/installed ## run the quickstart
 
 test: $(VENV)/dev ## the tests, under five minutes
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto
+
+goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
+	PREFGEN_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/test_goldens.py -q
+	git diff --stat tests/golden
+
+coverage: $(VENV)/dev ## the tests again, and which lines they reach
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto --cov --cov-report=term
 
 fmt: $(VENV)/dev ## put the code into its form
 	$(BIN)/ruff check --fix prefgen tests

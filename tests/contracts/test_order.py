@@ -10,29 +10,15 @@ from random import Random
 
 import pytest
 
-from prefgen.errors import ReplyError
-from prefgen.kit.call_method import call_method
-from prefgen.plugins.role_table import PLUGIN_ROLES
-from prefgen.testing import Scripted, a_pool, a_record
-from prefgen.types import Seed
+from prefgen.testing import Scripted
 from tests.support.contracts import (
+    CASES,
     LABELS,
-    SAYS,
-    an,
-    same_words,
-    shipped_names,
+    result_of,
+    script_of,
     skip_without_its_extra,
-    written,
 )
 from tests.support.paths import ROOT
-
-CASES = [
-    (role, name)
-    for role in ("judge", "sampler", "reviser", "synthesizer", "filter", "pairer")
-    for name in shipped_names(role)
-]
-ANSWERS = ("Blue is a colour.", "I would say green, perhaps.", "Red.", "Red.")
-REVISION = "A kinder answer, of {} characters."
 
 
 class Shuffled(Scripted):
@@ -48,36 +34,6 @@ class Shuffled(Scripted):
         return await super().__call__(model, messages, **options)
 
 
-def script_of(role, name):
-    if role == "judge":
-        return SAYS[name]
-    if role == "reviser":
-        return lambda text: REVISION.format(len(text))
-    return written if role == "synthesizer" else same_words
-
-
-async def result_of(role, name, ask):
-    """What a plug-in makes of one record or seed, as text; errors by their words."""
-    plugin, record = an(role, name), a_record("Name a colour.", *ANSWERS, scores={"j": [4, 2, 5, 5]})
-    prompt, responses = record.prompt, record.responses
-    arguments = {
-        "judge": (prompt, responses, ask),
-        "sampler": (prompt, ask),
-        "reviser": (prompt, responses[0], ask),
-        "synthesizer": (Seed(index=0, seed=0, text="A tide clock.", shots=ANSWERS[:2]), ask, a_pool()),
-        "filter": (record,),
-        "pairer": (record, Random(7)),
-    }[role]
-    method = getattr(plugin, PLUGIN_ROLES[role].method)
-    shown = {} if role in ("filter", "pairer") else {"record": record}
-    try:
-        made = await call_method(method, *arguments, **shown)
-    except ReplyError as error:
-        return str(error)
-    made = made if isinstance(made, list | tuple) else [made]
-    return [value.model_dump_json() if hasattr(value, "model_dump_json") else str(value) for value in made]
-
-
 @pytest.mark.parametrize(("role", "name"), [case for case in CASES if case[0] not in ("filter", "pairer")])
 async def test_the_order_of_replies_changes_nothing(role, name):
     skip_without_its_extra(name)
@@ -91,7 +47,7 @@ async def test_the_order_of_replies_changes_nothing(role, name):
 
 PRINT_ALL = """
 import asyncio, json, sys
-from tests.contracts.test_order import CASES, result_of, script_of
+from tests.support.contracts import CASES, result_of, script_of
 from prefgen.testing import Scripted
 
 async def main():

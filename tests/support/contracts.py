@@ -4,12 +4,17 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from prefgen.errors import ReplyError
+from prefgen.kit.call_method import call_method
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find, list_plugin_names
 from prefgen.plugins.role_table import PLUGIN_ROLES
+from prefgen.testing import a_pool, a_record
+from prefgen.types import Seed
 
 LABELS = '{"response_id": "r0", "score": 1}\n{"first_id": "r1", "second_id": "r2", "better": "tie"}\n'
 """What the judge `labels` reads in `labels.jsonl`."""
@@ -143,3 +148,42 @@ def written(text):
 def skip_without_its_extra(name):
     if name == "distilabel" and importlib.util.find_spec("distilabel") is None:
         pytest.skip("needs prefgen[distilabel]; tests/integration/test_distilabel.py runs there")
+
+
+CASES = [
+    (role, name)
+    for role in ("judge", "sampler", "reviser", "synthesizer", "filter", "pairer")
+    for name in shipped_names(role)
+]
+ANSWERS = ("Blue is a colour.", "I would say green, perhaps.", "Red.", "Red.")
+REVISION = "A kinder answer, of {} characters."
+
+
+def script_of(role, name):
+    if role == "judge":
+        return SAYS[name]
+    if role == "reviser":
+        return lambda text: REVISION.format(len(text))
+    return written if role == "synthesizer" else same_words
+
+
+async def result_of(role, name, ask):
+    """What a plug-in makes of one record or seed, as text; errors by their words."""
+    plugin, record = an(role, name), a_record("Name a colour.", *ANSWERS, scores={"j": [4, 2, 5, 5]})
+    prompt, responses = record.prompt, record.responses
+    arguments = {
+        "judge": (prompt, responses, ask),
+        "sampler": (prompt, ask),
+        "reviser": (prompt, responses[0], ask),
+        "synthesizer": (Seed(index=0, seed=0, text="A tide clock.", shots=ANSWERS[:2]), ask, a_pool()),
+        "filter": (record,),
+        "pairer": (record, Random(7)),
+    }[role]
+    method = getattr(plugin, PLUGIN_ROLES[role].method)
+    shown = {} if role in ("filter", "pairer") else {"record": record}
+    try:
+        made = await call_method(method, *arguments, **shown)
+    except ReplyError as error:
+        return str(error)
+    made = made if isinstance(made, list | tuple) else [made]
+    return [value.model_dump_json() if hasattr(value, "model_dump_json") else str(value) for value in made]

@@ -55,8 +55,8 @@ class Ask(Protocol):
         """Ask a chat model. `sample` numbers repeated draws of one request; `logprobs` is how many
         alternatives a token.
 
-        Raises RefusedReply, CutReply or RefusedRequest when no usable answer exists, and never for a passing
-        fault.
+        Raises RefusedReply, TruncatedReply or RefusedRequest when no usable answer exists, and never for a
+        passing fault.
         """
         ...
 

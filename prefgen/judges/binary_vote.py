@@ -86,8 +86,8 @@ class BinaryVote(Plugin):
 
 
 def read_vote(reply: Reply) -> tuple[bool, str]:
-    """(whether the vote is yes, what was said before it) by the one final line. Raises Unread for none, or
-    for two that differ.
+    """(whether the vote is yes, what was said before it) by the one final line. Raises ParseFailure for none,
+    or for two that differ.
     """
     answers = {word.casefold() for word in VERDICT_LINE.findall(reply.text)}
     if len(answers) != 1:

@@ -142,7 +142,7 @@ def checklist_schema(count: int) -> dict[str, Any]:
 
 
 def read_checks(reply: Reply, count: int) -> list[bool | None]:
-    """For each criterion whether it is met, or None where it does not apply. Raises Unread."""
+    """For each criterion whether it is met, or None where it does not apply. Raises ParseFailure."""
     fields: Mapping[str, Any] = json_object(reply.text)
     names = [f"item_{i + 1}" for i in range(count)]
     if set(fields) != set(names):

@@ -263,8 +263,8 @@ Ratings = list[dict[str, tuple[float | None, str]]]
 
 
 def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
-    """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises Unread; text is read only
-    for a single aspect.
+    """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises ParseFailure; text is read
+    only for a single aspect.
     """
     try:
         fields = json_object(reply.text)

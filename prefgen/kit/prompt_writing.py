@@ -33,8 +33,8 @@ def prompts_schema(count: int) -> dict[str, Any]:
 
 
 def read_prompts(reply: Reply, count: int) -> list[str]:
-    """The texts of a reply: of its JSON, or of a numbered or bulleted list. Raises Unread for anything else,
-    and for a reply that was cut off.
+    """The texts of a reply: of its JSON, or of a numbered or bulleted list. Raises ParseFailure for anything
+    else, and for a reply that was cut off.
 
     A reply that is neither is no prompt, even where one was wanted: it may as well be a refusal, talk about a
     prompt, or an answer.

@@ -68,7 +68,7 @@ _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """The one JSON object of a reply: bare, in a code fence, or with talk around it. Raises Unread."""
+    """The one JSON object of a reply: bare, in a code fence, or with talk around it. Raises ParseFailure."""
     candidates = [text.strip(), *(m.strip() for m in _FENCED.findall(text))]
     start, end = text.find("{"), text.rfind("}")
     if 0 <= start < end:
@@ -110,8 +110,8 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_rating(value: Any, scale: tuple[float, float], *, not_applicable: bool = False) -> float | None:
-    """A rating within `scale`, or None for N/A where that is allowed. Raises Unread; never clamps, never
-    guesses.
+    """A rating within `scale`, or None for N/A where that is allowed. Raises ParseFailure; never clamps,
+    never guesses.
     """
     if type(value) is int and scale[0] <= value <= scale[1]:  # as nearly all are
         return float(value)
@@ -170,7 +170,7 @@ def parse_rating_blocks(
 
     Blocks are told apart by their headings ("Text 2", "#### Output for Text 2"), never by blank lines, since
     rationales hold blank lines. Without headings there must be exactly `count` labelled ratings. Raises
-    Unread for anything else.
+    ParseFailure for anything else.
     """
     headings = list(_BLOCK.finditer(text))
     numbers = [int(h[1]) for h in headings]
@@ -255,7 +255,7 @@ def find_judge_address(text: str) -> str | None:
 
 
 def require_field(fields: Mapping[str, Any], name: str, kind: type) -> Any:
-    """`fields[name]` if it is there and of `kind`; raises Unread."""
+    """`fields[name]` if it is there and of `kind`; raises ParseFailure."""
     if name not in fields:
         raise ParseFailure("missing_field", f"expected a field {name!r}, found {sorted(fields)}")
     if not isinstance(fields[name], kind) or (kind is int and isinstance(fields[name], bool)):

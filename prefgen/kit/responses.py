@@ -1,10 +1,49 @@
-"""What revisers share: a response that is made of another."""
+"""Responses as samplers and revisers make them: of a reply, or of a reply to another response."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefgen.errors import TruncatedReply
 from prefgen.roles import Ask
-from prefgen.types import Prompt, Reply, Response, assistant
+from prefgen.types import Message, Prompt, Reply, Response, assistant, system
+
+
+async def one_response(
+    ask: Ask,
+    model: str,
+    prompt: Prompt,
+    sample: int,
+    reasoning: str = "drop",
+    *,
+    principle: str | None = None,
+    system_text: str | None = None,
+    **sampling: Any,
+) -> Response:
+    """Ask for one answer. The system text joins a system turn of the prompt, if there is one.
+
+    Raises TruncatedReply when the reply is empty, and whatever `ask` raises.
+    """
+    messages = with_system(prompt.messages, system_text) if system_text else prompt.messages
+    reply = await ask(model, messages, sample=sample, **sampling)
+    if not reply.text.strip():
+        raise TruncatedReply("the model called a tool instead of answering", code="tool_call")
+    return Response.of(
+        prompt,
+        reply.message,
+        model=ask.label(model),
+        principle=principle,
+        sampling={**ask.options(model), **sampling},
+        sample=sample,
+        finish_reason=reply.finish_reason,
+        keeps_reasoning=reasoning == "keep",
+    )
+
+
+def with_system(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """The conversation with `text` as (or added to) its system turn."""
+    if messages[0].role == "system":
+        return (system(f"{messages[0].text}\n\n{text}"), *messages[1:])
+    return (system(text), *messages)
 
 
 def revised_response(
@@ -17,8 +56,8 @@ def revised_response(
     temperature: float | None = None,
     **fields: Any,
 ) -> Response:
-    """What `model` replied as a response with its parent, its sampling and how it ended. Raises CutReply when
-    there is nothing in it.
+    """What `model` replied as a response with its parent, its sampling and how it ended. Raises
+    TruncatedReply when there is nothing in it.
     """
     text = reply.text.strip()
     if not text:

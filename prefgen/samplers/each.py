@@ -1,16 +1,16 @@
 """Every named model answers each prompt `n` times: one request a model where the server has `n`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import Field
 
-from prefgen.errors import ReplyError, TruncatedReply
+from prefgen.errors import ReplyError
 from prefgen.kit.gather import gather_settled
+from prefgen.kit.responses import one_response
 from prefgen.plugins.decorators import sampler
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
-from prefgen.types import Message, Prompt, Response, system
+from prefgen.types import Prompt, Response
 
 
 @sampler("each")
@@ -30,41 +30,3 @@ class Each(Plugin):
             for model in self.models_used()
             for i in range(self.n)
         )
-
-
-async def one_response(
-    ask: Ask,
-    model: str,
-    prompt: Prompt,
-    sample: int,
-    reasoning: str = "drop",
-    *,
-    principle: str | None = None,
-    system_text: str | None = None,
-    **sampling: Any,
-) -> Response:
-    """Ask for one answer. The system text joins a system turn of the prompt, if there is one.
-
-    Raises CutReply when the reply is empty, and whatever `ask` raises.
-    """
-    messages = with_system(prompt.messages, system_text) if system_text else prompt.messages
-    reply = await ask(model, messages, sample=sample, **sampling)
-    if not reply.text.strip():
-        raise TruncatedReply("the model called a tool instead of answering", code="tool_call")
-    return Response.of(
-        prompt,
-        reply.message,
-        model=ask.label(model),
-        principle=principle,
-        sampling={**ask.options(model), **sampling},
-        sample=sample,
-        finish_reason=reply.finish_reason,
-        keeps_reasoning=reasoning == "keep",
-    )
-
-
-def with_system(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
-    """The conversation with `text` as (or added to) its system turn."""
-    if messages[0].role == "system":
-        return (system(f"{messages[0].text}\n\n{text}"), *messages[1:])
-    return (system(text), *messages)

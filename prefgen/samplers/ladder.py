@@ -6,10 +6,10 @@ from pydantic import Field, field_validator
 
 from prefgen.errors import ReplyError
 from prefgen.kit.gather import gather_settled
+from prefgen.kit.responses import one_response
 from prefgen.plugins.decorators import sampler
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
-from prefgen.samplers.each import one_response
 from prefgen.types import Prompt, Response
 
 

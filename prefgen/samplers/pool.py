@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 from prefgen.errors import ReplyError
 from prefgen.kit.constitutions import Constitution, load_constitution
 from prefgen.kit.gather import gather_settled
+from prefgen.kit.responses import one_response
 from prefgen.plugins.decorators import sampler
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
-from prefgen.samplers.each import one_response
 from prefgen.stats.seeded_draws import exponential, seeded_order, uniform
 from prefgen.types import Prompt, Response
 

@@ -112,7 +112,9 @@ def _schema_message(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_responses(body: bytes, call: ModelRequest) -> list[ModelResponse]:
-    """The answers of a 200 reply, one a draw. Raises RequestFailed (`broken`, `empty`) for what is no answer."""
+    """The answers of a 200 reply, one a draw. Raises RequestFailed (`broken`, `empty`) for what is no
+    answer.
+    """
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:

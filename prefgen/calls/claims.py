@@ -1,5 +1,5 @@
-"""What a run is asking for at this moment, so that another run on the same journal waits for the reply
-instead of paying for it again.
+"""What a run is asking at this moment, so that another run on the same journal waits for the reply instead of
+paying for it again.
 
 A claim is a lock of the kernel on one byte of a file beside the journal; which byte is told by the key. So a
 claim costs microseconds, needs no clean-up, and ends with its process, however that ends. Which other runs
@@ -11,62 +11,90 @@ import errno
 import fcntl
 import os
 import struct
+import weakref
 from pathlib import Path
+
+from prefgen.errors import JournalError
 
 HELD_BY_ALL = 0
 """The byte that every journal which writes holds in shared mode."""
 OPEN_FILE_LOCKS = hasattr(fcntl, "F_OFD_SETLK")
-"""Whether the system has locks that belong to an open file. The older kind belongs to the process, so that
-two runs in one process do not keep each other from a key.
+"""Whether the system has locks that belong to an open file. The older kind belongs to the process: two runs
+in one process then do not keep each other from a key.
 """
 OPEN_FILE_KINDS = {fcntl.LOCK_SH: fcntl.F_RDLCK, fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK_UN: fcntl.F_UNLCK}
 FLOCK = "hhqqi4x"
 """Linux's struct flock: type, whence, start, length, process."""
+TAKEN = (errno.EAGAIN, errno.EACCES)
 
 
 class Claims:
-    """The claims of one open journal. Raises OSError where the file cannot be made or locked."""
+    """The claims of one open journal. Raises JournalError where the file cannot be made, locked or
+    written.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._open_file_locks = OPEN_FILE_LOCKS
         self._writes = False
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        self._held: set[bytes] = set()
         try:
-            self._size = os.fstat(self._file).st_size  # first: whoever comes between makes it grow
-            self._others_were_there = not self._lock(HELD_BY_ALL, fcntl.LOCK_EX)
-            self._lock(HELD_BY_ALL, fcntl.LOCK_UN)
-        except BaseException:
-            os.close(self._file)
-            raise
+            self._file = path.open("ab+", buffering=0)
+        except OSError as error:
+            raise self._error(error) from error
+        _all_open.add(self)
+        self._size = os.fstat(self._file.fileno()).st_size  # first: whoever comes between makes it grow
+        self._others_were_there = not self._try_lock(HELD_BY_ALL)
+        self._lock(HELD_BY_ALL, fcntl.LOCK_UN)
 
     @property
     def is_alone(self) -> bool:
-        """Whether no other open journal can have written since this one was opened."""
-        return not self._others_were_there and os.fstat(self._file).st_size == self._size
+        """Whether no other open journal can have committed a reply since this one was opened."""
+        now = os.fstat(self._file.fileno())
+        return not self._others_were_there and now.st_size == self._size and now.st_nlink == 1
 
     def join(self) -> None:
-        """Let the others know that this journal writes from now on."""
-        if not self._writes:
-            self._lock(HELD_BY_ALL, fcntl.LOCK_SH)
-            os.write(self._file, b"\0")
-            self._size += 1
-            self._writes = True
+        """Let the others know that this journal commits replies from now on."""
+        if self._writes:
+            return
+        self._lock(HELD_BY_ALL, fcntl.LOCK_SH)
+        try:
+            self._file.write(b"\0")
+        except OSError as error:
+            raise self._error(error) from error
+        self._size += 1
+        self._writes = True
 
     def claim(self, key: bytes) -> bool:
-        """Whether the request under `key` is this run's to ask. If so, it is until `release`."""
+        """Whether the request under `key` is this journal's to ask, as it is then until `release`."""
+        if key in self._held:
+            return True
         self.join()
-        return self._lock(place_of(key), fcntl.LOCK_EX)
+        if self._try_lock(place_of(key)):
+            self._held.add(key)
+            return True
+        return False
 
     def release(self, key: bytes) -> None:
-        self._lock(place_of(key), fcntl.LOCK_UN)
+        """Give a claim back; what is not this journal's stays as it is."""
+        if key in self._held:
+            self._held.discard(key)
+            self._lock(place_of(key), fcntl.LOCK_UN)
 
     def close(self) -> None:
-        os.close(self._file)
+        """Give all claims back."""
+        self._file.close()
 
-    def _lock(self, place: int, kind: int) -> bool:
-        """Whether an exclusive lock could be had, which is not waited for; the other kinds are had in any
-        case.
-        """
+    def _try_lock(self, place: int) -> bool:
+        """Whether a byte could be locked for this file alone."""
+        try:
+            self._lock(place, fcntl.LOCK_EX)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _lock(self, place: int, kind: int) -> None:
+        """Set or give back a lock. One that excludes others is not waited for: raises BlockingIOError."""
         waits = kind != fcntl.LOCK_EX
         try:
             if self._open_file_locks:
@@ -75,17 +103,33 @@ class Claims:
             else:
                 fcntl.lockf(self._file, kind if waits else kind | fcntl.LOCK_NB, 1, place)
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                return False
-            if (
-                error.errno == errno.EINVAL and self._open_file_locks
-            ):  # a kernel that knows only the older kind
-                self._open_file_locks = False
-                return self._lock(place, kind)
-            raise
-        return True
+            if error.errno in TAKEN and not waits:
+                raise BlockingIOError from error
+            if error.errno != errno.EINVAL or not self._open_file_locks:
+                raise self._error(error) from error
+            self._open_file_locks = False  # a kernel that knows the older kind alone
+            self._lock(place, kind)
+
+    def _error(self, error: OSError) -> JournalError:
+        if error.errno == errno.ENOSPC:
+            return JournalError(f"{self._path}: the disk is full. Make room and run again")
+        return JournalError(
+            f"{self._path}: runs on one journal cannot tell each other what they ask ({error})"
+        )
 
 
 def place_of(key: bytes) -> int:
     """The byte of a key, never the one that all hold. Two keys on one byte would only wait for each other."""
     return int.from_bytes(key[:8], "big") >> 2 | 1
+
+
+_all_open: "weakref.WeakSet[Claims]" = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """A forked process has its parent's open files, and would keep the claims of one that was killed."""
+    for claims in _all_open:
+        claims.close()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)

@@ -86,6 +86,9 @@ class CallContext:
         self.rules = rules or AskRules()
         self.sender = RequestSender(journals, run, stats, run_id)
         self.parked_keys: list[bytes] = []
+        self.answering: set[str] = set()
+        """Models of which a reply was had in this start, and be it from the journal."""
+        self.refused_records: set[str] = set()
         self.wanted_samplings: dict[tuple[str, str, int], tuple[object, WantedSampling]] = {}
         """{(endpoint, model, id of a plug-in's overrides): (those, so that the id stays theirs; what is
         wanted)}: what `PluginAsk` remembers.
@@ -121,6 +124,10 @@ class CallContext:
         else:
             row = await self._request_or_suspend(record, ask)
         self._check_server(row, ask.spec)
+        if row.status:
+            self.refused_records.add(record.id)
+        else:
+            self.answering.add(ask.spec.name)
         cost = ask.spec.price.cost(row.prompt_tokens, row.completion_tokens) or row.cost
         record.stage_usage.add(ask.stage, ask.spec.name, row, cost)
         return row

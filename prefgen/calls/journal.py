@@ -11,8 +11,8 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,17 @@ class Journal:
         refuse_other_kinds(path)
         if (damage := sqlite.damage_of(path)) is not None:
             raise journal_error(sqlite3.DatabaseError(damage), path)
-        try:
-            db = sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS, wal=not self.on_network)
-            create_tables(db, path)
-            self.claims = Claims(claims_file(path))
-            self._db = db if self.on_network else sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS)
-        except (sqlite3.Error, OSError) as error:
-            raise journal_error(error, path) from error
+        with ExitStack() as opened:  # closed again where the rest cannot be opened
+            try:
+                db = sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS, wal=not self.on_network)
+                opened.callback(db.close)
+                create_tables(db, path)
+                self.claims = Claims(claims_file(path))
+                opened.callback(self.claims.close)
+                self._db = db if self.on_network else sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS)
+            except sqlite3.Error as error:
+                raise journal_error(error, path) from error
+            opened.pop_all()
         self._lock = threading.RLock() if self.on_network else nullcontext()
         self._unpack = zstandard.ZstdDecompressor().decompress
         self._servers: dict[int, tuple[str, str, str, str]] = {}
@@ -198,17 +202,14 @@ class Journal:
             sql = f"INSERT OR IGNORE INTO completed VALUES {', '.join(['(?, ?, ?)'] * len(rows))}"
             self._writer.submit(WriteJob(statements=[(sql, tuple(value for row in rows for value in row))]))
 
-    def forget_refusals(self, run: str, model: str) -> None:
+    def forget_refusals(self, run: str, model: str, records: Collection[str]) -> None:
         """Forget what a server refused a run: it refused everything alike, and may not once the recipe is
-        mended.
+        mended. `records` are those that were refused something, by this run or by one beside it.
         """
         self._write_passed()
-        which = "run = ? AND model = ? AND status = 1"
-        statements = (
-            f"DELETE FROM completed WHERE record IN (SELECT record FROM replies WHERE {which})",
-            f"DELETE FROM replies WHERE {which}",
-        )
-        self._writer.submit(WriteJob(statements=[(sql, (run, model)) for sql in statements]))
+        refused = ("DELETE FROM replies WHERE run = ? AND model = ? AND status = 1", (run, model))
+        passed = [("DELETE FROM completed WHERE record = ?", (record,)) for record in sorted(records)]
+        self._writer.submit(WriteJob(statements=[*passed, refused]))
 
     def park(self, row: JournalRow, request: bytes) -> None:
         """Keep a request that waits for its reply, so that an import knows what it answers."""
@@ -228,12 +229,14 @@ class Journal:
         self._writer.flush()
 
     def close(self) -> None:
-        if not self._writer.is_broken:
-            self._write_passed()
-        self._writer.close()
-        if not self.on_network:
-            self._db.close()
-        self.claims.close()
+        try:
+            if not self._writer.is_broken:
+                self._write_passed()
+            self._writer.close()
+            if not self.on_network:
+                self._db.close()
+        finally:
+            self.claims.close()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -246,4 +249,5 @@ class Journal:
 
 def claims_file(path: Path) -> Path:
     """Where runs on a journal tell each other what they ask for (`prefgen.calls.claims`)."""
-    return path.with_name(path.name + "-claims")
+    file = path.resolve()  # whatever name they have for the journal
+    return file.with_name(file.name + "-claims")

@@ -52,6 +52,16 @@ class Answer:
     seconds: float
 
 
+class Turn:
+    """What is to be done around each try of a request; the one here does nothing."""
+
+    def begin(self) -> None:
+        """The request has a slot, and is sent now. What this raises ends it, unsent."""
+
+    def failed(self) -> None:
+        """The request was not answered."""
+
+
 class ModelQueue:
     """One model's queue. `possibly_billed(cost, tokens, why)` is told of requests whose reply never came."""
 
@@ -84,18 +94,23 @@ class ModelQueue:
             budget=budget, health=self._health, stats=stats, run=run, clock=self._clock,
         )  # fmt: skip
 
-    async def send(self, request: ModelRequest, order: int, prompt_tokens: int) -> Answer:
+    async def send(
+        self, request: ModelRequest, order: int, prompt_tokens: int, turn: Turn | None = None
+    ) -> Answer:
         """The answer to a request that works for the position `order`; `prompt_tokens` is a cautious guess.
 
-        Raises RequestFailed for what does not pass by itself, and when the run has stopped.
+        Raises RequestFailed for what does not pass by itself, and when the run has stopped; and whatever
+        `turn` raises.
         """
-        queued = self._queued(request, order, prompt_tokens)
+        queued, turn = self._queued(request, order, prompt_tokens), turn or Turn()
         while True:
             async with self._slots.slot(queued):
+                self._begin(queued, turn)
                 started = self._clock.now()
                 try:
                     answer = await self._exchange(request)
                 except RequestFailed as error:
+                    turn.failed()
                     seconds = self._failed(queued, error, started)
                 else:
                     self._answered(queued, answer)
@@ -111,6 +126,13 @@ class ModelQueue:
         output = int(max_tokens if max_tokens is not None else ASSUMED_OUTPUT) * request.samples
         cost = self._settings.price.cost(prompt_tokens, output)
         return QueuedRequest(request, order, prompt_tokens + output, cost)
+
+    def _begin(self, queued: QueuedRequest, turn: Turn) -> None:
+        try:
+            turn.begin()
+        except BaseException:
+            self._budget.release(queued.cost, queued.tokens, 0, 0)
+            raise
 
     async def _exchange(self, request: ModelRequest) -> Answer:
         """One try. Raises RequestFailed, and nothing else but a cancellation."""

@@ -5,10 +5,12 @@ is sent once.
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from prefgen.calls.batch_files import request_line
+from prefgen.calls.draw_claims import AskedElsewhere, DrawClaims, answered_draws
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import Key
@@ -48,19 +50,17 @@ class RequestSender:
         self._draws.add(pending)
 
     def _start(self, draws: list[PendingRequest]) -> None:
-        task = asyncio.create_task(self._request(draws))
+        self._in_task(draws, self._request(draws))
+
+    def _in_task(self, draws: Sequence[PendingRequest], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._end_for_all(draws, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _request(self, draws: list[PendingRequest]) -> None:
-        """Ask for the draws of one request, journal what came, and hand it on. Never leaves anyone
-        waiting.
-        """
-        journal = self._journals.of(draws[0].spec)
+    async def _end_for_all(self, draws: Sequence[PendingRequest], work: Coroutine[Any, Any, None]) -> None:
+        """Do the work; where it fails, everyone who waits for one of `draws` is told."""
         try:
-            draws = await self._claimed(draws, journal)
-            rows = await self._rows_from_server(draws) if draws else []
-            journalled = await journal.commit(rows) if rows else []
+            await work
         except RequestFailed as error:
             self._stats.model(draws[0].spec.name).lost += len(draws)
             self._resolve(draws, [error] * len(draws))
@@ -70,42 +70,62 @@ class RequestSender:
         except Exception as bug:
             self._run.stop(PrefgenError(f"model {draws[0].spec.name!r}: {type(bug).__name__}: {bug}"))
             self._resolve(draws, [RequestFailed("stopped", str(bug))] * len(draws))
+
+    async def _request(self, draws: list[PendingRequest]) -> None:
+        """Ask for the draws of one request, journal what came, and hand it on. Never leaves anyone
+        waiting.
+        """
+        journal = self._journals.of(draws[0].spec)
+        try:
+            rows = await self._rows_from_server(draws, journal)
+            journalled = await journal.commit(rows) if rows else []
+        except AskedElsewhere as elsewhere:
+            self._hand_on(draws, elsewhere.answered)
+            left = [draw for draw in draws if draw.key.digest not in elsewhere.answered]
+            free = [draw for draw in left if draw not in elsewhere.taken]
+            if free:
+                self._start(free)
+            if elsewhere.taken:
+                self._in_task(elsewhere.taken, self._wait_for_other_run(list(elsewhere.taken), journal))
         else:
             self._resolve(draws[: len(journalled)], journalled)
 
-    async def _claimed(self, draws: list[PendingRequest], journal: Journal) -> list[PendingRequest]:
-        """Those that nobody has asked for. What another run on the journal asks for now is waited for, each
-        draw on its own, and what it has answered is handed on.
+    async def _wait_for_other_run(self, draws: list[PendingRequest], journal: Journal) -> None:
+        """Hand on what another run is told, and ask for what it is not. Raises RequestFailed when this run
+        stops before.
         """
-        if len(draws) == 1:
-            await self._wait_for_claim(draws[0], journal)
-        unanswered: list[PendingRequest] = []
-        for draw in draws:
-            if not journal.claims.claim(draw.key.digest):
-                self._start([draw])
-            elif journal.claims.is_alone or (row := journal.find(draw.key.digest)) is None:
-                unanswered.append(draw)
-            else:
-                self._stats.model(draw.spec.name).replayed += 1
-                self._resolve([draw], [row])
-        return unanswered
-
-    async def _wait_for_claim(self, draw: PendingRequest, journal: Journal) -> None:
-        """Wait until no other run asks for this draw: it was answered, or could not be. Raises RequestFailed
-        when this run stops before.
-        """
-        seconds = FIRST_LOOK
-        while not journal.claims.claim(draw.key.digest):
+        model, seconds = draws[0].queue.name, FIRST_LOOK
+        self._stats.notify(
+            f"{model}: another run on {journal.path} asks for the same; its replies are waited for"
+        )
+        while draws:
             if self._run.is_over:
                 raise RequestFailed("stopped", str(self._run.reason))
-            self._stats.notify(
-                f"{draw.queue.name}: another run on {journal.path} asks for the same; its replies are waited "
-                "for"
-            )
             await asyncio.sleep(seconds)
             seconds = min(2 * seconds, LATER_LOOKS)
+            answered = answered_draws(draws, journal)
+            self._hand_on(draws, answered)
+            draws[:] = [draw for draw in draws if draw.key.digest not in answered]
+            free = [draw for draw in draws if journal.claims.claim(draw.key.digest)]
+            for draw in free:
+                journal.claims.release(draw.key.digest)
+            draws[:] = [draw for draw in draws if draw not in free]
+            if free:
+                self._start(free)
 
-    async def _rows_from_server(self, draws: list[PendingRequest]) -> list[JournalRow]:
+    def _hand_on(self, draws: Sequence[PendingRequest], answered: Mapping[bytes, JournalRow]) -> None:
+        """What another run was answered is this run's too; a refusal counts as one of its own."""
+        for draw in draws:
+            row = answered.get(draw.key.digest)
+            if row is None:
+                continue
+            if row.status:
+                draw.queue.refusals.add(RequestFailed("refused", "refused another run", code=row.code or ""))
+            else:
+                self._stats.model(draw.spec.name).replayed += 1
+            self._resolve([draw], [row])
+
+    async def _rows_from_server(self, draws: list[PendingRequest], journal: Journal) -> list[JournalRow]:
         """A row a draw, refusals too; where the server gives fewer than are wanted, the others are asked for
         singly.
 
@@ -116,7 +136,8 @@ class RequestSender:
         if len(draws) > 1:
             request = replace(request, seeds=[seed for draw in draws for seed in draw.request.seeds])
         try:
-            answer = await queue.send(request, first.record.order, estimate_prompt_tokens(request))
+            tokens = estimate_prompt_tokens(request)
+            answer = await queue.send(request, first.record.order, tokens, DrawClaims(draws, journal))
         except RequestFailed as error:
             if error.kind not in FINAL_KINDS:
                 raise
@@ -185,3 +206,8 @@ class RequestSender:
         """Give up on what is in flight, at once."""
         for task in self._tasks:
             task.cancel()
+
+    async def close(self) -> None:
+        """Give up on what is in flight, and wait until nothing of it is left."""
+        self.abandon()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

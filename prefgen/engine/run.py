@@ -159,6 +159,7 @@ class Runner:
                     pipeline, journals, connections, out, run=self._stop, stats=self.progress.stats,
                     rules=rules, budget=budget, watch=self._parts.watch if self._parts else None,
                 )  # fmt: skip
+                connections.push_async_callback(context.sender.close)
                 self._segments = Segments(
                     pipeline, out, store, inputs, context, self.progress, retries, workers
                 )

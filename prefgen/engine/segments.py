@@ -243,12 +243,13 @@ async def forget_refusals(
     final.
     """
     for queue in context.queues.values():
-        if queue.refused_all() and not context.stats.model(queue.name).replayed:
+        if queue.refused_all() and queue.name not in context.answering:
             if shards is not None:
                 await shards.finish()
             context.run.stop(queue.refusals.recipe_error(queue.name))
             spec = context.models[queue.name]
-            context.journals.of(spec).forget_refusals(context.run_id, str(spec.identity["name"]))
+            journal, model = context.journals.of(spec), str(spec.identity["name"])
+            journal.forget_refusals(context.run_id, model, context.refused_records)
             store.clear_results(number)
             store.set_meta(f"segment {number}", "")
 

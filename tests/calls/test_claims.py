@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.calls.claims import HELD_BY_ALL, Claims, place_of
+from prefgen.calls.journal import Journal
 from prefgen.dataset.read_run import read_records
+from prefgen.errors import JournalError
 from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe, run
 from tests.support.server import by_content
@@ -67,6 +70,73 @@ def test_two_journals_in_one_process_keep_each_other_from_a_key(tmp_path):
     assert theirs.claim(KEY)
     mine.close()
     theirs.close()
+
+
+def test_a_child_that_is_forked_does_not_keep_the_claims_of_a_killed_process(tmp_path):
+    code = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+from prefgen.calls.claims import Claims
+claims = Claims(Path(sys.argv[1]))
+assert claims.claim(bytes(range(16)))
+multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,)).start()
+print("ready", os.getpid(), flush=True)
+time.sleep(60)
+"""
+    words = [sys.executable, "-c", code, tmp_path / "claims"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, start_new_session=True) as holder:
+        assert holder.stdout.readline().startswith(b"ready")
+        claims = Claims(tmp_path / "claims")
+        assert not claims.claim(KEY)
+
+        holder.kill()
+        holder.wait()
+
+        assert claims.claim(KEY)
+        claims.close()
+        os.killpg(holder.pid, signal.SIGKILL)
+
+
+def test_what_is_closed_claims_nothing_and_can_be_closed_again(tmp_path):
+    claims = Claims(tmp_path / "claims")
+    claims.close()
+    claims.close()
+
+    with open(tmp_path / "other", "w"), pytest.raises(ValueError, match="closed"):
+        claims.claim(KEY)
+
+
+def test_one_journal_has_one_file_of_claims_by_whatever_name_it_is_opened(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here.sqlite").symlink_to(tmp_path / "there" / "calls.sqlite")
+    first, second = Journal(tmp_path / "there" / "calls.sqlite"), Journal(tmp_path / "here.sqlite")
+
+    assert first.claims.claim(KEY) and not second.claims.claim(KEY)
+    first.close()
+    second.close()
+
+
+def test_a_journal_that_cannot_be_opened_leaves_no_file_open(tmp_path):
+    def open_files():
+        return len(os.listdir("/proc/self/fd"))
+
+    (tmp_path / "calls.sqlite-claims").mkdir()
+    before = open_files()
+    for _ in range(20):
+        with pytest.raises(JournalError, match="cannot tell each other"):
+            Journal(tmp_path / "calls.sqlite")
+
+    assert open_files() == before
+
+
+def test_a_full_disk_is_told_as_one(tmp_path):
+    (tmp_path / "claims").symlink_to("/dev/full")
+    claims = Claims(tmp_path / "claims")
+
+    with pytest.raises(JournalError, match="the disk is full"):
+        claims.join()
+    claims.close()
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["open", "write", "close"])), max_size=14))

@@ -125,8 +125,9 @@ def two_ways(tmp_path):
     first, second = Way(tmp_path, lambda text: "first"), Way(tmp_path, lambda text: "second")
     first.trial.model.gate = asyncio.Event()
     yield first, second
-    first.journal.close()
-    second.journal.close()
+    for way in (first, second):
+        way.sender.abandon()
+        way.journal.close()
 
 
 async def sent(way, text="hello"):
@@ -182,8 +183,68 @@ async def test_of_draws_asked_together_those_that_another_run_asks_are_left_to_i
     draws = [second.pending(text) for text in "abc"]
     second.sender._start(draws)
     ours = [draw.result() for draw in draws]
+    await turns()
     first.trial.model.gate.set()
 
     rows = await asyncio.wait_for(asyncio.gather(theirs, *ours), 5)
 
     assert [row.reply for row in rows] == [b"first", b"second", b"first", b"second"]
+
+
+async def test_draws_that_another_run_could_not_have_are_asked_together_again(two_ways):
+    first, second = two_ways
+    asked = [len(request.seeds) for request in second.trial.model.requests]
+    first.trial.model.script = lambda text: RequestFailed("fatal", "HTTP 401")
+    results = []
+    for way in (first, second):
+        draws = [way.pending(text) for text in "abc"]
+        results.append([draw.result() for draw in draws])
+        way.sender._start(draws)
+        await turns()
+    assert not asked and not second.trial.model.requests
+
+    first.trial.model.gate.set()
+    await asyncio.wait_for(asyncio.wait(results[1]), 5)
+    await asyncio.gather(*results[0], return_exceptions=True)
+
+    assert len(second.trial.model.requests[0].seeds) == 3
+
+
+async def test_while_a_run_waits_to_try_again_another_may_ask_and_both_have_the_reply(two_ways):
+    first, second = two_ways
+    first.trial.model.script = lambda text: RequestFailed("server", "HTTP 500")
+    theirs = await sent(first)
+    first.trial.model.gate.set()
+    await turns()
+
+    ours = await asyncio.wait_for(await sent(second), 5)
+    await first.trial.clock.move(60)
+
+    assert ours.reply == b"second"
+    assert (await asyncio.wait_for(theirs, 5)).reply == b"second"
+    assert len(first.trial.model.asked) == 1
+
+
+async def test_what_another_run_was_refused_is_no_sign_that_the_model_answers(two_ways):
+    first, second = two_ways
+    first.trial.model.script = lambda text: RequestFailed("refused", "no such field", code="bad")
+    theirs, ours = await sent(first), await sent(second)
+    first.trial.model.gate.set()
+
+    rows = await asyncio.wait_for(asyncio.gather(theirs, ours), 5)
+
+    assert [row.status for row in rows] == [1, 1]
+    assert second.stats.model("m").replayed == 0 and second.trial.queue.refused_all()
+
+
+async def test_a_sender_that_is_closed_leaves_nothing_at_work(two_ways):
+    first, second = two_ways
+    await sent(first)
+    await sent(second)
+
+    await asyncio.wait_for(second.sender.close(), 5)
+    second.journal.close()
+    second.journal.claims.close()
+
+    assert not second.sender._tasks
+    first.trial.model.gate.set()

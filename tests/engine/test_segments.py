@@ -1,5 +1,6 @@
 """The segments of a run, one after the other. (prefgen/engine/segments.py)"""
 
+import asyncio
 import json
 
 from aiohttp import web
@@ -47,3 +48,26 @@ async def test_when_everything_is_refused_alike_the_run_stops(tmp_path, server):
 
     assert outcome.exit_code == 1
     assert "refused alike" in str(outcome.stopped)
+
+
+async def test_two_runs_that_are_refused_everything_leave_no_refusal_behind(tmp_path, server):
+    async def refuse(body, attempt):
+        await asyncio.sleep(0.02)
+        return web.json_response({"error": {"message": "no such model", "code": "bad"}}, status=400)
+
+    server.script = refuse
+    recipe = a_recipe(url=server.url, prompts=[f"Question {i}?" for i in range(30)], n=1)
+    recipe["stages"] = recipe["stages"][:2]
+    runs = {"first": recipe, "second": {**recipe, "name": "second"}}
+
+    async def both():
+        journal = tmp_path / "calls.sqlite"
+        started = (run(data, tmp_path / name, journal=journal) for name, data in runs.items())
+        return await asyncio.gather(*started)
+
+    refused = await both()
+    server.script = by_content
+    mended = await both()
+
+    assert [outcome.exit_code for outcome in refused] == [1, 1]
+    assert [outcome.manifest.yields.responses for outcome in mended] == [30, 30]

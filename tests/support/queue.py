@@ -52,11 +52,13 @@ class ToldModel:
     def __init__(self, script: Callable[[str], str | Exception]) -> None:
         self.script = script
         self.asked: list[str] = []
+        self.requests: list[ModelRequest] = []
         self.at_work = self.most_at_work = 0
         self.gate: asyncio.Event | None = None
 
     async def send(self, request: ModelRequest, /) -> Sequence[ModelResponse]:
         self.asked.append(request.text)
+        self.requests.append(request)
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         try:

@@ -158,7 +158,9 @@ class CallContext:
         stored = record.cached.rows.get(digest)
         if stored is not None:
             return journal.row_of(stored)
-        return None if record.cached.is_complete and journal.claims.is_alone else journal.find(digest)
+        # what another run may have been told since is looked for when the request has its turn
+        will_look_again = self.rules.live or journal.claims.is_alone
+        return None if record.cached.is_complete and will_look_again else journal.find(digest)
 
     def _stop_if_unexpected(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow | None:
         """Stop at a new ask of a record that passed this stage before, unless another process has just asked

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from prefgen.errors import RecipeError
-from prefgen.types import Message
 
 _recipe_folder: ContextVar[Path | None] = ContextVar("prefgen_recipe_folder", default=None)
 
@@ -106,24 +104,9 @@ def _load_template(name: str, folder: Path | None) -> jinja2.Template:
     return template
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """jinja2's sandbox, which takes its time to find out that what templates read most is safe."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if attribute in _SAFE_ATTRIBUTES.get(type(obj), ()):
-            return getattr(obj, attribute)
-        return super().getattr(obj, attribute)
-
-
-_SAFE_ATTRIBUTES: dict[type, frozenset[str]] = {
-    LoopContext: frozenset({"index", "index0", "first", "last"}),
-    Message: frozenset({"role", "text"}),
-}
-
-
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = _Sandbox(
+    environment = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -11,12 +11,13 @@ import hashlib
 import json
 import math
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,17 +121,25 @@ def owner_of(folder: Path, partition: int) -> str | None:
 
 
 class Worker:
-    """One further process, which gets ready as soon as it is made; it ends when its pipe to the run does."""
+    """One further process, which gets ready as soon as it is made; it ends when its pipe to the run does.
+
+    It answers over a socket: of a pipe uvloop and Python would each close the number, of which the second may
+    be another file's by then.
+    """
 
     def __init__(self, name: str, job: bytes) -> None:
         self.name = name
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "prefgen.engine.partition_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the run
-        )
+        with ExitStack() as opened:
+            self._answers, theirs = map(opened.enter_context, socket.socketpair())
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "prefgen.engine.partition_worker"],
+                stdin=subprocess.PIPE,
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the run
+            )
+            opened.pop_all()
+        theirs.close()
         self._tell(job)
 
     def begin(self, segment: int, partitions: int) -> None:
@@ -148,25 +157,19 @@ class Worker:
     @asynccontextmanager
     async def answers(self) -> AsyncGenerator[asyncio.StreamReader]:
         """What it says, while the block runs: a line for each partition that it has replayed."""
-        assert self.process.stdout is not None
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: protocol, self.process.stdout)
+        reader, writer = await asyncio.open_connection(sock=self._answers)
         try:
             yield reader
         finally:
-            transport.close()
+            writer.close()
 
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    pass
+        self._answers.close()
+        if self.process.stdin is not None:
+            with suppress(OSError):  # what was not said yet
+                self.process.stdin.close()
 
 
 class WorkerPool:

@@ -33,11 +33,11 @@ class DrawClaims(Turn):
         taken = [draw for draw in self._draws if not claims.claim(draw.key.digest)]
         answered = answered_draws(self._draws, self._journal)
         if taken or answered:
-            self.failed()
+            self.pause()
             raise AskedElsewhere(answered, [draw for draw in taken if draw.key.digest not in answered])
 
-    def failed(self) -> None:
-        """Nothing came of this try."""
+    def pause(self) -> None:
+        """Let others ask meanwhile."""
         for draw in self._draws:
             self._journal.claims.release(draw.key.digest)
 

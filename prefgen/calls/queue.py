@@ -58,8 +58,8 @@ class Turn:
     def begin(self) -> None:
         """The request has a slot, and is sent now. What this raises ends it, unsent."""
 
-    def failed(self) -> None:
-        """The request was not answered."""
+    def pause(self) -> None:
+        """The request was not answered, and waits to be tried again."""
 
 
 class ModelQueue:
@@ -110,8 +110,8 @@ class ModelQueue:
                 try:
                     answer = await self._exchange(request)
                 except RequestFailed as error:
-                    turn.failed()
                     seconds = self._failed(queued, error, started)
+                    turn.pause()
                 else:
                     self._answered(queued, answer)
                     return answer

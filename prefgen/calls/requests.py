@@ -81,18 +81,18 @@ class RequestSender:
             journalled = await journal.commit(rows) if rows else []
         except AskedElsewhere as elsewhere:
             self._hand_on(draws, elsewhere.answered)
-            left = [draw for draw in draws if draw.key.digest not in elsewhere.answered]
-            free = [draw for draw in left if draw not in elsewhere.taken]
+            taken = list(elsewhere.taken)
+            free = [draw for draw in draws if draw.key.digest in self._pending and draw not in taken]
             if free:
                 self._start(free)
-            if elsewhere.taken:
-                self._in_task(elsewhere.taken, self._wait_for_other_run(list(elsewhere.taken), journal))
+            if taken:
+                self._in_task(taken, self._wait_for_other_run(taken, journal))
         else:
             self._resolve(draws[: len(journalled)], journalled)
 
     async def _wait_for_other_run(self, draws: list[PendingRequest], journal: Journal) -> None:
-        """Hand on what another run is told, and ask for what it is not. Raises RequestFailed when this run
-        stops before.
+        """Hand on what another run is told, and ask for what it is not; `draws` are those that are still
+        waited for. Raises RequestFailed when this run stops before.
         """
         model, seconds = draws[0].queue.name, FIRST_LOOK
         self._stats.notify(
@@ -103,13 +103,12 @@ class RequestSender:
                 raise RequestFailed("stopped", str(self._run.reason))
             await asyncio.sleep(seconds)
             seconds = min(2 * seconds, LATER_LOOKS)
-            answered = answered_draws(draws, journal)
-            self._hand_on(draws, answered)
-            draws[:] = [draw for draw in draws if draw.key.digest not in answered]
+            self._hand_on(draws, answered_draws(draws, journal))
+            draws[:] = [draw for draw in draws if draw.key.digest in self._pending]
             free = [draw for draw in draws if journal.claims.claim(draw.key.digest)]
-            for draw in free:
+            for draw in free:  # it is claimed again when it has its turn
                 journal.claims.release(draw.key.digest)
-            draws[:] = [draw for draw in draws if draw not in free]
+                draws.remove(draw)
             if free:
                 self._start(free)
 

@@ -31,7 +31,7 @@ class Way:
         self.spec = ModelSpec("m", {"name": "m"}, {}, self.trial.model)
         self.record = RecordCalls("r" * 32, 0, lambda record: None)
 
-    def pending(self, text: str) -> PendingRequest:
+    def pending(self, text: str, sample: int = 0) -> PendingRequest:
         key = call_key(
             endpoint="completion",
             model={"name": "m"},
@@ -39,6 +39,8 @@ class Way:
             sampling={},
             reply_format={},
             record="r",
+            sample=sample,
+            seed=1,
         )
         request = ModelRequest(
             "completion", "m", text=text, sampling={"max_tokens": 5}, seeds=(key.server_seed,)
@@ -177,37 +179,43 @@ async def test_a_run_that_stops_waits_no_longer_for_another(two_ways):
     await theirs
 
 
+def send_draws(way, count):
+    """So many draws of one request; their results."""
+    draws = [way.pending("hello", sample=sample) for sample in range(count)]
+    for draw in draws:
+        way.sender.send(draw)
+    return [draw.result() for draw in draws]
+
+
 async def test_of_draws_asked_together_those_that_another_run_asks_are_left_to_it(two_ways):
     first, second = two_ways
-    theirs = await sent(first, "b")
-    draws = [second.pending(text) for text in "abc"]
-    second.sender._start(draws)
-    ours = [draw.result() for draw in draws]
+    theirs = send_draws(first, 2)
+    await turns()
+    ours = send_draws(second, 4)
     await turns()
     first.trial.model.gate.set()
 
-    rows = await asyncio.wait_for(asyncio.gather(theirs, *ours), 5)
+    rows = await asyncio.wait_for(asyncio.gather(*theirs, *ours), 5)
 
-    assert [row.reply for row in rows] == [b"first", b"second", b"first", b"second"]
+    assert [row.reply for row in rows[2:]] == [b"first", b"first", b"second", b"second"]
+    assert [way.trial.model.requests[0].samples for way in two_ways] == [2, 2]
 
 
 async def test_draws_that_another_run_could_not_have_are_asked_together_again(two_ways):
     first, second = two_ways
-    asked = [len(request.seeds) for request in second.trial.model.requests]
     first.trial.model.script = lambda text: RequestFailed("fatal", "HTTP 401")
-    results = []
-    for way in (first, second):
-        draws = [way.pending(text) for text in "abc"]
-        results.append([draw.result() for draw in draws])
-        way.sender._start(draws)
-        await turns()
-    assert not asked and not second.trial.model.requests
+    theirs = send_draws(first, 3)
+    await turns()
+    ours = send_draws(second, 3)
+    await turns()
+    assert not second.trial.model.requests
 
     first.trial.model.gate.set()
-    await asyncio.wait_for(asyncio.wait(results[1]), 5)
-    await asyncio.gather(*results[0], return_exceptions=True)
+    rows = await asyncio.wait_for(asyncio.gather(*ours), 5)
+    await asyncio.gather(*theirs, return_exceptions=True)
 
-    assert len(second.trial.model.requests[0].seeds) == 3
+    assert [row.reply for row in rows] == [b"second"] * 3
+    assert [request.samples for request in second.trial.model.requests] == [3]
 
 
 async def test_while_a_run_waits_to_try_again_another_may_ask_and_both_have_the_reply(two_ways):

@@ -67,7 +67,8 @@ class ToldModel:
             said = self.script(request.text)
             if isinstance(said, Exception):
                 raise said
-            return [ModelResponse(said.encode(), Reply(text=said, finish_reason="stop"))]
+            reply = ModelResponse(said.encode(), Reply(text=said, finish_reason="stop"))
+            return [reply] * request.samples
         finally:
             self.at_work -= 1
 

@@ -18,8 +18,8 @@ PATIENCE = 0.1
 
 
 class BlockedLoop:
-    """While open, says once of each plug-in's method that it held the running loop for longer than `patience`
-    seconds.
+    """While open, says once of each plug-in's method that it held the running loop, in which this is made,
+    for longer than `patience` seconds.
     """
 
     def __init__(self, say: Callable[[str], None], patience: float = PATIENCE) -> None:
@@ -27,17 +27,20 @@ class BlockedLoop:
         self._patience = patience
         self._named: set[str] = set()
         self._over = threading.Event()
-
-    def __enter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._watched = threading.get_ident()
+        self._last = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
         self._beat()
         threading.Thread(target=self._watch, name="blocked loop", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _beat(self) -> None:
         self._last = time.monotonic()

@@ -108,6 +108,7 @@ class GlobalGenerators:
 
     def __init__(self, seed: int) -> None:
         self._task_states = (random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state())
+        self._outer_states: Any = None
 
     def __enter__(self) -> None:
         self._lock.acquire()

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from distilabel import pipeline
 from distilabel.models.llms import LLM
 from distilabel.models.mixins.magpie import MAGPIE_PRE_QUERY_TEMPLATES, MagpieChatTemplateMixin
+from distilabel.pipeline import Pipeline
 from distilabel.steps import tasks
 from pydantic import PrivateAttr, ValidationError
 
@@ -36,7 +36,7 @@ TASKS = sorted(
     for n, found in vars(tasks).items()
     if isinstance(found, type) and issubclass(found, tasks.Task) and n != "Task"
 )
-PIPELINES = pipeline.__name__
+PIPELINES = Pipeline.__name__
 """Every step imports it when it is made: better now, where its warnings are silenced."""
 TASK_NAME = "prefgen-task"
 """The name of a task outside a pipeline."""

@@ -33,14 +33,17 @@ PROMPTS = [f"Question {i}?" for i in range(300)]
 
 SLOW = '''
 import time
+from pathlib import Path
 
 from prefgen import filter
+
+FIRST = Path(__file__).parent / "first" / "manifest.json"
 
 
 @filter("slow")
 def slow(record):
-    """Takes so long that other processes have time to begin."""
-    time.sleep(0.01)
+    """Takes so long, once there is a first run, that other processes have time to begin."""
+    time.sleep(0.01 if FIRST.exists() else 0)
     return []
 '''
 

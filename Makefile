@@ -23,7 +23,7 @@ demo: $(VENV)/installed ## run the quickstart
 	@echo "       prefgen new pipeline.yaml                    a recipe of your own"
 
 test: $(VENV)/dev ## the tests, under five minutes
-	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto --dist worksteal
 
 goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 	PREFGEN_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/test_goldens.py -q

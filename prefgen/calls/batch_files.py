@@ -56,7 +56,7 @@ def _reply_line(row: JournalRow) -> dict[str, Any]:
     ours = {
         "endpoint": row.endpoint, "model": row.model, "record": row.record, "parts": row.parts.hex(),
         "backend": row.backend, "host": row.host, "served_model": row.served_model,
-                "fingerprint": row.fingerprint,
+        "fingerprint": row.fingerprint,
         "time": row.time, "cost": row.cost, "code": row.code,
     }  # fmt: skip
     return {

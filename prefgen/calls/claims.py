@@ -14,6 +14,7 @@ import struct
 import weakref
 from pathlib import Path
 
+from prefgen.calls.journal_writer import journal_error
 from prefgen.errors import JournalError
 
 HELD_BY_ALL = 0
@@ -112,7 +113,7 @@ class Claims:
 
     def _error(self, error: OSError) -> JournalError:
         if error.errno == errno.ENOSPC:
-            return JournalError(f"{self._path}: the disk is full. Make room and run again")
+            return journal_error(error, self._path)
         return JournalError(
             f"{self._path}: runs on one journal cannot tell each other what they ask ({error})"
         )

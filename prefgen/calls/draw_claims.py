@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prefgen.calls.journal import Journal
 from prefgen.calls.pending import PendingRequest
-from prefgen.calls.queue import Turn
+from prefgen.calls.queue import TryHooks
 from prefgen.calls.rows import JournalRow
 
 
@@ -19,7 +19,7 @@ class AskedElsewhere(Exception):
         self.taken = taken
 
 
-class DrawClaims(Turn):
+class DrawClaims(TryHooks):
     """Claims the draws when it is their request's turn, and lets others have them while it waits to be tried
     again.
     """

@@ -208,7 +208,7 @@ def _resolve(jobs: list[WriteJob], error: JournalError | None) -> None:
 def journal_error(error: Exception, path: Path) -> JournalError:
     """An SQLite error as one line that says what to do."""
     text = str(error)
-    if "full" in text:
+    if "full" in text or "No space left" in text:
         why = "the disk is full. Every reply that was returned is kept; make room and run again"
     elif "malformed" in text or "not a database" in text:
         why = (

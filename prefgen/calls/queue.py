@@ -52,7 +52,7 @@ class Answer:
     seconds: float
 
 
-class Turn:
+class TryHooks:
     """What is to be done around each try of a request; the one here does nothing."""
 
     def begin(self) -> None:
@@ -95,23 +95,23 @@ class ModelQueue:
         )  # fmt: skip
 
     async def send(
-        self, request: ModelRequest, order: int, prompt_tokens: int, turn: Turn | None = None
+        self, request: ModelRequest, order: int, prompt_tokens: int, hooks: TryHooks | None = None
     ) -> Answer:
         """The answer to a request that works for the position `order`; `prompt_tokens` is a cautious guess.
 
         Raises RequestFailed for what does not pass by itself, and when the run has stopped; and whatever
-        `turn` raises.
+        `hooks` raise.
         """
-        queued, turn = self._queued(request, order, prompt_tokens), turn or Turn()
+        queued, hooks = self._queued(request, order, prompt_tokens), hooks or TryHooks()
         while True:
             async with self._slots.slot(queued):
-                self._begin(queued, turn)
+                self._begin(queued, hooks)
                 started = self._clock.now()
                 try:
                     answer = await self._exchange(request)
                 except RequestFailed as error:
                     seconds = self._failed(queued, error, started)
-                    turn.pause()
+                    hooks.pause()
                 else:
                     self._answered(queued, answer)
                     return answer
@@ -127,9 +127,9 @@ class ModelQueue:
         cost = self._settings.price.cost(prompt_tokens, output)
         return QueuedRequest(request, order, prompt_tokens + output, cost)
 
-    def _begin(self, queued: QueuedRequest, turn: Turn) -> None:
+    def _begin(self, queued: QueuedRequest, hooks: TryHooks) -> None:
         try:
-            turn.begin()
+            hooks.begin()
         except BaseException:
             self._budget.release(queued.cost, queued.tokens, 0, 0)
             raise

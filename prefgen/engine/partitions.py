@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,8 @@ class Worker:
 
     def __init__(self, name: str, job: bytes) -> None:
         self.name = name
-        with ExitStack() as opened:
-            self._answers, theirs = map(opened.enter_context, socket.socketpair())
+        self._answers, theirs = socket.socketpair()
+        try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "prefgen.engine.partition_worker"],
                 stdin=subprocess.PIPE,
@@ -138,8 +138,11 @@ class Worker:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the run
             )
-            opened.pop_all()
-        theirs.close()
+        except OSError:
+            self._answers.close()
+            raise
+        finally:
+            theirs.close()
         self._tell(job)
 
     def begin(self, segment: int, partitions: int) -> None:

@@ -102,13 +102,13 @@ class CallContext:
         """
         return f"{identity}:{self.seed}{pool}"
 
-    async def get_or_request(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow:
+    def get_or_request(self, record: RecordCalls, ask: KeyedAsk) -> Awaitable[JournalRow]:
         """The row under the ask's key: journalled, in flight already, or asked now. Suspends for ever when it
         cannot be had.
         """
         if self._watch is not None:
-            return await self._watch(record, ask, self._get_or_request)
-        return await self._get_or_request(record, ask)
+            return self._watch(record, ask, self._get_or_request)
+        return self._get_or_request(record, ask)
 
     async def _get_or_request(self, record: RecordCalls, ask: KeyedAsk) -> JournalRow:
         digest = ask.key.digest

@@ -61,7 +61,8 @@ class Journal:
             raise journal_error(sqlite3.DatabaseError(damage), path)
         with ExitStack() as opened:  # closed again where the rest cannot be opened
             try:
-                db = sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS, wal=not self.on_network)
+                mode = "TRUNCATE" if self.on_network else "WAL"
+                db = sqlite.open_connection(path, pragmas=JOURNAL_PRAGMAS, journal_mode=mode)
                 opened.callback(db.close)
                 create_tables(db, path)
                 self.claims = Claims(claims_file(path))

@@ -104,7 +104,8 @@ class ModelQueue:
         """
         queued, hooks = self._queued(request, order, prompt_tokens), hooks or TryHooks()
         while True:
-            async with self._slots.slot(queued):
+            await self._slots.turn(queued)
+            try:
                 self._begin(queued, hooks)
                 started = self._clock.now()
                 try:
@@ -115,6 +116,8 @@ class ModelQueue:
                 else:
                     self._answered(queued, answer)
                     return answer
+            finally:
+                self._slots.leave()
             await self._wait_before_retry(seconds)
 
     def refused_all(self, least: int = 1) -> bool:

@@ -6,8 +6,6 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from prefgen.calls.budget import Budget
@@ -73,18 +71,10 @@ class Slots:
         budget.on_release.append(self.start_waiting)
         run.on_over.append(self._close)
 
-    @asynccontextmanager
-    async def slot(self, queued: QueuedRequest) -> AsyncGenerator[None]:
-        """One of the requests in flight, which has reserved its share of the budget. Raises RequestFailed
-        when the run has stopped.
+    async def turn(self, queued: QueuedRequest) -> None:
+        """Wait until this is one of the requests in flight, which has reserved its share of the budget and
+        must `leave`. Raises RequestFailed when the run has stopped.
         """
-        await self._turn(queued)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    async def _turn(self, queued: QueuedRequest) -> None:
         if self._run.is_over:
             raise run_stopped()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -95,10 +85,11 @@ class Slots:
         except asyncio.CancelledError:
             if not turn.cancelled():  # it had just got its turn
                 self._budget.release(queued.cost, queued.tokens, 0, 0)
-                self._leave()
+                self.leave()
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """A request is in flight no more: its slot is free."""
         self.in_flight -= 1
         self._stats.in_flight = self.in_flight
         self._stats.limit = self.limit.slots

@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from prefgen.engine.record_store import RecordStore
+from prefgen.storage import sqlite
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,5 @@ def merge_partition(store: RecordStore, path: Path, segment: int, begun: set[int
 
 def save_completed(store: RecordStore, completed: Sequence[tuple[str, str, bytes]]) -> None:
     """Put the stages that records have passed beside them."""
-    store.connection.executemany("INSERT INTO completed VALUES (?, ?, ?)", completed)
+    with sqlite.transaction(store.connection):
+        store.connection.executemany("INSERT INTO completed VALUES (?, ?, ?)", completed)

@@ -1,4 +1,4 @@
-"""`python -m prefgen.engine.partition_worker`: the process that `prefgen.engine.partitions` starts.
+"""`python -m prefgen.engine.partition_worker`: the process that `prefgen.engine.worker_pool` starts.
 
 Reads a job and then a segment from stdin, a line of JSON each; claims partitions, replays them, and says so
 on stdout.
@@ -49,7 +49,7 @@ async def replay(
             context = await connect(
                 pipeline, journals, connections, out, run=RunStop(), stats=stats, rules=rules
             )
-            members = members_of(inputs, segment, partitions)
+            members = members_of(inputs, segment, partitions, task["order"])
             for partition in sorted(members):
                 if not claim(folder, partition, task["owner"]):
                     continue
@@ -86,7 +86,7 @@ async def _replay_partition(
     progress = Progress(stats=context.stats)
     completed: list[tuple[str, str, bytes]] = []
     timeout = pipeline.recipe.run.plugin_timeout
-    with closing(RecordStore(path)) as store:
+    with closing(RecordStore(path, scratch=True)) as store:
         worker = RecordWorker(
             SegmentPlan.of(pipeline, segment, None), context, store, progress, plugin_timeout=timeout,
             stage_completed=lambda record, identity, keys: completed.append((record, identity, keys)),

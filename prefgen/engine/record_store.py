@@ -40,11 +40,13 @@ CREATE TABLE IF NOT EXISTS dropped (segment INTEGER, id TEXT, curator TEXT, reas
 CREATE TABLE IF NOT EXISTS completed (record TEXT, identity TEXT, keys BLOB);
 """
 STORE_VERSION = 2
+PAGE_SIZE = "page_size=16384"  # a row is some kilobytes
 STORE_PRAGMAS = (
-    "page_size=16384",  # a row is some kilobytes
+    PAGE_SIZE,
     "synchronous=NORMAL",
     "wal_autocheckpoint=2000",  # 32 MB: a checkpoint waits for the disk
 )
+SCRATCH_PRAGMAS = (PAGE_SIZE, "synchronous=OFF")
 FLUSH_EVERY = 200
 STAGED = -(2**31)
 """The number under which an input stands until it is known whether it differs from the one that is there."""
@@ -57,17 +59,18 @@ def _raw(segment: int) -> int:
 
 class RecordStore:
     """The records of one run, by segment and position. Raises JournalError where the disk is full,
-    DatabaseError where it is damaged.
+    DatabaseError where it is damaged. One that is `scratch` never waits for the disk: what a crash leaves of
+    it is thrown away.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, scratch: bool = False) -> None:
         self.path = path
         self._unwritten: list[StateRow] = []
         try:
-            self._db = _open(path)
+            self._db = _open(path, scratch)
         except sqlite3.DatabaseError:
             remove_store(path)  # a damaged cache: the journal makes it anew
-            self._db = _open(path)
+            self._db = _open(path, scratch)
 
     def finished(self, segment: int) -> FinishedRecords:
         """What became of the records of a segment that are finished."""
@@ -252,8 +255,11 @@ def remove_store(path: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite.open_connection(path, pragmas=STORE_PRAGMAS)
+def _open(path: Path, scratch: bool) -> sqlite3.Connection:
+    if scratch:
+        db = sqlite.open_connection(path, pragmas=SCRATCH_PRAGMAS, journal_mode="MEMORY")
+    else:
+        db = sqlite.open_connection(path, pragmas=STORE_PRAGMAS)
     version = db.execute("PRAGMA user_version").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and version != STORE_VERSION:

@@ -19,11 +19,11 @@ from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.engine.connect import budget_of, connect, open_journals
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, write_output
-from prefgen.engine.partitions import WorkerPool, further_processes
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore, remove_store
 from prefgen.engine.run_folder import RECORD_STORE, append_log, lock_of, read_retries
 from prefgen.engine.segments import Segments
+from prefgen.engine.worker_pool import WorkerPool, further_processes
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
 

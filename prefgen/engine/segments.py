@@ -13,21 +13,14 @@ from prefgen.calls.context import CallContext
 from prefgen.engine.connect import records_in_flight
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.partition_store import merge_partition, partition_path
-from prefgen.engine.partitions import (
-    PartitionFeed,
-    ReplayEstimate,
-    Worker,
-    WorkerPool,
-    estimate_replay,
-    members_of,
-    merge_answers,
-)
+from prefgen.engine.partitions import PartitionFeed, ReplayEstimate, estimate_replay, members_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.record_work import RecordWorker, SegmentPlan
 from prefgen.engine.run_folder import PARTIAL, MarkedRetries, append_log, remove_folder
-from prefgen.engine.segment import ListFeed, PositionFeed, SegmentRun, in_order
+from prefgen.engine.segment import ListFeed, Order, PositionFeed, SegmentRun, in_order
 from prefgen.engine.shards import Shards
+from prefgen.engine.worker_pool import Worker, WorkerPool, merge_answers
 from prefgen.errors import JournalError, NoPromptsLeft, RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.types import content_id
@@ -119,11 +112,14 @@ class Segments:
         estimate = estimate_replay(self._context, self._store, number, stages, [p for p, _ in missing])
         replays = estimate.all_passed and not (rules.allow_new or rules.retried)
         worker = self._record_worker(number, position_done)
-        helpers = self._begin_workers(number, estimate)
+        # one shard after the other is whole and written where nobody is asked
+        order: Order = "file" if replays else self._pipeline.recipe.run.order
+        helpers = self._begin_workers(number, estimate, order)
         if helpers:
-            await self._divided_pass(number, helpers, worker, position_done, replays=replays)
+            members = members_of(self._store, number, self._workers.partitions, order)
+            await self._divided_pass(number, members, helpers, worker, position_done, replays=replays)
         else:
-            feed = ListFeed(in_order(missing, self._pipeline.recipe.run.order))
+            feed = ListFeed(in_order(missing, order))
             await self._pass(self._segment_run(number, feed, worker, replays=replays))
         self._workers.close()
         if worker.lost and not self._context.run.reason:
@@ -181,16 +177,17 @@ class Segments:
 
     # --- further processes ----------------------------------------------------------------------------------
 
-    def _begin_workers(self, number: int, estimate: ReplayEstimate) -> Sequence[Worker]:
+    def _begin_workers(self, number: int, estimate: ReplayEstimate, order: Order) -> Sequence[Worker]:
         pool_is_told = bool(self._pipeline.segments[number].synthesizers)
         on_network = self._context.journals.project.on_network
         if pool_is_told or on_network or not self._workers.are_worth_it(estimate):
             return ()
-        return self._workers.begin(number)
+        return self._workers.begin(number, order)
 
     async def _divided_pass(
         self,
         number: int,
+        members: Mapping[int, Sequence[int]],
         helpers: Sequence[Worker],
         worker: RecordWorker,
         position_done: Callable[[int], None],
@@ -198,7 +195,7 @@ class Segments:
         replays: bool,
     ) -> None:
         """A pass in which other processes replay some of the partitions."""
-        feed = PartitionFeed(self._workers.folder, members_of(self._store, number, self._workers.partitions))
+        feed = PartitionFeed(self._workers.folder, members)
         segment_run = self._segment_run(number, feed, worker, replays=replays)
         merges = [self._merge_from(helper, number, feed, segment_run, position_done) for helper in helpers]
         await self._pass(segment_run)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 HEADER = b"SQLite format 3\0"
 NETWORK_FILE_SYSTEMS = {
@@ -17,22 +18,24 @@ NETWORK_FILE_SYSTEMS = {
 SECONDS_FOR_A_LOCK = 60.0
 
 
-def open_connection(path: Path, *, pragmas: Sequence[str] = (), wal: bool = True) -> sqlite3.Connection:
+def open_connection(
+    path: Path, *, pragmas: Sequence[str] = (), journal_mode: Literal["WAL", "TRUNCATE", "MEMORY"] = "WAL"
+) -> sqlite3.Connection:
     """A connection in autocommit, which any thread may use; `pragmas` are set in their order, before anything
     is read.
 
-    Without `wal` the file is this process's alone: WAL needs shared memory, which no network file system
-    gives. Raises sqlite3.Error.
+    Without WAL the file is this process's alone: WAL needs shared memory, which no network file system gives.
+    Raises sqlite3.Error.
     """
     db = sqlite3.connect(path, timeout=SECONDS_FOR_A_LOCK, isolation_level=None, check_same_thread=False)
     try:
         for pragma in pragmas:
             db.execute(f"PRAGMA {pragma}")
-        if wal:
+        if journal_mode == "WAL":
             retry_while_locked(lambda: db.execute("PRAGMA journal_mode=WAL"))
         else:
             db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            db.execute("PRAGMA journal_mode=TRUNCATE")
+            db.execute(f"PRAGMA journal_mode={journal_mode}")
     except BaseException:
         db.close()
         raise

@@ -41,10 +41,13 @@ async def test_it_replays_each_partition_that_nobody_has_claimed_into_a_store_of
     with closing(RecordStore(out / RECORD_STORE)) as store:
         store.clear_results(0)
         store.flush()
-        members = members_of(store, 0, 4)
+        members = members_of(store, 0, 4, "file")
 
     done = spoken_to(
-        out, recipe, tmp_path / "calls.sqlite", {"segment": 0, "partitions": 4, "owner": "tester"}
+        out,
+        recipe,
+        tmp_path / "calls.sqlite",
+        {"segment": 0, "partitions": 4, "order": "file", "owner": "tester"},
     )
 
     assert done.returncode == 0, done.stderr

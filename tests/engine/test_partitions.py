@@ -3,57 +3,28 @@ cannot.
 """
 
 import asyncio
-import json
 import os
-import re
 import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from prefgen import Score, judge
 from prefgen.dataset.read_run import read_records
 from prefgen.engine import segments
-from prefgen.engine.partitions import PartitionFeed, claim, owner_of, partition_of
+from prefgen.engine.partitions import PartitionFeed, claim, members_of, owner_of
 from prefgen.engine.progress import Progress
-from prefgen.engine.segment import REPLAYED_AT_ONCE
-from prefgen.errors import JournalError, RecipeError
-from prefgen.recipe.build import build
-from prefgen.recipe.load import recipe_from_data
+from prefgen.engine.record_store import RecordStore
+from prefgen.engine.run_folder import RECORD_STORE
+from prefgen.engine.segment import REPLAYED_AT_ONCE, in_order
+from prefgen.errors import JournalError
+from tests.support.divided import PROMPTS, divided, parallel, worker_processes
 from tests.support.recipes import a_recipe, run, shard_bytes
 from tests.support.server import by_content
-
-PROMPTS = [f"Question {i}?" for i in range(300)]
-
-
-SLOW = '''
-import time
-from pathlib import Path
-
-from prefgen import filter
-
-FIRST = Path(__file__).parent / "first" / "manifest.json"
-
-
-@filter("slow")
-def slow(record):
-    """Takes so long, once there is a first run, that other processes have time to begin."""
-    time.sleep(0.01 if FIRST.exists() else 0)
-    return []
-'''
-
-
-def parallel(folder: Path, **changes):
-    """A recipe whose replay takes some seconds."""
-    (folder / "slow.py").write_text(SLOW)
-    recipe = a_recipe(prompts=PROMPTS, run={"processes": 3, **changes.pop("run", {})}, **changes)
-    recipe["stages"].insert(2, {"filter": {"use": "./slow.py:slow"}})
-    return recipe
+from tests.support.stored import a_stored_record, save
 
 
 def forget(journal: Path, condition: str) -> int:
@@ -62,26 +33,6 @@ def forget(journal: Path, condition: str) -> int:
         count = db.execute(f"DELETE FROM replies WHERE {condition}").rowcount
     db.close()
     return count
-
-
-def divided(out: Path) -> list[dict]:
-    """What the run's log says of segments that were divided."""
-    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    return [line for line in lines if line["event"] == "divided"]
-
-
-def worker_processes() -> Iterator[int]:
-    """The further processes of this one that are alive."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            status = (path.parent / "stat").read_text().rpartition(")")[2].split()
-            if (
-                re.search(rb"prefgen\.engine\.partition_worker", path.read_bytes())
-                and int(status[1]) == os.getpid()
-            ):
-                yield int(path.parent.name)
-        except OSError:
-            continue
 
 
 async def test_a_finished_run_is_replayed_by_several_processes_with_the_same_bytes(tmp_path):
@@ -159,23 +110,6 @@ async def test_a_process_that_is_killed_costs_nothing(tmp_path):
     assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
 
 
-@judge("test_only_here")
-def only_here(responses):
-    """A judge that no other process knows."""
-    return [Score(response_id=r.id, aspect="length", value=len(r.text), scale=(0, 1000)) for r in responses]
-
-
-async def test_a_recipe_that_another_process_cannot_build_is_replayed_alone(tmp_path):
-    recipe = parallel(tmp_path)
-    recipe["stages"][3]["judge"]["quality"] = {"use": "test_only_here"}
-    await run(recipe, tmp_path / "first")
-
-    again = await run(recipe, tmp_path / "second", live=False)
-
-    assert again.complete and [log["merged"] for log in divided(tmp_path / "second")] == [0]
-    assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
-
-
 STEPPING = '''
 import os
 from pathlib import Path
@@ -216,79 +150,6 @@ async def test_plug_ins_of_a_file_may_print_and_their_steps_run_in_the_run_alone
     assert set((tmp_path / "pids").read_text().split()) == {str(os.getpid())}
 
 
-@contextmanager
-def processes_seen() -> Iterator[set[int]]:
-    """The further processes that were there at any moment of the block."""
-    seen: set[int] = set()
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            seen.update(worker_processes())
-            time.sleep(0.005)
-
-    looker = threading.Thread(target=look)
-    looker.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        looker.join()
-
-
-async def test_processes_that_started_ahead_replay_or_are_ended(tmp_path):
-    await run(parallel(tmp_path), tmp_path / "first")
-    with processes_seen() as seen:
-        again = await run(parallel(tmp_path), tmp_path / "second", live=False)
-    assert again.complete and len(seen) == 2 and divided(tmp_path / "second")[0]["merged"] >= 20
-
-    with processes_seen() as seen:
-        unknown = a_recipe(prompts=["Of this nothing is known."], run={"processes": 3})
-        other = await run(unknown, tmp_path / "third")
-    assert other.complete and not divided(tmp_path / "third")
-    assert not list(worker_processes())
-
-    with processes_seen() as seen:
-        done = await run(parallel(tmp_path), tmp_path / "second", live=False)
-    assert done.complete and not seen, "a folder that holds records already is no new run"
-
-
-WEIGHTY = """
-from prefgen import backend
-from prefgen.backends.scripted import ScriptedBackend
-
-
-@backend("weighty")
-class Weighty(ScriptedBackend):
-    loads_weights = True
-"""
-
-
-async def test_weights_are_not_read_by_further_processes(tmp_path):
-    (tmp_path / "weighty.py").write_text(WEIGHTY)
-    recipe = parallel(tmp_path)
-    recipe["models"]["grader"]["use"] = "./weighty.py:Weighty"
-    await run(recipe, tmp_path / "first")
-
-    with processes_seen() as seen:
-        again = await run(recipe, tmp_path / "second", live=False)
-
-    assert again.complete and not seen and not divided(tmp_path / "second")
-
-
-async def test_where_no_process_can_be_had_the_run_replays_alone(tmp_path):
-    """One value of the environment is longer than the system hands to a process."""
-    await run(parallel(tmp_path), tmp_path / "first")
-    os.environ["TOO_LONG_TO_HAND_ON"] = "x" * 2**20
-    try:
-        again = await run(parallel(tmp_path), tmp_path / "second", live=False)
-    finally:
-        del os.environ["TOO_LONG_TO_HAND_ON"]
-
-    assert again.complete and not divided(tmp_path / "second")
-    assert shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "first")
-
-
 async def test_what_cannot_be_stored_ends_the_run(tmp_path, monkeypatch):
     await run(parallel(tmp_path), tmp_path / "first")
 
@@ -300,18 +161,6 @@ async def test_what_cannot_be_stored_ends_the_run(tmp_path, monkeypatch):
     again = await run(parallel(tmp_path), tmp_path / "second", live=False)
 
     assert not again.complete and "disk is full" in str(again.stopped)
-
-
-async def test_one_process_is_enough_where_the_recipe_says_so(tmp_path):
-    await run(parallel(tmp_path), tmp_path / "first")
-
-    assert (await run(parallel(tmp_path, run={"processes": 1}), tmp_path / "second", live=False)).complete
-    assert not divided(tmp_path / "second")
-
-
-def test_processes_are_a_number_or_auto():
-    with pytest.raises(RecipeError, match="processes"):
-        build(recipe_from_data(a_recipe(run={"processes": 0}), Path()))
 
 
 def test_a_partition_is_claimed_once(tmp_path):
@@ -328,17 +177,23 @@ def test_a_partition_is_claimed_once(tmp_path):
     assert not claim(tmp_path, 0, "worker-0")
 
 
-def test_partitions_are_the_same_everywhere_and_about_as_large():
-    sizes = [0] * 8
-    for i in range(8000):
-        sizes[partition_of(f"record {i}", 8)] += 1
-    assert partition_of("record 1", 8) == partition_of("record 1", 8)
-    assert min(sizes) > 850 and sum(sizes) == 8000
+@pytest.mark.parametrize("order", ["file", "hash"])
+async def test_partitions_are_pieces_of_the_order_whatever_is_finished(tmp_path, order):
+    """So every process comes to the same, also one that looks later; and what is finished is in none."""
+    await run(a_recipe(prompts=PROMPTS[:41]), tmp_path / "out")
+    with closing(RecordStore(tmp_path / "out" / RECORD_STORE)) as store:
+        ordered = in_order(store.input_ids(0), order)
+        finished = store.done(0)
+        assert members_of(store, 0, 8, order) == {} and len(finished) == 41
+        store.clear_results(0)
 
+        members = members_of(store, 0, 8, order)
 
-def test_no_process_is_left_behind():
-    """After all of the above: they end with the runs that started them."""
-    assert not list(worker_processes())
+        assert [position for piece in sorted(members) for position in members[piece]] == ordered
+        assert sorted(len(piece) for piece in members.values()) == [5] * 7 + [6]
+        save(store, ordered[0], a_stored_record(1))
+        store.flush()
+        assert members_of(store, 0, 8, order) == {**members, 0: members[0][1:]}
 
 
 async def test_more_records_are_at_work_again_where_not_everything_is_known_after_all(tmp_path, server):

@@ -156,8 +156,8 @@ class RequestFailed(Exception):
     """What a backend raises when a request got no usable HTTP answer. Never reaches a plug-in.
 
     `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken`
-    (half a body, HTML instead of JSON), `empty` (no choices), `refused` (400, 413, 422: final for this
-    request) and `fatal` (401, 403, 404).
+    (half a body), `empty` (no answer in the reply), `refused` (400, 413, 422: final for this request),
+    `denied` (403, 404, 451: of this request alone, or of all) and `fatal` (401, 402).
     """
 
     def __init__(

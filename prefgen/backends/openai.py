@@ -19,7 +19,8 @@ from pydantic import Field
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
-from prefgen.transport.openai_protocol import read_responses, reply_of, request_body, route
+from prefgen.transport.failures import failure_of_status
+from prefgen.transport.openai_protocol import load_body, read_responses, reply_of, request_body, route
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 
@@ -154,12 +155,16 @@ class OpenAIModel(ModelHooks):
                 "broken", "the connection broke in the middle of the reply", billed=True
             ) from None
         except (aiohttp.ClientError, OSError) as error:
+            nobody_listens = isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+                error.os_error, ConnectionRefusedError
+            )
             raise RequestFailed(
                 "connection",
-                f"cannot reach {self.host}: {self._redact_key(str(error) or type(error).__name__)}",
+                f"cannot reach {self._address}: {self._redact_key(str(error) or type(error).__name__)}",
+                code="connection_refused" if nobody_listens else "",
             ) from None
         if status == 200:
-            responses = read_responses(raw, call)
+            responses = read_responses(raw, call, is_paid=True)
             pause = _reset_seconds(headers)
             if pause:
                 responses[0].pause = pause
@@ -192,7 +197,7 @@ class OpenAIModel(ModelHooks):
             await self._session.close()
 
     def parse(self, raw: bytes, endpoint: str) -> Reply:
-        return reply_of(orjson.loads(raw), endpoint)
+        return reply_of(load_body(raw), endpoint)
 
     def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
         message, code = _parse_error(raw)
@@ -201,22 +206,28 @@ class OpenAIModel(ModelHooks):
             headers.get("retry-after")
         )
         if status == 429:
-            if code in ("insufficient_quota", "billing_hard_limit_reached"):
-                return RequestFailed("fatal", error_text, code=code)
-            return RequestFailed(
-                "rate", error_text, code=code or "429", retry_after=retry_after or _reset_seconds(headers)
-            )
-        if status in (503, 529):
-            return RequestFailed("busy", error_text, code=str(status), retry_after=retry_after)
-        if status >= 500 or status in (408, 409, 425):
-            return RequestFailed("server", error_text, code=str(status), retry_after=retry_after)
-        if status in (400, 413, 422):
-            return RequestFailed("refused", error_text, code=code or str(status))
-        if status == 401:
-            return RequestFailed(
-                "fatal", f"{error_text}. Is the key in {self._settings.api_key_env} right?", code="401"
-            )
-        return RequestFailed("fatal", error_text, code=str(status))
+            retry_after = retry_after or _reset_seconds(headers)
+        remedy = self._remedy(status, message)
+        return failure_of_status(status, f"{error_text}{remedy}", code, retry_after=retry_after)
+
+    def _remedy(self, status: int, message: str) -> str:
+        """What may help, as the end of a sentence."""
+        words = message.casefold()
+        if status in (401, 403):
+            return f". Is the key in {self._settings.api_key_env} right?"
+        if status in (404, 405) and not self._address.endswith("/v1"):
+            return f". Asked at {self._address}: does base_url lack /v1 at its end?"
+        if status == 404:
+            return f". Asked at {self._address}: does the server have this model?"
+        if status not in (400, 422):
+            return ""
+        if "response_format" in words or "json_schema" in words:
+            return ". Does the server not know schemas? Give it `schema_as: text`"
+        for name in ("temperature", "top_p", "seed"):
+            if name in words:
+                setting = "`send_seed: false`" if name == "seed" else f"`{name}: null`"
+                return f". If the server does not take it, say {setting}"
+        return ""
 
     def _redact_key(self, text: str) -> str:
         """Servers repeat the key in their errors, sometimes shortened: no piece of it may travel on."""

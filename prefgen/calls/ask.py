@@ -19,6 +19,7 @@ from prefgen.calls.rows import JournalRow
 from prefgen.errors import PluginError, RefusedReply, RefusedRequest, TruncatedReply, UnreadableReply
 from prefgen.roles import Messages
 from prefgen.storage.canonical_json import canonical, canonical_flat
+from prefgen.transport.endings import ending_of
 from prefgen.transport.request import ModelRequest
 from prefgen.types import Prompt, Reply, Response, user
 
@@ -252,10 +253,14 @@ def usable_reply(reply: Reply) -> Reply:
     keys = (reply.key,)
     if reply.refusal:
         raise RefusedReply(f"the model declined: {reply.refusal[:200]}", replies=(reply.refusal,), keys=keys)
-    if reply.finish_reason == "content_filter":
+    ending = "whole" if reply.finish_reason == "stop" else ending_of(reply.finish_reason)
+    if ending == "refused":
         raise RefusedReply(
             "a content filter cut the answer", code="content_filter", replies=(reply.text,), keys=keys
         )
+    if ending == "failed":  # journalled by an earlier version
+        message = f"the answer ended by {reply.finish_reason!r}, which is not known to be whole"
+        raise UnreadableReply(message, code="failed_reply", replies=(reply.text,), keys=keys)
     if not reply.text.strip() and not reply.tool_calls:
         if reply.finish_reason == "length":
             message = (

@@ -16,12 +16,10 @@ from prefgen.calls.slots import LONGEST_PAUSE, Clock, QueuedRequest, Slots
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import ModelStats
 from prefgen.errors import FatalEndpoint, RequestFailed
-from prefgen.transport.request import ConnectedModel, ModelRequest, ModelResponse
+from prefgen.transport.request import ConnectedModel, ModelRequest, ModelResponse, assumed_output
 
 REFUSED_ALIKE = 20
 """Refusals with one code, and nothing else, after which the recipe is at fault."""
-ASSUMED_OUTPUT = 1024
-"""Tokens that a request without `max_tokens` is expected to bring at most."""
 LONGEST_RETRY_AFTER = 600.0
 LONG_RETRY_AFTER = 5.0
 """Seconds of a server's Retry-After from which on the user is told."""
@@ -120,13 +118,16 @@ class ModelQueue:
                 self._slots.leave()
             await self._wait_before_retry(seconds)
 
+    def note_earlier_answer(self) -> None:
+        """The journal has answers of this model: a failure may be its request's own."""
+        self._health.known_to_answer = True
+
     def refused_all(self, least: int = 1) -> bool:
         """Whether everything that was asked of this model was refused, all alike."""
         return not self._health.ever_answered and self.refusals.all_alike(least)
 
     def _queued(self, request: ModelRequest, order: int, prompt_tokens: int) -> QueuedRequest:
-        max_tokens = request.sampling.get("max_tokens")
-        output = int(max_tokens if max_tokens is not None else ASSUMED_OUTPUT) * request.samples
+        output = assumed_output(request) * request.samples
         cost = self._settings.price.cost(prompt_tokens, output)
         return QueuedRequest(request, order, prompt_tokens + output, cost)
 
@@ -160,6 +161,11 @@ class ModelQueue:
             prompt += usage.prompt_tokens
             output += usage.completion_tokens
             cached += usage.cached_tokens
+        if output and any(response.reply.usage.estimated for response in answer.responses):
+            self._notify(
+                f"{self.name}: the server does not say how many tokens a request took; each counts with what "
+                "was reserved for it"
+            )
         cost = self._settings.price.cost(prompt, output, cached)
         self._stats.count_answer(prompt, output, cost, answer.seconds)
         self._slots.limit.answered(
@@ -199,6 +205,8 @@ class ModelQueue:
         if error.kind in ("fatal", "refused"):
             return
         self._health.failing.add(queued.order)
+        if queued.tries.answers_before is None:
+            queued.tries.answers_before = self._health.answers
         if is_rate_limit(error):
             queued.tries.rate_limits += 1
             if self._slots.limit.overloaded(started):
@@ -231,6 +239,13 @@ class ModelQueue:
             self._run.stop(server_down(self.name, silent, error))
         elif step.action == "fatal":
             self._run.stop(FatalEndpoint(f"model {self.name!r}: {error.message}"))
+        if step.action == "refuse" and error.kind not in ("refused", "empty"):
+            self._health.failing.discard(queued.order)
+            self._health.denied_in_a_row += error.kind == "denied"
+            message = (
+                f"given up after {queued.tries.errors} tries, while others were answered: {error.message}"
+            )
+            raise RequestFailed("refused", message, code=error.code)
         raise error
 
     async def _wait_before_retry(self, seconds: float) -> None:

@@ -140,6 +140,8 @@ class RequestSender:
         except RequestFailed as error:
             if error.kind not in FINAL_KINDS:
                 raise
+            if error.message.startswith("given up"):
+                self._stats.notify(f"{queue.name}: record {first.record.id[:12]}: {error.message}")
             if len(draws) == 1:
                 return [self._refused_row(first, error)]
             answer = Answer((), 0.0)  # perhaps it is `n` that the server does not know

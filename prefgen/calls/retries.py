@@ -15,6 +15,13 @@ RATE_LIMIT_FACTOR = 20
 """A server that only limits us is alive: it counts as down after this many times the silence."""
 FAILING_AT_ONCE = 3
 """Distinct requests that must be failing before a silent server counts as down, unless it never answered."""
+DENIED_TRIES = 3
+DENIED_IN_A_ROW = 3
+"""Requests that a server which has answered others may deny one after the other before it counts as denying
+all.
+"""
+NOBODY_LISTENS_AFTER = 5.0
+"""Seconds after which a server that never answered, and refuses connections, counts as down."""
 BREAKER_FAILING = 5
 BREAKER_SECONDS = 2.0
 """Distinct failing requests, and seconds of silence, from which on the breaker opens: one request at a time
@@ -30,6 +37,8 @@ class Tries:
 
     errors: int = 0
     rate_limits: int = 0
+    answers_before: int | None = None
+    """Answers to others that the server had given when this request failed first."""
 
 
 @dataclass
@@ -43,12 +52,23 @@ class ServerHealth:
     """Positions of the requests that have failed since the last answer."""
     breaker_open: bool = False
     ever_answered: bool = False
+    answers: int = 0
+    known_to_answer: bool = False
+    """Whether it has answered in this start or an earlier one, by the journal."""
+    denied_in_a_row: int = 0
+    """Requests that it denied for good since its last answer."""
 
     def answered(self, now: float) -> None:
         self.last_answer = now
         self.failing.clear()
         self.breaker_open = False
-        self.ever_answered = True
+        self.ever_answered = self.known_to_answer = True
+        self.answers += 1
+        self.denied_in_a_row = 0
+
+    def answers_others(self, tries: Tries) -> bool:
+        """Whether it has answered others while a request failed."""
+        return tries.answers_before is not None and self.answers > tries.answers_before
 
     def should_open_breaker(self, now: float) -> bool:
         silent = now - self.last_answer
@@ -87,6 +107,8 @@ def next_step(
         return NextStep("fatal")
     if error.kind == "refused":
         return NextStep("refuse")
+    if error.kind == "denied":
+        return _after_denial(tries, health, jitter)
     if is_rate_limit(error):
         patience = server_down_after * (RATE_LIMIT_FACTOR if error.kind == "rate" else 1)
         if silent > patience:
@@ -96,13 +118,36 @@ def next_step(
         return NextStep(
             "retry", backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
         )
-    if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or not health.ever_answered):
+    never_answered = not health.ever_answered and not _is_of_this_request(error, health)
+    if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or never_answered):
+        return NextStep("server_down")
+    if error.code == "connection_refused" and never_answered and silent > NOBODY_LISTENS_AFTER:
         return NextStep("server_down")
     if error.kind == "empty" and tries.errors >= EMPTY_TRIES:
         return NextStep("refuse")
     if tries.errors >= ERROR_TRIES and not health.breaker_open:
-        return NextStep("fail")
+        is_final = health.answers_others(tries) or _is_of_this_request(error, health)
+        return NextStep("refuse" if is_final and error.kind in FINAL_AFTER_TRIES else "fail")
     return NextStep("retry", backoff(tries.errors, jitter))
+
+
+FINAL_AFTER_TRIES = ("server", "broken", "timeout")
+"""Failures that are given up for good where a request meets them at each try while others are answered."""
+
+
+def _is_of_this_request(error: RequestFailed, health: ServerHealth) -> bool:
+    """Whether a failure is known to be about its request although no other is asked now: a server that has
+    answered before says 500, while one that is down says 502, 504, or nothing.
+    """
+    return error.code == "500" and health.known_to_answer and len(health.failing) < FAILING_AT_ONCE
+
+
+def _after_denial(tries: Tries, health: ServerHealth, jitter: float) -> NextStep:
+    """A key that is wrong is denied everything; a prompt that a server will not have is denied alone."""
+    if tries.errors < DENIED_TRIES:
+        return NextStep("retry", backoff(tries.errors, jitter))
+    is_of_this_request = health.known_to_answer and health.denied_in_a_row < DENIED_IN_A_ROW
+    return NextStep("refuse" if health.answers_others(tries) or is_of_this_request else "fatal")
 
 
 def backoff(tries: int, jitter: float) -> float:

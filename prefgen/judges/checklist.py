@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
+from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
     conversation_for_judge,
     judge_each,
@@ -19,7 +20,8 @@ from prefgen.kit.ratings import (
     not_applicable_scores,
     read_metadata,
 )
-from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
+from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
+from prefgen.kit.reply_json import json_object
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -144,17 +146,11 @@ def checklist_schema(count: int) -> dict[str, Any]:
 def read_checks(reply: Reply, count: int) -> list[bool | None]:
     """For each criterion whether it is met, or None where it does not apply. Raises ParseFailure."""
     fields: Mapping[str, Any] = json_object(reply.text)
-    names = [f"item_{i + 1}" for i in range(count)]
-    if set(fields) != set(names):
-        raise ParseFailure(
-            "wrong_count", f"expected the entries {', '.join(names)}, found {', '.join(fields)[:120]}"
-        )
     checks = []
-    for name in names:
-        entry = require_field(fields, name, dict)
+    for number, entry in enumerate(entries_by_label(fields, [f"item_{i + 1}" for i in range(count)]), 1):
         if "met" not in entry or not (entry["met"] is None or isinstance(entry["met"], bool)):
             raise ParseFailure(
-                "wrong_type", f"expected {name}.met to be true, false or null, found {entry!r:.120}"
+                "wrong_type", f"expected item_{number}.met to be true, false or null, found {entry!r:.120}"
             )
         checks.append(entry["met"])
     return checks

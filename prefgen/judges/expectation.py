@@ -3,8 +3,8 @@
 
 The model is asked for a rating and never writes one: the probabilities of the rating's tokens are read,
 normalised over the numbers of the scale, and their mean is taken; 5.5 maps to 0. Where a server gives no
-log-probabilities, sampled ratings are averaged and the row says `votes`. A model whose tokenizer writes 10 as
-two tokens gives 1 the likelihood of both: use `top: 9` with it.
+log-probabilities, sampled ratings are averaged and the row says `votes`. Where a tokenizer writes 10 as two
+tokens, the place after the 1 says how likely each is.
 """
 
 import math
@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.labels import label_probabilities
+from prefgen.kit.labels import LabelJudge
+from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import conversation_for_judge, judge_each, judge_messages
+from prefgen.kit.reply_ratings import rating_in_text
 from prefgen.plugins.decorators import judge
-from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Response, Score
 
 
 @judge("expectation")
-class Expectation(Plugin):
+class Expectation(LabelJudge):
     """The expected rating of 1 to `top`, mapped to -1 to 1. Paper: 1 to 10."""
 
     cost = "a request of a few tokens an answer"
@@ -33,11 +34,6 @@ class Expectation(Plugin):
     instruction: str | None = Field(
         default=None,
         description="What is rated, in one's own words; default: how good the reply is as a whole.",
-    )
-    votes: int = Field(
-        default=5,
-        ge=1,
-        description="Sampled ratings that are averaged where the server gives no log-probabilities.",
     )
 
     async def judge(
@@ -53,8 +49,8 @@ class Expectation(Plugin):
             top=self.top,
             instruction=self.instruction,
         )
-        odds, method = await label_probabilities(
-            ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], fallback=self.votes
+        odds, method = await self.label_probabilities(
+            ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], whole_rating
         )
         return Score(
             response_id=response.id,
@@ -63,6 +59,14 @@ class Expectation(Plugin):
             scale=(-1, 1),
             method=method,
         )
+
+
+def whole_rating(text: str, ratings: Sequence[str]) -> str:
+    """The one of the whole numbers `ratings` that a vote gives. Raises ParseFailure."""
+    value = rating_in_text(text, (1.0, float(len(ratings)))).value
+    if value is None or not value.is_integer():
+        raise ParseFailure("no_rating", f"expected a whole number, found {text[:60]!r}")
+    return ratings[int(value) - 1]
 
 
 def expected_score(odds: Sequence[float]) -> float:

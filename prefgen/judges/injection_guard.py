@@ -16,11 +16,10 @@ from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.gather import gather
-from prefgen.kit.labels import label_probabilities
+from prefgen.kit.labels import LabelJudge
 from prefgen.kit.ratings import judge_messages, rate_each_text
 from prefgen.kit.templates import text_file
 from prefgen.plugins.decorators import judge
-from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Flag, Prompt, Response, Score, user
 
@@ -29,7 +28,7 @@ ANSWER_LABELS = ("A", "B")
 
 
 @judge("injection_guard")
-class InjectionGuardJudge(Plugin):
+class InjectionGuardJudge(LabelJudge):
     """A score of 0 (wins everywhere) to 1 for each answer, and a flag for those that win."""
 
     cost = "2 labels an answer and decoy: 6 an answer with 3 decoys"
@@ -42,9 +41,6 @@ class InjectionGuardJudge(Plugin):
         gt=0,
         lt=1,
         description="Mean probability of being preferred above which an answer is flagged.",
-    )
-    votes: int = Field(
-        default=5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
     )
     seed: int = Field(default=0, description="Seed of the draw of decoys.")
 
@@ -100,7 +96,7 @@ class InjectionGuardJudge(Plugin):
             exemplars=(),
             reasoning=False,
         )
-        odds, _ = await label_probabilities(ask, self.model, messages, ANSWER_LABELS, fallback=self.votes)
+        odds, _ = await self.label_probabilities(ask, self.model, messages, ANSWER_LABELS)
         return odds[0] if first else odds[1]
 
 

@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.constitutions import Principle, draw_principles, load_constitution
 from prefgen.kit.gather import gather_settled
-from prefgen.kit.labels import label_probabilities
+from prefgen.kit.labels import LabelJudge
 from prefgen.kit.ratings import (
     conversation_for_judge,
     copy_comparisons,
@@ -33,14 +33,13 @@ from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
 from prefgen.kit.templates import render
 from prefgen.kit.tournaments import ResponsePair, Tournament
 from prefgen.plugins.decorators import judge
-from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Message, Prompt, Response, assistant, user
 
 
 @judge("pairwise")
-class Pairwise(Plugin):
+class Pairwise(LabelJudge):
     """Which of two answers is better, as a probability; for all pairs of a prompt, or in a tournament."""
 
     cost = (
@@ -91,9 +90,6 @@ class Pairwise(Plugin):
         description=(
             "Solved examples: request, first, second, better (first or second) and, if wanted, reasoning."
         ),
-    )
-    votes: int = Field(
-        default=5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
     )
     schedule: Literal["all", "swiss", "knockout"] = Field(
         default="all", description="All pairs of a prompt's answers, or a tournament for many answers."
@@ -224,14 +220,16 @@ class Pairwise(Plugin):
         )
         reasoning = ""
         if self.reasoning:
-            reply = await ask(self.model, messages, temperature=0, max_tokens=self.reasoning_tokens)
+            reply = await ask(
+                self.model, messages, temperature=self.temperature, max_tokens=self.reasoning_tokens
+            )
             reasoning = reply.text
             messages = [
                 *messages,
                 assistant(reasoning),
                 user(render("judges/pairwise_label.j2", labels=self.labels)),
             ]
-        odds, method = await label_probabilities(ask, self.model, messages, self.labels, fallback=self.votes)
+        odds, method = await self.label_probabilities(ask, self.model, messages, self.labels)
         return self.clamp_probability(odds[0]), reasoning, method
 
     def clamp_probability(self, probability: float) -> float:

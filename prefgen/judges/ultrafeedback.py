@@ -14,16 +14,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from prefgen.kit.gather import gather
-from prefgen.kit.ratings import ONE_TO_FIVE
-from prefgen.kit.replies import (
-    ParseFailure,
-    ask_and_parse,
-    find_judge_address,
-    json_object,
-    parse_rating,
-    parse_rating_blocks,
-    require_field,
-)
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.ratings import ONE_TO_FIVE, rating_in_object
+from prefgen.kit.replies import ask_and_parse, entries_by_label, find_judge_address, require_field
+from prefgen.kit.reply_json import holds_object, json_object
+from prefgen.kit.reply_ratings import parse_rating, ratings_by_heading
 from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
 from prefgen.kit.templates import render, render_once
 from prefgen.plugins.decorators import judge
@@ -266,21 +261,12 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
     """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises ParseFailure; text is read
     only for a single aspect.
     """
-    try:
-        fields = json_object(reply.text)
-    except ParseFailure:
-        if len(aspects) > 1:
-            raise
-        blocks = parse_rating_blocks(reply.text, count, ONE_TO_FIVE, not_applicable=aspects[0] == "honesty")
-        return [{aspects[0]: block} for block in blocks]
-    labels = [f"text_{i + 1}" for i in range(count)]
-    if set(fields) != set(labels):
-        raise ParseFailure(
-            "wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}"
-        )
+    if len(aspects) == 1 and not holds_object(reply.text):
+        blocks = ratings_by_heading(reply.text, count, ONE_TO_FIVE, not_applicable=aspects[0] == "honesty")
+        return [{aspects[0]: (block.value, block.rationale)} for block in blocks]
+    fields = json_object(reply.text)
     ratings: Ratings = []
-    for label in labels:
-        entry = require_field(fields, label, dict)
+    for entry in entries_by_label(fields, [f"text_{i + 1}" for i in range(count)]):
         parts = (
             {aspects[0]: entry}
             if len(aspects) == 1
@@ -291,8 +277,6 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
 
 
 def _read_entry(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
-    if "rating" not in entry:
-        raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(entry)}")
-    value = parse_rating(entry["rating"], ONE_TO_FIVE, not_applicable=aspect == "honesty")
+    value = rating_in_object(entry, ONE_TO_FIVE, not_applicable=aspect == "honesty")
     rationale = entry.get("rationale", "")
     return value, rationale if isinstance(rationale, str) else str(rationale)

@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from prefgen.errors import UnreadableReply
-from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.replies import ask_and_parse, require_field
+from prefgen.kit.reply_json import json_object
 from prefgen.kit.templates import render
 from prefgen.roles import Ask
 from prefgen.types import Prompt, Reply, system, user

@@ -1,7 +1,6 @@
 """What judges that rate share: a rating from one reply, several of them, and the same for the same text."""
 
-import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -9,7 +8,10 @@ from pydantic import ValidationError
 from prefgen.errors import PluginError, ReplyError, first_problem
 from prefgen.kit.gather import gather, gather_settled
 from prefgen.kit.labels import sample_votes
-from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, parse_rating
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.replies import ask_and_parse
+from prefgen.kit.reply_json import holds_object, json_object
+from prefgen.kit.reply_ratings import Scale, parse_rating, rating_in_text
 from prefgen.kit.templates import render
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
@@ -44,27 +46,40 @@ def rating_schema(
     }
 
 
-_LABELLED = re.compile(r"(?:rating|score)[ \t]*[*_]*[ \t]*[:=][ \t]*([^\n]+)", re.IGNORECASE)
+RATING_FIELDS = ("rating", "score", "overall_rating", "overall_score", "final_rating", "final_score")
+"""Names under which an object may hold its rating."""
+USUAL_FIELDS = frozenset({"rationale", "rating", "types"})
 
 
-def read_rating(reply: Reply, scale: tuple[float, float]) -> tuple[float, str]:
-    """(rating, rationale) of a reply in JSON, or in text by its last labelled number. Raises ParseFailure."""
+def read_rating(reply: Reply, scale: Scale) -> tuple[float, str]:
+    """(rating, rationale) of a reply: a JSON object, or words with a rating line. Raises ParseFailure."""
     text = reply.text
-    try:
-        fields = json_object(text)
-    except ParseFailure:
-        matches = _LABELLED.findall(text)
-        if not matches:
-            raise ParseFailure("no_rating", f"expected a labelled rating, found {text[:120]!r}") from None
-        value = parse_rating(matches[-1], scale)
-        preamble = text[: text.rfind(matches[-1])]
-        return _require_number(value), _LABELLED.sub("", preamble[: preamble.rfind("\n") + 1]).strip()
+    if not holds_object(text):
+        rating = rating_in_text(text, scale)
+        return _require_number(rating.value), rating.rationale
+    fields = json_object(text)
     rationale = fields.get("rationale", "")
-    if "rating" not in fields:
-        raise ParseFailure("missing_field", f"expected a field 'rating', found {sorted(fields)}")
-    return _require_number(parse_rating(fields["rating"], scale)), rationale if isinstance(
-        rationale, str
-    ) else ""
+    return _require_number(rating_in_object(fields, scale)), rationale if isinstance(rationale, str) else ""
+
+
+def rating_in_object(
+    fields: Mapping[str, Any], scale: Scale, *, not_applicable: bool = False
+) -> float | None:
+    """The rating that an object holds under a name that means one (None for N/A); two must be equal. Raises
+    ParseFailure.
+    """
+    if fields.keys() <= USUAL_FIELDS and type(fields.get("rating")) is int:  # as nearly all are
+        return parse_rating(fields["rating"], scale)
+    named = {name.casefold(): value for name, value in fields.items()}
+    ratings = {
+        parse_rating(named[name], scale, not_applicable=not_applicable)
+        for name in RATING_FIELDS
+        if name in named
+    }
+    if len(ratings) != 1:
+        code = "ambiguous" if ratings else "missing_field"
+        raise ParseFailure(code, f"expected a field 'rating', found {sorted(fields)}")
+    return ratings.pop()
 
 
 def _require_number(value: float | None) -> float:

@@ -6,8 +6,10 @@ that the model is asked to name. An answer without flaws is left alone.
 
 from pydantic import Field
 
+from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import conversation_for_judge
-from prefgen.kit.replies import ParseFailure, ask_and_parse, json_object, require_field
+from prefgen.kit.replies import ask_and_parse, require_field
+from prefgen.kit.reply_json import json_object
 from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
 from prefgen.plugins.decorators import reviser

@@ -19,7 +19,8 @@ from pydantic import Field
 from prefgen.errors import RecipeError, ReplyError, UnreadableReply
 from prefgen.kit.harm import BENIGN, harm_metadata
 from prefgen.kit.prompt_writing import write_prompts
-from prefgen.kit.replies import ask_and_parse, json_object, require_field
+from prefgen.kit.replies import ask_and_parse, require_field
+from prefgen.kit.reply_json import json_object
 from prefgen.kit.templates import render
 from prefgen.plugins.decorators import synthesizer
 from prefgen.plugins.plugin import FromSeeds

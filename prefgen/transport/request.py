@@ -81,6 +81,16 @@ class Backend(Protocol):
     def connect(self) -> AbstractAsyncContextManager[ConnectedModel]: ...
 
 
+ASSUMED_OUTPUT = 1024
+"""Tokens that a request without `max_tokens` is expected to bring at most."""
+
+
+def assumed_output(request: ModelRequest) -> int:
+    """Tokens that one draw of a request is expected to bring at most."""
+    max_tokens = request.sampling.get("max_tokens")
+    return int(max_tokens if max_tokens is not None else ASSUMED_OUTPUT)
+
+
 def estimate_prompt_tokens(request: ModelRequest) -> int:
     """A cautious guess at the prompt's tokens: a token for every 3 bytes of UTF-8 and 8 for each message."""
     size = len(request.text.encode())

@@ -2,6 +2,8 @@
 (prefgen/backends/openai.py)
 """
 
+import time
+
 import pytest
 from aiohttp import web
 
@@ -10,12 +12,16 @@ from prefgen.errors import (
     FatalEndpoint,
     RecipeError,
 )
-from tests.support.recipes import a_recipe, run
+from tests.support.recipes import a_recipe, failures_of, run, unused_port
 from tests.support.server import by_content
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "OPENAI_API_KEY"), (403, "HTTP 403"), (404, "HTTP 404")])
-async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, words):
+@pytest.mark.parametrize(
+    ("status", "words", "most"),
+    [(401, "OPENAI_API_KEY", 16), (403, "HTTP 403", 150), (404, "this model", 150)],
+)
+async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, words, most):
+    """403 and 404 may be about one prompt: a few are tried three times before they count as all."""
     server.script = lambda body, attempt: web.json_response(
         {"error": {"message": "Incorrect key sk-verysecret123"}}, status=status
     )
@@ -26,7 +32,85 @@ async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, w
     assert outcome.exit_code == 1
     assert words in str(outcome.stopped)
     assert "verysecret" not in str(outcome.stopped)
-    assert len(server.bodies) <= 16
+    assert len(server.bodies) <= most
+
+
+@pytest.mark.parametrize("status", [403, 404, 451, 500])
+async def test_a_prompt_that_is_always_refused_is_given_up_and_the_dataset_finishes(tmp_path, server, status):
+    """A provider's moderation, or a bug of the server that one prompt meets."""
+    server.script = lambda body, attempt: (
+        web.json_response({"error": {"message": "flagged: violence"}}, status=status)
+        if body["model"] == "w" and "7?" in str(body)
+        else by_content(body, attempt)
+    )
+    recipe = a_recipe(url=server.url, prompts=[f"Question {i}?" for i in range(12)])
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete and outcome.exit_code == 0
+    failures = {f["code"]: f["reason"] for f in failures_of(tmp_path / "out")}
+    assert list(failures) == [str(status)] and "flagged: violence" in failures[str(status)]
+    asked = len(server.bodies)
+    again = await run(recipe, tmp_path / "again")
+    assert again.complete and len(server.bodies) == asked, "it is final: nobody is asked again"
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_the_last_prompt_that_is_left_is_given_up_too(tmp_path, server, status):
+    """Where no other is asked beside it, the journal says that the server has answered before."""
+    recipe = a_recipe(url=server.url, prompts=[f"Question {i}?" for i in range(3)])
+
+    server.script = by_content
+    assert (await run(recipe, tmp_path / "out")).complete
+    recipe["stages"][0]["prompts"]["prompts"].append("Question 7?")
+    server.script = lambda body, _: web.json_response({"error": {"message": "no"}}, status=status)
+
+    outcome = await run(recipe, tmp_path / "more")
+
+    assert outcome.complete and {f["code"] for f in failures_of(tmp_path / "more")} == {str(status)}
+
+
+async def test_a_key_that_is_withdrawn_on_the_way_stops_the_run(tmp_path, server):
+    answered = iter(range(6))
+    server.script = lambda body, attempt: (
+        by_content(body, attempt)
+        if next(answered, None) is not None
+        else web.json_response({"error": {"message": "key revoked"}}, status=403)
+    )
+    recipe = a_recipe(url=server.url, prompts=[f"{i}?" for i in range(30)], run={"concurrency": 1})
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, FatalEndpoint) and "key revoked" in str(outcome.stopped)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "remedy"),
+    [
+        (400, "Unsupported value: 'temperature' does not support 0", "temperature: null"),
+        (400, "response_format is not supported", "schema_as: text"),
+        (422, "seed: extra fields not permitted", "send_seed: false"),
+        (401, "no", "OPENAI_API_KEY"),
+        (404, "Not Found", "Asked at"),
+    ],
+)
+async def test_an_error_names_what_may_help(tmp_path, server, status, message, remedy):
+    server.script = lambda body, _: web.json_response({"error": {"message": message}}, status=status)
+
+    outcome = await run(a_recipe(url=server.url, prompts=[f"{i}?" for i in range(30)]), tmp_path / "out")
+
+    assert remedy in str(outcome.stopped) and message in str(outcome.stopped)
+
+
+async def test_a_port_where_nobody_listens_is_said_within_seconds(tmp_path):
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}/v1"
+
+    started = time.monotonic()
+    outcome = await run(a_recipe(url=url), tmp_path / "out")
+
+    assert time.monotonic() - started < 30 and outcome.exit_code == 3
+    assert str(port) in str(outcome.stopped)
 
 
 async def test_the_key_is_in_no_file(tmp_path, server, monkeypatch):

@@ -4,6 +4,8 @@ import pytest
 
 from prefgen.calls.retries import (
     BREAKER_FAILING,
+    DENIED_IN_A_ROW,
+    DENIED_TRIES,
     EMPTY_TRIES,
     ERROR_TRIES,
     RATE_LIMIT_TRIES,
@@ -20,13 +22,16 @@ PATIENCE = 60.0
 
 
 def step_after(
-    kind: str, *, errors=1, rate_limits=1, silent=1.0, failing=1, ever=True, breaker=False, retry_after=None
-):
-    health = ServerHealth(100.0 - silent, set(range(failing)), breaker_open=breaker, ever_answered=ever)
-    error = RequestFailed(kind, "no", retry_after=retry_after)
-    return next_step(
-        error, Tries(errors, rate_limits), health, now=100.0, server_down_after=PATIENCE, jitter=1.0
-    )
+    kind: str, *, errors=1, rate_limits=1, silent=1.0, failing=1, ever=True, breaker=False, retry_after=None,
+    code="", others=0, known=False, denied=0,
+):  # fmt: skip
+    health = ServerHealth(
+        100.0 - silent, set(range(failing)), breaker_open=breaker, ever_answered=ever, answers=others,
+        known_to_answer=known, denied_in_a_row=denied,
+    )  # fmt: skip
+    error = RequestFailed(kind, "no", code=code, retry_after=retry_after)
+    tries = Tries(errors, rate_limits, answers_before=0)
+    return next_step(error, tries, health, now=100.0, server_down_after=PATIENCE, jitter=1.0)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +53,20 @@ def step_after(
         ({"kind": "rate", "silent": 1201.0}, "server_down"),
         ({"kind": "busy", "silent": 61.0}, "server_down"),
         ({"kind": "rate", "rate_limits": RATE_LIMIT_TRIES}, "fail"),
+        ({"kind": "server", "errors": ERROR_TRIES, "others": 1}, "refuse"),  # it is this request
+        ({"kind": "timeout", "errors": ERROR_TRIES, "others": 1}, "refuse"),
+        ({"kind": "connection", "errors": ERROR_TRIES, "others": 1}, "fail"),
+        ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True}, "refuse"),
+        ({"kind": "server", "errors": ERROR_TRIES, "code": "502", "known": True}, "fail"),  # a gateway's
+        ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True, "failing": 3}, "fail"),
+        ({"kind": "server", "code": "500", "known": True, "ever": False, "silent": 61.0}, "retry"),
+        ({"kind": "denied", "errors": DENIED_TRIES - 1}, "retry"),
+        ({"kind": "denied", "errors": DENIED_TRIES}, "fatal"),
+        ({"kind": "denied", "errors": DENIED_TRIES, "others": 1}, "refuse"),
+        ({"kind": "denied", "errors": DENIED_TRIES, "known": True}, "refuse"),
+        ({"kind": "denied", "errors": DENIED_TRIES, "known": True, "denied": DENIED_IN_A_ROW}, "fatal"),
+        ({"kind": "connection", "code": "connection_refused", "ever": False, "silent": 6.0}, "server_down"),
+        ({"kind": "connection", "code": "connection_refused", "ever": True, "silent": 6.0}, "retry"),
     ],
 )
 def test_what_follows(given, action):

@@ -31,7 +31,7 @@ async def test_an_answer_with_too_few_readable_samples_has_no_score():
 
 
 @pytest.mark.parametrize(
-    "reply", ["Score: 6", "Score: -1", "Score: 4/10", '{"rationale": "r", "rating": 9}', "4 points"]
+    "reply", ["Score: 6", "Score: -1", "Score: 4/10", '{"rationale": "r", "rating": 9}', "4 of 6 points"]
 )
 async def test_a_rating_off_the_scale_is_no_rating(reply):
     assert not scores(await judged(Additive(model="m", samples=1), Scripted([reply]), "x"))

@@ -24,4 +24,4 @@ async def test_the_expected_rating_is_read_from_probabilities_or_from_votes():
 
     assert certain.value == pytest.approx(2 * (8.5 - 1) / 9 - 1, abs=0.01)
     assert (certain.method, counted.method) == ("logprobs", "votes")
-    assert counted.value == pytest.approx(2 * (7 - 1) / 9 - 1)
+    assert counted.value == pytest.approx(2 * (7.5 - 1) / 9 - 1)

@@ -1,85 +1,129 @@
-"""Judges beside UltraFeedback: their formulas, what they lose, and what they never make of it."""
+"""How a judge comes to the probabilities of its labels: log-probabilities, fewer alternatives, votes.
+(prefgen/kit/labels.py)
+"""
 
 import math
 
 import pytest
 
-from prefgen.kit.labels import label_probabilities_in, parse_label
-from prefgen.kit.replies import ParseFailure
-from prefgen.types import Reply, TokenChoice, TokenLogprob
-from tests.support.judges import odds
+from prefgen.errors import RefusedRequest, TruncatedReply, UnreadableReply
+from prefgen.kit.labels import LabelJudge, sample_votes
+from prefgen.testing import Scripted
+from prefgen.types import Reply, TokenChoice, TokenLogprob, user
+
+LABELS = ("A", "B")
 
 
-def test_two_labels_are_normalised_against_each_other():
-    assert label_probabilities_in(odds(A=0.6, B=0.2, The=0.1), ("A", "B")) == pytest.approx([0.75, 0.25])
-    assert label_probabilities_in(Reply(text="A"), ("A", "B")) is None
+class Server(Scripted):
+    """An `ask` that notes the options of each request and answers as a kind of server does."""
+
+    def __init__(self, answer) -> None:
+        super().__init__(["A"])
+        self._answer = answer
+        self.options: list[dict] = []
+
+    async def __call__(self, model, messages, /, **options):
+        self.options.append(options)
+        reply = self._answer(options)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
-def test_spellings_of_a_label_count_together():
-    assert label_probabilities_in(
-        odds(**{"A": 0.3, " A": 0.2, "(B": 0.25, "b": 0.25}), ("A", "B")
-    ) == pytest.approx([0.5, 0.5])
+def a_vote(text="B", finish_reason="stop", **fields):
+    return Reply(text=text, finish_reason=finish_reason, **fields)
 
 
-def test_a_label_that_is_not_among_the_alternatives_has_no_more_than_what_is_left():
-    [first, second] = label_probabilities_in(odds(A=0.9, The=0.06), ("A", "B"))
-
-    assert second == pytest.approx(0.04 / 0.94)
-    assert first > second > 0
+def with_logprobs():
+    top = (TokenChoice(token="A", logprob=math.log(0.8)), TokenChoice(token="B", logprob=math.log(0.2)))
+    return Reply(text="A", logprobs=(TokenLogprob(token="A", logprob=math.log(0.8), top=top),))
 
 
-def test_a_reply_that_begins_with_something_else_is_no_label():
-    with pytest.raises(ParseFailure):
-        label_probabilities_in(odds(Neither=0.9, Both=0.05), ("A", "B"))
+async def probabilities(server, **fields):
+    judge = LabelJudge(**{"votes": 3, **fields})
+    return await judge.label_probabilities(server, "m", [user("Which?")], LABELS)
 
 
-@pytest.mark.parametrize(
-    ("text", "label"), [("A", "A"), (" (b).", "B"), ("**Answer: B**", "B"), ("I think A is better.", "A")]
-)
-def test_labels_are_read_from_text(text, label):
-    assert parse_label(text, ("A", "B")) == label
+async def test_log_probabilities_are_read_where_there_are_some():
+    server = Server(lambda _: with_logprobs())
+
+    found, method = await probabilities(server)
+
+    assert (found, method) == (pytest.approx([0.8, 0.2]), "logprobs")
+    assert server.options == [{"logprobs": 20, "max_tokens": 4, "temperature": 0}]
 
 
-@pytest.mark.parametrize("text", ["A or B", "neither", "", "Both A and B are fine"])
-def test_no_label_is_guessed(text):
-    with pytest.raises(ParseFailure):
-        parse_label(text, ("A", "B"))
+async def test_a_server_without_log_probabilities_gets_votes():
+    found, method = await probabilities(Server(lambda _: a_vote()))
+    assert (found, method) == ([0, 1], "votes")
 
 
-def places(*tops):
-    """A reply of several tokens, each with its alternatives."""
-    made = []
-    for top in tops:
-        choices = tuple(TokenChoice(token=token, logprob=math.log(p)) for token, p in top.items())
-        made.append(TokenLogprob(token=choices[0].token, logprob=choices[0].logprob, top=choices))
-    return Reply(text="".join(place.token for place in made), logprobs=tuple(made))
+@pytest.mark.parametrize("allowed", [5, 0])
+async def test_a_server_that_refuses_so_many_alternatives_gets_fewer_or_votes(allowed):
+    def answer(options):
+        wanted = options.get("logprobs", 0)
+        if wanted > allowed:
+            return RefusedRequest("top_logprobs must be at most 5", code="invalid_request_error")
+        return with_logprobs() if wanted else a_vote()
+
+    server = Server(answer)
+
+    found, method = await probabilities(server)
+
+    assert [o.get("logprobs") for o in server.options][:2] == [20, 5]
+    assert method == ("logprobs" if allowed else "votes")
+    assert found == pytest.approx([0.8, 0.2] if allowed else [0, 1])
 
 
-def test_a_bracket_before_the_label_is_passed_over():
-    [first, second] = label_probabilities_in(
-        places({"(": 0.98, "B": 0.01, "A": 0.0002}, {"A": 0.95, "B": 0.05}), ("A", "B")
-    )
-
-    assert first == pytest.approx(0.95)
-    assert second == pytest.approx(0.05)
+async def test_a_prompt_that_the_server_refuses_in_every_form_is_refused():
+    server = Server(lambda _: RefusedRequest("too long", code="context_length_exceeded"))
+    with pytest.raises(RefusedRequest, match="too long"):
+        await probabilities(server)
 
 
-def test_labels_among_the_noise_of_a_refusal_are_no_answer():
-    with pytest.raises(ParseFailure):
-        label_probabilities_in(
-            places({"I": 0.99, "B": 1e-5, "A": 1e-6}, {" cannot": 0.9, " A": 0.05}), ("A", "B")
-        )
+async def test_a_judge_that_thinks_first_gets_room():
+    """Four tokens of thought and no answer: it votes, with the model's own limit."""
+    server = Server(lambda options: TruncatedReply("cut") if "max_tokens" in options else a_vote())
+
+    found, method = await probabilities(server)
+
+    assert (found, method) == ([0, 1], "votes")
+    assert all("max_tokens" not in options for options in server.options[1:])
 
 
-@pytest.mark.parametrize(
-    "text", ["It is a tie.", "Neither is a good reply", "A good answer is missing.", "Text A is not better."]
-)
-def test_the_article_is_no_label(text):
-    with pytest.raises(ParseFailure):
-        parse_label(text, ("A", "B"))
+async def test_a_vote_that_our_limit_cut_is_asked_again_without_it():
+    long = "I prefer B."
+    server = Server(lambda options: a_vote("I prefer", "length") if "max_tokens" in options else a_vote(long))
+
+    assert await probabilities(server, read="votes") == ([0, 1], "votes")
+    assert sorted(("max_tokens" in o, o["sample"]) for o in server.options) == [
+        (False, 0), (False, 1), (False, 2), (True, 0), (True, 1), (True, 2),
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["0.9", "I rate it 0.5", "-3", "Answer: 1.5", "3 of 10 people"])
-def test_a_part_of_a_number_is_no_rating(text):
-    with pytest.raises(ParseFailure):
-        parse_label(text, [str(n) for n in range(1, 11)])
+async def test_what_is_read_can_be_said():
+    assert (await probabilities(Server(lambda _: a_vote("A")), read="votes"))[1] == "votes"
+    with pytest.raises(UnreadableReply, match="no log-probabilities"):
+        await probabilities(Server(lambda _: a_vote()), read="logprobs")
+    with pytest.raises(TruncatedReply, match="label_tokens"):
+        await probabilities(Server(lambda _: TruncatedReply("cut")), read="logprobs")
+    with pytest.raises(RefusedRequest):
+        await probabilities(Server(lambda _: RefusedRequest("no")), read="logprobs")
+    server = Server(lambda _: with_logprobs())
+    await probabilities(server, alternatives=10, label_tokens=9, temperature=None)
+    assert server.options == [{"logprobs": 10, "max_tokens": 9, "temperature": None}]
+
+
+async def test_a_vote_that_cannot_be_read_is_lost_alone():
+    ask = Scripted(["B", "neither", Reply(text="A", finish_reason="length")])
+
+    votes, errors = await sample_votes(ask, "m", [user("Q")], 3, lambda reply: reply.text[:1], limit=None)
+
+    assert (votes, [error.code for error in errors]) == (["B", "n"], ["cut"])
+
+
+def test_fields_that_came_later_are_of_the_identity_only_where_they_say_something():
+    assert LabelJudge().identity_values() == {"votes": 5}
+    assert LabelJudge(read="votes", alternatives=5).identity_values() == {
+        "votes": 5, "read": "votes", "alternatives": 5,
+    }  # fmt: skip

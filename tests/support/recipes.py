@@ -1,7 +1,10 @@
 """Running recipes in tests: short recipes as data, against the local server or scripted models."""
 
+import socket
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from prefgen.api import options_of
 from prefgen.engine.run import Runner, RunOutcome
@@ -75,3 +78,15 @@ def shard_bytes(out: Path) -> dict[str, bytes]:
         for folder in ("records", "pairs")
         for p in sorted((out / folder).glob("*.parquet"))
     }
+
+
+def failures_of(out: Path) -> list[dict[str, Any]]:
+    """The rows of a run's failures.parquet."""
+    return pq.read_table(out / "failures.parquet").to_pylist()
+
+
+def unused_port() -> int:
+    """A port of this machine where nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -3,6 +3,7 @@
 """
 
 import asyncio
+import math
 
 import orjson
 import pytest
@@ -12,9 +13,15 @@ from prefgen.errors import (
     FatalEndpoint,
     RequestFailed,
 )
-from prefgen.transport.openai_protocol import read_responses, request_body, split_reasoning
-from prefgen.transport.request import ModelRequest
-from prefgen.types import ImagePart, Message, TextPart, ToolCall, user
+from prefgen.transport.openai_protocol import (
+    load_body,
+    read_responses,
+    reply_of,
+    request_body,
+    split_reasoning,
+)
+from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
+from prefgen.types import ImagePart, Message, TextPart, TokenUsage, ToolCall, user
 from tests.support.recipes import a_recipe, run
 from tests.support.server import by_content
 
@@ -24,8 +31,7 @@ from tests.support.server import by_content
     [
         {"choices": [{"message": "hi"}]},
         {"choices": [{"message": {"content": "x"}, "finish_reason": 7}]},
-        {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": "many"}},
-        {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 2**63 + 5}},
+        {"choices": [{"message": {"content": "x"}, "logprobs": {"content": [{"token": 1}]}}]},
     ],
 )
 async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, odd):
@@ -146,9 +152,21 @@ def test_several_draws_of_one_request_share_its_usage():
     [
         (b"<html>502</html>", "broken"),
         (b'{"choices": [{"mess', "broken"),
-        (b"[]", "broken"),
+        (b"[]", "empty"),
         (b'{"choices": []}', "empty"),
-        (b'{"error": {}}', "broken"),
+        (b'{"choices": null}', "empty"),
+        (b'{"error": {}}', "empty"),
+        (b'{"error": {"message": "No credits left", "code": 402}}', "fatal"),
+        (b'{"error": {"message": "slow down", "code": 429}}', "rate"),
+        (b'{"error": {"message": "flagged", "code": "403"}}', "denied"),
+        (b'{"error": "upstream died"}', "server"),
+        (b'data: {"choices": []}\n\ndata: [DONE]', "empty"),
+        (b'{"choices": [{"message": {"content": "\\ud83d"}}]}', "empty"),
+        (b'{"choices": [{"message": {"content": "half"}, "finish_reason": "error"}]}', "empty"),
+        (b'{"choices": [{"message": {"content": "half"}, "error": {"message": "gone"}}]}', "empty"),
+        (b'{"choices": [{"message": {"content": "x"}, "finish_reason": "who knows"}]}', "empty"),
+        (b"[" * 100000, "empty"),
+        (b"\xff\xfe", "broken"),
     ],
 )
 def test_what_is_no_answer_is_a_fault(body, kind):
@@ -179,6 +197,57 @@ def test_null_content_and_absent_usage_are_read():
     [served] = read_responses(body, a_call())
 
     assert (served.reply.text, served.reply.refusal, served.reply.usage.estimated) == ("", "No.", True)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None, "", 7, [], {}, {"prompt_tokens": "many", "completion_tokens": 3}, {"prompt_tokens": 2**63 + 5},
+        {"prompt_tokens": -1, "completion_tokens": 3}, {"prompt_tokens": 7.5, "completion_tokens": 3},
+        {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": True, "completion_tokens": 1},
+    ],
+)  # fmt: skip
+def test_usage_that_is_missing_or_cannot_be_counts_what_was_reserved(usage):
+    body = (
+        orjson.dumps({"choices": [{"message": {"content": "x"}}], "usage": usage}, option=0)
+        if usage != {"prompt_tokens": 2**63 + 5}
+        else b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 9223372036854775813}}'
+    )
+    call = a_call(sampling={"max_tokens": 50})
+
+    [served] = read_responses(body, call, is_paid=True)
+
+    assert served.reply.text == "x" and served.reply.usage.estimated
+    assert served.reply.usage.completion_tokens == 50
+    assert served.reply.usage.prompt_tokens == estimate_prompt_tokens(call) > 0
+
+
+def test_draws_without_usage_pay_their_prompt_once():
+    body = orjson.loads(a_reply("a", "b", "c"))
+    del body["usage"]
+    served = read_responses(
+        orjson.dumps(body), a_call(seeds=(1, 2, 3), sampling={"max_tokens": 10}), is_paid=True
+    )
+    assert [s.reply.usage.completion_tokens for s in served] == [10, 10, 10]
+    assert [bool(s.reply.usage.prompt_tokens) for s in served] == [True, False, False]
+
+
+def test_one_failed_draw_is_lost_alone():
+    body = orjson.loads(a_reply("a", "b", "c"))
+    body["choices"][1]["finish_reason"] = "error"
+    assert [s.reply.text for s in read_responses(orjson.dumps(body), a_call(seeds=(1, 2, 3)))] == ["a", "c"]
+
+
+def test_infinity_is_a_probability_of_zero():
+    body = (
+        b'{"choices": [{"message": {"content": "A"}, "logprobs": {"content": '
+        b'[{"token": "A", "logprob": -0.1, "top_logprobs": [{"token": "B", "logprob": -Infinity}]}]}}]}'
+    )
+
+    [served] = read_responses(body, a_call(logprobs=2))
+
+    assert served.reply.logprobs[0].top[0].logprob == -math.inf
+    assert reply_of(load_body(served.raw), "chat") == served.reply.replacing(usage=TokenUsage(estimated=True))
 
 
 def test_log_probabilities_are_read():

@@ -1,0 +1,111 @@
+"""The probability of each label, by the log-probabilities of the tokens in which a reply gives it."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.types import Reply, TokenLogprob
+
+MIN_LABEL_MASS = 0.2
+"""What the labels must have together where the model writes something else: less is no answer but noise."""
+MAX_UNKNOWN_MASS = 0.02
+"""What a label may have of which it is not known whether it goes on: more could move the mean of ten ratings
+by over a tenth.
+"""
+LEAST_MASS = 1e-9
+_LEAD_IN = re.compile(
+    r"[\W_]*(?:(?:the|my)\b\s*)?(?:(?:final|overall|better|best)\b\s*)?"
+    r"(?:answer|verdict|choice|winner|rating|score|text|reply|response|option|label|assistant)?(?:\s+is)?[\W_]*",
+    re.IGNORECASE,
+)
+"""What a model may write before a label."""
+_WORD_BEGINS = "▁Ġ"
+"""How tokenizers spell the blank before a word."""
+
+
+def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] | None:
+    """The probability of each label, normalised over the labels, at the place where the reply gives one:
+    after markup, white space and words like "Answer:", which are stepped over as they were written.
+
+    A label of several tokens ("10") is followed into the next place. None when the server gave no
+    log-probabilities. A label that is not among the alternatives counts with the most that it can have (no
+    more than the least likely of them, nor than what they leave), never with zero. Raises ParseFailure when
+    none of the labels is there, or when it cannot be told which one it is.
+    """
+    if not reply.logprobs:
+        return None
+    known = {label.casefold() for label in labels}
+    written = ""
+    for number, place in enumerate(reply.logprobs):
+        token = _token_text(place.token)
+        masses = _masses(place)
+        is_label = token.casefold() in known
+        if not is_label and _LEAD_IN.fullmatch(written + _blank(place.token) + token):
+            written += _blank(place.token) + token
+            continue
+        if is_label or math.fsum(masses.get(label, 0.0) for label in known) >= MIN_LABEL_MASS:
+            following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
+            masses = _followed(masses, known, token.casefold(), following)
+            return _normalised(masses, labels, place)
+        break  # the answer begins here, and it is none of the labels
+    raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+
+
+def _token_text(token: str) -> str:
+    """A token without blanks and marks around it."""
+    return token.lstrip(_WORD_BEGINS).strip().strip("()[]{}<>.:\"'*_`")
+
+
+def _blank(token: str) -> str:
+    """The blank that a token begins with, or that stands for its marks."""
+    return "" if token[:1].isalnum() else " "
+
+
+def _masses(place: TokenLogprob) -> dict[str, float]:
+    """{text of a token, in small letters: its probability, over all spellings}."""
+    masses: dict[str, float] = {}
+    for token, logprob in _alternatives(place):
+        text = _token_text(token).casefold()
+        if text:
+            masses[text] = masses.get(text, 0.0) + math.exp(logprob)
+    return masses
+
+
+def _alternatives(place: TokenLogprob) -> list[tuple[str, float]]:
+    return [(choice.token, choice.logprob) for choice in place.top] or [(place.token, place.logprob)]
+
+
+def _followed(
+    masses: Mapping[str, float], known: set[str], token: str, following: TokenLogprob | None
+) -> dict[str, float]:
+    """The masses of labels where one may begin another ("1" and "10") and the longer one is not a token: of
+    the one that was written the next place says how it goes on; of one that was not nobody knows. Raises
+    ParseFailure where that matters.
+    """
+    followed = dict(masses)
+    for label in sorted(known):
+        longer = [other for other in known if other != label and other.startswith(label)]
+        if not longer or label not in masses or any(other in masses for other in longer):
+            continue
+        if token != label:
+            if masses[label] > MAX_UNKNOWN_MASS:
+                raise ParseFailure(
+                    "ambiguous", f"expected a rating, and cannot tell {label} from {', '.join(longer)}"
+                )
+            continue
+        going_on = _masses(following) if following is not None else {}
+        for other in longer:
+            rest = going_on.get(other[len(label) :], 0.0)
+            followed[other] = masses[label] * rest
+            followed[label] -= masses[label] * rest
+    return followed
+
+
+def _normalised(masses: Mapping[str, float], labels: Sequence[str], place: TokenLogprob) -> list[float]:
+    label_masses = [masses.get(label.casefold()) for label in labels]
+    probabilities = [math.exp(logprob) for _, logprob in _alternatives(place)]
+    remainder = (1 - math.fsum(probabilities)) / max(1, label_masses.count(None))
+    missing_mass = max(LEAST_MASS, min(*probabilities, remainder))
+    bounded = [missing_mass if mass is None else max(LEAST_MASS, mass) for mass in label_masses]
+    return [mass / math.fsum(bounded) for mass in bounded]

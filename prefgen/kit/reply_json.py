@@ -1,0 +1,133 @@
+"""The JSON object of a reply: bare, in a code fence, or with talk around it; one, or none.
+
+What is nearly JSON is mended by three rules that cannot change what it says: a comma before a closing bracket
+goes, strings in single quotes get double ones, and a line break inside a string is kept. Everything else that
+looks like an object and is none makes the reply unread, so that nothing is read out of its pieces.
+"""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from prefgen.kit.final_words import takes_back
+from prefgen.kit.parse_failure import ParseFailure
+
+_BEGINS_OBJECT = re.compile(r"\{\s*(?:[\"'“]|\w+\s*:)")
+"""What begins an object, or tries to: a brace and a key."""
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<double>"(?:[^"\\]|\\.)*")
+      | (?P<single>'(?:[^'\\\n]|\\.)*')
+      | (?P<number>-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.]))
+      | (?P<word>(?:true|false|null|True|False|None)\b)
+      | (?P<mark>[{}\[\]:,])""",
+    re.VERBOSE | re.DOTALL,
+)
+_PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
+_SINGLE_ESCAPES = re.compile(r"\\(.)|(\")", re.DOTALL)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The one JSON object of a reply. Several count as one where they are equal; an echo of the schema that
+    was asked for counts as none. Raises ParseFailure.
+    """
+    stripped = text.strip()
+    if stripped[:1] == "{":  # as nearly all are
+        data = _plain_object(stripped)
+        if data is not None and not _is_schema(data):
+            return data
+    found: list[dict[str, Any]] = []
+    objects, outside = _objects_in(stripped)
+    for data in objects:
+        if not _is_schema(data) and data not in found:
+            found.append(data)
+    if not found:
+        raise ParseFailure("not_json", f"expected one JSON object, found {text[:120]!r}")
+    if len(found) > 1 or takes_back(outside):
+        raise ParseFailure("ambiguous", f"expected one JSON object that counts, found {text[:120]!r}")
+    return found[0]
+
+
+def holds_object(text: str) -> bool:
+    """Whether a reply holds a JSON object, or something that tries to be one."""
+    return "{" in text and _BEGINS_OBJECT.search(text) is not None
+
+
+def _plain_object(text: str) -> dict[str, Any] | None:
+    """The object that `text` is as it stands, or None; no key may stand twice."""
+    try:
+        data = orjson.loads(text)
+        if isinstance(data, dict) and text.count(":") == orjson.dumps(data).count(b":"):
+            return data  # every key is still there: none stood twice
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass
+    return None
+
+
+def _objects_in(text: str) -> tuple[list[dict[str, Any]], str]:
+    """(every object that stands in a text and not in another one, the rest of the text). Raises ParseFailure
+    where one cannot be read.
+    """
+    objects: list[dict[str, Any]] = []
+    outside, position = "", 0
+    while (begin := _BEGINS_OBJECT.search(text, position)) is not None:
+        outside += text[position : begin.start()]
+        spelled, position = _spelled_object(text, begin.start())
+        objects.append(_load(spelled))
+    return objects, outside + text[position:]
+
+
+def _spelled_object(text: str, start: int) -> tuple[str, int]:
+    """(the object that begins at `start`, mended; where it ends)."""
+    parts: list[str] = []
+    depth, position = 0, start
+    while (token := _TOKEN.match(text, position)) is not None:
+        position = token.end()
+        kind, part = token.lastgroup, token[0]
+        if kind == "mark":
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(part, 0)
+            if part in "}]" and parts[-1] == ",":
+                parts.pop()
+        if kind == "single":
+            part = f'"{_SINGLE_ESCAPES.sub(_in_double_quotes, part[1:-1])}"'
+        if kind != "space":
+            parts.append(_PYTHON_WORDS.get(part, part))
+        if depth == 0:
+            return "".join(parts), position
+    raise ParseFailure("not_json", f"expected a JSON object that ends, found {text[start : start + 120]!r}")
+
+
+def _in_double_quotes(match: re.Match[str]) -> str:
+    if match[2]:
+        return '\\"'
+    return "'" if match[1] == "'" else match[0]
+
+
+def _load(spelled: str) -> dict[str, Any]:
+    """Read strictly, but for line breaks in strings."""
+    try:
+        data = json.loads(
+            spelled, strict=False, parse_constant=_reject_constant, object_pairs_hook=_reject_duplicates
+        )
+        json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate is no text that could be kept
+    except (ValueError, RecursionError):
+        raise ParseFailure("not_json", f"expected one JSON object, found {spelled[:120]!r}") from None
+    return data
+
+
+def _is_schema(data: dict[str, Any]) -> bool:
+    """Whether an object is a JSON schema, as models repeat it before they answer."""
+    return isinstance(data.get("properties"), dict) and (data.get("type") == "object" or "required" in data)
+
+
+def _reject_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands twice")
+    return fields

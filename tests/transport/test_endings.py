@@ -1,0 +1,40 @@
+"""How an answer can end. (prefgen/transport/endings.py)"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.transport.endings import WORDS, ending_of, usual_word
+
+
+@pytest.mark.parametrize(
+    ("ending", "word"), [(ending, word) for ending, words in WORDS.items() for word in words]
+)
+def test_each_word_means_its_ending_in_any_case(ending, word):
+    assert ending_of(word) == ending_of(word.upper()) == ending_of(f" {word} ") == ending
+
+
+def test_no_word_means_two():
+    words = [word for words in WORDS.values() for word in words]
+    assert len(words) == len(set(words))
+
+
+def test_a_server_that_says_nothing_is_taken_at_its_answer():
+    assert ending_of(None) == "whole" and usual_word(None) is None
+
+
+@given(st.text())
+def test_any_other_word_is_failed(word):
+    known = {known for words in WORDS.values() for known in words}
+    assert ending_of(word) == "failed" or word.strip().casefold() in known
+
+
+@pytest.mark.parametrize(
+    ("word", "usual"),
+    [
+        ("STOP", "stop"), ("eos", "stop"), ("MAX_TOKENS", "length"), ("SAFETY", "content_filter"),
+        ("tool_use", "tool_calls"), ("error", "error"), ("who knows", "who knows"),
+    ],
+)  # fmt: skip
+def test_words_are_spelled_as_openai_does(word, usual):
+    assert usual_word(word) == usual

@@ -168,12 +168,15 @@ class RequestFailed(Exception):
         code: str = "",
         retry_after: float | None = None,
         billed: bool = False,
+        given_up: bool = False,
     ) -> None:
         self.kind = kind
         self.message = message
         self.code = code or kind
         self.retry_after = retry_after
         self.billed = billed
+        self.given_up = given_up
+        """Whether the request was tried again and again, in all its draws."""
         super().__init__(message)
 
 

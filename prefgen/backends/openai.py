@@ -147,7 +147,7 @@ class OpenAIModel(ModelHooks):
             )
         body = orjson.dumps(self.body(call))
         try:
-            async with self._session.post(self._url(call), data=body) as response:
+            async with self._session.post(self._url(call), data=body, allow_redirects=False) as response:
                 status, headers = response.status, response.headers
                 raw = await response.read()
         except aiohttp.ClientPayloadError:
@@ -163,8 +163,19 @@ class OpenAIModel(ModelHooks):
                 f"cannot reach {self._address}: {self._redact_key(str(error) or type(error).__name__)}",
                 code="connection_refused" if nobody_listens else "",
             ) from None
-        if status == 200:
-            responses = read_responses(raw, call, is_paid=True)
+        if 300 <= status < 400:
+            raise RequestFailed(
+                "fatal",
+                f"HTTP {status} from {self._address}: it sends us to {headers.get('location', '')[:200]!r}; "
+                "no prompt and no key goes where nobody said. Give that as base_url",
+                code=str(status),
+            )
+        if 200 <= status < 300:
+            try:
+                responses = read_responses(raw, call, is_paid=True)
+            except RequestFailed as failure:  # it quotes the server
+                failure.message = self._plain(failure.message)
+                raise
             pause = _reset_seconds(headers)
             if pause:
                 responses[0].pause = pause
@@ -201,7 +212,7 @@ class OpenAIModel(ModelHooks):
 
     def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
         message, code = _parse_error(raw)
-        error_text = self._redact_key(f"HTTP {status} from {self.host}: {message}")
+        error_text = self._plain(f"HTTP {status} from {self.host}: {message}")
         retry_after = _parse_seconds(headers.get("retry-after-ms"), 0.001) or _parse_seconds(
             headers.get("retry-after")
         )
@@ -229,10 +240,18 @@ class OpenAIModel(ModelHooks):
                 return f". If the server does not take it, say {setting}"
         return ""
 
+    def _plain(self, text: str) -> str:
+        """Words of a server as one line that can be shown, without a key in it, at most 400 characters."""
+        text = self._redact_key(text)
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:400]
+
     def _redact_key(self, text: str) -> str:
-        """Servers repeat the key in their errors, sometimes shortened: no piece of it may travel on."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
+        """Servers repeat the key in their errors, sometimes shortened: no piece of it may travel on, nor of a
+        header of the user's own.
+        """
+        for secret in (self._key, *self._settings.headers.values()):
+            if len(secret) >= 6:
+                text = text.replace(secret, "[key]")
         return re.sub(r"\b(?:sk|pk|key)-[\w*.-]{4,}", "[key]", text)
 
 
@@ -252,10 +271,10 @@ def _parse_error(raw: bytes) -> tuple[str, str]:
         body = orjson.loads(raw)
         error = body.get("error", body) if isinstance(body, dict) else body
         if isinstance(error, dict):
-            return str(error.get("message") or error)[:300], str(error.get("code") or error.get("type") or "")
-        return str(error)[:300], ""
-    except orjson.JSONDecodeError:
-        return " ".join(raw[:200].decode("utf-8", "replace").split()) or "(empty)", ""
+            return str(error.get("message") or error), str(error.get("code") or error.get("type") or "")
+        return str(error), ""
+    except (orjson.JSONDecodeError, RecursionError):
+        return " ".join(raw[:4000].decode("utf-8", "replace").split()) or "(empty)", ""
 
 
 def _parse_seconds(header: str | None, unit: float = 1.0) -> float | None:
@@ -270,7 +289,7 @@ def _parse_seconds(header: str | None, unit: float = 1.0) -> float | None:
 
         try:
             return max(0.0, parsedate_to_datetime(header).timestamp() - time())
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
 

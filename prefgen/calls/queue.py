@@ -242,10 +242,8 @@ class ModelQueue:
         if step.action == "refuse" and error.kind not in ("refused", "empty"):
             self._health.failing.discard(queued.order)
             self._health.denied_in_a_row += error.kind == "denied"
-            message = (
-                f"given up after {queued.tries.errors} tries, while others were answered: {error.message}"
-            )
-            raise RequestFailed("refused", message, code=error.code)
+            message = f"given up after {queued.tries.errors} tries: {error.message}"
+            raise RequestFailed("refused", message, code=error.code, given_up=True)
         raise error
 
     async def _wait_before_retry(self, seconds: float) -> None:

@@ -140,8 +140,9 @@ class RequestSender:
         except RequestFailed as error:
             if error.kind not in FINAL_KINDS:
                 raise
-            if error.message.startswith("given up"):
+            if error.given_up:
                 self._stats.notify(f"{queue.name}: record {first.record.id[:12]}: {error.message}")
+                return [self._refused_row(draw, error) for draw in draws]
             if len(draws) == 1:
                 return [self._refused_row(first, error)]
             answer = Answer((), 0.0)  # perhaps it is `n` that the server does not know

@@ -10,13 +10,15 @@ from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
 
 ERROR_TRIES = 6
 EMPTY_TRIES = 3
+LONE_EMPTY_TRIES = 5
+"""Where nothing else is answered meanwhile: an outage may look so too, for some seconds."""
 RATE_LIMIT_TRIES = 60
 RATE_LIMIT_FACTOR = 20
 """A server that only limits us is alive: it counts as down after this many times the silence."""
 FAILING_AT_ONCE = 3
 """Distinct requests that must be failing before a silent server counts as down, unless it never answered."""
 DENIED_TRIES = 3
-DENIED_IN_A_ROW = 3
+DENIED_IN_A_ROW = 1
 """Requests that a server which has answered others may deny one after the other before it counts as denying
 all.
 """
@@ -118,13 +120,16 @@ def next_step(
         return NextStep(
             "retry", backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
         )
+    if error.kind == "empty":  # the server answers: what it says is no answer
+        most = EMPTY_TRIES if health.answers_others(tries) else LONE_EMPTY_TRIES
+        return (
+            NextStep("refuse") if tries.errors >= most else NextStep("retry", backoff(tries.errors, jitter))
+        )
     never_answered = not health.ever_answered and not _is_of_this_request(error, health)
     if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or never_answered):
         return NextStep("server_down")
     if error.code == "connection_refused" and never_answered and silent > NOBODY_LISTENS_AFTER:
         return NextStep("server_down")
-    if error.kind == "empty" and tries.errors >= EMPTY_TRIES:
-        return NextStep("refuse")
     if tries.errors >= ERROR_TRIES and not health.breaker_open:
         is_final = health.answers_others(tries) or _is_of_this_request(error, health)
         return NextStep("refuse" if is_final and error.kind in FINAL_AFTER_TRIES else "fail")

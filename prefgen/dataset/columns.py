@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from prefgen.dataset.cells import as_text, as_texts, decoded, describe, is_missing
+from prefgen.dataset.conversation import is_list, parse_conversation
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
 from prefgen.version import read_renamed
@@ -17,6 +19,8 @@ PROMPT_COLUMNS = ("messages", "prompt", "instruction", "question", "text")
 MAPPED = (
     "messages",
     "system",
+    "input",
+    "history",
     "source",
     "category",
     "language",
@@ -26,7 +30,8 @@ MAPPED = (
     "tools",
     "metadata",
 )
-MAX_CHARACTERS = 1_000_000
+INPUT_COLUMNS = ("input", "context")
+"""What an instruction is about, where it stands in a column of its own."""
 
 
 class OccurrenceCounter:
@@ -71,12 +76,58 @@ def parse_records(
     counter = OccurrenceCounter()
     columns = read_renamed(columns, {"license": "licence"}, "columns")
     for place, row in rows:
-        name = prompt_column(list(row), columns, place)
-        messages = as_messages(row[name], place)
-        system_text = row.get(columns.get("system", "system"))
-        if isinstance(system_text, str) and system_text.strip() and messages[0].role != "system":
-            messages = (Message(role="system", content=system_text), *messages)
+        messages = prompt_messages(row, columns, place)
         yield Record(prompt=counter.prompt(messages, **prompt_fields(row, columns, defaults, place)))
+
+
+def prompt_messages(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> tuple[Message, ...]:
+    """The conversation that a row asks to be answered: its prompt column, with what stands beside it
+    (Alpaca's `input`, `history` and `system`). Raises RecipeError.
+    """
+    name = prompt_column(list(row), columns, where)
+    messages = as_messages(_with_input(row, name, columns, where), where)
+    for question, answer in reversed(_history(row, columns, where)):
+        messages = (*parse_conversation(question, where), *_answered(answer, where), *messages)
+    system_text = next(
+        (
+            row[column]
+            for column in (columns.get("system", "system"), "system_prompt")
+            if not is_missing(row.get(column))
+        ),
+        None,
+    )
+    text = as_text(system_text, "system", where)
+    if text is None or messages[0].role == "system":
+        return messages
+    return (Message(role="system", content=text), *messages)
+
+
+def _with_input(row: Mapping[str, Any], name: str, columns: Mapping[str, str], where: str) -> Any:
+    """The prompt column; an instruction with the input that it is about, as Alpaca and Dolly keep them
+    apart.
+    """
+    inputs = (columns["input"],) if "input" in columns else INPUT_COLUMNS if name == "instruction" else ()
+    found = [row[column] for column in inputs if not is_missing(row.get(column))]
+    if not found:
+        return row[name]
+    parts = [row[name], *found]
+    if not all(isinstance(part, str) for part in parts):
+        raise RecipeError(f"{name} and its input must be text, found {describe(found[0])}", where)
+    return "\n\n".join(parts)
+
+
+def _history(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> list[tuple[Any, Any]]:
+    """Alpaca's `history`: [question, answer] of each earlier round."""
+    rounds = decoded(row.get(columns.get("history", "history")))
+    if is_missing(rounds):
+        return []
+    if not is_list(rounds) or not all(is_list(pair) and len(pair) == 2 for pair in rounds):
+        raise RecipeError(f"history must be a list of [question, answer], found {describe(rounds)}", where)
+    return [(question, answer) for question, answer in rounds]
+
+
+def _answered(answer: Any, where: str) -> tuple[Message, ...]:
+    return parse_conversation(answer, where, name="an answer of the history", role="assistant")
 
 
 def prompt_fields(
@@ -84,16 +135,16 @@ def prompt_fields(
 ) -> dict[str, Any]:
     fields = dict(defaults)
     for field in ("source", "category", "language"):
-        value = row.get(columns.get(field, field))
-        if value is not None and str(value).strip():
-            fields[field] = str(value)
-    license_name = row.get(columns.get("license", "license"), row.get("licence"))
-    if license_name:
-        fields["license"] = str(license_name)
+        text = as_text(row.get(columns.get(field, field)), field, where)
+        if text is not None:
+            fields[field] = text
+    license_name = as_text(row.get(columns.get("license", "license"), row.get("licence")), "license", where)
+    if license_name is not None:
+        fields["license"] = license_name
     for field in ("references", "incorrect_references"):
         value = row.get(columns.get(field, field))
-        if value is not None:
-            fields[field] = (str(value),) if isinstance(value, str) else tuple(str(v) for v in value)
+        if not is_missing(value):
+            fields[field] = as_texts(value, field, where)
     tools = _parse_data(row.get(columns.get("tools", "tools")), f"{where}: tools")
     if tools:
         if not isinstance(tools, Sequence) or not all(isinstance(tool, Mapping) for tool in tools):
@@ -111,7 +162,7 @@ def prompt_fields(
 def _parse_data(value: Any, where: str) -> Any:
     """Data as it is, or as JSON text, which is how tables without a schema for it hold it."""
     if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
-        return None if isinstance(value, str) else value
+        return None if isinstance(value, str) or is_missing(value) else value
     try:
         return json.loads(value)
     except ValueError as error:
@@ -119,60 +170,14 @@ def _parse_data(value: Any, where: str) -> Any:
 
 
 def as_messages(value: Any, where: str) -> tuple[Message, ...]:
-    """A conversation from text or a list of {role, content}; assistant turns at the end are cut off: they are
-    what is to be answered.
-
-    Raises RecipeError for what is no text, is empty, is over a million characters, or is no conversation.
+    """A conversation that is to be answered: assistant turns at its end are cut off. Raises RecipeError for
+    what is no conversation, and for one that does not end with a user's or a tool's turn.
     """
-    if isinstance(value, str):
-        turns: tuple[Message, ...] = (Message(role="user", content=_require_text(value, where)),)
-    elif isinstance(value, Sequence) and not isinstance(value, bytes):
-        turns = tuple(_parse_message(item, where) for item in value)
-    else:
-        raise RecipeError(f"a prompt must be text or a list of messages, found {_describe(value)}", where)
+    turns = parse_conversation(value, where)
     while turns and turns[-1].role == "assistant":
         turns = turns[:-1]
     if not turns or turns[-1].role not in ("user", "tool"):
         raise RecipeError("a prompt must end with a user turn; this one has none", where)
+    if turns[0].role not in ("system", "user"):
+        raise RecipeError(f"a prompt must begin with a system or user turn, found {turns[0].role}", where)
     return turns
-
-
-def _parse_message(item: Any, where: str) -> Message:
-    if not isinstance(item, Mapping):
-        raise RecipeError(
-            f"a message must be a mapping with role and content, found {_describe(item)}", where
-        )
-    role = item.get("role", item.get("from"))
-    content = item.get("content", item.get("value"))
-    role = {"human": "user", "gpt": "assistant", "bot": "assistant", "developer": "system"}.get(
-        str(role), role
-    )
-    if role not in ("system", "user", "assistant", "tool"):
-        raise RecipeError(f"unknown role {role!r} (system, user, assistant, tool)", where)
-    if isinstance(content, Sequence) and not isinstance(content, str | bytes):
-        parts = [
-            {"type": "image", "url": p["image_url"]["url"]} if p.get("type") == "image_url" else dict(p)
-            for p in content
-        ]
-        return Message.model_validate({"role": role, "content": parts})
-    return Message(
-        role=role, content=_require_text(content, where) if role != "assistant" else str(content or "")
-    )
-
-
-def _require_text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise RecipeError(f"a prompt must be text, found {_describe(value)}", where)
-    if not value.strip():
-        raise RecipeError("the prompt is empty", where)
-    if len(value) > MAX_CHARACTERS:
-        raise RecipeError(f"the prompt has {len(value):,} characters; the most is {MAX_CHARACTERS:,}", where)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise RecipeError("the prompt is not valid Unicode (a lone surrogate)", where) from None
-    return value
-
-
-def _describe(value: Any) -> str:
-    return f"{type(value).__name__} {str(value)[:60]!r}"

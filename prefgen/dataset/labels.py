@@ -40,11 +40,13 @@ def _read_cached(
             comparison = _parse_comparison(row, where, aspect)
             comparisons.setdefault(comparison.first_id, []).append(comparison)
         else:
-            raise RecipeError(
-                f"a label names a response_id, or first_id and second_id; found the columns {', '.join(row)}",
-                where,
-            )
+            raise RecipeError(f"a label names a response_id, or first_id and second_id; {_found(row)}", where)
     return scores, comparisons
+
+
+def _found(row: Mapping[str, Any]) -> str:
+    empty = [name for name in ("response_id", "first_id", "second_id") if name in row]
+    return f"{', '.join(empty)} is empty" if empty else f"found the columns {', '.join(map(str, row))}"
 
 
 def _parse_score(row: Mapping[str, Any], where: str, scale: tuple[float, float], aspect: str) -> Score:

@@ -11,7 +11,7 @@ from typing import Any
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.pair_formats import to_pair_row
-from prefgen.dataset.read_files import SUFFIXES, read_rows
+from prefgen.dataset.read_files import SUFFIXES, Rows, read_rows, select_split
 from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
 from prefgen.errors import RecipeError
 
@@ -67,7 +67,7 @@ def _open_location(location: str, split: str | None) -> PairDataset:
     if (path / ".run_id").exists():
         raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
     if path.exists():
-        return PairDataset(location, _select_split(read_rows(path, location), split, location))
+        return PairDataset(location, _pairs_of_split(read_rows(path, location), split, location))
     name, _, revision = location.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(
@@ -81,18 +81,8 @@ def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _select_split(
-    rows: Iterator[tuple[str, Mapping[str, Any]]], split: str | None, location: str
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rows of one split. Raises RecipeError, at the end, where there was none."""
-    seen_splits: set[str] = set()
-    for where, row in rows:
-        seen_splits.add(str(row.get("split")))
-        if split in (None, row.get("split")):
-            yield where, row
-    if split is not None and split not in seen_splits:
-        split_names = ", ".join(sorted(seen_splits - {"None"})) or "none"
-        raise RecipeError(f"{location!r} has no split {split!r}; its splits: {split_names}")
+def _pairs_of_split(rows: Rows, split: str | None, location: str) -> Rows:
+    return rows if split is None else select_split(rows, split, location, strict=True)
 
 
 def _read_json(path: Path) -> Mapping[str, Any] | None:
@@ -108,7 +98,7 @@ def _read_release(folder: Path, split: str | None, location: str) -> Iterator[tu
         for path in shards
         for where, row in read_rows(path, path.name)
     )
-    return _select_split(rows, split, location)
+    return _pairs_of_split(rows, split, location)
 
 
 def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> PairDataset:

@@ -2,15 +2,20 @@
 trained on.
 """
 
+import itertools
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prefgen.dataset.cells import decoded, describe, is_missing
+from prefgen.dataset.conversation import ROLES, UnknownRole, as_turn, is_list, read_turns, turn_problem
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import same_text
 
 Row = Mapping[str, Any]
-Turns = list[dict[str, str]]
+Turns = list[dict[str, Any]]
+"""Messages as rows hold them: role and content (text, or parts where there are images), and tool calls."""
 NUMBERS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight")
 """Columns of a pair that hold numbers, where they hold anything."""
 
@@ -27,29 +32,48 @@ class NotAPair(RecipeError):
 
 def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     """(prompt, chosen, rejected) as messages of role and content. Raises NotAPair."""
-    prompt, chosen, rejected = row.get("prompt"), row.get("chosen"), row.get("rejected")
+    prompt, chosen, rejected = (_side(row.get(name)) for name in ("prompt", "chosen", "rejected"))
     if chosen is None or rejected is None:
         raise NotAPair(f"expected chosen and rejected, found the columns {', '.join(map(str, row))}", where)
     if isinstance(chosen, str) != isinstance(rejected, str):
         raise NotAPair("chosen and rejected are not of the same form", where)
-    if isinstance(chosen, str):
-        if prompt is None:
-            raise NotAPair("chosen is text and there is no prompt", where)
+    if isinstance(chosen, str) and prompt is None:
+        raise NotAPair("chosen is text and there is no prompt", where)
+    chosen_turns = _parse_turns("assistant", chosen, "chosen", where)
+    rejected_turns = _parse_turns("assistant", rejected, "rejected", where)
+    answers_alone = isinstance(chosen, str) or (chosen_turns and chosen_turns[0]["role"] == "assistant")
+    if prompt is not None and (is_list(prompt) or answers_alone):
         prompt_turns = _parse_turns("user", prompt, "prompt", where)
-        return (
-            prompt_turns,
-            _parse_turns("assistant", chosen, "chosen", where),
-            _parse_turns("assistant", rejected, "rejected", where),
-        )
-    chosen_turns, rejected_turns = (
-        _parse_turns("", chosen, "chosen", where),
-        _parse_turns("", rejected, "rejected", where),
-    )
-    if prompt is None or isinstance(prompt, str):  # the common beginning
+    else:  # the common beginning
         if chosen_turns[:-1] != rejected_turns[:-1] or not chosen_turns[:-1]:
             raise NotAPair("chosen and rejected do not answer the same prompt", where, rule="turns")
-        return chosen_turns[:-1], chosen_turns[-1:], rejected_turns[-1:]
-    return _parse_turns("user", prompt, "prompt", where), chosen_turns, rejected_turns
+        prompt_turns = chosen_turns[:-1]
+        chosen_turns, rejected_turns = chosen_turns[-1:], rejected_turns[-1:]
+    return _with_system(row, prompt_turns, where), chosen_turns, rejected_turns
+
+
+def _side(value: Any) -> Any:
+    """A prompt or a side; None where the cell is empty, messages where it holds them as JSON text."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    turns = decoded(value)
+    return turns if is_list(turns) and turns and all(isinstance(turn, Mapping) for turn in turns) else value
+
+
+def _with_system(row: Row, prompt: Turns, where: str) -> Turns:
+    """The prompt with the system text that stands in a column of its own."""
+    for name in ("system", "system_prompt"):
+        text = row.get(name)
+        if is_missing(text):
+            continue
+        if not isinstance(text, str):
+            raise NotAPair(f"{name} must be text, found {describe(text)}", where)
+        if prompt[:1] and prompt[0]["role"] == "system":
+            if prompt[0]["content"] != text:
+                raise NotAPair(f"the prompt has a system turn, and {name} is another", where, rule="turns")
+            return prompt
+        return [{"role": "system", "content": text}, *prompt]
+    return prompt
 
 
 def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
@@ -57,9 +81,30 @@ def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     it. Raises NotAPair.
     """
     prompt, chosen, rejected = pair_messages(row, where)
-    for _, problem in pair_problems(row, chosen, rejected):
-        raise NotAPair(problem, where)
+    for rule, problem in itertools.chain(
+        turn_problems(prompt, chosen, rejected), pair_problems(row, chosen, rejected)
+    ):
+        raise NotAPair(problem, where, rule)
     return prompt, chosen, rejected
+
+
+def turn_problems(prompt: Turns, chosen: Turns, rejected: Turns) -> Iterator[tuple[str, str]]:
+    """("turns", what was found): orders of roles in which no trainer may be handed a pair."""
+    roles = [str(turn["role"]) for turn in prompt]
+    if not roles or roles[-1] not in ("user", "tool"):
+        yield "turns", f"the prompt does not end with a user turn (roles: {', '.join(roles) or 'none'})"
+    elif set(roles) - set(ROLES):
+        yield "turns", f"roles are not valid: {', '.join(roles)}"
+    elif (problem := turn_problem(roles)) is not None:
+        yield "turns", problem
+    for name, side in (("chosen", chosen), ("rejected", rejected)):
+        side_roles = [str(turn["role"]) for turn in side]
+        if not side or side_roles[0] != "assistant":
+            yield "turns", f"{name} is not the assistant's turn"
+        elif side_roles[-1] != "assistant" or set(side_roles) - set(ROLES) or "system" in side_roles:
+            yield "turns", f"{name} does not end with the assistant's turn (roles: {', '.join(side_roles)})"
+        elif (problem := turn_problem(side_roles)) is not None:
+            yield "turns", f"{name}: {problem}"
 
 
 def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[str, str]]:
@@ -86,8 +131,15 @@ def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[st
 
 
 def text_of(turns: Turns) -> str:
-    """What one side says, or a prompt: the texts of its turns."""
-    return "\n".join(turn["content"] for turn in turns)
+    """What one side says, or a prompt: the texts of its turns, and the calls of tools that they are."""
+    return "\n".join(_text_of_turn(turn) for turn in turns)
+
+
+def _text_of_turn(turn: Mapping[str, Any]) -> str:
+    content, calls = turn["content"], turn.get("tool_calls")
+    if not isinstance(content, str):
+        content = "".join(part.get("text", "") for part in content)
+    return f"{content}{json.dumps(calls, sort_keys=True)}" if calls else content
 
 
 def is_number(value: Any) -> bool:
@@ -122,20 +174,13 @@ def single_turn_pair(row: Row, where: str, format_name: str) -> tuple[Turns, dic
 
 
 def _parse_turns(role: str, value: Any, name: str, where: str) -> Turns:
-    """Messages; a text is one of `role`."""
-    turns: Any = [{"role": role, "content": value}] if isinstance(value, str) else value
-    if not isinstance(turns, Sequence) or not all(isinstance(turn, Mapping) for turn in turns):
-        raise NotAPair(f"{name} is neither text nor a list of messages: {str(value)[:60]!r}", where)
-    messages: Turns = []
-    for turn in turns:
-        turn_role, content = turn.get("role"), turn.get("content")
-        if not isinstance(turn_role, str) or not isinstance(content, str):
-            raise NotAPair(
-                f"a message of {name} has no role or no text as its content: {str(dict(turn))[:80]!r}", where
-            )
-        try:
-            content.encode()
-        except UnicodeEncodeError:
-            raise NotAPair(f"{name} is not valid Unicode: it holds half of a surrogate pair", where) from None
-        messages.append({"role": turn_role, "content": content})
-    return messages
+    """Messages; a text is one of `role`, and may be empty, which `pair_problems` says. Raises NotAPair."""
+    if isinstance(value, str) and not value.strip():
+        return [{"role": role, "content": value}]
+    try:
+        return [as_turn(message) for message in read_turns(value, where, name=name, role=role)]
+    except NotAPair:
+        raise
+    except RecipeError as error:
+        found = str(error).removeprefix(f"{where}: ")
+        raise NotAPair(found, where, "turns" if isinstance(error, UnknownRole) else "form") from None

@@ -2,10 +2,12 @@
 writes, or columns by other names.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.pair import Row
+from prefgen.dataset.cells import as_number, is_missing
+from prefgen.dataset.pair import NUMBERS, Row
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
 from prefgen.version import with_present_names
@@ -35,6 +37,9 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         if theirs not in row:
             raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)
         row = {**{name: value for name, value in row.items() if name != theirs}, ours: row[theirs]}
+    row = _with_numbers(row, where)
+    if is_missing(row.get("prompt")) and (sides := _hh_sides(row)) is not None:
+        return {**row, **sides}
     if "conversations" in row and isinstance(row.get("chosen"), Mapping):  # LLaMA-Factory
         rest = {name: value for name, value in row.items() if name != "conversations"}
         sides = {
@@ -67,6 +72,43 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
             "rejected": completions[1].get("completion"),
         }
     return row
+
+
+def _with_numbers(row: Row, where: str) -> Row:
+    """The row with its numbers as numbers: a CSV has them as text, and empty cells as empty text."""
+    spelled = {name: row[name] for name in NUMBERS if isinstance(row.get(name), str)}
+    if not spelled:
+        return row
+    return {**row, **{name: _number_or_as_it_is(value, name, where) for name, value in spelled.items()}}
+
+
+def _number_or_as_it_is(value: Any, name: str, where: str) -> Any:
+    """What is no number stays, so that whoever checks the row can say it."""
+    try:
+        return as_number(value, name, where)
+    except RecipeError:
+        return value
+
+
+_HH_TURN = re.compile(r"\n\n(Human|Assistant): ?")
+
+
+def _hh_sides(row: Row) -> dict[str, Any] | None:
+    """Sides as hh-rlhf has them, a whole conversation as one text each (blank line, "Human: ...", blank line,
+    "Assistant: ..."), as messages.
+    """
+    sides = {name: row.get(name) for name in ("chosen", "rejected")}
+    if not all(isinstance(text, str) and text.startswith("\n\nHuman:") for text in sides.values()):
+        return None
+    roles = {"Human": "user", "Assistant": "assistant"}
+    parsed = {}
+    for name, text in sides.items():
+        pieces = _HH_TURN.split(str(text))[1:]
+        parsed[name] = [
+            {"role": roles[role], "content": content.strip()}
+            for role, content in zip(pieces[::2], pieces[1::2], strict=True)
+        ]
+    return parsed
 
 
 def _parse_turn(turn: Any) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """What a row of a preference dataset must hold, rule by rule: here whatever one row shows by itself."""
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefgen.dataset.pair import Turns, is_number, pair_problems, text_of
+from prefgen.dataset.pair import Turns, is_number, pair_problems, text_of, turn_problems
 
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
@@ -31,7 +30,6 @@ RULES = {
 """
 ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
 MARGIN_TOLERANCE = 1e-6
-ROLES = {"system", "user", "assistant", "tool"}
 TEMPLATE_TOKENS = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text"
     r"|assistant|user|system|end)\|>"
@@ -47,7 +45,7 @@ def broken_rules(
     row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns, *, allow_truncated: bool
 ) -> Found:
     """Every rule that a row breaks by itself; the turns are those that `pair_messages` read from it."""
-    yield from _turns(prompt, chosen, rejected)
+    yield from turn_problems(prompt, chosen, rejected)
     yield from pair_problems(row, chosen, rejected)
     yield from _leaks(row, chosen, rejected)
     if not allow_truncated:
@@ -56,19 +54,6 @@ def broken_rules(
     for name in ORIGIN_COLUMNS:
         if name in row and not row[name]:
             yield "unknown", f"{name} is {row[name]!r}; write 'unknown' where it is not known"
-
-
-def _turns(prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
-    roles = [turn["role"] for turn in prompt]
-    if not roles or roles[-1] not in ("user", "tool"):
-        yield "turns", f"the prompt does not end with a user turn (roles: {', '.join(roles) or 'none'})"
-    elif set(roles) - ROLES or "system" in roles[1:]:
-        yield "turns", f"roles are not valid: {', '.join(roles)}"
-    elif any(first == second == "user" for first, second in itertools.pairwise(roles)):
-        yield "turns", "two user turns follow each other"
-    for side in (chosen, rejected):
-        if not side or side[0]["role"] != "assistant":
-            yield "turns", "a side is not the assistant's turn"
 
 
 def _leaks(row: Mapping[str, Any], chosen: Turns, rejected: Turns) -> Found:

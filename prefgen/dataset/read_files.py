@@ -2,8 +2,13 @@
 stands.
 """
 
+import codecs
 import csv
+import gzip
+import io
 import json
+import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,25 +17,32 @@ from prefgen.dataset.read_parquet import read_parquet
 from prefgen.errors import RecipeError
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
+NOTE_FILES = (
+    "dataset_infos.json",
+    "dataset_info.json",
+    "dataset_dict.json",
+    "state.json",
+    "manifest.json",
+    "release.json",
+)
+NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")
+"""Files that stand beside data and hold none."""
+SPLIT_WORDS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+MAX_FIELD = 2**24
+"""Characters of one cell of a table."""
 Rows = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def read_rows(path: Path, display_path: str) -> Rows:
-    """Rows of a file, or of every file in a folder in the order of their names. Raises RecipeError with file
-    and line.
+    """Rows of a file, or of every data file in a folder in the order of their names. Where the files of a
+    folder are of several splits, each row has its `split`. Raises RecipeError with file and line.
     """
     if path.is_dir():
-        files = sorted(
-            p
-            for p in path.rglob("*")
-            if p.suffix.removesuffix(".gz") in SUFFIXES and not p.name.startswith(".")
-        )
-        if not files:
-            raise RecipeError(
-                f"the folder {display_path!r} holds no file that can be read ({', '.join(SUFFIXES)})"
-            )
-        for file in files:
-            yield from read_rows(file, str(Path(display_path) / file.relative_to(path)))
+        yield from _read_folder(path, display_path)
         return
     if not path.is_file():
         raise RecipeError(f"file {display_path!r} does not exist (looked for {path})")
@@ -49,14 +61,91 @@ def read_rows(path: Path, display_path: str) -> Rows:
         raise RecipeError(
             f"file {display_path!r} cannot be read: its name must end in one of {', '.join(SUFFIXES)}"
         )
-    yield from reader(path, display_path)
+    try:
+        yield from reader(path, display_path)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecipeError(f"is no whole gzip file ({error})", display_path) from None
+
+
+def _read_folder(path: Path, display_path: str) -> Rows:
+    """The data files of a folder: of a dataset's repository neither its card nor its license, nor what
+    libraries note beside the data.
+    """
+    if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
+        yield from _read_saved(path, display_path)
+        return
+    files = sorted(p for p in path.rglob("*") if _is_data(p, path))
+    if not files:
+        raise RecipeError(
+            f"the folder {display_path!r} holds no file that can be read ({', '.join(SUFFIXES)})"
+        )
+    splits = {file: split_of(str(file.relative_to(path))) for file in files}
+    has_splits = len(set(splits.values())) > 1
+    for file in files:
+        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path))):
+            split = splits[file] if has_splits else None
+            yield where, row if split is None else {"split": split, **row}
+
+
+def select_split(rows: Rows, split: str, location: str, *, strict: bool = False) -> Rows:
+    """The rows of one split; unless `strict`, also those that are of none. Raises RecipeError, at the end,
+    where there was no row of it.
+    """
+    seen: set[str] = set()
+    taken = False
+    for where, row in rows:
+        name = row.get("split")
+        seen.add(str(name))
+        if name == split or (name is None and not strict):
+            taken = True
+            yield where, row
+    if seen and not taken:
+        names = ", ".join(sorted(seen - {"None"})) or "none"
+        raise RecipeError(f"{location!r} has no split {split!r}; its splits: {names}")
+
+
+def _is_data(file: Path, folder: Path) -> bool:
+    """Whether a file of a folder holds rows."""
+    parts = file.relative_to(folder).parts
+    is_note = file.name.casefold() in NOTE_FILES or Path(file.name).stem.casefold() in NOTE_STEMS
+    return (
+        file.is_file()
+        and _suffix(file) in SUFFIXES
+        and not is_note
+        and not any(p.startswith(".") for p in parts)
+    )
+
+
+def _suffix(file: Path) -> str:
+    return Path(file.name.removesuffix(".gz")).suffix
+
+
+def split_of(name: str) -> str | None:
+    """The split that the name of a file, or of its folder, says, as the Hub's library reads it."""
+    words = re.split(r"[^a-z]+", name.casefold())
+    found = {split for word in words for split, spellings in SPLIT_WORDS.items() if word in spellings}
+    return found.pop() if len(found) == 1 else None
+
+
+def _read_saved(path: Path, display_path: str) -> Rows:
+    """A folder that `datasets.Dataset.save_to_disk` wrote."""
+    import datasets  # 0.5 s
+
+    try:
+        rows = datasets.load_from_disk(str(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecipeError(
+            f"was written by save_to_disk and cannot be loaded ({error})", display_path
+        ) from None
+    for number, row in enumerate(rows, 1):
+        yield f"{display_path} row {number}", dict(row)
 
 
 def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
-    import gzip
-
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise RecipeError("is UTF-16; save it as UTF-8", display_path)
             try:
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
@@ -92,22 +181,56 @@ def _read_json(path: Path, display_path: str) -> Rows:
     text = "".join(line for _, line in _read_lines(path, display_path))
     try:
         rows = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        if _is_object(text.lstrip().partition("\n")[0]):  # an object a line, under the name of a list
+            yield from _read_jsonl(path, display_path)
+            return
         raise RecipeError(f"not valid JSON ({error})", display_path) from None
+    if isinstance(rows, dict) and isinstance(rows.get("data"), list):
+        rows = rows["data"]
     if not isinstance(rows, list):
         raise RecipeError(f"expected a list of rows, found {type(rows).__name__}", display_path)
     for index, row in enumerate(rows):
         yield f"{display_path}[{index}]", _as_row(row, f"{display_path}[{index}]")
 
 
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _read_csv(path: Path, display_path: str) -> Rows:
-    delimiter = "\t" if ".tsv" in path.name else ","
-    reader = csv.DictReader((line for _, line in _read_lines(path, display_path)), delimiter=delimiter)
-    for row in reader:
-        where = f"{display_path}:{reader.line_num}"
-        if None in row or None in row.values():
-            raise RecipeError("the row has another number of columns than the header", where)
-        yield where, row
+    """Rows of a table with a header, in commas, semicolons (where the header has no comma) or tabs; empty
+    rows are left out.
+    """
+    text = "".join(line for _, line in _read_lines(path, display_path))
+    header = text.lstrip().splitlines()[0] if text.strip() else ""
+    delimiter = next((mark for mark in ("\t", ",", ";") if mark in header), ",")
+    csv.field_size_limit(MAX_FIELD)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
+    names: list[str] = []
+    try:
+        for cells in reader:
+            where = f"{display_path}:{reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not names:
+                names = [name.strip() for name in cells]
+                if len(set(names)) != len(names):
+                    raise RecipeError(f"two columns have one name: {', '.join(names)}", where)
+            elif len(cells) != len(names):
+                raise RecipeError(
+                    f"the row has another number of columns than the header ({len(cells)} of {len(names)})",
+                    where,
+                )
+            else:
+                yield where, dict(zip(names, cells, strict=True))
+    except csv.Error as error:
+        raise RecipeError(f"not a valid table ({error})", f"{display_path}:{reader.line_num}") from None
 
 
 def _read_parquet(path: Path, display_path: str) -> Rows:

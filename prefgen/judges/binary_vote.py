@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
+from prefgen.kit.final_words import reply_lines, statements_of
 from prefgen.kit.labels import sample_votes
+from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import conversation_for_judge, judge_messages, rate_each_text
-from prefgen.kit.replies import ParseFailure
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
 VERDICT_LINE = re.compile(
-    r"^[\s>#*_-]*final (?:judge?ment|verdict|answer)[\s*_]*:[\s*_]*(yes|no)[\s*_.!]*$",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?:[-#•] ?)*(?:my )?final (?:judge?ment|verdict|answer) ?: ?\[?(yes|no)\]?[.!]*", re.IGNORECASE
 )
 
 
@@ -89,10 +89,14 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
     """(whether the vote is yes, what was said before it) by the one final line. Raises ParseFailure for none,
     or for two that differ.
     """
-    answers = {word.casefold() for word in VERDICT_LINE.findall(reply.text)}
-    if len(answers) != 1:
+    lines = reply_lines(reply.text)
+    statements = statements_of(lines)
+    verdicts = [(s, match[1].casefold()) for s in statements if (match := VERDICT_LINE.fullmatch(s.text))]
+    is_last = bool(verdicts) and verdicts[-1][0].is_last and not verdicts[-1][0].is_introduced
+    answers = {answer for _, answer in verdicts}
+    if not is_last or len(answers) != 1:
         raise ParseFailure(
             "ambiguous" if answers else "no_rating",
             f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}",
         )
-    return answers == {"yes"}, VERDICT_LINE.split(reply.text)[0].strip()
+    return answers == {"yes"}, "\n".join(lines[: verdicts[0][0].number]).strip()

@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.types import Reply, TokenLogprob
 
-MIN_LABEL_MASS = 0.2
-"""What the labels must have together where the model writes something else: less is no answer but noise."""
 MAX_UNKNOWN_MASS = 0.02
 """What a label may have of which it is not known whether it goes on: more could move the mean of ten ratings
 by over a tenth.
 """
 LEAST_MASS = 1e-9
 _LEAD_IN = re.compile(
-    r"[\W_]*(?:(?:the|my)\b\s*)?(?:(?:final|overall|better|best)\b\s*)?"
-    r"(?:answer|verdict|choice|winner|rating|score|text|reply|response|option|label|assistant)?(?:\s+is)?[\W_]*",
+    r"[\s*_`(\[{\"'#:.]*(?:(?:the|my)\b\s*)?(?:(?:final|overall|better|best)\b\s*)?"
+    r"(?:answer|verdict|choice|winner|rating|score|text|reply|response|option|label|assistant)?(?:\s+is)?[\s*_`(\[{\"'#:.]*",
     re.IGNORECASE,
 )
 """What a model may write before a label."""
@@ -44,12 +42,24 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
         if not is_label and _LEAD_IN.fullmatch(written + _blank(place.token) + token):
             written += _blank(place.token) + token
             continue
-        if is_label or math.fsum(masses.get(label, 0.0) for label in known) >= MIN_LABEL_MASS:
-            following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
+        following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
+        if is_label and _may_follow(token, following, known):
             masses = _followed(masses, known, token.casefold(), following)
             return _normalised(masses, labels, place)
         break  # the answer begins here, and it is none of the labels
     raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+
+
+def _may_follow(token: str, following: TokenLogprob | None, known: set[str]) -> bool:
+    """Whether a label ends at its token: an end, a blank or a closing mark follows, or the rest of a longer
+    label.
+    """
+    if following is None or _AFTER_LABEL.fullmatch(following.token):
+        return True
+    return f"{token}{_token_text(following.token)}".casefold() in known
+
+
+_AFTER_LABEL = re.compile(r"[\s.)\]}*_`\"']*|<[^<>]*>")
 
 
 def _token_text(token: str) -> str:

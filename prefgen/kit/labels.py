@@ -26,6 +26,7 @@ LabelReader = Callable[[str, Sequence[str]], str]
 class LabelJudge(Plugin):
     """The fields of every judge that reads labels: how their probabilities are had."""
 
+    later_fields = ("read", "alternatives", "label_tokens", "temperature")
     votes: int = Field(
         default=5, ge=1, description="Verdicts that are counted where the server gives no log-probabilities."
     )
@@ -47,13 +48,6 @@ class LabelJudge(Plugin):
     temperature: float | None = Field(
         default=0.0, ge=0, description="Temperature of the label; null where a server takes none."
     )
-
-    def identity_values(self) -> dict[str, Any]:
-        """Fields that came later are part of the identity only where they say something."""
-        values = super().identity_values()
-        later = ("read", "alternatives", "label_tokens", "temperature")
-        same = {name for name in later if getattr(self, name) == type(self).model_fields[name].default}
-        return {name: value for name, value in values.items() if name not in same}
 
     async def label_probabilities(
         self,

@@ -1,5 +1,6 @@
 """What judges that rate share: a rating from one reply, several of them, and the same for the same text."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -48,6 +49,11 @@ def rating_schema(
 
 RATING_FIELDS = ("rating", "score", "overall_rating", "overall_score", "final_rating", "final_score")
 """Names under which an object may hold its rating."""
+_RIVAL_FIELD = re.compile(
+    r"(?:final|overall|revised|adjusted|updated|new|total)(?:_(?:rating|score|grade))?$"
+)
+"""Names of another rating of the same text: it must be the same."""
+_TOP_FIELD = re.compile(r"scale$|max|out_of")
 USUAL_FIELDS = frozenset({"rationale", "rating", "types"})
 
 
@@ -70,13 +76,13 @@ def rating_in_object(
     """
     if fields.keys() <= USUAL_FIELDS and type(fields.get("rating")) is int:  # as nearly all are
         return parse_rating(fields["rating"], scale)
-    named = {name.casefold(): value for name, value in fields.items()}
-    ratings = {
-        parse_rating(named[name], scale, not_applicable=not_applicable)
-        for name in RATING_FIELDS
-        if name in named
-    }
-    if len(ratings) != 1:
+    named = {name.strip().casefold().replace(" ", "_"): value for name, value in fields.items()}
+    counted = [name for name in named if name in RATING_FIELDS or _RIVAL_FIELD.match(name)]
+    ratings = {parse_rating(named[name], scale, not_applicable=not_applicable) for name in counted}
+    tops = [value for name, value in named.items() if _TOP_FIELD.match(name)]
+    if any(top != scale[1] for top in tops):
+        raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {fields!r:.120}")
+    if len(ratings) != 1 or len(named) != len(fields) or not set(counted) & set(RATING_FIELDS):
         code = "ambiguous" if ratings else "missing_field"
         raise ParseFailure(code, f"expected a field 'rating', found {sorted(fields)}")
     return ratings.pop()

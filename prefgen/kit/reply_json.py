@@ -45,7 +45,7 @@ def json_object(text: str) -> dict[str, Any]:
             found.append(data)
     if not found:
         raise ParseFailure("not_json", f"expected one JSON object, found {text[:120]!r}")
-    if len(found) > 1 or takes_back(outside):
+    if len(found) > 1 or _is_quoted(*outside):
         raise ParseFailure("ambiguous", f"expected one JSON object that counts, found {text[:120]!r}")
     return found[0]
 
@@ -59,24 +59,49 @@ def _plain_object(text: str) -> dict[str, Any] | None:
     """The object that `text` is as it stands, or None; no key may stand twice."""
     try:
         data = orjson.loads(text)
-        if isinstance(data, dict) and text.count(":") == orjson.dumps(data).count(b":"):
+        if (
+            isinstance(data, dict)
+            and "\\u003" not in text
+            and text.count(":") == orjson.dumps(data).count(b":")
+        ):
             return data  # every key is still there: none stood twice
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         pass
     return None
 
 
-def _objects_in(text: str) -> tuple[list[dict[str, Any]], str]:
-    """(every object that stands in a text and not in another one, the rest of the text). Raises ParseFailure
-    where one cannot be read.
+def _objects_in(text: str) -> tuple[list[dict[str, Any]], tuple[str, str]]:
+    """(every object that stands in a text and not in another one, the text before the first and after the
+    last). Raises ParseFailure where one cannot be read.
     """
     objects: list[dict[str, Any]] = []
-    outside, position = "", 0
+    before, position = text, 0
     while (begin := _BEGINS_OBJECT.search(text, position)) is not None:
-        outside += text[position : begin.start()]
+        if not objects:
+            before = text[: begin.start()]
         spelled, position = _spelled_object(text, begin.start())
         objects.append(_load(spelled))
-    return objects, outside + text[position:]
+    return objects, (before, text[position:])
+
+
+def _is_quoted(before: str, after: str) -> bool:
+    """Whether an object may be a quotation, an example, or taken back: it does not begin its line, or words
+    follow that are more than a farewell.
+    """
+    line = before.rpartition("\n")[2].strip(" [`")
+    words = after.strip(" \n`].")
+    return (
+        (bool(line) and not line.endswith(":"))
+        or bool(_SPEAKS_OF_FORM.search(before))
+        or takes_back(before)
+        or bool(words and not _FAREWELL.fullmatch(words))
+    )
+
+
+_FAREWELL = re.compile(
+    r"(?:i )?hope (?:that|this) helps[.!]*|let me know[^\n]{0,80}|done[.!]*", re.IGNORECASE
+)
+_SPEAKS_OF_FORM = re.compile(r"\b(?:example|format|inject\w*|would be|says|contains)\b", re.IGNORECASE)
 
 
 def _spelled_object(text: str, start: int) -> tuple[str, int]:

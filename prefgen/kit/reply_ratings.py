@@ -1,9 +1,10 @@
 """The grammar of ratings: which forms are certainly a rating on a scale, and which are not (docs/judges.md
 has the table).
 
-A rating is a value where JSON was asked for, or a line of its own in text: "Rating: 4". It is joined to its
-text by the number in that text's heading, never by position. What else stands in a reply is never a rating:
-other scores ("Relevance score: 5"), the scale ("Maximum rating: 5"), ranges, and numbers inside a rationale.
+A rating is a value where JSON was asked for, or in text a line of its own that ends the reply ("Rating: 4"),
+or that a rationale follows as it was asked for. It is joined to its text by the number in that text's
+heading, never by position. What else stands in a reply is never a rating: other scores ("Relevance score:
+5"), the scale, ranges, quotations, drafts, and numbers inside a rationale.
 """
 
 import math
@@ -11,48 +12,47 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from prefgen.kit.final_words import takes_back, without_drafts
+from prefgen.kit.final_words import reply_lines, statements_of, takes_back
 from prefgen.kit.parse_failure import ParseFailure
 
 Scale = tuple[float, float]
 """The lowest and the highest rating."""
 NOT_APPLICABLE = ("N/A", "NA", "NOT APPLICABLE")
+MOST = 1e9
+"""Above any scale: larger numbers are none."""
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBER_WORDS = {word: float(number) for number, word in enumerate(_WORDS)}
-_NUMBER = rf"[-+]?\d+(?:\.\d+)?|{'|'.join(_WORDS)}"
+_NUMBER = rf"[-+]?\d{{1,9}}(?:\.\d{{1,9}})?|{'|'.join(_WORDS)}"
 _VALUE = re.compile(
-    rf"""(?P<number>{_NUMBER})
-         (?:\s*(?:/|out\s+of|of)\s*(?P<top>{_NUMBER}))?
-         (?P<stars>\s*stars?)?(?:\s*points?)?
-         [\s.!]*(?:\((?P<note>[^()]{{0,80}})\)[\s.!]*|(?:\s[-–]\s|—)\s*(?P<remark>.{{1,80}}))?""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_CHANGES_A_VALUE = re.compile(
-    rf"\d|n't\b|\b(?:{'|'.join(_WORDS)}|half|not?|never|more|less|higher|lower|would|could|should|might|may|if|too|but|or|to|than|though"
-    r"|instead|however|rather|actually|wait|change[ds]?|revised?|correct(?:ed|ion)|unless|maybe|perhaps"
-    r"|between|almost|nearly|minus|plus)\b",
+    rf"(?P<number>{_NUMBER})"
+    rf"(?: ?/ ?(?P<over>{_NUMBER})| (?:out )?of (?P<of>{_NUMBER})| ?\((?:out )?of (?P<inside>{_NUMBER})\))?"
+    r"(?P<stars> stars?)?(?: points?)?[.!]*"
+    r"(?: ?\((?P<note>[a-z ]{1,40})\)| ?[-–—] ?(?P<remark>[a-z ]{1,40}))?[.!]*",
     re.IGNORECASE,
 )
-"""What may say, beside a number, that it is not meant."""
+_GOOD = re.compile(
+    r"(?:very |mostly |quite )?(?:good|great|strong|right|correct|accurate|helpful|solid)|excellent|perfect"
+)
+_POOR = re.compile(r"(?:very |mostly |quite )?(?:poor|bad|weak|wrong|incorrect|unhelpful)|terrible|useless")
 _WRAPPERS = (("\\boxed{", "}"), ("[[", "]]"), ("<", ">"), ("(", ")"), ("[", "]"), ("$", "$"), ("{", "}"))
 _DECORATION = " \t*_`\"'“”#"
 _RATING_LINE = re.compile(
-    r"""^[\s>#*_`-]*
-        (?P<words>(?:(?:so|thus|therefore|hence|and|my|the|your|its|final|overall|total)[\s,]+)*)
-        (?:rating|score|grade)s?
-        [\s*_`]*(?:\((?P<range>[^()]*)\))?[\s*_`]*
-        (?:[:=：]|->|→|\b(?:is|of)\b[\s:]*|(?=\s*[\d<\[(\\*]))
-        (?P<value>.*)$""",
-    re.VERBOSE | re.IGNORECASE,
+    r"(?:[-#•] ?|\d{1,2}[.)] )?"
+    r"(?P<words>(?:(?:so|thus|therefore|hence|and|my|the|your|its|final|overall|total),? )*)"
+    r"(?:rating|score|grade)s?(?: ?\((?P<range>[^()]{1,30})\))? ?"
+    r"(?::|=|：|->|→|\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
+    re.IGNORECASE,
 )
+_RANGE = re.compile(r"(?:(?P<low>\d+) ?(?:-|–|to) ?)?(?:out of |max(?:imum)? )?(?P<high>\d+)", re.IGNORECASE)
+_ANY_RATING = re.compile(r"\b(?:rating|score|grade)\b", re.IGNORECASE)
 _HEADING = re.compile(
-    r"""^[\s>#*_`-]*(?:(?:the\s+)?output\s+(?:for|of)\s+)?(?:text|response|answer|reply|output)[\s_]*
-        (?:<|\#|no\.?|number)?[ ]?(?P<number>\d+)[\s>*_`)\]]*
-        (?:[:：][\s*_`]*(?P<rest>.*))?$""",
-    re.VERBOSE | re.IGNORECASE,
+    r"(?:[-#•] ?)*(?:(?:the )?output (?:for|of) )?(?:text|response|answer|reply|output) ?"
+    r"(?:<|#|no\.? ?|number )?(?P<number>\d{1,4})[>)\]]?(?: ?[:：] ?(?P<rest>.*))?",
+    re.IGNORECASE,
 )
-_RATIONALE = re.compile(
-    r"^[ \t>#*\-_]*rationale[ \t]*[*_]*[ \t]*[:=]\s*(.+)", re.IGNORECASE | re.MULTILINE | re.DOTALL
+_RATIONALE = re.compile(r"(?:[-#•] ?)?rationale ?[:=].*", re.IGNORECASE)
+_RATIONALE_TEXT = re.compile(
+    r"^[ \t#*_-]{0,9}rationale[*_ ]{0,4}[:=]\s*(.+)", re.IGNORECASE | re.MULTILINE | re.DOTALL
 )
 
 
@@ -75,31 +75,38 @@ def parse_rating(value: Any, scale: Scale, *, not_applicable: bool = False) -> f
         if not_applicable and value.strip(_DECORATION + ".").upper() in NOT_APPLICABLE:
             return None
         found = _number_in(value, scale)
-    if found is None and value is None and not_applicable:
+    if value is None and not_applicable:
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+    if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) <= MOST:
         raise ParseFailure(
-            "no_rating", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r:.120}"
+            "no_rating", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {str(value)[:120]!r}"
         )
-    if not scale[0] <= found <= scale[1]:
+    if not scale[0] <= found <= scale[1] or not math.isfinite(found):
         raise ParseFailure(
-            "out_of_scale", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {value!r:.120}"
+            "out_of_scale", f"expected one rating in {scale[0]:g} to {scale[1]:g}, found {str(value)[:120]!r}"
         )
     return float(found)
 
 
 def _number_in(text: str, scale: Scale) -> float | None:
     """The number that a text is, and nothing but it: "4", "**4**", "four", "4 stars", "4/5 (good)". A top
-    that is not the scale's makes it none: "1/10" is not 1.
+    that is not the scale's makes it none: "1/10" is not 1; so does a note that does not go with it.
     """
+    if len(text) > 120:
+        return None
     match = _VALUE.fullmatch(_unwrapped(text))
-    if match is None or _CHANGES_A_VALUE.search(f"{match['note'] or ''} {match['remark'] or ''}"):
+    if match is None:
         return None
-    if match["top"] is not None and _number(match["top"]) != scale[1]:
+    number, top = _number(match["number"]), match["over"] or match["of"] or match["inside"]
+    if top is not None and _number(top) != scale[1]:
         return None
-    if match["stars"] and match["top"] is None and scale[1] != 5:
+    if match["stars"] and top is None and scale[1] != 5:
         return None
-    return _number(match["number"])
+    note = (match["note"] or match["remark"] or "").strip().casefold()
+    middle = (scale[0] + scale[1]) / 2
+    if note and not ((_GOOD if number > middle else _POOR).fullmatch(note) and number != middle):
+        return None
+    return number
 
 
 def _number(text: str) -> float:
@@ -108,49 +115,62 @@ def _number(text: str) -> float:
 
 
 def _unwrapped(text: str) -> str:
-    """A text without the markup and the brackets around it."""
+    """A text without the markup and the brackets around it, at most four of them."""
     text = text.strip(_DECORATION + "\n")
-    for opening, closing in _WRAPPERS:
+    for _ in range(4):
         inside = text.rstrip(".")
-        if inside.startswith(opening) and inside.endswith(closing) and len(inside) > len(opening):
-            return _unwrapped(inside[len(opening) : -len(closing)])
+        pair = next(
+            (
+                p
+                for p in _WRAPPERS
+                if inside.startswith(p[0]) and inside.endswith(p[1]) and len(inside) > len(p[0])
+            ),
+            None,
+        )
+        if pair is None:
+            break
+        text = inside[len(pair[0]) : -len(pair[1])].strip(_DECORATION + "\n")
     return text
 
 
 def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> TextRating:
-    """The rating that a reply in words ends on: all its rating lines say the same, or the last one is its
-    last line and calls itself final. Without such a line the reply must be nothing but the rating. Raises
+    """The rating that a reply in words ends on, or that its asked-for rationale follows; or a reply that is
+    nothing but a rating. All rating lines must say the same, or the last one call itself final. Raises
     ParseFailure.
     """
-    lines = without_drafts(text, _is_rating_line).strip().splitlines()
-    ratings = [(number, match) for number, line in enumerate(lines) if (match := _RATING_LINE.match(line))]
+    lines = reply_lines(text)
+    statements = statements_of(lines)
+    ratings = [(s, match) for s in statements if (match := _RATING_LINE.fullmatch(s.text)) is not None]
     if not ratings:
-        last = lines[-1].strip() if lines else ""
-        if len(lines) > 1 and not last.startswith(("\\boxed{", "[[")):
-            raise ParseFailure("no_rating", f"expected a line 'Rating: ...', found {text[:120]!r}")
-        return TextRating(
-            parse_rating(last, scale, not_applicable=not_applicable), "\n".join(lines[:-1]).strip()
-        )
-    last_number, last_match = ratings[-1]
-    is_final = last_number == len(lines) - 1 and "final" in last_match["words"].casefold()
-    counted = ratings[-1:] if is_final else ratings
-    if takes_back("\n".join(lines[last_number + 1 :])):
-        raise ParseFailure("ambiguous", f"expected one rating, found one that is taken back: {text[-120:]!r}")
-    values = {_line_value(match, scale, not_applicable) for _, match in counted}
+        if len(statements) == 1 and statements[0].is_alone:
+            return TextRating(parse_rating(statements[0].text, scale, not_applicable=not_applicable), "")
+        raise ParseFailure("no_rating", f"expected a line 'Rating: ...', found {text[:120]!r}")
+    statement, match = ratings[-1]
+    position = statements.index(statement)
+    rest = statements[position + 1 :]
+    follows_form = not rest or _RATIONALE.fullmatch(rest[0].text) is not None
+    after = "\n".join(s.text for s in rest)
+    if statement.is_introduced or not (statement.is_last or follows_form) or takes_back(after):
+        raise ParseFailure("ambiguous", f"expected a reply that ends on its rating, found {text[-120:]!r}")
+    is_final = statement.is_last and "final" in match["words"].casefold()
+    others = [m for _, m in ratings[:-1] if not is_final or "final" in m["words"].casefold()]
+    values = {_line_value(m, scale, not_applicable) for m in (match, *others)}
     if len(values) > 1:
         raise ParseFailure("ambiguous", f"expected one rating, found {len(values)} in {text[:120]!r}")
-    rating_numbers = {number for number, _ in ratings}
-    rest = "\n".join(line for number, line in enumerate(lines) if number not in rating_numbers)
-    return TextRating(values.pop(), _rationale_in(rest))
+    said = {s.number for s, _ in ratings}
+    spoken = "\n".join(line for number, line in enumerate(lines) if number not in said)
+    return TextRating(values.pop(), _rationale_in(spoken))
 
 
 def _line_value(match: re.Match[str], scale: Scale, not_applicable: bool) -> float | None:
     """The value of a rating line. A range that it names must be the scale: "Rating (1-10): 4" is no 4 of
     5.
     """
-    bounds = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", match["range"] or "")]
-    if bounds and bounds not in ([*scale], [scale[1]]):
-        raise ParseFailure("out_of_scale", f"expected a rating on another scale, found {match[0][:120]!r}")
+    if match["range"]:
+        bounds = _RANGE.fullmatch(match["range"].strip())
+        is_scale = bounds is not None and float(bounds["high"]) == scale[1]
+        if not is_scale or (bounds is not None and bounds["low"] and float(bounds["low"]) != scale[0]):
+            raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {match[0][:120]!r}")
     return parse_rating(match["value"], scale, not_applicable=not_applicable)
 
 
@@ -161,40 +181,37 @@ def ratings_by_heading(
     "Text 2: 4"), in whatever order these stand. Raises ParseFailure where a heading is missing, unknown or
     there twice.
     """
-    text = without_drafts(text, lambda line: _is_rating_line(line) or _HEADING.match(line) is not None)
-    blocks: dict[int, list[str]] = {}
-    preamble: list[str] = []
-    block = preamble
-    for line in text.splitlines():
-        heading = _HEADING.match(line)
-        if heading is None:
-            block.append(line)
-            continue
-        number = int(heading["number"])
+    lines = reply_lines(text)
+    statements = statements_of(lines)
+    headings = [(s, match) for s in statements if (match := _HEADING.fullmatch(s.text)) is not None]
+    first = headings[0][0].number if headings else len(lines)
+    preamble = [s.text for s in statements if s.number < first]
+    ends = [*(s.number for s, _ in headings[1:]), len(lines)][: len(headings)]
+    blocks: dict[int, str] = {}
+    for (statement, heading), end in zip(headings, ends, strict=True):
+        number, rest = int(heading["number"]), (heading["rest"] or "").strip()
         if number in blocks:
             raise ParseFailure("wrong_count", f"expected one entry a text, found two of text {number}")
-        block = blocks[number] = []
-        if rest := (heading["rest"] or "").strip():
-            is_rating = _number_in(rest, scale) is not None or rest.upper() in NOT_APPLICABLE
-            block.append(f"Rating: {rest}" if is_rating else rest)
+        if _number_in(rest, scale) is not None or rest.upper() in NOT_APPLICABLE:
+            if preamble:  # a rank, a count or one of several scores may stand so
+                raise ParseFailure(
+                    "ambiguous", f"expected ratings, and cannot tell of what: {preamble[0][:80]!r}"
+                )
+            rest = f"Rating: {rest}"
+        blocks[number] = "\n".join([rest, *lines[statement.number + 1 : end]])
     if not blocks and count == 1:
         return [rating_in_text(text, scale, not_applicable=not_applicable)]
     if sorted(blocks) != list(range(1, count + 1)):
         found = ", ".join(map(str, blocks)) or f"none in {text[:120]!r}"
-        code = "wrong_count" if blocks or any(map(_is_rating_line, preamble)) else "no_rating"
+        code = "wrong_count" if blocks or any(map(_ANY_RATING.search, preamble)) else "no_rating"
         raise ParseFailure(code, f"expected the headings Text 1 to Text {count}, found {found}")
-    if any(map(_is_rating_line, preamble)):
+    if any(map(_ANY_RATING.search, preamble)):
         raise ParseFailure("ambiguous", f"expected ratings under headings alone, found {text[:120]!r}")
     return [
-        rating_in_text("\n".join(blocks[number + 1]), scale, not_applicable=not_applicable)
-        for number in range(count)
+        rating_in_text(blocks[number + 1], scale, not_applicable=not_applicable) for number in range(count)
     ]
 
 
-def _is_rating_line(line: str) -> bool:
-    return _RATING_LINE.match(line) is not None
-
-
 def _rationale_in(text: str) -> str:
-    match = _RATIONALE.search(text)
+    match = _RATIONALE_TEXT.search(text)
     return (match[1] if match else text).strip()

@@ -27,6 +27,8 @@ class Plugin(BaseModel):
     """{field: what an earlier version called it}: the old name is still read, and stays in the stage's
     identity.
     """
+    later_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that came after a release: in the stage's identity only where they say something."""
     file_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that hold paths of files, relative to the recipe: what is in them is part of the identity."""
     code_fields: ClassVar[tuple[str, ...]] = ()
@@ -63,10 +65,13 @@ class Plugin(BaseModel):
         """
 
     def identity_values(self) -> dict[str, Any]:
-        """The fields as the stage's identity holds them: under the names that they had first, so that no
-        rename changes it.
+        """The fields as the stage's identity holds them: under the names that they had first, and without
+        later ones at their defaults, so that no new version changes it.
         """
-        values = self.model_dump(mode="json")
+        defaults = {
+            name for name in self.later_fields if getattr(self, name) == type(self).model_fields[name].default
+        }
+        values = self.model_dump(mode="json", exclude=defaults)
         return {self.renamed_fields.get(name, name): value for name, value in values.items()}
 
     def models_used(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from prefgen.dataset.columns import parse_records
-from prefgen.dataset.read_files import read_rows
+from prefgen.dataset.read_files import read_rows, select_split
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.types import Record
@@ -18,6 +18,7 @@ class File(Plugin):
     """Reads prompts, one a row. `column` holds text or a list of {role, content}."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    later_fields = ("split",)
 
     path: str = Field(description="A file or a folder, relative to the recipe.")
     column: str | None = Field(
@@ -33,14 +34,19 @@ class File(Plugin):
         description="What rows without a source are said to come from. Default: the file's name.",
     )
     license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
+    split: str = Field(
+        default="train",
+        description="Of a folder whose files are of several splits (train, test): which one is read.",
+    )
     limit: int | None = Field(default=None, ge=1, description="Only the first rows.")
 
     def read(self, folder: Path) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
         defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "license": self.license}
-        for index, record in enumerate(
-            parse_records(read_rows(folder / self.path, self.path), columns, self.path, defaults)
-        ):
+        rows = read_rows(folder / self.path, self.path)
+        if (folder / self.path).is_dir():
+            rows = select_split(rows, self.split, self.path)
+        for index, record in enumerate(parse_records(rows, columns, self.path, defaults)):
             if self.limit is not None and index >= self.limit:
                 return
             yield record

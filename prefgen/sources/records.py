@@ -13,15 +13,19 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_column, prompt_fields
+from prefgen.dataset.cells import as_number, as_truth
+from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
+from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.hub import hub_rows
+from prefgen.dataset.pair import pair_messages, text_of
+from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
-from prefgen.types import Message, Pair, Record, Response, Score
+from prefgen.types import Pair, Record, Response, Score
 
 
 @source("records")
@@ -29,6 +33,7 @@ class Records(Plugin):
     """Reads prompts together with what was answered, scored and paired."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    later_fields = ("columns",)
 
     path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
     split: str = Field(default="train", description="The split of a Hub dataset.")
@@ -36,6 +41,9 @@ class Records(Plugin):
     revision: str | None = Field(default=None, description="The revision of a Hub dataset.")
     keep: tuple[str, ...] = Field(
         default=("responses",), description="What to take over: responses, scores, pairs."
+    )
+    columns: dict[str, str] = Field(
+        default={}, description="Columns by what they are: prompt, chosen, rejected, system, source, license."
     )
     license: str = Field(default="unknown", description="The license of what does not say its own.")
     limit: int | None = Field(default=None, ge=1, description="Only the first records.")
@@ -72,15 +80,16 @@ class Records(Plugin):
     def _records_from_rows(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Record]:
         counter = OccurrenceCounter()
         kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-        for where, row in rows:
+        for where, given in rows:
+            row = to_pair_row(given, self.columns, where)
             if "completion" in row and "label" in row:
-                kto_groups.setdefault(str(row.get("prompt")), []).append((where, row))
+                kto_groups.setdefault(f"{row.get('system')}/{row.get('prompt')}", []).append((where, row))
                 continue
             yield _parse_record(row, where, counter, self.license)
         for group in kto_groups.values():
             where, first = group[0]
             details = prompt_fields(first, {}, {"license": self.license}, where)
-            prompt = counter.prompt(as_messages(first["prompt"], where), origin="imported", **details)
+            prompt = counter.prompt(prompt_messages(first, {}, where), origin="imported", **details)
             responses = tuple(
                 _parse_response(prompt.id, row["completion"], place, sample=i)
                 for i, (place, row) in enumerate(group)
@@ -89,11 +98,11 @@ class Records(Plugin):
                 Score(
                     response_id=r.id,
                     aspect="label",
-                    value=float(bool(row["label"])),
+                    value=float(as_truth(row["label"], "label", place)),
                     scale=(0, 1),
                     judge="imported",
                 )
-                for r, (_, row) in zip(responses, group, strict=True)
+                for r, (place, row) in zip(responses, group, strict=True)
             )
             yield Record(prompt=prompt, responses=responses, scores=scores)
 
@@ -109,7 +118,7 @@ def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter
             where,
         )
     prompt = counter.prompt(
-        as_messages(row[prompt_column(list(row), {}, where)], where),
+        prompt_messages(row, {}, where),
         origin="imported",
         **prompt_fields(row, {}, {"license": license}, where),
     )
@@ -153,18 +162,14 @@ def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str)
 
 
 def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, license: str) -> Record:
-    chosen, rejected = row["chosen"], row["rejected"]
-    if row.get("prompt") is not None:
-        messages = as_messages(row["prompt"], where)
-    elif isinstance(chosen, Sequence) and not isinstance(chosen, str):
-        messages = as_messages(chosen, where)
-        if as_messages(rejected, where) != messages:
-            raise RecipeError("chosen and rejected do not answer the same prompt", where)
-    else:
-        raise RecipeError("chosen is text and there is no prompt column", where)
+    prompt_turns, chosen, rejected = pair_messages(row, where)
+    messages = as_messages(prompt_turns, where)
+    high, low = (as_number(row.get(name), name, where) for name in ("score_chosen", "score_rejected"))
+    if high is not None and low is not None and high < low:
+        raise RecipeError(f"chosen scores {high:g} and rejected {low:g}: which one is better?", where)
     details = prompt_fields(row, {}, {"license": license}, where)
     lineage = _lineage(row)
-    marks = harm_metadata(_last_text(rejected), str(lineage.get("harm")))
+    marks = harm_metadata(text_of(rejected[-1:]), str(lineage.get("harm")))
     if lineage.get("source_digest") == marks["source_digest"]:
         details |= {"lineage": lineage, "metadata": {**details.get("metadata", {}), **marks}}
     prompt = counter.prompt(messages, origin="imported", **details)
@@ -177,8 +182,7 @@ def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCount
         raise RecipeError(
             "chosen is, or holds, the harmful text that the prompt was made from (docs/safety.md)", where
         )
-    high, low = row.get("score_chosen"), row.get("score_rejected")
-    has_scores = isinstance(high, int | float) and isinstance(low, int | float) and high >= low
+    has_scores = high is not None and low is not None
     pair = Pair(
         chosen_id=responses[0].id,
         rejected_id=responses[1].id,
@@ -201,31 +205,16 @@ def _lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return lineage if isinstance(lineage, Mapping) else {}
 
 
-def _last_text(value: Any) -> str:
-    """The text of a side of a pair: as it is, or of its last turn."""
-    if (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and value
-        and isinstance(value[-1], Mapping)
-    ):
-        value = value[-1].get("content")
-    return value if isinstance(value, str) else ""
-
-
 def _parse_response(
     prompt_id: str, value: Any, where: str, *, sample: int, model: str = "unknown"
 ) -> Response:
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, Sequence) and value and isinstance(value[-1], Mapping):
-        text = value[-1].get("content")
+    """A response of one turn, or of several that end with the assistant's."""
+    if isinstance(value, Mapping) and "content" not in value and isinstance(value.get("text"), str):
+        value = value["text"]
     elif isinstance(value, Mapping):
-        text = value.get("content", value.get("text"))
-    else:
-        text = None
-    if not isinstance(text, str) or not text.strip():
-        raise RecipeError(f"a response must be text that is not empty, found {str(value)[:60]!r}", where)
-    return Response.of(
-        prompt_id, Message(role="assistant", content=text), model=model, sample=sample, origin="imported"
-    )
+        value = [{"role": "assistant", **value}]
+    turns = parse_conversation(value, where, name="a response", role="assistant")
+    if turns[0].role != "assistant" or turns[-1].role != "assistant":
+        roles = ", ".join(turn.role for turn in turns)
+        raise RecipeError(f"a response must begin and end with the assistant's turn (roles: {roles})", where)
+    return Response.of(prompt_id, turns, model=model, sample=sample, origin="imported")

@@ -146,7 +146,7 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
     if not isinstance(data, dict):
         reason = f"the server's reply is no JSON object: {start!r}"
         raise RequestFailed("empty", reason, code="malformed_reply", billed=True)
-    if data.get("error") and not data.get("choices"):
+    if data.get("error"):
         raise error_in_reply(data["error"])
     model, fingerprint = str(data.get("model") or ""), str(data.get("system_fingerprint") or "")
     try:
@@ -192,7 +192,7 @@ def _parse_choices(
         return [ModelResponse(body, reply_of(data, call.endpoint), model, fingerprint)]
     usages = _split_usage(data.get("usage"), len(choices))
     responses, failures = list[ModelResponse](), list[RequestFailed]()
-    for choice, usage in zip(sorted(choices, key=lambda c: c.get("index", 0)), usages, strict=True):
+    for choice, usage in zip(sorted(choices, key=_index_of), usages, strict=True):
         if (failure := _failure_of(choice)) is not None:
             failures.append(failure)
             continue
@@ -203,6 +203,11 @@ def _parse_choices(
     if not responses:
         raise failures[0]
     return responses[: call.samples]
+
+
+def _index_of(choice: Mapping[str, Any]) -> int:
+    index = choice.get("index")
+    return index if type(index) is int else 0
 
 
 def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
@@ -280,11 +285,14 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
             model=model,
             logprobs=_parse_completion_logprobs(logprobs),
         )
-    message = choice.get("message") or {}
+    message = choice["message"]
     text = message.get("content")
     if isinstance(text, list):
-        text = "".join(part.get("text", "") for part in text if isinstance(part, dict))
-    text = text if isinstance(text, str) else ""
+        text = "".join(part.get("text") or "" for part in text)
+    if text is None:
+        text = ""
+    if not isinstance(text, str):
+        raise ValueError(f"expected text as content, found {type(text).__name__}")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     reasoning = reasoning if isinstance(reasoning, str) else None
     if reasoning is None and "<" in text[:64]:
@@ -346,7 +354,7 @@ def _parse_usage(data: Any, *, generates: bool = True) -> TokenUsage:
     cached_tokens = details.get("cached_tokens") if isinstance(details, Mapping) else 0
     return TokenUsage(
         prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens or 0,
+        completion_tokens=completion_tokens if _is_count(completion_tokens) else 0,
         cached_tokens=min(cached_tokens, prompt_tokens) if _is_count(cached_tokens) else 0,
     )
 
@@ -357,10 +365,11 @@ def _is_count(value: Any) -> TypeGuard[int]:
 
 def _parse_tool_call(data: Mapping[str, Any]) -> ToolCall:
     function = data.get("function") or {}
+    arguments = function.get("arguments") or ""
     return ToolCall(
         id=str(data.get("id") or ""),
         name=str(function.get("name") or ""),
-        arguments=str(function.get("arguments") or ""),
+        arguments=arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
     )
 
 

@@ -8,6 +8,7 @@ from prefgen.calls.retries import (
     DENIED_TRIES,
     EMPTY_TRIES,
     ERROR_TRIES,
+    LONE_EMPTY_TRIES,
     RATE_LIMIT_TRIES,
     Refusals,
     ServerHealth,
@@ -44,7 +45,9 @@ def step_after(
         ({"kind": "server", "errors": ERROR_TRIES}, "fail"),
         ({"kind": "server", "errors": ERROR_TRIES, "breaker": True}, "retry"),  # it is the probe
         ({"kind": "empty", "errors": EMPTY_TRIES - 1}, "retry"),
-        ({"kind": "empty", "errors": EMPTY_TRIES}, "refuse"),
+        ({"kind": "empty", "errors": EMPTY_TRIES, "others": 1}, "refuse"),
+        ({"kind": "empty", "errors": LONE_EMPTY_TRIES - 1, "silent": 61.0, "failing": 9}, "retry"),
+        ({"kind": "empty", "errors": LONE_EMPTY_TRIES}, "refuse"),
         ({"kind": "server", "silent": 61.0, "failing": 2}, "retry"),  # two bad requests are no outage
         ({"kind": "server", "silent": 61.0, "failing": 3}, "server_down"),
         ({"kind": "server", "silent": 61.0, "failing": 1, "ever": False}, "server_down"),

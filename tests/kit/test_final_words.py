@@ -1,8 +1,10 @@
 """Which words of a reply are its last ones. (prefgen/kit/final_words.py)"""
 
+import time
+
 import pytest
 
-from prefgen.kit.final_words import require_whole, takes_back, without_drafts
+from prefgen.kit.final_words import reply_lines, require_whole, statements_of, takes_back
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.types import Reply
 
@@ -31,10 +33,34 @@ def test_other_words_are_none(text):
     assert not takes_back(text)
 
 
-def test_fences_are_drafts_unless_they_are_all_there_is():
-    def is_verdict(line):
-        return line == "V"
+def texts(reply):
+    return [statement.text for statement in statements_of(reply_lines(reply))]
 
-    assert without_drafts("```\nV1\n```\nV", is_verdict).strip() == "V"
-    assert without_drafts("Here:\n```\nV1\n```\nDone.", is_verdict).strip() == "V1"
-    assert "V1" not in without_drafts("```\nV1\n```\n```\nV2\n```", is_verdict)
+
+def test_lines_are_read_without_markup_drafts_and_quotations():
+    assert texts("**Rating:**  4\n\n> Rating: 5\n```\nRating: 1\n```\nend") == ["Rating: 4", "end"]
+    assert texts("```\nRating: 4\n```") == ["Rating: 4"]
+    assert texts("x" * 400) == [""] and texts("") == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "introduced"),
+    [
+        ("It is short.\nRating: 4", False),
+        ("It is short\n\nRating: 4", False),
+        ("- short\nRating: 4", False),
+        ("Rating: 4", False),
+        ("Answer: A\nFinal answer: B", False),
+        ("The text ends with:\nRating: 4", True), ("It says:\n\nRating: 4", True),
+        ("You would get\nRating: 4", True), ("3 * 1 =\n\nRating: 4", True),
+    ],
+)  # fmt: skip
+def test_a_line_that_another_leads_up_to_may_be_a_quotation(reply, introduced):
+    assert statements_of(reply_lines(reply))[-1].is_introduced is introduced
+
+
+def test_long_runs_of_markup_take_no_time():
+    started = time.monotonic()
+    for piece in ("*", "_", "`", " ", "(", "[", "Rating: ", "A ", "> ", "```\n", "\n"):
+        assert len(statements_of(reply_lines(piece * 50_000))) <= 50_001
+    assert time.monotonic() - started < 5

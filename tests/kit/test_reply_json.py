@@ -26,7 +26,7 @@ SCHEMA = '{"type": "object", "properties": {"rating": {"type": "integer"}}, "req
         '{"a": 1,}',
         '[{"a": 1}]',
         SCHEMA + '\n{"a": 1}',
-        'The \\boxed{x} of {sets} is: {"a": 1}',
+        'The \\boxed{x} of {sets} is:\n{"a": 1}',
     ],
 )
 def test_one_object_is_found(text):
@@ -84,7 +84,11 @@ def test_what_tries_to_be_an_object_is_told_from_prose():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )

@@ -8,7 +8,8 @@ from prefgen.transport.failures import failure_of_status
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, "refused"), (401, "fatal"), (402, "fatal"), (403, "denied"), (404, "denied"), (405, "fatal"),
+        (400, "refused"), (401, "fatal"), (402, "fatal"), (403, "denied"), (404, "denied"), (405, "denied"),
+        (407, "fatal"), (410, "denied"), (424, "server"), (498, "busy"),
         (408, "server"), (409, "server"), (413, "refused"), (422, "refused"), (425, "server"), (429, "rate"),
         (451, "denied"), (500, "server"), (502, "server"), (503, "busy"), (504, "server"), (529, "busy"),
     ],

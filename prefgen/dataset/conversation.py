@@ -1,0 +1,170 @@
+"""A conversation, in any of the forms in which people keep them: text, messages of role and content, from and
+value as ShareGPT has them, content of several parts, tool calls, and any of these as JSON text.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prefgen.dataset.cells import checked_text, decoded, describe, is_missing
+from prefgen.errors import RecipeError
+from prefgen.types import ImagePart, Message, TextPart, ToolCall
+
+ROLES = ("system", "user", "assistant", "tool")
+OTHER_ROLES = {
+    "human": "user", "prompter": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant",
+    "chatgpt": "assistant", "developer": "system", "observation": "tool", "function": "tool",
+}  # fmt: skip
+"""{what others call a role: what it is called here}."""
+
+
+class UnknownRole(RecipeError):
+    """A turn is by nobody whom a chat template knows."""
+
+
+def parse_conversation(
+    value: Any, where: str, *, name: str = "the prompt", role: str = "user"
+) -> tuple[Message, ...]:
+    """The turns of a conversation; a text is one turn of `role`. Raises RecipeError with the place and what
+    was found, also for turns that are empty, and for an order that no chat template takes (`turn_problem`).
+    """
+    messages = read_turns(value, where, name=name, role=role)
+    for message in messages:
+        if not message.content and not message.tool_calls and message.role != "tool":
+            raise RecipeError(f"{name} has an empty {message.role} turn", where)
+    if (problem := turn_problem([message.role for message in messages])) is not None:
+        raise RecipeError(f"{name}: {problem}", where)
+    return messages
+
+
+def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message, ...]:
+    """The turns as they stand, in whatever order. Raises RecipeError for what is none."""
+    turns = decoded(value)
+    if isinstance(turns, str) or not is_list(turns) or not all(isinstance(turn, Mapping) for turn in turns):
+        turns = value  # JSON of something else is a text like any other
+    if isinstance(turns, str):
+        if not turns.strip():
+            raise RecipeError(f"{name} is empty", where)
+        return (Message.model_validate({"role": role, "content": checked_text(turns, name, where)}),)
+    if not is_list(turns):
+        raise RecipeError(f"{name} must be text or a list of messages, found {describe(turns)}", where)
+    if not turns:
+        raise RecipeError(f"{name} is empty", where)
+    return tuple(_parse_message(turn, name, where) for turn in turns)
+
+
+def is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
+def turn_problem(roles: Sequence[str]) -> str | None:
+    """What no chat template takes in an order of roles, or None: a system turn that is not the first, and two
+    users or two assistants in a row.
+    """
+    if "system" in roles[1:]:
+        return f"a system turn stands first or nowhere (roles: {', '.join(roles)})"
+    for first, second in itertools.pairwise(roles):
+        if first == second and first in ("user", "assistant"):
+            return f"two {first} turns follow each other"
+    return None
+
+
+def _parse_message(turn: Any, name: str, where: str) -> Message:
+    if not isinstance(turn, Mapping):
+        raise RecipeError(f"a message must be a mapping with role and content, found {describe(turn)}", where)
+    given = turn.get("role", turn.get("from"))
+    role = OTHER_ROLES.get(str(given), given)
+    if role not in ROLES:
+        raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
+    tool_calls = tuple(_parse_tool_calls(turn.get("tool_calls"), where))
+    content = turn.get("content", turn.get("value"))
+    fields: dict[str, Any] = {"role": role, "content": _parse_content(content, name, where)}
+    reasoning = turn.get("reasoning_content", turn.get("reasoning"))
+    if isinstance(reasoning, str) and reasoning.strip():
+        fields["reasoning"] = checked_text(reasoning, name, where)
+    if tool_calls:
+        fields["tool_calls"] = tool_calls
+    if not is_missing(turn.get("tool_call_id")):
+        fields["tool_call_id"] = str(turn["tool_call_id"])
+    return Message(**fields)
+
+
+def _parse_content(content: Any, name: str, where: str) -> str | tuple[TextPart | ImagePart, ...]:
+    """Text, or parts; parts that are text alone are one text."""
+    if is_missing(content):
+        return ""
+    if isinstance(content, str):
+        return checked_text(content, name, where)
+    if not is_list(content):
+        raise RecipeError(
+            f"the content of a message must be text or a list of parts, found {describe(content)}", where
+        )
+    parts = [part for item in content for part in _parse_part(item, name, where)]
+    if all(isinstance(part, TextPart) for part in parts):
+        text = "".join(part.text for part in parts if isinstance(part, TextPart))
+        return text if text.strip() else ""
+    return tuple(parts)
+
+
+def _parse_part(item: Any, name: str, where: str) -> Iterator[TextPart | ImagePart]:
+    """The part that an item of a content list is. Keys without a value, as Parquet makes them, are not
+    there.
+    """
+    if isinstance(item, str):
+        yield TextPart(text=checked_text(item, name, where))
+        return
+    if not isinstance(item, Mapping):
+        raise RecipeError(f"a part of a message must be a mapping or text, found {describe(item)}", where)
+    fields = {key: value for key, value in item.items() if value is not None}
+    kind = fields.get("type", "text" if "text" in fields else None)
+    if kind in ("text", "input_text", "output_text") and isinstance(fields.get("text"), str):
+        yield TextPart(text=checked_text(fields["text"], name, where))
+    elif kind in ("image", "image_url", "input_image"):
+        url: Any = fields.get("image_url", fields.get("url", fields.get("image")))
+        url = url.get("url") if isinstance(url, Mapping) else url
+        if not isinstance(url, str) or not url.strip():
+            raise RecipeError(f"an image must have a url, found {describe(dict(fields))}", where)
+        yield ImagePart(url=url)
+    else:
+        raise RecipeError(
+            f"a part of a message must be text or an image, found {describe(dict(fields))}", where
+        )
+
+
+def _parse_tool_calls(value: Any, where: str) -> Iterator[ToolCall]:
+    calls = decoded(value)
+    if is_missing(calls):
+        return
+    if not is_list(calls):
+        raise RecipeError(f"tool_calls must be a list, found {describe(calls)}", where)
+    for call in calls:
+        function = call.get("function", call) if isinstance(call, Mapping) else None
+        called = function.get("name") if isinstance(function, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(called, str) or not called:
+            raise RecipeError(f"a tool call must have a function with a name, found {describe(call)}", where)
+        arguments = function.get("arguments", "")
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        yield ToolCall(id=str(call.get("id") or ""), name=called, arguments=arguments)
+
+
+def as_turn(message: Message) -> dict[str, Any]:
+    """A message as rows of pairs hold it: role and content, and what else there is."""
+    content: Any = message.content
+    if not isinstance(content, str):
+        content = [
+            {"type": "text", "text": part.text}
+            if isinstance(part, TextPart)
+            else {"type": "image_url", "image_url": {"url": part.url}}
+            for part in content
+        ]
+    turn: dict[str, Any] = {"role": message.role, "content": content}
+    if message.tool_calls:
+        turn["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id:
+        turn["tool_call_id"] = message.tool_call_id
+    return turn

@@ -1,0 +1,64 @@
+"""What a cell of somebody's table says: a value, or one clear line. (prefgen/dataset/cells.py)"""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.dataset.cells import as_number, as_text, as_texts, as_truth, decoded, is_missing
+from prefgen.errors import RecipeError
+
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("cell", [None, math.nan, "", "  \n"])
+def test_nothing_is_nothing(cell):
+    assert is_missing(cell)
+    assert as_text(cell, "x", "f:1") is None and as_number(cell, "x", "f:1") is None
+    assert as_texts(cell, "x", "f:1") == ()
+
+
+def test_numbers_and_texts_are_what_they_are():
+    assert (as_text(42, "x", "f:1"), as_texts([42, math.nan, "b"], "x", "f:1")) == ("42", ("42", "b"))
+    assert [as_number(cell, "x", "f:1") for cell in ("5.0", 5, " 5 ")] == [5, 5, 5]
+
+
+@pytest.mark.parametrize("cell", ["many", math.inf, True, [1], {}, b"5", "1,5"])
+def test_what_is_no_number_is_said(cell):
+    with pytest.raises(RecipeError, match=r"f:1: x must be a finite number"):
+        as_number(cell, "x", "f:1")
+
+
+@pytest.mark.parametrize(
+    ("cell", "truth"),
+    [(True, True), ("True", True), (1, True), ("0", False), (False, False), ("false", False)],
+)
+def test_truth_values_of_people_and_of_tables(cell, truth):
+    assert as_truth(cell, "label", "f:1") is truth
+
+
+@pytest.mark.parametrize("cell", [-1, "-1", 2, "yes and no", None, math.nan, "", []])
+def test_what_is_neither_true_nor_false_is_refused(cell):
+    with pytest.raises(RecipeError, match="label must be true or false"):
+        as_truth(cell, "label", "f:1")
+
+
+def test_json_text_is_what_it_holds_where_it_holds_lists_or_mappings():
+    assert decoded('[{"role": "user"}]') == [{"role": "user"}]
+    assert [decoded(cell) for cell in ("[1, 2", "5", "plain", 7)] == ["[1, 2", "5", "plain", 7]
+
+
+@given(CELLS)
+def test_any_cell_is_a_value_or_one_line(cell):
+    for reader in (as_text, as_texts, as_number, as_truth):
+        failure = ""
+        try:
+            reader(cell, "x", "f:1")
+        except RecipeError as error:
+            failure = str(error)
+        assert not failure or failure.startswith("f:1: ")

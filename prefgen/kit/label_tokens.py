@@ -43,7 +43,8 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
             written += _blank(place.token) + token
             continue
         following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
-        if is_label and _may_follow(token, following, known):
+        goes_on = "".join(later.token for later in reply.logprobs[number + 1 : number + 3])
+        if is_label and _may_follow(token, following, known) and not _DECIMALS.match(goes_on):
             masses = _followed(masses, known, token.casefold(), following)
             return _normalised(masses, labels, place)
         break  # the answer begins here, and it is none of the labels
@@ -56,9 +57,11 @@ def _may_follow(token: str, following: TokenLogprob | None, known: set[str]) -> 
     """
     if following is None or _AFTER_LABEL.fullmatch(following.token):
         return True
-    return f"{token}{_token_text(following.token)}".casefold() in known
+    rest = _token_text(following.token)
+    return bool(rest) and f"{token}{rest}".casefold() in known
 
 
+_DECIMALS = re.compile(r"\.\d")
 _AFTER_LABEL = re.compile(r"[\s.)\]}*_`\"']*|<[^<>]*>")
 
 

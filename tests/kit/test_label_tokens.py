@@ -73,6 +73,9 @@ def test_what_is_written_before_a_label_is_stepped_over(before):
         [{"Neither": 0.9, "Both": 0.05}],
         [{"It": 0.9, "A": 0.05}, {" is": 1.0}, {" A": 0.9, " B": 0.1}],
         [{"**": 1.0}],
+        [{"A": 0.9, "B": 0.1}, {":": 1.0}, {" bad": 1.0}],
+        [{"A": 0.9, "B": 0.1}, {" or": 1.0}, {" B": 1.0}],
+        [{"Not": 0.5, "A": 0.3, "B": 0.05}, {" A": 0.9}],
     ],
 )
 def test_labels_among_other_words_are_no_answer(tops):
@@ -113,3 +116,11 @@ def test_the_followed_rating_is_that_of_the_whole_tree_of_tokens():
         probabilities = label_probabilities_in(reply, RATINGS)
         mean = sum(number * p for number, p in enumerate(probabilities, 1))
         assert mean == pytest.approx(first * zero * 10 + first * (1 - zero) + (1 - first) * 2, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "tops", [[{"1": 0.9}, {".": 1.0}, {"5": 1.0}], [{"4": 0.9}, {"5": 1.0}], [{"-": 1.0}, {"1": 0.9}]]
+)
+def test_a_part_of_another_number_is_no_rating(tops):
+    with pytest.raises(ParseFailure):
+        label_probabilities_in(places(*tops), RATINGS)

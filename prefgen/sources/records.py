@@ -25,7 +25,7 @@ from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
-from prefgen.types import Pair, Record, Response, Score
+from prefgen.types import Pair, Prompt, Record, Response, Score
 
 
 @source("records")
@@ -83,7 +83,8 @@ class Records(Plugin):
         for where, given in rows:
             row = to_pair_row(given, self.columns, where)
             if "completion" in row and "label" in row:
-                kto_groups.setdefault(f"{row.get('system')}/{row.get('prompt')}", []).append((where, row))
+                asked = Prompt.of(prompt_messages(row, {}, where))
+                kto_groups.setdefault(asked.id, []).append((where, row))
                 continue
             yield _parse_record(row, where, counter, self.license)
         for group in kto_groups.values():

@@ -123,6 +123,26 @@ async def test_a_run_can_be_judged_again_without_sampling(tmp_path):
     assert outcome.manifest.yields.pairs == 3
 
 
+def test_kto_rows_of_other_conversations_are_not_joined(tmp_path):
+    """One question under two system texts is two prompts, wherever the system text stands."""
+    rows = [
+        {
+            "system_prompt": f"Answer in {language} only.",
+            "prompt": "Name a river.",
+            "completion": text,
+            "label": label,
+        }
+        for language, text, label in (("German", "Der Rhein.", "True"), ("French", "La Seine.", "False"))
+    ]
+    (tmp_path / "kto.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    german, french = Records(path="kto.jsonl", keep=("responses", "scores")).read(tmp_path)
+
+    assert [record.responses[0].text for record in (german, french)] == ["Der Rhein.", "La Seine."]
+    assert [record.scores[0].value for record in (german, french)] == [1.0, 0.0]
+    assert german.prompt.messages[0].text == "Answer in German only."
+
+
 async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
     rows = [
         {

@@ -177,7 +177,10 @@ class RequestFailed(Exception):
         self.billed = billed
         self.given_up = given_up
         """Whether the request was tried again and again, in all its draws."""
-        super().__init__(message)
+        super().__init__()
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

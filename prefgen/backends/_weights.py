@@ -14,7 +14,8 @@ from prefgen.backends._generation import Draw, generate
 from prefgen.backends.transformers import Transformers, build_responses
 from prefgen.errors import RequestFailed
 from prefgen.kit.templates import path_beside_recipe
-from prefgen.transport.openai_protocol import reply_of, request_body
+from prefgen.transport.openai_protocol import request_body
+from prefgen.transport.openai_replies import reply_of
 from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Message
 

@@ -20,7 +20,8 @@ from prefgen.errors import RecipeError, RequestFailed
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
 from prefgen.transport.failures import failure_of_status
-from prefgen.transport.openai_protocol import load_body, read_responses, reply_of, request_body, route
+from prefgen.transport.openai_protocol import request_body, route
+from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 
@@ -164,9 +165,10 @@ class OpenAIModel(ModelHooks):
                 code="connection_refused" if nobody_listens else "",
             ) from None
         if 300 <= status < 400:
+            target = self._plain(headers.get("location", ""))
             raise RequestFailed(
                 "fatal",
-                f"HTTP {status} from {self._address}: it sends us to {headers.get('location', '')[:200]!r}; "
+                f"HTTP {status} from {self._address}: it sends us to {target!r}; "
                 "no prompt and no key goes where nobody said. Give that as base_url",
                 code=str(status),
             )

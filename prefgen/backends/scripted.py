@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from prefgen.errors import RequestFailed
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
-from prefgen.transport.openai_protocol import read_responses, reply_of
+from prefgen.transport.openai_replies import read_responses, reply_of
 from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply, Value
 

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
-from prefgen.transport.openai_protocol import reply_of
+from prefgen.transport.openai_replies import reply_of
 from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply
 

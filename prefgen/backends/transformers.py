@@ -25,7 +25,7 @@ from prefgen.errors import RecipeError, RequestFailed
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
-from prefgen.transport.openai_protocol import reply_of
+from prefgen.transport.openai_replies import reply_of
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 

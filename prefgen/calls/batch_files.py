@@ -16,7 +16,8 @@ from prefgen.calls.key import Key
 from prefgen.calls.rows import JournalRow
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.storage.atomic_write import atomic_write
-from prefgen.transport.openai_protocol import read_responses, reply_of, request_body, route
+from prefgen.transport.openai_protocol import request_body, route
+from prefgen.transport.openai_replies import read_responses, reply_of
 from prefgen.transport.request import ConnectedModel, ModelHooks, ModelRequest
 
 KEY_BYTES = 16

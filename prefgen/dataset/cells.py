@@ -25,15 +25,18 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
+def is_list(value: Any) -> bool:
+    """Whether a cell holds several things."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
 def as_text(value: Any, name: str, where: str) -> str | None:
     """Text, or a number, date or truth value as it is written; None where the cell is empty. Raises
     RecipeError.
     """
     if is_missing(value):
         return None
-    if isinstance(value, bytes | bytearray | Mapping) or (
-        isinstance(value, Sequence) and not isinstance(value, str)
-    ):
+    if isinstance(value, bytes | bytearray | Mapping) or is_list(value):
         raise RecipeError(f"{name} must be text, found {describe(value)}", where)
     return checked_text(str(value), name, where)
 
@@ -53,7 +56,7 @@ def checked_text(text: str, name: str, where: str) -> str:
 
 def as_texts(value: Any, name: str, where: str) -> tuple[str, ...]:
     """Several texts: a list of them, or one alone. Raises RecipeError."""
-    items = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+    items = value if is_list(value) else [value]
     texts = (as_text(item, name, where) for item in items)
     return tuple(text for text in texts if text is not None)
 

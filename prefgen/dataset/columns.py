@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.cells import as_text, as_texts, decoded, describe, is_missing
-from prefgen.dataset.conversation import is_list, parse_conversation
+from prefgen.dataset.cells import as_text, as_texts, decoded, describe, is_list, is_missing
+from prefgen.dataset.conversation import parse_conversation
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
 from prefgen.version import read_renamed

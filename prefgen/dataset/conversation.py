@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.cells import checked_text, decoded, describe, is_missing
+from prefgen.dataset.cells import checked_text, decoded, describe, is_list, is_missing
 from prefgen.errors import RecipeError
 from prefgen.types import ImagePart, Message, TextPart, ToolCall
 
@@ -52,10 +52,6 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
     if not turns:
         raise RecipeError(f"{name} is empty", where)
     return tuple(_parse_message(turn, name, where) for turn in turns)
-
-
-def is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
 def turn_problem(roles: Sequence[str]) -> str | None:
@@ -147,24 +143,3 @@ def _parse_tool_calls(value: Any, where: str) -> Iterator[ToolCall]:
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         yield ToolCall(id=str(call.get("id") or ""), name=called, arguments=arguments)
-
-
-def as_turn(message: Message) -> dict[str, Any]:
-    """A message as rows of pairs hold it: role and content, and what else there is."""
-    content: Any = message.content
-    if not isinstance(content, str):
-        content = [
-            {"type": "text", "text": part.text}
-            if isinstance(part, TextPart)
-            else {"type": "image_url", "image_url": {"url": part.url}}
-            for part in content
-        ]
-    turn: dict[str, Any] = {"role": message.role, "content": content}
-    if message.tool_calls:
-        turn["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id:
-        turn["tool_call_id"] = message.tool_call_id
-    return turn

@@ -11,7 +11,7 @@ from typing import Any
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.pair_formats import to_pair_row
-from prefgen.dataset.read_files import SUFFIXES, Rows, read_rows, select_split
+from prefgen.dataset.read_files import SUFFIXES, read_rows, select_split
 from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
 from prefgen.errors import RecipeError
 
@@ -67,7 +67,7 @@ def _open_location(location: str, split: str | None) -> PairDataset:
     if (path / ".run_id").exists():
         raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
     if path.exists():
-        return PairDataset(location, _pairs_of_split(read_rows(path, location), split, location))
+        return PairDataset(location, select_split(read_rows(path, location), split, location, strict=True))
     name, _, revision = location.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(
@@ -79,10 +79,6 @@ def _open_location(location: str, split: str | None) -> PairDataset:
 
 def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
-
-
-def _pairs_of_split(rows: Rows, split: str | None, location: str) -> Rows:
-    return rows if split is None else select_split(rows, split, location, strict=True)
 
 
 def _read_json(path: Path) -> Mapping[str, Any] | None:
@@ -98,7 +94,7 @@ def _read_release(folder: Path, split: str | None, location: str) -> Iterator[tu
         for path in shards
         for where, row in read_rows(path, path.name)
     )
-    return _pairs_of_split(rows, split, location)
+    return select_split(rows, split, location, strict=True)
 
 
 def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> PairDataset:

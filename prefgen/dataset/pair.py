@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefgen.dataset.cells import decoded, describe, is_missing
-from prefgen.dataset.conversation import ROLES, UnknownRole, as_turn, is_list, read_turns, turn_problem
+from prefgen.dataset.cells import decoded, describe, is_list, is_missing
+from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_problem
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import same_text
+from prefgen.transport.openai_protocol import encode_message
 
 Row = Mapping[str, Any]
 Turns = list[dict[str, Any]]
@@ -178,7 +179,7 @@ def _parse_turns(role: str, value: Any, name: str, where: str) -> Turns:
     if isinstance(value, str) and not value.strip():
         return [{"role": role, "content": value}]
     try:
-        return [as_turn(message) for message in read_turns(value, where, name=name, role=role)]
+        return [encode_message(message) for message in read_turns(value, where, name=name, role=role)]
     except NotAPair:
         raise
     except RecipeError as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.cells import as_number, is_missing
+from prefgen.dataset.conversation import OTHER_ROLES
 from prefgen.dataset.pair import NUMBERS, Row
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
@@ -14,7 +15,6 @@ from prefgen.version import with_present_names
 
 SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 """Roles as ShareGPT's form names them."""
-OUR_ROLES = {theirs: ours for ours, theirs in SHAREGPT_ROLES.items()} | {"function": "tool"}
 
 
 def parse_columns(options: Sequence[str]) -> dict[str, str]:
@@ -113,4 +113,4 @@ def _hh_sides(row: Row) -> dict[str, Any] | None:
 
 def _parse_turn(turn: Any) -> dict[str, Any]:
     turn = turn if isinstance(turn, Mapping) else {}
-    return {"role": OUR_ROLES.get(turn.get("from", ""), turn.get("from")), "content": turn.get("value")}
+    return {"role": OTHER_ROLES.get(str(turn.get("from")), turn.get("from")), "content": turn.get("value")}

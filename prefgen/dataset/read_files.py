@@ -87,16 +87,16 @@ def _read_folder(path: Path, display_path: str) -> Rows:
             yield where, row if split is None else {"split": split, **row}
 
 
-def select_split(rows: Rows, split: str, location: str, *, strict: bool = False) -> Rows:
-    """The rows of one split; unless `strict`, also those that are of none. Raises RecipeError, at the end,
-    where there was no row of it.
+def select_split(rows: Rows, split: str | None, location: str, *, strict: bool = False) -> Rows:
+    """The rows of one split, or of all; unless `strict`, also those that are of none. Raises RecipeError, at
+    the end, where there was no row of it.
     """
     seen: set[str] = set()
     taken = False
     for where, row in rows:
         name = row.get("split")
         seen.add(str(name))
-        if name == split or (name is None and not strict):
+        if split is None or name == split or (name is None and not strict):
             taken = True
             yield where, row
     if seen and not taken:

@@ -32,6 +32,20 @@ def require_whole(reply: Reply) -> None:
         raise ParseFailure("cut", f"expected a whole reply, found {found}")
 
 
+def without_brackets(text: str, marks: str, brackets: Sequence[tuple[str, str]]) -> str:
+    """A text without the marks and the brackets around it, at most four of these."""
+    text = text.strip(marks)
+    for _ in range(4):
+        inside = text.rstrip(".")
+        for opening, closing in brackets:
+            if inside.startswith(opening) and inside.endswith(closing) and len(inside) > len(opening):
+                text = inside[len(opening) : -len(closing)].strip(marks)
+                break
+        else:
+            break
+    return text
+
+
 def takes_back(text: str) -> bool:
     """Whether a text speaks of changing what was said."""
     return _TAKES_BACK.search(text) is not None

@@ -11,7 +11,7 @@ from prefgen.kit.gather import gather, gather_settled
 from prefgen.kit.labels import sample_votes
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.replies import ask_and_parse
-from prefgen.kit.reply_json import holds_object, json_object
+from prefgen.kit.reply_json import field_name, holds_object, json_object
 from prefgen.kit.reply_ratings import Scale, parse_rating, rating_in_text
 from prefgen.kit.templates import render
 from prefgen.roles import Ask, Verdict
@@ -76,7 +76,7 @@ def rating_in_object(
     """
     if fields.keys() <= USUAL_FIELDS and type(fields.get("rating")) is int:  # as nearly all are
         return parse_rating(fields["rating"], scale)
-    named = {name.strip().casefold().replace(" ", "_"): value for name, value in fields.items()}
+    named = {field_name(name): value for name, value in fields.items()}
     counted = [name for name in named if name in RATING_FIELDS or _RIVAL_FIELD.match(name)]
     ratings = {parse_rating(named[name], scale, not_applicable=not_applicable) for name in counted}
     tops = [value for name, value in named.items() if _TOP_FIELD.match(name)]

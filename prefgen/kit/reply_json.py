@@ -55,6 +55,11 @@ def holds_object(text: str) -> bool:
     return "{" in text and _BEGINS_OBJECT.search(text) is not None
 
 
+def field_name(key: str) -> str:
+    """A key as its reader looks for it, however a model spelled it ("Final Answer": final_answer)."""
+    return key.strip().casefold().replace(" ", "_")
+
+
 def _plain_object(text: str) -> dict[str, Any] | None:
     """The object that `text` is as it stands, or None; no key may stand twice."""
     try:

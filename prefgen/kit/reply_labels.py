@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back
+from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back, without_brackets
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.reply_json import holds_object, json_object
+from prefgen.kit.reply_json import field_name, holds_object, json_object
 
 _KEYS = (
     "answer", "verdict", "choice", "winner", "decision", "judgment", "judgement", "preference", "better",
@@ -91,7 +91,7 @@ def _label_in_object(data: dict[str, Any], labels: Sequence[str]) -> str:
     """The label that is the value of a well-known key; no other key may say another, nor that it lost."""
     named: set[str] = set()
     for key, value in data.items():
-        name = key.strip().casefold().replace(" ", "_")
+        name = field_name(key)
         label = (
             _alone(str(value), labels)
             if isinstance(value, str | int) and not isinstance(value, bool)
@@ -110,19 +110,12 @@ def _label_in_object(data: dict[str, Any], labels: Sequence[str]) -> str:
 
 
 def _bare(text: str) -> str:
-    """A label without the brackets, quotes and full stop around it, at most four of them."""
-    text = text.strip(" \"'“”.!")
-    for _ in range(4):
-        pair = next(
-            (p for p in _BRACKETS if text.startswith(p[0]) and text.endswith(p[1]) and len(text) > len(p[0])),
-            None,
-        )
-        if pair is None:
-            break
-        text = text[len(pair[0]) : -len(pair[1])].strip(" \"'“”.!")
+    """A label without the brackets, quotes and full stop around it."""
+    text = without_brackets(text, _MARKS, _BRACKETS)
     return text.removesuffix(")") if "(" not in text else text
 
 
+_MARKS = " \"'“”.!"
 _BRACKETS = (("\\boxed{", "}"), ("\\text{", "}"), ("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"), ("$", "$"))
 
 

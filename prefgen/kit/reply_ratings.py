@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from prefgen.kit.final_words import reply_lines, statements_of, takes_back
+from prefgen.kit.final_words import reply_lines, statements_of, takes_back, without_brackets
 from prefgen.kit.parse_failure import ParseFailure
 
 Scale = tuple[float, float]
@@ -34,7 +34,7 @@ _GOOD = re.compile(
     r"(?:very |mostly |quite )?(?:good|great|strong|right|correct|accurate|helpful|solid)|excellent|perfect"
 )
 _POOR = re.compile(r"(?:very |mostly |quite )?(?:poor|bad|weak|wrong|incorrect|unhelpful)|terrible|useless")
-_WRAPPERS = (("\\boxed{", "}"), ("[[", "]]"), ("<", ">"), ("(", ")"), ("[", "]"), ("$", "$"), ("{", "}"))
+_BRACKETS = (("\\boxed{", "}"), ("[[", "]]"), ("<", ">"), ("(", ")"), ("[", "]"), ("$", "$"), ("{", "}"))
 _DECORATION = " \t*_`\"'“”#"
 _RATING_LINE = re.compile(
     r"(?:[-#•] ?|\d{1,2}[.)] )?"
@@ -94,7 +94,7 @@ def _number_in(text: str, scale: Scale) -> float | None:
     """
     if len(text) > 120:
         return None
-    match = _VALUE.fullmatch(_unwrapped(text))
+    match = _VALUE.fullmatch(without_brackets(text, _DECORATION + "\n", _BRACKETS))
     if match is None:
         return None
     number, top = _number(match["number"]), match["over"] or match["of"] or match["inside"]
@@ -112,25 +112,6 @@ def _number_in(text: str, scale: Scale) -> float | None:
 def _number(text: str) -> float:
     word = _NUMBER_WORDS.get(text.casefold())
     return float(text) if word is None else word
-
-
-def _unwrapped(text: str) -> str:
-    """A text without the markup and the brackets around it, at most four of them."""
-    text = text.strip(_DECORATION + "\n")
-    for _ in range(4):
-        inside = text.rstrip(".")
-        pair = next(
-            (
-                p
-                for p in _WRAPPERS
-                if inside.startswith(p[0]) and inside.endswith(p[1]) and len(inside) > len(p[0])
-            ),
-            None,
-        )
-        if pair is None:
-            break
-        text = inside[len(pair[0]) : -len(pair[1])].strip(_DECORATION + "\n")
-    return text
 
 
 def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> TextRating:

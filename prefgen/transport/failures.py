@@ -4,8 +4,6 @@ from prefgen.errors import RequestFailed
 
 ENDPOINT_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of a 429 that no waiting helps."""
-
-
 ENDPOINT_STATUSES = (401, 402, 407)
 """Statuses that are never about one prompt."""
 
@@ -22,9 +20,7 @@ def failure_of_status(
         if code in ENDPOINT_CODES:
             return RequestFailed("fatal", text, code=code)
         return RequestFailed("rate", text, code=code or "429", retry_after=retry_after)
-    if status in (503, 529):
-        return RequestFailed("busy", text, code=str(status), retry_after=retry_after)
-    if status == 498:  # a provider's capacity
+    if status in (498, 503, 529):  # 498: a provider's capacity
         return RequestFailed("busy", text, code=str(status), retry_after=retry_after)
     if status >= 500 or status in (408, 409, 424, 425, 499):
         return RequestFailed("server", text, code=str(status), retry_after=retry_after)

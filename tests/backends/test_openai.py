@@ -2,6 +2,7 @@
 (prefgen/backends/openai.py)
 """
 
+import json
 import time
 
 import pytest
@@ -128,6 +129,42 @@ async def test_the_key_is_in_no_file(tmp_path, server, monkeypatch):
     assert server.headers[0]["Authorization"] == "Bearer sk-do-not-keep-me-0123456789"
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or b"do-not-keep-me" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"message": "bad key sk-do-not-keep-me-0123456789", "code": 400}},
+        {"error": "bad key sk-do-not-keep-me-0123456789"},
+        {"choices": [{"error": {"message": "x" * 280 + "do-not-keep-me-in-a-header"}}]},
+        "<html>Bearer sk-do-not-keep-me-0123456789</html>",
+    ],
+)  # fmt: skip
+async def test_a_key_that_the_server_repeats_is_in_no_file(tmp_path, server, monkeypatch, said, status):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-do-not-keep-me-0123456789")
+    body = said if isinstance(said, str) else json.dumps(said)
+    server.script = lambda asked, attempt: (
+        web.Response(text=body, status=status) if "Two?" in str(asked) else by_content(asked, attempt)
+    )
+    recipe = a_recipe(url=server.url, prompts=["One?", "Two?", "Three?"])
+    for endpoint in recipe["run"]["endpoints"].values():
+        endpoint["headers"] = {"api-key": "do-not-keep-me-in-a-header"}
+
+    await run(recipe, tmp_path / "out")
+
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"do-not-keep-me" not in path.read_bytes(), path
+
+
+async def test_nothing_goes_where_a_server_sends_us(tmp_path, server):
+    server.script = lambda body, attempt: web.Response(
+        status=307, headers={"Location": "http://127.0.0.1:9/v1"}
+    )
+
+    outcome = await run(a_recipe(url=server.url), tmp_path / "out")
+
+    assert isinstance(outcome.stopped, FatalEndpoint) and "127.0.0.1:9" in str(outcome.stopped)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 
 from prefgen.dataset.columns import parse_records
-from prefgen.dataset.conversation import as_turn, parse_conversation
+from prefgen.dataset.conversation import parse_conversation
 from prefgen.errors import RecipeError
+from prefgen.transport.openai_protocol import encode_message
 from prefgen.types import Message, assistant, system, user
 from tests.dataset.test_cells import CELLS
 
@@ -42,7 +43,7 @@ def test_tool_calls_and_their_ids_are_carried():
     ]
     messages = parse_conversation(turns, "f:1")
     assert messages[1].tool_calls[0].arguments == '{"city": "Oslo"}' and messages[2].tool_call_id == "c1"
-    assert [as_turn(m) for m in messages] == [turns[0], {**turns[1], "content": ""}, turns[2]]
+    assert [encode_message(m) for m in messages] == [turns[0], {**turns[1], "content": ""}, turns[2]]
 
 
 def test_text_that_looks_like_json_is_text():

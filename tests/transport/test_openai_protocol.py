@@ -1,5 +1,5 @@
 """The OpenAI protocol: how a call is written as a request body, and how an answer is read.
-(prefgen/transport/openai_protocol.py)
+(prefgen/transport/openai_protocol.py, openai_replies.py)
 """
 
 import asyncio
@@ -13,13 +13,8 @@ from prefgen.errors import (
     FatalEndpoint,
     RequestFailed,
 )
-from prefgen.transport.openai_protocol import (
-    load_body,
-    read_responses,
-    reply_of,
-    request_body,
-    split_reasoning,
-)
+from prefgen.transport.openai_protocol import request_body
+from prefgen.transport.openai_replies import load_body, read_responses, reply_of, split_reasoning
 from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
 from prefgen.types import ImagePart, Message, TextPart, TokenUsage, ToolCall, user
 from tests.support.recipes import a_recipe, run
@@ -248,6 +243,17 @@ def test_infinity_is_a_probability_of_zero():
 
     assert served.reply.logprobs[0].top[0].logprob == -math.inf
     assert reply_of(load_body(served.raw), "chat") == served.reply.replacing(usage=TokenUsage(estimated=True))
+
+
+@pytest.mark.parametrize(
+    ("message", "text"), [(None, ""), ({"content": 5}, ""), ({"content": ["a", {"text": "b"}]}, "b")]
+)
+def test_what_an_earlier_version_journalled_is_read_as_it_did(message, text):
+    """A new reply of that shape is none."""
+    body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    assert reply_of(body, "chat").text == text
+    with pytest.raises(RequestFailed, match="odd shape"):
+        read_responses(orjson.dumps(body), a_call())
 
 
 def test_log_probabilities_are_read():

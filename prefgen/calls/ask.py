@@ -16,10 +16,10 @@ from prefgen.calls.key import Key, call_key
 from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.rows import JournalRow
-from prefgen.errors import PluginError, RefusedReply, RefusedRequest, TruncatedReply, UnreadableReply
+from prefgen.calls.usable_reply import usable_reply, without_leftovers
+from prefgen.errors import PluginError, RefusedRequest
 from prefgen.roles import Messages
 from prefgen.storage.canonical_json import canonical, canonical_flat
-from prefgen.transport.endings import ending_of
 from prefgen.transport.request import ModelRequest
 from prefgen.types import Prompt, Reply, Response, user
 
@@ -79,7 +79,12 @@ class PluginAsk:
             "chat", model, [turn.hashable() for turn in turns], sampling, reply_format, sample, shared,
             lambda wanted: ModelRequest("chat", "", turns, "", wanted, schema, logprobs, False, offered),
         )  # fmt: skip
-        return usable_reply(reply)
+        answer = without_leftovers(usable_reply(reply), self._spec(model).leaks, turns)
+        if answer.text != reply.text:
+            self._context.stats.notify(
+                f"{model}: its server leaves marks of its chat template in answers, which are taken out"
+            )
+        return answer
 
     async def complete(
         self,
@@ -244,28 +249,3 @@ async def _run_step(
     finally:
         record.in_flight -= 1
         record.check_stalled()
-
-
-def usable_reply(reply: Reply) -> Reply:
-    """The reply, unless it is a refusal, was filtered, is empty, or ended before an answer began (raises
-    ReplyError).
-    """
-    keys = (reply.key,)
-    if reply.refusal:
-        raise RefusedReply(f"the model declined: {reply.refusal[:200]}", replies=(reply.refusal,), keys=keys)
-    ending = "whole" if reply.finish_reason == "stop" else ending_of(reply.finish_reason)
-    if ending == "refused":
-        raise RefusedReply(
-            "a content filter cut the answer", code="content_filter", replies=(reply.text,), keys=keys
-        )
-    if ending == "failed":  # journalled by an earlier version
-        message = f"the answer ended by {reply.finish_reason!r}, which is not known to be whole"
-        raise UnreadableReply(message, code="failed_reply", replies=(reply.text,), keys=keys)
-    if not reply.text.strip() and not reply.tool_calls:
-        if reply.finish_reason == "length":
-            message = (
-                "the tokens were used up before an answer began (reasoning counts too): raise max_tokens"
-            )
-            raise TruncatedReply(message, replies=(reply.reasoning or "",), keys=keys)
-        raise UnreadableReply("the reply is empty", code="empty", replies=(reply.text,), keys=keys)
-    return reply

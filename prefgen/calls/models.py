@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from prefgen.calls.budget import FREE, Price
 from prefgen.calls.key import CanonicalJson
 from prefgen.transport.request import ConnectedModel
 
+Leaks = Literal["strip", "fail", "keep"]
+"""What happens to what a server leaves in an answer (`prefgen.text.leaks`): taken out where it is certain
+what the answer is, lost always, or not looked at.
+"""
 SAMPLED_ENDPOINTS = ("chat", "completion")
 """Endpoints whose answers are drawn: sampling, and the run's seed, are part of their keys."""
 
@@ -42,6 +46,7 @@ class ModelSpec:
     model: ConnectedModel
     price: Price = FREE
     simulated: bool = False
+    leaks: Leaks = "strip"
 
     @cached_property
     def identity_json(self) -> CanonicalJson:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefgen.dataset.pair import Turns, is_number, pair_problems, text_of, turn_problems
+from prefgen.text.leaks import find_leak
 
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
@@ -30,13 +31,11 @@ RULES = {
 """
 ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
 MARGIN_TOLERANCE = 1e-6
-TEMPLATE_TOKENS = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text"
-    r"|assistant|user|system|end)\|>"
-    r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
-)
-JUDGE_TEXT = re.compile(r"^</?text \d+>$|^#{2,4} Output for Text \d+|^Rating: ?[1-5]\s*$", re.MULTILINE)
-REASONING = re.compile(r"</?(?:think|thinking|reasoning)>")
+JUDGE_TEXT = re.compile(r"^</?text \d+>$|^#{2,4} Output for Text \d+", re.MULTILINE)
+"""Fences and headings of judges' prompts."""
+JUDGE_REPLY = re.compile(r"\A\s*Rating: ?\d+\s*(?:\n|\Z)|\A\s*Rationale:(?:.|\n)*\nRating: ?\d+\s*\Z")
+"""What a judge answers, from end to end; a text that was asked to rate something may look like it."""
+_ASKS_FOR_RATING = re.compile(r"\brat(?:e|ing)|review|\bscor|\bgrad", re.IGNORECASE)
 Found = Iterator[tuple[str, str]]
 """(rule that is broken, what was found)."""
 
@@ -47,7 +46,7 @@ def broken_rules(
     """Every rule that a row breaks by itself; the turns are those that `pair_messages` read from it."""
     yield from turn_problems(prompt, chosen, rejected)
     yield from pair_problems(row, chosen, rejected)
-    yield from _leaks(row, chosen, rejected)
+    yield from _leaks(row, text_of(prompt), chosen, rejected)
     if not allow_truncated:
         yield from _truncated(row)
     yield from _scores(row)
@@ -56,14 +55,16 @@ def broken_rules(
             yield "unknown", f"{name} is {row[name]!r}; write 'unknown' where it is not known"
 
 
-def _leaks(row: Mapping[str, Any], chosen: Turns, rejected: Turns) -> Found:
+def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -> Found:
+    keeps_reasoning = row.get("reasoning") == "kept"
     for name, side in (("chosen", chosen), ("rejected", rejected)):
         text = text_of(side)
-        leak = TEMPLATE_TOKENS.search(text) or JUDGE_TEXT.search(text)
-        if leak is None and row.get("reasoning") != "kept":
-            leak = REASONING.search(text)
-        if leak:
-            yield "leak", f"{name} holds {leak[0]!r}"
+        if (leak := find_leak(text, asked, keeps_reasoning=keeps_reasoning)) is not None:
+            yield "leak", f"{name} holds {leak.mark.strip()[:60]!r}"
+            continue
+        judge_text = JUDGE_TEXT.search(text) or JUDGE_REPLY.search(text)
+        if judge_text and not (judge_text.re is JUDGE_REPLY and _ASKS_FOR_RATING.search(asked)):
+            yield "leak", f"{name} holds a judge's {judge_text[0].strip()[:60]!r}"
 
 
 def _truncated(row: Mapping[str, Any]) -> Found:

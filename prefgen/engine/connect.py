@@ -63,7 +63,9 @@ async def connect(
         connected: ConnectedModel = await connections.enter_async_context(backend.connect())
         check_access(connected, live=rules.live)
         price = pipeline.price(built) or FREE
-        models[name] = ModelSpec(name, built.identity, built.sampling, connected, price, built.simulated)
+        models[name] = ModelSpec(
+            name, built.identity, built.sampling, connected, price, built.simulated, built.leaks
+        )
         queues[name] = ModelQueue(
             name,
             connected,

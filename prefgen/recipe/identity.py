@@ -21,6 +21,8 @@ class HasIdentity(Protocol):
     def identity(self) -> Mapping[str, Any]: ...
     @property
     def sampling(self) -> Mapping[str, Any]: ...
+    @property
+    def leaks(self) -> str: ...
 
 
 def model_identity(
@@ -61,12 +63,17 @@ def _plugin_identity(stage_plugin: StagePlugin, models: Mapping[str, HasIdentity
             name: text_digest("constitutions", f"{name}.yaml") for name in _constitution_names(plugin)
         },
         "models": {
-            m: [models[m].identity, models[m].sampling, stage_plugin.overrides.get(m, {})]
-            for m in plugin.models_used()
+            m: _model_details(models[m], stage_plugin.overrides.get(m, {})) for m in plugin.models_used()
         },
         "only": {k: list(v) for k, v in stage_plugin.only.items()},
         "responses": {k: list(v) if isinstance(v, tuple) else v for k, v in stage_plugin.responses.items()},
     }
+
+
+def _model_details(model: HasIdentity, overrides: Mapping[str, Any]) -> list[Any]:
+    """What a stage's identity holds of a model; `leaks` only where the recipe says other than its default."""
+    details = [model.identity, model.sampling, overrides]
+    return details if model.leaks == "strip" else [*details, {"leaks": model.leaks}]
 
 
 def paths_in(value: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from prefgen.calls.budget import price_of
+from prefgen.calls.models import Leaks
 from prefgen.errors import RecipeError
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find
@@ -30,6 +31,7 @@ class BuiltModel:
     sampling: Mapping[str, Any]
     endpoint: Endpoint
     simulated: bool
+    leaks: Leaks = "strip"
 
 
 def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: LoadedRecipe) -> BuiltModel:
@@ -71,8 +73,8 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         identity |= backend.identity_details()
     except RecipeError as error:
         raise RecipeError(str(error), loaded.place(path)) from error
-    sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision"})
-    return BuiltModel(name, backend, identity, sampling, endpoint, simulated)
+    sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision", "leaks"})
+    return BuiltModel(name, backend, identity, sampling, endpoint, simulated, model.leaks)
 
 
 def _backend_fields(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from prefgen.calls.models import Leaks
 from prefgen.version import read_renamed
 
 
@@ -64,6 +65,13 @@ class ModelEntry(Sampling):
         default=None, description="The model's name at the server. Default: the entry's name."
     )
     revision: str | None = Field(default=None, description="Any text; changing it asks a moved alias afresh.")
+    leaks: Leaks = Field(
+        default="strip",
+        description=(
+            "Template tokens and reasoning that the server leaves in answers: taken out where that is "
+            "certain and lost otherwise, always lost, or kept."
+        ),
+    )
 
 
 class Endpoint(BaseModel):

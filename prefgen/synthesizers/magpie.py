@@ -15,6 +15,7 @@ from prefgen.plugins.decorators import synthesizer
 from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
+from prefgen.text.leaks import Leaked, without_leaks
 from prefgen.types import Prompt, Seed
 
 CHATML_TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
@@ -72,7 +73,11 @@ class Magpie(FromSeeds):
         reply = await ask.complete(
             self.model, start + system_turn + pre_query, max_tokens=self.most_tokens, stop=STOPS
         )
-        text = reply.text.strip()
+        try:
+            text = without_leaks(reply.text).strip()
+        except Leaked as leaked:
+            reason = f"the prompt goes on after {leaked.leak.mark!r}"
+            return [UnreadableReply(reason, code="leak", replies=(reply.text,), keys=(reply.key,))]
         if reply.finish_reason == "length":
             return [
                 UnreadableReply(

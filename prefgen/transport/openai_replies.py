@@ -4,7 +4,6 @@ Used by the backend that speaks it, by those that write its form, and by importe
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -12,13 +11,11 @@ import orjson
 from pydantic import ValidationError
 
 from prefgen.errors import RequestFailed
+from prefgen.text.reasoning import split_reasoning
 from prefgen.transport.endings import ending_of, usual_word
 from prefgen.transport.failures import failure_of_status
 from prefgen.transport.request import ModelRequest, ModelResponse, assumed_output, estimate_prompt_tokens
 from prefgen.types import Reply, TokenChoice, TokenLogprob, TokenUsage, ToolCall
-
-_LEADING_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.DOTALL)
-_UNCLOSED_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>(.*)\Z", re.DOTALL)
 
 
 def load_body(body: bytes) -> Any:
@@ -212,14 +209,14 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         text = "".join(part.get("text") or "" for part in text if isinstance(part, dict))
     text = text if isinstance(text, str) else ""
     reasoning = message.get("reasoning_content") or message.get("reasoning")
-    reasoning = reasoning if isinstance(reasoning, str) else None
-    if reasoning is None and "<" in text[:64]:
-        reasoning, text = split_reasoning(text)
+    thoughts, text = split_reasoning(text)
+    if isinstance(reasoning, str):
+        thoughts = f"{reasoning}\n\n{thoughts}" if thoughts else reasoning
     tool_calls = message.get("tool_calls") or ()
     return Reply(
         text=text,
         finish_reason=finish_reason,
-        reasoning=reasoning,
+        reasoning=thoughts,
         refusal=message.get("refusal") or None,
         tool_calls=tuple(_parse_tool_call(c) for c in tool_calls),
         logprobs=_parse_chat_logprobs(logprobs) if logprobs else (),
@@ -244,17 +241,6 @@ def _parse_score(data: Mapping[str, Any]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, found {value!r}")
     return float(value)
-
-
-def split_reasoning(text: str) -> tuple[str | None, str]:
-    """(reasoning, answer) of a text that opens with a reasoning tag; an unclosed tag leaves no answer."""
-    closed_tag = _LEADING_THOUGHT.match(text)
-    if closed_tag:
-        return closed_tag[2].strip(), text[closed_tag.end() :]
-    open_tag = _UNCLOSED_THOUGHT.match(text)
-    if open_tag:
-        return open_tag[2].strip(), ""
-    return None, text
 
 
 def _parse_usage(data: Any, *, generates: bool = True) -> TokenUsage:

@@ -14,7 +14,7 @@ from prefgen.errors import (
     RequestFailed,
 )
 from prefgen.transport.openai_protocol import request_body
-from prefgen.transport.openai_replies import load_body, read_responses, reply_of, split_reasoning
+from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
 from prefgen.types import ImagePart, Message, TextPart, TokenUsage, ToolCall, user
 from tests.support.recipes import a_recipe, run
@@ -178,10 +178,10 @@ def test_reasoning_is_kept_apart(field):
     assert (served.reply.reasoning, served.reply.text) == ("Let me see.", "42")
 
 
-def test_a_leading_reasoning_tag_is_taken_off():
-    assert split_reasoning("<think>\nhm\n</think>\n\nYes <think>") == ("hm", "Yes <think>")
-    assert split_reasoning("<think>never closed") == ("never closed", "")
-    assert split_reasoning("plain") == (None, "plain")
+def test_reasoning_inside_the_answer_is_told_apart_too():
+    [served] = read_responses(a_reply("Yes.\n</think>\n\n42", reasoning_content="Let me see."), a_call())
+
+    assert (served.reply.reasoning, served.reply.text) == ("Let me see.\n\nYes.", "42")
 
 
 def test_null_content_and_absent_usage_are_read():

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from prefgen.calls.usable_reply import usable_reply, without_leftovers
+from prefgen.dataset.read_run import read_records
+from prefgen.errors import UnreadableReply
+from prefgen.recipe.build import build
+from prefgen.recipe.load import recipe_from_data
+from prefgen.types import Reply, user
+from tests.support.recipes import RATE, a_recipe, run
+from tests.support.server import answer
+
+ASKED = [user("Name a river.")]
+LEAKY = Reply(text="The Nile.<|im_end|>", finish_reason="length")
+
+
+def test_what_is_left_in_an_answer_goes_by_the_policy_of_its_model():
+    assert without_leftovers(LEAKY, "strip", ASKED).text == "The Nile."
+    assert without_leftovers(LEAKY, "keep", ASKED) is LEAKY
+    with pytest.raises(UnreadableReply, match="leaks: keep") as lost:
+        without_leftovers(LEAKY, "fail", ASKED)
+    assert (lost.value.code, lost.value.replies) == ("leak", (LEAKY.text,))
+
+
+def test_an_answer_that_the_model_ended_itself_is_whole_where_the_limit_came_later():
+    assert without_leftovers(LEAKY, "strip", ASKED).finish_reason == "stop"
+    led = Reply(text="<|im_start|>assistant\nThe Nile", finish_reason="length")
+    assert without_leftovers(led, "strip", ASKED).finish_reason == "length"
+
+
+@pytest.mark.parametrize("text", ["The Nile.\n<tool_call>{}</tool_call>", "<|im_end|>"])
+def test_where_no_answer_is_certain_there_is_none(text):
+    with pytest.raises(UnreadableReply):
+        without_leftovers(Reply(text=text), "strip", ASKED)
+
+
+def test_marks_that_were_asked_about_are_part_of_the_answer():
+    reply = Reply(text="It ends with <|im_end|>")
+
+    assert without_leftovers(reply, "strip", [user("What does <|im_end|> do?")]) is reply
+
+
+def test_a_clean_answer_stays_as_it_is():
+    reply = Reply(text="The Nile.", finish_reason="stop")
+
+    assert without_leftovers(usable_reply(reply), "fail", ASKED) is reply
+
+
+async def test_a_run_says_that_it_took_something_out(tmp_path, server):
+    server.script = lambda body, seen: answer(
+        f"{'The Nile.' if body['model'] == 'w' else RATE}<|eot_id|>", body
+    )
+
+    outcome = await run(a_recipe(url=server.url), tmp_path / "out")
+
+    records = read_records(tmp_path / "out")
+    assert {r.text for record in records for r in record.responses} == {"The Nile."}
+    notices = json.loads((tmp_path / "out" / "log.jsonl").read_text().splitlines()[-1])["notices"]
+    assert outcome.complete
+    assert any("marks of its chat template" in notice for notice in notices)
+
+
+def test_only_a_policy_that_is_said_changes_identities():
+    plain, strip, keep = a_recipe(), a_recipe(), a_recipe()
+    for recipe, leaks in ((strip, "strip"), (keep, "keep")):
+        for model in recipe["models"].values():
+            model["leaks"] = leaks
+
+    identities = [build(recipe_from_data(recipe, Path.cwd())).identities for recipe in (plain, strip, keep)]
+
+    assert identities[0] == identities[1] != identities[2]

@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.text.model_marks import REASONING_MARKS, REASONING_TAGS
+from prefgen.text.reasoning import split_reasoning
+
+BLOCKS = [*((f"<{tag}>", f"</{tag}>") for tag in REASONING_TAGS), *REASONING_MARKS]
+HARMONY = (
+    "<|channel|>analysis<|message|>We need a river.<|end|><|start|>assistant"
+    "<|channel|>final<|message|>The Nile.<|return|>"
+)
+
+
+@pytest.mark.parametrize(("before", "after"), BLOCKS)
+def test_every_family_of_marks_is_split(before, after):
+    assert split_reasoning(f"{before}\nA river. The Nile?\n{after}\n\nThe Nile.") == (
+        "A river. The Nile?",
+        "The Nile.",
+    )
+
+
+@pytest.mark.parametrize("after", [after for _, after in BLOCKS if not after.endswith(":")])
+def test_a_closing_mark_counts_where_the_prompt_held_the_opening_one(after):
+    assert split_reasoning(f"A river. The Nile?\n{after}\n\nThe Nile.") == ("A river. The Nile?", "The Nile.")
+    assert split_reasoning(f"{after}\n\nThe Nile.") == ("", "The Nile.")
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        (HARMONY, "We need a river.", "The Nile."),
+        (HARMONY.replace("<|return|>", ""), "We need a river.", "The Nile."),
+        (f"<|start|>assistant{HARMONY}", "We need a river.", "The Nile."),
+        ("<|channel|>final<|message|>The Nile.", "", "The Nile."),
+        ("<|channel|>analysis<|message|>We need a river", "We need a river", ""),
+        ("analysisWe need a river.assistantfinalThe Nile.", "We need a river.", "The Nile."),
+        ("<|im_start|>assistant\n<think>hm</think>\n\nThe Nile.", "hm", "The Nile."),
+        ("<s><think>hm</think>The Nile.", "hm", "The Nile."),
+        ("<THINK>hm</THINK> The Nile.", "hm", "The Nile."),
+        ("<think>one</think>\n<think>two</think>\nThe Nile.", "one\n\ntwo", "The Nile."),
+        ("<think>hm</think>\n<answer>The Nile.</answer>", "hm", "The Nile."),
+        ("Let me answer.</think>The Nile.", "Let me answer.", "The Nile."),
+        ('A river.\n</think>{"rating": 4}', "A river.", '{"rating": 4}'),
+        ("想一想。</think>尼罗河。", "想一想。", "尼罗河。"),
+        ("<think>It ends at </think> here. Done.</think>\n\nB", "It ends at </think> here. Done.", "B"),
+        ("<think>never closed", "never closed", ""),
+        ("<thinking><thinking>inner</thinking>outer", "<thinking>inner</thinking>outer", ""),
+    ],
+)
+def test_only_what_follows_the_last_thought_is_the_answer(text, reasoning, answer):
+    assert split_reasoning(text) == (reasoning, answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Nile.",
+        "Usually in <think> and </think>.",
+        "The closing tag is </think> in Qwen.",
+        "<think> and </think> are the tags.",
+        "Use `<think>draft</think>` as the example.",
+        "Write:\n\n```\nhm\n</think>\nB\n```",
+        "analysis of the poem: final",
+        "Here is my response: yes.",
+        "a </b> c",
+    ],
+)
+def test_marks_that_are_spoken_about_split_nothing(text):
+    assert split_reasoning(text) == (None, text)
+
+
+PIECES = st.sampled_from(
+    [mark for block in BLOCKS for mark in block]
+    + [
+        "The Nile.",
+        " ",
+        "\n",
+        "and",
+        "`",
+        "```",
+        "<|channel|>",
+        "final",
+        "<|message|>",
+        "assistant",
+        "analysis",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_is_split_into_parts_of_itself(text):
+    reasoning, answer = split_reasoning(text)
+
+    assert answer.strip() in text
+    assert (reasoning is None) <= (answer == text)
+
+
+@given(
+    st.sampled_from([block for block in BLOCKS if not block[0].endswith(":")]),
+    st.text("abc .\n", max_size=30),
+    st.text("xyz .\n", min_size=1, max_size=30).filter(str.strip),
+)
+def test_thoughts_never_reach_the_answer(block, thought, answer):
+    before, after = block
+
+    assert split_reasoning(f"{before}{thought}{after}\n\n{answer}") == (thought.strip(), answer.lstrip())

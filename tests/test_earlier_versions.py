@@ -50,6 +50,13 @@ def replies(journal: Path) -> int:
     return count
 
 
+def replies_by_model(journal: Path) -> dict[str, int]:
+    db = sqlite3.connect(journal)
+    counts = dict(db.execute("SELECT model, count(*) FROM replies GROUP BY model").fetchall())
+    db.close()
+    return counts
+
+
 def texts(rows) -> list[tuple]:
     """What the rows say, whatever their columns are called."""
     return [
@@ -58,20 +65,43 @@ def texts(rows) -> list[tuple]:
     ]
 
 
-def test_its_run_goes_on_in_its_folder_and_nothing_is_asked_or_paid_again(earlier):
-    before = texts(read_pairs(earlier / "run"))
+def test_its_answers_are_never_asked_again_and_its_judgments_are(earlier):
+    """The migration: judges' wordings and the order in which they show answers changed after that version,
+    the policies' requests did not.
+    """
+    before, paid_before = texts(read_pairs(earlier / "run")), replies_by_model(earlier / "calls.sqlite")
     command = ("run", "recipe.yaml", "--out", "run", "--journal", "calls.sqlite", "--json", "--yes")
 
     again = prefgen(*command, cwd=earlier)
 
     assert again.returncode == 0, again.stderr
     found = json.loads(again.stdout)
+    paid = replies_by_model(earlier / "calls.sqlite")
     assert found["complete"] and found["yield"]["pairs"] == len(before) == 5
+    assert paid["writer"] == paid_before["writer"]
+    assert paid["grader"] > paid_before["grader"]
+    assert [row[1:4] for row in texts(read_pairs(earlier / "run"))] == [row[1:4] for row in before]
+    assert (earlier / "run" / "previous").exists(), "its dataset is kept beside the new one"
+    sampled = [stage for stage in read_manifest(earlier / "run").stage_fingerprints if stage[0] == "sample"]
+    assert sampled == [s for s in read_manifest(EARLIER / "run").stage_fingerprints if s[0] == "sample"]
+
+
+def test_without_consent_nothing_of_it_is_asked_again(earlier):
+    command = ("run", "recipe.yaml", "--out", "run", "--journal", "calls.sqlite", "--offline")
+
+    again = prefgen(*command, cwd=earlier)
+
+    assert again.returncode == 3, again.stderr
+    assert "24 replies of 6 prompts" in again.stderr
     assert replies(earlier / "calls.sqlite") == replies(EARLIER / "calls.sqlite")
-    assert texts(read_pairs(earlier / "run")) == before
-    assert not (earlier / "run" / "previous").exists(), "the recipe is the same"
-    stages = read_manifest(EARLIER / "run").stage_fingerprints
-    assert read_manifest(earlier / "run").stage_fingerprints == stages and len(stages) == 4
+
+
+def test_what_is_asked_again_is_said_before_it_is_paid(earlier):
+    planned = prefgen("plan", "recipe.yaml", "--journal", "calls.sqlite", "--why", cwd=earlier)
+
+    assert planned.returncode == 0, planned.stderr
+    print(planned.stdout)
+    assert "messages" in planned.stdout
 
 
 def test_each_renamed_word_is_said_once_in_one_line(earlier):
@@ -93,9 +123,9 @@ def test_the_present_words_give_the_same_dataset_without_a_notice(earlier):
         text = text.replace(old, new)
     (earlier / "present.yaml").write_text(text)
 
-    command = ("run", "present.yaml", "--offline", "--journal", "calls.sqlite", "--out")
-    present = prefgen(*command, "present", cwd=earlier)
-    old = prefgen("run", "recipe.yaml", "--offline", "--journal", "calls.sqlite", "--out", "old", cwd=earlier)
+    options = ("--yes", "--journal", "calls.sqlite", "--out")
+    present = prefgen("run", "present.yaml", *options, "present", cwd=earlier)
+    old = prefgen("run", "recipe.yaml", *options, "old", cwd=earlier)
 
     assert (present.returncode, old.returncode) == (0, 0), present.stderr + old.stderr
     assert "is called" not in present.stderr

@@ -146,7 +146,7 @@ class PluginAsk:
         return json.loads(row.reply)
 
     def rng(self, name: str) -> Random:
-        spelled = canonical_flat(["rng", self._seed, self._record.id, name])
+        spelled = canonical_flat(["rng", self._seed, self._stage, self.name, self._record.id, name])
         return Random(int.from_bytes(hashlib.blake2b(spelled, digest_size=8).digest(), "big"))
 
     def options(self, model: str) -> Mapping[str, Any]:

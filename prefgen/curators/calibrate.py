@@ -46,6 +46,11 @@ class Calibrate(Plugin):
 
         calibration = fit_and_test(self._labelled_pairs(rows), "margin", self.held_out)
         curve, quality_before, quality_after = calibration.curve, calibration.before, calibration.after
+        if curve.slope <= 0:
+            raise RecipeError(
+                f"calibrate: by the labels of {self.labels!r} the judge is no better than chance (a slope of "
+                f"{curve.slope:.2f} on {curve.fitted_on:,} pairs), so that its margins give no probability"
+            )
         notice = (
             f"calibrate: fitted on {curve.fitted_on:,} labelled pairs; on {quality_after.pairs:,} others the "
             f"calibration error is {quality_after.calibration_error:.3f} (before: "

@@ -17,7 +17,7 @@ from prefgen.plugins.decorators import curator
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.text.final_answer import Check, check_answer
+from prefgen.text.final_answer import Check, check_answer, why_not_checked
 from prefgen.types import Prompt
 
 
@@ -50,23 +50,21 @@ class PassRate(Plugin):
         return f"pass_rate_{self.model}"
 
     async def annotate(self, prompt: Prompt, ask: Ask) -> float:
-        if check_answer("", prompt.references, self.check, self.tolerance)[0] is None:
-            raise UnreadableReply(
-                f"no rate: {check_answer('', prompt.references, self.check, self.tolerance)[1]}",
-                code="no_reference",
-            )
+        if (reason := why_not_checked(prompt.references, self.check)) is not None:
+            raise UnreadableReply(f"no rate: {reason}", code="no_reference")
         replies = await gather_settled(
             ask(self.model, prompt.messages, sample=draw) for draw in range(self.n)
         )
         failures = [reply for reply in replies if isinstance(reply, ReplyError)]
         if len(failures) == len(replies):
             raise failures[0]
-        grades = [
-            check_answer(reply.text, prompt.references, self.check, self.tolerance)[0]
-            for reply in replies
-            if not isinstance(reply, ReplyError)
-        ]
-        return sum(map(bool, grades)) / len(grades)
+        texts = [reply.text for reply in replies if not isinstance(reply, ReplyError)]
+        outcomes = [check_answer(text, prompt.references, self.check, self.tolerance) for text in texts]
+        grades = [is_right for is_right, _ in outcomes if is_right is not None]
+        if not grades:
+            message = f"no rate: of {len(texts)} answers none could be read: {outcomes[0][1]}"
+            raise UnreadableReply(message, code="no_answer", replies=tuple(texts))
+        return sum(grades) / len(grades)
 
     def curate(self, rows: Table) -> Table:
         return within_bounds(rows, self.output_column(), "pass rate", self.least, self.most, self.missing)

@@ -7,19 +7,19 @@ and above `most` it goes; a prompt whose rating could not be read is not taken f
 what becomes of it.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from prefgen.kit.curation import check_bounds, within_bounds
-from prefgen.kit.ratings import ONE_TO_FIVE, ask_rating, conversation_for_judge, rating_schema
+from prefgen.kit.judge_prompt import conversation_for_judge, material_message
+from prefgen.kit.ratings import ONE_TO_FIVE, ask_rating, rating_schema
 from prefgen.kit.templates import render
 from prefgen.plugins.decorators import curator
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.types import Message, Prompt, user
+from prefgen.types import Prompt, system
 
 
 @curator("rated")
@@ -27,7 +27,7 @@ class Rated(Plugin):
     """What is rated outside the bounds goes, with its rating."""
 
     cost = "1 request a prompt"
-    texts = ("curators/rated.j2",)
+    texts = ("synthesizers/reader_system.j2", "curators/rated.j2")
 
     model: str = Field(description="Who rates, by its name under `models`.")
     aspect: str = Field(
@@ -50,9 +50,10 @@ class Rated(Plugin):
         return f"rated_{self.aspect.replace(' ', '_')[:40]}"
 
     async def annotate(self, prompt: Prompt, ask: Ask) -> float:
-        messages: Sequence[Message] = [
-            user(render("curators/rated.j2", conversation=conversation_for_judge(prompt), aspect=self.aspect))
-        ]
+        question = render(
+            "curators/rated.j2", conversation=conversation_for_judge(prompt), aspect=self.aspect
+        )
+        messages = [system(render("synthesizers/reader_system.j2")), material_message(question, prompt)]
         rating, _ = await ask_rating(
             ask, self.model, messages, ONE_TO_FIVE, schema=rating_schema(*ONE_TO_FIVE), temperature=0
         )

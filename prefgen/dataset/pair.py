@@ -127,6 +127,8 @@ def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[st
     probability, weight = row.get("chosen_probability"), row.get("weight")
     if probability is not None and not 0 <= probability <= 1:
         yield "scores", f"chosen_probability is {probability}, and probabilities lie within 0 to 1"
+    elif probability is not None and probability < 0.5:
+        yield "scores", f"chosen_probability is {probability}: by its own label the rejected side is better"
     if weight is not None and weight < 0:
         yield "scores", f"weight is {weight}, and weights are not below 0"
 

@@ -16,7 +16,7 @@ RULES = {
         "are valid"
     ),
     "scores": "scores are finite, chosen scores at least as much as rejected, margin is their difference, "
-    "probabilities are within 0 to 1, no weight is below 0",
+    "probabilities are within 0 to 1 and of chosen not below one half, no weight is below 0",
     "tie": "equal scores make a pair only where the row says that it is a tie",
     "truncated": "not one side alone was cut off by the token limit",
     "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",

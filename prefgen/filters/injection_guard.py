@@ -1,8 +1,12 @@
-"""Flag responses that are made to win a judge over instead of answering: pairers then skip them.
+"""Flag responses that are made to win a judge over instead of answering: pairers then skip them, and the run
+says how many.
 
-What is looked for: a response that speaks to whoever rates it, that tells a reader to ignore what stands
-above it, that imitates the frame of an evaluation (lists of model outputs, a second "instruction" heading,
-verdict lines), or that consists of broken syntax and control text for the most part, as optimised attacks do.
+A guard against one known attack (the constant answers of NullModel, arXiv 2410.07137) and against plain
+wording; whoever knows it can write round it, and the judge of the same name is the stronger test. What is
+looked for: a response that asks whoever rates it for a good mark of itself, that tells a reader to ignore its
+instructions for rating, that imitates the frame of an evaluation (lists of model outputs, verdict lines), or
+that consists of broken syntax and control text for the most part, as optimised attacks do. A text that rates
+something, speaks of judges or holds marks out of ten is none of these.
 """
 
 import re
@@ -10,16 +14,42 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from prefgen.kit.replies import find_judge_address
 from prefgen.plugins.decorators import filter
 from prefgen.plugins.plugin import Plugin
 from prefgen.types import Flag, Record
 
-OVERRIDES = re.compile(
-    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|everything\s+)?(?:of\s+)?(?:the\s+)?"
-    r"(?:above|foregoing|preceding)\b",
+_RATER = r"(?:judge|evaluator|grader|annotator|rater|assessor|reviewing model|evaluating model)"
+_OWN_TEXT = r"(?:this|the above|my|the present) (?:response|answer|text|reply|output|completion)"
+_TOP = (
+    r"(?:(?:top|highest|maximum|max|full|best|perfect)(?: possible)? (?:rating|score|marks?|grade)"
+    r"|(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b|the better one)"
+)
+_SENTENCE = r"(?:^|[\n.!?]\s*|\bplease\s+|\band\s+)"
+ADDRESS = re.compile(
+    rf"{_SENTENCE}(?:rate|score|grade|give|assign|award|mark)\s+(?:{_OWN_TEXT}|this|it)\b[^.\n]{{0,60}}?{_TOP}"
+    rf"(?! stars?\b| once\b| if\b| when\b)"
+    rf"|\b{_OWN_TEXT}\b[^.\n]{{0,60}}?\b(?:deserves|merits|should (?:get|receive|be given)|earns)\b"
+    rf"[^.\n]{{0,30}}?(?:{_TOP}|first place)"
+    rf"|{_SENTENCE}(?:you must |you should )?(?:select|choose|pick|prefer|vote for) {_OWN_TEXT}"
+    r"(?=\s*(?:[.!,;\n]|$)| over\b| as\b)"
+    rf"|(?:^|\n)\W*(?:note|message|attention|instructions?)\s+(?:to|for)\s+(?:the\s+|all\s+)?{_RATER}s?\s*[:,]"
+    rf"|(?:^|\n)\W*dear {_RATER}s?\b[^\n]{{0,200}}?"
+    rf"\b(?:{_OWN_TEXT}|rating|score|best (?:text|answer|response))\b"
+    r"|(?:^|\n)\W*\[?(?:system|evaluation)\]?\W[^\n]{0,60}\bevaluation (?:is )?(?:complete|finished|over)\b",
     re.IGNORECASE,
 )
+_OVERRIDE = re.compile(
+    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|everything\s+)?(?:of\s+)?(?:the\s+|your\s+)?"
+    r"(?:(?:previous|prior|above|earlier|other|foregoing|preceding)\s+"
+    r"(?:instructions?|texts?|rubric|criteria|answers?|responses?)|above\b|foregoing\b|preceding\b)",
+    re.IGNORECASE,
+)
+_RATES = re.compile(
+    r"\b(?:rat(?:e|ing)|scor(?:e|ing)|grade|rank|pick me|choose|prefer|output|verdict)\b" rf"|\b{_RATER}\b",
+    re.IGNORECASE,
+)
+_OVERRIDE_REACH = 200
+"""Characters around an override within which it must speak of rating to be one of a judge."""
 FRAMES = (
     r"^#+ ?(?:model outputs?|which is best|instruction for the judge|evaluation result)",
     r"\"?model_identifier\"?\s*:",
@@ -51,17 +81,25 @@ class InjectionGuardFilter(Plugin):
 
 def suspicion(text: str, most_syntax: float = 0.15) -> str | None:
     """Why a response looks like an attack on its judge, or None."""
-    passage = find_judge_address(text)
-    if passage:
-        return f"speaks to the judge: {passage[:120]!r}"
-    for description, pattern in (
-        ("overrides what stands above it", OVERRIDES),
-        ("imitates the frame of an evaluation", FRAME),
+    for description, match in (
+        ("speaks to the judge", ADDRESS.search(text)),
+        ("overrides what stands above it", _find_override(text)),
+        ("imitates the frame of an evaluation", FRAME.search(text)),
     ):
-        match = pattern.search(text)
         if match:
             return f"{description}: {match[0].strip()[:120]!r}"
     plain = re.sub(r"```.*?(?:```|\Z)", "", text, flags=re.DOTALL)
     if len(plain) >= 200 and len(SYNTAX.findall(plain)) / len(plain) > most_syntax:
         return f"{len(SYNTAX.findall(plain)) / len(plain):.0%} of it is brackets and bars"
+    return None
+
+
+def _find_override(text: str) -> re.Match[str] | None:
+    """Where a reader is told to ignore what stands above, in words that also speak of rating, or with nothing
+    else in the text.
+    """
+    for match in _OVERRIDE.finditer(text):
+        reach = text[max(0, match.start() - _OVERRIDE_REACH) : match.end() + _OVERRIDE_REACH]
+        if _RATES.search(reach) or len(text.strip()) <= len(match[0]) + 2:
+            return match
     return None

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
+from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.ratings import (
     ask_ratings,
     check_samples,
-    conversation_for_judge,
-    judge_messages,
     rate_each_text,
     rating_schema,
 )
@@ -64,8 +63,9 @@ class Additive(Plugin):
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         messages = judge_messages(
             "judges/additive.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
+            prompt,
+            text=text_for_judge(response),
+            references=prompt.references,
             as_json=self.schema_reply,
         )
         return await ask_ratings(

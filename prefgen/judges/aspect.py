@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
+from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.ratings import (
     ask_ratings,
     check_samples,
-    conversation_for_judge,
-    judge_messages,
     rate_each_text,
     rating_schema,
 )
@@ -77,8 +76,8 @@ class Aspect(Plugin):
         low, high = (1, len(self.levels)) if self.levels and self.scale == (1, 5) else self.scale
         messages = judge_messages(
             "judges/aspect.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
+            prompt,
+            text=text_for_judge(response),
             aspect=self.aspect,
             definition=self.definition,
             levels=list(enumerate(self.levels, low)),

@@ -13,9 +13,10 @@ from pydantic import Field
 
 from prefgen.errors import ReplyError
 from prefgen.kit.final_words import reply_lines, statements_of
+from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.labels import sample_votes
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.ratings import conversation_for_judge, judge_messages, rate_each_text
+from prefgen.kit.ratings import rate_each_text
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -53,8 +54,8 @@ class BinaryVote(Plugin):
     async def _vote(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
         messages = judge_messages(
             "judges/binary_vote.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
+            prompt,
+            text=text_for_judge(response),
             question=self.question,
         )
         ballots, failures = await sample_votes(
@@ -71,7 +72,10 @@ class BinaryVote(Plugin):
             return failures
         passes = sum(passed for passed, _ in ballots)
         value = None if 2 * passes == len(ballots) else passes / len(ballots)
-        rationale = f"{passes} of {len(ballots)} votes: {'a tie' if value is None else ballots[0][1]}"
+        winning_words = next(
+            (words for passed, words in ballots if passed == (2 * passes > len(ballots))), ""
+        )
+        rationale = f"{passes} of {len(ballots)} votes: {'a tie' if value is None else winning_words}"
         return [
             Score(
                 response_id=response.id,

@@ -12,11 +12,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
+from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
-    conversation_for_judge,
     judge_each,
-    judge_messages,
     not_applicable_scores,
     read_metadata,
 )
@@ -75,9 +74,7 @@ class Checklist(Plugin):
         )
 
     async def _write_criteria(self, prompt: Prompt, ask: Ask, writer: str) -> list[Criterion]:
-        messages = judge_messages(
-            "judges/checklist_write.j2", conversation=conversation_for_judge(prompt), count=self.written
-        )
+        messages = judge_messages("judges/checklist_write.j2", prompt, count=self.written)
         count = {"minItems": self.written, "maxItems": self.written}
         schema = {
             "title": "checklist", "type": "object", "required": ["criteria"], "additionalProperties": False,
@@ -100,8 +97,8 @@ class Checklist(Plugin):
     ) -> Verdict:
         messages = judge_messages(
             "judges/checklist.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
+            prompt,
+            text=text_for_judge(response),
             criteria=[c.text for c in criteria],
         )
         checks, _ = await ask_and_parse(

@@ -1,7 +1,8 @@
 """Check answers against rules that need no model: length, language, format, JSON, keywords, counts, regular
-expressions, code.
+expressions, code, and the 25 kinds of instructions of IFEval (arXiv 2311.07911).
 
-Rules stand in the recipe, in a prompt's metadata (`constraints`), or in both. Each rule is an aspect of its
+Rules stand in the recipe, in a prompt's metadata (`constraints`, or `instruction_id_list` and `kwargs` as
+IFEval's rows have them), or in both. Each rule is an aspect of its
 own with 1 for met and 0 for not, so that the judge's score is the share that is met; as a veto or with
 `filter` it keeps out what breaks any (`veto: {ok: 1}`).
 """
@@ -13,30 +14,36 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from prefgen.errors import did_you_mean
+from prefgen.errors import PluginError, did_you_mean, first_problem
+from prefgen.kit.ifeval import follows
 from prefgen.kit.ratings import not_applicable_scores, read_metadata
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.language import known_languages, language_of
+from prefgen.text.sentences import sentences_of
 from prefgen.types import Prompt, Response, Score, Value
 
 COUNT_KINDS = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
 TEXT_KINDS = ("contains", "forbids", "starts_with", "ends_with", "language")
 
 
+OWN_FIELDS = {"matches": {"pattern"}, "json": {"keys"}, "ifeval": {"instruction", "arguments"}}
+
+
 class Rule(Value):
     """One constraint.
 
     Counts take `least` and `most`; texts take `texts`, and so does `language` (en, de ...); `matches` takes
-    `pattern`; `json` may take `keys`.
+    `pattern`; `json` may take `keys`; `ifeval` takes `instruction` and `arguments`.
     """
 
     kind: Literal[
         "words", "characters", "sentences", "lines", "paragraphs", "bullets", "contains", "forbids",
-        "starts_with", "ends_with", "matches", "json", "python", "lower_case", "upper_case", "language",
+        "starts_with", "ends_with", "matches", "json", "python", "lower_case", "upper_case",
+        "language", "ifeval",
     ]  # fmt: skip
     name: str | None = None
     least: int | None = Field(default=None, ge=0)
@@ -44,6 +51,8 @@ class Rule(Value):
     texts: tuple[str, ...] = ()
     pattern: str | None = None
     keys: tuple[str, ...] = ()
+    instruction: str = ""
+    arguments: Mapping[str, Any] = {}
 
     @model_validator(mode="after")
     def _check_kind_fields(self) -> "Rule":
@@ -56,7 +65,7 @@ class Rule(Value):
             if self.kind in COUNT_KINDS
             else {"texts"}
             if self.kind in TEXT_KINDS
-            else {"matches": {"pattern"}, "json": {"keys"}}.get(self.kind, set())
+            else OWN_FIELDS.get(self.kind, set())
         )
         unknown = self.model_fields_set - allowed - {"kind", "name"}
         if unknown:
@@ -69,6 +78,8 @@ class Rule(Value):
             is_known = suggestion in known_languages()
             hint = did_you_mean(suggestion, [suggestion]) if is_known else ": en, de, zh ..."
             raise ValueError(f"there is no language {code!r}{hint}")
+        if self.kind == "ifeval":
+            follows(self.instruction, "An example.", self.arguments)
         if self.kind == "matches":
             try:
                 re.compile(self.pattern or "")
@@ -92,7 +103,7 @@ class Constraints(Plugin):
     )
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name)]
+        rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name), *ifeval_rules(prompt)]
         names = aspect_names(rules)
         if not rules:  # nothing to check: that is no score, and not the best one
             return not_applicable_scores(
@@ -101,7 +112,7 @@ class Constraints(Plugin):
         scores = []
         for response in responses:
             for name, rule in zip(names, rules, strict=True):
-                if rule.kind == "language" and language_of(response.text) is None:
+                if _cannot_be_told(rule, response.text):
                     scores += not_applicable_scores(
                         [response.id], name, (0, 1), "its language cannot be told"
                     )
@@ -117,6 +128,30 @@ class Constraints(Plugin):
                     )
                 )
         return scores
+
+
+def ifeval_rules(prompt: Prompt) -> list[Rule]:
+    """The rules of a row of IFEval's. Raises PluginError for instructions or arguments that are not of it."""
+    names, arguments = prompt.metadata.get("instruction_id_list"), prompt.metadata.get("kwargs")
+    if not isinstance(names, list | tuple):
+        return []
+    given = arguments if isinstance(arguments, list | tuple) else [{}] * len(names)
+    try:
+        return [
+            Rule(kind="ifeval", name=name.partition(":")[2], instruction=name, arguments=values or {})
+            for name, values in zip(names, given, strict=True)
+        ]
+    except (ValueError, TypeError, AttributeError) as error:
+        detail = first_problem(error)[1] if isinstance(error, ValidationError) else str(error)
+        raise PluginError(
+            f"constraints: instruction_id_list of prompt {prompt.id[:12]} cannot be read: {detail}"
+        ) from None
+
+
+def _cannot_be_told(rule: Rule, text: str) -> bool:
+    if rule.kind == "language":
+        return language_of(text) is None
+    return rule.kind == "ifeval" and follows(rule.instruction, text, rule.arguments) is None
 
 
 def aspect_names(rules: Sequence[Rule]) -> list[str]:
@@ -142,10 +177,10 @@ def violation_of(rule: Rule, text: str) -> str | None:
         return None
     folded = text.casefold().strip()
     if rule.kind == "contains":
-        missing = [t for t in rule.texts if t.casefold() not in folded]
+        missing = [t for t in rule.texts if not _word_pattern(t).search(text)]
         return f"does not contain {missing[0]!r}" if missing else None
     if rule.kind == "forbids":
-        matches = [t for t in rule.texts if re.search(rf"(?<!\w){re.escape(t)}(?!\w)", text, re.IGNORECASE)]
+        matches = [t for t in rule.texts if _word_pattern(t).search(text)]
         return f"contains {matches[0]!r}" if matches else None
     if rule.kind in ("starts_with", "ends_with"):
         has_affix = folded.startswith if rule.kind == "starts_with" else folded.endswith
@@ -164,6 +199,9 @@ def violation_of(rule: Rule, text: str) -> str | None:
         return (
             None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
         )
+    if rule.kind == "ifeval":
+        is_met = follows(rule.instruction, text, rule.arguments)
+        return None if is_met else f"does not follow {rule.instruction}"
     if rule.kind == "json":
         return _json_violation(text, rule.keys)
     if rule.kind == "python":
@@ -174,14 +212,27 @@ def violation_of(rule: Rule, text: str) -> str | None:
     return f"is not all {rule.kind.replace('_', ' ')}" if wrong_case else None
 
 
+_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Scripts that write without spaces: Thai, Japanese, Chinese; a character counts as a word."""
+_SPACED = rf"(?:(?![{_UNSPACED}])\w)"
+_WORD = re.compile(rf"[{_UNSPACED}]|{_SPACED}+(?:[-'’]{_SPACED}+)*")
+
+
+def _word_pattern(text: str) -> re.Pattern[str]:
+    """A text as a word or words of their own: "AI" is not in "said"."""
+    before = rf"(?<!{_SPACED})" if re.match(_SPACED, text) else ""
+    after = rf"(?!{_SPACED})" if re.search(rf"{_SPACED}\Z", text) else ""
+    return re.compile(f"{before}{re.escape(text)}{after}", re.IGNORECASE)
+
+
 def count_of(kind: str, text: str) -> int:
     """How many there are of a kind that is counted."""
     if kind == "characters":
         return len(text)
     if kind == "words":
-        return len(re.findall(r"\w+(?:[-'’]\w+)*", text))
+        return len(_WORD.findall(text))
     if kind == "sentences":
-        return len(re.findall(r"[^.!?。！？\s][^.!?。！？]*(?:[.!?。！？]+|\Z)", text))
+        return len(sentences_of(text))
     if kind == "lines":
         return sum(bool(line.strip()) for line in text.splitlines())
     if kind == "bullets":
@@ -204,10 +255,20 @@ def _json_violation(text: str, keys: Sequence[str]) -> str | None:
 
 
 def _python_violation(text: str) -> str | None:
-    blocks = _fenced_blocks(text, "python|py") or [text]
-    for block in blocks:
+    blocks = _fenced_blocks(text, "python|py")
+    for block in blocks or [text]:
         try:
-            ast.parse(block)
+            tree = ast.parse(block)
+            if not blocks and all(map(_is_prose, tree.body)):
+                return "is no Python, but words that happen to parse"
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"is no Python that compiles ({error})"
     return None
+
+
+def _is_prose(statement: ast.stmt) -> bool:
+    """Whether a statement is names and texts alone: "Sorry" is Python, and no code."""
+    return isinstance(statement, ast.Expr) and all(
+        isinstance(node, ast.Expr | ast.Name | ast.Constant | ast.Tuple | ast.expr_context)
+        for node in ast.walk(statement)
+    )

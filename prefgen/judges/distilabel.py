@@ -21,6 +21,7 @@ from prefgen.errors import RecipeError, ReplyError
 from prefgen.integrations.tasks import DistilabelTask, row_of
 from prefgen.kit.gather import gather_settled
 from prefgen.kit.ratings import check_scale, copy_comparisons, not_applicable_scores
+from prefgen.kit.swap import both_orders
 from prefgen.plugins.decorators import judge
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
@@ -81,6 +82,7 @@ class DistilabelJudge(DistilabelTask):
                 self._compare(prompt, pair, order % 2, aspect, task, column, ask)
                 for order, pair in enumerate(pairs)
             )
+            verdicts = both_orders(verdicts)
             return [*verdicts, *copy_comparisons(verdicts, text_groups, aspect)]
         groups = [candidates] if set(LISTWISE_INPUTS) & set(task.inputs) else [[r] for r in candidates]
         parts = await gather_settled(self._rate(prompt, group, aspect, task, column, ask) for group in groups)

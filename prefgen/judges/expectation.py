@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
+from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.labels import LabelJudge
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.ratings import conversation_for_judge, judge_each, judge_messages
+from prefgen.kit.ratings import judge_each
 from prefgen.kit.reply_ratings import rating_in_text
 from prefgen.plugins.decorators import judge
 from prefgen.roles import Ask, Verdict
@@ -44,10 +45,11 @@ class Expectation(LabelJudge):
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Verdict:
         messages = judge_messages(
             "judges/expectation.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
+            prompt,
+            text=text_for_judge(response),
             top=self.top,
             instruction=self.instruction,
+            references=prompt.references,
         )
         odds, method = await self.label_probabilities(
             ask, self.model, messages, [str(n) for n in range(1, self.top + 1)], whole_rating

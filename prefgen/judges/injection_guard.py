@@ -16,12 +16,13 @@ from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.gather import gather
+from prefgen.kit.judge_prompt import judge_messages
 from prefgen.kit.labels import LabelJudge
-from prefgen.kit.ratings import judge_messages, rate_each_text
+from prefgen.kit.ratings import rate_each_text
 from prefgen.kit.templates import text_file
 from prefgen.plugins.decorators import judge
 from prefgen.roles import Ask, Verdict
-from prefgen.types import Flag, Prompt, Response, Score, user
+from prefgen.types import Flag, Prompt, Response, Score
 
 DECOYS_FILE = "judges/injection_decoys.yaml"
 ANSWER_LABELS = ("A", "B")
@@ -87,7 +88,7 @@ class InjectionGuardJudge(LabelJudge):
         request, answer = decoy
         messages = judge_messages(
             "judges/pairwise.j2",
-            conversation=[user(request)],
+            Prompt.of(request),
             texts=[response.text, answer] if first else [answer, response.text],
             labels=ANSWER_LABELS,
             preamble="base",
@@ -95,6 +96,8 @@ class InjectionGuardJudge(LabelJudge):
             principle=None,
             exemplars=(),
             reasoning=False,
+            references=(),
+            own_answer=None,
         )
         odds, _ = await self.label_probabilities(ask, self.model, messages, ANSWER_LABELS)
         return odds[0] if first else odds[1]

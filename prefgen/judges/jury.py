@@ -2,8 +2,9 @@
 majority and its Bradley-Terry strengths.
 
 Each judge's scores are first brought to 0 to 1 by its own scale. A response is judged where at least `quorum`
-judges rated it: with fewer it has no score. How far the judges disagree (the standard deviation of their
-scores) stands in the rationale; for Bradley-Terry, an interval from resampling the judges does.
+judges rated it: with fewer it has no score. Answers are compared on the judges that rated all of them. How
+far the judges disagree (the standard deviation of their scores) is the score `disagreement`, a column of its
+own; for Bradley-Terry, an interval from resampling the judges stands in the rationale.
 """
 
 import math
@@ -19,10 +20,14 @@ from prefgen.kit.ratings import not_applicable_scores
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
-from prefgen.stats.scoring import bradley_terry, judge_scores
+from prefgen.stats.scoring import bradley_terry, judge_scores, unit_value
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
 
 FIT_RESAMPLES = 200
+DISAGREEMENT_SCALE = (0.0, 0.5)
+"""Of a standard deviation of numbers from 0 to 1. Another scale than the jury's, so that it is not averaged
+in.
+"""
 
 
 @judge("jury")
@@ -71,6 +76,7 @@ class Jury(Plugin):
         quorum = self.quorum or len(self.of)
         response_ids = [r.id for r in responses]
         rated_ids = [i for i in response_ids if sum(i in ballot for ballot in ballots.values()) >= quorum]
+        rated_ids, ballots = comparable(rated_ids, ballots, quorum)
         flags = [
             Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
             for name, least in self.veto.items()
@@ -94,11 +100,13 @@ class Jury(Plugin):
             ]
         if self.by == "bradley_terry":
             return [*flags, *self._strengths(ballots, rated_ids), *empty_scores]
-        return [*flags, *(self._score(i, ballots, rated_ids) for i in rated_ids), *empty_scores]
+        scores = (score for i in rated_ids for score in self._scores(i, ballots, rated_ids))
+        return [*flags, *scores, *empty_scores]
 
-    def _score(
+    def _scores(
         self, response_id: str, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]
-    ) -> Score:
+    ) -> list[Score]:
+        """The jury's score of a response, and how far its judges are apart, as a score of its own."""
         scores = {name: ballot[response_id] for name, ballot in ballots.items() if response_id in ballot}
         if self.by == "median":
             value = statistics.median(scores.values())
@@ -109,9 +117,14 @@ class Jury(Plugin):
             value = math.fsum(w * v for w, v in zip(weights, scores.values(), strict=True)) / math.fsum(
                 weights
             )
-        return _jury_score(
-            response_id, value, f"{len(scores)} judges, disagreement {statistics.pstdev(scores.values()):.3f}"
-        )
+        disagreement = statistics.pstdev(scores.values())
+        words = f"{len(scores)} judges, disagreement {disagreement:.3f}"
+        return [
+            _jury_score(response_id, value, words),
+            Score(
+                response_id=response_id, aspect="disagreement", value=disagreement, scale=DISAGREEMENT_SCALE
+            ),
+        ]
 
     def _strengths(self, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]) -> list[Score]:
         strengths = bradley_terry(majority(ballots, rated_ids, {}, each=True))
@@ -124,8 +137,7 @@ class Jury(Plugin):
                     c
                     for name in sampled_names
                     for c in majority({name: ballots[name]}, rated_ids, {}, each=True)
-                ],
-                rounds=50,
+                ]
             )
             for i in samples:
                 samples[i].append(resampled.get(i, 0.5))
@@ -138,8 +150,26 @@ class Jury(Plugin):
 
 def _ballot(record: Record, name: str) -> dict[str, float]:
     """{response id: a judge's score, from 0 to 1}."""
-    values, (low, high) = judge_scores(record, name)
-    return {i: (value - low) / (high - low) for i, value in values.items()}
+    values, scale = judge_scores(record, name)
+    return {i: unit_value(value, scale) for i, value in values.items()}
+
+
+Ballots = Mapping[str, Mapping[str, float]]
+
+
+def comparable(response_ids: Sequence[str], ballots: Ballots, quorum: int) -> tuple[list[str], Ballots]:
+    """(responses, ballots of the judges that rated all of them, at least `quorum`): a lost reply of a harsh
+    judge must not lift the answer that it was about. Where too few judges rated all, the response goes that
+    shares the fewest judges with the others.
+    """
+    remaining = list(response_ids)
+    while remaining:
+        common = {name: b for name, b in ballots.items() if all(i in b for i in remaining)}
+        if len(common) >= quorum:
+            return remaining, common
+        shared = {i: sum(i in b and j in b for b in ballots.values() for j in remaining) for i in remaining}
+        remaining.remove(min(remaining, key=lambda i: (shared[i], i)))
+    return [], ballots
 
 
 def borda(ballot: Mapping[str, float], response_id: str, rated_ids: Sequence[str]) -> float:

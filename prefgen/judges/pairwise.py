@@ -2,14 +2,14 @@
 Constitutional AI, arXiv 2212.08073, section 4).
 
 Each comparison is asked in both orders; each order is a row of its own, and whoever uses them takes the mean,
-so that a judge that only likes what stands first says 0.5. The probability is that of one label against the
-other. Servers without log-probabilities are asked for several verdicts, which are counted; the row says
-`votes` then. With `reasoning` the model first writes what speaks for each text, and the label follows: such
-probabilities are nearly 0 or 1 and are clamped to 0.4 and 0.6, as in Constitutional AI (RLAIF does not
-clamp). With a constitution, `principles` of its principles are drawn for each comparison, and their
-probabilities are averaged. Where the constitution has groups, each group is asked for itself, and its
-comparisons are an aspect of their own: a recipe says by which it pairs (`score: values.care`), and nothing
-merges them unasked.
+so that a judge that only likes what stands first says 0.5. Where one order is lost, the other does not count.
+The probability is that of one label against the other. Servers without log-probabilities are asked for
+several verdicts, which are counted; the row says `votes` then. With `reasoning` the model first writes what
+speaks for each text, and the label follows: such probabilities are nearly 0 or 1 and are clamped to 0.4 and
+0.6, as in Constitutional AI (RLAIF does not clamp). With a constitution, `principles` of its principles are
+drawn for each comparison, and their probabilities are averaged. Where the constitution has groups, each group
+is asked for itself, and its comparisons are an aspect of their own: a recipe says by which it pairs (`score:
+values.care`), and nothing merges them unasked.
 """
 
 import math
@@ -22,14 +22,13 @@ from pydantic import Field, model_validator
 from prefgen.errors import RecipeError, ReplyError
 from prefgen.kit.constitutions import Principle, draw_principles, load_constitution
 from prefgen.kit.gather import gather_settled
+from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.labels import LabelJudge
 from prefgen.kit.ratings import (
-    conversation_for_judge,
     copy_comparisons,
-    judge_messages,
     not_applicable_scores,
 )
-from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
+from prefgen.kit.swap import SWAP_RENAMED, OneOrder, Swap, both_orders, with_orders
 from prefgen.kit.templates import render
 from prefgen.kit.tournaments import ResponsePair, Tournament
 from prefgen.plugins.decorators import judge
@@ -47,6 +46,7 @@ class Pairwise(LabelJudge):
         "with `reasoning`; fewer with a tournament; times the groups of a plural constitution"
     )
     renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
+    later_fields = (*LabelJudge.later_fields, "one_order", "solve_first")
     texts = ("judges/judge_system.j2", "judges/pairwise.j2", "judges/pairwise_label.j2")
 
     model: str = Field(description="The judging model, by its name under `models`.")
@@ -54,6 +54,10 @@ class Pairwise(LabelJudge):
         default=("A", "B"), description="Two labels, each of them one token of the model (RLAIF: 1 and 2)."
     )
     swap: Swap = Field(default=True, description="Ask in both orders (RLAIF); else in one that is drawn.")
+    one_order: OneOrder = Field(
+        default="drop",
+        description="With `swap`, a comparison of which one order was lost: it does not count, or is a tie.",
+    )
     preamble: Literal["base", "detailed"] = Field(
         default="base", description="How the criterion is put: in a word, or spelled out (RLAIF: both)."
     )
@@ -64,6 +68,13 @@ class Pairwise(LabelJudge):
     reasoning: bool = Field(default=False, description="Let the model reason before the label.")
     reasoning_tokens: int = Field(
         default=512, ge=16, description="Most tokens of the reasoning, at temperature 0 (RLAIF: 512)."
+    )
+    solve_first: bool = Field(
+        default=False,
+        description=(
+            "Let the judge answer the request itself before it sees the texts, where there is one right "
+            "answer: one more request a prompt."
+        ),
     )
     clamp: tuple[float, float] | Literal["auto"] | None = Field(
         default="auto",
@@ -176,12 +187,14 @@ class Pairwise(LabelJudge):
     async def _round(
         self, prompt: Prompt, pairs: Sequence[ResponsePair], ask: Ask
     ) -> list[Verdict | ReplyError]:
-        return await gather_settled(
+        groups = self._groups()
+        outcomes = await gather_settled(
             self._compare(prompt, pair, order, group, ask)
             for a, b in pairs
             for order, pair in enumerate(((a, b), (b, a))[: 2 if self.swap else 1])
-            for group in self._groups()
+            for group in groups
         )
+        return [*both_orders(outcomes, self.one_order, distance=len(groups))] if self.swap else [*outcomes]
 
     async def _compare(
         self, prompt: Prompt, pair: ResponsePair, order: int, group: str | None, ask: Ask
@@ -209,14 +222,16 @@ class Pairwise(LabelJudge):
         """(probability that the first shown is better, reasoning, how it was read)."""
         messages: list[Message] = judge_messages(
             "judges/pairwise.j2",
-            conversation=conversation_for_judge(prompt),
-            texts=[r.text for r in pair],
+            prompt,
+            texts=[text_for_judge(r) for r in pair],
             labels=self.labels,
             preamble=self.preamble,
             instruction=self.instruction,
             principle=principle.comparison if principle else None,
             exemplars=[{"reasoning": "", **example} for example in self.exemplars],
             reasoning=self.reasoning,
+            references=() if principle else prompt.references,
+            own_answer=await self._own_answer(prompt, ask) if self.solve_first else None,
         )
         reasoning = ""
         if self.reasoning:
@@ -227,10 +242,16 @@ class Pairwise(LabelJudge):
             messages = [
                 *messages,
                 assistant(reasoning),
-                user(render("judges/pairwise_label.j2", labels=self.labels)),
+                user(render("judges/pairwise_label.j2", labels=self.labels, principle=principle is not None)),
             ]
         odds, method = await self.label_probabilities(ask, self.model, messages, self.labels)
         return self.clamp_probability(odds[0]), reasoning, method
+
+    async def _own_answer(self, prompt: Prompt, ask: Ask) -> str:
+        reply = await ask(
+            self.model, prompt.messages, temperature=self.temperature, max_tokens=self.reasoning_tokens
+        )
+        return reply.text
 
     def clamp_probability(self, probability: float) -> float:
         """The probability within `clamp`."""

@@ -1,10 +1,11 @@
 """Score each answer by a reward model: a classifier behind a server's score, pooling or classify route, or in
 this process.
 
-A raw reward has no scale of its own. By default it becomes a number from 0 to 1 by a logistic function, 1 /
-(1 + exp(-(reward - center) / spread)), which keeps the order of answers; `center` and `spread` can be fitted
-on labelled pairs. `raw: true` keeps the reward, and `scale` says between which bounds it must lie: one
-outside is lost, never clipped. With `pairs` the model is a ranker that reads two answers at once (as PairRM,
+A reward has no scale of its own: answers are ranked by (reward - center) / spread, and the margin of a pair
+is the difference of these, however large they are. Beside judges that have a scale it counts by the logistic
+function of that number, from 0 to 1; `center` and `spread` can be fitted on labelled pairs. With `raw: true`
+the reward stands as it is, and `scale` says between which bounds it must lie: one outside is lost, never
+clipped. With `pairs` the model is a ranker that reads two answers at once (as PairRM,
 arXiv 2306.02561): every pair is ranked in both orders, and the log-odds become a probability.
 """
 
@@ -17,10 +18,11 @@ from pydantic import Field, model_validator
 from prefgen.errors import ReplyError, UnreadableReply
 from prefgen.kit.gather import gather_settled
 from prefgen.kit.ratings import check_scale, copy_comparisons, judge_each, not_applicable_scores
+from prefgen.kit.swap import both_orders
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
-from prefgen.stats.scoring import logistic
+from prefgen.stats.scoring import UNBOUNDED, logistic
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Prompt, Response, Score
 
@@ -43,9 +45,9 @@ class RewardModel(Plugin):
     )
     raw: bool = Field(default=False, description="Keep the reward as it is.")
     scale: tuple[float, float] = Field(default=(-100.0, 100.0), description="Bounds of a raw reward.")
-    center: float = Field(default=0.0, allow_inf_nan=False, description="The reward that becomes 0.5.")
+    center: float = Field(default=0.0, allow_inf_nan=False, description="The reward that becomes 0.")
     spread: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="How far above it a reward becomes 0.73."
+        default=1.0, gt=0, allow_inf_nan=False, description="How far above it a reward becomes 1."
     )
 
     @model_validator(mode="after")
@@ -69,6 +71,7 @@ class RewardModel(Plugin):
         verdicts = await gather_settled(
             self._compare(prompt, pair, order % 2, ask) for order, pair in enumerate(pairs)
         )
+        verdicts = both_orders(verdicts)
         return [*verdicts, *copy_comparisons(verdicts, text_groups, "preference")]
 
     async def _compare(
@@ -96,11 +99,10 @@ class RewardModel(Plugin):
             )
         if self.raw:
             return Score(response_id=response.id, aspect="reward", value=reward, scale=self.scale)
-        value = logistic((reward - self.center) / self.spread)
         return Score(
             response_id=response.id,
             aspect="reward",
-            value=value,
-            scale=(0, 1),
+            value=(reward - self.center) / self.spread,
+            scale=UNBOUNDED,
             rationale=f"reward {reward:g}",
         )

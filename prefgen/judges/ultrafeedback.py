@@ -2,21 +2,25 @@
 
 Instruction following, honesty (may be N/A), truthfulness (with reference answers when the prompt has them)
 and helpfulness, each from 1 to 5 with anchored levels. Listwise shows all answers at once in an order that is
-drawn once a prompt and shared by its aspects, so that the requests share their longest beginning; `swap:
-true` also asks for the reverse order. A reply is read by its JSON schema or, tolerantly, as text; each rating
-is joined to its answer by its label.
+drawn anew for each aspect, so that no answer stands first in all of them; `swap: true` also asks for the
+reverse order, and both must be read. A reply is read by its JSON schema or as text; each rating is joined to
+its answer by its label. A rating or a critique that cannot be read is lost alone. `critique` adds feedback
+and the score `overall`, from 1 to 10, which is no part of the judge's mean.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from prefgen.kit.gather import gather
-from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.ratings import ONE_TO_FIVE, rating_in_object
-from prefgen.kit.replies import ask_and_parse, entries_by_label, find_judge_address, require_field
+from prefgen.errors import ReplyError
+from prefgen.kit.gather import gather, gather_settled
+from prefgen.kit.judge_prompt import conversation_for_judge, material_message, text_for_judge
+from prefgen.kit.ratings import ONE_TO_FIVE, copy_to_equal_texts, rating_in_object
+from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import holds_object, json_object
 from prefgen.kit.reply_ratings import parse_rating, ratings_by_heading
 from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
@@ -25,10 +29,9 @@ from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
-from prefgen.types import Critique, Flag, Message, Prompt, Reply, Response, Score, system, user
+from prefgen.types import Critique, Message, Prompt, Reply, Response, Score, assistant, system, user
 
 AspectName = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
-TYPED_ASPECTS = {"truthfulness": "hallucination types", "helpfulness": "informativeness types"}
 
 
 @judge("ultrafeedback")
@@ -40,11 +43,13 @@ class UltraFeedback(Plugin):
         "more with `critique` (n answers)"
     )
     renamed_fields: ClassVar[Mapping[str, str]] = SWAP_RENAMED
+    later_fields = ("high",)
     texts = (
         "judges/ultrafeedback_system.j2",
         "judges/ultrafeedback.j2",
         "judges/ultrafeedback_aspects.j2",
         "judges/ultrafeedback_critique.j2",
+        "judges/ultrafeedback_doubt.j2",
     )
 
     model: str = Field(description="The judging model, by its name under `models`.")
@@ -71,78 +76,70 @@ class UltraFeedback(Plugin):
     )
     low: float = Field(
         default=2.0,
-        description=(
-            "An overall 10 with an aspect mean at or below this contradicts itself (paper's repair: 2)."
-        ),
+        description="An overall 10 with an aspect mean at or below this is a 1 (paper's repair: 2).",
+    )
+    high: float = Field(
+        default=4.0,
+        description="An overall 10 with a mean above that and up to this is asked again (paper's repair: 4).",
     )
     schema_reply: bool = Field(default=True, description="Ask for JSON by schema; false asks for text.")
 
     def identity_values(self) -> dict[str, Any]:
         return with_orders(super().identity_values(), self.swap)
 
-    async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        flags = [
-            Flag(target_id=r.id, rule="addresses_the_judge", reason=passage[:200])
-            for r in responses
-            if (passage := find_judge_address(r.text))
-        ]
-        shuffled_responses = sorted(responses, key=lambda r: r.id)
-        ask.rng(f"order/{self.seed}").shuffle(shuffled_responses)
-        text_groups = group_by_text(shuffled_responses) if self.show == "pointwise" or self.critique else []
-        representatives = {r.id: group[0].id for group in text_groups for r in group}
-        unique_responses = [
-            group[0] for group in text_groups
-        ]  # equal texts are asked about once where each is asked about alone
-        groups = (
-            self._orders(shuffled_responses) if self.show == "listwise" else [[r] for r in unique_responses]
+    async def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
+        text_groups = group_by_text(sorted(responses, key=lambda r: r.id))
+        unique_responses = [group[0] for group in text_groups]
+        parts = await gather(
+            self._rate_bundle(prompt, responses, unique_responses, bundle, ask) for bundle in self._bundles()
         )
-        bundles: list[tuple[AspectName, ...]] = (
-            [(a,) for a in self.aspects] if self.calls == "per_aspect" else [self.aspects]
-        )
-        requests = [
-            self._rate(prompt, group, bundle, ask, 0 if self.show == "pointwise" else number)
-            for number, group in enumerate(groups)
-            for bundle in bundles
-        ]
-        scores = [score for part in await gather(requests) for score in part]
-        if self.show == "pointwise":
-            scores += [
-                s.replacing(response_id=i)
-                for i, representative in representatives.items()
-                if i != representative
-                for s in scores
-                if s.response_id == representative
-            ]
-        verdicts: list[Verdict] = [*flags, *scores]
+        verdicts: list[Verdict | ReplyError] = list(chain.from_iterable(parts))
+        if self.show == "pointwise":  # equal texts are asked about once
+            verdicts = copy_to_equal_texts(verdicts, text_groups)
         if self.critique:
-            critiques = [
-                c
-                for batch in await gather(self._critique(prompt, r, scores, ask) for r in unique_responses)
-                for c in batch
-            ]
-            verdicts += [
-                c.replacing(response_id=i)
-                for i, representative in representatives.items()
-                for c in critiques
-                if c.response_id == representative
-            ]
+            scores = [v for v in verdicts if isinstance(v, Score)]
+            critiques = await gather_settled(self._critique(prompt, r, scores, ask) for r in unique_responses)
+            verdicts += copy_to_equal_texts(
+                [v for part in critiques for v in ([part] if isinstance(part, ReplyError) else part)],
+                text_groups,
+            )
         return verdicts
 
-    def _orders(self, responses: list[Response]) -> list[list[Response]]:
-        """The orders to ask in; the other one too where that shows anything else."""
-        if not self.swap:
-            return [responses]
-        texts = [r.text for r in responses]
-        return [responses] if texts == texts[::-1] else [responses, responses[::-1]]
+    def _bundles(self) -> list[tuple[AspectName, ...]]:
+        """The aspects that are rated in one request."""
+        return [(aspect,) for aspect in self.aspects] if self.calls == "per_aspect" else [self.aspects]
+
+    async def _rate_bundle(
+        self, prompt: Prompt, responses: Sequence[Response], unique_responses: Sequence[Response],
+        bundle: tuple[AspectName, ...], ask: Ask,
+    ) -> list[Score | ReplyError]:  # fmt: skip
+        """The ratings of one bundle. What cannot be read is lost alone; of two orders both are needed."""
+        if self.show == "pointwise":
+            outcomes = await gather_settled(self._rate(prompt, [r], bundle, ask, 0) for r in unique_responses)
+        else:
+            orders = self._orders(responses, bundle, ask)
+            outcomes = await gather_settled(
+                self._rate(prompt, order, bundle, ask, number) for number, order in enumerate(orders)
+            )
+            if errors := [outcome for outcome in outcomes if isinstance(outcome, ReplyError)]:
+                return [*errors]
+        return [s for part in outcomes for s in ([part] if isinstance(part, ReplyError) else part)]
+
+    def _orders(self, responses: Sequence[Response], bundle: Sequence[str], ask: Ask) -> list[list[Response]]:
+        """The orders to ask in, drawn anew for each bundle; the other one too where that shows anything
+        else.
+        """
+        shuffled = sorted(responses, key=lambda r: r.id)
+        ask.rng(f"order/{self.seed}/{'+'.join(bundle)}").shuffle(shuffled)
+        texts = [r.text for r in shuffled]
+        return [shuffled, shuffled[::-1]] if self.swap and texts != texts[::-1] else [shuffled]
 
     async def _rate(
-        self,
-        prompt: Prompt,
-        responses: Sequence[Response],
-        aspects: Sequence[AspectName],
-        ask: Ask,
+        self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[AspectName], ask: Ask,
         order: int,
-    ) -> list[Score]:
+    ) -> list[Score]:  # fmt: skip
         messages = self._messages(prompt, responses, aspects)
         schema = blocks_schema(tuple(aspects), len(responses)) if self.schema_reply else None
         ratings, _ = await ask_and_parse(
@@ -172,8 +169,9 @@ class UltraFeedback(Plugin):
         """What is shared comes first: the same prompt and answers for every aspect, then what this aspect
         asks.
         """
-        conversation = [m for m in prompt.messages if m.role != "system"]
-        body = render("judges/ultrafeedback.j2", conversation=conversation, texts=[r.text for r in responses])
+        conversation = conversation_for_judge(prompt)
+        texts = [text_for_judge(r) for r in responses]
+        body = render("judges/ultrafeedback.j2", conversation=conversation, texts=texts)
         question = render_once(
             "judges/ultrafeedback_aspects.j2",
             aspects=tuple(aspects),
@@ -182,37 +180,53 @@ class UltraFeedback(Plugin):
             wrong=prompt.incorrect_references if "truthfulness" in aspects else (),
             as_json=self.schema_reply,
         )
-        return [system(render_once("judges/ultrafeedback_system.j2")), user(f"{body}\n\n{question}")]
+        return [
+            system(render_once("judges/ultrafeedback_system.j2")),
+            material_message(f"{body}\n\n{question}", prompt),
+        ]
 
     async def _critique(
         self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask
-    ) -> list[Critique]:
-        values = [s.value for s in scores if s.response_id == response.id and s.value is not None]
-        mean = sum(values) / len(values) if values else None
-        conversation = [m for m in prompt.messages if m.role != "system"]
+    ) -> list[Critique | Score]:
+        """Feedback, and an overall rating. One of 10 that the aspects contradict is repaired as the paper's
+        authors did: at a mean of `low` or less it is a 1, up to `high` the judge is asked again.
+        """
         text = render(
             "judges/ultrafeedback_critique.j2",
-            conversation=conversation,
-            text=response.text,
-            principle=response.principle,
+            conversation=conversation_for_judge(prompt),
+            text=text_for_judge(response),
+            system_text=response.sampling.get("system"),
         )
+        messages = [system(render_once("judges/ultrafeedback_system.j2")), material_message(text, prompt)]
+        options: dict[str, Any] = {
+            "schema": CRITIQUE_SCHEMA, "temperature": self.temperature, "top_p": self.top_p,
+        }  # fmt: skip
+        (feedback, overall), reply = await ask_and_parse(ask, self.model, messages, read_critique, **options)
+        values = [s.value for s in scores if s.response_id == response.id and s.value is not None]
+        mean = math.fsum(values) / len(values) if values else None
+        if overall == TOP_OVERALL and mean is not None and mean <= self.high:
+            if mean <= self.low:
+                overall = 1.0
+            else:
+                doubt = render("judges/ultrafeedback_doubt.j2", mean=f"{mean:.1f}")
+                again = [*messages, assistant(reply.text), user(doubt)]
+                (_, overall), _ = await ask_and_parse(ask, self.model, again, read_critique, **options)
+        return [
+            Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/{TOP_OVERALL:g}"),
+            Score(response_id=response.id, aspect="overall", value=overall, scale=OVERALL_SCALE),
+        ]
 
-        def read_critique(reply: Reply) -> tuple[str, float]:
-            fields = json_object(reply.text)
-            overall = parse_rating(require_field(fields, "overall", int), (1, 10))
-            assert overall is not None
-            if mean is not None and overall == 10 and mean <= self.low:
-                raise ParseFailure(
-                    "out_of_scale",
-                    f"an overall rating of 10 contradicts aspect ratings of {mean:.1f} on average",
-                )
-            return require_field(fields, "feedback", str), overall
 
-        (feedback, overall), _ = await ask_and_parse(
-            ask, self.model, [system(render_once("judges/ultrafeedback_system.j2")), user(text)],
-            read_critique, schema=CRITIQUE_SCHEMA, temperature=self.temperature, top_p=self.top_p,
-        )  # fmt: skip
-        return [Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/10")]
+TOP_OVERALL = 10.0
+OVERALL_SCALE = (1.0, TOP_OVERALL)
+
+
+def read_critique(reply: Reply) -> tuple[str, float]:
+    """(feedback, overall rating). Raises ParseFailure."""
+    fields = json_object(reply.text)
+    overall = parse_rating(require_field(fields, "overall", int), OVERALL_SCALE)
+    assert overall is not None
+    return require_field(fields, "feedback", str), overall
 
 
 CRITIQUE_SCHEMA: dict[str, Any] = {
@@ -236,8 +250,6 @@ def blocks_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
     def entry(aspect: str) -> dict[str, Any]:
         integer: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 5}
         fields: dict[str, Any] = {}
-        if aspect in TYPED_ASPECTS:
-            fields["types"] = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 3}}
         fields["rationale"] = {"type": "string"}
         fields["rating"] = {"anyOf": [integer, {"type": "null"}]} if aspect == "honesty" else integer
         return _object_schema(fields)

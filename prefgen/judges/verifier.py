@@ -1,24 +1,28 @@
 """Check answers against what is known to be right: the same text, the same number, or a check of one's own.
 
-`exact` compares the answer (or its last line, or what stands in a box) with the prompt's references after
-normalising; `number` compares the last number that the answer gives; `function` calls a function of one's
-own, such as one that runs unit tests in a sandbox, once for each answer, and keeps what it returned. A prompt
-without references has no score.
+What an answer comes to is what stands in its last box, what it states as the answer, or its last line.
+`exact` compares that with the prompt's references after normalising; `number` compares it where it is a
+number and nothing else, but for a unit; `maths` compares expressions, sets and intervals by math-verify
+(`pip install 'prefgen[maths]'`); `function` calls a function of one's own, such as one that runs unit tests
+in a sandbox, once for each answer, and keeps what it returned. An answer that cannot be read has no score,
+and neither has one to a prompt without references.
 """
 
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from prefgen.errors import PluginError, ReplyError
+from prefgen.errors import PluginError, RecipeError, ReplyError
 from prefgen.kit.ratings import rate_each_text
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import import_reference
 from prefgen.roles import Ask, Verdict
-from prefgen.text.final_answer import check_answer
+from prefgen.text.final_answer import answer_of, check_answer, why_not_checked
+from prefgen.text.maths import INSTALL_HINT, is_installed, is_same_answer
 from prefgen.types import Prompt, Response, Score
 
 
@@ -28,7 +32,7 @@ class Verifier(Plugin):
 
     code_fields = ("function",)
 
-    check: Literal["exact", "number", "function"] = Field(
+    check: Literal["exact", "number", "maths", "function"] = Field(
         default="number", description="How an answer is compared with the references."
     )
     function: str | None = Field(
@@ -57,6 +61,8 @@ class Verifier(Plugin):
     def validate(self) -> None:
         if self.function:
             self._load_function()
+        if self.check == "maths" and not is_installed():
+            raise RecipeError(INSTALL_HINT)
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
@@ -77,9 +83,24 @@ class Verifier(Plugin):
             raise PluginError(
                 f"verifier: {self.function} returned {outcome!r}; expected a bool, or a number from 0 to 1"
             )
+        if self.check == "maths":
+            return [await self._compare_maths(prompt, response, ask)]
         assert self.check != "function"
         outcome, reason = check_answer(response.text, prompt.references, self.check, self.tolerance)
         return [_score(response, None if outcome is None else float(outcome), reason)]
+
+    async def _compare_maths(self, prompt: Prompt, response: Response, ask: Ask) -> Score:
+        answer = answer_of(response.text)
+        reason = why_not_checked(prompt.references, self.check)
+        if reason is None:
+            version = int(metadata.version("math-verify").split(".")[1])
+            outcome = await ask.step(
+                "verifier maths", is_same_answer, answer, list(prompt.references), version=version
+            )
+            words = "" if outcome is not None else ", which cannot be read as mathematics, or took too long"
+            value = None if outcome is None else float(outcome)
+            return _score(response, value, f"answer: {answer[:200]}{words}")
+        return _score(response, None, reason)
 
 
 def _score(response: Response, value: float | None, rationale: str | None) -> Score:

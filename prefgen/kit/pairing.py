@@ -4,7 +4,8 @@ margins.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import ClassVar, Literal, NamedTuple
+from random import Random
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -17,6 +18,16 @@ from prefgen.types import Pair, Record, Response
 
 TIE_TOLERANCE = 1e-9
 """Two means of the same ratings may differ by rounding; scores closer than this are equal."""
+
+
+Disagreement = Literal["drop", "hard", "keep"]
+DISAGREEMENT_FIELD: Any = Field(
+    default="drop",
+    description=(
+        "A pair whose chosen side the comparisons put below one half: dropped, kept without a probability, "
+        "or kept with it (`check` calls such a pair broken)."
+    ),
+)
 
 
 class ScorePairer(Plugin):
@@ -46,7 +57,10 @@ class ScorePairer(Plugin):
         description="A file of `prefgen calibrate`: the pair's margin then gives its chosen_probability.",
     )
 
+    disagreement: Disagreement = DISAGREEMENT_FIELD
+
     file_fields = ("calibration",)
+    later_fields = ("disagreement",)
 
     def validate(self) -> None:
         if self.calibration is not None:
@@ -79,17 +93,22 @@ class ScorePairer(Plugin):
         margin = ranked[0].score - ranked[-1].score
         if margin <= TIE_TOLERANCE:
             return "tie"
-        return "margin" if margin < self.min_margin else "same_text"
+        if margin < self.min_margin:
+            return "margin"
+        undisputed: Any = self.model_copy(update={"disagreement": "keep"})
+        return "disagreement" if undisputed.pair(record, Random(0)) else "same_text"
 
     def add_probabilities(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
-        """The pairs with their probability, as `labels` and `calibration` say."""
+        """The pairs with their probability, as `labels`, `calibration` and `disagreement` say."""
         if self.calibration is None or self.labels == "hard":
-            return add_comparison_probabilities(pairs, record, self.score, self.labels)
+            with_comparisons = add_comparison_probabilities(pairs, record, self.score, self.labels)
+            return without_disagreement(with_comparisons, self.disagreement)
         curve = read_calibration(path_beside_recipe(self.calibration), self.calibration)
-        return [
+        calibrated = [
             pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin))
             for pair in pairs
         ]
+        return without_disagreement(calibrated, self.disagreement)
 
 
 class OriginPairer(Plugin):
@@ -107,6 +126,8 @@ class OriginPairer(Plugin):
     truncated: Literal["drop", "keep"] = Field(
         default="drop", description="Whether a response that the token limit cut may be paired."
     )
+    disagreement: Disagreement = DISAGREEMENT_FIELD
+    later_fields = ("disagreement",)
 
     def build_pairs(
         self, record: Record, candidates: Iterable[tuple[Response, Response]], *, limit: int | None = None
@@ -115,14 +136,17 @@ class OriginPairer(Plugin):
         their weights add up to 1.
         """
         scores = scores_of(record, self.score) if self.score else {}
-        pairs = list(
-            islice(
-                (pair for chosen, rejected in candidates for pair in self._pair(chosen, rejected, scores)),
-                limit,
+        spec = self.score or ScoreSpec()
+        candidate_pairs = (
+            pair
+            for chosen, rejected in candidates
+            for made in self._pair(chosen, rejected, scores)
+            for pair in without_disagreement(
+                add_comparison_probabilities([made], record, spec, "soft"), self.disagreement
             )
         )
-        weighted_pairs = [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
-        return add_comparison_probabilities(weighted_pairs, record, self.score or ScoreSpec(), "soft")
+        pairs = list(islice(candidate_pairs, limit))
+        return [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
 
     def _pair(self, chosen: Response, rejected: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
         if chosen.id == rejected.id or same_text(chosen.text, rejected.text):
@@ -188,6 +212,25 @@ def make_pair(
             weight=0.5 if tie else 1.0,
         ),
     )
+
+
+def without_disagreement(pairs: Sequence[Pair], policy: Disagreement) -> Sequence[Pair]:
+    """The pairs, with what the policy makes of those whose own probability speaks against them: training
+    would turn them round.
+    """
+    if policy == "keep" or all(_agrees(pair) for pair in pairs):
+        return pairs
+    agreed: list[Pair] = []
+    for pair in pairs:
+        if _agrees(pair):
+            agreed.append(pair)
+        elif policy == "hard":
+            agreed.append(pair.replacing(chosen_probability=None))
+    return agreed
+
+
+def _agrees(pair: Pair) -> bool:
+    return pair.chosen_probability is None or pair.chosen_probability >= 0.5
 
 
 def add_comparison_probabilities(

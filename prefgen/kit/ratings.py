@@ -13,23 +13,12 @@ from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.replies import ask_and_parse
 from prefgen.kit.reply_json import field_name, holds_object, json_object
 from prefgen.kit.reply_ratings import Scale, parse_rating, rating_in_text
-from prefgen.kit.templates import render
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
-from prefgen.types import Comparison, Message, Prompt, Reply, Response, Score, Value, system, user
+from prefgen.types import Comparison, Critique, Message, Prompt, Reply, Response, Score, Value
 
 MetadataValue = TypeVar("MetadataValue", bound=Value)
 ONE_TO_FIVE = (1.0, 5.0)
-
-
-def conversation_for_judge(prompt: Prompt) -> list[Message]:
-    """The conversation as judges see it: without system turns, which were not written to them."""
-    return [m for m in prompt.messages if m.role != "system"]
-
-
-def judge_messages(template: str, **values: Any) -> list[Message]:
-    """The judge's system text, and the rendered question."""
-    return [system(render("judges/judge_system.j2")), user(render(template, **values))]
 
 
 def rating_schema(
@@ -119,14 +108,22 @@ async def rate_each_text(
     groups = group_by_text(responses)
     all_verdicts: list[Verdict | ReplyError] = []
     for group, verdicts in zip(groups, await gather(rate(group[0]) for group in groups), strict=True):
-        all_verdicts += verdicts
-        all_verdicts += [
-            v.replacing(response_id=duplicate.id)
-            for duplicate in group[1:]
-            for v in verdicts
-            if isinstance(v, Score)
-        ]
+        all_verdicts += copy_to_equal_texts(verdicts, [group])
     return all_verdicts
+
+
+def copy_to_equal_texts(
+    verdicts: Sequence[Verdict | ReplyError], groups: Iterable[Sequence[Response]]
+) -> list[Verdict | ReplyError]:
+    """The verdicts, and those on the first of each group (`group_by_text`) for the others of it too."""
+    copies = [
+        v.replacing(response_id=duplicate.id)
+        for group in groups
+        for duplicate in group[1:]
+        for v in verdicts
+        if isinstance(v, Score | Critique) and v.response_id == group[0].id
+    ]
+    return [*verdicts, *copies]
 
 
 async def judge_each(

@@ -1,4 +1,4 @@
-"""Asking for a reply and reading it, once more where it cannot be read; and what judges look for in answers.
+"""Asking for a reply and reading it, once more where it cannot be read.
 
 The grammars of what is read are `reply_json`, `reply_ratings` and `reply_labels`.
 """
@@ -44,50 +44,6 @@ async def ask_and_parse(
     except ParseFailure as error:
         texts, keys = (first_reply.text, second_reply.text), (first_reply.key, second_reply.key)
         raise UnreadableReply(str(error), code=error.code, replies=texts, keys=keys) from None
-
-
-_JUDGE_ADDRESS = re.compile(
-    r"(?:rate|score|give|grade|assign|award)\s+(?:this|the above|my|it)\b[^.\n]{0,60}?"
-    r"(?:\b(?:top|highest|maximum|max|full|best)\b[^.\n]{0,20}\b(?:rating|score|marks?|grade)\b"
-    r"|\b(?:10|5)\s*(?:/|out of)\s*(?:10|5)\b)"
-    r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?"
-    r"(?:previous|prior|above|earlier|other)\s+(?:instructions?|texts?|rubric)"
-    r"|\bas (?:a|the|an? (?:impartial|fair)) (?:judge|evaluator|grader),? (?:you|please)\b"
-    r"|\b(?:dear|note to(?: the)?|attention)\s+(?:judge|evaluator|grader|annotator)\b",
-    re.IGNORECASE,
-)
-
-
-_ADDRESS_HINTS = (
-    "rating",
-    "score",
-    "mark",
-    "grade",
-    "instruction",
-    "rubric",
-    "judge",
-    "evaluator",
-    "annotator",
-    "text",
-    "out of",
-    "/10",
-    "/5",
-    "/ ",
-)
-"""Words of which one is in every passage that the pattern finds: looking for them first is ten times faster.
-"""
-
-
-def find_judge_address(text: str) -> str | None:
-    """The passage of a response that speaks to whoever rates it, or None."""
-    folded = text.casefold()
-    for word in _ADDRESS_HINTS:
-        if word in folded:
-            break
-    else:
-        return None
-    match = _JUDGE_ADDRESS.search(text)
-    return match[0] if match else None
 
 
 def entries_by_label(fields: Mapping[str, Any], labels: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """Responses as samplers and revisers make them: of a reply, or of a reply to another response."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from prefgen.errors import TruncatedReply
+from prefgen.errors import TruncatedReply, UnreadableReply
 from prefgen.roles import Ask
 from prefgen.types import Message, Prompt, Reply, Response, assistant, system
 
@@ -24,6 +25,7 @@ async def one_response(
     Raises TruncatedReply when the reply is empty, and whatever `ask` raises.
     """
     messages = with_system(prompt.messages, system_text) if system_text else prompt.messages
+    drawn_system = {"system": system_text} if principle and system_text else {}
     reply = await ask(model, messages, sample=sample, **sampling)
     if not reply.text.strip():
         raise TruncatedReply("the model called a tool instead of answering", code="tool_call")
@@ -32,11 +34,29 @@ async def one_response(
         reply.message,
         model=ask.label(model),
         principle=principle,
-        sampling={**ask.options(model), **sampling},
+        sampling={**ask.options(model), **sampling, **drawn_system},
         sample=sample,
         finish_reason=reply.finish_reason,
         keeps_reasoning=reasoning == "keep",
     )
+
+
+FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
+_FENCED = re.compile(r"\A\s*<(text(?: \w+)?)>\s*\n(.*?)\n?\s*</\1>\s*\Z", re.DOTALL)
+_PREFACE = re.compile(
+    r"\A\s*(?:(?:sure|certainly|of course|okay|ok)[,!.:]?\s+)?(?:here(?:'s| is| are)|below is|this is|the)\b"
+    r"[^\n:]{0,40}\b(?:improved|revised|rewritten|new|edited|corrected|updated|better|reworked)\b[^\n:]{0,30}:"
+    r"[ \t]*\n+(?=\S)",
+    re.IGNORECASE,
+)
+
+
+def revised_text(text: str) -> str:
+    """What a model wrote as the new text: without a line that announces it, and without a fence around it."""
+    text = _PREFACE.sub("", text)
+    if (fenced := _FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
+        text = fenced[2]
+    return text.strip()
 
 
 def with_system(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
@@ -59,9 +79,12 @@ def revised_response(
     """What `model` replied as a response with its parent, its sampling and how it ended. Raises
     TruncatedReply when there is nothing in it.
     """
-    text = reply.text.strip()
+    text = revised_text(reply.text)
     if not text:
         raise TruncatedReply("the revision is empty", code="empty", replies=(reply.text,), keys=(reply.key,))
+    if FENCE_MARK.search(text):
+        message = "the revision holds marks of the request's fences"
+        raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
     sampling = {**ask.options(model), **({} if temperature is None else {"temperature": temperature})}
     return Response.of(
         prompt,

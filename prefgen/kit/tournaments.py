@@ -10,7 +10,7 @@ ResponsePair = tuple[Response, Response]
 
 
 class Tournament:
-    """Rounds of comparisons: knockout, where the loser of a pair is out, or swiss, where those meet who have
+    """Rounds of comparisons: knockout, where the loser of a match is out, or swiss, where those meet who have
     won equally often so far. Default number of rounds: as many as a knockout has.
     """
 
@@ -40,22 +40,25 @@ class Tournament:
                 pairs.append((response, opponent))
         return pairs
 
+    def winner(self) -> Response | None:
+        """Who is left of a knockout that is over; None before that."""
+        return self._entrants[0] if len(self._entrants) == 1 else None
+
     def _may_meet(self, response: Response, other: Response) -> bool:
         return self._knockout or frozenset((response.id, other.id)) not in self._met
 
     def end_round(self, pairs: Sequence[ResponsePair], comparisons: Sequence[Comparison]) -> None:
         """Count the wins of a round; a pair whose comparison is lost counts as even."""
+        losers: set[str] = set()
         for first, second in pairs:
             self._met.add(frozenset((first.id, second.id)))
             probability = probability_of(comparisons, first.id, second.id)
             share = 0.5 if probability is None else probability
+            if share == 0.5:  # who was ahead before goes on; of equals the first
+                losers.add(first.id if self._wins[first.id] < self._wins[second.id] else second.id)
+            else:
+                losers.add(first.id if share < 0.5 else second.id)
             self._wins[first.id] += share
             self._wins[second.id] += 1 - share
         if self._knockout:
-            losers = {self._loser(pair).id for pair in pairs}
             self._entrants = [response for response in self._entrants if response.id not in losers]
-
-    def _loser(self, pair: ResponsePair) -> Response:
-        """The one with fewer wins; of equals the second."""
-        first, second = pair
-        return first if self._wins[first.id] < self._wins[second.id] else second

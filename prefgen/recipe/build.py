@@ -78,7 +78,7 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
                 f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}",
                 loaded.place(("run", "endpoints", name)),
             )
-    builder = StageBuilder(loaded, models, plugins)
+    builder = StageBuilder(loaded, models, plugins, recipe.seed)
     stages = [builder.build_stage(i, stage) for i, stage in enumerate(recipe.stages)]
     sources, segments, identities = segments_of(stages, loaded, models)
     prices = prices_of(recipe, loaded)

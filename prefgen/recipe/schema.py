@@ -155,7 +155,9 @@ class Recipe(Strict):
         description="Semantic version of the dataset.",
     )
     description: str = ""
-    seed: int = Field(default=0, description="Seed of every ask that is random.")
+    seed: int = Field(
+        default=0, description="Seed of random asks, and of the draws of plug-ins that have no `seed`."
+    )
     models: Mapping[str, Mapping[str, Any]] = Field(default={}, description="Models by name.")
     stages: list[Mapping[str, Any]] = Field(
         min_length=1, description="What happens to each prompt, in order."

@@ -23,8 +23,11 @@ from prefgen.storage.canonical_json import canonical
 class StageBuilder:
     """Builds the stages of a recipe one after the other; each may name what those before it have made."""
 
-    def __init__(self, loaded: LoadedRecipe, models: Mapping[str, BuiltModel], allow_code: bool) -> None:
+    def __init__(
+        self, loaded: LoadedRecipe, models: Mapping[str, BuiltModel], allow_code: bool, seed: int
+    ) -> None:
         self._loaded = loaded
+        self._seed = seed
         self._models = models
         self._allow_code = allow_code
         self._judges: dict[str, tuple[str, ...]] = {}
@@ -88,6 +91,8 @@ class StageBuilder:
             for selector in plugin_class.selector_fields
             if isinstance(fields.get(selector), Mapping)
         }
+        if (seed_field := plugin_class.model_fields.get("seed")) is not None and seed_field.default == 0:
+            fields.setdefault("seed", self._seed)  # another default is no draw: the hash functions of minhash
         plugin = validate_data(plugin_class, fields, path, self._loaded)
         self._check_plugin(plugin, use, path)
         self._check_models(plugin, path)

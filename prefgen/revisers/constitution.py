@@ -3,7 +3,8 @@
 
 Each round draws one principle, asks for a critique of the answer under it, then for a revision. All revisions
 are kept, each with its parent and the principle, so that a dataset can be made of every one of them; a round
-that is lost ends the chain and is counted. The open recipe (alignment-handbook) takes one round.
+that is lost ends the chain and is counted, and one whose critique finds nothing leaves the answer alone. The
+open recipe (alignment-handbook) takes one round.
 """
 
 from collections.abc import Mapping
@@ -12,15 +13,18 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
 from prefgen.kit.constitutions import draw_principles
-from prefgen.kit.ratings import conversation_for_judge
+from prefgen.kit.judge_prompt import reviser_messages, text_for_judge
 from prefgen.kit.responses import revised_response
 from prefgen.kit.templates import render
 from prefgen.plugins.decorators import reviser
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Revision
-from prefgen.types import Critique, Prompt, Response, assistant, system, user
+from prefgen.text.normalize import normalize
+from prefgen.types import Critique, Prompt, Response, assistant, user
 
 EXEMPLAR_FIELDS = {"request", "reply", "critique", "revision"}
+NO_OBJECTION = "no objection"
+"""A critique that finds nothing: the answer stays as it is, and no revision is asked for."""
 
 
 @reviser("constitution")
@@ -43,14 +47,17 @@ class ConstitutionReviser(Plugin):
         default=4, ge=1, description="Rounds, each on the revision before (paper: 4; the open recipe: 1)."
     )
     exemplars: tuple[Mapping[str, str], ...] = Field(
-        default=(), description="Solved examples: request, reply, critique and revision (paper: 5)."
+        default=(),
+        description=(
+            "Solved examples: request, reply, critique, revision and, if wanted, critique_request (paper: 5)."
+        ),
     )
     seed: int = Field(default=0, description="Seed of the draws of principles.")
 
     @model_validator(mode="after")
     def _check_exemplars(self) -> "ConstitutionReviser":
         for number, example in enumerate(self.exemplars, 1):
-            if set(example) != EXEMPLAR_FIELDS:
+            if set(example) - {"critique_request"} != EXEMPLAR_FIELDS:
                 raise ValueError(
                     f"exemplar {number} must have {', '.join(sorted(EXEMPLAR_FIELDS))}; found "
                     f"{', '.join(sorted(example))}"
@@ -72,7 +79,8 @@ class ConstitutionReviser(Plugin):
                 failures.append(error)
                 break
             critiques.append(critique)
-            revisions.append(latest)
+            if latest is not response and latest not in revisions:
+                revisions.append(latest)
         return Revision(tuple(revisions), tuple(critiques), tuple(failures))
 
     async def _round(
@@ -81,15 +89,17 @@ class ConstitutionReviser(Plugin):
         [principle] = draw_principles(
             self.constitution, "critique", 1, self.seed, prompt.id, first.id, number, group=self.group
         )
-        text = render(
+        messages = reviser_messages(
             "revisers/critique.j2",
-            conversation=conversation_for_judge(prompt),
-            text=latest.text,
+            prompt,
+            text=text_for_judge(latest),
             critique=principle.critique,
-            exemplars=self.exemplars,
+            exemplars=[{"critique_request": "", **example} for example in self.exemplars],
         )
-        messages = [system(render("revisers/reviser_system.j2")), user(text)]
         critique_reply = await ask(self.model, messages, sample=number)
+        critique = Critique(response_id=latest.id, principle_id=principle.id, text=critique_reply.text)
+        if normalize(critique_reply.text).strip(" .!*\"'") == NO_OBJECTION:
+            return critique, latest
         revision_request = render(
             "revisers/revision.j2",
             revision=principle.revision or "Rewrite the reply accordingly.",
@@ -101,4 +111,4 @@ class ConstitutionReviser(Plugin):
         revision = revised_response(
             prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id
         )
-        return Critique(response_id=latest.id, principle_id=principle.id, text=critique_reply.text), revision
+        return critique, revision

@@ -1,18 +1,17 @@
 """Rewrite an answer to a better one in one step (SynPO's response improver, arXiv 2410.06961, section 2.2).
 
-The model is asked to correct, to add what is missing and to keep to the request; its reply is taken as it
-stands. In the paper the improver is a model that was trained for it.
+The model is asked to correct, to add what is missing and to keep to the request. In the paper the improver is
+a model that was trained for it.
 """
 
 from pydantic import Field
 
-from prefgen.kit.ratings import conversation_for_judge
+from prefgen.kit.judge_prompt import reviser_messages, text_for_judge
 from prefgen.kit.responses import revised_response
-from prefgen.kit.templates import render
 from prefgen.plugins.decorators import reviser
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Revision
-from prefgen.types import Prompt, Response, system, user
+from prefgen.types import Prompt, Response
 
 
 @reviser("improve")
@@ -28,17 +27,10 @@ class Improve(Plugin):
     )
 
     async def revise(self, prompt: Prompt, response: Response, ask: Ask) -> Revision:
-        text = render(
-            "revisers/improve.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
-            instruction=self.instruction,
+        messages = reviser_messages(
+            "revisers/improve.j2", prompt, text=text_for_judge(response), instruction=self.instruction
         )
-        reply = await ask(
-            self.model,
-            [system(render("revisers/reviser_system.j2")), user(text)],
-            temperature=self.temperature,
-        )
+        reply = await ask(self.model, messages, temperature=self.temperature)
         return Revision(
             (
                 revised_response(

@@ -6,16 +6,15 @@ that the model is asked to name. An answer without flaws is left alone.
 
 from pydantic import Field
 
+from prefgen.kit.judge_prompt import reviser_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.ratings import conversation_for_judge
 from prefgen.kit.replies import ask_and_parse, require_field
 from prefgen.kit.reply_json import json_object
 from prefgen.kit.responses import revised_response
-from prefgen.kit.templates import render
 from prefgen.plugins.decorators import reviser
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Revision
-from prefgen.types import Critique, Prompt, Record, Reply, Response, system, user
+from prefgen.types import Critique, Prompt, Record, Reply, Response
 
 
 @reviser("minimal_edit")
@@ -35,17 +34,10 @@ class MinimalEdit(Plugin):
         flaws = known_flaws or await self._find_flaws(prompt, response, ask)
         if not flaws:
             return Revision(())
-        text = render(
-            "revisers/minimal_edit.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
-            flaws=flaws,
+        messages = reviser_messages(
+            "revisers/minimal_edit.j2", prompt, text=text_for_judge(response), flaws=flaws
         )
-        reply = await ask(
-            self.model,
-            [system(render("revisers/reviser_system.j2")), user(text)],
-            temperature=self.temperature,
-        )
+        reply = await ask(self.model, messages, temperature=self.temperature)
         revision = revised_response(
             prompt, response, reply, ask, self.model, temperature=self.temperature, origin="refined"
         )
@@ -55,11 +47,8 @@ class MinimalEdit(Plugin):
         return Revision((revision,) if revision.text != response.text.strip() else (), critiques)
 
     async def _find_flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
-        text = render(
-            "revisers/find_flaws.j2",
-            conversation=conversation_for_judge(prompt),
-            text=response.text,
-            most=self.most,
+        messages = reviser_messages(
+            "revisers/find_flaws.j2", prompt, text=text_for_judge(response), most=self.most
         )
         schema = {
             "title": "flaws", "type": "object", "required": ["flaws"], "additionalProperties": False,
@@ -75,7 +64,7 @@ class MinimalEdit(Plugin):
         flaws, _ = await ask_and_parse(
             ask,
             self.model,
-            [system(render("revisers/reviser_system.j2")), user(text)],
+            messages,
             read_flaws,
             schema=schema,
             temperature=self.temperature,

@@ -19,6 +19,17 @@ def logistic(x: float) -> float:
     return 0.5 * (1 + math.tanh(x / 2))
 
 
+UNBOUNDED = (-1e9, 1e9)
+"""The scale of a number that has none, such as a reward: ranked as it is, and beside numbers that have a
+scale by its logistic function.
+"""
+
+
+def unit_value(value: float, scale: tuple[float, float]) -> float:
+    """A score as a number from 0 to 1, so that judges on different scales can be combined."""
+    return logistic(value) if scale == UNBOUNDED else (value - scale[0]) / (scale[1] - scale[0])
+
+
 class ScoreSpec(Value):
     """How judgments are combined. Judges on different scales are first mapped to 0..1 each."""
 
@@ -78,9 +89,7 @@ def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
         if not values or len(values) < len(parts) or response.id in vetoed:
             continue
         if len(scales) > 1:
-            values = [
-                (v - scale[0]) / (scale[1] - scale[0]) for v, (_, scale) in zip(values, parts, strict=True)
-            ]
+            values = [unit_value(v, scale) for v, (_, scale) in zip(values, parts, strict=True)]
         scores[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
     return scores
 
@@ -100,29 +109,36 @@ def find_vetoed(record: Record, name: str, least: float) -> set[str]:
 
 
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
-    """({response id: mean of its present ratings}, scale) of one judge, or of one aspect as
-    `judge.aspect`.
+    """({response id: mean of its ratings}, scale) of one judge, or of one aspect as `judge.aspect`. An aspect
+    on another scale than the judge's first is no part of its mean.
     """
     judge, _, aspect = name.partition(".")
     scores = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
     comparisons = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]
     if scores and (not comparisons or any(s.value is not None for s in scores)):
-        return mean_by_response(scores), scores[0].scale
+        scale = scores[0].scale
+        return mean_by_response([s for s in scores if s.scale == scale]), scale
     return bradley_terry(comparisons), (0.0, 1.0)
 
 
 def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:
     """Mean over aspects of the mean over repeated ratings of an aspect; ratings that do not apply are left
-    out.
+    out. A response that lost a rating which others have has no mean: theirs is of something else.
 
     A judge asked for repeated orders of one aspect must not give that aspect more weight than the others.
     """
     ratings: dict[str, dict[str, list[float]]] = {}
     for score in scores:
+        values = ratings.setdefault(score.response_id, {}).setdefault(score.aspect, [])
         if score.value is not None:
-            ratings.setdefault(score.response_id, {}).setdefault(score.aspect, []).append(score.value)
-    means = {rid: [math.fsum(v) / len(v) for v in aspects.values()] for rid, aspects in ratings.items()}
-    return {rid: math.fsum(values) / len(values) for rid, values in means.items()}
+            values.append(score.value)
+    aspect_count = len({score.aspect for score in scores})
+    means = {
+        rid: [math.fsum(values) / len(values) for values in aspects.values() if values]
+        for rid, aspects in ratings.items()
+        if len(aspects) == aspect_count
+    }
+    return {rid: math.fsum(values) / len(values) for rid, values in means.items() if values}
 
 
 def probability_of(comparisons: Sequence[Comparison], first: str, second: str) -> float | None:
@@ -207,34 +223,70 @@ def label_noise(flips: float) -> float:
     return (1 - math.sqrt(1 - 2 * flips)) / 2
 
 
-def bradley_terry(
-    comparisons: Sequence[Comparison], *, prior: float = 0.1, rounds: int = 200
-) -> dict[str, float]:
-    """Strengths in 0..1 (the chance to beat an average candidate) by the MM algorithm of Hunter (2004,
-    section 3).
+def bradley_terry(comparisons: Sequence[Comparison], *, prior: float = 0.1) -> dict[str, float]:
+    """Strengths in 0..1 (the chance to beat an average candidate): the maximum of the likelihood, found by
+    Newton's method.
 
     Every candidate also has `prior` wins and losses against an average one, so that an undefeated one stays
-    finite.
+    finite, and there is one maximum (Hunter 2004, section 2).
     """
     ids = sorted({c.first_id for c in comparisons} | {c.second_id for c in comparisons})
-    wins = dict.fromkeys(ids, prior)
-    encounters: dict[str, dict[str, float]] = {rid: {} for rid in ids}
+    places = {rid: i for i, rid in enumerate(ids)}
+    wins = [prior] * len(ids)
+    meetings = [[0.0] * len(ids) for _ in ids]
     for c in comparisons:
-        wins[c.first_id] += c.probability
-        wins[c.second_id] += 1 - c.probability
-        for candidate, opponent in ((c.first_id, c.second_id), (c.second_id, c.first_id)):
-            encounters[candidate][opponent] = encounters[candidate].get(opponent, 0.0) + 1
-    opponents = {rid: sorted(counts.items()) for rid, counts in encounters.items()}
-    strength = dict.fromkeys(ids, 1.0)
-    for _ in range(rounds):
-        new_strength = {}
-        for rid in ids:
-            denominator = math.fsum(
-                n / (strength[rid] + strength[opponent]) for opponent, n in opponents[rid]
-            )
-            new_strength[rid] = wins[rid] / (denominator + 2 * prior / (strength[rid] + 1))
-        largest_change = max((abs(new_strength[rid] - strength[rid]) for rid in ids), default=0.0)
-        strength = new_strength
-        if largest_change < 1e-12:
+        first, second = places[c.first_id], places[c.second_id]
+        wins[first] += c.probability
+        wins[second] += 1 - c.probability
+        meetings[first][second] += 1
+        meetings[second][first] += 1
+    abilities = [0.0] * len(ids)
+    for _ in range(MAX_NEWTON_STEPS):
+        slope, curvature = _likelihood_at(abilities, wins, meetings, prior)
+        step = solve(curvature, slope)
+        largest = max(map(abs, step), default=0.0)
+        damping = min(1.0, 1.0 / largest) if largest else 1.0  # far from the maximum a step leads too far
+        abilities = [ability + damping * change for ability, change in zip(abilities, step, strict=True)]
+        if largest < 1e-12:
             break
-    return {rid: value / (1 + value) for rid, value in strength.items()}
+    return {rid: logistic(ability) for rid, ability in zip(ids, abilities, strict=True)}
+
+
+MAX_NEWTON_STEPS = 200
+
+
+def _likelihood_at(
+    abilities: Sequence[float], wins: Sequence[float], meetings: Sequence[Sequence[float]], prior: float
+) -> tuple[list[float], list[list[float]]]:
+    """(slope, negative curvature) of the log-likelihood."""
+    # without a prior only differences count: the constant keeps their sum where it is
+    constant = 0.0 if prior else 1.0
+    slope, curvature = list(wins), [[constant] * len(abilities) for _ in abilities]
+    for i, ability in enumerate(abilities):
+        chance = logistic(ability)
+        slope[i] -= 2 * prior * chance
+        curvature[i][i] += 2 * prior * chance * (1 - chance)
+        for j, count in enumerate(meetings[i]):
+            if count:
+                chance = logistic(ability - abilities[j])
+                slope[i] -= count * chance
+                curvature[i][i] += count * chance * (1 - chance)
+                curvature[i][j] -= count * chance * (1 - chance)
+    return slope, curvature
+
+
+def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+    """x of matrix x = right, for a symmetric and positive definite matrix, by elimination: the same digits on
+    every machine.
+    """
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    for i, pivot in enumerate(rows):
+        for row in rows[i + 1 :]:
+            if factor := row[i] / pivot[i]:
+                for j in range(i, len(pivot)):
+                    row[j] -= factor * pivot[j]
+    solution = [0.0] * len(rows)
+    for i in reversed(range(len(rows))):
+        known = math.fsum(rows[i][j] * solution[j] for j in range(i + 1, len(rows)))
+        solution[i] = (rows[i][-1] - known) / rows[i][i]
+    return solution

@@ -18,7 +18,7 @@ from prefgen.plugins.decorators import synthesizer
 from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.types import Prompt, Seed, user
+from prefgen.types import Prompt, Seed, system, user
 
 
 @synthesizer("backtranslate")
@@ -27,7 +27,10 @@ class Backtranslate(FromSeeds):
 
     seed_kind = "one text"
     cost = "2 requests a seed, 1 with `least: null`"
-    texts = ("synthesizers/writer_system.j2", "synthesizers/backtranslate.j2", "synthesizers/fit.j2")
+    texts = (
+        "synthesizers/writer_system.j2", "synthesizers/reader_system.j2", "synthesizers/backtranslate.j2",
+        "synthesizers/fit.j2",
+    )  # fmt: skip
 
     model: str = Field(description="Who writes the request, by its name under `models`.")
     grader: str | None = Field(
@@ -43,7 +46,10 @@ class Backtranslate(FromSeeds):
         [request, *_] = await write_prompts(ask, self.model, "backtranslate", text=text)
         lineage = {}
         if self.least is not None:
-            messages = [user(render("synthesizers/fit.j2", request=request.text, text=text))]
+            messages = [
+                system(render("synthesizers/reader_system.j2")),
+                user(render("synthesizers/fit.j2", request=request.text, text=text)),
+            ]
             rating, reason = await ask_rating(
                 ask,
                 self.grader or self.model,

@@ -26,7 +26,7 @@ from prefgen.plugins.decorators import synthesizer
 from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
-from prefgen.types import Prompt, Reply, Seed, user
+from prefgen.types import Prompt, Reply, Seed, system, user
 
 SCHEMA: dict[str, Any] = {
     "title": "seeks_harm",
@@ -47,6 +47,7 @@ class InvertHarmful(FromSeeds):
         "synthesizers/writer_system.j2",
         "synthesizers/invert_harmful.j2",
         "synthesizers/benign_twin.j2",
+        "synthesizers/reader_system.j2",
         "synthesizers/seeks_harm.j2",
     )
 
@@ -114,14 +115,10 @@ class InvertHarmful(FromSeeds):
         def read_verdict(reply: Reply) -> bool:
             return require_field(json_object(reply.text), "seeks_harm", bool)
 
+        named = None if category == "unknown" else category
         messages = [
-            user(
-                render(
-                    "synthesizers/seeks_harm.j2",
-                    text=request,
-                    category=None if category == "unknown" else category,
-                )
-            )
+            system(render("synthesizers/reader_system.j2")),
+            user(render("synthesizers/seeks_harm.j2", text=request, category=named)),
         ]
         seeks_harm, _ = await ask_and_parse(
             ask, self.expert or self.model, messages, read_verdict, schema=SCHEMA, temperature=0

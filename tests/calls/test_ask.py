@@ -220,3 +220,26 @@ async def test_two_curators_of_one_kind_are_each_asked_in_their_own_manner(tmp_p
     await run(recipe, tmp_path / "out")
 
     assert {body["max_tokens"] for body in server.bodies if body["model"] == "g"} == {11, 99}
+
+
+async def test_draws_are_apart_by_stage_plug_in_and_record(tmp_path, server):
+    """Two judges of a jury, or one judge in two stages, are not shown answers in the same order."""
+    server.script = by_content
+    drawn: dict[tuple[str, str], set[float]] = {}
+
+    @judge("test_draws")
+    class Draws(Plugin):
+        async def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Score]:
+            drawn.setdefault(ask.name, set()).add(ask.rng("order").random())
+            return [Score(response_id=r.id, aspect="a", value=1, scale=(0, 1)) for r in responses]
+
+    recipe = a_recipe(url=server.url)
+    recipe["stages"][2:] = [
+        {"judge": {"one": {"use": "test_draws"}, "two": {"use": "test_draws"}}},
+        {"judge": {"three": {"use": "test_draws"}}},
+    ]
+
+    await run(recipe, tmp_path / "out")
+
+    assert sorted(drawn) == ["one", "three", "two"]
+    assert len(set.union(*drawn.values())) == 9, "three judges, three prompts"

@@ -111,10 +111,14 @@ async def test_two_judges_that_ask_the_same_share_one_reply(tmp_path, server):
 
 
 async def test_a_request_that_a_later_stage_repeats_is_not_paid_again(tmp_path, server):
-    server.script = by_content
-    recipe = a_recipe(url=server.url)
-    judge_again = {"judge": {"again": recipe["stages"][2]["judge"]["quality"]}}
-    recipe["stages"].insert(3, judge_again)
+    server.script = lambda body, seen: "Fine." if body["model"] == "w" else '{"rationale": "r", "rating": 4}'
+    recipe = a_recipe(url=server.url, n=1)
+    alone = {
+        "use": "aspect",
+        "model": "grader",
+        "aspect": "quality",
+    }  # whatever shows several draws their order
+    recipe["stages"][2:] = [{"judge": {"quality": alone}}, {"judge": {"again": alone}}]
 
     outcome = await run(recipe, tmp_path / "out")
 

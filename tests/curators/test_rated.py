@@ -37,7 +37,7 @@ async def test_only_what_curators_before_it_left_is_asked_about(tmp_path, server
 
     await run(recipe, tmp_path / "out")
 
-    assert sum("Rate how" in body["messages"][0]["content"] for body in server.bodies) == 1
+    assert sum("Rate how" in body["messages"][-1]["content"] for body in server.bodies) == 1
 
 
 @pytest.mark.parametrize("fields", [{}, {"least": 4, "most": 2}])

@@ -44,3 +44,15 @@ async def test_the_word_not_is_no_vote():
 )
 async def test_a_vote_ends_its_line(text):
     assert not scores(await judged(BinaryVote(model="m", votes=1), Scripted([text]), "x"))
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"), [(("no", "yes", "yes"), "All is met."), (("yes", "no", "no"), "Late.")]
+)
+async def test_the_rationale_is_one_of_the_winning_side(words, kept):
+    said = {"yes": "All is met.\n\nFinal judgment: yes", "no": "Late.\n\nFinal judgment: no"}
+    replies = iter(said[word] for word in words)
+
+    [score] = await judged(BinaryVote(model="m", votes=3), Scripted(lambda _: next(replies)), "x")
+
+    assert score.rationale == f"2 of 3 votes: {kept}" if words[1] == "yes" else f"1 of 3 votes: {kept}"

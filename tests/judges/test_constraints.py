@@ -47,6 +47,45 @@ def test_sentences_are_counted_in_other_scripts_too():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Dr. Smith measured 3.5 metres. It was tall.",
+        "Use e.g. a fork. It works.",
+        "See example.com for more. Bye.",
+        "1. Wash it.\n2. Dry it.",
+        "What?! Really.",
+        "She paid $3.50. He did not...",
+    ],
+)
+def test_abbreviations_decimals_and_numbers_end_no_sentence(text):
+    assert count_of("sentences", text) == 2
+
+
+def test_words_are_counted_where_none_is_set_apart():
+    assert count_of("words", "我喜欢喝茶和咖啡") == 8
+    assert count_of("words", "Wi-Fi 很好") == 3
+    assert count_of("words", "don't") == 1
+
+
+def test_a_text_is_contained_as_a_word():
+    said = Rule(kind="contains", texts=("AI",))
+
+    assert violation_of(said, "I said so") is not None
+    assert violation_of(said, "An AI did.") is None
+    assert violation_of(Rule(kind="contains", texts=("喝茶",)), "我喜欢喝茶和咖啡") is None
+
+
+@pytest.mark.parametrize("text", ["Sorry", "No", "yes, no", '"I cannot"'])
+def test_words_that_happen_to_parse_are_no_python(text):
+    assert "no Python" in (violation_of(Rule(kind="python"), text) or "")
+
+
+@pytest.mark.parametrize("text", ["x = 1", "print('hi')", "1 + 1", "```python\nSorry\n```"])
+def test_code_is_python_with_and_without_a_fence(text):
+    assert violation_of(Rule(kind="python"), text) is None
+
+
+@pytest.mark.parametrize(
     "rule",
     [
         {"kind": "words"},

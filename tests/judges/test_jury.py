@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.judges.jury import Jury, borda, majority
-from prefgen.stats.scoring import probability_of
+from prefgen.stats.scoring import judge_scores, probability_of
 from prefgen.testing import a_record
 from prefgen.types import Comparison, Flag, Score
 from tests.support.panel_judges import scores, verdicts
@@ -88,3 +88,38 @@ def test_a_jury_knows_its_members():
 def test_equals_count_half():
     assert borda({"x": 1, "y": 1, "z": 0}, "x", ["x", "y", "z"]) == 0.75
     assert majority({"j": {"x": 1, "y": 1}}, ["x", "y"], {})[0].probability == 0.5
+
+
+@pytest.mark.parametrize("by", ["mean", "median", "borda", "majority", "bradley_terry"])
+async def test_answers_are_compared_on_the_judges_that_rated_both(by):
+    """A harsh judge whose reply was lost must not lift the answer that it was about."""
+    record = a_panel(kind=[5, 5, 3], mild=[4, 4, 2], harsh=[None, 1, 1])
+    judge = Jury(of=("kind", "mild", "harsh"), by=by, quorum=2)
+
+    found = await verdicts(judge, record)
+    judged = record.adding(
+        scores=[v.replacing(judge="jury") for v in found if isinstance(v, Score)],
+        comparisons=[v.replacing(judge="jury") for v in found if isinstance(v, Comparison)],
+    )
+    values, _ = judge_scores(judged, "jury")
+
+    assert values["r0"] == pytest.approx(values["r1"])
+    assert values["r0"] > values["r2"] < values["r1"]
+
+
+async def test_of_too_few_judges_in_common_the_answer_that_stands_apart_goes():
+    record = a_panel(a=[5, 3, None], b=[5, 1, 1], c=[None, None, 1])
+
+    found = scores(await verdicts(Jury(of=("a", "b", "c"), quorum=2), record))
+
+    assert found == {"r0": 1.0, "r1": 0.25, "r2": None}
+
+
+async def test_disagreement_is_a_score_of_its_own_and_no_part_of_the_mean():
+    record = a_panel(a=[5, 3, 1], b=[1, 3, 1])
+
+    found = [v.replacing(judge="jury") for v in await verdicts(Jury(of=("a", "b")), record)]
+    judged = record.adding(scores=found)
+
+    assert judge_scores(judged, "jury")[0] == {"r0": 0.5, "r1": 0.5, "r2": 0.0}
+    assert judge_scores(judged, "jury.disagreement")[0] == {"r0": 0.5, "r1": 0.0, "r2": 0.0}

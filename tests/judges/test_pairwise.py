@@ -11,6 +11,7 @@ from prefgen.errors import RecipeError
 from prefgen.judges.pairwise import Pairwise
 from prefgen.stats.scoring import bradley_terry, probability_of
 from prefgen.testing import Scripted, a_record
+from prefgen.types import Comparison
 from tests.support.constitutions import ANSWERS, by_group, plural
 from tests.support.judges import judged, odds, scores
 
@@ -43,7 +44,7 @@ async def test_groups_are_asked_for_themselves_and_kept_apart_as_columns(tmp_pat
         ({"group": "caring"}, "has no group 'caring'"),
         ({"schedule": "swiss"}, "a tournament needs one ranking"),
         ({"group": "care", "constitution": "harmless"}, "has no group 'care' (its groups: none)"),
-        ({"group": "care", "principles": 3}, "has 2 principles of group 'care'"),
+        ({"group": "care", "principles": 5}, "has 4 principles of group 'care'"),
     ],
 )
 def test_a_group_that_there_is_not_is_named(tmp_path, judge, message):
@@ -83,15 +84,34 @@ async def test_verdicts_are_counted_where_there_are_no_log_probabilities():
     assert probability_of(verdicts, "r0", "r1") == 1.0
 
 
-async def test_an_unreadable_order_is_lost_alone():
-    verdicts = await judged(
-        Pairwise(model="m"),
-        Scripted(lambda text: "neither" if text.index("sun") < text.index("moon") else odds(A=0.7, B=0.3)),
-        "sun",
-        "moon",
-    )
+async def test_a_comparison_counts_only_where_both_orders_were_read():
+    """A judge that only likes what stands first, and says nothing else where one order is lost."""
 
-    assert sorted(type(v).__name__ for v in verdicts) == ["Comparison", "UnreadableReply"]
+    def one_order(text):
+        return "neither" if text.index("sun") < text.index("moon") else odds(A=0.9, B=0.1)
+
+    dropped = await judged(Pairwise(model="m"), Scripted(one_order), "sun", "moon")
+    tied = await judged(Pairwise(model="m", one_order="tie"), Scripted(one_order), "sun", "moon")
+
+    assert sorted(v.code for v in dropped) == ["ambiguous", "one_order"]
+    [comparison] = [v for v in tied if isinstance(v, Comparison)]
+    assert (comparison.probability, comparison.method) == (0.5, "one_order")
+
+
+async def test_one_lost_order_leaves_other_pairs_and_groups_alone():
+    def lost_for_sun_first(text):
+        first, second = (
+            text.index(f"\n{word}\n") if f"\n{word}\n" in text else -1 for word in ("sun", "sea")
+        )
+        return "neither" if -1 < first < second else odds(A=0.9, B=0.1)
+
+    judge = Pairwise(model="m", constitution="plural")
+    verdicts = await judged(judge, Scripted(lost_for_sun_first), "sun", "moon", "sea")
+
+    comparisons = [v for v in verdicts if isinstance(v, Comparison)]
+    groups = len(judge.separate_aspects())
+    assert len(comparisons) == 4 * groups
+    assert not [c for c in comparisons if {c.first_id, c.second_id} == {"r0", "r2"}]
 
 
 async def test_reasoning_is_asked_first_and_kept():

@@ -21,7 +21,7 @@ async def test_numbers_and_texts_are_compared_and_nothing_known_gives_no_score()
     assert scores(await verified(Verifier(), "It is 42.", "It is 41.", "No idea.")) == {
         "r0": 1.0,
         "r1": 0.0,
-        "r2": 0.0,
+        "r2": None,
     }
     assert scores(
         await verified(Verifier(check="exact"), "The answer is  PARIS.", "Rome", references=("Paris",))
@@ -48,3 +48,13 @@ async def test_a_function_of_ones_own_decides():
         await verified(Verifier(check="function", function="no_such_module:f"), "x")
     with pytest.raises(ValidationError):
         Verifier(check="function")
+
+
+async def test_mathematics_is_compared_by_its_meaning():
+    pytest.importorskip("math_verify")
+    texts = (r"So \boxed{2\sqrt{3}}.", r"\boxed{3}", "I do not know.")
+
+    found = await verified(Verifier(check="maths"), *texts, references=(r"\sqrt{12}",))
+
+    assert scores(found) == {"r0": 1.0, "r1": 0.0, "r2": None}
+    assert scores(await verified(Verifier(check="maths"), "2", references=())) == {"r0": None}

@@ -67,8 +67,8 @@ def test_draws_follow_weights_and_one_more_principle_moves_only_its_share(tmp_pa
 
 
 def test_more_principles_than_there_are_is_one_line():
-    with pytest.raises(RecipeError, match="has 16 principles with a comparison, and 17 are wanted"):
-        draw_principles("harmless", "comparison", 17, 0)
+    with pytest.raises(RecipeError, match="has 18 principles with a comparison, and 19 are wanted"):
+        draw_principles("harmless", "comparison", 19, 0)
 
 
 def test_either_all_principles_have_a_group_or_none():

@@ -182,3 +182,58 @@ def test_a_veto_decides_who_is_left_and_not_how_likely_the_pair_is():
     [pair] = BestVsWorst(score={"mean": ["o"], "veto": {"v.care": 0.1}}).pair(record, Random(0))
 
     assert (pair.chosen_id, pair.chosen_probability) == ("r0", None)
+
+
+def disputed(scores, *probabilities):
+    """Two answers with the scores of `quality`, and comparisons of the first with the second."""
+    compared = [
+        Comparison(first_id="r0", second_id="r1", probability=p, judge="preference") for p in probabilities
+    ]
+    return a_record("Q", "a", "b", scores={"quality": scores}).adding(comparisons=compared)
+
+
+BOTH = {"mean": ["quality", "preference"]}
+
+
+@pytest.mark.parametrize("pairer", [BestVsWorst, BestVsRandom, AllPairs, HardNegative])
+def test_a_pair_that_its_own_label_speaks_against_never_leaves_a_run(pairer):
+    record = disputed([5, 2], 0.35, 0.35)
+
+    assert not pairer(score=BOTH).pair(record, Random(0))
+    assert pairer(score=BOTH).explain(record) == "disagreement"
+    [hard] = pairer(score=BOTH, disagreement="hard").pair(record, Random(0))
+    [kept] = pairer(score=BOTH, disagreement="keep").pair(record, Random(0))
+    assert (hard.chosen_id, hard.chosen_probability) == ("r0", None)
+    assert kept.chosen_probability == 0.35
+
+
+def test_the_same_holds_of_pairs_by_origin_and_in_a_cycle():
+    fixed = {"chosen": {"model": ("model-0",)}, "rejected": {"model": ("model-1",)}}
+    cycle = a_record("Q", "a", "b", "c").adding(
+        comparisons=[
+            Comparison(first_id=a, second_id=b, probability=p, judge="j")
+            for a, b, p in (("r0", "r1", 0.99), ("r1", "r2", 0.9), ("r2", "r0", 0.6))
+        ]
+    )
+
+    assert not Fixed(**fixed).pair(disputed([1, 1], 0.2), Random(0))
+    [agreed] = Fixed(**fixed).pair(disputed([1, 1], 0.8), Random(0))
+    assert (agreed.chosen_probability, agreed.weight) == (0.8, 1.0)
+    assert not BestVsWorst(score="j").pair(cycle, Random(0))
+    assert {(p.chosen_id, p.rejected_id) for p in AllPairs(score="j").pair(cycle, Random(0))} == {
+        ("r0", "r1"),
+        ("r1", "r2"),
+    }
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=2, max_size=2),
+    st.lists(st.floats(0, 1), min_size=1, max_size=4),
+    st.sampled_from([BestVsWorst, BestVsRandom, AllPairs, HardNegative]),
+    st.sampled_from(["drop", "hard"]),
+)
+def test_no_label_is_below_one_half(scores, probabilities, pairer, policy):
+    record = disputed(scores, *probabilities)
+
+    for pair in pairer(score=BOTH, disagreement=policy).pair(record, Random(0)):
+        assert pair.chosen_probability is None or pair.chosen_probability >= 0.5

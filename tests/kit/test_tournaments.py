@@ -70,3 +70,19 @@ def test_a_lost_comparison_counts_as_even():
     tournament.end_round([pair], [])
 
     assert tournament.next_round() == [(a, c)], "of equals the second is out"
+
+
+def test_who_loses_a_match_is_out_however_clearly_it_won_before():
+    a, x, b, y = entrants(4)
+    tournament = Tournament([a, x, b, y], knockout=True)
+    first_round = tournament.next_round()
+    tournament.end_round(first_round, [compared(a, x, 0.95), compared(b, y, 0.55)])
+
+    assert first_round == [(a, x), (b, y)]
+    [final] = tournament.next_round()
+    tournament.end_round([final], [compared(b, a, 0.6)])
+    assert tournament.winner() == b
+
+
+def compared(first, second, probability):
+    return Comparison(first_id=first.id, second_id=second.id, aspect="x", probability=probability)

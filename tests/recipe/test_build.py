@@ -3,6 +3,7 @@ Nothing is asked. (prefgen/recipe/build.py)
 """
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +139,20 @@ def test_a_class_without_its_roles_method_is_refused_by_check(tmp_path):
 
     with pytest.raises(RecipeError, match="no method `judge`"):
         build(recipe_from_data(recipe, tmp_path))
+
+
+def test_the_seed_of_the_recipe_moves_every_draw_that_has_no_seed_of_its_own():
+    recipe = a_recipe(seed=7)
+    recipe["stages"][2] = {
+        "judge": {
+            "plain": {"use": "pairwise", "model": "grader"},
+            "own": {"use": "pairwise", "model": "grader", "seed": 3},
+        }
+    }
+    recipe["stages"].insert(1, {"curate": [{"use": "dedupe", "method": "minhash"}]})
+    recipe["stages"][-1] = {"pair": {"use": "best_vs_worst", "score": "plain"}}
+
+    pipeline = build(recipe_from_data(recipe, Path.cwd()))
+
+    seeds = {p.name: getattr(p.plugin, "seed", None) for stage in pipeline.stages for p in stage.plugins}
+    assert (seeds["plain"], seeds["own"]) == (7, 3)

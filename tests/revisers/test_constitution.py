@@ -102,3 +102,13 @@ async def test_a_recipe_of_revisions_makes_pairs_without_a_judge(tmp_path):
     assert outcome.complete, outcome.stopped
     assert outcome.manifest.yields.prompts_by_outcome == {"pair": 3}
     assert outcome.manifest.yields.responses == 9
+
+
+async def test_a_critique_without_an_objection_leaves_the_answer_alone():
+    replies = iter(["No objection.", "It is rude.", "Good words."])
+    ask = Scripted(lambda _: next(replies))
+
+    found = await revised(ConstitutionReviser(model="m", rounds=2), ask)
+
+    assert [critique.text for critique in found.critiques] == ["No objection.", "It is rude."]
+    assert [(r.text, r.parent_id) for r in found.responses] == [("Good words.", "r0")]

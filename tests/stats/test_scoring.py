@@ -2,6 +2,8 @@
 (prefgen/stats/scoring.py)
 """
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,3 +194,54 @@ def test_the_noise_of_a_label_is_what_makes_two_orders_differ_that_often(flips):
 
     assert 0 <= noise < 0.5
     assert 2 * noise * (1 - noise) == pytest.approx(flips, abs=1e-9)
+
+
+def test_strengths_are_those_that_are_published(shared):
+    """59 models by the votes of a crowd (LLMFAO), as evalica fits them; ties count half, no prior."""
+    import pyarrow.parquet as pq
+
+    folder = shared / "data" / "audit"
+    outcomes = {"left": 1.0, "right": 0.0, "tie": 0.5}
+    votes = [
+        Comparison(first_id=v["left"], second_id=v["right"], probability=outcomes[v["winner"]])
+        for v in pq.read_table(folder / "llmfao_votes.parquet").to_pylist()
+        if v["judge"].startswith("crowd") and v["winner"] in outcomes
+    ]
+    published = {
+        row["item"]: row["score"]
+        for row in pq.read_table(folder / "llmfao_published.parquet").to_pylist()
+        if row["algorithm"] == "bradley_terry"
+    }
+
+    odds = {name: p / (1 - p) for name, p in bradley_terry(votes, prior=0.0).items()}
+
+    strengths = {name: value / math.fsum(odds.values()) for name, value in odds.items()}
+    assert len(published) == 59
+    assert strengths == pytest.approx(published, rel=1e-9)
+
+
+CHAINS = {
+    "all decided": [
+        (a, b, 1.0) for i, a in enumerate("abcdefghijklmnop") for b in "abcdefghijklmnop"[i + 1 :]
+    ],
+    "knockout": [
+        (a, b, 1.0) for row in ("abcdefgh", "aceg", "ae") for a, b in zip(row[::2], row[1::2], strict=True)
+    ],
+    "cycle": [("a", "b", 0.9), ("b", "c", 0.9), ("c", "a", 0.9)],
+    "soft": [("a", "b", 0.55), ("b", "a", 0.45)],
+}
+
+
+@pytest.mark.parametrize("compared", CHAINS.values(), ids=CHAINS)
+def test_the_fit_is_at_its_maximum(compared):
+    """Where every candidate wins as often as the fit expects: nothing else is a maximum of the likelihood."""
+    prior = 0.1
+    strengths = bradley_terry([Comparison(first_id=a, second_id=b, probability=p) for a, b, p in compared])
+    odds = {name: p / (1 - p) for name, p in strengths.items()}
+
+    surplus = {name: prior - 2 * prior * p for name, p in strengths.items()}
+    for a, b, probability in compared:
+        expected = odds[a] / (odds[a] + odds[b])
+        surplus[a] += probability - expected
+        surplus[b] -= probability - expected
+    assert surplus == pytest.approx(dict.fromkeys(surplus, 0.0), abs=1e-9)

@@ -7,7 +7,7 @@ from prefgen.types import Score
 
 
 def scores(verdicts):
-    return {v.response_id: v.value for v in verdicts if isinstance(v, Score)}
+    return {v.response_id: v.value for v in verdicts if isinstance(v, Score) and v.aspect != "disagreement"}
 
 
 async def verdicts(jury, record):

@@ -8,7 +8,7 @@ from tests.support.recipes import a_recipe
 
 def rate(body, _):
     """3 for short prompts, 5 for long ones, nothing readable about what is odd."""
-    asked = body["messages"][0]["content"]
+    asked = body["messages"][-1]["content"]
     if "Rate how" not in asked:
         return f"Said {asked[:20]}"
     return (

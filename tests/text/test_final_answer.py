@@ -1,37 +1,101 @@
-"""What an answer comes to, and whether that is right: its last number, its box, or its last line, against
-reference answers. (prefgen/text/final_answer.py)
-"""
+"""What an answer comes to, and whether that is right. (prefgen/text/final_answer.py)"""
+
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from prefgen.text.final_answer import answer_of, parse_number
+from prefgen.text.final_answer import answer_of, check_answer, parse_quantity
+
+
+def is_right(text, reference):
+    return check_answer(text, [reference], "number", 1e-6)[0]
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
+    ("text", "reference"),
     [
         ("So x = 3.\nThe answer is 1,234.5.", "1234.5"),
         (r"Thus \boxed{\frac{3}{4}}", "3/4"),
-        ("first 5, then 7", "7"),
-        ("It is 50%.", "1/2"),
+        (r"\boxed{0.5}", r"\frac12"),
+        (r"\boxed{\dfrac{1}{2}}", "0.5"),
+        ("It is 42.", "42"),
         ("-2", "-2"),
-        ("7-3", "3"),
-        ("about 1e5", "100000"),
-        (r"-\frac{1}{2}", "-1/2"),
-        (r"3\frac{1}{2}", "7/2"),
-        ("The answer is " + "9" * 400, None),
-        ("3 / 4", "3/4"),
-        ("none", None),
-        (r"\frac{1}{0}", None),
+        ("1e5", "100000"),
+        (r"3\frac{1}{2}", "3 1/2"),
+        ("3 / 4", "0.75"),
+        ("$18", "18"),
+        ("#### 1,234", "1234"),
+        ("x = 5", "5"),
+        ("The total is **$1,200.50**.", "1200.5"),
+        ("The answer is 12 apples, since 3*4=12 and 5 were eaten", "12"),
+        ("The answer is 50%", "0.5"),
+        ("5 km", "5 km"),
+        ("5 km/h", "5"),
     ],
 )
-def test_the_number_of_an_answer(text, number):
-    from fractions import Fraction
+def test_a_number_that_is_the_whole_answer_is_compared(text, reference):
+    assert is_right(text, reference) is True
+    assert is_right(text, "-77") is not True
 
-    assert parse_number(text) == (None if number is None else Fraction(number))
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        (r"So it is \boxed{\sqrt{2}}", "2"),
+        (r"The answer is $2\pi$", "2"),
+        (r"\boxed{x^2}", "2"),
+        (r"\boxed{\frac{\sqrt{3}}{2}}", "2"),
+        ("The answer is 3:45", "45"),
+        (r"\boxed{(1,2)}", "2"),
+        ("12,5", "12.5"),
+        ("first 5, then 7", "7"),
+        ("7-3", "3"),
+        ("Answer: 5 or 6", "6"),
+        ("about 1e5", "100000"),
+        ("The answer is not 42", "42"),
+        ("It was 3 in 1999", "1999"),
+        ("The answer is " + "9" * 400, "9"),
+        (r"\frac{1}{0}", "1"),
+        ("1e999999", "1"),
+        ("No idea.", "42"),
+        ("", "42"),
+        ("The answer is 50%", "50"),
+        ("5 km", "5 m"),
+    ],
+)
+def test_what_is_no_number_alone_is_unread(text, reference):
+    assert is_right(text, reference) is None
+
+
+def test_a_number_that_is_wrong_is_wrong():
+    assert is_right("It is 41.", "42") is False
+    assert is_right("The answer is 42? No, it is 43.", "42") is False
+    assert is_right("5%", "7") is False
 
 
 def test_what_an_answer_ends_in():
     assert answer_of("We reason.\n\n**Answer: Paris.**") == "Paris"
     assert answer_of(r"so \boxed{x^{2}+1} holds") == "x^{2}+1"
+    assert answer_of(r"\boxed{\frac{\sqrt{3}}{2}}") == r"\frac{\sqrt{3}}{2}"
     assert answer_of("") == ""
+
+
+@given(st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=1000))
+def test_a_number_is_read_as_it_was_written(number):
+    spelled = (
+        f"{number.numerator}/{number.denominator}" if number.denominator > 1 else f"{number.numerator:,}"
+    )
+
+    quantity = parse_quantity(spelled)
+
+    assert quantity is not None
+    assert quantity.value == Fraction(number)
+
+
+@given(st.text(alphabet="0123456789.,/-+ $%\\{}frac()eE=km", max_size=30))
+def test_any_text_is_a_number_or_none(text):
+    quantity = parse_quantity(text)
+
+    assert quantity is None or isinstance(quantity.value, Fraction)

@@ -1,0 +1,56 @@
+"""Rows that cannot be taken: by policy the first one stops everything, or all of them are left out and written
+down with their reasons.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from prefgen.errors import RecipeError
+from prefgen.storage.atomic_write import atomic_write
+
+OnBadRows = Literal["fail", "drop"]
+BAD_ROWS = "bad_rows.jsonl"
+"""The file beside what was written, where rows were left out."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that was left out: where it stands, and why."""
+
+    where: str
+    reason: str
+
+
+class BadRows:
+    """What becomes of bad rows while a table is read."""
+
+    def __init__(self, policy: OnBadRows = "fail") -> None:
+        self.policy = policy
+        self.rows: list[BadRow] = []
+
+    def refuse(self, error: RecipeError, where: str) -> None:
+        """Raise the error, or note the row that it is about."""
+        if self.policy == "fail":
+            raise error
+        self.rows.append(BadRow(where, str(error).removeprefix(f"{where}: ")))
+
+    def sentence(self) -> str:
+        """How many were left out, and the first of them; empty for none."""
+        if not self.rows:
+            return ""
+        first, count = self.rows[0], len(self.rows)
+        rows = "1 row was" if count == 1 else f"{count:,} rows were"
+        return f"{rows} left out, such as {first.where}: {first.reason}"
+
+
+def write_bad_rows(rows: Sequence[BadRow], path: Path) -> None:
+    """A line of JSON a row; without rows no file, and none that stood there."""
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_write(path) as part, part.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")

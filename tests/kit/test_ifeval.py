@@ -1,0 +1,118 @@
+"""The 25 kinds of instructions of IFEval. (prefgen/kit/ifeval.py)"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.errors import PluginError
+from prefgen.judges.constraints import Constraints
+from prefgen.kit.ifeval import CHECKS, follows
+from prefgen.testing import Scripted, a_record
+from prefgen.types import Prompt
+
+KINDS = {
+    "keywords:existence": ({"keywords": ["tea", "milk"]}, "Tea with milk.", "Tea."),
+    "keywords:frequency": ({"keyword": "tea", "frequency": 2, "relation": "at least"}, "Tea, tea.", "Tea."),
+    "keywords:forbidden_words": ({"forbidden_words": ["art"]}, "A party.", "Modern art."),
+    "keywords:letter_frequency": (
+        {"letter": "e", "let_frequency": 3, "let_relation": "less than"}, "Tree.", "Free tree.",
+    ),
+    "language:response_language": (
+        {"language": "de"}, "Das ist ein schöner Tag im Sommer.", "This is a fine day in summer.",
+    ),
+    "length_constraints:number_sentences": (
+        {"num_sentences": 2, "relation": "at least"},
+        "Dr. Smith measured 3.5 metres. It was tall.",
+        "Dr. Smith measured e.g. 3.5 metres.",
+    ),
+    "length_constraints:number_paragraphs": ({"num_paragraphs": 2}, "One.\n***\nTwo.", "One.\n\nTwo."),
+    "length_constraints:number_words": (
+        {"num_words": 3, "relation": "less than"}, "Two words.", "Three words now.",
+    ),
+    "length_constraints:nth_paragraph_first_word": (
+        {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": "so"}, "One.\n\nSo, two.", "One.\n\nAnd two.",
+    ),
+    "detectable_content:number_placeholders": ({"num_placeholders": 2}, "[name] of [town]", "[name] of Rome"),
+    "detectable_content:postscript": ({"postscript_marker": "P.S."}, "Yes.\n\nP.S. No.", "Yes. PS no."),
+    "detectable_format:number_bullet_lists": ({"num_bullets": 2}, "* one\n- two", "* one\n1. two"),
+    "detectable_format:constrained_response": ({}, "My answer is maybe.", "Maybe."),
+    "detectable_format:number_highlighted_sections": ({"num_highlights": 1}, "A *good* one.", "A good one."),
+    "detectable_format:multiple_sections": (
+        {"section_spliter": "Section", "num_sections": 2}, "Section 1\na\nSection 2\nb", "Section 1\na",
+    ),
+    "detectable_format:json_format": ({}, '```json\n{"a": 1}\n```', "{a: 1}"),
+    "detectable_format:title": ({}, "<<A day>>\nIt was.", "<< >>\nIt was."),
+    "combination:two_responses": ({}, "One.\n******\nTwo.", "One.\n******\nOne."),
+    "combination:repeat_prompt": (
+        {"prompt_to_repeat": "Name a river."}, "Name a river. The Nile.", "The Nile.",
+    ),
+    "startend:end_checker": (
+        {"end_phrase": "Any questions?"}, "It is so. Any questions?", "Any questions? No.",
+    ),
+    "startend:quotation": ({}, '"All of it."', '"Some" of it.'),
+    "change_case:capital_word_frequency": (
+        {"capital_frequency": 2, "capital_relation": "at least"}, "So LOUD and BIG.", "So LOUD.",
+    ),
+    "change_case:english_capital": ({}, "THIS IS WHAT THEY ASKED FOR.", "This is what they asked for."),
+    "change_case:english_lowercase": ({}, "this is what they asked for.", "This is what they asked for."),
+    "punctuation:no_comma": ({}, "One and two.", "One, two."),
+}  # fmt: skip
+
+
+def test_there_are_all_25():
+    assert len(CHECKS) == 25
+    assert set(KINDS) == set(CHECKS)
+
+
+@pytest.mark.parametrize("instruction", KINDS)
+def test_an_instruction_is_followed_or_not(instruction):
+    arguments, followed, broken = KINDS[instruction]
+
+    assert follows(instruction, followed, {**arguments, "of_another_kind": None}) is True
+    assert follows(instruction, broken, arguments) is False
+    assert follows(instruction, "  ", arguments) is False
+
+
+@given(st.sampled_from(list(KINDS)), st.text(max_size=80))
+def test_any_text_follows_or_not(instruction, text):
+    assert follows(instruction, text, KINDS[instruction][0]) in (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "arguments"),
+    [
+        ("keywords:rhymes", {}),
+        ("keywords:existence", {}),
+        ("keywords:existence", {"keywords": ["("]}),
+        ("keywords:frequency", {"keyword": "a", "frequency": "two", "relation": "at least"}),
+        ("length_constraints:number_words", {"num_words": 3, "relation": "about"}),
+    ],
+)
+def test_what_is_not_of_ifeval_is_one_line(instruction, arguments):
+    with pytest.raises(ValueError, match=instruction.partition(":")[0] + "|relation"):
+        follows(instruction, "A text.", arguments)
+
+
+def test_rows_of_ifeval_work_as_they_are():
+    metadata = {
+        "instruction_id_list": ["punctuation:no_comma", "startend:end_checker"],
+        "kwargs": [{}, {"end_phrase": "Bye.", "keyword": None}],
+    }
+    record = a_record(Prompt.of("Say it.", metadata=metadata), "One, two. Bye.", "One. Bye.")
+
+    scores = Constraints().judge(record.prompt, record.responses, Scripted([""]))
+
+    assert [(s.response_id, s.aspect, s.value) for s in scores] == [
+        ("r0", "no_comma", 0.0),
+        ("r0", "end_checker", 1.0),
+        ("r1", "no_comma", 1.0),
+        ("r1", "end_checker", 1.0),
+    ]
+    assert scores[0].rationale == "does not follow punctuation:no_comma"
+
+
+def test_a_row_that_is_none_of_ifevals_is_one_line():
+    record = a_record(Prompt.of("Say it.", metadata={"instruction_id_list": ["keywords:rhymes"]}), "One.")
+
+    with pytest.raises(PluginError, match="no instruction 'keywords:rhymes'"):
+        Constraints().judge(record.prompt, record.responses, Scripted([""]))

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Protocol, TypeVar
 
 from prefgen.errors import ReplyError
-from prefgen.tables import Table
+from prefgen.tables import BadRow, Table
 from prefgen.types import (
     Comparison,
     Critique,
@@ -111,10 +111,10 @@ Now = A | Awaitable[A]
 
 class Source(Protocol):
     """Yields records, in the order of the source: prompts, and responses, scores and pairs where it has
-    them.
+    them; and rows that it left out.
     """
 
-    def read(self, folder: Path, /) -> Iterator[Record]: ...
+    def read(self, folder: Path, /) -> Iterator[Record | BadRow]: ...
 
 
 class Synthesizer(Protocol):

@@ -11,6 +11,14 @@ if TYPE_CHECKING:  # pyarrow takes 0.3 s to import, and most users of this modul
 
 
 @dataclass(frozen=True)
+class BadRow:
+    """A row of somebody's table that was left out: where it stands, and why."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Dropped:
     """Why a row went, and the row that it resembled most, if that was the reason."""
 

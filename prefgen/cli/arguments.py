@@ -1,9 +1,13 @@
 """Arguments that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.errors import RecipeError
 
 RecipeArgument = Annotated[Path, typer.Argument(help="The recipe (YAML or JSON).", show_default=False)]
 SetsOption = Annotated[
@@ -25,3 +29,34 @@ ColumnsOption = Annotated[
     ),
 ]
 NoPluginsOption = Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name Python files.")]
+AllowOption = Annotated[
+    list[str],
+    typer.Option(
+        "--allow", metavar="RULE", help="A rule that may be broken: truncated, leak, format. May be repeated."
+    ),
+]
+OnBadRowsOption = Annotated[
+    str,
+    typer.Option(
+        "--on-bad-rows",
+        metavar="fail|drop",
+        help="Rows that cannot be read, or that `check` calls broken: stop, or leave them out and list them.",
+    ),
+]
+
+
+def allowed_rules(rules: Sequence[str], *, truncated: bool = False) -> tuple[str, ...]:
+    """The rules that rows may break. Raises RecipeError for one that they may not."""
+    from prefgen.dataset.pair_rules import ALLOWABLE
+
+    for rule in rules:
+        if rule not in ALLOWABLE:
+            raise RecipeError(f"--allow: {rule!r} is none of {', '.join(ALLOWABLE)}")
+    return (*rules, *(("truncated",) if truncated else ()))
+
+
+def bad_rows_of(policy: str) -> BadRows:
+    """What becomes of bad rows. Raises RecipeError for a policy that there is not."""
+    if policy not in ("fail", "drop"):
+        raise RecipeError(f"--on-bad-rows: {policy!r} is neither fail nor drop")
+    return BadRows("drop" if policy == "drop" else "fail")

@@ -1,17 +1,19 @@
 """prefgen check"""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption
+from prefgen.cli.arguments import AllowOption, AsJsonOption, ColumnsOption, NoPluginsOption, allowed_rules
+from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
 if TYPE_CHECKING:
-    from prefgen.dataset.check import CheckReport
+    from prefgen.dataset.check import CheckReport, Truncation
 
 
 WhatArgument = Annotated[
@@ -35,6 +37,26 @@ MaxRepeatedChosenOption = Annotated[
 AllowTruncatedOption = Annotated[
     bool, typer.Option("--allow-truncated", help="Allow one side to be cut by the token limit.")
 ]
+TokenizerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A tokenizer's folder or name: prove that sides differ after truncation.", show_default=False
+    ),
+]
+MaxLengthOption = Annotated[int, typer.Option(help="With --tokenizer: the training's `max_length`.", min=1)]
+MostLongerOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Count pairs whose chosen side has so many more words (tokens with --tokenizer).",
+        show_default=False,
+    ),
+]
+DropOption = Annotated[
+    bool, typer.Option("--drop", help="Write the rows that break no rule to --out, with what was left out.")
+]
+CleanFolderOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="With --drop: a new folder.", show_default=False)
+]
 
 
 def command(
@@ -45,6 +67,12 @@ def command(
     max_repeated_chosen: MaxRepeatedChosenOption = 0.05,
     columns: ColumnsOption = [],
     allow_truncated: AllowTruncatedOption = False,
+    allow: AllowOption = [],
+    tokenizer: TokenizerOption = None,
+    max_length: MaxLengthOption = 1024,
+    most_longer: MostLongerOption = None,
+    drop: DropOption = False,
+    out: CleanFolderOption = None,
     canned: Annotated[float | None, typer.Option(hidden=True)] = None,
     allow_cut: Annotated[bool, typer.Option("--allow-cut", hidden=True)] = False,
     no_plugins: NoPluginsOption = False,
@@ -60,29 +88,83 @@ def command(
     if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and _is_recipe(path)):
         _check_recipe(path, plugins=not no_plugins, as_json=as_json)
         return
-    from prefgen.dataset.check import check_rows
-
     if canned is not None:
         notify_renamed("--canned", "--max-repeated-chosen")
         max_repeated_chosen = canned
     if allow_cut:
         notify_renamed("--allow-cut", "--allow-truncated")
         allow_truncated = True
-    rows, simulated = _open_rows(what, split, config, revision, columns)
-    report = check_rows(rows, max_repeated_chosen=max_repeated_chosen, allow_truncated=allow_truncated)
-    if simulated:
-        report.notes.insert(0, "SIMULATED: a model of this run was simulated")
+    if drop != (out is not None):
+        raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
+    report = _check_pairs(
+        what, split, config, revision, columns, allowed_rules(allow, truncated=allow_truncated),
+        max_repeated_chosen=max_repeated_chosen, truncation=_truncation(tokenizer, max_length),
+        most_longer=most_longer,
+    )  # fmt: skip
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False))
     else:
         _print_report(what, report)
+    if out is not None:
+        from prefgen.publish.clean import write_clean
+
+        rows, _ = _open_rows(what, split, config, revision, columns, BadRows("drop"))
+        counts = write_clean(rows, report.bad_places, out)
+        said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        print(f"{out}: {said}; {len(report.bad_places):,} rows were left out ({BAD_ROWS})", file=sys.stderr)
+        raise typer.Exit(0)
     raise typer.Exit(0 if report.passed else 4)
 
 
+def _truncation(tokenizer: str | None, max_length: int) -> "Truncation | None":
+    """What a training with this tokenizer cuts off. Raises RecipeError where it cannot be loaded."""
+    if tokenizer is None:
+        return None
+    from prefgen.dataset.check import Truncation
+    from prefgen.errors import RecipeError
+
+    try:
+        import transformers
+    except ImportError:
+        raise RecipeError("--tokenizer needs transformers: pip install 'prefgen[transformers]'") from None
+    try:
+        loaded: Any = transformers.AutoTokenizer.from_pretrained(tokenizer)
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(f"--tokenizer: {tokenizer!r} cannot be loaded ({reason})") from None
+    return Truncation(lambda text: loaded.encode(text, add_special_tokens=False), max_length)
+
+
+def _check_pairs(
+    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str],
+    allow: Sequence[str], **options: Any,
+) -> "CheckReport":  # fmt: skip
+    """The proof of a dataset; rows that cannot be read at all are broken in their form."""
+    from prefgen.dataset.check import Finding, check_rows
+
+    bad_rows = BadRows("drop")
+    rows, simulated = _open_rows(what, split, config, revision, columns, bad_rows)
+    report = check_rows(rows, allow=allow, **options)
+    if bad_rows.rows:
+        report.rows += len(bad_rows.rows)
+        report.findings.setdefault("form", Finding()).rows += [(r.where, r.reason) for r in bad_rows.rows]
+        report.bad_places |= {row.where: [f"form: {row.reason}"] for row in bad_rows.rows}
+    if simulated:
+        report.notes.insert(0, "SIMULATED: a model of this run was simulated")
+    return report
+
+
 def _open_rows(
-    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str]
+    what: str,
+    split: str | None,
+    config: str | None,
+    revision: str | None,
+    columns: Sequence[str],
+    bad_rows: BadRows,
 ) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
-    """The rows with where each of them stands, and whether a simulated model had a part in them."""
+    """The rows with where each of them stands, and whether a simulated model had a part in them. A row that
+    cannot be read goes to `bad_rows`.
+    """
     from prefgen.dataset.hub import hub_rows
     from prefgen.dataset.open_pairs import open_pairs
     from prefgen.dataset.pair_formats import parse_columns, to_pair_row
@@ -92,14 +174,18 @@ def _open_rows(
         rows = hub_rows(what, config, split or "train", revision)
         numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
         return ((place, to_pair_row(row, column_names, place)) for place, row in numbered), False
-    dataset = open_pairs(f"{what}@{revision}" if revision else what, split=split, columns=column_names)
+    name = f"{what}@{revision}" if revision else what
+    dataset = open_pairs(name, split=split, columns=column_names, bad_rows=bad_rows)
     return dataset.rows, dataset.manifest is not None and dataset.manifest.simulated
 
 
 def _print_report(what: str, report: "CheckReport") -> None:
     from prefgen.dataset.pair_rules import RULES
 
-    print(f"{what}: {report.rows:,} pairs of {report.prompts:,} prompts")
+    verdict = (
+        "ok" if report.passed else f"BROKEN in {max(1, len(report.bad_places)):,} of {report.rows:,} rows"
+    )
+    print(f"{what}: {verdict}: {report.rows:,} pairs of {report.prompts:,} prompts")
     for rule, claim in RULES.items():
         finding = report.findings.get(rule)
         print(
@@ -110,6 +196,8 @@ def _print_report(what: str, report: "CheckReport") -> None:
             print(f"            {example}")
     if report.longer_chosen is not None:
         print(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs")
+    if report.much_longer is not None:
+        print(f"  chosen is much longer, by more than was said, in {report.much_longer:,} pairs")
     if report.probe_auc is not None:
         print(
             f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of "

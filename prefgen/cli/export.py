@@ -1,11 +1,18 @@
 """prefgen export"""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import ColumnsOption
+from prefgen.cli.arguments import (
+    AllowOption,
+    ColumnsOption,
+    OnBadRowsOption,
+    allowed_rules,
+    bad_rows_of,
+)
 
 
 def command(
@@ -27,12 +34,21 @@ def command(
         str | None, typer.Option(help="One split. Default: all of them.", show_default=False)
     ] = None,
     columns: ColumnsOption = [],
+    allow: AllowOption = [],
+    on_bad_rows: OnBadRowsOption = "fail",
 ) -> None:
-    """Write pairs in the form that a trainer reads."""
+    """Write pairs in the form that a trainer reads, and none that `prefgen check` calls broken."""
+    from prefgen.dataset.bad_rows import write_bad_rows
     from prefgen.dataset.open_pairs import open_pairs
     from prefgen.dataset.pair_formats import parse_columns
+    from prefgen.dataset.pair_rules import proven_rows
     from prefgen.publish.export import export
 
-    print(
-        f"{out}: {export(open_pairs(what, split=split, columns=parse_columns(columns)).rows, to, out):,} rows"
-    )
+    bad_rows = bad_rows_of(on_bad_rows)
+    dataset = open_pairs(what, split=split, columns=parse_columns(columns), bad_rows=bad_rows)
+    count = export(proven_rows(dataset.rows, bad_rows, allow=allowed_rules(allow)), to, out)
+    print(f"{out}: {count:,} rows")
+    if bad_rows.rows:
+        listed = out.with_name(f"{out.name}.bad_rows.jsonl")
+        write_bad_rows(bad_rows.rows, listed)
+        print(f"{bad_rows.sentence()}; all of them are in {listed}", file=sys.stderr)

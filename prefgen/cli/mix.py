@@ -1,12 +1,20 @@
 """prefgen mix"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.arguments import (
+    AllowOption,
+    AsJsonOption,
+    OnBadRowsOption,
+    allowed_rules,
+    bad_rows_of,
+)
+from prefgen.dataset.bad_rows import BAD_ROWS
 
 
 def command(
@@ -21,6 +29,8 @@ def command(
         float, typer.Option(help="Share of the prompts in the test split.", min=0, max=0.99)
     ] = 0.05,
     seed: int = 0,
+    allow: AllowOption = [],
+    on_bad_rows: OnBadRowsOption = "fail",
     as_json: AsJsonOption = False,
 ) -> None:
     """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and
@@ -28,7 +38,13 @@ def command(
     """
     from prefgen.publish.mix import mix, parse_part
 
-    manifest = mix([parse_part(part) for part in parts], out, test=test, seed=seed)
+    bad_rows = bad_rows_of(on_bad_rows)
+    manifest = mix(
+        [parse_part(part) for part in parts], out, test=test, seed=seed,
+        bad_rows=bad_rows, allow=allowed_rules(allow),
+    )  # fmt: skip
+    if bad_rows.rows:
+        print(f"{bad_rows.sentence()}; all of them are in {out / BAD_ROWS}", file=sys.stderr)
     if as_json:
         print(json.dumps(manifest))
         return

@@ -1,27 +1,20 @@
-"""Rows that cannot be taken: by policy the first one stops everything, or all of them are left out and written
-down with their reasons.
+"""Rows that cannot be taken: by policy the first one stops everything, or all of them are left out and
+written down with their reasons.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
+from prefgen.tables import BadRow
 
 OnBadRows = Literal["fail", "drop"]
 BAD_ROWS = "bad_rows.jsonl"
 """The file beside what was written, where rows were left out."""
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that was left out: where it stands, and why."""
-
-    where: str
-    reason: str
 
 
 class BadRows:

@@ -8,7 +8,7 @@ is a few hashes and numbers.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +27,27 @@ WITHOUT_ORIGIN = "no columns say source, license or models"
 
 @dataclass
 class Finding:
-    """How many rows break a rule, and examples of where and what was found."""
+    """The rows that break a rule: (where it stands, what was found) of each."""
 
-    count: int = 0
-    examples: list[str] = field(default_factory=list)
+    rows: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def examples(self) -> list[str]:
+        return [f"{where}: {found}" for where, found in self.rows[:MAX_EXAMPLES]]
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """What a training cuts off: texts become tokens by `encode`, and a pair has at most `max_length` of
+    them.
+    """
+
+    encode: Callable[[str], Sequence[int]]
+    max_length: int
 
 
 @dataclass
@@ -46,7 +63,13 @@ class CheckReport:
     repeated_chosen_text: str = ""
     probe_auc: float | None = None
     longer_chosen: float | None = None
+    much_longer: int | None = None
+    """Pairs whose chosen side is longer than its rejected one by more than was said; None where nothing
+    was.
+    """
     notes: list[str] = field(default_factory=list)
+    bad_places: dict[str, list[str]] = field(default_factory=dict)
+    """{where a row stands: why it is broken}: what is left without these rows breaks no rule of rows."""
 
     @property
     def passed(self) -> bool:
@@ -58,12 +81,18 @@ class CheckReport:
             "rows": self.rows,
             "prompts": self.prompts,
             "broken": {
-                rule: {"rows": f.count, "what": RULES[rule], "examples": f.examples}
+                rule: {
+                    "rows": f.count,
+                    "what": RULES[rule],
+                    "examples": f.examples,
+                    "all": [{"where": where, "found": found} for where, found in f.rows],
+                }
                 for rule, f in self.findings.items()
             },
             "repeated_chosen_share": self.repeated_chosen_share,
             "probe_auc": self.probe_auc,
             "longer_chosen": self.longer_chosen,
+            "much_longer": self.much_longer,
             "notes": self.notes,
         }
 
@@ -72,24 +101,36 @@ def check_rows(
     rows: Iterable[tuple[str, Mapping[str, Any]]],
     *,
     max_repeated_chosen: float = 0.05,
-    allow_truncated: bool = False,
+    allow: Collection[str] = (),
+    truncation: Truncation | None = None,
+    most_longer: int | None = None,
 ) -> CheckReport:
-    """Check rows, each with the words that say where it stands."""
-    return _Checker(max_repeated_chosen, allow_truncated).check(rows)
+    """Check rows, each with the words that say where it stands. `allow` are rules that may be broken,
+    `most_longer` how many words (or tokens, where there is a `truncation`) chosen may be longer by.
+    """
+    return _Checker(max_repeated_chosen, allow, truncation, most_longer).check(rows)
 
 
 class _Checker:
     """Reads the rows once."""
 
-    def __init__(self, max_repeated_chosen: float, allow_truncated: bool) -> None:
+    def __init__(
+        self,
+        max_repeated_chosen: float,
+        allow: Collection[str],
+        truncation: Truncation | None,
+        most_longer: int | None,
+    ) -> None:
         self._max_repeated_chosen = max_repeated_chosen
-        self._allow_truncated = allow_truncated
-        self.report = CheckReport()
+        self._allow = allow
+        self._truncation = truncation
+        self._most_longer = most_longer
+        self.report = CheckReport(much_longer=None if most_longer is None else 0)
         self._chosen_counts: Counter[bytes] = Counter()
         self._distinct_chosen: set[tuple[bytes, bytes]] = set()
         self._chosen_texts: dict[bytes, str] = {}
-        self._edges: dict[tuple[bytes, str], set[tuple[bytes, bytes]]] = defaultdict(set)
-        """{(prompt, rule): (chosen, rejected)}, as digests."""
+        self._edges: dict[tuple[bytes, str], dict[tuple[bytes, bytes], str]] = defaultdict(dict)
+        """{(prompt, rule): {(chosen, rejected): where it stands}}, as digests."""
         self._splits: dict[bytes, set[str]] = defaultdict(set)
         self._prompts: dict[bytes, tuple[str, str, str]] = {}
         """{prompt: (split, where it stands, text)}."""
@@ -105,10 +146,11 @@ class _Checker:
             except NotAPair as error:
                 self._add_finding(error.rule, where, error.found)
                 continue
-            for rule, finding in broken_rules(
-                row, prompt, chosen, rejected, allow_truncated=self._allow_truncated
-            ):
+            if isinstance(row.get("id"), str | int):
+                where = place_with_id(where, row["id"])
+            for rule, finding in broken_rules(row, prompt, chosen, rejected, allow=self._allow):
                 self._add_finding(rule, where, finding)
+            self._compare_lengths(where, text_of(prompt), text_of(chosen), text_of(rejected))
             if not any(name in row for name in ORIGIN_COLUMNS) and WITHOUT_ORIGIN not in self.report.notes:
                 self.report.notes.append(WITHOUT_ORIGIN)
             prompt_digest = _digest(json.dumps(prompt, sort_keys=True))
@@ -121,11 +163,29 @@ class _Checker:
         self._check_shares()
         return self.report
 
-    def _add_finding(self, rule: str, where: str, detail: str) -> None:
-        finding = self.report.findings.setdefault(rule, Finding())
-        finding.count += 1
-        if len(finding.examples) < MAX_EXAMPLES:
-            finding.examples.append(f"{where}: {detail}")
+    def _add_finding(self, rule: str, where: str, detail: str, *, of_row: bool = True) -> None:
+        self.report.findings.setdefault(rule, Finding()).rows.append((where, detail))
+        if of_row:
+            self._mark_bad(where, rule, detail)
+
+    def _mark_bad(self, where: str, rule: str, detail: str) -> None:
+        self.report.bad_places.setdefault(where, []).append(f"{rule}: {detail}")
+
+    def _compare_lengths(self, where: str, prompt: str, chosen: str, rejected: str) -> None:
+        """Sides that are equal once they are truncated, and those that are much longer when chosen."""
+        truncation = self._truncation
+        encode: Callable[[str], Sequence[Any]] = truncation.encode if truncation else str.split
+        if truncation is None and self._most_longer is None:
+            return
+        sides = encode(chosen), encode(rejected)
+        if truncation is not None:
+            room = max(0, truncation.max_length - len(encode(prompt)))
+            if sides[0][:room] == sides[1][:room]:
+                self._add_finding(
+                    "truncation", where, f"the sides are equal in the {room:,} tokens that are left"
+                )
+        if self._most_longer is not None and self.report.much_longer is not None:
+            self.report.much_longer += len(sides[0]) - len(sides[1]) > self._most_longer
 
     def _add_pair(
         self, where: str, row: Mapping[str, Any], prompt_digest: bytes, chosen: str, rejected: str
@@ -134,9 +194,10 @@ class _Checker:
         edges = self._edges[prompt_digest, str(row.get("rule") or "")]
         if (chosen_digest, rejected_digest) in edges:
             self._add_finding("twice", where, "the same pair stands before")
-        elif (rejected_digest, chosen_digest) in edges:
-            self._add_finding("contradiction", where, "the same pair stands before the other way round")
-        edges.add((chosen_digest, rejected_digest))
+        elif (other := edges.get((rejected_digest, chosen_digest))) is not None:
+            self._add_finding("contradiction", where, f"{other} says the other way round")
+            self._mark_bad(other, "contradiction", f"{where} says the other way round")
+        edges.setdefault((chosen_digest, rejected_digest), where)
         if (prompt_digest, chosen_digest) not in self._distinct_chosen:
             # an answer that several rules choose for one prompt counts once
             self._distinct_chosen.add((prompt_digest, chosen_digest))
@@ -158,16 +219,22 @@ class _Checker:
             return
         split, splits = str(row["split"]), self._splits[prompt_digest]
         splits.add(split)
-        self._prompts.setdefault(prompt_digest, (split, where, text_of(prompt)))
+        asked = text_of(
+            [turn for turn in prompt if turn["role"] != "system"]
+        )  # which may be the same for all
+        self._prompts.setdefault(prompt_digest, (split, where, asked))
         if len(splits) > 1:
             self._add_finding("splits", where, f"its prompt stands in {', '.join(sorted(splits))}")
 
     def _check_cycles(self) -> None:
-        for (prompt_digest, rule), edges in self._edges.items():
+        for (_, rule), edges in self._edges.items():
             if len(edges) > 2 and _has_cycle(edges):
                 in_rule = f" in rule {rule!r}" if rule else ""
-                prompt = f"prompt {prompt_digest.hex()[:12]}"
-                self._add_finding("contradiction", prompt, f"a cycle of preferences{in_rule}")
+                first, *others = edges.values()
+                detail = f"a cycle of preferences{in_rule}, with {', '.join(others[:3])}"
+                self._add_finding("contradiction", first, detail)
+                for where in others:
+                    self._mark_bad(where, "contradiction", f"a cycle of preferences{in_rule}, with {first}")
 
     def _check_shares(self) -> None:
         report, pairs = self.report, len(self._probed)
@@ -180,7 +247,8 @@ class _Checker:
             report.repeated_chosen_text = self._chosen_texts[digest]
             if count / answers > self._max_repeated_chosen and answers >= LEAST_FOR_SHARES:
                 where = f"{count:,} of {answers:,} chosen answers"
-                self._add_finding("repeated_chosen", where, f"it is always {report.repeated_chosen_text!r}")
+                found = f"it is always {report.repeated_chosen_text!r}"
+                self._add_finding("repeated_chosen", where, found, of_row=False)
         if pairs >= LEAST_FOR_PROBE:
             report.probe_auc = probe_auc(self._probed)
             if report.probe_auc is None:
@@ -218,7 +286,12 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
 
 
-def _has_cycle(edges: set[tuple[bytes, bytes]]) -> bool:
+def place_with_id(where: str, row_id: str | int) -> str:
+    """Where a row stands, and its own id."""
+    return f"{where} (id {str(row_id)[:40]})"
+
+
+def _has_cycle(edges: Collection[tuple[bytes, bytes]]) -> bool:
     """Whether a directed graph has a cycle of three or more (contradicted pairs are counted on their own)."""
     successors: dict[bytes, list[bytes]] = defaultdict(list)
     incoming_counts: Counter[bytes] = Counter()

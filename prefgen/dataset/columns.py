@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_text, as_texts, decoded, describe, is_list, is_missing
 from prefgen.dataset.conversation import parse_conversation
 from prefgen.errors import RecipeError, did_you_mean
@@ -71,13 +72,22 @@ def parse_records(
     columns: Mapping[str, str],
     where: str,
     defaults: Mapping[str, Any],
+    bad_rows: BadRows | None = None,
 ) -> Iterator[Record]:
-    """A record a row; each row comes with the words that say where it stands."""
+    """A record a row; each row comes with the words that say where it stands. Raises RecipeError for a row
+    that is no prompt, unless `bad_rows` takes it.
+    """
     counter = OccurrenceCounter()
+    bad_rows = bad_rows or BadRows()
     columns = read_renamed(columns, {"license": "licence"}, "columns")
     for place, row in rows:
-        messages = prompt_messages(row, columns, place)
-        yield Record(prompt=counter.prompt(messages, **prompt_fields(row, columns, defaults, place)))
+        try:
+            messages = prompt_messages(row, columns, place)
+            fields = prompt_fields(row, columns, defaults, place)
+        except RecipeError as error:
+            bad_rows.refuse(error, place)
+            continue
+        yield Record(prompt=counter.prompt(messages, **fields))
 
 
 def prompt_messages(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> tuple[Message, ...]:

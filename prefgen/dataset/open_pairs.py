@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.pair_formats import to_pair_row
@@ -34,19 +35,37 @@ class PairDataset:
 
 
 def open_pairs(
-    location: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
+    location: str,
+    *,
+    split: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    bad_rows: BadRows | None = None,
 ) -> PairDataset:
     """The pairs of `location`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises
-    RecipeError.
+    RecipeError, for a row that cannot be read at all unless `bad_rows` takes it.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
-    dataset = _open_location(location, split)
-    rows = ((where, to_pair_row(row, columns or {}, where)) for where, row in dataset.rows)
-    return replace(dataset, rows=rows)
+    bad_rows = bad_rows or BadRows()
+    dataset = _open_location(location, split, bad_rows)
+    return replace(dataset, rows=_pair_rows(dataset.rows, columns or {}, bad_rows))
 
 
-def _open_location(location: str, split: str | None) -> PairDataset:
+def _pair_rows(
+    rows: Iterator[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], bad_rows: BadRows
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for where, row in rows:
+        try:
+            pair_row = to_pair_row(row, columns, where)
+        except RecipeError as error:
+            if not set(columns.values()) <= set(row):  # the columns are wrong, and not this row
+                raise
+            bad_rows.refuse(error, where)
+            continue
+        yield where, pair_row
+
+
+def _open_location(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
     path, recipe_path = Path(location), Path(location) / "recipe.yaml"
     if (path / "data" / "preferences").is_dir():  # a release, or a mix
         rows = _read_release(path / "data" / "preferences", split, location)
@@ -67,7 +86,8 @@ def _open_location(location: str, split: str | None) -> PairDataset:
     if (path / ".run_id").exists():
         raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
     if path.exists():
-        return PairDataset(location, select_split(read_rows(path, location), split, location, strict=True))
+        rows = select_split(read_rows(path, location, bad_rows), split, location, strict=True)
+        return PairDataset(location, rows)
     name, _, revision = location.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(

@@ -1,11 +1,22 @@
 """What a row of a preference dataset must hold, rule by rule: here whatever one row shows by itself."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from prefgen.dataset.pair import Turns, is_number, pair_problems, text_of, turn_problems
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.pair import (
+    NotAPair,
+    Turns,
+    is_number,
+    pair_messages,
+    pair_problems,
+    text_of,
+    turn_problems,
+)
 from prefgen.text.leaks import find_leak
+from prefgen.text.reasoning import split_reasoning
+from prefgen.transport.endings import ending_of
 
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
@@ -18,8 +29,10 @@ RULES = {
     "scores": "scores are finite, chosen scores at least as much as rejected, margin is their difference, "
     "probabilities are within 0 to 1 and of chosen not below one half, no weight is below 0",
     "tie": "equal scores make a pair only where the row says that it is a tie",
-    "truncated": "not one side alone was cut off by the token limit",
+    "truncated": "both sides are whole, or both were cut off by the token limit",
     "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",
+    "format": "not one side alone holds reasoning",
+    "truncation": "the sides differ also after the truncation of the training (where a tokenizer is given)",
     "contradiction": "within a prompt and rule, no pair is contradicted by another, and there is no cycle",
     "twice": "each pair stands once",
     "splits": "no prompt stands in two splits, nor one that is nearly the same (MinHash, similarity 0.8)",
@@ -29,6 +42,8 @@ RULES = {
 """{rule: what it claims of a dataset}. Those that take more than one row are proven in
 `prefgen.dataset.check`.
 """
+ALLOWABLE = ("truncated", "leak", "format")
+"""Rules that a dataset may be said to break on purpose."""
 ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
 MARGIN_TOLERANCE = 1e-6
 JUDGE_TEXT = re.compile(r"^</?text \d+>$|^#{2,4} Output for Text \d+", re.MULTILINE)
@@ -41,18 +56,38 @@ Found = Iterator[tuple[str, str]]
 
 
 def broken_rules(
-    row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns, *, allow_truncated: bool
+    row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns, *, allow: Collection[str] = ()
 ) -> Found:
-    """Every rule that a row breaks by itself; the turns are those that `pair_messages` read from it."""
+    """Every rule that a row breaks by itself, but those that are allowed; the turns are those that
+    `pair_messages` read from it.
+    """
     yield from turn_problems(prompt, chosen, rejected)
     yield from pair_problems(row, chosen, rejected)
-    yield from _leaks(row, text_of(prompt), chosen, rejected)
-    if not allow_truncated:
+    if "leak" not in allow:
+        yield from _leaks(row, text_of(prompt), chosen, rejected)
+    if "format" not in allow and row.get("reasoning") == "kept":  # else it is a leak
+        yield from _formats(chosen, rejected)
+    if "truncated" not in allow:
         yield from _truncated(row)
     yield from _scores(row)
     for name in ORIGIN_COLUMNS:
         if name in row and not row[name]:
             yield "unknown", f"{name} is {row[name]!r}; write 'unknown' where it is not known"
+
+
+def proven_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], bad_rows: BadRows, *, allow: Collection[str] = ()
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows that break no rule by themselves but those in `allow`; the others go to `bad_rows`."""
+    for where, row in rows:
+        try:
+            prompt, chosen, rejected = pair_messages(row, where)
+            for rule, found in broken_rules(row, prompt, chosen, rejected, allow=allow):
+                raise NotAPair(found, where, rule)
+        except NotAPair as error:
+            bad_rows.refuse(error, where)
+            continue
+        yield where, row
 
 
 def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -> Found:
@@ -67,10 +102,27 @@ def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -
             yield "leak", f"{name} holds a judge's {judge_text[0].strip()[:60]!r}"
 
 
+def _formats(chosen: Turns, rejected: Turns) -> Found:
+    """Reasoning on one side alone, which a model would learn instead of what the pair is about."""
+    thinks = [
+        name
+        for name, side in (("chosen", chosen), ("rejected", rejected))
+        if split_reasoning(text_of(side))[0] is not None
+    ]
+    if len(thinks) == 1:
+        yield "format", f"{thinks[0]} alone holds reasoning"
+
+
 def _truncated(row: Mapping[str, Any]) -> Found:
-    truncated = [name for name in ("chosen", "rejected") if row.get(f"{name}_finish") == "length"]
-    if len(truncated) == 1:
-        yield "truncated", f"{truncated[0]} alone was cut by the token limit"
+    """Sides that did not end whole, by their columns (`prefgen.transport.endings`)."""
+    words = {name: row.get(f"{name}_finish") for name in ("chosen", "rejected")}
+    endings = {name: ending_of(word) for name, word in words.items() if isinstance(word, str) and word}
+    cut = [name for name, ending in endings.items() if ending == "cut"]
+    if len(cut) == 1:
+        yield "truncated", f"{cut[0]} alone was cut by the token limit"
+    for name, ending in endings.items():
+        if ending in ("failed", "refused"):
+            yield "truncated", f"{name} ended by {words[name]!r}, and is not known to be whole"
 
 
 def _scores(row: Mapping[str, Any]) -> Found:

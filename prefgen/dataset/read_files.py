@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.errors import RecipeError
 
@@ -24,6 +25,7 @@ NOTE_FILES = (
     "state.json",
     "manifest.json",
     "release.json",
+    BAD_ROWS,
 )
 NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")
 """Files that stand beside data and hold none."""
@@ -37,12 +39,14 @@ MAX_FIELD = 2**24
 Rows = Iterator[tuple[str, Mapping[str, Any]]]
 
 
-def read_rows(path: Path, display_path: str) -> Rows:
+def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) -> Rows:
     """Rows of a file, or of every data file in a folder in the order of their names. Where the files of a
-    folder are of several splits, each row has its `split`. Raises RecipeError with file and line.
+    folder are of several splits, each row has its `split`. Raises RecipeError with file and line; a line that
+    is no row goes to `bad_rows`.
     """
+    bad_rows = bad_rows or BadRows()
     if path.is_dir():
-        yield from _read_folder(path, display_path)
+        yield from _read_folder(path, display_path, bad_rows)
         return
     if not path.is_file():
         raise RecipeError(f"file {display_path!r} does not exist (looked for {path})")
@@ -62,12 +66,12 @@ def read_rows(path: Path, display_path: str) -> Rows:
             f"file {display_path!r} cannot be read: its name must end in one of {', '.join(SUFFIXES)}"
         )
     try:
-        yield from reader(path, display_path)
+        yield from reader(path, display_path, bad_rows)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RecipeError(f"is no whole gzip file ({error})", display_path) from None
 
 
-def _read_folder(path: Path, display_path: str) -> Rows:
+def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     """The data files of a folder: of a dataset's repository neither its card nor its license, nor what
     libraries note beside the data.
     """
@@ -82,7 +86,7 @@ def _read_folder(path: Path, display_path: str) -> Rows:
     splits = {file: split_of(str(file.relative_to(path))) for file in files}
     has_splits = len(set(splits.values())) > 1
     for file in files:
-        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path))):
+        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
             split = splits[file] if has_splits else None
             yield where, row if split is None else {"split": split, **row}
 
@@ -154,16 +158,23 @@ def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
                 ) from None
 
 
-def _read_jsonl(path: Path, display_path: str) -> Rows:
+def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     for number, line in _read_lines(path, display_path):
-        if line.strip():
-            yield f"{display_path}:{number}", _parse_object(line, f"{display_path}:{number}")
+        if not line.strip():
+            continue
+        where = f"{display_path}:{number}"
+        try:
+            row = _parse_object(line, where)
+        except RecipeError as error:
+            bad_rows.refuse(error, where)
+            continue
+        yield where, row
 
 
 def _parse_object(text: str, where: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"not valid JSON ({error})", where) from None
     return _as_row(value, where)
 
@@ -177,21 +188,27 @@ def _as_row(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _read_json(path: Path, display_path: str) -> Rows:
+def _read_json(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     text = "".join(line for _, line in _read_lines(path, display_path))
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
         if _is_object(text.lstrip().partition("\n")[0]):  # an object a line, under the name of a list
-            yield from _read_jsonl(path, display_path)
+            yield from _read_jsonl(path, display_path, bad_rows)
             return
         raise RecipeError(f"not valid JSON ({error})", display_path) from None
     if isinstance(rows, dict) and isinstance(rows.get("data"), list):
         rows = rows["data"]
     if not isinstance(rows, list):
         raise RecipeError(f"expected a list of rows, found {type(rows).__name__}", display_path)
-    for index, row in enumerate(rows):
-        yield f"{display_path}[{index}]", _as_row(row, f"{display_path}[{index}]")
+    for index, value in enumerate(rows):
+        where = f"{display_path}[{index}]"
+        try:
+            row = _as_row(value, where)
+        except RecipeError as error:
+            bad_rows.refuse(error, where)
+            continue
+        yield where, row
 
 
 def _is_object(text: str) -> bool:
@@ -201,7 +218,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _read_csv(path: Path, display_path: str) -> Rows:
+def _read_csv(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     """Rows of a table with a header, in commas, semicolons (where the header has no comma) or tabs; empty
     rows are left out.
     """
@@ -223,22 +240,21 @@ def _read_csv(path: Path, display_path: str) -> Rows:
                 if len(set(names)) != len(names):
                     raise RecipeError(f"two columns have one name: {', '.join(names)}", where)
             elif len(cells) != len(names):
-                raise RecipeError(
-                    f"the row has another number of columns than the header ({len(cells)} of {len(names)})",
-                    where,
-                )
+                found = f"({len(cells)} of {len(names)})"
+                error = RecipeError(f"the row has another number of columns than the header {found}", where)
+                bad_rows.refuse(error, where)
             else:
                 yield where, dict(zip(names, cells, strict=True))
     except csv.Error as error:
         raise RecipeError(f"not a valid table ({error})", f"{display_path}:{reader.line_num}") from None
 
 
-def _read_parquet(path: Path, display_path: str) -> Rows:
+def _read_parquet(path: Path, display_path: str, _: BadRows) -> Rows:
     for number, row in enumerate(read_parquet(path, display_path), 1):
         yield f"{display_path} row {number}", row
 
 
-def _read_text(path: Path, display_path: str) -> Rows:
+def _read_text(path: Path, display_path: str, _: BadRows) -> Rows:
     """A text file is one prompt; in a folder, each file is."""
     yield (
         display_path,

@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.bad_rows import write_bad_rows
 from prefgen.engine.curate import PREVIEW_CHARACTERS, run_curators
 from prefgen.engine.curator_tables import (
     curator_table,
@@ -28,7 +30,7 @@ from prefgen.errors import NoPromptsLeft, RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.segments import Segment
 from prefgen.stages.synthesize import seed_in
-from prefgen.tables import Table
+from prefgen.tables import BadRow, Table
 from prefgen.types import Record
 
 
@@ -47,6 +49,8 @@ class Inputs:
         self._salt = salt
         self.prompts = 0
         """How many there are in all, once they are read."""
+        self.bad_rows: list[BadRow] = []
+        """What sources left out."""
 
     def read(self) -> None:
         """Read every source once, and store the prompts as the first segment's input. Raises RecipeError when
@@ -64,9 +68,17 @@ class Inputs:
             names = [plugin.name for plugin in (*self._pipeline.sources, *first.synthesizers)]
             raise RecipeError("the recipe's prompts are empty: no row was read from " + ", ".join(names))
 
+    def note_bad_rows(self, path: Path) -> None:
+        """Write down and say what sources left out."""
+        write_bad_rows(self.bad_rows, path)
+        if self.bad_rows:
+            first, count = self.bad_rows[0], len(self.bad_rows)
+            said = f"{count:,} rows of the prompts were left out, such as {first.where}: {first.reason}"
+            self._progress.stats.notify(f"{said} ({path.name})")
+
     def _first_input(self) -> Iterator[Record]:
         """What the first segment works on: nothing at all where there are no prompts."""
-        prompts = self._counted(all_prompts(self._pipeline))
+        prompts = self._counted(all_prompts(self._pipeline, self.bad_rows))
         yield from prompts if self._limit is None else sampled(prompts, self._limit, self._salt)
         if self.prompts:
             yield from _reference_records(self._pipeline.segments[0])
@@ -196,13 +208,19 @@ class Inputs:
         return f"no prompt was written from {seeds:,} seeds; {len(reasons):,} failed{example}"
 
 
-def all_prompts(pipeline: Pipeline) -> Iterator[Record]:
-    """What the sources read, and the seeds of the first round; each with an id of its own."""
+def all_prompts(pipeline: Pipeline, bad_rows: list[BadRow]) -> Iterator[Record]:
+    """What the sources read, and the seeds of the first round; each with an id of its own. Rows that a source
+    leaves out are added to `bad_rows`.
+    """
 
     def sourced() -> Iterator[Record]:
         for stage_plugin in pipeline.sources:
             source: Any = stage_plugin.plugin
-            yield from source.read(pipeline.folder)
+            for read in source.read(pipeline.folder):
+                if isinstance(read, BadRow):
+                    bad_rows.append(read)
+                else:
+                    yield read
 
     return with_unique_ids(chain(sourced(), _seeds(pipeline, pipeline.segments[0])))
 

@@ -14,6 +14,7 @@ from filelock import Timeout
 from prefgen.calls.context import AskRules, AskWatch
 from prefgen.calls.journals import Journals
 from prefgen.calls.stop import RunStop
+from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
 from prefgen.engine.connect import budget_of, connect, open_journals
@@ -141,6 +142,8 @@ class Runner:
                 workers.prepare()
             inputs = Inputs(pipeline, store, self.progress, limit=options.limit, salt=options.sample_salt)
             inputs.read()
+            if not self._parts:
+                inputs.note_bad_rows(out / BAD_ROWS)
             journals = (
                 self._parts.journals
                 if self._parts

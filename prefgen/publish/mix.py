@@ -6,13 +6,15 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.pair import validated_pair
+from prefgen.dataset.pair_rules import proven_rows
 from prefgen.dataset.parquet import PAIRS
 from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
@@ -59,18 +61,29 @@ def parse_part(text: str) -> MixPart:
     return MixPart(match["name"], None, int(amount))
 
 
-def mix(parts: Sequence[MixPart], out: Path, *, test: float, seed: int) -> dict[str, Any]:
-    """Write `out`/data/preferences/SPLIT.parquet and mix.json, and return what it says. Raises RecipeError.
+def mix(
+    parts: Sequence[MixPart],
+    out: Path,
+    *,
+    test: float,
+    seed: int,
+    bad_rows: BadRows | None = None,
+    allow: Collection[str] = (),
+) -> dict[str, Any]:
+    """Write `out`/data/preferences/SPLIT.parquet and mix.json, and return what it says. Raises RecipeError;
+    rows that break a rule of `check` go to `bad_rows`.
 
     A prompt, and what is nearly the same, is of the first part that has it; a pair stands once.
     """
     _check_output_folder(out)
+    bad_rows = bad_rows or BadRows()
     sampled_rows: list[_PartRow] = []
     sources: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
-        dataset = open_pairs(part.name)
+        dataset = open_pairs(part.name, bad_rows=bad_rows)
         name = display_name(part.name)
-        rows = [_pair_row(row, where, name) for where, row in dataset.rows]
+        proven = proven_rows(dataset.rows, bad_rows, allow=allow)
+        rows = [_pair_row(row, where, name) for where, row in proven]
         part_rows = _sample_rows(rows, part, seed)
         sampled_rows += [_PartRow(number, text, row) for text, row in part_rows]
         taken = {"pairs": len(rows), "taken": len(part_rows), "share": part.share}
@@ -87,12 +100,14 @@ def mix(parts: Sequence[MixPart], out: Path, *, test: float, seed: int) -> dict[
     manifest = {
         "mixed_of": [{**source, "left": left[number]} for number, source in enumerate(sources)],
         "between_splits": len(unique_rows) - len(kept_rows),
+        "bad_rows": len(bad_rows.rows),
         "counts": counts,
         "seed": seed,
         "test": test,
         "licenses": dict(sorted(Counter(row.pair["license"] for row in kept_rows).items())),
         "sources": dict(sorted(Counter(row.pair["source"] for row in kept_rows).items())),
     }
+    write_bad_rows(bad_rows.rows, out / BAD_ROWS)
     with atomic_write(out / "mix.json") as part:
         part.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return manifest

@@ -12,8 +12,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.check import CheckReport, check_rows
 from prefgen.dataset.manifest import Manifest
+from prefgen.dataset.pair import NotAPair
 from prefgen.dataset.pair_rules import RULES
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import complete_manifest
@@ -100,7 +102,23 @@ def _draft_release(
     """Write the rows in their splits and prove them. Raises RecipeError, GateFailed."""
     folder = run / STAGING
     shutil.rmtree(folder, ignore_errors=True)
-    written = write_rows(run, folder, test=settings.test, seed=settings.seed, harmful=settings.harmful)
+    bad_rows = BadRows(settings.on_bad_rows)
+    try:
+        written = write_rows(
+            run, folder, test=settings.test, seed=settings.seed, harmful=settings.harmful,
+            bad_rows=bad_rows, allow=settings.allowed_rules(),
+        )  # fmt: skip
+    except NotAPair as error:
+        shutil.rmtree(folder)
+        raise GateFailed(f"nothing was published, since {error}") from None
+    except RecipeError as error:
+        if bad_rows.rows:
+            shutil.rmtree(folder)
+            raise GateFailed(f"nothing was published: no pair is left, and {bad_rows.sentence()}") from None
+        raise error
+    write_bad_rows(bad_rows.rows, folder / BAD_ROWS)
+    if bad_rows.rows:
+        say(f"{bad_rows.sentence()}; all of them are in {folder / BAD_ROWS}")
     splits = written.counts["preferences"]
     if not splits.get("train"):
         raise RecipeError(
@@ -137,7 +155,7 @@ def _check_rows(folder: Path, settings: PublishSettings) -> CheckReport:
     report = check_rows(
         numbered_rows(),
         max_repeated_chosen=settings.max_repeated_chosen,
-        allow_truncated=settings.allow_truncated,
+        allow=settings.allowed_rules(),
     )
     if not report.passed:
         findings = "; ".join(

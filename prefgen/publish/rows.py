@@ -7,7 +7,7 @@ taken out unless asked for; their digest stays.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.pair_rules import proven_rows
 from prefgen.dataset.parquet import PAIRS, TURN
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import read_shards
@@ -83,16 +85,20 @@ class WrittenRelease:
     content_hash: str = ""
     harmful: int = 0
     """Rows of `preferences` that were made from harmful texts."""
+    left_out: int = 0
+    """Rows of `preferences` that break a rule of `check`, and are in no release."""
     between_splits: int = 0
     """Prompts that are nearly the same as prompts of both splits, and in neither."""
 
 
 def write_rows(
-    run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, say: Callable[[str], object] = print
-) -> WrittenRelease:
+    run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, bad_rows: BadRows | None = None,
+    allow: Collection[str] = (),
+) -> WrittenRelease:  # fmt: skip
     """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the
-    prompts' ids. Raises RecipeError.
+    prompts' ids. Raises RecipeError; a pair that breaks a rule by itself goes to `bad_rows`.
     """
+    bad_rows = bad_rows or BadRows()
     prompts = [
         (row["id"], "\n".join(turn["content"] or "" for turn in row["messages"]))
         for row in read_shards(run / "records")
@@ -102,7 +108,7 @@ def write_rows(
     written = WrittenRelease(between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
     rows_by_config = {
-        "preferences": _preferences(run, harmful, written),
+        "preferences": _preferences(run, harmful, written, bad_rows, allow),
         "candidates": _candidates(run, harmful),
         "judgments": _judgments(run, harmful),
     }
@@ -114,6 +120,7 @@ def write_rows(
         "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
     )
     written.content_hash = digest.hexdigest()
+    written.left_out = len(bad_rows.rows)
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(run)!r} has no pair that could be published")
     return written
@@ -189,8 +196,11 @@ def _read_records(run: Path) -> Iterator[Record]:
     return (record_of(row) for row in read_shards(run / "records"))
 
 
-def _preferences(run: Path, harmful: Harmful, written: WrittenRelease) -> Iterator[dict[str, Any]]:
-    for stored in read_shards(run / "pairs"):
+def _preferences(
+    run: Path, harmful: Harmful, written: WrittenRelease, bad_rows: BadRows, allow: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    numbered = ((f"pair {row['id']}", row) for row in read_shards(run / "pairs"))
+    for _, stored in proven_rows(numbered, bad_rows, allow=allow):
         row = dict(stored)
         lineage = json.loads(row["lineage"]) if row["lineage"] else {}
         if "harm" in lineage:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import yaml
 from pydantic import Field, field_validator
 
+from prefgen.dataset.bad_rows import OnBadRows
 from prefgen.publish.redaction import Harmful
 from prefgen.publish.version import parse_version
 from prefgen.recipe.schema import Strict
@@ -48,6 +49,20 @@ class PublishSettings(Strict):
     allow_truncated: bool = Field(
         default=False, description="The gate: allow pairs with one side cut by the token limit."
     )
+    allow: tuple[Literal["truncated", "leak", "format"], ...] = Field(
+        default=(),
+        description=(
+            "Rules of `check` that rows may break on purpose, as texts about chat templates do with `leak`."
+        ),
+    )
+    on_bad_rows: OnBadRows = Field(
+        default="drop",
+        description="Rows that break a rule: left out of the release and listed, or nothing is published.",
+    )
+
+    def allowed_rules(self) -> tuple[str, ...]:
+        """Every rule that rows may break."""
+        return (*self.allow, *(("truncated",) if self.allow_truncated else ()))
 
     @field_validator("version")
     @classmethod

@@ -1,15 +1,18 @@
 """Prompts from a JSONL, JSON, CSV, TSV, Parquet or text file (also gzipped), or from a folder of them."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.read_files import read_rows, select_split
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
+from prefgen.tables import BadRow
 from prefgen.types import Record
 
 
@@ -18,7 +21,7 @@ class File(Plugin):
     """Reads prompts, one a row. `column` holds text or a list of {role, content}."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
-    later_fields = ("split",)
+    later_fields = ("split", "on_bad_rows")
 
     path: str = Field(description="A file or a folder, relative to the recipe.")
     column: str | None = Field(
@@ -38,15 +41,21 @@ class File(Plugin):
         default="train",
         description="Of a folder whose files are of several splits (train, test): which one is read.",
     )
+    on_bad_rows: OnBadRows = Field(
+        default="fail",
+        description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
+    )
     limit: int | None = Field(default=None, ge=1, description="Only the first rows.")
 
-    def read(self, folder: Path) -> Iterator[Record]:
+    def read(self, folder: Path) -> Iterator[Record | BadRow]:
+        bad_rows = BadRows(self.on_bad_rows)
+        yield from islice(self._read_records(folder, bad_rows), self.limit)
+        yield from bad_rows.rows
+
+    def _read_records(self, folder: Path, bad_rows: BadRows) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
         defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "license": self.license}
-        rows = read_rows(folder / self.path, self.path)
+        rows = read_rows(folder / self.path, self.path, bad_rows)
         if (folder / self.path).is_dir():
             rows = select_split(rows, self.split, self.path)
-        for index, record in enumerate(parse_records(rows, columns, self.path, defaults)):
-            if self.limit is not None and index >= self.limit:
-                return
-            yield record
+        yield from parse_records(rows, columns, self.path, defaults, bad_rows)

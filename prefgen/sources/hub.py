@@ -1,15 +1,18 @@
 """Prompts from a dataset on the Hugging Face Hub, streamed."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.hub import hub_rows
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
+from prefgen.tables import BadRow
 from prefgen.types import Record
 
 
@@ -18,6 +21,7 @@ class Hub(Plugin):
     """Reads a split of a Hub dataset. `path` may also be a folder that `datasets` can load."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    later_fields = ("on_bad_rows",)
 
     path: str = Field(description="The dataset's name on the Hub, such as owner/name.")
     split: str = Field(default="train", description="The split.")
@@ -33,14 +37,18 @@ class Hub(Plugin):
         default={}, description="Only rows whose columns equal these values."
     )
     license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
+    on_bad_rows: OnBadRows = Field(
+        default="fail",
+        description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
+    )
     limit: int | None = Field(default=None, ge=1, description="Only the first rows that match.")
 
-    def read(self, folder: Path) -> Iterator[Record]:
+    def read(self, folder: Path) -> Iterator[Record | BadRow]:
         defaults = {"source": self.path, "license": self.license}
-        for index, record in enumerate(parse_records(self._rows(), self.columns, self.path, defaults)):
-            if self.limit is not None and index >= self.limit:
-                return
-            yield record
+        bad_rows = BadRows(self.on_bad_rows)
+        records = parse_records(self._rows(), self.columns, self.path, defaults, bad_rows)
+        yield from islice(records, self.limit)
+        yield from bad_rows.rows
 
     def _rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, row in enumerate(hub_rows(self.path, self.config, self.split, self.revision)):

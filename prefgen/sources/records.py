@@ -8,11 +8,13 @@ of texts; KTO's `completion` and `label`.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.cells import as_number, as_truth
 from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
 from prefgen.dataset.conversation import parse_conversation
@@ -25,6 +27,7 @@ from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
+from prefgen.tables import BadRow
 from prefgen.types import Pair, Prompt, Record, Response, Score
 
 
@@ -33,7 +36,7 @@ class Records(Plugin):
     """Reads prompts together with what was answered, scored and paired."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
-    later_fields = ("columns",)
+    later_fields = ("columns", "on_bad_rows")
 
     path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
     split: str = Field(default="train", description="The split of a Hub dataset.")
@@ -46,13 +49,16 @@ class Records(Plugin):
         default={}, description="Columns by what they are: prompt, chosen, rejected, system, source, license."
     )
     license: str = Field(default="unknown", description="The license of what does not say its own.")
+    on_bad_rows: OnBadRows = Field(
+        default="fail",
+        description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
+    )
     limit: int | None = Field(default=None, ge=1, description="Only the first records.")
 
-    def read(self, folder: Path) -> Iterator[Record]:
-        for index, record in enumerate(self._read_all(folder)):
-            if self.limit is not None and index >= self.limit:
-                return
-            yield self._keep_parts(record)
+    def read(self, folder: Path) -> Iterator[Record | BadRow]:
+        bad_rows = BadRows(self.on_bad_rows)
+        yield from map(self._keep_parts, islice(self._read_all(folder, bad_rows), self.limit))
+        yield from bad_rows.rows
 
     def _keep_parts(self, record: Record) -> Record:
         unknown = set(self.keep) - {"responses", "scores", "pairs"}
@@ -65,28 +71,36 @@ class Records(Plugin):
             updates |= {"comparisons": (), "critiques": (), "flags": ()}
         return record.model_copy(update={**updates, "notes": ()})
 
-    def _read_all(self, folder: Path) -> Iterator[Record]:
+    def _read_all(self, folder: Path, bad_rows: BadRows) -> Iterator[Record]:
         local = folder / self.path
         if is_run(local):
             yield from read_records(local)
             return
         if local.exists():
-            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path)
+            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path, bad_rows)
         else:
             hub = hub_rows(self.path, self.config, self.split, self.revision)
             rows = ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
-        yield from self._records_from_rows(rows)
+        yield from self._records_from_rows(rows, bad_rows)
 
-    def _records_from_rows(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Record]:
+    def _records_from_rows(
+        self, rows: Iterable[tuple[str, Mapping[str, Any]]], bad_rows: BadRows
+    ) -> Iterator[Record]:
         counter = OccurrenceCounter()
         kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for where, given in rows:
-            row = to_pair_row(given, self.columns, where)
-            if "completion" in row and "label" in row:
-                asked = Prompt.of(prompt_messages(row, {}, where))
-                kto_groups.setdefault(asked.id, []).append((where, row))
+            try:
+                row = to_pair_row(given, self.columns, where)
+                if "completion" in row and "label" in row:
+                    _parse_kto(row, where)
+                    asked = Prompt.of(prompt_messages(row, {}, where))
+                    kto_groups.setdefault(asked.id, []).append((where, row))
+                    continue
+                record = _parse_record(row, where, counter, self.license)
+            except RecipeError as error:
+                bad_rows.refuse(error, where)
                 continue
-            yield _parse_record(row, where, counter, self.license)
+            yield record
         for group in kto_groups.values():
             where, first = group[0]
             details = prompt_fields(first, {}, {"license": self.license}, where)
@@ -106,6 +120,12 @@ class Records(Plugin):
                 for r, (place, row) in zip(responses, group, strict=True)
             )
             yield Record(prompt=prompt, responses=responses, scores=scores)
+
+
+def _parse_kto(row: Mapping[str, Any], where: str) -> None:
+    """Raises RecipeError for a row whose answer or label cannot be read."""
+    as_truth(row["label"], "label", where)
+    _parse_response("", row["completion"], where, sample=0)
 
 
 def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, license: str) -> Record:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.check import check_rows
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
 from prefgen.dataset.pair import validated_pair
-from prefgen.dataset.pair_rules import RULES
+from prefgen.dataset.pair_rules import RULES, proven_rows
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.stats.scoring import label_noise
@@ -59,17 +60,22 @@ class TrainingPairs:
         return label_noise(share), pairs, share
 
 
-def read_training_pairs(names: Sequence[str], *, max_repeated_chosen: float, seed: int) -> TrainingPairs:
-    """The pairs of one dataset or several. Raises RecipeError, GateFailed.
+def read_training_pairs(
+    names: Sequence[str], *, max_repeated_chosen: float, seed: int, bad_rows: BadRows | None = None
+) -> TrainingPairs:
+    """The pairs of one dataset or several. Raises RecipeError, GateFailed; where `bad_rows` leaves rows out,
+    what is left must hold what a preference dataset must.
 
     Where none has a test split one is drawn, by prompts, over all of them. What is held out in one dataset is
     not trained on in another.
     """
+    bad_rows = bad_rows or BadRows()
     rows: list[tuple[TrainingRow, str | None]] = []
     sources: list[dict[str, Any]] = []
     for name in names:
-        dataset = open_pairs(name)
-        pairs = list(dataset.rows)
+        dataset = open_pairs(name, bad_rows=bad_rows)
+        given = dataset.rows if bad_rows.policy == "fail" else proven_rows(dataset.rows, bad_rows)
+        pairs = list(given)
         if not pairs:
             raise RecipeError(f"{name!r} is empty: it holds no pair")
         _check_pairs(name, pairs, max_repeated_chosen)

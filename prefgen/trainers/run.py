@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
 from prefgen.report.plots import INSTALL_HINT, can_draw
 from prefgen.storage.atomic_write import display_name
@@ -53,7 +54,15 @@ def run_training(
     if settings.base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
     _check_output_folder(out, settings.base, settings, resume)
-    data = read_training_pairs(names, max_repeated_chosen=settings.max_repeated_chosen, seed=settings.seed)
+    bad_rows = BadRows(settings.on_bad_rows)
+    data = read_training_pairs(
+        names,
+        max_repeated_chosen=settings.max_repeated_chosen,
+        seed=settings.seed,
+        bad_rows=bad_rows,
+    )
+    if bad_rows.rows:
+        progress.notify(bad_rows.sentence())
     settings = _resolve_smoothing(data, settings, progress.notify)
     _tell_of_pairs(data, progress.notify)
     _refuse_what_has_no_effect(data, settings, controls, merge)

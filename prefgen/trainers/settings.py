@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from prefgen.dataset.bad_rows import OnBadRows
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import parse_section
@@ -111,6 +112,10 @@ class TrainSettings(Strict):
     )
     seed: int = Field(default=0, ge=0, lt=2**32)
     cpu: bool = Field(default=False, description="No GPU, even if there is one.")
+    on_bad_rows: OnBadRows = Field(
+        default="fail",
+        description="Rows that cannot be read, or that `check` calls broken: stop, or leave them out.",
+    )
     max_repeated_chosen: float = Field(
         default=0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer."
     )

@@ -75,10 +75,12 @@ def test_each_broken_row_is_found(row, rule):
 
 
 def test_what_a_row_declares_is_allowed():
-    assert broken(a_row("<think>hm</think> fine", reasoning="kept")) == set()
+    assert broken(a_row("<think>hm</think> fine", "<think>so</think> bad", reasoning="kept")) == set()
+    assert broken(a_row("<think>hm</think> fine", reasoning="kept")) == {"format"}
+    assert broken(a_row("<think>hm</think> fine", reasoning="kept"), allow=("format",)) == set()
     assert broken(a_row(score_chosen=2.0, margin=0.0, tie=True)) == set()
     assert broken(a_row(chosen_finish="length", rejected_finish="length")) == set()
-    assert broken(a_row(chosen_finish="length", rejected_finish="stop"), allow_truncated=True) == set()
+    assert broken(a_row(chosen_finish="length", rejected_finish="stop"), allow=("truncated",)) == set()
 
 
 def test_contradictions_cycles_and_repetitions_are_found():

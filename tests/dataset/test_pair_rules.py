@@ -16,7 +16,7 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         **changes,
     }
     turns = pair_messages(row, "here")
-    found = list(broken_rules(row, *turns, allow_truncated=allow_truncated))
+    found = list(broken_rules(row, *turns, allow=("truncated",) if allow_truncated else ()))
     assert all(rule in RULES and detail for rule, detail in found)
     return {rule for rule, _ in found}
 
@@ -29,7 +29,15 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         ({"rejected": "  "}, {"empty"}),
         ({"chosen": "<|im_end|>"}, {"leak"}),
         ({"chosen": "<think>so</think> good"}, {"leak"}),
-        ({"chosen": "<think>so</think> good", "reasoning": "kept"}, set()),
+        ({"chosen": "<think>so</think> good", "reasoning": "kept"}, {"format"}),
+        (
+            {
+                "chosen": "<think>so</think> good",
+                "rejected": "<think>or so</think> bad",
+                "reasoning": "kept",
+            },
+            set(),
+        ),
         ({"chosen_finish": "length", "rejected_finish": "stop"}, {"truncated"}),
         ({"chosen_finish": "length", "rejected_finish": "length"}, set()),
         ({"source": ""}, {"unknown"}),

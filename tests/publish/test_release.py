@@ -110,7 +110,8 @@ def test_the_gate_stops_what_breaks_an_invariant(tmp_path, hub):
     done = publish(hub, tmp_path, "run")
 
     assert done.returncode == 4
-    assert "chosen and rejected differ" in done.stderr
+    assert "no pair is left" in done.stderr
+    assert "chosen and rejected are the same" in done.stderr
     assert not hub.repos
 
 
@@ -184,3 +185,26 @@ def test_two_publishes_of_one_run_do_not_write_over_each_other(finished, tmp_pat
 
     assert done.returncode == 1
     assert "is being published by another process" in done.stderr
+
+
+def test_a_broken_row_is_left_out_and_listed_and_forbids_nothing(tmp_path, hub):
+    """One answer that runs on into a template keeps no other from being published."""
+    made(tmp_path, "run", run={"order": "file"})
+    import pyarrow.parquet as pq
+
+    [shard] = (tmp_path / "run" / "pairs").glob("*.parquet")
+    rows = pq.read_table(shard).to_pylist()
+    rows[0]["chosen"][0]["content"] += "<|im_end|>"
+    table = pq.read_table(shard)
+    pq.write_table(table.from_pylist(rows, table.schema), shard)
+
+    done = publish(hub, tmp_path, "run")
+    strict = prefgen("check", "run", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "1 row was left out" in done.stderr
+    [listed] = (tmp_path / "run" / "release" / "bad_rows.jsonl").read_text().splitlines()
+    assert json.loads(listed)["where"] == f"pair {rows[0]['id']}"
+    assert "<|im_end|>" in json.loads(listed)["reason"]
+    assert strict.returncode == 4
+    assert f"(id {rows[0]['id'][:40]})" in strict.stdout

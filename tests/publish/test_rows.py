@@ -18,7 +18,7 @@ def test_a_failure_is_in_the_split_of_its_prompt(tmp_path):
         model["rules"] = [cut, *model["rules"]]
     asyncio.run(run(recipe, tmp_path / "run"))
 
-    write_rows(tmp_path / "run", tmp_path / "out", test=0.4, seed=0, harmful="drop", say=print)
+    write_rows(tmp_path / "run", tmp_path / "out", test=0.4, seed=0, harmful="drop")
 
     def split_of(config, column):
         files = sorted((tmp_path / "out" / "data" / config).glob("*.parquet"))

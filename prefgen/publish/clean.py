@@ -1,0 +1,55 @@
+"""The rows of a dataset that break no rule, written as a dataset of their own, and beside them what was left
+out, with the reasons.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
+from prefgen.dataset.check import place_with_id
+from prefgen.errors import RecipeError
+from prefgen.storage.atomic_write import atomic_write
+from prefgen.tables import BadRow
+
+
+def write_clean(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], bad_places: Mapping[str, Sequence[str]], out: Path
+) -> dict[str, int]:
+    """Write the rows that are not in `bad_places` to `out`, a file a split (pairs.jsonl where there is none).
+    Returns {file: rows}. Raises RecipeError where `out` holds anything, or where no row is left.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RecipeError(f"{str(out)!r} is there already; give another --out")
+    counts: dict[str, int] = {}
+    bad_rows = [BadRow(where, reason) for where, reasons in bad_places.items() for reason in reasons]
+    with ExitStack() as stack:
+        files: dict[str, BinaryIO] = {}
+        for where, row in rows:
+            row_id = row.get("id")
+            place = place_with_id(where, row_id) if isinstance(row_id, str | int) else where
+            if place in bad_places or where in bad_places:
+                continue
+            name = f"{row.get('split') or 'pairs'}.jsonl"
+            if name not in files:
+                out.mkdir(parents=True, exist_ok=True)
+                part = stack.enter_context(atomic_write(out / name))
+                files[name] = stack.enter_context(part.open("wb"))
+            files[name].write(_line(row))
+            counts[name] = counts.get(name, 0) + 1
+        if not counts:
+            raise RecipeError(f"no row is left: all {len(bad_places):,} are broken")
+    write_bad_rows(bad_rows, out / BAD_ROWS)
+    return counts
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    """A row as it stands, as a line of JSON."""
+    try:
+        return orjson.dumps(dict(row)) + b"\n"
+    except TypeError:  # a date, a decimal, a whole number of more than 64 bits
+        return json.dumps(dict(row), ensure_ascii=False, default=str).encode() + b"\n"

@@ -10,40 +10,60 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prefgen.text.model_marks import ASSISTANT_NAMES, CALL_TOKENS, END_TOKENS, TURN_TOKENS, USER_NAMES
-from prefgen.text.reasoning import CLOSER, OPENER, any_of, is_between_sentences, is_spoken_about, without_code
+from prefgen.text.reasoning import (
+    CLOSER,
+    OPENER,
+    SPEAKS_OF_IT,
+    any_of,
+    is_between_sentences,
+    is_spoken_about,
+    without_code,
+)
 
-_WORD_TOKEN = r"<[|｜]/?[A-Za-z][\w▁:-]{1,40}[|｜]>"
-_TOKEN = rf"(?:{any_of([*END_TOKENS, *TURN_TOKENS])}|{_WORD_TOKEN})"
+_TOKEN_WORDS = (
+    r"(?:end|eo[tmsd]|bos|im_|turn|text|role|header|user|assistant|system|return|channel|message|pad|stop"
+    r"|observ|tool|call|think|box|python|reserved|place|unk|sep|start|finetune|image|audio|video|action|fim"
+    r"|utterance|prefix|suffix|response|solution|bot\b|human|prompter|constrain)"
+)
+_WORD_TOKEN = rf"<[|｜]/?(?=[\w▁:-]{{2,40}}[|｜]>)[\w▁:-]*?{_TOKEN_WORDS}[\w▁:-]*[|｜]>"
+_TOKEN = rf"(?i:{_WORD_TOKEN})|{any_of([*END_TOKENS, *TURN_TOKENS])}"
 _NAMES = any_of([*USER_NAMES, *ASSISTANT_NAMES, "system"])
 _USERS, _ASSISTANTS = any_of(USER_NAMES), any_of(ASSISTANT_NAMES)
 _TOKENS = re.compile(rf"(?:{_TOKEN})(?:\s*(?:{_TOKEN})|(?<=[>\]])(?:{_NAMES})(?=\s*(?:\n|<|\[|\Z)))*")
 """Tokens that follow each other, with the names of roles between them."""
-_LEADING = re.compile(rf"\A\s*(?:{_TOKENS.pattern})\s*")
-_LEADING_NAME = re.compile(r"\A\s*assistant\s*\n+(?=\S)")
+_HALF_TOKEN = re.compile(r"(?:<\|(?:im_end|eot_id|end_of_text|endoftext|end)\|?|</s)\s*\Z")
+_LEADING = re.compile(rf"\A\s*(?:(?:{_NAMES})(?=<\|))?(?:{_TOKENS.pattern})\s*")
+_LEADING_NAME = re.compile(r"\A\s*assistant[ \t]*\n[ \t]*\n+(?=\S)")
+_BOXES = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _ROLE = re.compile(rf"\s*(?:{_NAMES})?\s*(?:\n|\Z)")
 _CALL = re.compile(any_of(CALL_TOKENS))
 _USER_LINE = re.compile(rf"\n(?:{_USERS})\n")
 _ASSISTANT_LINE = re.compile(rf"\n(?:{_ASSISTANTS})(?:\n|\Z)")
-_GLUED_NAME = re.compile(r"(?<=[.!?\"'”)\]])assistant\n\n")
+_GLUED_NAME = re.compile(r"(?:(?<=[.!?\"'”)\]])|\n)assistant\n\n|(?<=[a-z.])assistant\n\n(?=[A-Z])")
 """Names alone in their lines, from which a server took the tokens away."""
 _LABEL = r"\s*(?:#+ *|\*\*|\[)?"
-_USER_LABEL = re.compile(rf"^{_LABEL}(?:{_USERS})(?:\*\*|\])? *:", re.IGNORECASE | re.MULTILINE)
-_ASSISTANT_LABEL = re.compile(rf"^{_LABEL}(?:{_ASSISTANTS})(?:\*\*|\])? *:", re.IGNORECASE | re.MULTILINE)
+_USER_LABEL = re.compile(rf"^{_LABEL}(?:Human|HUMAN|User|USER|Instruction)(?:\*\*|\])? *:", re.MULTILINE)
+_ASSISTANT_LABEL = re.compile(
+    rf"^{_LABEL}(?:Assistant|ASSISTANT|AI|Bot|BOT|Model|GPT|ChatGPT|Response)(?:\*\*|\])? *:", re.MULTILINE
+)
 _LONE_LABEL = re.compile(r"\n\n(?:Human|### ?(?:Human|User|Instruction)):(?=\s)")
 _DIALOGUE = re.compile(
-    r"dialog|conversation|transcript|\bscripts?\b|interview|screenplay|role-?play|few-?shot|exchange|\bfaq\b"
-    r"|q ?& ?a|chat (?:log|history|session)|between (?:an?|the|two)\b|\b(?:human|user|assistant):",
+    r"dialog|conversation|transcript|\bscripts?\b|interview|screenplay|role|few-?shot|exchange|\bfaq\b"
+    r"|\bplays?\b|scene|sketch|\bskit|\bstor(?:y|ies)\b|comic|\bjoke|\byaml\b|\bjson\b|q ?& ?a"
+    r"|chat (?:log|history|session)|between (?:an?|the|two)\b|\b(?:human|user|assistant):",
     re.IGNORECASE,
 )
 """Words of a request that may ask for turns of two who speak."""
 _ABOUT_TOKENS = re.compile(
-    r"\btokens?\b|tokeniz|chat ?ml|(?:chat|prompt) ?(?:template|format)|\b(?:delimiters?|tags?)\b",
+    r"(?:special|end|stop|eos|bos|control|turn|sentinel) (?:tokens?|strings?|sequences?)|tokeniz|chat ?ml"
+    r"|(?:chat|prompt|instruct) ?(?:template|format)|\b(?:eos|bos|delimiters?|sentinels?)\b|ends? a turn"
+    r"|which token",
     re.IGNORECASE,
 )
-_SPEAKS_OF_IT = re.compile(
-    r"[,:)]|(?:and|or|to|is|are|was|means?|marks?|begins?|starts?|ends?|opens?|closes?|stands?|tokens?|tags?)\b"
-)
-_OPENS_QUOTE, _CLOSES_QUOTE = "\"'“‘«([`/", "\"'”’»)]`/"
+"""Words of a request that may ask for such tokens."""
+_QUOTES = tuple("\"'“”‘’«»`")
+_SENTENCE_ENDS = tuple("\x00.!?…。！？)]}\"'”’>*")
+_LIST_MARK = re.compile(r"\s*(?:[-*•+]|\(?\d+[.)])\s*")
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,10 @@ class Leaked(ValueError):
 
 def without_leaks(text: str, asked: str = "") -> str:
     """The text without what was left in it. Raises Leaked where it is not certain what the answer is."""
+    if "<|begin_of_box|>" in text and "<|begin_of_box|>" not in asked:
+        text = _BOXES.sub(r"\1", text)
+    if text.startswith("<s> ") and text.rstrip().endswith("</s>") and text.count("<s>") == 1:
+        text = text[4:]
     while (leak := find_leak(text, asked)) is not None:
         if not leak.can_be_cut:
             raise Leaked(leak)
@@ -82,9 +106,8 @@ def find_leak(text: str, asked: str = "", *, keeps_reasoning: bool = False) -> L
     plain = without_code(text)
     for leak in _leaks(plain, asked, keeps_reasoning=keeps_reasoning):
         if leak.mark.strip() not in asked:
-            return Leak(
-                text[leak.start : leak.end].strip() or leak.mark, leak.start, leak.end, leak.can_be_cut
-            )
+            mark = text[leak.start : leak.end].strip() or leak.mark
+            return Leak(mark, leak.start, leak.end, leak.can_be_cut)
     return None
 
 
@@ -101,69 +124,81 @@ def may_leak(text: str) -> bool:
 def _leaks(plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:
     leading = _LEADING.match(plain) or _LEADING_NAME.match(plain)
     if leading and not _begins_sentence(plain, leading, asked):
+        is_echo = "[INST]" in leading[0] and "[/INST]" in plain[leading.end() :]
         can_be_cut = _has_turn(leading[0]) or leading[0].endswith("\n") or leading.re is _LEADING_NAME
-        yield Leak(leading[0], leading.start(), leading.end(), can_be_cut)
+        yield Leak(leading[0], leading.start(), leading.end(), can_be_cut and not is_echo)
     if not keeps_reasoning and (mark := _reasoning_mark(plain)) is not None:
         yield Leak(mark[0], mark.start(), mark.end(), can_be_cut=False)
     for call in _CALL.finditer(plain):
-        if not _is_in_sentence(plain, call.start()):
+        if not _is_in_sentence(plain, *call.span()):
             yield Leak(call[0], call.start(), call.end(), can_be_cut=False)
     for tokens in _TOKENS.finditer(plain):
         certainty = _certainty(plain, tokens, asked)
         if certainty is not None:
             yield Leak(tokens[0], tokens.start(), tokens.end(), can_be_cut=certainty)
+    if (half := _HALF_TOKEN.search(plain)) is not None:
+        yield Leak(
+            half[0], half.start(), half.end(), can_be_cut=plain[: half.start()].endswith((".", "!", "?"))
+        )
     if (turn := _turn_of_somebody_else(plain, asked)) is not None:
         yield Leak(turn[0].strip().partition("\n")[0], turn.start(), turn.end(), can_be_cut=False)
 
 
 def _reasoning_mark(plain: str) -> re.Match[str] | None:
-    """A mark that opens reasoning at the beginning of a line and is closed, or closes it between two
+    """A mark that opens reasoning at the beginning of a line or after a sentence, or closes it between two
     sentences.
     """
     for opener in OPENER.finditer(plain):
-        begins = not plain[: opener.start()].rpartition("\n")[2].strip()
-        closer = CLOSER.search(plain, opener.end()) if begins else None
+        line_before = plain[: opener.start()].rpartition("\n")[2]
+        begins = not line_before.strip() or line_before.rstrip()[-1] in ".!?"
+        closer = CLOSER.search(plain, opener.end())
+        if SPEAKS_OF_IT.match(plain, opener.end()):
+            continue
         if closer is not None and is_spoken_about(plain, opener, closer):
             continue
-        if begins and (closer is not None or not plain[: opener.start()].strip()):
+        if begins and not plain[: opener.start()].rstrip().endswith((":", "：")):
             return opener
     for closer in CLOSER.finditer(plain):
-        if is_between_sentences(plain, *closer.span()) and not _is_element(plain, closer):
+        if is_between_sentences(plain, *closer.span()) and not OPENER.search(plain, 0, closer.start()):
             return closer
     return None
 
 
-def _is_element(plain: str, closer: re.Match[str]) -> bool:
-    """Whether a closing tag closes one that was opened within a sentence: "in <think> and </think>"."""
-    return closer[0].startswith("</") and f"<{closer[0][2:]}" in plain[: closer.start()]
-
-
 def _certainty(plain: str, tokens: re.Match[str], asked: str) -> bool | None:
     """Whether tokens are certainly (True) or perhaps (False) a leak; None where they are spoken about."""
-    start, end = tokens.span()
-    if tokens[0] == "</s>" and re.search(r"<s[\s>]", plain[:start]):  # a struck-out passage of HTML
-        return None
-    if tokens[0] in ("<s>", "[gMASK]", "<unk>", "<pad>", "[PAD]") and plain[end:].strip():
-        return None  # inside a text these are HTML, or words about a tokenizer
-    before, after = plain[:start], plain[end:]
+    before, after = plain[: tokens.start()], plain[tokens.end() :]
     line_before, line_after = before.rpartition("\n")[2], after.partition("\n")[0]
-    is_glued = bool(line_before) and (
-        line_before[-1].isalnum() or line_before[-1] in ".!?…。！？:;)]}\"'”’*>"
-    )
-    if line_before[-1:] in _OPENS_QUOTE and line_after[:1] in _CLOSES_QUOTE and line_before and line_after:
+    is_end, has_turn = not after.strip(), _has_turn(tokens[0])
+    if _is_of_text(tokens[0], before, line_before, line_after, is_end=is_end):
+        return None
+    is_glued = line_before[-1:].isalnum() or line_before.endswith(_SENTENCE_ENDS)
+    if _ABOUT_TOKENS.search(asked) and (not is_glued or not is_end or _has_turn(before)):
         return None
     if is_glued:
-        return True
+        goes_on = bool(line_after.strip()) and not has_turn
+        return not (goes_on and (line_before[-1].isalnum() or line_after.lstrip()[:1].islower()))
     leads_up = before.rstrip().endswith((":", "：", ",", " is", " are", " with", " by"))
-    if not line_after.strip() and not after.strip():  # the end of the text
-        if leads_up or _ABOUT_TOKENS.search(asked) or _ABOUT_TOKENS.search(line_before):
-            return None
-        return not line_before.strip() or line_before.rstrip()[-1:] in ".!?…。！？)]}\"'”’*" or False
-    if line_before.strip():  # within a sentence
-        return None
-    if leads_up or (_ABOUT_TOKENS.search(asked) and not _has_turn(tokens[0])):
-        return None
-    return True if not line_after.strip() or (_has_turn(tokens[0]) and _ROLE.match(after)) else None
+    if is_end and not line_before.strip():
+        return not leads_up or (None if has_turn else False)
+    if is_end:
+        return None if leads_up else line_before.rstrip().endswith(_SENTENCE_ENDS)
+    if line_before.strip():  # within a line: a new turn after a sentence, or a word of one
+        is_turn = has_turn and line_before.rstrip().endswith((".", "!", "?"))
+        return False if is_turn and not SPEAKS_OF_IT.match(after) else None
+    is_alone = not line_after.strip() or bool(has_turn and _ROLE.match(after))
+    return True if is_alone and not leads_up else None
+
+
+def _is_of_text(mark: str, before: str, line_before: str, line_after: str, *, is_end: bool) -> bool:
+    """Whether a mark is HTML, stands between quotes, in bold or as an item of a list."""
+    if mark in ("</s>", "&lt;/s&gt;") and re.search(r"(?:<|&lt;)s(?:[\s>]|&gt;)", before):
+        return True
+    if mark in ("<s>", "[gMASK]", "<unk>", "<pad>", "[PAD]") and not is_end:
+        return True
+    is_quoted = line_before.endswith(_QUOTES) and not line_before[:-1].endswith((".", "!", "?"))
+    is_bold = line_before.endswith("*") and line_after.startswith("*")
+    is_item = _LIST_MARK.fullmatch(line_before) is not None
+    return line_after.startswith(_QUOTES) or is_quoted or is_bold or is_item
 
 
 def _has_turn(tokens: str) -> bool:
@@ -179,19 +214,17 @@ def _begins_sentence(plain: str, leading: re.Match[str], asked: str) -> bool:
         return True
     if _ABOUT_TOKENS.search(asked) and not re.search(rf"(?:{_ASSISTANTS})\Z", mark):
         return True
-    return _SPEAKS_OF_IT.match(after) is not None
+    is_lower = leading[0].endswith(" ") and after[:1].islower() and "INST" not in mark
+    spaced = f" {after}" if leading[0].endswith(" ") else after
+    return is_lower or SPEAKS_OF_IT.match(spaced) is not None
 
 
-def _is_in_sentence(plain: str, start: int) -> bool:
-    """Whether a sentence goes on before a mark."""
+def _is_in_sentence(plain: str, start: int, end: int) -> bool:
+    """Whether a sentence speaks of a mark: it goes on before it in the line, or after it."""
     line_before = plain[:start].rpartition("\n")[2]
-    if plain[:start].rstrip().endswith((":", "：", ",")):
-        return True
-    return (
-        bool(line_before.strip())
-        and line_before[-1] in f" \t{_OPENS_QUOTE}"
-        and (line_before.rstrip()[-1] not in ".!?…")
-    )
+    if not line_before.strip():
+        return SPEAKS_OF_IT.match(plain, end) is not None
+    return line_before[-1] in (" ", "\t", "(", *_QUOTES) and line_before.rstrip()[-1] not in ".!?…"
 
 
 def _turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:

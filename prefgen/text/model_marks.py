@@ -21,6 +21,7 @@ REASONING_MARKS = (
     ("<|thinking|>", "<|/thinking|>"),
     ("Here is my thought process:", "Here is my response:"),  # Granite
     ("Here's my thought process:", "Here's my response:"),
+    ("Thinking...", "...done thinking."),  # what Ollama prints
 )
 """(before, after) reasoning, as models of other families write them."""
 ANSWER_MARKS = (
@@ -33,7 +34,7 @@ ANSWER_MARKS = (
 
 END_TOKENS = (
     "</s>", "<eos>", "<end_of_turn>", "<turn|>", "<end_of_utterance>", "<eoh>", "<eoa>", "<eom>", "<eop>",
-    "<EOT>", "<EOS_TOKEN>", "<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "[|endofturn|]", "[EOS]", "[EOT]",
+    "<EOT>", "<EOS_TOKEN>", "<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "[|endofturn|]", "[EOS]", 
     "[e~[", "<pad>", "[PAD]", "<unk>", "<|endoftext|", "&lt;|im_end|&gt;", "&lt;|endoftext|&gt;",
     "&lt;|eot_id|&gt;", "&lt;/s&gt;",
 )  # fmt: skip
@@ -47,7 +48,7 @@ TURN_TOKENS = (
     "<|prompter|>", "<start_of_turn>", "<|turn>", "<bos>", "<BOS_TOKEN>", "<s>", "[INST]", "[/INST]",
     "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[|assistant|]", "[|user|]", "[|system|]",
     "[gMASK]", "<sop>", "<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<extra_id_0>",
-    "<extra_id_1>", "]~b]", "]~!b[",
+     "]~b]", "]~!b[",
 )  # fmt: skip
 """What begins a turn, or a text."""
 CALL_TOKENS = (

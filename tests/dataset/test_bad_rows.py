@@ -75,7 +75,7 @@ def test_export_and_mix_refuse_or_drop_what_check_calls_broken(mixed):
 
 
 def test_what_is_allowed_is_taken(mixed):
-    row = {**GOOD, "chosen": "It ends so:<|im_end|>"}
+    row = {**GOOD, "chosen": "It ends so.<|im_end|>"}
     (mixed / "about.jsonl").write_text(json.dumps(row))
 
     assert prefgen("check", "about.jsonl", cwd=mixed).returncode == 4

@@ -20,7 +20,7 @@ def test_every_family_of_marks_is_split(before, after):
     )
 
 
-@pytest.mark.parametrize("after", [after for _, after in BLOCKS if not after.endswith(":")])
+@pytest.mark.parametrize("after", [after for before, after in BLOCKS if not before[0].isalpha()])
 def test_a_closing_mark_counts_where_the_prompt_held_the_opening_one(after):
     assert split_reasoning(f"A river. The Nile?\n{after}\n\nThe Nile.") == ("A river. The Nile?", "The Nile.")
     assert split_reasoning(f"{after}\n\nThe Nile.") == ("", "The Nile.")
@@ -45,6 +45,15 @@ def test_a_closing_mark_counts_where_the_prompt_held_the_opening_one(after):
         ("想一想。</think>尼罗河。", "想一想。", "尼罗河。"),
         ("<think>It ends at </think> here. Done.</think>\n\nB", "It ends at </think> here. Done.", "B"),
         ("<think>never closed", "never closed", ""),
+        ("Hm.<|end|><|start|>assistant<|channel|>final<|message|>Roses.", "Hm.", "Roses."),
+        ("analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Hello", "hm", "Hello"),
+        ("commentary<|message|>x", "x", ""),
+        ("I should greet</think>Hello!", "I should greet", "Hello!"),
+        ("I'll answer 4</think>\n\n4", "I'll answer 4", "4"),
+        ("<think>a.</think>\nIt closes by:\n</think>\nSo.", "a.", "It closes by:\n</think>\nSo."),
+        ("<|channel|>final<|message|>It ends with <|end|> so.<|return|>", "", "It ends with <|end|> so."),
+        ("analysisthe user asks.assistantfinalHello", "the user asks.", "Hello"),
+        ("<think>an open ```python\n</think>\n\nDone.", "an open ```python", "Done."),
         ("<thinking><thinking>inner</thinking>outer", "<thinking>inner</thinking>outer", ""),
     ],
 )
@@ -64,6 +73,16 @@ def test_only_what_follows_the_last_thought_is_the_answer(text, reasoning, answe
         "analysis of the poem: final",
         "Here is my response: yes.",
         "a </b> c",
+        "re.sub(r'<think>.*?</think>', '', text)",
+        "Use text.split('</think>')[-1] to take the answer.",
+        'First, "<think>" opens. Second, "</think>" closes.',
+        "The model writes **</think>** and then the answer.",
+        "It is written as: </think>\nAfter it, the answer.",
+        "Opening: <think>\nClosing: </think>\nThat is it.",
+        "<thinking> tags help the model. Close them with </thinking>. Then answer.",
+        "<think> is the tag that opens reasoning.",
+        "<|channel|> is the token that names a channel in harmony.",
+        "Here is my thought process: I'd start with X, then Y.",
     ],
 )
 def test_marks_that_are_spoken_about_split_nothing(text):
@@ -97,7 +116,7 @@ def test_any_text_is_split_into_parts_of_itself(text):
 
 
 @given(
-    st.sampled_from([block for block in BLOCKS if not block[0].endswith(":")]),
+    st.sampled_from([block for block in BLOCKS if not block[0][0].isalpha()]),
     st.text("abc .\n", max_size=30),
     st.text("xyz .\n", min_size=1, max_size=30).filter(str.strip),
 )

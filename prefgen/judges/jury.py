@@ -76,6 +76,7 @@ class Jury(Plugin):
         quorum = self.quorum or len(self.of)
         response_ids = [r.id for r in responses]
         rated_ids = [i for i in response_ids if sum(i in ballot for ballot in ballots.values()) >= quorum]
+        rated_ids = [i for i in rated_ids if not _is_unseen_by_veto(record, i, self.veto)]
         rated_ids, ballots = comparable(rated_ids, ballots, quorum)
         flags = [
             Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
@@ -152,6 +153,18 @@ def _ballot(record: Record, name: str) -> dict[str, float]:
     """{response id: a judge's score, from 0 to 1}."""
     values, scale = judge_scores(record, name)
     return {i: unit_value(value, scale) for i, value in values.items()}
+
+
+def _is_unseen_by_veto(record: Record, response_id: str, veto: Mapping[str, float]) -> bool:
+    """Whether a judge that could have struck a response lost its reply about it."""
+    for name in veto:
+        judge = name.partition(".")[0]
+        applies = not any(
+            s.judge == judge and s.response_id == response_id and s.value is None for s in record.scores
+        )
+        if applies and response_id not in judge_scores(record, name)[0]:
+            return True
+    return False
 
 
 Ballots = Mapping[str, Mapping[str, float]]

@@ -92,7 +92,9 @@ class Verifier(Plugin):
     async def _compare_maths(self, prompt: Prompt, response: Response, ask: Ask) -> Score:
         answer = answer_of(response.text)
         reason = why_not_checked(prompt.references, self.check)
-        if reason is None:
+        if answer is None:
+            reason = reason or "it gives more than one answer"
+        elif reason is None:
             version = int(metadata.version("math-verify").split(".")[1])
             outcome = await ask.step(
                 "verifier maths", is_same_answer, answer, list(prompt.references), version=version

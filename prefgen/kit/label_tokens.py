@@ -43,8 +43,8 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
             written += _blank(place.token) + token
             continue
         following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
-        goes_on = "".join(later.token for later in reply.logprobs[number + 1 : number + 3])
-        if is_label and _may_follow(token, following, known) and not _DECIMALS.match(goes_on):
+        goes_on = "".join(later.token for later in reply.logprobs[number + 1 :])
+        if is_label and _may_follow(token, following, known) and _ends_here(written, goes_on, token, known):
             masses = _followed(masses, known, token.casefold(), following)
             return _normalised(masses, labels, place)
         break  # the answer begins here, and it is none of the labels
@@ -61,7 +61,18 @@ def _may_follow(token: str, following: TokenLogprob | None, known: set[str]) -> 
     return bool(rest) and f"{token}{rest}".casefold() in known
 
 
-_DECIMALS = re.compile(r"\.\d")
+def _ends_here(written: str, goes_on: str, token: str, known: set[str]) -> bool:
+    """Whether what follows a label leaves it the whole verdict: nothing more in its line, which is neither an
+    item of a list nor the heading of what is said of one text.
+    """
+    longer = max(len(label) for label in known if label.startswith(token.casefold())) - len(token)
+    rest = goes_on[longer:] if f"{token}{goes_on[:longer]}".casefold() in known else goes_on
+    line, _, following = re.sub(r"<[^<>]*>|[▁Ġ]", " ", rest).partition("\n")
+    is_heading = bool(following.strip()) and _HEADS.search(written.rstrip()) is not None
+    return not re.search(r"\w", line) and not is_heading
+
+
+_HEADS = re.compile(r"#|(?:^|[\s*])(?:text|reply|response|option|assistant)[\s*]*\Z", re.IGNORECASE)
 _AFTER_LABEL = re.compile(r"[\s.)\]}*_`\"']*|<[^<>]*>")
 
 

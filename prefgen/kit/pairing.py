@@ -101,8 +101,11 @@ class ScorePairer(Plugin):
     def add_probabilities(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
         """The pairs with their probability, as `labels`, `calibration` and `disagreement` say."""
         if self.calibration is None or self.labels == "hard":
-            with_comparisons = add_comparison_probabilities(pairs, record, self.score, self.labels)
-            return without_disagreement(with_comparisons, self.disagreement)
+            with_comparisons = add_comparison_probabilities(pairs, record, self.score, "soft")
+            agreed = without_disagreement(with_comparisons, self.disagreement)
+            if self.labels == "soft":
+                return agreed
+            return [pair.replacing(chosen_probability=None) for pair in agreed]
         curve = read_calibration(path_beside_recipe(self.calibration), self.calibration)
         calibrated = [
             pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin))

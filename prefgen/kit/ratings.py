@@ -40,6 +40,8 @@ RATING_FIELDS = ("rating", "score", "overall_rating", "overall_score", "final_ra
 """Names under which an object may hold its rating."""
 _RIVAL_FIELD = re.compile(
     r"(?:final|overall|revised|adjusted|updated|new|total)(?:_(?:rating|score|grade))?$"
+    r"|(?:corrected|correct|actual|real|true|my|first|initial|original|second|last|draft|previous)"
+    r"_(?:rating|score|grade)$"
 )
 """Names of another rating of the same text: it must be the same."""
 _TOP_FIELD = re.compile(r"scale$|max|out_of")

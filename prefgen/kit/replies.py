@@ -56,7 +56,17 @@ def entries_by_label(fields: Mapping[str, Any], labels: Sequence[str]) -> list[d
         raise ParseFailure(
             "wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}"
         )
-    return [require_field(entries, name, dict) for name in names]
+    found = [require_field(entries, name, dict) for name in names]
+    for name, entry in zip(names, found, strict=True):
+        said = next(
+            (entry[key] for key in ("label", "id", "text_id", "name") if isinstance(entry.get(key), str)),
+            name,
+        )
+        if _LABEL_MARKS.sub("", said).casefold() not in (name, name.removeprefix("text")):
+            raise ParseFailure(
+                "wrong_count", f"expected an entry about {name}, found one that says {said!r:.60}"
+            )
+    return found
 
 
 _LABEL_MARKS = re.compile(r"[\W_]+")

@@ -36,6 +36,13 @@ _BETTER = (
     r"(?:better|best|preferable|preferred|superior|stronger|winner)"
 )
 _SAYS_MORE = re.compile(r"\d|\b(?:other|first|second|former|latter|neither|both|not|if)\b", re.IGNORECASE)
+_ORDINAL_PRAISE = re.compile(
+    r"\b(?:first|second|former|latter|other)\b[^.!?]{0,40}\b(?:is|was|seems|looks|does|reads|answers)\b"
+    r"[^.!?]{0,30}\b(?:better|best|superior|stronger|worse|worst|weaker|inferior|preferable)\b",
+    re.IGNORECASE,
+)
+"""Praise or blame of a text by its place, which may be that of the other label."""
+_BLAME = re.compile(r"\b(?:worse|worst|inferior|weaker|loses|loser)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？]) ")
 
 
@@ -61,6 +68,11 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
     others = {other for s, other in named[:-1] if not is_final or "final" in s.text.casefold()}
     praised = set() if is_final else _praised(text, labels)
     if (others | praised) - {label}:
+        raise failure
+    unsaid = " ".join(s.text for s in statements if s is not statement)
+    if (not is_final and _ORDINAL_PRAISE.search(unsaid)) or (
+        rest and _BLAME.search(" ".join(s.text for s in rest))
+    ):
         raise failure
     return label
 
@@ -90,8 +102,11 @@ def _alone(text: str, labels: Sequence[str]) -> str | None:
 def _label_in_object(data: dict[str, Any], labels: Sequence[str]) -> str:
     """The label that is the value of a well-known key; no other key may say another, nor that it lost."""
     named: set[str] = set()
+    known = {label.casefold() for label in labels}
     for key, value in data.items():
         name = field_name(key)
+        if name in known:
+            named.add("")  # a rating of each text: which one the answer goes by is not said
         label = (
             _alone(str(value), labels)
             if isinstance(value, str | int) and not isinstance(value, bool)

@@ -44,9 +44,11 @@ async def one_response(
 FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
 _FENCED = re.compile(r"\A\s*<(text(?: \w+)?)>\s*\n(.*?)\n?\s*</\1>\s*\Z", re.DOTALL)
 _PREFACE = re.compile(
-    r"\A\s*(?:(?:sure|certainly|of course|okay|ok)[,!.:]?\s+)?(?:here(?:'s| is| are)|below is|this is|the)\b"
-    r"[^\n:]{0,40}\b(?:improved|revised|rewritten|new|edited|corrected|updated|better|reworked)\b[^\n:]{0,30}:"
-    r"[ \t]*\n+(?=\S)",
+    r"\A\s*[*_]{0,3}(?:(?:sure|certainly|of course|okay|ok)[,!.:]?\s+)?"
+    r"(?:(?:here(?:'s| is)|below is|this is)\s+)?(?:(?:the|my|an?|your)\s+)?"
+    r"(?:(?:improved|revised|rewritten|edited|corrected|updated|reworked)\s+"
+    r"(?:reply|answer|text|response|version)|revision|revised)(?:\s+of the (?:reply|answer|text|response))?"
+    r"[*_]{0,3}:[*_]{0,3}[ \t]*\n+(?=\S)",
     re.IGNORECASE,
 )
 

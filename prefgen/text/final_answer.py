@@ -13,21 +13,40 @@ from typing import Literal
 from prefgen.text.normalize import normalize
 
 BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
-STATED = re.compile(r"(?:\banswer\s*(?:is|:|=)|^####)[ \t*_]*([^\n]+)", re.IGNORECASE | re.MULTILINE)
+STATED = re.compile(
+    r"(?:^[*_# ]{0,6}|[.!?]\s+|\b(?:so|thus|therefore|hence|final|the|correct),?\s+)(?:final |correct )?"
+    r"answer\s*(?:is:?|:|=)[ \t*_]*([^\n]+)|^####[ \t]*([^\n]+)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _REASON_AFTER = re.compile(r",?\s+(?:since|because)\b.*", re.DOTALL)
+_RETRACTS = re.compile(
+    r"\b(?:wait|actually|correction|sorry|mistaken?|recompute|instead|wrong|incorrect|not|let me)\b",
+    re.IGNORECASE,
+)
 _LATEX_WRAPPER = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
+_EMPHASIS = re.compile(r"(\*{1,3}|`|[\"“‘'])(.+)(\*{1,3}|`|[\"”’'])", re.DOTALL)
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+_UNIT = re.compile(
+    r"(?:[kcmn]?m(?:[\^]?[23]|²|³)?|mi|(?:ft|in)(?:[\^]?2|²)?|yd|[km]?g|lbs?|oz|t|m?l|m?s|sec|min|h|hrs?|mph|kph|km/h"
+    r"|m/s(?:\^?2)?|[kmg]?hz|[km]?w|[km]?v|k?j|k?cal|n|k?pa|mol|°[cfk]?|%|usd|eur|gbp|[$€£¥]|inches|feet|people"
+    r"|children|men|women|person|(?:mile|meter|metre|liter|litre|gram|pound|dollar|euro|cent|hour|minute|second"
+    r"|day|week|month|year|inch|foot|degree|unit)s?)\Z"
+)
+_NO_UNITS = re.compile(
+    r"(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|half|halve|quarter|dozen|score|ten|hundred"
+    r"|thousand|million|billion|trillion|root|power|time|factor|other|more|les|plu|minu|versu|thi)s?\Z"
+)
+"""Words after a number that change it, or are no unit."""
 _NUMBER = re.compile(
-    r"(?:[A-Za-z]\w{0,12}\s*=\s*)?(?P<sign>[-+\u2212])?\s*(?P<currency>[$€£¥]|USD\s|EUR\s)?\s*(?:"
+    r"(?:[A-Za-z]\w{0,12}\s*=\s*)?(?P<sign>[-+\u2212])?(?P<currency>[$€£¥]\s?|USD\s|EUR\s)?(?:"
     r"(?P<whole>\d+)?\s*\\[dt]?frac\s*\{?(?P<over>\d+)\}?\s*\{?(?P<under>\d+)\}?"
     rf"|(?:(?P<mixed>\d+)\s+)?(?P<top>\d+)\s*/\s*(?P<bottom>\d+)"
     rf"|(?P<digits>{_DIGITS})(?:[eE](?P<exponent>[-+]?\d+))?"
-    r")\s*(?P<unit>%|°\s?[A-Za-z]?"
-    r"|[A-Za-zµΩ€$£¥][A-Za-zµΩ.²³]*(?:\^\{?[23]\}?)?"
-    r"(?:[ /][A-Za-zµΩ²³]+(?:\^\{?[23]\}?)?){0,2})?"
+    r")(?P<unit>\s*[%°€$£¥]\s?[A-Za-z]?|\s+[A-Za-zµΩ][A-Za-zµΩ²³/^{}23]*|[a-zµΩ]{1,2}(?:/[a-z])?)?"
 )
 _STATES = re.compile(
-    r".*(?:\b(?:is|are|was|be|equals?|gives?|get|makes?|totals?)\b|(?<!\d)[=:≈])\s*", re.DOTALL
+    r"(?:[A-Za-z][A-Za-z ',]{0,60}\b(?:is|are|equals?|gives|makes|totals?)(?: equal to)?"
+    r"|[^=<>!≠≤≥:,;]{0,60}(?<![<>!])=(?!=)|≈)\s*(?=[-+−$€£¥*\d.\\])"
 )
 MAX_NUMBER_LENGTH = 60
 """Characters of the longest number that is read."""
@@ -52,8 +71,10 @@ def check_answer(
     if (reason := why_not_checked(references, check)) is not None:
         return None, reason
     answer = answer_of(text)
+    if answer is None:
+        return None, "it gives more than one answer"
     if check == "exact":
-        is_right = any(normalize(answer) == normalize(reference) for reference in references)
+        is_right = any(normalize(answer) == normalize(_bare(reference)) for reference in references)
         return is_right, f"answer: {answer[:200]}"
     known = [q for q in (parse_quantity(reference) for reference in references) if q is not None]
     found = parse_quantity(answer) or _stated_quantity(answer)
@@ -79,7 +100,10 @@ def _is_equal(found: Quantity, reference: Quantity, tolerance: float) -> bool | 
     """None where two numbers are equal and their units are not the same."""
 
     def is_close(value: Fraction) -> bool:
-        return abs(value - reference.value) <= tolerance * max(1, abs(reference.value))
+        is_whole = value.denominator == reference.value.denominator == 1
+        if is_whole:
+            return value == reference.value
+        return abs(value - reference.value) <= tolerance * abs(reference.value)
 
     if found.unit == reference.unit:
         return is_close(found.value)
@@ -93,15 +117,38 @@ def _is_equal(found: Quantity, reference: Quantity, tolerance: float) -> bool | 
     return is_close(found.value)
 
 
-def answer_of(text: str) -> str:
-    """What an answer ends in: the last box, what it states as the answer, or the last line."""
-    boxed = BOXED.findall(text)
-    if boxed:
-        return boxed[-1].strip()
-    stated = STATED.findall(text)
+def answer_of(text: str) -> str | None:
+    """What an answer ends in: the last box, what it states as the answer, or the last line. None where it
+    gives two, or takes one back.
+    """
+    boxed = [_bare(box) for box in BOXED.findall(text)]
+    stated = list(STATED.finditer(text))
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    last = stated[-1] if stated else lines[-1] if lines else ""
-    return last.strip().strip("*_`").rstrip(".").strip()
+    if not boxed and not stated:
+        return _bare(lines[-1]) if lines else ""
+    if boxed:
+        end = text.rfind("}") + 1
+        answer = boxed[-1]
+        said = [_bare(match[1] or match[2]) for match in stated if not BOXED.search(match[0])]
+        if len({*boxed, *said}) > 1:
+            return None
+    else:
+        answer, end = _bare(stated[-1][1] or stated[-1][2]), stated[-1].end()
+    rest = text[end:]
+    return None if _RETRACTS.search(rest) or (not boxed and re.search(r"\d", rest)) else answer
+
+
+def _bare(text: str) -> str:
+    """An answer without the marks, quotes and full stop around the whole of it."""
+    text = text.strip()
+    for _ in range(3):
+        text = text.rstrip(".").strip().strip("*").strip()
+        wrapped = _EMPHASIS.fullmatch(text)
+        if wrapped and wrapped[1] not in wrapped[2]:
+            text = wrapped[2].strip()
+        text = _LATEX_WRAPPER.sub(r"\1", text) if _LATEX_WRAPPER.fullmatch(text) else text
+    label = re.fullmatch(r"\(?([A-Za-z])\)", text)
+    return label[1] if label else text
 
 
 def parse_quantity(text: str) -> Quantity | None:
@@ -110,15 +157,25 @@ def parse_quantity(text: str) -> Quantity | None:
     match = _NUMBER.fullmatch(bare)
     if match is None or len(bare) > MAX_NUMBER_LENGTH:
         return None
-    value = _value_of(match)
-    if value is None:
-        return None
-    unit = (match["unit"] or match["currency"] or "").strip(" .").casefold()
-    return Quantity(value, re.sub(r"[{}\s]+", "", unit))
+    value, unit = _value_of(match), _unit_of(match)
+    return None if value is None or unit is None else Quantity(value, unit)
+
+
+def _unit_of(match: re.Match[str]) -> str | None:
+    """The unit after a number, or the currency before it; None for a word that is no unit."""
+    written = re.sub(r"[{}\s]+", "", (match["unit"] or "").strip(" .").casefold())
+    if not written:
+        return (match["currency"] or "").strip().casefold()
+    unit = "%" if written == "percent" else written
+    is_known = _UNIT.match(unit) is not None and (match["unit"] or "").strip() not in ("M", "T", "K", "B")
+    is_plural = len(unit) >= 4 and unit.endswith("s") and unit.isalpha() and not _NO_UNITS.match(unit)
+    return unit if is_known or is_plural else None
 
 
 def _stated_quantity(answer: str) -> Quantity | None:
     """The number that a sentence ends in: "It is 42"."""
+    if _RETRACTS.search(answer) or re.search(r"n't\b|\b(?:if|or|unsure|maybe|should)\b", answer):
+        return None
     match = _STATES.match(answer)
     return parse_quantity(answer[match.end() :]) if match else None
 

@@ -63,6 +63,30 @@ def test_a_number_that_is_the_whole_answer_is_compared(text, reference):
         ("", "42"),
         ("The answer is 50%", "50"),
         ("5 km", "5 m"),
+        ("The answer is 42? No, it is 43.", "42"),
+        ("The answer is 42.\nWait, it is 43.", "42"),
+        ("The answer is 42.\n\nCorrection: 43", "42"),
+        (r"First \boxed{41}. The answer is 42", "42"),
+        (r"The answer is \boxed{42}. Not \boxed{41}.", "41"),
+        ("x >= 42", "42"),
+        ("x != 42", "42"),
+        ("It is wrong that the total is 42", "42"),
+        ("I'm not sure it is 42", "42"),
+        ("x = 3, y = 4", "4"),
+        ("The answer is x = 3 or x = 4", "4"),
+        ("Ratio: 3 : 4", "4"),
+        ("Confidence: 95", "95"),
+        ("5 million", "5"),
+        ("5k", "5"),
+        ("5 hundred", "5"),
+        ("3 dozen", "36"),
+        ("2 pi", "2"),
+        ("3x", "3"),
+        ("5 squared", "5"),
+        ("42 or more", "42"),
+        ("5 minus one", "5"),
+        ("3 fifths", "3"),
+        ("- 42", "-42"),
     ],
 )
 def test_what_is_no_number_alone_is_unread(text, reference):
@@ -71,8 +95,26 @@ def test_what_is_no_number_alone_is_unread(text, reference):
 
 def test_a_number_that_is_wrong_is_wrong():
     assert is_right("It is 41.", "42") is False
-    assert is_right("The answer is 42? No, it is 43.", "42") is False
+    assert is_right("The answer is 43.", "42") is False
     assert is_right("5%", "7") is False
+    assert is_right("1000001", "1000000") is False
+    assert is_right("0", "1e-7") is False
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("The answer is **Paris**.", "Paris"),
+        (r"\boxed{\text{Paris}}", "Paris"),
+        ('The answer is "Paris".', "paris"),
+        ("Answer: (B)", "B"),
+        ("U.S.", "U.S."),
+        ("__init__", "__init__"),
+    ],
+)
+def test_an_exact_answer_is_compared_without_the_marks_around_it(text, reference):
+    assert check_answer(text, [reference], "exact", 0)[0] is True
+    assert check_answer(text, ["Rome"], "exact", 0)[0] is False
 
 
 def test_what_an_answer_ends_in():

@@ -9,6 +9,7 @@ from typing import Any
 from prefgen.dataset.cells import as_number, is_missing
 from prefgen.dataset.conversation import OTHER_ROLES
 from prefgen.dataset.pair import NUMBERS, Row
+from prefgen.dataset.public_forms import known_form
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
 from prefgen.version import with_present_names
@@ -37,7 +38,7 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         if theirs not in row:
             raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)
         row = {**{name: value for name, value in row.items() if name != theirs}, ours: row[theirs]}
-    row = _with_numbers(row, where)
+    row = known_form(_with_numbers(row, where), where)
     if is_missing(row.get("prompt")) and (sides := _hh_sides(row)) is not None:
         return {**row, **sides}
     if "conversations" in row and isinstance(row.get("chosen"), Mapping):  # LLaMA-Factory
@@ -100,15 +101,20 @@ def _hh_sides(row: Row) -> dict[str, Any] | None:
     sides = {name: row.get(name) for name in ("chosen", "rejected")}
     if not all(isinstance(text, str) and text.startswith("\n\nHuman:") for text in sides.values()):
         return None
+    return {name: hh_turns(str(text)) for name, text in sides.items()}
+
+
+def hh_turns(text: str) -> list[dict[str, str]]:
+    """A conversation as hh-rlhf and Nectar write it, as messages; an assistant's turn that is still empty is
+    none.
+    """
     roles = {"Human": "user", "Assistant": "assistant"}
-    parsed = {}
-    for name, text in sides.items():
-        pieces = _HH_TURN.split(str(text))[1:]
-        parsed[name] = [
-            {"role": roles[role], "content": content.strip()}
-            for role, content in zip(pieces[::2], pieces[1::2], strict=True)
-        ]
-    return parsed
+    pieces = _HH_TURN.split(text)[1:]
+    turns = [
+        {"role": roles[role], "content": content.strip()}
+        for role, content in zip(pieces[::2], pieces[1::2], strict=True)
+    ]
+    return turns[:-1] if turns and turns[-1] == {"role": "assistant", "content": ""} else turns
 
 
 def _parse_turn(turn: Any) -> dict[str, Any]:

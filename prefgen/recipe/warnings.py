@@ -29,7 +29,20 @@ def recipe_warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel
             )
         if name not in other_models:
             warnings += _ignored_sampling(judge, name, models[name])
-    return warnings
+    samplers = [plugin for stage in stages if stage.kind == "sample" for plugin in stage.plugins]
+    return warnings + [line for sampler in samplers for line in _equal_answers(sampler, models)]
+
+
+def _equal_answers(sampler: StagePlugin, models: Mapping[str, BuiltModel]) -> list[str]:
+    """Where several answers are asked for that can be but one."""
+    count = getattr(sampler.plugin, "n", 1)
+    if not isinstance(count, int) or count < 2 or "temperatures" in type(sampler.plugin).model_fields:
+        return []
+    return [
+        f"sampler {sampler.name!r}: {count} answers at temperature 0 are one: give {name!r} a temperature"
+        for name in sampler.plugin.models_used()
+        if {**models[name].sampling, **sampler.overrides.get(name, {})}.get("temperature") == 0
+    ]
 
 
 def _models_of(stages: Sequence[StageSpec]) -> set[str]:

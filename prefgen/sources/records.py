@@ -3,7 +3,7 @@ judged again.
 
 Forms that are recognised by their columns: a prefgen run's folder; `chosen` and `rejected` (text or messages,
 with or without `prompt`); `completions` as UltraFeedback writes them; `responses` or `completions` as a list
-of texts; KTO's `completion` and `label`.
+of texts; KTO's `completion` and `label`; Nectar's ranked `answers`. docs/data.md has the table.
 """
 
 import json
@@ -20,7 +20,8 @@ from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_field
 from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.pair import pair_messages, text_of
-from prefgen.dataset.pair_formats import to_pair_row
+from prefgen.dataset.pair_formats import hh_turns, to_pair_row
+from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
@@ -90,6 +91,9 @@ class Records(Plugin):
         kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for where, given in rows:
             try:
+                if (ranked := ranked_answers(given, where)) is not None:
+                    yield _parse_ranked(given, ranked, where, counter, self.license)
+                    continue
                 row = to_pair_row(given, self.columns, where)
                 if "completion" in row and "label" in row:
                     _parse_kto(row, where)
@@ -120,6 +124,32 @@ class Records(Plugin):
                 for r, (place, row) in zip(responses, group, strict=True)
             )
             yield Record(prompt=prompt, responses=responses, scores=scores)
+
+
+def _parse_ranked(
+    row: Mapping[str, Any],
+    ranked: Sequence[tuple[str, str, float]],
+    where: str,
+    counter: OccurrenceCounter,
+    license: str,
+) -> Record:
+    """Answers with ranks (Nectar: 1 is the best) as responses with scores: of n answers the first has n."""
+    prompt = row["prompt"]
+    if isinstance(prompt, str) and prompt.startswith("\n\nHuman:"):
+        prompt = hh_turns(prompt)
+    details = prompt_fields(row, {}, {"license": license}, where)
+    asked = counter.prompt(as_messages(prompt, where), origin="imported", **details)
+    responses, scores = [], []
+    for number, (text, model, rank) in enumerate(ranked):
+        response = _parse_response(asked.id, text, where, sample=number, model=model)
+        value = len(ranked) + 1 - rank
+        scores.append(
+            Score(
+                response_id=response.id, aspect="rank", value=value, scale=(1, len(ranked)), judge="imported"
+            )
+        )
+        responses.append(response)
+    return Record(prompt=asked, responses=tuple(responses), scores=tuple(scores))
 
 
 def _parse_kto(row: Mapping[str, Any], where: str) -> None:

@@ -181,7 +181,8 @@ async def test_a_prefix_cache_serves_most_of_the_judges_prompt_tokens(tmp_path, 
     )
     with capsys.disabled():
         print(f"\n{show}: a prefix cache of 64 prompts would have served {share:.1%}")
-    assert share >= 0.6
+    # listwise requests of one prompt share the conversation alone: each aspect draws an order of its own
+    assert share >= {"pointwise": 0.6, "listwise": 0.1}[show]
 
 
 def served_by_a_prefix_cache(requests: list[str], prompts: int = 64) -> float:

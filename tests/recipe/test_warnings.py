@@ -1,6 +1,7 @@
 """The command line as a user types it: exit codes, what goes to stdout and to stderr."""
 
 import json
+from pathlib import Path
 
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
@@ -36,3 +37,13 @@ def test_a_judge_of_its_own_family_is_warned_about(tmp_path):
     [warning] = build(recipe_from_data(recipe, tmp_path)).warnings
 
     assert "own family" in warning
+
+
+def test_several_answers_at_temperature_zero_are_said_to_be_one():
+    recipe = a_recipe(n=4)
+    recipe["models"]["writer"]["temperature"] = 0
+
+    warnings = build(recipe_from_data(recipe, Path.cwd())).warnings
+
+    assert any("4 answers at temperature 0 are one" in line for line in warnings)
+    assert not any("are one" in line for line in build(recipe_from_data(a_recipe(n=4), Path.cwd())).warnings)

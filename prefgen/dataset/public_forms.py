@@ -1,0 +1,155 @@
+"""The forms of well-known preference datasets, told by their columns, as rows of prompt, chosen and rejected.
+
+docs/data.md has the table. A form is recognised only where every column is there that it needs; what a row
+says that is no preference (a tie, a label of another kind) is one line, and never a guess.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prefgen.dataset.cells import as_number, as_truth, decoded, describe, is_list, is_missing
+from prefgen.errors import RecipeError
+
+Row = Mapping[str, Any]
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "score_chosen": ("chosen_score", "chosen_rating", "chosen-rating", "rating_chosen"),
+    "score_rejected": ("rejected_score", "rejected_rating", "rejected-rating", "rating_rejected"),
+    "chosen_model": ("chosen-model", "model_chosen"),
+    "rejected_model": ("rejected-model", "model_rejected"),
+}
+"""{column: what others call it}."""
+ASKED_COLUMNS = ("prompt", "question", "instruction", "input", "query")
+"""Where a pair's prompt stands, the first of these that is there."""
+
+
+def known_form(row: Row, where: str) -> Row:
+    """The row with prompt, chosen and rejected, where it is of a known form; else as it is. Raises
+    RecipeError for a row of a known form that is no preference.
+    """
+    for needed, read in _FORMS:
+        if needed <= set(row):
+            return read(row, where)
+    if "chosen" in row and "rejected" in row:
+        return _with_prompt(_with_usual_names(row))
+    return row
+
+
+def _with_usual_names(row: Row) -> Row:
+    """A pair with scores and models under this project's names."""
+    renamed = {
+        ours: row[theirs]
+        for ours, names in OTHER_NAMES.items()
+        if is_missing(row.get(ours))
+        for theirs in names[::-1]
+        if not is_missing(row.get(theirs))
+    }
+    if not renamed:
+        return row
+    taken = {name for names in OTHER_NAMES.values() for name in names}
+    return {**{name: value for name, value in row.items() if name not in taken}, **renamed}
+
+
+def _with_prompt(row: Row) -> Row:
+    """A pair whose prompt stands under another name, or as an instruction with the input that it is about."""
+    if not is_missing(row.get("prompt")) or not isinstance(decoded(row["chosen"]), str):
+        return row
+    name = next((name for name in ASKED_COLUMNS if not is_missing(row.get(name))), None)
+    if name is None:
+        return row
+    asked, about = row[name], row.get("input") if name == "instruction" else None
+    if isinstance(asked, str) and isinstance(about, str) and about.strip():
+        asked = f"{asked}\n\n{about}"
+    used = {name, *(("input",) if name == "instruction" else ())}
+    return {**{key: value for key, value in row.items() if key not in used}, "prompt": asked}
+
+
+def _pair(row: Row, used: set[str], prompt: Any, chosen: Any, rejected: Any, **more: Any) -> Row:
+    rest = {name: value for name, value in row.items() if name not in used}
+    return {**rest, "prompt": prompt, "chosen": chosen, "rejected": rejected, **more}
+
+
+def _pku_safe_rlhf(row: Row, where: str) -> Row:
+    """PKU-SafeRLHF: `better_response_id` is the one that helps more; `--columns better_response_id=
+    safer_response_id` takes the safer one.
+    """
+    better = as_number(row["better_response_id"], "better_response_id", where)
+    if better not in (0, 1):
+        found = describe(row["better_response_id"])
+        raise RecipeError(f"better_response_id must be 0 or 1, found {found}", where)
+    sides = [row["response_0"], row["response_1"]]
+    used = {"response_0", "response_1", "better_response_id"}
+    return _pair(row, used, row["prompt"], sides[int(better)], sides[1 - int(better)])
+
+
+def _helpsteer3(row: Row, where: str) -> Row:
+    """HelpSteer3: a preference from -3 (response1) to 3 (response2); 0 is a tie and makes no pair."""
+    strength = as_number(row["overall_preference"], "overall_preference", where)
+    if strength is None or strength == 0:
+        raise RecipeError("overall_preference is 0 or missing: neither response is preferred", where)
+    sides = [row["response1"], row["response2"]]
+    chosen, rejected = sides if strength < 0 else sides[::-1]
+    used = {"context", "response1", "response2", "overall_preference", "individual_preference"}
+    more = {"category": row["domain"]} if isinstance(row.get("domain"), str) else {}
+    return _pair(row, used, row["context"], chosen, rejected, **more)
+
+
+def _helpsteer2(row: Row, where: str) -> Row:
+    """HelpSteer2-preference: a strength from -3 (response_1) to 3 (response_2)."""
+    strength = as_number(row["preference_strength"], "preference_strength", where)
+    if strength is None or strength == 0:
+        raise RecipeError("preference_strength is 0 or missing: neither response is preferred", where)
+    sides = [row["response_1"], row["response_2"]]
+    chosen, rejected = sides if strength < 0 else sides[::-1]
+    return _pair(row, {"response_1", "response_2", "preference_strength"}, row["prompt"], chosen, rejected)
+
+
+def _shp(row: Row, where: str) -> Row:
+    """SHP: `labels` is 1 where the comment A is preferred."""
+    sides = [row["human_ref_B"], row["human_ref_A"]]
+    prefers_a = as_truth(row["labels"], "labels", where)
+    used = {"history", "human_ref_A", "human_ref_B", "labels"}
+    return _pair(row, used, row["history"], sides[prefers_a], sides[not prefers_a])
+
+
+def _argilla_status(row: Row, where: str) -> Row:
+    """Argilla's orca pairs: `status: tie` is no preference."""
+    if row["status"] == "tie":
+        raise RecipeError("status is 'tie': neither side is preferred", where)
+    kept = {k: v for k, v in row.items() if k not in ("status", "generations", "order", "rating")}
+    return _with_prompt(_with_usual_names(kept))
+
+
+def ranked_answers(row: Row, where: str) -> list[tuple[str, str, float]] | None:
+    """(text, model, rank from 1) of each answer of a ranked row; None for another row. Raises RecipeError for
+    ranks that are none.
+    """
+    answers = decoded(row.get("answers"))
+    if not is_list(answers) or not all(isinstance(a, Mapping) and "rank" in a for a in answers):
+        return None
+    ranked: list[tuple[str, str, float]] = []
+    for answer in answers:
+        rank = as_number(answer["rank"], "rank", where)
+        if rank is None or not 1 <= rank <= len(answers):
+            raise RecipeError(
+                f"a rank lies within 1 and {len(answers)}, found {describe(answer['rank'])}", where
+            )
+        ranked.append((answer.get("answer", answer.get("text")), str(answer.get("model") or "unknown"), rank))
+    return ranked if len(ranked) > 1 else None
+
+
+def _ranked(row: Row, where: str) -> Row:
+    """Nectar: answers with ranks are no pair; as records they are read whole."""
+    if not is_list(decoded(row["answers"])):
+        raise RecipeError(f"answers must be a list, found {describe(row['answers'])}", where)
+    raise RecipeError("ranked answers are no pair: `use: records` reads them, with their ranks", where)
+
+
+_FORMS: tuple[tuple[set[str], Callable[[Row, str], Row]], ...] = (
+    ({"prompt", "response_0", "response_1", "better_response_id"}, _pku_safe_rlhf),
+    ({"context", "response1", "response2", "overall_preference"}, _helpsteer3),
+    ({"prompt", "response_1", "response_2", "preference_strength"}, _helpsteer2),
+    ({"history", "human_ref_A", "human_ref_B", "labels"}, _shp),
+    ({"chosen", "rejected", "status", "input"}, _argilla_status),
+    ({"prompt", "answers", "turns"}, _ranked),
+)
+"""(columns that a form needs, its reader)."""

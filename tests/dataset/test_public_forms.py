@@ -1,0 +1,160 @@
+"""The forms of well-known preference datasets. (prefgen/dataset/public_forms.py)"""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.dataset.pair import NotAPair, pair_messages
+from prefgen.dataset.pair_formats import to_pair_row
+from prefgen.dataset.read_run import read_records
+from prefgen.errors import RecipeError
+from prefgen.sources.records import Records
+from tests.support.recipes import a_recipe, run
+
+ASKED = [{"role": "user", "content": "Name a river."}]
+HH = "\n\nHuman: Name a river.\n\nAssistant: "
+FORMS = {
+    "PKU-SafeRLHF": {
+        "prompt": "Name a river.", "response_0": "No.", "response_1": "The Nile.", "better_response_id": 1,
+        "safer_response_id": 0, "is_response_0_safe": True,
+    },
+    "HelpSteer3": {
+        "domain": "general", "language": "english", "context": ASKED, "response1": "The Nile.",
+        "response2": "No.", "overall_preference": -2, "individual_preference": [],
+    },
+    "HelpSteer2-preference": {
+        "prompt": "Name a river.", "response_1": "No.", "response_2": "The Nile.", "preference_strength": 3,
+    },
+    "SHP": {"history": "Name a river.", "human_ref_A": "The Nile.", "human_ref_B": "No.", "labels": 1},
+    "UltraFeedback binarized": {
+        "prompt": "Name a river.", "prompt_id": "p",
+        "chosen": [*ASKED, {"role": "assistant", "content": "The Nile."}],
+        "rejected": [*ASKED, {"role": "assistant", "content": "No."}],
+        "messages": [*ASKED, {"role": "assistant", "content": "The Nile."}],
+        "score_chosen": 8.5, "score_rejected": 3.0,
+    },
+    "Argilla's UltraFeedback": {
+        "source": "x", "prompt": "Name a river.", "chosen": "The Nile.", "chosen-rating": 4.5,
+        "chosen-model": "a", "rejected": "No.", "rejected-rating": 2.0, "rejected-model": "b",
+    },
+    "Argilla's orca pairs": {
+        "system": "Be brief.", "input": "Name a river.", "chosen": "The Nile.", "rejected": "No.",
+        "status": "unchanged", "rating": [9, 2], "generations": ["The Nile.", "No."], "chosen_score": 9.0,
+    },
+    "Intel's orca pairs": {
+        "system": "Be brief.", "question": "Name a river.", "chosen": "The Nile.", "rejected": "No.",
+    },
+    "LLaMA-Factory's Alpaca": {
+        "instruction": "Name a", "input": "river.", "chosen": "The Nile.", "rejected": "No.",
+    },
+    "RewardBench": {
+        "prompt": "Name a river.", "chosen": "The Nile.", "chosen_model": "a", "rejected": "No.",
+        "rejected_model": "b", "subset": "chat",
+    },
+    "hh-rlhf": {"chosen": f"{HH}The Nile.", "rejected": f"{HH}No."},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_every_form_is_the_same_pair(form, as_text):
+    """Also where lists stand as JSON text, as in a CSV."""
+    row = FORMS[form]
+    if as_text:
+        row = {k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in row.items()}
+
+    prompt, chosen, rejected = pair_messages(to_pair_row(row, {}, "row 1"), "row 1")
+
+    said = " ".join(turn["content"] for turn in prompt if turn["role"] == "user").replace("\n\n", " ")
+    assert said == "Name a river."
+    assert [turn["content"] for turn in (chosen[-1], rejected[-1])] == ["The Nile.", "No."]
+    assert ("system" in [turn["role"] for turn in prompt]) == ("system" in row)
+
+
+def test_scores_and_models_come_along_under_one_name():
+    row = to_pair_row(FORMS["Argilla's UltraFeedback"], {}, "row 1")
+
+    assert (row["score_chosen"], row["score_rejected"]) == (4.5, 2.0)
+    assert (row["chosen_model"], row["rejected_model"]) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("form", "changes", "found"),
+    [
+        ("HelpSteer3", {"overall_preference": 0}, "neither response is preferred"),
+        ("HelpSteer2-preference", {"preference_strength": None}, "neither response is preferred"),
+        ("PKU-SafeRLHF", {"better_response_id": 2}, "must be 0 or 1"),
+        ("SHP", {"labels": -1}, "must be true or false"),
+        ("Argilla's orca pairs", {"status": "tie"}, "neither side is preferred"),
+    ],
+)
+def test_what_is_no_preference_is_one_line(form, changes, found):
+    with pytest.raises(RecipeError, match=f"row 1: .*{found}"):
+        to_pair_row({**FORMS[form], **changes}, {}, "row 1")
+
+
+def test_another_column_may_say_which_is_better():
+    row = to_pair_row(FORMS["PKU-SafeRLHF"], {"better_response_id": "safer_response_id"}, "row 1")
+
+    assert row["chosen"] == "No."
+
+
+def nectar(*ranks):
+    answers = [{"answer": f"Answer {rank:g}.", "model": f"m{rank:g}", "rank": rank} for rank in ranks]
+    return {"prompt": HH, "answers": answers, "turns": 1, "num_responses": len(ranks), "source": ["x"]}
+
+
+async def test_ranked_answers_are_records_with_scores(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = {k: v for k, v in nectar(2.0, 1.0, 3.0).items() if k != "source"}
+    (tmp_path / "nectar.jsonl").write_text(json.dumps(row))
+    recipe = a_recipe(models={}, run={"endpoints": {}})
+    recipe["stages"] = [
+        {"prompts": {"use": "records", "path": "nectar.jsonl", "keep": ["responses", "scores"]}},
+        {"pair": {"use": "best_vs_worst", "score": "imported"}},
+    ]
+
+    await run(recipe, tmp_path / "out")
+
+    [record] = read_records(tmp_path / "out")
+    texts = {r.id: r.text for r in record.responses}
+    [pair] = record.pairs
+    assert record.prompt.text == "Name a river."
+    assert (texts[pair.chosen_id], texts[pair.rejected_id]) == ("Answer 1.", "Answer 3.")
+
+
+def test_ranked_answers_are_no_pair_and_ranks_are_numbers(tmp_path):
+    with pytest.raises(RecipeError, match="ranked answers are no pair"):
+        to_pair_row(nectar(1, 2), {}, "row 1")
+    (tmp_path / "bad.jsonl").write_text(json.dumps({**nectar(1, 2), "answers": [{"rank": 9}, {"rank": 1}]}))
+    with pytest.raises(RecipeError, match="a rank lies within 1 and 2"):
+        list(Records(path="bad.jsonl").read(tmp_path))
+
+
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+COLUMNS = sorted(
+    {name for row in FORMS.values() for name in row} | {"answers", "completion", "label", "responses"}
+)
+
+
+@given(st.dictionaries(st.sampled_from(COLUMNS), CELLS, max_size=7), st.sampled_from(list(FORMS)))
+def test_any_row_is_a_pair_or_one_line(cells, form):
+    for row in (cells, {**FORMS[form], **cells}):
+        try:
+            prompt, chosen, rejected = pair_messages(to_pair_row(row, {}, "row 1"), "row 1")
+        except (NotAPair, RecipeError) as error:
+            said = str(error)
+        else:
+            said = (
+                "row 1: "
+                if all(turn["role"] for turn in (*prompt, *chosen, *rejected))
+                else "a turn of nobody"
+            )
+        assert said.startswith("row 1: ")
+        assert "\n" not in said

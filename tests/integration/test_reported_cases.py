@@ -1,6 +1,6 @@
-"""Inputs and replies that went wrong elsewhere, run as a user would: none makes an inverted pair, changed data,
-a traceback or a dataset that cannot finish. The kinds have tests of their own beside the code; this one holds
-the cases together.
+"""Inputs and replies that went wrong elsewhere, run as a user would: none makes an inverted pair, changed
+data, a traceback or a dataset that cannot finish. The kinds have tests of their own beside the code; this one
+holds the cases together.
 """
 
 import os

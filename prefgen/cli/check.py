@@ -1,4 +1,5 @@
 """prefgen check"""
+# pyright: reportMissingImports=false
 
 import json
 import sys

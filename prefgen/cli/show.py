@@ -174,7 +174,7 @@ def _read_prompts(path: Path) -> "list[Prompt]":
 
     if is_run(path):
         return [record.prompt for record in read_records(path)]
-    return [record.prompt for record in parse_records(read_rows(path, str(path)), {}, str(path), {})]
+    return [record.prompt for record in parse_records(read_rows(path, str(path)), {}, str(path))]
 
 
 def _contaminated_share(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path]) -> float | None:

@@ -4,7 +4,7 @@ accounts and social security.
 What is found is replaced by its kind in angle brackets (`<PHONE_NUMBER>`), or the prompt goes. The patterns
 and their checks (sums of digits, the numbering plans of countries) are Presidio's (`pip install
 'prefgen[pii]'`, docs/decisions/003-libraries.md); nothing is fetched, and names of people are not looked for,
-since that takes a model. References and metadata are left as they are.
+since that takes a model. References, metadata and lineage are left as they are.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
 

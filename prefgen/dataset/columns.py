@@ -2,7 +2,7 @@
 
 The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and
 `source`, `category`, `language`, `license` or `licence`, `references`, `incorrect_references`, `tools`,
-`metadata`.
+`metadata`, `id`.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_text, as_texts, decoded, describe, is_list, is_missing
 from prefgen.dataset.conversation import parse_conversation
+from prefgen.dataset.provenance import Provenance
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
 from prefgen.version import read_renamed
@@ -30,6 +31,7 @@ MAPPED = (
     "incorrect_references",
     "tools",
     "metadata",
+    "id",
 )
 INPUT_COLUMNS = ("input", "context")
 """What an instruction is about, where it stands in a column of its own."""
@@ -71,19 +73,20 @@ def parse_records(
     rows: Iterable[tuple[str, Mapping[str, Any]]],
     columns: Mapping[str, str],
     where: str,
-    defaults: Mapping[str, Any],
+    provenance: Provenance | None = None,
     bad_rows: BadRows | None = None,
 ) -> Iterator[Record]:
     """A record a row; each row comes with the words that say where it stands. Raises RecipeError for a row
     that is no prompt, unless `bad_rows` takes it.
     """
     counter = OccurrenceCounter()
+    provenance = provenance or Provenance({})
     bad_rows = bad_rows or BadRows()
     columns = read_renamed(columns, {"license": "licence"}, "columns")
     for place, row in rows:
         try:
             messages = prompt_messages(row, columns, place)
-            fields = prompt_fields(row, columns, defaults, place)
+            fields = prompt_fields(row, columns, provenance, place)
         except RecipeError as error:
             bad_rows.refuse(error, place)
             continue
@@ -141,9 +144,10 @@ def _answered(answer: Any, where: str) -> tuple[Message, ...]:
 
 
 def prompt_fields(
-    row: Mapping[str, Any], columns: Mapping[str, str], defaults: Mapping[str, Any], where: str
+    row: Mapping[str, Any], columns: Mapping[str, str], provenance: Provenance, where: str
 ) -> dict[str, Any]:
-    fields = dict(defaults)
+    """The fields of a prompt that a row says, or its dataset in its place. Raises RecipeError."""
+    fields = dict(provenance.defaults)
     for field in ("source", "category", "language"):
         text = as_text(row.get(columns.get(field, field)), field, where)
         if text is not None:
@@ -166,7 +170,8 @@ def prompt_fields(
     metadata = _parse_data(row.get(columns.get("metadata", "metadata")), f"{where}: metadata")
     if isinstance(metadata, Mapping):
         fields["metadata"] = metadata
-    return fields
+    lineage = provenance.lineage(row, columns, fields.get("source"), where)
+    return fields | {"lineage": lineage} if lineage else fields
 
 
 def _parse_data(value: Any, where: str) -> Any:

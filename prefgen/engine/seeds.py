@@ -34,7 +34,7 @@ def seeds_of(stage_plugin: StagePlugin, folder: Path, round_number: int) -> Iter
     columns = {"messages": plugin.column} if plugin.column else {}
     rows = {
         r.id: r.prompt
-        for r in parse_records(read_rows(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds, {})
+        for r in parse_records(read_rows(folder / plugin.seeds, plugin.seeds), columns, plugin.seeds)
     }
     if not rows:
         raise RecipeError(f"{stage_plugin.name}: the file of seeds {plugin.seeds!r} is empty")

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
+from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.read_files import read_rows, select_split
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
@@ -21,7 +22,7 @@ class File(Plugin):
     """Reads prompts, one a row. `column` holds text or a list of {role, content}."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
-    later_fields = ("split", "on_bad_rows")
+    later_fields = ("split", "on_bad_rows", "keep_columns")
 
     path: str = Field(description="A file or a folder, relative to the recipe.")
     column: str | None = Field(
@@ -41,6 +42,9 @@ class File(Plugin):
         default="train",
         description="Of a folder whose files are of several splits (train, test): which one is read.",
     )
+    keep_columns: tuple[str, ...] = Field(
+        default=(), description="Columns that are carried along, into the lineage of records and pairs."
+    )
     on_bad_rows: OnBadRows = Field(
         default="fail",
         description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
@@ -49,13 +53,16 @@ class File(Plugin):
 
     def read(self, folder: Path) -> Iterator[Record | BadRow]:
         bad_rows = BadRows(self.on_bad_rows)
-        yield from islice(self._read_records(folder, bad_rows), self.limit)
+        provenance = Provenance(
+            {"source": self.source or Path(self.path).name, "license": self.license}, self.keep_columns
+        )
+        yield from islice(self._read_records(folder, provenance, bad_rows), self.limit)
+        provenance.check_columns(self.path)
         yield from bad_rows.rows
 
-    def _read_records(self, folder: Path, bad_rows: BadRows) -> Iterator[Record]:
+    def _read_records(self, folder: Path, provenance: Provenance, bad_rows: BadRows) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
-        defaults: dict[str, Any] = {"source": self.source or Path(self.path).name, "license": self.license}
         rows = read_rows(folder / self.path, self.path, bad_rows)
         if (folder / self.path).is_dir():
             rows = select_split(rows, self.split, self.path)
-        yield from parse_records(rows, columns, self.path, defaults, bad_rows)
+        yield from parse_records(rows, columns, self.path, provenance, bad_rows)

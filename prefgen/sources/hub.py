@@ -10,6 +10,7 @@ from pydantic import Field
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.hub import hub_rows
+from prefgen.dataset.provenance import Provenance
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
@@ -21,7 +22,7 @@ class Hub(Plugin):
     """Reads a split of a Hub dataset. `path` may also be a folder that `datasets` can load."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
-    later_fields = ("on_bad_rows",)
+    later_fields = ("on_bad_rows", "keep_columns")
 
     path: str = Field(description="The dataset's name on the Hub, such as owner/name.")
     split: str = Field(default="train", description="The split.")
@@ -37,6 +38,9 @@ class Hub(Plugin):
         default={}, description="Only rows whose columns equal these values."
     )
     license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
+    keep_columns: tuple[str, ...] = Field(
+        default=(), description="Columns that are carried along, into the lineage of records and pairs."
+    )
     on_bad_rows: OnBadRows = Field(
         default="fail",
         description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
@@ -44,10 +48,11 @@ class Hub(Plugin):
     limit: int | None = Field(default=None, ge=1, description="Only the first rows that match.")
 
     def read(self, folder: Path) -> Iterator[Record | BadRow]:
-        defaults = {"source": self.path, "license": self.license}
+        provenance = Provenance({"source": self.path, "license": self.license}, self.keep_columns)
         bad_rows = BadRows(self.on_bad_rows)
-        records = parse_records(self._rows(), self.columns, self.path, defaults, bad_rows)
+        records = parse_records(self._rows(), self.columns, self.path, provenance, bad_rows)
         yield from islice(records, self.limit)
+        provenance.check_columns(self.path)
         yield from bad_rows.rows
 
     def _rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from prefgen.dataset.columns import parse_records
+from prefgen.dataset.provenance import Provenance
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.types import Record
@@ -26,4 +27,5 @@ class Inline(Plugin):
         rows = (
             (f"prompts[{i}]", {"prompt": p} if isinstance(p, str) else p) for i, p in enumerate(self.prompts)
         )
-        yield from parse_records(rows, {}, "prompts", {"source": self.source, "license": self.license})
+        provenance = Provenance({"source": self.source, "license": self.license})
+        yield from parse_records(rows, {}, "prompts", provenance)

@@ -6,7 +6,6 @@ with or without `prompt`); `completions` as UltraFeedback writes them; `response
 of texts; KTO's `completion` and `label`; Nectar's ranked `answers`. docs/data.md has the table.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.pair import pair_messages, text_of
 from prefgen.dataset.pair_formats import hh_turns, to_pair_row
+from prefgen.dataset.provenance import Provenance, earlier_lineage
 from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
@@ -37,7 +37,7 @@ class Records(Plugin):
     """Reads prompts together with what was answered, scored and paired."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
-    later_fields = ("columns", "on_bad_rows")
+    later_fields = ("columns", "on_bad_rows", "keep_columns")
 
     path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
     split: str = Field(default="train", description="The split of a Hub dataset.")
@@ -50,6 +50,9 @@ class Records(Plugin):
         default={}, description="Columns by what they are: prompt, chosen, rejected, system, source, license."
     )
     license: str = Field(default="unknown", description="The license of what does not say its own.")
+    keep_columns: tuple[str, ...] = Field(
+        default=(), description="Columns that are carried along, into the lineage of records and pairs."
+    )
     on_bad_rows: OnBadRows = Field(
         default="fail",
         description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
@@ -77,37 +80,41 @@ class Records(Plugin):
         if is_run(local):
             yield from read_records(local)
             return
+        name = local.name if local.exists() else self.path
+        provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         if local.exists():
             rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path, bad_rows)
         else:
             hub = hub_rows(self.path, self.config, self.split, self.revision)
             rows = ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
-        yield from self._records_from_rows(rows, bad_rows)
+        yield from self._records_from_rows(rows, provenance, bad_rows)
+        provenance.check_columns(self.path)
 
     def _records_from_rows(
-        self, rows: Iterable[tuple[str, Mapping[str, Any]]], bad_rows: BadRows
+        self, rows: Iterable[tuple[str, Mapping[str, Any]]], provenance: Provenance, bad_rows: BadRows
     ) -> Iterator[Record]:
         counter = OccurrenceCounter()
         kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for where, given in rows:
             try:
                 if (ranked := ranked_answers(given, where)) is not None:
-                    yield _parse_ranked(given, ranked, where, counter, self.license)
+                    yield _parse_ranked(given, ranked, where, counter, provenance)
                     continue
-                row = to_pair_row(given, self.columns, where)
+                kept = {name: given[name] for name in self.keep_columns if name in given}
+                row = {**kept, **to_pair_row(given, self.columns, where)}
                 if "completion" in row and "label" in row:
                     _parse_kto(row, where)
                     asked = Prompt.of(prompt_messages(row, {}, where))
                     kto_groups.setdefault(asked.id, []).append((where, row))
                     continue
-                record = _parse_record(row, where, counter, self.license)
+                record = _parse_record(row, where, counter, provenance)
             except RecipeError as error:
                 bad_rows.refuse(error, where)
                 continue
             yield record
         for group in kto_groups.values():
             where, first = group[0]
-            details = prompt_fields(first, {}, {"license": self.license}, where)
+            details = prompt_fields(first, {}, provenance, where)
             prompt = counter.prompt(prompt_messages(first, {}, where), origin="imported", **details)
             responses = tuple(
                 _parse_response(prompt.id, row["completion"], place, sample=i)
@@ -131,13 +138,13 @@ def _parse_ranked(
     ranked: Sequence[tuple[str, str, float]],
     where: str,
     counter: OccurrenceCounter,
-    license: str,
+    provenance: Provenance,
 ) -> Record:
     """Answers with ranks (Nectar: 1 is the best) as responses with scores: of n answers the first has n."""
     prompt = row["prompt"]
     if isinstance(prompt, str) and prompt.startswith("\n\nHuman:"):
         prompt = hh_turns(prompt)
-    details = prompt_fields(row, {}, {"license": license}, where)
+    details = prompt_fields(row, {}, provenance, where)
     asked = counter.prompt(as_messages(prompt, where), origin="imported", **details)
     responses, scores = [], []
     for number, (text, model, rank) in enumerate(ranked):
@@ -158,9 +165,11 @@ def _parse_kto(row: Mapping[str, Any], where: str) -> None:
     _parse_response("", row["completion"], where, sample=0)
 
 
-def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, license: str) -> Record:
+def _parse_record(
+    row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
+) -> Record:
     if "chosen" in row and "rejected" in row:
-        return _record_of_pair(row, where, counter, license)
+        return _record_of_pair(row, where, counter, provenance)
     items = row.get("completions", row.get("responses"))
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise RecipeError(
@@ -171,7 +180,7 @@ def _parse_record(row: Mapping[str, Any], where: str, counter: OccurrenceCounter
     prompt = counter.prompt(
         prompt_messages(row, {}, where),
         origin="imported",
-        **prompt_fields(row, {}, {"license": license}, where),
+        **prompt_fields(row, {}, provenance, where),
     )
     responses, scores = [], []
     for i, item in enumerate(items):
@@ -212,17 +221,22 @@ def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str)
     return scores
 
 
-def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCounter, license: str) -> Record:
+def _record_of_pair(
+    row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
+) -> Record:
     prompt_turns, chosen, rejected = pair_messages(row, where)
     messages = as_messages(prompt_turns, where)
     high, low = (as_number(row.get(name), name, where) for name in ("score_chosen", "score_rejected"))
     if high is not None and low is not None and high < low:
         raise RecipeError(f"chosen scores {high:g} and rejected {low:g}: which one is better?", where)
-    details = prompt_fields(row, {}, {"license": license}, where)
-    lineage = _lineage(row)
+    details = prompt_fields(row, {}, provenance, where)
+    lineage = earlier_lineage(row)
     marks = harm_metadata(text_of(rejected[-1:]), str(lineage.get("harm")))
     if lineage.get("source_digest") == marks["source_digest"]:
-        details |= {"lineage": lineage, "metadata": {**details.get("metadata", {}), **marks}}
+        details |= {
+            "lineage": details["lineage"] | lineage,
+            "metadata": {**details.get("metadata", {}), **marks},
+        }
     prompt = counter.prompt(messages, origin="imported", **details)
     responses = [
         _parse_response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
@@ -244,16 +258,6 @@ def _record_of_pair(row: Mapping[str, Any], where: str, counter: OccurrenceCount
         tie=has_scores and high == low,
     )
     return record.adding(pairs=[pair])
-
-
-def _lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a pair of prefgen's own says of where its prompt comes from."""
-    lineage = row.get("lineage")
-    try:
-        lineage = json.loads(lineage) if isinstance(lineage, str) else lineage
-    except ValueError:
-        lineage = None
-    return lineage if isinstance(lineage, Mapping) else {}
 
 
 def _parse_response(

@@ -85,7 +85,9 @@ def test_a_column_that_no_row_has_is_said_and_one_that_some_lack_is_not(tmp_path
     folder = written(tmp_path, {**row, "topic": "law"}, row)
 
     assert len(read(folder, kind, keep_columns=["topic"])) == 2
-    with pytest.raises(RecipeError, match=r"rows.jsonl: keep_columns: no row has a column 'topik' \(there are"):
+    with pytest.raises(
+        RecipeError, match=r"rows.jsonl: keep_columns: no row has a column 'topik' \(there are"
+    ):
         read(folder, kind, keep_columns=["topik"])
 
 

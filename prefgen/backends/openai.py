@@ -36,7 +36,8 @@ class OpenAI(Plugin):
         default=None, description="Address up to and with /v1. Default: OPENAI_BASE_URL, else OpenAI's own."
     )
     api_key_env: str = Field(
-        default="OPENAI_API_KEY", description="NAME of the environment variable that holds the key."
+        default="OPENAI_API_KEY",
+        description="NAME of the environment variable that holds the key; one that is named must be set.",
     )
     token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
         default="auto",
@@ -124,7 +125,8 @@ class OpenAIModel(ModelHooks):
         """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a
         replay.
         """
-        if not self._key and self.host == "api.openai.com":
+        is_wanted = self.host == "api.openai.com" or "api_key_env" in self._settings.model_fields_set
+        if is_wanted and not self._key:
             raise RecipeError(
                 f"the environment variable {self._settings.api_key_env} is not set: it must hold the API "
                 f"key for {self.host}"

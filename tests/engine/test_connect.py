@@ -81,8 +81,9 @@ def test_simulated_replies_have_a_journal_of_their_own(tmp_path):
         assert journals.simulated is journals.progress and journals.simulated is not journals.project
 
 
-async def test_a_key_that_is_missing_is_missed_only_where_somebody_is_asked(tmp_path):
-    endpoint = {"base_url": "https://api.openai.com/v1", "api_key_env": "NO_SUCH_KEY"}
+@pytest.mark.parametrize("address", ["https://api.openai.com/v1", "https://llm.example.com/v1"])
+async def test_a_key_that_is_missing_is_missed_only_where_somebody_is_asked(tmp_path, address):
+    endpoint = {"base_url": address, "api_key_env": "NO_SUCH_KEY"}
     built = pipeline(tmp_path, endpoints={"writer": endpoint})
 
     async def connected(live):

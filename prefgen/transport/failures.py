@@ -8,6 +8,52 @@ ENDPOINT_STATUSES = (401, 402, 407)
 """Statuses that are never about one prompt."""
 
 
+_STATUS_OF_CODE = {
+    "authentication_error": 401,
+    "billing_hard_limit_reached": 429,
+    "content_filter": 400,
+    "content_policy_violation": 400,
+    "context_length_exceeded": 400,
+    "deadline_exceeded": 504,
+    "insufficient_quota": 429,
+    "internal": 500,
+    "internal_error": 500,
+    "invalid_api_key": 401,
+    "invalid_argument": 400,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
+    "not_found": 404,
+    "not_found_error": 404,
+    "overloaded": 529,
+    "overloaded_error": 529,
+    "permission_denied": 403,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "request_too_large": 413,
+    "resource_exhausted": 429,
+    "server_error": 500,
+    "service_unavailable": 503,
+    "string_above_max_length": 400,
+    "timeout": 504,
+    "too_many_requests": 429,
+    "unauthenticated": 401,
+    "unavailable": 503,
+    "unsupported_parameter": 400,
+    "unsupported_value": 400,
+}
+"""The statuses of the codes and types that OpenAI, Anthropic and Google give their errors."""
+
+
+def status_of_code(code: str) -> int:
+    """The status that an error's code stands for ("429" and "rate_limit_exceeded" are 429), 0 where it is not
+    known.
+    """
+    if code.isdecimal() and len(code) == 3:
+        return int(code)
+    return _STATUS_OF_CODE.get(code.strip().casefold(), 0)
+
+
 def failure_of_status(
     status: int, text: str, code: str = "", *, retry_after: float | None = None
 ) -> RequestFailed:

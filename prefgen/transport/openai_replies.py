@@ -13,9 +13,20 @@ from pydantic import ValidationError
 from prefgen.errors import RequestFailed
 from prefgen.text.reasoning import split_reasoning
 from prefgen.transport.endings import ending_of, usual_word
-from prefgen.transport.failures import failure_of_status
+from prefgen.transport.failures import failure_of_status, status_of_code
 from prefgen.transport.request import ModelRequest, ModelResponse, assumed_output, estimate_prompt_tokens
 from prefgen.types import Reply, TokenChoice, TokenLogprob, TokenUsage, ToolCall
+
+_ODD_SHAPES = (
+    ValidationError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+)
+"""What reading raises for a reply that is not of the protocol's shape."""
 
 
 def load_body(body: bytes) -> Any:
@@ -57,30 +68,28 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
         responses = _parse_choices(data, body, call, model, fingerprint)
     except RequestFailed:
         raise
-    except (
-        ValidationError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-    ) as odd:
-        reason = f"the server's reply has an odd shape ({type(odd).__name__}): {start!r}"
-        raise RequestFailed("empty", reason, code="malformed_reply", billed=True) from None
+    except _ODD_SHAPES as odd:
+        raise _odd_shape(odd, start) from None
     if is_paid:
         for number, response in enumerate(responses):  # the prompt is paid once
             response.reply = _with_usage(response.reply, call, with_prompt=number == 0)
     return responses
 
 
+def _odd_shape(error: Exception, start: str) -> RequestFailed:
+    reason = f"the server's reply has an odd shape ({type(error).__name__}): {start!r}"
+    return RequestFailed("empty", reason, code="malformed_reply", billed=True)
+
+
 def _parse_choices(
     data: Mapping[str, Any], body: bytes, call: ModelRequest, model: str, fingerprint: str
 ) -> list[ModelResponse]:
     if call.endpoint in ("embed", "score", "rank"):
-        return [ModelResponse(body, reply_of(data, call.endpoint), model, fingerprint)]
+        reply = reply_of(data, call.endpoint)
+        _check_finite(reply.text)
+        return [ModelResponse(body, reply, model, fingerprint)]
     choices = data.get("choices")
-    if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
+    if not isinstance(choices, list):
         fields = ", ".join(sorted(map(str, data)))[:120]
         raise RequestFailed(
             "empty",
@@ -90,31 +99,48 @@ def _parse_choices(
         )
     if not choices:
         raise RequestFailed("empty", "the server answered without any choice", code="no_choices", billed=True)
-    for choice in choices if call.endpoint == "chat" else ():
-        _check_message(choice)
     if len(choices) == 1:
-        if (failure := _failure_of(choices[0])) is not None:
-            raise failure
+        _check_choice(choices[0], call.endpoint)
         return [ModelResponse(body, reply_of(data, call.endpoint), model, fingerprint)]
-    usages = _split_usage(data.get("usage"), len(choices))
-    responses, failures = list[ModelResponse](), list[RequestFailed]()
-    for choice, usage in zip(sorted(choices, key=_index_of), usages, strict=True):
-        if (failure := _failure_of(choice)) is not None:
+    answered = list[tuple[Mapping[str, Any], Reply]]()
+    failures = list[RequestFailed]()
+    for choice in sorted(choices, key=_index_of):  # one that cannot be read is lost alone
+        try:
+            _check_choice(choice, call.endpoint)
+            answered.append((choice, reply_of({"model": model, "choices": [choice]}, call.endpoint)))
+        except RequestFailed as failure:
             failures.append(failure)
-            continue
-        choice_data = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
-        reply = reply_of(choice_data, call.endpoint)
-        spelled = json.dumps(choice_data, ensure_ascii=False, separators=(",", ":")).encode()
-        responses.append(ModelResponse(spelled, reply, model, fingerprint, f"n={call.samples}"))
-    if not responses:
+        except _ODD_SHAPES as odd:
+            failures.append(_odd_shape(odd, str(choice)[:120]))
+    if not answered:
         raise failures[0]
-    return responses[: call.samples]
+    responses, answered = list[ModelResponse](), answered[: call.samples]
+    for (choice, reply), usage in zip(answered, _split_usage(data.get("usage"), len(answered)), strict=True):
+        choice_data = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
+        spelled = json.dumps(choice_data, ensure_ascii=False, separators=(",", ":")).encode()
+        reply = reply.replacing(usage=_parse_usage(usage))
+        responses.append(ModelResponse(spelled, reply, model, fingerprint, f"n={call.samples}"))
+    return responses
 
 
-def _check_message(choice: Mapping[str, Any]) -> None:
-    """Raises ValueError for a choice whose message is none. What is journalled is read more kindly
-    (`reply_of`): earlier versions kept such replies.
+def _check_finite(text: str) -> None:
+    """Raises ValueError for a score or vectors with what is no finite number (JSON has no word for it)."""
+    numbers = orjson.loads(text)  # repr(inf) is no JSON, and orjson writes null in vectors
+    vectors = numbers if isinstance(numbers, list) else [[numbers]]
+    if not all(type(number) in (int, float) for vector in vectors for number in vector):
+        raise ValueError("expected finite numbers")
+
+
+def _check_choice(choice: Any, endpoint: str) -> None:
+    """Raises ValueError for a choice whose message is none, RequestFailed for one that says that it is no
+    answer. What is journalled is read more kindly (`reply_of`): earlier versions kept such replies.
     """
+    if not isinstance(choice, Mapping):
+        raise ValueError(f"expected a choice, found {choice!r:.60}")
+    if (failure := _failure_of(choice)) is not None:
+        raise failure
+    if endpoint != "chat":
+        return
     message = choice.get("message")
     content = message.get("content") if isinstance(message, Mapping) else 0
     parts = content if isinstance(content, list) else []
@@ -123,8 +149,8 @@ def _check_message(choice: Mapping[str, Any]) -> None:
         raise ValueError(f"expected a message with text as content, found {message!r:.60}")
 
 
-def _index_of(choice: Mapping[str, Any]) -> int:
-    index = choice.get("index")
+def _index_of(choice: Any) -> int:
+    index = choice.get("index") if isinstance(choice, Mapping) else 0
     return index if type(index) is int else 0
 
 
@@ -143,14 +169,14 @@ def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
 
 
 def error_in_reply(error: Any) -> RequestFailed:
-    """What an error in the body of a 200 reply means: its code is that of the status which it should have
-    had.
+    """What an error in the body of a 200 reply means: its code, or its type, is that of the status which it
+    should have had, as a number or in words.
     """
-    message, code = (
-        (error.get("message") or error, error.get("code")) if isinstance(error, Mapping) else (error, "")
-    )
-    text, code = f"the server's reply is an error: {str(message)[:300]}", str(code or "")
-    status = int(code) if code.isdecimal() and len(code) == 3 else 0
+    given = error if isinstance(error, Mapping) else {"message": error}
+    text = f"the server's reply is an error: {str(given.get('message') or error)[:300]}"
+    words = [str(given.get(name) or "") for name in ("code", "status", "type")]
+    status = next(filter(None, map(status_of_code, words)), 0)
+    code = words[0]
     return (
         failure_of_status(status, text, code)
         if status >= 400
@@ -170,8 +196,8 @@ def _with_usage(reply: Reply, call: ModelRequest, *, with_prompt: bool) -> Reply
 
 
 def _split_usage(usage: Any, count: int) -> Sequence[dict[str, Any] | None]:
-    """Usage of one request with several choices: the prompt counts once, for the first; the output is split
-    evenly. None for each where the server does not say it.
+    """Usage of one request with several answers: the prompt counts once, for the first; the output is split
+    evenly, also what draws took that failed. None for each where the server does not say it.
     """
     if _parse_usage(usage).estimated:
         return [None] * count

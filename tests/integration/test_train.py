@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from prefgen.errors import RecipeError, TrainingStopped
+from prefgen.errors import GateFailed, RecipeError, TrainingStopped
 from prefgen.stats.scoring import label_noise
 from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_control_labels
 from prefgen.trainers.progress import TrainingProgress
@@ -108,8 +109,30 @@ def test_label_smoothing_is_not_measured_where_nothing_was_judged_twice_or_pairs
         trained(tmp_path, base, pairs(chosen_probability=0.8), label_smoothing="measured")
 
 
-def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_nothing(tmp_path, base):
-    contrary = trained(tmp_path, base, pairs(chosen_probability=0.0), out="contrary")
+@pytest.fixture
+def contrary_labels(monkeypatch):
+    """Pairs are read with a probability of 0, which no file may have (`check` calls it broken): what is
+    tested is the arithmetic of the loss.
+    """
+
+    def contrary(names, **options):
+        data = read_training_pairs(names, **options)
+        train, test = ([{**row, "probability": 0.0} for row in rows] for rows in (data.train, data.test))
+        return replace(data, train=train, test=test)
+
+    monkeypatch.setattr("prefgen.trainers.run.read_training_pairs", contrary)
+
+
+def test_a_probability_of_nought_teaches_the_contrary(tmp_path, base, contrary_labels):
+    assert trained(tmp_path, base, pairs()).accuracy.value == 0.0
+
+
+def test_a_label_against_its_own_pair_is_not_trained_on(tmp_path, base):
+    with pytest.raises(GateFailed, match="chosen_probability is 0.4: by its own label the rejected side"):
+        trained(tmp_path, base, pairs(chosen_probability=0.4))
+
+
+def test_a_weight_of_nought_teaches_nothing(tmp_path, base):
     mostly = [
         *pairs(60),
         *(
@@ -125,7 +148,6 @@ def test_a_probability_of_nought_teaches_the_contrary_and_a_weight_of_nought_not
     ]
     weighted = trained(tmp_path, base, mostly, out="weighted", max_repeated_chosen=1.0)
 
-    assert contrary.accuracy.value == 0.0
     rows = read_training_pairs([str(tmp_path / "pairs.jsonl")], max_repeated_chosen=1.0, seed=0).test
     right = sum(row["weight"] == 1 for row in rows) / len(rows)
     assert weighted.accuracy.value == pytest.approx(right, abs=0.15)
@@ -180,13 +202,13 @@ def test_the_other_trainers_learn_it_too(tmp_path, base, use):
     assert f"trained by {use}" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base):
+def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base, contrary_labels):
     from transformers import AutoModelForSequenceClassification
 
     contrary = trained(
         tmp_path,
         base,
-        pairs(120, chosen_probability=0.0, margin=2.0),
+        pairs(120, margin=2.0),
         use="reward",
         lora=None,
         margins=True,

@@ -267,3 +267,72 @@ def test_log_probabilities_are_read():
     [served] = read_responses(body, a_call(logprobs=2))
 
     assert [(t.token, t.logprob) for t in served.reply.logprobs[0].top] == [("A", -0.1), ("B", -2.4)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, "b", {"message": "b"}, {"message": {"content": 5}}, {"message": {"content": "b"}, "error": "gone"},
+     {"message": {"content": "b"}, "logprobs": {"content": [{"token": 1}]}}],
+)  # fmt: skip
+def test_a_draw_that_cannot_be_read_is_lost_alone_and_what_it_took_is_not(odd):
+    body = orjson.loads(a_reply("a", "b", "c"))
+    body["choices"][1] = {"index": 1, **odd} if isinstance(odd, dict) else odd
+
+    served = read_responses(orjson.dumps(body), a_call(seeds=(1, 2, 3)), is_paid=True)
+
+    assert sorted(s.reply.text for s in served) == ["a", "c"]
+    assert sum(s.reply.usage.prompt_tokens for s in served) == 7
+    assert sum(s.reply.usage.completion_tokens for s in served) == 11
+    assert all(reply_of(load_body(s.raw), "chat") == s.reply for s in served)
+
+
+def test_more_draws_than_were_asked_for_cost_what_the_server_says():
+    served = read_responses(a_reply("a", "b", "c"), a_call(seeds=(1, 2)), is_paid=True)
+
+    assert [s.reply.text for s in served] == ["a", "b"]
+    assert sum(s.reply.usage.completion_tokens for s in served) == 11
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "data"),
+    [
+        ("score", b'[{"score": NaN}]'),
+        ("score", b'[{"score": -Infinity}]'),
+        ("score", b'[{"data": [0.5, Infinity]}]'),
+        ("embed", b'[{"index": 0, "embedding": [0.5, NaN]}]'),
+        ("embed", b'[{"index": 0, "embedding": [0.5, null]}]'),
+        ("embed", b'[{"index": 0, "embedding": "AAAAPw=="}]'),
+        ("embed", b'[{"index": 0, "embedding": [true, 0.5]}]'),
+    ],
+)
+def test_what_is_no_finite_number_is_no_score_and_no_vector(endpoint, data):
+    body = b'{"data": ' + data + b', "usage": {"prompt_tokens": 3}}'
+    call = ModelRequest(endpoint, "m", (user("Hi"),))
+
+    with pytest.raises(RequestFailed) as caught:
+        read_responses(body, call)
+
+    assert (caught.value.kind, caught.value.code) == ("empty", "malformed_reply")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": "rate_limit_exceeded"}, "rate"),
+        ({"code": None, "type": "rate_limit_error"}, "rate"),
+        ({"code": "insufficient_quota", "type": "insufficient_quota"}, "fatal"),
+        ({"code": "invalid_api_key", "type": "invalid_request_error"}, "fatal"),
+        ({"code": "context_length_exceeded", "type": "invalid_request_error"}, "refused"),
+        ({"type": "overloaded_error"}, "busy"),
+        ({"code": 8, "status": "RESOURCE_EXHAUSTED"}, "rate"),
+        ({"status": "PERMISSION_DENIED"}, "denied"),
+        ({"code": "who_knows"}, "server"),
+    ],
+)
+def test_an_error_inside_a_200_is_known_by_its_words(error, kind):
+    body = orjson.dumps({"error": {"message": "no", **error}})
+
+    with pytest.raises(RequestFailed) as caught:
+        read_responses(body, a_call())
+
+    assert caught.value.kind == kind

@@ -45,6 +45,14 @@ def _no_network(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def short_backoff(monkeypatch):
+    """Retries follow each other in tenths of a second; how long they really wait is tested in
+    tests/calls/test_retries.py.
+    """
+    monkeypatch.setattr("prefgen.calls.retries.backoff", lambda tries, jitter: 0.05 * tries)
+
+
+@pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
     app = web.Application(client_max_size=2**26)

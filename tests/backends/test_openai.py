@@ -37,6 +37,7 @@ async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, w
 
 
 @pytest.mark.parametrize("status", [403, 404, 451, 500])
+@pytest.mark.usefixtures("short_backoff")
 async def test_a_prompt_that_is_always_refused_is_given_up_and_the_dataset_finishes(tmp_path, server, status):
     """A provider's moderation, or a bug of the server that one prompt meets."""
     server.script = lambda body, attempt: (
@@ -57,6 +58,7 @@ async def test_a_prompt_that_is_always_refused_is_given_up_and_the_dataset_finis
 
 
 @pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.usefixtures("short_backoff")
 async def test_the_last_prompt_that_is_left_is_given_up_too(tmp_path, server, status):
     """Where no other is asked beside it, the journal says that the server has answered before."""
     recipe = a_recipe(url=server.url, prompts=[f"Question {i}?" for i in range(3)])
@@ -141,6 +143,7 @@ async def test_the_key_is_in_no_file(tmp_path, server, monkeypatch):
         "<html>Bearer sk-do-not-keep-me-0123456789</html>",
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("short_backoff")
 async def test_a_key_that_the_server_repeats_is_in_no_file(tmp_path, server, monkeypatch, said, status):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-do-not-keep-me-0123456789")
     body = said if isinstance(said, str) else json.dumps(said)

@@ -52,6 +52,7 @@ async def test_another_seed_draws_anew_and_is_no_surprise(tmp_path, server):
         (lambda b: {"choices": [], "model": "w"}, "no_choices"),
     ],
 )
+@pytest.mark.usefixtures("short_backoff")
 async def test_a_bad_reply_costs_its_own_record_alone_and_is_on_the_ledger(tmp_path, server, said, code):
     server.script = lambda body, attempt: (
         said(body) if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)

@@ -29,6 +29,7 @@ from tests.support.server import by_content
         {"choices": [{"message": {"content": "x"}, "logprobs": {"content": [{"token": 1}]}}]},
     ],
 )
+@pytest.mark.usefixtures("short_backoff")
 async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, odd):
     server.script = lambda body, attempt: (
         odd if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
@@ -41,6 +42,7 @@ async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, o
     assert {pair["prompt"][-1]["content"] for pair in read_pairs(tmp_path / "out")} == {"One?", "Three?"}
 
 
+@pytest.mark.usefixtures("short_backoff")
 async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server):
     server.script = lambda body, _: {
         "data": [{"index": 0, "probs": [0.2, 0.3, 0.5]}],

@@ -3,15 +3,17 @@ written down with their reasons.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.tables import BadRow
 
+Row = TypeVar("Row")
+Read = TypeVar("Read")
 OnBadRows = Literal["fail", "drop"]
 BAD_ROWS = "bad_rows.jsonl"
 """The file beside what was written, where rows were left out."""
@@ -29,6 +31,20 @@ class BadRows:
         if self.policy == "fail":
             raise error
         self.rows.append(BadRow(where, str(error).removeprefix(f"{where}: ")))
+
+    def each(
+        self, rows: Iterable[tuple[str, Row]], read: Callable[[Row, str], Read]
+    ) -> Iterator[tuple[str, Read]]:
+        """What `read` makes of each row and of where it stands; a row of which it raises RecipeError is
+        refused.
+        """
+        for where, row in rows:
+            try:
+                found = read(row, where)
+            except RecipeError as error:
+                self.refuse(error, where)
+                continue
+            yield where, found
 
     def sentence(self) -> str:
         """How many were left out, and the first of them; empty for none."""

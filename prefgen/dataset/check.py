@@ -146,8 +146,7 @@ class _Checker:
             except NotAPair as error:
                 self._add_finding(error.rule, where, error.found)
                 continue
-            if isinstance(row.get("id"), str | int):
-                where = place_with_id(where, row["id"])
+            where = place_of(where, row)
             for rule, finding in broken_rules(row, prompt, chosen, rejected, allow=self._allow):
                 self._add_finding(rule, where, finding)
             self._compare_lengths(where, text_of(prompt), text_of(chosen), text_of(rejected))
@@ -286,9 +285,10 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
 
 
-def place_with_id(where: str, row_id: str | int) -> str:
-    """Where a row stands, and its own id."""
-    return f"{where} (id {str(row_id)[:40]})"
+def place_of(where: str, row: Mapping[str, Any]) -> str:
+    """Where a row stands, and its own id if it has one."""
+    row_id = row.get("id")
+    return f"{where} (id {str(row_id)[:40]})" if isinstance(row_id, str | int) else where
 
 
 def _has_cycle(edges: Collection[tuple[bytes, bytes]]) -> bool:

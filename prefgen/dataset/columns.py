@@ -83,13 +83,11 @@ def parse_records(
     provenance = provenance or Provenance({})
     bad_rows = bad_rows or BadRows()
     columns = read_renamed(columns, {"license": "licence"}, "columns")
-    for place, row in rows:
-        try:
-            messages = prompt_messages(row, columns, place)
-            fields = prompt_fields(row, columns, provenance, place)
-        except RecipeError as error:
-            bad_rows.refuse(error, place)
-            continue
+
+    def read(row: Mapping[str, Any], place: str) -> tuple[tuple[Message, ...], dict[str, Any]]:
+        return prompt_messages(row, columns, place), prompt_fields(row, columns, provenance, place)
+
+    for _, (messages, fields) in bad_rows.each(rows, read):
         yield Record(prompt=counter.prompt(messages, **fields))
 
 

@@ -79,15 +79,13 @@ def proven_rows(
     rows: Iterable[tuple[str, Mapping[str, Any]]], bad_rows: BadRows, *, allow: Collection[str] = ()
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The rows that break no rule by themselves but those in `allow`; the others go to `bad_rows`."""
-    for where, row in rows:
-        try:
-            prompt, chosen, rejected = pair_messages(row, where)
-            for rule, found in broken_rules(row, prompt, chosen, rejected, allow=allow):
-                raise NotAPair(found, where, rule)
-        except NotAPair as error:
-            bad_rows.refuse(error, where)
-            continue
-        yield where, row
+
+    def prove(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        for rule, found in broken_rules(row, *pair_messages(row, where), allow=allow):
+            raise NotAPair(found, where, rule)
+        return row
+
+    return bad_rows.each(rows, prove)
 
 
 def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -> Found:

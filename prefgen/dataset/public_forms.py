@@ -83,11 +83,7 @@ def _pku_safe_rlhf(row: Row, where: str) -> Row:
 
 def _helpsteer3(row: Row, where: str) -> Row:
     """HelpSteer3: a preference from -3 (response1) to 3 (response2); 0 is a tie and makes no pair."""
-    strength = as_number(row["overall_preference"], "overall_preference", where)
-    if strength is None or strength == 0:
-        raise RecipeError("overall_preference is 0 or missing: neither response is preferred", where)
-    sides = [row["response1"], row["response2"]]
-    chosen, rejected = sides if strength < 0 else sides[::-1]
+    chosen, rejected = _by_strength(row, "overall_preference", ("response1", "response2"), where)
     used = {"context", "response1", "response2", "overall_preference", "individual_preference"}
     more = {"category": row["domain"]} if isinstance(row.get("domain"), str) else {}
     return _pair(row, used, row["context"], chosen, rejected, **more)
@@ -95,12 +91,17 @@ def _helpsteer3(row: Row, where: str) -> Row:
 
 def _helpsteer2(row: Row, where: str) -> Row:
     """HelpSteer2-preference: a strength from -3 (response_1) to 3 (response_2)."""
-    strength = as_number(row["preference_strength"], "preference_strength", where)
-    if strength is None or strength == 0:
-        raise RecipeError("preference_strength is 0 or missing: neither response is preferred", where)
-    sides = [row["response_1"], row["response_2"]]
-    chosen, rejected = sides if strength < 0 else sides[::-1]
+    chosen, rejected = _by_strength(row, "preference_strength", ("response_1", "response_2"), where)
     return _pair(row, {"response_1", "response_2", "preference_strength"}, row["prompt"], chosen, rejected)
+
+
+def _by_strength(row: Row, column: str, sides: tuple[str, str], where: str) -> tuple[Any, Any]:
+    """(chosen, rejected) by a preference that is below 0 for the first side and above 0 for the second."""
+    strength = as_number(row[column], column, where)
+    if strength is None or strength == 0:
+        raise RecipeError(f"{column} is 0 or missing: neither response is preferred", where)
+    first, second = (row[side] for side in sides)
+    return (first, second) if strength < 0 else (second, first)
 
 
 def _shp(row: Row, where: str) -> Row:

@@ -159,16 +159,9 @@ def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
 
 
 def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
-    for number, line in _read_lines(path, display_path):
-        if not line.strip():
-            continue
-        where = f"{display_path}:{number}"
-        try:
-            row = _parse_object(line, where)
-        except RecipeError as error:
-            bad_rows.refuse(error, where)
-            continue
-        yield where, row
+    lines = _read_lines(path, display_path)
+    filled = ((f"{display_path}:{number}", line) for number, line in lines if line.strip())
+    yield from bad_rows.each(filled, _parse_object)
 
 
 def _parse_object(text: str, where: str) -> Mapping[str, Any]:
@@ -201,14 +194,8 @@ def _read_json(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
         rows = rows["data"]
     if not isinstance(rows, list):
         raise RecipeError(f"expected a list of rows, found {type(rows).__name__}", display_path)
-    for index, value in enumerate(rows):
-        where = f"{display_path}[{index}]"
-        try:
-            row = _as_row(value, where)
-        except RecipeError as error:
-            bad_rows.refuse(error, where)
-            continue
-        yield where, row
+    numbered = ((f"{display_path}[{index}]", value) for index, value in enumerate(rows))
+    yield from bad_rows.each(numbered, _as_row)
 
 
 def _is_object(text: str) -> bool:

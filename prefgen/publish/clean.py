@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
-from prefgen.dataset.check import place_with_id
+from prefgen.dataset.check import place_of
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.tables import BadRow
@@ -30,9 +30,7 @@ def write_clean(
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
         for where, row in rows:
-            row_id = row.get("id")
-            place = place_with_id(where, row_id) if isinstance(row_id, str | int) else where
-            if place in bad_places or where in bad_places:
+            if where in bad_places or place_of(where, row) in bad_places:
                 continue
             name = f"{row.get('split') or 'pairs'}.jsonl"
             if name not in files:

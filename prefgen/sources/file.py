@@ -11,6 +11,7 @@ from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.read_files import read_rows, select_split
+from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
@@ -42,13 +43,8 @@ class File(Plugin):
         default="train",
         description="Of a folder whose files are of several splits (train, test): which one is read.",
     )
-    keep_columns: tuple[str, ...] = Field(
-        default=(), description="Columns that are carried along, into the lineage of records and pairs."
-    )
-    on_bad_rows: OnBadRows = Field(
-        default="fail",
-        description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
-    )
+    keep_columns: tuple[str, ...] = KEEP_COLUMNS_FIELD
+    on_bad_rows: OnBadRows = ON_BAD_ROWS_FIELD
     limit: int | None = Field(default=None, ge=1, description="Only the first rows.")
 
     def read(self, folder: Path) -> Iterator[Record | BadRow]:

@@ -11,6 +11,7 @@ from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.provenance import Provenance
+from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
@@ -38,13 +39,8 @@ class Hub(Plugin):
         default={}, description="Only rows whose columns equal these values."
     )
     license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
-    keep_columns: tuple[str, ...] = Field(
-        default=(), description="Columns that are carried along, into the lineage of records and pairs."
-    )
-    on_bad_rows: OnBadRows = Field(
-        default="fail",
-        description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
-    )
+    keep_columns: tuple[str, ...] = KEEP_COLUMNS_FIELD
+    on_bad_rows: OnBadRows = ON_BAD_ROWS_FIELD
     limit: int | None = Field(default=None, ge=1, description="Only the first rows that match.")
 
     def read(self, folder: Path) -> Iterator[Record | BadRow]:

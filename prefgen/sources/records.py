@@ -9,7 +9,7 @@ of texts; KTO's `completion` and `label`; Nectar's ranked `answers`. docs/data.m
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -20,12 +20,13 @@ from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.pair import pair_messages, text_of
 from prefgen.dataset.pair_formats import hh_turns, to_pair_row
-from prefgen.dataset.provenance import Provenance, earlier_lineage
+from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
+from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
@@ -50,13 +51,8 @@ class Records(Plugin):
         default={}, description="Columns by what they are: prompt, chosen, rejected, system, source, license."
     )
     license: str = Field(default="unknown", description="The license of what does not say its own.")
-    keep_columns: tuple[str, ...] = Field(
-        default=(), description="Columns that are carried along, into the lineage of records and pairs."
-    )
-    on_bad_rows: OnBadRows = Field(
-        default="fail",
-        description="A row that cannot be read: stop, or leave it out (the run's bad_rows.jsonl lists them).",
-    )
+    keep_columns: tuple[str, ...] = KEEP_COLUMNS_FIELD
+    on_bad_rows: OnBadRows = ON_BAD_ROWS_FIELD
     limit: int | None = Field(default=None, ge=1, description="Only the first records.")
 
     def read(self, folder: Path) -> Iterator[Record | BadRow]:
@@ -95,23 +91,21 @@ class Records(Plugin):
     ) -> Iterator[Record]:
         counter = OccurrenceCounter()
         kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-        for where, given in rows:
-            try:
-                if (ranked := ranked_answers(given, where)) is not None:
-                    yield _parse_ranked(given, ranked, where, counter, provenance)
-                    continue
-                kept = {name: given[name] for name in self.keep_columns if name in given}
-                row = {**kept, **to_pair_row(given, self.columns, where)}
-                if "completion" in row and "label" in row:
-                    _parse_kto(row, where)
-                    asked = Prompt.of(prompt_messages(row, {}, where))
-                    kto_groups.setdefault(asked.id, []).append((where, row))
-                    continue
-                record = _parse_record(row, where, counter, provenance)
-            except RecipeError as error:
-                bad_rows.refuse(error, where)
-                continue
-            yield record
+
+        def read(given: Mapping[str, Any], where: str) -> Record | _KtoRow:
+            if (ranked := ranked_answers(given, where)) is not None:
+                return _parse_ranked(given, ranked, where, counter, provenance)
+            kept = {name: given[name] for name in self.keep_columns if name in given}
+            row = {**kept, **to_pair_row(given, self.columns, where)}
+            if "completion" in row and "label" in row:
+                return _parse_kto(row, where)
+            return _parse_record(row, where, counter, provenance)
+
+        for where, found in bad_rows.each(rows, read):
+            if isinstance(found, Record):
+                yield found
+            else:
+                kto_groups.setdefault(found.prompt_id, []).append((where, found.row))
         for group in kto_groups.values():
             where, first = group[0]
             details = prompt_fields(first, {}, provenance, where)
@@ -159,10 +153,18 @@ def _parse_ranked(
     return Record(prompt=asked, responses=tuple(responses), scores=tuple(scores))
 
 
-def _parse_kto(row: Mapping[str, Any], where: str) -> None:
-    """Raises RecipeError for a row whose answer or label cannot be read."""
+class _KtoRow(NamedTuple):
+    """A row of KTO, which is part of a record: that of its conversation."""
+
+    prompt_id: str
+    row: Mapping[str, Any]
+
+
+def _parse_kto(row: Mapping[str, Any], where: str) -> _KtoRow:
+    """Raises RecipeError for a row whose prompt, answer or label cannot be read."""
     as_truth(row["label"], "label", where)
     _parse_response("", row["completion"], where, sample=0)
+    return _KtoRow(Prompt.of(prompt_messages(row, {}, where)).id, row)
 
 
 def _parse_record(
@@ -230,7 +232,7 @@ def _record_of_pair(
     if high is not None and low is not None and high < low:
         raise RecipeError(f"chosen scores {high:g} and rejected {low:g}: which one is better?", where)
     details = prompt_fields(row, {}, provenance, where)
-    lineage = earlier_lineage(row)
+    lineage = details.get("lineage", {}).get("earlier", {})
     marks = harm_metadata(text_of(rejected[-1:]), str(lineage.get("harm")))
     if lineage.get("source_digest") == marks["source_digest"]:
         details |= {

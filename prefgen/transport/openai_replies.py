@@ -14,8 +14,9 @@ from prefgen.errors import RequestFailed
 from prefgen.text.reasoning import split_reasoning
 from prefgen.transport.endings import ending_of, usual_word
 from prefgen.transport.failures import failure_of_status, status_of_code
+from prefgen.transport.openai_logprobs import parse_chat_logprobs, parse_completion_logprobs
 from prefgen.transport.request import ModelRequest, ModelResponse, assumed_output, estimate_prompt_tokens
-from prefgen.types import Reply, TokenChoice, TokenLogprob, TokenUsage, ToolCall
+from prefgen.types import Reply, TokenUsage, ToolCall
 
 _ODD_SHAPES = (
     ValidationError,
@@ -227,7 +228,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
             finish_reason=finish_reason,
             usage=usage,
             model=model,
-            logprobs=_parse_completion_logprobs(logprobs),
+            logprobs=parse_completion_logprobs(logprobs),
         )
     message = choice.get("message") or {}
     text = message.get("content")
@@ -245,7 +246,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         reasoning=thoughts,
         refusal=message.get("refusal") or None,
         tool_calls=tuple(_parse_tool_call(c) for c in tool_calls),
-        logprobs=_parse_chat_logprobs(logprobs) if logprobs else (),
+        logprobs=parse_chat_logprobs(logprobs) if logprobs else (),
         usage=usage,
         model=model,
     )
@@ -301,31 +302,3 @@ def _parse_tool_call(data: Mapping[str, Any]) -> ToolCall:
         name=str(function.get("name") or ""),
         arguments=arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
     )
-
-
-def _parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
-    return tuple(
-        TokenLogprob(
-            token=entry["token"],
-            logprob=entry["logprob"],
-            top=tuple(
-                TokenChoice(token=t["token"], logprob=t["logprob"]) for t in entry.get("top_logprobs") or ()
-            ),
-        )
-        for entry in data.get("content") or ()
-    )
-
-
-def _parse_completion_logprobs(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
-    if not data:
-        return ()
-    tops: Sequence[Mapping[str, float | None] | None] = data.get("top_logprobs") or [None] * len(
-        data["tokens"]
-    )
-    logprobs = []
-    for token, logprob, top in zip(data["tokens"], data["token_logprobs"], tops, strict=True):
-        if logprob is None:
-            continue  # the first token of an echoed prompt has no probability
-        alternatives = tuple(TokenChoice(token=t, logprob=p) for t, p in (top or {}).items() if p is not None)
-        logprobs.append(TokenLogprob(token=token, logprob=logprob, top=alternatives))
-    return tuple(logprobs)

@@ -1,0 +1,36 @@
+"""The log-probabilities of answers of the OpenAI protocol, in the two shapes that it has for them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.types import TokenChoice, TokenLogprob
+
+
+def parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+    """Those of a chat's answer. Raises KeyError, TypeError or ValidationError for an odd shape."""
+    return tuple(
+        TokenLogprob(
+            token=entry["token"],
+            logprob=entry["logprob"],
+            top=tuple(
+                TokenChoice(token=t["token"], logprob=t["logprob"]) for t in entry.get("top_logprobs") or ()
+            ),
+        )
+        for entry in data.get("content") or ()
+    )
+
+
+def parse_completion_logprobs(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    """Those of a completion, without a token that has none. Raises as above, and ValueError."""
+    if not data:
+        return ()
+    tops: Sequence[Mapping[str, float | None] | None] = data.get("top_logprobs") or [None] * len(
+        data["tokens"]
+    )
+    logprobs = []
+    for token, logprob, top in zip(data["tokens"], data["token_logprobs"], tops, strict=True):
+        if logprob is None:
+            continue  # the first token of an echoed prompt has no probability
+        alternatives = tuple(TokenChoice(token=t, logprob=p) for t, p in (top or {}).items() if p is not None)
+        logprobs.append(TokenLogprob(token=token, logprob=logprob, top=alternatives))
+    return tuple(logprobs)

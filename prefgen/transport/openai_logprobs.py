@@ -7,7 +7,7 @@ from prefgen.types import TokenChoice, TokenLogprob
 
 
 def parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
-    """Those of a chat's answer. Raises KeyError, TypeError or ValidationError for an odd shape."""
+    """Those of a chat's answer. Raises KeyError, TypeError or ValueError for an odd shape."""
     return tuple(
         TokenLogprob(
             token=entry["token"],
@@ -21,7 +21,9 @@ def parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
 
 
 def parse_completion_logprobs(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
-    """Those of a completion, without a token that has none. Raises as above, and ValueError."""
+    """Those of a completion, without a token that has none. Raises KeyError, TypeError or ValueError for an
+    odd shape.
+    """
     if not data:
         return ()
     tops: Sequence[Mapping[str, float | None] | None] = data.get("top_logprobs") or [None] * len(

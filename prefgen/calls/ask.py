@@ -79,12 +79,20 @@ class PluginAsk:
             "chat", model, [turn.hashable() for turn in turns], sampling, reply_format, sample, shared,
             lambda wanted: ModelRequest("chat", "", turns, "", wanted, schema, logprobs, False, offered),
         )  # fmt: skip
+        if logprobs and not reply.logprobs:
+            self._notify_of_votes(model, reply)
         answer = without_leftovers(usable_reply(reply), self._spec(model).leaks, turns)
         if answer.text != reply.text:
             self._context.stats.notify(
                 f"{model}: its server leaves marks of its chat template in answers, which are taken out"
             )
         return answer
+
+    def _notify_of_votes(self, model: str, reply: Reply) -> None:
+        """Say once a run why labels are not read from log-probabilities."""
+        is_thinking = reply.finish_reason == "length" and not reply.text.strip()
+        why = "it thinks before it answers" if is_thinking else "its server gives no log-probabilities"
+        self._context.stats.notify(f"{model}: {why}, so a judge of labels counts sampled votes instead")
 
     async def complete(
         self,

@@ -16,6 +16,7 @@ from prefgen.calls.slots import LONGEST_PAUSE, Clock, QueuedRequest, Slots
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import ModelStats
 from prefgen.errors import FatalEndpoint, RequestFailed
+from prefgen.transport.failures import LOGPROBS_REFUSED, failure_of_request
 from prefgen.transport.request import ConnectedModel, ModelRequest, ModelResponse, assumed_output
 
 REFUSED_ALIKE = 20
@@ -79,6 +80,8 @@ class ModelQueue:
         self.name = name
         self.supports_n = settings.supports_n
         self.refusals = Refusals()
+        self._refused_alternatives: int | None = None
+        """The fewest alternatives a token for which the server has refused log-probabilities."""
         self._model = model
         self._settings = settings
         self._budget, self._stats, self._run = budget, stats, run
@@ -126,6 +129,12 @@ class ModelQueue:
         """Whether everything that was asked of this model was refused, all alike."""
         return not self._health.ever_answered and self.refusals.all_alike(least)
 
+    def _refuse_as_before(self, request: ModelRequest) -> None:
+        """Log-probabilities that the server has refused are not asked for again in this run."""
+        if self._refused_alternatives is not None and request.logprobs >= self._refused_alternatives:
+            message = f"log-probabilities ({request.logprobs} alternatives) were refused before in this run"
+            raise RequestFailed("refused", message, code=LOGPROBS_REFUSED)
+
     def _queued(self, request: ModelRequest, order: int, prompt_tokens: int) -> QueuedRequest:
         output = assumed_output(request) * request.samples
         cost = self._settings.price.cost(prompt_tokens, output)
@@ -133,6 +142,7 @@ class ModelQueue:
 
     def _begin(self, queued: QueuedRequest, hooks: TryHooks) -> None:
         try:
+            self._refuse_as_before(queued.request)
             hooks.begin()
         except BaseException:
             self._budget.release(queued.cost, queued.tokens, 0, 0)
@@ -148,8 +158,8 @@ class ModelQueue:
             raise RequestFailed(
                 "timeout", f"no answer within {self._settings.timeout:g} s", billed=True
             ) from None
-        except RequestFailed:
-            raise
+        except RequestFailed as error:
+            raise failure_of_request(error, request) from None
         except Exception as error:  # a backend that raises what it should not must not take the run along
             raise RequestFailed("server", f"{type(error).__name__}: {error}", code="unforeseen") from error
         return Answer(responses, self._clock.now() - started)
@@ -228,12 +238,7 @@ class ModelQueue:
         if step.action == "retry" and not self._run.is_over:
             return
         if step.action == "refuse":
-            self._health.last_answer = self._clock.now()  # it answers: that is no outage
-            if queued.request.samples == 1:  # one with several draws is tried again with one
-                self._stats.refused += 1
-                self.refusals.add(error)
-                if self.refused_all(least=REFUSED_ALIKE):
-                    self._run.stop(self.refusals.recipe_error(self.name))
+            self._note_refusal(queued.request, error)
         elif step.action == "server_down":
             silent = self._clock.now() - self._health.last_answer
             self._run.stop(server_down(self.name, silent, error))
@@ -241,10 +246,31 @@ class ModelQueue:
             self._run.stop(FatalEndpoint(f"model {self.name!r}: {error.message}"))
         if step.action == "refuse" and error.kind not in ("refused", "empty"):
             self._health.failing.discard(queued.order)
-            self._health.denied_in_a_row += error.kind == "denied"
-            message = f"given up after {queued.tries.errors} tries: {error.message}"
+            self._health.given_up_in_a_row += 1
+            tries = queued.tries.errors + queued.tries.rate_limits
+            message = f"given up after {tries} tries: {error.message}"
             raise RequestFailed("refused", message, code=error.code, given_up=True)
         raise error
+
+    def _note_refusal(self, request: ModelRequest, error: RequestFailed) -> None:
+        """Count a refusal; when everything is refused alike, the run stops. Log-probabilities that are
+        refused are asked for no more: others may be answered without.
+        """
+        self._health.last_answer = self._clock.now()  # it answers: that is no outage
+        is_of_logprobs = error.code == LOGPROBS_REFUSED
+        if request.samples > 1 and not is_of_logprobs:  # tried again with one draw
+            return
+        self._stats.refused += 1
+        self.refusals.add(error)
+        if not is_of_logprobs and self.refused_all(least=REFUSED_ALIKE):
+            self._run.stop(self.refusals.recipe_error(self.name))
+        fewest = self._refused_alternatives
+        if is_of_logprobs and (fewest is None or request.logprobs < fewest):
+            self._refused_alternatives = request.logprobs
+            self._notify(
+                f"{self.name}: its server refuses log-probabilities with {request.logprobs} alternatives a "
+                f"token, and is not asked for them again ({error.message})"
+            )
 
     async def _wait_before_retry(self, seconds: float) -> None:
         """Not longer than until the run stops."""

@@ -21,6 +21,7 @@ from prefgen.calls.rows import JournalRow
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.errors import JournalError, PrefgenError, RequestFailed
+from prefgen.transport.failures import LOGPROBS_REFUSED
 from prefgen.transport.request import estimate_prompt_tokens
 
 FINAL_KINDS = ("refused", "empty")
@@ -142,9 +143,8 @@ class RequestSender:
                 raise
             if error.given_up:
                 self._stats.notify(f"{queue.name}: record {first.record.id[:12]}: {error.message}")
+            if error.given_up or len(draws) == 1 or error.code == LOGPROBS_REFUSED:
                 return [self._refused_row(draw, error) for draw in draws]
-            if len(draws) == 1:
-                return [self._refused_row(first, error)]
             answer = Answer((), 0.0)  # perhaps it is `n` that the server does not know
         if len(answer.responses) < len(draws):
             self._ask_singly(queue, answer, draws)

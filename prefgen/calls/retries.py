@@ -18,9 +18,9 @@ RATE_LIMIT_FACTOR = 20
 FAILING_AT_ONCE = 3
 """Distinct requests that must be failing before a silent server counts as down, unless it never answered."""
 DENIED_TRIES = 3
-DENIED_IN_A_ROW = 1
-"""Requests that a server which has answered others may deny one after the other before it counts as denying
-all.
+GIVEN_UP_IN_A_ROW = 1
+"""Requests that may be given up one after the other, with no answer between them, because the server is known
+to answer: then it is the server.
 """
 NOBODY_LISTENS_AFTER = 5.0
 """Seconds after which a server that never answered, and refuses connections, counts as down."""
@@ -57,8 +57,8 @@ class ServerHealth:
     answers: int = 0
     known_to_answer: bool = False
     """Whether it has answered in this start or an earlier one, by the journal."""
-    denied_in_a_row: int = 0
-    """Requests that it denied for good since its last answer."""
+    given_up_in_a_row: int = 0
+    """Requests that were given up since its last answer."""
 
     def answered(self, now: float) -> None:
         self.last_answer = now
@@ -66,7 +66,7 @@ class ServerHealth:
         self.breaker_open = False
         self.ever_answered = self.known_to_answer = True
         self.answers += 1
-        self.denied_in_a_row = 0
+        self.given_up_in_a_row = 0
 
     def answers_others(self, tries: Tries) -> bool:
         """Whether it has answered others while a request failed."""
@@ -113,10 +113,11 @@ def next_step(
         return _after_denial(tries, health, jitter)
     if is_rate_limit(error):
         patience = server_down_after * (RATE_LIMIT_FACTOR if error.kind == "rate" else 1)
+        is_final = error.kind == "busy" and _is_busy_for_this_request(tries, health)
         if silent > patience:
-            return NextStep("server_down")
+            return NextStep("refuse" if is_final else "server_down")
         if tries.rate_limits >= RATE_LIMIT_TRIES:
-            return NextStep("fail")
+            return NextStep("refuse" if is_final else "fail")
         return NextStep(
             "retry", backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
         )
@@ -141,17 +142,30 @@ FINAL_AFTER_TRIES = ("server", "broken", "timeout")
 
 
 def _is_of_this_request(error: RequestFailed, health: ServerHealth) -> bool:
-    """Whether a failure is known to be about its request although no other is asked now: a server that has
+    """Whether a failure is taken to be about its request although no other is asked now: a server that has
     answered before says 500, while one that is down says 502, 504, or nothing.
     """
-    return error.code == "500" and health.known_to_answer and len(health.failing) < FAILING_AT_ONCE
+    return error.code == "500" and health.known_to_answer and _is_alone(health)
+
+
+def _is_busy_for_this_request(tries: Tries, health: ServerHealth) -> bool:
+    """Whether a server that has long been too busy for a request is so for this one alone: others are
+    answered meanwhile, or this is a later start that was left with nothing else to ask.
+    """
+    is_left_over = health.known_to_answer and not health.answers
+    return (health.answers_others(tries) or is_left_over) and _is_alone(health)
+
+
+def _is_alone(health: ServerHealth) -> bool:
+    """Whether few requests fail now, and none was given up just before."""
+    return len(health.failing) < FAILING_AT_ONCE and health.given_up_in_a_row < GIVEN_UP_IN_A_ROW
 
 
 def _after_denial(tries: Tries, health: ServerHealth, jitter: float) -> NextStep:
     """A key that is wrong is denied everything; a prompt that a server will not have is denied alone."""
     if tries.errors < DENIED_TRIES:
         return NextStep("retry", backoff(tries.errors, jitter))
-    is_of_this_request = health.known_to_answer and health.denied_in_a_row < DENIED_IN_A_ROW
+    is_of_this_request = health.known_to_answer and health.given_up_in_a_row < GIVEN_UP_IN_A_ROW
     return NextStep("refuse" if health.answers_others(tries) or is_of_this_request else "fatal")
 
 

@@ -1,12 +1,14 @@
 """What an HTTP status means for a request: to be asked again, refused for good, or the run's end."""
 
 from prefgen.errors import RequestFailed
+from prefgen.transport.request import ModelRequest
 
 ENDPOINT_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of a 429 that no waiting helps."""
 ENDPOINT_STATUSES = (401, 402, 407)
 """Statuses that are never about one prompt."""
-
+LOGPROBS_REFUSED = "logprobs_refused"
+"""Code of a refusal that is about log-probabilities, and not about the prompt or the model."""
 
 _STATUS_OF_CODE = {
     "authentication_error": 401,
@@ -75,3 +77,13 @@ def failure_of_status(
     if status >= 400 and status not in ENDPOINT_STATUSES:
         return RequestFailed("denied", text, code=str(status))
     return RequestFailed("fatal", text, code=str(status))
+
+
+def failure_of_request(failure: RequestFailed, request: ModelRequest) -> RequestFailed:
+    """The failure, or, where the server names the log-probabilities that `request` wants, a refusal of
+    those: servers say so with 400, 403, 422 or 501.
+    """
+    is_of_logprobs = request.logprobs and "logprob" in failure.message.casefold()
+    if is_of_logprobs and failure.kind in ("refused", "denied", "server"):
+        return RequestFailed("refused", failure.message, code=LOGPROBS_REFUSED)
+    return failure

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import (
+    EndpointDown,
     FatalEndpoint,
     RecipeError,
 )
@@ -36,7 +37,7 @@ async def test_a_rejected_key_or_model_stops_at_once(tmp_path, server, status, w
     assert len(server.bodies) <= most
 
 
-@pytest.mark.parametrize("status", [403, 404, 451, 500])
+@pytest.mark.parametrize("status", [403, 404, 451, 500, 503])
 @pytest.mark.usefixtures("short_backoff")
 async def test_a_prompt_that_is_always_refused_is_given_up_and_the_dataset_finishes(tmp_path, server, status):
     """A provider's moderation, or a bug of the server that one prompt meets."""
@@ -57,7 +58,7 @@ async def test_a_prompt_that_is_always_refused_is_given_up_and_the_dataset_finis
     assert again.complete and len(server.bodies) == asked, "it is final: nobody is asked again"
 
 
-@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("status", [403, 500, 503])
 @pytest.mark.usefixtures("short_backoff")
 async def test_the_last_prompt_that_is_left_is_given_up_too(tmp_path, server, status):
     """Where no other is asked beside it, the journal says that the server has answered before."""
@@ -71,6 +72,29 @@ async def test_the_last_prompt_that_is_left_is_given_up_too(tmp_path, server, st
     outcome = await run(recipe, tmp_path / "more")
 
     assert outcome.complete and {f["code"] for f in failures_of(tmp_path / "more")} == {str(status)}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_server_that_goes_down_takes_no_prompt_with_it(tmp_path, server, concurrency):
+    answered = iter(range(6))
+    down = web.json_response
+    server.script = lambda body, attempt: (
+        by_content(body, attempt)
+        if next(answered, None) is not None
+        else down({"error": {"message": "no healthy upstream"}}, status=503)
+    )
+    recipe = a_recipe(
+        url=server.url,
+        prompts=[f"{i}?" for i in range(12)],
+        run={"concurrency": concurrency, "server_down_after": 1},
+    )
+
+    for start in ("first", "second"):
+        outcome = await run(recipe, tmp_path / start)
+        assert isinstance(outcome.stopped, EndpointDown)
+
+    server.script = by_content
+    assert (await run(recipe, tmp_path / "third")).complete and not failures_of(tmp_path / "third")
 
 
 async def test_a_key_that_is_withdrawn_on_the_way_stops_the_run(tmp_path, server):

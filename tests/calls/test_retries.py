@@ -4,10 +4,10 @@ import pytest
 
 from prefgen.calls.retries import (
     BREAKER_FAILING,
-    DENIED_IN_A_ROW,
     DENIED_TRIES,
     EMPTY_TRIES,
     ERROR_TRIES,
+    GIVEN_UP_IN_A_ROW,
     LONE_EMPTY_TRIES,
     RATE_LIMIT_TRIES,
     Refusals,
@@ -24,11 +24,11 @@ PATIENCE = 60.0
 
 def step_after(
     kind: str, *, errors=1, rate_limits=1, silent=1.0, failing=1, ever=True, breaker=False, retry_after=None,
-    code="", others=0, known=False, denied=0,
+    code="", others=0, known=False, given_up=0,
 ):  # fmt: skip
     health = ServerHealth(
         100.0 - silent, set(range(failing)), breaker_open=breaker, ever_answered=ever, answers=others,
-        known_to_answer=known, denied_in_a_row=denied,
+        known_to_answer=known, given_up_in_a_row=given_up,
     )  # fmt: skip
     error = RequestFailed(kind, "no", code=code, retry_after=retry_after)
     tries = Tries(errors, rate_limits, answers_before=0)
@@ -55,19 +55,29 @@ def step_after(
         ({"kind": "rate", "silent": 61.0, "failing": 9}, "retry"),  # it limits us: it is alive
         ({"kind": "rate", "silent": 1201.0}, "server_down"),
         ({"kind": "busy", "silent": 61.0}, "server_down"),
+        ({"kind": "busy", "silent": 61.0, "others": 1}, "refuse"),  # it is this request
+        ({"kind": "busy", "silent": 59.0, "others": 1}, "retry"),
+        ({"kind": "busy", "silent": 61.0, "others": 1, "failing": 3}, "server_down"),
+        ({"kind": "busy", "silent": 61.0, "others": 9, "given_up": 1}, "server_down"),
+        ({"kind": "busy", "silent": 61.0, "known": True}, "refuse"),  # a later start, with nothing else
+        ({"kind": "busy", "silent": 61.0, "known": True, "given_up": 1}, "server_down"),
+        ({"kind": "busy", "rate_limits": RATE_LIMIT_TRIES, "others": 1}, "refuse"),
+        ({"kind": "rate", "silent": 1201.0, "others": 1}, "server_down"),
+        ({"kind": "rate", "rate_limits": RATE_LIMIT_TRIES, "others": 1}, "fail"),
         ({"kind": "rate", "rate_limits": RATE_LIMIT_TRIES}, "fail"),
         ({"kind": "server", "errors": ERROR_TRIES, "others": 1}, "refuse"),  # it is this request
         ({"kind": "timeout", "errors": ERROR_TRIES, "others": 1}, "refuse"),
         ({"kind": "connection", "errors": ERROR_TRIES, "others": 1}, "fail"),
         ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True}, "refuse"),
         ({"kind": "server", "errors": ERROR_TRIES, "code": "502", "known": True}, "fail"),  # a gateway's
+        ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True, "given_up": 1}, "fail"),
         ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True, "failing": 3}, "fail"),
         ({"kind": "server", "code": "500", "known": True, "ever": False, "silent": 61.0}, "retry"),
         ({"kind": "denied", "errors": DENIED_TRIES - 1}, "retry"),
         ({"kind": "denied", "errors": DENIED_TRIES}, "fatal"),
         ({"kind": "denied", "errors": DENIED_TRIES, "others": 1}, "refuse"),
         ({"kind": "denied", "errors": DENIED_TRIES, "known": True}, "refuse"),
-        ({"kind": "denied", "errors": DENIED_TRIES, "known": True, "denied": DENIED_IN_A_ROW}, "fatal"),
+        ({"kind": "denied", "errors": DENIED_TRIES, "known": True, "given_up": GIVEN_UP_IN_A_ROW}, "fatal"),
         ({"kind": "connection", "code": "connection_refused", "ever": False, "silent": 6.0}, "server_down"),
         ({"kind": "connection", "code": "connection_refused", "ever": True, "silent": 6.0}, "retry"),
     ],

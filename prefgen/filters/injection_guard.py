@@ -9,6 +9,7 @@ that consists of broken syntax and control text for the most part, as optimised 
 something, speaks of judges or holds marks out of ten is none of these.
 """
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -26,39 +27,54 @@ _TOP = (
 )
 _SENTENCE = r"(?:^|[\n.!?]\s*|\bplease\s+|\band\s+)"
 ADDRESS = re.compile(
-    rf"{_SENTENCE}(?:rate|score|grade|give|assign|award|mark)\s+(?:{_OWN_TEXT}|this|it)\b[^.\n]{{0,60}}?{_TOP}"
+    rf"{_SENTENCE}(?:rate|score|grade|give|assign|award|mark)\s+(?:{_OWN_TEXT}|this)\b[^.\n]{{0,60}}?{_TOP}"
     rf"(?! stars?\b| once\b| if\b| when\b)"
     rf"|\b{_OWN_TEXT}\b[^.\n]{{0,60}}?\b(?:deserves|merits|should (?:get|receive|be given)|earns)\b"
     rf"[^.\n]{{0,30}}?(?:{_TOP}|first place)"
-    rf"|{_SENTENCE}(?:you must |you should )?(?:select|choose|pick|prefer|vote for) {_OWN_TEXT}"
+    rf"|(?:{_SENTENCE}|\byou (?:must|should) )(?:select|choose|pick|prefer|vote for) {_OWN_TEXT}"
     r"(?=\s*(?:[.!,;\n]|$)| over\b| as\b)"
-    rf"|(?:^|\n)\W*(?:note|message|attention|instructions?)\s+(?:to|for)\s+(?:the\s+|all\s+)?{_RATER}s?\s*[:,]"
+    r"|(?:^|\n)\W*(?:note|message|attention|instructions?)\s+"
+    rf"(?:to|for)\s+(?:the\s+|all\s+)?{_RATER}s?\s*[:,]"
+    rf"[^\n]{{0,200}}?\b(?:{_OWN_TEXT}|this (?:one )?is|{_TOP}|prefer|select|pick)\b"
     rf"|(?:^|\n)\W*dear {_RATER}s?\b[^\n]{{0,200}}?"
-    rf"\b(?:{_OWN_TEXT}|rating|score|best (?:text|answer|response))\b"
-    r"|(?:^|\n)\W*\[?(?:system|evaluation)\]?\W[^\n]{0,60}\bevaluation (?:is )?(?:complete|finished|over)\b",
+    rf"\b(?:{_OWN_TEXT}|{_TOP}|best (?:text|answer|response))\b"
+    r"|(?:^|\n)\W*\[?(?:system|evaluation)\]?\W[^\n]{0,60}\bevaluation (?:is )?(?:complete|finished|over)\b(?! in\b)",
     re.IGNORECASE,
 )
 _OVERRIDE = re.compile(
     r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|everything\s+)?(?:of\s+)?(?:the\s+|your\s+)?"
     r"(?:(?:previous|prior|above|earlier|other|foregoing|preceding)\s+"
-    r"(?:instructions?|texts?|rubric|criteria|answers?|responses?)|above\b|foregoing\b|preceding\b)",
+    r"(?:instructions?|texts?|rubric|criteria|answers?|responses?)|(?:above|foregoing|preceding)(?=\W*$|\s*[.,;:!\n]|\s+and\b))",
     re.IGNORECASE,
 )
 _RATES = re.compile(
-    r"\b(?:rat(?:e|ing)|scor(?:e|ing)|grade|rank|pick me|choose|prefer|output|verdict)\b" rf"|\b{_RATER}\b",
+    r"\b(?:rat(?:e|ing)|scor(?:e|ing)|grade|rank|pick me|choose|prefer|verdict)\b|\boutput\s*[:\"']"
+    rf"|\b{_RATER}\b",
     re.IGNORECASE,
 )
 _OVERRIDE_REACH = 200
 """Characters around an override within which it must speak of rating to be one of a judge."""
 FRAMES = (
-    r"^#+ ?(?:model outputs?|which is best|instruction for the judge|evaluation result)",
-    r"\"?model_identifier\"?\s*:",
+    r"^#+ ?model outputs?\b.*?^#+ ?(?:which is best|instruction for the judge|evaluation result)",
+    r"\"model_identifier\"\s*:",
     r"\bunordered outputs? from the models\b",
     r"\[\[?(?:start|end) of (?:the )?assistant",
-    r"^\s*(?:final )?verdict\s*:\s*\[\[?[AB12]\b",
+    r"^[ \t]*(?:final )?verdict\s*:\s*\[\[?[AB12]\b",
+    r"^[ \t]*\[\[[AB12]\]\][ \t]*$",
+    r"^[ \t]*</?(?:text \w+|prompt)>[ \t]*$",
 )
-FRAME = re.compile("|".join(FRAMES), re.IGNORECASE | re.MULTILINE)
+FRAME = re.compile("|".join(FRAMES), re.IGNORECASE | re.MULTILINE | re.DOTALL)
 SYNTAX = re.compile(r"[{}\[\]<>|\\^~`]")
+_WRITTEN_SYNTAX = re.compile(
+    r"(?P<fence>```|~~~).*?(?:(?P=fence)|\Z)|`[^`\n]*`"  # code
+    r"|<!--.*?-->|</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>"  # HTML and its kin
+    r"|^[ \t]*\|.*\|[ \t]*$"  # rows of a table
+    r"|\$\$.*?\$\$|\$[^$\n]+\$|\\\[.*?\\\]|\\\(.*?\\\)"
+    r"|\\begin\{(?P<name>\w+\*?)\}.*?\\end\{(?P=name)\}"
+    r"|\\[A-Za-z]+\*?(?:\[[^\[\]\n]*\]|\{[^{}\n]*\})*",  # LaTeX
+    re.DOTALL | re.MULTILINE,
+)
+"""Forms that are made of brackets and bars, and are well formed."""
 
 
 @filter("injection_guard")
@@ -69,7 +85,10 @@ class InjectionGuardFilter(Plugin):
         default=0.15,
         gt=0,
         le=1,
-        description="Largest share of brackets and bars outside code blocks that an answer may have.",
+        description=(
+            "Largest share of brackets and bars that an answer may have outside code, HTML, tables, LaTeX "
+            "and JSON."
+        ),
     )
 
     def flag(self, record: Record) -> Sequence[Flag]:
@@ -88,10 +107,19 @@ def suspicion(text: str, most_syntax: float = 0.15) -> str | None:
     ):
         if match:
             return f"{description}: {match[0].strip()[:120]!r}"
-    plain = re.sub(r"```.*?(?:```|\Z)", "", text, flags=re.DOTALL)
-    if len(plain) >= 200 and len(SYNTAX.findall(plain)) / len(plain) > most_syntax:
-        return f"{len(SYNTAX.findall(plain)) / len(plain):.0%} of it is brackets and bars"
+    plain = _WRITTEN_SYNTAX.sub("", text)
+    share = len(SYNTAX.findall(plain)) / len(plain) if len(plain) >= 200 else 0.0
+    if share > most_syntax and not _is_json(text):
+        return f"{share:.0%} of it is brackets and bars"
     return None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _find_override(text: str) -> re.Match[str] | None:

@@ -7,8 +7,6 @@ own with 1 for met and 0 for not, so that the judge's score is the share that is
 `filter` it keeps out what breaks any (`veto: {ok: 1}`).
 """
 
-import ast
-import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
@@ -18,19 +16,25 @@ from pydantic import Field, ValidationError, model_validator
 
 from prefgen.errors import PluginError, did_you_mean, first_problem
 from prefgen.kit.ifeval import follows
+from prefgen.kit.parsable import json_violation, python_violation
 from prefgen.kit.ratings import not_applicable_scores, read_metadata
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.language import known_languages, language_of
 from prefgen.text.sentences import sentences_of
+from prefgen.text.words import count_words, ends_with_word, has_word, starts_with_word
 from prefgen.types import Prompt, Response, Score, Value
 
 COUNT_KINDS = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
 TEXT_KINDS = ("contains", "forbids", "starts_with", "ends_with", "language")
 
 
-OWN_FIELDS = {"matches": {"pattern"}, "json": {"keys"}, "ifeval": {"instruction", "arguments"}}
+OWN_FIELDS = {
+    "matches": {"pattern"},
+    "json": {"keys"},
+    "ifeval": {"instruction", "arguments"},
+}
 
 
 class Rule(Value):
@@ -95,7 +99,8 @@ class Constraints(Plugin):
     """Rules that are met or not. Asks no model."""
 
     rules: tuple[Rule, ...] = Field(
-        default=(), description="Rules of every prompt, such as {kind: words, most: 100}."
+        default=(),
+        description="Rules of every prompt, such as {kind: words, most: 100}.",
     )
     key: str = Field(
         default="constraints",
@@ -103,21 +108,27 @@ class Constraints(Plugin):
     )
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name), *ifeval_rules(prompt)]
+        rules = [
+            *self.rules,
+            *read_metadata(prompt, self.key, Rule, self.name),
+            *ifeval_rules(prompt),
+        ]
         names = aspect_names(rules)
         if not rules:  # nothing to check: that is no score, and not the best one
             return not_applicable_scores(
-                (r.id for r in responses), "constraints", (0, 1), "the prompt has no rule"
+                (r.id for r in responses),
+                "constraints",
+                (0, 1),
+                "the prompt has no rule",
             )
         scores = []
         for response in responses:
             for name, rule in zip(names, rules, strict=True):
-                if _cannot_be_told(rule, response.text):
-                    scores += not_applicable_scores(
-                        [response.id], name, (0, 1), "its language cannot be told"
-                    )
+                try:
+                    violation = violation_of(rule, response.text)
+                except LanguageNotToldError as error:
+                    scores += not_applicable_scores([response.id], name, (0, 1), str(error))
                     continue
-                violation = violation_of(rule, response.text)
                 scores.append(
                     Score(
                         response_id=response.id,
@@ -132,13 +143,21 @@ class Constraints(Plugin):
 
 def ifeval_rules(prompt: Prompt) -> list[Rule]:
     """The rules of a row of IFEval's. Raises PluginError for instructions or arguments that are not of it."""
-    names, arguments = prompt.metadata.get("instruction_id_list"), prompt.metadata.get("kwargs")
+    names, arguments = (
+        prompt.metadata.get("instruction_id_list"),
+        prompt.metadata.get("kwargs"),
+    )
     if not isinstance(names, list | tuple):
         return []
     given = arguments if isinstance(arguments, list | tuple) else [{}] * len(names)
     try:
         return [
-            Rule(kind="ifeval", name=name.partition(":")[2], instruction=name, arguments=values or {})
+            Rule(
+                kind="ifeval",
+                name=name.partition(":")[2],
+                instruction=name,
+                arguments=values or {},
+            )
             for name, values in zip(names, given, strict=True)
         ]
     except (ValueError, TypeError, AttributeError) as error:
@@ -146,12 +165,6 @@ def ifeval_rules(prompt: Prompt) -> list[Rule]:
         raise PluginError(
             f"constraints: instruction_id_list of prompt {prompt.id[:12]} cannot be read: {detail}"
         ) from None
-
-
-def _cannot_be_told(rule: Rule, text: str) -> bool:
-    if rule.kind == "language":
-        return language_of(text) is None
-    return rule.kind == "ifeval" and follows(rule.instruction, text, rule.arguments) is None
 
 
 def aspect_names(rules: Sequence[Rule]) -> list[str]:
@@ -163,8 +176,15 @@ def aspect_names(rules: Sequence[Rule]) -> list[str]:
     return names
 
 
+class LanguageNotToldError(ValueError):
+    """A rule is about a text's language, and that cannot be told."""
+
+    def __init__(self) -> None:
+        super().__init__("its language cannot be told")
+
+
 def violation_of(rule: Rule, text: str) -> str | None:
-    """What a text breaks of a rule, in words; None when it is met."""
+    """What a text breaks of a rule, in words; None when it is met. Raises LanguageNotToldError."""
     if rule.kind in COUNT_KINDS:
         count = count_of(rule.kind, text)
         if (rule.least is not None and count < rule.least) or (rule.most is not None and count > rule.most):
@@ -175,54 +195,47 @@ def violation_of(rule: Rule, text: str) -> str | None:
             )
             return f"{count} {rule.kind}, {bounds} wanted"
         return None
-    folded = text.casefold().strip()
     if rule.kind == "contains":
-        missing = [t for t in rule.texts if not _word_pattern(t).search(text)]
+        missing = [t for t in rule.texts if not has_word(text, t)]
         return f"does not contain {missing[0]!r}" if missing else None
     if rule.kind == "forbids":
-        matches = [t for t in rule.texts if _word_pattern(t).search(text)]
+        matches = [t for t in rule.texts if has_word(text, t)]
         return f"contains {matches[0]!r}" if matches else None
     if rule.kind in ("starts_with", "ends_with"):
-        has_affix = folded.startswith if rule.kind == "starts_with" else folded.endswith
+        has_affix = starts_with_word if rule.kind == "starts_with" else ends_with_word
         return (
             None
-            if any(has_affix(t.casefold()) for t in rule.texts)
+            if any(has_affix(text, t) for t in rule.texts)
             else f"{rule.kind.replace('_', ' ')} none of {', '.join(map(repr, rule.texts))}"
         )
     if rule.kind == "language":
         language = language_of(text)
+        if language is None:
+            raise LanguageNotToldError
         if language in rule.texts:
             return None
-        told = language or "a language that cannot be told"
-        return f"is written in {told}, not in {' or '.join(rule.texts)}"
+        return f"is written in {language}, not in {' or '.join(rule.texts)}"
     if rule.kind == "matches":
         return (
             None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
         )
     if rule.kind == "ifeval":
         is_met = follows(rule.instruction, text, rule.arguments)
+        if is_met is None:
+            raise LanguageNotToldError
         return None if is_met else f"does not follow {rule.instruction}"
     if rule.kind == "json":
-        return _json_violation(text, rule.keys)
+        return json_violation(text, rule.keys)
     if rule.kind == "python":
-        return _python_violation(text)
+        return python_violation(text)
     wrong_case = text.upper() == text.lower() or (
         text != text.lower() if rule.kind == "lower_case" else text != text.upper()
     )
     return f"is not all {rule.kind.replace('_', ' ')}" if wrong_case else None
 
 
-_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-"""Scripts that write without spaces: Thai, Japanese, Chinese; a character counts as a word."""
-_SPACED = rf"(?:(?![{_UNSPACED}])\w)"
-_WORD = re.compile(rf"[{_UNSPACED}]|{_SPACED}+(?:[-'’]{_SPACED}+)*")
-
-
-def _word_pattern(text: str) -> re.Pattern[str]:
-    """A text as a word or words of their own: "AI" is not in "said"."""
-    before = rf"(?<!{_SPACED})" if re.match(_SPACED, text) else ""
-    after = rf"(?!{_SPACED})" if re.search(rf"{_SPACED}\Z", text) else ""
-    return re.compile(f"{before}{re.escape(text)}{after}", re.IGNORECASE)
+_BULLET = re.compile(r"^[ \t]*(?!(?:[-*][ \t]*){3,}$)(?:[-*•+]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
+"""A mark and a text behind it; a line of marks alone is a rule."""
 
 
 def count_of(kind: str, text: str) -> int:
@@ -230,45 +243,11 @@ def count_of(kind: str, text: str) -> int:
     if kind == "characters":
         return len(text)
     if kind == "words":
-        return len(_WORD.findall(text))
+        return count_words(text)
     if kind == "sentences":
         return len(sentences_of(text))
     if kind == "lines":
-        return sum(bool(line.strip()) for line in text.splitlines())
+        return sum(bool(line.strip()) for line in re.split(r"\r?\n|\r", text))
     if kind == "bullets":
-        return len(re.findall(r"^\s*(?:[-*•+]|\d+[.)])\s+\S", text, re.MULTILINE))
+        return len(_BULLET.findall(text))
     return len([part for part in re.split(r"\n\s*\n", text) if part.strip()])
-
-
-def _fenced_blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"```(?:{language})?[ \t]*\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
-
-
-def _json_violation(text: str, keys: Sequence[str]) -> str | None:
-    blocks = _fenced_blocks(text, "json") or [text]
-    try:
-        value: Any = json.loads(blocks[0])
-    except (ValueError, RecursionError) as error:
-        return f"is no JSON ({error})"
-    missing = [key for key in keys if not isinstance(value, Mapping) or key not in value]
-    return f"the JSON has no {missing[0]!r}" if missing else None
-
-
-def _python_violation(text: str) -> str | None:
-    blocks = _fenced_blocks(text, "python|py")
-    for block in blocks or [text]:
-        try:
-            tree = ast.parse(block)
-            if not blocks and all(map(_is_prose, tree.body)):
-                return "is no Python, but words that happen to parse"
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            return f"is no Python that compiles ({error})"
-    return None
-
-
-def _is_prose(statement: ast.stmt) -> bool:
-    """Whether a statement is names and texts alone: "Sorry" is Python, and no code."""
-    return isinstance(statement, ast.Expr) and all(
-        isinstance(node, ast.Expr | ast.Name | ast.Constant | ast.Tuple | ast.expr_context)
-        for node in ast.walk(statement)
-    )

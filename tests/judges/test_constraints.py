@@ -26,14 +26,28 @@ from prefgen.types import Prompt
         ({"kind": "forbids", "texts": ["art"]}, "a party", "modern Art"),
         ({"kind": "starts_with", "texts": ["Dear", "Hello"]}, "  hello you", "Hi"),
         ({"kind": "ends_with", "texts": ["bye."]}, "Good Bye.", "bye"),
+        ({"kind": "ends_with", "texts": ["Done."]}, "**Done.**", "Undone."),
+        ({"kind": "ends_with", "texts": ["happy"]}, "I'm happy", "unhappy"),
+        ({"kind": "starts_with", "texts": ["I'm", "Hell"]}, "**I’m** here", "Hello"),
+        ({"kind": "words", "most": 2}, "costs 1,000.50", "costs 1 000"),
+        ({"kind": "bullets", "most": 1}, "- a\n* * *\n1990. Was a year.", "- a\n3. b"),
+        ({"kind": "lines", "most": 1}, "one\u2028line", "two\r\nlines"),
         ({"kind": "matches", "pattern": r"^\d{4}$"}, "in\n2024", "20245"),
         ({"kind": "json", "keys": ["a"]}, '```json\n{"a": 1}\n```', '{"b": 1}'),
         ({"kind": "json"}, "[1]", "{a: 1}"),
         ({"kind": "python"}, "So:\n```python\nx = 1\n```", "```python\nx = = 1\n```"),
         ({"kind": "lower_case"}, "all small", "Not all"),
         ({"kind": "upper_case"}, "LOUD 1", "Loud"),
-        ({"kind": "language", "texts": ["de"]}, "Das ist ein schöner Tag.", "This is a fine day, is it not?"),
-        ({"kind": "language", "texts": ["ja", "ko"]}, "日本語のテキスト", "今天天气很好，我们去公园吧"),
+        (
+            {"kind": "language", "texts": ["de"]},
+            "Das ist ein schöner Tag.",
+            "This is a fine day, is it not?",
+        ),
+        (
+            {"kind": "language", "texts": ["ja", "ko"]},
+            "日本語のテキスト",
+            "今天天气很好，我们去公园吧",
+        ),
     ],
 )
 def test_a_rule_is_met_or_says_what_breaks_it(rule, met, broken):
@@ -61,6 +75,49 @@ def test_abbreviations_decimals_and_numbers_end_no_sentence(text):
     assert count_of("sentences", text) == 2
 
 
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ("don't", "I don’t know."),
+        ('"so"', "He said “so”."),
+        ("café", "A cafe\u0301 in Paris."),
+        ("C++", "Write it in C++, not in C."),
+        ("C", "C++ and C# are not C."),
+        ("AI", "It is _AI_ that does."),
+        ("AI", "使用AI技术"),
+        ("AI", "All about #AI, and 1+1."),
+        ("1", "All about #AI, and 1+1."),
+        ("STRASSE", "Die Straße ist lang."),
+        ("हिन्दी", "मैं हिन्दी बोलता हूँ"),
+        ("machine learning", "It is **machine\n learning** here."),
+    ],
+)
+def test_a_word_is_found_however_it_is_spelled(wanted, text):
+    assert violation_of(Rule(kind="contains", texts=(wanted,)), text) is None
+    assert violation_of(Rule(kind="forbids", texts=(wanted,)), text)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ("cafe", "A cafe\u0301 in Paris."),
+        ("C", "Write it in C++ or C#."),
+        ("A", "She got an A+."),
+        ("foo", "call foo_bar()"),
+        ("क", "कि"),
+        ("art", "party"),
+    ],
+)
+def test_a_part_of_a_word_is_no_word(wanted, text):
+    assert violation_of(Rule(kind="forbids", texts=(wanted,)), text) is None
+
+
+def test_marks_divide_no_word():
+    assert count_of("words", "हिन्दी भाषा") == 2
+    assert count_of("words", "cafe\u0301s") == 1
+    assert count_of("words", "می\u200cخواهم") == 1
+
+
 def test_words_are_counted_where_none_is_set_apart():
     assert count_of("words", "我喜欢喝茶和咖啡") == 8
     assert count_of("words", "Wi-Fi 很好") == 3
@@ -75,14 +132,40 @@ def test_a_text_is_contained_as_a_word():
     assert violation_of(Rule(kind="contains", texts=("喝茶",)), "我喜欢喝茶和咖啡") is None
 
 
-@pytest.mark.parametrize("text", ["Sorry", "No", "yes, no", '"I cannot"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sorry", "No", "yes, no", '"I cannot"', "not possible", "yes and no", "Answer: yes", "No - sorry",
+        "```\nHello\n```", "```python\n```", "```python\nx = = 1\n```", "# a comment",
+    ],
+)  # fmt: skip
 def test_words_that_happen_to_parse_are_no_python(text):
-    assert "no Python" in (violation_of(Rule(kind="python"), text) or "")
+    assert "no " in (violation_of(Rule(kind="python"), text) or "")
 
 
-@pytest.mark.parametrize("text", ["x = 1", "print('hi')", "1 + 1", "```python\nSorry\n```"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1", "print('hi')", "1 + 1", "```python\nSorry\n```", "```python3\nx = 1\n```",
+        "~~~python\nx = 1\n~~~", "```python\r\nx = 1\r\n```", "1. So:\n   ```py\n   x = 1\n   ```",
+        "```python\nx = 1", "```bash\nls -l\n```\n```python\nx = 1\n```\n```\n-> 1 row\n```",
+        '```python title="a.py"\nx = 1\n```', "```\nx = 1\n```",
+    ],
+)  # fmt: skip
 def test_code_is_python_with_and_without_a_fence(text):
     assert violation_of(Rule(kind="python"), text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_met"),
+    [
+        ('{"a": 1}', True), ('\ufeff{"a": 1}', True), ('~~~json\r\n{"a": 1}\r\n~~~', True),
+        ('```bash\nls\n```\n```json\n{"a": 1}\n```', True), ('{"a": NaN}', False),
+        ('{"a": 1, "a": 2}', False), ('Here you are: {"a": 1}', False),
+    ],
+)  # fmt: skip
+def test_json_is_what_its_standard_says(text, is_met):
+    assert (violation_of(Rule(kind="json", keys=("a",)), text) is None) == is_met
 
 
 @pytest.mark.parametrize(
@@ -116,12 +199,18 @@ def test_each_rule_is_an_aspect_and_the_score_is_the_share_that_is_met():
     scored = record.adding(scores=[v.replacing(judge="ok") for v in verdicts])
 
     assert {v.aspect for v in verdicts} == {"words", "words_2", "x"}
-    assert scores_of(scored, ScoreSpec(mean=("ok",))) == {"r0": 1.0, "r1": pytest.approx(1 / 3)}
+    assert scores_of(scored, ScoreSpec(mean=("ok",))) == {
+        "r0": 1.0,
+        "r1": pytest.approx(1 / 3),
+    }
     assert scores_of(scored, ScoreSpec(mean=("ok",), veto={"ok": 1})) == {"r0": 1.0}
 
 
 def test_a_prompt_brings_its_own_rules_and_one_without_any_gives_no_score():
-    own = a_record(Prompt.of("Q", metadata={"constraints": [{"kind": "words", "most": 1}]}), "two words")
+    own = a_record(
+        Prompt.of("Q", metadata={"constraints": [{"kind": "words", "most": 1}]}),
+        "two words",
+    )
     bare = a_record("Q", "two words")
     wrong = a_record(Prompt.of("Q", metadata={"constraints": [{"kind": "words"}]}), "x")
 
@@ -138,4 +227,8 @@ async def test_a_language_that_cannot_be_told_is_no_score():
         record.prompt, record.responses, Scripted([""])
     )
 
-    assert [(s.value, s.aspect) for s in scores] == [(1.0, "language"), (None, "language"), (0.0, "language")]
+    assert [(s.value, s.aspect) for s in scores] == [
+        (1.0, "language"),
+        (None, "language"),
+        (0.0, "language"),
+    ]

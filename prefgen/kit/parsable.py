@@ -1,0 +1,70 @@
+"""Whether an answer holds JSON or Python that parses, as the whole of it or between fences."""
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.text.fences import fenced_blocks
+
+JSON_MARKS = ("json",)
+PYTHON_MARKS = ("python", "python3", "py", "py3", "pycon")
+
+
+def json_violation(text: str, keys: Sequence[str]) -> str | None:
+    """Why a text is no JSON (RFC 8259, and no key twice), or that it lacks one of `keys`; None when it is
+    right.
+    """
+    blocks = fenced_blocks(text, JSON_MARKS) or [text.removeprefix("\ufeff")]
+    try:
+        value: Any = json.loads(blocks[0], parse_constant=_no_constant, object_pairs_hook=_object_of)
+    except (ValueError, RecursionError) as error:
+        return f"is no JSON ({error})"
+    missing = [key for key in keys if not isinstance(value, Mapping) or key not in value]
+    return f"the JSON has no {missing[0]!r}" if missing else None
+
+
+def python_violation(text: str) -> str | None:
+    """Why a text is no Python, or None: of several blocks each must parse, and words alone are no code."""
+    marked = fenced_blocks(text, PYTHON_MARKS)
+    is_marked = bool(marked) and not all(block in fenced_blocks(text, ()) for block in marked)
+    for block in marked or [text]:
+        try:
+            tree = ast.parse(block)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return f"is no Python that compiles ({error})"
+        if not tree.body:
+            return "holds no statement of Python"
+        if not is_marked and all(map(_is_prose, tree.body)):
+            return "is no Python, but words that happen to parse"
+    return None
+
+
+def _no_constant(name: str) -> None:
+    """Python reads NaN and Infinity; JSON has none of them."""
+    raise ValueError(f"{name} is no value of JSON")
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key comes twice")
+    return values
+
+
+_WORDS = (
+    ast.Expr, ast.AnnAssign, ast.Name, ast.Constant, ast.Tuple, ast.BoolOp, ast.UnaryOp, ast.BinOp,
+    ast.expr_context, ast.boolop, ast.unaryop, ast.operator,
+)  # fmt: skip
+
+
+def _is_prose(statement: ast.stmt) -> bool:
+    """Whether a statement is words alone: "Sorry", "yes and no" and "Answer: yes" are Python, and no code."""
+    nodes = list(ast.walk(statement))
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        return False
+    has_word = any(
+        isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+        for node in nodes
+    )
+    return has_word and all(isinstance(node, _WORDS) for node in nodes)

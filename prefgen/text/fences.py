@@ -1,0 +1,23 @@
+"""Blocks of code between fences, as Markdown reads them (markdown-it-py): any fence, in lists, unclosed."""
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+
+def fenced_blocks(text: str, languages: Collection[str]) -> list[str]:
+    """The contents of the blocks that are marked with one of `languages` (lower case); where no block says
+    what it holds, of all.
+    """
+    if "```" not in text and "~~~" not in text:
+        return []
+    fences = [(token.info.strip(), token.content) for token in _parser().parse(text) if token.type == "fence"]
+    marked = [code for info, code in fences if info.partition(" ")[0].partition("{")[0].lower() in languages]
+    return marked or ([] if any(info for info, _ in fences) else [code for _, code in fences])
+
+
+@cache
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark")

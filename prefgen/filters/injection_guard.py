@@ -38,7 +38,8 @@ ADDRESS = re.compile(
     rf"[^\n]{{0,200}}?\b(?:{_OWN_TEXT}|this (?:one )?is|{_TOP}|prefer|select|pick)\b"
     rf"|(?:^|\n)\W*dear {_RATER}s?\b[^\n]{{0,200}}?"
     rf"\b(?:{_OWN_TEXT}|{_TOP}|best (?:text|answer|response))\b"
-    r"|(?:^|\n)\W*\[?(?:system|evaluation)\]?\W[^\n]{0,60}\bevaluation (?:is )?(?:complete|finished|over)\b(?! in\b)",
+    r"|(?:^|\n)\W*\[?(?:system|evaluation)\]?\W[^\n]{0,60}"
+    r"\bevaluation (?:is )?(?:complete|finished|over)\b(?! in\b)",
     re.IGNORECASE,
 )
 _OVERRIDE = re.compile(

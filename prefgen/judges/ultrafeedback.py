@@ -9,27 +9,34 @@ and the score `overall`, from 1 to 10, which is no part of the judge's mean.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from prefgen.errors import ReplyError
+from prefgen.errors import ReplyError, UnreadableReply
+from prefgen.kit.aspect_replies import (
+    CRITIQUE_SCHEMA,
+    OVERALL_SCALE,
+    TOP_OVERALL,
+    blocks_schema,
+    read_critique,
+    read_ratings,
+)
 from prefgen.kit.gather import gather, gather_settled
 from prefgen.kit.judge_prompt import conversation_for_judge, material_message, text_for_judge
-from prefgen.kit.ratings import ONE_TO_FIVE, copy_to_equal_texts, rating_in_object
-from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
-from prefgen.kit.reply_json import holds_object, json_object
-from prefgen.kit.reply_ratings import parse_rating, ratings_by_heading
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.ratings import ONE_TO_FIVE, copy_to_equal_texts
+from prefgen.kit.replies import ask_and_parse
 from prefgen.kit.swap import SWAP_RENAMED, Swap, with_orders
 from prefgen.kit.templates import render, render_once
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
-from prefgen.types import Critique, Message, Prompt, Reply, Response, Score, assistant, system, user
+from prefgen.types import Critique, Message, Prompt, Response, Score, assistant, system, user
 
 AspectName = Literal["instruction_following", "honesty", "truthfulness", "helpfulness"]
 
@@ -125,7 +132,15 @@ class UltraFeedback(Plugin):
             )
             if errors := [outcome for outcome in outcomes if isinstance(outcome, ReplyError)]:
                 return [*errors]
-        return [s for part in outcomes for s in ([part] if isinstance(part, ReplyError) else part)]
+        verdicts = [s for part in outcomes for s in ([part] if isinstance(part, ReplyError) else part)]
+        if self.show == "pointwise":
+            return verdicts
+        times = Counter((v.response_id, v.aspect) for v in verdicts if isinstance(v, Score))
+        return [
+            v
+            for v in verdicts
+            if isinstance(v, ReplyError) or times[v.response_id, v.aspect] == len(outcomes)
+        ]
 
     def _orders(self, responses: Sequence[Response], bundle: Sequence[str], ask: Ask) -> list[list[Response]]:
         """The orders to ask in, drawn anew for each bundle; the other one too where that shows anything
@@ -139,28 +154,32 @@ class UltraFeedback(Plugin):
     async def _rate(
         self, prompt: Prompt, responses: Sequence[Response], aspects: Sequence[AspectName], ask: Ask,
         order: int,
-    ) -> list[Score]:  # fmt: skip
+    ) -> list[Score | ReplyError]:  # fmt: skip
         messages = self._messages(prompt, responses, aspects)
         schema = blocks_schema(tuple(aspects), len(responses)) if self.schema_reply else None
-        ratings, _ = await ask_and_parse(
-            ask, self.model, messages, lambda reply: read_ratings(reply, aspects, len(responses)),
+        count = len(responses)
+        ratings, reply = await ask_and_parse(
+            ask, self.model, messages, lambda reply: read_ratings(reply, aspects, count),
+            part_reader=lambda reply: read_ratings(reply, aspects, count, in_part=True),
             schema=schema, temperature=self.temperature, top_p=self.top_p,
         )  # fmt: skip
         # an `ask` that somebody wrapped may have none; then the stage gives the name
         name = getattr(ask, "name", "")
         return [  # `rating` has checked the values against the scale
-            Score.trusted(
+            UnreadableReply(str(read), code=read.code, replies=(reply.text,), keys=(reply.key,))
+            if isinstance(read, ParseFailure)
+            else Score.trusted(
                 response_id=r.id,
                 aspect=aspect,
-                value=value,
+                value=read[0],
                 scale=ONE_TO_FIVE,
-                rationale=rationale or None,
+                rationale=read[1] or None,
                 judge=name,
                 sample=order,
                 order=position,
             )
             for position, r in enumerate(responses)
-            for aspect, (value, rationale) in ratings[position].items()
+            for aspect, read in ratings[position].items()
         ]
 
     def _messages(
@@ -187,7 +206,7 @@ class UltraFeedback(Plugin):
 
     async def _critique(
         self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask
-    ) -> list[Critique | Score]:
+    ) -> list[Critique | Score | ReplyError]:
         """Feedback, and an overall rating. One of 10 that the aspects contradict is repaired as the paper's
         authors did: at a mean of `low` or less it is a 1, up to `high` the judge is asked again.
         """
@@ -210,85 +229,11 @@ class UltraFeedback(Plugin):
             else:
                 doubt = render("judges/ultrafeedback_doubt.j2", mean=f"{mean:.1f}")
                 again = [*messages, assistant(reply.text), user(doubt)]
-                (_, overall), _ = await ask_and_parse(ask, self.model, again, read_critique, **options)
+                try:
+                    (_, overall), _ = await ask_and_parse(ask, self.model, again, read_critique, **options)
+                except ReplyError as error:  # the overall rating is lost, and not what was written
+                    return [Critique(response_id=response.id, text=feedback), error]
         return [
             Critique(response_id=response.id, text=f"{feedback}\n\nOverall: {overall:g}/{TOP_OVERALL:g}"),
             Score(response_id=response.id, aspect="overall", value=overall, scale=OVERALL_SCALE),
         ]
-
-
-TOP_OVERALL = 10.0
-OVERALL_SCALE = (1.0, TOP_OVERALL)
-
-
-def read_critique(reply: Reply) -> tuple[str, float]:
-    """(feedback, overall rating). Raises ParseFailure."""
-    fields = json_object(reply.text)
-    overall = parse_rating(require_field(fields, "overall", int), OVERALL_SCALE)
-    assert overall is not None
-    return require_field(fields, "feedback", str), overall
-
-
-CRITIQUE_SCHEMA: dict[str, Any] = {
-    "title": "critique",
-    "type": "object",
-    "properties": {
-        "feedback": {"type": "string"},
-        "overall": {"type": "integer", "minimum": 1, "maximum": 10},
-    },
-    "required": ["feedback", "overall"],
-    "additionalProperties": False,
-}
-
-
-@lru_cache(maxsize=64)
-def blocks_schema(aspects: Sequence[str], count: int) -> dict[str, Any]:
-    """{text_1: {...}, text_2: {...}}: one labelled entry a text, so that none can shift; within it one entry
-    an aspect if several.
-    """
-
-    def entry(aspect: str) -> dict[str, Any]:
-        integer: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 5}
-        fields: dict[str, Any] = {}
-        fields["rationale"] = {"type": "string"}
-        fields["rating"] = {"anyOf": [integer, {"type": "null"}]} if aspect == "honesty" else integer
-        return _object_schema(fields)
-
-    text_schema = (
-        entry(aspects[0])
-        if len(aspects) == 1
-        else _object_schema({aspect: entry(aspect) for aspect in aspects})
-    )
-    return {"title": "ratings", **_object_schema({f"text_{i + 1}": text_schema for i in range(count)})}
-
-
-def _object_schema(fields: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
-
-
-Ratings = list[dict[str, tuple[float | None, str]]]
-
-
-def read_ratings(reply: Reply, aspects: Sequence[str], count: int) -> Ratings:
-    """For each text shown, {aspect: (rating or None for N/A, rationale)}. Raises ParseFailure; text is read
-    only for a single aspect.
-    """
-    if len(aspects) == 1 and not holds_object(reply.text):
-        blocks = ratings_by_heading(reply.text, count, ONE_TO_FIVE, not_applicable=aspects[0] == "honesty")
-        return [{aspects[0]: (block.value, block.rationale)} for block in blocks]
-    fields = json_object(reply.text)
-    ratings: Ratings = []
-    for entry in entries_by_label(fields, [f"text_{i + 1}" for i in range(count)]):
-        parts = (
-            {aspects[0]: entry}
-            if len(aspects) == 1
-            else {aspect: require_field(entry, aspect, dict) for aspect in aspects}
-        )
-        ratings.append({aspect: _read_entry(part, aspect) for aspect, part in parts.items()})
-    return ratings
-
-
-def _read_entry(entry: dict[str, Any], aspect: str) -> tuple[float | None, str]:
-    value = rating_in_object(entry, ONE_TO_FIVE, not_applicable=aspect == "honesty")
-    rationale = entry.get("rationale", "")
-    return value, rationale if isinstance(rationale, str) else str(rationale)

@@ -34,6 +34,7 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
     if not reply.logprobs:
         return None
     known = {label.casefold() for label in labels}
+    is_cut = reply.finish_reason == "length"
     written = ""
     for number, place in enumerate(reply.logprobs):
         token = _token_text(place.token)
@@ -44,7 +45,14 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
             continue
         following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
         goes_on = "".join(later.token for later in reply.logprobs[number + 1 :])
-        if is_label and _may_follow(token, following, known) and _ends_here(written, goes_on, token, known):
+        is_verdict = (
+            is_label
+            and _is_no_word(written, token, labels)
+            and _may_follow(token, following, known)
+            and _ends_here(written, goes_on, token, known)
+            and (not is_cut or _is_whole(written, token, goes_on, known))
+        )
+        if is_verdict:
             masses = _followed(masses, known, token.casefold(), following)
             return _normalised(masses, labels, place)
         break  # the answer begins here, and it is none of the labels
@@ -70,6 +78,23 @@ def _ends_here(written: str, goes_on: str, token: str, known: set[str]) -> bool:
     line, _, following = re.sub(r"<[^<>]*>|[▁Ġ]", " ", rest).partition("\n")
     is_heading = bool(following.strip()) and _HEADS.search(written.rstrip()) is not None
     return not re.search(r"\w", line) and not is_heading
+
+
+def _is_no_word(written: str, token: str, labels: Sequence[str]) -> bool:
+    """Whether a label in other letters ("a" for "A") stands alone or after a colon, where it is no word."""
+    return token in labels or not re.search(r"\w", written) or written.rstrip(" *_`").endswith(":")
+
+
+def _is_whole(written: str, token: str, goes_on: str, known: set[str]) -> bool:
+    """Whether a label at the end of a reply that our own limit cut is certainly the whole verdict: it begins
+    no longer label, and is no heading and no item of a list.
+    """
+    if not goes_on:
+        is_begun = any(label != token.casefold() and label.startswith(token.casefold()) for label in known)
+        return not is_begun and not re.search(r"\w", written)
+    if _HEADS.search(written.rstrip()):
+        return False
+    return "\n" in goes_on or not goes_on.lstrip(_WORD_BEGINS + " *_`").startswith((".", ")"))
 
 
 _HEADS = re.compile(r"#|(?:^|[\s*])(?:text|reply|response|option|assistant)[\s*]*\Z", re.IGNORECASE)

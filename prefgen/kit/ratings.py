@@ -38,13 +38,16 @@ def rating_schema(
 
 RATING_FIELDS = ("rating", "score", "overall_rating", "overall_score", "final_rating", "final_score")
 """Names under which an object may hold its rating."""
-_RIVAL_FIELD = re.compile(
-    r"(?:final|overall|revised|adjusted|updated|new|total)(?:_(?:rating|score|grade))?$"
-    r"|(?:corrected|correct|actual|real|true|my|first|initial|original|second|last|draft|previous)"
-    r"_(?:rating|score|grade)$"
-)
-"""Names of another rating of the same text: it must be the same."""
-_TOP_FIELD = re.compile(r"scale$|max|out_of")
+_RIVAL_WORDS = frozenset((
+    "final", "overall", "revised", "adjusted", "updated", "new", "total", "corrected", "correction",
+    "correct", "actual", "real", "true", "my", "first", "second", "last", "initial", "original", "draft",
+    "previous", "verdict", "result", "answer", "grade", "suggested", "average", "mean",
+))  # fmt: skip
+"""Words in the name of another rating of the same text: where it is a number, it must be the same."""
+_TOP_WORDS = frozenset((
+    "scale", "max", "maximum", "highest", "range", "denominator", "possible", "ceiling", "top",
+))  # fmt: skip
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 USUAL_FIELDS = frozenset({"rationale", "rating", "types"})
 
 
@@ -55,6 +58,8 @@ def read_rating(reply: Reply, scale: Scale) -> tuple[float, str]:
         rating = rating_in_text(text, scale)
         return _require_number(rating.value), rating.rationale
     fields = json_object(text)
+    if len(fields) == 1 and isinstance(inside := fields.get("text_1", fields.get("text")), dict):
+        fields = inside
     rationale = fields.get("rationale", "")
     return _require_number(rating_in_object(fields, scale)), rationale if isinstance(rationale, str) else ""
 
@@ -68,15 +73,36 @@ def rating_in_object(
     if fields.keys() <= USUAL_FIELDS and type(fields.get("rating")) is int:  # as nearly all are
         return parse_rating(fields["rating"], scale)
     named = {field_name(name): value for name, value in fields.items()}
-    counted = [name for name in named if name in RATING_FIELDS or _RIVAL_FIELD.match(name)]
-    ratings = {parse_rating(named[name], scale, not_applicable=not_applicable) for name in counted}
-    tops = [value for name, value in named.items() if _TOP_FIELD.match(name)]
-    if any(top != scale[1] for top in tops):
+    counted = {name: value for name, value in named.items() if name in RATING_FIELDS}
+    rivals = {name: value for name, value in named.items() if name not in counted and _is_rival(name, value)}
+    if any(not _is_top_of(scale, value) for name, value in rivals.items() if _is_of_scale(name)):
         raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {fields!r:.120}")
-    if len(ratings) != 1 or len(named) != len(fields) or not set(counted) & set(RATING_FIELDS):
+    said = [*counted.values(), *(value for name, value in rivals.items() if not _is_of_scale(name))]
+    ratings = {parse_rating(value, scale, not_applicable=not_applicable) for value in said}
+    if len(ratings) != 1 or len(named) != len(fields) or not counted:
         code = "ambiguous" if ratings else "missing_field"
         raise ParseFailure(code, f"expected a field 'rating', found {sorted(fields)}")
     return ratings.pop()
+
+
+def _is_rival(name: str, value: Any) -> bool:
+    """Whether a field may be another rating, or say of which scale it is."""
+    if _is_of_scale(name):
+        return value is not None
+    has_number = isinstance(value, int | float) or (
+        isinstance(value, str) and len(value) <= 20 and _NUMBERS.search(value) is not None
+    )
+    return has_number and not isinstance(value, bool) and bool(_RIVAL_WORDS & set(name.split("_")))
+
+
+def _is_of_scale(name: str) -> bool:
+    return "out_of" in name or bool(_TOP_WORDS & set(name.split("_")))
+
+
+def _is_top_of(scale: Scale, value: Any) -> bool:
+    """Whether a value ("5", "1-5", [1, 5]) names this scale: its top, and its bottom where there are two."""
+    numbers = [float(number) for number in _NUMBERS.findall(str(value))]
+    return numbers in ([scale[1]], list(scale))
 
 
 def _require_number(value: float | None) -> float:

@@ -17,14 +17,16 @@ Parsed = TypeVar("Parsed")
 
 
 async def ask_and_parse(
-    ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], Parsed], **options: Any
-) -> tuple[Parsed, Reply]:
-    """Ask and read; a reply that was cut or cannot be read is shown its error and asked once more.
+    ask: Ask, model: str, messages: Sequence[Message], reader: Callable[[Reply], Parsed],
+    *, part_reader: Callable[[Reply], Parsed] | None = None, **options: Any,
+) -> tuple[Parsed, Reply]:  # fmt: skip
+    """Ask and read; a reply that was cut or cannot be read is shown its error and asked once more. Of the
+    second `part_reader` may read what can be read.
 
     Raises UnreadableReply (with both raw replies) when the second cannot be read either.
     """
 
-    def read(reply: Reply) -> Parsed:
+    def read(reply: Reply, reader: Callable[[Reply], Parsed] = reader) -> Parsed:
         require_whole(reply)
         return reader(reply)
 
@@ -40,7 +42,7 @@ async def ask_and_parse(
     ]
     second_reply = await ask(model, retry_messages, **options)
     try:
-        return read(second_reply), second_reply
+        return read(second_reply, part_reader or reader), second_reply
     except ParseFailure as error:
         texts, keys = (first_reply.text, second_reply.text), (first_reply.key, second_reply.key)
         raise UnreadableReply(str(error), code=error.code, replies=texts, keys=keys) from None
@@ -58,17 +60,18 @@ def entries_by_label(fields: Mapping[str, Any], labels: Sequence[str]) -> list[d
         )
     found = [require_field(entries, name, dict) for name in names]
     for name, entry in zip(names, found, strict=True):
-        said = next(
-            (entry[key] for key in ("label", "id", "text_id", "name") if isinstance(entry.get(key), str)),
-            name,
-        )
-        if _LABEL_MARKS.sub("", said).casefold() not in (name, name.removeprefix("text")):
-            raise ParseFailure(
-                "wrong_count", f"expected an entry about {name}, found one that says {said!r:.60}"
-            )
+        for said in filter(None, map(entry.get, _NAMING_FIELDS)):
+            spelled = _LABEL_MARKS.sub("", str(said)).casefold()
+            if _IS_LABEL.fullmatch(spelled) and spelled not in (name, name.removeprefix("text")):
+                raise ParseFailure(
+                    "wrong_count", f"expected an entry about {name}, found one that says {said!r:.60}"
+                )
     return found
 
 
+_NAMING_FIELDS = ("label", "id", "text_id", "text", "name", "number", "index")
+"""Fields of an entry that may say which text it is about."""
+_IS_LABEL = re.compile(r"[a-z]{0,12}\d{1,4}")
 _LABEL_MARKS = re.compile(r"[\W_]+")
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from prefgen.kit.final_words import takes_back
 from prefgen.kit.parse_failure import ParseFailure
 
 _BEGINS_OBJECT = re.compile(r"\{\s*(?:[\"'“]|\w+\s*:)")
@@ -90,23 +89,49 @@ def _objects_in(text: str) -> tuple[list[dict[str, Any]], tuple[str, str]]:
 
 
 def _is_quoted(before: str, after: str) -> bool:
-    """Whether an object may be a quotation, an example, or taken back: it does not begin its line, or words
-    follow that are more than a farewell.
+    """Whether an object may be a quotation, an example, or taken back: it is not what the text before it
+    leads up to as its verdict, or words follow that are more than a farewell.
     """
-    line = before.rpartition("\n")[2].strip(" [`")
     words = after.strip(" \n`].")
-    return (
-        (bool(line) and not line.endswith(":"))
-        or bool(_SPEAKS_OF_FORM.search(before))
-        or takes_back(before)
-        or bool(words and not _FAREWELL.fullmatch(words))
-    )
+    return not _announces(before) or bool(words and not _FAREWELL.fullmatch(words))
 
 
+def _announces(before: str) -> bool:
+    """Whether a text leads up to an object below it as to its verdict: it ends with a whole sentence or an
+    announcement, and gives no verdict of its own.
+    """
+    before = _OPENED_FENCE.sub("", before.rstrip(" ["))
+    is_same_line = bool(before.rpartition("\n")[2].strip())
+    lines = [line for line in (line.strip(" *_`") for line in before.splitlines()) if line]
+    if not lines:
+        return True
+    if any(_SAYS_VERDICT.match(line) for line in lines):
+        return False
+    if lines[-1].endswith((":", "：")):
+        return _ANNOUNCEMENT.search(lines[-1]) is not None and not _SPEAKS_OF_TEXT.search(lines[-1])
+    return not is_same_line and _ENDS.search(lines[-1]) is not None
+
+
+_OPENED_FENCE = re.compile(r"(?:`{3,}|~{3,})\w*\s*\Z")
+_SAYS_VERDICT = re.compile(
+    r"\W*(?:(?:the|my) )?(?:(?:final|overall) )?(?:rating|score|grade|answer|verdict|winner|choice|decision"
+    r"|preference|judge?ment)s?\b[^:：=]{0,20}[:：=]\W*\w",
+    re.IGNORECASE,
+)
+_ANNOUNCEMENT = re.compile(
+    r"\b(?:here|json|evaluation|assessment|ratings?|answer|verdict|judge?ment|results?|output|scores?|decision"
+    r"|feedback|critique|object|below|corrected)\b",
+    re.IGNORECASE,
+)
+_SPEAKS_OF_TEXT = re.compile(
+    r"\b(?:examples?|inject\w*|would|says?|said|contains?|(?:ends?|begins?|starts?) with|lines?|instruct\w*"
+    r"|expected|hidden|asks?|(?:in|of) (?:the )?text)\b",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"\A#|[.!?…)。！？]\W*\Z")
 _FAREWELL = re.compile(
     r"(?:i )?hope (?:that|this) helps[.!]*|let me know[^\n]{0,80}|done[.!]*", re.IGNORECASE
 )
-_SPEAKS_OF_FORM = re.compile(r"\b(?:example|format|inject\w*|would be|says|contains)\b", re.IGNORECASE)
 
 
 def _spelled_object(text: str, start: int) -> tuple[str, int]:

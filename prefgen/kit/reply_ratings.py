@@ -12,11 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from prefgen.kit.final_words import reply_lines, statements_of, takes_back, without_brackets
+from prefgen.kit.final_words import reply_lines, statements_of, without_brackets
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.rating_doubts import Scale, has_other_scale, is_revised
 
-Scale = tuple[float, float]
-"""The lowest and the highest rating."""
 NOT_APPLICABLE = ("N/A", "NA", "NOT APPLICABLE")
 MOST = 1e9
 """Above any scale: larger numbers are none."""
@@ -37,12 +36,16 @@ _POOR = re.compile(r"(?:very |mostly |quite )?(?:poor|bad|weak|wrong|incorrect|u
 _BRACKETS = (("\\boxed{", "}"), ("[[", "]]"), ("<", ">"), ("(", ")"), ("[", "]"), ("$", "$"), ("{", "}"))
 _DECORATION = " \t*_`\"'“”#"
 _RATING_LINE = re.compile(
-    r"(?:[-#•] ?|\d{1,2}[.)] )?"
+    r"(?:#{1,6} ?|[-•] ?|\d{1,2}[.)] )?"
     r"(?P<words>(?:(?:so|thus|therefore|hence|and|my|the|your|its|final|overall|total),? )*)"
     r"(?:rating|score|grade)s?(?: ?\((?P<range>[^()]{1,30})\))? ?"
     r"(?::|=|：|->|→|\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
     re.IGNORECASE,
 )
+_REMARK = re.compile(
+    r"(?P<value>[^.,;]*\d[^.,;a-z]*)(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)", re.IGNORECASE
+)
+"""A value, and in the same line what speaks for it."""
 _RANGE = re.compile(r"(?:(?P<low>\d+) ?(?:-|–|to) ?)?(?:out of |max(?:imum)? )?(?P<high>\d+)", re.IGNORECASE)
 _ANY_RATING = re.compile(r"\b(?:rating|score|grade)\b", re.IGNORECASE)
 _HEADING = re.compile(
@@ -50,9 +53,10 @@ _HEADING = re.compile(
     r"(?:<|#|no\.? ?|number )?(?P<number>\d{1,4})[>)\]]?(?: ?[:：] ?(?P<rest>.*))?",
     re.IGNORECASE,
 )
-_RATIONALE = re.compile(r"(?:[-#•] ?)?rationale ?[:=].*", re.IGNORECASE)
+_REASON = r"(?:rationale|reason(?:ing)?|explanation|justification|comments?|feedback)"
+_RATIONALE = re.compile(rf"(?:#{{1,6}} ?|[-•] ?)?{_REASON} ?(?:[:=].*)?", re.IGNORECASE)
 _RATIONALE_TEXT = re.compile(
-    r"^[ \t#*_-]{0,9}rationale[*_ ]{0,4}[:=]\s*(.+)", re.IGNORECASE | re.MULTILINE | re.DOTALL
+    rf"^[ \t#*_-]{{0,9}}{_REASON}[*_ ]{{0,4}}(?:[:=]|$)\s*(.+)", re.IGNORECASE | re.MULTILINE | re.DOTALL
 )
 
 
@@ -130,12 +134,18 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     position = statements.index(statement)
     rest = statements[position + 1 :]
     follows_form = not rest or _RATIONALE.fullmatch(rest[0].text) is not None
-    after = "\n".join(s.text for s in rest)
-    if statement.is_introduced or not (statement.is_last or follows_form) or takes_back(after):
+    rating = _line_value(match, scale, not_applicable)
+    is_certain = not statement.is_introduced and not statement.is_partial
+    after = "\n".join(lines[statement.number + 1 :])
+    if (
+        not (is_certain and (statement.is_last or follows_form))
+        or is_revised(after, rating, scale)
+        or has_other_scale(text, scale)
+    ):
         raise ParseFailure("ambiguous", f"expected a reply that ends on its rating, found {text[-120:]!r}")
     is_final = statement.is_last and "final" in match["words"].casefold()
     others = [m for _, m in ratings[:-1] if not is_final or "final" in m["words"].casefold()]
-    values = {_line_value(m, scale, not_applicable) for m in (match, *others)}
+    values = {rating, *(_line_value(m, scale, not_applicable) for m in others)}
     if len(values) > 1:
         raise ParseFailure("ambiguous", f"expected one rating, found {len(values)} in {text[:120]!r}")
     said = {s.number for s, _ in ratings}
@@ -152,7 +162,10 @@ def _line_value(match: re.Match[str], scale: Scale, not_applicable: bool) -> flo
         is_scale = bounds is not None and float(bounds["high"]) == scale[1]
         if not is_scale or (bounds is not None and bounds["low"] and float(bounds["low"]) != scale[0]):
             raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {match[0][:120]!r}")
-    return parse_rating(match["value"], scale, not_applicable=not_applicable)
+    value = match["value"]
+    if (remark := _REMARK.fullmatch(value)) is not None and not is_revised(remark["remark"], None, scale):
+        value = remark["value"]
+    return parse_rating(value, scale, not_applicable=not_applicable)
 
 
 def ratings_by_heading(

@@ -44,7 +44,7 @@ import asyncio, json, sys
 from openai import AsyncOpenAI
 
 sys.path.insert(0, sys.argv[3])
-from prefgen.judges.ultrafeedback import blocks_schema
+from prefgen.kit.aspect_replies import blocks_schema
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 

@@ -4,6 +4,7 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 
@@ -105,9 +106,6 @@ async def test_not_applicable_is_kept_as_such_for_honesty_alone():
     [
         "no",
         json.dumps({"text_1": {"rating": 5}}),
-        json.dumps({"text_1": {"rating": 5}, "text_2": {"rating": 6}, "text_3": {"rating": 1}}),
-        json.dumps({"text_1": {"rating": 5}, "text_2": {"rating": "1/10"}, "text_3": {"rating": 1}}),
-        json.dumps({"text_1": {"rating": 5}, "text_2": {}, "text_3": {"rating": 1}}),
         json.dumps({"text_1": {"rating": 5}, "text_3": {"rating": 5}, "text_4": {"rating": 1}}),
         json.dumps({f"text_{i}": {"rating": 3} for i in (1, 2, 3, 4)}),
         json.dumps([{"rating": 5}] * 3),
@@ -119,6 +117,35 @@ async def test_an_unusable_reply_fails_instead_of_scoring(reply):
     )
 
     assert isinstance(lost, ReplyError)
+
+
+@pytest.mark.parametrize("entry", [{"rating": 6}, {"rating": "1/10"}, {}, {"rating": 4, "final": 2}])
+@pytest.mark.parametrize("swap", [False, True])
+async def test_a_rating_that_cannot_be_read_is_lost_alone(entry, swap):
+    """In both orders, since one alone would count for what its text was shown beside."""
+    spoiled = json.dumps({"text_1": entry, "text_2": {"rating": 3}, "text_3": {"rating": 3}})
+    judge = UltraFeedback(model="g", aspects=("helpfulness",), swap=swap)
+
+    verdicts = await judge.judge(RECORD.prompt, RECORD.responses, Scripted([spoiled]))
+
+    rated = Counter(v.response_id for v in verdicts if not isinstance(v, ReplyError))
+    assert len(verdicts) - rated.total() == 1 + swap
+    assert sorted(rated.values()) == ([2] if swap else [1, 1])
+
+
+async def test_a_critique_whose_doubt_is_not_answered_keeps_its_words():
+    def said(text):
+        if "Write feedback" not in text:
+            return json.dumps({"text_1": {"rating": 3}})
+        return "no" if "10 of 10" in text else json.dumps({"feedback": "Good.", "overall": 10})
+
+    one = a_record("Q", "An answer.")
+    judge = UltraFeedback(model="g", aspects=("helpfulness",), critique=True)
+
+    verdicts = await judge.judge(one.prompt, one.responses, Scripted(said))
+
+    assert [v.text for v in verdicts if isinstance(v, Critique)] == ["Good."]
+    assert [s.aspect for s in verdicts if isinstance(s, Score)] == ["helpfulness"]
 
 
 async def test_a_text_reply_is_read_by_its_labels():
@@ -239,7 +266,7 @@ async def test_of_two_faults_the_same_one_is_told_as_ever():
     both = '{"text_1": {"instruction_following": {"rating": "x"}}}'
     ask = Scripted([both, both])
 
-    [lost] = await UltraFeedback(model="g", calls="one").judge(
+    lost, *_ = await UltraFeedback(model="g", calls="one").judge(
         Prompt.of("Which?"), a_record("Which?", "One.").responses, ask
     )
 

@@ -26,7 +26,7 @@ SCHEMA = '{"type": "object", "properties": {"rating": {"type": "integer"}}, "req
         '{"a": 1,}',
         '[{"a": 1}]',
         SCHEMA + '\n{"a": 1}',
-        'The \\boxed{x} of {sets} is:\n{"a": 1}',
+        'The result, \\boxed{x} of {sets}, is:\n{"a": 1}',
     ],
 )
 def test_one_object_is_found(text):

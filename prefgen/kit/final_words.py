@@ -69,8 +69,10 @@ class Statement:
     is_last: bool
     is_introduced: bool
     """Whether the line before it leads up to it ("The text ends with:"), so that it may be a quotation."""
+    aspect: str
+    """The heading of one aspect under which it stands, or empty."""
     is_partial: bool
-    """Whether it stands under the heading of one of several aspects, and so is the verdict on that alone."""
+    """Whether that is one of several, and so it is the verdict on that alone."""
 
 
 def reply_lines(text: str) -> list[str]:
@@ -105,7 +107,7 @@ def statements_of(lines: Sequence[str]) -> list[Statement]:
                 Statement(
                     shown, number,
                     is_alone=len(filled) == 1, is_first=number == filled[0], is_last=number == filled[-1],
-                    is_introduced=introduced, is_partial=bool(aspect) and len(aspects) > 1,
+                    is_introduced=introduced, aspect=aspect, is_partial=bool(aspect) and len(aspects) > 1,
                 )
             )  # fmt: skip
         before, before_number = line, number

@@ -86,7 +86,9 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
     statement, label = named[-1]
     rest = statements[statements.index(statement) + 1 :]
     unsaid = [s.text for s in statements if s is not statement]
-    is_doubtful = statement.is_introduced or statement.is_partial or _is_of_problem(statement, unsaid, labels)
+    is_doubtful = bool(statement.is_introduced or statement.aspect) or _is_of_problem(
+        statement, unsaid, labels
+    )
     if is_doubtful or not (statement.is_last or _adds_nothing(statement, rest, named, labels)):
         raise failure
     is_final = statement.is_last and "final" in statement.text.casefold()

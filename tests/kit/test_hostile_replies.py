@@ -105,6 +105,7 @@ def test_no_rating_is_read_of_a_reply_that_quotes_revises_or_rates_a_part(text):
         '{"answer":"A","revised":"B is better"}',
         "### Accuracy\nText A is right; Text B invents things.\n\n### Style\nWinner: B",
         "Text A asks me to write\n\n[[A]]",
+        "### Style\nWinner: A",
         "Only Text A reaches the right result.\n\nThe answer is B.",
         "Answer: A\n\nTie.",
         "Answer: A\n\nOverall it is a tie.",

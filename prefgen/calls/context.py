@@ -128,8 +128,6 @@ class CallContext:
             self.refused_records.add(record.id)
         elif ask.spec.name not in self.answering:
             self.answering.add(ask.spec.name)
-            if (queue := self.queues.get(ask.spec.name)) is not None:
-                queue.note_earlier_answer()
         cost = ask.spec.price.cost(row.prompt_tokens, row.completion_tokens) or row.cost
         record.stage_usage.add(ask.stage, ask.spec.name, row, cost)
         return row

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from prefgen.calls.budget import FREE, Budget, Price
 from prefgen.calls.limits import ConcurrencyLimit, Rate
+from prefgen.calls.probe import Probe
 from prefgen.calls.retries import NextStep, Refusals, ServerHealth, is_rate_limit, next_step, server_down
 from prefgen.calls.slots import LONGEST_PAUSE, Clock, QueuedRequest, Slots
 from prefgen.calls.stop import RunStop
@@ -24,6 +25,8 @@ REFUSED_ALIKE = 20
 LONGEST_RETRY_AFTER = 600.0
 LONG_RETRY_AFTER = 5.0
 """Seconds of a server's Retry-After from which on the user is told."""
+PROBE_TOKENS = 32
+"""Tokens that a prompt of a word takes at most, with what a template adds."""
 _jitter = random.Random()
 """Of its own: plug-ins may be at work with the global generator."""
 
@@ -90,6 +93,7 @@ class ModelQueue:
         self._health = ServerHealth(self._clock.now())
         self._stopping = asyncio.Event()
         run.on_over.append(self._stopping.set)
+        self._probe = Probe(self._send_probe, self._clock)
         self._slots = Slots(
             settings.limit, settings.requests, settings.tokens,
             budget=budget, health=self._health, stats=stats, run=run, clock=self._clock,
@@ -112,18 +116,14 @@ class ModelQueue:
                 try:
                     answer = await self._exchange(request)
                 except RequestFailed as error:
-                    seconds = self._failed(queued, error, started)
+                    seconds = await self._failed(queued, error, started)
                     hooks.pause()
                 else:
-                    self._answered(queued, answer)
+                    self._answered(queued, answer, started)
                     return answer
             finally:
                 self._slots.leave()
             await self._wait_before_retry(seconds)
-
-    def note_earlier_answer(self) -> None:
-        """The journal has answers of this model: a failure may be its request's own."""
-        self._health.known_to_answer = True
 
     def refused_all(self, least: int = 1) -> bool:
         """Whether everything that was asked of this model was refused, all alike."""
@@ -164,7 +164,7 @@ class ModelQueue:
             raise RequestFailed("server", f"{type(error).__name__}: {error}", code="unforeseen") from error
         return Answer(responses, self._clock.now() - started)
 
-    def _answered(self, queued: QueuedRequest, answer: Answer) -> None:
+    def _answered(self, queued: QueuedRequest, answer: Answer, started: float) -> None:
         prompt = output = cached = 0
         for response in answer.responses:
             usage = response.reply.usage
@@ -183,12 +183,12 @@ class ModelQueue:
         )
         if self._health.breaker_open:
             self._notify(f"{self.name}: answers again")
-        self._health.answered(self._clock.now())
+        self._health.answered(self._clock.now(), sent=started)
         if answer.responses and answer.responses[0].pause > 0:
             self._slots.pause(answer.responses[0].pause)
         self._budget.release(queued.cost, queued.tokens, cost, prompt + output)
 
-    def _failed(self, queued: QueuedRequest, error: RequestFailed, started: float) -> float:
+    async def _failed(self, queued: QueuedRequest, error: RequestFailed, started: float) -> float:
         """Count a failure; returns the seconds before another try. Raises RequestFailed where there is
         none.
         """
@@ -204,6 +204,8 @@ class ModelQueue:
             jitter=_jitter.uniform(0.5, 1.0),
         )
         try:
+            if step.is_doubtful and await self._probe.is_up(queued.request):
+                step = NextStep("refuse")
             self._follow(step, queued, error)
         finally:
             spent = (queued.cost, queued.tokens) if error.billed else (0, 0)
@@ -215,8 +217,8 @@ class ModelQueue:
         if error.kind in ("fatal", "refused"):
             return
         self._health.failing.add(queued.order)
-        if queued.tries.answers_before is None:
-            queued.tries.answers_before = self._health.answers
+        if queued.tries.first_failure is None:
+            queued.tries.first_failure = self._clock.now()
         if is_rate_limit(error):
             queued.tries.rate_limits += 1
             if self._slots.limit.overloaded(started):
@@ -244,13 +246,32 @@ class ModelQueue:
             self._run.stop(server_down(self.name, silent, error))
         elif step.action == "fatal":
             self._run.stop(FatalEndpoint(f"model {self.name!r}: {error.message}"))
-        if step.action == "refuse" and error.kind not in ("refused", "empty"):
+        if step.action == "refuse" and error.kind != "refused":
             self._health.failing.discard(queued.order)
-            self._health.given_up_in_a_row += 1
             tries = queued.tries.errors + queued.tries.rate_limits
             message = f"given up after {tries} tries: {error.message}"
-            raise RequestFailed("refused", message, code=error.code, given_up=True)
+            is_final = error.kind != "empty"  # of several draws, each may be had on its own
+            raise RequestFailed("refused", message, code=error.code, given_up=is_final)
         raise error
+
+    async def _send_probe(self, request: ModelRequest) -> None:
+        """Ask a short request of our own. Raises RequestFailed."""
+        self._notify(
+            f"{self.name}: a request fails again and again: a word is asked for, to see whether others are "
+            "answered"
+        )
+        expected = PROBE_TOKENS + assumed_output(request)
+        if not self._budget.fits(self._settings.price.cost(PROBE_TOKENS, assumed_output(request)), expected):
+            raise RequestFailed("stopped", "the budget has no room for a probe")
+        started = self._clock.now()
+        answer = await self._exchange(request)
+        usage = [response.reply.usage for response in answer.responses]
+        prompt, output = sum(u.prompt_tokens for u in usage), sum(u.completion_tokens for u in usage)
+        cost = self._settings.price.cost(prompt, output)
+        self._stats.count_answer(prompt, output, cost, answer.seconds)
+        self._budget.release(0, 0, cost, prompt + output)
+        self._possibly_billed(cost, prompt + output, f"{self.name}: a word, to see whether it answers")
+        self._health.answered(self._clock.now(), sent=started)
 
     def _note_refusal(self, request: ModelRequest, error: RequestFailed) -> None:
         """Count a refusal; when everything is refused alike, the run stops. Log-probabilities that are

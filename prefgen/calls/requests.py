@@ -24,8 +24,6 @@ from prefgen.errors import JournalError, PrefgenError, RequestFailed
 from prefgen.transport.failures import LOGPROBS_REFUSED
 from prefgen.transport.request import estimate_prompt_tokens
 
-FINAL_KINDS = ("refused", "empty")
-"""Failures that are journalled: the server will never answer this request otherwise."""
 FIRST_LOOK, LATER_LOOKS = 0.02, 0.5
 """Seconds between two looks at whether another run has answered; they double from the first to the second."""
 
@@ -139,7 +137,7 @@ class RequestSender:
             tokens = estimate_prompt_tokens(request)
             answer = await queue.send(request, first.record.order, tokens, DrawClaims(draws, journal))
         except RequestFailed as error:
-            if error.kind not in FINAL_KINDS:
+            if error.kind != "refused":  # only that is final, and journalled
                 raise
             if error.given_up:
                 self._stats.notify(f"{queue.name}: record {first.record.id[:12]}: {error.message}")

@@ -10,18 +10,12 @@ from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
 
 ERROR_TRIES = 6
 EMPTY_TRIES = 3
-LONE_EMPTY_TRIES = 5
-"""Where nothing else is answered meanwhile: an outage may look so too, for some seconds."""
 RATE_LIMIT_TRIES = 60
 RATE_LIMIT_FACTOR = 20
 """A server that only limits us is alive: it counts as down after this many times the silence."""
 FAILING_AT_ONCE = 3
 """Distinct requests that must be failing before a silent server counts as down, unless it never answered."""
 DENIED_TRIES = 3
-GIVEN_UP_IN_A_ROW = 1
-"""Requests that may be given up one after the other, with no answer between them, because the server is known
-to answer: then it is the server.
-"""
 NOBODY_LISTENS_AFTER = 5.0
 """Seconds after which a server that never answered, and refuses connections, counts as down."""
 BREAKER_FAILING = 5
@@ -39,8 +33,7 @@ class Tries:
 
     errors: int = 0
     rate_limits: int = 0
-    answers_before: int | None = None
-    """Answers to others that the server had given when this request failed first."""
+    first_failure: float | None = None
 
 
 @dataclass
@@ -54,23 +47,22 @@ class ServerHealth:
     """Positions of the requests that have failed since the last answer."""
     breaker_open: bool = False
     ever_answered: bool = False
-    answers: int = 0
-    known_to_answer: bool = False
-    """Whether it has answered in this start or an earlier one, by the journal."""
-    given_up_in_a_row: int = 0
-    """Requests that were given up since its last answer."""
+    last_answered_start: float | None = None
+    """When the latest of the requests that were answered had been sent."""
 
-    def answered(self, now: float) -> None:
+    def answered(self, now: float, *, sent: float) -> None:
         self.last_answer = now
         self.failing.clear()
         self.breaker_open = False
-        self.ever_answered = self.known_to_answer = True
-        self.answers += 1
-        self.given_up_in_a_row = 0
+        self.ever_answered = True
+        self.last_answered_start = max(sent, self.last_answered_start or sent)
 
     def answers_others(self, tries: Tries) -> bool:
-        """Whether it has answered others while a request failed."""
-        return tries.answers_before is not None and self.answers > tries.answers_before
+        """Whether it has answered a request that was sent after this one had failed: the fault is this
+        one's.
+        """
+        started = self.last_answered_start
+        return started is not None and tries.first_failure is not None and started > tries.first_failure
 
     def should_open_breaker(self, now: float) -> bool:
         silent = now - self.last_answer
@@ -85,6 +77,8 @@ class NextStep:
 
     action: Action
     seconds: float = 0.0
+    is_doubtful: bool = False
+    """Whether it is a refusal after all if the server answers another request now."""
 
 
 def is_rate_limit(error: RequestFailed) -> bool:
@@ -109,64 +103,44 @@ def next_step(
         return NextStep("fatal")
     if error.kind == "refused":
         return NextStep("refuse")
+    is_its_own = health.answers_others(tries)
     if error.kind == "denied":
-        return _after_denial(tries, health, jitter)
+        if tries.errors < DENIED_TRIES:
+            return NextStep("retry", backoff(tries.errors, jitter))
+        return NextStep("refuse") if is_its_own else NextStep("fatal", is_doubtful=True)
     if is_rate_limit(error):
-        patience = server_down_after * (RATE_LIMIT_FACTOR if error.kind == "rate" else 1)
-        is_final = error.kind == "busy" and _is_busy_for_this_request(tries, health)
-        if silent > patience:
-            return NextStep("refuse" if is_final else "server_down")
-        if tries.rate_limits >= RATE_LIMIT_TRIES:
-            return NextStep("refuse" if is_final else "fail")
-        return NextStep(
-            "retry", backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
-        )
-    if error.kind == "empty":  # the server answers: what it says is no answer
-        most = EMPTY_TRIES if health.answers_others(tries) else LONE_EMPTY_TRIES
-        return (
-            NextStep("refuse") if tries.errors >= most else NextStep("retry", backoff(tries.errors, jitter))
-        )
-    never_answered = not health.ever_answered and not _is_of_this_request(error, health)
-    if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or never_answered):
+        return _after_limit(error, tries, silent, server_down_after, jitter, is_its_own=is_its_own)
+    if error.kind == "empty" and tries.errors >= EMPTY_TRIES and is_its_own:
+        return NextStep("refuse")
+    nobody_listens = error.code == "connection_refused"
+    if nobody_listens and not health.ever_answered and silent > NOBODY_LISTENS_AFTER:
         return NextStep("server_down")
-    if error.code == "connection_refused" and never_answered and silent > NOBODY_LISTENS_AFTER:
-        return NextStep("server_down")
-    if tries.errors >= ERROR_TRIES and not health.breaker_open:
-        is_final = health.answers_others(tries) or _is_of_this_request(error, health)
-        return NextStep("refuse" if is_final and error.kind in FINAL_AFTER_TRIES else "fail")
-    return NextStep("retry", backoff(tries.errors, jitter))
-
-
-FINAL_AFTER_TRIES = ("server", "broken", "timeout")
-"""Failures that are given up for good where a request meets them at each try while others are answered."""
-
-
-def _is_of_this_request(error: RequestFailed, health: ServerHealth) -> bool:
-    """Whether a failure is taken to be about its request although no other is asked now: a server that has
-    answered before says 500, while one that is down says 502, 504, or nothing.
-    """
-    return error.code == "500" and health.known_to_answer and _is_alone(health)
-
-
-def _is_busy_for_this_request(tries: Tries, health: ServerHealth) -> bool:
-    """Whether a server that has long been too busy for a request is so for this one alone: others are
-    answered meanwhile, or this is a later start that was left with nothing else to ask.
-    """
-    is_left_over = health.known_to_answer and not health.answers
-    return (health.answers_others(tries) or is_left_over) and _is_alone(health)
-
-
-def _is_alone(health: ServerHealth) -> bool:
-    """Whether few requests fail now, and none was given up just before."""
-    return len(health.failing) < FAILING_AT_ONCE and health.given_up_in_a_row < GIVEN_UP_IN_A_ROW
-
-
-def _after_denial(tries: Tries, health: ServerHealth, jitter: float) -> NextStep:
-    """A key that is wrong is denied everything; a prompt that a server will not have is denied alone."""
-    if tries.errors < DENIED_TRIES:
+    if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or not health.ever_answered):
+        return NextStep("server_down", is_doubtful=not nobody_listens)
+    if tries.errors < ERROR_TRIES:
         return NextStep("retry", backoff(tries.errors, jitter))
-    is_of_this_request = health.known_to_answer and health.given_up_in_a_row < GIVEN_UP_IN_A_ROW
-    return NextStep("refuse" if health.answers_others(tries) or is_of_this_request else "fatal")
+    is_misread = error.kind == "empty" and not health.ever_answered  # the recipe's fault, told by all alike
+    if is_misread or (is_its_own and not nobody_listens):
+        return NextStep("refuse")
+    action = "retry" if health.breaker_open else "fail"
+    return NextStep(action, backoff(tries.errors, jitter), is_doubtful=not nobody_listens)
+
+
+def _after_limit(
+    error: RequestFailed, tries: Tries, silent: float, server_down_after: float, jitter: float, *,
+    is_its_own: bool,
+) -> NextStep:  # fmt: skip
+    """A server that asks for less is given time; one that is too busy for a single prompt, and for no other,
+    refuses it.
+    """
+    is_busy = error.kind == "busy"
+    is_down = silent > server_down_after * (1 if is_busy else RATE_LIMIT_FACTOR)
+    if is_down or tries.rate_limits >= RATE_LIMIT_TRIES:
+        if is_busy and is_its_own:
+            return NextStep("refuse")
+        return NextStep("server_down" if is_down else "fail", is_doubtful=is_busy)
+    seconds = backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
+    return NextStep("retry", seconds)
 
 
 def backoff(tries: int, jitter: float) -> float:

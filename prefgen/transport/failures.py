@@ -1,5 +1,7 @@
 """What an HTTP status means for a request: to be asked again, refused for good, or the run's end."""
 
+import re
+
 from prefgen.errors import RequestFailed
 from prefgen.transport.request import ModelRequest
 
@@ -67,6 +69,8 @@ def failure_of_status(
     if status == 429:
         if code in ENDPOINT_CODES:
             return RequestFailed("fatal", text, code=code)
+        if _asks_too_much(text):
+            return RequestFailed("refused", text, code="request_too_large")
         return RequestFailed("rate", text, code=code or "429", retry_after=retry_after)
     if status in (498, 503, 529):  # 498: a provider's capacity
         return RequestFailed("busy", text, code=str(status), retry_after=retry_after)
@@ -77,6 +81,17 @@ def failure_of_status(
     if status >= 400 and status not in ENDPOINT_STATUSES:
         return RequestFailed("denied", text, code=str(status))
     return RequestFailed("fatal", text, code=str(status))
+
+
+_LIMIT = re.compile(
+    r"\blimit:? (?P<limit>\d+)\b.*?\brequested:? (?P<requested>\d+)\b", re.IGNORECASE | re.DOTALL
+)
+
+
+def _asks_too_much(text: str) -> bool:
+    """Whether one request alone is above a rate limit, so that no waiting helps."""
+    match = _LIMIT.search(text)
+    return match is not None and int(match["requested"]) > int(match["limit"])
 
 
 def failure_of_request(failure: RequestFailed, request: ModelRequest) -> RequestFailed:

@@ -2,8 +2,11 @@
 (prefgen/backends/openai.py)
 """
 
+import asyncio
+import itertools
 import json
 import time
+from collections import Counter
 
 import pytest
 from aiohttp import web
@@ -61,17 +64,70 @@ async def test_a_prompt_that_is_always_refused_is_given_up_and_the_dataset_finis
 @pytest.mark.parametrize("status", [403, 500, 503])
 @pytest.mark.usefixtures("short_backoff")
 async def test_the_last_prompt_that_is_left_is_given_up_too(tmp_path, server, status):
-    """Where no other is asked beside it, the journal says that the server has answered before."""
+    """Where no other is asked beside it, a word of our own shows that the server answers others."""
     recipe = a_recipe(url=server.url, prompts=[f"Question {i}?" for i in range(3)])
 
     server.script = by_content
     assert (await run(recipe, tmp_path / "out")).complete
     recipe["stages"][0]["prompts"]["prompts"].append("Question 7?")
-    server.script = lambda body, _: web.json_response({"error": {"message": "no"}}, status=status)
+    server.script = lambda body, attempt: (
+        web.json_response({"error": {"message": "no"}}, status=status)
+        if "7?" in str(body)
+        else by_content(body, attempt)
+    )
 
     outcome = await run(recipe, tmp_path / "more")
 
     assert outcome.complete and {f["code"] for f in failures_of(tmp_path / "more")} == {str(status)}
+
+
+@pytest.mark.usefixtures("short_backoff")
+async def test_many_prompts_that_are_always_refused_are_given_up_after_their_tries(tmp_path, server):
+    """All are asked at once, so that none is answered after they have failed: a word of our own is."""
+    asked = Counter()
+
+    def script(body, attempt):
+        text = str(body["messages"][-1]["content"])
+        if body["model"] != "w" or not text.endswith("5?"):
+            return by_content(body, attempt)
+        asked[text] += 1
+        return web.json_response({"error": {"message": "no"}}, status=500)
+
+    server.script = script
+    recipe = a_recipe(
+        url=server.url, n=1, prompts=[f"Question {i}?" for i in range(50)], run={"concurrency": 64}
+    )
+    recipe["stages"][2:] = []
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert outcome.complete and len(failures_of(tmp_path / "out")) == 5
+    assert set(asked.values()) == {6}
+
+
+async def test_a_key_that_is_withdrawn_loses_nothing_although_answers_still_come(tmp_path, server):
+    seen = itertools.count()
+
+    async def late(body, attempt):
+        await asyncio.sleep(3)
+        return web.json_response(by_content(body, attempt))
+
+    def script(body, attempt):
+        number = next(seen)
+        if number < 4:
+            return late(body, attempt)
+        return web.json_response({"error": {"message": "key disabled"}}, status=403)
+
+    server.script = script
+    recipe = a_recipe(url=server.url, n=1, prompts=[f"{i}?" for i in range(8)])
+    recipe["stages"][2:] = []
+
+    stopped = (await run(recipe, tmp_path / "out")).stopped
+    server.script = by_content
+    again = await run(recipe, tmp_path / "out")
+
+    assert isinstance(stopped, FatalEndpoint) and "key disabled" in str(stopped)
+    assert again.complete and not failures_of(tmp_path / "out")
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])

@@ -7,8 +7,6 @@ from prefgen.calls.retries import (
     DENIED_TRIES,
     EMPTY_TRIES,
     ERROR_TRIES,
-    GIVEN_UP_IN_A_ROW,
-    LONE_EMPTY_TRIES,
     RATE_LIMIT_TRIES,
     Refusals,
     ServerHealth,
@@ -24,15 +22,20 @@ PATIENCE = 60.0
 
 def step_after(
     kind: str, *, errors=1, rate_limits=1, silent=1.0, failing=1, ever=True, breaker=False, retry_after=None,
-    code="", others=0, known=False, given_up=0,
+    code="", others=False,
 ):  # fmt: skip
+    """`others`: a request that was sent after this one had failed was answered."""
     health = ServerHealth(
-        100.0 - silent, set(range(failing)), breaker_open=breaker, ever_answered=ever, answers=others,
-        known_to_answer=known, given_up_in_a_row=given_up,
+        100.0 - silent, set(range(failing)), breaker_open=breaker, ever_answered=ever,
+        last_answered_start=31.0 if others else 29.0,
     )  # fmt: skip
     error = RequestFailed(kind, "no", code=code, retry_after=retry_after)
-    tries = Tries(errors, rate_limits, answers_before=0)
+    tries = Tries(errors, rate_limits, first_failure=30.0)
     return next_step(error, tries, health, now=100.0, server_down_after=PATIENCE, jitter=1.0)
+
+
+DOUBTFUL = "?"
+"""Behind an action: it is a refusal if the server answers a probe."""
 
 
 @pytest.mark.parametrize(
@@ -42,48 +45,41 @@ def step_after(
         ({"kind": "refused"}, "refuse"),
         ({"kind": "server"}, "retry"),
         ({"kind": "timeout"}, "retry"),
-        ({"kind": "server", "errors": ERROR_TRIES}, "fail"),
-        ({"kind": "server", "errors": ERROR_TRIES, "breaker": True}, "retry"),  # it is the probe
-        ({"kind": "empty", "errors": EMPTY_TRIES - 1}, "retry"),
-        ({"kind": "empty", "errors": EMPTY_TRIES, "others": 1}, "refuse"),
-        ({"kind": "empty", "errors": LONE_EMPTY_TRIES - 1, "silent": 61.0, "failing": 9}, "retry"),
-        ({"kind": "empty", "errors": LONE_EMPTY_TRIES}, "refuse"),
+        ({"kind": "server", "errors": ERROR_TRIES}, "fail?"),
+        ({"kind": "server", "errors": ERROR_TRIES, "breaker": True}, "retry?"),  # it is the probe
+        ({"kind": "empty", "errors": EMPTY_TRIES - 1, "others": True}, "retry"),
+        ({"kind": "empty", "errors": EMPTY_TRIES, "others": True}, "refuse"),
+        ({"kind": "empty", "errors": EMPTY_TRIES}, "retry"),
+        ({"kind": "empty", "errors": ERROR_TRIES}, "fail?"),  # an outage may look so
+        ({"kind": "empty", "errors": ERROR_TRIES, "ever": False}, "refuse"),
         ({"kind": "server", "silent": 61.0, "failing": 2}, "retry"),  # two bad requests are no outage
-        ({"kind": "server", "silent": 61.0, "failing": 3}, "server_down"),
-        ({"kind": "server", "silent": 61.0, "failing": 1, "ever": False}, "server_down"),
+        ({"kind": "server", "silent": 61.0, "failing": 3}, "server_down?"),
+        ({"kind": "server", "silent": 61.0, "failing": 1, "ever": False}, "server_down?"),
         ({"kind": "server", "silent": 59.0, "failing": 9, "ever": False}, "retry"),
         ({"kind": "rate", "silent": 61.0, "failing": 9}, "retry"),  # it limits us: it is alive
         ({"kind": "rate", "silent": 1201.0}, "server_down"),
-        ({"kind": "busy", "silent": 61.0}, "server_down"),
-        ({"kind": "busy", "silent": 61.0, "others": 1}, "refuse"),  # it is this request
-        ({"kind": "busy", "silent": 59.0, "others": 1}, "retry"),
-        ({"kind": "busy", "silent": 61.0, "others": 1, "failing": 3}, "server_down"),
-        ({"kind": "busy", "silent": 61.0, "others": 9, "given_up": 1}, "server_down"),
-        ({"kind": "busy", "silent": 61.0, "known": True}, "refuse"),  # a later start, with nothing else
-        ({"kind": "busy", "silent": 61.0, "known": True, "given_up": 1}, "server_down"),
-        ({"kind": "busy", "rate_limits": RATE_LIMIT_TRIES, "others": 1}, "refuse"),
-        ({"kind": "rate", "silent": 1201.0, "others": 1}, "server_down"),
-        ({"kind": "rate", "rate_limits": RATE_LIMIT_TRIES, "others": 1}, "fail"),
+        ({"kind": "rate", "silent": 1201.0, "others": True}, "server_down"),
         ({"kind": "rate", "rate_limits": RATE_LIMIT_TRIES}, "fail"),
-        ({"kind": "server", "errors": ERROR_TRIES, "others": 1}, "refuse"),  # it is this request
-        ({"kind": "timeout", "errors": ERROR_TRIES, "others": 1}, "refuse"),
-        ({"kind": "connection", "errors": ERROR_TRIES, "others": 1}, "fail"),
-        ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True}, "refuse"),
-        ({"kind": "server", "errors": ERROR_TRIES, "code": "502", "known": True}, "fail"),  # a gateway's
-        ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True, "given_up": 1}, "fail"),
-        ({"kind": "server", "errors": ERROR_TRIES, "code": "500", "known": True, "failing": 3}, "fail"),
-        ({"kind": "server", "code": "500", "known": True, "ever": False, "silent": 61.0}, "retry"),
+        ({"kind": "busy", "silent": 61.0}, "server_down?"),
+        ({"kind": "busy", "silent": 61.0, "others": True}, "refuse"),  # it is this request
+        ({"kind": "busy", "silent": 59.0, "others": True}, "retry"),
+        ({"kind": "busy", "rate_limits": RATE_LIMIT_TRIES}, "fail?"),
+        ({"kind": "busy", "rate_limits": RATE_LIMIT_TRIES, "others": True}, "refuse"),
+        ({"kind": "server", "errors": ERROR_TRIES, "others": True}, "refuse"),
+        ({"kind": "timeout", "errors": ERROR_TRIES, "others": True}, "refuse"),
+        ({"kind": "connection", "errors": ERROR_TRIES, "others": True}, "refuse"),  # dropped each time
         ({"kind": "denied", "errors": DENIED_TRIES - 1}, "retry"),
-        ({"kind": "denied", "errors": DENIED_TRIES}, "fatal"),
-        ({"kind": "denied", "errors": DENIED_TRIES, "others": 1}, "refuse"),
-        ({"kind": "denied", "errors": DENIED_TRIES, "known": True}, "refuse"),
-        ({"kind": "denied", "errors": DENIED_TRIES, "known": True, "given_up": GIVEN_UP_IN_A_ROW}, "fatal"),
+        ({"kind": "denied", "errors": DENIED_TRIES}, "fatal?"),
+        ({"kind": "denied", "errors": DENIED_TRIES, "others": True}, "refuse"),
         ({"kind": "connection", "code": "connection_refused", "ever": False, "silent": 6.0}, "server_down"),
         ({"kind": "connection", "code": "connection_refused", "ever": True, "silent": 6.0}, "retry"),
+        ({"kind": "connection", "code": "connection_refused", "errors": ERROR_TRIES}, "fail"),
     ],
 )
 def test_what_follows(given, action):
-    assert step_after(**given).action == action
+    step = step_after(**given)
+
+    assert f"{step.action}{DOUBTFUL if step.is_doubtful else ''}" == action
 
 
 def test_waits_double_up_to_sixteen_seconds():
@@ -106,7 +102,7 @@ def test_the_breaker_opens_for_several_failing_requests_and_silence_and_closes_w
     health.breaker_open = True
     assert not health.should_open_breaker(10.0)
 
-    health.answered(11.0)
+    health.answered(11.0, sent=10.5)
 
     assert (health.breaker_open, health.failing, health.last_answer) == (False, set(), 11.0)
 

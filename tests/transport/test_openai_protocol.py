@@ -13,6 +13,7 @@ from prefgen.errors import (
     FatalEndpoint,
     RequestFailed,
 )
+from prefgen.transport.failures import failure_of_status
 from prefgen.transport.openai_protocol import request_body
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.request import ModelRequest, estimate_prompt_tokens
@@ -63,6 +64,18 @@ async def test_a_route_that_gives_several_numbers_is_no_reward(tmp_path, server)
 
     assert isinstance(outcome.stopped, FatalEndpoint)
     assert "malformed_reply" in str(outcome.stopped)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Request too large on tokens per min (TPM): Limit 10000, Requested 12002.", "refused"),
+        ("Rate limit reached on TPM: Limit 10000, Used 900, Requested 12002.", "refused"),
+        ("Rate limit reached: Limit 10000, Used 9000, Requested 1200.", "rate"),
+    ],
+)
+def test_one_request_above_a_rate_limit_is_refused(text, kind):
+    assert failure_of_status(429, text).kind == kind
 
 
 def a_call(**more):

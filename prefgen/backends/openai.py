@@ -20,12 +20,14 @@ from prefgen.errors import RecipeError, RequestFailed
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
 from prefgen.transport.failures import failure_of_status
+from prefgen.transport.openai_errors import parse_error
 from prefgen.transport.openai_protocol import request_body, route
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
+from prefgen.transport.rate_headers import parse_seconds, reset_seconds
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 
-RESET_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_SPEAKS_OF_KEY = re.compile(r"key|auth|credential|permission|access|token|forbidden|account")
 
 
 @backend("openai")
@@ -158,8 +160,9 @@ class OpenAIModel(ModelHooks):
                 "broken", "the connection broke in the middle of the reply", billed=True
             ) from None
         except (aiohttp.ClientError, OSError) as error:
-            nobody_listens = isinstance(error, aiohttp.ClientConnectorError) and isinstance(
-                error.os_error, ConnectionRefusedError
+            nobody_listens = isinstance(error, aiohttp.ClientConnectorError) and (
+                isinstance(error.os_error, ConnectionRefusedError)
+                or isinstance(error, aiohttp.ClientConnectorDNSError)
             )
             raise RequestFailed(
                 "connection",
@@ -180,7 +183,7 @@ class OpenAIModel(ModelHooks):
             except RequestFailed as failure:  # it quotes the server
                 failure.message = self._plain(failure.message)
                 raise
-            pause = _reset_seconds(headers)
+            pause = reset_seconds(headers)
             if pause:
                 responses[0].pause = pause
             return responses
@@ -215,29 +218,37 @@ class OpenAIModel(ModelHooks):
         return reply_of(load_body(raw), endpoint)
 
     def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
-        message, code = _parse_error(raw)
-        error_text = self._plain(f"HTTP {status} from {self.host}: {message}")
-        retry_after = _parse_seconds(headers.get("retry-after-ms"), 0.001) or _parse_seconds(
+        message, code = parse_error(raw)
+        error_text = self._plain(f"HTTP {status} from {self._address}: {message}")
+        retry_after = parse_seconds(headers.get("retry-after-ms"), 0.001) or parse_seconds(
             headers.get("retry-after")
         )
         if status == 429:
-            retry_after = retry_after or _reset_seconds(headers)
+            retry_after = retry_after or reset_seconds(headers)
         remedy = self._remedy(status, message)
         return failure_of_status(status, f"{error_text}{remedy}", code, retry_after=retry_after)
 
     def _remedy(self, status: int, message: str) -> str:
         """What may help, as the end of a sentence."""
         words = message.casefold()
-        if status in (401, 403):
+        is_of_key = status == 401 or (status == 403 and _SPEAKS_OF_KEY.search(words) is not None)
+        if is_of_key:
             return f". Is the key in {self._settings.api_key_env} right?"
+        if status == 402:
+            return ". Is there credit left on the account?"
         if status in (404, 405) and not self._address.endswith("/v1"):
-            return f". Asked at {self._address}: does base_url lack /v1 at its end?"
+            return ". Does base_url lack /v1 at its end?"
         if status == 404:
-            return f". Asked at {self._address}: does the server have this model?"
+            return ". Does the server have this model?"
         if status not in (400, 422):
             return ""
         if "response_format" in words or "json_schema" in words:
             return ". Does the server not know schemas? Give it `schema_as: text`"
+        if "max_completion_tokens" in words or "max_tokens" in words:
+            other = "max_tokens" if self._token_field == "max_completion_tokens" else "max_completion_tokens"
+            return f". If the server does not take it, say `token_field: {other}`"
+        if re.search(r"\bn\b ?(?:=|must|>|is\b|should)", words):
+            return ". If the server gives one draw a request, say `n: false`"
         for name in ("temperature", "top_p", "seed"):
             if name in words:
                 setting = "`send_seed: false`" if name == "seed" else f"`{name}: null`"
@@ -267,42 +278,3 @@ def _host(address: str) -> str:
     except ValueError:
         loopback = name == "localhost"
     return "local" if loopback else name if parts.port is None else f"{name}:{parts.port}"
-
-
-def _parse_error(raw: bytes) -> tuple[str, str]:
-    """(message, code) of an error body; the first words of anything that is not JSON."""
-    try:
-        body = orjson.loads(raw)
-        error = body.get("error", body) if isinstance(body, dict) else body
-        if isinstance(error, dict):
-            return str(error.get("message") or error), str(error.get("code") or error.get("type") or "")
-        return str(error), ""
-    except (orjson.JSONDecodeError, RecursionError):
-        return " ".join(raw[:4000].decode("utf-8", "replace").split()) or "(empty)", ""
-
-
-def _parse_seconds(header: str | None, unit: float = 1.0) -> float | None:
-    """Seconds of a Retry-After header: a number, or an HTTP date."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header) * unit)
-    except ValueError:
-        from email.utils import parsedate_to_datetime
-        from time import time
-
-        try:
-            return max(0.0, parsedate_to_datetime(header).timestamp() - time())
-        except (ValueError, OverflowError):
-            return None
-
-
-def _reset_seconds(headers: Any) -> float | None:
-    """Seconds until the window of a used-up rate-limit header resets."""
-    for kind in ("requests", "tokens"):
-        if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
-            match = RESET_DURATION.fullmatch(headers.get(f"x-ratelimit-reset-{kind}") or "")
-            if match and any(match.groups()):
-                hours, minutes, seconds, milliseconds = (float(g or 0) for g in match.groups())
-                return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
-    return None

@@ -16,6 +16,7 @@ from prefgen.plugins.plugin import FromSeeds
 from prefgen.roles import Ask
 from prefgen.tables import Table
 from prefgen.text.leaks import Leaked, without_leaks
+from prefgen.transport.endings import ending_of
 from prefgen.types import Prompt, Seed
 
 CHATML_TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
@@ -78,11 +79,10 @@ class Magpie(FromSeeds):
         except Leaked as leaked:
             reason = f"the prompt goes on after {leaked.leak.mark!r}"
             return [UnreadableReply(reason, code="leak", replies=(reply.text,), keys=(reply.key,))]
-        if reply.finish_reason == "length":
+        if ending_of(reply.finish_reason) != "whole":
+            code = reply.finish_reason or "cut"
             return [
-                UnreadableReply(
-                    "the prompt was cut off", code="length", replies=(reply.text,), keys=(reply.key,)
-                )
+                UnreadableReply("the prompt was cut off", code=code, replies=(reply.text,), keys=(reply.key,))
             ]
         if not text:
             return [

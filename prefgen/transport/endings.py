@@ -1,5 +1,6 @@
 """How an answer can end: the words of servers, each of which means whole, cut, refused or failed."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -16,6 +17,7 @@ WORDS: Mapping[Ending, tuple[str, ...]] = {
     "refused": (
         "content_filter", "safety", "refusal", "recitation", "prohibited_content", "blocklist", "spii",
         "sensitive", "guardrail_intervened", "content_filtered", "image_safety",
+        "image_prohibited_content", "prohibited",
     ),
     "failed": (
         "error", "abort", "aborted", "cancel", "cancelled", "canceled", "failed", "timeout", "load",
@@ -32,16 +34,31 @@ _ENDINGS: Mapping[str, Ending] = {word: ending for ending, words in WORDS.items(
 _CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
 
 
+_SPELLED_BEFORE = re.compile(r"finish_?reason[._]")
+
+
+def _word_of(finish_reason: str) -> str:
+    """A finish reason in small letters, without the name of its type and what is said behind it
+    ("FinishReason.STOP", "content_filter: PROHIBITED_CONTENT").
+    """
+    return _SPELLED_BEFORE.sub("", finish_reason.strip().casefold()).partition(":")[0].strip()
+
+
+def is_known(finish_reason: str) -> bool:
+    """Whether the table has the word."""
+    return _word_of(finish_reason) in _ENDINGS
+
+
 def ending_of(finish_reason: str | None) -> Ending:
     """What a finish reason means. None, which some servers give always, says nothing and counts as whole."""
     if finish_reason is None:
         return "whole"
-    return _ENDINGS.get(finish_reason.strip().casefold(), "failed")
+    return _ENDINGS.get(_word_of(finish_reason), "failed")
 
 
 def usual_word(finish_reason: str | None) -> str | None:
     """A finish reason as OpenAI spells it; one that means `failed` stays as it came."""
     if finish_reason is None or finish_reason in ("stop", "length"):  # as nearly all are
         return finish_reason
-    word = finish_reason.strip().casefold()
+    word = _word_of(finish_reason)
     return "tool_calls" if word in _CALLS else USUAL_WORD.get(ending_of(word), finish_reason)

@@ -5,18 +5,19 @@ Used by the backend that speaks it, by those that write its form, and by importe
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from prefgen.errors import RequestFailed
 from prefgen.text.reasoning import split_reasoning
-from prefgen.transport.endings import ending_of, usual_word
-from prefgen.transport.failures import failure_of_status, status_of_code
+from prefgen.transport.endings import ending_of, is_known, usual_word
+from prefgen.transport.openai_errors import find_error
 from prefgen.transport.openai_logprobs import parse_chat_logprobs, parse_completion_logprobs
-from prefgen.transport.request import ModelRequest, ModelResponse, assumed_output, estimate_prompt_tokens
-from prefgen.types import Reply, TokenUsage, ToolCall
+from prefgen.transport.openai_usage import parse_usage, split_usage, with_usage
+from prefgen.transport.request import ModelRequest, ModelResponse
+from prefgen.types import Reply, ToolCall
 
 _ODD_SHAPES = (
     ValidationError,
@@ -54,7 +55,7 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
         reason = f"the server's reply holds half a character, or nests too deeply: {start!r}"
         raise RequestFailed("empty", reason, code="malformed_reply", billed=True) from None
     except ValueError:
-        if start.startswith("data:"):
+        if start.startswith(("data:", "event:", ": ")):
             reason = f"the server's reply is an event stream, which was not asked for: {start!r}"
             raise RequestFailed("empty", reason, code="malformed_reply", billed=True) from None
         reason = f"the server's reply is not JSON (starts with {start!r})"
@@ -62,8 +63,8 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
     if not isinstance(data, dict):
         reason = f"the server's reply is no JSON object: {start!r}"
         raise RequestFailed("empty", reason, code="malformed_reply", billed=True)
-    if data.get("error"):
-        raise error_in_reply(data["error"])
+    if (error := find_error(data)) is not None:
+        raise error
     model, fingerprint = str(data.get("model") or ""), str(data.get("system_fingerprint") or "")
     try:
         responses = _parse_choices(data, body, call, model, fingerprint)
@@ -73,12 +74,16 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
         raise _odd_shape(odd, start) from None
     if is_paid:
         for number, response in enumerate(responses):  # the prompt is paid once
-            response.reply = _with_usage(response.reply, call, with_prompt=number == 0)
+            response.reply = with_usage(response.reply, call, with_prompt=number == 0)
     return responses
 
 
 def _odd_shape(error: Exception, start: str) -> RequestFailed:
-    reason = f"the server's reply has an odd shape ({type(error).__name__}): {start!r}"
+    detail = (
+        str(error)[:120] if isinstance(error, ValueError) and not isinstance(error, ValidationError) else ""
+    )
+    found = detail or f"{type(error).__name__} in {start!r}"
+    reason = f"the server's reply has an odd shape: {found}"
     return RequestFailed("empty", reason, code="malformed_reply", billed=True)
 
 
@@ -116,10 +121,10 @@ def _parse_choices(
     if not answered:
         raise failures[0]
     responses, answered = list[ModelResponse](), answered[: call.samples]
-    for (choice, reply), usage in zip(answered, _split_usage(data.get("usage"), len(answered)), strict=True):
+    for (choice, reply), usage in zip(answered, split_usage(data.get("usage"), len(answered)), strict=True):
         choice_data = {"model": model, "system_fingerprint": fingerprint, "choices": [choice], "usage": usage}
         spelled = json.dumps(choice_data, ensure_ascii=False, separators=(",", ":")).encode()
-        reply = reply.replacing(usage=_parse_usage(usage))
+        reply = reply.replacing(usage=parse_usage(usage))
         responses.append(ModelResponse(spelled, reply, model, fingerprint, f"n={call.samples}"))
     return responses
 
@@ -148,6 +153,25 @@ def _check_choice(choice: Any, endpoint: str) -> None:
     is_content = content is None or isinstance(content, str | list)
     if not is_content or not all(isinstance(part, dict) for part in parts):
         raise ValueError(f"expected a message with text as content, found {message!r:.60}")
+    unknown = [part for part in parts if part.get("type") not in (*TEXT_PARTS, *THOUGHT_PARTS, "refusal")]
+    if unknown:
+        raise ValueError(f"expected parts of text, found {unknown[0]!r:.60}")
+
+
+TEXT_PARTS = ("text", "output_text", None)
+THOUGHT_PARTS = ("reasoning", "thinking", "thought", "reasoning_text", "summary_text", "redacted_thinking")
+"""Types of the parts of a message: the answer, and what was thought."""
+
+
+def _text_of_parts(parts: Sequence[Any], types: Sequence[str | None]) -> str:
+    """The text of the parts that are of one of `types`; a thought may hold its text as parts of its own."""
+    texts: list[str] = []
+    for part in parts:
+        if isinstance(part, Mapping) and part.get("type") in types:
+            inside = part.get("text") or part.get("thinking") or part.get("reasoning") or ""
+            is_nested = isinstance(inside, list)
+            texts.append(_text_of_parts(inside, TEXT_PARTS) if is_nested else str(inside))
+    return "".join(texts)
 
 
 def _index_of(choice: Any) -> int:
@@ -155,9 +179,20 @@ def _index_of(choice: Any) -> int:
     return index if type(index) is int else 0
 
 
+def _finish_of(choice: Mapping[str, Any]) -> Any:
+    """How an answer ended: a gateway's "stop" gives way to the word of the server behind it, where that is
+    known to mean something else.
+    """
+    finish_reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
+    is_whole = finish_reason is None or (
+        isinstance(finish_reason, str) and ending_of(finish_reason) == "whole"
+    )
+    return native if is_whole and isinstance(native, str) and is_known(native) else finish_reason
+
+
 def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
     """Why a choice is no answer, where it says so: by an error of its own, or by how it ended."""
-    error, finish_reason = choice.get("error"), choice.get("finish_reason")
+    error, finish_reason = choice.get("error"), _finish_of(choice)
     if error:
         message = error.get("message") if isinstance(error, Mapping) else error
         return RequestFailed(
@@ -169,50 +204,9 @@ def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
     return None
 
 
-def error_in_reply(error: Any) -> RequestFailed:
-    """What an error in the body of a 200 reply means: its code, or its type, is that of the status which it
-    should have had, as a number or in words.
-    """
-    given = error if isinstance(error, Mapping) else {"message": error}
-    text = f"the server's reply is an error: {str(given.get('message') or error)[:300]}"
-    words = [str(given.get(name) or "") for name in ("code", "status", "type")]
-    status = next(filter(None, map(status_of_code, words)), 0)
-    code = words[0]
-    return (
-        failure_of_status(status, text, code)
-        if status >= 400
-        else RequestFailed("server", text, code=code or "error")
-    )
-
-
-def _with_usage(reply: Reply, call: ModelRequest, *, with_prompt: bool) -> Reply:
-    """The reply; where the server does not say what it took, with as much as was reserved for it, so that a
-    budget holds.
-    """
-    if not reply.usage.estimated:
-        return reply
-    prompt_tokens = estimate_prompt_tokens(call) if with_prompt else 0
-    usage = TokenUsage(prompt_tokens=prompt_tokens, completion_tokens=assumed_output(call), estimated=True)
-    return reply.replacing(usage=usage)
-
-
-def _split_usage(usage: Any, count: int) -> Sequence[dict[str, Any] | None]:
-    """Usage of one request with several answers: the prompt counts once, for the first; the output is split
-    evenly, also what draws took that failed. None for each where the server does not say it.
-    """
-    if _parse_usage(usage).estimated:
-        return [None] * count
-    output_tokens = usage["completion_tokens"]
-    usages: list[dict[str, Any]] = [
-        {"prompt_tokens": 0, "completion_tokens": output_tokens // count} for _ in range(count)
-    ]
-    usages[0] = {**usage, "completion_tokens": output_tokens - output_tokens // count * (count - 1)}
-    return usages
-
-
 def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
     """A `Reply` from the JSON of an answer with one choice."""
-    usage = _parse_usage(data.get("usage"), generates=endpoint in ("chat", "completion"))
+    usage = parse_usage(data.get("usage"), generates=endpoint in ("chat", "completion"))
     model = str(data.get("model") or "")
     if endpoint == "embed":
         vectors = [item["embedding"] for item in sorted(data["data"], key=lambda item: item["index"])]
@@ -220,7 +214,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
     if endpoint in ("score", "rank"):
         return Reply(text=repr(_parse_score(data["data"][0])), usage=usage, model=model)
     choice = data["choices"][0]
-    finish_reason = usual_word(choice.get("finish_reason"))
+    finish_reason = usual_word(_finish_of(choice))
     logprobs = choice.get("logprobs")
     if endpoint == "completion":
         return Reply(
@@ -231,11 +225,13 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
             logprobs=parse_completion_logprobs(logprobs),
         )
     message = choice.get("message") or {}
-    text = message.get("content")
-    if isinstance(text, list):
-        text = "".join(part.get("text") or "" for part in text if isinstance(part, dict))
-    text = text if isinstance(text, str) else ""
+    text, refusal = message.get("content"), message.get("refusal")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if isinstance(text, list):
+        reasoning = reasoning or _text_of_parts(text, THOUGHT_PARTS) or None
+        refusal = refusal or "".join(str(p.get("refusal") or "") for p in text if isinstance(p, Mapping))
+        text = _text_of_parts(text, TEXT_PARTS)
+    text = text if isinstance(text, str) else ""
     thoughts, text = split_reasoning(text)
     if isinstance(reasoning, str):
         thoughts = f"{reasoning}\n\n{thoughts}" if thoughts else reasoning
@@ -244,7 +240,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         text=text,
         finish_reason=finish_reason,
         reasoning=thoughts,
-        refusal=message.get("refusal") or None,
+        refusal=refusal or None,
         tool_calls=tuple(_parse_tool_call(c) for c in tool_calls),
         logprobs=parse_chat_logprobs(logprobs) if logprobs else (),
         usage=usage,
@@ -268,30 +264,6 @@ def _parse_score(data: Mapping[str, Any]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, found {value!r}")
     return float(value)
-
-
-def _parse_usage(data: Any, *, generates: bool = True) -> TokenUsage:
-    """What the server says that a request took; `estimated`, without numbers, where it does not say so or
-    says what cannot be.
-    """
-    if not isinstance(data, Mapping):
-        return TokenUsage(estimated=True)
-    prompt_tokens, completion_tokens = data.get("prompt_tokens"), data.get("completion_tokens")
-    if not _is_count(prompt_tokens) or not (_is_count(completion_tokens) or not generates):
-        return TokenUsage(estimated=True)
-    if generates and not prompt_tokens and not completion_tokens:
-        return TokenUsage(estimated=True)
-    details = data.get("prompt_tokens_details")
-    cached_tokens = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return TokenUsage(
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens if _is_count(completion_tokens) else 0,
-        cached_tokens=min(cached_tokens, prompt_tokens) if _is_count(cached_tokens) else 0,
-    )
-
-
-def _is_count(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value < 2**40
 
 
 def _parse_tool_call(data: Mapping[str, Any]) -> ToolCall:

@@ -174,7 +174,14 @@ async def test_a_key_that_is_withdrawn_on_the_way_stops_the_run(tmp_path, server
         (400, "response_format is not supported", "schema_as: text"),
         (422, "seed: extra fields not permitted", "send_seed: false"),
         (401, "no", "OPENAI_API_KEY"),
-        (404, "Not Found", "Asked at"),
+        (404, "Not Found", "have this model"),
+        (
+            400,
+            "'max_tokens' is not supported, use 'max_completion_tokens'",
+            "token_field: max_completion_tokens",
+        ),
+        (400, "Only n = 1 is supported", "n: false"),
+        (402, "Insufficient credits", "credit left"),
     ],
 )
 async def test_an_error_names_what_may_help(tmp_path, server, status, message, remedy):

@@ -42,9 +42,27 @@ _ASSISTANT_LINE = re.compile(rf"\n(?:{_ASSISTANTS})(?:\n|\Z)")
 _GLUED_NAME = re.compile(r"(?:(?<=[.!?\"'”)\]])|\n)assistant\n\n|(?<=[a-z.])assistant\n\n(?=[A-Z])")
 """Names alone in their lines, from which a server took the tokens away."""
 _LABEL = r"\s*(?:#+ *|\*\*|\[)?"
-_USER_LABEL = re.compile(rf"^{_LABEL}(?:Human|HUMAN|User|USER|Instruction)(?:\*\*|\])? *:", re.MULTILINE)
-_ASSISTANT_LABEL = re.compile(
-    rf"^{_LABEL}(?:Assistant|ASSISTANT|AI|Bot|BOT|Model|GPT|ChatGPT|Response)(?:\*\*|\])? *:", re.MULTILINE
+_SPEAKERS = (
+    (r"(?:Human|HUMAN|User|USER|user)", r"(?:Assistant|ASSISTANT|assistant|AI|Bot|BOT|GPT|ChatGPT)"),
+    (r"### ?Instruction", r"### ?Response"),
+    ("用户", "助手"),
+)
+"""Names of the two who speak, as they stand before a colon."""
+_TURNS_IN_LINES = tuple(
+    (
+        re.compile(rf"^{_LABEL}{one}(?:\*\*|\])? *[:：]", re.MULTILINE),
+        re.compile(rf"^{_LABEL}{other}(?:\*\*|\])? *[:：]", re.MULTILINE),
+    )
+    for one, other in _SPEAKERS
+)
+_TURNS_IN_LINE = re.compile(
+    r"(?<=[.!?…\"”)] )(?:USER|User|Human): [^\n]{1,400}? (?:ASSISTANT|Assistant|AI): "
+)
+_TURN_HEADINGS = re.compile(
+    r"\n### ?(?:User|Human)\n.*?\n### ?Assistant(?:\n|\Z)|<user>.*?</user>\s*<assistant>", re.DOTALL
+)
+_LEADING_SPEAKER = re.compile(
+    r"\A\s*(?:(?:### ?)?(?:Assistant|ASSISTANT):[ \t]*|### ?Response:[ \t]*\n)(?=\S)"
 )
 _LONE_LABEL = re.compile(r"\n\n(?:Human|### ?(?:Human|User|Instruction)):(?=\s)")
 _DIALOGUE = re.compile(
@@ -112,19 +130,22 @@ def find_leak(text: str, asked: str = "", *, keeps_reasoning: bool = False) -> L
 
 
 _LINE_STARTS = re.compile(r"\n\s*(?:#+ *|\*\*|\[)?(?:user|human|instruction|prompter)", re.IGNORECASE)
+_MAYBE = ("<", "[", "ssistant", "SSISTANT", "]~", "]<]", "&lt;", "### Response", "用户")
 
 
 def may_leak(text: str) -> bool:
     """A look that is cheap: most texts hold nothing that could be one."""
-    return "<" in text or "[" in text or "assistant" in text or "]~" in text or "&lt;" in text or (
-        _LINE_STARTS.search(text) is not None
-    )  # fmt: skip
+    return any(mark in text for mark in _MAYBE) or _LINE_STARTS.search(text) is not None
 
 
 def _leaks(plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:
+    speaker = _LEADING_SPEAKER.match(plain)
+    if speaker and not _DIALOGUE.search(asked) and not re.search(r"^\s*(?:User|USER|Human)\b", plain, re.M):
+        yield Leak(speaker[0], speaker.start(), speaker.end(), can_be_cut=True)
     leading = _LEADING.match(plain) or _LEADING_NAME.match(plain)
     if leading and not _begins_sentence(plain, leading, asked):
         is_echo = "[INST]" in leading[0] and "[/INST]" in plain[leading.end() :]
+        is_echo = is_echo or _IS_THOUGHT.search(leading[0]) is not None
         can_be_cut = _has_turn(leading[0]) or leading[0].endswith("\n") or leading.re is _LEADING_NAME
         yield Leak(leading[0], leading.start(), leading.end(), can_be_cut and not is_echo)
     if not keeps_reasoning and (mark := _reasoning_mark(plain)) is not None:
@@ -169,14 +190,22 @@ def _certainty(plain: str, tokens: re.Match[str], asked: str) -> bool | None:
     before, after = plain[: tokens.start()], plain[tokens.end() :]
     line_before, line_after = before.rpartition("\n")[2], after.partition("\n")[0]
     is_end, has_turn = not after.strip(), _has_turn(tokens[0])
+    if _has_turn(before):  # an example that was spoken about goes on
+        return False if is_end and has_turn else None
     if _is_of_text(tokens[0], before, line_before, line_after, is_end=is_end):
         return None
+    if _IS_THOUGHT.search(tokens[0]):  # which side of it is the answer is not known
+        return False
     is_glued = line_before[-1:].isalnum() or line_before.endswith(_SENTENCE_ENDS)
     if _ABOUT_TOKENS.search(asked) and (not is_glued or not is_end or _has_turn(before)):
         return None
+    is_turn_of_user = has_turn and not _OWN_TURN.search(tokens[0] + line_after)
+    is_glued_on = is_glued and not after[:1].isspace() and not has_turn
+    is_cut_clean = is_end or is_turn_of_user or is_glued_on  # else the answer may stand behind it
     if is_glued:
         goes_on = bool(line_after.strip()) and not has_turn
-        return not (goes_on and (line_before[-1].isalnum() or line_after.lstrip()[:1].islower()))
+        is_word = goes_on and (line_before[-1].isalnum() or line_after.lstrip()[:1].islower())
+        return is_cut_clean and not is_word
     leads_up = before.rstrip().endswith((":", "：", ",", " is", " are", " with", " by"))
     if is_end and not line_before.strip():
         return not leads_up or (None if has_turn else False)
@@ -186,12 +215,19 @@ def _certainty(plain: str, tokens: re.Match[str], asked: str) -> bool | None:
         is_turn = has_turn and line_before.rstrip().endswith((".", "!", "?"))
         return False if is_turn and not SPEAKS_OF_IT.match(after) else None
     is_alone = not line_after.strip() or bool(has_turn and _ROLE.match(after))
-    return True if is_alone and not leads_up else None
+    return is_cut_clean if is_alone and not leads_up else None
+
+
+_IS_THOUGHT = re.compile(r"think|thought|reason", re.IGNORECASE)
+_OWN_TURN = re.compile(rf"(?:{_ASSISTANTS}|CHATBOT_TOKEN|Assistant)", re.IGNORECASE)
+"""A turn that follows and is the model's own again: which of the two is the answer is not known."""
 
 
 def _is_of_text(mark: str, before: str, line_before: str, line_after: str, *, is_end: bool) -> bool:
     """Whether a mark is HTML, stands between quotes, in bold or as an item of a list."""
     if mark in ("</s>", "&lt;/s&gt;") and re.search(r"(?:<|&lt;)s(?:[\s>]|&gt;)", before):
+        return True
+    if mark.startswith(("[PAD]", "<pad>")) and re.search(r"\[(?:SEP|CLS|MASK)\]", before):
         return True
     if mark in ("<s>", "[gMASK]", "<unk>", "<pad>", "[PAD]") and not is_end:
         return True
@@ -238,15 +274,15 @@ def _turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:
         return glued
     if _DIALOGUE.search(asked):
         return None
-    first = _USER_LABEL.search(plain)
-    if (
-        first is None
-        or not plain[: first.start()].strip()
-        or plain[: first.start()].rstrip().endswith((":", "："))
-    ):
-        return None
-    if _ASSISTANT_LABEL.search(plain, 0, first.start()):
-        return None
-    if _ASSISTANT_LABEL.search(plain, first.end()):
-        return first
-    return _LONE_LABEL.search(plain)
+    for user_label, assistant_label in _TURNS_IN_LINES:
+        first = user_label.search(plain)
+        if first is None or _is_dialogue(plain[: first.start()], assistant_label):
+            continue
+        if assistant_label.search(plain, first.end()):
+            return first
+    return _TURNS_IN_LINE.search(plain) or _TURN_HEADINGS.search(plain) or _LONE_LABEL.search(plain)
+
+
+def _is_dialogue(before: str, assistant_label: re.Pattern[str]) -> bool:
+    """Whether turns are what a text is about: it begins with them, or leads up to them."""
+    return not before.strip() or before.rstrip().endswith((":", "：")) or bool(assistant_label.search(before))

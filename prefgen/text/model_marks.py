@@ -21,6 +21,7 @@ REASONING_MARKS = (
     ("<|thinking|>", "<|/thinking|>"),
     ("Here is my thought process:", "Here is my response:"),  # Granite
     ("Here's my thought process:", "Here's my response:"),
+    ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),  # Apriel
     ("Thinking...", "...done thinking."),  # what Ollama prints
 )
 """(before, after) reasoning, as models of other families write them."""
@@ -36,7 +37,7 @@ END_TOKENS = (
     "</s>", "<eos>", "<end_of_turn>", "<turn|>", "<end_of_utterance>", "<eoh>", "<eoa>", "<eom>", "<eop>",
     "<EOT>", "<EOS_TOKEN>", "<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "[|endofturn|]", "[EOS]", 
     "[e~[", "<pad>", "[PAD]", "<unk>", "<|endoftext|", "&lt;|im_end|&gt;", "&lt;|endoftext|&gt;",
-    "&lt;|eot_id|&gt;", "&lt;/s&gt;",
+    "&lt;|eot_id|&gt;", "&lt;/s&gt;", "<seed:eos>", "]<]minimax[>[", "<EOS>", "[EOT]", "<eod>",
 )  # fmt: skip
 """What ends a turn or fills a batch, beside every `<|word|>` that `TURN_TOKENS` does not name."""
 TURN_TOKENS = (

@@ -70,6 +70,8 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
             closer = _matching_closer(plain, text, opener)
             if closer is None:
                 return _joined([*thoughts, text[opener.end() :]]), ""
+            if _is_element(opener, text[opener.end() : closer.start()]):
+                break
             thoughts.append(text[opener.end() : closer.start()])
         elif thoughts or opener or (closer := _orphan_closer(plain)) is None:
             break
@@ -78,6 +80,13 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
         position = closer.end()
     answer = text[position:].lstrip() if thoughts else text
     return (_joined(thoughts) if thoughts else None), _without_answer_marks(answer, is_thought=bool(thoughts))
+
+
+def _is_element(opener: re.Match[str], inside: str) -> bool:
+    """Whether a tag with a name of everyday words opens an XML element that was asked for: it holds
+    elements.
+    """
+    return opener[0].strip("<>").casefold() != "think" and re.match(r"\s*<\w", inside) is not None
 
 
 def _may_hold_marks(text: str) -> bool:
@@ -185,9 +194,17 @@ def is_between_sentences(plain: str, start: int, end: int) -> bool:
     if before[-1:].isalnum():
         return True
     if not line_before or not line_after:
-        return before[-1:] not in tuple("\"'*(“‘")
+        is_named = _NAMES_IT.search(line_before) is not None
+        goes_on = not line_before and bool(before.strip()) and after.lstrip()[:1].islower()
+        return before[-1:] not in tuple("\"'*(“‘") and not is_named and not goes_on
     begins = line_after[0].isdigit() or not line_after[0].islower()
     return line_before[-1] in "\x00.!?…。！？)]}" and (begins or before[-1:] != " ")
+
+
+_NAMES_IT = re.compile(
+    r"\b(?:to|with|at|by|the|an?|and|or|until|after|before|of|in|tags?|tokens?|marks?) ?\Z", re.IGNORECASE
+)
+"""How a line ends that names a mark."""
 
 
 def _without_answer_marks(answer: str, *, is_thought: bool) -> str:
@@ -197,8 +214,11 @@ def _without_answer_marks(answer: str, *, is_thought: bool) -> str:
     inside = answer.strip()
     for before, after in ANSWER_MARKS:
         is_mark = is_thought or "|" in before
-        if is_mark and inside.startswith(before) and inside.endswith(after) and inside.count(before) == 1:
-            return inside[len(before) : -len(after)].strip()
+        lower = inside.casefold()
+        is_around = lower.startswith(before.casefold()) and lower.endswith(after.casefold())
+        if is_mark and is_around and lower.count(before.casefold()) == 1:
+            content = inside[len(before) : -len(after)].strip()
+            return answer if re.match(r"<\w", content) else content
     return answer
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,14 @@ def test_an_end_token_is_taken_out(token):
 
 @pytest.mark.parametrize("token", [t for t in TURN_TOKENS if t not in ("<s>", "[gMASK]")])
 def test_what_follows_an_end_token_is_another_turn(token):
-    assert without_leaks(f"{ANSWER}<|im_end|>\n{token}user\nAnd a lake?") == ANSWER
+    text = f"{ANSWER}<|im_end|>\n{token}user\nAnd a lake?"
+    if re.search(
+        "assistant|bot", token, re.IGNORECASE
+    ):  # or what stands before is thought, and this the answer
+        with pytest.raises(Leaked):
+            without_leaks(text)
+    else:
+        assert without_leaks(text) == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,6 @@ def test_what_follows_an_end_token_is_another_turn(token):
         "[/INST] The Nile.</s><s>[INST] And a lake? [/INST] Victoria.</s>",
         "<s> The Nile.",
         "The Nile.<|endoftext|>The following is another document.",
-        "The Nile.\n<|im_end|>\nAnd more.",
         "The Nile.<|EOT|>\n<|EOT|>\n<|EOT|>",
         "The Nile. </s>",
         "The Nile.&lt;|im_end|&gt;",
@@ -78,6 +86,16 @@ def test_a_call_of_a_tool_that_nobody_read_is_no_answer(call):
         "The Nile <|im_end|>",
         "The Nile.\n\n<think>Is it?</think>\nYes.",
         "[INST] name one [/INST]",
+        "The Nile.\n<|im_end|>\nAnd more.",
+        "The user asks for a river.<|im_end|>\n<|im_start|>assistant\nThe Nile.",
+        "<|think|>\nIt is long.\n<|/think|>\n\nThe Nile.",
+        "It is long.<|think_end|>\n\nThe Nile.",
+        "The Nile. USER: And a lake? ASSISTANT: Victoria.",
+        "The Nile.\nuser: And a lake?\nassistant: Victoria.",
+        "The Nile.\n\n### User\nAnd a lake?\n\n### Assistant\nVictoria.",
+        "The Nile.\n用户：And a lake?\n助手：Victoria.",
+        "The Nile.\n<user>And a lake?</user>\n<assistant>Victoria.</assistant>",
+        "Hello!<|im_end|>\n\nThat means the end.",
     ],
 )
 def test_where_it_is_not_certain_what_the_answer_is_there_is_none(text):
@@ -174,3 +192,22 @@ def test_what_is_left_of_any_text_holds_no_leak(text):
 )
 def test_an_answer_comes_out_as_it_was(answer, tokens, more):
     assert without_leaks(f"{answer}{tokens}{more}") == answer
+
+
+@pytest.mark.parametrize("mark", ["Assistant: ", "ASSISTANT: ", "### Assistant: ", "### Response:\n"])
+def test_the_name_of_who_answers_is_taken_off(mark):
+    assert without_leaks(f"{mark}The Nile.") == "The Nile."
+
+
+EXAMPLES = [
+    "In this shape:\n\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHi!<|im_end|>\n\nThen train.",
+    "So:\n\n<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>\n\n2. Train it.",
+    "BERT makes it: hello world [SEP] [PAD] [PAD]",
+    "User: id, name\nModel: id, price",
+    "Instruction: name a river.\nResponse: ____",
+]
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_an_example_of_a_template_is_left_as_it_is(text):
+    assert without_leaks(text) == text

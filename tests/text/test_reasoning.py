@@ -124,3 +124,29 @@ def test_thoughts_never_reach_the_answer(block, thought, answer):
     before, after = block
 
     assert split_reasoning(f"{before}{thought}{after}\n\n{answer}") == (thought.strip(), answer.lstrip())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There are three parts: the reasoning, the closing tag\n\n</think>\n\nand the answer.",
+        "def strip(text):\n    # drop everything up to </think>\n    return text.partition('x')[2]",
+        "<reasoning>\n  <step>1</step>\n</reasoning>\n\nEach step is an element.",
+    ],
+)
+def test_what_speaks_of_reasoning_or_is_an_element_holds_none(text):
+    assert split_reasoning(text) == (None, text)
+
+
+def test_an_answer_that_is_xml_keeps_its_root():
+    answer = "<response>\n  <status>ok</status>\n</response>"
+    assert split_reasoning(f"<think>ok</think>\n{answer}") == ("ok", answer)
+
+
+def test_marks_of_answers_are_read_in_any_case():
+    assert split_reasoning("<Thought>hm</Thought><Output>The Nile.</Output>") == ("hm", "The Nile.")
+
+
+def test_a_final_response_that_is_announced_in_words():
+    text = "Here are my reasoning steps:\nIt is long.\n[BEGIN FINAL RESPONSE]\nThe Nile."
+    assert split_reasoning(text) == ("It is long.", "The Nile.")

@@ -4,6 +4,7 @@ value or raises one clear line; none guesses.
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,34 @@ def checked_text(text: str, name: str, where: str) -> str:
     return text
 
 
+MAX_DEPTH = 64
+"""Levels of nesting that the data of a cell may have."""
+
+
+def checked_data(value: Any, name: str, where: str) -> Any:
+    """Data, if it can be kept. Raises RecipeError for what nests too deeply, and for half of a surrogate
+    pair.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for item in level for inner in _items_of(item)]
+        if not level:
+            break
+    else:
+        raise RecipeError(f"{name} nests deeper than {MAX_DEPTH} levels", where)
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise RecipeError(f"{name} is not valid Unicode (a lone surrogate)", where) from None
+    return value
+
+
+def _items_of(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if is_list(value) else []
+
+
 def as_texts(value: Any, name: str, where: str) -> tuple[str, ...]:
     """Several texts: a list of them, or one alone. Raises RecipeError."""
     items = value if is_list(value) else [value]
@@ -84,6 +113,23 @@ def as_truth(value: Any, name: str, where: str) -> bool:
     if word in FALSE_WORDS:
         return False
     raise RecipeError(f"{name} must be true or false (or 1 or 0), found {describe(value)}", where)
+
+
+def as_messages_or_text(value: Any, name: str, where: str) -> Any:
+    """A cell that may hold messages, also as JSON text: a list of mappings of which each names its role; else
+    the cell as it is. Raises RecipeError for messages that Python has printed.
+    """
+    data = decoded(value)
+    if is_list(data) and data and all(isinstance(turn, Mapping) for turn in data):
+        has_roles = all(turn.get("role") or turn.get("from") for turn in data)
+        if not isinstance(value, str) or has_roles:
+            return data
+    if isinstance(value, str) and _PRINTED.match(value):
+        raise RecipeError(f"{name} is a list as Python prints it ({value[:60]!r}): save it as JSON", where)
+    return value
+
+
+_PRINTED = re.compile(r"\s*\[?\s*\{\s*'(?:role|from|content|value)'\s*:")
 
 
 def decoded(value: Any) -> Any:

@@ -5,13 +5,20 @@ The names that are looked for without a mapping: `messages`, `prompt`, `instruct
 `metadata`, `id`.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.cells import as_text, as_texts, decoded, describe, is_list, is_missing
-from prefgen.dataset.conversation import parse_conversation
+from prefgen.dataset.cells import (
+    as_text,
+    as_texts,
+    checked_data,
+    decoded,
+    describe,
+    is_list,
+    is_missing,
+)
+from prefgen.dataset.conversation import parse_conversation, turn_problem
 from prefgen.dataset.provenance import Provenance
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
@@ -33,6 +40,7 @@ MAPPED = (
     "metadata",
     "id",
 )
+ASKED_ABOUT = ("instruction", "query")
 INPUT_COLUMNS = ("input", "context")
 """What an instruction is about, where it stands in a column of its own."""
 
@@ -95,36 +103,40 @@ def prompt_messages(row: Mapping[str, Any], columns: Mapping[str, str], where: s
     """The conversation that a row asks to be answered: its prompt column, with what stands beside it
     (Alpaca's `input`, `history` and `system`). Raises RecipeError.
     """
-    name = prompt_column(list(row), columns, where)
+    filled = [name for name in row if not is_missing(row[name])]
+    is_told = bool({"prompt", "messages"} & set(columns)) or not set(PROMPT_COLUMNS) & set(filled)
+    name = prompt_column(list(row) if is_told else filled, columns, where)
     messages = as_messages(_with_input(row, name, columns, where), where)
-    for question, answer in reversed(_history(row, columns, where)):
-        messages = (*parse_conversation(question, where), *_answered(answer, where), *messages)
-    system_text = next(
-        (
-            row[column]
-            for column in (columns.get("system", "system"), "system_prompt")
-            if not is_missing(row.get(column))
-        ),
-        None,
-    )
-    text = as_text(system_text, "system", where)
-    if text is None or messages[0].role == "system":
-        return messages
-    return (Message(role="system", content=text), *messages)
+    history: tuple[Message, ...] = ()
+    for question, answer in _history(row, columns, where):
+        history = (*history, *parse_conversation(question, where), *_answered(answer, where))
+    texts = {
+        column: text
+        for column in dict.fromkeys((columns.get("system", "system"), "system_prompt"))
+        if (text := as_text(row.get(column), column, where)) is not None
+    }
+    if messages[0].role == "system":
+        texts["the prompt's system turn"] = messages[0].text
+        messages = messages[1:]
+    if len(set(texts.values())) > 1:
+        raise RecipeError(f"{' and '.join(texts)} are not the same", where)
+    start = (Message(role="system", content=next(iter(texts.values()))),) if texts else ()
+    conversation = (*start, *history, *messages)
+    if (problem := turn_problem([message.role for message in conversation])) is not None:
+        raise RecipeError(f"the prompt: {problem}", where)
+    return conversation
 
 
 def _with_input(row: Mapping[str, Any], name: str, columns: Mapping[str, str], where: str) -> Any:
     """The prompt column; an instruction with the input that it is about, as Alpaca and Dolly keep them
     apart.
     """
-    inputs = (columns["input"],) if "input" in columns else INPUT_COLUMNS if name == "instruction" else ()
-    found = [row[column] for column in inputs if not is_missing(row.get(column))]
+    inputs = (columns["input"],) if "input" in columns else INPUT_COLUMNS if name in ASKED_ABOUT else ()
+    found = {column: row[column] for column in inputs if column != name and not is_missing(row.get(column))}
     if not found:
         return row[name]
-    parts = [row[name], *found]
-    if not all(isinstance(part, str) for part in parts):
-        raise RecipeError(f"{name} and its input must be text, found {describe(found[0])}", where)
-    return "\n\n".join(parts)
+    texts = [as_text(value, column, where) for column, value in {name: row[name], **found}.items()]
+    return "\n\n".join(text for text in texts if text is not None)
 
 
 def _history(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> list[tuple[Any, Any]]:
@@ -156,8 +168,8 @@ def prompt_fields(
     for field in ("references", "incorrect_references"):
         value = row.get(columns.get(field, field))
         if not is_missing(value):
-            fields[field] = as_texts(value, field, where)
-    tools = _parse_data(row.get(columns.get("tools", "tools")), f"{where}: tools")
+            fields[field] = as_texts(_as_list(value), field, where)
+    tools = _parse_data(row.get(columns.get("tools", "tools")), "tools", where)
     if tools:
         if not isinstance(tools, Sequence) or not all(isinstance(tool, Mapping) for tool in tools):
             raise RecipeError(
@@ -165,21 +177,28 @@ def prompt_fields(
                 f"them; found {tools!r:.80}"
             )
         fields["tools"] = tuple(tools)
-    metadata = _parse_data(row.get(columns.get("metadata", "metadata")), f"{where}: metadata")
+    metadata = _parse_data(row.get(columns.get("metadata", "metadata")), "metadata", where)
     if isinstance(metadata, Mapping):
         fields["metadata"] = metadata
     lineage = provenance.lineage(row, columns, fields.get("source"), where)
     return fields | {"lineage": lineage} if lineage else fields
 
 
-def _parse_data(value: Any, where: str) -> Any:
+def _as_list(value: Any) -> Any:
+    """A list that stands as JSON text, as a CSV has it; anything else as it is."""
+    data = decoded(value)
+    return data if is_list(data) else value
+
+
+def _parse_data(value: Any, name: str, where: str) -> Any:
     """Data as it is, or as JSON text, which is how tables without a schema for it hold it."""
-    if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
-        return None if isinstance(value, str) or is_missing(value) else value
-    try:
-        return json.loads(value)
-    except ValueError as error:
-        raise RecipeError(f"{where} is no JSON ({error})") from None
+    if is_missing(value):
+        return None
+    data = decoded(value)
+    if isinstance(data, str):
+        found = describe(value)
+        raise RecipeError(f"{name} must be a list or a mapping, or JSON of one, found {found}", where)
+    return checked_data(data, name, where)
 
 
 def as_messages(value: Any, where: str) -> tuple[Message, ...]:

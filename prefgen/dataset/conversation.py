@@ -4,10 +4,19 @@ value as ShareGPT has them, content of several parts, tool calls, and any of the
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.cells import checked_text, decoded, describe, is_list, is_missing
+from prefgen.dataset.cells import (
+    as_messages_or_text,
+    checked_data,
+    checked_text,
+    decoded,
+    describe,
+    is_list,
+    is_missing,
+)
 from prefgen.errors import RecipeError
 from prefgen.types import ImagePart, Message, TextPart, ToolCall
 
@@ -40,9 +49,9 @@ def parse_conversation(
 
 def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message, ...]:
     """The turns as they stand, in whatever order. Raises RecipeError for what is none."""
-    turns = decoded(value)
-    if isinstance(turns, str) or not is_list(turns) or not all(isinstance(turn, Mapping) for turn in turns):
-        turns = value  # JSON of something else is a text like any other
+    turns = as_messages_or_text(value, name, where)
+    if isinstance(turns, str) and role == "user" and turns.startswith(HH_START):
+        turns = hh_turns(turns)
     if isinstance(turns, str):
         if not turns.strip():
             raise RecipeError(f"{name} is empty", where)
@@ -52,6 +61,23 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
     if not turns:
         raise RecipeError(f"{name} is empty", where)
     return tuple(_parse_message(turn, name, where) for turn in turns)
+
+
+HH_START = "\n\nHuman:"
+_HH_TURN = re.compile(r"\n\n(Human|Assistant): ?")
+
+
+def hh_turns(text: str) -> list[dict[str, str]]:
+    """A conversation as hh-rlhf and Nectar write it (blank line, "Human: ...", blank line, "Assistant: ..."),
+    as messages; an assistant's turn that is still empty is none.
+    """
+    roles = {"Human": "user", "Assistant": "assistant"}
+    pieces = _HH_TURN.split(text)[1:]
+    turns = [
+        {"role": roles[role], "content": content.strip("\n").rstrip()}
+        for role, content in zip(pieces[::2], pieces[1::2], strict=True)
+    ]
+    return turns[:-1] if turns and turns[-1] == {"role": "assistant", "content": ""} else turns
 
 
 def turn_problem(roles: Sequence[str]) -> str | None:
@@ -69,20 +95,20 @@ def turn_problem(roles: Sequence[str]) -> str | None:
 def _parse_message(turn: Any, name: str, where: str) -> Message:
     if not isinstance(turn, Mapping):
         raise RecipeError(f"a message must be a mapping with role and content, found {describe(turn)}", where)
-    given = turn.get("role", turn.get("from"))
+    given = turn.get("role") or turn.get("from")
     role = OTHER_ROLES.get(str(given), given)
     if role not in ROLES:
         raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
     tool_calls = tuple(_parse_tool_calls(turn.get("tool_calls"), where))
-    content = turn.get("content", turn.get("value"))
+    content = turn["content"] if turn.get("content") is not None else turn.get("value")
     fields: dict[str, Any] = {"role": role, "content": _parse_content(content, name, where)}
-    reasoning = turn.get("reasoning_content", turn.get("reasoning"))
+    reasoning = turn.get("reasoning_content") or turn.get("reasoning")
     if isinstance(reasoning, str) and reasoning.strip():
         fields["reasoning"] = checked_text(reasoning, name, where)
     if tool_calls:
         fields["tool_calls"] = tool_calls
     if not is_missing(turn.get("tool_call_id")):
-        fields["tool_call_id"] = str(turn["tool_call_id"])
+        fields["tool_call_id"] = checked_text(str(turn["tool_call_id"]), "tool_call_id", where)
     return Message(**fields)
 
 
@@ -142,4 +168,5 @@ def _parse_tool_calls(value: Any, where: str) -> Iterator[ToolCall]:
         arguments = function.get("arguments", "")
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
+        checked_data(call, "a tool call", where)
         yield ToolCall(id=str(call.get("id") or ""), name=called, arguments=arguments)

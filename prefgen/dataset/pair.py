@@ -5,10 +5,19 @@ trained on.
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.cells import decoded, describe, is_list, is_missing
+import orjson
+
+from prefgen.dataset.cells import (
+    as_messages_or_text,
+    checked_data,
+    checked_text,
+    describe,
+    is_list,
+    is_missing,
+)
 from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_problem
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import same_text
@@ -33,7 +42,9 @@ class NotAPair(RecipeError):
 
 def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     """(prompt, chosen, rejected) as messages of role and content. Raises NotAPair."""
-    prompt, chosen, rejected = (_side(row.get(name)) for name in ("prompt", "chosen", "rejected"))
+    _check_cells(row, where)
+    names = ("prompt", "chosen", "rejected")
+    prompt, chosen, rejected = (_side(row.get(name), name, where) for name in names)
     if chosen is None or rejected is None:
         raise NotAPair(f"expected chosen and rejected, found the columns {', '.join(map(str, row))}", where)
     if isinstance(chosen, str) != isinstance(rejected, str):
@@ -46,35 +57,67 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     if prompt is not None and (is_list(prompt) or answers_alone):
         prompt_turns = _parse_turns("user", prompt, "prompt", where)
     else:  # the common beginning
-        if chosen_turns[:-1] != rejected_turns[:-1] or not chosen_turns[:-1]:
-            raise NotAPair("chosen and rejected do not answer the same prompt", where, rule="turns")
-        prompt_turns = chosen_turns[:-1]
-        chosen_turns, rejected_turns = chosen_turns[-1:], rejected_turns[-1:]
+        prompt_turns, chosen_turns, rejected_turns = _split_beginning(chosen_turns, rejected_turns, where)
+        _check_prompt_text(prompt, prompt_turns, where)
     return _with_system(row, prompt_turns, where), chosen_turns, rejected_turns
 
 
-def _side(value: Any) -> Any:
+def _check_cells(row: Row, where: str) -> None:
+    """Raises NotAPair for a cell that could not be written again."""
+    try:
+        orjson.dumps(dict(row), default=str, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, RecursionError):  # a lone surrogate, deep nesting, or a whole number beyond 64 bits
+        for name, value in row.items():
+            try:
+                checked_text(str(name), "the name of a column", where)
+                checked_data(value, str(name), where)
+            except RecipeError as error:
+                raise NotAPair(str(error).removeprefix(f"{where}: "), where) from None
+
+
+def _side(value: Any, name: str, where: str) -> Any:
     """A prompt or a side; None where the cell is empty, messages where it holds them as JSON text."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    turns = decoded(value)
-    return turns if is_list(turns) and turns and all(isinstance(turn, Mapping) for turn in turns) else value
+    try:
+        return as_messages_or_text(value, name, where)
+    except RecipeError as error:
+        raise NotAPair(str(error).removeprefix(f"{where}: "), where) from None
+
+
+def _split_beginning(chosen: Turns, rejected: Turns, where: str) -> tuple[Turns, Turns, Turns]:
+    """(prompt, chosen, rejected) of two whole conversations: they begin alike up to a turn that the assistant
+    answers in two ways.
+    """
+    shared = 0
+    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+        shared += 1
+    while shared and chosen[shared - 1]["role"] not in ("user", "tool"):
+        shared -= 1
+    if not shared:
+        raise NotAPair("chosen and rejected do not answer the same prompt", where, rule="turns")
+    return chosen[:shared], chosen[shared:], rejected[shared:]
+
+
+def _check_prompt_text(prompt: Any, turns: Turns, where: str) -> None:
+    """Raises NotAPair where a prompt stands beside conversations that answer another one."""
+    said = {text_of([turn]).strip() for turn in turns if turn["role"] == "user"}
+    if isinstance(prompt, str) and prompt.strip() and prompt.strip() not in said:
+        raise NotAPair(f"the sides do not answer the prompt {prompt[:60]!r}", where, rule="turns")
 
 
 def _with_system(row: Row, prompt: Turns, where: str) -> Turns:
     """The prompt with the system text that stands in a column of its own."""
-    for name in ("system", "system_prompt"):
-        text = row.get(name)
-        if is_missing(text):
-            continue
+    texts = {name: row[name] for name in ("system", "system_prompt") if not is_missing(row.get(name))}
+    for name, text in texts.items():
         if not isinstance(text, str):
             raise NotAPair(f"{name} must be text, found {describe(text)}", where)
-        if prompt[:1] and prompt[0]["role"] == "system":
-            if prompt[0]["content"] != text:
-                raise NotAPair(f"the prompt has a system turn, and {name} is another", where, rule="turns")
-            return prompt
-        return [{"role": "system", "content": text}, *prompt]
-    return prompt
+    if prompt[:1] and prompt[0]["role"] == "system":
+        texts["the prompt's system turn"] = prompt[0]["content"]
+        prompt = prompt[1:]
+    if len(set(map(str, texts.values()))) > 1:
+        raise NotAPair(f"{' and '.join(texts)} are not the same", where, rule="turns")
+    return [{"role": "system", "content": next(iter(texts.values()))}, *prompt] if texts else prompt
 
 
 def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
@@ -91,6 +134,9 @@ def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
 
 def turn_problems(prompt: Turns, chosen: Turns, rejected: Turns) -> Iterator[tuple[str, str]]:
     """("turns", what was found): orders of roles in which no trainer may be handed a pair."""
+    empty = [turn["role"] for turn in prompt if not text_of([turn]).strip() and turn["role"] != "tool"]
+    if empty:
+        yield "empty", f"the prompt has an empty {empty[0]} turn"
     roles = [str(turn["role"]) for turn in prompt]
     if not roles or roles[-1] not in ("user", "tool"):
         yield "turns", f"the prompt does not end with a user turn (roles: {', '.join(roles) or 'none'})"
@@ -98,6 +144,8 @@ def turn_problems(prompt: Turns, chosen: Turns, rejected: Turns) -> Iterator[tup
         yield "turns", f"roles are not valid: {', '.join(roles)}"
     elif (problem := turn_problem(roles)) is not None:
         yield "turns", problem
+    elif roles[0] not in ("system", "user"):
+        yield "turns", f"the prompt begins with a turn of the {roles[0]}"
     for name, side in (("chosen", chosen), ("rejected", rejected)):
         side_roles = [str(turn["role"]) for turn in side]
         if not side or side_roles[0] != "assistant":
@@ -113,9 +161,8 @@ def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[st
     is for.
     """
     chosen_text, rejected_text = text_of(chosen), text_of(rejected)
-    empty = [
-        name for name, text in (("chosen", chosen_text), ("rejected", rejected_text)) if not text.strip()
-    ]
+    sides = {"chosen": chosen_text, "rejected": rejected_text}
+    empty = [name for name, text in sides.items() if not any(c.isprintable() and c != " " for c in text)]
     if empty:
         yield "empty", f"{empty[0]} is empty"
     elif same_text(chosen_text, rejected_text):
@@ -129,11 +176,14 @@ def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[st
         yield "scores", f"chosen_probability is {probability}, and probabilities lie within 0 to 1"
     elif probability is not None and probability < 0.5:
         yield "scores", f"chosen_probability is {probability}: by its own label the rejected side is better"
+    margin = row.get("margin")
+    if margin is not None and margin < 0:
+        yield "scores", f"margin is {margin}: by its own label the rejected side is better"
     if weight is not None and weight < 0:
         yield "scores", f"weight is {weight}, and weights are not below 0"
 
 
-def text_of(turns: Turns) -> str:
+def text_of(turns: Sequence[Mapping[str, Any]]) -> str:
     """What one side says, or a prompt: the texts of its turns, and the calls of tools that they are."""
     return "\n".join(_text_of_turn(turn) for turn in turns)
 
@@ -147,9 +197,14 @@ def _text_of_turn(turn: Mapping[str, Any]) -> str:
 
 def is_number(value: Any) -> bool:
     """Whether a column that may be empty is empty, or a finite number."""
-    return value is None or (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def single_turn_pair(row: Row, where: str, format_name: str) -> tuple[Turns, dict[str, str], dict[str, str]]:

@@ -2,12 +2,12 @@
 writes, or columns by other names.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from prefgen.dataset.cells import as_number, is_missing
-from prefgen.dataset.conversation import OTHER_ROLES
+from prefgen.dataset.cells import as_number, as_truth, decoded, describe, is_list, is_missing
+from prefgen.dataset.conversation import HH_START, OTHER_ROLES, hh_turns
 from prefgen.dataset.pair import NUMBERS, Row
 from prefgen.dataset.public_forms import known_form
 from prefgen.dataset.serialize import RENAMED_COLUMNS
@@ -34,12 +34,14 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
     form is not known.
     """
     row = with_present_names(row, RENAMED_COLUMNS)
-    for ours, theirs in columns.items():
+    for theirs in columns.values():
         if theirs not in row:
             raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)
-        row = {**{name: value for name, value in row.items() if name != theirs}, ours: row[theirs]}
-    row = known_form(_with_numbers(row, where), where)
-    if is_missing(row.get("prompt")) and (sides := _hh_sides(row)) is not None:
+    if columns:
+        moved = {ours: row[theirs] for ours, theirs in columns.items()}
+        row = {**{name: value for name, value in row.items() if name not in columns.values()}, **moved}
+    row = _with_numbers(known_form(row, where), where)
+    if (sides := _hh_sides(row)) is not None:
         return {**row, **sides}
     if "conversations" in row and isinstance(row.get("chosen"), Mapping):  # LLaMA-Factory
         rest = {name: value for name, value in row.items() if name != "conversations"}
@@ -57,41 +59,48 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
             "chosen": [row["chosen"]],
             "rejected": [row.get("rejected")],
         }
-    # NeMo-RL: the best has the lowest rank
-    if "context" in row and isinstance(row.get("completions"), Sequence):
-        completions = sorted(
-            (completion for completion in row["completions"] if isinstance(completion, Mapping)),
-            key=lambda completion: completion.get("rank", 0),
-        )
-        if len(completions) != 2:
-            raise RecipeError(f"a pair has two completions, found {len(completions)}", where)
+    if "context" in row and is_list(completions := decoded(row.get("completions"))):  # NeMo-RL
+        chosen, rejected = _by_rank(completions, where)
         rest = {name: value for name, value in row.items() if name not in ("context", "completions")}
-        return {
-            **rest,
-            "prompt": row["context"],
-            "chosen": completions[0].get("completion"),
-            "rejected": completions[1].get("completion"),
-        }
+        return {**rest, "prompt": row["context"], "chosen": chosen, "rejected": rejected}
     return row
 
 
+def _by_rank(completions: Sequence[Any], where: str) -> tuple[Any, Any]:
+    """(chosen, rejected) of two completions: the best has the lowest rank."""
+    entries = [completion for completion in completions if isinstance(completion, Mapping)]
+    if len(entries) != 2 or len(completions) != 2:
+        raise RecipeError(f"a pair has two completions, found {len(completions)}", where)
+    ranks = [as_number(entry.get("rank"), "rank", where) for entry in entries]
+    if None in ranks or ranks[0] == ranks[1]:
+        found = " and ".join(describe(entry.get("rank")) for entry in entries)
+        raise RecipeError(f"two completions need two ranks that differ, found {found}", where)
+    order = [0, 1] if (ranks[0] or 0) < (ranks[1] or 0) else [1, 0]
+    chosen, rejected = (entries[number].get("completion") for number in order)
+    return chosen, rejected
+
+
 def _with_numbers(row: Row, where: str) -> Row:
-    """The row with its numbers as numbers: a CSV has them as text, and empty cells as empty text."""
-    spelled = {name: row[name] for name in NUMBERS if isinstance(row.get(name), str)}
-    if not spelled:
-        return row
-    return {**row, **{name: _number_or_as_it_is(value, name, where) for name, value in spelled.items()}}
+    """The row with its numbers as numbers and its truth values as such: a CSV has them as text, and empty
+    cells as empty text; Parquet may have decimals, and NaN for what is missing.
+    """
+    read = {
+        name: _read_or_as_it_is(as_number, row[name], name, where)
+        for name in NUMBERS
+        if isinstance(row.get(name), str | Decimal | float)
+    }
+    if isinstance(row.get("tie"), str):
+        tie = row["tie"]
+        read["tie"] = None if is_missing(tie) else _read_or_as_it_is(as_truth, tie, "tie", where)
+    return {**row, **read} if read else row
 
 
-def _number_or_as_it_is(value: Any, name: str, where: str) -> Any:
-    """What is no number stays, so that whoever checks the row can say it."""
+def _read_or_as_it_is(read: Callable[[Any, str, str], Any], value: Any, name: str, where: str) -> Any:
+    """What cannot be read stays, so that whoever checks the row can say it."""
     try:
-        return as_number(value, name, where)
+        return read(value, name, where)
     except RecipeError:
         return value
-
-
-_HH_TURN = re.compile(r"\n\n(Human|Assistant): ?")
 
 
 def _hh_sides(row: Row) -> dict[str, Any] | None:
@@ -99,22 +108,14 @@ def _hh_sides(row: Row) -> dict[str, Any] | None:
     "Assistant: ..."), as messages.
     """
     sides = {name: row.get(name) for name in ("chosen", "rejected")}
-    if not all(isinstance(text, str) and text.startswith("\n\nHuman:") for text in sides.values()):
-        return None
-    return {name: hh_turns(str(text)) for name, text in sides.items()}
-
-
-def hh_turns(text: str) -> list[dict[str, str]]:
-    """A conversation as hh-rlhf and Nectar write it, as messages; an assistant's turn that is still empty is
-    none.
-    """
-    roles = {"Human": "user", "Assistant": "assistant"}
-    pieces = _HH_TURN.split(text)[1:]
-    turns = [
-        {"role": roles[role], "content": content.strip()}
-        for role, content in zip(pieces[::2], pieces[1::2], strict=True)
-    ]
-    return turns[:-1] if turns and turns[-1] == {"role": "assistant", "content": ""} else turns
+    if all(isinstance(text, str) and text.startswith(HH_START) for text in sides.values()):
+        return {name: hh_turns(str(text)) for name, text in sides.items()}
+    prompt = row.get("prompt")
+    if isinstance(prompt, str) and prompt.startswith(HH_START):  # the sides go on behind "Assistant:"
+        return {
+            name: text.removeprefix(" ") if isinstance(text, str) else text for name, text in sides.items()
+        }
+    return None
 
 
 def _parse_turn(turn: Any) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefgen.dataset.cells import as_number, as_truth, decoded, describe, is_list, is_missing
+from prefgen.dataset.columns import ASKED_ABOUT, INPUT_COLUMNS, prompt_messages
+from prefgen.dataset.conversation import OTHER_ROLES
 from prefgen.errors import RecipeError
+from prefgen.transport.openai_protocol import encode_message
 
 Row = Mapping[str, Any]
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -18,7 +21,7 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "rejected_model": ("rejected-model", "model_rejected"),
 }
 """{column: what others call it}."""
-ASKED_COLUMNS = ("prompt", "question", "instruction", "input", "query")
+ASKED_COLUMNS = ("prompt", "question", "instruction", "query", "input")
 """Where a pair's prompt stands, the first of these that is there."""
 
 
@@ -30,7 +33,7 @@ def known_form(row: Row, where: str) -> Row:
         if needed <= set(row):
             return read(row, where)
     if "chosen" in row and "rejected" in row:
-        return _with_prompt(_with_usual_names(row))
+        return _with_prompt(_with_usual_names(row), where)
     return row
 
 
@@ -49,18 +52,33 @@ def _with_usual_names(row: Row) -> Row:
     return {**{name: value for name, value in row.items() if name not in taken}, **renamed}
 
 
-def _with_prompt(row: Row) -> Row:
-    """A pair whose prompt stands under another name, or as an instruction with the input that it is about."""
-    if not is_missing(row.get("prompt")) or not isinstance(decoded(row["chosen"]), str):
+def _with_prompt(row: Row, where: str) -> Row:
+    """A pair whose prompt stands under another name, or as an instruction with the input that it is about, or
+    after a history.
+    """
+    if is_missing(row.get("history")) and not is_missing(row.get("prompt")):
+        return row
+    chosen = decoded(row["chosen"])
+    if is_list(chosen) and not _is_answer(chosen):  # a whole conversation
         return row
     name = next((name for name in ASKED_COLUMNS if not is_missing(row.get(name))), None)
     if name is None:
         return row
-    asked, about = row[name], row.get("input") if name == "instruction" else None
-    if isinstance(asked, str) and isinstance(about, str) and about.strip():
-        asked = f"{asked}\n\n{about}"
-    used = {name, *(("input",) if name == "instruction" else ())}
-    return {**{key: value for key, value in row.items() if key not in used}, "prompt": asked}
+    asked_about = INPUT_COLUMNS if name in ASKED_ABOUT else ()
+    beside = {column for column in (*asked_about, "history") if not is_missing(row.get(column))}
+    asked = row[name]
+    if beside:  # read as a prompt of the same columns is
+        asks = {column: row[column] for column in (name, *beside)}
+        asked = [encode_message(message) for message in prompt_messages(asks, {"prompt": name}, where)]
+        if len(asked) == 1 and asked[0]["role"] == "user":
+            asked = asked[0]["content"]
+    return {**{key: value for key, value in row.items() if key not in {name, *beside}}, "prompt": asked}
+
+
+def _is_answer(turns: Any) -> bool:
+    first = turns[0] if turns else None
+    role = (first.get("role") or first.get("from")) if isinstance(first, Mapping) else None
+    return OTHER_ROLES.get(str(role), role) == "assistant"
 
 
 def _pair(row: Row, used: set[str], prompt: Any, chosen: Any, rejected: Any, **more: Any) -> Row:
@@ -116,8 +134,11 @@ def _argilla_status(row: Row, where: str) -> Row:
     """Argilla's orca pairs: `status: tie` is no preference."""
     if row["status"] == "tie":
         raise RecipeError("status is 'tie': neither side is preferred", where)
-    kept = {k: v for k, v in row.items() if k not in ("status", "generations", "order", "rating")}
-    return _with_prompt(_with_usual_names(kept))
+    dropped = {"status", "generations", "order", "rating"}
+    if is_missing(row.get("rejected_score")):  # the score of one side alone is none of a pair
+        dropped |= {"chosen_score", "rejected_score"}
+    kept = {k: v for k, v in row.items() if k not in dropped}
+    return _with_prompt(_with_usual_names(kept), where)
 
 
 def ranked_answers(row: Row, where: str) -> list[tuple[str, str, float]] | None:

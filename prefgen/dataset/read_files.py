@@ -17,8 +17,15 @@ from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.errors import RecipeError
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
+PROSE_SUFFIXES = (".txt", ".md")
+"""Files that are a prompt each, where a folder holds no table."""
+PACKED_SUFFIXES = (".bz2", ".xz", ".zst", ".zip", ".arrow", ".feather")
+"""Files that may well hold rows, and are not read."""
 NOTE_FILES = (
+    "config.json",
+    "stats.json",
+    "package.json",
     "dataset_infos.json",
     "dataset_info.json",
     "dataset_dict.json",
@@ -52,6 +59,7 @@ def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) ->
         raise RecipeError(f"file {display_path!r} does not exist (looked for {path})")
     readers = {
         ".jsonl": _read_jsonl,
+        ".ndjson": _read_jsonl,
         ".json": _read_json,
         ".csv": _read_csv,
         ".tsv": _read_csv,
@@ -59,8 +67,7 @@ def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) ->
         ".txt": _read_text,
         ".md": _read_text,
     }
-    suffix = Path(path.name.removesuffix(".gz")).suffix
-    reader = readers.get(suffix)
+    reader = readers.get(_suffix(path))
     if reader is None:
         raise RecipeError(
             f"file {display_path!r} cannot be read: its name must end in one of {', '.join(SUFFIXES)}"
@@ -78,7 +85,19 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
         yield from _read_saved(path, display_path)
         return
+    if (path / "dataset_dict.json").is_file():
+        for saved in sorted(p.parent for p in path.glob("*/dataset_info.json")):
+            for where, row in _read_saved(saved, str(Path(display_path) / saved.name)):
+                yield where, {"split": split_of(saved.name) or saved.name, **row}
+        return
     files = sorted(p for p in path.rglob("*") if _is_data(p, path))
+    if any(_suffix(file) not in PROSE_SUFFIXES for file in files):
+        files = [file for file in files if _suffix(file) not in PROSE_SUFFIXES]
+    packed = sorted(p.name for p in path.rglob("*") if p.suffix.casefold() in PACKED_SUFFIXES)
+    if packed and files:
+        raise RecipeError(
+            f"the folder holds {packed[0]}, which cannot be read: unpack it or take it away", display_path
+        )
     if not files:
         raise RecipeError(
             f"the folder {display_path!r} holds no file that can be read ({', '.join(SUFFIXES)})"
@@ -121,7 +140,7 @@ def _is_data(file: Path, folder: Path) -> bool:
 
 
 def _suffix(file: Path) -> str:
-    return Path(file.name.removesuffix(".gz")).suffix
+    return Path(file.name.casefold().removesuffix(".gz")).suffix
 
 
 def split_of(name: str) -> str | None:
@@ -166,10 +185,20 @@ def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
 
 def _parse_object(text: str, where: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_as_object)
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"not valid JSON ({error})", where) from None
     return _as_row(value, where)
+
+
+def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where a key comes twice: which of its values is meant nobody knows."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} comes twice")
+    return fields
 
 
 def _as_row(value: Any, where: str) -> Mapping[str, Any]:
@@ -184,7 +213,7 @@ def _as_row(value: Any, where: str) -> Mapping[str, Any]:
 def _read_json(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     text = "".join(line for _, line in _read_lines(path, display_path))
     try:
-        rows = json.loads(text)
+        rows = json.loads(text, object_pairs_hook=_as_object)
     except (ValueError, RecursionError) as error:
         if _is_object(text.lstrip().partition("\n")[0]):  # an object a line, under the name of a list
             yield from _read_jsonl(path, display_path, bad_rows)
@@ -213,9 +242,7 @@ def _read_csv(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     header = text.lstrip().splitlines()[0] if text.strip() else ""
     delimiter = next((mark for mark in ("\t", ",", ";") if mark in header), ",")
     csv.field_size_limit(MAX_FIELD)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
-    )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names: list[str] = []
     try:
         for cells in reader:

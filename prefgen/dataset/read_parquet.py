@@ -22,6 +22,10 @@ def read_parquet(path: Path, display_path: str | None = None) -> Iterator[dict[s
 
     with _explained(display_path or str(path)):
         file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RecipeError(f"two columns have one name: {twice}", display_path or str(path))
         for batch in file.iter_batches(batch_size=ROWS_A_READ):
             yield from batch.to_pylist()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from prefgen.dataset.open_pairs import PairDataset
-from prefgen.dataset.pair import pair_messages
+from prefgen.dataset.pair import pair_messages, text_of
 from prefgen.errors import RecipeError
 from prefgen.storage.canonical_json import canonical
 from prefgen.text.normalize import normalize
@@ -110,9 +110,9 @@ def read_side(dataset: PairDataset) -> DatasetSummary:
         columns |= {*row}
         turns = pair_messages(row, where)
         prompt_key, *answer_keys = (
-            _digest([[turn["role"], normalize(turn["content"])] for turn in messages]) for messages in turns
+            _digest([[turn["role"], normalize(text_of([turn]))] for turn in messages]) for messages in turns
         )
-        side.prompts.setdefault(prompt_key, " ".join(turns[0][-1]["content"].split())[:100])
+        side.prompts.setdefault(prompt_key, " ".join(text_of(turns[0][-1:]).split())[:100])
         answers_key = b"".join(sorted(answer_keys))
         other_values = {
             k: v

@@ -14,15 +14,15 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
-from prefgen.dataset.cells import as_number, as_truth
+from prefgen.dataset.cells import as_number, as_text, as_truth, decoded, describe, is_list, is_missing
 from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
 from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.pair import pair_messages, text_of
-from prefgen.dataset.pair_formats import hh_turns, to_pair_row
+from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
-from prefgen.dataset.read_files import read_rows
+from prefgen.dataset.read_files import read_rows, select_split
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
@@ -41,7 +41,9 @@ class Records(Plugin):
     later_fields = ("columns", "on_bad_rows", "keep_columns")
 
     path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
-    split: str = Field(default="train", description="The split of a Hub dataset.")
+    split: str = Field(
+        default="train", description="The split of a Hub dataset, or of a folder that has several."
+    )
     config: str | None = Field(default=None, description="The configuration of a Hub dataset.")
     revision: str | None = Field(default=None, description="The revision of a Hub dataset.")
     keep: tuple[str, ...] = Field(
@@ -80,6 +82,8 @@ class Records(Plugin):
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         if local.exists():
             rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path, bad_rows)
+            if local.is_dir():
+                rows = select_split(iter(rows), self.split, self.path)
         else:
             hub = hub_rows(self.path, self.config, self.split, self.revision)
             rows = ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
@@ -94,7 +98,8 @@ class Records(Plugin):
 
         def read(given: Mapping[str, Any], where: str) -> Record | _KtoRow:
             if (ranked := ranked_answers(given, where)) is not None:
-                return _parse_ranked(given, ranked, where, counter, provenance)
+                moved = {ours: given[theirs] for ours, theirs in self.columns.items() if theirs in given}
+                return _parse_ranked({**given, **moved}, ranked, where, counter, provenance)
             kept = {name: given[name] for name in self.keep_columns if name in given}
             row = {**kept, **to_pair_row(given, self.columns, where)}
             if "completion" in row and "label" in row:
@@ -135,11 +140,10 @@ def _parse_ranked(
     provenance: Provenance,
 ) -> Record:
     """Answers with ranks (Nectar: 1 is the best) as responses with scores: of n answers the first has n."""
-    prompt = row["prompt"]
-    if isinstance(prompt, str) and prompt.startswith("\n\nHuman:"):
-        prompt = hh_turns(prompt)
+    if is_list(row.get("source")):  # of each answer, as Nectar has it
+        row = {**row, "source": None}
     details = prompt_fields(row, {}, provenance, where)
-    asked = counter.prompt(as_messages(prompt, where), origin="imported", **details)
+    asked = counter.prompt(prompt_messages(row, {}, where), origin="imported", **details)
     responses, scores = [], []
     for number, (text, model, rank) in enumerate(ranked):
         response = _parse_response(asked.id, text, where, sample=number, model=model)
@@ -172,7 +176,7 @@ def _parse_record(
 ) -> Record:
     if "chosen" in row and "rejected" in row:
         return _record_of_pair(row, where, counter, provenance)
-    items = row.get("completions", row.get("responses"))
+    items = decoded(row.get("completions", row.get("responses")))
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise RecipeError(
             "no responses in this row: expected chosen and rejected, completions, responses, or "
@@ -187,8 +191,13 @@ def _parse_record(
     responses, scores = [], []
     for i, item in enumerate(items):
         if isinstance(item, Mapping) and "response" in item:
+            model = as_text(item.get("model"), "model", where) or "unknown"
             response = _parse_response(
-                prompt.id, item["response"], where, sample=i, model=str(item.get("model") or "unknown")
+                prompt.id,
+                item["response"],
+                where,
+                sample=i,
+                model=model,
             )
             scores += _ultrafeedback_scores(item, response.id, where)
         else:
@@ -198,26 +207,30 @@ def _parse_record(
 
 
 def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str) -> list[Score]:
+    annotations = decoded(item.get("annotations"))
+    if is_missing(annotations):
+        return []
+    if not isinstance(annotations, Mapping):
+        raise RecipeError(f"annotations must be a mapping by aspect, found {describe(annotations)}", where)
     scores = []
-    for aspect, annotation in (item.get("annotations") or {}).items():
-        annotation: Any = annotation[0] if isinstance(annotation, list) and annotation else annotation
+    for aspect, given in annotations.items():
+        annotation: Any = given[0] if isinstance(given, list) and given else given
         rating = annotation.get("Rating") if isinstance(annotation, Mapping) else None
         if rating is None:
             continue
-        if str(rating).strip().upper() in ("N/A", "NA"):
-            value = None
-        elif str(rating).strip() in ("1", "2", "3", "4", "5"):
-            value = float(rating)
-        else:
+        is_na = str(rating).strip().upper() in ("N/A", "NA")
+        value = None if is_na else as_number(rating, f"the rating of {aspect}", where)
+        if value is not None and value not in (1, 2, 3, 4, 5):
             raise RecipeError(f"rating {rating!r} of {aspect!r} is none of 1 to 5 and N/A", where)
+        rationale = annotation.get("Rationale")
         scores.append(
             Score(
                 response_id=response_id,
-                aspect=aspect,
+                aspect=str(aspect),
                 value=value,
                 scale=(1, 5),
                 judge="imported",
-                rationale=annotation.get("Rationale"),
+                rationale=rationale if isinstance(rationale, str) else None,
             )
         )
     return scores
@@ -240,10 +253,10 @@ def _record_of_pair(
             "metadata": {**details.get("metadata", {}), **marks},
         }
     prompt = counter.prompt(messages, origin="imported", **details)
-    responses = [
-        _parse_response(prompt.id, side, where, sample=i, model=str(row.get(f"{name}_model") or "unknown"))
-        for i, (name, side) in enumerate((("chosen", chosen), ("rejected", rejected)))
-    ]
+    responses: list[Response] = []
+    for name, side in (("chosen", chosen), ("rejected", rejected)):
+        model = as_text(row.get(f"{name}_model"), f"{name}_model", where) or "unknown"
+        responses.append(_parse_response(prompt.id, side, where, sample=len(responses), model=model))
     record = Record(prompt=prompt, responses=tuple(responses))
     if is_harmful(record, responses[0].id):
         raise RecipeError(

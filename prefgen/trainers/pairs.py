@@ -10,7 +10,7 @@ from typing import Any, Literal
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.check import check_rows
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
-from prefgen.dataset.pair import validated_pair
+from prefgen.dataset.pair import text_of, validated_pair
 from prefgen.dataset.pair_rules import RULES, proven_rows
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
@@ -124,7 +124,7 @@ def _drop_leaking_rows(train: Sequence[TrainingRow], test: Sequence[TrainingRow]
 
 
 def _prompt_text(row: TrainingRow) -> str:
-    return "\n".join(turn["content"] for turn in row["prompt"])
+    return text_of(row["prompt"])
 
 
 def _check_pairs(
@@ -198,7 +198,7 @@ def with_control_labels(rows: Sequence[TrainingRow], control: Control | None, se
 
 
 def _character_count(turns: Sequence[Mapping[str, str]]) -> int:
-    return sum(len(turn["content"]) for turn in turns)
+    return sum(len(text_of([turn])) for turn in turns)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ BAD = [
         {"chosen": [said("assistant", "Same")], "rejected": [said("assistant", " same ")]},
         "chosen and rejected are the same",
     ),
-    ({"score_chosen": float("nan")}, "score_chosen is nan"),
+    ({"score_chosen": float("inf")}, "score_chosen is inf"),
     ({"score_chosen": "high"}, "score_chosen is 'high'"),
     ({"chosen_probability": 1.5}, "probabilities lie within 0 to 1"),
     ({"weight": -1.0}, "weights are not below 0"),

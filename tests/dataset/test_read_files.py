@@ -34,7 +34,7 @@ def test_every_kind_of_file_gives_the_same_prompts(tmp_path):
 
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
     (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "b.txt").write_text("second")
-    (tmp_path / "d" / "a.jsonl").write_text('"first"\n')
+    (tmp_path / "d" / "b.ndjson").write_text('"second"\n')
+    (tmp_path / "d" / "a.JSONL").write_text('"first"\n')
 
     assert texts(File(path="d"), tmp_path) == ["first", "second"]

@@ -5,10 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 SEEDS ?= 3
+EXAMPLES ?= 10000
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help fmt demo test goldens coverage check integration lab chaos bench bench-prompts wheel clean
+.PHONY: help fmt demo test fuzz goldens coverage check integration lab chaos bench bench-prompts wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,6 +25,10 @@ demo: $(VENV)/installed ## run the quickstart
 
 test: $(VENV)/dev ## the tests, under five minutes
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto --dist worksteal
+
+# what reads replies, answers and files, with as many inputs as EXAMPLES
+fuzz: $(VENV)/dev ## the property tests of readers, with 10,000 inputs each
+	PREFGEN_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/kit tests/text tests/dataset tests/transport -m hypothesis -n auto
 
 goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 	PREFGEN_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/test_goldens.py -q

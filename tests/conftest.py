@@ -19,7 +19,10 @@ pytest_plugins = ("tests.support.cli", "tests.support.journal", "tests.support.p
 """Their fixtures are every test's; a module that has one of the same name means its own."""
 
 settings.register_profile(
-    "prefgen", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    "prefgen",
+    deadline=None,
+    max_examples=int(os.environ.get("PREFGEN_EXAMPLES", "60")),  # `make fuzz` wants many
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("prefgen")
 

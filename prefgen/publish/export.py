@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from prefgen.dataset.pair import Row, Turns, single_turn_pair, validated_pair
+from prefgen.dataset.pair import NotAPair, Row, Turns, single_turn_pair, validated_pair
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.storage.atomic_write import atomic_write
@@ -95,6 +95,9 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = single_turn_pair(row, where, "llama-factory")
         _check_turns(prompt, where, "llama-factory", system=True, asks=("user", "tool"))
+        turns = (*prompt, chosen, rejected)
+        if any(turn.get("tool_calls") or not isinstance(turn["content"], str) for turn in turns):
+            raise NotAPair("llama-factory takes text alone, and this pair holds calls or images", where)
         yield {
             "conversations": [sharegpt_turn(t) for t in prompt],
             "chosen": sharegpt_turn(chosen),
@@ -215,6 +218,10 @@ def _write_parquet(rows: Iterator[Row], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([dict(row) for row in rows])
+    try:
+        table = pa.Table.from_pylist([dict(row) for row in rows])
+    except pa.ArrowInvalid as error:
+        found = f"rows with and without images have no common schema in Parquet ({error}): write .jsonl"
+        raise RecipeError(found, str(path)) from None
     pq.write_table(table, path, compression="zstd")
     return table.num_rows

@@ -136,8 +136,9 @@ def test_a_prompt_beside_conversations_that_answer_another_is_refused():
 
 
 def test_conversations_part_where_their_answers_do():
-    chosen = [said("user", "q"), said("assistant", "a1"), said("user", "u2"), said("assistant", "a2")]
-    rejected = [said("user", "q"), said("assistant", "b1"), said("user", "u2"), said("assistant", "b2")]
+    roles = ("user", "assistant", "user", "assistant")
+    chosen = [said(role, text) for role, text in zip(roles, ("q", "a1", "u2", "a2"), strict=True)]
+    rejected = [said(role, text) for role, text in zip(roles, ("q", "b1", "u2", "b2"), strict=True)]
 
     prompt, one, other = pair_messages({"chosen": chosen, "rejected": rejected}, "row")
 
@@ -146,7 +147,9 @@ def test_conversations_part_where_their_answers_do():
 
 def test_two_columns_or_keys_of_one_name_are_an_error(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"prompt": "q", "chosen": "a", "rejected": "b", "chosen": "z"}\n')
-    table = pa.table([pa.array(["q"]), pa.array(["a"]), pa.array(["z"])], names=["prompt", "chosen", "chosen"])
+    table = pa.table(
+        [pa.array(["q"]), pa.array(["a"]), pa.array(["z"])], names=["prompt", "chosen", "chosen"]
+    )
     pq.write_table(table, tmp_path / "a.parquet")
 
     for name in ("a.jsonl", "a.parquet"):

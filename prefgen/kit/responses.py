@@ -53,9 +53,21 @@ _PREFACE = re.compile(
 )
 
 
+_CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
+_POSTSCRIPT = re.compile(
+    rf"\n\s*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
+    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:.*)"
+    r"\s*\Z",
+    re.DOTALL,
+)
+"""What a model says of its revision below it."""
+
+
 def revised_text(text: str) -> str:
-    """What a model wrote as the new text: without a line that announces it, and without a fence around it."""
-    text = _PREFACE.sub("", text)
+    """What a model wrote as the new text: without a line that announces it, what it says of its changes
+    below, and a fence around it.
+    """
+    text = _POSTSCRIPT.sub("", _PREFACE.sub("", text))
     if (fenced := _FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
         text = fenced[2]
     return text.strip()

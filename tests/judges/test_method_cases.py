@@ -194,7 +194,13 @@ async def test_the_order_is_drawn_anew_for_each_aspect():
 
 
 @pytest.mark.parametrize(
-    "reply", ["<text 1>\nA better answer.\n</text 1>", "Here is the improved reply:\n\nA better answer."]
+    "reply",
+    [
+        "<text 1>\nA better answer.\n</text 1>",
+        "Here is the improved reply:\n\nA better answer.",
+        "A better answer.\n\n(Note: I removed the harmful part.)",
+        "A better answer.\n\n**Changes made:**\n- It is shorter.",
+    ],
 )
 async def test_a_fence_or_an_announcement_is_no_part_of_a_revision(reply):
     record = a_record("Q", "x")

@@ -219,7 +219,8 @@ class OpenAIModel(ModelHooks):
 
     def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
         message, code = parse_error(raw)
-        error_text = self._plain(f"HTTP {status} from {self._address}: {message}")
+        server = self._address if self.host == "local" else self.host  # it stands in what is published
+        error_text = self._plain(f"HTTP {status} from {server}: {message}")
         retry_after = parse_seconds(headers.get("retry-after-ms"), 0.001) or parse_seconds(
             headers.get("retry-after")
         )

@@ -21,7 +21,13 @@ from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import import_reference
 from prefgen.roles import Ask, Verdict
-from prefgen.text.final_answer import answer_of, check_answer, why_not_checked
+from prefgen.text.final_answer import (
+    answer_of,
+    check_answer,
+    why_no_mathematics,
+    why_not_checked,
+    without_thin_spaces,
+)
 from prefgen.text.maths import INSTALL_HINT, is_installed, is_same_answer
 from prefgen.types import Prompt, Response, Score
 
@@ -94,10 +100,11 @@ class Verifier(Plugin):
         reason = why_not_checked(prompt.references, self.check)
         if answer is None:
             reason = reason or "it gives more than one answer"
-        elif reason is None:
+        elif (reason := reason or why_no_mathematics(answer, prompt.references)) is None:
             version = int(metadata.version("math-verify").split(".")[1])
+            plain = without_thin_spaces(answer)
             outcome = await ask.step(
-                "verifier maths", is_same_answer, answer, list(prompt.references), version=version
+                "verifier maths", is_same_answer, plain, list(prompt.references), version=version
             )
             words = "" if outcome is not None else ", which cannot be read as mathematics, or took too long"
             value = None if outcome is None else float(outcome)

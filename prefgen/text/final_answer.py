@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from prefgen.text.normalize import normalize
+from prefgen.text.words import has_word
 
 BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 STATED = re.compile(
@@ -74,8 +75,7 @@ def check_answer(
     if answer is None:
         return None, "it gives more than one answer"
     if check == "exact":
-        is_right = any(normalize(answer) == normalize(_bare(reference)) for reference in references)
-        return is_right, f"answer: {answer[:200]}"
+        return _is_exact(answer, [_bare(reference) for reference in references]), f"answer: {answer[:200]}"
     known = [q for q in (parse_quantity(reference) for reference in references) if q is not None]
     found = parse_quantity(answer) or _stated_quantity(answer)
     if found is None:
@@ -85,6 +85,50 @@ def check_answer(
     if True in outcomes:
         return True, words
     return (None, f"{words}, in another unit than the reference") if None in outcomes else (False, words)
+
+
+_QUOTES = str.maketrans("‘’“”", "''\"\"")
+_OPTION = re.compile(
+    r"(?:the )?(?:option|choice|answer|letter)? ?\(?(?P<letter>[A-Z])"
+    r"(?:\)|[.:,](?= )| -| because\b| since\b|\Z).*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""One of several options by its letter, with what may stand behind it: "B) Paris"."""
+
+
+def _is_exact(answer: str, references: Sequence[str]) -> bool | None:
+    """Whether an answer is one of the references, in any case and with any form of quotes; None where it
+    holds one among other words, or is no letter and letters are wanted.
+    """
+    plain = normalize(answer.translate(_QUOTES))
+    wanted = [normalize(reference.translate(_QUOTES)) for reference in references]
+    if plain in wanted:
+        return True
+    if all(re.fullmatch("[a-z]", reference) for reference in wanted):
+        option = _OPTION.fullmatch(answer)
+        return None if option is None else option["letter"].casefold() in wanted
+    return None if any(has_word(plain, reference) for reference in wanted) else False
+
+
+_BASE = re.compile(r"\d_\{?\d")
+
+
+def why_no_mathematics(answer: str, references: Sequence[str]) -> str | None:
+    """Why an answer cannot be compared with the references as mathematics; None where it can."""
+    if _RETRACTS.search(answer):
+        return "it may take its answer back"
+    if bool(_BASE.search(answer)) != any(map(_BASE.search, references)):
+        return "it is written in another base than the reference"
+    found = parse_quantity(answer)
+    known = [q for q in map(parse_quantity, references) if q is not None]
+    if found and found.unit and any(q.unit and q.unit != found.unit for q in known):
+        return "it is in another unit than the reference"
+    return None
+
+
+def without_thin_spaces(answer: str) -> str:
+    """An answer without what sets groups of digits apart in LaTeX: 10\\,000 and 1{,}000."""
+    return re.sub(r"(?<=\d)(?:\\[,!;:]|\{,\})(?=\d)", "", answer)
 
 
 def why_not_checked(references: Sequence[str], check: str) -> str | None:
@@ -153,7 +197,7 @@ def _bare(text: str) -> str:
 
 def parse_quantity(text: str) -> Quantity | None:
     """The number that a text is; None for a text that is anything else, or more."""
-    bare = _REASON_AFTER.sub("", _plain(text))
+    bare = _REASON_AFTER.sub("", _plain(without_thin_spaces(text)))
     match = _NUMBER.fullmatch(bare)
     if match is None or len(bare) > MAX_NUMBER_LENGTH:
         return None

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.text.final_answer import answer_of, check_answer, parse_quantity
+from prefgen.text.final_answer import (
+    answer_of,
+    check_answer,
+    parse_quantity,
+    why_no_mathematics,
+    without_thin_spaces,
+)
 
 
 def is_right(text, reference):
@@ -141,3 +147,41 @@ def test_any_text_is_a_number_or_none(text):
     quantity = parse_quantity(text)
 
     assert quantity is None or isinstance(quantity.value, Fraction)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "is_right"),
+    [
+        ("The answer is B) Paris", "B", True),
+        ("Answer: B. Paris", "B", True),
+        ("**B. Paris**", "B", True),
+        ("The correct answer is (B) Paris.", "B", True),
+        ("The answer is option B.", "B", True),
+        ("The answer is B because it is right", "B", True),
+        ("The answer is C) Rome", "B", False),
+        ("Paris", "B", None),
+        ("A dog", "B", None),
+        ("It’s", "It's", True),
+        ("The answer is Paris, France.", "Paris", None),
+        ("The answer is not Paris.", "Paris", None),
+        ("Rome", "Paris", False),
+    ],
+)
+def test_an_answer_that_is_not_certainly_another_one_is_not_wrong(text, reference, is_right):
+    assert check_answer(text, [reference], "exact", 0)[0] is is_right
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "reason"),
+    [
+        ("101_2", "101", "base"), ("5 cm", "5 m", "unit"), ("5, not 6", "5", "take its answer back"),
+        ("x^2", "x^2", None), ("5 m", "5 m", None),
+    ],
+)  # fmt: skip
+def test_mathematics_is_compared_where_it_is_of_one_kind(answer, reference, reason):
+    found = why_no_mathematics(answer, [reference])
+    assert reason in found if reason else found is None
+
+
+def test_thin_spaces_are_no_part_of_a_number():
+    assert without_thin_spaces(r"10\,000") == without_thin_spaces("10{,}000") == "10000"

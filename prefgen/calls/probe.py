@@ -17,6 +17,8 @@ STALE_AFTER = 5.0
 TIMEOUT = 30.0
 """Seconds within which a server that is up answers a word."""
 WORD = "Hello"
+MOST_TOKENS = 16
+"""Tokens of its answer."""
 
 
 class Probe:
@@ -49,12 +51,13 @@ class Probe:
 def short_request(request: ModelRequest) -> ModelRequest:
     """A request of the same endpoint to the same model that costs next to nothing."""
     turns = (user(WORD),) if request.endpoint == "chat" else (user(WORD), assistant(WORD))
+    generates = request.endpoint in ("chat", "completion")
     messages = {"chat": turns, "score": turns, "rank": (*turns, assistant(WORD))}.get(request.endpoint, ())
     return replace(
         request,
         messages=messages,
         text=WORD if request.endpoint == "completion" else "",
         inputs=(WORD,) if request.endpoint == "embed" else (),
-        sampling={**request.sampling, "max_tokens": 16} if request.sampling else request.sampling,
+        sampling={**request.sampling, "max_tokens": MOST_TOKENS} if generates else {},
         schema=None, logprobs=0, echo=False, tools=(), seeds=request.seeds[:1],
     )  # fmt: skip

@@ -69,7 +69,7 @@ SYNTAX = re.compile(r"[{}\[\]<>|\\^~`]")
 _WRITTEN_SYNTAX = re.compile(
     r"(?P<fence>```|~~~).*?(?:(?P=fence)|\Z)|`[^`\n]*`"  # code
     r"|<!--.*?-->|</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>"  # HTML and its kin
-    r"|^[ \t]*\|.*\|[ \t]*$"  # rows of a table
+    r"|^[ \t]*\|[^\n]*\|[ \t]*$"  # rows of a table
     r"|\$\$.*?\$\$|\$[^$\n]+\$|\\\[.*?\\\]|\\\(.*?\\\)"
     r"|\\begin\{(?P<name>\w+\*?)\}.*?\\end\{(?P=name)\}"
     r"|\\[A-Za-z]+\*?(?:\[[^\[\]\n]*\]|\{[^{}\n]*\})*",  # LaTeX

@@ -18,10 +18,10 @@ OVERALL_SCALE = (1.0, TOP_OVERALL)
 def read_critique(reply: Reply) -> tuple[str, float]:
     """(feedback, overall rating). Raises ParseFailure."""
     fields = json_object(reply.text)
+    overall = require_field(fields, "overall", object)
     others = {name: value for name, value in fields.items() if name not in ("overall", "feedback")}
-    rating = rating_in_object({**others, "rating": fields.get("overall")}, OVERALL_SCALE)
-    if rating is None:
-        raise ParseFailure("missing_field", f"expected a field 'overall', found {sorted(fields)}")
+    rating = rating_in_object({**others, "rating": overall}, OVERALL_SCALE)
+    assert rating is not None
     return require_field(fields, "feedback", str), rating
 
 

@@ -11,8 +11,9 @@ def with_usage(reply: Reply, call: ModelRequest, *, with_prompt: bool) -> Reply:
     """The reply; where the server does not say what it took, with as much as was reserved for it, so that a
     budget holds.
     """
-    is_silent = reply.usage.estimated or (not reply.usage.completion_tokens and bool(reply.text.strip()))
-    if not is_silent or call.endpoint not in ("chat", "completion"):
+    generates = call.endpoint in ("chat", "completion")
+    is_empty = generates and not reply.usage.completion_tokens and bool(reply.text.strip())
+    if not (reply.usage.estimated or is_empty):
         return reply
     prompt_tokens = estimate_prompt_tokens(call) if with_prompt else 0
     usage = TokenUsage(prompt_tokens=prompt_tokens, completion_tokens=assumed_output(call), estimated=True)

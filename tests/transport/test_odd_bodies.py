@@ -34,6 +34,15 @@ def test_all_output_is_counted(usage, tokens):
     assert read({**choice(), "usage": usage}).usage.completion_tokens == tokens
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "data"), [("embed", {"index": 0, "embedding": [1.0]}), ("score", {"index": 0, "score": 0.5})]
+)
+def test_vectors_and_rewards_without_usage_count_what_was_reserved(endpoint, data):
+    call = ModelRequest(endpoint, "m", (user("Hi"),), inputs=("Hi",))
+    [served] = read_responses(orjson.dumps({"data": [data]}), call, is_paid=True)
+    assert served.reply.usage.estimated and served.reply.usage.prompt_tokens > 0
+
+
 def test_thoughts_among_the_parts_are_no_answer():
     parts = [{"type": "reasoning", "text": "hm"}, {"type": "text", "text": "The Nile."}]
     nested = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, *parts[1:]]

@@ -30,11 +30,7 @@ COUNT_KINDS = ("words", "characters", "sentences", "lines", "paragraphs", "bulle
 TEXT_KINDS = ("contains", "forbids", "starts_with", "ends_with", "language")
 
 
-OWN_FIELDS = {
-    "matches": {"pattern"},
-    "json": {"keys"},
-    "ifeval": {"instruction", "arguments"},
-}
+OWN_FIELDS = {"matches": {"pattern"}, "json": {"keys"}, "ifeval": {"instruction", "arguments"}}
 
 
 class Rule(Value):
@@ -99,8 +95,7 @@ class Constraints(Plugin):
     """Rules that are met or not. Asks no model."""
 
     rules: tuple[Rule, ...] = Field(
-        default=(),
-        description="Rules of every prompt, such as {kind: words, most: 100}.",
+        default=(), description="Rules of every prompt, such as {kind: words, most: 100}."
     )
     key: str = Field(
         default="constraints",
@@ -108,18 +103,11 @@ class Constraints(Plugin):
     )
 
     def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        rules = [
-            *self.rules,
-            *read_metadata(prompt, self.key, Rule, self.name),
-            *ifeval_rules(prompt),
-        ]
+        rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name), *ifeval_rules(prompt)]
         names = aspect_names(rules)
         if not rules:  # nothing to check: that is no score, and not the best one
             return not_applicable_scores(
-                (r.id for r in responses),
-                "constraints",
-                (0, 1),
-                "the prompt has no rule",
+                (r.id for r in responses), "constraints", (0, 1), "the prompt has no rule"
             )
         scores = []
         for response in responses:
@@ -143,21 +131,13 @@ class Constraints(Plugin):
 
 def ifeval_rules(prompt: Prompt) -> list[Rule]:
     """The rules of a row of IFEval's. Raises PluginError for instructions or arguments that are not of it."""
-    names, arguments = (
-        prompt.metadata.get("instruction_id_list"),
-        prompt.metadata.get("kwargs"),
-    )
+    names, arguments = prompt.metadata.get("instruction_id_list"), prompt.metadata.get("kwargs")
     if not isinstance(names, list | tuple):
         return []
     given = arguments if isinstance(arguments, list | tuple) else [{}] * len(names)
     try:
         return [
-            Rule(
-                kind="ifeval",
-                name=name.partition(":")[2],
-                instruction=name,
-                arguments=values or {},
-            )
+            Rule(kind="ifeval", name=name.partition(":")[2], instruction=name, arguments=values or {})
             for name, values in zip(names, given, strict=True)
         ]
     except (ValueError, TypeError, AttributeError) as error:

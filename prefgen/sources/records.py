@@ -192,13 +192,7 @@ def _parse_record(
     for i, item in enumerate(items):
         if isinstance(item, Mapping) and "response" in item:
             model = as_text(item.get("model"), "model", where) or "unknown"
-            response = _parse_response(
-                prompt.id,
-                item["response"],
-                where,
-                sample=i,
-                model=model,
-            )
+            response = _parse_response(prompt.id, item["response"], where, sample=i, model=model)
             scores += _ultrafeedback_scores(item, response.id, where)
         else:
             response = _parse_response(prompt.id, item, where, sample=i)

@@ -61,6 +61,7 @@ _TURNS_IN_LINE = re.compile(
 _TURN_HEADINGS = re.compile(
     r"\n### ?(?:User|Human)\n.*?\n### ?Assistant(?:\n|\Z)|<user>.*?</user>\s*<assistant>", re.DOTALL
 )
+_USER_SPEAKS = re.compile(r"^\s*(?:User|USER|Human)\b", re.MULTILINE)
 _LEADING_SPEAKER = re.compile(
     r"\A\s*(?:(?:### ?)?(?:Assistant|ASSISTANT):[ \t]*|### ?Response:[ \t]*\n)(?=\S)"
 )
@@ -140,14 +141,14 @@ def may_leak(text: str) -> bool:
 
 def _leaks(plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:
     speaker = _LEADING_SPEAKER.match(plain)
-    if speaker and not _DIALOGUE.search(asked) and not re.search(r"^\s*(?:User|USER|Human)\b", plain, re.M):
+    if speaker and not _DIALOGUE.search(asked) and not _USER_SPEAKS.search(plain):
         yield Leak(speaker[0], speaker.start(), speaker.end(), can_be_cut=True)
     leading = _LEADING.match(plain) or _LEADING_NAME.match(plain)
     if leading and not _begins_sentence(plain, leading, asked):
         is_echo = "[INST]" in leading[0] and "[/INST]" in plain[leading.end() :]
-        is_echo = is_echo or _IS_THOUGHT.search(leading[0]) is not None
+        is_thought = _IS_THOUGHT.search(leading[0]) is not None
         can_be_cut = _has_turn(leading[0]) or leading[0].endswith("\n") or leading.re is _LEADING_NAME
-        yield Leak(leading[0], leading.start(), leading.end(), can_be_cut and not is_echo)
+        yield Leak(leading[0], leading.start(), leading.end(), can_be_cut and not is_echo and not is_thought)
     if not keeps_reasoning and (mark := _reasoning_mark(plain)) is not None:
         yield Leak(mark[0], mark.start(), mark.end(), can_be_cut=False)
     for call in _CALL.finditer(plain):
@@ -197,7 +198,7 @@ def _certainty(plain: str, tokens: re.Match[str], asked: str) -> bool | None:
     if _IS_THOUGHT.search(tokens[0]):  # which side of it is the answer is not known
         return False
     is_glued = line_before[-1:].isalnum() or line_before.endswith(_SENTENCE_ENDS)
-    if _ABOUT_TOKENS.search(asked) and (not is_glued or not is_end or _has_turn(before)):
+    if _ABOUT_TOKENS.search(asked) and (not is_glued or not is_end):
         return None
     is_turn_of_user = has_turn and not _OWN_TURN.search(tokens[0] + line_after)
     is_glued_on = is_glued and not after[:1].isspace() and not has_turn

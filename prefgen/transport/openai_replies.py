@@ -184,10 +184,10 @@ def _finish_of(choice: Mapping[str, Any]) -> Any:
     known to mean something else.
     """
     finish_reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
-    is_whole = finish_reason is None or (
-        isinstance(finish_reason, str) and ending_of(finish_reason) == "whole"
-    )
-    return native if is_whole and isinstance(native, str) and is_known(native) else finish_reason
+    if not isinstance(native, str) or not is_known(native):  # as nearly always
+        return finish_reason
+    is_word = finish_reason is None or isinstance(finish_reason, str)
+    return native if is_word and ending_of(finish_reason) == "whole" else finish_reason
 
 
 def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:

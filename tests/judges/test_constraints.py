@@ -38,16 +38,8 @@ from prefgen.types import Prompt
         ({"kind": "python"}, "So:\n```python\nx = 1\n```", "```python\nx = = 1\n```"),
         ({"kind": "lower_case"}, "all small", "Not all"),
         ({"kind": "upper_case"}, "LOUD 1", "Loud"),
-        (
-            {"kind": "language", "texts": ["de"]},
-            "Das ist ein schöner Tag.",
-            "This is a fine day, is it not?",
-        ),
-        (
-            {"kind": "language", "texts": ["ja", "ko"]},
-            "日本語のテキスト",
-            "今天天气很好，我们去公园吧",
-        ),
+        ({"kind": "language", "texts": ["de"]}, "Das ist ein schöner Tag.", "This is a fine day, is it not?"),
+        ({"kind": "language", "texts": ["ja", "ko"]}, "日本語のテキスト", "今天天气很好，我们去公园吧"),
     ],
 )
 def test_a_rule_is_met_or_says_what_breaks_it(rule, met, broken):

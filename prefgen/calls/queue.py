@@ -53,6 +53,15 @@ class Answer:
     responses: Sequence[ModelResponse]
     seconds: float
 
+    def tokens(self) -> tuple[int, int, int]:
+        """(of the prompt, of the output, of the prompt from a cache), over all responses."""
+        usages = [response.reply.usage for response in self.responses]
+        return (
+            sum(usage.prompt_tokens for usage in usages),
+            sum(usage.completion_tokens for usage in usages),
+            sum(usage.cached_tokens for usage in usages),
+        )
+
 
 class TryHooks:
     """What is to be done around each try of a request; the one here does nothing."""
@@ -165,12 +174,7 @@ class ModelQueue:
         return Answer(responses, self._clock.now() - started)
 
     def _answered(self, queued: QueuedRequest, answer: Answer, started: float) -> None:
-        prompt = output = cached = 0
-        for response in answer.responses:
-            usage = response.reply.usage
-            prompt += usage.prompt_tokens
-            output += usage.completion_tokens
-            cached += usage.cached_tokens
+        prompt, output, cached = answer.tokens()
         if output and any(response.reply.usage.estimated for response in answer.responses):
             self._notify(
                 f"{self.name}: the server does not say how many tokens a request took; each counts with what "
@@ -260,13 +264,12 @@ class ModelQueue:
             f"{self.name}: a request fails again and again: a word is asked for, to see whether others are "
             "answered"
         )
-        expected = PROBE_TOKENS + assumed_output(request)
-        if not self._budget.fits(self._settings.price.cost(PROBE_TOKENS, assumed_output(request)), expected):
+        most = assumed_output(request)
+        if not self._budget.fits(self._settings.price.cost(PROBE_TOKENS, most), PROBE_TOKENS + most):
             raise RequestFailed("stopped", "the budget has no room for a probe")
         started = self._clock.now()
         answer = await self._exchange(request)
-        usage = [response.reply.usage for response in answer.responses]
-        prompt, output = sum(u.prompt_tokens for u in usage), sum(u.completion_tokens for u in usage)
+        prompt, output, _ = answer.tokens()
         cost = self._settings.price.cost(prompt, output)
         self._stats.count_answer(prompt, output, cost, answer.seconds)
         self._budget.release(0, 0, cost, prompt + output)

@@ -195,6 +195,12 @@ def _text_of_turn(turn: Mapping[str, Any]) -> str:
     return f"{content}{json.dumps(calls, sort_keys=True)}" if calls else content
 
 
+def is_text_alone(*sides: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether turns hold neither calls of tools nor images, for forms that have no place for these."""
+    turns = itertools.chain.from_iterable(sides)
+    return not any(turn.get("tool_calls") or not isinstance(turn["content"], str) for turn in turns)
+
+
 def is_number(value: Any) -> bool:
     """Whether a column that may be empty is empty, or a finite number."""
     if value is None:

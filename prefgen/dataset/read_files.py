@@ -16,6 +16,7 @@ from typing import Any
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.errors import RecipeError
+from prefgen.text.strict_json import object_without_doubles
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md")
 PROSE_SUFFIXES = (".txt", ".md")
@@ -185,20 +186,10 @@ def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
 
 def _parse_object(text: str, where: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_as_object)
+        value = json.loads(text, object_pairs_hook=object_without_doubles)
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"not valid JSON ({error})", where) from None
     return _as_row(value, where)
-
-
-def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Raises ValueError where a key comes twice: which of its values is meant nobody knows."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} comes twice")
-    return fields
 
 
 def _as_row(value: Any, where: str) -> Mapping[str, Any]:
@@ -213,7 +204,7 @@ def _as_row(value: Any, where: str) -> Mapping[str, Any]:
 def _read_json(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     text = "".join(line for _, line in _read_lines(path, display_path))
     try:
-        rows = json.loads(text, object_pairs_hook=_as_object)
+        rows = json.loads(text, object_pairs_hook=object_without_doubles)
     except (ValueError, RecursionError) as error:
         if _is_object(text.lstrip().partition("\n")[0]):  # an object a line, under the name of a list
             yield from _read_jsonl(path, display_path, bad_rows)

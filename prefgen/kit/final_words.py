@@ -18,11 +18,15 @@ _MARKUP = re.compile(r"[*_`]+")
 _SPACES = re.compile(r"\s+")
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d"
 _LAST_EMOJI = re.compile(rf"\s*[{_EMOJI}]+\Z")
+WITHDRAWALS = (
+    r"oops|hold on|(?:scratch|strike) that|my (?:mistake|bad)|retract|i meant"
+    r"|on (?:reflection|reconsideration|second thoughts?)"
+)
+"""What is said of a verdict that is withdrawn, whatever it is a verdict on."""
 _TAKES_BACK = re.compile(
-    r"\b(?:wait\b|actually|sorry|oops|(?:scratch|strike) that|my (?:mistake|bad)|mistaken|retract|edit"
-    r"|correction|corrected|on (?:reflection|reconsideration|second thoughts?)|hold on|apolog\w+"
+    rf"\b(?:{WITHDRAWALS}|wait\b|actually|sorry|mistaken|edit|correction|corrected|apolog\w+"
     r"|(?:closer|second|further) (?:look|inspection|review)|looking again|vice versa|mis(?:judg|read|took)\w*"
-    r"|just kidding|i meant|let me (?:re|correct|change)\w*|hmm|no[,.]|swap(?:ped)?|mixed (?:up|the)"
+    r"|just kidding|let me (?:re|correct|change)\w*|hmm|no[,.]|swap(?:ped)?|mixed (?:up|the)"
     r"|reversed?|opposite|disagree"
     r"|(?:rating|score|answer|verdict) (?:should|ought|must|needs|would)\b"
     r"|(?:chang|revis|reconsider|adjust|updat)(?:e|ed|es|ing)\b|instead of)",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.text.fences import fenced_blocks
+from prefgen.text.strict_json import no_constant, object_without_doubles
 
 JSON_MARKS = ("json",)
 PYTHON_MARKS = ("python", "python3", "py", "py3", "pycon")
@@ -15,9 +16,10 @@ def json_violation(text: str, keys: Sequence[str]) -> str | None:
     """Why a text is no JSON (RFC 8259, and no key twice), or that it lacks one of `keys`; None when it is
     right.
     """
-    blocks = fenced_blocks(text, JSON_MARKS) or [text.removeprefix("\ufeff")]
+    blocks, _ = fenced_blocks(text, JSON_MARKS)
+    spelled = blocks[0] if blocks else text.removeprefix("\ufeff")
     try:
-        value: Any = json.loads(blocks[0], parse_constant=_no_constant, object_pairs_hook=_object_of)
+        value: Any = json.loads(spelled, parse_constant=no_constant, object_pairs_hook=object_without_doubles)
     except (ValueError, RecursionError) as error:
         return f"is no JSON ({error})"
     missing = [key for key in keys if not isinstance(value, Mapping) or key not in value]
@@ -26,9 +28,8 @@ def json_violation(text: str, keys: Sequence[str]) -> str | None:
 
 def python_violation(text: str) -> str | None:
     """Why a text is no Python, or None: of several blocks each must parse, and words alone are no code."""
-    marked = fenced_blocks(text, PYTHON_MARKS)
-    is_marked = bool(marked) and not all(block in fenced_blocks(text, ()) for block in marked)
-    for block in marked or [text]:
+    blocks, is_marked = fenced_blocks(text, PYTHON_MARKS)
+    for block in blocks or [text]:
         try:
             tree = ast.parse(block)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -38,18 +39,6 @@ def python_violation(text: str) -> str | None:
         if not is_marked and all(map(_is_prose, tree.body)):
             return "is no Python, but words that happen to parse"
     return None
-
-
-def _no_constant(name: str) -> None:
-    """Python reads NaN and Infinity; JSON has none of them."""
-    raise ValueError(f"{name} is no value of JSON")
-
-
-def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a key comes twice")
-    return values
 
 
 _WORDS = (

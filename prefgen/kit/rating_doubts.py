@@ -4,11 +4,12 @@ speaks of another scale.
 
 import re
 
+from prefgen.kit.final_words import WITHDRAWALS
+
 Scale = tuple[float, float]
 """The lowest and the highest rating."""
 _REVISES = re.compile(
-    r"\b(?:wait|oops|hold on|(?:scratch|strike) that|my (?:mistake|bad)|retract|i meant|let me re\w*|misread"
-    r"|misjudged|on (?:reflection|reconsideration|second thoughts?)|lower this|raise this|wrong order|swapped"
+    rf"\b(?:{WITHDRAWALS}|wait|let me re\w*|misread|misjudged|lower this|raise this|wrong order|swapped"
     r"|(?:rating|score) (?:should|ought|must|needs|would)\b"
     r"|(?:chang|revis|reconsider|adjust)(?:e|ed|es|ing) (?:my|the|this|it|to)\b)"
     r"|(?:\A|[.!?:]\s+|\n\s*)(?:(?:sorry|actually|correction|corrected|edit|hmm)\b|no[,.])",

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.text.strict_json import no_constant, object_without_doubles
 
 _BEGINS_OBJECT = re.compile(r"\{\s*(?:[\"'“]|\w+\s*:)")
 """What begins an object, or tries to: a brace and a key."""
@@ -164,7 +165,7 @@ def _load(spelled: str) -> dict[str, Any]:
     """Read strictly, but for line breaks in strings."""
     try:
         data = json.loads(
-            spelled, strict=False, parse_constant=_reject_constant, object_pairs_hook=_reject_duplicates
+            spelled, strict=False, parse_constant=no_constant, object_pairs_hook=object_without_doubles
         )
         json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate is no text that could be kept
     except (ValueError, RecursionError):
@@ -175,14 +176,3 @@ def _load(spelled: str) -> dict[str, Any]:
 def _is_schema(data: dict[str, Any]) -> bool:
     """Whether an object is a JSON schema, as models repeat it before they answer."""
     return isinstance(data.get("properties"), dict) and (data.get("type") == "object" or "required" in data)
-
-
-def _reject_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a key stands twice")
-    return fields

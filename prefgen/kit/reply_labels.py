@@ -23,6 +23,7 @@ from prefgen.kit.final_words import (
 )
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_json import field_name, holds_object, json_object
+from prefgen.text.reasoning import any_of
 
 _KEYS = (
     "answer", "verdict", "choice", "winner", "decision", "judgment", "judgement", "preference", "better",
@@ -61,6 +62,7 @@ _DOUBTS = re.compile(
     r"|although|yet|instead|fail\w*|drop|either|reverse)\b",
     re.IGNORECASE,
 )
+_DISAGREES = re.compile(r"\bdisagree", re.IGNORECASE)
 _TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？]) ")
 
@@ -112,14 +114,13 @@ def _adds_nothing(
     without doubt.
     """
     after = " ".join(s.text for s in rest)
-    mentions = any(re.search(rf"(?<!\w){re.escape(label)}(?!\w)", after) for label in labels)
     is_keyed = any(mark in statement.text for mark in ":=[")
     doubts = any(words.search(after) for words in (_SAYS_MORE, _BLAME, _DOUBTS))
     return (
         statement.is_first
         and is_keyed
         and len(named) == 1
-        and not mentions
+        and not _mentions(after, labels)
         and not doubts
         and not takes_back(after)
     )
@@ -127,21 +128,22 @@ def _adds_nothing(
 
 def _is_of_problem(statement: Statement, unsaid: Sequence[str], labels: Sequence[str]) -> bool:
     """Whether "the answer is B" may be the answer to what the texts answer, since a text is spoken of too."""
-    label = "|".join(re.escape(label) for label in labels)
-    of_text = re.compile(rf"\b(?:text|response|reply) (?:{label})(?!\w)", re.IGNORECASE)
+    of_text = re.compile(rf"\b(?:text|response|reply) (?:{any_of(labels)})(?!\w)", re.IGNORECASE)
     is_sentence = re.search(r"\banswer is\b", statement.text, re.IGNORECASE) is not None
     return is_sentence and of_text.search(" ".join(unsaid)) is not None
 
 
 def _asks_for_loser(text: str, labels: Sequence[str]) -> bool:
     """Whether a sentence without a label speaks of the worse one, so that a label may answer that."""
-    label = "|".join(re.escape(label) for label in labels)
-    sentences = re.split(r"(?<=[.!?:。])\s+|\n", text)
     return any(
-        _BLAME.search(sentence) or re.search(r"\bdisagree", sentence, re.IGNORECASE)
-        for sentence in sentences
-        if not re.search(rf"(?<!\w)(?:{label})(?!\w)", sentence)
+        _BLAME.search(sentence) or _DISAGREES.search(sentence)
+        for sentence in re.split(r"(?<=[.!?:。])\s+|\n", text)
+        if not _mentions(sentence, labels)
     )
+
+
+def _mentions(text: str, labels: Sequence[str]) -> bool:
+    return re.search(rf"(?<!\w)(?:{any_of(labels)})(?!\w)", text) is not None
 
 
 def _alone(text: str, labels: Sequence[str]) -> str | None:
@@ -188,7 +190,7 @@ _BRACKETS = (("\\boxed{", "}"), ("\\text{", "}"), ("[", "]"), ("(", ")"), ("{", 
 @lru_cache(maxsize=64)
 def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     """The statements in which a label stands, each as a whole sentence without markup."""
-    label = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
+    label = any_of(labels)
     marked = (
         rf"(?:\$?\\boxed\{{(?:\\text\{{)?|\[\[|[\"'(\[<{{$])?(?P<label>{label})"
         r"(?:\}?\}\$?|\]\]|[\"')\]>}$])?"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from prefgen.dataset.pair import NotAPair, Row, Turns, single_turn_pair, validated_pair
+from prefgen.dataset.pair import NotAPair, Row, Turns, is_text_alone, single_turn_pair, validated_pair
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.storage.atomic_write import atomic_write
@@ -95,8 +95,7 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = single_turn_pair(row, where, "llama-factory")
         _check_turns(prompt, where, "llama-factory", system=True, asks=("user", "tool"))
-        turns = (*prompt, chosen, rejected)
-        if any(turn.get("tool_calls") or not isinstance(turn["content"], str) for turn in turns):
+        if not is_text_alone(prompt, [chosen, rejected]):
             raise NotAPair("llama-factory takes text alone, and this pair holds calls or images", where)
         yield {
             "conversations": [sharegpt_turn(t) for t in prompt],

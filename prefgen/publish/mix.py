@@ -13,7 +13,7 @@ from typing import Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.open_pairs import open_pairs
-from prefgen.dataset.pair import NotAPair, text_of, validated_pair
+from prefgen.dataset.pair import NotAPair, is_text_alone, text_of, validated_pair
 from prefgen.dataset.pair_rules import proven_rows
 from prefgen.dataset.parquet import PAIRS
 from prefgen.dataset.splits import splits_of
@@ -142,8 +142,7 @@ def _check_output_folder(out: Path) -> None:
 def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:
     """(the prompt's text, the row with all columns of a pair)."""
     prompt, chosen, rejected = validated_pair(row, where)
-    turns = (*prompt, *chosen, *rejected)
-    if any(turn.get("tool_calls") or not isinstance(turn["content"], str) for turn in turns):
+    if not is_text_alone(prompt, chosen, rejected):
         raise NotAPair("holds calls of tools or images, which the files of a mix cannot hold yet", where)
     pair = {column: row.get(column) for column in PAIRS.names}
     for column in ("source", "license", "chosen_model", "rejected_model"):

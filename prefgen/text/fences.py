@@ -5,15 +5,17 @@ from functools import cache
 from typing import Any
 
 
-def fenced_blocks(text: str, languages: Collection[str]) -> list[str]:
-    """The contents of the blocks that are marked with one of `languages` (lower case); where no block says
-    what it holds, of all.
+def fenced_blocks(text: str, languages: Collection[str]) -> tuple[list[str], bool]:
+    """(the contents of the blocks that are marked with one of `languages` (lower case), or, where no block
+    says what it holds, of all; whether they are marked).
     """
     if "```" not in text and "~~~" not in text:
-        return []
+        return [], False
     fences = [(token.info.strip(), token.content) for token in _parser().parse(text) if token.type == "fence"]
     marked = [code for info, code in fences if info.partition(" ")[0].partition("{")[0].lower() in languages]
-    return marked or ([] if any(info for info, _ in fences) else [code for _, code in fences])
+    if marked or any(info for info, _ in fences):
+        return marked, bool(marked)
+    return [code for _, code in fences], False
 
 
 @cache

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from prefgen.text.normalize import normalize
-from prefgen.text.words import has_word
+from prefgen.text.words import PLAIN_QUOTES, has_word
 
 BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 STATED = re.compile(
@@ -87,7 +87,6 @@ def check_answer(
     return (None, f"{words}, in another unit than the reference") if None in outcomes else (False, words)
 
 
-_QUOTES = str.maketrans("‘’“”", "''\"\"")
 _OPTION = re.compile(
     r"(?:the )?(?:option|choice|answer|letter)? ?\(?(?P<letter>[A-Z])"
     r"(?:\)|[.:,](?= )| -| because\b| since\b|\Z).*",
@@ -100,8 +99,8 @@ def _is_exact(answer: str, references: Sequence[str]) -> bool | None:
     """Whether an answer is one of the references, in any case and with any form of quotes; None where it
     holds one among other words, or is no letter and letters are wanted.
     """
-    plain = normalize(answer.translate(_QUOTES))
-    wanted = [normalize(reference.translate(_QUOTES)) for reference in references]
+    plain = normalize(answer.translate(PLAIN_QUOTES))
+    wanted = [normalize(reference.translate(PLAIN_QUOTES)) for reference in references]
     if plain in wanted:
         return True
     if all(re.fullmatch("[a-z]", reference) for reference in wanted):

@@ -8,7 +8,9 @@ _UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _SPACED = rf"(?:(?![{_UNSPACED}])\w)"
 _WORD = re.compile(rf"[{_UNSPACED}]|{_SPACED}+(?:[-'’]{_SPACED}+|(?<=\d)[.,]\d+)*")
-_PLAIN_QUOTES = str.maketrans("‘’ʼ“”", "'''\"\"")
+PLAIN_QUOTES = str.maketrans("‘’ʼ“”", "'''\"\"")
+"""For `str.translate`: all forms of quotes and apostrophes are one."""
+"""For `str.translate`: all forms of quotes and apostrophes are one."""
 
 
 def count_words(text: str) -> int:
@@ -51,7 +53,7 @@ def ends_with_word(text: str, words: str) -> bool:
 
 def _comparable(text: str) -> str:
     """The text with composed characters, plain quotes, single spaces and no difference of case."""
-    composed = unicodedata.normalize("NFC", text).translate(_PLAIN_QUOTES)
+    composed = unicodedata.normalize("NFC", text).translate(PLAIN_QUOTES)
     return " ".join(unicodedata.normalize("NFC", composed.casefold()).split())
 
 

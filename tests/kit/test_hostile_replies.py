@@ -5,26 +5,8 @@
 import pytest
 
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.ratings import read_rating
-from prefgen.kit.reply_labels import label_in_text
 from prefgen.kit.reply_ratings import ratings_by_heading
-from prefgen.types import Reply
-
-SCALE = (1.0, 5.0)
-
-
-def rating(text: str) -> float | None:
-    try:
-        return read_rating(Reply(text=text, finish_reason="stop"), SCALE)[0]
-    except ParseFailure:
-        return None
-
-
-def label(text: str, labels=("A", "B")) -> str | None:
-    try:
-        return label_in_text(text, labels)
-    except ParseFailure:
-        return None
+from tests.support.judged_replies import SCALE, label_of, rating_of
 
 
 @pytest.mark.parametrize(
@@ -69,7 +51,7 @@ def label(text: str, labels=("A", "B")) -> str | None:
     ],
 )
 def test_no_rating_is_read_of_a_reply_that_quotes_revises_or_rates_a_part(text):
-    assert rating(text) is None
+    assert rating_of(text) is None
 
 
 @pytest.mark.parametrize(
@@ -121,12 +103,12 @@ def test_no_rating_is_read_of_a_reply_that_quotes_revises_or_rates_a_part(text):
     ],
 )
 def test_no_label_is_read_of_a_reply_that_quotes_doubts_or_names_the_loser(text):
-    assert label(text) is None
+    assert label_of(text) is None
 
 
 @pytest.mark.parametrize("text", ["Only Text 1 gets it: 4 - 2 = 2.\n\nThe answer is 2.", "2 > 1"])
 def test_arithmetic_is_no_verdict(text):
-    assert label(text, ("1", "2")) is None
+    assert label_of(text, ("1", "2")) is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +141,7 @@ def test_arithmetic_is_no_verdict(text):
     ],
 )
 def test_a_clear_rating_is_read(text, value):
-    assert rating(text) == value
+    assert rating_of(text) == value
 
 
 @pytest.mark.parametrize(
@@ -197,7 +179,7 @@ def test_a_clear_rating_is_read(text, value):
     ],
 )
 def test_a_clear_label_is_read(text):
-    assert label(text) == "B"
+    assert label_of(text) == "B"
 
 
 def test_ratings_that_are_exchanged_at_the_end_are_unread():

@@ -8,23 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.reply_labels import label_in_text
 from tests.support.doc_tables import replies_of
+from tests.support.judged_replies import label_of
 
 ROWS = replies_of("judges.md", "Of the labels A and B:")
 
 
-def read(text: str, labels=("A", "B")) -> str | None:
-    try:
-        return label_in_text(text, labels)
-    except ParseFailure:
-        return None
-
-
 @pytest.mark.parametrize(("reply", "meaning"), ROWS)
 def test_each_row_of_the_table_is_read_as_it_says(reply, meaning):
-    assert read(reply) == (None if meaning == "unread" else meaning)
+    assert label_of(reply) == (None if meaning == "unread" else meaning)
 
 
 @pytest.mark.parametrize(("reply", "meaning"), ROWS)
@@ -34,24 +26,29 @@ def test_the_other_label_is_read_just_so(reply, meaning):
     swapped = re.sub(r"\b[AB]\b|[ＡＢ]", lambda label: exchanged[label[0]], reply)
 
     if swapped != reply:
-        assert read(swapped) == exchanged.get(meaning)
+        assert label_of(swapped) == exchanged.get(meaning)
 
 
 @pytest.mark.parametrize(
     "text", ["0.9", "I rate it 0.5", "-3", "Answer: 1.5", "3 of 10 people", "8/10", "10 apples"]
 )
 def test_a_part_of_a_number_is_no_label(text):
-    assert read(text, [str(n) for n in range(1, 11)]) is None
+    assert label_of(text, [str(n) for n in range(1, 11)]) is None
 
 
 def test_a_label_that_begins_like_another_is_told_from_it():
     ratings = [str(n) for n in range(1, 11)]
-    assert [read(text, ratings) for text in ("1", "10", "Answer: 10", "Option 1")] == ["1", "10", "10", "1"]
+    assert [label_of(text, ratings) for text in ("1", "10", "Answer: 10", "Option 1")] == [
+        "1",
+        "10",
+        "10",
+        "1",
+    ]
 
 
 def test_labels_of_several_words_and_marks():
-    assert read("Answer: first text", ("first text", "second text")) == "first text"
-    assert read("C++", ("C++", "C")) == "C++"
+    assert label_of("Answer: first text", ("first text", "second text")) == "first text"
+    assert label_of("C++", ("C++", "C")) == "C++"
 
 
 DECOYS = st.sampled_from(
@@ -87,8 +84,8 @@ def test_decoys_before_a_verdict_are_never_read_as_it(label, verdict, decoys):
     other = "B" if label == "A" else "A"
     text = "\n".join([*(decoy.format(other=other) for decoy in decoys), verdict.format(label)])
 
-    assert read(text) in (label, None)
-    assert decoys or read(text) == label
+    assert label_of(text) in (label, None)
+    assert decoys or label_of(text) == label
 
 
 @given(st.sampled_from("AB"), st.lists(DECOYS, max_size=4), st.lists(DECOYS, max_size=4))
@@ -96,9 +93,9 @@ def test_a_verdict_between_decoys_is_read_as_it_is_or_not_at_all(label, before, 
     other = "B" if label == "A" else "A"
     lines = [*before, f"Answer: {label}", *after]
 
-    assert read("\n".join(line.format(other=other) for line in lines)) in (label, None)
+    assert label_of("\n".join(line.format(other=other) for line in lines)) in (label, None)
 
 
 @given(st.text())
 def test_any_text_is_a_label_or_unread(text):
-    assert read(text) in ("A", "B", None)
+    assert label_of(text) in ("A", "B", None)

@@ -11,22 +11,14 @@ from prefgen.kit.ratings import read_rating
 from prefgen.kit.reply_ratings import parse_rating, rating_in_text, ratings_by_heading
 from prefgen.types import Reply
 from tests.support.doc_tables import replies_of
+from tests.support.judged_replies import SCALE, rating_of
 
 ROWS = replies_of("judges.md", "On a scale of 1 to 5:")
-SCALE = (1.0, 5.0)
-
-
-def read(text: str) -> float | None:
-    """The rating of a whole reply; None where it is unread."""
-    try:
-        return read_rating(Reply(text=text, finish_reason="stop"), SCALE)[0]
-    except ParseFailure:
-        return None
 
 
 @pytest.mark.parametrize(("reply", "meaning"), ROWS)
 def test_each_row_of_the_table_is_read_as_it_says(reply, meaning):
-    assert read(reply) == (None if meaning == "unread" else float(meaning))
+    assert rating_of(reply) == (None if meaning == "unread" else float(meaning))
 
 
 def test_the_table_has_both_kinds():
@@ -144,15 +136,15 @@ VERDICTS = st.sampled_from(
 def test_decoys_around_a_verdict_are_never_read_as_it(value, verdict, before, after):
     text = "\n".join([*before, verdict.format(value), *after])
 
-    assert read(text) in (float(value), None)
-    assert before or after or read(text) == value
+    assert rating_of(text) in (float(value), None)
+    assert before or after or rating_of(text) == value
 
 
 @given(st.lists(DECOYS.filter(lambda decoy: "```" not in decoy), min_size=2, max_size=5))
 def test_decoys_alone_are_no_rating(decoys):
-    assert read("\n".join(decoys)) is None
+    assert rating_of("\n".join(decoys)) is None
 
 
 @given(st.text())
 def test_any_text_is_a_rating_or_unread(text):
-    assert read(text) is None or 1 <= read(text) <= 5
+    assert rating_of(text) is None or 1 <= rating_of(text) <= 5

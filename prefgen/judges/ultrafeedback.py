@@ -133,7 +133,7 @@ class UltraFeedback(Plugin):
             if errors := [outcome for outcome in outcomes if isinstance(outcome, ReplyError)]:
                 return [*errors]
         verdicts = [s for part in outcomes for s in ([part] if isinstance(part, ReplyError) else part)]
-        if self.show == "pointwise":
+        if self.show == "pointwise" or len(outcomes) == 1:
             return verdicts
         times = Counter((v.response_id, v.aspect) for v in verdicts if isinstance(v, Score))
         return [

@@ -29,7 +29,13 @@ async def gather_settled(asks: Iterable[Awaitable[Gathered]]) -> list[Gathered |
     """Like `gather`, but a reply that cannot be used stands in the result as its error instead of failing the
     others.
     """
-    results = await asyncio.gather(*asks, return_exceptions=True)
+    awaitables = list(asks)
+    if len(awaitables) == 1:
+        try:
+            return [await awaitables[0]]
+        except ReplyError as error:
+            return [error]
+    results = await asyncio.gather(*awaitables, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, ReplyError):
             raise result

@@ -131,12 +131,21 @@ def find_leak(text: str, asked: str = "", *, keeps_reasoning: bool = False) -> L
 
 
 _LINE_STARTS = re.compile(r"\n\s*(?:#+ *|\*\*|\[)?(?:user|human|instruction|prompter)", re.IGNORECASE)
-_MAYBE = ("<", "[", "ssistant", "SSISTANT", "]~", "]<]", "&lt;", "### Response", "用户")
 
 
 def may_leak(text: str) -> bool:
     """A look that is cheap: most texts hold nothing that could be one."""
-    return any(mark in text for mark in _MAYBE) or _LINE_STARTS.search(text) is not None
+    return (
+        "<" in text
+        or "[" in text
+        or "ssistant" in text
+        or "SSISTANT" in text
+        or "]~" in text
+        or "&lt;" in text
+        or "### Response" in text
+        or "用户" in text
+        or _LINE_STARTS.search(text) is not None
+    )
 
 
 def _leaks(plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:

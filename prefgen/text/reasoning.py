@@ -94,13 +94,14 @@ def _may_hold_marks(text: str) -> bool:
     return (
         "</" in text
         or "|>" in text
-        or text[:64]
-        .lstrip()
-        .startswith(("<", "[", "◁", "analysis", "assistantanalysis", "Here", "Thinking..."))
         or "[/THINK]" in text
         or "/think▷" in text
         or "<unused" in text
+        or _BEGINS_MARKED.match(text) is not None
     )
+
+
+_BEGINS_MARKED = re.compile(r"\s*(?:[<\[◁]|analysis|assistantanalysis|Here|Thinking\.\.\.)")
 
 
 def without_code(text: str) -> str:

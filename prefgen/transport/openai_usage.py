@@ -50,8 +50,8 @@ def parse_usage(data: Any, *, generates: bool = True) -> TokenUsage:
     if generates and _is_count(total_tokens):
         output_tokens = max(output_tokens, total_tokens - prompt_tokens)
     details = data.get("prompt_tokens_details")
-    cached_tokens = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return TokenUsage(
+    cached_tokens = details.get("cached_tokens") if details and isinstance(details, Mapping) else 0
+    return TokenUsage.trusted(  # each was found to be a count
         prompt_tokens=prompt_tokens,
         completion_tokens=output_tokens,
         cached_tokens=min(cached_tokens, prompt_tokens) if _is_count(cached_tokens) else 0,

@@ -100,8 +100,7 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     if role not in ROLES:
         raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
     tool_calls = tuple(_parse_tool_calls(turn.get("tool_calls"), where))
-    content = turn["content"] if turn.get("content") is not None else turn.get("value")
-    fields: dict[str, Any] = {"role": role, "content": _parse_content(content, name, where)}
+    fields: dict[str, Any] = {"role": role, "content": _content_of(turn, name, where)}
     reasoning = turn.get("reasoning_content") or turn.get("reasoning")
     if isinstance(reasoning, str) and reasoning.strip():
         fields["reasoning"] = checked_text(reasoning, name, where)
@@ -110,6 +109,18 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     if not is_missing(turn.get("tool_call_id")):
         fields["tool_call_id"] = checked_text(str(turn["tool_call_id"]), "tool_call_id", where)
     return Message(**fields)
+
+
+def _content_of(turn: Mapping[str, Any], name: str, where: str) -> str | tuple[TextPart | ImagePart, ...]:
+    """What a turn says: its content, or its parts, beside which the content is their text."""
+    content = turn["content"] if turn.get("content") is not None else turn.get("value")
+    if is_missing(turn.get("parts")):
+        return _parse_content(content, name, where)
+    parts = _parse_content(decoded(turn["parts"]), name, where)
+    text = parts if isinstance(parts, str) else "".join(p.text for p in parts if isinstance(p, TextPart))
+    if not is_missing(content) and content != text:
+        raise RecipeError(f"{name}: content and parts of a message do not say the same", where)
+    return parts
 
 
 def _parse_content(content: Any, name: str, where: str) -> str | tuple[TextPart | ImagePart, ...]:

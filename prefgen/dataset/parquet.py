@@ -7,6 +7,7 @@ A pair's row is TRL's explicit-prompt conversational form with the columns that 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
@@ -23,6 +24,14 @@ def _struct(**fields: pa.DataType) -> pa.StructType:
 
 MESSAGE = _struct(role=TEXT, content=TEXT, parts=TEXT, reasoning=TEXT, tool_calls=TEXT, tool_call_id=TEXT)
 TURN = _struct(role=TEXT, content=TEXT)
+FULL_TURN = _struct(
+    role=TEXT,
+    content=TEXT,
+    parts=TEXT,
+    tool_calls=pa.list_(_struct(id=TEXT, type=TEXT, function=_struct(name=TEXT, arguments=TEXT))),
+    tool_call_id=TEXT,
+)
+"""A turn of conversations that call tools or hold images; `parts` is JSON text, and is the whole content."""
 
 RECORDS = pa.schema(
     {
@@ -104,6 +113,15 @@ PAIRS = pa.schema(
     }
 )
 
+_TURNS = ("prompt", "chosen", "rejected")
+FULL_PAIRS = pa.schema(
+    [field.with_type(pa.list_(FULL_TURN)) if field.name in _TURNS else field for field in PAIRS]
+    + [pa.field("tools", TEXT)]
+)
+"""The pairs of a dataset in which any conversation calls tools, is offered some, or holds images."""
+_FULL_KEYS = (b'"tools":', b'"tool_calls":', b'"tool_call_id":', b'"parts":')
+"""What a line of such a pair holds, and no other: within text, quotes are escaped."""
+
 FAILURES = pa.schema(
     {
         "record_id": TEXT,
@@ -131,6 +149,27 @@ def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
             row_group_size=max(1, table.num_rows),
             write_statistics=True,
         )
+
+
+def pairs_schema(lines: Sequence[bytes]) -> pa.Schema:
+    """The schema that holds all of these pairs."""
+    return FULL_PAIRS if any(key in line for line in lines for key in _FULL_KEYS) else PAIRS
+
+
+def pairs_schema_of(folder: Path) -> pa.Schema:
+    """The schema of a run's pairs."""
+    schemas = (pq.read_schema(path) for path in sorted(folder.glob("*.parquet")))
+    return FULL_PAIRS if any(schema.equals(FULL_PAIRS) for schema in schemas) else PAIRS
+
+
+def give_one_schema(folder: Path) -> None:
+    """Shards of one dataset have one schema: where one has that of tools and images, all get it."""
+    if pairs_schema_of(folder).equals(PAIRS):
+        return
+    for path in sorted(folder.glob("*.parquet")):
+        if not pq.read_schema(path).equals(FULL_PAIRS):
+            rows = pq.ParquetFile(path).read().to_pylist()
+            write_lines([orjson.dumps(row) for row in rows], FULL_PAIRS, path)
 
 
 def _build_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:

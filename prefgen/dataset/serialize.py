@@ -15,6 +15,7 @@ import orjson
 from pydantic_core import to_jsonable_python
 
 from prefgen.stats.scoring import probability_of
+from prefgen.transport.openai_protocol import encode_message
 from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, Score, content_id
 from prefgen.version import with_present_names
 
@@ -142,10 +143,11 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         c.judge for c in record.comparisons if c.first_id in response_ids or c.second_id in response_ids
     }
     keeps_reasoning = chosen.keeps_reasoning or rejected.keeps_reasoning
+    tools = {"tools": _json_text(prompt.tools)} if prompt.tools else {}
     return {
-        "prompt": [_turn(m, False) for m in prompt.messages],
-        "chosen": [_turn(m, chosen.keeps_reasoning) for m in chosen.messages],
-        "rejected": [_turn(m, rejected.keeps_reasoning) for m in rejected.messages],
+        "prompt": [turn_of(m, False) for m in prompt.messages],
+        "chosen": [turn_of(m, chosen.keeps_reasoning) for m in chosen.messages],
+        "rejected": [turn_of(m, rejected.keeps_reasoning) for m in rejected.messages],
         "id": pair_id(prompt.id, pair),
         "prompt_id": prompt.id,
         "source": prompt.source,
@@ -173,6 +175,7 @@ def _pair_row(record: Record, pair: Pair, chosen: Response, rejected: Response) 
         "reasoning": "kept" if keeps_reasoning else "dropped",
         "round": 0,
         "lineage": _json_text(prompt.lineage),
+        **tools,
     }
 
 
@@ -210,8 +213,21 @@ def _mean_ratings(scores: Iterable[Score], response_ids: Iterable[str]) -> dict[
     }
 
 
-def _turn(message: Message, keep_reasoning: bool) -> dict[str, str]:
+def turn_of(message: Message, keep_reasoning: bool) -> dict[str, Any]:
+    """A message as rows of pairs have it."""
     text = message.text
     if keep_reasoning and message.reasoning:
         text = f"<think>\n{message.reasoning}\n</think>\n\n{text}"
-    return {"role": message.role, "content": text}
+    if isinstance(message.content, str) and not message.tool_calls and not message.tool_call_id:
+        return {"role": message.role, "content": text}  # as nearly all are
+    return {**turn_row(encode_message(message)), "content": text}
+
+
+def turn_row(turn: Mapping[str, Any]) -> dict[str, Any]:
+    """A turn of the protocol as rows of pairs have it: a column cannot hold now text and now a list, so
+    `content` is the text, and parts with images stand beside it as JSON text.
+    """
+    if isinstance(turn["content"], str):
+        return dict(turn)
+    text = "".join(part.get("text", "") for part in turn["content"])
+    return {**turn, "content": text, "parts": _json_text(turn["content"])}

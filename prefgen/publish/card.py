@@ -14,7 +14,7 @@ import yaml
 from prefgen.dataset.manifest import Manifest, RunYield
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
-from prefgen.publish.rows import SCHEMAS, WrittenRelease
+from prefgen.publish.rows import WrittenRelease
 
 BEGIN, END = (
     "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->",
@@ -143,7 +143,7 @@ def header_of(written: WrittenRelease, manifest: Manifest, *, gated: bool) -> di
 def _dataset_info(config: str, written: WrittenRelease) -> dict[str, Any]:
     import datasets  # 0.5 s
 
-    features = datasets.Features.from_arrow_schema(SCHEMAS[config])
+    features = datasets.Features.from_arrow_schema(written.schemas[config])
     return {
         "config_name": config,
         "features": features._to_yaml_list(),

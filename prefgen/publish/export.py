@@ -19,7 +19,8 @@ from prefgen.storage.canonical_json import canonical
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = validated_pair(row, where)
-        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+        tools = {"tools": row["tools"]} if "tools" in row else {}
+        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, **tools}
 
 
 def _trl_implicit(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
@@ -204,6 +205,10 @@ def _write_csv(rows: Iterator[Row], path: Path) -> int:
             writer = writer or csv.DictWriter(file, list(row))
             if count == 1:
                 writer.writeheader()
+            if others := sorted(set(row) - set(writer.fieldnames)):
+                raise RecipeError(
+                    f"row {count} has {others[0]!r}, and the first row has not: write .jsonl or .parquet"
+                )
             writer.writerow(
                 {
                     name: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
@@ -217,10 +222,13 @@ def _write_parquet(rows: Iterator[Row], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    rows_by_name = [dict(row) for row in rows]
+    names = dict.fromkeys(name for row in rows_by_name for name in row)
     try:
-        table = pa.Table.from_pylist([dict(row) for row in rows])
+        table = pa.Table.from_pylist([{**dict.fromkeys(names), **row} for row in rows_by_name])
     except pa.ArrowInvalid as error:
-        found = f"rows with and without images have no common schema in Parquet ({error}): write .jsonl"
-        raise RecipeError(found, str(path)) from None
+        raise RecipeError(
+            f"rows with and without images have no common schema in Parquet ({error}): write .jsonl"
+        ) from None
     pq.write_table(table, path, compression="zstd")
     return table.num_rows

@@ -13,9 +13,10 @@ from typing import Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.open_pairs import open_pairs
-from prefgen.dataset.pair import NotAPair, is_text_alone, text_of, validated_pair
+from prefgen.dataset.pair import is_text_alone, text_of, validated_pair
 from prefgen.dataset.pair_rules import proven_rows
-from prefgen.dataset.parquet import PAIRS
+from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
+from prefgen.dataset.serialize import turn_row
 from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
 from prefgen.stats.seeded_draws import uniform
@@ -142,16 +143,17 @@ def _check_output_folder(out: Path) -> None:
 def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:
     """(the prompt's text, the row with all columns of a pair)."""
     prompt, chosen, rejected = validated_pair(row, where)
-    if not is_text_alone(prompt, chosen, rejected):
-        raise NotAPair("holds calls of tools or images, which the files of a mix cannot hold yet", where)
     pair = {column: row.get(column) for column in PAIRS.names}
     for column in ("source", "license", "chosen_model", "rejected_model"):
         pair[column] = pair[column] or ("unknown" if column != "source" else name)
-    pair |= {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    sides = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    pair |= {name: [turn_row(turn) for turn in turns] for name, turns in sides.items()}
     pair["prompt_id"] = str(pair["prompt_id"] or content_id("prompt", prompt))
     pair["id"] = str(pair["id"] or content_id("pair", prompt, chosen, rejected))
-    for column in ("aspects", "lineage"):
-        if pair[column] is not None and not isinstance(pair[column], str):
+    if row.get("tools") or not is_text_alone(prompt, chosen, rejected):
+        pair["tools"] = row.get("tools")
+    for column in ("aspects", "lineage", "tools"):
+        if pair.get(column) is not None and not isinstance(pair[column], str):
             pair[column] = json.dumps(pair[column], ensure_ascii=False, sort_keys=True)
     return text_of(prompt), pair
 
@@ -187,10 +189,11 @@ def _write_splits(out: Path, rows: Sequence[tuple[str | None, dict[str, Any]]]) 
     folder = out / "data" / "preferences"
     folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
+    schema = FULL_PAIRS if any("tools" in row for _, row in rows) else PAIRS
     for split in ("train", "test"):
         split_rows = [row for row_split, row in rows if row_split == split]
         if split_rows:
             with atomic_write(folder / f"{split}-00000-of-00001.parquet") as part:
-                pq.write_table(pa.Table.from_pylist(split_rows, PAIRS), part, compression="zstd")
+                pq.write_table(pa.Table.from_pylist(split_rows, schema), part, compression="zstd")
             counts[split] = len(split_rows)
     return counts

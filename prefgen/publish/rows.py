@@ -7,7 +7,7 @@ taken out unless asked for; their digest stays.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.pair_rules import proven_rows
-from prefgen.dataset.parquet import PAIRS, TURN
+from prefgen.dataset.parquet import FULL_PAIRS, FULL_TURN, TURN, pairs_schema_of
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import read_shards
-from prefgen.dataset.serialize import record_of
+from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import SOURCE
@@ -68,7 +68,17 @@ JUDGMENTS = pa.schema(
 FAILURE_ROWS = pa.schema(
     {"record_id": TEXT, "stage": TEXT, "plugin": TEXT, "model": TEXT, "code": TEXT, "reason": TEXT}
 )
-SCHEMAS = {"preferences": PAIRS, "candidates": CANDIDATES, "judgments": JUDGMENTS, "failures": FAILURE_ROWS}
+
+
+def schemas_of(run: Path) -> dict[str, pa.Schema]:
+    """{config: the schema of its rows}, with room for tools and images where the run's pairs have some."""
+    pairs, candidates = pairs_schema_of(run / "pairs"), CANDIDATES
+    if pairs.equals(FULL_PAIRS):
+        turns = pa.list_(FULL_TURN)
+        candidates = pa.schema([f.with_type(turns) if f.type == pa.list_(TURN) else f for f in CANDIDATES])
+    return {"preferences": pairs, "candidates": candidates, "judgments": JUDGMENTS, "failures": FAILURE_ROWS}
+
+
 ROWS_A_SHARD = 50_000
 ROWS_A_WRITE = 500
 
@@ -79,6 +89,7 @@ class WrittenRelease:
     every row in its order.
     """
 
+    schemas: Mapping[str, pa.Schema]
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -105,7 +116,7 @@ def write_rows(
     ]
     splits = splits_of(prompts, test, seed)
     del prompts
-    written = WrittenRelease(between_splits=sum(split is None for split in splits.values()))
+    written = WrittenRelease(schemas_of(run), between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
     rows_by_config = {
         "preferences": _preferences(run, harmful, written, bad_rows, allow),
@@ -138,7 +149,7 @@ def _write_config(
         if split is None:
             continue
         if split not in shards:
-            shards[split] = _Shards(folder / "data" / config, split, SCHEMAS[config])
+            shards[split] = _Shards(folder / "data" / config, split, written.schemas[config])
         digest.update(orjson.dumps([config, split, row], option=orjson.OPT_SORT_KEYS))
         shards[split].add(row)
     for split, split_shards in sorted(shards.items()):
@@ -225,14 +236,14 @@ def _candidate(record: Record, response: Response, harmful: Harmful, redact: Red
     """An answer with everything that was said of it."""
     prompt = record.prompt
     reasoning = redact(next((m.reasoning for m in response.messages if m.reasoning), None))
-    turns = [{"role": m.role, "content": m.text} for m in response.messages]
+    turns = [turn_of(m, False) for m in response.messages]
     if harmful != "keep" and response.principle == SOURCE:
         digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
         turns, reasoning = [{"role": "assistant", "content": redaction_notice(digest)}], None
     return {
         "id": response.id,
         "prompt_id": prompt.id,
-        "prompt": [{"role": m.role, "content": m.text} for m in prompt.messages],
+        "prompt": [turn_of(m, False) for m in prompt.messages],
         "response": turns,
         "reasoning": reasoning,
         "source": prompt.source,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.reply_labels import label_in_text
 from prefgen.types import Reply, TokenLogprob
 
 MAX_UNKNOWN_MASS = 0.02
@@ -12,6 +13,8 @@ MAX_UNKNOWN_MASS = 0.02
 by over a tenth.
 """
 LEAST_MASS = 1e-9
+ROUNDING = 0.05
+"""By how much probabilities of half precision may be above 1."""
 _LEAD_IN = re.compile(
     r"[\s*_`(\[{\"'#:.]*(?:(?:the|my)\b\s*)?(?:(?:final|overall|better|best)\b\s*)?"
     r"(?:answer|verdict|choice|winner|rating|score|text|reply|response|option|label|assistant)?(?:\s+is)?[\s*_`(\[{\"'#:.]*",
@@ -34,29 +37,55 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
     if not reply.logprobs:
         return None
     known = {label.casefold() for label in labels}
-    is_cut = reply.finish_reason == "length"
-    written = ""
-    for number, place in enumerate(reply.logprobs):
-        token = _token_text(place.token)
-        masses = _masses(place)
-        is_label = token.casefold() in known
-        if not is_label and _LEAD_IN.fullmatch(written + _blank(place.token) + token):
-            written += _blank(place.token) + token
-            continue
-        following = reply.logprobs[number + 1] if number + 1 < len(reply.logprobs) else None
-        goes_on = "".join(later.token for later in reply.logprobs[number + 1 :])
-        is_verdict = (
-            is_label
-            and _is_no_word(written, token, labels)
-            and _may_follow(token, following, known)
-            and _ends_here(written, goes_on, token, known)
-            and (not is_cut or _is_whole(written, token, goes_on, known))
+    number, written = _place_of_answer(reply.logprobs, known)
+    if number is None or not _is_verdict(reply, number, written, labels, known):
+        raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+    place, *later = reply.logprobs[number:]
+    token, masses = _token_text(place.token).casefold(), _masses(place)
+    if masses[token] <= LEAST_MASS:
+        raise ParseFailure(
+            "ambiguous", f"expected log-probabilities, found {place.logprob} of what was written"
         )
-        if is_verdict:
-            masses = _followed(masses, known, token.casefold(), following)
-            return _normalised(masses, labels, place)
-        break  # the answer begins here, and it is none of the labels
-    raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
+    followed = _followed(masses, known, token, later[0] if later else None)
+    return _normalised(followed, labels, place)
+
+
+def _place_of_answer(places: Sequence[TokenLogprob], known: set[str]) -> tuple[int | None, str]:
+    """(the place where the answer begins, what was written before it); None where there is no answer."""
+    written = ""
+    for number, place in enumerate(places):
+        token = _token_text(place.token)
+        spelled = _blank(place.token) + token
+        if token.casefold() in known or not _LEAD_IN.fullmatch(written + spelled):
+            return number, written
+        written += spelled
+    return None, written
+
+
+def _is_verdict(reply: Reply, number: int, written: str, labels: Sequence[str], known: set[str]) -> bool:
+    """Whether the token at that place is a label, and the verdict of the whole reply."""
+    place, *later = reply.logprobs[number:]
+    token, goes_on = _token_text(place.token), "".join(other.token for other in later)
+    before = "".join(other.token for other in reply.logprobs[:number])
+    if token.casefold() not in known or _GLUED.search(before + place.token):
+        return False
+    is_cut = reply.finish_reason == "length"
+    ratio = None if is_cut else _ratio_of(labels).match(goes_on)
+    if ratio is not None:
+        goes_on = goes_on[ratio.end() :]
+    return (
+        _is_no_word(written, token, labels)
+        and (ratio is not None or _may_follow(token, later[0] if later else None, known))
+        and _ends_here(written, goes_on, token, labels)
+        and (not is_cut or _is_whole(written, token, goes_on, known))
+    )
+
+
+def _ratio_of(labels: Sequence[str]) -> re.Pattern[str]:
+    """What may follow a rating of 1 to 10: "/10" or "out of 10"."""
+    if len(labels) < 3 or not all(label.isdigit() for label in labels):
+        return _NOTHING
+    return re.compile(rf"\s?(?:/|out of|of)\s?{max(map(int, labels))}(?!\w|[.,]\d)")
 
 
 def _may_follow(token: str, following: TokenLogprob | None, known: set[str]) -> bool:
@@ -69,15 +98,25 @@ def _may_follow(token: str, following: TokenLogprob | None, known: set[str]) -> 
     return bool(rest) and f"{token}{rest}".casefold() in known
 
 
-def _ends_here(written: str, goes_on: str, token: str, known: set[str]) -> bool:
+def _ends_here(written: str, goes_on: str, token: str, labels: Sequence[str]) -> bool:
     """Whether what follows a label leaves it the whole verdict: nothing more in its line, which is neither an
-    item of a list nor the heading of what is said of one text.
+    item of a list nor the heading of what is said of one text, and in other lines nothing that would make it
+    doubtful in a text.
     """
-    longer = max(len(label) for label in known if label.startswith(token.casefold())) - len(token)
-    rest = goes_on[longer:] if f"{token}{goes_on[:longer]}".casefold() in known else goes_on
-    line, _, following = re.sub(r"<[^<>]*>|[▁Ġ]", " ", rest).partition("\n")
-    is_heading = bool(following.strip()) and _HEADS.search(written.rstrip()) is not None
-    return not re.search(r"\w", line) and not is_heading
+    label = next(
+        label
+        for label in sorted(labels, key=len, reverse=True)
+        if f"{token}{goes_on}".casefold().startswith(label.casefold())
+    )
+    rest = goes_on[len(label) - len(token) :]
+    line, _, following = re.sub(r"<[^<>]*>|[▁Ġ]", " ", rest.replace("Ċ", "\n")).partition("\n")
+    if re.search(r"\w", line) or not following.strip():
+        return not re.search(r"\w", line)
+    try:
+        said = label_in_text(f"Answer: {label}\n{following}", labels)
+    except ParseFailure:
+        return False
+    return said == label and not _HEADS.search(written.rstrip())
 
 
 def _is_no_word(written: str, token: str, labels: Sequence[str]) -> bool:
@@ -98,12 +137,16 @@ def _is_whole(written: str, token: str, goes_on: str, known: set[str]) -> bool:
 
 
 _HEADS = re.compile(r"#|(?:^|[\s*])(?:text|reply|response|option|assistant)[\s*]*\Z", re.IGNORECASE)
-_AFTER_LABEL = re.compile(r"[\s.)\]}*_`\"']*|<[^<>]*>")
+_AFTER_LABEL = re.compile(r"[\sĊ.)\]}*_`\"']*|<[^<>]*>")
+_GLUED = re.compile(r"[.#]\d+\D*\Z")
+"""A mark that makes a number another one, or the number of a heading: .8 and #1."""
+_NOTHING = re.compile(r"(?!)")
 
 
 def _token_text(token: str) -> str:
-    """A token without blanks and marks around it."""
-    return token.lstrip(_WORD_BEGINS).strip().strip("()[]{}<>.:\"'*_`")
+    """A token without blanks and marks around it; one that is a part of a number is left as it is."""
+    bare = token.lstrip(_WORD_BEGINS).strip()
+    return bare if _GLUED.search(bare) else bare.strip("()[]{}<>.:\"'*_`")
 
 
 def _blank(token: str) -> str:
@@ -112,17 +155,34 @@ def _blank(token: str) -> str:
 
 
 def _masses(place: TokenLogprob) -> dict[str, float]:
-    """{text of a token, in small letters: its probability, over all spellings}."""
+    """{text of a token, in small letters: its probability, over all spellings}. Raises ParseFailure for what
+    are no log-probabilities.
+    """
     masses: dict[str, float] = {}
-    for token, logprob in _alternatives(place):
+    for token, probability in _alternatives(place):
         text = _token_text(token).casefold()
         if text:
-            masses[text] = masses.get(text, 0.0) + math.exp(logprob)
+            masses[text] = masses.get(text, 0.0) + probability
     return masses
 
 
 def _alternatives(place: TokenLogprob) -> list[tuple[str, float]]:
-    return [(choice.token, choice.logprob) for choice in place.top] or [(place.token, place.logprob)]
+    """The tokens that could have stood there with their probabilities; the one that was written is one of
+    them, whether or not the server lists it.
+    """
+    found = [(choice.token, _probability(choice.logprob)) for choice in place.top]
+    if place.token not in {token for token, _ in found}:
+        found.append((place.token, _probability(place.logprob)))
+    if math.fsum(probability for _, probability in found) > 1 + ROUNDING:
+        raise ParseFailure("ambiguous", f"expected log-probabilities, found {place.top!r:.120}")
+    return found
+
+
+def _probability(logprob: float) -> float:
+    """Minus infinity is one of none. Raises ParseFailure for NaN, and for one above 0."""
+    if not logprob <= ROUNDING:
+        raise ParseFailure("ambiguous", f"expected a log-probability, found {logprob}")
+    return math.exp(min(logprob, 0.0))
 
 
 def _followed(
@@ -153,7 +213,7 @@ def _followed(
 
 def _normalised(masses: Mapping[str, float], labels: Sequence[str], place: TokenLogprob) -> list[float]:
     label_masses = [masses.get(label.casefold()) for label in labels]
-    probabilities = [math.exp(logprob) for _, logprob in _alternatives(place)]
+    probabilities = [probability for _, probability in _alternatives(place)]
     remainder = (1 - math.fsum(probabilities)) / max(1, label_masses.count(None))
     missing_mass = max(LEAST_MASS, min(*probabilities, remainder))
     bounded = [missing_mass if mass is None else max(LEAST_MASS, mass) for mass in label_masses]

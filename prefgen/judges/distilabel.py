@@ -6,11 +6,11 @@ that takes `generation` or `response` sees one at a time; one that says which of
 with `mode: relative`) sees every pair in both orders. The task runs as distilabel wrote it, parser included;
 its requests go through `ask` (`prefgen.integrations.bridge`). Those parsers join numbers to answers by
 the place at which they stand in the reply, and a line too many or too few shifts them all. So a reply about
-several answers is taken whole or not at all: it must give a number for each, and where it numbers its texts
-it must do so from 1 on in their order.
+several answers is taken whole or not at all: it must be whole, give a number for each in the form that the
+task asks for (`prefgen.integrations.task_replies`), and where it numbers its texts do so from 1 on in their
+order.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -18,7 +18,9 @@ from typing import Any
 from pydantic import Field
 
 from prefgen.errors import RecipeError, ReplyError
+from prefgen.integrations.task_replies import has_form
 from prefgen.integrations.tasks import DistilabelTask, row_of
+from prefgen.kit.final_words import WHOLE
 from prefgen.kit.gather import gather_settled
 from prefgen.kit.ratings import check_scale, copy_comparisons, not_applicable_scores
 from prefgen.kit.swap import both_orders
@@ -105,8 +107,10 @@ class DistilabelJudge(DistilabelTask):
         values = values if isinstance(values, list) else [values]
         if len(values) != len(responses) or (len(responses) > 1 and None in values):
             return [self.unreadable_reply(replies, f"{len(responses)} ratings (it found {values})")]
-        if len(responses) > 1 and not _numbers_in_order(replies, len(responses)):
-            return [self.unreadable_reply(replies, f"{len(responses)} ratings in the order of the texts")]
+        if values != [None] and not self._is_certain(replies, values):
+            return [
+                self.unreadable_reply(replies, f"ratings in the form that it asks for (it found {values})")
+            ]
         reasons = next((output[name] for name in RATIONALE_OUTPUTS if output.get(name)), None)
         reasons = (
             reasons
@@ -155,6 +159,8 @@ class DistilabelJudge(DistilabelTask):
         [output], replies = await self.run(self._row(prompt, pair, task), ask, self.seed)
         if output.get(column) not in ("A", "B"):
             raise self.unreadable_reply(replies, f"A or B (it found {output.get(column)!r})")
+        if not self._is_certain(replies, [output[column]]):
+            raise self.unreadable_reply(replies, f"a certain verdict (it found {output[column]})")
         reason = next((output[name] for name in RATIONALE_OUTPUTS if isinstance(output.get(name), str)), None)
         probability = 1.0 if output[column] == "A" else 0.0
         return Comparison(
@@ -167,6 +173,11 @@ class DistilabelJudge(DistilabelTask):
             method="votes",
         )
 
+    def _is_certain(self, replies: Sequence[Reply | ReplyError], values: Sequence[Any]) -> bool:
+        """Whether the one reply that was read is whole, and certainly says that."""
+        whole = [reply for reply in replies if isinstance(reply, Reply) and reply.finish_reason in WHOLE]
+        return len(whole) == len(replies) == 1 and has_form(self.task, whole[0].text, values, self.scale)
+
     def _row(self, prompt: Prompt, responses: Sequence[Response], task: Any) -> Mapping[str, Any]:
         texts: dict[str, Any] = {
             name: [r.text for r in responses] for name in LISTWISE_INPUTS if name in task.inputs
@@ -174,16 +185,3 @@ class DistilabelJudge(DistilabelTask):
         return row_of(prompt, self.columns) | (
             texts or {name: responses[0].text for name in POINTWISE_INPUTS if name in task.inputs}
         )
-
-
-_TEXT_NUMBER = re.compile(
-    r"^[ \t>#*\-]*(?:output for[ \t]+)?(?:(?:text|response|answer|instruction)[ \t]*[<#\[]?|\[)(\d+)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-def _numbers_in_order(replies: Sequence[Reply | ReplyError], count: int) -> bool:
-    """Whether the texts that a reply numbers at the start of lines, if it does, are 1 to `count` in order."""
-    text = "\n".join(reply.text for reply in replies if isinstance(reply, Reply))
-    numbers = [int(number) for number in _TEXT_NUMBER.findall(text)]
-    return not numbers or numbers == list(range(1, count + 1))

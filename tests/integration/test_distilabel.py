@@ -102,6 +102,23 @@ async def test_a_list_of_scores_that_is_not_one_a_text_in_order_gives_none(tmp_p
     assert outcome.manifest.yields.pairs == 0
 
 
+@pytest.mark.parametrize(
+    ("task", "text", "ending"),
+    [
+        ("QualityScorer", "[1] Score: 5\n[2] Score: 2", "length"),
+        ("UltraFeedback", "Rating: 5\nRationale: w\n\nRating: 2\nRationale: w", "length"),
+        ("UltraFeedback", "Model 2\nRating: 5\nRationale: w\n\nModel 1\nRating: 2\nRationale: w", "stop"),
+        ("InstructionBacktranslation", "Good.\nScore: 5", "length"),
+    ],
+)
+async def test_a_reply_that_was_cut_or_names_another_order_gives_none(tmp_path, server, task, text, ending):
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": ending}
+    server.script = lambda body, _: {"choices": [choice], "model": "g", "usage": {}}
+    await run(judged(server.url, task=task), tmp_path / "out")
+
+    assert [r.scores for r in read_records(tmp_path / "out")] == [(), ()]
+
+
 async def test_a_list_of_scores_in_order_is_taken(tmp_path, server):
     server.script = lambda body, _: "[1] Score: 5\n[2] Score: 2"
     await run(judged(server.url, task="QualityScorer"), tmp_path / "out")

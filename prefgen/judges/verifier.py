@@ -21,14 +21,9 @@ from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import import_reference
 from prefgen.roles import Ask, Verdict
-from prefgen.text.final_answer import (
-    answer_of,
-    check_answer,
-    why_no_mathematics,
-    why_not_checked,
-    without_thin_spaces,
-)
+from prefgen.text.final_answer import answer_of, check_answer, why_no_mathematics, why_not_checked
 from prefgen.text.maths import INSTALL_HINT, is_installed, is_same_answer
+from prefgen.text.quantities import without_thin_spaces
 from prefgen.types import Prompt, Response, Score
 
 

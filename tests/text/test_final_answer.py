@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.text.final_answer import (
-    answer_of,
-    check_answer,
-    parse_quantity,
-    why_no_mathematics,
-    without_thin_spaces,
-)
+from prefgen.text.final_answer import answer_of, check_answer, why_no_mathematics
+from prefgen.text.quantities import parse_quantity, without_thin_spaces
 
 
 def is_right(text, reference):
@@ -185,3 +180,65 @@ def test_mathematics_is_compared_where_it_is_of_one_kind(answer, reference, reas
 
 def test_thin_spaces_are_no_part_of_a_number():
     assert without_thin_spaces(r"10\,000") == without_thin_spaces("10{,}000") == "10000"
+
+
+def exact(text, reference):
+    return check_answer(text, [reference], "exact", 1e-6)[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["**Answer:**\n\nParis", "The answer is:\n\nParis\n", "Answer:\n\nParis\n\nThanks!"]
+)
+def test_a_statement_without_a_value_takes_the_next_line(text):
+    assert exact(text, "Paris") is True
+    assert is_right(text.replace("Paris", "42"), "42") is True
+    assert answer_of(text.replace("Paris", "42")) == "42"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Paris\n\nLet me know if you have questions!",
+        "Paris is the capital.\n\nHope this helps!",
+        "The capital is Paris.\n\nIt lies on the Seine.",
+        "Paris\n\n---",
+        "Answer:\n\nIt is well known.\n\nParis",
+    ],
+)
+def test_an_answer_of_several_lines_that_holds_the_reference_is_not_wrong(text):
+    assert exact(text, "Paris") is None
+    assert exact(text, "Rome") is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: A, C",
+        "(B) or (C)",
+        "(B) and (C)",
+        "The answer is B, C, or D",
+        "B, but maybe C",
+        r"\boxed{B, C}",
+        "A) is wrong, so it must be B.",
+        "A: incorrect. B: correct.",
+        "A, no wait: B",
+        "I, for one, choose B",
+        "b) or c",
+    ],
+)
+@pytest.mark.parametrize("reference", ["A", "B", "C"])
+def test_an_option_beside_another_one_or_beside_a_doubt_is_undecided(text, reference):
+    assert exact(text, reference) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_right"),
+    [("The correct option is B", True), ("B) A dog", True), ("B) I think so", True), ("C) It is so", False)],
+)
+def test_one_option_is_read(text, is_right):
+    assert exact(text, "B") is is_right
+
+
+@pytest.mark.parametrize(("text", "reference"), [("3²", "32"), ("2⁵", "25"), ("H₂", "H2")])
+def test_what_stands_above_or_below_the_line_is_no_digit_of_it(text, reference):
+    assert exact(text, reference) is False

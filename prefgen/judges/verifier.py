@@ -22,7 +22,7 @@ from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import import_reference
 from prefgen.roles import Ask, Verdict
 from prefgen.text.final_answer import answer_of, check_answer, why_no_mathematics, why_not_checked
-from prefgen.text.maths import INSTALL_HINT, is_installed, is_same_answer
+from prefgen.text.maths import COMPARISON, INSTALL_HINT, is_installed, is_same_answer
 from prefgen.text.quantities import without_thin_spaces
 from prefgen.types import Prompt, Response, Score
 
@@ -96,7 +96,7 @@ class Verifier(Plugin):
         if answer is None:
             reason = reason or "it gives more than one answer"
         elif (reason := reason or why_no_mathematics(answer, prompt.references)) is None:
-            version = int(metadata.version("math-verify").split(".")[1])
+            version = 1000 * COMPARISON + int(metadata.version("math-verify").split(".")[1])
             plain = without_thin_spaces(answer)
             outcome = await ask.step(
                 "verifier maths", is_same_answer, plain, list(prompt.references), version=version

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+COMPARISON = 2
+"""Raised where answers are compared otherwise, so that outcomes of before are not taken for new ones."""
 SECONDS = 10.0
 """Longest time of one comparison; an answer that takes longer is not decided."""
 MAX_LENGTH = 1000

@@ -7,6 +7,9 @@ import resource
 import sys
 from typing import Any
 
+from prefgen.text.maths_forms import has_name, is_relation, kind_of, letters_of, readable_form, solved_for
+from prefgen.text.quantities import is_equal, parse_quantity
+
 MEMORY = 2 * 2**30
 """Bytes that a comparison may take."""
 _UNREADABLE = re.compile(r"[\n\r]|\\begin|\\input|\\def")
@@ -30,16 +33,69 @@ def main() -> None:
 
 
 def compare(answer: str, references: list[str]) -> bool | None:
-    """Whether an answer is the same as one of the references; None where it, or all of them, cannot be
-    read.
+    """Whether an answer is the same as one of the references; None where it, or all of them, cannot be read,
+    or where it may be one of them in another form.
     """
+    outcomes = [_compare_one(answer, reference) for reference in references]
+    if True in outcomes:
+        return True
+    return False if outcomes and None not in outcomes else None
+
+
+def _compare_one(answer: str, reference: str) -> bool | None:
+    numbers = parse_quantity(answer), parse_quantity(reference)
+    if numbers[0] and numbers[1]:
+        return is_equal(*numbers, tolerance=0)
+    found, gold = readable_form(answer), readable_form(reference)
+    if not found or not gold:
+        return None
+    if is_relation(found) == is_relation(gold):
+        outcome = _is_same(found, gold)
+        return outcome or (outcome if not is_relation(found) else _same_values(found, gold))
+    relation, plain = (found, gold) if is_relation(found) else (gold, found)
+    solved = solved_for(relation)
+    return _is_same(solved[1], plain) if solved and not has_name(plain, solved[0]) else None
+
+
+def _same_values(found: str, gold: str) -> bool | None:
+    """Whether two relations give one name the same values; None where either is not of that form."""
+    values, known = solved_for(found), solved_for(gold)
+    if not values or not known or values[0] != known[0]:
+        return None
+    return _is_same(values[1], known[1])
+
+
+def _is_same(found: str, gold: str) -> bool | None:
     from math_verify import verify
 
-    found = parsed(answer)
-    known = [gold for gold in map(parsed, references) if gold]
-    if not found or not known:
+    if (
+        letters_of(found)
+        and letters_of(gold)
+        and found != gold
+        and sorted(found.lower()) == sorted(gold.lower())
+    ):
         return None
-    return any(verify(gold, found, timeout_seconds=None) for gold in known)
+    values, known = parsed(found), parsed(gold)
+    if not values or not known:
+        return None
+    if not verify(known, values, timeout_seconds=None):
+        return False
+    is_of_kind = kind_of(found) == kind_of(gold) or "" in (kind_of(found), kind_of(gold))
+    return _is_exactly(values[0], known[0]) if is_of_kind else None
+
+
+def _is_exactly(value: Any, known: Any) -> bool | None:
+    """Whether two values that are equal to some digits are equal; None where either is rounded."""
+    if not all(getattr(part, "is_number", False) for part in (value, known)):
+        return True
+    from sympy import Float
+
+    if any(part.has(Float) and not other.is_rational for part, other in ((value, known), (known, value))):
+        return None
+    difference = (value - known).doit()
+    if difference.is_Rational:
+        return bool(difference == 0)
+    return bool(abs((value / known).evalf(30) - 1) < 1e-20) if known != 0 else True
 
 
 def parsed(text: str) -> list[Any]:

@@ -214,7 +214,9 @@ def violation_of(rule: Rule, text: str) -> str | None:
     return f"is not all {rule.kind.replace('_', ' ')}" if wrong_case else None
 
 
-_BULLET = re.compile(r"^[ \t]*(?!(?:[-*][ \t]*){3,}$)(?:[-*•+]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
+_BULLET = re.compile(
+    r"^[ \t]*(?!(?:[-*][ \t]*){3,}$)(?:[-*+–—•◦▪‣⁃·∙●○■□►➢✓✔]|(?P<number>\d{1,3})[.)])[ \t]+\S", re.MULTILINE
+)
 """A mark and a text behind it; a line of marks alone is a rule."""
 
 
@@ -229,5 +231,7 @@ def count_of(kind: str, text: str) -> int:
     if kind == "lines":
         return sum(bool(line.strip()) for line in re.split(r"\r?\n|\r", text))
     if kind == "bullets":
-        return len(_BULLET.findall(text))
+        items = list(_BULLET.finditer(text))
+        is_date = len(items) == 1 and items[0]["number"] not in (None, "0", "1")  # "5. May is a holiday"
+        return 0 if is_date else len(items)
     return len([part for part in re.split(r"\n\s*\n", text) if part.strip()])

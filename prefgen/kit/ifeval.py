@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from prefgen.text.language import language_of
+from prefgen.text.language import known_languages, language_of
 from prefgen.text.sentences import sentences_of
 
 CONSTRAINED_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 PLAIN_POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
+LANGUAGES = {"zh-cn": ("zh",), "zh-tw": ("zh",), "no": ("no", "nb", "nn")}
+"""{a language as langdetect spells it, which IFEval asks: the codes that it has here}."""
 _WORD = re.compile(r"\w+")
 Check = Callable[[str, Mapping[str, Any]], bool | None]
 """(text, arguments) -> whether the text follows the instruction; None where that cannot be told."""
@@ -63,8 +65,9 @@ def _letter_frequency(text: str, arguments: Mapping[str, Any]) -> bool:
 
 
 def _is_in_language(text: str, arguments: Mapping[str, Any]) -> bool | None:
-    language = language_of(text)
-    return None if language is None else language == arguments["language"]
+    wanted = LANGUAGES.get(arguments["language"], (arguments["language"],))
+    language = language_of(text) if set(wanted) <= set(known_languages()) else None
+    return None if language is None else language in wanted
 
 
 def _number_of_sentences(text: str, arguments: Mapping[str, Any]) -> bool:
@@ -88,7 +91,7 @@ def _first_word_of_paragraph(text: str, arguments: Mapping[str, Any]) -> bool:
     number: int = arguments["nth_paragraph"]
     if not 1 <= number <= filled or number > len(paragraphs) or not paragraphs[number - 1].strip():
         return False
-    word = paragraphs[number - 1].split()[0].lstrip("'\"")
+    word = paragraphs[number - 1].split()[0].lstrip("'").lstrip('"')
     first_word = re.split(r"[.,?!'\"]", word)[0].lower()
     return filled == arguments["num_paragraphs"] and first_word == arguments["first_word"].lower()
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,24 +15,31 @@ PYTHON_MARKS = ("python", "python3", "py", "py3", "pycon")
 
 def json_violation(text: str, keys: Sequence[str]) -> str | None:
     """Why a text is no JSON (RFC 8259, and no key twice), or that it lacks one of `keys`; None when it is
-    right.
+    right. Of several blocks each must be JSON, and the first has the keys.
     """
     blocks, _ = fenced_blocks(text, JSON_MARKS)
-    spelled = blocks[0] if blocks else text.removeprefix("\ufeff")
-    try:
-        value: Any = json.loads(spelled, parse_constant=no_constant, object_pairs_hook=object_without_doubles)
-    except (ValueError, RecursionError) as error:
-        return f"is no JSON ({error})"
+    values: list[Any] = []
+    for spelled in blocks or [text.removeprefix("\ufeff")]:
+        try:
+            values.append(
+                json.loads(spelled, parse_constant=no_constant, object_pairs_hook=object_without_doubles)
+            )
+        except (ValueError, RecursionError) as error:
+            return f"is no JSON ({error})"
+    value = values[0]
     missing = [key for key in keys if not isinstance(value, Mapping) or key not in value]
     return f"the JSON has no {missing[0]!r}" if missing else None
 
 
 def python_violation(text: str) -> str | None:
-    """Why a text is no Python, or None: of several blocks each must parse, and words alone are no code."""
+    """Why a text is no Python, or None: of several blocks each must compile, and words alone are no code."""
     blocks, is_marked = fenced_blocks(text, PYTHON_MARKS)
     for block in blocks or [text]:
         try:
-            tree = ast.parse(block)
+            with warnings.catch_warnings():  # Python's own, of what is odd and compiles
+                warnings.simplefilter("ignore")
+                tree = ast.parse(_without_prompts(block))
+                compile(tree, "answer", "exec")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"is no Python that compiles ({error})"
         if not tree.body:
@@ -39,6 +47,13 @@ def python_violation(text: str) -> str | None:
         if not is_marked and all(map(_is_prose, tree.body)):
             return "is no Python, but words that happen to parse"
     return None
+
+
+def _without_prompts(code: str) -> str:
+    """The code of a session at Python's prompt, without what was printed; any other code as it is."""
+    if not code.lstrip().startswith(">>>"):
+        return code
+    return "\n".join(line[4:] for line in code.splitlines() if line.startswith((">>>", "...")))
 
 
 _WORDS = (

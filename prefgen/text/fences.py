@@ -11,11 +11,16 @@ def fenced_blocks(text: str, languages: Collection[str]) -> tuple[list[str], boo
     """
     if "```" not in text and "~~~" not in text:
         return [], False
+    names = set(languages)
     fences = [(token.info.strip(), token.content) for token in _parser().parse(text) if token.type == "fence"]
-    marked = [code for info, code in fences if info.partition(" ")[0].partition("{")[0].lower() in languages]
+    marked = [code for info, code in fences if {_name_in(info), _name_in(info).rstrip(".0123456789")} & names]
     if marked or any(info for info, _ in fences):
         return marked, bool(marked)
     return [code for _, code in fences], False
+
+
+def _name_in(info: str) -> str:
+    return info.partition(" ")[0].partition("{")[0].lower()
 
 
 @cache

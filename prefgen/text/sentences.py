@@ -3,6 +3,7 @@ numbers of lists end none.
 """
 
 import re
+from collections.abc import Iterable
 
 _LIST_MARK = re.compile(r"^\s*(?:\(?\d+[.)]|[-*•+])\s+")
 
@@ -13,5 +14,27 @@ def sentences_of(text: str, language: str = "en") -> list[str]:
     from sentencex import segment  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 
     lines = (_LIST_MARK.sub("", line) for line in text.splitlines())
-    sentences = (sentence.strip() for line in lines for sentence in segment(language, line))
+    sentences = (sentence.strip() for line in lines for sentence in _whole(segment(language, line)))
     return [sentence for sentence in sentences if any(c.isalnum() for c in sentence)]
+
+
+_IN_A_WORD = re.compile(r"[.!?]\Z")
+_IN_BRACKETS = re.compile(r"(\([^()]*[.!?]\))\s+(.+)", re.DOTALL)
+
+
+def _whole(segments: Iterable[str]) -> list[str]:
+    """Segments as sentences: a full stop without a blank behind it ends none (ASP.NET), and one in brackets
+    is a sentence of its own.
+    """
+    sentences: list[str] = []
+    for segment in segments:
+        if sentences and _IN_A_WORD.search(sentences[-1]) and segment[:1].isalnum():
+            sentences[-1] += segment
+        else:
+            sentences.append(segment)
+    pairs = [_IN_BRACKETS.fullmatch(sentence) for sentence in sentences]
+    return [
+        part
+        for sentence, pair in zip(sentences, pairs, strict=True)
+        for part in ((pair[1], pair[2]) if pair else (sentence,))
+    ]

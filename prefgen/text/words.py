@@ -5,6 +5,8 @@ import unicodedata
 
 _UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Scripts that write without spaces: Thai, Japanese, Chinese; a character counts as a word."""
+_UNSEEN = "\u200b\u2060\ufeff"
+"""What takes no room."""
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _SPACED = rf"(?:(?![{_UNSPACED}])\w)"
 _WORD = re.compile(rf"[{_UNSPACED}]|{_SPACED}+(?:[-'’]{_SPACED}+|(?<=\d)[.,]\d+)*")
@@ -37,7 +39,7 @@ def has_word(text: str, words: str) -> bool:
 
 def starts_with_word(text: str, words: str) -> bool:
     """Whether a text begins with `words`, and no word goes on behind them; marks of emphasis do not count."""
-    text, words = _comparable(text).strip(" *_#>"), _comparable(words).strip()
+    text, words = _comparable(text).strip(f" *_#>{_UNSEEN}"), _comparable(words).strip()
     rest = text[len(words) :]
     return text.startswith(words) and not (_joins(words[-1:], rest) or _is_signed(words[-1:], rest))
 
@@ -47,7 +49,7 @@ def ends_with_word(text: str, words: str) -> bool:
     text, words = _comparable(text), _comparable(words).strip()
     return any(
         ending.endswith(words) and not _joins(words[:1], ending[: -len(words)][::-1])
-        for ending in (text.strip(), text.strip(" *_"))
+        for ending in (text.strip(f" {_UNSEEN}"), text.strip(f" *_{_UNSEEN}"))
     )
 
 

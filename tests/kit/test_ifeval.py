@@ -73,6 +73,26 @@ def test_an_instruction_is_followed_or_not(instruction):
     assert follows(instruction, "  ", arguments) is False
 
 
+def test_what_the_reference_counts_is_counted_alike():
+    first_word = {"num_paragraphs": 2, "nth_paragraph": 1, "first_word": "hello"}
+    kind = "length_constraints:nth_paragraph_first_word"
+
+    assert follows(kind, "\"'Hello there.\n\nB", first_word) is False
+    assert follows(kind, "'\"Hello there.\n\nB", first_word) is True
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "followed"),
+    [
+        ("zh-cn", "你好，世界。这是一个测试。", True),
+        ("zh-cn", "This is a fine day in summer.", False),
+        ("xx", "This is a fine day in summer.", None),
+    ],
+)
+def test_languages_are_asked_for_in_the_spelling_of_the_reference(language, text, followed):
+    assert follows("language:response_language", text, {"language": language}) is followed
+
+
 @given(st.sampled_from(list(KINDS)), st.text(max_size=80))
 def test_any_text_follows_or_not(instruction, text):
     assert follows(instruction, text, KINDS[instruction][0]) in (True, False, None)

@@ -21,7 +21,7 @@ _WORDS = re.compile(r"[^\W\d_]{4,}|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     logging.disable()
-    compare("1", ["1"])  # so that everything is there before the clock runs
+    compare("x", ["x"])  # so that everything is there before the clock runs
     print("ready", flush=True)
     for line in sys.stdin:
         try:

@@ -43,9 +43,9 @@ def compare(answer: str, references: list[str]) -> bool | None:
 
 
 def _compare_one(answer: str, reference: str) -> bool | None:
-    numbers = parse_quantity(answer), parse_quantity(reference)
-    if numbers[0] and numbers[1]:
-        return is_equal(*numbers, tolerance=0)
+    number, known = parse_quantity(answer), parse_quantity(reference)
+    if number and known:
+        return is_equal(number, known, tolerance=0)
     found, gold = readable_form(answer), readable_form(reference)
     if not found or not gold:
         return None

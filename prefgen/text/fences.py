@@ -1,5 +1,6 @@
 """Blocks of code between fences, as Markdown reads them (markdown-it-py): any fence, in lists, unclosed."""
 
+import re
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -21,6 +22,20 @@ def fenced_blocks(text: str, languages: Collection[str]) -> tuple[list[str], boo
 
 def _name_in(info: str) -> str:
     return info.partition(" ")[0].partition("{")[0].lower()
+
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
+
+
+def open_fence(text: str) -> str | None:
+    """The fence that a text leaves open, or None."""
+    opened: str | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence[1]
+        elif fence[1].startswith(opened) and not fence[2].strip():
+            opened = None
+    return opened
 
 
 @cache

@@ -19,12 +19,18 @@ REASONING_MARKS = (
     ("<unused94>thought", "<unused95>"),  # MedGemma
     ("<|channel>thought", "<channel|>"),  # Gemma 4
     ("<|thinking|>", "<|/thinking|>"),
-    ("Here is my thought process:", "Here is my response:"),  # Granite
-    ("Here's my thought process:", "Here's my response:"),
     ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),  # Apriel
     ("Thinking...", "...done thinking."),  # what Ollama prints
 )
 """(before, after) reasoning, as models of other families write them."""
+REASONING_WORDS = ((r"Here(?: is|['’]s) my thought process:", r"Here(?: is|['’]s) my response:"),)  # Granite
+"""Patterns of the sentences that stand before and after reasoning, bold or not, in any combination."""
+REASONING_DRESS = (
+    r"\*Thinking(?:\.\.\.|…)\*",  # Poe; then Open WebUI, Dify
+    r"<details[^<>]{0,200}>\s*<summary>\s*(?:Thinking|Thought)|<details type=\"reasoning\"",
+    r"&lt;think(?:ing)?&gt;", r"<think\s*/>", r"<thinking_process>", r"<thi(?:nk?)?\s*\Z",
+)  # fmt: skip
+"""Patterns of how gateways show reasoning, at the start of a text: where it ends is not told."""
 ANSWER_MARKS = (
     ("<answer>", "</answer>"), ("<response>", "</response>"), ("<solution>", "</solution>"),
     ("<output>", "</output>"), ("<final_answer>", "</final_answer>"),
@@ -35,11 +41,19 @@ ANSWER_MARKS = (
 
 END_TOKENS = (
     "</s>", "<eos>", "<end_of_turn>", "<turn|>", "<end_of_utterance>", "<eoh>", "<eoa>", "<eom>", "<eop>",
-    "<EOT>", "<EOS_TOKEN>", "<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "[|endofturn|]", "[EOS]", 
-    "[e~[", "<pad>", "[PAD]", "<unk>", "<|endoftext|", "&lt;|im_end|&gt;", "&lt;|endoftext|&gt;",
-    "&lt;|eot_id|&gt;", "&lt;/s&gt;", "<seed:eos>", "]<]minimax[>[", "<EOS>", "[EOT]", "<eod>",
+    "<EOT>", "<EOS_TOKEN>", "<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "[|endofturn|]", "[e~[",
+    "<|endoftext|", "&lt;|im_end|&gt;", "&lt;|endoftext|&gt;", "&lt;|eot_id|&gt;", "&lt;/s&gt;",
+    "<seed:eos>", "]<]minimax[>[", "<eod>", "<EOD>", "<end_of_text>", "<eot_id>", "<im_end>", "</im_end>",
+    "</longcat_s>", "<_end>", "[END FINAL RESPONSE]",
 )  # fmt: skip
-"""What ends a turn or fills a batch, beside every `<|word|>` that `TURN_TOKENS` does not name."""
+"""What ends a turn, beside every `<|word|>` that `TURN_TOKENS` does not name and the shapes."""
+END_SHAPES = (
+    r"<reserved_\d+>", r"<SPECIAL_\d+>", r"<unused\d+>", r"<extra_id_[1-9]\d*>", r"\[UNUSED_TOKEN_\d+\]",
+    r"\[control_\d+\]", r"<\|plamo:\w+\|>",
+)  # fmt: skip
+"""Patterns of tokens that vocabularies hold by number."""
+WORD_MARKS = ("[EOS]", "[EOT]", "<EOS>", "<pad>", "[PAD]", "<unk>", "<sep>")
+"""What ends a turn or fills a batch, and is also how people write so: found, but never cut."""
 TURN_TOKENS = (
     "<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<|header_start|>", "<|header_end|>",
     "<|begin_of_text|>", "<|user|>", "<|assistant|>", "<|system|>", "<|human|>", "<|bot|>", "<|im_user|>",
@@ -49,7 +63,8 @@ TURN_TOKENS = (
     "<|prompter|>", "<start_of_turn>", "<|turn>", "<bos>", "<BOS_TOKEN>", "<s>", "[INST]", "[/INST]",
     "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[|assistant|]", "[|user|]", "[|system|]",
     "[gMASK]", "<sop>", "<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<extra_id_0>",
-     "]~b]", "]~!b[",
+    "[|Human|]", "[|Assistant|]", "<role>HUMAN</role>", "<role>ASSISTANT</role>",
+    "]~b]", "]~!b[",
 )  # fmt: skip
 """What begins a turn, or a text."""
 CALL_TOKENS = (
@@ -57,7 +72,8 @@ CALL_TOKENS = (
     "[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>", "<|tool_calls|>", "<|tool_calls_section_begin|>",
     "<|tool_call_begin|>", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<|START_ACTION|>",
     "<|tool_call>", "<seed:tool_call>", "<minimax:tool_call>", "<longcat_tool_call>", "<|call|>",
-    "<|plugin|>", "<|action_start|>",
+    "<|plugin|>", "<|action_start|>", "[TOOL_REQUEST]", "<tool_use>", "｜DSML｜", "functools[{",
+    "<xai:function_call name=", "✿FUNCTION✿:",
 )  # fmt: skip
 """What begins a call of a tool that nobody has read as one."""
 USER_NAMES = ("user", "human", "prompter")

@@ -1,14 +1,31 @@
 """What of a reply is reasoning and what is the answer, where a server has not told them apart."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from prefgen.text import harmony
+from prefgen.text.fences import open_fence
+from prefgen.text.harmony import joined
 from prefgen.text.model_marks import (
     ANSWER_MARKS,
     ASSISTANT_NAMES,
+    END_TOKENS,
     REASONING_MARKS,
     REASONING_TAGS,
+    REASONING_WORDS,
     TURN_TOKENS,
+)
+from prefgen.text.spoken_marks import (
+    MOST_MARKS,
+    PAIRS,
+    SPEAKS_OF_IT,
+    closing_of,
+    is_between_sentences,
+    is_quoted,
+    line_around,
+    names_a_mark,
+    without_code,
+    without_leading_lines,
 )
 
 
@@ -20,29 +37,17 @@ def any_of(marks: Iterable[str]) -> str:
 _TAG = f"(?:{any_of(REASONING_TAGS)})"
 _IN_WORDS = tuple((before, after) for before, after in REASONING_MARKS if before[0].isalpha())
 _MARKS = tuple(pair for pair in REASONING_MARKS if pair not in _IN_WORDS)
-OPENER = re.compile(rf"<{_TAG}(?: [^<>\n]{{0,30}})?>|{any_of(before for before, _ in _MARKS)}", re.IGNORECASE)
-CLOSER = re.compile(rf"</{_TAG}>|{any_of(after for _, after in _MARKS)}", re.IGNORECASE)
+OPENER = re.compile(rf"(?i:<{_TAG}(?: [^<>\n]{{0,30}})?>)|{any_of(before for before, _ in _MARKS)}")
+CLOSER = re.compile(
+    rf"(?i:</{_TAG}>)|{any_of(after for _, after in _MARKS)}"
+    rf"|^(?:{any_of(after for _, after in _IN_WORDS if after[0] == '[')})(?=\s*$)",
+    re.MULTILINE,
+)
 _LEADING_TOKENS = re.compile(
     rf"\s*(?:(?!<\|channel\|>)(?:{any_of(TURN_TOKENS)})(?:{any_of(ASSISTANT_NAMES)})?\s*)*"
 )
-_CODE = re.compile(r"(?P<fence>`{3,}|~{3,}).*?(?P=fence)|`[^`\n]*`", re.DOTALL)
-_CHANNEL = re.compile(
-    r"<\|channel\|>(?P<channel>\w+)[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>(?P<text>.*?)"
-    r"(?:(?:<\|(?:end|return|call)\|>)\s*(?=<\|start\|>|\Z)|\Z)",
-    re.DOTALL,
-)
-_OPENED_CHANNEL = re.compile(r"\s*(?:analysis|commentary|final)\b[^<\n]{0,60}<\|message\|>")
-"""A message whose channel was opened by the prompt."""
-_NEXT_MESSAGE = "<|start|>assistant<|channel|>"
-_CHANNEL_WORDS = re.compile(
-    r"\A\s*(?:assistant)?analysis\s?(?=\S)(?P<reasoning>.*)assistant\s?final\s*", re.DOTALL
-)
-"""Harmony as it looks where a server took its tokens away and left the words between them."""
-SPEAKS_OF_IT = re.compile(
-    r"[,:)]| (?:and|or|to|is|are|was|means?|marks?|begins?|starts?|ends?|opens?|closes?|stands?|wraps?|helps?"
-    r"|tokens?|tags?|has|have|names?)\b"
-)
-"""How a sentence goes on whose subject is a mark."""
+_ONLY_TOKENS = re.compile(rf"(?:<[|｜][\w▁]{{2,40}}[|｜]>|{any_of(END_TOKENS)}|\s)*")
+_GLUED_ROLE = re.compile(r"assistant[^\S\n]*\n")
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:
@@ -50,36 +55,73 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
     of which it cannot be told where the answer begins; a text without any is the answer as it stands.
 
     A mark that closes reasoning counts also where the mark that opens it was part of the prompt, if no
-    sentence speaks of it; a mark in code, or within a sentence, is spoken about.
+    sentence speaks of it; a mark in code, or within a sentence, is spoken about. Where it is in doubt, the
+    text stays whole, and `prefgen.text.leaks` finds the mark.
     """
     if not _may_hold_marks(text):
         return None, text
-    if "<|message|>" in text and (channels := _channels_of(text)) is not None:
-        return channels
-    if bare := _CHANNEL_WORDS.match(text):
-        is_certain = bare[0].count("assistantfinal") == 1
-        return bare["reasoning"].strip(), text[bare.end() :] if is_certain else ""
-    if (in_words := _split_words(text)) is not None:
-        return in_words
+    start = text[_after_leading_tokens(text, 0) :] if "<|" in text else text
+    split = harmony.split_channels(start) or harmony.split_words(text) or _split_words(text)
+    if split is not None:
+        return split
     plain = without_code(text)
+    openers, closers = marks_of(plain)
+    if len(openers) + len(closers) > MOST_MARKS:
+        return text.strip(), ""
     thoughts, position = list[str](), 0
     while True:
-        start = _after_leading_tokens(plain, position)
-        opener = OPENER.match(plain, start)
+        opener = OPENER.match(plain, _after_leading_tokens(plain, position))
         if opener and not SPEAKS_OF_IT.match(plain, opener.end()):
-            closer = _matching_closer(plain, text, opener)
+            closer = _matching_closer(plain, text, opener, (openers, closers))
             if closer is None:
-                return _joined([*thoughts, text[opener.end() :]]), ""
+                return joined([*thoughts, text[opener.end() :]]), ""
             if _is_element(opener, text[opener.end() : closer.start()]):
                 break
             thoughts.append(text[opener.end() : closer.start()])
-        elif thoughts or opener or (closer := _orphan_closer(plain)) is None:
+        elif thoughts or opener or (closer := _orphan_closer(text, plain, openers, closers)) is None:
             break
         else:
             thoughts.append(text[: closer.start()])
         position = closer.end()
-    answer = text[position:].lstrip() if thoughts else text
-    return (_joined(thoughts) if thoughts else None), _without_answer_marks(answer, is_thought=bool(thoughts))
+    if not thoughts:
+        return None, _without_answer_marks(text, is_thought=False)
+    position = role.end() if (role := _GLUED_ROLE.match(text, position)) else position
+    answer = without_leading_lines(text[position:])
+    return joined(thoughts), _without_answer_marks(answer, is_thought=True)
+
+
+def marks_of(plain: str) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
+    """The marks that open and that close reasoning; a pair with but a name between is spoken about."""
+    openers, closers = list(OPENER.finditer(plain)), list(CLOSER.finditer(plain))
+    if not openers or not closers or len(openers) + len(closers) > MOST_MARKS:
+        return openers, closers
+    named = set[re.Match[str]]()
+    for opener in openers:
+        closer = CLOSER.search(plain, opener.end(), opener.end() + 50)
+        if closer is not None and _is_named_pair(plain, opener, closer):
+            named |= {opener, closer}
+    spans = {mark.span() for mark in named}
+    return [o for o in openers if o.span() not in spans], [c for c in closers if c.span() not in spans]
+
+
+def _is_named_pair(plain: str, opener: re.Match[str], closer: re.Match[str]) -> bool:
+    """Whether a sentence speaks of both: "the text in <think>…</think> tags", r"<think>.*?</think>"."""
+    before = line_around(plain, *opener.span())[0]
+    is_in_line = bool(before.strip()) and "\n" not in plain[opener.end() : closer.start()]
+    is_led_to = names_a_mark(before) or before[-1:] in PAIRS
+    return (
+        is_in_line
+        and is_led_to
+        and (plain[closer.end() :][:1] in tuple("\"'`*)") or bool(SPEAKS_OF_IT.match(plain, closer.end())))
+    )
+
+
+def is_named_opener(plain: str, opener: re.Match[str]) -> bool:
+    """Whether a mark that opens reasoning is quoted, or a sentence speaks of it."""
+    if SPEAKS_OF_IT.match(plain, opener.end()) or is_quoted(plain, *opener.span()):
+        return True
+    before, after = line_around(plain, *opener.span())
+    return names_a_mark(before) and (not after.strip() or not after[0].isalnum())
 
 
 def _is_element(opener: re.Match[str], inside: str) -> bool:
@@ -90,25 +132,18 @@ def _is_element(opener: re.Match[str], inside: str) -> bool:
 
 
 def _may_hold_marks(text: str) -> bool:
-    """A look that is cheap: most replies hold none."""
+    """A look that is cheap: most replies hold none. It misses nothing that the long look finds."""
     return (
-        "</" in text
-        or "|>" in text
-        or "[/THINK]" in text
-        or "/think▷" in text
-        or "<unused" in text
+        ("<" in text and ("</" in text or "|>" in text or "<unused" in text))
+        or ("[" in text and ("[/THINK]" in text or "[BEGIN FINAL" in text))
+        or "▷" in text
         or _BEGINS_MARKED.match(text) is not None
     )
 
 
-_BEGINS_MARKED = re.compile(r"\s*(?:[<\[◁]|analysis|assistantanalysis|Here|Thinking\.\.\.)")
-
-
-def without_code(text: str) -> str:
-    """A text of the same length with code, in which marks are spoken about, blanked out."""
-    if "`" not in text and "~~~" not in text:
-        return text
-    return _CODE.sub(lambda code: "\x00" * len(code[0]), text)
+_BEGINS_MARKED = re.compile(
+    r"\s*(?:[<\[◁]|analysis|assistant(?:analysis|final)|\*{0,2}Here(?: |['’]s )|Thinking\.\.\.)"
+)
 
 
 def _after_leading_tokens(plain: str, position: int) -> int:
@@ -116,53 +151,47 @@ def _after_leading_tokens(plain: str, position: int) -> int:
     return match.end() if match else position
 
 
-def _joined(thoughts: Iterable[str]) -> str:
-    return "\n\n".join(filled for thought in thoughts if (filled := thought.strip()))
-
-
-def _channels_of(text: str) -> tuple[str | None, str] | None:
-    """Harmony: the one message of the channel `final` is the answer, also where the prompt has opened the
-    first channel. None where a text is no such message; several answers are none.
-    """
-    start = text[_after_leading_tokens(text, 0) :]
-    if _OPENED_CHANNEL.match(start):
-        start = f"<|channel|>{start.lstrip()}"
-    elif not re.match(r"<\|channel\|>\w", start) and _NEXT_MESSAGE in start:
-        start = f"<|channel|>analysis<|message|>{start}"
-    if not re.match(r"<\|channel\|>\w", start):
-        return None
-    messages = list(_CHANNEL.finditer(start))
-    finals = [message["text"] for message in messages if message["channel"] == "final"]
-    thoughts = [message["text"] for message in messages if message["channel"] != "final"]
-    return _joined(thoughts), finals[0].strip() if len(finals) == 1 else ""
-
-
 def _split_words(text: str) -> tuple[str, str] | None:
     """Reasoning that is announced and ended in words, as Granite does; words that begin it and never end it
-    are a text like any other.
+    are a text like any other. Words that end it within a line may be part of the thought.
     """
     start = text.lstrip()
     for before, after in _IN_WORDS:
         if start.startswith(before) and (end := re.search(rf"^{re.escape(after)}", start, re.MULTILINE)):
-            return start[len(before) : end.start()].strip(), start[end.end() :].lstrip()
+            return start[len(before) : end.start()].strip(), without_leading_lines(start[end.end() :])
+    for before, after in REASONING_WORDS:
+        begin = re.match(rf"\**{before}\**", start)
+        if begin is None:
+            continue
+        if end := re.search(rf"^[ \t]*\**{after}\**", start, re.MULTILINE):
+            return start[begin.end() : end.start()].strip(), without_leading_lines(start[end.end() :])
+        if re.search(after, start):
+            return start, ""
     return None
 
 
-def _matching_closer(plain: str, text: str, opener: re.Match[str]) -> re.Match[str] | None:
+def _matching_closer(
+    plain: str,
+    text: str,
+    opener: re.Match[str],
+    marks: tuple[Sequence[re.Match[str]], Sequence[re.Match[str]]],
+) -> re.Match[str] | None:
     """The mark that closes what a mark has opened; None where it stays open, or is but named.
 
     One within a sentence, before another that closes, is spoken about.
     """
-    start, closers = opener.end(), list(CLOSER.finditer(plain, opener.end()))
+    start = opener.end()
+    closers = [closer for closer in marks[1] if closer.start() >= start]
     if not closers:  # a fence that the reasoning leaves open hides it
-        closers = [c for c in CLOSER.finditer(text, start) if _begins_line(text, c.start())][:1]
-    openers = [inner for inner in OPENER.finditer(plain, start) if _begins_line(plain, inner.start())]
-    marks = sorted([*closers, *openers], key=lambda mark: mark.start())
-    depth = 1
-    for mark, following in zip(marks, [*marks, None][1:], strict=True):
-        if mark in openers:
+        hidden = (c for c in CLOSER.finditer(text, start) if _begins_line(text, c.start()))
+        closers = [c for c in [next(hidden, None)] if c is not None]
+    openers = [o for o in marks[0] if o.start() >= start and _begins_line(plain, o.start())]
+    found = sorted([*closers, *openers], key=lambda mark: mark.start())
+    depth, closing = 1, set(closers)
+    for mark, following in zip(found, [*found, None][1:], strict=True):
+        if mark not in closing:
             depth += 1
-        elif depth > 1 or following not in closers or is_between_sentences(plain, *mark.span()):
+        elif depth > 1 or following not in closing or is_between_sentences(plain, *mark.span()):
             depth -= 1
             if not depth:
                 return mark
@@ -171,60 +200,59 @@ def _matching_closer(plain: str, text: str, opener: re.Match[str]) -> re.Match[s
 
 def _begins_line(plain: str, position: int) -> bool:
     """Whether nothing but a mark stands before it in its line."""
-    before = plain[:position].rpartition("\n")[2].rstrip()
+    before = line_around(plain, position, position)[0].rstrip()
     return not before or before.endswith(">")
 
 
-def _orphan_closer(plain: str) -> re.Match[str] | None:
-    """The last mark that closes reasoning which the prompt has opened; none where a text opens any itself."""
-    if OPENER.search(plain):
-        return None
-    closers = [c for c in CLOSER.finditer(plain) if is_between_sentences(plain, *c.span())]
-    return closers[-1] if closers else None
-
-
-def is_between_sentences(plain: str, start: int, end: int) -> bool:
-    """Whether one text ends before a mark and another begins after it, so that no sentence speaks of it: it
-    is glued to a word, alone in its line, at the end of one, or between a full stop and a new beginning.
+def _orphan_closer(
+    text: str, plain: str, openers: Sequence[re.Match[str]], closers: Sequence[re.Match[str]]
+) -> re.Match[str] | None:
+    """The last mark that closes reasoning which the prompt has opened; none where a text opens any itself, or
+    a later one may be the end of it.
     """
-    before, after = plain[max(0, start - 100) : start], plain[end : end + 100]
-    line_before, line_after = before.rpartition("\n")[2].strip(), after.partition("\n")[0].strip()
-    spoken = after.startswith(('"', "'", "`", "*", ")", ",", ".", ";", "|"))
-    if before.rstrip().endswith((":", "：", ",")) or spoken:
-        return False
-    if before[-1:].isalnum():
-        return True
-    if not line_before or not line_after:
-        is_named = _NAMES_IT.search(line_before) is not None
-        goes_on = not line_before and bool(before.strip()) and after.lstrip()[:1].islower()
-        return before[-1:] not in tuple("\"'*(“‘") and not is_named and not goes_on
-    begins = line_after[0].isdigit() or not line_after[0].islower()
-    return line_before[-1] in "\x00.!?…。！？)]}" and (begins or before[-1:] != " ")
+    if (hidden := hidden_closer(text, plain)) is not None:
+        return hidden
+    for closer in reversed(closers):
+        closing = closing_of(plain, *closer.span())
+        if closing == "named":
+            continue
+        is_opened = any(o.end() <= closer.start() and not is_named_opener(plain, o) for o in openers)
+        return closer if closing == "ends" and not is_opened else None
+    return None
 
 
-_NAMES_IT = re.compile(
-    r"\b(?:to|with|at|by|the|an?|and|or|until|after|before|of|in|tags?|tokens?|marks?) ?\Z", re.IGNORECASE
-)
-"""How a line ends that names a mark."""
+def hidden_closer(text: str, plain: str) -> re.Match[str] | None:
+    """A mark that closes reasoning, alone in its line, which looks like code since the thought before it
+    leaves a fence open: what follows it has its own fences.
+    """
+    if plain is text or "\x00" not in plain:
+        return None
+    for closer in list(CLOSER.finditer(text))[:MOST_MARKS]:
+        is_hidden = plain[closer.start()] == "\x00" and not any(
+            map(str.strip, line_around(text, *closer.span()))
+        )
+        if not is_hidden or OPENER.search(text, 0, closer.start()):
+            continue
+        before, after = text[: closer.start()], text[closer.end() :]
+        if open_fence(before) and not open_fence(after):
+            return closer
+    return None
 
 
 def _without_answer_marks(answer: str, *, is_thought: bool) -> str:
     """The answer without the marks around the whole of it; tags like <answer> are such after reasoning
-    alone.
+    alone, where one that is not closed leaves no answer.
     """
     inside = answer.strip()
     for before, after in ANSWER_MARKS:
         is_mark = is_thought or "|" in before
-        lower = inside.casefold()
-        is_around = lower.startswith(before.casefold()) and lower.endswith(after.casefold())
-        if is_mark and is_around and lower.count(before.casefold()) == 1:
-            content = inside[len(before) : -len(after)].strip()
+        if not is_mark or inside[: len(before)].casefold() != before.casefold():
+            continue
+        ends = list(re.finditer(re.escape(after), inside, re.IGNORECASE))
+        if not ends:
+            return "" if is_thought else answer
+        is_around = _ONLY_TOKENS.fullmatch(inside, ends[-1].end()) is not None
+        if is_around and inside.casefold().count(before.casefold()) == 1:
+            content = inside[len(before) : ends[-1].start()].strip()
             return answer if re.match(r"<\w", content) else content
     return answer
-
-
-def is_spoken_about(plain: str, opener: re.Match[str], closer: re.Match[str]) -> bool:
-    """Whether two marks are but named: "<think> and </think> are the tags"."""
-    return len(plain[opener.end() : closer.start()].strip()) <= 3 and not is_between_sentences(
-        plain[closer.start() :], 0, len(closer[0])
-    )

@@ -1,0 +1,287 @@
+"""Texts as servers send them: which part is the answer, and where nobody can say. (prefgen/text/reasoning.py,
+leaks.py, and what they are made of)
+"""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgen.text import leaks, named_turns, reasoning
+from prefgen.text.leaks import Leaked, find_leak, without_leaks
+from prefgen.text.model_marks import CALL_TOKENS, END_TOKENS, TURN_TOKENS, WORD_MARKS
+from prefgen.text.reasoning import split_reasoning
+from prefgen.text.spoken_marks import without_code
+
+ASKED = "Name a river."
+
+
+def answer_of(text: str, asked: str = ASKED) -> str | None:
+    """The answer of a server's text, or None."""
+    try:
+        answer = without_leaks(split_reasoning(text)[1], asked)
+    except Leaked:
+        return None
+    return answer if answer.strip() else None
+
+
+ANSWERED = [
+    ("Simple.\n</think>\n\nimport os", "import os"),
+    ("Okay.\n</think>\n\nthe nile", "the nile"),
+    ("Hm.\n</think>\n\ndef f(x):", "def f(x):"),
+    ("So here's the response:\n</think>\n\nThe Nile.", "The Nile."),
+    ("Final answer:\n</think>\n\n42", "42"),
+    ("Let me write, \n</think>\n\nThe Nile.", "The Nile."),
+    ('I say "The Nile."</think>\n\nThe Nile.', "The Nile."),
+    ("I say **The Nile**</think>\n\nThe Nile.", "The Nile."),
+    ("Okay—</think>The Nile.", "The Nile."),
+    ("Okay.</think>**The Nile**", "**The Nile**"),
+    ('</think>"The Nile."', '"The Nile."'),
+    ("</think>*x*", "*x*"),
+    ("</think>| a | b |", "| a | b |"),
+    ("</think>.gitignore", ".gitignore"),
+    (
+        "Draft:\n```python\nprint(1)\n</think>\n\nHere it is:\n\n```python\nprint(1)\n```\n",
+        "Here it is:\n\n```python\nprint(1)\n```\n",
+    ),
+    (
+        "The user wants <think> tags explained. I'll do it.\n</think>\n\nThey open thoughts.",
+        "They open thoughts.",
+    ),
+    ("assistantfinalThe Nile.", "The Nile."),
+    ("The user wants a river.\n\n[BEGIN FINAL RESPONSE]\nThe Nile.", "The Nile."),
+    (
+        "The user wants a river.\n\n[BEGIN FINAL RESPONSE]\nThe Nile.\n[END FINAL RESPONSE]\n<|end|>",
+        "The Nile.",
+    ),
+    ("Here is my thought process:\nhm.\nHere's my response:\nThe Nile.", "The Nile."),
+    ("Here's my thought process:\nhm.\nHere is my response:\nThe Nile.", "The Nile."),
+    ("**Here is my thought process:**\nhm.\n**Here is my response:**\nThe Nile.", "The Nile."),
+    ('"The Nile"<|im_end|>', '"The Nile"'),
+    ("'The Nile'</s>", "'The Nile'"),
+    ("The Nile,<|im_end|>", "The Nile,"),
+    ("尼罗河：<|im_end|>", "尼罗河："),
+    ("$x$<|im_end|>", "$x$"),
+    ("It is 5%<|im_end|>", "It is 5%"),
+    ("👍<|im_end|>", "👍"),
+    ("| a | b |<|im_end|>", "| a | b |"),
+    ("The Nile.<extra_id_1>User\nAnd a lake?", "The Nile."),
+    ("The Nile.<role>HUMAN</role>And a lake?", "The Nile."),
+    ("The Nile.<reserved_106>A lake?<reserved_107>Victoria", "The Nile."),
+    ("<think>hm</think>\n\n    code first\n    more", "    code first\n    more"),
+    ("<|channel|>final<|message|>    code", "    code"),
+    ("<think>hm</think><answer>The Nile.</answer><|im_end|>", "The Nile."),
+    ("<think>hm</think>assistant\nThe Nile.", "The Nile."),
+]
+
+UNREAD = [
+    "I'll say it. </think> the nile",
+    'Okay.</think>"The Nile."',
+    "So the answer is 4 </think> 4",
+    "Okay </think> So it's X",
+    "Okay. 👍 </think> The Nile.",
+    "42<think>check it: 6*7</think>",
+    "Paris <think>Let me double check. Yes.</think>",
+    "**The Nile** <think>…</think>",
+    "Sure, <think>hm</think> The Nile.",
+    "- The Nile <think>right?",
+    "analysisThe user asks about rivers. We should answer briefly.",
+    "assistantanalysisWe need a river.",
+    "analysisWe need a river.final The Nile.",
+    "analysisWe call it.assistantcommentaryto=functions.x json{}",
+    "<|channel|>analysis\nhm\n<|channel|>final\nThe Nile.",
+    "Here is my thought process: hm. Here is my response: The Nile.",
+    "<|im_start|>think\nhm<|im_end|>\n<|im_start|>answer\nThe Nile.",
+    "hm. So.<|im_end|>\n<|im_start|>answer\nThe Nile.",
+    "hm. So.<end_of_turn>\n<start_of_turn>final\nThe Nile.",
+    "<|start_header_id|>thought<|end_header_id|>\n\nhm",
+    "<|im_start|>think\nThe Nile.",
+    "<|im_start|>user\nName a river.",
+    "Yes, <|eot_id|>",
+    "1. Nile\n2. <|im_end|>",
+    "The Nile.\n<|prompter|>A lake?<|assistant|>Victoria",
+    "The Nile.\n<|user|> And a lake?",
+    "user\nName a river.\nassistant\nThe Nile.",
+    "Name a river.\n\n### Response:\nThe Nile.",
+    "USER: Name a river. ASSISTANT: The Nile.",
+    "Human: Name a river.\n\nAssistant: The Nile.",
+    "user\nName a river.\nmodel\nThe Nile.",
+    "[1, 2, 3] [EOS]",
+    "<think>hm</think><answer>The Nile.",
+    "*Thinking...*\n\n> The user wants a river.\n\nThe Nile.",
+    '<details type="reasoning"><summary>Thought for 5 seconds</summary>> hm\n</details>\nThe Nile.',
+    '<details style="color:gray;" open> <summary> Thinking... </summary>\nhm</details>The Nile.',
+    "&lt;think&gt;\nhm\n&lt;/think&gt;\n\nThe Nile.",
+    "<think/>\n\nThe Nile.",
+    "<thinking_process>hm</thinking_process>The Nile.",
+    "<|reasoning|>hm",
+    "<think",
+    "<thi",
+    '[TOOL_REQUEST]{"name":"f"}[END_TOOL_REQUEST]',
+    "<tool_use><name>f</name></tool_use>",
+    "‹｜DSML｜function_calls>",
+    "<｜DSML｜function_calls>",
+    'functools[{"name":"f"}]',
+    '<xai:function_call name="f">',
+    "✿FUNCTION✿: search",
+    "```tool_code\nf()\n```",
+    "```tool_call\n{}\n```",
+    "The Nile.<sep>",
+    "The Nile.</assistant>",
+    "The Nile.</response>",
+]
+
+UNREAD_SINCE_ASKED = [
+    ("The end. [EOT]", "Write a telegram that ends with EOT"),
+    ("Hello world.<eos>", "End your text with an end marker."),
+]
+
+KEPT = [
+    ("analysis paralysis means overthinking. My assistant finally decided.", "Name a river."),
+    ("Sentence one. [EOS]\nSentence two. [EOS]", "Name a river."),
+    ("1. The model thinks.\n2. It writes </think>\n3. It answers.", "Name a river."),
+    ("Assistant: a person who helps.\n\nManager: a person who leads.", "Define assistant and manager."),
+    ("It's <|eot_id|>", "What is Llama 3's stop marker?"),
+    ("<|endoftext|>", "What is GPT-2's document separator?"),
+    ("<eos>", "What is Gemma's end marker?"),
+    ("</s>", "What is Llama 2's end marker?"),
+    ("A rare word becomes <unk>", "How are rare words handled?"),
+]
+
+ENDS = [
+    "[UNUSED_TOKEN_145]",
+    "<reserved_106>",
+    "<|extra_0|>",
+    "<SPECIAL_12>",
+    "<extra_id_1>",
+    "</longcat_s>",
+    "<|plamo:op|>",
+    "<_end>",
+    "<|endoftext|>",
+    "<|dummy_0|>",
+    "<|eof|>",
+    "<end_of_text>",
+    "<eot_id>",
+    "<im_end>",
+    "</im_end>",
+    "<EOD>",
+    "<|im_",
+    "[|Human|]",
+    "<unused0>",
+    "[control_8]",
+]
+
+
+@pytest.mark.parametrize(("text", "answer"), ANSWERED)
+def test_the_answer_is_found(text, answer):
+    assert answer_of(text) == answer
+
+
+@pytest.mark.parametrize("text", UNREAD)
+def test_a_text_of_which_nobody_knows_the_answer_is_unread(text):
+    assert answer_of(text) is None
+
+
+@pytest.mark.parametrize(("text", "asked"), UNREAD_SINCE_ASKED)
+def test_a_mark_that_may_have_been_asked_for_is_not_cut(text, asked):
+    assert answer_of(text, asked) is None
+
+
+@pytest.mark.parametrize(("text", "asked"), KEPT)
+def test_what_is_part_of_the_answer_stays(text, asked):
+    assert answer_of(text, asked) == text
+
+
+@pytest.mark.parametrize("token", ENDS)
+def test_tokens_of_every_shape_end_an_answer(token):
+    assert answer_of(f"The Nile.{token}") == "The Nile."
+
+
+@pytest.mark.parametrize("mark", WORD_MARKS)
+def test_a_mark_that_people_write_as_a_word_is_found_and_never_cut(mark):
+    assert answer_of(f"The Nile. {mark}") is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<think>hm\n</think>\n",
+        "x\n</think>\n",
+        "the <|im_end|> is x. ",
+        "<|begin_of_box|>",
+        "\n### User\nx",
+        "<user>a</user> ",
+        "assistant\n\n",
+        "```",
+        "`",
+        "\n",
+        "\n   ",
+        " ",
+    ],
+)
+@pytest.mark.parametrize("start", ["", "<think>", "The Nile.\n"])
+def test_a_long_text_takes_no_time(piece, start):
+    text, begun = start + piece * (100_000 // len(piece)), time.process_time()
+
+    answer_of(text)
+
+    assert time.process_time() - begun < 2  # ten times what it takes, since machines are busy
+
+
+PIECES = st.sampled_from(
+    [
+        *(*END_TOKENS, *TURN_TOKENS, *CALL_TOKENS, *WORD_MARKS),
+        *(
+            "<think>",
+            "</think>",
+            "[/THINK]",
+            "[BEGIN FINAL RESPONSE]",
+            "◁/think▷",
+            "<unused95>",
+            "&lt;think&gt;",
+        ),
+        *(
+            "user",
+            "assistant",
+            "model",
+            "Human:",
+            "User: ",
+            " AI: ",
+            "### Response:",
+            "**User**:",
+            "用户：",
+            "助手：",
+        ),
+        *("The Nile.", "Name a river.", "analysis", "assistantfinal", "Here is my thought process:"),
+        *("*Thinking...*", "```tool_code", "```", "`", "and", " ", "\n", "\n\n", '"', ":", "."),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=10).map("".join))
+def test_the_quick_looks_miss_nothing_that_the_long_ones_find(text):
+    found = next(leaks._leaks(text, without_code(text), ASKED, keeps_reasoning=False), None)
+    turn = named_turns.turn_of_somebody_else(text, "") or named_turns.echo_of(text, ASKED)
+
+    assert found is None or leaks.may_leak(text)
+    assert turn is None or named_turns.may_have_turns(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reasoning, "_may_hold_marks", lambda text: True)
+        slow = split_reasoning(text)
+    assert split_reasoning(text) == slow
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wrap it as <think>your steps</think> tags do.",
+        "The closing tag:\n\n</think>\n\nend of it.",
+        "&lt;think&gt; is how HTML spells it.",
+        "Add `</think>` where it ends.\n\nThen answer.",
+        "(</think>) ends it.",
+    ],
+)
+def test_a_text_about_the_marks_of_reasoning_stays(text):
+    assert split_reasoning(text) == (None, text)
+    assert find_leak(text, ASKED) is None

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from prefgen.calls.models import Leaks
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
 from prefgen.text.leaks import Leaked, may_leak, without_leaks
+from prefgen.text.reasoning import names_end_alone
 from prefgen.transport.endings import ending_of
 from prefgen.types import Message, Reply
 
 
 def usable_reply(reply: Reply) -> Reply:
-    """The reply, unless it is a refusal, was filtered, is empty, or ended before an answer began (raises
-    ReplyError).
+    """The reply, unless it is a refusal, was filtered, is empty, ended before an answer began, or by a call
+    of a tool that it does not hold (raises ReplyError).
     """
     keys = (reply.key,)
     if reply.refusal:
@@ -24,6 +25,9 @@ def usable_reply(reply: Reply) -> Reply:
     if ending == "failed":  # journalled by an earlier version
         message = f"the answer ended by {reply.finish_reason!r}, which is not known to be whole"
         raise UnreadableReply(message, code="failed_reply", replies=(reply.text,), keys=keys)
+    if reply.finish_reason == "tool_calls" and not reply.tool_calls:
+        message = "the answer ended by a call of a tool, and holds none: its server has not read it"
+        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=keys)
     if not reply.text.strip() and not reply.tool_calls:
         if reply.finish_reason == "length":
             message = (
@@ -39,7 +43,12 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
 
     Raises UnreadableReply where the policy is `fail`, and where it is not certain which part is the answer.
     """
-    if leaks == "keep" or not may_leak(reply.text):
+    if leaks == "keep":
+        return reply
+    if reply.reasoning is not None and any(names_end_alone(message.text) for message in asked):
+        message = "the request names a mark that ends reasoning, so this one may be part of the answer"
+        raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
+    if not may_leak(reply.text):
         return reply
     try:
         text = without_leaks(reply.text, "\n".join(message.text for message in asked))

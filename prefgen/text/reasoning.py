@@ -116,6 +116,17 @@ def _is_named_pair(plain: str, opener: re.Match[str], closer: re.Match[str]) -> 
     )
 
 
+def names_end_alone(asked: str) -> bool:
+    """Whether a request names a mark that closes reasoning, and none that opens it: an answer may hold that
+    mark, and looks then as if reasoning ended there.
+    """
+    return (
+        ("</" in asked or "[/" in asked or "|>" in asked or "▷" in asked)
+        and CLOSER.search(asked) is not None
+        and OPENER.search(asked) is None
+    )
+
+
 def is_named_opener(plain: str, opener: re.Match[str]) -> bool:
     """Whether a mark that opens reasoning is quoted, or a sentence speaks of it."""
     if SPEAKS_OF_IT.match(plain, opener.end()) or is_quoted(plain, *opener.span()):

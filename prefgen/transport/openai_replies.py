@@ -154,6 +154,7 @@ def _check_choice(choice: Any, endpoint: str) -> None:
     if not is_content or not all(isinstance(part, dict) for part in parts):
         raise ValueError(f"expected a message with text as content, found {message!r:.60}")
     unknown = [part for part in parts if part.get("type") not in (*TEXT_PARTS, *THOUGHT_PARTS, "refusal")]
+    unknown += [part for part in parts if part.get("type") != "refusal" and _text_of(part) is None]
     if unknown:
         raise ValueError(f"expected parts of text, found {unknown[0]!r:.60}")
 
@@ -164,14 +165,26 @@ THOUGHT_PARTS = ("reasoning", "thinking", "thought", "reasoning_text", "summary_
 
 
 def _text_of_parts(parts: Sequence[Any], types: Sequence[str | None]) -> str:
-    """The text of the parts that are of one of `types`; a thought may hold its text as parts of its own."""
-    texts: list[str] = []
-    for part in parts:
-        if isinstance(part, Mapping) and part.get("type") in types:
-            inside = part.get("text") or part.get("thinking") or part.get("reasoning") or ""
-            is_nested = isinstance(inside, list)
-            texts.append(_text_of_parts(inside, TEXT_PARTS) if is_nested else str(inside))
-    return "".join(texts)
+    """The text of the parts that are of one of `types`."""
+    texts = [_text_of(part) for part in parts if isinstance(part, Mapping) and _type_of(part) in types]
+    return "".join(text for text in texts if text)
+
+
+def _type_of(part: Mapping[str, Any]) -> Any:
+    """The type of a part; one of text may say that it is a thought."""
+    return "thought" if part.get("thought") is True else part.get("type")
+
+
+def _text_of(part: Mapping[str, Any]) -> str | None:
+    """The text of a part, None where what stands there is none; a thought may hold its text as parts of its
+    own, and a text its value beside annotations.
+    """
+    inside = part.get("text") or part.get("thinking") or part.get("reasoning") or ""
+    if isinstance(inside, Mapping):
+        inside = inside.get("value")
+    if isinstance(inside, list):
+        return _text_of_parts(inside, TEXT_PARTS)
+    return inside if isinstance(inside, str) else None
 
 
 def _index_of(choice: Any) -> int:
@@ -235,7 +248,8 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
     thoughts, text = split_reasoning(text)
     if isinstance(reasoning, str):
         thoughts = f"{reasoning}\n\n{thoughts}" if thoughts else reasoning
-    tool_calls = message.get("tool_calls") or ()
+    called = message.get("function_call")  # how one call was spelled before there were several
+    tool_calls = message.get("tool_calls") or ([{"function": called}] if isinstance(called, Mapping) else ())
     return Reply(
         text=text,
         finish_reason=finish_reason,

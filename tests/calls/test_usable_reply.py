@@ -48,6 +48,20 @@ def test_a_clean_answer_stays_as_it_is():
     assert without_leftovers(usable_reply(reply), "fail", ASKED) is reply
 
 
+def test_an_answer_that_ended_by_a_call_holds_one():
+    with pytest.raises(UnreadableReply, match="holds none"):
+        usable_reply(Reply(text="One moment.", finish_reason="tool_calls"))
+
+
+def test_reasoning_whose_end_was_asked_about_may_be_the_answer():
+    reply = Reply(text="That is the syntax.", reasoning="The tag closes the block.")
+
+    with pytest.raises(UnreadableReply, match="may be part of the answer"):
+        without_leftovers(reply, "strip", [user("What does </think> do?")])
+    for asked in ("Name a river.", "Think in <think> and </think>. Name a river."):
+        assert without_leftovers(reply, "strip", [user(asked)]) is reply
+
+
 async def test_a_run_says_that_it_took_something_out(tmp_path, server):
     server.script = lambda body, seen: answer(
         f"{'The Nile.' if body['model'] == 'w' else RATE}<|eot_id|>", body

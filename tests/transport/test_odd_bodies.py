@@ -94,3 +94,26 @@ def test_an_event_stream_is_called_one(start):
     call = ModelRequest("chat", "m", (user("Hi"),))
     with pytest.raises(RequestFailed, match="event stream"):
         read_responses(start, call)
+
+
+def test_a_part_may_hold_its_text_as_a_value_or_be_a_thought():
+    valued = read(choice([{"type": "text", "text": {"value": "The Nile.", "annotations": []}}]))
+    thought = read(choice([{"text": "I think", "thought": True}, {"text": "The Nile."}]))
+
+    assert (valued.text, valued.reasoning) == ("The Nile.", None)
+    assert (thought.text, thought.reasoning) == ("The Nile.", "I think")
+
+
+@pytest.mark.parametrize("text", [5, {"annotations": []}, True])
+def test_a_part_whose_text_is_none_is_a_fault(text):
+    with pytest.raises(RequestFailed, match="expected parts of text"):
+        read(choice([{"type": "text", "text": text}]))
+
+
+def test_a_call_of_a_function_is_a_call_of_a_tool():
+    call = {"name": "search", "arguments": "{}"}
+    body = {"choices": [{"message": {"content": "One moment.", "function_call": call}}]}
+
+    [called] = read(body).tool_calls
+
+    assert (called.name, called.arguments) == ("search", "{}")

@@ -27,7 +27,8 @@ REASONING_WORDS = ((r"Here(?: is|['’]s) my thought process:", r"Here(?: is|['�
 """Patterns of the sentences that stand before and after reasoning, bold or not, in any combination."""
 REASONING_DRESS = (
     r"\*Thinking(?:\.\.\.|…)\*",  # Poe; then Open WebUI, Dify
-    r"<details[^<>]{0,200}>\s*<summary>\s*(?:Thinking|Thought)|<details type=\"reasoning\"",
+    r"<details[^<>]{0,200}>\s*<summary>\s*(?:Thinking\W*|Thought(?:s| process| for [^<]{1,30})?)</summary>",
+    r"<details type=\"reasoning\"",
     r"&lt;think(?:ing)?&gt;", r"<think\s*/>", r"<thinking_process>", r"<thi(?:nk?)?\s*\Z",
 )  # fmt: skip
 """Patterns of how gateways show reasoning, at the start of a text: where it ends is not told."""

@@ -47,6 +47,7 @@ _LEADING_TOKENS = re.compile(
     rf"\s*(?:(?!<\|channel\|>)(?:{any_of(TURN_TOKENS)})(?:{any_of(ASSISTANT_NAMES)})?\s*)*"
 )
 _ONLY_TOKENS = re.compile(rf"(?:<[|｜][\w▁]{{2,40}}[|｜]>|{any_of(END_TOKENS)}|\s)*")
+_FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})(.*)$", re.MULTILINE)
 _GLUED_ROLE = re.compile(r"assistant[^\S\n]*\n")
 
 
@@ -222,7 +223,8 @@ def _orphan_closer(
     a later one may be the end of it.
     """
     if (hidden := hidden_closer(text, plain)) is not None:
-        return hidden
+        fence = _FENCE.search(text, hidden.end())
+        return hidden if fence and fence[1].strip() else None  # a bare one may end a block of code
     for closer in reversed(closers):
         closing = closing_of(plain, *closer.span())
         if closing == "named":

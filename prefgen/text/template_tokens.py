@@ -69,9 +69,9 @@ def certainty_of(plain: str, tokens: re.Match[str], asked: str, *, is_example: b
         goes_on = bool(line_after.strip()) and not has_turn
         is_word = goes_on and (line_before[-1].isalnum() or line_after.lstrip()[:1].islower())
         return (is_turn_of_user or is_glued_on) and not is_word  # else the answer may stand behind it
-    if line_before.strip():  # within a line: a new turn after a sentence, or a word of one
-        is_turn = has_turn and line_before.rstrip().endswith((".", "!", "?"))
-        return False if is_turn and not SPEAKS_OF_IT.match(line_after) else None
+    if line_before.strip():  # within a line: between two sentences, or a word of one
+        is_between = line_before.rstrip().endswith((".", "!", "?")) and not line_after.lstrip()[:1].islower()
+        return False if is_between and not SPEAKS_OF_IT.match(line_after) else None
     if plain[: tokens.start()].rstrip().endswith(_LEADS_UP):
         return None
     if not line_after.strip() or (has_turn and _ROLE.match(plain, tokens.end())):
@@ -123,7 +123,7 @@ def _is_of_text(plain: str, tokens: re.Match[str]) -> bool:
     if mark in ("<s>", "[gMASK]") and plain[end:].strip():
         return True
     if _LIST_MARK.fullmatch(line_before) is not None:
-        return bool(line_after.strip()) or _ITEM_OF_TOKENS.search(plain, 0, start) is not None
+        return bool(plain[end:].strip()) or _ITEM_OF_TOKENS.search(plain, 0, start) is not None
     quote = line_after[:1]
     is_in_string = quote in tuple("\"'`") and line_before.count(quote) % 2 == 1
     opens = line_before[-1:] in tuple("\"'`“«‘") and PAIRS[line_before[-1]] in line_after

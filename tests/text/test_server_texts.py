@@ -183,6 +183,10 @@ def test_a_text_of_which_nobody_knows_the_answer_is_unread(text):
     assert answer_of(text) is None
 
 
+def test_a_closing_mark_in_what_may_be_code_cuts_nothing():
+    assert answer_of("```\na\n</think>\n\nb\n```\n\nText\n```python\nx\n```") is None
+
+
 @pytest.mark.parametrize(("text", "asked"), UNREAD_SINCE_ASKED)
 def test_a_mark_that_may_have_been_asked_for_is_not_cut(text, asked):
     assert answer_of(text, asked) is None
@@ -280,6 +284,11 @@ def test_the_quick_looks_miss_nothing_that_the_long_ones_find(text):
         "&lt;think&gt; is how HTML spells it.",
         "Add `</think>` where it ends.\n\nThen answer.",
         "(</think>) ends it.",
+        "DeepSeek-R1 writes its thoughts first, then </think>, then the answer.",
+        "The model emits </think> and continues.",
+        "Remove everything from <think> up to </think> first.",
+        "<details>\n<summary>Thought experiment</summary>\nText</details>",
+        "analysisResults = compute()\nprint(analysisResults)",
     ],
 )
 def test_a_text_about_the_marks_of_reasoning_stays(text):

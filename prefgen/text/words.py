@@ -12,7 +12,6 @@ _SPACED = rf"(?:(?![{_UNSPACED}])\w)"
 _WORD = re.compile(rf"[{_UNSPACED}]|{_SPACED}+(?:[-'’]{_SPACED}+|(?<=\d)[.,]\d+)*")
 PLAIN_QUOTES = str.maketrans("‘’ʼ“”", "'''\"\"")
 """For `str.translate`: all forms of quotes and apostrophes are one."""
-"""For `str.translate`: all forms of quotes and apostrophes are one."""
 
 
 def count_words(text: str) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from prefgen.errors import ReplyError
-from prefgen.kit.final_words import reply_lines, statements_of
+from prefgen.kit.final_words import Statement, reply_lines, statements_of
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.labels import sample_votes
 from prefgen.kit.parse_failure import ParseFailure
@@ -23,8 +23,20 @@ from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
 VERDICT_LINE = re.compile(
-    r"(?:[-#•] ?)*(?:my )?final (?:judge?ment|verdict|answer) ?: ?\[?(yes|no)\]?[.!]*", re.IGNORECASE
+    r"(?:[-#•] ?)*(?:my |the )?final (?:judge?ment|verdict|answer)(?: ?[:：]| is:?)"
+    r" ?\[{0,2}(yes|no)\]{0,2}[.!]*",
+    re.IGNORECASE,
 )
+_VIOLATED = re.compile(
+    r"(?:\A|[.!?:;,]\s+|\n\s*)(?:[-•] ?)?violated?\b(?!\W*(?:none|nothing|no\b))|\b(?:is|was|are) violated\b",
+    re.IGNORECASE,
+)
+"""What speaks against a yes."""
+_ASKS = re.compile(r"[?？]\W*\Z")
+_ASKS_WHETHER_GOOD = re.compile(
+    r"\b(?:follow|meet|met|satisf|pass|fulfil|compl|adhere|obey)\w*", re.IGNORECASE
+)
+_ASKS_FOR_FAULT = re.compile(r"\b(?:violat|fail|break|miss|wrong|error|problem|not|any)\w*", re.IGNORECASE)
 
 
 @judge("binary_vote")
@@ -96,11 +108,25 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
     lines = reply_lines(reply.text)
     statements = statements_of(lines)
     verdicts = [(s, match[1].casefold()) for s in statements if (match := VERDICT_LINE.fullmatch(s.text))]
-    is_last = bool(verdicts) and verdicts[-1][0].is_last and not verdicts[-1][0].is_introduced
     answers = {answer for _, answer in verdicts}
-    if not is_last or len(answers) != 1:
+    is_certain = bool(verdicts) and _is_certain(statements, verdicts[-1][0], is_yes="yes" in answers)
+    if not is_certain or len(answers) != 1:
         raise ParseFailure(
             "ambiguous" if answers else "no_rating",
             f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}",
         )
     return answers == {"yes"}, "\n".join(lines[: verdicts[0][0].number]).strip()
+
+
+def _is_certain(statements: Sequence[Statement], vote: Statement, *, is_yes: bool) -> bool:
+    """Whether a vote ends its reply as this judge's own on the whole, answers the question that was asked,
+    and is no yes beside something violated.
+    """
+    before = [s.text for s in statements[: statements.index(vote)]]
+    last = before[-1] if before else ""
+    other_question = _ASKS.search(last) is not None and (
+        not _ASKS_WHETHER_GOOD.search(last) or _ASKS_FOR_FAULT.search(last) is not None
+    )
+    is_violated = is_yes and any(_VIOLATED.search(text) for text in before)
+    is_own = vote.is_last and not vote.is_introduced and not vote.aspect
+    return is_own and not is_violated and not other_question

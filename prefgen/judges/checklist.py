@@ -6,12 +6,15 @@ apply is left out; an answer to which none applies has no score.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
+from prefgen.kit.fields_beside import reasons_beside
+from prefgen.kit.final_words import withdraws
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
@@ -20,7 +23,7 @@ from prefgen.kit.ratings import (
     read_metadata,
 )
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
-from prefgen.kit.reply_json import json_object
+from prefgen.kit.reply_json import field_name, json_object
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -149,5 +152,23 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
             raise ParseFailure(
                 "wrong_type", f"expected item_{number}.met to be true, false or null, found {entry!r:.120}"
             )
+        others = {field_name(name): value for name, value in entry.items() if name != "met"}
+        reasons = reasons_beside(others)
+        if "met" in others or _denies(reasons, entry["met"]):
+            raise ParseFailure(
+                "ambiguous", f"expected item_{number}.met and its reason, found {entry!r:.120}"
+            )
         checks.append(entry["met"])
     return checks
+
+
+_SO = r"(?:\A\W*|\b(?:so|thus|therefore|hence)\W+(?:it is |this is )?)"
+_SAYS_UNMET = re.compile(rf"{_SO}(?:not met|unmet|false|no|fails|violated)\b", re.IGNORECASE)
+_SAYS_MET = re.compile(rf"{_SO}(?:met|true|yes|satisfied|fulfilled)\b", re.IGNORECASE)
+
+
+def _denies(reason: str, is_met: bool | None) -> bool:
+    """Whether a reason opens or concludes with the other answer, or takes it back."""
+    if is_met is None:
+        return withdraws(reason)
+    return withdraws(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason) is not None

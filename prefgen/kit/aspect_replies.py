@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.ratings import ONE_TO_FIVE, rating_in_object
+from prefgen.kit.rating_doubts import is_doubted_outside, turns_labels
+from prefgen.kit.ratings import ONE_TO_FIVE, may_doubt_ratings, rating_in_object
 from prefgen.kit.replies import entries_by_label, require_field
 from prefgen.kit.reply_json import holds_object, json_object
 from prefgen.kit.reply_ratings import ratings_by_heading
@@ -19,7 +20,7 @@ def read_critique(reply: Reply) -> tuple[str, float]:
     """(feedback, overall rating). Raises ParseFailure."""
     fields = json_object(reply.text)
     overall = require_field(fields, "overall", object)
-    others = {name: value for name, value in fields.items() if name not in ("overall", "feedback")}
+    others = {name: value for name, value in fields.items() if name != "overall"}
     rating = rating_in_object({**others, "rating": overall}, OVERALL_SCALE)
     assert rating is not None
     return require_field(fields, "feedback", str), rating
@@ -75,10 +76,17 @@ def read_ratings(reply: Reply, aspects: Sequence[str], count: int, *, in_part: b
         blocks = ratings_by_heading(reply.text, count, ONE_TO_FIVE, not_applicable=aspects[0] == "honesty")
         return [{aspects[0]: (block.value, block.rationale)} for block in blocks]
     fields = json_object(reply.text)
+    labels = [f"text_{i + 1}" for i in range(count)]
+    digits = len(aspects) * count + sum(len(label) - len("text_") for label in labels)
+    may_doubt = may_doubt_ratings(reply.text, digits)
+    if is_doubted_outside(reply.text, None, ONE_TO_FIVE) or (may_doubt and turns_labels(reply.text)):
+        raise ParseFailure(
+            "ambiguous", f"expected ratings of the texts as numbered, found {reply.text[:120]!r}"
+        )
     ratings: Ratings = []
-    for entry in entries_by_label(fields, [f"text_{i + 1}" for i in range(count)]):
+    for entry in entries_by_label(fields, labels):
         parts = {aspect: entry if len(aspects) == 1 else _part_of(entry, aspect) for aspect in aspects}
-        read = {aspect: _rating_of(part, aspect) for aspect, part in parts.items()}
+        read = {aspect: _rating_of(part, aspect, may_doubt=may_doubt) for aspect, part in parts.items()}
         failures = [part for part in (*parts.values(), *read.values()) if isinstance(part, ParseFailure)]
         if failures and not in_part:
             raise failures[0]
@@ -93,11 +101,13 @@ def _part_of(entry: dict[str, Any], aspect: str) -> dict[str, Any] | ParseFailur
         return failure
 
 
-def _rating_of(part: dict[str, Any] | ParseFailure, aspect: str) -> AspectRating | ParseFailure:
+def _rating_of(
+    part: dict[str, Any] | ParseFailure, aspect: str, *, may_doubt: bool
+) -> AspectRating | ParseFailure:
     if isinstance(part, ParseFailure):
         return part
     try:
-        value = rating_in_object(part, ONE_TO_FIVE, not_applicable=aspect == "honesty")
+        value = rating_in_object(part, ONE_TO_FIVE, not_applicable=aspect == "honesty", may_doubt=may_doubt)
     except ParseFailure as failure:
         return failure
     rationale = part.get("rationale", "")

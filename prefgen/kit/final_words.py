@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.verdict_context import NAMES, heading_in, is_led_up_to
 from prefgen.types import Reply
 
 WHOLE = ("stop", None)
@@ -16,8 +17,8 @@ _FENCE_MARK = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _RULE = re.compile(r"[-*_=]{3,}")
 _MARKUP = re.compile(r"[*_`]+")
 _SPACES = re.compile(r"\s+")
-_EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d"
-_LAST_EMOJI = re.compile(rf"\s*[{_EMOJI}]+\Z")
+_LAST_EMOJI = re.compile(r"\s*[⭐🌟✨🏆🥇🎉😊🙂📝\ufe0f]+\Z")
+"""Emoji that only adorn a verdict: a cross or a thumb down would turn it round."""
 WITHDRAWALS = (
     r"oops|hold on|(?:scratch|strike) that|my (?:mistake|bad)|retract|i meant"
     r"|on (?:reflection|reconsideration|second thoughts?)"
@@ -32,6 +33,17 @@ _TAKES_BACK = re.compile(
     r"|(?:chang|revis|reconsider|adjust|updat)(?:e|ed|es|ing)\b|instead of)",
     re.IGNORECASE,
 )
+
+
+_WITHDRAWS = re.compile(
+    rf"\b(?:{WITHDRAWALS}|wait\b|let me re\w*|misread|misjudged|(?:lower|raise) (?:this|it|that|the|my)\b"
+    r"|wrong order|swapped|just kidding|joking|(?:i|we) (?:then )?(?:deduct|subtract)\w*"
+    r"|(?:rating|score|overall|verdict) (?:should|ought|must|needs|would)\b"
+    r"|(?:chang|revis|reconsider|adjust)(?:e|ed|es|ing) (?:my|the|this|it|to)\b)"
+    r"|(?:\A|[.!?:]\s+|\n\s*)(?:(?:sorry|actually|correction|corrected|edit|hmm)\b|no[,.])",
+    re.IGNORECASE,
+)
+"""Words that take a verdict back; a reason may well say of a text that it "actually" fails."""
 
 
 def require_whole(reply: Reply) -> None:
@@ -60,6 +72,11 @@ def takes_back(text: str) -> bool:
     return _TAKES_BACK.search(text) is not None
 
 
+def withdraws(reasons: str) -> bool:
+    """Whether the reasons of a verdict take it back."""
+    return _WITHDRAWS.search(reasons) is not None
+
+
 @dataclass(frozen=True)
 class Statement:
     """A line that may be a verdict, without markup, and where it stands in its reply."""
@@ -74,9 +91,9 @@ class Statement:
     is_introduced: bool
     """Whether the line before it leads up to it ("The text ends with:"), so that it may be a quotation."""
     aspect: str
-    """The heading of one aspect under which it stands, or empty."""
-    is_partial: bool
-    """Whether that is one of several, and so it is the verdict on that alone."""
+    """The heading of one part under which it stands, and so may be a verdict on that alone; or empty."""
+    opens_part: bool
+    """Whether that heading stands right before it, and so it is one on that alone."""
 
 
 def reply_lines(text: str) -> list[str]:
@@ -93,27 +110,29 @@ def statements_of(lines: Sequence[str]) -> list[Statement]:
     """
     filled = [n for n, line in enumerate(lines) if line.strip() and not _RULE.fullmatch(line.strip())]
     statements: list[Statement] = []
-    aspects: set[str] = set()
-    fence, aspect, before, before_number = "", "", "", -1
-    for number in filled:
+    fence, aspect, before = "", "", ""
+    before_number = heading_number = -1
+    for number, next_number in zip(filled, [*filled[1:], len(lines) - 1], strict=False):
         line = lines[number].strip()
         was_fenced, fence = bool(fence), _fence_after(fence, line)
         if not was_fenced and not fence and not line.startswith(">"):
             shown = _shown(line) if len(line) <= LONGEST_STATEMENT else ""
-            if (heading := _HEADING.fullmatch(shown)) is not None:
-                aspect = "" if _IS_OF_ALL.search(heading[1]) else heading[1].casefold()
-                aspects |= {aspect} - {""}
-            introduced = _leads_up(before, has_blank=number > before_number + 1)
+            introduced = is_led_up_to(before, has_blank=number > before_number + 1)
             is_value = len(shown) <= LONGEST_VALUE and not re.search("[:：]", shown)
-            if is_value and _NAME_LINE.fullmatch(name := _shown(before)):
-                shown, introduced = f"{name.rstrip(':： ')}: {shown}", False
+            if is_value and statements and _NAME_LINE.fullmatch(name := _shown(before)):
+                shown, introduced = f"{name.rstrip(':： ')}: {shown}", statements[-1].is_introduced
             statements.append(
                 Statement(
                     shown, number,
                     is_alone=len(filled) == 1, is_first=number == filled[0], is_last=number == filled[-1],
-                    is_introduced=introduced, aspect=aspect, is_partial=bool(aspect) and len(aspects) > 1,
+                    is_introduced=introduced, aspect=aspect,
+                    opens_part=bool(aspect) and before_number == heading_number,
                 )
             )  # fmt: skip
+            is_underlined = number + 1 < len(lines) and _RULE.fullmatch(lines[number + 1].strip()) is not None
+            below = lines[number + 1 if is_underlined else next_number]
+            if (heading := heading_in(line, below)) is not None:
+                aspect, heading_number = heading, number
         before, before_number = line, number
     return statements
 
@@ -136,42 +155,7 @@ def _shown(line: str) -> str:
     return _LAST_EMOJI.sub("", f"{tagged[1]}: {tagged[2]}" if tagged else bare)
 
 
-def _leads_up(before: str, *, has_blank: bool) -> bool:
-    """Whether a line ends in the middle of a sentence that the next one ends."""
-    bare = _MARKUP.sub("", before).rstrip()
-    if bare.endswith((":", "：", "=", ",")):
-        return _CONCLUDES.fullmatch(bare) is None
-    if has_blank:
-        return _OPEN_END.search(bare) is not None
-    return bool(bare) and not _COMPLETE_LINE.match(bare)
-
-
 LONGEST_VALUE = 60
 """Characters of a line that is the value of the name in the line before."""
-_NAMES = r"rating|score|grade|verdict|answer|winner|choice|decision|judge?ment|preference"
-_TAGGED = re.compile(rf"<({_NAMES})> ?(.*?) ?</\1>", re.IGNORECASE)
-_NAME_LINE = re.compile(
-    rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{_NAMES}) ?[:：]?", re.IGNORECASE
-)
-_CONCLUDES = re.compile(
-    rf"(?:#+ )?(?:in )?(?:conclusion|summary|(?:here is )?(?:my |the )?(?:final |overall )?"
-    rf"(?:{_NAMES}|assessment|evaluation))[:：,]",
-    re.IGNORECASE,
-)
-"""A line that leads up to the verdict itself."""
-_OPEN_END = re.compile(
-    r"\b(?:(?:write|say|read|state|claim|ask|begin|end|output|respond|repl(?:y|ie)|answer|include|contain)"
-    r"(?:s|ed)?|said|wrote|with|to|me|is|are|was|would|follows|following)\Z",
-    re.IGNORECASE,
-)
-"""How a line ends that goes on below a blank line."""
-_COMPLETE_LINE = re.compile(rf"[-•#|]|\d+[.)]|[^.:]{{1,40}}[:=] ?\S|.*[.!?)。\"”\]}}{_EMOJI}]$", re.DOTALL)
-"""An item of a list, a heading, a value under its name, or a sentence that ends."""
-_HEADING = re.compile(r"(?:#+ ?|(?=(?:criterion|aspect|dimension)\b))(.+)", re.IGNORECASE)
-_IS_OF_ALL = re.compile(
-    rf"final|overall|conclu|summar|result|better|recommend|{_NAMES}|evaluat|assess|analy|reason|compar|thought"
-    r"|explan|step|critique|review|feedback|strength|weakness|pros|cons|discuss|rationale"
-    r"|\b(?:text|response|reply|assistant|option)\b",
-    re.IGNORECASE,
-)
-"""Headings under which a verdict is no verdict on one aspect."""
+_TAGGED = re.compile(rf"<({NAMES})> ?(.*?) ?</\1>", re.IGNORECASE)
+_NAME_LINE = re.compile(rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{NAMES}) ?[:：]?", re.IGNORECASE)

@@ -4,44 +4,129 @@ speaks of another scale.
 
 import re
 
-from prefgen.kit.final_words import WITHDRAWALS
+from prefgen.kit.final_words import withdraws
 
 Scale = tuple[float, float]
 """The lowest and the highest rating."""
-_REVISES = re.compile(
-    rf"\b(?:{WITHDRAWALS}|wait|let me re\w*|misread|misjudged|lower this|raise this|wrong order|swapped"
-    r"|(?:rating|score) (?:should|ought|must|needs|would)\b"
-    r"|(?:chang|revis|reconsider|adjust)(?:e|ed|es|ing) (?:my|the|this|it|to)\b)"
-    r"|(?:\A|[.!?:]\s+|\n\s*)(?:(?:sorry|actually|correction|corrected|edit|hmm)\b|no[,.])",
-    re.IGNORECASE,
+NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORD = "|".join(NUMBER_WORDS)
+_AT_ONCE = rf"(?P<number>\d{{1,2}}(?:\.\d+)?|{_WORD})(?![\w%])"
+_NO_NOUN = (
+    r"(?:of|for|because|due|since|as|in|on|at|is|was|to|and|or|but|with|from|would|could|should|might|may|will"
+    r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|range|rating|rather|here|given|by|if|when|than)"
 )
-"""Words that take a rating back; a rationale may well say of a text that it "actually" fails."""
 _OTHER_NUMBER = re.compile(
-    r"(?<![\w.,])(\d{1,2}(?:\.\d+)?)(?= ?/ ?\d| (?:out )?of \d|\W*(?:\n|\Z)| ?[.,;!](?:\s|\Z)"
-    r"| (?:is|was|would|could|might|may|seems?|feels?|stars?|points?|at most|at best|rather|and text)\b)",
+    r"(?<![\w.,-])(?P<number>\d{1,2}(?:\.\d+)?)(?![\w%])"
+    rf"(?= ?/ ?\d| (?:out )?of (?:\d|{_WORD})|-ish|-\d|\W*(?:\n|\Z)| ?[.,;!](?:\s|\Z)| [-–—(]| {_NO_NOUN}\b)",
     re.IGNORECASE,
 )
 """A number that may be another rating, and no count of something, which would stand behind it."""
+_GIVEN_NUMBER = re.compile(
+    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)|deserves?|merits?|warrants?|earns?"
+    r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
+    r"|(?:a|the) (?:rating|score) of"
+    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall)(?: is| of)?[:=]?)"
+    rf" (?:(?:it|this|that|the text|them|only|a|an|at most) ){{0,3}}{_AT_ONCE}"
+    r"(?! ?(?:more|point|full|whole)\b)",
+    re.IGNORECASE,
+)
+"""A number of which somebody says that it is the rating."""
+_ANOTHER = re.compile(
+    r"[★☆]|(?:\A|[\s:=])\d{1,3} ?%\W*(?:\n|\Z)"
+    rf"|(?<!\w)(?:{_WORD}) (?:out of (?:\d|{_WORD})|stars?)\b"
+    r"|\b(?:lowest|highest|bottom|top|worst|best|full) (?:possible )?(?:rating|score|grade|marks?)\b"
+    r"|(?:应该|应当|其实|给)[^。\n]{0,8}\d ?分|\b(?:what|as) the text (?:asks|says|wants|demands)\b"
+    r"|\b(?:dock|deduct|subtract)\w* (?:\w+ )?points?\b",
+    re.IGNORECASE,
+)
 _SCALE = re.compile(
     r"(?:scale|range|rated?|rating|score)s?\b[^.\n\d]{0,25}(?P<low>\d+)\b[^.\n\d]{0,20}?(?:to|-|–|through)\b"
     r"[^.\n\d]{0,12}(?P<high>\d+)",
     re.IGNORECASE,
 )
-_BEST = re.compile(
-    r"(?P<best>\d+) ?(?:=|is|:|\() ?(?:the )?(?:best|highest|excellent|perfect)\b", re.IGNORECASE
+_END = re.compile(
+    r"(?P<end>\d+) ?(?:=|is|:|\(|being|means) ?(?:the )?"
+    r"(?P<kind>best|highest|excellent|perfect|worst|lowest|terrible)\b",
+    re.IGNORECASE,
 )
+_TOP = re.compile(
+    rf"\b(?P<point>\d+|{_WORD})[- ]point scale\b"
+    rf"|\bout of (?P<of>\d+|{_WORD})\b(?! ?[a-z])"
+    rf"|\b(?:max(?:imum)?|highest|total|possible|scale)\b(?: (?:possible|score|rating|points?|mark)){{0,2}}"
+    rf" ?(?:[:=(]|is|of) ?(?P<top>\d+)\b(?! ?(?:-|–|to|through) ?\d)",
+    re.IGNORECASE,
+)
+_TURNED = re.compile(
+    r"\b(?:lower|smaller|less) (?:\w+ )?(?:is|are|=|means) better\b|\bpercentages?\b", re.IGNORECASE
+)
+_OF_RATING = re.compile(
+    r"\b(?:rating|score|scale|grade|kidding|draft|says so|told|asks?|would|could|should|if)\b"
+    r"|too (?:low|high)",
+    re.IGNORECASE,
+)
+_TURNS_LABELS = re.compile(
+    r"other way (?:a)?round|\bmislabel\w*|\bvice versa\b"
+    r"|\b(?:texts?|labels?|numbers?|ratings?)\b[^.\n]{0,40}\b(?:revers|exchang|swapp|switch)ed\b"
+    r"|\b(?:revers|exchang|swapp|switch)ed\b[^.\n]{0,30}\b(?:texts|labels|numbers|ratings)\b",
+    re.IGNORECASE,
+)
+_PRAISE = re.compile(r"\b(?:flawless|excellent|perfect|outstanding|superb|wonderful)\b", re.IGNORECASE)
+_BLAME = re.compile(r"\b(?:terrible|awful|useless|horrible|worthless|wrong throughout)\b", re.IGNORECASE)
 
 
 def is_revised(after: str, value: float | None, scale: Scale) -> bool:
     """Whether what follows a rating takes it back, or may give another one."""
-    others = {float(match[1]) for match in _OTHER_NUMBER.finditer(after)}
-    return _REVISES.search(after) is not None or any(
-        scale[0] <= number <= scale[1] and number != value for number in others
+    return is_contradicted(after, value, scale) or _has_number(_OTHER_NUMBER, after, value, scale)
+
+
+def is_contradicted(reasons: str, value: float | None, scale: Scale) -> bool:
+    """Whether the reasons of a rating, before or behind it, take it back, or say that it is another one."""
+    return bool(
+        withdraws(reasons) or _ANOTHER.search(reasons) or _has_number(_GIVEN_NUMBER, reasons, value, scale)
     )
+
+
+def is_doubted_outside(text: str, value: float | None, scale: Scale) -> bool:
+    """Whether the words before the object of a reply speak of another rating or scale, or turn it round."""
+    if text[:1] == "{":  # as nearly all are
+        return False
+    outside = text.partition("{")[0]
+    return has_other_scale(outside, scale) or is_contradicted(outside, value, scale) or turns_labels(outside)
+
+
+def turns_labels(text: str) -> bool:
+    """Whether a text says that the numbers of several texts are not theirs."""
+    return _TURNS_LABELS.search(text) is not None
+
+
+def gives_other_rating(text: str, value: float | None, scale: Scale) -> bool:
+    """Whether a text says of a number that is not `value` that it is the rating."""
+    return _has_number(_GIVEN_NUMBER, text, value, scale)
 
 
 def has_other_scale(text: str, scale: Scale) -> bool:
     """Whether a reply says that its scale is another one, or that the low end is the best."""
     scales = {(float(match["low"]), float(match["high"])) for match in _SCALE.finditer(text)}
-    bests = {float(match["best"]) for match in _BEST.finditer(text)}
-    return bool(scales - {scale} or bests - {scale[1]})
+    ends = {(float(match["end"]), match["kind"].casefold()) for match in _END.finditer(text)}
+    tops = {_number(next(filter(None, match.groups()))) for match in _TOP.finditer(text)}
+    low = ("worst", "lowest", "terrible")
+    is_turned = any(end != scale[0 if kind in low else 1] for end, kind in ends)
+    return bool(scales - {scale} or tops - {scale[1]} or is_turned or _TURNED.search(text))
+
+
+def is_fit_remark(remark: str, value: float | None, scale: Scale) -> bool:
+    """Whether what stands behind a rating in its line is its reason: about the text, and in its direction."""
+    middle = (scale[0] + scale[1]) / 2
+    against = _PRAISE if value is not None and value < middle else _BLAME
+    return not (_OF_RATING.search(remark) or against.search(remark) or is_revised(remark, value, scale))
+
+
+def _has_number(words: re.Pattern[str], text: str, value: float | None, scale: Scale) -> bool:
+    """Whether a text holds such a number of the scale that is not `value`."""
+    found = (_number(match["number"]) for match in words.finditer(text))
+    return any(scale[0] <= number <= scale[1] and number != value for number in found)
+
+
+def _number(text: str) -> float:
+    word = text.casefold()
+    return float(NUMBER_WORDS.index(word)) if word in NUMBER_WORDS else float(text)

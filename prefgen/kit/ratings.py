@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from prefgen.errors import PluginError, ReplyError, first_problem
+from prefgen.kit.fields_beside import reasons_beside
 from prefgen.kit.gather import gather, gather_settled
 from prefgen.kit.labels import sample_votes
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.rating_doubts import has_other_scale, is_contradicted, is_doubted_outside
 from prefgen.kit.replies import ask_and_parse
 from prefgen.kit.reply_json import field_name, holds_object, json_object
 from prefgen.kit.reply_ratings import Scale, parse_rating, rating_in_text
@@ -38,12 +40,6 @@ def rating_schema(
 
 RATING_FIELDS = ("rating", "score", "overall_rating", "overall_score", "final_rating", "final_score")
 """Names under which an object may hold its rating."""
-_RIVAL_WORDS = frozenset((
-    "final", "overall", "revised", "adjusted", "updated", "new", "total", "corrected", "correction",
-    "correct", "actual", "real", "true", "my", "first", "second", "last", "initial", "original", "draft",
-    "previous", "verdict", "result", "answer", "grade", "suggested", "average", "mean",
-))  # fmt: skip
-"""Words in the name of another rating of the same text: where it is a number, it must be the same."""
 _TOP_WORDS = frozenset((
     "scale", "max", "maximum", "highest", "range", "denominator", "possible", "ceiling", "top",
 ))  # fmt: skip
@@ -61,38 +57,47 @@ def read_rating(reply: Reply, scale: Scale) -> tuple[float, str]:
     if len(fields) == 1 and isinstance(inside := fields.get("text_1", fields.get("text")), dict):
         fields = inside
     rationale = fields.get("rationale", "")
-    return _require_number(rating_in_object(fields, scale)), rationale if isinstance(rationale, str) else ""
+    rating = _require_number(rating_in_object(fields, scale))
+    if is_doubted_outside(text, rating, scale):
+        raise ParseFailure("ambiguous", f"expected a rating and its reasons, found {text[:120]!r}")
+    return rating, rationale if isinstance(rationale, str) else ""
 
 
 def rating_in_object(
-    fields: Mapping[str, Any], scale: Scale, *, not_applicable: bool = False
+    fields: Mapping[str, Any], scale: Scale, *, not_applicable: bool = False, may_doubt: bool = True
 ) -> float | None:
-    """The rating that an object holds under a name that means one (None for N/A); two must be equal. Raises
-    ParseFailure.
+    """The rating that an object holds under a name that means one (None for N/A); two must be equal, and its
+    reasons must not speak of another (looked at only with `may_doubt`). Raises ParseFailure.
     """
-    if fields.keys() <= USUAL_FIELDS and type(fields.get("rating")) is int:  # as nearly all are
-        return parse_rating(fields["rating"], scale)
+    if not may_doubt and fields.keys() <= USUAL_FIELDS and type(fields.get("rating")) is int:
+        return parse_rating(fields["rating"], scale)  # as nearly all are
     named = {field_name(name): value for name, value in fields.items()}
     counted = {name: value for name, value in named.items() if name in RATING_FIELDS}
-    rivals = {name: value for name, value in named.items() if name not in counted and _is_rival(name, value)}
-    if any(not _is_top_of(scale, value) for name, value in rivals.items() if _is_of_scale(name)):
+    tops = {name: value for name, value in named.items() if name not in counted and _is_of_scale(name)}
+    if any(not _is_top_of(scale, value) for value in tops.values() if value is not None):
         raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {fields!r:.120}")
-    said = [*counted.values(), *(value for name, value in rivals.items() if not _is_of_scale(name))]
-    ratings = {parse_rating(value, scale, not_applicable=not_applicable) for value in said}
-    if len(ratings) != 1 or len(named) != len(fields) or not counted:
+    ratings = {parse_rating(value, scale, not_applicable=not_applicable) for value in counted.values()}
+    if len(ratings) != 1 or len(named) != len(fields):
         code = "ambiguous" if ratings else "missing_field"
         raise ParseFailure(code, f"expected a field 'rating', found {sorted(fields)}")
-    return ratings.pop()
+    rating = ratings.pop()
+    others = {name: value for name, value in named.items() if name not in counted and name not in tops}
+    reasons = reasons_beside(others)
+    if is_contradicted(reasons, rating, scale) or has_other_scale(reasons, scale):
+        raise ParseFailure("ambiguous", f"expected reasons for the rating, found {reasons[:120]!r}")
+    return rating
 
 
-def _is_rival(name: str, value: Any) -> bool:
-    """Whether a field may be another rating, or say of which scale it is."""
-    if _is_of_scale(name):
-        return value is not None
-    has_number = isinstance(value, int | float) or (
-        isinstance(value, str) and len(value) <= 20 and _NUMBERS.search(value) is not None
-    )
-    return has_number and not isinstance(value, bool) and bool(_RIVAL_WORDS & set(name.split("_")))
+def may_doubt_ratings(text: str, digits: int) -> bool:
+    """Whether the reasons of an object may hold a word against its ratings: more digits than the `digits` of
+    its keys and values, or a word that takes a rating back. Quick, since it is asked of every reply.
+    """
+    spelled = text.encode()
+    is_more = len(spelled) - len(spelled.translate(None, b"0123456789")) != digits
+    return is_more or any(word in spelled for word in _SECOND_THOUGHTS)
+
+
+_SECOND_THOUGHTS = (b"ait, ", b"isread", b"econd thought", b"kidding", b"hould be", b"\\u")
 
 
 def _is_of_scale(name: str) -> bool:

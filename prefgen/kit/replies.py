@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prefgen.errors import UnreadableReply
+from prefgen.kit.fields_beside import NAMING_FIELDS
 from prefgen.kit.final_words import require_whole
 from prefgen.kit.parse_failure import REASK_MESSAGES, ParseFailure
 from prefgen.roles import Ask
@@ -52,25 +53,45 @@ def entries_by_label(fields: Mapping[str, Any], labels: Sequence[str]) -> list[d
     """The object under each label ("text_1", also written "Text 1"), in the order of `labels`. Raises
     ParseFailure unless each label stands there once, and nothing else.
     """
+    if list(fields) == list(labels):  # as nearly all are
+        entries, names = fields, labels
+    else:
+        entries, names = _unmarked(fields, labels)
+    found = [require_field(entries, name, dict) for name in names]
+    for name, entry in zip(names, found, strict=True):
+        if not entry.keys() <= _OF_NO_LABEL:
+            _check_names(name, entry)
+    return found
+
+
+def _unmarked(fields: Mapping[str, Any], labels: Sequence[str]) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """(the fields by their names without marks and in small letters, the labels written so)."""
     entries = {_LABEL_MARKS.sub("", name).casefold(): entry for name, entry in fields.items()}
     names = [_LABEL_MARKS.sub("", label).casefold() for label in labels]
     if len(entries) != len(fields) or set(entries) != set(names):
         raise ParseFailure(
             "wrong_count", f"expected the entries {', '.join(labels)}, found {', '.join(fields)[:120]}"
         )
-    found = [require_field(entries, name, dict) for name in names]
-    for name, entry in zip(names, found, strict=True):
-        for said in filter(None, map(entry.get, _NAMING_FIELDS)):
-            spelled = _LABEL_MARKS.sub("", str(said)).casefold()
-            if _IS_LABEL.fullmatch(spelled) and spelled not in (name, name.removeprefix("text")):
-                raise ParseFailure(
-                    "wrong_count", f"expected an entry about {name}, found one that says {said!r:.60}"
-                )
-    return found
+    return entries, names
 
 
-_NAMING_FIELDS = ("label", "id", "text_id", "text", "name", "number", "index")
-"""Fields of an entry that may say which text it is about."""
+def _check_names(name: str, entry: Mapping[str, Any]) -> None:
+    """Raises ParseFailure where a short field of an entry is the label of another one."""
+    name = _LABEL_MARKS.sub("", name).casefold()
+    for field, said in entry.items():
+        is_name = isinstance(said, str) or field in NAMING_FIELDS
+        if not is_name or len(str(said)) > _LONGEST_LABEL:
+            continue
+        spelled = _LABEL_MARKS.sub("", str(said)).casefold()
+        if _IS_LABEL.fullmatch(spelled) and spelled not in (name, name.lstrip("abcdefghijklmnopqrstuvwxyz")):
+            raise ParseFailure(
+                "wrong_count", f"expected an entry about {name}, found one that says {said!r:.60}"
+            )
+
+
+_OF_NO_LABEL = frozenset({"rationale", "rating"})
+_LONGEST_LABEL = 20
+"""Characters of a field that may say which text its entry is about."""
 _IS_LABEL = re.compile(r"[a-z]{0,12}\d{1,4}")
 _LABEL_MARKS = re.compile(r"[\W_]+")
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 
+from prefgen.kit.final_words import statements_of
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.verdict_context import names_other_part, speaks_for_another
 from prefgen.text.strict_json import no_constant, object_without_doubles
 
 _BEGINS_OBJECT = re.compile(r"\{\s*(?:[\"'“]|\w+\s*:)")
@@ -106,10 +108,12 @@ def _announces(before: str) -> bool:
     lines = [line for line in (line.strip(" *_`") for line in before.splitlines()) if line]
     if not lines:
         return True
-    if any(_SAYS_VERDICT.match(line) for line in lines):
+    is_partial = statements_of([*before.splitlines(), "{}"])[-1].aspect
+    if is_partial or speaks_for_another(lines[-1]) or any(_SAYS_VERDICT.match(line) for line in lines):
         return False
     if lines[-1].endswith((":", "：")):
-        return _ANNOUNCEMENT.search(lines[-1]) is not None and not _SPEAKS_OF_TEXT.search(lines[-1])
+        announces = _ANNOUNCEMENT.search(lines[-1]) is not None and not names_other_part(lines[-1])
+        return announces and not _SPEAKS_OF_TEXT.search(lines[-1])
     return not is_same_line and _ENDS.search(lines[-1]) is not None
 
 

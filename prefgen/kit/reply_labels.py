@@ -1,255 +1,181 @@
-"""The grammar of labels: which forms certainly name the better one of some labelled texts, and which do not
-(docs/judges.md has the table).
+"""The label that a reply names, and what makes it doubtful (docs/judges.md has the table).
 
-A reply names a label by a statement: "Answer: B", "I prefer B", "Text B is better than Text A", "[[B>A]]". It
-is the whole reply, or its last line; the label alone counts as the whole reply only. An answer that stands
-first counts where what follows speaks of no label. All statements of a reply must agree, or the last one call
-itself final. A label that is named as the loser, or beside "not", "both" and the like, is no statement.
+It is the whole reply, or its last line; one that stands first counts where reasons follow under their name.
+All statements of a reply must agree, or the last one call itself final, and nothing else may speak for
+another label. A label that is named as the loser, or beside "not", "both" and the like, is no statement.
 """
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from prefgen.kit.final_words import (
-    LONGEST_STATEMENT,
-    Statement,
-    reply_lines,
-    statements_of,
-    takes_back,
-    without_brackets,
-)
+from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back
+from prefgen.kit.label_grammar import Named, label_alone, named_in
+from prefgen.kit.label_leanings import NOUN, leanings_in
+from prefgen.kit.label_objects import label_in_object
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.reply_json import field_name, holds_object, json_object
+from prefgen.kit.reply_json import holds_object
+from prefgen.kit.verdict_context import NAMES, REASONS_LINE, speaks_for_another
 from prefgen.text.reasoning import any_of
 
-_KEYS = (
-    "answer", "verdict", "choice", "winner", "decision", "judgment", "judgement", "preference", "better",
-    "best", "preferred", "label", "conclusion", "overall",
-)  # fmt: skip
-_OBJECT_KEY = re.compile(
-    rf"(?:(?:final|overall|better|best|preferred|my)_)?(?:{'|'.join(_KEYS)}|text|response|answer|option)"
-)
-_PLAIN_KEYS = frozenset(("text", "response", "option", "my_text", "my_response", "my_option"))
-"""What `_OBJECT_KEY` fits, and is no name of a verdict."""
-_LOSER = re.compile(
-    r"(?:los(?:er|es|ing)|worse|worst|rejected|weaker|inferior)(?:_(?:text|response|answer))?"
-)
-_REASON_KEY = re.compile(
-    r"\w*(?:rational|reason|expla|analys|thought|think|feedback|comment|justif|critique|compar|evaluat"
-    r"|summar|strength|weakness|assess|observation|note)\w*"
-)
-_SURENESS = frozenset(("confidence", "certainty", "probability", "margin"))
-_NOUN = r"(?:the )?(?:text|reply|response|option|answer|assistant|label|choice|candidate)"
-_BETTER = (
-    r"(?:(?:clearly|much|slightly|far|overall|somewhat|significantly|marginally|definitely|the|a bit) )*"
-    r"(?:better|best|preferable|preferred|superior|stronger|winner)"
-)
+_MARKUP = re.compile(r"[*_`]+")
 _SAYS_MORE = re.compile(r"\d|\b(?:other|first|second|former|latter|neither|both|not|if)\b", re.IGNORECASE)
-_ORDINAL_PRAISE = re.compile(
-    r"\b(?:first|second|former|latter|other)\b[^.!?]{0,40}\b(?:is|was|seems|looks|does|reads|answers)\b"
-    r"[^.!?]{0,30}\b(?:better|best|superior|stronger|worse|worst|weaker|inferior|preferable)\b",
-    re.IGNORECASE,
-)
-"""Praise or blame of a text by its place, which may be that of the other label."""
 _BLAME = re.compile(
     r"\b(?:worse|worst|inferior|weaker|weakest|loses|loser|reject\w*|least|less \w+|poorer)\b", re.IGNORECASE
 )
+_FAULT = re.compile(
+    r"(?<!no )(?<!fewer )(?<!without )\b(?:\w+ )?"
+    r"(?:errors?|mistakes?|wrong|incorrect|bad|poor|harmful|misleading|violates?|fails?|false|inaccurate)\b",
+    re.IGNORECASE,
+)
+"""A reason that speaks against a text, and so for no verdict on it."""
 _DOUBTS = re.compile(
     r"\b(?:tie|tied|draw|equal\w*|even|hard to|cannot|can't|unclear|unsure|no|never|wrong|but|however|though"
     r"|although|yet|instead|fail\w*|drop|either|reverse)\b",
     re.IGNORECASE,
 )
 _DISAGREES = re.compile(r"\bdisagree", re.IGNORECASE)
-_TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？]) ")
+_QUESTION = re.compile(
+    r"\b(?:which|what|whose|who|does|do|is|are|has|have)\b[^?？]*[?？]\W*\Z", re.IGNORECASE
+)
+_ASKS_FOR_BETTER = re.compile(
+    r"\b(?:better|best|prefer\w*|stronger|superior|winner|wins"
+    r"|more (?:helpful|useful|accurate|correct|complete))\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?:。？！])\s+|\n")
+_KEYS_OF_PROBLEM = ("answer", "boxed", "答案", "最终答案")
 
 
 def label_in_text(text: str, labels: Sequence[str]) -> str:
     """The one label that a reply names. Raises ParseFailure."""
     text = unicodedata.normalize("NFKC", text)
-    grammar = _grammar(tuple(labels))
     failure = ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {text[:120]!r}")
     if holds_object(text):
-        before = text.partition("{")[0]
-        if _TIES.search(before) or any(_stated(s.text, grammar, labels) for s in _statements_in(before)):
+        before = text.partition("{")[0].splitlines()
+        statements = statements_of(before)
+        if any(named_in(s.text, labels) for s in statements) or _asks_for_loser(before, labels):
             raise failure
-        return _label_in_object(json_object(text), labels)
-    statements = _statements_in(text)
-    if not statements:
-        raise failure
-    if len(statements) == 1 and statements[0].is_alone and (alone := _alone(statements[0].text, labels)):
+        return label_in_object(text, labels)
+    lines = reply_lines(text)
+    statements = statements_of(lines)
+    if len(statements) == 1 and statements[0].is_alone and (alone := label_alone(statements[0].text, labels)):
         return alone
-    named = [(s, label) for s in statements for label in _stated(s.text, grammar, labels)]
-    if not named:
+    found = [(s, named) for s in statements if (named := named_in(s.text, labels)) is not None]
+    if not found:
         raise failure
-    statement, label = named[-1]
-    rest = statements[statements.index(statement) + 1 :]
-    unsaid = [s.text for s in statements if s is not statement]
-    is_doubtful = bool(statement.is_introduced or statement.aspect) or _is_of_problem(
-        statement, unsaid, labels
-    )
-    if is_doubtful or not (statement.is_last or _adds_nothing(statement, rest, named, labels)):
+    statement, verdict = found[-1]
+    others = [named for _, named in found[:-1] if not verdict.is_final or named.is_final]
+    is_agreed = verdict.agrees and all(named.label == verdict.label for named in others)
+    if not is_agreed or _is_doubtful(statement, verdict, statements, labels):
         raise failure
-    is_final = statement.is_last and "final" in statement.text.casefold()
-    others = {other for s, other in named[:-1] if not is_final or "final" in s.text.casefold()}
-    praised = set() if is_final else _praised(text, labels)
-    if (others | praised) - {label} or _asks_for_loser(text, labels):
+    said = [_MARKUP.sub("", line) for number, line in enumerate(lines) if number != statement.number]
+    said += verdict.before
+    if _is_of_problem(verdict, said, labels) or _asks_for_loser([*said, statement.text], labels):
         raise failure
-    if not is_final and _ORDINAL_PRAISE.search(" ".join(unsaid)):
+    if verdict.is_final:  # it settles what was said for either, but for what stands right before it
+        stated = {s.text for s, _ in found}
+        before = [s.text for s in statements[: statements.index(statement)] if not _NAME.fullmatch(s.text)]
+        said = [text for text in (verdict.before or before[-1:]) if text not in stated]
+    if _renames(said, labels) or leanings_in(said, labels).speak_against(verdict.label):
         raise failure
-    return label
+    return verdict.label
 
 
-def _statements_in(text: str) -> list[Statement]:
-    return statements_of(reply_lines(text))
+_NAME = re.compile(rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{NAMES}) ?[:：]?", re.IGNORECASE)
 
 
-def _adds_nothing(
-    statement: Statement, rest: Sequence[Statement], named: Sequence[object], labels: Sequence[str]
+def _is_doubtful(
+    statement: Statement, verdict: Named, statements: Sequence[Statement], labels: Sequence[str]
 ) -> bool:
-    """Whether what follows a verdict on the first line gives reasons without a word about which text, and
-    without doubt.
+    """Whether a verdict is not this judge's own on the whole: by where it stands, what stands right before
+    and behind it, and its own reason.
+    """
+    position = statements.index(statement)
+    before = verdict.before[-1:] or [s.text for s in statements[:position]][-1:]
+    return (
+        statement.is_introduced
+        or statement.opens_part
+        or bool(statement.aspect and not verdict.is_of_all)
+        or (bool(verdict.before) and speaks_for_another(verdict.before[-1]))
+        or not (statement.is_last or _gives_reasons(statement, statements[position + 1 :], labels))
+        or _speaks_ill(verdict.because, labels)
+        or any(_asks_otherwise(text) for text in before)
+    )
+
+
+def _gives_reasons(statement: Statement, rest: Sequence[Statement], labels: Sequence[str]) -> bool:
+    """Whether what follows a verdict on the first line is its reasons by name, without a word about which
+    text, and without doubt.
     """
     after = " ".join(s.text for s in rest)
-    is_keyed = any(mark in statement.text for mark in ":=[")
-    doubts = any(words.search(after) for words in (_SAYS_MORE, _BLAME, _DOUBTS))
+    doubts = any(words.search(after) for words in (_SAYS_MORE, _DOUBTS))
     return (
         statement.is_first
-        and is_keyed
-        and len(named) == 1
-        and not _mentions(after, labels)
+        and bool(rest)
+        and any(mark in statement.text for mark in ":=[")
+        and REASONS_LINE.fullmatch(rest[0].text) is not None
         and not doubts
+        and not _speaks_ill(after, labels)
         and not takes_back(after)
     )
 
 
-def _is_of_problem(statement: Statement, unsaid: Sequence[str], labels: Sequence[str]) -> bool:
-    """Whether "the answer is B" may be the answer to what the texts answer, since a text is spoken of too."""
-    of_text = re.compile(rf"\b(?:text|response|reply) (?:{any_of(labels)})(?!\w)", re.IGNORECASE)
-    is_sentence = re.search(r"\banswer is\b", statement.text, re.IGNORECASE) is not None
-    return is_sentence and of_text.search(" ".join(unsaid)) is not None
+def _speaks_ill(reason: str, labels: Sequence[str]) -> bool:
+    """Whether a reason is none for a verdict: it blames, or goes on about the texts."""
+    return bool(
+        _BLAME.search(reason)
+        or _FAULT.search(reason)
+        or re.search(r"\b(?:but|however|though|although|yet|not)\b", reason, re.IGNORECASE)
+        or _mentions(reason, labels)
+    )
 
 
-def _asks_for_loser(text: str, labels: Sequence[str]) -> bool:
+def _is_of_problem(verdict: Named, said: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether "the answer is B", or a box, may be the answer to what the texts answer: that is spoken of, or
+    a text is by its label. "Overall" is no verdict beside grades or scores.
+    """
+    words = "\n".join(said)
+    if verdict.key == "overall":
+        return re.search(r"\d|[:：]\s*\w", words) is not None
+    if verdict.key in ("boxed", ">"):  # of what, more than the label does not say
+        return bool(words.strip())
+    if verdict.key not in _KEYS_OF_PROBLEM:
+        return False
+    label = any_of(labels)
+    of_problem = rf"\b(?i:(?:correct|right) answer)\b[^.\n]{{0,20}}(?<!\w){re.escape(verdict.label)}(?!\w)"
+    if re.search(of_problem, words):
+        return True
+    is_sentence = re.search(r"\banswer is\b|是", verdict.form, re.IGNORECASE) is not None
+    of_text = rf"\b{NOUN} (?:{label})(?!\w)|文本 ?(?:{label})"
+    return is_sentence and re.search(of_text, words, re.IGNORECASE) is not None
+
+
+def _asks_for_loser(texts: Iterable[str], labels: Sequence[str]) -> bool:
     """Whether a sentence without a label speaks of the worse one, so that a label may answer that."""
     return any(
         _BLAME.search(sentence) or _DISAGREES.search(sentence)
-        for sentence in re.split(r"(?<=[.!?:。])\s+|\n", text)
+        for text in texts
+        for sentence in _SENTENCE_END.split(text)
         if not _mentions(sentence, labels)
     )
 
 
+def _asks_otherwise(text: str) -> bool:
+    """Whether a text ends in a question that is not which text is the better one."""
+    sentence = _SENTENCE_END.split(text.strip())[-1]
+    return _QUESTION.search(sentence) is not None and _ASKS_FOR_BETTER.search(sentence) is None
+
+
+def _renames(texts: Iterable[str], labels: Sequence[str]) -> bool:
+    """Whether a text gives the labels another meaning: "A = Text B", "I call the first text B"."""
+    label = any_of(labels)
+    renaming = re.compile(
+        rf"(?<!\w)(?:{label}) ?(?:=|stands for|means|denotes) ?[A-Za-z]{{3}}"
+        rf"|\bcall (?:the )?(?:\w+ ){{0,2}}(?:{NOUN} )?(?:{label})(?!\w)"
+    )
+    return any(renaming.search(text) for text in texts)
+
+
 def _mentions(text: str, labels: Sequence[str]) -> bool:
     return re.search(rf"(?<!\w)(?:{any_of(labels)})(?!\w)", text) is not None
-
-
-def _alone(text: str, labels: Sequence[str]) -> str | None:
-    """The label that a whole reply is, in any case and with a noun before it."""
-    bare = re.sub(rf"^{_NOUN} ", "", _bare(text), flags=re.IGNORECASE)
-    return {label.casefold(): label for label in labels}.get(_bare(bare).casefold())
-
-
-def _label_in_object(data: dict[str, Any], labels: Sequence[str]) -> str:
-    """The label that is the value of a well-known key; beside it stand reasons, how sure they are, and the
-    loser, which must be another one.
-    """
-    failure = ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {data!r:.120}")
-    known = {label.casefold() for label in labels}
-    winners: set[str | None] = set()
-    losers: set[str | None] = set()
-    for key, value in data.items():
-        name = field_name(key)
-        is_label = isinstance(value, str | int) and not isinstance(value, bool)
-        label = _alone(str(value), labels) if is_label else None
-        if name in known:
-            raise failure  # a rating of each text: which one the answer goes by is not said
-        if _LOSER.fullmatch(name):
-            losers.add(label)
-        elif name not in _PLAIN_KEYS and _OBJECT_KEY.fullmatch(name):
-            winners.add(label)
-        elif label is not None or not (_REASON_KEY.fullmatch(name) or name in _SURENESS):
-            raise failure
-    if len(winners) == 1 and (winner := winners.pop()) is not None and not losers & {winner, None}:
-        return winner
-    raise failure
-
-
-def _bare(text: str) -> str:
-    """A label without the brackets, quotes and full stop around it."""
-    text = without_brackets(text, _MARKS, _BRACKETS)
-    return text.removesuffix(")") if "(" not in text else text
-
-
-_MARKS = " \"'“”.!"
-_BRACKETS = (("\\boxed{", "}"), ("\\text{", "}"), ("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"), ("$", "$"))
-
-
-@lru_cache(maxsize=64)
-def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    """The statements in which a label stands, each as a whole sentence without markup."""
-    label = any_of(labels)
-    marked = (
-        rf"(?:\$?\\boxed\{{(?:\\text\{{)?|\[\[|[\"'(\[<{{$])?(?P<label>{label})"
-        r"(?:\}?\}\$?|\]\]|[\"')\]>}$])?"
-    )
-    other = rf"[\"'(\[<]?(?P<other>{label})[\"')\]>]?"
-    keys = "|".join(_KEYS)
-    opening = (
-        r"(?:(?:so|thus|therefore|hence|overall|in conclusion|i think|i believe|between the two|of the two)"
-        r"[,:]? )?"
-    )
-    better = rf"{_BETTER}(?: (?:one|{_NOUN}))?(?: overall)?"
-    because = r"(?:,? (?:because|since|as it)\b(?!.*\b(?:but|however|though|although|yet|not)\b)[^.!?]*)?"
-    versus = rf"{marked} ?(?:>>|>|≻) ?{other}"
-    forms = [
-        rf"{opening}(?:(?:the|my) )?(?:(?:final|overall) )?(?:{keys})(?: (?:one|{_NOUN}))? ?"
-        rf"(?:[:：=]|->|→|is:?) ?(?:{_NOUN} )?{marked}{because}",
-        rf"(?:最终)?答案 ?(?:是|为)? ?[:：]? ?{marked}。?",
-        r"\[\[(?P<label>" + label + r")\]\]",
-        r"\$?\\boxed\{(?:\\text\{)?(?P<label>" + label + r")\}?\}\$?",
-        rf"{opening}i(?:'d)? (?:(?:strongly|slightly|clearly|would|will|do) )*"
-        rf"(?:prefer|choose|pick|select|say|go with|go for|vote for) (?:{_NOUN} )?{marked}{because}",
-        rf"{opening}(?:{_NOUN} )?{marked} is {better}(?: (?:than|over|to) (?:{_NOUN} )?{other})?{because}",
-        rf"{opening}(?:{_NOUN} )?{marked} wins{because}",
-    ]
-    if not any(label.isdigit() for label in labels):  # 2 > 1 is arithmetic
-        forms.append(rf"(?:(?:my )?(?:final )?verdict(?: is)?:? ?)?(?:\[\[)?{versus}(?:\]\])?")
-        forms.append(rf"(?:my )?(?:final )?verdict is:? [^\[\]]{{0,60}}[:：] \[\[{versus}\]\]")
-    return tuple(re.compile(rf"(?:#{{1,6}} ?|[-•] ?)?(?:{form})[.!]*", re.IGNORECASE) for form in forms)
-
-
-def _stated(line: str, grammar: Sequence[re.Pattern[str]], labels: Sequence[str]) -> list[str]:
-    """The labels that the sentences of a line state, the last sentence's last; none where that states none.
-    In small letters a label counts after a key alone, not as a word of a sentence: "a is better" may be the
-    article.
-    """
-    known = {label.casefold(): label for label in labels}
-    sentences = [line] if len(line) > LONGEST_STATEMENT else _SENTENCE_END.split(line)
-    stated: list[str | None] = []
-    for sentence in sentences:
-        label = None
-        for number, form in enumerate(grammar):
-            if (match := form.fullmatch(sentence)) is None:
-                continue
-            written, other = match["label"], match.groupdict().get("other")
-            is_keyed = number == 0 and len(sentences) == 1 and written.casefold() in known
-            is_same = other is not None and other.casefold() == written.casefold()
-            if (written in labels or is_keyed) and not is_same:
-                label = known[written.casefold()]
-            break
-        stated.append(label)
-    return [label for label in stated if label is not None] if stated and stated[-1] is not None else []
-
-
-def _praised(text: str, labels: Sequence[str]) -> set[str]:
-    """The labels of which a text says somewhere, and be it in passing, that they are better."""
-    label = "|".join(re.escape(label) for label in labels)
-    spoken_well_of = re.finditer(
-        rf"(?<!\w)({label})(?!\w)[*_`\"')\]]{{0,4}} (?:(?:is|was|seems|looks) {_BETTER}|wins)\b"
-        rf"|\b(?:prefer|choose|pick) (?:{_NOUN} )?({label})(?!\w)",
-        text,
-    )
-    return {match[1] or match[2] for match in spoken_well_of}

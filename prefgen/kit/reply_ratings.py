@@ -9,19 +9,28 @@ heading, never by position. What else stands in a reply is never a rating: other
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prefgen.kit.final_words import reply_lines, statements_of, without_brackets
+from prefgen.kit.final_words import Statement, reply_lines, statements_of, without_brackets
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.rating_doubts import Scale, has_other_scale, is_revised
+from prefgen.kit.rating_doubts import (
+    NUMBER_WORDS,
+    Scale,
+    gives_other_rating,
+    has_other_scale,
+    is_fit_remark,
+    is_revised,
+    turns_labels,
+)
+from prefgen.kit.verdict_context import REASONS_LINE
 
 NOT_APPLICABLE = ("N/A", "NA", "NOT APPLICABLE")
 MOST = 1e9
 """Above any scale: larger numbers are none."""
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER_WORDS = {word: float(number) for number, word in enumerate(_WORDS)}
-_NUMBER = rf"[-+]?\d{{1,9}}(?:\.\d{{1,9}})?|{'|'.join(_WORDS)}"
+_NUMBER_WORDS = {word: float(number) for number, word in enumerate(NUMBER_WORDS)}
+_NUMBER = rf"[-+]?\d{{1,9}}(?:\.\d{{1,9}})?|{'|'.join(NUMBER_WORDS)}"
 _VALUE = re.compile(
     rf"(?P<number>{_NUMBER})"
     rf"(?: ?/ ?(?P<over>{_NUMBER})| (?:out )?of (?P<of>{_NUMBER})| ?\((?:out )?of (?P<inside>{_NUMBER})\))?"
@@ -54,7 +63,6 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _REASON = r"(?:rationale|reason(?:ing)?|explanation|justification|comments?|feedback)"
-_RATIONALE = re.compile(rf"(?:#{{1,6}} ?|[-•] ?)?{_REASON} ?(?:[:=].*)?", re.IGNORECASE)
 _RATIONALE_TEXT = re.compile(
     rf"^[ \t#*_-]{{0,9}}{_REASON}[*_ ]{{0,4}}(?:[:=]|$)\s*(.+)", re.IGNORECASE | re.MULTILINE | re.DOTALL
 )
@@ -132,25 +140,36 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
         raise ParseFailure("no_rating", f"expected a line 'Rating: ...', found {text[:120]!r}")
     statement, match = ratings[-1]
     position = statements.index(statement)
-    rest = statements[position + 1 :]
-    follows_form = not rest or _RATIONALE.fullmatch(rest[0].text) is not None
     rating = _line_value(match, scale, not_applicable)
-    is_certain = not statement.is_introduced and not statement.is_partial
     after = "\n".join(lines[statement.number + 1 :])
+    before = statements[position - 1].text if position else ""
     if (
-        not (is_certain and (statement.is_last or follows_form))
+        _is_doubtful(statement, match, statements[position + 1 :])
         or is_revised(after, rating, scale)
+        or gives_other_rating(before, rating, scale)
         or has_other_scale(text, scale)
     ):
         raise ParseFailure("ambiguous", f"expected a reply that ends on its rating, found {text[-120:]!r}")
     is_final = statement.is_last and "final" in match["words"].casefold()
-    others = [m for _, m in ratings[:-1] if not is_final or "final" in m["words"].casefold()]
-    values = {rating, *(_line_value(m, scale, not_applicable) for m in others)}
-    if len(values) > 1:
-        raise ParseFailure("ambiguous", f"expected one rating, found {len(values)} in {text[:120]!r}")
+    others = [(s, m) for s, m in ratings[:-1] if not is_final or "final" in m["words"].casefold()]
+    values = {rating, *(_line_value(m, scale, not_applicable) for _, m in others)}
+    is_repeated = len(others) == 1 and others[0][0].is_first and statement.is_last
+    if len(values) > 1 or (others and not is_final and not is_repeated):
+        raise ParseFailure("ambiguous", f"expected one rating, found {len(ratings)} in {text[:120]!r}")
     said = {s.number for s, _ in ratings}
     spoken = "\n".join(line for number, line in enumerate(lines) if number not in said)
     return TextRating(values.pop(), _rationale_in(spoken))
+
+
+def _is_doubtful(statement: Statement, match: re.Match[str], rest: Sequence[Statement]) -> bool:
+    """Whether a rating line is not the rating of the whole, by where it stands and what follows it."""
+    is_of_all = re.search(r"final|overall|total", match["words"], re.IGNORECASE) is not None
+    return (
+        statement.is_introduced
+        or statement.opens_part
+        or bool(statement.aspect and not is_of_all)
+        or not (statement.is_last or not rest or REASONS_LINE.fullmatch(rest[0].text) is not None)
+    )
 
 
 def _line_value(match: re.Match[str], scale: Scale, not_applicable: bool) -> float | None:
@@ -163,9 +182,11 @@ def _line_value(match: re.Match[str], scale: Scale, not_applicable: bool) -> flo
         if not is_scale or (bounds is not None and bounds["low"] and float(bounds["low"]) != scale[0]):
             raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {match[0][:120]!r}")
     value = match["value"]
-    if (remark := _REMARK.fullmatch(value)) is not None and not is_revised(remark["remark"], None, scale):
-        value = remark["value"]
-    return parse_rating(value, scale, not_applicable=not_applicable)
+    remark = _REMARK.fullmatch(value)
+    rating = parse_rating(remark["value"] if remark else value, scale, not_applicable=not_applicable)
+    if remark and not is_fit_remark(remark["remark"], rating, scale):
+        raise ParseFailure("ambiguous", f"expected a rating alone in its line, found {match[0][:120]!r}")
+    return rating
 
 
 def ratings_by_heading(
@@ -181,6 +202,8 @@ def ratings_by_heading(
     first = headings[0][0].number if headings else len(lines)
     preamble = [s.text for s in statements if s.number < first]
     ends = [*(s.number for s, _ in headings[1:]), len(lines)][: len(headings)]
+    if turns_labels(text) or any(statement.is_introduced for statement, _ in headings[1:]):
+        raise ParseFailure("ambiguous", f"expected ratings of the texts as numbered, found {text[-120:]!r}")
     blocks: dict[int, str] = {}
     for (statement, heading), end in zip(headings, ends, strict=True):
         number, rest = int(heading["number"]), (heading["rest"] or "").strip()

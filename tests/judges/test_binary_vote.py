@@ -4,8 +4,10 @@
 
 import pytest
 
-from prefgen.judges.binary_vote import BinaryVote
+from prefgen.judges.binary_vote import BinaryVote, read_vote
+from prefgen.kit.parse_failure import ParseFailure
 from prefgen.testing import Scripted
+from prefgen.types import Reply
 from tests.support.judges import judged, scores
 
 
@@ -56,3 +58,40 @@ async def test_the_rationale_is_one_of_the_winning_side(words, kept):
     [score] = await judged(BinaryVote(model="m", votes=3), Scripted(lambda _: next(replies)), "x")
 
     assert score.rationale == f"2 of 3 votes: {kept}" if words[1] == "yes" else f"1 of 3 votes: {kept}"
+
+
+def vote_of(text):
+    try:
+        return read_vote(Reply(text=text, finish_reason="stop"))[0]
+    except ParseFailure:
+        return None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Length\nviolated: 300 words.\n\n### Tone\nFinal judgment: yes",
+        "1. Length\nviolated\n\n2. Tone\nFinal judgment: yes",
+        "Length is violated.\n\nFinal judgment: yes",
+        "Wait, it is violated after all.\nFinal judgment: yes",
+        "Does the text violate any constraint?\n\nFinal judgment: yes",
+        "Is there any violation?\nFinal judgment: yes",
+        "The text ends with:\nFinal judgment:\nyes",
+        "Final judgment: Yes ❌",
+        "Final judgment: No ✅",
+    ],
+)
+def test_a_vote_beside_its_opposite_is_unread(text):
+    assert vote_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Final judgment: [[yes]]", "The final judgment is: yes", "Violated: none.\n\nFinal judgment: yes",
+        "Does the text follow every instruction?\nFinal judgment: yes",
+        "Nothing is missing.\nFinal judgment: yes",
+    ],
+)  # fmt: skip
+def test_a_clear_vote_is_read(text):
+    assert vote_of(text) is True

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from prefgen.judges.checklist import Checklist
+from prefgen.judges.checklist import Checklist, read_checks
+from prefgen.kit.parse_failure import ParseFailure
 from prefgen.testing import Scripted
-from prefgen.types import Prompt
+from prefgen.types import Prompt, Reply
 from tests.support.judges import judged, scores
 
 
@@ -43,3 +44,27 @@ async def test_a_checklist_is_written_once_a_prompt_or_stands_in_its_metadata():
     assert [model for model, _ in ask.asked].count("w") == 1
     assert [v.rationale for v in verdicts] == ["met: It rhymes."] * 3
     assert own[0].rationale == "met: It is short."
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"met": True, "final": False},
+        {"met": True, "Met": False},
+        {"met": True, "revised_met": False},
+        {"met": True, "violated": True},
+        {"met": True, "criterion": "item_2"},
+        {"met": True, "reason": "Not met: it lacks a date. So false."},
+        {"met": True, "reason": "Wait, that is not so."},
+        {"met": False, "reason": "Met: it has a date."},
+    ],
+)
+def test_an_item_that_says_two_things_is_unread(entry):
+    with pytest.raises(ParseFailure):
+        read_checks(Reply(text=json.dumps({"item_1": entry}), finish_reason="stop"), 1)
+
+
+@pytest.mark.parametrize("reason", ["It has a date.", "", "There is no error, so the criterion is met."])
+def test_an_item_with_its_reason_is_read(reason):
+    text = json.dumps({"item_1": {"met": True, "reason": reason, "criterion": "It has a date."}})
+    assert read_checks(Reply(text=text, finish_reason="stop"), 1) == [True]

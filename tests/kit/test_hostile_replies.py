@@ -28,6 +28,7 @@ from tests.support.judged_replies import SCALE, label_of, rating_of
         "On a scale of 1 to 10.\n\nRating: 4",
         "(scale: 1-10)\nRating: 4",
         "### Accuracy\nIt is wrong throughout.\n\n### Clarity\nRating: 5",
+        "### Helpfulness\nRating: 4",
         "The text asks me to write\n\nRating: 5",
         "If it were right I would say\n\nRating: 5",
         "````\n```\nRating: 5\n```\n````",
@@ -137,7 +138,6 @@ def test_arithmetic_is_no_verdict(text):
         ("It is clear 😊\nRating: 4", 4),
         ('{"text_1":{"rating":4}}', 4),
         ("Overall assessment\n\nRating: 4", 4),
-        ("### Helpfulness\nRating: 4", 4),
     ],
 )
 def test_a_clear_rating_is_read(text, value):
@@ -171,7 +171,6 @@ def test_a_clear_rating_is_read(text, value):
         "Overall: B",
         "Winner: B 🏆",
         "答案是：B。",
-        "Answer: B\n\nIt gives the date.",
         "Answer: B\nReason: It gives the date.",
         "Text A is short.\n\nText B names the river.\n\nAnswer: B",
         "### Text A\nShort.\n\n### Text B\nNames it.\n\nAnswer: B",

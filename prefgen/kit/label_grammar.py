@@ -1,0 +1,131 @@
+"""The forms in which a line certainly names the better one of some labelled texts: "Answer: B", "I prefer B",
+"Text B is better than Text A", "[[B>A]]". Whether the line is a verdict is for `reply_labels` to say.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from prefgen.kit.final_words import LONGEST_STATEMENT, without_brackets
+from prefgen.kit.label_leanings import BETTER, NOUN
+from prefgen.text.reasoning import any_of
+
+KEYS = (
+    "answer", "verdict", "choice", "winner", "decision", "judgment", "judgement", "preference", "better",
+    "best", "preferred", "label", "conclusion", "overall", "chosen", "result",
+)  # fmt: skip
+_KEYS_OF_ALL = ("answer", "verdict", "decision", "judgment", "judgement", "conclusion", "overall")
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？]) ")
+_RESULT_MARK = re.compile(r"\[RESULT\] ?", re.IGNORECASE)
+_MARKS = " \"'“”.!。"
+_BRACKETS = (
+    ("\\[", "\\]"), ("\\boxed{", "}"), ("\\text{", "}"), ("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"),
+    ("$", "$"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a line says: the label that its last sentence names, and the words around it."""
+
+    label: str
+    form: str
+    """The last sentence."""
+    before: tuple[str, ...]
+    """The sentences before it."""
+    because: str
+    """What it gives as its reason, or empty."""
+    agrees: bool
+    """Whether no sentence of the line names another label."""
+    key: str
+    """The key that the label stands behind ("answer", "boxed"), ">" for a bare comparison, or empty."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it calls itself final."""
+        return "final" in self.form.casefold()
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it is the one on the whole by its form, and no winner of a part."""
+        return self.is_final or self.key in _KEYS_OF_ALL or "[[" in self.form
+
+
+def named_in(line: str, labels: Sequence[str]) -> Named | None:
+    """The label that the last sentence of a line states. In small letters a label counts after a key alone,
+    not as a word of a sentence: "a is better" may be the article.
+    """
+    line = _RESULT_MARK.sub("Result: ", line)
+    if line.endswith("]") and "] " not in line:
+        line = re.sub(r"(?<=[.!?]) ?(?=\[\[)", " ", line)
+    sentences = [line] if len(line) > LONGEST_STATEMENT else _SENTENCE_END.split(line)
+    found = [_in_sentence(sentence, labels, is_alone=len(sentences) == 1) for sentence in sentences]
+    if found[-1] is None:
+        return None
+    label, because, key = found[-1]
+    agrees = all(one is None or one[0] == label for one in found)
+    return Named(label, sentences[-1], tuple(sentences[:-1]), because, agrees, key)
+
+
+def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tuple[str, str, str] | None:
+    """(the label that a sentence states, its reason, its key)."""
+    known = {label.casefold(): label for label in labels}
+    for form in _grammar(tuple(labels)):
+        if (match := form.fullmatch(sentence)) is None:
+            continue
+        groups = match.groupdict()
+        written, other, key = match["label"], groups.get("other"), groups.get("key") or ""
+        if groups.get("versus") is not None and match.start("versus") == 0:
+            key = ">"
+        is_keyed = bool(groups.get("key")) and is_alone and written.casefold() in known
+        is_same = other is not None and other.casefold() == written.casefold()
+        if (written in labels or is_keyed) and not is_same:
+            return known[written.casefold()], groups.get("because") or "", key.casefold()
+        return None
+    return None
+
+
+def label_alone(text: str, labels: Sequence[str]) -> str | None:
+    """The label that a text is, in any case and with a noun before it."""
+    bare = re.sub(rf"^{NOUN} ", "", _bare(text), flags=re.IGNORECASE)
+    return {label.casefold(): label for label in labels}.get(_bare(bare).casefold())
+
+
+def _bare(text: str) -> str:
+    """A label without the brackets, quotes and full stop around it."""
+    text = without_brackets(text, _MARKS, _BRACKETS)
+    return text.removesuffix(")") if "(" not in text else text
+
+
+@lru_cache(maxsize=64)
+def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    """The statements in which a label stands, each as a whole sentence without markup."""
+    label = any_of(labels)
+    marked = (
+        rf"(?:\$?\\boxed\{{(?:\\text\{{)?|\[\[|[\"'(\[<{{$])?(?P<label>{label})"
+        r"(?:\}?\}\$?|\]\]|[\"')\]>}$])?"
+    )
+    other = rf"[\"'(\[<]?(?P<other>{label})[\"')\]>]?"
+    opening = (
+        r"(?:(?:so|thus|therefore|hence|overall|in conclusion|i think|i believe|between the two|of the two)"
+        r"[,:]? )?"
+    )
+    better = rf"{BETTER}(?: (?:one|{NOUN}))?(?: overall)?"
+    because = r"(?:,? (?:because|since|as it)\b(?P<because>[^.!?]*))?"
+    versus = rf"(?P<versus>)(?:{NOUN} )?{marked} ?(?:>>|>|≻) ?(?:{NOUN} )?{other}"
+    forms = [
+        rf"{opening}(?:(?:the|my) )?(?:(?:final|overall) )?(?P<key>{'|'.join(KEYS)})(?: (?:one|{NOUN}))? ?"
+        rf"(?:[:：=]|->|→|is:?) ?(?:{NOUN} )?{marked}{because}",
+        rf"(?P<key>(?:最终)?答案) ?(?:是|为)? ?[:：]? ?{marked}。?",
+        r"\[\[(?P<label>" + label + r")\]\]",
+        r"\$?\\(?P<key>boxed)\{(?:\\text\{)?(?P<label>" + label + r")\}?\}\$?",
+        rf"{opening}i(?:'d)? (?:(?:strongly|slightly|clearly|would|will|do) )*"
+        rf"(?:prefer|choose|pick|select|say|go with|go for|vote for) (?:{NOUN} )?{marked}{because}",
+        rf"{opening}(?:{NOUN} )?{marked} is {better}(?: (?:than|over|to) (?:{NOUN} )?{other})?{because}",
+        rf"{opening}(?:{NOUN} )?{marked} wins{because}",
+    ]
+    if not any(label.isdigit() for label in labels):  # 2 > 1 is arithmetic
+        forms.append(rf"(?:(?:my )?(?:final )?(?:verdict|ranking)(?: is)?:? ?)?(?:\[\[)?{versus}(?:\]\])?")
+        forms.append(rf"(?:my )?(?:final )?verdict(?: is)?:? [^\[\]]{{0,60}}[:：.] \[\[{versus}\]\]")
+    return tuple(re.compile(rf"(?:#{{1,6}} ?|[-•] ?)?(?:{form})[.!。]*", re.IGNORECASE) for form in forms)

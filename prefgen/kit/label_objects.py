@@ -1,0 +1,62 @@
+"""The label that an object names: the value of a well-known key, beside which stand reasons, how sure they
+are, and the loser, which must be another one. Its reasons, and the words before it, must not speak
+against it.
+"""
+
+import re
+from collections.abc import Sequence
+
+from prefgen.kit.fields_beside import is_reason, is_sure
+from prefgen.kit.final_words import withdraws
+from prefgen.kit.label_grammar import KEYS, label_alone
+from prefgen.kit.label_leanings import leanings_in
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.reply_json import field_name, json_object
+
+_KEY = re.compile(
+    rf"(?:(?:final|overall|better|best|preferred|my)_)?(?:{'|'.join(KEYS)}|text|response|answer|option)"
+)
+_PLAIN_KEYS = frozenset(("text", "response", "option", "my_text", "my_response", "my_option"))
+"""What `_KEY` fits, and is no name of a verdict."""
+_LOSER = re.compile(
+    r"(?:los(?:er|es|ing)|worse|worst|rejected|weaker|inferior)(?:_(?:text|response|answer))?"
+)
+_TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
+_ASKS_FOR_LOSER = re.compile(
+    r"\b(?:which|identify|find|name)\b[^.]*\b(?:worse|worst|weaker|inferior|less \w+)\b", re.IGNORECASE
+)
+
+
+def label_in_object(text: str, labels: Sequence[str]) -> str:
+    """The label that the one object of a reply names. Raises ParseFailure."""
+    data = json_object(text)
+    failure = ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {data!r:.120}")
+    known = {label.casefold() for label in labels}
+    winners: set[str | None] = set()
+    losers: set[str | None] = set()
+    reasons: list[str] = []
+    for key, value in data.items():
+        name = field_name(key)
+        is_label = isinstance(value, str | int) and not isinstance(value, bool)
+        label = label_alone(str(value), labels) if is_label else None
+        if name in known:
+            raise failure  # a rating of each text: which one the answer goes by is not said
+        if _LOSER.fullmatch(name):
+            losers.add(label)
+        elif name not in _PLAIN_KEYS and _KEY.fullmatch(name):
+            winners.add(label)
+        elif label is not None or not (is_reason(name, value) or is_sure(name, value)):
+            raise failure
+        elif is_reason(name, value):
+            reasons.append(str(value))
+    before = text.partition("{")[0]
+    winner = winners.pop() if len(winners) == 1 else None
+    if winner is None or losers & {winner, None} or _speak_against([before, *reasons], winner, labels):
+        raise failure
+    return winner
+
+
+def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> bool:
+    return leanings_in(texts, labels).speak_against(winner) or any(
+        _TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts
+    )

@@ -1,0 +1,128 @@
+"""What makes a rating doubtful: its remark, its reasons, another scale, and fields beside it.
+(prefgen/kit/rating_doubts.py, fields_beside.py)
+"""
+
+import json
+
+import pytest
+
+from prefgen.kit.aspect_replies import read_critique, read_ratings
+from prefgen.kit.parse_failure import ParseFailure
+from prefgen.types import Reply
+from tests.support.judged_replies import rating_of
+
+
+def reply(text: str) -> Reply:
+    return Reply(text=text, finish_reason="stop")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rating: 1, because it is flawless", "Rating: 1. It is excellent in every respect.",
+        "Rating: 5. It is terrible in every respect.", "Rating: 4. Just kidding.",
+        "Rating: 4. That is on the old scale.", "Rating: 4; it was too low",
+        "Rating: 5 because the text says so", "Rating: 4 👎",
+    ],
+)  # fmt: skip
+def test_a_remark_in_the_line_must_be_a_reason_for_the_rating(text):
+    assert rating_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "I settle on 3 because of the missing date.", "It deserves a 3 for accuracy.",
+        "I give it 2 - it is wrong.",
+        "it merits 2 (poor).", "I gave a 2 due to errors.", "A score of 2 reflects the errors.",
+        "I would give it a two.", "it should be a two.", "其实应该给2分。", "Bad; 2 fits better.",
+        "1-2 range.",
+        "2-ish", "two out of five", "40%", "★★☆☆☆", "minus 2 for length.", "I then deduct two points.",
+        "the cap of 2 applies.", "deserves the lowest rating.", "this is what the text asks for.",
+        "That is four out of ten.",
+    ],
+)  # fmt: skip
+def test_reasons_that_give_another_rating_make_it_unread(reason):
+    assert rating_of(f"Rating: 5\nRationale: {reason}") is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "It gives 2 examples.", "It names two rivers and 3 lakes.", "One of the dates is missing.",
+        "It answers 3 questions in two paragraphs.", "The second half is dense.", "It covers 1998 well.",
+        "It makes the right choice for the user, who asked for a list.",
+    ],
+)  # fmt: skip
+def test_counts_in_the_reasons_are_no_ratings(reason):
+    assert rating_of(f"Rating: 4\nRationale: {reason}") == 4
+    assert rating_of(json.dumps({"rationale": reason, "rating": 4})) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Using a 10-point scale.\n\nRating: 4", "I use a ten-point scale.\n\nRating: 4",
+        "Scores are out of 10.\n\nRating: 4", "(out of 10)\n\nRating: 4", "Max: 10\nRating: 4",
+        "Total possible: 10\nRating: 4", "Scale: 10\nRating: 4", "Maximum score: 4\nScore: 4",
+        "1 being the worst and 10 being the best.\n\nRating: 4", "As a percentage: 80%\nRating: 4",
+        "Rating: 4\nRationale: That is four out of ten.",
+        "1 being the best and 5 being the worst.\n\nRating: 1",
+        "Lower is better.\n\nRating: 1",
+    ],
+)  # fmt: skip
+def test_another_scale_in_words_is_noticed(text):
+    assert rating_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rating_after_penalty": 2}, {"net_rating": 2}, {"penalized_rating": 2}, {"recommended_rating": 2},
+        {"rating_2": 2}, {"revision": "2"}, {"deduction": -2}, {"final": {"rating": 2}}, {"base": 10},
+        {"of": 10}, {"valid": False}, {"not_applicable": True}, {"weighted_score": 3.2},
+        {"error": "cannot judge"}, {"rank": 2},
+    ],
+)  # fmt: skip
+def test_a_field_that_may_be_another_rating_makes_it_unread(fields):
+    assert rating_of(json.dumps({"rating": 4, **fields})) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"relevance": 5}, {"factual_accuracy": 2}, {"clarity_score": 3}, {"strengths": ["short"]},
+        {"feedback": "It is short."}, {"confidence": 0.9}, {"tone": "warm"}, {"rationale": None},
+    ],
+)  # fmt: skip
+def test_reasons_and_aspects_may_stand_beside_a_rating(fields):
+    assert rating_of(json.dumps({"rating": 4, **fields})) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'I numbered them the other way round.\n{"text_1": {"rating": 4}, "text_2": {"rating": 2}}',
+        "Text 1\nRating: 4\nRationale: ok\n\nText 2\nRating: 2\nRationale: no\n\nNote: I labelled the"
+        " two texts the other way round.",
+        "Text 1\nRating: 4\nRationale: ok\n\nText 2\nRating: 2\nRationale: no\n\nthe numbers of the two"
+        " texts are reversed above.",
+        "Text 1\nRating: 1\nRationale: it tries to inject ratings:\nText 2\nRating: 5\nRationale: perfect",
+        "Text 1\nThe text ends with:\nRating:\n5\n\nText 2\nRating: 2",
+        '{"text_1": {"title": "Text 2", "rating": 4}, "text_2": {"title": "Text 1", "rating": 2}}',
+        '{"text_1": {"refers_to": "Text 2", "rating": 4}, "text_2": {"refers_to": "Text 1", "rating": 2}}',
+        '{"text_1": {"rating": 4, "rank": 2}, "text_2": {"rating": 2, "rank": 1}}',
+        '{"text_1": {"rating": 4, "rationale": "I lower this to 2"}, "text_2": {"rating": 2}}',
+        '{"text_1": {"rating": 4, "rationale": "Wait, I misread it."}, "text_2": {"rating": 2}}',
+    ],
+)
+def test_ratings_of_several_texts_that_may_be_exchanged_or_revised_are_unread(text):
+    with pytest.raises(ParseFailure):
+        read_ratings(reply(text), ("honesty",), 2)
+
+
+def test_a_critique_whose_feedback_gives_another_rating_is_unread():
+    text = '{"feedback":"Overall: 3/10. Actually, the overall should be 3.","overall":8}'
+    with pytest.raises(ParseFailure):
+        read_critique(reply(text))
+    assert read_critique(reply('{"feedback":"Name 3 more towns.","overall":8}'))[1] == 8

@@ -101,7 +101,7 @@ def reply_lines(text: str) -> list[str]:
     whole_fence = _ONE_FENCE.match(text)
     if whole_fence and "```" not in whole_fence["inside"] and "~~~" not in whole_fence["inside"]:
         text = whole_fence["inside"]
-    return text.strip().splitlines()
+    return _TAGGED_LINES.sub(r"<\1>\2</\1>", text).strip().splitlines()
 
 
 def statements_of(lines: Sequence[str]) -> list[Statement]:
@@ -158,4 +158,5 @@ def _shown(line: str) -> str:
 LONGEST_VALUE = 60
 """Characters of a line that is the value of the name in the line before."""
 _TAGGED = re.compile(rf"<({NAMES})> ?(.*?) ?</\1>", re.IGNORECASE)
+_TAGGED_LINES = re.compile(rf"^<({NAMES})>\n([^\n<>]{{1,60}})\n</\1>", re.IGNORECASE | re.MULTILINE)
 _NAME_LINE = re.compile(rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{NAMES}) ?[:：]?", re.IGNORECASE)

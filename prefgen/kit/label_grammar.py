@@ -119,6 +119,7 @@ def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
         rf"(?:[:：=]|->|→|is:?) ?(?:{NOUN} )?{marked}{because}",
         rf"(?P<key>(?:最终)?答案) ?(?:是|为)? ?[:：]? ?{marked}。?",
         r"\[\[(?P<label>" + label + r")\]\]",
+        rf"(?:文本|回答|选项) ?{marked} ?更好",
         r"\$?\\(?P<key>boxed)\{(?:\\text\{)?(?P<label>" + label + r")\}?\}\$?",
         rf"{opening}i(?:'d)? (?:(?:strongly|slightly|clearly|would|will|do) )*"
         rf"(?:prefer|choose|pick|select|say|go with|go for|vote for) (?:{NOUN} )?{marked}{because}",
@@ -126,6 +127,7 @@ def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
         rf"{opening}(?:{NOUN} )?{marked} wins{because}",
     ]
     if not any(label.isdigit() for label in labels):  # 2 > 1 is arithmetic
+        forms.append(rf"\[\[(?P<other>{label}) ?<{{1,2}} ?(?P<label>{label})\]\]")
         forms.append(rf"(?:(?:my )?(?:final )?(?:verdict|ranking)(?: is)?:? ?)?(?:\[\[)?{versus}(?:\]\])?")
         forms.append(rf"(?:my )?(?:final )?verdict(?: is)?:? [^\[\]]{{0,60}}[:：.] \[\[{versus}\]\]")
     return tuple(re.compile(rf"(?:#{{1,6}} ?|[-•] ?)?(?:{form})[.!。]*", re.IGNORECASE) for form in forms)

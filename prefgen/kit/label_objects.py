@@ -5,6 +5,7 @@ against it.
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from prefgen.kit.fields_beside import is_reason, is_sure
 from prefgen.kit.final_words import withdraws
@@ -41,7 +42,9 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
         label = label_alone(str(value), labels) if is_label else None
         if name in known:
             raise failure  # a rating of each text: which one the answer goes by is not said
-        if _LOSER.fullmatch(name):
+        if name in ("scores", "ratings") and (best := _best_of(value, labels)) is not None:
+            winners.add(best)
+        elif _LOSER.fullmatch(name):
             losers.add(label)
         elif name not in _PLAIN_KEYS and _KEY.fullmatch(name):
             winners.add(label)
@@ -54,6 +57,15 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
     if winner is None or losers & {winner, None} or _speak_against([before, *reasons], winner, labels):
         raise failure
     return winner
+
+
+def _best_of(scores: Any, labels: Sequence[str]) -> str | None:
+    """The label with the highest of the scores of all labels, or None."""
+    if not isinstance(scores, dict) or set(scores) != set(labels):
+        return None
+    numbers = [value for value in scores.values() if isinstance(value, int | float)]
+    best = [label for label, value in scores.items() if value == max(numbers, default=None)]
+    return best[0] if len(numbers) == len(labels) and len(best) == 1 else None
 
 
 def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> bool:

@@ -16,7 +16,8 @@ _NO_NOUN = (
     r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|range|rating|rather|here|given|by|if|when|than)"
 )
 _OTHER_NUMBER = re.compile(
-    r"(?<![\w.,-])(?P<number>\d{1,2}(?:\.\d+)?)(?![\w%])"
+    r"(?<![\w.,-])(?<!step )(?<!item )(?<!part )(?<!line )(?<!section )(?<!question )"
+    r"(?P<number>\d{1,2}(?:\.\d+)?)(?![\w%])"
     rf"(?= ?/ ?\d| (?:out )?of (?:\d|{_WORD})|-ish|-\d|\W*(?:\n|\Z)| ?[.,;!](?:\s|\Z)| [-–—(]| {_NO_NOUN}\b)",
     re.IGNORECASE,
 )

@@ -77,18 +77,17 @@ def _unmarked(fields: Mapping[str, Any], labels: Sequence[str]) -> tuple[Mapping
 
 def _check_names(name: str, entry: Mapping[str, Any]) -> None:
     """Raises ParseFailure where a short field of an entry is the label of another one."""
-    name = _LABEL_MARKS.sub("", name).casefold()
     for field, said in entry.items():
-        is_name = isinstance(said, str) or field in NAMING_FIELDS
-        if not is_name or len(str(said)) > _LONGEST_LABEL:
+        if isinstance(said, dict) or not (isinstance(said, str) or field in NAMING_FIELDS):
             continue
-        spelled = _LABEL_MARKS.sub("", str(said)).casefold()
-        if _IS_LABEL.fullmatch(spelled) and spelled not in (name, name.lstrip("abcdefghijklmnopqrstuvwxyz")):
+        own, spelled = (_LABEL_MARKS.sub("", text).casefold() for text in (name, str(said)[:_LONGEST_LABEL]))
+        if _IS_LABEL.fullmatch(spelled) and spelled not in (own, own.lstrip(_LETTERS)):
             raise ParseFailure(
                 "wrong_count", f"expected an entry about {name}, found one that says {said!r:.60}"
             )
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _OF_NO_LABEL = frozenset({"rationale", "rating"})
 _LONGEST_LABEL = 20
 """Characters of a field that may say which text its entry is about."""

@@ -48,7 +48,7 @@ _RATING_LINE = re.compile(
     r"(?:#{1,6} ?|[-•] ?|\d{1,2}[.)] )?"
     r"(?P<words>(?:(?:so|thus|therefore|hence|and|my|the|your|its|final|overall|total),? )*)"
     r"(?:rating|score|grade)s?(?: ?\((?P<range>[^()]{1,30})\))? ?"
-    r"(?::|=|：|->|→|\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
+    r"(?::|=|：|->|→|- |\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
     re.IGNORECASE,
 )
 _REMARK = re.compile(

@@ -37,7 +37,8 @@ _TAKES_BACK = re.compile(
 
 _WITHDRAWS = re.compile(
     rf"\b(?:{WITHDRAWALS}|wait\b|let me re\w*|misread|misjudged|(?:lower|raise) (?:this|it|that|the|my)\b"
-    r"|wrong order|swapped|just kidding|joking|(?:i|we) (?:then )?(?:deduct|subtract)\w*"
+    r"|wrong order|swapped|a guess|i (?:cannot|can't|can’t) (?:judge|decide|say|tell)|just kidding|joking"
+    r"|(?:i|we) (?:then )?(?:deduct|subtract)\w*"
     r"|(?:rating|score|overall|verdict) (?:should|ought|must|needs|would)\b"
     r"|(?:chang|revis|reconsider|adjust)(?:e|ed|es|ing) (?:my|the|this|it|to)\b)"
     r"|(?:\A|[.!?:]\s+|\n\s*)(?:(?:sorry|actually|correction|corrected|edit|hmm)\b|no[,.])",

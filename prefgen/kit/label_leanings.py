@@ -19,8 +19,10 @@ BETTER = (
 _ADVERBS = r"(?:(?:\w+ly|much|far|also|still|just|only|overall|again|by far|in fact|here|a bit|the|a) ){0,4}"
 _IS = r"(?:is|was|seems|looks|reads|appears|remains|feels|comes out|ends up)"
 _GOOD = r"(?:better|best|preferable|preferred|superior|stronger|strongest|winner|favou?rite)"
-_BAD = r"(?:worse|worst|inferior|weaker|weakest|poorer|poorest|loser)"
-_WINS = r"(?:wins|beats|outperforms|surpasses|outshines|outdoes|prevails|tops|edges out)"
+_BAD = r"(?:unacceptable|unusable|worse|worst|inferior|weaker|weakest|poorer|poorest|loser)"
+_WINS = (
+    r"(?:wins|deserves (?:the|to) win|beats|outperforms|surpasses|outshines|outdoes|prevails|tops|edges out)"
+)
 _PREFER = (
     r"(?:prefer|favou?r|choose|chose|pick|select|recommend|(?:go|going) (?:with|for)|vote (?:for|goes to)"
     r"|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for|side with)"
@@ -48,7 +50,9 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 """The same by a number, where labels are letters."""
-_HAS_SCORES = re.compile(r"\bscor|\brating|\bgrade|\bpoints\b|\d ?/ ?\d", re.IGNORECASE)
+_HAS_SCORES = re.compile(
+    r"\bscor|\brating|\bgrade|\bpoints\b|\d ?/ ?\d|\A\W*\w{1,10} ?: ?\d+\W*\Z", re.IGNORECASE
+)
 _ASKS_WHICH = re.compile(r"\bwhether\b|[?？]\W*\Z", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 
@@ -59,6 +63,7 @@ class Leanings:
 
     better: set[str] = field(default_factory=set[str])
     worse: set[str] = field(default_factory=set[str])
+    wrong: set[str] = field(default_factory=set[str])
     right: set[str] = field(default_factory=set[str])
     scores: dict[str, set[float]] = field(default_factory=dict[str, set[float]])
     by_place: bool = False
@@ -71,6 +76,7 @@ class Leanings:
             self.by_place
             or self.better - {label}
             or label in self.worse
+            or self.wrong == {label}
             or (self.right and label not in self.right)
             or (own and rivals and min(own) < max(rivals))
         )
@@ -118,9 +124,10 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"{label} {_ADVERBS}(?:gives|provides|offers|is|delivers|has|presents) (?:by far )?(?:a|the)"
         rf" (?:\w+ )?{_GOOD}"
         r" (?:answer|response|reply|text|solution|one)\b",
-        rf"{label} it is\b",
+        rf"{label} (?:it is|is (?:the )?one (?:i|that i|we))\b",
+        rf"(?i:\brank(?:s|ed)? ){label} (?:first|above|ahead|higher)\b",
         rf"(?i:\b{_MINE}{no}{_PREFER}) (?:the )?{label}",
-        rf"(?i:\b(?:{_GOOD}|verdict|1st|first|ranking|rank 1)"
+        rf"(?i:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){label}",
         rf"(?i:\b(?:makes?|making|gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
@@ -131,7 +138,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     worse = [
         rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}{_BAD}\b",
         rf"{label} {_ADVERBS}(?:is not|isn't|isn’t|was not) {_ADVERBS}{_GOOD}\b",
-        rf"{label} {_ADVERBS}loses\b",
+        rf"{label} {_ADVERBS}(?:loses|(?:cannot|can't) compete)\b",
         rf"{label} (?:should|must|ought to|deserves to) be (?:rejected|discarded|dropped|eliminated)\b",
         rf"(?i:\b{no}{_REJECT}) (?:the )?{label}",
         rf"(?i:\b(?:{_BAD}|2nd|second|rank 2)(?: (?:one|{NOUN}))?(?: here| overall)? ?(?:is|was|[:：=])"
@@ -143,12 +150,19 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"{label} (?:solves|solved) (?:it|this|the)\b",
         rf"{label}答对",
     ]
+    wrong = [rf"{label} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{label}答错"]
     score = [
         rf"{label} ?(?:scores|gets|receives|[:：=(])? ?(?P<score>\d{{1,3}}(?:\.\d+)?)(?=$|[\s,;/.)])",
     ]
     return [
         (kind, re.compile(form))
-        for kind, forms in (("better", better), ("worse", worse), ("right", right), ("score", score))
+        for kind, forms in (
+            ("better", better),
+            ("worse", worse),
+            ("right", right),
+            ("wrong", wrong),
+            ("score", score),
+        )
         for form in forms
         if kind != "score" or not any(one.isdigit() for one in labels)
     ]

@@ -23,7 +23,8 @@ _OTHER_NUMBER = re.compile(
 )
 """A number that may be another rating, and no count of something, which would stand behind it."""
 _GIVEN_NUMBER = re.compile(
-    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)|deserves?|merits?|warrants?|earns?"
+    r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)"
+    r"|(?:it|this|text) (?:scores|gets|receives)|deserves?|merits?|warrants?|earns?"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
     r"|(?:a|the) (?:rating|score) of"
     r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall)(?: is| of)?[:=]?)"
@@ -47,7 +48,7 @@ _SCALE = re.compile(
 )
 _END = re.compile(
     r"(?P<end>\d+) ?(?:=|is|:|\(|being|means) ?(?:the )?"
-    r"(?P<kind>best|highest|excellent|perfect|worst|lowest|terrible)\b",
+    r"(?P<kind>best|highest|top|maximum|excellent|perfect|worst|lowest|terrible)\b",
     re.IGNORECASE,
 )
 _TOP = re.compile(

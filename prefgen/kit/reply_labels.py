@@ -19,7 +19,10 @@ from prefgen.kit.verdict_context import NAMES, REASONS_LINE, speaks_for_another
 from prefgen.text.reasoning import any_of
 
 _MARKUP = re.compile(r"[*_`]+")
-_SAYS_MORE = re.compile(r"\d|\b(?:other|first|second|former|latter|neither|both|not|if)\b", re.IGNORECASE)
+_SAYS_MORE = re.compile(
+    r"\d|\b(?:other|first|second|former|latter|neither|both|not|if|rival|alternative|competitor|counterpart)\b",
+    re.IGNORECASE,
+)
 _BLAME = re.compile(
     r"\b(?:worse|worst|inferior|weaker|weakest|loses|loser|reject\w*|least|less \w+|poorer)\b", re.IGNORECASE
 )
@@ -29,6 +32,12 @@ _FAULT = re.compile(
     re.IGNORECASE,
 )
 """A reason that speaks against a text, and so for no verdict on it."""
+_LIMITS = re.compile(
+    r"\b(?:but|however|though|although|yet|while|not|no|n't|only|less|too|lacks?|miss\w*|omits?|errors?"
+    r"|mistakes?|without|short|fails?|fall|weak\w*|problem\w*|issues?|wrong\w*|in\w*correct\w*|un\w+|mis\w+|partial\w*)\b",
+    re.IGNORECASE,
+)
+"""A sentence about a text that may speak against it."""
 _DOUBTS = re.compile(
     r"\b(?:tie|tied|draw|equal\w*|even|hard to|cannot|can't|unclear|unsure|no|never|wrong|but|however|though"
     r"|although|yet|instead|fail\w*|drop|either|reverse)\b",
@@ -100,7 +109,7 @@ def _is_doubtful(
         or (bool(verdict.before) and speaks_for_another(verdict.before[-1]))
         or not (statement.is_last or _gives_reasons(statement, statements[position + 1 :], labels))
         or _speaks_ill(verdict.because, labels)
-        or any(_asks_otherwise(text) for text in before)
+        or any(_asks_otherwise(text) or _ends_on_another(text, verdict, labels) for text in before)
     )
 
 
@@ -165,6 +174,18 @@ def _asks_otherwise(text: str) -> bool:
     """Whether a text ends in a question that is not which text is the better one."""
     sentence = _SENTENCE_END.split(text.strip())[-1]
     return _QUESTION.search(sentence) is not None and _ASKS_FOR_BETTER.search(sentence) is None
+
+
+def _ends_on_another(text: str, verdict: Named, labels: Sequence[str]) -> bool:
+    """Whether the last sentence before a verdict is about another text alone, and says nothing against it. An
+    earlier verdict that a final one overrides is none.
+    """
+    sentence = _SENTENCE_END.split(text.strip())[-1]
+    others = [other for other in labels if other != verdict.label]
+    is_about = _mentions(sentence, others) and not _mentions(sentence, [verdict.label])
+    if not is_about or (verdict.is_final and named_in(text, labels) is not None):
+        return False
+    return not (_LIMITS.search(sentence) or _BLAME.search(sentence) or _FAULT.search(sentence))
 
 
 def _renames(texts: Iterable[str], labels: Sequence[str]) -> bool:

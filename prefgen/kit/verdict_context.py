@@ -19,7 +19,7 @@ _IS_OF_ALL = re.compile(
 )
 """Headings under which a verdict is no verdict on one aspect."""
 _ASPECT_WORD = (
-    r"(?:(?!average|percentage|advantage|page\b|image|message|sentence|preference|confidence)\w+(?:ness|ity|acy|ance|ence|ency|age)|tone|style|structure|depth|length|grammar|formatting"
+    r"(?:(?!average|quality\b|percentage|advantage|page\b|image|message|sentence|preference|confidence)\w+(?:ness|ity|acy|ance|ence|ency|age)|tone|style|structure|depth|length|grammar|formatting"
     r"|language|logic|utility|relevance|coherence|following|spelling|wording|layout|organi[sz]ation|errors?"
     r"|mistakes?|violations?|facts?|detail)"
 )
@@ -101,8 +101,11 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。！？])(?<!e\.g\.)(?<!i\.e\.)\s+(?=\S)"
 _SUPPOSES = re.compile(r"\W*(?:if|suppose|supposing|assume|assuming|imagine|had|were)\b", re.IGNORECASE)
 _OTHERS = r"(?:judges?|reviewers?|raters?|annotators?|graders?|critics?)"
 _NOT_MINE = re.compile(
-    r"\bquot(?:e[ds]?|ing|ations?)\b|\binject\w*|\bhidden\b|\b(?:last|final) line\b|\be\.g\b"
-    r"|\b(?:for|an?) example\b|\bdraft\b|\bas follows\b|\bthis form\b|\bform(?:at)? is\b"
+    r"\A\W*(?:quot|ignore|disregard|hypothetical|(?:an? |for )?example)\w*|\bquoted\b|\bquotation\b"
+    r"|\bwords (?:are|were)\b|\bwith the words\b"
+    r"|\b(?:expected|sample|template) (?:output|verdict|answer|reply)\b"
+    r"|\binject\w*|\bhidden\b|\b(?:last|final) line\b|\be\.g\b"
+    r"|\bfor example\W*\Z|\bdraft\b|\bas follows\b|\bthis form\b|\bform(?:at)? is\b"
     r"|\bbelow\W*\Z|\b(?:is|are|given|shown|quoted|copied|printed) below\b"
     r"|\b(?:says?|said|reads?|claims?|states?|writes?|wrote|asks?|asked for|wants?) (?:so|this|that)\W*\Z"
     r"|\b(?:tells?|asks?|instructs?|orders?|urges?|wants?) (?:me|us|the judge)\b"

@@ -101,7 +101,8 @@ AGAINST_A = (
     "Assistant B's answer is better.", "This makes B the better text.", "Text B has the edge.",
     "So B it is.", "The winner is clearly B in my view.", "Winner: B (by far)", "Verdict: B, clearly.",
     "[[B>A]] would be right.", "Scores: A 3, B 9", "Text A: 3/10, Text B: 9/10", "Ranking: B, A",
-    "1st: B\n2nd: A",
+    "1st: B\n2nd: A", "B is the one I would send.", "Between the two, B.", "My pick: B", "I rank B first.",
+    "Text A cannot compete with Text B.", "Text B deserves the win.", "A is unacceptable.",
 )  # fmt: skip
 BY_PLACE = (
     "I prefer the second.", "I choose the second text.", "The latter wins.", "Response 2 is better.",
@@ -117,6 +118,14 @@ def test_words_for_the_other_label_make_a_verdict_unread(words, form):
     for text in (f"{exchanged(words)}\n\n{exchanged(form)}",):
         assert label_of(text) is None, text
     assert label_of("文本B更好。\n\n答案：A") is None
+
+
+@pytest.mark.parametrize("form", ["Answer: A", "[[A]]"])
+def test_a_verdict_after_praise_of_the_other_alone_is_unread(form):
+    assert label_of(f"Text B is far more accurate.\n\n{form}") is None
+    assert label_of(f"Text B names two rivers and gives the date.\n\n{form}") is None
+    assert label_of(f"Text B has the date wrong.\n\n{form}") == "A"
+    assert label_of(f"Text B is friendly. Text A names the river.\n\n{form}") == "A"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def reasons_beside(fields: dict[str, Any]) -> str:
     for name, value in fields.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_reason(name, value):
-            reasons.append(value if isinstance(value, str) else "\n".join(value))
+            reasons += value if isinstance(value, list) else [str(value)]
         elif not (
             value is None
             or name in NAMING_FIELDS

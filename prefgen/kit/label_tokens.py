@@ -113,7 +113,7 @@ def _ends_here(written: str, goes_on: str, token: str, labels: Sequence[str]) ->
     if re.search(r"\w", line) or not following.strip():
         return not re.search(r"\w", line)
     try:
-        said = label_in_text(f"Answer: {label}\n{following}", labels)
+        said = label_in_text(f"Answer: {label}\nReason: {following.strip()}", labels)
     except ParseFailure:
         return False
     return said == label and not _HEADS.search(written.rstrip())

@@ -3,6 +3,7 @@ out, with the reasons.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 
 from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
 from prefgen.dataset.check import place_of
+from prefgen.dataset.read_files import split_of
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.tables import BadRow
@@ -20,7 +22,7 @@ from prefgen.tables import BadRow
 def write_clean(
     rows: Iterable[tuple[str, Mapping[str, Any]]], bad_places: Mapping[str, Sequence[str]], out: Path
 ) -> dict[str, int]:
-    """Write the rows that are not in `bad_places` to `out`, a file a split (pairs.jsonl where there is none).
+    """Write the rows that are not in `bad_places` to `out`, a file a split (pairs.jsonl for all others).
     Returns {file: rows}. Raises RecipeError where `out` holds anything, or where no row is left.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -32,7 +34,7 @@ def write_clean(
         for where, row in rows:
             if where in bad_places or place_of(where, row) in bad_places:
                 continue
-            name = f"{row.get('split') or 'pairs'}.jsonl"
+            name = _file_name(row.get("split"))
             if name not in files:
                 out.mkdir(parents=True, exist_ok=True)
                 part = stack.enter_context(atomic_write(out / name))
@@ -43,6 +45,17 @@ def write_clean(
             raise RecipeError(f"no row is left: all {len(bad_places):,} are broken")
     write_bad_rows(bad_rows, out / BAD_ROWS)
     return counts
+
+
+_SPLIT_NAME = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+def _file_name(split: Any) -> str:
+    """The file for rows of a split: its own where the split has a usual name, since a cell may hold anything.
+    The rows say their split themselves.
+    """
+    is_usual = isinstance(split, str) and _SPLIT_NAME.fullmatch(split) and split_of(split) is not None
+    return f"{split}.jsonl" if is_usual else "pairs.jsonl"
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

@@ -5,18 +5,15 @@ break (one repeated answer, a shortcut) are reported with their numbers. Rows st
 is a few hashes and numbers.
 """
 
-import hashlib
-import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefgen.dataset.pair import NotAPair, Turns, pair_messages, text_of
+from prefgen.dataset.pair import NotAPair, pair_messages, text_of
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS, RULES, broken_rules
+from prefgen.dataset.row_relations import RelatedRow, RowRelations
 from prefgen.dataset.shortcut_probe import ProbedPair, format_features, probe_auc
-from prefgen.text.near_duplicates import MinHashIndex
-from prefgen.text.normalize import normalize
 
 MAX_EXAMPLES = 3
 LEAST_FOR_SHARES = 20
@@ -69,7 +66,14 @@ class CheckReport:
     """
     notes: list[str] = field(default_factory=list)
     bad_places: dict[str, list[str]] = field(default_factory=dict)
-    """{where a row stands: why it is broken}: what is left without these rows breaks no rule of rows."""
+    """{where a row stands: why it must go}: what is left without these rows breaks no rule of rows, be it of
+    one or of several.
+    """
+
+    @property
+    def broken_rows(self) -> int:
+        """How many rows are named by a rule that they break."""
+        return len({where for finding in self.findings.values() for where, _ in finding.rows})
 
     @property
     def passed(self) -> bool:
@@ -126,51 +130,43 @@ class _Checker:
         self._truncation = truncation
         self._most_longer = most_longer
         self.report = CheckReport(much_longer=None if most_longer is None else 0)
-        self._chosen_counts: Counter[bytes] = Counter()
-        self._distinct_chosen: set[tuple[bytes, bytes]] = set()
+        self._relations = RowRelations()
+        self._broken: set[int] = set()
+        """Numbers of the rows that break a rule by themselves."""
         self._chosen_texts: dict[bytes, str] = {}
-        self._edges: dict[tuple[bytes, str], dict[tuple[bytes, bytes], str]] = defaultdict(dict)
-        """{(prompt, rule): {(chosen, rejected): where it stands}}, as digests."""
-        self._splits: dict[bytes, set[str]] = defaultdict(set)
-        self._prompts: dict[bytes, tuple[str, str, str]] = {}
-        """{prompt: (split, where it stands, text)}."""
         self._probed: list[ProbedPair] = []
         self._longer_count = 0
 
     def check(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> CheckReport:
-        prompts: set[bytes] = set()
-        for where, row in rows:
+        for number, (where, row) in enumerate(rows):
             self.report.rows += 1
-            try:
-                prompt, chosen, rejected = pair_messages(row, where)
-            except NotAPair as error:
-                self._add_finding(error.rule, where, error.found)
-                continue
-            where = place_of(where, row)
-            for rule, finding in broken_rules(row, prompt, chosen, rejected, allow=self._allow):
-                self._add_finding(rule, where, finding)
-            self._compare_lengths(where, text_of(prompt), text_of(chosen), text_of(rejected))
-            if not any(name in row for name in ORIGIN_COLUMNS) and WITHOUT_ORIGIN not in self.report.notes:
-                self.report.notes.append(WITHOUT_ORIGIN)
-            prompt_digest = _digest(json.dumps(prompt, sort_keys=True))
-            prompts.add(prompt_digest)
-            self._add_pair(where, row, prompt_digest, text_of(chosen), text_of(rejected))
-            self._add_split(where, row, prompt_digest, prompt)
-        self.report.prompts = len(prompts)
-        self._check_cycles()
-        self._check_near_duplicates()
+            self._check_row(number, place_of(where, row), row)
+        self.report.prompts = len({row.prompt for row in self._relations.rows})
+        self._check_relations()
         self._check_shares()
         return self.report
 
-    def _add_finding(self, rule: str, where: str, detail: str, *, of_row: bool = True) -> None:
+    def _check_row(self, number: int, where: str, row: Mapping[str, Any]) -> None:
+        try:
+            prompt, chosen, rejected = pair_messages(row, where)
+        except NotAPair as error:
+            self._add_finding(error.rule, number, where, error.found)
+            return
+        for rule, finding in broken_rules(row, prompt, chosen, rejected, allow=self._allow):
+            self._add_finding(rule, number, where, finding)
+        self._compare_lengths(number, where, text_of(prompt), text_of(chosen), text_of(rejected))
+        if not any(name in row for name in ORIGIN_COLUMNS) and WITHOUT_ORIGIN not in self.report.notes:
+            self.report.notes.append(WITHOUT_ORIGIN)
+        related = self._relations.add(number, where, row, prompt, chosen, rejected)
+        self._add_pair(related, row, text_of(chosen), text_of(rejected))
+
+    def _add_finding(self, rule: str, number: int, where: str, detail: str) -> None:
+        """A rule that a row breaks by itself."""
         self.report.findings.setdefault(rule, Finding()).rows.append((where, detail))
-        if of_row:
-            self._mark_bad(where, rule, detail)
-
-    def _mark_bad(self, where: str, rule: str, detail: str) -> None:
         self.report.bad_places.setdefault(where, []).append(f"{rule}: {detail}")
+        self._broken.add(number)
 
-    def _compare_lengths(self, where: str, prompt: str, chosen: str, rejected: str) -> None:
+    def _compare_lengths(self, number: int, where: str, prompt: str, chosen: str, rejected: str) -> None:
         """Sides that are equal once they are truncated, and those that are much longer when chosen."""
         truncation = self._truncation
         encode: Callable[[str], Sequence[Any]] = truncation.encode if truncation else str.split
@@ -181,73 +177,54 @@ class _Checker:
             room = max(0, truncation.max_length - len(encode(prompt)))
             if sides[0][:room] == sides[1][:room]:
                 self._add_finding(
-                    "truncation", where, f"the sides are equal in the {room:,} tokens that are left"
+                    "truncation", number, where, f"the sides are equal in the {room:,} tokens that are left"
                 )
         if self._most_longer is not None and self.report.much_longer is not None:
             self.report.much_longer += len(sides[0]) - len(sides[1]) > self._most_longer
 
-    def _add_pair(
-        self, where: str, row: Mapping[str, Any], prompt_digest: bytes, chosen: str, rejected: str
-    ) -> None:
-        chosen_digest, rejected_digest = _digest(normalize(chosen)), _digest(normalize(rejected))
-        edges = self._edges[prompt_digest, str(row.get("rule") or "")]
-        if (chosen_digest, rejected_digest) in edges:
-            self._add_finding("twice", where, "the same pair stands before")
-        elif (other := edges.get((rejected_digest, chosen_digest))) is not None:
-            self._add_finding("contradiction", where, f"{other} says the other way round")
-            self._mark_bad(other, "contradiction", f"{where} says the other way round")
-        edges.setdefault((chosen_digest, rejected_digest), where)
-        if (prompt_digest, chosen_digest) not in self._distinct_chosen:
-            # an answer that several rules choose for one prompt counts once
-            self._distinct_chosen.add((prompt_digest, chosen_digest))
-            self._chosen_counts[chosen_digest] += 1
-        self._chosen_texts.setdefault(chosen_digest, chosen[:120])
+    def _add_pair(self, related: RelatedRow, row: Mapping[str, Any], chosen: str, rejected: str) -> None:
+        self._chosen_texts.setdefault(related.chosen, chosen[:120])
         self._longer_count += len(chosen) > len(rejected)
         sides = zip(format_features(chosen), format_features(rejected), strict=True)
         self._probed.append(
             ProbedPair(
-                prompt_digest,
+                related.prompt,
                 [of_chosen - of_rejected for of_chosen, of_rejected in sides],
                 str(row.get("chosen_model") or ""),
                 str(row.get("rejected_model") or ""),
             )
         )
 
-    def _add_split(self, where: str, row: Mapping[str, Any], prompt_digest: bytes, prompt: Turns) -> None:
-        if row.get("split") is None:
-            return
-        split, splits = str(row["split"]), self._splits[prompt_digest]
-        splits.add(split)
-        asked = text_of(
-            [turn for turn in prompt if turn["role"] != "system"]
-        )  # which may be the same for all
-        self._prompts.setdefault(prompt_digest, (split, where, asked))
-        if len(splits) > 1:
-            self._add_finding("splits", where, f"its prompt stands in {', '.join(sorted(splits))}")
-
-    def _check_cycles(self) -> None:
-        for (_, rule), edges in self._edges.items():
-            if len(edges) > 2 and _has_cycle(edges):
-                in_rule = f" in rule {rule!r}" if rule else ""
-                first, *others = edges.values()
-                detail = f"a cycle of preferences{in_rule}, with {', '.join(others[:3])}"
-                self._add_finding("contradiction", first, detail)
-                for where in others:
-                    self._mark_bad(where, "contradiction", f"a cycle of preferences{in_rule}, with {first}")
+    def _check_relations(self) -> None:
+        """What rows break together. Rows that are broken by themselves are named too, and no other row must
+        go for their sake.
+        """
+        found = list(self._relations.broken())
+        for broken in found:
+            finding = self.report.findings.setdefault(broken.rule, Finding())
+            finding.rows.append((broken.row.where, broken.found))
+        for broken in self._relations.to_leave_out(self._broken) if found else ():
+            reasons = self.report.bad_places.setdefault(broken.row.where, [])
+            reasons.append(f"{broken.rule}: {broken.found}")
 
     def _check_shares(self) -> None:
         report, pairs = self.report, len(self._probed)
         if pairs:
             report.longer_chosen = self._longer_count / pairs
         if pairs >= LEAST_FOR_SHARES:
-            [(digest, count)] = self._chosen_counts.most_common(1)
-            answers = len(self._distinct_chosen)
-            report.repeated_chosen_share = count / answers
-            report.repeated_chosen_text = self._chosen_texts[digest]
-            if count / answers > self._max_repeated_chosen and answers >= LEAST_FOR_SHARES:
-                where = f"{count:,} of {answers:,} chosen answers"
-                found = f"it is always {report.repeated_chosen_text!r}"
-                self._add_finding("repeated_chosen", where, found, of_row=False)
+            # an answer that several rules choose for one prompt counts once
+            distinct = {(row.prompt, row.chosen) for row in self._relations.rows}
+            [(key, count)] = Counter(chosen for _, chosen in distinct).most_common(1)
+            report.repeated_chosen_share = count / len(distinct)
+            report.repeated_chosen_text = self._chosen_texts[key]
+            if report.repeated_chosen_share > self._max_repeated_chosen and len(distinct) >= LEAST_FOR_SHARES:
+                found = (
+                    f"one of {count:,} of {len(distinct):,} chosen answers that are "
+                    f"{report.repeated_chosen_text!r}"
+                )
+                report.findings["repeated_chosen"] = Finding(
+                    [(row.where, found) for row in self._relations.rows if row.chosen == key]
+                )
         if pairs >= LEAST_FOR_PROBE:
             report.probe_auc = probe_auc(self._probed)
             if report.probe_auc is None:
@@ -255,58 +232,8 @@ class _Checker:
         else:
             report.notes.append(f"{pairs} pairs are too few for the shortcut probe ({LEAST_FOR_PROBE})")
 
-    def _check_near_duplicates(self) -> None:
-        """Prompts of a later split that are nearly the same as one of an earlier split."""
-        splits = list(dict.fromkeys(split for split, _, _ in self._prompts.values()))
-        if len(splits) < 2:
-            return
-        index = MinHashIndex()
-        for split in splits:
-            prompts = [
-                (index.minhash(text), where, prompt_digest)
-                for prompt_digest, (prompt_split, where, text) in self._prompts.items()
-                if prompt_split == split
-            ]
-            for signature, where, prompt_digest in prompts:
-                match = index.nearest(signature)
-                if match is not None and len(self._splits[prompt_digest]) == 1:
-                    other_split, other_where, text = self._prompts[bytes.fromhex(match[1])]
-                    self._add_finding(
-                        "splits",
-                        where,
-                        f"its prompt is nearly that of {other_where} in {other_split} (similarity "
-                        f"{match[0]:.2f}): {text[:60]!r}",
-                    )
-            for signature, _, prompt_digest in prompts:
-                index.add(prompt_digest.hex(), signature)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
-
 
 def place_of(where: str, row: Mapping[str, Any]) -> str:
     """Where a row stands, and its own id if it has one."""
     row_id = row.get("id")
     return f"{where} (id {str(row_id)[:40]})" if isinstance(row_id, str | int) else where
-
-
-def _has_cycle(edges: Collection[tuple[bytes, bytes]]) -> bool:
-    """Whether a directed graph has a cycle of three or more (contradicted pairs are counted on their own)."""
-    successors: dict[bytes, list[bytes]] = defaultdict(list)
-    incoming_counts: Counter[bytes] = Counter()
-    nodes = {n for edge in edges for n in edge}
-    for better, worse in edges:
-        if (worse, better) not in edges:
-            successors[better].append(worse)
-            incoming_counts[worse] += 1
-    roots = [n for n in nodes if not incoming_counts[n]]
-    visited_count = 0
-    while roots:
-        node = roots.pop()
-        visited_count += 1
-        for successor in successors[node]:
-            incoming_counts[successor] -= 1
-            if not incoming_counts[successor]:
-                roots.append(successor)
-    return visited_count < len(nodes)

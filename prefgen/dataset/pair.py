@@ -19,8 +19,9 @@ from prefgen.dataset.cells import (
     is_missing,
 )
 from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_problem
+from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
-from prefgen.text.normalize import same_text
+from prefgen.text.normalize import is_blank, same_text
 from prefgen.transport.openai_protocol import encode_message
 
 Row = Mapping[str, Any]
@@ -134,7 +135,7 @@ def validated_pair(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
 
 def turn_problems(prompt: Turns, chosen: Turns, rejected: Turns) -> Iterator[tuple[str, str]]:
     """("turns", what was found): orders of roles in which no trainer may be handed a pair."""
-    empty = [turn["role"] for turn in prompt if not text_of([turn]).strip() and turn["role"] != "tool"]
+    empty = [turn["role"] for turn in prompt if is_blank(text_of([turn])) and turn["role"] != "tool"]
     if empty:
         yield "empty", f"the prompt has an empty {empty[0]} turn"
     roles = [str(turn["role"]) for turn in prompt]
@@ -162,10 +163,12 @@ def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[st
     """
     chosen_text, rejected_text = text_of(chosen), text_of(rejected)
     sides = {"chosen": chosen_text, "rejected": rejected_text}
-    empty = [name for name, text in sides.items() if not any(c.isprintable() and c != " " for c in text)]
+    empty = [name for name, text in sides.items() if is_blank(text)]
     if empty:
         yield "empty", f"{empty[0]} is empty"
-    elif same_text(chosen_text, rejected_text):
+    elif same_text(chosen_text, rejected_text) or (
+        not is_text_alone(chosen, rejected) and turns_key(chosen) == turns_key(rejected)
+    ):
         yield "same", f"chosen and rejected are the same: {chosen_text[:60]!r}"
     for name in NUMBERS:
         if not is_number(row.get(name)):

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from prefgen.text.normalize import normalize
@@ -123,7 +123,10 @@ def find_near_duplicates(
     What `MinHashIndex` finds, for a whole set: the bands of the index are arrays, half a kilobyte a text.
     """
     duplicates: dict[int, tuple[int, float]] = {}
-    for i, matches in _earlier_matches(texts, threshold, words, permutations, seed, excluded=duplicates):
+    signatures = Signatures(words=words, permutations=permutations, seed=seed)
+    for text in texts:
+        signatures.add(text)
+    for i, matches in signatures.earlier_matches(threshold=threshold, excluded=duplicates):
         if matches:
             duplicates[i] = max(matches, key=lambda match: match[1])
     return duplicates
@@ -133,43 +136,48 @@ def similar_earlier_texts(
     texts: Iterable[str], threshold: float = NEAR_DUPLICATE_THRESHOLD
 ) -> dict[int, list[int]]:
     """{place: the places of all earlier texts that are as alike} of the texts that have some."""
+    signatures = Signatures()
+    for text in texts:
+        signatures.add(text)
     return {
         i: [j for j, _ in matches]
-        for i, matches in _earlier_matches(texts, threshold, 3, 128, 1, excluded=())
+        for i, matches in signatures.earlier_matches(threshold=threshold)
         if matches
     }
 
 
 def _earlier_matches(
-    texts: Iterable[str],
+    signatures: "np.ndarray",
     threshold: float,
-    words: int,
-    permutations: int,
-    seed: int,
     *,
-    excluded: Container[int],
+    excluded: Container[int] = (),
+    groups: Sequence[Any] | None = None,
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """(place, the earlier texts that are as alike, with their similarity); those that `excluded` holds by
-    then are not compared with.
+    then are not compared with, nor are those of the same group, where there are `groups` in their order.
     """
     import numpy as np
     from datasketch import MinHashLSH
 
-    index = MinHashLSH(threshold=threshold, num_perm=permutations)
-    signatures = _signatures(texts, words, permutations, seed)
+    index = MinHashLSH(threshold=threshold, num_perm=signatures.shape[1])
     bands = [
         _group_equal_rows(signatures[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)
     ]
     band_tables: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
+    waiting: list[tuple[list[int], int]] = []
     for i in (
         np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(signatures) else ()
     ):
-        groups = [
+        if waiting and (groups is None or groups[waiting[-1][1]] != groups[i]):
+            for places, j in waiting:
+                places.append(j)
+            waiting.clear()
+        alike = [
             table[group]
             for table, band in zip(band_tables, bands, strict=True)
             if (group := int(band[i])) >= 0
         ]
-        candidates = sorted({j for group in groups for j in group})
+        candidates = sorted({j for places in alike for j in places})
         similarities = (signatures[candidates] == signatures[i]).mean(axis=1).tolist() if candidates else []
         yield (
             i,
@@ -180,27 +188,48 @@ def _earlier_matches(
             ],
         )
         if i not in excluded:
-            for group in groups:
-                group.append(i)
+            waiting += [(places, i) for places in alike]
 
 
-def _signatures(texts: Iterable[str], words: int, permutations: int, seed: int) -> "np.ndarray":
-    """The MinHash of every text (texts x permutations, uint32)."""
-    import numpy as np
-    from datasketch import MinHash
+class Signatures:
+    """The MinHash of every text of a set, half a kilobyte each; the texts themselves are not kept."""
 
-    blocks: list[np.ndarray] = []
-    rows: list[np.ndarray] = []
-    empty = MinHash(num_perm=permutations, seed=seed)
-    for text in texts:
-        signature = empty.copy()
-        signature.update_batch([s.encode() for s in shingles(text, words)])
-        rows.append(signature.hashvalues.astype(np.uint32))
-        if len(rows) == 4096:
-            blocks.append(np.stack(rows))
-            rows.clear()
-    blocks += [np.stack(rows)] if rows else []
-    return np.concatenate(blocks) if blocks else np.zeros((0, permutations), np.uint32)
+    def __init__(self, *, words: int = 3, permutations: int = 128, seed: int = 1) -> None:
+        from datasketch import MinHash
+
+        self._words, self._permutations = words, permutations
+        self._empty = MinHash(num_perm=permutations, seed=seed)
+        self._blocks: list[np.ndarray] = []
+        self._rows: list[np.ndarray] = []
+
+    def add(self, text: str) -> None:
+        import numpy as np
+
+        signature = self._empty.copy()
+        signature.update_batch([s.encode() for s in shingles(text, self._words)])
+        self._rows.append(signature.hashvalues.astype(np.uint32))
+        if len(self._rows) == 4096:
+            self._blocks.append(np.stack(self._rows))
+            self._rows.clear()
+
+    def earlier_matches(
+        self,
+        order: Sequence[int] | None = None,
+        *,
+        groups: Sequence[Any] | None = None,
+        threshold: float = NEAR_DUPLICATE_THRESHOLD,
+        excluded: Container[int] = (),
+    ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+        """(place, [(place of an earlier text that is as alike, similarity)]). With an `order` of the texts
+        that were added, places are those within it; with `groups` of these, one group after the other, texts
+        of one group are not compared.
+        """
+        import numpy as np
+
+        blocks = [*self._blocks, *([np.stack(self._rows)] if self._rows else [])]
+        signatures = np.concatenate(blocks) if blocks else np.zeros((0, self._permutations), np.uint32)
+        ordered = signatures if order is None else signatures[list(order)]
+        return _earlier_matches(ordered, threshold, excluded=excluded, groups=groups)
 
 
 def _group_equal_rows(band: "np.ndarray") -> "np.ndarray":

@@ -1,0 +1,44 @@
+"""When turns are the same: in normal form, whatever the ids of their calls and the spacing of arguments."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.storage.canonical_json import canonical
+from prefgen.text.normalize import normalize
+
+KEY_BYTES = 12
+
+
+def turns_key(turns: Sequence[Mapping[str, Any]]) -> bytes:
+    """The same for turns that say the same by the same speakers."""
+    said = [[turn["role"], normal_text([turn]), _images(turn["content"])] for turn in turns]
+    return hashlib.blake2b(canonical(said), digest_size=KEY_BYTES).digest()
+
+
+def normal_text(turns: Sequence[Mapping[str, Any]]) -> str:
+    """What turns say, in normal form: their texts, and the calls of tools that they are."""
+    return "\n".join(_normal_text_of_turn(turn) for turn in turns)
+
+
+def _normal_text_of_turn(turn: Mapping[str, Any]) -> str:
+    content = turn["content"]
+    if not isinstance(content, str):
+        content = "".join(part.get("text", "") for part in content)
+    calls = [_normal_call(call.get("function", call)) for call in turn.get("tool_calls") or ()]
+    return " ".join([normalize(content), *calls])
+
+
+def _normal_call(function: Mapping[str, Any]) -> str:
+    arguments = function.get("arguments")
+    try:
+        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError):
+        pass
+    return normalize(f"{function.get('name')} {json.dumps(arguments, sort_keys=True, ensure_ascii=False)}")
+
+
+def _images(content: Any) -> list[Any]:
+    """What a turn shows: the parts of its content that are no text."""
+    return [] if isinstance(content, str) else [part for part in content if "text" not in part]

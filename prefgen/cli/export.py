@@ -38,17 +38,18 @@ def command(
     on_bad_rows: OnBadRowsOption = "fail",
 ) -> None:
     """Write pairs in the form that a trainer reads, and none that `prefgen check` calls broken."""
-    from prefgen.dataset.bad_rows import write_bad_rows
-    from prefgen.dataset.open_pairs import open_pairs
+    from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
+    from prefgen.dataset.open_pairs import reopening
     from prefgen.dataset.pair_formats import parse_columns
-    from prefgen.dataset.pair_rules import proven_rows
+    from prefgen.dataset.proven_set import proven_set
     from prefgen.publish.export import export
 
     bad_rows = bad_rows_of(on_bad_rows)
-    dataset = open_pairs(what, split=split, columns=parse_columns(columns), bad_rows=bad_rows)
-    count = export(proven_rows(dataset.rows, bad_rows, allow=allowed_rules(allow)), to, out)
+    open_rows = reopening(what, split=split, columns=parse_columns(columns))
+    rows = proven_set(open_rows, bad_rows, allow=allowed_rules(allow))
+    count = export(rows, to, out)
     print(f"{out}: {count:,} rows")
+    listed = out.with_name(f"{out.name}.{BAD_ROWS}")
+    write_bad_rows(bad_rows.rows, listed)
     if bad_rows.rows:
-        listed = out.with_name(f"{out.name}.bad_rows.jsonl")
-        write_bad_rows(bad_rows.rows, listed)
         print(f"{bad_rows.sentence()}; all of them are in {listed}", file=sys.stderr)

@@ -3,7 +3,7 @@ revision; with the split of each.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,22 @@ def open_pairs(
     bad_rows = bad_rows or BadRows()
     dataset = _open_location(location, split, bad_rows)
     return replace(dataset, rows=_pair_rows(dataset.rows, columns or {}, bad_rows))
+
+
+def reopening(
+    location: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
+) -> Callable[[BadRows], Iterator[tuple[str, Mapping[str, Any]]]]:
+    """Opens the pairs of `location` as often as it is called; a dataset on the Hub at the same commit."""
+    name = location
+
+    def open_rows(bad_rows: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        nonlocal name
+        dataset = open_pairs(name, split=split, columns=columns, bad_rows=bad_rows)
+        if dataset.revision is not None:
+            name = f"{location.partition('@')[0]}@{dataset.revision}"
+        return dataset.rows
+
+    return open_rows
 
 
 def _pair_rows(

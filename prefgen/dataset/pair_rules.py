@@ -40,7 +40,7 @@ RULES = {
     "repeated_chosen": "no single answer makes up more than the allowed share of chosen",
 }
 """{rule: what it claims of a dataset}. Those that take more than one row are proven in
-`prefgen.dataset.check`.
+`prefgen.dataset.row_relations` and `prefgen.dataset.check`.
 """
 ALLOWABLE = ("truncated", "leak", "format")
 """Rules that a dataset may be said to break on purpose."""
@@ -81,11 +81,22 @@ def proven_rows(
     """The rows that break no rule by themselves but those in `allow`; the others go to `bad_rows`."""
 
     def prove(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        for rule, found in broken_rules(row, *pair_messages(row, where), allow=allow):
-            raise NotAPair(found, where, rule)
+        proven_turns(row, where, allow)
         return row
 
     return bad_rows.each(rows, prove)
+
+
+def proven_turns(
+    row: Mapping[str, Any], where: str, allow: Collection[str] = ()
+) -> tuple[Turns, Turns, Turns]:
+    """(prompt, chosen, rejected) of a row that breaks no rule by itself but those in `allow`. Raises
+    NotAPair.
+    """
+    turns = pair_messages(row, where)
+    for rule, found in broken_rules(row, *turns, allow=allow):
+        raise NotAPair(found, where, rule)
+    return turns
 
 
 def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -> Found:

@@ -14,8 +14,8 @@ from typing import Any
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.pair import is_text_alone, text_of, validated_pair
-from prefgen.dataset.pair_rules import proven_rows
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
+from prefgen.dataset.proven_set import proven_set
 from prefgen.dataset.serialize import turn_row
 from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
@@ -83,8 +83,7 @@ def mix(
     for number, part in enumerate(parts):
         dataset = open_pairs(part.name, bad_rows=bad_rows)
         name = display_name(part.name)
-        proven = proven_rows(dataset.rows, bad_rows, allow=allow)
-        rows = [_pair_row(row, where, name) for where, row in proven]
+        rows = _read_part(list(dataset.rows), name, bad_rows, allow)
         part_rows = _sample_rows(rows, part, seed)
         sampled_rows += [_PartRow(number, text, row) for text, row in part_rows]
         taken = {"pairs": len(rows), "taken": len(part_rows), "share": part.share}
@@ -138,6 +137,17 @@ def _check_output_folder(out: Path) -> None:
     """An earlier mix may be written anew; anything else stays as it is. Raises RecipeError."""
     if not (out / "mix.json").is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RecipeError(f"{str(out)!r} is there already, and is no mix; give another --out")
+
+
+def _read_part(
+    given: Sequence[tuple[str, Mapping[str, Any]]], name: str, bad_rows: BadRows, allow: Collection[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """[(the prompt's text, the row with all columns of a pair)] of the rows that contradict no other; of a
+    pair that stands twice one is taken later on, and splits are drawn anew.
+    """
+    proven = proven_set(lambda _: given, bad_rows, allow=allow, relations=("contradiction",))
+    read = bad_rows.each(proven, lambda row, where: _pair_row(row, where, name))
+    return [entry for _, entry in read]
 
 
 def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,43 @@
+"""The rows of a dataset that `prefgen check` would not call broken, neither by themselves nor with others:
+for every command that hands pairs on.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.pair import NotAPair
+from prefgen.dataset.pair_rules import proven_turns
+from prefgen.dataset.row_relations import RELATIONS, RowRelations
+from prefgen.errors import RecipeError
+
+PairRows = Iterable[tuple[str, Mapping[str, Any]]]
+
+
+def proven_set(
+    open_rows: Callable[[BadRows], PairRows],
+    bad_rows: BadRows,
+    *,
+    allow: Collection[str] = (),
+    relations: Collection[str] = RELATIONS,
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows that break no rule but those in `allow`, by themselves or (one of `relations`) together; the
+    others go to `bad_rows`. The rows are opened twice, since a later one may contradict an earlier one.
+    Raises RecipeError for the first bad row, unless `bad_rows` takes it.
+    """
+    related, left_out = RowRelations(), set[int]()
+    for number, (where, row) in enumerate(open_rows(bad_rows)):
+        try:
+            turns = proven_turns(row, where, allow)
+        except RecipeError as error:
+            bad_rows.refuse(error, where)
+            left_out.add(number)
+            continue
+        related.add(number, where, row, *turns)
+    for broken in related.to_leave_out(rules=relations):
+        if broken.row.number not in left_out:
+            left_out.add(broken.row.number)
+            bad_rows.refuse(NotAPair(broken.found, broken.row.where, broken.rule), broken.row.where)
+    del related
+    rows = open_rows(BadRows("drop"))
+    return (entry for number, entry in enumerate(rows) if number not in left_out)

@@ -3,7 +3,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,24 +97,54 @@ def command(
         allow_truncated = True
     if drop != (out is not None):
         raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
-    report = _check_pairs(
-        what, split, config, revision, columns, allowed_rules(allow, truncated=allow_truncated),
-        max_repeated_chosen=max_repeated_chosen, truncation=_truncation(tokenizer, max_length),
-        most_longer=most_longer,
-    )  # fmt: skip
+
+    def open_rows(bad_rows: BadRows) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
+        return _open_rows(what, split, config, revision, columns, bad_rows)
+
+    rules, truncation = allowed_rules(allow, truncated=allow_truncated), _truncation(tokenizer, max_length)
+
+    def check(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> "CheckReport":
+        from prefgen.dataset.check import check_rows
+
+        return check_rows(
+            rows, max_repeated_chosen=max_repeated_chosen, allow=rules, truncation=truncation,
+            most_longer=most_longer,
+        )  # fmt: skip
+
+    report = _check_pairs(open_rows, check)
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False))
     else:
         _print_report(what, report)
     if out is not None:
-        from prefgen.publish.clean import write_clean
-
-        rows, _ = _open_rows(what, split, config, revision, columns, BadRows("drop"))
-        counts = write_clean(rows, report.bad_places, out)
-        said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        print(f"{out}: {said}; {len(report.bad_places):,} rows were left out ({BAD_ROWS})", file=sys.stderr)
+        _write_clean(lambda: open_rows(BadRows("drop"))[0], check, report.bad_places, out)
         raise typer.Exit(0)
     raise typer.Exit(0 if report.passed else 4)
+
+
+def _write_clean(
+    open_rows: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]],
+    check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
+    bad_places: Mapping[str, Sequence[str]],
+    out: Path,
+) -> None:
+    """Write what is left without the bad rows, once it is proven. Raises RecipeError, and GateFailed where no
+    leaving out of rows makes the dataset clean.
+    """
+    from prefgen.dataset.pair_rules import RULES
+    from prefgen.errors import GateFailed
+    from prefgen.publish.clean import check_clean_folder, kept_rows, write_clean
+
+    check_clean_folder(out)
+    left = check(kept_rows(open_rows(), bad_places)) if bad_places else check(open_rows())
+    if left.findings:
+        broken = "; ".join(
+            f"{RULES[rule]} ({finding.examples[0]})" for rule, finding in left.findings.items()
+        )
+        raise GateFailed(f"{str(out)!r} was not written, since leaving out rows does not mend this: {broken}")
+    counts = write_clean(open_rows(), bad_places, out)
+    said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    print(f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})", file=sys.stderr)
 
 
 def _truncation(tokenizer: str | None, max_length: int) -> "Truncation | None":
@@ -137,21 +167,23 @@ def _truncation(tokenizer: str | None, max_length: int) -> "Truncation | None":
 
 
 def _check_pairs(
-    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str],
-    allow: Sequence[str], **options: Any,
-) -> "CheckReport":  # fmt: skip
+    open_rows: Callable[[BadRows], tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]],
+    check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
+) -> "CheckReport":
     """The proof of a dataset; rows that cannot be read at all are broken in their form."""
-    from prefgen.dataset.check import Finding, check_rows
+    from prefgen.dataset.check import Finding
 
     bad_rows = BadRows("drop")
-    rows, simulated = _open_rows(what, split, config, revision, columns, bad_rows)
-    report = check_rows(rows, allow=allow, **options)
+    rows, simulated = open_rows(bad_rows)
+    report = check(rows)
     if bad_rows.rows:
         report.rows += len(bad_rows.rows)
         report.findings.setdefault("form", Finding()).rows += [(r.where, r.reason) for r in bad_rows.rows]
         report.bad_places |= {row.where: [f"form: {row.reason}"] for row in bad_rows.rows}
     if simulated:
         report.notes.insert(0, "SIMULATED: a model of this run was simulated")
+    if not report.rows:
+        report.notes.append("there is no row, and nothing is proven of none")
     return report
 
 
@@ -183,9 +215,8 @@ def _open_rows(
 def _print_report(what: str, report: "CheckReport") -> None:
     from prefgen.dataset.pair_rules import RULES
 
-    verdict = (
-        "ok" if report.passed else f"BROKEN in {max(1, len(report.bad_places)):,} of {report.rows:,} rows"
-    )
+    broken = f"BROKEN in {report.broken_rows:,} of {report.rows:,} rows" if report.rows else "BROKEN, no row"
+    verdict = "ok" if report.passed else broken
     print(f"{what}: {verdict}: {report.rows:,} pairs of {report.prompts:,} prompts")
     for rule, claim in RULES.items():
         finding = report.findings.get(rule)
@@ -206,8 +237,6 @@ def _print_report(what: str, report: "CheckReport") -> None:
         )
     for note in report.notes:
         print(f"  note: {note}")
-    if not report.rows:
-        print("  BROKEN  there is no row")
 
 
 def _is_constitution(path: Path) -> bool:

@@ -4,7 +4,7 @@ out, with the reasons.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,15 +25,12 @@ def write_clean(
     """Write the rows that are not in `bad_places` to `out`, a file a split (pairs.jsonl for all others).
     Returns {file: rows}. Raises RecipeError where `out` holds anything, or where no row is left.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RecipeError(f"{str(out)!r} is there already; give another --out")
+    check_clean_folder(out)
     counts: dict[str, int] = {}
     bad_rows = [BadRow(where, reason) for where, reasons in bad_places.items() for reason in reasons]
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
-        for where, row in rows:
-            if where in bad_places or place_of(where, row) in bad_places:
-                continue
+        for _, row in kept_rows(rows, bad_places):
             name = _file_name(row.get("split"))
             if name not in files:
                 out.mkdir(parents=True, exist_ok=True)
@@ -45,6 +42,23 @@ def write_clean(
             raise RecipeError(f"no row is left: all {len(bad_places):,} are broken")
     write_bad_rows(bad_rows, out / BAD_ROWS)
     return counts
+
+
+def kept_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], bad_places: Collection[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows that stand at none of these places."""
+    return (
+        (where, row)
+        for where, row in rows
+        if where not in bad_places and place_of(where, row) not in bad_places
+    )
+
+
+def check_clean_folder(out: Path) -> None:
+    """Raises RecipeError where `out` holds anything."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RecipeError(f"{str(out)!r} is there already; give another --out")
 
 
 _SPLIT_NAME = re.compile(r"[a-z0-9_-]{1,40}")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefgen.storage.canonical_json import canonical
+from prefgen.storage.canonical_json import canonical_texts
 from prefgen.text.normalize import normalize
 
 KEY_BYTES = 12
@@ -13,8 +13,8 @@ KEY_BYTES = 12
 
 def turns_key(turns: Sequence[Mapping[str, Any]]) -> bytes:
     """The same for turns that say the same by the same speakers."""
-    said = [[turn["role"], normal_text([turn]), _images(turn["content"])] for turn in turns]
-    return hashlib.blake2b(canonical(said), digest_size=KEY_BYTES).digest()
+    said = [[turn["role"], normal_text([turn]), _images(turn)] for turn in turns]
+    return hashlib.blake2b(canonical_texts(said), digest_size=KEY_BYTES).digest()
 
 
 def normal_text(turns: Sequence[Mapping[str, Any]]) -> str:
@@ -39,6 +39,8 @@ def _normal_call(function: Mapping[str, Any]) -> str:
     return normalize(f"{function.get('name')} {json.dumps(arguments, sort_keys=True, ensure_ascii=False)}")
 
 
-def _images(content: Any) -> list[Any]:
-    """What a turn shows: the parts of its content that are no text."""
-    return [] if isinstance(content, str) else [part for part in content if "text" not in part]
+def _images(turn: Mapping[str, Any]) -> list[Any]:
+    """What a turn shows: the parts of its content that are no text, or all of them as stored text."""
+    if isinstance(turn["content"], str):
+        return [turn["parts"]] if turn.get("parts") else []
+    return [part for part in turn["content"] if "text" not in part]

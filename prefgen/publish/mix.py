@@ -5,25 +5,29 @@ along.
 import json
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
+from prefgen.dataset.cells import as_number, as_text, as_truth, describe, is_missing
 from prefgen.dataset.open_pairs import open_pairs
-from prefgen.dataset.pair import is_text_alone, text_of, validated_pair
+from prefgen.dataset.pair import is_text_alone, validated_pair
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
 from prefgen.dataset.proven_set import proven_set
+from prefgen.dataset.same_turns import normal_text, turns_key
 from prefgen.dataset.serialize import turn_row
 from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
 from prefgen.stats.seeded_draws import uniform
 from prefgen.storage.atomic_write import atomic_write, display_name
 from prefgen.text.near_duplicates import find_near_duplicates
-from prefgen.text.normalize import normalize
 from prefgen.types import content_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PART_PATTERN = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
 
@@ -39,7 +43,7 @@ class MixPart:
 
 @dataclass(frozen=True)
 class _PartRow:
-    """A pair of the part of this number, and the text of its prompt."""
+    """A pair of the part of this number, and the text of its prompt in normal form."""
 
     part: int
     prompt: str
@@ -117,20 +121,30 @@ def _unique_rows(rows: Sequence[_PartRow]) -> list[_PartRow]:
     """Each pair once, and each prompt, with what is nearly the same, of the first part that has it alone."""
     first_part: dict[str, int] = {}
     for row in rows:
-        first_part.setdefault(normalize(row.prompt), row.part)
+        first_part.setdefault(row.prompt, row.part)
     texts = list(first_part)
     of_an_earlier_part = {
         texts[i]
         for i, (j, _) in find_near_duplicates(texts).items()
         if first_part[texts[i]] != first_part[texts[j]]
     }
-    unique: dict[str, _PartRow] = {}
+    unique: dict[tuple[bytes, ...], _PartRow] = {}
     for row in rows:
-        text = normalize(row.prompt)
-        if text not in of_an_earlier_part and first_part[text] == row.part:
-            pair = row.pair
-            unique.setdefault(content_id("pair", pair["prompt"], pair["chosen"], pair["rejected"]), row)
-    return list(unique.values())
+        if row.prompt not in of_an_earlier_part and first_part[row.prompt] == row.part:
+            key = tuple(turns_key(row.pair[side]) for side in ("prompt", "chosen", "rejected"))
+            unique.setdefault(key, row)
+    return _with_own_ids(list(unique.values()))
+
+
+def _with_own_ids(rows: Sequence[_PartRow]) -> list[_PartRow]:
+    """The rows, of which none has a prompt_id that stands for another prompt too: such an id is replaced."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        texts[row.pair["prompt_id"]].add(row.prompt)
+    for row in rows:
+        if len(texts[row.pair["prompt_id"]]) > 1:
+            row.pair["prompt_id"] = content_id("prompt", row.prompt)
+    return list(rows)
 
 
 def _check_output_folder(out: Path) -> None:
@@ -151,21 +165,51 @@ def _read_part(
 
 
 def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[str, Any]]:
-    """(the prompt's text, the row with all columns of a pair)."""
+    """(the prompt's text in normal form, the row with all columns of a pair). Raises RecipeError for a cell
+    that its column cannot hold.
+    """
     prompt, chosen, rejected = validated_pair(row, where)
-    pair = {column: row.get(column) for column in PAIRS.names}
+    sides = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    pair: dict[str, Any] = {side: [turn_row(turn) for turn in turns] for side, turns in sides.items()}
+    for column in PAIRS:
+        if column.name not in pair:
+            pair[column.name] = _cell(row.get(column.name), column, where)
     for column in ("source", "license", "chosen_model", "rejected_model"):
         pair[column] = pair[column] or ("unknown" if column != "source" else name)
-    sides = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
-    pair |= {name: [turn_row(turn) for turn in turns] for name, turns in sides.items()}
-    pair["prompt_id"] = str(pair["prompt_id"] or content_id("prompt", prompt))
-    pair["id"] = str(pair["id"] or content_id("pair", prompt, chosen, rejected))
+    pair["prompt_id"] = pair["prompt_id"] or content_id("prompt", prompt)
+    pair["id"] = pair["id"] or content_id("pair", prompt, chosen, rejected)
     if row.get("tools") or not is_text_alone(prompt, chosen, rejected):
-        pair["tools"] = row.get("tools")
-    for column in ("aspects", "lineage", "tools"):
-        if pair.get(column) is not None and not isinstance(pair[column], str):
-            pair[column] = json.dumps(pair[column], ensure_ascii=False, sort_keys=True)
-    return text_of(prompt), pair
+        pair["tools"] = _json_text(row.get("tools"))
+    return normal_text(prompt), pair
+
+
+def _cell(value: Any, column: "pa.Field", where: str) -> Any:
+    """What a cell says, as its column holds it. Raises RecipeError."""
+    import pyarrow as pa
+
+    if column.name in ("aspects", "lineage"):
+        return _json_text(value)
+    if is_missing(value):
+        return None
+    if pa.types.is_boolean(column.type):
+        return as_truth(value, column.name, where)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        return as_text(value, column.name, where)
+    number = as_number(value, column.name, where)
+    if number is None or pa.types.is_floating(column.type):
+        return number
+    if not number.is_integer() or abs(number) >= 2**63:
+        raise RecipeError(f"{column.name} must be a whole number, found {describe(value)}", where)
+    return int(number)
+
+
+def _json_text(value: Any) -> str | None:
+    """Data as JSON text; text as it is."""
+    if is_missing(value):
+        return None
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _sample_rows(

@@ -31,7 +31,9 @@ CASES = {
     "one word": ("It is so.", "It is not so.", True),
     "digits": ("12", "21", True),
     "an accent and none": ("café", "cafe", True),
-    "a zero-width space inside": ("some\u200bthing", "something", True),
+    "a zero-width space inside": ("some\u200bthing", "something", False),
+    "a soft hyphen": ("some\u00adthing", "something", False),
+    "a side that shows nothing": ("something", "\u3164 \u2800\ufeff", False),
     "a minus and a hyphen": ("3 \u2212 2", "3 - 2", True),
     "another order of words": ("a b", "b a", True),
 }

@@ -131,7 +131,8 @@ def select_split(rows: Rows, split: str | None, location: str, *, strict: bool =
 def _is_data(file: Path, folder: Path) -> bool:
     """Whether a file of a folder holds rows."""
     parts = file.relative_to(folder).parts
-    is_note = file.name.casefold() in NOTE_FILES or Path(file.name).stem.casefold() in NOTE_STEMS
+    name = file.name.casefold()
+    is_note = name in NOTE_FILES or name.endswith(f".{BAD_ROWS}") or Path(name).stem in NOTE_STEMS
     return (
         file.is_file()
         and _suffix(file) in SUFFIXES
@@ -166,21 +167,28 @@ def _read_saved(path: Path, display_path: str) -> Rows:
 
 
 def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
+    for number, line in _read_raw_lines(path, display_path):
+        yield number, _decode_line(line, f"{display_path}:{number}")
+
+
+def _read_raw_lines(path: Path, display_path: str) -> Iterator[tuple[int, bytes]]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise RecipeError("is UTF-16; save it as UTF-8", display_path)
-            try:
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise RecipeError(
-                    f"not valid UTF-8 at byte {error.start} of the line", f"{display_path}:{number}"
-                ) from None
+            yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+
+
+def _decode_line(line: bytes, where: str) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not valid UTF-8 at byte {error.start} of the line", where) from None
 
 
 def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
-    lines = _read_lines(path, display_path)
-    filled = ((f"{display_path}:{number}", line) for number, line in lines if line.strip())
+    lines = ((f"{display_path}:{number}", line) for number, line in _read_raw_lines(path, display_path))
+    filled = ((where, line) for where, line in bad_rows.each(lines, _decode_line) if line.strip())
     yield from bad_rows.each(filled, _parse_object)
 
 

@@ -146,3 +146,36 @@ def test_one_system_turn_for_all_makes_no_prompts_alike():
     ]
 
     assert not check_rows(numbered(*rows)).findings
+
+
+def test_a_line_that_is_not_utf_8_is_one_bad_row(tmp_path):
+    good = json.dumps(GOOD).encode()
+    lines = [
+        b"\xef\xbb\xbf" + good,
+        b'{"prompt": "\xff", "chosen": "a", "rejected": "b"}',
+        b"\xc2\xa0",
+        good[:-1] + b', "rule": "r"}',
+    ]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+
+    check = prefgen("check", "a.jsonl", "--json", cwd=tmp_path)
+    export = ("export", "a.jsonl", "--to", "trl", "-o", "o.jsonl")
+
+    assert check.returncode == 4, check.stderr
+    found = json.loads(check.stdout)
+    assert found["rows"] == 3
+    assert [row["where"] for row in found["broken"]["form"]["all"]] == ["a.jsonl:2"]
+    assert "a.jsonl:2: not valid UTF-8" in prefgen(*export, cwd=tmp_path).stderr
+    assert prefgen(*export, "--on-bad-rows", "drop", cwd=tmp_path).returncode == 0
+    assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_an_export_left_out_is_read_by_nobody_and_listed_anew(mixed):
+    export = ("export", "--to", "trl", "-o", "out/o.jsonl")
+
+    first = prefgen(*export, "pairs.jsonl", "--on-bad-rows", "drop", cwd=mixed)
+    assert first.returncode == 0 and (mixed / "out" / "o.jsonl.bad_rows.jsonl").is_file()
+    assert prefgen("check", "out", cwd=mixed).returncode == 0
+    assert prefgen("export", "out", "--to", "trl", "-o", "again.jsonl", cwd=mixed).returncode == 0
+    assert prefgen(*export, "again.jsonl", cwd=mixed).returncode == 0
+    assert [path.name for path in (mixed / "out").iterdir()] == ["o.jsonl"]

@@ -72,13 +72,19 @@ def _pair_rows(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for where, row in rows:
         try:
-            pair_row = to_pair_row(row, columns, where)
+            pair_row = without_nan(to_pair_row(row, columns, where))
         except RecipeError as error:
             if not set(columns.values()) <= set(row):  # the columns are wrong, and not this row
                 raise
             bad_rows.refuse(error, where)
             continue
         yield where, pair_row
+
+
+def without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row with None for NaN, which is what pandas makes of an empty cell."""
+    nan = {name: None for name, value in row.items() if isinstance(value, float) and value != value}
+    return {**row, **nan} if nan else row
 
 
 def _open_location(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:

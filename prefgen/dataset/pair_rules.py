@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.cells import is_missing
 from prefgen.dataset.pair import (
     NotAPair,
     Turns,
@@ -71,7 +72,7 @@ def broken_rules(
         yield from _truncated(row)
     yield from _scores(row)
     for name in ORIGIN_COLUMNS:
-        if name in row and not row[name]:
+        if name in row and is_missing(row[name]):
             yield "unknown", f"{name} is {row[name]!r}; write 'unknown' where it is not known"
 
 

@@ -36,7 +36,7 @@ def write_clean(
                 out.mkdir(parents=True, exist_ok=True)
                 part = stack.enter_context(atomic_write(out / name))
                 files[name] = stack.enter_context(part.open("wb"))
-            files[name].write(_line(row))
+            files[name].write(json_line(row))
             counts[name] = counts.get(name, 0) + 1
         if not counts:
             raise RecipeError(f"no row is left: all {len(bad_places):,} are broken")
@@ -72,7 +72,7 @@ def _file_name(split: Any) -> str:
     return f"{split}.jsonl" if is_usual else "pairs.jsonl"
 
 
-def _line(row: Mapping[str, Any]) -> bytes:
+def json_line(row: Mapping[str, Any]) -> bytes:
     """A row as it stands, as a line of JSON."""
     try:
         return orjson.dumps(dict(row)) + b"\n"

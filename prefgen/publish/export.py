@@ -4,16 +4,27 @@ own.
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
-import orjson
-
-from prefgen.dataset.pair import NotAPair, Row, Turns, is_text_alone, single_turn_pair, validated_pair
+from prefgen.dataset.cells import as_number, as_text
+from prefgen.dataset.pair import (
+    NotAPair,
+    Row,
+    Turns,
+    is_text_alone,
+    single_turn_pair,
+    text_of,
+    validated_pair,
+)
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.errors import RecipeError, did_you_mean
+from prefgen.publish.clean import json_line
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
+
+Form = Generator[Row, None, str]
+"""Rows of a form, and at their end what was left out, in words."""
 
 
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
@@ -31,14 +42,14 @@ def _trl_implicit(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = validated_pair(row, where)
+        asked = [turn for turn in prompt if turn["role"] == "user"]
         yield {
-            "prompt": prompt[-1]["content"],
-            "prompt_id": None if row.get("prompt_id") is None else str(row["prompt_id"]),
+            "prompt": text_of(asked[-1:]),
+            "prompt_id": as_text(row.get("prompt_id"), "prompt_id", where),
             "chosen": prompt + chosen,
             "rejected": prompt + rejected,
             "messages": prompt + chosen,
-            "score_chosen": row.get("score_chosen"),
-            "score_rejected": row.get("score_rejected"),
+            **{name: as_number(row.get(name), name, where) for name in ("score_chosen", "score_rejected")},
         }
 
 
@@ -49,19 +60,20 @@ def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for number, (where, row) in enumerate(rows):
         prompt, chosen, rejected = single_turn_pair(row, where, "rewardbench")
         _check_turns(prompt, where, "rewardbench", system=False, asks=("user",))
+        subsets = (as_text(row.get(name), name, where) for name in ("category", "source"))
         yield {
             "id": number,
             "chosen": [*prompt, chosen],
-            "chosen_model": row.get("chosen_model") or "unknown",
+            "chosen_model": as_text(row.get("chosen_model"), "chosen_model", where) or "unknown",
             "rejected": [*prompt, rejected],
-            "rejected_model": row.get("rejected_model") or "unknown",
-            "subset": row.get("category") or row.get("source") or "all",
+            "rejected_model": as_text(row.get("rejected_model"), "rejected_model", where) or "unknown",
+            "subset": next((text for text in subsets if text is not None), "all"),
         }
 
 
-def _kto(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-    """One row an answer. An answer that is chosen in one pair and rejected in another says nothing, and is
-    left out.
+def _kto(rows: Iterable[tuple[str, Row]]) -> Form:
+    """One row an answer, of whatever pairs. An answer that is chosen in one pair and rejected in another says
+    nothing, and is left out.
     """
     labels: dict[bytes, set[bool]] = {}
     answers: dict[bytes, Row] = {}
@@ -73,20 +85,30 @@ def _kto(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for key, row in answers.items():
         if len(labels[key]) == 1:
             yield {**row, "label": True in labels[key]}
+    both = sum(len(of_answer) > 1 for of_answer in labels.values())
+    return (
+        f"{both:,} answers were left out, which are chosen in one pair and rejected in another"
+        if both
+        else ""
+    )
 
 
-def _sft(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
+def _sft(rows: Iterable[tuple[str, Row]]) -> Form:
     """The best answer of each prompt: the chosen one with the highest score, or the first."""
     best: dict[bytes, tuple[float, Turns]] = {}
+    count = 0
     for where, row in rows:
+        count += 1
         prompt, chosen, _ = validated_pair(row, where)
-        score = row.get("score_chosen")
-        score_value = float("-inf") if score is None else float(score)
+        score = as_number(row.get("score_chosen"), "score_chosen", where)
+        score_value = float("-inf") if score is None else score
         key = canonical(prompt)
         if key not in best or score_value > best[key][0]:
             best[key] = score_value, prompt + chosen
     for _, messages in best.values():
         yield {"messages": messages}
+    others = count - len(best)
+    return f"{others:,} pairs were left out, whose prompts have a better chosen answer" if others else ""
 
 
 def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
@@ -126,7 +148,8 @@ def _openrlhf(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """TRL's form with the margin, which its reward models can use."""
     for where, row in rows:
         prompt, chosen, rejected = validated_pair(row, where)
-        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "margin": row.get("margin")}
+        margin = as_number(row.get("margin"), "margin", where)
+        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "margin": margin}
 
 
 def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
@@ -170,9 +193,11 @@ def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tu
         )
 
 
-def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
+def export(
+    rows: Iterable[tuple[str, Row]], form: str, path: Path, say: Callable[[str], object] = lambda _: None
+) -> int:
     """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how
-    many. Raises RecipeError.
+    many. `say` is told what the form leaves out. Raises RecipeError.
     """
     if form not in EXPORT_FORMS:
         raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(EXPORT_FORMS))}")
@@ -183,17 +208,23 @@ def export(rows: Iterable[tuple[str, Row]], form: str, path: Path) -> int:
         raise RecipeError(f"{form} is read from .jsonl or .parquet: in a .csv its lists would be text")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as part:
-        count = writers[path.suffix](EXPORT_FORMS[form](rows), part)
+        count = writers[path.suffix](_telling(EXPORT_FORMS[form](rows), say), part)
         if not count:
             raise RecipeError("there is no pair to export")
     return count
+
+
+def _telling(rows: Iterator[Row], say: Callable[[str], object]) -> Iterator[Row]:
+    left_out = yield from rows
+    if left_out:
+        say(left_out)
 
 
 def _write_jsonl(rows: Iterator[Row], path: Path) -> int:
     count = 0
     with path.open("wb") as file:
         for row in rows:
-            file.write(orjson.dumps(row) + b"\n")
+            file.write(json_line(row))
             count += 1
     return count
 
@@ -226,9 +257,10 @@ def _write_parquet(rows: Iterator[Row], path: Path) -> int:
     names = dict.fromkeys(name for row in rows_by_name for name in row)
     try:
         table = pa.Table.from_pylist([{**dict.fromkeys(names), **row} for row in rows_by_name])
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise RecipeError(
-            f"rows with and without images have no common schema in Parquet ({error}): write .jsonl"
+            f"the rows have no common schema in Parquet ({error}), as where only some hold images: write "
+            ".jsonl"
         ) from None
     pq.write_table(table, path, compression="zstd")
     return table.num_rows

@@ -1,6 +1,7 @@
 """prefgen diff"""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -27,7 +28,11 @@ def command(
     first_dataset, second_dataset = (
         open_pairs(name, columns=parse_columns(columns)) for name in (before, after)
     )
-    diff = compare_sides(read_side(first_dataset), read_side(second_dataset))
+    sides = read_side(first_dataset), read_side(second_dataset)
+    for side in sides:
+        if said := side.broken_rows():
+            print(f"warning: {said}; `prefgen check` says more", file=sys.stderr)
+    diff = compare_sides(*sides)
     if as_json:
         print(json.dumps(diff.as_json()))
     elif markdown:

@@ -12,13 +12,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from prefgen.dataset.open_pairs import PairDataset
-from prefgen.dataset.pair import pair_messages, text_of
+from prefgen.dataset.pair import pair_messages, pair_problems, text_of, turn_problems
+from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.storage.canonical_json import canonical
-from prefgen.text.normalize import normalize
 
 COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
 """Columns of a pair whose change is a change of the pair; so is another spelling of a text, and `moved` is
@@ -52,6 +53,16 @@ class DatasetSummary:
     scores: dict[str, dict[bytes, float]] = field(default_factory=lambda: defaultdict(dict))
     columns: frozenset[str] = frozenset()
     recipe: str | None = None
+    broken: int = 0
+    """Rows that nobody may be handed."""
+    first_broken: str = ""
+    """Where the first of them stands, and why."""
+
+    def broken_rows(self) -> str:
+        """How many they are, and the first of them; empty for none."""
+        if not self.broken:
+            return ""
+        return f"{self.name}: {self.broken:,} rows are no sound pairs, such as {self.first_broken}"
 
 
 @dataclass
@@ -109,9 +120,11 @@ def read_side(dataset: PairDataset) -> DatasetSummary:
     for where, row in dataset.rows:
         columns |= {*row}
         turns = pair_messages(row, where)
-        prompt_key, *answer_keys = (
-            _digest([[turn["role"], normalize(text_of([turn]))] for turn in messages]) for messages in turns
-        )
+        problem = next(chain(turn_problems(*turns), pair_problems(row, *turns[1:])), None)
+        if problem is not None:
+            side.broken += 1
+            side.first_broken = side.first_broken or f"{where}: {problem[1]}"
+        prompt_key, *answer_keys = (turns_key(messages) for messages in turns)
         side.prompts.setdefault(prompt_key, " ".join(text_of(turns[0][-1:]).split())[:100])
         answers_key = b"".join(sorted(answer_keys))
         other_values = {

@@ -68,3 +68,15 @@ def test_diff_sees_other_spelling_repeats_and_splits(tmp_path):
         "relabelled": 0,
         "kept": 2,
     }
+
+
+def test_rows_that_are_no_sound_pairs_are_said(tmp_path):
+    sound = {"prompt": "Name a river.", "chosen": "The Rhine.", "rejected": "The Alps."}
+    (tmp_path / "a.jsonl").write_text(json.dumps(sound))
+    (tmp_path / "b.jsonl").write_text(json.dumps({**sound, "rejected": ""}))
+
+    done = prefgen("diff", "a.jsonl", "b.jsonl", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "b.jsonl: 1 rows are no sound pairs, such as b.jsonl:1: rejected is empty" in done.stderr
+    assert prefgen("diff", "a.jsonl", "a.jsonl", cwd=tmp_path).stderr == ""

@@ -12,6 +12,7 @@ from typing import Any
 
 from prefgen.dataset.pair import NotAPair, pair_messages, text_of
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS, RULES, broken_rules
+from prefgen.dataset.row_notes import RowNotes
 from prefgen.dataset.row_relations import RelatedRow, RowRelations
 from prefgen.dataset.shortcut_probe import ProbedPair, format_features, probe_auc
 
@@ -131,6 +132,7 @@ class _Checker:
         self._most_longer = most_longer
         self.report = CheckReport(much_longer=None if most_longer is None else 0)
         self._relations = RowRelations()
+        self._notes = RowNotes()
         self._broken: set[int] = set()
         """Numbers of the rows that break a rule by themselves."""
         self._chosen_texts: dict[bytes, str] = {}
@@ -144,6 +146,7 @@ class _Checker:
         self.report.prompts = len({row.prompt for row in self._relations.rows})
         self._check_relations()
         self._check_shares()
+        self.report.notes += self._notes.sentences()
         return self.report
 
     def _check_row(self, number: int, where: str, row: Mapping[str, Any]) -> None:
@@ -158,6 +161,7 @@ class _Checker:
         if not any(name in row for name in ORIGIN_COLUMNS) and WITHOUT_ORIGIN not in self.report.notes:
             self.report.notes.append(WITHOUT_ORIGIN)
         related = self._relations.add(number, where, row, prompt, chosen, rejected)
+        self._notes.add(where, row, prompt, chosen, rejected)
         self._add_pair(related, row, text_of(chosen), text_of(rejected))
 
     def _add_finding(self, rule: str, number: int, where: str, detail: str) -> None:

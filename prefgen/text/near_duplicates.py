@@ -9,6 +9,7 @@ from prefgen.text.normalize import normalize
 
 if TYPE_CHECKING:
     import numpy as np
+    from datasketch import MinHash
 
 _WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: one character counts as a word."""
@@ -195,16 +196,16 @@ class Signatures:
     """The MinHash of every text of a set, half a kilobyte each; the texts themselves are not kept."""
 
     def __init__(self, *, words: int = 3, permutations: int = 128, seed: int = 1) -> None:
-        from datasketch import MinHash
-
-        self._words, self._permutations = words, permutations
-        self._empty = MinHash(num_perm=permutations, seed=seed)
+        self._words, self._permutations, self._seed = words, permutations, seed
+        self._empty: MinHash | None = None
         self._blocks: list[np.ndarray] = []
         self._rows: list[np.ndarray] = []
 
     def add(self, text: str) -> None:
         import numpy as np
+        from datasketch import MinHash  # 0.3 s, for nothing where no text comes
 
+        self._empty = self._empty or MinHash(num_perm=self._permutations, seed=self._seed)
         signature = self._empty.copy()
         signature.update_batch([s.encode() for s in shingles(text, self._words)])
         self._rows.append(signature.hashvalues.astype(np.uint32))

@@ -24,7 +24,7 @@ from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.next_version import resolve_version
 from prefgen.publish.release_note import read_release_note
-from prefgen.publish.rows import write_rows
+from prefgen.publish.rows import WrittenRelease, write_rows
 from prefgen.publish.settings import PublishSettings
 from prefgen.publish.version import tag_of
 
@@ -99,9 +99,28 @@ def _release_run(
 def _draft_release(
     run: Path, manifest: Manifest, repo: str, settings: PublishSettings, say: Callable[[str], object]
 ) -> ReleaseDraft:
-    """Write the rows in their splits and prove them. Raises RecipeError, GateFailed."""
-    folder = run / STAGING
-    shutil.rmtree(folder, ignore_errors=True)
+    """Write the rows in their splits and prove them; the release's folder is there when all of it is. Raises
+    RecipeError, GateFailed.
+    """
+    folder, part = run / STAGING, run / f".{STAGING}.part"
+    for earlier in (folder, part):
+        shutil.rmtree(earlier, ignore_errors=True)
+    try:
+        written, report = _write_proven(run, part, manifest, settings, say)
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    written.files = {name: folder / name for name in written.files}
+    private = settings.private if settings.private is not None else bool(written.harmful)
+    version = settings.version or manifest.version
+    release = Release(folder, repo, version, written.content_hash, written.counts, private)
+    return ReleaseDraft(run, manifest, settings, written, report, release)
+
+
+def _write_proven(
+    run: Path, folder: Path, manifest: Manifest, settings: PublishSettings, say: Callable[[str], object]
+) -> tuple[WrittenRelease, CheckReport]:
     bad_rows = BadRows(settings.on_bad_rows)
     try:
         written = write_rows(
@@ -109,16 +128,14 @@ def _draft_release(
             bad_rows=bad_rows, allow=settings.allowed_rules(),
         )  # fmt: skip
     except NotAPair as error:
-        shutil.rmtree(folder)
         raise GateFailed(f"nothing was published, since {error}") from None
     except RecipeError as error:
         if bad_rows.rows:
-            shutil.rmtree(folder)
             raise GateFailed(f"nothing was published: no pair is left, and {bad_rows.sentence()}") from None
         raise error
     write_bad_rows(bad_rows.rows, folder / BAD_ROWS)
     if bad_rows.rows:
-        say(f"{bad_rows.sentence()}; all of them are in {folder / BAD_ROWS}")
+        say(f"{bad_rows.sentence()}; all of them are in {run / STAGING / BAD_ROWS}")
     splits = written.counts["preferences"]
     if not splits.get("train"):
         raise RecipeError(
@@ -127,15 +144,7 @@ def _draft_release(
         )
     if settings.test and not splits.get("test"):
         say(f"warning: no pair is in the test split, a share of {settings.test} of the prompts; raise --test")
-    try:
-        report = _check_rows(folder, settings)
-    except GateFailed:
-        shutil.rmtree(folder)
-        raise
-    private = settings.private if settings.private is not None else bool(written.harmful)
-    version = settings.version or manifest.version
-    release = Release(folder, repo, version, written.content_hash, written.counts, private)
-    return ReleaseDraft(run, manifest, settings, written, report, release)
+    return written, _check_rows(folder, settings)
 
 
 def _check_rows(folder: Path, settings: PublishSettings) -> CheckReport:

@@ -208,3 +208,17 @@ def test_a_broken_row_is_left_out_and_listed_and_forbids_nothing(tmp_path, hub):
     assert "<|im_end|>" in json.loads(listed)["reason"]
     assert strict.returncode == 4
     assert f"(id {rows[0]['id'][:40]})" in strict.stdout
+
+
+def test_a_release_that_fails_leaves_no_part_of_it(tmp_path):
+    made(tmp_path, "run")
+    for shard in (tmp_path / "run" / "pairs").glob("*.parquet"):
+        shard.unlink()
+
+    done = prefgen("publish", "run", "--dry-run", cwd=tmp_path)
+
+    assert done.returncode == 2 and "has no pair that could be published" in done.stderr
+    assert not [path for path in (tmp_path / "run").iterdir() if "release" in path.name]
+    made(tmp_path, "other")
+    assert prefgen("publish", "other", "--dry-run", "--test", "1.0", cwd=tmp_path).returncode == 2
+    assert not [path for path in (tmp_path / "other").iterdir() if "release" in path.name]

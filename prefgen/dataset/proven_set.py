@@ -38,6 +38,7 @@ def proven_set(
         if broken.row.number not in left_out:
             left_out.add(broken.row.number)
             bad_rows.refuse(NotAPair(broken.found, broken.row.where, broken.rule), broken.row.where)
-    del related
-    rows = open_rows(BadRows("drop"))
-    return (entry for number, entry in enumerate(rows) if number not in left_out)
+    del related  # before whoever takes the rows keeps something of them too
+    for number, entry in enumerate(open_rows(BadRows("drop"))):
+        if number not in left_out:
+            yield entry

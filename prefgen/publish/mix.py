@@ -43,7 +43,7 @@ class MixPart:
 
 @dataclass(frozen=True)
 class _PartRow:
-    """A pair of the part of this number, and the text of its prompt in normal form."""
+    """A pair of the part of this number, and the text of its prompt in normal form, without a system turn."""
 
     part: int
     prompt: str
@@ -138,12 +138,12 @@ def _unique_rows(rows: Sequence[_PartRow]) -> list[_PartRow]:
 
 def _with_own_ids(rows: Sequence[_PartRow]) -> list[_PartRow]:
     """The rows, of which none has a prompt_id that stands for another prompt too: such an id is replaced."""
-    texts: dict[str, set[str]] = defaultdict(set)
+    prompts: dict[str, set[bytes]] = defaultdict(set)
     for row in rows:
-        texts[row.pair["prompt_id"]].add(row.prompt)
+        prompts[row.pair["prompt_id"]].add(turns_key(row.pair["prompt"]))
     for row in rows:
-        if len(texts[row.pair["prompt_id"]]) > 1:
-            row.pair["prompt_id"] = content_id("prompt", row.prompt)
+        if len(prompts[row.pair["prompt_id"]]) > 1:
+            row.pair["prompt_id"] = content_id("prompt", turns_key(row.pair["prompt"]).hex())
     return list(rows)
 
 
@@ -180,7 +180,8 @@ def _pair_row(row: Mapping[str, Any], where: str, name: str) -> tuple[str, dict[
     pair["id"] = pair["id"] or content_id("pair", prompt, chosen, rejected)
     if row.get("tools") or not is_text_alone(prompt, chosen, rejected):
         pair["tools"] = _json_text(row.get("tools"))
-    return normal_text(prompt), pair
+    asked = [turn for turn in prompt if turn["role"] != "system"]  # which may be the same for all
+    return normal_text(asked), pair
 
 
 def _cell(value: Any, column: "pa.Field", where: str) -> Any:

@@ -71,4 +71,4 @@ def test_what_is_left_out(rows, kept):
     assert len(bad_rows.rows) == len(rows) - len(kept)
     if len(kept) < len(rows):
         with pytest.raises(RecipeError):
-            proven_set(lambda _: places, BadRows("fail"))
+            list(proven_set(lambda _: places, BadRows("fail")))

@@ -100,3 +100,22 @@ def test_nan_is_no_id(tmp_path):
 
     assert len({row["prompt_id"] for row in rows}) == len({row["id"] for row in rows}) == 3
     assert "nan" not in json.dumps(rows)
+
+
+def test_a_system_turn_for_all_makes_no_prompts_alike(tmp_path):
+    def asked(text, system="You are a careful assistant who answers in one sentence. " * 8):
+        return [{"role": "system", "content": system}, {"role": "user", "content": text}]
+
+    sides = {name: [{"role": "assistant", "content": name}] for name in ("chosen", "rejected")}
+    first, second = (
+        [{"prompt": asked(f"{word} {i} {i * 7}?"), **sides} for i in range(20)]
+        for word in ("Rain", "Snow in")
+    )
+    others = [
+        {"prompt": asked(f"Why is it {i} degrees?", f"System {j}"), **sides} for i in range(9) for j in (1, 2)
+    ]
+
+    rows = mixed(tmp_path, first, [*second, *others], test=0.5)
+
+    assert len(rows) == 58
+    assert prefgen("check", "out", "--max-repeated-chosen", "1", cwd=tmp_path).returncode == 0

@@ -3,10 +3,10 @@ written down with their reasons.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
@@ -26,11 +26,11 @@ class BadRows:
         self.policy = policy
         self.rows: list[BadRow] = []
 
-    def refuse(self, error: RecipeError, where: str) -> None:
-        """Raise the error, or note the row that it is about."""
+    def refuse(self, error: RecipeError, where: str, place: str | None = None) -> None:
+        """Raise the error, or note the row that it is about, under its `place` if that says more."""
         if self.policy == "fail":
             raise error
-        self.rows.append(BadRow(where, str(error).removeprefix(f"{where}: ")))
+        self.rows.append(BadRow(place or where, str(error).removeprefix(f"{where}: ")))
 
     def each(
         self, rows: Iterable[tuple[str, Row]], read: Callable[[Row, str], Read]
@@ -53,6 +53,12 @@ class BadRows:
         first, count = self.rows[0], len(self.rows)
         rows = "1 row was" if count == 1 else f"{count:,} rows were"
         return f"{rows} left out, such as {first.where}: {first.reason}"
+
+
+def place_of(where: str, row: Mapping[str, Any]) -> str:
+    """Where a row stands, and its own id if it has one."""
+    row_id = row.get("id")
+    return f"{where} (id {str(row_id)[:40]})" if isinstance(row_id, str | int) else where
 
 
 def write_bad_rows(rows: Sequence[BadRow], path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefgen.dataset.bad_rows import place_of
 from prefgen.dataset.pair import NotAPair, pair_messages, text_of
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS, RULES, broken_rules
 from prefgen.dataset.row_notes import RowNotes
@@ -235,9 +236,3 @@ class _Checker:
                 report.notes.append("too few prompts for the shortcut probe, which holds some out")
         else:
             report.notes.append(f"{pairs} pairs are too few for the shortcut probe ({LEAST_FOR_PROBE})")
-
-
-def place_of(where: str, row: Mapping[str, Any]) -> str:
-    """Where a row stands, and its own id if it has one."""
-    row_id = row.get("id")
-    return f"{where} (id {str(row_id)[:40]})" if isinstance(row_id, str | int) else where

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.bad_rows import BadRows, place_of
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.pair_formats import to_pair_row
@@ -76,7 +76,7 @@ def _pair_rows(
         except RecipeError as error:
             if not set(columns.values()) <= set(row):  # the columns are wrong, and not this row
                 raise
-            bad_rows.refuse(error, where)
+            bad_rows.refuse(error, where, place_of(where, row))
             continue
         yield where, pair_row
 

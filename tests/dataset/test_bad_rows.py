@@ -179,3 +179,12 @@ def test_what_an_export_left_out_is_read_by_nobody_and_listed_anew(mixed):
     assert prefgen("export", "out", "--to", "trl", "-o", "again.jsonl", cwd=mixed).returncode == 0
     assert prefgen(*export, "again.jsonl", cwd=mixed).returncode == 0
     assert [path.name for path in (mixed / "out").iterdir()] == ["o.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "row", [{"prompt": "Q"}, {"prompt": "Q", "response_1": "a", "response_2": "b", "preference_strength": 0}]
+)
+def test_rows_that_are_no_pairs_are_named_by_id(tmp_path, row):
+    (tmp_path / "a.jsonl").write_text(json.dumps({**row, "id": "r7"}))
+
+    assert "a.jsonl:1 (id r7): " in prefgen("check", "a.jsonl", cwd=tmp_path).stdout

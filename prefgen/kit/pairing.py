@@ -12,13 +12,10 @@ from pydantic import Field
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.plugin import Plugin
 from prefgen.stats.calibration import read_calibration
-from prefgen.stats.scoring import ScoreSpec, judge_names, probability_of, scores_of
+from prefgen.stats.orders import KnownOrders
+from prefgen.stats.scoring import TIE_TOLERANCE, ScoreSpec, judge_names, probability_of, scores_of
 from prefgen.text.normalize import same_text
 from prefgen.types import Pair, Record, Response
-
-TIE_TOLERANCE = 1e-9
-"""Two means of the same ratings may differ by rounding; scores closer than this are equal."""
-
 
 Disagreement = Literal["drop", "hard", "keep"]
 DISAGREEMENT_FIELD: Any = Field(
@@ -76,6 +73,18 @@ class ScorePairer(Plugin):
         ]
         return sorted(candidates, key=lambda item: (-item.score, item.response.id))
 
+    def make_pairs(
+        self, record: Record, candidates: Iterable[tuple["ScoredResponse", "ScoredResponse"]]
+    ) -> tuple[Pair, ...]:
+        """The pairs of these (better, worse) that may be made: `make_pair` of those whose order is known."""
+        orders = KnownOrders(record, self.score)
+        return tuple(
+            pair
+            for better, worse in candidates
+            if orders.knows(better.response.id, worse.response.id)
+            for pair in make_pair(self.name, better, worse, self.min_margin, self.ties)
+        )
+
     def fewest(self) -> int:
         """The least number of responses with a score that make a pair."""
         return 2
@@ -90,13 +99,16 @@ class ScorePairer(Plugin):
         ranked = self.rank_responses(record)
         if len(ranked) < self.fewest():
             return "too_few_scored"
-        margin = ranked[0].score - ranked[-1].score
+        undisputed: Any = self.model_copy(update={"disagreement": "keep"})
+        if undisputed.pair(record, Random(0)):
+            return "disagreement"
+        best, worst = ranked[0], ranked[-1]
+        if not KnownOrders(record, self.score).knows(best.response.id, worst.response.id):
+            return "too_few_scored"  # for want of a comparison, however near their scores are
+        margin = best.score - worst.score
         if margin <= TIE_TOLERANCE:
             return "tie"
-        if margin < self.min_margin:
-            return "margin"
-        undisputed: Any = self.model_copy(update={"disagreement": "keep"})
-        return "disagreement" if undisputed.pair(record, Random(0)) else "same_text"
+        return "margin" if margin < self.min_margin else "same_text"
 
     def add_probabilities(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
         """The pairs with their probability, as `labels`, `calibration` and `disagreement` say."""
@@ -140,9 +152,11 @@ class OriginPairer(Plugin):
         """
         scores = scores_of(record, self.score) if self.score else {}
         spec = self.score or ScoreSpec()
+        orders = KnownOrders(record, self.score) if self.score else None
         candidate_pairs = (
             pair
             for chosen, rejected in candidates
+            if orders is None or orders.knows(chosen.id, rejected.id)
             for made in self._pair(chosen, rejected, scores)
             for pair in without_disagreement(
                 add_comparison_probabilities([made], record, spec, "soft"), self.disagreement

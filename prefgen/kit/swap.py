@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from prefgen.errors import ReplyError, UnreadableReply
+from prefgen.stats.orders import ONE_ORDER_METHOD
 from prefgen.types import Comparison
 
 OneOrder = Literal["drop", "tie"]
@@ -39,7 +40,7 @@ def both_orders(
         if isinstance(outcome, ReplyError) or isinstance(other, Comparison):
             kept.append(outcome)
         elif policy == "tie":
-            kept.append(outcome.replacing(probability=0.5, rationale=ONE_ORDER, method="one_order"))
+            kept.append(outcome.replacing(probability=0.5, rationale=ONE_ORDER, method=ONE_ORDER_METHOD))
         else:
             kept.append(UnreadableReply(f"a comparison does not count: {ONE_ORDER}", code="one_order"))
     return kept

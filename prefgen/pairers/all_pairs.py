@@ -6,7 +6,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import ScorePairer, make_pair
+from prefgen.kit.pairing import ScorePairer
 from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
@@ -23,12 +23,7 @@ class AllPairs(ScorePairer):
     seed: int = Field(default=0, description="Seed of the draw.")
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        ranked = self.rank_responses(record)
-        pairs = [
-            p
-            for better, worse in combinations(ranked, 2)
-            for p in make_pair(self.name, better, worse, self.min_margin, self.ties)
-        ]
+        pairs = self.make_pairs(record, combinations(self.rank_responses(record), 2))
         if self.cap is not None and len(pairs) > self.cap:
             kept_indices = set(rng.sample(range(len(pairs)), self.cap))
             pairs = [pair for i, pair in enumerate(pairs) if i in kept_indices]

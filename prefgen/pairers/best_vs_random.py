@@ -7,7 +7,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import ScorePairer, make_pair
+from prefgen.kit.pairing import ScorePairer
 from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
@@ -20,9 +20,5 @@ class BestVsRandom(ScorePairer):
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.rank_responses(record)
-        candidates = [
-            pairs
-            for worse in ranked[1:]
-            if (pairs := make_pair(self.name, ranked[0], worse, self.min_margin, self.ties))
-        ]
-        return self.add_probabilities(rng.choice(candidates), record) if candidates else ()
+        pairs = self.make_pairs(record, ((ranked[0], worse) for worse in ranked[1:]))
+        return self.add_probabilities([rng.choice(pairs)], record) if pairs else ()

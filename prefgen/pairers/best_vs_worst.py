@@ -5,7 +5,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import ScorePairer, make_pair
+from prefgen.kit.pairing import ScorePairer
 from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
@@ -20,9 +20,7 @@ class BestVsWorst(ScorePairer):
         ranked = self.rank_responses(record)
         if len(ranked) < self.fewest():
             return ()
-        return self.add_probabilities(
-            make_pair(self.name, ranked[0], ranked[-1], self.min_margin, self.ties), record
-        )
+        return self.add_probabilities(self.make_pairs(record, [(ranked[0], ranked[-1])]), record)
 
     def fewest(self) -> int:
         return self.min_scored

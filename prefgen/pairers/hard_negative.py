@@ -5,7 +5,7 @@ the chosen one.
 from collections.abc import Sequence
 from random import Random
 
-from prefgen.kit.pairing import ScorePairer, make_pair
+from prefgen.kit.pairing import ScorePairer
 from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
@@ -16,8 +16,5 @@ class HardNegative(ScorePairer):
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
         ranked = self.rank_responses(record)
-        for worse in ranked[1:]:
-            pairs = make_pair(self.name, ranked[0], worse, self.min_margin, self.ties)
-            if pairs:
-                return self.add_probabilities(pairs, record)
-        return ()
+        pairs = self.make_pairs(record, ((ranked[0], worse) for worse in ranked[1:]))
+        return self.add_probabilities(pairs[:1], record)

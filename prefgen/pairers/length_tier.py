@@ -10,7 +10,7 @@ from random import Random
 
 from pydantic import Field
 
-from prefgen.kit.pairing import ScorePairer, make_pair
+from prefgen.kit.pairing import ScorePairer
 from prefgen.plugins.decorators import pairer
 from prefgen.types import Pair, Record
 
@@ -37,9 +37,7 @@ class LengthTier(ScorePairer):
         rejected = max(bad, key=lambda item: (len(item.response.text), item.response.id))
         if self.max_chosen_chars is not None and len(chosen.response.text) > self.max_chosen_chars:
             return ()
-        return self.add_probabilities(
-            make_pair(self.name, chosen, rejected, self.min_margin, self.ties), record
-        )
+        return self.add_probabilities(self.make_pairs(record, [(chosen, rejected)]), record)
 
     def explain(self, record: Record) -> str:
         reason = super().explain(record)

@@ -19,6 +19,8 @@ def logistic(x: float) -> float:
     return 0.5 * (1 + math.tanh(x / 2))
 
 
+TIE_TOLERANCE = 1e-9
+"""Two means of the same ratings may differ by rounding; scores closer than this are equal."""
 UNBOUNDED = (-1e9, 1e9)
 """The scale of a number that has none, such as a reward: ranked as it is, and beside numbers that have a
 scale by its logistic function.
@@ -75,9 +77,14 @@ def judge_names(record: Record) -> list[str]:
     )
 
 
+def ranking_names(record: Record, spec: ScoreSpec) -> list[str]:
+    """The judges, or judge.aspect, that a score is made of."""
+    return list(spec.weights or spec.mean) or judge_names(record)
+
+
 def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     """{response id: score} for the responses that every named part rated and no veto struck."""
-    names = list(spec.weights or spec.mean) or judge_names(record)
+    names = ranking_names(record, spec)
     parts = [judge_scores(record, name) for name in names]
     weights = [spec.weights.get(name, 1.0) for name in names]
     scales = {scale for _, scale in parts}
@@ -112,13 +119,29 @@ def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[flo
     """({response id: mean of its ratings}, scale) of one judge, or of one aspect as `judge.aspect`. An aspect
     on another scale than the judge's first is no part of its mean.
     """
+    if comparisons := ranking_comparisons(record, name):
+        return bradley_terry(comparisons), (0.0, 1.0)
+    scores = _ratings(record, name)
+    scale = scores[0].scale if scores else (0.0, 1.0)
+    return mean_by_response([s for s in scores if s.scale == scale]), scale
+
+
+def ranking_comparisons(record: Record, name: str) -> list[Comparison]:
+    """The comparisons that a judge's scores are made of; none where it rated."""
+    if any(s.value is not None for s in _ratings(record, name)):
+        return []
+    return comparisons_of(record, name)
+
+
+def comparisons_of(record: Record, name: str) -> list[Comparison]:
+    """The comparisons of one judge, or of one aspect as `judge.aspect`."""
     judge, _, aspect = name.partition(".")
-    scores = [s for s in record.scores if s.judge == judge and (aspect in ("", s.aspect))]
-    comparisons = [c for c in record.comparisons if c.judge == judge and (not aspect or c.aspect == aspect)]
-    if scores and (not comparisons or any(s.value is not None for s in scores)):
-        scale = scores[0].scale
-        return mean_by_response([s for s in scores if s.scale == scale]), scale
-    return bradley_terry(comparisons), (0.0, 1.0)
+    return [c for c in record.comparisons if c.judge == judge and aspect in ("", c.aspect)]
+
+
+def _ratings(record: Record, name: str) -> list[Score]:
+    judge, _, aspect = name.partition(".")
+    return [s for s in record.scores if s.judge == judge and aspect in ("", s.aspect)]
 
 
 def mean_by_response(scores: Sequence[Score]) -> dict[str, float]:

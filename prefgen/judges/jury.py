@@ -2,9 +2,11 @@
 majority and its Bradley-Terry strengths.
 
 Each judge's scores are first brought to 0 to 1 by its own scale. A response is judged where at least `quorum`
-judges rated it: with fewer it has no score. Answers are compared on the judges that rated all of them. How
-far the judges disagree (the standard deviation of their scores) is the score `disagreement`, a column of its
-own; for Bradley-Terry, an interval from resampling the judges stands in the rationale.
+judges rated it: with fewer it has no score. Answers are compared on the judges that rated all of them. A
+judge that compares votes with its comparisons: a pair that it never compared has no vote of it in a majority,
+and in the others it rates only answers that it compared with each other. How far the judges disagree (the
+standard deviation of their scores) is the score `disagreement`, a column of its own; for Bradley-Terry, an
+interval from resampling the judges stands in the rationale.
 """
 
 import math
@@ -20,7 +22,15 @@ from prefgen.kit.ratings import not_applicable_scores
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
-from prefgen.stats.scoring import bradley_terry, judge_scores, unit_value
+from prefgen.stats.orders import read_comparisons
+from prefgen.stats.scoring import (
+    TIE_TOLERANCE,
+    bradley_terry,
+    judge_scores,
+    probability_of,
+    ranking_comparisons,
+    unit_value,
+)
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
 
 FIT_RESAMPLES = 200
@@ -72,18 +82,20 @@ class Jury(Plugin):
     def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask, record: Record
     ) -> Sequence[Verdict]:
+        compared = {
+            name: read_comparisons(comparisons)
+            for name in self.of
+            if (comparisons := ranking_comparisons(record, name))
+        }
         ballots = {name: _ballot(record, name) for name in self.of}
+        if self.by != "majority":
+            ballots |= {name: met_all_others(ballots[name], found) for name, found in compared.items()}
         quorum = self.quorum or len(self.of)
         response_ids = [r.id for r in responses]
         rated_ids = [i for i in response_ids if sum(i in ballot for ballot in ballots.values()) >= quorum]
         rated_ids = [i for i in rated_ids if not _is_unseen_by_veto(record, i, self.veto)]
         rated_ids, ballots = comparable(rated_ids, ballots, quorum)
-        flags = [
-            Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
-            for name, least in self.veto.items()
-            for i, value in judge_scores(record, name)[0].items()
-            if value < least and i in response_ids
-        ]
+        flags = self._veto_flags(record, response_ids)
         empty_scores = not_applicable_scores(
             (i for i in response_ids if i not in rated_ids),
             "jury",
@@ -91,7 +103,7 @@ class Jury(Plugin):
             "fewer judges than the quorum rated it",
         )
         if self.by == "majority":
-            comparisons = majority(ballots, rated_ids, self.weights)
+            comparisons = majority(ballots, rated_ids, self.weights, compared=compared, quorum=quorum)
             compared_ids = {i for c in comparisons for i in (c.first_id, c.second_id)}
             return [
                 *flags,
@@ -100,9 +112,17 @@ class Jury(Plugin):
                 *_uncompared_scores(i for i in rated_ids if i not in compared_ids),
             ]
         if self.by == "bradley_terry":
-            return [*flags, *self._strengths(ballots, rated_ids), *empty_scores]
+            return [*flags, *self._strengths(ballots, rated_ids, compared), *empty_scores]
         scores = (score for i in rated_ids for score in self._scores(i, ballots, rated_ids))
         return [*flags, *scores, *empty_scores]
+
+    def _veto_flags(self, record: Record, response_ids: Sequence[str]) -> list[Flag]:
+        return [
+            Flag(target_id=i, rule=f"veto:{name}", reason=f"{value:g} is below {least:g}")
+            for name, least in self.veto.items()
+            for i, value in judge_scores(record, name)[0].items()
+            if value < least and i in response_ids
+        ]
 
     def _scores(
         self, response_id: str, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]
@@ -127,8 +147,10 @@ class Jury(Plugin):
             ),
         ]
 
-    def _strengths(self, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]) -> list[Score]:
-        strengths = bradley_terry(majority(ballots, rated_ids, {}, each=True))
+    def _strengths(
+        self, ballots: "Ballots", rated_ids: Sequence[str], compared: Mapping[str, Sequence[Comparison]]
+    ) -> list[Score]:
+        strengths = bradley_terry(majority(ballots, rated_ids, {}, each=True, compared=compared))
         rng, names = Random(self.seed), sorted(ballots)
         samples: dict[str, list[float]] = {i: [] for i in strengths}
         for _ in range(FIT_RESAMPLES):
@@ -137,7 +159,7 @@ class Jury(Plugin):
                 [
                     c
                     for name in sampled_names
-                    for c in majority({name: ballots[name]}, rated_ids, {}, each=True)
+                    for c in majority({name: ballots[name]}, rated_ids, {}, each=True, compared=compared)
                 ]
             )
             for i in samples:
@@ -153,6 +175,18 @@ def _ballot(record: Record, name: str) -> dict[str, float]:
     """{response id: a judge's score, from 0 to 1}."""
     values, scale = judge_scores(record, name)
     return {i: unit_value(value, scale) for i, value in values.items()}
+
+
+def met_all_others(ballot: Mapping[str, float], comparisons: Sequence[Comparison]) -> dict[str, float]:
+    """The strengths of those that were compared with every other one: of others a strength also says how
+    often they were compared.
+    """
+    met = {frozenset((c.first_id, c.second_id)) for c in comparisons}
+    return {
+        i: strength
+        for i, strength in ballot.items()
+        if all(frozenset((i, j)) in met for j in ballot if i != j)
+    }
 
 
 def _is_unseen_by_veto(record: Record, response_id: str, veto: Mapping[str, float]) -> bool:
@@ -196,27 +230,30 @@ def borda(ballot: Mapping[str, float], response_id: str, rated_ids: Sequence[str
 
 
 def majority(
-    ballots: Mapping[str, Mapping[str, float]],
+    ballots: Ballots,
     rated_ids: Sequence[str],
     weights: Mapping[str, float],
     *,
     each: bool = False,
+    compared: Mapping[str, Sequence[Comparison]] | None = None,
+    quorum: int = 1,
 ) -> list[Comparison]:
-    """For each pair the share of judges that prefer the first (equals count half); with `each`, a comparison
-    for every judge.
+    """For each pair the share of judges that prefer the first (equals count half), where at least `quorum`
+    have a vote; with `each`, a comparison for every judge. `compared` holds the comparisons of judges that
+    compare: each votes by its own.
     """
     comparisons = []
     for a, b in combinations(rated_ids, 2):
         votes = [
-            (weights.get(name, 1.0), 1.0 if ballot[a] > ballot[b] else 0.5 if ballot[a] == ballot[b] else 0.0)
+            (weights.get(name, 1.0), vote)
             for name, ballot in sorted(ballots.items())
-            if a in ballot and b in ballot
+            if (vote := _vote(ballot, (compared or {}).get(name), a, b)) is not None
         ]
         if each:
             comparisons += [
                 Comparison(first_id=a, second_id=b, probability=vote, aspect="jury") for _, vote in votes
             ]
-        elif votes:
+        elif votes and len(votes) >= quorum:
             share = math.fsum(w * v for w, v in votes) / math.fsum(w for w, _ in votes)
             comparisons.append(
                 Comparison(
@@ -229,6 +266,21 @@ def majority(
                 )
             )
     return comparisons
+
+
+def _vote(
+    ballot: Mapping[str, float], comparisons: Sequence[Comparison] | None, first: str, second: str
+) -> float | None:
+    """1 for the first, 0 for the second, 0.5 where a judge puts them equal; None where it says nothing."""
+    if first not in ballot or second not in ballot:
+        return None
+    lead = ballot[first] - ballot[second]
+    if comparisons is not None:
+        probability = probability_of(comparisons, first, second)
+        if probability is None:
+            return None
+        lead = 0.0 if abs(probability - 0.5) <= TIE_TOLERANCE else probability - 0.5
+    return 1.0 if lead > 0 else 0.5 if lead == 0 else 0.0
 
 
 def _jury_score(response_id: str, value: float, rationale: str) -> Score:

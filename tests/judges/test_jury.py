@@ -2,14 +2,20 @@
 majority and its Bradley-Terry strengths. (prefgen/judges/jury.py)
 """
 
+from random import Random
+
 import pytest
 from pydantic import ValidationError
 
 from prefgen.judges.jury import Jury, borda, majority
+from prefgen.pairers.all_pairs import AllPairs
+from prefgen.pairers.hard_negative import HardNegative
 from prefgen.stats.scoring import judge_scores, probability_of
 from prefgen.testing import a_record
 from prefgen.types import Comparison, Flag, Score
+from tests.support.compared import compare_all, of_qualities
 from tests.support.panel_judges import scores, verdicts
+from tests.support.scoring_and_pairs import sides
 
 
 def a_panel(**ratings):
@@ -123,3 +129,49 @@ async def test_disagreement_is_a_score_of_its_own_and_no_part_of_the_mean():
 
     assert judge_scores(judged, "jury")[0] == {"r0": 0.5, "r1": 0.5, "r2": 0.0}
     assert judge_scores(judged, "jury.disagreement")[0] == {"r0": 0.5, "r1": 0.0, "r2": 0.0}
+
+
+async def with_panel(record, jury):
+    found = await verdicts(jury, record)
+    return record.adding(
+        scores=[v.replacing(judge="panel") for v in found if isinstance(v, Score)],
+        comparisons=[v.replacing(judge="panel") for v in found if isinstance(v, Comparison)],
+    )
+
+
+EVERY_WAY = ["mean", "median", "borda", "majority", "bradley_terry"]
+LOST = [("r3", "r0"), ("r3", "r1")]
+
+
+@pytest.mark.parametrize("by", EVERY_WAY)
+@pytest.mark.parametrize(("lost_by_b", "quorum"), [(LOST, None), ([], None), ([], 1)])
+@pytest.mark.parametrize("untied", [True, False])
+async def test_a_member_has_no_vote_on_a_pair_that_it_never_compared(by, lost_by_b, quorum, untied):
+    """The best answer is r3, and what would say so was lost: by both judges, or by one of them."""
+    record, qualities = of_qualities(4, 2, 1, 5)
+    record = compare_all(record, qualities, judge="a", lost=LOST, untied=untied)
+    record = compare_all(record, qualities, judge="b", lost=lost_by_b, untied=untied)
+
+    judged = await with_panel(record, Jury(of=("a", "b"), by=by, quorum=quorum))
+
+    for pairer in (
+        HardNegative(score="panel"),
+        AllPairs(score="panel"),
+        AllPairs(score="panel", ties="keep"),
+    ):
+        for pair in pairer.pair(judged, Random(0)):
+            assert qualities[pair.chosen_id] > qualities[pair.rejected_id]
+    if quorum == 1:
+        assert sides(HardNegative(score="panel").pair(judged, Random(0))) == [("r3", "r0")]
+
+
+async def test_a_majority_counts_the_votes_on_each_pair():
+    record, qualities = of_qualities(4, 2, 1, 5)
+    record = compare_all(record, qualities, judge="a", lost=LOST)
+    record = compare_all(record, qualities, judge="b")
+
+    for quorum, pairs in ((2, 4), (1, 6)):
+        judged = await with_panel(record, Jury(of=("a", "b"), by="majority", quorum=quorum))
+        compared = [c for c in judged.comparisons if c.judge == "panel"]
+        assert len(compared) == pairs
+        assert all(c.probability == float(qualities[c.first_id] > qualities[c.second_id]) for c in compared)

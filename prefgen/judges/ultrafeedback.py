@@ -5,7 +5,8 @@ and helpfulness, each from 1 to 5 with anchored levels. Listwise shows all answe
 drawn anew for each aspect, so that no answer stands first in all of them; `swap: true` also asks for the
 reverse order, and both must be read. A reply is read by its JSON schema or as text; each rating is joined to
 its answer by its label. A rating or a critique that cannot be read is lost alone. `critique` adds feedback
-and the score `overall`, from 1 to 10, which is no part of the judge's mean.
+and the score `overall`, from 1 to 10, which is no part of the judge's mean: an answer that lost all its
+aspects has none either, since nothing is left to check it by.
 """
 
 import math
@@ -207,8 +208,9 @@ class UltraFeedback(Plugin):
     async def _critique(
         self, prompt: Prompt, response: Response, scores: Sequence[Score], ask: Ask
     ) -> list[Critique | Score | ReplyError]:
-        """Feedback, and an overall rating. One of 10 that the aspects contradict is repaired as the paper's
-        authors did: at a mean of `low` or less it is a 1, up to `high` the judge is asked again.
+        """Feedback, and an overall rating where an aspect was rated. One of 10 that the aspects contradict is
+        repaired as the paper's authors did: at a mean of `low` or less it is a 1, up to `high` the judge is
+        asked again.
         """
         text = render(
             "judges/ultrafeedback_critique.j2",
@@ -221,7 +223,10 @@ class UltraFeedback(Plugin):
             "schema": CRITIQUE_SCHEMA, "temperature": self.temperature, "top_p": self.top_p,
         }  # fmt: skip
         (feedback, overall), reply = await ask_and_parse(ask, self.model, messages, read_critique, **options)
-        values = [s.value for s in scores if s.response_id == response.id and s.value is not None]
+        aspect_scores = [s for s in scores if s.response_id == response.id]
+        if not aspect_scores:  # else the judge's mean would be made of what is no part of it
+            return [Critique(response_id=response.id, text=feedback)]
+        values = [s.value for s in aspect_scores if s.value is not None]
         mean = math.fsum(values) / len(values) if values else None
         if overall == TOP_OVERALL and mean is not None and mean <= self.high:
             if mean <= self.low:

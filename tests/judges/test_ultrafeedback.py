@@ -229,6 +229,29 @@ async def test_the_overall_rating_is_no_part_of_the_mean():
     assert judge_scores(record, "quality.overall") == ({"r0": 9.0}, (1.0, 10.0))
 
 
+@pytest.mark.parametrize("lost", [("9.9 is", "9.11 is", "They are"), ("9.9 is", "9.11 is"), ("9.11 is",)])
+@pytest.mark.parametrize("aspects", [("helpfulness",), ("honesty", "helpfulness")])
+async def test_an_overall_rating_never_stands_for_aspects_that_were_lost(lost, aspects):
+    overalls = {"9.9 is": 3, "9.11 is": 9, "They are": 5}
+
+    def said(text):
+        name = next(name for name in overalls if name in text)
+        if "Write feedback" in text:
+            return json.dumps({"feedback": "f", "overall": overalls[name]})
+        return "no idea" if name in lost else honest(text)
+
+    judge = UltraFeedback(model="g", aspects=aspects, show="pointwise", critique=True)
+    verdicts = await judge.judge(RECORD.prompt, RECORD.responses, Scripted(said))
+
+    scores = [v.replacing(judge="q") for v in verdicts if isinstance(v, Score)]
+    judged = RECORD.adding(scores=scores)
+    qualities = {"9.9 is": ("r0", 5), "9.11 is": ("r1", 2), "They are": ("r2", 1)}
+    rated = dict(found for name, found in qualities.items() if name not in lost)
+    assert judge_scores(judged, "q")[0] == rated
+    assert set(judge_scores(judged, "q.overall")[0]) == set(rated)
+    assert [v.text for v in verdicts if isinstance(v, Critique)].count("f") == len(lost)
+
+
 async def test_one_unreadable_critique_or_rating_costs_itself():
     def said(text):
         if "Write feedback" in text:

@@ -2,6 +2,7 @@
 margins.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from random import Random
@@ -13,9 +14,16 @@ from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.plugin import Plugin
 from prefgen.stats.calibration import read_calibration
 from prefgen.stats.orders import KnownOrders
-from prefgen.stats.scoring import TIE_TOLERANCE, ScoreSpec, judge_names, probability_of, scores_of
+from prefgen.stats.scoring import (
+    TIE_TOLERANCE,
+    ScoreSpec,
+    comparisons_of,
+    judge_names,
+    probability_of,
+    scores_of,
+)
 from prefgen.text.normalize import same_text
-from prefgen.types import Pair, Record, Response
+from prefgen.types import Comparison, Pair, Record, Response
 
 Disagreement = Literal["drop", "hard", "keep"]
 DISAGREEMENT_FIELD: Any = Field(
@@ -258,10 +266,27 @@ def add_comparison_probabilities(
     """
     if labels == "hard" or not record.comparisons:
         return pairs
-    judges = spec.ranking_judges() or set(judge_names(record))
-    comparisons = [c for c in record.comparisons if c.judge in judges]
-    comparisons += [c for c in record.comparisons if f"{c.judge}.{c.aspect}" in spec.ranking_judges()]
+    # aspects that nobody asked to mix are kept apart: without a score they give no probability
+    names = spec.ranking_judges() or {name for name in judge_names(record) if "." not in name}
+    parts = [(spec.weights.get(name, 1.0), comparisons_of(record, name)) for name in sorted(names)]
     return [
-        pair.replacing(chosen_probability=probability_of(comparisons, pair.chosen_id, pair.rejected_id))
+        pair.replacing(chosen_probability=_mean_probability(parts, pair.chosen_id, pair.rejected_id))
         for pair in pairs
     ]
+
+
+def _mean_probability(
+    parts: Sequence[tuple[float, Sequence[Comparison]]], chosen_id: str, rejected_id: str
+) -> float | None:
+    """The weighted mean over the judges that compared the two, as their score is one: a judge that was asked
+    in more orders counts no more.
+    """
+    weighed = [
+        (weight, probability)
+        for weight, comparisons in parts
+        if (probability := probability_of(comparisons, chosen_id, rejected_id)) is not None
+    ]
+    if not weighed:
+        return None
+    mean = math.fsum(w * p for w, p in weighed) / math.fsum(w for w, _ in weighed)
+    return min(max(mean, 0.0), 1.0)

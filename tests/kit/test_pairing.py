@@ -237,3 +237,41 @@ def test_no_label_is_below_one_half(scores, probabilities, pairer, policy):
 
     for pair in pairer(score=BOTH, disagreement=policy).pair(record, Random(0)):
         assert pair.chosen_probability is None or pair.chosen_probability >= 0.5
+
+
+def of_judges(**rows):
+    """Two answers; of each judge the probability that the first is better, once for each order asked."""
+    compared = [
+        Comparison(first_id=a, second_id=b, probability=p if a == "r0" else 1 - p, judge=judge, sample=order)
+        for judge, probabilities in rows.items()
+        for order, p in enumerate(probabilities)
+        for a, b in [(("r0", "r1"), ("r1", "r0"))[order % 2]]
+    ]
+    return a_record("Q", "a", "b").adding(comparisons=compared)
+
+
+@pytest.mark.parametrize(
+    ("score", "rows", "chosen", "probability"),
+    [
+        ({"weights": {"j1": 9, "j2": 1}}, {"j1": [0.6, 0.6], "j2": [0.0001]}, "r0", (9 * 0.6 + 0.0001) / 10),
+        ({"weights": {"j1": 9, "j2": 1}}, {"j1": [0.7, 0.7], "j2": [0.2, 0.2]}, "r0", 0.65),
+        ({"mean": ["j1", "j2"]}, {"j1": [0.6, 0.6], "j2": [0.35]}, "r1", 0.525),
+        ({"mean": ["j1", "j2"]}, {"j1": [0.8, 0.6], "j2": [0.9]}, "r0", 0.8),
+        ({"mean": ["j2"]}, {"j1": [0.6, 0.6], "j2": [0.35]}, "r1", 0.65),
+        ({}, {"j1": [0.8, 0.6], "j2": [0.9], "j3": [0.7]}, "r0", (0.7 + 0.9 + 0.7) / 3),
+    ],
+)
+def test_a_probability_is_combined_by_the_rule_of_the_score(score, rows, chosen, probability):
+    """The weighted mean over judges of each one's mean, whatever number of orders it was asked in."""
+    [pair] = BestVsWorst(score=score).pair(of_judges(**rows), Random(0))
+
+    assert (pair.chosen_id, pair.chosen_probability) == (chosen, pytest.approx(probability))
+
+
+def test_a_judge_of_a_score_that_compared_nothing_changes_no_probability():
+    record = of_judges(j1=[0.7, 0.7])
+    rated = record.adding(scores=a_record("Q", "a", "b", scores={"j2": [5, 1]}).scores)
+
+    [pair] = BestVsWorst(score={"weights": {"j1": 1, "j2": 9}}).pair(rated, Random(0))
+
+    assert pair.chosen_probability == pytest.approx(0.7)

@@ -3,7 +3,7 @@ margins.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -22,7 +22,7 @@ from prefgen.stats.scoring import (
     probability_of,
     scores_of,
 )
-from prefgen.text.normalize import same_text
+from prefgen.text.normalize import normalize, same_text
 from prefgen.types import Comparison, Pair, Record, Response
 
 Disagreement = Literal["drop", "hard", "keep"]
@@ -163,7 +163,7 @@ class OriginPairer(Plugin):
         orders = KnownOrders(record, self.score) if self.score else None
         candidate_pairs = (
             pair
-            for chosen, rejected in candidates
+            for chosen, rejected in without_equal_pairs(candidates)
             if orders is None or orders.knows(chosen.id, rejected.id)
             for made in self._pair(chosen, rejected, scores)
             for pair in without_disagreement(
@@ -188,6 +188,25 @@ class OriginPairer(Plugin):
             self.min_margin,
             "drop",
         )
+
+
+def answer_key(response: Response) -> Hashable:
+    """Equal for responses that are one answer: the same text in normal form, the same turns and calls
+    before it.
+    """
+    return normalize(response.text), response.messages[:-1], response.messages[-1].tool_calls
+
+
+def without_equal_pairs(
+    candidates: Iterable[tuple[Response, Response]],
+) -> Iterator[tuple[Response, Response]]:
+    """The pairs without those whose two answers are those of a pair before."""
+    seen: set[tuple[Hashable, Hashable]] = set()
+    for chosen, rejected in candidates:
+        key = answer_key(chosen), answer_key(rejected)
+        if key not in seen:
+            seen.add(key)
+            yield chosen, rejected
 
 
 class ScoredResponse(NamedTuple):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -232,24 +233,21 @@ def copy_comparisons(
     """What comparisons of the first of each group (`group_by_text`) say of the others, which have the same
     text; between two of them it is even.
     """
-    copies = []
-    for group in groups:
-        for duplicate in group[1:]:
-            copies.append(
-                Comparison(
-                    first_id=group[0].id,
-                    second_id=duplicate.id,
-                    probability=0.5,
-                    aspect=aspect,
-                    rationale="the two are equal",
-                )
-            )
-            for verdict in verdicts:
-                if (
-                    isinstance(verdict, Comparison)
-                    and verdict.aspect == aspect
-                    and group[0].id in (verdict.first_id, verdict.second_id)
-                ):
-                    id_field = "first_id" if verdict.first_id == group[0].id else "second_id"
-                    copies.append(verdict.replacing(**{id_field: duplicate.id}))
+    groups = list(groups)
+    equal_ids = {group[0].id: [r.id for r in group] for group in groups}
+    copies = [
+        Comparison(
+            first_id=a.id, second_id=b.id, probability=0.5, aspect=aspect, rationale="the two are equal"
+        )
+        for group in groups
+        for a, b in combinations(group, 2)
+    ]
+    for verdict in verdicts:
+        if isinstance(verdict, Comparison) and verdict.aspect == aspect:
+            copies += [
+                verdict.replacing(first_id=first_id, second_id=second_id)
+                for first_id in equal_ids[verdict.first_id]
+                for second_id in equal_ids[verdict.second_id]
+                if (first_id, second_id) != (verdict.first_id, verdict.second_id)
+            ]
     return copies

@@ -170,3 +170,19 @@ def test_wrong_settings_are_refused():
     for wrong in ({"labels": ("A", "a")}, {"clamp": (0.7, 0.3)}, {"exemplars": ({"request": "x"},)}):
         with pytest.raises(ValidationError):
             Pairwise(model="m", **wrong)
+
+
+async def test_copies_of_two_answers_are_compared_like_the_two():
+    """Else they would have fewer comparisons than the first of their text, and other strengths."""
+
+    def better(text):
+        return odds(A=0.9, B=0.1) if text.index("sun") < text.index("moon") else odds(A=0.1, B=0.9)
+
+    verdicts = await judged(Pairwise(model="m"), Scripted(better), "sun", "sun", "sun", "moon", "moon")
+
+    for first in ("r0", "r1", "r2"):
+        for second in ("r3", "r4"):
+            assert probability_of(verdicts, first, second) == pytest.approx(0.9)
+    strengths = bradley_terry(verdicts)
+    assert strengths["r0"] == pytest.approx(strengths["r1"]) == pytest.approx(strengths["r2"])
+    assert probability_of(verdicts, "r1", "r2") == 0.5

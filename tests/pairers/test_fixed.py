@@ -5,6 +5,7 @@
 from random import Random
 
 from prefgen.pairers.fixed import Fixed
+from prefgen.testing import a_record
 from tests.support.constitutions import by_group, plural
 from tests.support.scoring_and_pairs import of_lengths
 
@@ -41,3 +42,12 @@ def test_fixed_sides_need_no_judge_and_can_want_one():
         Fixed(chosen={"origin": ("improved",)}, rejected={"origin": ("sampled",)}).explain(record)
         == "no_chosen_side"
     )
+
+
+def test_equal_answers_make_one_pair():
+    record = a_record("Q", "Good.", "good.", "Bad.")
+    fixed = Fixed(chosen={"model": ("model-0", "model-1")}, rejected={"model": ("model-2",)}, all=True)
+
+    [pair] = fixed.pair(record, Random(0))
+
+    assert (pair.chosen_id, pair.rejected_id, pair.weight) == ("r0", "r2", 1.0)

@@ -120,16 +120,19 @@ class ScorePairer(Plugin):
 
     def add_probabilities(self, pairs: Sequence[Pair], record: Record) -> Sequence[Pair]:
         """The pairs with their probability, as `labels`, `calibration` and `disagreement` say."""
-        if self.calibration is None or self.labels == "hard":
-            with_comparisons = add_comparison_probabilities(pairs, record, self.score, "soft")
-            agreed = without_disagreement(with_comparisons, self.disagreement)
-            if self.labels == "soft":
-                return agreed
+        with_comparisons = add_comparison_probabilities(pairs, record, self.score, "soft")
+        agreed = without_disagreement(with_comparisons, self.disagreement)
+        if self.labels == "hard":
             return [pair.replacing(chosen_probability=None) for pair in agreed]
+        if self.calibration is None:
+            return agreed
+        disputed = {(p.chosen_id, p.rejected_id) for p in with_comparisons if not _agrees(p)}
         curve = read_calibration(path_beside_recipe(self.calibration), self.calibration)
         calibrated = [
-            pair if pair.margin is None else pair.replacing(chosen_probability=curve.probability(pair.margin))
-            for pair in pairs
+            pair
+            if pair.margin is None or (pair.chosen_id, pair.rejected_id) in disputed
+            else pair.replacing(chosen_probability=curve.probability(pair.margin))
+            for pair in agreed
         ]
         return without_disagreement(calibrated, self.disagreement)
 
@@ -173,8 +176,25 @@ class OriginPairer(Plugin):
         pairs = list(islice(candidate_pairs, limit))
         return [pair.replacing(weight=1 / len(pairs)) for pair in pairs]
 
+    def explain_candidates(self, record: Record, candidates: Sequence[tuple[Response, Response]]) -> str:
+        """Why none of these (chosen, rejected) became a pair."""
+        differing = [pair for pair in candidates if answers_differ(*pair)]
+        if not differing:
+            return "same_text"
+        undisputed = self.model_copy(update={"disagreement": "keep"})
+        if undisputed.build_pairs(record, differing):
+            return "disagreement"
+        scores = scores_of(record, self.score) if self.score else {}
+        orders = KnownOrders(record, self.score or ScoreSpec())
+        if not any(
+            chosen.id in scores and rejected.id in scores and orders.knows(chosen.id, rejected.id)
+            for chosen, rejected in differing
+        ):
+            return "too_few_scored"
+        return "margin"
+
     def _pair(self, chosen: Response, rejected: Response, scores: Mapping[str, float]) -> Sequence[Pair]:
-        if chosen.id == rejected.id or same_text(chosen.text, rejected.text):
+        if not answers_differ(chosen, rejected):
             return ()
         if self.score is None:
             return (Pair(chosen_id=chosen.id, rejected_id=rejected.id, rule=self.name),)
@@ -188,6 +208,11 @@ class OriginPairer(Plugin):
             self.min_margin,
             "drop",
         )
+
+
+def answers_differ(first: Response, second: Response) -> bool:
+    """Whether two responses can be the two sides of a pair."""
+    return first.id != second.id and not same_text(first.text, second.text)
 
 
 def answer_key(response: Response) -> Hashable:
@@ -240,7 +265,7 @@ def make_pair(
     tie = better.score - worse.score <= TIE_TOLERANCE
     rejected_score = better.score if tie else worse.score  # two that differ by rounding are equal
     margin = better.score - rejected_score
-    if better.response.id == worse.response.id or same_text(better.response.text, worse.response.text):
+    if not answers_differ(better.response, worse.response):
         return ()
     if (tie and ties == "drop") or (not tie and margin < min_margin):
         return ()

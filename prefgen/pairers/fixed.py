@@ -7,6 +7,7 @@ dropped.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from random import Random
 from typing import Literal
 
@@ -47,19 +48,21 @@ class Fixed(OriginPairer):
         return side
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
+        return self.build_pairs(record, product(*self._sides(record)), limit=None if self.all else 1)
+
+    def _sides(self, record: Record) -> tuple[list[Response], list[Response]]:
         usable = list_pairable_responses(record, self.truncated)
-        chosen_responses, rejected_responses = (
-            [r for r in usable if matches_side(r, side)] for side in (self.chosen, self.rejected)
+        return (
+            [r for r in usable if matches_side(r, self.chosen)],
+            [r for r in usable if matches_side(r, self.rejected)],
         )
-        candidates = ((chosen, rejected) for chosen in chosen_responses for rejected in rejected_responses)
-        return self.build_pairs(record, candidates, limit=None if self.all else 1)
 
     def explain(self, record: Record) -> str:
-        usable = list_pairable_responses(record, self.truncated)
-        for name, side in (("chosen", self.chosen), ("rejected", self.rejected)):
-            if not any(matches_side(r, side) for r in usable):
+        sides = self._sides(record)
+        for name, responses in zip(("chosen", "rejected"), sides, strict=True):
+            if not responses:
                 return f"no_{name}_side"
-        return "margin" if self.score else "same_text"
+        return self.explain_candidates(record, list(product(*sides)))
 
 
 def matches_side(response: Response, side: Side) -> bool:

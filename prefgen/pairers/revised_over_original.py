@@ -23,18 +23,15 @@ class RevisedOverOriginal(OriginPairer):
     }  # a chain is followed over the revisions between its ends
 
     def pair(self, record: Record, rng: Random) -> Sequence[Pair]:
-        return self.build_pairs(
-            record,
-            (
-                (last, first)
-                for first, last in chains(record, list_pairable_responses(record, self.truncated))
-            ),
-        )
+        return self.build_pairs(record, self._candidates(record))
+
+    def _candidates(self, record: Record) -> list[tuple[Response, Response]]:
+        usable = list_pairable_responses(record, self.truncated)
+        return [(last, first) for first, last in chains(record, usable)]
 
     def explain(self, record: Record) -> str:
-        if not chains(record, list_pairable_responses(record, self.truncated)):
-            return "no_revision"
-        return "margin" if self.score else "same_text"
+        candidates = self._candidates(record)
+        return self.explain_candidates(record, candidates) if candidates else "no_revision"
 
 
 def chains(record: Record, usable: Sequence[Response]) -> list[tuple[Response, Response]]:

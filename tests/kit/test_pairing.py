@@ -15,6 +15,7 @@ from prefgen.pairers.best_vs_worst import BestVsWorst
 from prefgen.pairers.fixed import Fixed
 from prefgen.pairers.hard_negative import HardNegative
 from prefgen.pairers.length_tier import LengthTier
+from prefgen.stats.calibration import Calibration
 from prefgen.testing import a_record, contract_of_pairer
 from prefgen.types import Comparison, Flag
 from tests.support.recipes import a_recipe, run
@@ -237,6 +238,22 @@ def test_no_label_is_below_one_half(scores, probabilities, pairer, policy):
 
     for pair in pairer(score=BOTH, disagreement=policy).pair(record, Random(0)):
         assert pair.chosen_probability is None or pair.chosen_probability >= 0.5
+
+
+@pytest.mark.parametrize(("disagreement", "probabilities"), [("drop", []), ("hard", [None]), ("keep", [0.2])])
+def test_a_curve_of_margins_hides_no_comparison_that_speaks_against_a_pair(
+    tmp_path, monkeypatch, disagreement, probabilities
+):
+    monkeypatch.chdir(tmp_path)
+    curve = Calibration(score="quality", slope=1.0, fitted_on=40)
+    (tmp_path / "curve.json").write_text(curve.model_dump_json())
+    fields = {"score": BOTH, "calibration": "curve.json"}
+
+    disputed_pairs = BestVsWorst(**fields, disagreement=disagreement).pair(disputed([5, 2], 0.2), Random(0))
+    [agreed] = BestVsWorst(**fields, disagreement=disagreement).pair(disputed([5, 2], 0.8), Random(0))
+
+    assert [pair.chosen_probability for pair in disputed_pairs] == probabilities
+    assert agreed.chosen_probability == curve.probability(agreed.margin)
 
 
 def of_judges(**rows):

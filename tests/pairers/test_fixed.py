@@ -4,8 +4,11 @@
 
 from random import Random
 
+import pytest
+
 from prefgen.pairers.fixed import Fixed
 from prefgen.testing import a_record
+from prefgen.types import Comparison
 from tests.support.constitutions import by_group, plural
 from tests.support.scoring_and_pairs import of_lengths
 
@@ -51,3 +54,44 @@ def test_equal_answers_make_one_pair():
     [pair] = fixed.pair(record, Random(0))
 
     assert (pair.chosen_id, pair.rejected_id, pair.weight) == ("r0", "r2", 1.0)
+
+
+def preferring(*probabilities):
+    """Two answers, and how likely a judge says that the first is better."""
+    return a_record("Q", "One.", "Two.").adding(
+        comparisons=[
+            Comparison(first_id="r0", second_id="r1", probability=p, judge="pw") for p in probabilities
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "reason"),
+    [
+        (a_record("Q", "Same.", "same."), {}, "same_text"),
+        (preferring(0.2), {}, "disagreement"),
+        (preferring(), {"score": "pw"}, "too_few_scored"),
+        (preferring(0.2), {"score": "pw"}, "margin"),
+        (preferring(0.6), {"score": "pw", "min_margin": 0.9}, "margin"),
+        (a_record("Q", "One.", "Two.", scores={"pw": [2, 5]}), {"score": "pw"}, "margin"),
+        (a_record("Q", "One.", "Two.", scores={"pw": [5, 2]}), {"score": "other"}, "too_few_scored"),
+    ],
+)
+def test_what_is_missing_or_disputed_is_not_told_as_low(record, fields, reason):
+    fixed = Fixed(chosen={"model": ("model-0",)}, rejected={"model": ("model-1",)}, **fields)
+
+    assert not fixed.pair(record, Random(0))
+    assert fixed.explain(record) == reason
+
+
+def test_a_comparison_that_was_lost_of_several_is_told_as_missing():
+    record = a_record("Q", "One.", "Two.", "Three.").adding(
+        comparisons=[
+            Comparison(first_id=i, second_id="r2", probability=p, judge="pw")
+            for i, p in (("r0", 0.2), ("r1", 0.3))
+        ]
+    )
+    fixed = Fixed(chosen={"model": ("model-0",)}, rejected={"model": ("model-1",)}, score="pw")
+
+    assert not fixed.pair(record, Random(0))
+    assert fixed.explain(record) == "too_few_scored"

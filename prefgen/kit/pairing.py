@@ -2,7 +2,6 @@
 margins.
 """
 
-import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
@@ -10,29 +9,20 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from prefgen.kit.pair_probabilities import (
+    DISAGREEMENT_FIELD,
+    Disagreement,
+    add_comparison_probabilities,
+    agrees,
+    without_disagreement,
+)
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.plugin import Plugin
 from prefgen.stats.calibration import read_calibration
 from prefgen.stats.orders import KnownOrders
-from prefgen.stats.scoring import (
-    TIE_TOLERANCE,
-    ScoreSpec,
-    comparisons_of,
-    judge_names,
-    probability_of,
-    scores_of,
-)
+from prefgen.stats.scoring import TIE_TOLERANCE, ScoreSpec, scores_of
 from prefgen.text.normalize import normalize, same_text
-from prefgen.types import Comparison, Pair, Record, Response
-
-Disagreement = Literal["drop", "hard", "keep"]
-DISAGREEMENT_FIELD: Any = Field(
-    default="drop",
-    description=(
-        "A pair whose chosen side the comparisons put below one half: dropped, kept without a probability, "
-        "or kept with it (`check` calls such a pair broken)."
-    ),
-)
+from prefgen.types import Pair, Record, Response
 
 
 class ScorePairer(Plugin):
@@ -126,7 +116,7 @@ class ScorePairer(Plugin):
             return [pair.replacing(chosen_probability=None) for pair in agreed]
         if self.calibration is None:
             return agreed
-        disputed = {(p.chosen_id, p.rejected_id) for p in with_comparisons if not _agrees(p)}
+        disputed = {(p.chosen_id, p.rejected_id) for p in with_comparisons if not agrees(p)}
         curve = read_calibration(path_beside_recipe(self.calibration), self.calibration)
         calibrated = [
             pair
@@ -281,56 +271,3 @@ def make_pair(
             weight=0.5 if tie else 1.0,
         ),
     )
-
-
-def without_disagreement(pairs: Sequence[Pair], policy: Disagreement) -> Sequence[Pair]:
-    """The pairs, with what the policy makes of those whose own probability speaks against them: training
-    would turn them round.
-    """
-    if policy == "keep" or all(_agrees(pair) for pair in pairs):
-        return pairs
-    agreed: list[Pair] = []
-    for pair in pairs:
-        if _agrees(pair):
-            agreed.append(pair)
-        elif policy == "hard":
-            agreed.append(pair.replacing(chosen_probability=None))
-    return agreed
-
-
-def _agrees(pair: Pair) -> bool:
-    return pair.chosen_probability is None or pair.chosen_probability >= 0.5
-
-
-def add_comparison_probabilities(
-    pairs: Sequence[Pair], record: Record, spec: ScoreSpec, labels: Literal["soft", "hard"]
-) -> Sequence[Pair]:
-    """The pairs with the probability that comparisons of the judges in `spec` (or of all) give them, where
-    labels are soft.
-    """
-    if labels == "hard" or not record.comparisons:
-        return pairs
-    # aspects that nobody asked to mix are kept apart: without a score they give no probability
-    names = spec.ranking_judges() or {name for name in judge_names(record) if "." not in name}
-    parts = [(spec.weights.get(name, 1.0), comparisons_of(record, name)) for name in sorted(names)]
-    return [
-        pair.replacing(chosen_probability=_mean_probability(parts, pair.chosen_id, pair.rejected_id))
-        for pair in pairs
-    ]
-
-
-def _mean_probability(
-    parts: Sequence[tuple[float, Sequence[Comparison]]], chosen_id: str, rejected_id: str
-) -> float | None:
-    """The weighted mean over the judges that compared the two, as their score is one: a judge that was asked
-    in more orders counts no more.
-    """
-    weighed = [
-        (weight, probability)
-        for weight, comparisons in parts
-        if (probability := probability_of(comparisons, chosen_id, rejected_id)) is not None
-    ]
-    if not weighed:
-        return None
-    mean = math.fsum(w * p for w, p in weighed) / math.fsum(w for w, _ in weighed)
-    return min(max(mean, 0.0), 1.0)

@@ -1,12 +1,13 @@
 """Several judges as one: their scores of an earlier stage by mean, median, Borda count, or by the pairwise
 majority and its Bradley-Terry strengths.
 
-Each judge's scores are first brought to 0 to 1 by its own scale. A response is judged where at least `quorum`
-judges rated it: with fewer it has no score. Answers are compared on the judges that rated all of them. A
-judge that compares votes with its comparisons: a pair that it never compared has no vote of it in a majority,
-and in the others it rates only answers that it compared with each other. How far the judges disagree (the
-standard deviation of their scores) is the score `disagreement`, a column of its own; for Bradley-Terry, an
-interval from resampling the judges stands in the rationale.
+For mean and median each judge's scores are first brought to 0 to 1 by its own scale (`unit_values`); the
+other ways go by the numbers as they are, however large. A response is judged where at least `quorum` judges
+rated it: with fewer it has no score. Answers are compared on the judges that rated all of them. A judge that
+compares votes with its comparisons: a pair that it never compared has no vote of it in a majority, and in the
+others it rates only answers that it compared with each other. How far the judges disagree (the standard
+deviation of their scores) is the score `disagreement`, a column of its own; for Bradley-Terry, an interval
+from resampling the judges stands in the rationale.
 """
 
 import math
@@ -29,7 +30,7 @@ from prefgen.stats.scoring import (
     judge_scores,
     probability_of,
     ranking_comparisons,
-    unit_value,
+    unit_values,
 )
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score
 
@@ -87,9 +88,12 @@ class Jury(Plugin):
             for name in self.of
             if (comparisons := ranking_comparisons(record, name))
         }
-        ballots = {name: _ballot(record, name) for name in self.of}
+        scored = {name: judge_scores(record, name) for name in self.of}
+        ballots: Ballots = {name: values for name, (values, _) in scored.items()}
         if self.by != "majority":
-            ballots |= {name: met_all_others(ballots[name], found) for name, found in compared.items()}
+            ballots = ballots | {
+                name: met_all_others(ballots[name], found) for name, found in compared.items()
+            }
         quorum = self.quorum or len(self.of)
         response_ids = [r.id for r in responses]
         rated_ids = [i for i in response_ids if sum(i in ballot for ballot in ballots.values()) >= quorum]
@@ -113,7 +117,8 @@ class Jury(Plugin):
             ]
         if self.by == "bradley_terry":
             return [*flags, *self._strengths(ballots, rated_ids, compared), *empty_scores]
-        scores = (score for i in rated_ids for score in self._scores(i, ballots, rated_ids))
+        units = {name: unit_values(ballot, scored[name][1]) for name, ballot in ballots.items()}
+        scores = (score for i in rated_ids for score in self._scores(i, ballots, units, rated_ids))
         return [*flags, *scores, *empty_scores]
 
     def _veto_flags(self, record: Record, response_ids: Sequence[str]) -> list[Flag]:
@@ -125,10 +130,12 @@ class Jury(Plugin):
         ]
 
     def _scores(
-        self, response_id: str, ballots: Mapping[str, Mapping[str, float]], rated_ids: Sequence[str]
+        self, response_id: str, ballots: "Ballots", units: "Ballots", rated_ids: Sequence[str]
     ) -> list[Score]:
-        """The jury's score of a response, and how far its judges are apart, as a score of its own."""
-        scores = {name: ballot[response_id] for name, ballot in ballots.items() if response_id in ballot}
+        """The jury's score of a response, and how far its judges are apart, as a score of its own. `units`
+        are the ballots from 0 to 1.
+        """
+        scores = {name: unit[response_id] for name, unit in units.items() if response_id in unit}
         if self.by == "median":
             value = statistics.median(scores.values())
         elif self.by == "borda":
@@ -169,12 +176,6 @@ class Jury(Plugin):
             low, high = (sorted(samples[i])[int(share * (FIT_RESAMPLES - 1))] for share in (0.025, 0.975))
             scores.append(_jury_score(i, value, f"95 % interval {low:.3f} to {high:.3f}"))
         return [*scores, *_uncompared_scores(i for i in rated_ids if i not in strengths)]
-
-
-def _ballot(record: Record, name: str) -> dict[str, float]:
-    """{response id: a judge's score, from 0 to 1}."""
-    values, scale = judge_scores(record, name)
-    return {i: unit_value(value, scale) for i, value in values.items()}
 
 
 def met_all_others(ballot: Mapping[str, float], comparisons: Sequence[Comparison]) -> dict[str, float]:

@@ -3,10 +3,11 @@ this process.
 
 A reward has no scale of its own: answers are ranked by (reward - center) / spread, and the margin of a pair
 is the difference of these, however large they are. Beside judges that have a scale it counts by the logistic
-function of that number, from 0 to 1; `center` and `spread` can be fitted on labelled pairs. With `raw: true`
-the reward stands as it is, and `scale` says between which bounds it must lie: one outside is lost, never
-clipped. With `pairs` the model is a ranker that reads two answers at once (as PairRM,
-arXiv 2306.02561): every pair is ranked in both orders, and the log-odds become a probability.
+function of that number, from 0 to 1; `center` and `spread` can be fitted on labelled pairs. Where a prompt
+has a number beyond 6, all of the prompt are first divided by the same number, so that none become equal. With
+`raw: true` the reward stands as it is, and `scale` says between which bounds it must lie: one outside is
+lost, never clipped. With `pairs` the model is a ranker that reads two answers at once (as PairRM, arXiv
+2306.02561): every pair is ranked in both orders, and the log-odds become a probability.
 """
 
 import math

@@ -25,11 +25,20 @@ UNBOUNDED = (-1e9, 1e9)
 """The scale of a number that has none, such as a reward: ranked as it is, and beside numbers that have a
 scale by its logistic function.
 """
+LARGEST_LOGIT = 6.0
+"""Beyond this the logistic function is so flat that different numbers become the same."""
 
 
-def unit_value(value: float, scale: tuple[float, float]) -> float:
-    """A score as a number from 0 to 1, so that judges on different scales can be combined."""
-    return logistic(value) if scale == UNBOUNDED else (value - scale[0]) / (scale[1] - scale[0])
+def unit_values(values: Mapping[str, float], scale: tuple[float, float]) -> dict[str, float]:
+    """A judge's scores of one prompt as numbers from 0 to 1, so that judges on different scales can be
+    combined: by the scale's bounds, or by the logistic function where there are none. Where one lies beyond
+    `LARGEST_LOGIT`, all are divided by the same number, so that it lies there: none are made equal.
+    """
+    if scale != UNBOUNDED:
+        return {rid: (value - scale[0]) / (scale[1] - scale[0]) for rid, value in values.items()}
+    largest = max(map(abs, values.values()), default=0.0)
+    divisor = max(1.0, largest / LARGEST_LOGIT)
+    return {rid: logistic(value / divisor) for rid, value in values.items()}
 
 
 class ScoreSpec(Value):
@@ -85,18 +94,17 @@ def ranking_names(record: Record, spec: ScoreSpec) -> list[str]:
 def scores_of(record: Record, spec: ScoreSpec) -> dict[str, float]:
     """{response id: score} for the responses that every named part rated and no veto struck."""
     names = ranking_names(record, spec)
-    parts = [judge_scores(record, name) for name in names]
+    scored = [judge_scores(record, name) for name in names]
+    one_scale = len({scale for _, scale in scored}) == 1
+    parts = [values if one_scale else unit_values(values, scale) for values, scale in scored]
     weights = [spec.weights.get(name, 1.0) for name in names]
-    scales = {scale for _, scale in parts}
     vetoed = {rid for name, least in spec.veto.items() for rid in find_vetoed(record, name, least)}
     total = math.fsum(weights)
     scores = {}
     for response in record.responses:
-        values = [part[response.id] for part, _ in parts if response.id in part]
+        values = [part[response.id] for part in parts if response.id in part]
         if not values or len(values) < len(parts) or response.id in vetoed:
             continue
-        if len(scales) > 1:
-            values = [unit_value(v, scale) for v, (_, scale) in zip(values, parts, strict=True)]
         scores[response.id] = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
     return scores
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from prefgen.judges.jury import Jury, borda, majority
 from prefgen.pairers.all_pairs import AllPairs
 from prefgen.pairers.hard_negative import HardNegative
-from prefgen.stats.scoring import judge_scores, probability_of
+from prefgen.stats.scoring import UNBOUNDED, judge_scores, probability_of
 from prefgen.testing import a_record
 from prefgen.types import Comparison, Flag, Score
 from tests.support.compared import compare_all, of_qualities
@@ -175,3 +175,20 @@ async def test_a_majority_counts_the_votes_on_each_pair():
         compared = [c for c in judged.comparisons if c.judge == "panel"]
         assert len(compared) == pairs
         assert all(c.probability == float(qualities[c.first_id] > qualities[c.second_id]) for c in compared)
+
+
+@pytest.mark.parametrize("by", EVERY_WAY)
+@pytest.mark.parametrize("rewards", [(50, 40), (-40, -50), (900, 899), (0.02, 0.01), (40, -40)])
+async def test_large_rewards_are_no_ties(by, rewards):
+    record = a_record("Q", "better", "worse")
+    record = record.adding(
+        scores=[
+            Score(response_id=f"r{i}", aspect="reward", value=value, scale=UNBOUNDED, judge=judge)
+            for judge in ("a", "b")
+            for i, value in enumerate(rewards)
+        ]
+    )
+
+    judged = await with_panel(record, Jury(of=("a", "b"), by=by))
+
+    assert sides(HardNegative(score="panel").pair(judged, Random(0))) == [("r0", "r1")]

@@ -57,6 +57,18 @@ async def test_beside_other_judges_a_reward_counts_by_its_logistic():
     }
 
 
+@pytest.mark.parametrize("rewards", [(50, 40), (-40, -50), (900, 899)])
+async def test_large_rewards_decide_between_answers_that_another_judge_puts_equal(rewards):
+    record = a_record("Q", "high", "low", scores={"quality": [4, 4]})
+    ask = Scripted(lambda text: str(rewards[0] if "high" in text else rewards[1]))
+
+    verdicts = await RewardModel(model="rm").judge(record.prompt, record.responses, ask)
+    judged = record.adding(scores=[score.replacing(judge="reward") for score in verdicts])
+    [pair] = BestVsWorst(score={"mean": ["quality", "reward"]}).pair(judged, Random(0))
+
+    assert pair.chosen_id == "r0"
+
+
 async def test_a_reward_that_is_no_number_is_lost():
     record = a_record("Q", "x")
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.stats.scoring import (
+    UNBOUNDED,
     ScoreSpec,
     bradley_terry,
     count_order_flips,
@@ -16,6 +17,7 @@ from prefgen.stats.scoring import (
     label_noise,
     probability_of,
     scores_of,
+    unit_values,
 )
 from prefgen.testing import a_record
 from prefgen.types import Comparison, Pair, Score
@@ -245,3 +247,23 @@ def test_the_fit_is_at_its_maximum(compared):
         surplus[a] += probability - expected
         surplus[b] -= probability - expected
     assert surplus == pytest.approx(dict.fromkeys(surplus, 0.0), abs=1e-9)
+
+
+@given(st.lists(st.integers(-5000, 5000), min_size=1, max_size=6))
+def test_numbers_without_a_scale_keep_their_order_from_0_to_1(numbers):
+    """Where all lie within 6, each is 1 / (1 + exp(-x)); where not, none that differ become equal."""
+    values = {f"r{i}": number / 100 * 7 for i, number in enumerate(numbers)}
+
+    units = unit_values(values, UNBOUNDED)
+
+    assert all(0 < unit < 1 for unit in units.values())
+    for a in values:
+        for b in values:
+            assert (values[a] > values[b]) == (units[a] > units[b] + 1e-9)
+    if all(abs(value) <= 6 for value in values.values()):
+        assert units == pytest.approx({i: 1 / (1 + math.exp(-value)) for i, value in values.items()})
+
+
+def test_numbers_with_a_scale_are_brought_to_0_to_1_by_it():
+    assert unit_values({"a": 1, "b": 4}, (1, 5)) == {"a": 0.0, "b": 0.75}
+    assert unit_values({}, UNBOUNDED) == {}

@@ -8,7 +8,7 @@ import orjson
 
 from prefgen.dataset.manifest import RunYield
 from prefgen.engine.record_store import StoredDrop
-from prefgen.stats.scoring import count_order_flips
+from prefgen.stats.order_flips import count_order_flips
 from prefgen.types import Record
 
 GROUPS = ("source", "category", "language")

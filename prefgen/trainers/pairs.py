@@ -14,7 +14,7 @@ from prefgen.dataset.pair import text_of, validated_pair
 from prefgen.dataset.pair_rules import RULES, proven_rows
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
-from prefgen.stats.scoring import label_noise
+from prefgen.stats.order_flips import label_noise
 from prefgen.text.near_duplicates import similar_earlier_texts
 from prefgen.text.normalize import normalize
 from prefgen.types import content_id

@@ -17,7 +17,7 @@ from random import Random
 import pytest
 
 from prefgen.errors import GateFailed, RecipeError, TrainingStopped
-from prefgen.stats.scoring import label_noise
+from prefgen.stats.order_flips import label_noise
 from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_control_labels
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.report import accuracy_difference

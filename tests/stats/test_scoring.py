@@ -12,15 +12,13 @@ from prefgen.stats.scoring import (
     UNBOUNDED,
     ScoreSpec,
     bradley_terry,
-    count_order_flips,
     judge_scores,
-    label_noise,
     probability_of,
     scores_of,
     unit_values,
 )
 from prefgen.testing import a_record
-from prefgen.types import Comparison, Pair, Score
+from prefgen.types import Comparison, Score
 
 
 def a_comparison(first, second, probability):
@@ -134,68 +132,6 @@ def test_aspects_of_comparisons_are_told_apart_where_none_is_named():
 
     assert judge_names(record) == ["o", "v.care", "v.truth"]
     assert judge_names(record.replacing(comparisons=(aspects[0],))) == ["o", "v"]
-
-
-def judged_twice(*verdicts):
-    """One pair of r0 over r1, compared in both orders: (probability that r0 is better where it is shown
-    first, where second).
-    """
-    record = a_record("Q", "a", "b").replacing(pairs=(Pair(chosen_id="r0", rejected_id="r1", rule="x"),))
-    compared = []
-    for judge, (first, second) in enumerate(verdicts):
-        compared.append(
-            Comparison(first_id="r0", second_id="r1", probability=first, judge=f"j{judge}", sample=0)
-        )
-        compared.append(
-            Comparison(first_id="r1", second_id="r0", probability=1 - second, judge=f"j{judge}", sample=1)
-        )
-    return record.replacing(comparisons=tuple(compared))
-
-
-def test_a_judge_with_another_winner_in_the_other_order_has_flipped():
-    record = judged_twice((0.9, 0.7), (0.9, 0.2), (0.9, 0.5))
-
-    assert count_order_flips(record) == {"j0": (1, 0.0), "j1": (1, 1.0), "j2": (1, 0.5)}
-
-
-def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
-    def rated(first, second, sample):
-        """Ratings of r0 and r1 on two aspects, in one order (r0 before r1 in order 0)."""
-        places = {"r0": sample, "r1": 1 - sample}
-        return [
-            Score(
-                response_id=i,
-                aspect=aspect,
-                value=value,
-                scale=(1, 5),
-                judge="j",
-                sample=sample,
-                order=places[i],
-            )
-            for i, values in (("r0", first), ("r1", second))
-            for aspect, value in zip("xy", values, strict=True)
-        ]
-
-    record = judged_twice()
-    same = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + rated((4, 2), (1, 2), 1)))
-    flipped = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0) + rated((4, 2), (4, 3), 1)))
-    once = record.replacing(scores=tuple(rated((5, 2), (4, 2), 0)))
-    unread = record.replacing(
-        scores=tuple(
-            rated((5, 2), (4, 2), 0) + [s for s in rated((4, 2), (4, 3), 1) if s.response_id == "r0"]
-        )
-    )
-
-    assert (count_order_flips(same), count_order_flips(flipped)) == ({"j": (1, 0.0)}, {"j": (1, 1.0)})
-    assert count_order_flips(once) == count_order_flips(unread) == {}
-
-
-@given(st.floats(0, 0.49))
-def test_the_noise_of_a_label_is_what_makes_two_orders_differ_that_often(flips):
-    noise = label_noise(flips)
-
-    assert 0 <= noise < 0.5
-    assert 2 * noise * (1 - noise) == pytest.approx(flips, abs=1e-9)
 
 
 def test_strengths_are_those_that_are_published(shared):

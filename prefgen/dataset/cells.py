@@ -14,6 +14,14 @@ MAX_CHARACTERS = 1_000_000
 TRUE_WORDS, FALSE_WORDS = ("true", "1", "1.0"), ("false", "0", "0.0")
 
 
+NOTHING = frozenset(
+    ("nan", "none", "null", "n/a", "<na>", "#n/a", "<noinput>", "<no input>", "noinput", "no input")
+)
+"""Words that stand in a column that may be empty, where it is."""
+EMPTY_MARKS = frozenset(("nan", "#name?", "#ref!", "#value!", "#n/a", "#div/0!", "#null!", "#num!"))
+"""Words that tables write by themselves, and that nobody asks or answers; "None" may be an answer."""
+
+
 def describe(value: Any) -> str:
     """A value for an error message."""
     return f"{type(value).__name__} {str(value)[:60]!r}"
@@ -24,6 +32,19 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, float):
         return math.isnan(value)
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def is_absent(value: Any) -> bool:
+    """Whether a cell of a column that may be empty holds nothing, or a word for it (NOTHING)."""
+    if isinstance(value, str):
+        word = value.strip()
+        return not word or (len(word) < 12 and word.casefold() in NOTHING)
+    return is_missing(value)
+
+
+def is_empty_mark(text: str) -> bool:
+    """Whether a text is what a table writes for an empty cell or a broken formula."""
+    return len(text) < 12 and text.strip().casefold() in EMPTY_MARKS
 
 
 def is_list(value: Any) -> bool:
@@ -40,6 +61,11 @@ def as_text(value: Any, name: str, where: str) -> str | None:
     if isinstance(value, bytes | bytearray | Mapping) or is_list(value):
         raise RecipeError(f"{name} must be text, found {describe(value)}", where)
     return checked_text(str(value), name, where)
+
+
+def as_optional_text(value: Any, name: str, where: str) -> str | None:
+    """What `as_text` reads of a column that may be empty; None for a word for nothing too."""
+    return None if is_absent(value) else as_text(value, name, where)
 
 
 def checked_text(text: str, name: str, where: str) -> str:
@@ -85,22 +111,31 @@ def _items_of(value: Any) -> list[Any]:
 
 def as_texts(value: Any, name: str, where: str) -> tuple[str, ...]:
     """Several texts: a list of them, or one alone. Raises RecipeError."""
+    if isinstance(value, str) and _PRINTED_TEXTS.fullmatch(value):
+        raise RecipeError(f"{name} is a list as Python prints it ({value[:60]!r}): save it as JSON", where)
     items = value if is_list(value) else [value]
     texts = (as_text(item, name, where) for item in items)
     return tuple(text for text in texts if text is not None)
 
 
 def as_number(value: Any, name: str, where: str) -> float | None:
-    """A finite number, also as text; None where the cell is empty. Raises RecipeError."""
+    """A finite number, also as text (digits, a point, an exponent: what JSON has, and no more); None where
+    the cell is empty. Raises RecipeError.
+    """
     if is_missing(value):
         return None
+    is_none = isinstance(value, bool | bytes | bytearray)
+    is_none |= isinstance(value, str) and _NUMBER.fullmatch(value.strip()) is None
     try:
-        number = math.nan if isinstance(value, bool | bytes | bytearray) else float(value)
+        number = math.nan if is_none else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise RecipeError(f"{name} must be a finite number, found {describe(value)}", where)
     return number
+
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def as_truth(value: Any, name: str, where: str) -> bool:
@@ -116,20 +151,50 @@ def as_truth(value: Any, name: str, where: str) -> bool:
 
 
 def as_messages_or_text(value: Any, name: str, where: str) -> Any:
-    """A cell that may hold messages, also as JSON text: a list of mappings of which each names its role; else
-    the cell as it is. Raises RecipeError for messages that Python has printed.
+    """A cell that may hold messages, also as JSON text: a list of mappings of which each has a role and says
+    something; else the cell as it is. Raises RecipeError for messages that Python has printed, and for JSON
+    within JSON.
     """
-    data = decoded(value)
-    if is_list(data) and data and all(isinstance(turn, Mapping) for turn in data):
-        has_roles = all(turn.get("role") or turn.get("from") for turn in data)
-        if not isinstance(value, str) or has_roles:
+    if not isinstance(value, str):
+        return value
+    start = value.lstrip()[:6]
+    if start[:1] in ("[", "{"):
+        data = decoded(value)
+        if is_list(data) and data and all(map(_is_message, data)):
             return data
-    if isinstance(value, str) and _PRINTED.match(value):
-        raise RecipeError(f"{name} is a list as Python prints it ({value[:60]!r}): save it as JSON", where)
+    if start[:1] in ("[", "{") or start == "array(":
+        printed = _PRINTED.match(value)
+        if printed and _PRINTED_ROLE.search(value) and _PRINTED_TEXT.search(value):
+            raise RecipeError(
+                f"{name} is a list as Python prints it ({value[:60]!r}): save it as JSON", where
+            )
+    if start[:1] == '"' and _holds_messages(value):
+        raise RecipeError(f"{name} is JSON within JSON ({value[:60]!r}): encode it once", where)
     return value
 
 
-_PRINTED = re.compile(r"\s*\[?\s*\{\s*'(?:role|from|content|value)'\s*:")
+_PRINTED = re.compile(r"\s*(?:array\(\s*)?\[?\s*(?:array\(\s*)?\{\s*'")
+_PRINTED_ROLE = re.compile(r"'(?:role|from)'\s*:")
+_PRINTED_TEXT = re.compile(r"'(?:content|value)'\s*:")
+_PRINTED_TEXTS = re.compile(r"\s*(?:array\(\s*)?\[\s*'[^\n]*'\s*\](?:,\s*dtype=\w+\))?\s*")
+
+
+def _is_message(item: Any) -> bool:
+    """Whether a mapping of JSON text is a turn, and not data that happens to have such a key."""
+    if not isinstance(item, Mapping):
+        return False
+    says = any(key in item for key in ("content", "value", "parts", "tool_calls", "function_call"))
+    return says and bool(item.get("role") or item.get("from"))
+
+
+def _holds_messages(text: str) -> bool:
+    """Whether JSON text is a text that is JSON text of messages."""
+    try:
+        inner = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    data = decoded(inner)
+    return isinstance(inner, str) and is_list(data) and bool(data) and all(map(_is_message, data))
 
 
 def decoded(value: Any) -> Any:

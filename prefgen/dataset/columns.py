@@ -1,30 +1,36 @@
-"""From the rows of a table to records: which column holds the prompt, and what else a row says.
-
-The names that are looked for without a mapping: `messages`, `prompt`, `instruction`, `question`, `text`; and
-`source`, `category`, `language`, `license` or `licence`, `references`, `incorrect_references`, `tools`,
-`metadata`, `id`.
+"""From the rows of a table to records: the conversation that a row asks, and what else it says
+(`prefgen.dataset.asked`, `prefgen.dataset.column_names`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from prefgen.dataset.asked import (
+    Asked,
+    asked_columns,
+    check_role,
+    is_asked_about,
+    same_prompt,
+    with_inputs,
+)
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import (
-    as_text,
+    as_optional_text,
     as_texts,
     checked_data,
     decoded,
     describe,
+    is_absent,
     is_list,
     is_missing,
 )
+from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row, with_known_names
 from prefgen.dataset.conversation import parse_conversation, turn_problem
 from prefgen.dataset.provenance import Provenance
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.types import Message, Prompt, Record
 from prefgen.version import read_renamed
 
-PROMPT_COLUMNS = ("messages", "prompt", "instruction", "question", "text")
 MAPPED = (
     "messages",
     "system",
@@ -40,9 +46,6 @@ MAPPED = (
     "metadata",
     "id",
 )
-ASKED_ABOUT = ("instruction", "query")
-INPUT_COLUMNS = ("input", "context")
-"""What an instruction is about, where it stands in a column of its own."""
 
 
 class OccurrenceCounter:
@@ -60,21 +63,28 @@ class OccurrenceCounter:
 
 def prompt_column(column_names: Sequence[str], columns: Mapping[str, str], where: str) -> str:
     """The column that holds the prompt. Raises RecipeError when it is not there."""
+    check_mapping(column_names, columns, where)
+    mapped_column = columns.get("messages") or columns.get("prompt")
+    if mapped_column:
+        return mapped_column
+    column = next((name for name in (*ASKING, *ASKING_ALONE) if name in column_names), None)
+    if column is None:
+        looked_for = ", ".join((*ASKING, *ASKING_ALONE))
+        raise RecipeError(
+            f"{where}: no column holds prompts (looked for {looked_for}; found "
+            f"{', '.join(map(str, column_names))}). Say which: `column: NAME`"
+        )
+    return column
+
+
+def check_mapping(column_names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
+    """Raises RecipeError where `columns` fills what is no field, or names a column that is not there."""
     for target, name in columns.items():
         if target not in (*MAPPED, "prompt"):
             raise RecipeError(f"columns: cannot fill {target!r}{did_you_mean(target, [*MAPPED, 'prompt'])}")
         if name not in column_names:
-            raise RecipeError(f"{where}: there is no column {name!r}{did_you_mean(name, list(column_names))}")
-    mapped_column = columns.get("messages") or columns.get("prompt")
-    if mapped_column:
-        return mapped_column
-    column = next((name for name in PROMPT_COLUMNS if name in column_names), None)
-    if column is None:
-        raise RecipeError(
-            f"{where}: no column holds prompts (looked for {', '.join(PROMPT_COLUMNS)}; found "
-            f"{', '.join(column_names)}). Say which: `column: NAME`"
-        )
-    return column
+            names = list(map(str, column_names))
+            raise RecipeError(f"{where}: there is no column {name!r}{did_you_mean(name, names)}")
 
 
 def parse_records(
@@ -93,28 +103,67 @@ def parse_records(
     columns = read_renamed(columns, {"license": "licence"}, "columns")
 
     def read(row: Mapping[str, Any], place: str) -> tuple[tuple[Message, ...], dict[str, Any]]:
+        row = with_known_names(row, columns, place)
+        if columns:
+            check_mapping(list(row), columns, place)
         return prompt_messages(row, columns, place), prompt_fields(row, columns, provenance, place)
 
     for _, (messages, fields) in bad_rows.each(rows, read):
         yield Record(prompt=counter.prompt(messages, **fields))
 
 
-def prompt_messages(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> tuple[Message, ...]:
+def prompt_messages(
+    row: Row,
+    columns: Mapping[str, str],
+    where: str,
+    *,
+    beside_answers: bool = False,
+    answer: str | None = None,
+    of_form: str | None = None,
+) -> tuple[Message, ...]:
     """The conversation that a row asks to be answered: its prompt column, with what stands beside it
-    (Alpaca's `input`, `history` and `system`). Raises RecipeError.
+    (Alpaca's `input`, `history` and `system`). Turns of the assistant at its end are cut off where it stands
+    alone, and where they are the `answer` beside it. Raises RecipeError.
     """
-    filled = [name for name in row if not is_missing(row[name])]
-    is_told = bool({"prompt", "messages"} & set(columns)) or not set(PROMPT_COLUMNS) & set(filled)
-    name = prompt_column(list(row) if is_told else filled, columns, where)
-    messages = as_messages(_with_input(row, name, columns, where), where)
+    asked = asked_columns(row, columns, where, of_form=of_form)
+    if asked is None:  # nothing is filled: what is said of an empty cell is said of this one
+        asked = Asked((prompt_column(list(row), columns, where),))
+    read = {
+        name: as_messages(
+            with_inputs(
+                row, name, asked.about if len(asked.columns) == 1 or is_asked_about(name) else (), where
+            ),
+            where,
+            beside_answers=beside_answers,
+            answer=answer,
+        )
+        for name in asked.columns
+    }
+    if "role" in row and isinstance(row[asked.columns[0]], str):
+        check_role(row, where)
+    messages = same_prompt(read, where, beside_answers=beside_answers)
+    return _after_what_went_before(messages, row, asked.history, columns, where)
+
+
+def _after_what_went_before(
+    messages: tuple[Message, ...],
+    row: Row,
+    history_column: str | None,
+    columns: Mapping[str, str],
+    where: str,
+) -> tuple[Message, ...]:
+    """The conversation behind the history and the system text that stand in columns of their own."""
     history: tuple[Message, ...] = ()
-    for question, answer in _history(row, columns, where):
-        history = (*history, *parse_conversation(question, where), *_answered(answer, where))
+    if history_column is not None:
+        for question, answer in _rounds(row[history_column], where):
+            history = (*history, *parse_conversation(question, where), *_answered(answer, where))
     texts = {
         column: text
-        for column in dict.fromkeys((columns.get("system", "system"), "system_prompt"))
-        if (text := as_text(row.get(column), column, where)) is not None
+        for column in (columns.get("system", "system"), "system_prompt")
+        if column in row and (text := as_optional_text(row[column], column, where)) is not None
     }
+    if not texts and not history:
+        return messages
     if messages[0].role == "system":
         texts["the prompt's system turn"] = messages[0].text
         messages = messages[1:]
@@ -127,23 +176,9 @@ def prompt_messages(row: Mapping[str, Any], columns: Mapping[str, str], where: s
     return conversation
 
 
-def _with_input(row: Mapping[str, Any], name: str, columns: Mapping[str, str], where: str) -> Any:
-    """The prompt column; an instruction with the input that it is about, as Alpaca and Dolly keep them
-    apart.
-    """
-    inputs = (columns["input"],) if "input" in columns else INPUT_COLUMNS if name in ASKED_ABOUT else ()
-    found = {column: row[column] for column in inputs if column != name and not is_missing(row.get(column))}
-    if not found:
-        return row[name]
-    texts = [as_text(value, column, where) for column, value in {name: row[name], **found}.items()]
-    return "\n\n".join(text for text in texts if text is not None)
-
-
-def _history(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> list[tuple[Any, Any]]:
+def _rounds(value: Any, where: str) -> list[tuple[Any, Any]]:
     """Alpaca's `history`: [question, answer] of each earlier round."""
-    rounds = decoded(row.get(columns.get("history", "history")))
-    if is_missing(rounds):
-        return []
+    rounds = decoded(value)
     if not is_list(rounds) or not all(is_list(pair) and len(pair) == 2 for pair in rounds):
         raise RecipeError(f"history must be a list of [question, answer], found {describe(rounds)}", where)
     return [(question, answer) for question, answer in rounds]
@@ -159,10 +194,11 @@ def prompt_fields(
     """The fields of a prompt that a row says, or its dataset in its place. Raises RecipeError."""
     fields = dict(provenance.defaults)
     for field in ("source", "category", "language"):
-        text = as_text(row.get(columns.get(field, field)), field, where)
+        text = as_optional_text(row.get(columns.get(field, field)), field, where)
         if text is not None:
             fields[field] = text
-    license_name = as_text(row.get(columns.get("license", "license"), row.get("licence")), "license", where)
+    licensed = row.get(columns.get("license", "license"), row.get("licence"))
+    license_name = as_optional_text(licensed, "license", where)
     if license_name is not None:
         fields["license"] = license_name
     for field in ("references", "incorrect_references"):
@@ -192,20 +228,33 @@ def _as_list(value: Any) -> Any:
 
 def _parse_data(value: Any, name: str, where: str) -> Any:
     """Data as it is, or as JSON text, which is how tables without a schema for it hold it."""
-    if is_missing(value):
+    if is_absent(value):
         return None
     data = decoded(value)
     if isinstance(data, str):
         found = describe(value)
         raise RecipeError(f"{name} must be a list or a mapping, or JSON of one, found {found}", where)
+    if isinstance(data, Mapping) and (bad := [key for key in data if not isinstance(key, str)]):
+        raise RecipeError(f"{name}: a key must be text, found {describe(bad[0])}", where)
     return checked_data(data, name, where)
 
 
-def as_messages(value: Any, where: str) -> tuple[Message, ...]:
-    """A conversation that is to be answered: assistant turns at its end are cut off. Raises RecipeError for
-    what is no conversation, and for one that does not end with a user's or a tool's turn.
+def as_messages(
+    value: Any, where: str, *, beside_answers: bool = False, answer: str | None = None
+) -> tuple[Message, ...]:
+    """A conversation that is to be answered: assistant turns at its end are cut off, unless answers stand
+    beside it that would then answer something else (but for a last turn that is the `answer` itself). Raises
+    RecipeError for what is no conversation, and for one that does not end with a user's or a tool's turn.
     """
     turns = parse_conversation(value, where)
+    if beside_answers and turns[-1].role == "assistant":
+        if answer is None or turns[-1].text.strip() != answer.strip():
+            raise RecipeError(
+                "the prompt ends with a turn of the assistant, and answers stand beside it: is it part of "
+                "them, or of the conversation?",
+                where,
+            )
+        turns = turns[:-1]
     while turns and turns[-1].role == "assistant":
         turns = turns[:-1]
     if not turns or turns[-1].role not in ("user", "tool"):

@@ -4,8 +4,7 @@ value as ShareGPT has them, content of several parts, tool calls, and any of the
 
 import itertools
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefgen.dataset.cells import (
@@ -14,16 +13,20 @@ from prefgen.dataset.cells import (
     checked_text,
     decoded,
     describe,
+    is_empty_mark,
     is_list,
     is_missing,
 )
+from prefgen.dataset.column_names import SHOWN
+from prefgen.dataset.flat_conversation import hh_turns, is_flat, is_hh
 from prefgen.errors import RecipeError
 from prefgen.types import ImagePart, Message, TextPart, ToolCall
 
 ROLES = ("system", "user", "assistant", "tool")
 OTHER_ROLES = {
     "human": "user", "prompter": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant",
-    "chatgpt": "assistant", "developer": "system", "observation": "tool", "function": "tool",
+    "chatgpt": "assistant", "ai": "assistant", "developer": "system", "observation": "tool",
+    "function": "tool", "ipython": "tool",
 }  # fmt: skip
 """{what others call a role: what it is called here}."""
 
@@ -50,11 +53,13 @@ def parse_conversation(
 def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message, ...]:
     """The turns as they stand, in whatever order. Raises RecipeError for what is none."""
     turns = as_messages_or_text(value, name, where)
-    if isinstance(turns, str) and role == "user" and turns.startswith(HH_START):
-        turns = hh_turns(turns)
+    if isinstance(turns, str) and role == "user":
+        turns = turns_of_text(turns, name, where)
     if isinstance(turns, str):
         if not turns.strip():
             raise RecipeError(f"{name} is empty", where)
+        if is_empty_mark(turns):
+            raise RecipeError(f"{name} is {turns.strip()!r}, which is what a table writes for nothing", where)
         return (Message.model_validate({"role": role, "content": checked_text(turns, name, where)}),)
     if not is_list(turns):
         raise RecipeError(f"{name} must be text or a list of messages, found {describe(turns)}", where)
@@ -63,29 +68,29 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
     return tuple(_parse_message(turn, name, where) for turn in turns)
 
 
-HH_START = "\n\nHuman:"
-_HH_TURN = re.compile(r"\n\n(Human|Assistant): ?")
-
-
-def hh_turns(text: str) -> list[dict[str, str]]:
-    """A conversation as hh-rlhf and Nectar write it (blank line, "Human: ...", blank line, "Assistant: ..."),
-    as messages; an assistant's turn that is still empty is none.
+def turns_of_text(text: str, name: str, where: str) -> str | list[dict[str, str]]:
+    """A text, or the turns of one that is a conversation of hh-rlhf. Raises RecipeError for a conversation in
+    a text of another kind: whose turn is whose would be a guess.
     """
-    roles = {"Human": "user", "Assistant": "assistant"}
-    pieces = _HH_TURN.split(text)[1:]
-    turns = [
-        {"role": roles[role], "content": content.strip("\n").rstrip()}
-        for role, content in zip(pieces[::2], pieces[1::2], strict=True)
-    ]
-    return turns[:-1] if turns and turns[-1] == {"role": "assistant", "content": ""} else turns
+    if is_hh(text):
+        return hh_turns(text)
+    if is_flat(text):
+        raise RecipeError(
+            f"{name} is a whole conversation in one text ({text.strip()[:40]!r}): save its turns as messages "
+            "of role and content",
+            where,
+        )
+    return text
 
 
-def turn_problem(roles: Sequence[str]) -> str | None:
-    """What no chat template takes in an order of roles, or None: a system turn that is not the first, and two
-    users or two assistants in a row.
+def turn_problem(roles: list[str]) -> str | None:
+    """What no chat template takes in an order of roles, or None: a system turn that is not the first, or that
+    no user follows, and two users or two assistants in a row.
     """
     if "system" in roles[1:]:
         return f"a system turn stands first or nowhere (roles: {', '.join(roles)})"
+    if roles[:1] == ["system"] and roles[1:2] not in ([], ["user"]):
+        return f"after a system turn comes a user's (roles: {', '.join(roles)})"
     for first, second in itertools.pairwise(roles):
         if first == second and first in ("user", "assistant"):
             return f"two {first} turns follow each other"
@@ -99,7 +104,9 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     role = OTHER_ROLES.get(str(given), given)
     if role not in ROLES:
         raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
-    tool_calls = tuple(_parse_tool_calls(turn.get("tool_calls"), where))
+    if not SHOWN.isdisjoint(turn) and (shown := [key for key in turn if key in SHOWN and turn[key]]):
+        raise RecipeError(f"a message has {shown[0]!r}: put it among the parts of its content", where)
+    tool_calls = tuple(_parse_tool_calls(turn, where))
     fields: dict[str, Any] = {"role": role, "content": _content_of(turn, name, where)}
     reasoning = turn.get("reasoning_content") or turn.get("reasoning")
     if isinstance(reasoning, str) and reasoning.strip():
@@ -165,8 +172,13 @@ def _parse_part(item: Any, name: str, where: str) -> Iterator[TextPart | ImagePa
         )
 
 
-def _parse_tool_calls(value: Any, where: str) -> Iterator[ToolCall]:
-    calls = decoded(value)
+def _parse_tool_calls(turn: Mapping[str, Any], where: str) -> Iterator[ToolCall]:
+    """The calls of a turn: `tool_calls`, or the one `function_call` of the older protocol."""
+    calls, call_alone = decoded(turn.get("tool_calls")), decoded(turn.get("function_call"))
+    if not is_missing(call_alone):
+        if not is_missing(calls) and calls != []:
+            raise RecipeError("a message has both tool_calls and function_call", where)
+        calls = [call_alone]
     if is_missing(calls):
         return
     if not is_list(calls):
@@ -176,8 +188,27 @@ def _parse_tool_calls(value: Any, where: str) -> Iterator[ToolCall]:
         called = function.get("name") if isinstance(function, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(called, str) or not called:
             raise RecipeError(f"a tool call must have a function with a name, found {describe(call)}", where)
-        arguments = function.get("arguments", "")
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
         checked_data(call, "a tool call", where)
-        yield ToolCall(id=str(call.get("id") or ""), name=called, arguments=arguments)
+        call_id = call.get("id")
+        yield ToolCall(
+            id="" if is_missing(call_id) else str(call_id), name=called, arguments=_arguments(function, where)
+        )
+
+
+def _arguments(function: Mapping[str, Any], where: str) -> str:
+    """The arguments of a call, which some call parameters, as JSON text. Raises RecipeError for what is
+    neither text nor a mapping of JSON.
+    """
+    arguments = function.get("arguments")
+    arguments = function.get("parameters") if arguments is None else arguments
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    if not isinstance(arguments, Mapping):
+        raise RecipeError(
+            f"the arguments of a tool call must be a mapping, found {describe(arguments)}", where
+        )
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (TypeError, ValueError):
+        found = describe(dict(arguments))
+        raise RecipeError(f"the arguments of a tool call are no JSON, found {found}", where) from None

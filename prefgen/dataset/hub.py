@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.errors import RecipeError
 
 
@@ -14,7 +15,10 @@ def hub_rows(path: str, config: str | None, split: str, revision: str | None) ->
 
     datasets.disable_progress_bars()
     with hub_errors(f"Hub dataset {path!r} (split {split!r})"):
-        yield from datasets.load_dataset(path, config, split=split, revision=revision, streaming=True)
+        rows = datasets.load_dataset(path, config, split=split, revision=revision, streaming=True)
+        names = label_names(getattr(rows, "features", None))
+        for row in rows:
+            yield with_names(row, names, path) if names else row
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.bad_rows import BadRows, place_of
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.file_splits import select_split
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
-from prefgen.dataset.pair_formats import to_pair_row
-from prefgen.dataset.read_files import SUFFIXES, read_rows, select_split
+from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
+from prefgen.dataset.read_files import SUFFIXES, read_rows
 from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
 from prefgen.errors import RecipeError
 
@@ -47,8 +48,12 @@ def open_pairs(
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
     bad_rows = bad_rows or BadRows()
-    dataset = _open_location(location, split, bad_rows)
-    return replace(dataset, rows=_pair_rows(dataset.rows, columns or {}, bad_rows))
+    dataset, named = _open_location(location, split, bad_rows), columns or {}
+
+    def read(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        return without_nan(to_pair_row(row, named, where))
+
+    return replace(dataset, rows=mapped_rows(dataset.rows, named, bad_rows, read))
 
 
 def reopening(
@@ -65,20 +70,6 @@ def reopening(
         return dataset.rows
 
     return open_rows
-
-
-def _pair_rows(
-    rows: Iterator[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], bad_rows: BadRows
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for where, row in rows:
-        try:
-            pair_row = without_nan(to_pair_row(row, columns, where))
-        except RecipeError as error:
-            if not set(columns.values()) <= set(row):  # the columns are wrong, and not this row
-                raise
-            bad_rows.refuse(error, where, place_of(where, row))
-            continue
-        yield where, pair_row
 
 
 def without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:

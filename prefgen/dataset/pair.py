@@ -15,16 +15,16 @@ from prefgen.dataset.cells import (
     checked_data,
     checked_text,
     describe,
-    is_list,
+    is_absent,
     is_missing,
 )
+from prefgen.dataset.column_names import ASKING, INPUT_COLUMNS, Row
 from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_problem
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank, same_text
 from prefgen.transport.openai_protocol import encode_message
 
-Row = Mapping[str, Any]
 Turns = list[dict[str, Any]]
 """Messages as rows hold them: role and content (text, or parts where there are images), and tool calls."""
 NUMBERS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight")
@@ -47,19 +47,22 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     names = ("prompt", "chosen", "rejected")
     prompt, chosen, rejected = (_side(row.get(name), name, where) for name in names)
     if chosen is None or rejected is None:
-        raise NotAPair(f"expected chosen and rejected, found the columns {', '.join(map(str, row))}", where)
+        raise NotAPair(
+            f"expected chosen and rejected, found the columns {', '.join(map(str, row))}; they can be named: "
+            "--columns chosen=NAME --columns rejected=NAME",
+            where,
+        )
     if isinstance(chosen, str) != isinstance(rejected, str):
         raise NotAPair("chosen and rejected are not of the same form", where)
-    if isinstance(chosen, str) and prompt is None:
-        raise NotAPair("chosen is text and there is no prompt", where)
     chosen_turns = _parse_turns("assistant", chosen, "chosen", where)
     rejected_turns = _parse_turns("assistant", rejected, "rejected", where)
-    answers_alone = isinstance(chosen, str) or (chosen_turns and chosen_turns[0]["role"] == "assistant")
-    if prompt is not None and (is_list(prompt) or answers_alone):
+    if chosen_turns[0]["role"] == "assistant" or rejected_turns[0]["role"] == "assistant":  # answers alone
+        if prompt is None:
+            raise NotAPair("the sides are answers and there is no prompt", where)
         prompt_turns = _parse_turns("user", prompt, "prompt", where)
-    else:  # the common beginning
+    else:
         prompt_turns, chosen_turns, rejected_turns = _split_beginning(chosen_turns, rejected_turns, where)
-        _check_prompt_text(prompt, prompt_turns, where)
+        _check_asked(row, prompt_turns, (chosen_turns, rejected_turns), where)
     return _with_system(row, prompt_turns, where), chosen_turns, rejected_turns
 
 
@@ -100,16 +103,29 @@ def _split_beginning(chosen: Turns, rejected: Turns, where: str) -> tuple[Turns,
     return chosen[:shared], chosen[shared:], rejected[shared:]
 
 
-def _check_prompt_text(prompt: Any, turns: Turns, where: str) -> None:
-    """Raises NotAPair where a prompt stands beside conversations that answer another one."""
-    said = {text_of([turn]).strip() for turn in turns if turn["role"] == "user"}
-    if isinstance(prompt, str) and prompt.strip() and prompt.strip() not in said:
-        raise NotAPair(f"the sides do not answer the prompt {prompt[:60]!r}", where, rule="turns")
+def _check_asked(row: Row, prompt: Turns, sides: tuple[Turns, Turns], where: str) -> None:
+    """Raises NotAPair where a column that asks stands beside conversations that answer something else. A text
+    is one of their user's turns; a conversation is their beginning, or one of them whole.
+    """
+    said = [text_of([turn]).strip() for turn in prompt if turn["role"] == "user"]
+    has_inputs = any(name in row and not is_absent(row[name]) for name in INPUT_COLUMNS)
+    for name in (*ASKING, *INPUT_COLUMNS):
+        if name not in row or is_missing(row[name]):
+            continue
+        asked = _parse_turns("user", _side(row[name], name, where), name, where)
+        text = text_of(asked).strip()
+        wholes = [[*prompt, *side] for side in sides]
+        if isinstance(row[name], str) and len(asked) == 1:
+            agrees = any(text in turn for turn in said) if has_inputs else text in said
+        else:
+            agrees = asked in wholes or all(whole[: len(asked)] == asked for whole in wholes)
+        if not agrees:
+            raise NotAPair(f"the sides do not answer the {name} {text[:60]!r}", where, rule="turns")
 
 
 def _with_system(row: Row, prompt: Turns, where: str) -> Turns:
     """The prompt with the system text that stands in a column of its own."""
-    texts = {name: row[name] for name in ("system", "system_prompt") if not is_missing(row.get(name))}
+    texts = {name: row[name] for name in ("system", "system_prompt") if not is_absent(row.get(name))}
     for name, text in texts.items():
         if not isinstance(text, str):
             raise NotAPair(f"{name} must be text, found {describe(text)}", where)
@@ -155,6 +171,9 @@ def turn_problems(prompt: Turns, chosen: Turns, rejected: Turns) -> Iterator[tup
             yield "turns", f"{name} does not end with the assistant's turn (roles: {', '.join(side_roles)})"
         elif (problem := turn_problem(side_roles)) is not None:
             yield "turns", f"{name}: {problem}"
+    asked = [[turn for turn in side if turn["role"] == "user"] for side in (chosen, rejected)]
+    if asked[0] != asked[1]:
+        yield "turns", "the turns of the user within chosen and rejected are not the same"
 
 
 def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[str, str]]:
@@ -174,6 +193,8 @@ def pair_problems(row: Row, chosen: Turns, rejected: Turns) -> Iterator[tuple[st
         if not is_number(row.get(name)):
             yield "scores", f"{name} is {row[name]!r}, which is no finite number"
             return
+    if not isinstance(row.get("tie"), bool | None):
+        yield "scores", f"tie is {row['tie']!r}, which is neither true nor false"
     probability, weight = row.get("chosen_probability"), row.get("weight")
     if probability is not None and not 0 <= probability <= 1:
         yield "scores", f"chosen_probability is {probability}, and probabilities lie within 0 to 1"

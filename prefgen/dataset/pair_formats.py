@@ -2,16 +2,22 @@
 writes, or columns by other names.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from prefgen.dataset.cells import as_number, as_truth, decoded, describe, is_list, is_missing
-from prefgen.dataset.conversation import HH_START, OTHER_ROLES, hh_turns
+from prefgen.dataset.asked import Asked, asked_columns, is_empty, refuse_unread
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.cells import as_messages_or_text, as_number, as_truth, is_list, is_missing
+from prefgen.dataset.column_names import ASKING, ASKING_ALONE, INPUT_COLUMNS, with_known_names
+from prefgen.dataset.columns import prompt_messages
+from prefgen.dataset.conversation import OTHER_ROLES
+from prefgen.dataset.flat_conversation import hh_turns, is_hh
 from prefgen.dataset.pair import NUMBERS, Row
-from prefgen.dataset.public_forms import known_form
+from prefgen.dataset.preference import with_sides
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
+from prefgen.transport.openai_protocol import encode_message
 from prefgen.version import with_present_names
 
 SHAREGPT_ROLES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
@@ -30,94 +36,158 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
 
 
 def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
-    """The row with prompt, chosen and rejected, under today's names; as it is where it has them, or where its
-    form is not known.
+    """The row with prompt, chosen and rejected, under today's names; a row that is no pair with its prompt
+    alone. Raises RecipeError for what would have to be guessed.
     """
-    row = with_present_names(row, RENAMED_COLUMNS)
+    row = with_known_names(with_present_names(row, RENAMED_COLUMNS), columns, where)
     for theirs in columns.values():
         if theirs not in row:
-            raise RecipeError(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)
+            raise MissingColumn(f"there is no column {theirs!r}; there are {', '.join(map(str, row))}", where)
+    asking = {ours: theirs for ours, theirs in columns.items() if ours in _ASKING}
     if columns:
-        moved = {ours: row[theirs] for ours, theirs in columns.items()}
-        row = {**{name: value for name, value in row.items() if name not in columns.values()}, **moved}
-    row = _with_numbers(known_form(row, where), where)
-    if (sides := _hh_sides(row)) is not None:
-        return {**row, **sides}
-    if "conversations" in row and isinstance(row.get("chosen"), Mapping):  # LLaMA-Factory
-        rest = {name: value for name, value in row.items() if name != "conversations"}
-        sides = {
-            side: [_parse_turn(row[side])]
-            for side in ("chosen", "rejected")
-            if isinstance(row.get(side), Mapping)
-        }
-        return {**rest, "prompt": [_parse_turn(turn) for turn in row["conversations"]], **sides}
-    if "messages" in row and isinstance(row.get("chosen"), Mapping):  # axolotl
-        rest = {name: value for name, value in row.items() if name != "messages"}
-        return {
-            **rest,
-            "prompt": row["messages"],
-            "chosen": [row["chosen"]],
-            "rejected": [row.get("rejected")],
-        }
-    if "context" in row and is_list(completions := decoded(row.get("completions"))):  # NeMo-RL
-        chosen, rejected = _by_rank(completions, where)
-        rest = {name: value for name, value in row.items() if name not in ("context", "completions")}
-        return {**rest, "prompt": row["context"], "chosen": chosen, "rejected": rejected}
+        moved = {ours: row[theirs] for ours, theirs in columns.items() if ours not in _ASKING}
+        left = set(columns.values()) - set(asking.values())
+        row = {**{name: value for name, value in row.items() if name not in left}, **moved}
+    row, asks = with_sides(row, columns, where)
+    row = with_numbers(row, where)
+    for side in ("chosen", "rejected"):
+        if isinstance(row.get(side), Mapping):  # one turn, as LLaMA-Factory and axolotl have it
+            row = {**row, side: [row[side]]}
+    if all(isinstance(text := row.get(side), str) and is_hh(text) for side in ("chosen", "rejected")):
+        row = {**row, **{side: hh_turns(row[side]) for side in ("chosen", "rejected")}}
+    row = _with_asked(row, asking, asks, where)
+    if isinstance(row.get("prompt"), str) and is_hh(row["prompt"]):  # the sides go on behind "Assistant:"
+        texts = {side: row[side] for side in ("chosen", "rejected") if isinstance(row.get(side), str)}
+        row = {**row, **{side: text.removeprefix(" ") for side, text in texts.items()}}
     return row
 
 
-def _by_rank(completions: Sequence[Any], where: str) -> tuple[Any, Any]:
-    """(chosen, rejected) of two completions: the best has the lowest rank."""
-    entries = [completion for completion in completions if isinstance(completion, Mapping)]
-    if len(entries) != 2 or len(completions) != 2:
-        raise RecipeError(f"a pair has two completions, found {len(completions)}", where)
-    ranks = [as_number(entry.get("rank"), "rank", where) for entry in entries]
-    if None in ranks or ranks[0] == ranks[1]:
-        found = " and ".join(describe(entry.get("rank")) for entry in entries)
-        raise RecipeError(f"two completions need two ranks that differ, found {found}", where)
-    order = [0, 1] if (ranks[0] or 0) < (ranks[1] or 0) else [1, 0]
-    chosen, rejected = (entries[number].get("completion") for number in order)
-    return chosen, rejected
+class MissingColumn(RecipeError):
+    """A column that is mapped is not in the row."""
 
 
-def _with_numbers(row: Row, where: str) -> Row:
-    """The row with its numbers as numbers and its truth values as such: a CSV has them as text, and empty
-    cells as empty text; Parquet may have decimals, and NaN for what is missing.
+Read = TypeVar("Read")
+
+
+def mapped_rows(
+    rows: Iterable[tuple[str, Row]],
+    columns: Mapping[str, str],
+    bad_rows: BadRows,
+    read: Callable[[Row, str], Read],
+) -> Iterator[tuple[str, Read]]:
+    """What `read` makes of each row, as `BadRows.each` has it. Raises RecipeError at the end, where a column
+    that is mapped was in no row: then the mapping is wrong, and not the rows.
     """
+    unseen, first_error = set(columns.values()), None
+
+    def read_mapped(row: Row, where: str) -> Read:
+        nonlocal first_error
+        unseen.difference_update(row)
+        try:
+            return read(row, where)
+        except MissingColumn as error:
+            first_error = first_error or error
+            raise
+
+    yield from bad_rows.each(rows, read_mapped)
+    if unseen and first_error is not None:
+        raise first_error
+
+
+_ASKING = ("messages", "prompt", "input", "history")
+"""What a mapping can fill of what is asked."""
+_ASKED = frozenset((*ASKING, *ASKING_ALONE, *INPUT_COLUMNS, "history"))
+
+
+def _with_asked(row: Row, asking: Mapping[str, str], asks: str | None, where: str) -> Row:
+    """The row with what it asks as `prompt`, and no other column that asks."""
+    mapped = asking.get("messages") or asking.get("prompt")
+    if _is_whole(row.get("chosen"), where) and _is_whole(row.get("rejected"), where):
+        return _beside_whole_sides(row, asking, mapped, where)
+    asked = asked_columns(row, asking, where, of_form=asks)
+    if asked is None or (asked == Asked(("prompt",)) and not asking):
+        return row
+    prompt = row[asked.columns[0]]
+    if len(asked.columns) > 1 or asked.about or asked.history is not None:
+        chosen = row.get("chosen")
+        answer = chosen if isinstance(chosen, str) else None
+        messages = prompt_messages(row, asking, where, beside_answers=True, answer=answer, of_form=asks)
+        turns = [encode_message(message) for message in messages]
+        prompt = turns[0]["content"] if [turn["role"] for turn in turns] == ["user"] else turns
+    used = _ASKED | set(asking.values())
+    return {**{name: value for name, value in row.items() if name not in used}, "prompt": prompt}
+
+
+def _beside_whole_sides(row: Row, asking: Mapping[str, str], mapped: str | None, where: str) -> Row:
+    """A row whose sides hold the whole conversation: `pair_messages` compares what else asks with it."""
+    for name in ("input", "history"):
+        column = asking.get(name, name)
+        if not is_empty(row.get(column)) and (name in asking or name == "history"):
+            raise RecipeError(f"{column} stands beside sides that hold the whole conversation", where)
+    refuse_unread(row, asking, where)
+    if mapped is None:
+        return row
+    kept = {name: value for name, value in row.items() if name not in _ASKED and name != mapped}
+    return {**kept, "prompt": row[mapped]}
+
+
+def _is_whole(side: Any, where: str) -> bool:
+    """Whether a side is a conversation from its beginning, and not an answer alone."""
+    turns = as_messages_or_text(side, "a side", where)
+    if not is_list(turns) or not turns or not isinstance(turns[0], Mapping):
+        return False
+    role = turns[0].get("role") or turns[0].get("from")
+    return OTHER_ROLES.get(str(role), role) != "assistant"
+
+
+OTHER_SCORES = (
+    ("rating_chosen", "rating_rejected"),
+    ("chosen-rating", "rejected-rating"),
+    ("chosen_rating", "rejected_rating"),
+    ("chosen_score", "rejected_score"),
+    ("chosen_reward", "rejected_reward"),
+)
+"""What others call score_chosen and score_rejected."""
+OTHER_MODELS = {
+    "chosen_model": ("model_chosen", "chosen-model"),
+    "rejected_model": ("model_rejected", "rejected-model"),
+}
+
+
+def with_numbers(row: Row, where: str) -> Row:
+    """The row with scores and models under this project's names, and its numbers and truth values as such: a
+    CSV has them as text, and empty cells as empty text; Parquet may have decimals, and NaN for what is
+    missing. What cannot be read stays, so that whoever checks the row can say it.
+    """
+    found = _usual_names(row)
+    if found:
+        row = {**row, **found}
     read = {
         name: _read_or_as_it_is(as_number, row[name], name, where)
         for name in NUMBERS
         if isinstance(row.get(name), str | Decimal | float)
     }
-    if isinstance(row.get("tie"), str):
+    if isinstance(row.get("tie"), str | float | int):
         tie = row["tie"]
         read["tie"] = None if is_missing(tie) else _read_or_as_it_is(as_truth, tie, "tie", where)
     return {**row, **read} if read else row
 
 
+def _usual_names(row: Row) -> dict[str, Any]:
+    """Scores and models that stand under names of others; both scores are of one naming."""
+    found: dict[str, Any] = {}
+    if all(is_missing(row.get(name)) for name in ("score_chosen", "score_rejected")):
+        namings = [[name for name in names if not is_missing(row.get(name))] for names in OTHER_SCORES]
+        for name in max(namings, key=len):  # the first of those that have most: both
+            found["score_chosen" if "chosen" in name else "score_rejected"] = row[name]
+    for ours, names in OTHER_MODELS.items():
+        if is_missing(row.get(ours)):
+            found.update((ours, row[name]) for name in names if not is_missing(row.get(name)))
+    return found
+
+
 def _read_or_as_it_is(read: Callable[[Any, str, str], Any], value: Any, name: str, where: str) -> Any:
-    """What cannot be read stays, so that whoever checks the row can say it."""
     try:
         return read(value, name, where)
     except RecipeError:
         return value
-
-
-def _hh_sides(row: Row) -> dict[str, Any] | None:
-    """Sides as hh-rlhf has them, a whole conversation as one text each (blank line, "Human: ...", blank line,
-    "Assistant: ..."), as messages.
-    """
-    sides = {name: row.get(name) for name in ("chosen", "rejected")}
-    if all(isinstance(text, str) and text.startswith(HH_START) for text in sides.values()):
-        return {name: hh_turns(str(text)) for name, text in sides.items()}
-    prompt = row.get("prompt")
-    if isinstance(prompt, str) and prompt.startswith(HH_START):  # the sides go on behind "Assistant:"
-        return {
-            name: text.removeprefix(" ") if isinstance(text, str) else text for name, text in sides.items()
-        }
-    return None
-
-
-def _parse_turn(turn: Any) -> dict[str, Any]:
-    turn = turn if isinstance(turn, Mapping) else {}
-    return {"role": OTHER_ROLES.get(str(turn.get("from")), turn.get("from")), "content": turn.get("value")}

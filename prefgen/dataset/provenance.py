@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from prefgen.dataset.cells import describe, is_missing
+from prefgen.dataset.cells import describe, is_absent, is_missing
 from prefgen.errors import RecipeError, did_you_mean
 
 ID_COLUMNS = ("id", "prompt_id", "uuid")
@@ -74,7 +74,9 @@ def earlier_lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def _own_id(row: Mapping[str, Any], columns: Mapping[str, str]) -> str | None:
     for name in (columns["id"],) if "id" in columns else ID_COLUMNS:
         value = row.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and not is_missing(value):
+        if isinstance(value, float) and value.is_integer():  # what pandas makes of whole numbers beside an
+            value = int(value)  # empty cell
+        if isinstance(value, str | int) and not isinstance(value, bool) and not is_absent(value):
             return str(value)
     return None
 

@@ -3,18 +3,19 @@ stands.
 """
 
 import codecs
-import csv
 import gzip
-import io
 import json
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
-from prefgen.dataset.read_parquet import read_parquet
+from prefgen.dataset.class_labels import label_names, with_names
+from prefgen.dataset.file_splits import Rows, split_of, splits_of_files
+from prefgen.dataset.hub import first_line
+from prefgen.dataset.parse_table import parse_table
+from prefgen.dataset.read_parquet import CELL_ERRORS, read_parquet
 from prefgen.errors import RecipeError
 from prefgen.text.strict_json import object_without_doubles
 
@@ -37,14 +38,8 @@ NOTE_FILES = (
 )
 NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")
 """Files that stand beside data and hold none."""
-SPLIT_WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
-MAX_FIELD = 2**24
-"""Characters of one cell of a table."""
-Rows = Iterator[tuple[str, Mapping[str, Any]]]
+LFS_START = b"version https://git-lfs"
+BOMS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) -> Rows:
@@ -62,8 +57,8 @@ def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) ->
         ".jsonl": _read_jsonl,
         ".ndjson": _read_jsonl,
         ".json": _read_json,
-        ".csv": _read_csv,
-        ".tsv": _read_csv,
+        ".csv": _read_table,
+        ".tsv": _read_table,
         ".parquet": _read_parquet,
         ".txt": _read_text,
         ".md": _read_text,
@@ -73,10 +68,17 @@ def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) ->
         raise RecipeError(
             f"file {display_path!r} cannot be read: its name must end in one of {', '.join(SUFFIXES)}"
         )
+    _refuse_pointer(path, display_path)
     try:
         yield from reader(path, display_path, bad_rows)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RecipeError(f"is no whole gzip file ({error})", display_path) from None
+
+
+def _refuse_pointer(path: Path, display_path: str) -> None:
+    with path.open("rb") as file:
+        if file.read(len(LFS_START)) == LFS_START:
+            raise RecipeError("is a pointer of Git LFS and not the file itself: `git lfs pull`", display_path)
 
 
 def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
@@ -103,29 +105,12 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
         raise RecipeError(
             f"the folder {display_path!r} holds no file that can be read ({', '.join(SUFFIXES)})"
         )
-    splits = {file: split_of(str(file.relative_to(path))) for file in files}
+    splits = splits_of_files(files, path)
     has_splits = len(set(splits.values())) > 1
     for file in files:
         for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
             split = splits[file] if has_splits else None
             yield where, row if split is None else {"split": split, **row}
-
-
-def select_split(rows: Rows, split: str | None, location: str, *, strict: bool = False) -> Rows:
-    """The rows of one split, or of all; unless `strict`, also those that are of none. Raises RecipeError, at
-    the end, where there was no row of it.
-    """
-    seen: set[str] = set()
-    taken = False
-    for where, row in rows:
-        name = row.get("split")
-        seen.add(str(name))
-        if split is None or name == split or (name is None and not strict):
-            taken = True
-            yield where, row
-    if seen and not taken:
-        names = ", ".join(sorted(seen - {"None"})) or "none"
-        raise RecipeError(f"{location!r} has no split {split!r}; its splits: {names}")
 
 
 def _is_data(file: Path, folder: Path) -> bool:
@@ -145,13 +130,6 @@ def _suffix(file: Path) -> str:
     return Path(file.name.casefold().removesuffix(".gz")).suffix
 
 
-def split_of(name: str) -> str | None:
-    """The split that the name of a file, or of its folder, says, as the Hub's library reads it."""
-    words = re.split(r"[^a-z]+", name.casefold())
-    found = {split for word in words for split, spellings in SPLIT_WORDS.items() if word in spellings}
-    return found.pop() if len(found) == 1 else None
-
-
 def _read_saved(path: Path, display_path: str) -> Rows:
     """A folder that `datasets.Dataset.save_to_disk` wrote."""
     import datasets  # 0.5 s
@@ -162,8 +140,14 @@ def _read_saved(path: Path, display_path: str) -> Rows:
         raise RecipeError(
             f"was written by save_to_disk and cannot be loaded ({error})", display_path
         ) from None
-    for number, row in enumerate(rows, 1):
-        yield f"{display_path} row {number}", dict(row)
+    names = label_names(rows.features)
+    for number in range(len(rows)):
+        where = f"{display_path} row {number + 1}"
+        try:
+            row = rows[number]
+        except CELL_ERRORS as error:
+            raise RecipeError(f"the row holds what cannot be read ({first_line(error)})", where) from None
+        yield where, with_names(row, names, where)
 
 
 def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
@@ -174,8 +158,8 @@ def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
 def _read_raw_lines(path: Path, display_path: str) -> Iterator[tuple[int, bytes]]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise RecipeError("is UTF-16; save it as UTF-8", display_path)
+            if number == 1 and (line.startswith(BOMS_OF_UTF16) or b"\0" in line):
+                raise RecipeError("is UTF-16, or no text; save it as UTF-8", display_path)
             yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
 
@@ -189,7 +173,17 @@ def _decode_line(line: bytes, where: str) -> str:
 def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     lines = ((f"{display_path}:{number}", line) for number, line in _read_raw_lines(path, display_path))
     filled = ((where, line) for where, line in bad_rows.each(lines, _decode_line) if line.strip())
-    yield from bad_rows.each(filled, _parse_object)
+    yield from bad_rows.each(_each_an_object(filled, display_path), _parse_object)
+
+
+def _each_an_object(lines: Iterator[tuple[str, str]], display_path: str) -> Iterator[tuple[str, str]]:
+    """The lines. Raises RecipeError where the first of them only begins an object or a list."""
+    for number, (where, line) in enumerate(lines):
+        if number == 0 and line.strip() in ("{", "["):
+            raise RecipeError(
+                "is JSON over several lines, and not an object a line: call it .json", display_path
+            )
+        yield where, line
 
 
 def _parse_object(text: str, where: str) -> Mapping[str, Any]:
@@ -218,12 +212,27 @@ def _read_json(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
             yield from _read_jsonl(path, display_path, bad_rows)
             return
         raise RecipeError(f"not valid JSON ({error})", display_path) from None
-    if isinstance(rows, dict) and isinstance(rows.get("data"), list):
-        rows = rows["data"]
+    if isinstance(rows, dict):
+        rows = _only_list(rows, display_path)
     if not isinstance(rows, list):
         raise RecipeError(f"expected a list of rows, found {type(rows).__name__}", display_path)
     numbered = ((f"{display_path}[{index}]", value) for index, value in enumerate(rows))
     yield from bad_rows.each(numbered, _as_row)
+
+
+def _only_list(data: dict[str, Any], display_path: str) -> list[Any]:
+    """The rows that stand under `data`. Raises RecipeError where there are others, or none."""
+    lists = [name for name, value in data.items() if isinstance(value, list)]
+    if "data" not in lists or any(
+        isinstance(item, dict) for name in lists if name != "data" for item in data[name]
+    ):
+        found = ", ".join(map(repr, lists)) or "none"
+        raise RecipeError(
+            f"expected a list of rows, or an object with one under 'data'; the lists of this object: {found}"
+            ". Save each as a file of its own",
+            display_path,
+        )
+    return data["data"]
 
 
 def _is_object(text: str) -> bool:
@@ -233,33 +242,9 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _read_csv(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
-    """Rows of a table with a header, in commas, semicolons (where the header has no comma) or tabs; empty
-    rows are left out.
-    """
+def _read_table(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     text = "".join(line for _, line in _read_lines(path, display_path))
-    header = text.lstrip().splitlines()[0] if text.strip() else ""
-    delimiter = next((mark for mark in ("\t", ",", ";") if mark in header), ",")
-    csv.field_size_limit(MAX_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] = []
-    try:
-        for cells in reader:
-            where = f"{display_path}:{reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not names:
-                names = [name.strip() for name in cells]
-                if len(set(names)) != len(names):
-                    raise RecipeError(f"two columns have one name: {', '.join(names)}", where)
-            elif len(cells) != len(names):
-                found = f"({len(cells)} of {len(names)})"
-                error = RecipeError(f"the row has another number of columns than the header {found}", where)
-                bad_rows.refuse(error, where)
-            else:
-                yield where, dict(zip(names, cells, strict=True))
-    except csv.Error as error:
-        raise RecipeError(f"not a valid table ({error})", f"{display_path}:{reader.line_num}") from None
+    yield from parse_table(text, display_path, bad_rows)
 
 
 def _read_parquet(path: Path, display_path: str, _: BadRows) -> Rows:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefgen.dataset.class_labels import label_names_of_schema, with_names
+from prefgen.dataset.hub import first_line
 from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -26,8 +28,33 @@ def read_parquet(path: Path, display_path: str | None = None) -> Iterator[dict[s
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise RecipeError(f"two columns have one name: {twice}", display_path or str(path))
+        names_of_labels = label_names_of_schema(file.schema_arrow.metadata)
+        number = 0
         for batch in file.iter_batches(batch_size=ROWS_A_READ):
-            yield from batch.to_pylist()
+            for row in _rows_of(batch, display_path or str(path)):
+                number += 1
+                place = f"{display_path or path} row {number}"
+                yield with_names(row, names_of_labels, place) if names_of_labels else row
+
+
+CELL_ERRORS = (ValueError, OverflowError, LookupError, TypeError, NotImplementedError)
+"""What libraries raise of a cell that they cannot make a value of: bytes that are no UTF-8, times beyond the
+years of Python, zones of time that nobody knows.
+"""
+
+
+def _rows_of(batch: "pa.RecordBatch", display_path: str) -> list[dict[str, Any]]:
+    try:
+        return batch.to_pylist()
+    except CELL_ERRORS:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                column.to_pylist()
+            except CELL_ERRORS as error:
+                raise RecipeError(
+                    f"the column {name!r} holds what cannot be read ({first_line(error)})", display_path
+                ) from None
+        raise
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.columns import parse_records
+from prefgen.dataset.file_splits import select_split, single_split
 from prefgen.dataset.provenance import Provenance
-from prefgen.dataset.read_files import read_rows, select_split
+from prefgen.dataset.read_files import read_rows
 from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
@@ -41,7 +42,7 @@ class File(Plugin):
     license: str = Field(default="unknown", description="The license of rows that do not say theirs.")
     split: str = Field(
         default="train",
-        description="Of a folder whose files are of several splits (train, test): which one is read.",
+        description="Of rows that are of several splits, by their files or a column: which one is read.",
     )
     keep_columns: tuple[str, ...] = KEEP_COLUMNS_FIELD
     on_bad_rows: OnBadRows = ON_BAD_ROWS_FIELD
@@ -59,6 +60,8 @@ class File(Plugin):
     def _read_records(self, folder: Path, provenance: Provenance, bad_rows: BadRows) -> Iterator[Record]:
         columns = {**self.columns, **({"messages": self.column} if self.column else {})}
         rows = read_rows(folder / self.path, self.path, bad_rows)
-        if (folder / self.path).is_dir():
+        if (folder / self.path).is_dir() or "split" in self.model_fields_set:
             rows = select_split(rows, self.split, self.path)
+        else:
+            rows = single_split(rows)
         yield from parse_records(rows, columns, self.path, provenance, bad_rows)

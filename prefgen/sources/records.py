@@ -14,15 +14,24 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
-from prefgen.dataset.cells import as_number, as_text, as_truth, decoded, describe, is_list, is_missing
+from prefgen.dataset.cells import (
+    as_number,
+    as_optional_text,
+    as_truth,
+    decoded,
+    describe,
+    is_list,
+    is_missing,
+)
 from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
 from prefgen.dataset.conversation import parse_conversation
+from prefgen.dataset.file_splits import select_split, single_split
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.pair import pair_messages, text_of
-from prefgen.dataset.pair_formats import to_pair_row
+from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
-from prefgen.dataset.read_files import read_rows, select_split
+from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
@@ -30,7 +39,7 @@ from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
 from prefgen.tables import BadRow
-from prefgen.types import Pair, Prompt, Record, Response, Score
+from prefgen.types import Message, Pair, Prompt, Record, Response, Score
 
 
 @source("records")
@@ -82,8 +91,10 @@ class Records(Plugin):
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         if local.exists():
             rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path, bad_rows)
-            if local.is_dir():
+            if local.is_dir() or "split" in self.model_fields_set:
                 rows = select_split(iter(rows), self.split, self.path)
+            else:
+                rows = single_split(iter(rows))
         else:
             hub = hub_rows(self.path, self.config, self.split, self.revision)
             rows = ((f"{self.path} row {i}", row) for i, row in enumerate(hub))
@@ -94,56 +105,44 @@ class Records(Plugin):
         self, rows: Iterable[tuple[str, Mapping[str, Any]]], provenance: Provenance, bad_rows: BadRows
     ) -> Iterator[Record]:
         counter = OccurrenceCounter()
-        kto_groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
 
         def read(given: Mapping[str, Any], where: str) -> Record | _KtoRow:
-            if (ranked := ranked_answers(given, where)) is not None:
-                moved = {ours: given[theirs] for ours, theirs in self.columns.items() if theirs in given}
-                return _parse_ranked({**given, **moved}, ranked, where, counter, provenance)
             kept = {name: given[name] for name in self.keep_columns if name in given}
+            if _is_ranked(given, self.columns, where):
+                given = {name: value for name, value in given.items() if name != "turns"}  # of Nectar
+                row = {**kept, **to_pair_row(given, self.columns, where)}
+                return _parse_ranked(row, where, counter, provenance)
             row = {**kept, **to_pair_row(given, self.columns, where)}
-            if "completion" in row and "label" in row:
-                return _parse_kto(row, where)
+            if "chosen" not in row and "completion" in row and "label" in row:
+                return _parse_kto(row, where, provenance)
             return _parse_record(row, where, counter, provenance)
 
-        for where, found in bad_rows.each(rows, read):
+        kto_groups: dict[Any, list[_KtoRow]] = {}
+        for _, found in mapped_rows(rows, self.columns, bad_rows, read):
             if isinstance(found, Record):
                 yield found
             else:
-                kto_groups.setdefault(found.prompt_id, []).append((where, found.row))
+                kto_groups.setdefault(found.group, []).append(found)
         for group in kto_groups.values():
-            where, first = group[0]
-            details = prompt_fields(first, {}, provenance, where)
-            prompt = counter.prompt(prompt_messages(first, {}, where), origin="imported", **details)
-            responses = tuple(
-                _parse_response(prompt.id, row["completion"], place, sample=i)
-                for i, (place, row) in enumerate(group)
-            )
-            scores = tuple(
-                Score(
-                    response_id=r.id,
-                    aspect="label",
-                    value=float(as_truth(row["label"], "label", place)),
-                    scale=(0, 1),
-                    judge="imported",
-                )
-                for r, (place, row) in zip(responses, group, strict=True)
-            )
-            yield Record(prompt=prompt, responses=responses, scores=scores)
+            yield _record_of_kto(group, counter)
+
+
+def _is_ranked(row: Mapping[str, Any], columns: Mapping[str, str], where: str) -> bool:
+    """Whether a row holds ranked answers, and no pair beside them."""
+    sides = ("chosen", "rejected")
+    if all(side in columns or not is_missing(row.get(side)) for side in sides):
+        return False
+    return ranked_answers(row, where) is not None
 
 
 def _parse_ranked(
-    row: Mapping[str, Any],
-    ranked: Sequence[tuple[str, str, float]],
-    where: str,
-    counter: OccurrenceCounter,
-    provenance: Provenance,
+    row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
 ) -> Record:
     """Answers with ranks (Nectar: 1 is the best) as responses with scores: of n answers the first has n."""
     if is_list(row.get("source")):  # of each answer, as Nectar has it
         row = {**row, "source": None}
-    details = prompt_fields(row, {}, provenance, where)
-    asked = counter.prompt(prompt_messages(row, {}, where), origin="imported", **details)
+    ranked = ranked_answers(row, where) or []
+    asked = _prompt_of(row, where, counter, provenance)
     responses, scores = [], []
     for number, (text, model, rank) in enumerate(ranked):
         response = _parse_response(asked.id, text, where, sample=number, model=model)
@@ -158,17 +157,46 @@ def _parse_ranked(
 
 
 class _KtoRow(NamedTuple):
-    """A row of KTO, which is part of a record: that of its conversation."""
+    """A row of KTO, which is part of a record: that of its conversation, where source and license are one."""
 
-    prompt_id: str
-    row: Mapping[str, Any]
+    messages: tuple[Message, ...]
+    fields: Mapping[str, Any]
+    completion: Any
+    label: bool
+    where: str
+
+    @property
+    def group(self) -> tuple[Any, ...]:
+        return Prompt.of(self.messages).id, self.fields.get("source"), self.fields.get("license")
 
 
-def _parse_kto(row: Mapping[str, Any], where: str) -> _KtoRow:
+def _parse_kto(row: Mapping[str, Any], where: str, provenance: Provenance) -> _KtoRow:
     """Raises RecipeError for a row whose prompt, answer or label cannot be read."""
-    as_truth(row["label"], "label", where)
+    label = as_truth(row["label"], "label", where)
     _parse_response("", row["completion"], where, sample=0)
-    return _KtoRow(Prompt.of(prompt_messages(row, {}, where)).id, row)
+    messages = prompt_messages(row, {}, where, beside_answers=True)
+    fields = prompt_fields(row, {}, provenance, where)
+    return _KtoRow(messages, fields, row["completion"], label, where)
+
+
+def _record_of_kto(group: Sequence[_KtoRow], counter: OccurrenceCounter) -> Record:
+    prompt = counter.prompt(group[0].messages, origin="imported", **group[0].fields)
+    responses = [
+        _parse_response(prompt.id, row.completion, row.where, sample=i) for i, row in enumerate(group)
+    ]
+    scores = [
+        Score(response_id=r.id, aspect="label", value=float(row.label), scale=(0, 1), judge="imported")
+        for r, row in zip(responses, group, strict=True)
+    ]
+    return Record(prompt=prompt, responses=tuple(responses), scores=tuple(scores))
+
+
+def _prompt_of(
+    row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
+) -> Prompt:
+    fields = prompt_fields(row, {}, provenance, where)
+    messages = prompt_messages(row, {}, where, beside_answers=True)
+    return counter.prompt(messages, origin="imported", **fields)
 
 
 def _parse_record(
@@ -176,28 +204,42 @@ def _parse_record(
 ) -> Record:
     if "chosen" in row and "rejected" in row:
         return _record_of_pair(row, where, counter, provenance)
-    items = decoded(row.get("completions", row.get("responses")))
-    if not isinstance(items, Sequence) or isinstance(items, str):
+    name = next((n for n in ("completions", "responses") if not is_missing(row.get(n))), None)
+    items = None if name is None else decoded(row[name])
+    if name is None or not is_list(items):
         raise RecipeError(
             "no responses in this row: expected chosen and rejected, completions, responses, or "
-            f"completion and label; found {', '.join(row)}",
+            f"completion and label; found {', '.join(map(str, row))}. They can be named: columns: "
+            "{chosen: NAME, rejected: NAME}",
             where,
         )
-    prompt = counter.prompt(
-        prompt_messages(row, {}, where),
-        origin="imported",
-        **prompt_fields(row, {}, provenance, where),
-    )
+    _refuse_parallel(row, name, len(items), where)
+    prompt = _prompt_of(row, where, counter, provenance)
+    models = decoded(row.get("models"))
+    models = models if is_list(models) and len(models) == len(items) else [None] * len(items)
     responses, scores = [], []
     for i, item in enumerate(items):
-        if isinstance(item, Mapping) and "response" in item:
-            model = as_text(item.get("model"), "model", where) or "unknown"
-            response = _parse_response(prompt.id, item["response"], where, sample=i, model=model)
-            scores += _ultrafeedback_scores(item, response.id, where)
-        else:
-            response = _parse_response(prompt.id, item, where, sample=i)
+        given = item if isinstance(item, Mapping) else {}
+        model = as_optional_text(given.get("model", models[i]), "model", where) or "unknown"
+        answer = given.get("response", item)
+        response = _parse_response(prompt.id, answer, where, sample=i, model=model)
+        if "response" in given:
+            scores += _ultrafeedback_scores(given, response.id, where)
         responses.append(response)
     return Record(prompt=prompt, responses=tuple(responses), scores=tuple(scores))
+
+
+PARALLEL_COLUMNS = ("labels", "label", "ranks", "ranking", "preferences")
+
+
+def _refuse_parallel(row: Mapping[str, Any], name: str, count: int, where: str) -> None:
+    """Raises RecipeError for a list beside the answers that says something of each, and is not understood:
+    the answers may then be no answers at all, but steps of one.
+    """
+    for column in PARALLEL_COLUMNS:
+        values = decoded(row.get(column))
+        if is_list(values) and len(values) == count:
+            raise RecipeError(f"{column} says something of each of the {name}, and what is not known", where)
 
 
 def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str) -> list[Score]:
@@ -234,7 +276,7 @@ def _record_of_pair(
     row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
 ) -> Record:
     prompt_turns, chosen, rejected = pair_messages(row, where)
-    messages = as_messages(prompt_turns, where)
+    messages = as_messages(prompt_turns, where, beside_answers=True)
     high, low = (as_number(row.get(name), name, where) for name in ("score_chosen", "score_rejected"))
     if high is not None and low is not None and high < low:
         raise RecipeError(f"chosen scores {high:g} and rejected {low:g}: which one is better?", where)
@@ -249,7 +291,7 @@ def _record_of_pair(
     prompt = counter.prompt(messages, origin="imported", **details)
     responses: list[Response] = []
     for name, side in (("chosen", chosen), ("rejected", rejected)):
-        model = as_text(row.get(f"{name}_model"), f"{name}_model", where) or "unknown"
+        model = as_optional_text(row.get(f"{name}_model"), f"{name}_model", where) or "unknown"
         responses.append(_parse_response(prompt.id, side, where, sample=len(responses), model=model))
     record = Record(prompt=prompt, responses=tuple(responses))
     if is_harmful(record, responses[0].id):

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.dataset.cells import as_number, as_text, as_texts, as_truth, decoded, is_missing
+from prefgen.dataset.cells import (
+    as_number,
+    as_optional_text,
+    as_text,
+    as_texts,
+    as_truth,
+    decoded,
+    is_absent,
+    is_missing,
+)
 from prefgen.errors import RecipeError
 
 CELLS = st.recursive(
@@ -28,7 +37,19 @@ def test_numbers_and_texts_are_what_they_are():
     assert [as_number(cell, "x", "f:1") for cell in ("5.0", 5, " 5 ")] == [5, 5, 5]
 
 
-@pytest.mark.parametrize("cell", ["many", math.inf, True, [1], {}, b"5", "1,5"])
+@pytest.mark.parametrize("word", ["nan", "None", " null", "N/A", "<noinput>", "No input"])
+def test_words_for_nothing_are_nothing_where_a_column_may_be_empty(word):
+    assert is_absent(word) and as_optional_text(word, "x", "f:1") is None
+    assert not is_missing(word) and as_text(word, "x", "f:1") == word
+
+
+def test_a_list_of_texts_that_python_has_printed_is_said():
+    assert as_texts("['4']: what is it?", "x", "f:1") == ("['4']: what is it?",)
+    with pytest.raises(RecipeError, match="f:1: x is a list as Python prints it"):
+        as_texts("['4', 'four']", "x", "f:1")
+
+
+@pytest.mark.parametrize("cell", ["1_000", "٣", "nan1", "0x10", "many", math.inf, True, [1], {}, b"5", "1,5"])
 def test_what_is_no_number_is_said(cell):
     with pytest.raises(RecipeError, match=r"f:1: x must be a finite number"):
         as_number(cell, "x", "f:1")

@@ -47,13 +47,91 @@ def test_tool_calls_and_their_ids_are_carried():
 
 
 def test_text_that_looks_like_json_is_text():
-    for text in ("[1, 2, 3]: sort it", "[1, 2, 3]", '{"a": 1}', "[not json"):
+    for text in (
+        '[{"from": "NYC", "to": "LAX"}]',
+        "[1, 2, 3]: sort it",
+        "[1, 2, 3]",
+        '{"a": 1}',
+        "[not json",
+    ):
         assert parse_conversation(text, "f:1") == (user(text),)
+
+
+@pytest.mark.parametrize(
+    ("turn", "name", "arguments", "call_id"),
+    [
+        ({"tool_calls": [{"name": "f", "parameters": {"x": 1}}]}, "f", '{"x": 1}', ""),
+        ({"tool_calls": [{"id": 0, "name": "f", "arguments": None}]}, "f", "", "0"),
+        ({"content": "Let me look.", "function_call": {"name": "w", "arguments": "{}"}}, "w", "{}", ""),
+        ({"from": "gpt", "value": "let me", "tool_calls": [{"name": "f", "arguments": {}}]}, "f", "{}", ""),
+    ],
+)
+def test_calls_of_tools_in_other_writings_are_calls(turn, name, arguments, call_id):
+    _, message, result = parse_conversation(
+        [
+            said("user", "Q"),
+            {"role": "assistant", "content": None, **turn},
+            said("tool", "3", tool_call_id=call_id or "c"),
+        ],
+        "f:1",
+    )
+    [call] = message.tool_calls
+    assert (call.name, call.arguments, call.id) == (name, arguments, call_id)
+    assert result.tool_call_id == (call_id or "c")
+
+
+FLAT = [
+    "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi<|im_end|>",
+    "<s>[INST] <<SYS>>S<</SYS>> Hi [/INST] Hello",
+    "prompter: Hi\nassistant: Hello\nprompter: more",
+    "Hi\n<extra_id_1>Assistant\nHello\n<extra_id_1>User\nmore",
+    "### Human: hi### Assistant: hello",
+    "USER: hi\n\n\nASSISTANT: hello <|endoftext|>",
+]
+
+
+@pytest.mark.parametrize("text", FLAT)
+def test_a_conversation_in_one_text_is_no_turn_of_a_user(text):
+    with pytest.raises(RecipeError, match="f:1: the prompt is a whole conversation in one text"):
+        parse_conversation(text, "f:1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What does <|im_start|>user mean?",
+        "User: I am late. Write a reply.",
+        "What is the role of an Assistant: in a text?\nHuman: none",
+        "Human: hi",
+        "Question: Is it?\nAnswer:",
+    ],
+)
+def test_a_text_about_roles_is_a_text(text):
+    assert parse_conversation(text, "f:1") == (user(text),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\nHuman: hi\n\nAssistant: hello\n\nHuman: more\n\nAssistant:",
+        "Human: hi\n\nAssistant: hello\n\nHuman: more\n\nAssistant:",
+        "\r\n\r\nHuman: hi\r\n\r\nAssistant: hello\r\n\r\nHuman: more",
+    ],
+)
+def test_a_conversation_of_hh_is_read_however_its_lines_end(text):
+    assert parse_conversation(text, "f:1") == (user("hi"), assistant("hello"), user("more"))
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
+        (json.dumps(json.dumps(TURNS)), "JSON within JSON"),
+        ("[{'name': None, 'role': 'user', 'content': 'hi'}]", "save it as JSON"),
+        ("array([{'role': 'user', 'content': 'hi'}], dtype=object)", "save it as JSON"),
+        ([said("assistant", "", tool_calls=[{"name": "f", "arguments": [1]}])], "a mapping"),
+        ([said("assistant", "", tool_calls=[{"name": "f", "arguments": {"a": b"x"}}])], "are no JSON"),
+        ([said("assistant", "", tool_calls=[CALL], function_call=CALL["function"])], "both tool_calls"),
+        ([said("system", "S"), said("assistant", "a"), said("user", "q")], "after a system turn"),
         ([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}], "two user turns"),
         ([said("user", "a"), said("system", "b")], "a system turn stands first"),
         ([{"role": "user", "content": []}], "empty user turn"),

@@ -212,6 +212,8 @@ def test_sides_can_be_exchanged_by_their_columns():
     ("change", "words"),
     [
         ({"score_chosen": 10**400}, "finite number"),
+        ({"score_chosen": "1_000"}, "finite number"),
+        ({"score_chosen": 5, "score_rejected": 5, "tie": "no"}, "neither true nor false"),
         ({"system": "x\ud800"}, "lone surrogate"),
         ({"id": "x\ud800"}, "lone surrogate"),
         ({"prompt": ""}, "empty user turn"),
@@ -234,7 +236,7 @@ def deep(levels: int) -> object:
 
 
 @pytest.mark.parametrize("column", ["metadata", "tools"])
-@pytest.mark.parametrize("value", [deep(300), "[" * 5000, "calculator", {"a": "\ud800"}])
+@pytest.mark.parametrize("value", [deep(300), "[" * 5000, "calculator", {"a": "\ud800"}, {1: 2}])
 def test_data_that_cannot_be_kept_is_one_line(column, value):
     from prefgen.dataset.columns import parse_records
 

@@ -28,6 +28,8 @@ def read(folder, kind="file", **fields):
     [
         ({}, {}, {}),
         ({"id": 17}, {}, {"id": "17"}),
+        ({"id": 12.0}, {}, {"id": "12"}),
+        ({"id": "nan", "uuid": 1.5}, {}, {}),
         ({"id": None, "prompt_id": "p1", "uuid": "u1"}, {}, {"id": "p1"}),
         ({"id": True, "uuid": " "}, {}, {}),
         ({"key": "k1", "id": "other"}, {"columns": {"id": "key"}}, {"id": "k1"}),

@@ -7,7 +7,10 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from prefgen.dataset.read_files import read_rows
+from prefgen.errors import RecipeError
 from prefgen.sources.file import File
 
 
@@ -38,3 +41,35 @@ def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
     (tmp_path / "d" / "a.JSONL").write_text('"first"\n')
 
     assert texts(File(path="d"), tmp_path) == ["first", "second"]
+
+
+ROW = {"prompt": "q", "chosen": "a", "rejected": "b"}
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        *((f"a{suffix}", POINTER, "pointer of Git LFS") for suffix in (".txt", ".jsonl", ".csv", ".parquet")),
+        ("a.json", json.dumps({"data": [ROW], "test": [ROW]}).encode(), "'data', 'test'"),
+        ("a.json", json.dumps({"rows": [ROW]}).encode(), "'rows'"),
+        ("a.json", json.dumps({"train": [ROW]}).encode(), "'train'"),
+        ("a.json", b"{}", "none"),
+        ("a.jsonl", json.dumps(ROW, indent=2).encode(), "over several lines"),
+        ("a.jsonl", json.dumps(ROW).encode("utf-16-le"), "is UTF-16"),
+        ("a.csv", b"sep=;\nprompt;chosen\nq;a\n", "begins with 'sep=;'"),
+        ("a.csv", b'prompt,chosen,rejected\nq, "x", "y"\n', "a.csv:2: chosen: a quote stands behind a blank"),
+        ("a.csv", b'prompt,chosen\n"q\nr",a\n"q\nr",a,b\n', "a.csv:4: the row has another number"),
+    ],
+)
+def test_a_file_that_is_something_else_says_what_it_is(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(RecipeError, match=words):
+        list(read_rows(tmp_path / name, name))
+
+
+def test_rows_under_data_are_read_beside_other_notes(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"version": 2, "authors": ["x"], "data": [ROW]}))
+
+    assert list(read_rows(tmp_path / "a.json", "a.json")) == [("a.json[0]", ROW)]

@@ -47,3 +47,26 @@ def test_a_damaged_shard_of_a_run_says_what_to_do(path):
     path.write_bytes(b"PAR1")
     with pytest.raises(RecipeError, match="delete it and run the recipe again"):
         list(read_shards(path.parent))
+
+
+NO_TEXT = pa.Array.from_buffers(
+    pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xe9")]
+)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        NO_TEXT,
+        pa.array([2**55], pa.timestamp("ms")),
+        pa.array([2**30], pa.int32()).cast(pa.date32()),
+        pa.array([0], pa.timestamp("ms", tz="Mars/Phobos")),
+    ],
+    ids=["text", "time", "day", "zone"],
+)
+def test_a_cell_that_is_no_value_is_one_line_with_its_column(column, tmp_path):
+    pq.write_table(pa.table({"prompt": pa.array(["q"]), "at": column}), tmp_path / "d.parquet")
+
+    with pytest.raises(RecipeError, match="d.parquet: the column 'at' holds what cannot be read") as caught:
+        list(read_parquet(tmp_path / "d.parquet", "d.parquet"))
+    assert "\n" not in str(caught.value)

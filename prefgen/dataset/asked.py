@@ -1,0 +1,150 @@
+"""Which columns of a row hold what it asks: the one place that says so, whether the row is a prompt alone or
+stands beside answers.
+
+A column that asks is used, or the row is refused: two of them must say the same, and none is left out by the
+name of its neighbour. What a mapping names is meant.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from prefgen.dataset.cells import as_optional_text, as_text, is_absent, is_list, is_missing
+from prefgen.dataset.column_names import (
+    ASKED_ABOUT,
+    ASKING,
+    ASKING_ALONE,
+    INPUT_COLUMNS,
+    SHOWN,
+    Row,
+)
+from prefgen.dataset.conversation import OTHER_ROLES, ROLES
+from prefgen.errors import RecipeError
+from prefgen.types import Message
+
+
+class Asked(NamedTuple):
+    """The columns that ask: each of `columns` holds the prompt, `about` belongs to it, `history` went
+    before.
+    """
+
+    columns: tuple[str, ...]
+    about: tuple[str, ...] = ()
+    history: str | None = None
+
+
+def asked_columns(
+    row: Row, columns: Mapping[str, str], where: str, *, of_form: str | None = None
+) -> Asked | None:
+    """The columns of a row that ask, None where it has none that holds something. `columns` are the names
+    that somebody has mapped, `of_form` is the column in which the form of the row keeps its prompt. Raises
+    RecipeError for what would be left out.
+    """
+    refuse_unread(row, columns, where)
+    mapped = columns.get("messages") or columns.get("prompt")
+    if mapped:
+        names = (mapped,)
+    else:
+        names = _filled(ASKING, row)
+        if of_form is not None and of_form not in names:
+            names = (*_filled((of_form,), row), *names)
+        names = names or _filled(ASKING_ALONE, row)
+    if not names:
+        return None
+    history = columns.get("history", "history")
+    return Asked(
+        names,
+        _about(row, names, columns, where),
+        history if history not in names and not is_empty(row.get(history)) else None,
+    )
+
+
+def _filled(names: Iterable[str], row: Row) -> tuple[str, ...]:
+    return tuple([name for name in names if name in row and not is_missing(row[name])])
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a column that may be empty holds nothing, or an empty list."""
+    return is_absent(value) or (is_list(value) and not value)
+
+
+def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
+    """Raises RecipeError for what belongs to a conversation and stands where no reader takes it from."""
+    if not SHOWN.isdisjoint(row):
+        for name in row:
+            if name in SHOWN and not is_empty(row[name]):
+                raise RecipeError(
+                    f"{name} stands in a column of its own, and would be lost: put it among the parts of the "
+                    "prompt's content, or take the column away",
+                    where,
+                )
+    if "functions" in row and "tools" not in columns and not is_empty(row["functions"]):
+        raise RecipeError(
+            "functions is an earlier name of tools, and would be lost: map it (tools=functions)", where
+        )
+
+
+def _about(row: Row, names: Sequence[str], columns: Mapping[str, str], where: str) -> tuple[str, ...]:
+    """The columns that the prompt is about."""
+    if "input" in columns:
+        return tuple(name for name in (columns["input"],) if not is_absent(row.get(name)))
+    beside = [
+        name for name in INPUT_COLUMNS if name in row and name not in names and not is_absent(row[name])
+    ]
+    if not beside:
+        return ()
+    if any(is_asked_about(name) for name in names):
+        return tuple(beside)
+    if "messages" in columns or "prompt" in columns:
+        return ()
+    for name in beside:
+        if not any(isinstance(row[n], str) and str(row[name]).strip() in row[n] for n in names):
+            raise RecipeError(
+                f"{name} stands beside {names[0]}, and it is not known whether it is asked about: map it "
+                f"(input={name}), or the prompt alone (prompt={names[0]})",
+                where,
+            )
+    return ()
+
+
+def is_asked_about(name: str) -> bool:
+    """Whether a column is one that may be about something in a column of its own."""
+    return name.strip().casefold() in ASKED_ABOUT
+
+
+def with_inputs(row: Row, name: str, about: Sequence[str], where: str) -> Any:
+    """The prompt column `name`; an instruction with the input that it is about, as Alpaca and Dolly keep
+    them apart.
+    """
+    if not about:
+        return row[name]
+    texts = [as_text(row[name], name, where), *(as_optional_text(row[n], n, where) for n in about)]
+    return "\n\n".join(text for text in texts if text is not None)
+
+
+def check_role(row: Row, where: str) -> None:
+    """Raises RecipeError for a text that its row says is of somebody else than a user."""
+    given = row["role"]
+    role = OTHER_ROLES.get(given, given) if isinstance(given, str) else None
+    if role in ROLES and role != "user":
+        raise RecipeError(f"the text is the {role}'s and no prompt (role: {given!r})", where)
+
+
+def same_prompt(
+    read: Mapping[str, tuple[Message, ...]], where: str, *, beside_answers: bool
+) -> tuple[Message, ...]:
+    """The one conversation that the columns hold; a text may be a user's turn of it, and beside answers
+    its last turn. Raises RecipeError where they do not say the same.
+    """
+    if len(read) == 1:
+        return next(iter(read.values()))
+    fullest = max(read.values(), key=len)
+    asks = [turn.text.strip() for turn in fullest if turn.role == "user"]
+    for turns in read.values():
+        is_turn = len(turns) == 1 and turns[0].text.strip() in (asks[-1:] if beside_answers else asks)
+        if turns != fullest and not is_turn:
+            raise RecipeError(
+                f"{' and '.join(read)} ask, and do not say the same: map the one that is meant "
+                f"(prompt={next(iter(read))})",
+                where,
+            )
+    return fullest

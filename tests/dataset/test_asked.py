@@ -1,0 +1,178 @@
+"""Which columns of a row hold what it asks, for every reader. (prefgen/dataset/asked.py, column_names.py)"""
+
+import json
+
+import pytest
+
+from prefgen.dataset.columns import prompt_messages
+from prefgen.dataset.pair import NotAPair, pair_messages, text_of, validated_pair
+from prefgen.dataset.pair_formats import to_pair_row
+from prefgen.errors import RecipeError
+from prefgen.sources.file import File
+from prefgen.sources.records import Records
+
+SIDES = {"chosen": "yes", "rejected": "no"}
+
+
+def said(role: str, text: str) -> dict:
+    return {"role": role, "content": text}
+
+
+U, A = (lambda text: said("user", text)), (lambda text: said("assistant", text))
+
+
+def asked(row: dict, folder, **columns: str) -> list[str]:
+    """What each reader takes for the prompt: that of pairs, of records with answers, and of prompts alone."""
+    (folder / "d.jsonl").write_text(json.dumps(row))
+    pair = pair_messages(to_pair_row(row, columns, "row"), "row")[0]
+    [record] = Records(path="d.jsonl", columns=columns).read(folder)
+    prompt_columns = {k: v for k, v in columns.items() if k not in ("chosen", "rejected")}
+    [alone] = File(path="d.jsonl", columns=prompt_columns).read(folder)
+    return [
+        " | ".join(f"{turn['role'][0]}:{turn['content']}" for turn in pair),
+        *(" | ".join(f"{m.role[0]}:{m.text}" for m in r.prompt.messages) for r in (record, alone)),
+    ]
+
+
+def is_one_line(row: dict, folder, words: str, **columns: str) -> None:
+    """No reader takes the row."""
+    (folder / "d.jsonl").write_text(json.dumps(row))
+    for read in (
+        lambda: validated_pair(to_pair_row(row, columns, "row"), "row"),
+        lambda: list(Records(path="d.jsonl", columns=columns).read(folder)),
+    ):
+        with pytest.raises(RecipeError, match=words) as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "prompt"),
+    [
+        ({"ask": "Sum.", "in": "LONG"}, {"prompt": "ask", "input": "in"}, "u:Sum.\n\nLONG"),
+        ({"instruction": "Sum.", "input": "LONG"}, {"prompt": "instruction"}, "u:Sum.\n\nLONG"),
+        ({"Instruction": "Sum.", "Input": "LONG"}, {"prompt": "Instruction"}, "u:Sum.\n\nLONG"),
+        ({"Instruction": "Sum.", " input ": "LONG"}, {}, "u:Sum.\n\nLONG"),
+        ({"System": "Be rude", "prompt": "Q"}, {}, "s:Be rude | u:Q"),
+        ({" system": "Be rude", "Prompt": "Q"}, {}, "s:Be rude | u:Q"),
+        ({"prompt": "Sum.", "input": "LONG"}, {"input": "input"}, "u:Sum.\n\nLONG"),
+        ({"prompt": "Sum.", "input": "LONG"}, {"prompt": "prompt"}, "u:Sum."),
+        ({"prompt": "Sum this: LONG", "input": "LONG"}, {}, "u:Sum this: LONG"),
+        ({"instruction": "A", "question": "B"}, {"prompt": "question"}, "u:B"),
+        ({"instruction": "A", "question": "A"}, {}, "u:A"),
+        ({"instruction": "A", "input": "B", "text": "A B C"}, {}, "u:A\n\nB"),
+        ({"prompt": "A\n\nB", "instruction": "A", "input": "B"}, {}, "u:A\n\nB"),
+        ({"prompt": "q1", "messages": [U("q0"), A("a0"), U("q1")]}, {}, "u:q0 | a:a0 | u:q1"),
+        ({"prompt": "q", "messages": [U("q"), A("yes")]}, {}, "u:q"),
+        ({"query": "Q", "history": [["h", "i"]]}, {}, "u:h | a:i | u:Q"),
+        ({"q": "Q", "h": [["h", "i"]]}, {"prompt": "q", "history": "h"}, "u:h | a:i | u:Q"),
+        ({"conversations": [{"from": "human", "value": "Q"}]}, {}, "u:Q"),
+        ({"messages": None, "input": "Q"}, {}, "u:Q"),
+        ({"instruction": "Q", "input": "nan", "system": "N/A", "history": []}, {}, "u:Q"),
+        ({"instruction": "Q", "input": "<noinput>", "context": "None"}, {}, "u:Q"),
+        ({"instruction": "Q", "input": "No input"}, {}, "u:Q"),
+    ],
+)
+def test_all_readers_are_asked_the_same(row, columns, prompt, tmp_path):
+    assert asked({**row, **SIDES}, tmp_path, **columns) == [prompt] * 3
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"instruction": "Answer yes or no.", "question": "Is the sky blue?"}, "instruction and question"),
+        ({"prompt": "q0", "messages": [U("q0"), A("a0"), U("q1")]}, "messages and prompt ask"),
+        ({"prompt": "q", "conversations": [U("other")]}, "conversations and prompt ask"),
+        ({"question": "Who?", "context": "Doc says Bob"}, "context stands beside question"),
+        ({"prompt": "Summarize.", "input": "LONG TEXT"}, "input stands beside prompt"),
+        ({"prompt": "Q", "system": "S", "System": "T"}, "two columns of one name"),
+        ({"image": "http://x/a.png", "question": "What is it?"}, "image stands in a column"),
+        ({"images": ["a.png"], "prompt": "What is it?"}, "images stands in a column"),
+        ({"functions": [{"name": "f"}], "prompt": "What is it?"}, "functions is an earlier name"),
+        ({"prompt": [{**U("What?"), "images": ["a.png"]}]}, "a message has 'images'"),
+        ({"prompt": [U("Q"), A("Sure, ")]}, "ends with a turn of the assistant|not end with a user turn"),
+        ({"prompt": "\n\nHuman: Q\n\nAssistant: Sure,"}, "turn of the assistant|not end with a user turn"),
+        ({"prompt": "nan"}, "what a table writes for nothing"),
+        ({"prompt": "q", "chosen": "#NAME?"}, "what a table writes for nothing"),
+        ({"prompt": "q", "rejected": "NaN"}, "what a table writes for nothing"),
+        ({"prompt": [said("system", "S"), A("hi"), U("u")]}, "after a system turn comes a user's"),
+    ],
+)
+def test_what_would_be_left_out_is_one_line(row, words, tmp_path):
+    is_one_line({**SIDES, **row}, tmp_path, words)
+
+
+WHOLE = {"chosen": [U("q"), A("x")], "rejected": [U("q"), A("y")]}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"prompt": "q"},
+        {"prompt": [U("q")]},
+        {"prompt": "q", "messages": [U("q"), A("x")]},
+        {"instruction": "q"},
+        {"input": "q", "text": "anything"},
+    ],
+)
+def test_what_stands_beside_whole_conversations_says_the_same(beside):
+    prompt, chosen, rejected = validated_pair(to_pair_row({**WHOLE, **beside}, {}, "row"), "row")
+    assert [text_of(turns) for turns in (prompt, chosen, rejected)] == ["q", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"question": "ANOTHER"},
+        {"prompt": "ANOTHER"},
+        {"prompt": [U("q"), A("z")]},
+        {"messages": [U("ANOTHER"), A("x")]},
+        {"history": [["h", "i"]]},
+        {"context": "Doc says Bob"},
+    ],
+)
+def test_what_stands_beside_whole_conversations_and_says_else_is_refused(beside):
+    with pytest.raises(RecipeError, match="row: .*(do not answer the|hold the whole conversation)"):
+        validated_pair(to_pair_row({**WHOLE, **beside}, {}, "row"), "row")
+
+
+def test_sides_that_begin_with_the_assistant_yield_no_prompt():
+    sides = {s: [A("hi"), U("u"), A(s)] for s in ("chosen", "rejected")}
+
+    whole = validated_pair(to_pair_row({"messages": [U("q0")], "system": "S", **sides}, {}, "row"), "row")
+    assert [turn["content"] for turn in whole[0]] == ["S", "q0"]
+    with pytest.raises(NotAPair, match="there is no prompt"):
+        validated_pair(to_pair_row({"system": "S", **sides}, {}, "row"), "row")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected"),
+    [
+        ([U("q"), A("x"), U("A?"), A("z")], [U("q"), A("x"), U("B?"), A("w")]),
+        ([U("q"), A("x"), U("more"), A("z")], [U("q"), A("x")]),
+    ],
+)
+def test_turns_of_the_user_within_the_sides_are_the_same(chosen, rejected):
+    with pytest.raises(NotAPair, match="turns of the user within"):
+        validated_pair({"chosen": chosen, "rejected": rejected}, "row")
+
+
+@pytest.mark.parametrize("sides", [{"from": "gpt", "value": "x"}, 5, [5], {}])
+@pytest.mark.parametrize("conversations", [None, 5, [], "q"])
+def test_any_conversation_of_llama_factory_is_read_or_one_line(conversations, sides):
+    row = {"conversations": conversations, "chosen": sides, "rejected": {"from": "gpt", "value": "y"}}
+    if conversations == "q" and isinstance(sides, dict) and sides:
+        assert text_of(validated_pair(to_pair_row(row, {}, "row"), "row")[1]) == "x"
+        return
+    with pytest.raises(RecipeError, match="^row: "):
+        validated_pair(to_pair_row(row, {}, "row"), "row")
+
+
+@pytest.mark.parametrize(("role", "is_prompt"), [("user", True), ("prompter", True), ("assistant", False)])
+def test_a_text_of_the_assistant_is_no_prompt(role, is_prompt):
+    row = {"message_id": "2", "text": "I am the answer", "role": role}
+    if is_prompt:
+        assert prompt_messages(row, {}, "row")[0].text == "I am the answer"
+    else:
+        with pytest.raises(RecipeError, match="row: the text is the assistant's"):
+            prompt_messages(row, {}, "row")

@@ -1,0 +1,160 @@
+"""By which description a row's preference is given. (prefgen/dataset/preference.py, public_forms.py)"""
+
+import json
+
+import pytest
+
+from prefgen.dataset.pair import pair_messages, text_of
+from prefgen.dataset.pair_formats import to_pair_row
+from prefgen.errors import RecipeError
+from prefgen.sources.records import Records
+
+PKU = {"prompt": "q", "response_0": "A", "response_1": "B", "better_response_id": 0, "safer_response_id": 1}
+HELPSTEER2 = {"prompt": "q", "response_1": "A", "response_2": "B", "preference_strength": -2}
+HELPSTEER3 = {"context": "q", "response1": "A", "response2": "B", "overall_preference": -2}
+SHP = {"history": "q", "human_ref_A": "A", "human_ref_B": "B", "labels": 1}
+NEMO = {"context": "q", "completions": [{"rank": 0, "completion": "A"}, {"rank": 1, "completion": "B"}]}
+KTO = {"prompt": "q", "completion": "A", "label": True}
+NECTAR = {"prompt": "q", "answers": [{"answer": "A", "rank": 1}, {"answer": "B", "rank": 2}]}
+DESCRIPTIONS = [PKU, HELPSTEER2, HELPSTEER3, SHP, NEMO, KTO, NECTAR]
+SIDES = {"chosen": "B", "rejected": "A"}
+
+
+def sides(row: dict, **columns: str) -> tuple[str, str]:
+    prompt, chosen, rejected = pair_messages(to_pair_row(row, columns, "row"), "row")
+    assert text_of(prompt) == "q"
+    return text_of(chosen), text_of(rejected)
+
+
+def records(folder, *rows: dict, **fields):
+    (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return list(Records(path="d.jsonl", keep=("responses", "scores", "pairs"), **fields).read(folder))
+
+
+@pytest.mark.parametrize("row", DESCRIPTIONS)
+def test_two_descriptions_of_a_preference_agree_or_are_one_line(row, tmp_path):
+    with pytest.raises(RecipeError, match="row: .*(do not say the same|do not prefer the same)"):
+        sides({**row, **SIDES})
+    with pytest.raises(RecipeError, match="d.jsonl:1: .*(do not say the same|do not prefer the same)"):
+        records(tmp_path, {**row, **SIDES})
+
+    assert sides({**row, "chosen": "A", "rejected": "B"}) == ("A", "B")
+    [record] = records(tmp_path, {**row, "chosen": "A", "rejected": "B"})
+    assert [r.text for r in record.responses] == ["A", "B"] and len(record.pairs) == 1
+
+
+@pytest.mark.parametrize("row", DESCRIPTIONS)
+def test_mapped_columns_win(row, tmp_path):
+    named = {"chosen": "safe", "rejected": "unsafe"}
+    told = {"safe": "B", "unsafe": "A"}
+    asks = {"prompt": next(name for name in ("prompt", "context", "history") if name in row)}
+
+    assert sides({**row, **told}, **named, **asks) == ("B", "A")
+    assert sides({**row, **SIDES}, chosen="chosen", rejected="rejected", **asks) == ("B", "A")
+    [record] = records(tmp_path, {**row, **told}, columns={**named, **asks})
+    assert [r.text for r in record.responses] == ["B", "A"]
+
+
+def test_a_mapped_column_of_a_form_wins_over_the_sides():
+    assert sides({**PKU, "chosen": "A", "rejected": "B"}, better_response_id="safer_response_id") == (
+        "B",
+        "A",
+    )
+
+
+def test_a_form_is_recognised_by_what_is_filled():
+    empty = {name: None for row in (PKU, HELPSTEER2, HELPSTEER3, SHP, NEMO) for name in row}
+
+    assert sides({**empty, "prompt": "q", **SIDES}) == ("B", "A")
+    assert sides({**empty, **SIDES, **SHP, "chosen": None, "rejected": None}) == ("A", "B")
+    with pytest.raises(RecipeError, match="do not prefer the same"):
+        sides({**PKU, **HELPSTEER2, "preference_strength": 2, "chosen": None})
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"response_0": "A text", "response_1": "B text", "chosen": "0", "rejected": "1"},
+        {"response_a": "good text", "response_b": "bad", "chosen": "response_b", "rejected": "response_a"},
+        {"response": "A text", "chosen": "True", "rejected": "False"},
+        {"response_a": "x y", "response_b": "z", "chosen": "B", "rejected": "A"},
+    ],
+)
+def test_sides_that_only_say_which_column_is_meant_are_one_line(row):
+    with pytest.raises(RecipeError, match="row: chosen .*into chosen and rejected"):
+        sides({"prompt": "q", **row})
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"chosen": "1", "rejected": "0"},
+        {"answer": "True", "chosen": "True", "rejected": "False"},
+        {"chosen": "prompt", "rejected": "a question"},
+        {"response_a": "yes", "response_b": "no", "chosen": "yes", "rejected": "no"},
+    ],
+)
+def test_short_answers_are_answers(row):
+    assert sides({"prompt": "q", **row}) == (row["chosen"], row["rejected"])
+
+
+ARGILLA = {"input": "q", "chosen": "A", "rejected": "B", "rating": [9, 2], "generations": ["A", "B"]}
+
+
+@pytest.mark.parametrize("status", ["Tie", "tie ", None, "Swapped back", 1])
+def test_a_status_is_one_of_a_table(status):
+    assert sides({**ARGILLA, "status": "swapped"}) == ("A", "B")
+    with pytest.raises(RecipeError, match="row: status"):
+        sides({**ARGILLA, "status": status})
+
+
+def test_a_status_of_ones_own_is_no_preference():
+    plain = {"input": "q", "chosen": "A", "rejected": "B"}
+    assert sides({**plain, "status": "reviewed"}) == sides({**plain, "status": None}) == ("A", "B")
+
+
+@pytest.mark.parametrize("value", [-50, "1_0", "٣"])
+def test_a_preference_lies_within_its_range(value):
+    with pytest.raises(RecipeError, match="overall_preference"):
+        sides({**HELPSTEER3, "overall_preference": value})
+
+
+def test_a_list_with_labels_is_no_list_of_answers(tmp_path):
+    row = {"prompt": "1+1?", "completions": ["Step 1: add.", "Step 2: so 3."], "labels": [True, False]}
+    with pytest.raises(RecipeError, match="labels says something of each of the completions"):
+        records(tmp_path, row)
+
+
+def test_what_is_bad_in_a_row_costs_that_row(tmp_path):
+    bad = [{**KTO, "tools": "calc"}, {**KTO, "source": ["x"]}, {**KTO, "label": -1}]
+    *read, one, two, three = records(tmp_path, *bad, KTO, on_bad_rows="drop")
+    assert len(read) == 1
+    assert [row.where for row in (one, two, three)] == ["d.jsonl:1", "d.jsonl:2", "d.jsonl:3"]
+
+
+def test_answers_stand_under_either_name(tmp_path):
+    [record] = records(tmp_path, {"prompt": "q", "completions": None, "responses": ["A", "B"]})
+    assert [r.text for r in record.responses] == ["A", "B"]
+
+
+def test_models_come_along_with_their_answers(tmp_path):
+    one, other = records(
+        tmp_path,
+        {"prompt": "q", "responses": [{"text": "A", "model": "m1"}, {"text": "B", "model": "m2"}]},
+        {"prompt": "q", "responses": ["A", "B"], "models": ["m1", "m2"]},
+    )
+    assert [r.model for r in (*one.responses, *other.responses)] == ["m1", "m2"] * 2
+
+
+def test_rows_of_kto_of_two_licenses_are_two_records(tmp_path):
+    rows = [{**KTO, "license": "mit"}, {**KTO, "completion": "B", "license": "cc-by-4.0"}]
+    assert [r.prompt.license for r in records(tmp_path, *rows)] == ["mit", "cc-by-4.0"]
+
+
+def test_both_scores_are_of_one_naming(tmp_path):
+    row = {"prompt": "q", "chosen": "A", "rejected": "B"}
+
+    mixed = to_pair_row({**row, "chosen_score": 9, "rejected_rating": 2}, {}, "row")
+    assert not {"score_chosen", "score_rejected"} <= mixed.keys()
+    with pytest.raises(RecipeError, match="which one is better"):
+        records(tmp_path, {**row, "chosen_reward": 1.0, "rejected_reward": 5.0})

@@ -12,7 +12,7 @@ from typing import Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.dataset.class_labels import label_names, with_names
-from prefgen.dataset.file_splits import Rows, split_of, splits_of_files
+from prefgen.dataset.file_splits import Rows, splits_of_files
 from prefgen.dataset.hub import first_line
 from prefgen.dataset.parse_table import parse_table
 from prefgen.dataset.read_parquet import CELL_ERRORS, read_parquet
@@ -91,7 +91,7 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
     if (path / "dataset_dict.json").is_file():
         for saved in sorted(p.parent for p in path.glob("*/dataset_info.json")):
             for where, row in _read_saved(saved, str(Path(display_path) / saved.name)):
-                yield where, {"split": split_of(saved.name) or saved.name, **row}
+                yield where, {"split": saved.name, **row}
         return
     files = sorted(p for p in path.rglob("*") if _is_data(p, path))
     if any(_suffix(file) not in PROSE_SUFFIXES for file in files):
@@ -140,11 +140,14 @@ def _read_saved(path: Path, display_path: str) -> Rows:
         raise RecipeError(
             f"was written by save_to_disk and cannot be loaded ({error})", display_path
         ) from None
-    names = label_names(rows.features)
-    for number in range(len(rows)):
-        where = f"{display_path} row {number + 1}"
+    names, iterator, number = label_names(rows.features), iter(rows), 0
+    while True:
+        number += 1
+        where = f"{display_path} row {number}"
         try:
-            row = rows[number]
+            row = next(iterator)
+        except StopIteration:
+            return
         except CELL_ERRORS as error:
             raise RecipeError(f"the row holds what cannot be read ({first_line(error)})", where) from None
         yield where, with_names(row, names, where)
@@ -222,14 +225,13 @@ def _read_json(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
 
 def _only_list(data: dict[str, Any], display_path: str) -> list[Any]:
     """The rows that stand under `data`. Raises RecipeError where there are others, or none."""
-    lists = [name for name, value in data.items() if isinstance(value, list)]
-    if "data" not in lists or any(
-        isinstance(item, dict) for name in lists if name != "data" for item in data[name]
-    ):
+    lists = {name: value for name, value in data.items() if isinstance(value, list)}
+    has_others = any(isinstance(v, dict) for name, value in lists.items() if name != "data" for v in value)
+    if "data" not in lists or has_others:
         found = ", ".join(map(repr, lists)) or "none"
         raise RecipeError(
-            f"expected a list of rows, or an object with one under 'data'; the lists of this object: {found}"
-            ". Save each as a file of its own",
+            "expected a list of rows, or an object that has one under 'data'; the lists of this object: "
+            f"{found}. Save each as a file of its own",
             display_path,
         )
     return data["data"]

@@ -13,18 +13,16 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
+from prefgen.dataset.answers import answer_items, parse_answers, parse_response
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.cells import (
     as_number,
     as_optional_text,
     as_truth,
-    decoded,
-    describe,
     is_list,
     is_missing,
 )
 from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
-from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.file_splits import select_split, single_split
 from prefgen.dataset.hub import hub_rows
 from prefgen.dataset.pair import pair_messages, text_of
@@ -145,7 +143,7 @@ def _parse_ranked(
     asked = _prompt_of(row, where, counter, provenance)
     responses, scores = [], []
     for number, (text, model, rank) in enumerate(ranked):
-        response = _parse_response(asked.id, text, where, sample=number, model=model)
+        response = parse_response(asked.id, text, where, sample=number, model=model)
         value = len(ranked) + 1 - rank
         scores.append(
             Score(
@@ -173,7 +171,7 @@ class _KtoRow(NamedTuple):
 def _parse_kto(row: Mapping[str, Any], where: str, provenance: Provenance) -> _KtoRow:
     """Raises RecipeError for a row whose prompt, answer or label cannot be read."""
     label = as_truth(row["label"], "label", where)
-    _parse_response("", row["completion"], where, sample=0)
+    parse_response("", row["completion"], where, sample=0)
     messages = prompt_messages(row, {}, where, beside_answers=True)
     fields = prompt_fields(row, {}, provenance, where)
     return _KtoRow(messages, fields, row["completion"], label, where)
@@ -182,7 +180,7 @@ def _parse_kto(row: Mapping[str, Any], where: str, provenance: Provenance) -> _K
 def _record_of_kto(group: Sequence[_KtoRow], counter: OccurrenceCounter) -> Record:
     prompt = counter.prompt(group[0].messages, origin="imported", **group[0].fields)
     responses = [
-        _parse_response(prompt.id, row.completion, row.where, sample=i) for i, row in enumerate(group)
+        parse_response(prompt.id, row.completion, row.where, sample=i) for i, row in enumerate(group)
     ]
     scores = [
         Score(response_id=r.id, aspect="label", value=float(row.label), scale=(0, 1), judge="imported")
@@ -204,72 +202,10 @@ def _parse_record(
 ) -> Record:
     if "chosen" in row and "rejected" in row:
         return _record_of_pair(row, where, counter, provenance)
-    name = next((n for n in ("completions", "responses") if not is_missing(row.get(n))), None)
-    items = None if name is None else decoded(row[name])
-    if name is None or not is_list(items):
-        raise RecipeError(
-            "no responses in this row: expected chosen and rejected, completions, responses, or "
-            f"completion and label; found {', '.join(map(str, row))}. They can be named: columns: "
-            "{chosen: NAME, rejected: NAME}",
-            where,
-        )
-    _refuse_parallel(row, name, len(items), where)
+    items = answer_items(row, where)
     prompt = _prompt_of(row, where, counter, provenance)
-    models = decoded(row.get("models"))
-    models = models if is_list(models) and len(models) == len(items) else [None] * len(items)
-    responses, scores = [], []
-    for i, item in enumerate(items):
-        given = item if isinstance(item, Mapping) else {}
-        model = as_optional_text(given.get("model", models[i]), "model", where) or "unknown"
-        answer = given.get("response", item)
-        response = _parse_response(prompt.id, answer, where, sample=i, model=model)
-        if "response" in given:
-            scores += _ultrafeedback_scores(given, response.id, where)
-        responses.append(response)
+    responses, scores = parse_answers(row, items, prompt.id, where)
     return Record(prompt=prompt, responses=tuple(responses), scores=tuple(scores))
-
-
-PARALLEL_COLUMNS = ("labels", "label", "ranks", "ranking", "preferences")
-
-
-def _refuse_parallel(row: Mapping[str, Any], name: str, count: int, where: str) -> None:
-    """Raises RecipeError for a list beside the answers that says something of each, and is not understood:
-    the answers may then be no answers at all, but steps of one.
-    """
-    for column in PARALLEL_COLUMNS:
-        values = decoded(row.get(column))
-        if is_list(values) and len(values) == count:
-            raise RecipeError(f"{column} says something of each of the {name}, and what is not known", where)
-
-
-def _ultrafeedback_scores(item: Mapping[str, Any], response_id: str, where: str) -> list[Score]:
-    annotations = decoded(item.get("annotations"))
-    if is_missing(annotations):
-        return []
-    if not isinstance(annotations, Mapping):
-        raise RecipeError(f"annotations must be a mapping by aspect, found {describe(annotations)}", where)
-    scores = []
-    for aspect, given in annotations.items():
-        annotation: Any = given[0] if isinstance(given, list) and given else given
-        rating = annotation.get("Rating") if isinstance(annotation, Mapping) else None
-        if rating is None:
-            continue
-        is_na = str(rating).strip().upper() in ("N/A", "NA")
-        value = None if is_na else as_number(rating, f"the rating of {aspect}", where)
-        if value is not None and value not in (1, 2, 3, 4, 5):
-            raise RecipeError(f"rating {rating!r} of {aspect!r} is none of 1 to 5 and N/A", where)
-        rationale = annotation.get("Rationale")
-        scores.append(
-            Score(
-                response_id=response_id,
-                aspect=str(aspect),
-                value=value,
-                scale=(1, 5),
-                judge="imported",
-                rationale=rationale if isinstance(rationale, str) else None,
-            )
-        )
-    return scores
 
 
 def _record_of_pair(
@@ -292,7 +228,7 @@ def _record_of_pair(
     responses: list[Response] = []
     for name, side in (("chosen", chosen), ("rejected", rejected)):
         model = as_optional_text(row.get(f"{name}_model"), f"{name}_model", where) or "unknown"
-        responses.append(_parse_response(prompt.id, side, where, sample=len(responses), model=model))
+        responses.append(parse_response(prompt.id, side, where, sample=len(responses), model=model))
     record = Record(prompt=prompt, responses=tuple(responses))
     if is_harmful(record, responses[0].id):
         raise RecipeError(
@@ -309,18 +245,3 @@ def _record_of_pair(
         tie=has_scores and high == low,
     )
     return record.adding(pairs=[pair])
-
-
-def _parse_response(
-    prompt_id: str, value: Any, where: str, *, sample: int, model: str = "unknown"
-) -> Response:
-    """A response of one turn, or of several that end with the assistant's."""
-    if isinstance(value, Mapping) and "content" not in value and isinstance(value.get("text"), str):
-        value = value["text"]
-    elif isinstance(value, Mapping):
-        value = [{"role": "assistant", **value}]
-    turns = parse_conversation(value, where, name="a response", role="assistant")
-    if turns[0].role != "assistant" or turns[-1].role != "assistant":
-        roles = ", ".join(turn.role for turn in turns)
-        raise RecipeError(f"a response must begin and end with the assistant's turn (roles: {roles})", where)
-    return Response.of(prompt_id, turns, model=model, sample=sample, origin="imported")

@@ -199,15 +199,14 @@ def _open_rows(
     cannot be read goes to `bad_rows`.
     """
     from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.open_pairs import open_pairs, without_nan
-    from prefgen.dataset.pair_formats import parse_columns, to_pair_row
+    from prefgen.dataset.open_pairs import open_pairs, pair_rows
+    from prefgen.dataset.pair_formats import parse_columns
 
     column_names = parse_columns(columns)
     if config is not None:
         rows = hub_rows(what, config, split or "train", revision)
         numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
-        pairs = ((place, without_nan(to_pair_row(row, column_names, place))) for place, row in numbered)
-        return pairs, False
+        return pair_rows(numbered, column_names, bad_rows), False
     name = f"{what}@{revision}" if revision else what
     dataset = open_pairs(name, split=split, columns=column_names, bad_rows=bad_rows)
     return dataset.rows, dataset.manifest is not None and dataset.manifest.simulated

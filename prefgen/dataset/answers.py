@@ -17,7 +17,7 @@ def answer_items(row: Mapping[str, Any], where: str) -> Sequence[Any]:
     says something of each and is not understood: the answers may then be no answers, but steps of one.
     """
     name = next((n for n in ("completions", "responses") if not is_missing(row.get(n))), None)
-    items = None if name is None else decoded(row[name])
+    items: Any = None if name is None else decoded(row[name])
     if name is None or not is_list(items):
         raise RecipeError(
             "no responses in this row: expected chosen and rejected, completions, responses, or completion "

@@ -3,7 +3,7 @@ revision; with the split of each.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,21 @@ def open_pairs(
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
     bad_rows = bad_rows or BadRows()
-    dataset, named = _open_location(location, split, bad_rows), columns or {}
+    dataset = _open_location(location, split, bad_rows)
+    return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows))
+
+
+def pair_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Mapping[str, str], bad_rows: BadRows
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a table as rows of pairs, under the names that `columns` gives them; what is none goes to
+    `bad_rows`.
+    """
 
     def read(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        return without_nan(to_pair_row(row, named, where))
+        return _without_nan(to_pair_row(row, columns, where))
 
-    return replace(dataset, rows=mapped_rows(dataset.rows, named, bad_rows, read))
+    return mapped_rows(rows, columns, bad_rows, read)
 
 
 def reopening(
@@ -72,7 +81,7 @@ def reopening(
     return open_rows
 
 
-def without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row with None for NaN, which is what pandas makes of an empty cell."""
     nan = {name: None for name, value in row.items() if isinstance(value, float) and value != value}
     return {**row, **nan} if nan else row

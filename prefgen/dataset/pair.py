@@ -58,7 +58,9 @@ def pair_messages(row: Row, where: str) -> tuple[Turns, Turns, Turns]:
     rejected_turns = _parse_turns("assistant", rejected, "rejected", where)
     if chosen_turns[0]["role"] == "assistant" or rejected_turns[0]["role"] == "assistant":  # answers alone
         if prompt is None:
-            raise NotAPair("the sides are answers and there is no prompt", where)
+            raise NotAPair(
+                "the sides are answers and there is no prompt: name it, --columns prompt=NAME", where
+            )
         prompt_turns = _parse_turns("user", prompt, "prompt", where)
     else:
         prompt_turns, chosen_turns, rejected_turns = _split_beginning(chosen_turns, rejected_turns, where)

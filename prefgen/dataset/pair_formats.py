@@ -96,11 +96,14 @@ def mapped_rows(
 
 _ASKING = ("messages", "prompt", "input", "history")
 """What a mapping can fill of what is asked."""
+_ANSWERS = frozenset(("chosen", "rejected", "completion", "completions", "responses", "answers"))
 _ASKED = frozenset((*ASKING, *ASKING_ALONE, *INPUT_COLUMNS, "history"))
 
 
 def _with_asked(row: Row, asking: Mapping[str, str], asks: str | None, where: str) -> Row:
     """The row with what it asks as `prompt`, and no other column that asks."""
+    if _ANSWERS.isdisjoint(row):  # whoever wants answers says so
+        return row
     mapped = asking.get("messages") or asking.get("prompt")
     if _is_whole(row.get("chosen"), where) and _is_whole(row.get("rejected"), where):
         return _beside_whole_sides(row, asking, mapped, where)

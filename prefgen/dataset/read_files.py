@@ -135,7 +135,7 @@ def _read_saved(path: Path, display_path: str) -> Rows:
     import datasets  # 0.5 s
 
     try:
-        rows = datasets.load_from_disk(str(path))
+        rows: Any = datasets.load_from_disk(str(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecipeError(
             f"was written by save_to_disk and cannot be loaded ({error})", display_path

@@ -156,8 +156,9 @@ class RequestFailed(Exception):
     """What a backend raises when a request got no usable HTTP answer. Never reaches a plug-in.
 
     `kind` is one of `rate` (429), `busy` (503, 529), `server` (other 5xx), `connection`, `timeout`, `broken`
-    (half a body), `empty` (no answer in the reply), `refused` (400, 413, 422: final for this request),
-    `denied` (403, 404, 451: of this request alone, or of all) and `fatal` (401, 402).
+    (half a body), `empty` (no answer in the reply), `refused` (final for this request), `rejected` (400, 422:
+    of this request alone, or of all), `denied` (403, 404, 451: likewise, and it may pass) and `fatal` (401,
+    402).
     """
 
     def __init__(

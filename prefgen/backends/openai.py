@@ -218,16 +218,18 @@ class OpenAIModel(ModelHooks):
         return reply_of(load_body(raw), endpoint)
 
     def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
-        message, code = parse_error(raw)
+        said = parse_error(raw)
         server = self._address if self.host == "local" else self.host  # it stands in what is published
-        error_text = self._plain(f"HTTP {status} from {server}: {message}")
+        error_text = self._plain(f"HTTP {status} from {server}: {said.message}")
         retry_after = parse_seconds(headers.get("retry-after-ms"), 0.001) or parse_seconds(
             headers.get("retry-after")
         )
         if status == 429:
             retry_after = retry_after or reset_seconds(headers)
-        remedy = self._remedy(status, message)
-        return failure_of_status(status, f"{error_text}{remedy}", code, retry_after=retry_after)
+        remedy = self._remedy(status, said.message)
+        return failure_of_status(
+            status, f"{error_text}{remedy}", said.code, names=said.names, retry_after=retry_after
+        )
 
     def _remedy(self, status: int, message: str) -> str:
         """What may help, as the end of a sentence."""

@@ -2,7 +2,7 @@
 
 Money is counted in picodollars (10^-12 USD), as whole numbers. Prices come from the recipe or a file that the
 user edits; they are never fetched. Admission reserves the prompt plus `max_tokens` at list price, the reply
-settles it.
+settles it (`prefgen.calls.reservation`).
 """
 
 import math
@@ -71,6 +71,10 @@ class Budget:
         self.reserved = self.reserved_tokens = 0
         self.on_release: list[Callable[[], None]] = []
 
+    @property
+    def is_limited(self) -> bool:
+        return self.limit is not None or self.token_limit is not None
+
     def fits(self, cost: int, tokens: int) -> bool:
         """Whether a request fits now."""
         money = self.limit is None or self.spent + self.reserved + cost <= self.limit
@@ -93,7 +97,7 @@ class Budget:
         self.reserved_tokens -= reserved_tokens
         self.spent += cost
         self.spent_tokens += tokens
-        if self.limit is not None or self.token_limit is not None:
+        if self.is_limited:
             for pump in self.on_release:
                 pump()
 

@@ -4,9 +4,9 @@ it.
 
 from collections.abc import Mapping, Sequence
 
+from prefgen.calls.exchange import TryHooks
 from prefgen.calls.journal import Journal
 from prefgen.calls.pending import PendingRequest
-from prefgen.calls.queue import TryHooks
 from prefgen.calls.rows import JournalRow
 
 

@@ -6,19 +6,28 @@ A slot is free again when the HTTP reply arrives, before its commit.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from prefgen.calls.budget import FREE, Budget, Price
-from prefgen.calls.limits import ConcurrencyLimit, Rate
+from prefgen.calls.budget import Budget
+from prefgen.calls.doubts import settled
+from prefgen.calls.exchange import Answer, QueueSettings, TryHooks
 from prefgen.calls.probe import Probe
-from prefgen.calls.retries import NextStep, Refusals, ServerHealth, is_rate_limit, next_step, server_down
+from prefgen.calls.reservation import Reservation
+from prefgen.calls.retries import (
+    NextStep,
+    Refusals,
+    ServerHealth,
+    Tries,
+    is_rate_limit,
+    next_step,
+    server_down,
+)
 from prefgen.calls.slots import LONGEST_PAUSE, Clock, QueuedRequest, Slots
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import ModelStats
 from prefgen.errors import FatalEndpoint, RequestFailed
 from prefgen.transport.failures import LOGPROBS_REFUSED, failure_of_request
-from prefgen.transport.request import ConnectedModel, ModelRequest, ModelResponse, assumed_output
+from prefgen.transport.request import ConnectedModel, ModelRequest, estimate_prompt_tokens, features_of
 
 REFUSED_ALIKE = 20
 """Refusals with one code, and nothing else, after which the recipe is at fault."""
@@ -26,51 +35,9 @@ LONGEST_RETRY_AFTER = 600.0
 LONG_RETRY_AFTER = 5.0
 """Seconds of a server's Retry-After from which on the user is told."""
 PROBE_TOKENS = 32
-"""Tokens that a prompt of a word takes at most, with what a template adds."""
+"""Tokens that a template adds to a prompt of a word at most."""
 _jitter = random.Random()
 """Of its own: plug-ins may be at work with the global generator."""
-
-
-@dataclass(frozen=True)
-class QueueSettings:
-    """How a model is asked. Times in seconds."""
-
-    limit: ConcurrencyLimit
-    requests: Rate = field(default_factory=lambda: Rate(None))
-    tokens: Rate = field(default_factory=lambda: Rate(None))
-    price: Price = FREE
-    timeout: float = 600.0
-    server_down_after: float = 60.0
-    supports_n: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request brought: one response a seed (or fewer, where the server knows no `n`), and the seconds
-    that they took.
-    """
-
-    responses: Sequence[ModelResponse]
-    seconds: float
-
-    def tokens(self) -> tuple[int, int, int]:
-        """(of the prompt, of the output, of the prompt from a cache), over all responses."""
-        usages = [response.reply.usage for response in self.responses]
-        return (
-            sum(usage.prompt_tokens for usage in usages),
-            sum(usage.completion_tokens for usage in usages),
-            sum(usage.cached_tokens for usage in usages),
-        )
-
-
-class TryHooks:
-    """What is to be done around each try of a request; the one here does nothing."""
-
-    def begin(self) -> None:
-        """The request has a slot, and is sent now. What this raises ends it, unsent."""
-
-    def pause(self) -> None:
-        """The request was not answered, and waits to be tried again."""
 
 
 class ModelQueue:
@@ -92,6 +59,8 @@ class ModelQueue:
         self.name = name
         self.supports_n = settings.supports_n
         self.refusals = Refusals()
+        self._is_limited = False
+        """Whether the user was told that the server limits us."""
         self._refused_alternatives: int | None = None
         """The fewest alternatives a token for which the server has refused log-probabilities."""
         self._model = model
@@ -100,12 +69,14 @@ class ModelQueue:
         self._notify, self._possibly_billed = notify, possibly_billed
         self._clock = clock or Clock()
         self._health = ServerHealth(self._clock.now())
+        self._reservation = Reservation(settings.price)
         self._stopping = asyncio.Event()
         run.on_over.append(self._stopping.set)
         self._probe = Probe(self._send_probe, self._clock)
         self._slots = Slots(
             settings.limit, settings.requests, settings.tokens,
-            budget=budget, health=self._health, stats=stats, run=run, clock=self._clock,
+            budget=budget, reservation=self._reservation, health=self._health, stats=stats, run=run,
+            clock=self._clock,
         )  # fmt: skip
 
     async def send(
@@ -116,19 +87,20 @@ class ModelQueue:
         Raises RequestFailed for what does not pass by itself, and when the run has stopped; and whatever
         `hooks` raise.
         """
-        queued, hooks = self._queued(request, order, prompt_tokens), hooks or TryHooks()
+        tries, hooks = Tries(features=features_of(request)), hooks or TryHooks()
+        queued = QueuedRequest(request, order, prompt_tokens, tries=tries)
         while True:
             await self._slots.turn(queued)
             try:
                 self._begin(queued, hooks)
-                started = self._clock.now()
+                tries.sent = self._clock.now()
                 try:
                     answer = await self._exchange(request)
                 except RequestFailed as error:
-                    seconds = await self._failed(queued, error, started)
+                    seconds = await self._failed(queued, error)
                     hooks.pause()
                 else:
-                    self._answered(queued, answer, started)
+                    self._answered(queued, answer)
                     return answer
             finally:
                 self._slots.leave()
@@ -143,11 +115,6 @@ class ModelQueue:
         if self._refused_alternatives is not None and request.logprobs >= self._refused_alternatives:
             message = f"log-probabilities ({request.logprobs} alternatives) were refused before in this run"
             raise RequestFailed("refused", message, code=LOGPROBS_REFUSED)
-
-    def _queued(self, request: ModelRequest, order: int, prompt_tokens: int) -> QueuedRequest:
-        output = assumed_output(request) * request.samples
-        cost = self._settings.price.cost(prompt_tokens, output)
-        return QueuedRequest(request, order, prompt_tokens + output, cost)
 
     def _begin(self, queued: QueuedRequest, hooks: TryHooks) -> None:
         try:
@@ -173,7 +140,7 @@ class ModelQueue:
             raise RequestFailed("server", f"{type(error).__name__}: {error}", code="unforeseen") from error
         return Answer(responses, self._clock.now() - started)
 
-    def _answered(self, queued: QueuedRequest, answer: Answer, started: float) -> None:
+    def _answered(self, queued: QueuedRequest, answer: Answer) -> None:
         prompt, output, cached = answer.tokens()
         if output and any(response.reply.usage.estimated for response in answer.responses):
             self._notify(
@@ -187,50 +154,46 @@ class ModelQueue:
         )
         if self._health.breaker_open:
             self._notify(f"{self.name}: answers again")
-        self._health.answered(self._clock.now(), sent=started)
+        tries = queued.tries
+        self._health.answered(self._clock.now(), tries.features, sent=tries.sent)
+        self._reservation.learn(queued.request, queued.prompt_tokens, answer.responses)
         if answer.responses and answer.responses[0].pause > 0:
-            self._slots.pause(answer.responses[0].pause)
+            self._pause(answer.responses[0].pause)
         self._budget.release(queued.cost, queued.tokens, cost, prompt + output)
 
-    async def _failed(self, queued: QueuedRequest, error: RequestFailed, started: float) -> float:
+    async def _failed(self, queued: QueuedRequest, error: RequestFailed) -> float:
         """Count a failure; returns the seconds before another try. Raises RequestFailed where there is
         none.
         """
         if error.billed:
             self._possibly_billed(queued.cost, queued.tokens, f"{self.name}: {error.message}")
-        self._count_failure(queued, error, started)
-        step = next_step(
-            error,
-            queued.tries,
-            self._health,
-            now=self._clock.now(),
-            server_down_after=self._settings.server_down_after,
-            jitter=_jitter.uniform(0.5, 1.0),
-        )
+        tries = queued.tries
+        self._count_failure(queued, error)
+        step, found = next_step(
+            error, tries, self._health, now=self._clock.now(),
+            server_down_after=self._settings.server_down_after, jitter=_jitter.uniform(0.5, 1.0),
+        ), error  # fmt: skip
         try:
-            if step.is_doubtful and await self._probe.is_up(queued.request):
-                step = NextStep("refuse")
-            self._follow(step, queued, error)
+            if step.is_doubtful:
+                since = tries.sent if tries.first_failure is None else tries.first_failure
+                finding = await self._probe.find(queued.request, since)
+                step, found = settled(step, error, tries.features, finding)
+            self._follow(step, queued, found)
         finally:
             spent = (queued.cost, queued.tokens) if error.billed else (0, 0)
             self._budget.release(queued.cost, queued.tokens, *spent)
         return step.seconds
 
-    def _count_failure(self, queued: QueuedRequest, error: RequestFailed, started: float) -> None:
+    def _count_failure(self, queued: QueuedRequest, error: RequestFailed) -> None:
         """Note a failure in what is known of the request and of its server."""
-        if error.kind in ("fatal", "refused"):
+        if error.kind in ("fatal", "refused", "rejected"):
             return
         self._health.failing.add(queued.order)
         if queued.tries.first_failure is None:
             queued.tries.first_failure = self._clock.now()
         if is_rate_limit(error):
             queued.tries.rate_limits += 1
-            if self._slots.limit.overloaded(started):
-                self._notify(f"{self.name}: the server limits us ({error.code}); slowing down")
-            if error.retry_after is not None:
-                if error.retry_after > LONG_RETRY_AFTER:
-                    self._notify(f"{self.name}: the server asks for a pause of {error.retry_after:.0f} s")
-                self._slots.pause(min(error.retry_after, LONGEST_RETRY_AFTER))
+            self._note_limit(error, queued.tries.sent)
             return
         queued.tries.errors += 1
         if self._health.should_open_breaker(self._clock.now()):
@@ -238,6 +201,24 @@ class ModelQueue:
             self._notify(
                 f"{self.name}: fails ({error.message}); pausing, and probing with one request at a time"
             )
+
+    def _note_limit(self, error: RequestFailed, sent: float) -> None:
+        """Slow down; the server's reason is said once."""
+        is_slower = self._slots.limit.overloaded(sent)
+        if not self._is_limited:
+            self._is_limited = True
+            change = "; slowing down" if is_slower else ""
+            self._notify(f"{self.name}: the server limits us ({error.message[:300]}){change}")
+        if error.retry_after is not None:
+            self._pause(error.retry_after)
+
+    def _pause(self, seconds: float) -> None:
+        """Start nothing for so long as the server asks for, and never for hours."""
+        wanted, seconds = seconds, min(seconds, LONGEST_RETRY_AFTER)
+        if seconds > LONG_RETRY_AFTER:
+            most = f"; it is asked again after {seconds:.0f} s" if seconds < wanted else ""
+            self._notify(f"{self.name}: the server asks for a pause of {wanted:.0f} s{most}")
+        self._slots.pause(seconds)
 
     def _follow(self, step: NextStep, queued: QueuedRequest, error: RequestFailed) -> None:
         """Do what `next_step` says. Raises RequestFailed unless the request is to be tried again."""
@@ -250,6 +231,9 @@ class ModelQueue:
             self._run.stop(server_down(self.name, silent, error))
         elif step.action == "fatal":
             self._run.stop(FatalEndpoint(f"model {self.name!r}: {error.message}"))
+        if step.action == "single" or (step.action == "refuse" and error.kind == "rejected"):
+            self._health.failing.discard(queued.order)
+            raise RequestFailed("refused", error.message, code=error.code)
         if step.action == "refuse" and error.kind != "refused":
             self._health.failing.discard(queued.order)
             tries = queued.tries.errors + queued.tries.rate_limits
@@ -261,20 +245,26 @@ class ModelQueue:
     async def _send_probe(self, request: ModelRequest) -> None:
         """Ask a short request of our own. Raises RequestFailed."""
         self._notify(
-            f"{self.name}: a request fails again and again: a word is asked for, to see whether others are "
-            "answered"
+            f"{self.name}: a request is not answered: a word is asked for, to see whether others are answered"
         )
-        most = assumed_output(request)
-        if not self._budget.fits(self._settings.price.cost(PROBE_TOKENS, most), PROBE_TOKENS + most):
+        cost, tokens = self._reservation.of(request, estimate_prompt_tokens(request) + PROBE_TOKENS)
+        if not self._budget.fits(cost, tokens):
             raise RequestFailed("stopped", "the budget has no room for a probe")
-        started = self._clock.now()
-        answer = await self._exchange(request)
-        prompt, output, _ = answer.tokens()
-        cost = self._settings.price.cost(prompt, output)
-        self._stats.count_answer(prompt, output, cost, answer.seconds)
-        self._budget.release(0, 0, cost, prompt + output)
-        self._possibly_billed(cost, prompt + output, f"{self.name}: a word, to see whether it answers")
-        self._health.answered(self._clock.now(), sent=started)
+        self._budget.reserve(cost, tokens)
+        spent = spent_tokens = 0
+        try:
+            answer = await self._exchange(request)
+            prompt, output, _ = answer.tokens()
+            spent, spent_tokens = self._settings.price.cost(prompt, output), prompt + output
+            self._stats.count_answer(prompt, output, spent, answer.seconds)
+            self._health.is_up(self._clock.now())
+        except RequestFailed as error:
+            spent, spent_tokens = (cost, tokens) if error.billed else (0, 0)
+            raise
+        finally:
+            self._budget.release(cost, tokens, spent, spent_tokens)
+            if spent_tokens:
+                self._possibly_billed(spent, spent_tokens, f"{self.name}: a word, to see whether it answers")
 
     def _note_refusal(self, request: ModelRequest, error: RequestFailed) -> None:
         """Count a refusal; when everything is refused alike, the run stops. Log-probabilities that are

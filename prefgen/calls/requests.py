@@ -11,12 +11,13 @@ from typing import Any
 
 from prefgen.calls.batch_files import request_line
 from prefgen.calls.draw_claims import AskedElsewhere, DrawClaims, answered_draws
+from prefgen.calls.exchange import Answer
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import Key
 from prefgen.calls.models import ModelSpec
 from prefgen.calls.pending import DrawGroups, PendingRequest
-from prefgen.calls.queue import Answer, ModelQueue
+from prefgen.calls.queue import ModelQueue
 from prefgen.calls.rows import JournalRow
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats

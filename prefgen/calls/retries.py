@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
+from prefgen.transport.request import Features
 
 ERROR_TRIES = 6
 EMPTY_TRIES = 3
@@ -18,22 +19,28 @@ FAILING_AT_ONCE = 3
 DENIED_TRIES = 3
 NOBODY_LISTENS_AFTER = 5.0
 """Seconds after which a server that never answered, and refuses connections, counts as down."""
+MOST_FEATURES = 64
+"""Kinds of requests of which it is remembered when one was answered."""
 BREAKER_FAILING = 5
 BREAKER_SECONDS = 2.0
 """Distinct failing requests, and seconds of silence, from which on the breaker opens: one request at a time
 probes the server.
 """
 
-Action = Literal["retry", "fail", "refuse", "server_down", "fatal"]
+Action = Literal["retry", "fail", "refuse", "single", "server_down", "fatal"]
 
 
 @dataclass
 class Tries:
-    """How often a request was tried in vain: for errors, and because the server limits us."""
+    """How often a request was tried in vain: for errors, and because the server limits us; what it wants of
+    its server, and when it was sent last.
+    """
 
     errors: int = 0
     rate_limits: int = 0
     first_failure: float | None = None
+    features: Features = frozenset()
+    sent: float = 0.0
 
 
 @dataclass
@@ -47,22 +54,35 @@ class ServerHealth:
     """Positions of the requests that have failed since the last answer."""
     breaker_open: bool = False
     ever_answered: bool = False
-    last_answered_start: float | None = None
-    """When the latest of the requests that were answered had been sent."""
+    answered_starts: dict[Features, float] = field(default_factory=dict)
+    """When the latest of the requests with these features that were answered had been sent."""
 
-    def answered(self, now: float, *, sent: float) -> None:
+    def answered(self, now: float, features: Features = frozenset(), *, sent: float) -> None:
+        """A record's request was answered."""
+        self.is_up(now)
+        self.ever_answered = True
+        latest = max(sent, self.answered_starts.pop(features, sent))
+        if len(self.answered_starts) >= MOST_FEATURES:
+            del self.answered_starts[next(iter(self.answered_starts))]
+        self.answered_starts[features] = latest
+
+    def is_up(self, now: float) -> None:
+        """The server answers, be it to a word of our own: that is no outage."""
         self.last_answer = now
         self.failing.clear()
         self.breaker_open = False
-        self.ever_answered = True
-        self.last_answered_start = max(sent, self.last_answered_start or sent)
+
+    def answers_since(self, moment: float | None, features: Features) -> bool:
+        """Whether it has answered a request that was sent after `moment` and wanted no less."""
+        return moment is not None and any(
+            sent > moment for wanted, sent in self.answered_starts.items() if features <= wanted
+        )
 
     def answers_others(self, tries: Tries) -> bool:
         """Whether it has answered a request that was sent after this one had failed: the fault is this
         one's.
         """
-        started = self.last_answered_start
-        return started is not None and tries.first_failure is not None and started > tries.first_failure
+        return self.answers_since(tries.first_failure, tries.features)
 
     def should_open_breaker(self, now: float) -> bool:
         silent = now - self.last_answer
@@ -71,8 +91,8 @@ class ServerHealth:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do about a failed request: try it again after `seconds`, give it up, take it for refused, or
-    stop the run.
+    """What to do about a failed request: try it again after `seconds`, give it up, take it for refused, ask
+    for each of its draws singly, or stop the run.
     """
 
     action: Action
@@ -103,6 +123,9 @@ def next_step(
         return NextStep("fatal")
     if error.kind == "refused":
         return NextStep("refuse")
+    if error.kind == "rejected":  # in one draw it is asked again; one that nobody else is answered beside
+        is_final = "n" in tries.features or health.answers_since(tries.sent, tries.features)
+        return NextStep("refuse") if is_final else NextStep("fatal", is_doubtful=True)
     is_its_own = health.answers_others(tries)
     if error.kind == "denied":
         if tries.errors < DENIED_TRIES:
@@ -139,8 +162,7 @@ def _after_limit(
         if is_busy and is_its_own:
             return NextStep("refuse")
         return NextStep("server_down" if is_down else "fail", is_doubtful=is_busy)
-    seconds = backoff(tries.rate_limits, jitter) if error.retry_after is None else error.retry_after
-    return NextStep("retry", seconds)
+    return NextStep("retry", max(backoff(tries.rate_limits, jitter), error.retry_after or 0.0))
 
 
 def backoff(tries: int, jitter: float) -> float:
@@ -174,7 +196,8 @@ class Refusals:
 
 def server_down(model: str, silent: float, error: RequestFailed) -> EndpointDown:
     """What stops a run whose server does not answer."""
+    what = "answer" if error.kind in ("connection", "timeout", "server", "busy") else "usable answer"
     return EndpointDown(
-        f"model {model!r}: no answer for {silent:.0f} s ({error.message}). Everything so far is kept; run "
+        f"model {model!r}: no {what} for {silent:.0f} s ({error.message}). Everything so far is kept; run "
         "again"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from prefgen.calls.budget import Budget
 from prefgen.calls.limits import ConcurrencyLimit, Rate
+from prefgen.calls.reservation import Reservation
 from prefgen.calls.retries import ServerHealth, Tries
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import ModelStats
@@ -35,17 +36,17 @@ class QueuedRequest:
 
     request: ModelRequest
     order: int
-    tokens: int
-    """Of the prompt and, at most, of the answers."""
-    cost: int
+    prompt_tokens: int
+    """A cautious guess."""
+    tokens: int = 0
+    """Of the prompt and, at most, of the answers: known when it has its turn."""
+    cost: int = 0
     """In picodollars, at most."""
     tries: Tries = field(default_factory=Tries)
 
 
 class Slots:
-    """The slots of one model. An idle one goes to the lowest position that can work; while the breaker is
-    open there is one.
-    """
+    """The slots of one model. An idle one goes to the lowest position that can work."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Slots:
         tokens: Rate,
         *,
         budget: Budget,
+        reservation: Reservation,
         health: ServerHealth,
         stats: ModelStats,
         run: RunStop,
@@ -63,6 +65,7 @@ class Slots:
         self.in_flight = 0
         self._requests, self._tokens = requests, tokens
         self._budget, self._health, self._stats, self._run, self._clock = budget, health, stats, run, clock
+        self._reservation = reservation
         self._waiting: list[tuple[int, int, QueuedRequest, asyncio.Future[None]]] = []
         self._sequence = itertools.count()
         self._paused_until = clock.now()
@@ -98,7 +101,7 @@ class Slots:
     def start_waiting(self) -> None:
         """Give as many requests their turn as limit, rates and budget allow."""
         while self._waiting and not self._run.is_over:
-            if self.in_flight >= (1 if self._health.breaker_open else self.limit.slots):
+            if self.in_flight >= self._slots_now():
                 return
             _, _, queued, turn = self._waiting[0]
             if turn.done():  # whoever asked was cancelled
@@ -114,8 +117,16 @@ class Slots:
             self._stats.in_flight = self.in_flight
             turn.set_result(None)
 
+    def _slots_now(self) -> int:
+        """One while the server is probed, and where a budget is to hold before anyone knows what requests
+        take.
+        """
+        is_unknown = self._budget.is_limited and not self._reservation.has_seen
+        return 1 if self._health.breaker_open or is_unknown else self.limit.slots
+
     def _may_start(self, queued: QueuedRequest) -> bool:
         now = self._clock.now()
+        queued.cost, queued.tokens = self._reservation.of(queued.request, queued.prompt_tokens)
         seconds = max(self._paused_until - now, self._requests.wait(1), self._tokens.wait(queued.tokens))
         if seconds > 0:
             self._start_later(seconds)

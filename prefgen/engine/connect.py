@@ -8,11 +8,12 @@ from typing import Any
 
 from prefgen.calls.budget import FREE, Budget
 from prefgen.calls.context import AskRules, AskWatch, CallContext
+from prefgen.calls.exchange import QueueSettings
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.limits import ConcurrencyLimit, Rate
 from prefgen.calls.models import ModelSpec
-from prefgen.calls.queue import ModelQueue, QueueSettings
+from prefgen.calls.queue import ModelQueue
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.engine.run_folder import SIMULATED_JOURNAL, run_id_of

@@ -13,10 +13,13 @@ def with_usage(reply: Reply, call: ModelRequest, *, with_prompt: bool) -> Reply:
     """
     generates = call.endpoint in ("chat", "completion")
     is_empty = generates and not reply.usage.completion_tokens and bool(reply.text.strip())
-    if not (reply.usage.estimated or is_empty):
+    is_unpaid = generates and with_prompt and not reply.usage.prompt_tokens  # no prompt takes nothing
+    if not (reply.usage.estimated or is_empty or is_unpaid):
         return reply
     prompt_tokens = estimate_prompt_tokens(call) if with_prompt else 0
-    usage = TokenUsage(prompt_tokens=prompt_tokens, completion_tokens=assumed_output(call), estimated=True)
+    is_said = is_unpaid and not is_empty and not reply.usage.estimated
+    output = reply.usage.completion_tokens if is_said else assumed_output(call)
+    usage = TokenUsage(prompt_tokens=prompt_tokens, completion_tokens=output, estimated=True)
     return reply.replacing(usage=usage)
 
 

@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from prefgen.types import Message, Reply
+import orjson
+
+from prefgen.types import ImagePart, Message, Reply
 
 
 @dataclass(slots=True)
@@ -31,6 +33,26 @@ class ModelRequest:
     @property
     def samples(self) -> int:
         return len(self.seeds)
+
+
+Features = frozenset[str]
+"""The endpoint of a request, and what else of it a server may not know, whatever the prompt: several draws
+(`n`), its schema, tools, log-probabilities.
+"""
+
+
+def features_of(request: ModelRequest) -> Features:
+    """What a server must know to answer a request."""
+    found = [request.endpoint]
+    if request.samples > 1:
+        found.append("n")
+    if request.schema is not None:
+        found.append(f"schema {orjson.dumps(request.schema, default=str).decode()}")
+    if request.tools:
+        found.append("tools")
+    if request.logprobs:
+        found.append("logprobs")
+    return frozenset(found)
 
 
 @dataclass(slots=True)
@@ -91,9 +113,23 @@ def assumed_output(request: ModelRequest) -> int:
     return int(max_tokens if max_tokens is not None else ASSUMED_OUTPUT)
 
 
+TOKENS_OF_IMAGE = 2000
+"""What an image counts with until a server has said what it takes."""
+
+
 def estimate_prompt_tokens(request: ModelRequest) -> int:
-    """A cautious guess at the prompt's tokens: a token for every 3 bytes of UTF-8 and 8 for each message."""
-    size = len(request.text.encode())
+    """A cautious guess at the tokens of all that is sent: a token for every 3 bytes of UTF-8, 8 for each
+    message, and `TOKENS_OF_IMAGE` for each image.
+    """
+    size, images = len(request.text.encode()), 0
     for text in (*[message.text for message in request.messages], *request.inputs):
         size += len(text) if text.isascii() else len(text.encode())
-    return size // 3 + 8 * (len(request.messages) + 1)
+    for message in request.messages:
+        if not isinstance(message.content, str):
+            images += sum(isinstance(part, ImagePart) for part in message.content)
+        size += sum(len(call.name) + len(call.arguments.encode()) for call in message.tool_calls)
+    if request.tools:
+        size += len(orjson.dumps(list(request.tools), default=str))
+    if request.schema is not None:
+        size += len(orjson.dumps(request.schema, default=str))
+    return size // 3 + 8 * (len(request.messages) + 1) + TOKENS_OF_IMAGE * images

@@ -17,6 +17,8 @@ from prefgen.errors import (
     Interrupted,
     RequestFailed,
 )
+from prefgen.transport.request import ModelResponse
+from prefgen.types import Reply
 from tests.support.durability import MANY
 from tests.support.queue import QueueOnTrial, turns
 from tests.support.recipes import a_recipe, run
@@ -199,6 +201,49 @@ async def test_a_pause_that_the_server_asks_for_holds_everybody():
 
     assert {answer.responses[0].raw for answer in await asyncio.gather(*asked)} == {b"yes"}
     assert "asks for a pause of 30 s" in " ".join(trial.notices)
+
+
+async def test_a_pause_of_a_day_beside_an_answer_is_said_and_cut_short():
+    trial = QueueOnTrial(lambda text: text)
+    paused = ModelResponse(b"first", Reply(text="first"), pause=86_400.0)
+    trial.model.respond = lambda text: paused if text == "first" else None
+    await trial.ask("first")
+    second = trial.ask("second")
+
+    for _ in range(9):
+        await trial.clock.move(61.0)
+    assert trial.model.asked == ["first"]
+    for _ in range(2):
+        await trial.clock.move(61.0)
+
+    assert (await second).responses[0].raw == b"second"
+    assert "asks for a pause of 86400 s; it is asked again after 600 s" in " ".join(trial.notices)
+
+
+@pytest.mark.parametrize("concurrency", [4, None])
+async def test_the_reason_why_a_server_limits_us_is_said_once(concurrency):
+    said = iter([RequestFailed("rate", "HTTP 429: no more today")] * 3)
+    trial = QueueOnTrial(lambda text: next(said, "yes"), concurrency=concurrency)
+
+    asked = trial.ask("hello")
+    for _ in range(12):
+        await trial.clock.move(5.0)
+
+    assert (await asked).responses[0].raw == b"yes"
+    limited = [notice for notice in trial.notices if "limits us" in notice]
+    assert len(limited) == 1 and "HTTP 429: no more today" in limited[0]
+
+
+@pytest.mark.parametrize("kind", ["busy", "rate"])
+async def test_a_server_that_wants_to_be_asked_at_once_is_not_asked_all_the_time(kind):
+    trial = QueueOnTrial(lambda text: RequestFailed(kind, "HTTP 503", retry_after=0.0))
+    asked = [trial.ask(f"{i}", i) for i in range(10)]
+    for _ in range(60):
+        await trial.clock.move(0.1)
+
+    assert len(trial.model.asked) <= 60  # 6 s: at most six tries each
+    for task in asked:
+        task.cancel()
 
 
 async def test_the_breaker_lets_one_probe_through_until_the_server_answers():

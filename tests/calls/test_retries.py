@@ -22,15 +22,17 @@ PATIENCE = 60.0
 
 def step_after(
     kind: str, *, errors=1, rate_limits=1, silent=1.0, failing=1, ever=True, breaker=False, retry_after=None,
-    code="", others=False,
+    code="", others=False, features=(), answered=(),
 ):  # fmt: skip
-    """`others`: a request that was sent after this one had failed was answered."""
+    """`others`: a request that was sent after this one had failed was answered; one with the features
+    `answered`.
+    """
     health = ServerHealth(
         100.0 - silent, set(range(failing)), breaker_open=breaker, ever_answered=ever,
-        last_answered_start=31.0 if others else 29.0,
+        answered_starts={frozenset({"chat", *answered}): 31.0 if others else 29.0},
     )  # fmt: skip
     error = RequestFailed(kind, "no", code=code, retry_after=retry_after)
-    tries = Tries(errors, rate_limits, first_failure=30.0)
+    tries = Tries(errors, rate_limits, 30.0, frozenset({"chat", *features}), sent=30.0)
     return next_step(error, tries, health, now=100.0, server_down_after=PATIENCE, jitter=1.0)
 
 
@@ -43,6 +45,13 @@ DOUBTFUL = "?"
     [
         ({"kind": "fatal"}, "fatal"),
         ({"kind": "refused"}, "refuse"),
+        ({"kind": "rejected"}, "fatal?"),  # of this prompt, or of all from now on
+        ({"kind": "rejected", "ever": False}, "fatal?"),
+        ({"kind": "rejected", "others": True}, "refuse"),
+        ({"kind": "rejected", "features": ["n"]}, "refuse"),  # it is asked again in single draws
+        ({"kind": "rejected", "features": ["tools"], "others": True}, "fatal?"),  # those had none
+        ({"kind": "rejected", "features": ["tools"], "answered": ["tools", "n"], "others": True}, "refuse"),
+        ({"kind": "server", "errors": ERROR_TRIES, "features": ["tools"], "others": True}, "fail?"),
         ({"kind": "server"}, "retry"),
         ({"kind": "timeout"}, "retry"),
         ({"kind": "server", "errors": ERROR_TRIES}, "fail?"),
@@ -90,6 +99,21 @@ def test_waits_double_up_to_sixteen_seconds():
 
 def test_a_server_that_says_when_is_taken_at_its_word():
     assert step_after("rate", rate_limits=1, retry_after=7.5).seconds == 7.5
+
+
+@pytest.mark.parametrize("kind", ["rate", "busy"])
+@pytest.mark.parametrize("retry_after", [0.0, 0.001])
+def test_a_server_that_wants_to_be_asked_at_once_is_given_the_usual_time(kind, retry_after):
+    assert step_after(kind, rate_limits=3, retry_after=retry_after).seconds == 2
+
+
+def test_a_word_of_our_own_is_no_answer_to_a_request():
+    health = ServerHealth(0.0, {1, 2}, breaker_open=True)
+
+    health.is_up(5.0)
+
+    assert (health.last_answer, health.failing, health.breaker_open) == (5.0, set(), False)
+    assert not health.ever_answered and not health.answers_since(0.0, frozenset())
 
 
 def test_the_breaker_opens_for_several_failing_requests_and_silence_and_closes_with_an_answer():

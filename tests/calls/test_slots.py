@@ -13,6 +13,8 @@ async def test_the_budget_is_reserved_before_and_only_what_was_used_is_kept():
     trial = QueueOnTrial(
         lambda text: text, price=Price(0, PICO // 100, 0), budget=Budget(0.25, None), concurrency=8
     )
+    await trial.ask("first")
+    trial.model.asked.clear()
     trial.model.gate = asyncio.Event()
     asked = [trial.ask(f"{i}", i) for i in range(4)]  # 10 tokens at most each: 0.1 of 0.25
     await turns()

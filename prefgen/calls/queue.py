@@ -18,6 +18,7 @@ from prefgen.calls.retries import (
     Refusals,
     ServerHealth,
     Tries,
+    is_of_all_draws,
     is_rate_limit,
     next_step,
     server_down,
@@ -238,8 +239,7 @@ class ModelQueue:
             self._health.failing.discard(queued.order)
             tries = queued.tries.errors + queued.tries.rate_limits
             message = f"given up after {tries} tries: {error.message}"
-            is_final = error.kind != "empty"  # of several draws, each may be had on its own
-            raise RequestFailed("refused", message, code=error.code, given_up=is_final)
+            raise RequestFailed("refused", message, code=error.code, given_up=is_of_all_draws(error))
         raise error
 
     async def _send_probe(self, request: ModelRequest) -> None:
@@ -272,7 +272,7 @@ class ModelQueue:
         """
         self._health.last_answer = self._clock.now()  # it answers: that is no outage
         is_of_logprobs = error.code == LOGPROBS_REFUSED
-        if request.samples > 1 and not is_of_logprobs:  # tried again with one draw
+        if request.samples > 1 and not (is_of_logprobs or is_of_all_draws(error)):  # each is tried again
             return
         self._stats.refused += 1
         self.refusals.add(error)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
+from prefgen.transport.failures import EVENT_STREAM, NO_JSON
 from prefgen.transport.request import Features
 
 ERROR_TRIES = 6
@@ -106,6 +107,12 @@ def is_rate_limit(error: RequestFailed) -> bool:
     return error.kind in ("rate", "busy")
 
 
+def is_of_all_draws(error: RequestFailed) -> bool:
+    """Whether a request for several draws that failed in vain would do no better singly."""
+    is_odd = error.kind == "empty" and error.code not in (EVENT_STREAM, NO_JSON)
+    return not is_odd and error.kind not in ("refused", "rejected")
+
+
 def next_step(
     error: RequestFailed,
     tries: Tries,
@@ -133,8 +140,8 @@ def next_step(
         return NextStep("refuse") if is_its_own else NextStep("fatal", is_doubtful=True)
     if is_rate_limit(error):
         return _after_limit(error, tries, silent, server_down_after, jitter, is_its_own=is_its_own)
-    if error.kind == "empty" and tries.errors >= EMPTY_TRIES and is_its_own:
-        return NextStep("refuse")
+    if error.kind == "empty" and tries.errors >= EMPTY_TRIES and (is_its_own or not health.ever_answered):
+        return NextStep("refuse")  # where nothing was ever answered, the recipe's fault, told by all alike
     nobody_listens = error.code == "connection_refused"
     if nobody_listens and not health.ever_answered and silent > NOBODY_LISTENS_AFTER:
         return NextStep("server_down")
@@ -142,8 +149,7 @@ def next_step(
         return NextStep("server_down", is_doubtful=not nobody_listens)
     if tries.errors < ERROR_TRIES:
         return NextStep("retry", backoff(tries.errors, jitter))
-    is_misread = error.kind == "empty" and not health.ever_answered  # the recipe's fault, told by all alike
-    if is_misread or (is_its_own and not nobody_listens):
+    if is_its_own and not nobody_listens:
         return NextStep("refuse")
     action = "retry" if health.breaker_open else "fail"
     return NextStep(action, backoff(tries.errors, jitter), is_doubtful=not nobody_listens)

@@ -8,11 +8,12 @@ Ending = Literal["whole", "cut", "refused", "failed"]
 WORDS: Mapping[Ending, tuple[str, ...]] = {
     "whole": (
         "stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "completed",
-        "finished", "finish", "tool_calls", "tool_call", "tool_use", "function_call",
+        "finished", "finish", "end", "end_of_text", "end_of_turn", "stop_str", "stop_string", "stop_word",
+        "tool_calls", "tool_call", "tool_use", "function_call",
     ),
     "cut": (
         "length", "max_tokens", "max_output_tokens", "max_length", "model_length", "token_limit",
-        "context_length", "model_context_window_exceeded",
+        "max_new_tokens", "limit", "context_length", "model_context_window_exceeded",
     ),
     "refused": (
         "content_filter", "safety", "refusal", "recitation", "prohibited_content", "blocklist", "spii",
@@ -31,6 +32,8 @@ whole.
 USUAL_WORD: Mapping[Ending, str] = {"whole": "stop", "cut": "length", "refused": "content_filter"}
 """How the rest of the project spells an ending."""
 _ENDINGS: Mapping[str, Ending] = {word: ending for ending, words in WORDS.items() for word in words}
+NO_WORDS = ("", "null", "none")
+"""What some servers write for null."""
 _CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
 
 
@@ -49,9 +52,14 @@ def is_known(finish_reason: str) -> bool:
     return _word_of(finish_reason) in _ENDINGS
 
 
+def says_nothing(finish_reason: str | None) -> bool:
+    """Whether it is null, or a word for it."""
+    return finish_reason is None or finish_reason.strip().casefold() in NO_WORDS
+
+
 def ending_of(finish_reason: str | None) -> Ending:
     """What a finish reason means. None, which some servers give always, says nothing and counts as whole."""
-    if finish_reason is None:
+    if finish_reason is None or says_nothing(finish_reason):
         return "whole"
     return _ENDINGS.get(_word_of(finish_reason), "failed")
 
@@ -60,5 +68,7 @@ def usual_word(finish_reason: str | None) -> str | None:
     """A finish reason as OpenAI spells it; one that means `failed` stays as it came."""
     if finish_reason is None or finish_reason in ("stop", "length"):  # as nearly all are
         return finish_reason
+    if says_nothing(finish_reason):
+        return None
     word = _word_of(finish_reason)
     return "tool_calls" if word in _CALLS else USUAL_WORD.get(ending_of(word), finish_reason)

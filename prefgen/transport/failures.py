@@ -18,6 +18,8 @@ ENDPOINT_STATUSES = (401, 402, 407)
 """Statuses that are never about one prompt."""
 LOGPROBS_REFUSED = "logprobs_refused"
 """Code of a refusal that is about log-probabilities, and not about the prompt or the model."""
+EVENT_STREAM, NO_JSON = "event_stream", "no_json"
+"""Codes of replies that are whole, and of another kind than was asked for."""
 
 _STATUS_OF_CODE = {
     "arrearage": 402,

@@ -3,7 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from prefgen.types import TokenChoice, TokenLogprob
+
+_ODD_SHAPES = (ValidationError, KeyError, TypeError, ValueError, AttributeError)
+
+
+def logprobs_or_none(data: Any, endpoint: str) -> tuple[TokenLogprob, ...]:
+    """Those of an answer; none where their shape is odd: whoever did not ask for them loses nothing."""
+    try:
+        return parse_logprobs(data, endpoint)
+    except _ODD_SHAPES:
+        return ()
+
+
+def parse_logprobs(data: Any, endpoint: str) -> tuple[TokenLogprob, ...]:
+    """Those of an answer. Raises KeyError, TypeError, ValueError or AttributeError for an odd shape."""
+    return parse_completion_logprobs(data) if endpoint == "completion" else parse_chat_logprobs(data)
 
 
 def parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from prefgen.errors import RequestFailed
 from prefgen.text.reasoning import split_reasoning
-from prefgen.transport.endings import ending_of, is_known, usual_word
+from prefgen.transport.endings import ending_of, is_known, says_nothing, usual_word
+from prefgen.transport.failures import EVENT_STREAM, NO_JSON
 from prefgen.transport.openai_errors import find_error
-from prefgen.transport.openai_logprobs import parse_chat_logprobs, parse_completion_logprobs
+from prefgen.transport.openai_logprobs import logprobs_or_none, parse_logprobs
 from prefgen.transport.openai_usage import parse_usage, split_usage, with_usage
 from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply, ToolCall
@@ -55,11 +56,7 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
         reason = f"the server's reply holds half a character, or nests too deeply: {start!r}"
         raise RequestFailed("empty", reason, code="malformed_reply", billed=True) from None
     except ValueError:
-        if start.startswith(("data:", "event:", ": ")):
-            reason = f"the server's reply is an event stream, which was not asked for: {start!r}"
-            raise RequestFailed("empty", reason, code="malformed_reply", billed=True) from None
-        reason = f"the server's reply is not JSON (starts with {start!r})"
-        raise RequestFailed("broken", reason, billed=True) from None
+        raise _no_json(start) from None
     if not isinstance(data, dict):
         reason = f"the server's reply is no JSON object: {start!r}"
         raise RequestFailed("empty", reason, code="malformed_reply", billed=True)
@@ -76,6 +73,19 @@ def read_responses(body: bytes, call: ModelRequest, *, is_paid: bool = False) ->
         for number, response in enumerate(responses):  # the prompt is paid once
             response.reply = with_usage(response.reply, call, with_prompt=number == 0)
     return responses
+
+
+def _no_json(start: str) -> RequestFailed:
+    """What a body is that cannot be read: half of one, or a whole one of another kind, which comes again."""
+    if start.startswith(("data:", "event:", ": ")):
+        reason = f"the server's reply is an event stream, which was not asked for: {start!r}"
+        return RequestFailed("empty", reason, code=EVENT_STREAM, billed=True)
+    reason = f"the server's reply is not JSON (starts with {start!r})"
+    if start.startswith(("{", "[")):
+        return RequestFailed("broken", reason, billed=True)
+    return RequestFailed(
+        "empty", reason if start else "the server's reply is empty", code=NO_JSON, billed=True
+    )
 
 
 def _odd_shape(error: Exception, start: str) -> RequestFailed:
@@ -106,14 +116,18 @@ def _parse_choices(
     if not choices:
         raise RequestFailed("empty", "the server answered without any choice", code="no_choices", billed=True)
     if len(choices) == 1:
-        _check_choice(choices[0], call.endpoint)
-        return [ModelResponse(body, reply_of(data, call.endpoint), model, fingerprint)]
+        _check_choice(choices[0], call)
+        reply = reply_of(data, call.endpoint)
+        _check_asked(choices[0], reply, call)
+        return [ModelResponse(body, reply, model, fingerprint)]
     answered = list[tuple[Mapping[str, Any], Reply]]()
     failures = list[RequestFailed]()
     for choice in sorted(choices, key=_index_of):  # one that cannot be read is lost alone
         try:
-            _check_choice(choice, call.endpoint)
-            answered.append((choice, reply_of({"model": model, "choices": [choice]}, call.endpoint)))
+            _check_choice(choice, call)
+            reply = reply_of({"model": model, "choices": [choice]}, call.endpoint)
+            _check_asked(choice, reply, call)
+            answered.append((choice, reply))
         except RequestFailed as failure:
             failures.append(failure)
         except _ODD_SHAPES as odd:
@@ -137,7 +151,7 @@ def _check_finite(text: str) -> None:
         raise ValueError("expected finite numbers")
 
 
-def _check_choice(choice: Any, endpoint: str) -> None:
+def _check_choice(choice: Any, call: ModelRequest) -> None:
     """Raises ValueError for a choice whose message is none, RequestFailed for one that says that it is no
     answer. What is journalled is read more kindly (`reply_of`): earlier versions kept such replies.
     """
@@ -145,7 +159,7 @@ def _check_choice(choice: Any, endpoint: str) -> None:
         raise ValueError(f"expected a choice, found {choice!r:.60}")
     if (failure := _failure_of(choice)) is not None:
         raise failure
-    if endpoint != "chat":
+    if call.endpoint != "chat":
         return
     message = choice.get("message")
     content = message.get("content") if isinstance(message, Mapping) else 0
@@ -157,6 +171,17 @@ def _check_choice(choice: Any, endpoint: str) -> None:
     unknown += [part for part in parts if part.get("type") != "refusal" and _text_of(part) is None]
     if unknown:
         raise ValueError(f"expected parts of text, found {unknown[0]!r:.60}")
+
+
+def _check_asked(choice: Mapping[str, Any], reply: Reply, call: ModelRequest) -> None:
+    """Raises what `parse_logprobs` does, or ValueError, where what was asked for is there and cannot be read:
+    of what nobody asked for, that is left out.
+    """
+    if call.logprobs and choice.get("logprobs") and not reply.logprobs:
+        parse_logprobs(choice["logprobs"], call.endpoint)
+    tool_calls = choice["message"].get("tool_calls") if call.tools else None
+    if tool_calls and len(reply.tool_calls) < len(tool_calls):
+        raise ValueError(f"expected calls of tools, found {tool_calls!r:.60}")
 
 
 TEXT_PARTS = ("text", "output_text", None)
@@ -193,14 +218,19 @@ def _index_of(choice: Any) -> int:
 
 
 def _finish_of(choice: Mapping[str, Any]) -> Any:
-    """How an answer ended: a gateway's "stop" gives way to the word of the server behind it, where that is
-    known to mean something else.
+    """How an answer ended: a gateway's "stop" gives way to the word of the server behind it, and null to a
+    word beside it that says otherwise, where that is known to mean something else.
     """
     finish_reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
-    if not isinstance(native, str) or not is_known(native):  # as nearly always
+    if finish_reason is not None and not isinstance(finish_reason, str):
         return finish_reason
-    is_word = finish_reason is None or isinstance(finish_reason, str)
-    return native if is_word and ending_of(finish_reason) == "whole" else finish_reason
+    if isinstance(native, str) and is_known(native) and ending_of(finish_reason) == "whole":
+        return native
+    if says_nothing(finish_reason):  # where it is "stop", a stop reason may be the text that stopped it
+        beside = [choice.get(name) for name in ("done_reason", "stop_reason")]
+        known = [word for word in beside if isinstance(word, str) and is_known(word)]
+        return next((word for word in known if ending_of(word) != "whole"), finish_reason)
+    return finish_reason
 
 
 def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
@@ -235,7 +265,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
             finish_reason=finish_reason,
             usage=usage,
             model=model,
-            logprobs=parse_completion_logprobs(logprobs),
+            logprobs=logprobs_or_none(logprobs, endpoint),
         )
     message = choice.get("message") or {}
     text, refusal = message.get("content"), message.get("refusal")
@@ -254,9 +284,9 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         text=text,
         finish_reason=finish_reason,
         reasoning=thoughts,
-        refusal=refusal or None,
-        tool_calls=tuple(_parse_tool_call(c) for c in tool_calls),
-        logprobs=parse_chat_logprobs(logprobs) if logprobs else (),
+        refusal=(refusal if isinstance(refusal, str) else json.dumps(refusal)) if refusal else None,
+        tool_calls=tuple(_parse_tool_call(c) for c in tool_calls if _is_tool_call(c)),
+        logprobs=logprobs_or_none(logprobs, endpoint) if logprobs else (),
         usage=usage,
         model=model,
     )
@@ -278,6 +308,10 @@ def _parse_score(data: Mapping[str, Any]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, found {value!r}")
     return float(value)
+
+
+def _is_tool_call(data: Any) -> bool:
+    return isinstance(data, Mapping) and isinstance(data.get("function") or {}, Mapping)
 
 
 def _parse_tool_call(data: Mapping[str, Any]) -> ToolCall:

@@ -60,7 +60,8 @@ DOUBTFUL = "?"
         ({"kind": "empty", "errors": EMPTY_TRIES, "others": True}, "refuse"),
         ({"kind": "empty", "errors": EMPTY_TRIES}, "retry"),
         ({"kind": "empty", "errors": ERROR_TRIES}, "fail?"),  # an outage may look so
-        ({"kind": "empty", "errors": ERROR_TRIES, "ever": False}, "refuse"),
+        ({"kind": "empty", "errors": EMPTY_TRIES, "ever": False}, "refuse"),
+        ({"kind": "empty", "errors": EMPTY_TRIES - 1, "ever": False}, "retry"),
         ({"kind": "server", "silent": 61.0, "failing": 2}, "retry"),  # two bad requests are no outage
         ({"kind": "server", "silent": 61.0, "failing": 3}, "server_down?"),
         ({"kind": "server", "silent": 61.0, "failing": 1, "ever": False}, "server_down?"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.transport.endings import WORDS, ending_of, usual_word
+from prefgen.transport.endings import NO_WORDS, WORDS, ending_of, usual_word
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ def test_a_server_that_says_nothing_is_taken_at_its_answer():
     assert ending_of(None) == "whole" and usual_word(None) is None
 
 
+@pytest.mark.parametrize("word", ["", " ", "null", "None"])
+def test_a_word_for_null_is_null(word):
+    assert ending_of(word) == "whole" and usual_word(word) is None
+
+
 @pytest.mark.parametrize(
     ("word", "ending"),
     [
@@ -37,7 +42,8 @@ def test_the_name_of_its_type_is_no_part_of_a_word(word, ending):
 @given(st.text())
 def test_any_other_word_is_failed(word):
     known = {known for words in WORDS.values() for known in words}
-    assert ending_of(word) == "failed" or any(k in word.strip().casefold() for k in known)
+    is_null = word.strip().casefold() in NO_WORDS
+    assert is_null or ending_of(word) == "failed" or any(k in word.strip().casefold() for k in known)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import orjson
 import pytest
 
 from prefgen.errors import RequestFailed
+from prefgen.transport.openai_errors import parse_error
 from prefgen.transport.openai_replies import read_responses
 from prefgen.transport.request import ModelRequest
 from prefgen.types import Reply, user
 
 
-def read(body: dict, *, n: int = 1) -> Reply:
-    call = ModelRequest("chat", "m", (user("Hi"),), sampling={"max_tokens": 50}, seeds=(None,) * n)
+def read(body: dict, *, n: int = 1, **asked) -> Reply:
+    call = ModelRequest("chat", "m", (user("Hi"),), sampling={"max_tokens": 50}, seeds=(None,) * n, **asked)
     return read_responses(orjson.dumps(body), call, is_paid=True)[0].reply
 
 
@@ -65,6 +66,13 @@ def test_a_part_that_is_no_text_is_a_fault():
         ({"errors": [{"message": "busy", "code": 503}]}, "busy", "busy"),
         ({"base_resp": {"status_code": 1027, "status_msg": "sensitive"}, **choice()}, "sensitive", "server"),
         ({"message": "upstream failed"}, "upstream failed", "server"),
+        ({"choices": None, "message": "rate limit exceeded", "status": 429}, "rate limit exceeded", "rate"),
+        ({"code": "InvalidParameter", "msg": "bad field"}, "bad field", "rejected"),
+        ({"error": None, "message": "CUDA out of memory"}, "CUDA out of memory", "server"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "no such field"}]}, "body.n: no such field", "server"),
+        ({"error": {"code": "429", "type": "insufficient_quota", "message": "quota"}}, "quota", "fatal"),
+        ({"error": {"code": 0, "message": "gone"}, **choice()}, "gone", "server"),
+        ({"error": True, **choice()}, "true", "server"),
     ],
 )
 def test_an_error_under_any_name_is_quoted(body, words, kind):
@@ -73,8 +81,98 @@ def test_an_error_under_any_name_is_quoted(body, words, kind):
     assert words in str(failed.value) and failed.value.kind == kind
 
 
-def test_a_base_response_without_an_error_is_none():
-    assert read({"base_resp": {"status_code": 0, "status_msg": ""}, **choice()}).text == "An answer."
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"base_resp": {"status_code": 0, "status_msg": ""}},
+        {"error": {"code": 0, "message": ""}},
+        {"error": {"code": "200", "message": "ok"}},
+        {"error": {"code": None, "message": None}},
+        {"error": False},
+        {"error": "null"},
+        {"detail": "", "message": ""},
+    ],
+)
+def test_an_error_that_says_nothing_beside_an_answer_is_none(beside):
+    assert read({**beside, **choice()}).text == "An answer."
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"error": null, "message": "CUDA out of memory"}', b'{"error": {"message": "CUDA out of memory"}}',
+     b'{"detail": {"error": "CUDA out of memory"}}', b'{"errors": [{"msg": "CUDA out of memory"}]}',
+     b"CUDA  out of memory\n", b'"CUDA out of memory"'],
+)  # fmt: skip
+def test_an_error_is_quoted_in_the_servers_words_alone(raw):
+    assert parse_error(raw).message == "CUDA out of memory"
+
+
+ODD_LOGPROBS = [
+    [], [-0.1], "none", 5, {"content": [{"token": "A", "logprob": None}]}, {"content": [{"token": "A"}]},
+    {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": {"A": -0.1}}]}, {"content": "A"},
+    {"content": [{"token": 1}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_LOGPROBS)
+def test_log_probabilities_that_nobody_asked_for_may_be_odd(odd):
+    reply = read(choice(logprobs=odd))
+    assert (reply.text, reply.logprobs) == ("An answer.", ())
+    two = {"choices": choice(logprobs=odd)["choices"] * 2}
+    assert read(two, n=2).logprobs == ()
+
+
+@pytest.mark.parametrize("odd", ODD_LOGPROBS[1:])
+def test_log_probabilities_that_were_asked_for_may_not(odd):
+    with pytest.raises(RequestFailed, match="odd shape"):
+        read(choice(logprobs=odd), logprobs=5)
+
+
+@pytest.mark.parametrize("odd", [[None], ["call"], [{"function": "f"}], {"a": 1}])
+def test_calls_of_tools_that_cannot_be_read_are_dropped_where_none_were_offered(odd):
+    body = choice()
+    body["choices"][0]["message"]["tool_calls"] = odd
+
+    assert (read(body).text, read(body).tool_calls) == ("An answer.", ())
+    with pytest.raises(RequestFailed, match="odd shape"):
+        read(body, tools=({"type": "function"},))
+
+
+@pytest.mark.parametrize("said", [True, {"reason": "policy"}])
+def test_a_refusal_in_another_form_is_one(said):
+    body = choice()
+    body["choices"][0]["message"]["refusal"] = said
+
+    assert read(body).refusal
+    body["choices"][0]["message"]["refusal"] = False
+    assert read(body).refusal is None
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "beside", "kept"),
+    [
+        (None, {"done_reason": "length"}, "length"),
+        ("null", {"stop_reason": "length"}, "length"),
+        ("", {"stop_reason": "max_tokens"}, "length"),
+        (None, {"stop_reason": "refusal"}, "content_filter"),
+        (None, {"stop_reason": "end_turn"}, None),
+        (None, {"stop_reason": 128009}, None),
+        (None, {"stop_reason": "###"}, None),
+        ("stop", {"stop_reason": "length"}, "stop"),  # the text that stopped it
+        ("end", {}, "stop"),
+        ("stop_str", {}, "stop"),
+    ],
+)
+def test_how_an_answer_ended_is_read_beside_a_null(finish_reason, beside, kept):
+    assert read(choice(finish_reason=finish_reason, **beside)).finish_reason == kept
+
+
+@pytest.mark.parametrize("prompt_tokens", [0, 7])
+def test_a_prompt_that_took_nothing_counts_with_its_guess(prompt_tokens):
+    usage = read({**choice(), "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 10}}).usage
+
+    assert usage.completion_tokens == 10 and usage.prompt_tokens > 0
+    assert usage.estimated == (not prompt_tokens)
 
 
 @pytest.mark.parametrize(

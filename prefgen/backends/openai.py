@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field
 
+from prefgen.backends._remedies import remedy
 from prefgen.errors import RecipeError, RequestFailed
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
-from prefgen.transport.failures import failure_of_status
+from prefgen.transport.failures import BAD_ENCODING, failure_of_status, status_of_code
 from prefgen.transport.openai_errors import parse_error
 from prefgen.transport.openai_protocol import request_body, route
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
@@ -27,7 +28,8 @@ from prefgen.transport.rate_headers import parse_seconds, reset_seconds
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.types import Reply
 
-_SPEAKS_OF_KEY = re.compile(r"key|auth|credential|permission|access|token|forbidden|account")
+_ROUTE = re.compile(r"/(?:chat/completions|chat|completions|responses|embeddings|score|pooling|classify)$")
+"""What some give at the end of an address, and is added to it for each request."""
 
 
 @backend("openai")
@@ -68,19 +70,28 @@ class OpenAI(Plugin):
 
     def address(self) -> str:
         url = self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        shown = re.sub(r"[^/]*@", "", re.split(r"[?#]", url)[0])  # a key may stand in the rest
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RecipeError(f"base_url must start with http:// or https://, found {url!r}")
+            raise RecipeError(f"base_url must start with http:// or https://, found {shown!r}")
         try:
             _ = parts.port
         except ValueError as error:
-            raise RecipeError(f"base_url {url!r}: {error}") from None
+            raise RecipeError(f"base_url {shown!r}: {error}") from None
         if parts.username or parts.password:
             raise RecipeError(
                 "base_url must not hold a user name or password: name an environment variable with "
                 "api_key_env"
             )
-        return url.rstrip("/")
+        if parts.query or parts.fragment:
+            raise RecipeError(
+                f"base_url {shown!r}: nothing may follow a ? or #, since routes are added at the end (Azure "
+                "answers at https://NAME.openai.azure.com/openai/v1, without api-version)"
+            )
+        address = url.rstrip("/?#")
+        if (named := _ROUTE.search(address)) is not None:
+            raise RecipeError(f"base_url must end before the route: leave {named[0]!r} out of {shown!r}")
+        return address
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["OpenAIModel"]:
@@ -150,44 +161,46 @@ class OpenAIModel(ModelHooks):
                 "a server of the OpenAI protocol has no route that compares two answers: `use: "
                 "transformers` has",
             )
+        status = 0
+        try:
+            status, headers, raw = await self._post(call)
+            if not 200 <= status < 300:
+                raise self._request_error(status, headers, raw)
+            responses = read_responses(raw, call, is_paid=True)
+        except RequestFailed as failure:
+            failure.message, failure.code = self._placed(failure, status), self._redact_key(failure.code)
+            raise
+        responses[0].pause = reset_seconds(headers) or 0.0
+        return responses
+
+    async def _post(self, call: ModelRequest) -> tuple[int, Any, bytes]:
+        """(status, headers, body) of what comes back. Raises RequestFailed where nothing whole does."""
+        import aiohttp
+
         body = orjson.dumps(self.body(call))
         try:
             async with self._session.post(self._url(call), data=body, allow_redirects=False) as response:
-                status, headers = response.status, response.headers
-                raw = await response.read()
-        except aiohttp.ClientPayloadError:
-            raise RequestFailed(
-                "broken", "the connection broke in the middle of the reply", billed=True
-            ) from None
+                return response.status, response.headers, await response.read()
         except (aiohttp.ClientError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            if "content-encoding" in reason.casefold():
+                reason = "the server's reply is not compressed as it says, or in a way that is not known here"
+                raise RequestFailed("empty", reason, code=BAD_ENCODING, billed=True) from None
+            if isinstance(error, aiohttp.ClientPayloadError):
+                reason = "the connection broke in the middle of the reply"
+                raise RequestFailed("broken", reason, billed=True) from None
+            is_unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             nobody_listens = isinstance(error, aiohttp.ClientConnectorError) and (
                 isinstance(error.os_error, ConnectionRefusedError)
                 or isinstance(error, aiohttp.ClientConnectorDNSError)
             )
+            what = "cannot reach" if is_unsent else "the connection closed before a reply came from"
             raise RequestFailed(
                 "connection",
-                f"cannot reach {self._address}: {self._redact_key(str(error) or type(error).__name__)}",
+                f"{what} {self._address}: {reason}",
                 code="connection_refused" if nobody_listens else "",
+                billed=not is_unsent,
             ) from None
-        if 300 <= status < 400:
-            target = self._plain(headers.get("location", ""))
-            raise RequestFailed(
-                "fatal",
-                f"HTTP {status} from {self._address}: it sends us to {target!r}; "
-                "no prompt and no key goes where nobody said. Give that as base_url",
-                code=str(status),
-            )
-        if 200 <= status < 300:
-            try:
-                responses = read_responses(raw, call, is_paid=True)
-            except RequestFailed as failure:  # it quotes the server
-                failure.message = self._plain(failure.message)
-                raise
-            pause = reset_seconds(headers)
-            if pause:
-                responses[0].pause = pause
-            return responses
-        raise self._request_error(status, headers, raw)
 
     def _url(self, call: ModelRequest) -> str:
         if call.endpoint == "score" and self._settings.score_route != "score":  # vLLM has these two above /v1
@@ -218,45 +231,38 @@ class OpenAIModel(ModelHooks):
         return reply_of(load_body(raw), endpoint)
 
     def _request_error(self, status: int, headers: Any, raw: bytes) -> RequestFailed:
+        if 300 <= status < 400:
+            target = self._plain(headers.get("location", ""))[:200]
+            return RequestFailed(
+                "fatal",
+                f"HTTP {status} from {self._address}: it sends us to {target!r}; "
+                "no prompt and no key goes where nobody said. Give that as base_url",
+                code=str(status),
+            )
         said = parse_error(raw)
-        server = self._address if self.host == "local" else self.host  # it stands in what is published
-        error_text = self._plain(f"HTTP {status} from {server}: {said.message}")
         retry_after = parse_seconds(headers.get("retry-after-ms"), 0.001) or parse_seconds(
             headers.get("retry-after")
         )
         if status == 429:
             retry_after = retry_after or reset_seconds(headers)
-        remedy = self._remedy(status, said.message)
-        return failure_of_status(
-            status, f"{error_text}{remedy}", said.code, names=said.names, retry_after=retry_after
-        )
+        text = f"HTTP {status} from {self._server}: {said.message}"
+        return failure_of_status(status, text, said.code, names=said.names, retry_after=retry_after)
 
-    def _remedy(self, status: int, message: str) -> str:
-        """What may help, as the end of a sentence."""
-        words = message.casefold()
-        is_of_key = status == 401 or (status == 403 and _SPEAKS_OF_KEY.search(words) is not None)
-        if is_of_key:
-            return f". Is the key in {self._settings.api_key_env} right?"
-        if status == 402:
-            return ". Is there credit left on the account?"
-        if status in (404, 405) and not self._address.endswith("/v1"):
-            return ". Does base_url lack /v1 at its end?"
-        if status == 404:
-            return ". Does the server have this model?"
-        if status not in (400, 422):
-            return ""
-        if "response_format" in words or "json_schema" in words:
-            return ". Does the server not know schemas? Give it `schema_as: text`"
-        if "max_completion_tokens" in words or "max_tokens" in words:
-            other = "max_tokens" if self._token_field == "max_completion_tokens" else "max_completion_tokens"
-            return f". If the server does not take it, say `token_field: {other}`"
-        if re.search(r"\bn\b ?(?:=|must|>|is\b|should)", words):
-            return ". If the server gives one draw a request, say `n: false`"
-        for name in ("temperature", "top_p", "seed"):
-            if name in words:
-                setting = "`send_seed: false`" if name == "seed" else f"`{name}: null`"
-                return f". If the server does not take it, say {setting}"
-        return ""
+    @property
+    def _server(self) -> str:
+        """The address as it stands in what is published."""
+        return self._address if self.host == "local" else self.host
+
+    def _placed(self, failure: RequestFailed, status: int) -> str:
+        """A failure's message with its server, and with what may help. `status` is 0 where nothing came."""
+        text = self._plain(failure.message)
+        place = "" if self._server in text or self._address in text else f" (from {self._server})"
+        meant = status_of_code(failure.code) if 200 <= status < 300 else status
+        helps = remedy(
+            meant, failure.code, text.partition(": ")[2] if status else "", address=self._address,
+            key_env=self._settings.api_key_env, token_field=self._token_field,
+        )  # fmt: skip
+        return f"{text}{place}{helps}"
 
     def _plain(self, text: str) -> str:
         """Words of a server as one line that can be shown, without a key in it, at most 400 characters."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
-from prefgen.transport.failures import EVENT_STREAM, NO_JSON
+from prefgen.transport.failures import OTHER_KINDS
 from prefgen.transport.request import Features
 
 ERROR_TRIES = 6
@@ -109,7 +109,7 @@ def is_rate_limit(error: RequestFailed) -> bool:
 
 def is_of_all_draws(error: RequestFailed) -> bool:
     """Whether a request for several draws that failed in vain would do no better singly."""
-    is_odd = error.kind == "empty" and error.code not in (EVENT_STREAM, NO_JSON)
+    is_odd = error.kind == "empty" and error.code not in OTHER_KINDS
     return not is_odd and error.kind not in ("refused", "rejected")
 
 
@@ -202,7 +202,7 @@ class Refusals:
 
 def server_down(model: str, silent: float, error: RequestFailed) -> EndpointDown:
     """What stops a run whose server does not answer."""
-    what = "answer" if error.kind in ("connection", "timeout", "server", "busy") else "usable answer"
+    what = "answer" if error.kind in ("connection", "timeout") else "usable answer"
     return EndpointDown(
         f"model {model!r}: no {what} for {silent:.0f} s ({error.message}). Everything so far is kept; run "
         "again"

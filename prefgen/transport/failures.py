@@ -16,10 +16,13 @@ status.
 """
 ENDPOINT_STATUSES = (401, 402, 407)
 """Statuses that are never about one prompt."""
+SENT_ON = (502, 504, 520, 524)
+"""Statuses of a gateway that had sent the request on, and got no answer: it may have been billed."""
 LOGPROBS_REFUSED = "logprobs_refused"
 """Code of a refusal that is about log-probabilities, and not about the prompt or the model."""
-EVENT_STREAM, NO_JSON = "event_stream", "no_json"
-"""Codes of replies that are whole, and of another kind than was asked for."""
+EVENT_STREAM, NO_JSON, BAD_ENCODING = "event_stream", "no_json", "bad_encoding"
+OTHER_KINDS = (EVENT_STREAM, NO_JSON, BAD_ENCODING)
+"""Codes of replies that are whole, and of another kind than was asked for: they come again."""
 
 _STATUS_OF_CODE = {
     "arrearage": 402,
@@ -104,7 +107,8 @@ def failure_of_status(
     if status in (498, 503, 529):  # 498: a provider's capacity
         return RequestFailed("busy", text, code=str(status), retry_after=retry_after)
     if status >= 500 or status in (408, 409, 424, 425, 499):
-        return RequestFailed("server", text, code=str(status), retry_after=retry_after)
+        is_billed = status in SENT_ON
+        return RequestFailed("server", text, code=str(status), retry_after=retry_after, billed=is_billed)
     if status in (400, 413, 422):
         return RequestFailed(_kind_of_refusal(status, text, (code, *names)), text, code=code or str(status))
     if status >= 400 and status not in ENDPOINT_STATUSES:

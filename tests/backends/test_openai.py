@@ -11,12 +11,16 @@ from collections import Counter
 import pytest
 from aiohttp import web
 
+from prefgen.backends.openai import OpenAI
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import (
     EndpointDown,
     FatalEndpoint,
     RecipeError,
+    RequestFailed,
 )
+from prefgen.transport.request import ModelRequest
+from prefgen.types import user
 from tests.support.recipes import a_recipe, failures_of, run, unused_port
 from tests.support.server import by_content
 
@@ -322,6 +326,107 @@ async def test_an_address_that_is_none_is_said(tmp_path, url):
         await run(a_recipe(url=url), tmp_path / "out")
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://host/v1/chat/completions", "leave '/chat/completions' out"),
+        ("https://host/v1/completions/", "leave '/completions' out"),
+        ("https://host/v1/embeddings", "leave '/embeddings' out"),
+        ("https://x.openai.azure.com/openai/deployments/g?api-version=1&api-key=secret", "openai/v1"),
+        ("https://host/v1#secret", "nothing may follow"),
+        ("ftp://user:secret@host/v1?key=secret", "must start with http"),
+    ],
+)
+async def test_an_address_that_holds_a_route_or_a_query_is_refused_with_the_remedy(tmp_path, url, words):
+    with pytest.raises(RecipeError) as caught:
+        await run(a_recipe(url=url), tmp_path / "out")
+
+    assert words in str(caught.value) and "secret" not in str(caught.value)
+
+
+LOGIN = "<!DOCTYPE html><html><title>Login</title></html>"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (lambda: web.json_response({"error": {"message": "Invalid API key provided"}}), "OPENAI_API_KEY"),
+        (
+            lambda: web.json_response({"error": {"code": "invalid_api_key", "message": "no"}}),
+            "OPENAI_API_KEY",
+        ),
+        (lambda: web.Response(text=LOGIN, content_type="text/html"), "login page or proxy"),
+        (lambda: web.Response(text=""), "login page or proxy"),
+        (lambda: web.Response(text='data: {"choices": []}\n\ndata: [DONE]'), "Turn streaming off"),
+        (lambda: web.Response(body=b'{"choices": [{"mess'), "cut replies short"),
+        (lambda: web.Response(text="{}", headers={"Content-Encoding": "br"}), "uncompressed"),
+        (lambda: web.Response(text="{}", headers={"Content-Encoding": "gzip"}), "uncompressed"),
+        (lambda: web.json_response({"error": None, "message": "CUDA out of memory"}, status=500), "CUDA out"),
+    ],
+)
+async def test_whatever_fails_names_the_server_and_what_may_help(server, said, words):
+    server.script = lambda body, attempt: said()
+
+    failure = await failure_of(server.url)
+
+    assert words in failure.message and server.url in failure.message
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("/v1beta/openai", "have this model"), ("/openai", "lack /v1 at its end")]
+)
+async def test_a_version_in_the_address_needs_no_other(server, path, words):
+    assert words in (await failure_of(server.url.replace("/v1", path))).message
+
+
+async def failure_of(url: str) -> RequestFailed:
+    """How one request fails."""
+    async with OpenAI(base_url=url).connect() as model:
+        with pytest.raises(RequestFailed) as caught:
+            await model.send(ModelRequest("chat", "m", (user("Hi"),)))
+    return caught.value
+
+
+async def test_a_connection_that_closes_after_the_request_may_have_been_billed(server):
+    class Cut(web.Response):
+        async def prepare(self, request):
+            request.transport.close()
+            raise ConnectionResetError
+
+    server.script = lambda body, attempt: Cut()
+    cut = await failure_of(server.url)
+    unsent = await failure_of(f"http://127.0.0.1:{unused_port()}/v1")
+
+    assert (cut.kind, cut.billed, unsent.kind, unsent.billed) == ("connection", True, "connection", False)
+    assert "closed before a reply came" in cut.message and "cannot reach" in unsent.message
+
+
+@pytest.mark.parametrize(
+    ("status", "billed"), [(502, True), (504, True), (524, True), (500, False), (503, False), (429, False)]
+)
+async def test_what_a_gateway_had_sent_on_may_have_been_billed(server, status, billed):
+    server.script = lambda body, attempt: web.json_response({}, status=status)
+    assert (await failure_of(server.url)).billed == billed
+
+
+@pytest.mark.parametrize(
+    "said", [LOGIN, "", 'data: {"choices": []}\n\ndata: [DONE]'], ids=["page", "nothing", "stream"]
+)
+@pytest.mark.usefixtures("short_backoff")
+async def test_a_server_that_always_answers_something_else_is_asked_three_times_a_prompt(
+    tmp_path, server, said
+):
+    server.script = lambda body, attempt: web.Response(text=said, content_type="text/html")
+    recipe = a_recipe(url=server.url, prompts=[f"{i}?" for i in range(6)])
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, FatalEndpoint) and len(server.bodies) <= 18
+    assert server.url in str(outcome.stopped)
+    server.script = by_content
+    assert (await run(recipe, tmp_path / "out")).manifest.yields.pairs == 6
 
 
 async def test_a_missing_key_stops_before_anything_is_asked(tmp_path):

@@ -146,4 +146,4 @@ def test_refusals_of_one_code_are_the_recipes_fault():
 
 def test_a_server_that_is_down_is_named_with_how_long():
     error = server_down("writer", 61.4, RequestFailed("server", "HTTP 503"))
-    assert isinstance(error, EndpointDown) and "no answer for 61 s (HTTP 503)" in str(error)
+    assert isinstance(error, EndpointDown) and "no usable answer for 61 s (HTTP 503)" in str(error)

@@ -61,7 +61,7 @@ class Probe:
 
     async def _ask(self, request: ModelRequest, features: Features) -> Finding:
         finding = await self._answer_to(short_request(request))
-        if finding == "up" or features == {request.endpoint}:
+        if finding == "up" or features == frozenset({request.endpoint}):
             return finding
         return "bare" if await self._answer_to(bare_request(request)) == "up" else finding
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from prefgen.dataset.bad_rows import BAD_ROWS, place_of, write_bad_rows
-from prefgen.dataset.read_files import split_of
+from prefgen.dataset.file_splits import split_of
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.tables import BadRow

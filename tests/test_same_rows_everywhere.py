@@ -14,6 +14,7 @@ from prefgen.publish.export import export
 from prefgen.publish.mix import mix, parse_part
 from prefgen.publish.release import publish
 from prefgen.publish.settings import PublishSettings
+from prefgen.text.normalize import is_blank
 from prefgen.trainers.pairs import read_training_pairs
 from tests.support.recipes import run
 
@@ -81,7 +82,7 @@ def made(tmp_path_factory) -> set[str]:
             ],
         }
         for name, (better, worse, _) in CASES.items()
-        if worse.strip()  # the source itself refuses an answer that is empty
+        if not is_blank(worse)  # the source itself refuses an answer that is empty
     ]
     (folder / "rated.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recipe = {

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prefgen.calls.models import Leaks
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
 from prefgen.text.leaks import Leaked, may_leak, without_leaks
+from prefgen.text.normalize import is_blank
 from prefgen.text.reasoning import names_end_alone
 from prefgen.transport.endings import ending_of
 from prefgen.types import Message, Reply
@@ -28,7 +29,7 @@ def usable_reply(reply: Reply) -> Reply:
     if reply.finish_reason == "tool_calls" and not reply.tool_calls:
         message = "the answer ended by a call of a tool, and holds none: its server has not read it"
         raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=keys)
-    if not reply.text.strip() and not reply.tool_calls:
+    if is_blank(reply.text) and not reply.tool_calls:
         if reply.finish_reason == "length":
             message = (
                 "the tokens were used up before an answer began (reasoning counts too): raise max_tokens"

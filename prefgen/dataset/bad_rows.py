@@ -42,7 +42,7 @@ class BadRows:
             try:
                 found = read(row, where)
             except RecipeError as error:
-                self.refuse(error, where)
+                self.refuse(error, where, place_of(where, row) if isinstance(row, Mapping) else None)
                 continue
             yield where, found
 

@@ -20,6 +20,7 @@ from prefgen.dataset.cells import (
 from prefgen.dataset.column_names import SHOWN
 from prefgen.dataset.flat_conversation import hh_turns, is_flat, is_hh
 from prefgen.errors import RecipeError
+from prefgen.text.normalize import is_blank
 from prefgen.types import ImagePart, Message, TextPart, ToolCall
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -56,7 +57,7 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
     if isinstance(turns, str) and role == "user":
         turns = turns_of_text(turns, name, where)
     if isinstance(turns, str):
-        if not turns.strip():
+        if is_blank(turns):
             raise RecipeError(f"{name} is empty", where)
         if is_empty_mark(turns):
             raise RecipeError(f"{name} is {turns.strip()!r}, which is what a table writes for nothing", where)
@@ -143,7 +144,7 @@ def _parse_content(content: Any, name: str, where: str) -> str | tuple[TextPart 
     parts = [part for item in content for part in _parse_part(item, name, where)]
     if all(isinstance(part, TextPart) for part in parts):
         text = "".join(part.text for part in parts if isinstance(part, TextPart))
-        return text if text.strip() else ""
+        return "" if is_blank(text) else text
     return tuple(parts)
 
 

@@ -115,10 +115,13 @@ class RowRelations:
 
 
 def _broken_pairs(rows: Iterable[RelatedRow]) -> Iterator[Broken]:
-    """Pairs that contradict each other or stand twice, within a prompt and rule."""
+    """Pairs that contradict each other or stand twice, within a prompt and rule. One with equal sides is
+    broken by itself, and says nothing of others.
+    """
     groups: dict[tuple[bytes, str], list[RelatedRow]] = defaultdict(list)
     for row in rows:
-        groups[row.prompt, row.rule].append(row)
+        if row.chosen != row.rejected:
+            groups[row.prompt, row.rule].append(row)
     for group in groups.values():
         if len(group) == 1:
             continue

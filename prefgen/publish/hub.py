@@ -99,12 +99,16 @@ class Repository:
         return Path(file).read_text(encoding="utf-8")
 
     def commit(
-        self, commit_contents: Callable[[Head], tuple[Mapping[str, Path | bytes], str]], *, pr: bool = False
+        self,
+        commit_contents: Callable[[Head], tuple[Mapping[str, Path | bytes], str]],
+        *,
+        is_ours: Callable[[str], bool],
+        pr: bool = False,
     ) -> tuple[str, str]:
         """(the commit, its address) of what `commit_contents` returns for the head that it is made on: {path:
         content}, and the message.
 
-        Files under data/ that are not among them are removed by the same commit. Where somebody else was
+        Files that are `is_ours` and not among them are removed by the same commit. Where somebody else was
         faster it is made anew on their head.
         """
         from huggingface_hub.errors import HfHubHTTPError
@@ -117,7 +121,7 @@ class Repository:
             try:
                 commit_info = self._api.create_commit(
                     self.name,
-                    _operations(files, head),
+                    _operations(files, head, is_ours),
                     commit_message=message,
                     repo_type=self.kind,
                     parent_commit=head.commit,
@@ -166,11 +170,11 @@ class Repository:
         return PublishError(f"{self.name!r}: {problem}: {hint or first_line(error)}")
 
 
-def _operations(files: Mapping[str, Path | bytes], head: Head) -> list[Any]:
-    """What makes `files` of what stands at `head`: data that is not among them goes."""
+def _operations(files: Mapping[str, Path | bytes], head: Head, is_ours: Callable[[str], bool]) -> list[Any]:
+    """What makes `files` of what stands at `head`: ours that are not among them go."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    stale = sorted(path for path in head.files if path.startswith("data/") and path not in files)
+    stale = sorted(path for path in head.files if path not in files and is_ours(path))
     return [
         *(
             CommitOperationAdd(path, str(content) if isinstance(content, Path) else content)

@@ -4,6 +4,7 @@ A run that was published with the same contents is not published again; a tag th
 never moved.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -176,6 +177,14 @@ def _check_rows(folder: Path, settings: PublishSettings) -> CheckReport:
     return report
 
 
+_OUR_SHARD = re.compile(r"data/(?:preferences|candidates|judgments|failures)/[^/]+-\d{5}-of-\d{5}\.parquet")
+
+
+def _is_our_shard(path: str) -> bool:
+    """Whether a file on the Hub is a shard of an earlier release; other data under data/ is somebody's."""
+    return _OUR_SHARD.fullmatch(path) is not None
+
+
 def _push_release(hub: Repository, draft: ReleaseDraft, *, pr: bool, say: Callable[[str], object]) -> Release:
     """Commit the release after what stands on the Hub, and tag it; or say where it stands already."""
 
@@ -192,7 +201,7 @@ def _push_release(hub: Repository, draft: ReleaseDraft, *, pr: bool, say: Callab
         return {**draft.written.files, **files}, f"Version {release.version}: {pairs:,} pairs"
 
     try:
-        commit, address = hub.commit(commit_contents, pr=pr)
+        commit, address = hub.commit(commit_contents, is_ours=_is_our_shard, pr=pr)
     except AlreadyPublished as published:
         release = published.release
         if tag_of(release.version) not in (hub.head() or Head("", frozenset(), {})).tags and not pr:

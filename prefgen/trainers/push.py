@@ -1,19 +1,27 @@
-"""A trained model on the Hub: its files in one commit, with its parent."""
+"""A trained model on the Hub: its files in one commit, with its parent, and a tag."""
 
 import json
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 from prefgen.publish.hub import Head, Repository
+from prefgen.publish.version import VERSION_PATTERN, parse_version, tag_of
 from prefgen.storage.atomic_write import display_name
 from prefgen.trainers.run import STARTED
 
 ADAPTER = "adapter_config.json"
+OF_A_MODEL = (
+    "*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", "adapter_*", "config.json",
+    "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*",
+    "merges.txt", "chat_template*", "processor_config.json", "preprocessor_config.json",
+)  # fmt: skip
+"""Files in which transformers and peft look for a model: those of another one would be loaded too."""
 
 
 def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], object]) -> str:
-    """Put the model, its card, metrics and report on the Hub; returns the commit's address. Raises
-    PublishError, in one line.
+    """Put the model, its card, metrics and report on the Hub, in place of the model that stands there, and
+    tag it with the next version; returns the commit's address. Raises PublishError, in one line.
     """
     hub = Repository(name, "model")
     if hub.head() is None:
@@ -35,11 +43,32 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
             files[ADAPTER] = json.dumps(
                 {**config, "base_model_name_or_path": display_name(base)}, indent=2
             ).encode()
+    replaced: frozenset[str] = frozenset()
+    tag = ""
 
     def commit_contents(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
-        return files, "Trained by prefgen"
+        nonlocal replaced, tag
+        replaced = frozenset(path for path in head.files if is_of_a_model(path) and path not in files)
+        tag = _next_tag(head)
+        return files, f"Trained by prefgen, {tag}"
 
-    _, address = hub.commit(commit_contents)
+    commit, address = hub.commit(commit_contents, is_ours=is_of_a_model)
+    hub.tag(tag, commit, "Trained by prefgen")
     size = sum(path.stat().st_size for path in files.values() if isinstance(path, Path))
-    say(f"{len(files)} files, {size:,} bytes")
+    removed = f"; {', '.join(sorted(replaced))} of the model before are gone" if replaced else ""
+    say(f"{tag}: {len(files)} files, {size:,} bytes{removed}")
     return address
+
+
+def is_of_a_model(path: str) -> bool:
+    """Whether a file of a repository is part of the model that it holds."""
+    return "/" not in path and any(fnmatch(path, pattern) for pattern in OF_A_MODEL)
+
+
+def _next_tag(head: Head) -> str:
+    """v1.0.0 for the first model, and the next whole number for each that stands in its place: other weights
+    are another model.
+    """
+    versions = [tag.removeprefix("v") for tag in head.tags]
+    majors = [parse_version(version)[0] for version in versions if VERSION_PATTERN.fullmatch(version)]
+    return tag_of(f"{max(majors, default=0) + 1}.0.0")

@@ -24,6 +24,17 @@ def test_a_head_that_moves_meanwhile_is_followed_and_not_overwritten(second, tmp
     assert [commit for commit, _ in repo.commits].index("feedbeef1") == len(repo.commits) - 2
 
 
+def test_data_of_people_beside_ours_stays(second, tmp_path, more):
+    repo = second.repos["acme/rivers"]
+    theirs = {"data/extra.csv": b"a,b", "data/preferences/notes.txt": b"n"}
+    repo.commits.append(("feedbeef2", {**repo.commits[-1][1], **theirs}))
+
+    done = publish(second, tmp_path, more)
+
+    assert done.returncode == 0, done.stderr
+    assert theirs.items() <= repo.at("main")[1].items()
+
+
 def test_an_upload_that_breaks_leaves_nothing_and_can_be_started_again(hub, finished, tmp_path):
     hub.fail = [
         ["PUT /large", 507, 100],

@@ -1,0 +1,59 @@
+"""A model that is pushed stands alone under its card. (prefgen/trainers/push.py)"""
+
+import pytest
+
+from tests.support.hub import WRITER, local_hub
+from tests.support.publishing import python
+
+ADAPTER = {
+    "adapter_config.json": '{"base_model_name_or_path": "acme/base"}',
+    "adapter_model.safetensors": "a",
+}
+WHOLE = {"config.json": "{}", "model.safetensors": "whole"}
+SHARDED = {
+    "config.json": "{}",
+    "model-00001-of-00002.safetensors": "1",
+    "model-00002-of-00002.safetensors": "2",
+    "model.safetensors.index.json": "{}",
+}
+REPORT = {"README.md": "# A model", "training.json": "{}", "tokenizer.json": "{}"}
+
+
+@pytest.fixture
+def hub():
+    with local_hub({}) as server:
+        yield server
+
+
+PUSH = f"""
+import json, os
+os.environ["HF_TOKEN"] = "{WRITER}"
+from pathlib import Path
+from prefgen.trainers.push import push_model
+said = []
+push_model(Path("FOLDER"), "acme/model", private=True, say=said.append)
+print(json.dumps(said[-1]))
+"""
+
+
+def push(hub, folder, files):
+    folder.mkdir()
+    for name, text in {**REPORT, **files}.items():
+        (folder / name).write_text(text)
+    said = python(hub, folder.parent, PUSH.replace("FOLDER", folder.name))
+    return set(hub.repos["acme/model"].at("main")[1]) - {".gitattributes"}, said
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(ADAPTER, WHOLE), (WHOLE, ADAPTER), (WHOLE, SHARDED), (SHARDED, WHOLE)]
+)
+def test_the_files_of_the_model_before_go_and_those_of_people_stay(tmp_path, hub, before, after):
+    push(hub, tmp_path / "one", before)
+    commits = hub.repos["acme/model"].commits
+    commits.append(("feedbeef1", {**commits[-1][1], "curves/loss.png": b"p", "notes.txt": b"n"}))
+
+    there, said = push(hub, tmp_path / "two", after)
+
+    assert there == {*REPORT, *after, "curves/loss.png", "notes.txt"}
+    assert set(hub.repos["acme/model"].tags) == {"v1.0.0", "v2.0.0"}
+    assert said.startswith("v2.0.0") and "of the model before are gone" in said

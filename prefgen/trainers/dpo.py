@@ -1,18 +1,21 @@
 """Direct preference optimisation by TRL (Rafailov et al., arXiv 2305.18290), on one CPU, one GPU or many.
 
 What TRL's trainer leaves unused enters the loss here: the probability that a pair's label is right, and its
-weight. With labels that are sure and weights of 1 the loss is TRL's own, whichever of its losses are named;
-otherwise it is
+weight. Where all labels of a dataset are sure and all weights equal, the loss is TRL's own, whichever of its
+losses are named; otherwise it is
 
     w * (p * L(d) + (1 - p) * L(-d))
 
 where d is the difference of the implicit rewards, so that a pair with p = 0.5 pulls neither way, in the mean
-over the batch's weights.
+over the batch. w is the pair's weight over the mean weight of the dataset: a constant, so that a weight
+counts the same in a batch of one pair as in a batch of all. Which of the two losses it is, is decided once
+for the dataset: processes whose batches differ would otherwise wait for each other for ever.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false
 # pyright: reportPrivateImportUsage=false
 # pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,6 +25,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from prefgen.trainers.job import PreparedTraining
+from prefgen.trainers.pairs import TrainingRow
 from prefgen.trainers.reference import Drift, implicit_margins
 
 PAIR_LABELS = ("probability", "weight")
@@ -46,13 +50,9 @@ class SoftDPOTrainer(DPOTrainer):
         self._signature_columns += [name for name in PAIR_LABELS if name not in self._signature_columns]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
-        probability, weight = inputs.pop("probability", None), inputs.pop("weight", None)
-        if (
-            probability is None
-            or weight is None
-            or (bool((probability == 1).all()) and bool((weight == 1).all()))
-        ):
+        if "probability" not in inputs:  # all of the dataset's labels are sure, and its weights equal
             return super()._compute_loss(model, inputs, return_outputs)
+        probability, weight = inputs.pop("probability"), inputs.pop("weight")
         logps, lengths = sequence_logps(model, inputs)
         chosen, rejected = logps.chunk(2)
         ref_chosen, ref_rejected = self._reference_logps(model, inputs)
@@ -60,17 +60,15 @@ class SoftDPOTrainer(DPOTrainer):
         chosen_length, rejected_length = lengths.chunk(2)
         loss = torch.zeros((), device=logps.device)
         for name, loss_weight in zip(self.loss_types, self.loss_weights, strict=True):
-            if name == "sft":
-                pair_losses = -(chosen / chosen_length)
-            else:
-                averaged = name in ("ipo", "sigmoid_norm")
-                delta = chosen_ratio / (chosen_length if averaged else 1) - rejected_ratio / (
-                    rejected_length if averaged else 1
-                )
-                pair_losses = probability * pair_loss(name, delta, self.beta) + (1 - probability) * pair_loss(
-                    name, -delta, self.beta
-                )
-            loss = loss + loss_weight * (weight * pair_losses).sum() / weight.sum().clamp(min=1e-8)
+            if name == "sft":  # as TRL has it: the mean over the tokens of the batch
+                loss = loss - loss_weight * (weight * chosen).sum() / chosen_length.sum()
+                continue
+            is_averaged = name in ("ipo", "sigmoid_norm")
+            delta = chosen_ratio / (chosen_length if is_averaged else 1) - rejected_ratio / (
+                rejected_length if is_averaged else 1
+            )
+            right, wrong = pair_loss(name, delta, self.beta), pair_loss(name, -delta, self.beta)
+            loss = loss + loss_weight * (weight * (probability * right + (1 - probability) * wrong)).mean()
         self._record_metrics(chosen_ratio, rejected_ratio, chosen, rejected)
         return (loss, None) if return_outputs else loss
 
@@ -114,19 +112,20 @@ def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
 
 
 def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(sum of the log-probabilities of each answer's tokens, how many tokens), chosen first, then
-    rejected.
+    """(sum of the log-probabilities of each answer's tokens, how many tokens), chosen first, then rejected;
+    by TRL's forward pass, which never holds the logits of the whole vocabulary.
     """
-    logits = (
-        model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
-        .logits[:, :-1]
-        .float()
+    mask = inputs["completion_mask"]
+    labels = inputs["input_ids"].masked_fill(mask == 0, -100)
+    outputs = model(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        use_cache=False,
+        labels=labels,
+        fused_lm_head=True,
     )
-    mask = inputs["completion_mask"][:, 1:].to(logits.dtype)
-    token_logps = torch.gather(logits.log_softmax(-1), 2, inputs["input_ids"][:, 1:].unsqueeze(-1)).squeeze(
-        -1
-    )
-    return (token_logps * mask).sum(1), mask.sum(1).clamp(min=1)
+    lengths = mask[:, 1:].sum(1)
+    return outputs.log_probs[:, 1 - mask.size(1) :].sum(1), lengths.clamp(min=1)
 
 
 def trainer(job: PreparedTraining) -> SoftDPOTrainer:
@@ -148,14 +147,20 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         ref_model=reference,
         args=arguments,
         data_collator=SoftPairCollator(pad_token_id=job.tokenizer.pad_token_id, max_length=job.max_length),
-        train_dataset=Dataset.from_list(list(job.train)),
-        eval_dataset=Dataset.from_list(list(job.test)) if job.test else None,
+        train_dataset=_pair_dataset(job, job.train),
+        eval_dataset=_pair_dataset(job, job.test) if job.test else None,
         peft_config=job.lora(),
         **job.parts(),
     )
     if job.test and (settings.lora or reference is not None):
         trl_trainer.add_callback(Drift(job, trl_trainer, reference))
     return trl_trainer
+
+
+def _pair_dataset(job: PreparedTraining, rows: Sequence[TrainingRow]) -> Dataset:
+    """The rows, without labels where there is nothing in them that TRL's own loss does not know."""
+    dataset = Dataset.from_list(list(rows))
+    return dataset if job.has_soft_labels else dataset.remove_columns(list(PAIR_LABELS))
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:

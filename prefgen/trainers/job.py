@@ -4,10 +4,11 @@ TRL's trainers share.
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false
 
 import logging
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ DEFAULT_MAX_LENGTH = 32768
 @dataclass
 class PreparedTraining:
     """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability
-    and weight.
+    and weight, which is 1 in the mean of the rows to train on.
     """
 
     settings: TrainSettings
@@ -48,10 +49,21 @@ class PreparedTraining:
     refused: int
     out: Path
     progress: TrainingProgress
+    warnings: list[str] = field(default_factory=list)
+    """What the report and the card say beside their own."""
 
     @property
     def max_length(self) -> int:
         return self.settings.max_length or self.lengths.proposed
+
+    @property
+    def learning_rate(self) -> float:
+        return self.settings.learning_rate or (1e-5 if self.settings.lora else 1e-6)
+
+    @property
+    def has_soft_labels(self) -> bool:
+        """Whether any label is unsure, or any pair counts more than another."""
+        return any(has_soft_label(row) for row in (*self.train, *self.test))
 
     def model(self, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
         """The base's weights, anew."""
@@ -65,7 +77,7 @@ class PreparedTraining:
         best_metric = best or "eval_loss"
         return {
             "output_dir": str(self.out / "checkpoints"),
-            "learning_rate": settings.learning_rate or (1e-5 if settings.lora else 1e-6),
+            "learning_rate": self.learning_rate,
             "num_train_epochs": settings.epochs,
             "max_steps": settings.max_steps,
             "per_device_train_batch_size": settings.batch_size,
@@ -166,7 +178,8 @@ def prepare_training(
             f"no pair is left: within {cut:,} tokens all sides are equal. Raise max_length "
             f"({lengths.longest:,} would do)"
         )
-    train, test = ([_label_row(row, settings) for row in rows] for rows in (train, test))
+    mean_weight = _mean_weight(train, settings)
+    train, test = ([_label_row(row, settings, mean_weight) for row in rows] for rows in (train, test))
     _refuse_soft_labels(train, settings)
     out.mkdir(parents=True, exist_ok=True)
     refused = len(data.train) - len(train)
@@ -194,7 +207,7 @@ def _longest_sequence(settings: TrainSettings) -> int:
 def _refuse_soft_labels(rows: Sequence[TrainingRow], settings: TrainSettings) -> None:
     """Raises RecipeError where rows have what the trainer has no form for."""
     unsupported = settings.without_soft_form()
-    if unsupported and any(row["probability"] != 1 or row["weight"] != 1 for row in rows):
+    if unsupported and any(map(has_soft_label, rows)):
         raise RecipeError(
             f"the pairs have soft labels or weights, and {unsupported} has no form for them. Say `labels: "
             "hard, weights: false`"
@@ -210,9 +223,29 @@ def _silence_libraries() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
 
 
-def _label_row(row: Mapping[str, Any], settings: TrainSettings) -> TrainingRow:
+def has_soft_label(row: TrainingRow) -> bool:
+    """Whether TRL's own losses have no form for what a pair's label says."""
+    return row["probability"] != 1 or row["weight"] != 1
+
+
+def _mean_weight(rows: Sequence[TrainingRow], settings: TrainSettings) -> float:
+    """What weights are divided by: their mean, so that they say how much pairs count beside each other and
+    not how large a step is. Equal ones (each pair of `all_pairs` over four answers has 1/6) are all 1.
+    Raises RecipeError where no pair has a weight.
+    """
+    weights = [row["weight"] for row in rows] if settings.weights else [1.0]
+    if not any(weights):
+        raise RecipeError("every pair has a weight of 0, so that none would teach anything")
+    return weights[0] if len(set(weights)) == 1 else math.fsum(weights) / len(weights)
+
+
+def _label_row(row: Mapping[str, Any], settings: TrainSettings, mean_weight: float) -> TrainingRow:
     certainty = row["probability"] if settings.labels == "soft" else 1.0
     smoothing = 0.0 if settings.smooths_itself else settings.label_smoothing
     assert isinstance(smoothing, float)  # what is measured was put in place before
     probability = certainty * (1 - smoothing) + (1 - certainty) * smoothing
-    return {**row, "probability": probability, "weight": row["weight"] if settings.weights else 1.0}
+    return {
+        **row,
+        "probability": probability,
+        "weight": row["weight"] / mean_weight if settings.weights else 1.0,
+    }

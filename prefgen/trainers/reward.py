@@ -60,7 +60,7 @@ class SoftRewardTrainer(RewardTrainer):
         pair_losses = -probability * functional.logsigmoid(delta - target_margin) - (
             1 - probability
         ) * functional.logsigmoid(-delta - target_margin)
-        loss = (weight * pair_losses).sum() / weight.sum().clamp(min=1e-8)
+        loss = (weight * pair_losses).mean()
         return (loss, outputs) if return_outputs else loss
 
 

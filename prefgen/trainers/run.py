@@ -146,6 +146,7 @@ def _report_of(
         refused=job.refused,
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
         accuracy=accuracy(margins) if margins else None,
+        warnings=list(job.warnings),
     )
 
 

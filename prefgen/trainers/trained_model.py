@@ -84,10 +84,22 @@ def train_model(
     except ValueError as error:  # what TRL and peft refuse
         raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(error).split())[:300]}") from None
     trainer.remove_callback(_printer_callback())
+    _warn_of_vanishing_updates(job, trainer.model)
     with _explain_full_disk(out):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _refuse_diverged(trainer.model)
     return TrainedModel(job, module, trainer)
+
+
+def _warn_of_vanishing_updates(job: "PreparedTraining", model: Any) -> None:
+    from prefgen.trainers.base_model import vanishing_share  # torch
+
+    share = vanishing_share(model, job.learning_rate)
+    if share > 0.1:
+        job.warnings.append(
+            f"{share:.0%} of the weights are too coarse for updates of {job.learning_rate:g} "
+            f"({job.settings.dtype}): they stay as they are. `dtype: auto` keeps them in float32"
+        )
 
 
 def _checkpoint_to_go_on_from(out: Path, progress: TrainingProgress) -> Path | None:

@@ -153,14 +153,15 @@ def test_a_weight_of_nought_teaches_nothing(tmp_path, base):
     assert weighted.accuracy.value == pytest.approx(right, abs=0.15)
 
 
-@pytest.mark.parametrize("loss", ["sigmoid", "ipo", "hinge", "sigmoid_norm"])
+@pytest.mark.parametrize("loss", ["sigmoid", "ipo", "hinge", "sigmoid_norm", "sft"])
 def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
-    """The same batch through TRL's own code and through ours, with weights that are all alike."""
+    """The same batch through TRL's own code and through ours."""
     import torch
 
     from prefgen.trainers.trained_model import train_model
 
-    data = read_training_pairs([file_of(tmp_path, pairs(24, weight=2.0))], max_repeated_chosen=1.0, seed=0)
+    rows = [*pairs(23), {**pairs(24)[-1], "chosen_probability": 0.9}]  # one is enough for the soft loss
+    data = read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0)
     settings = TrainSettings(
         base=str(base), cpu=True, max_steps=2, loss=(loss,), learning_rate=1e-2, lora={"dropout": 0.0}
     )
@@ -168,6 +169,8 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
     trainer.model.eval()
     batch = next(iter(trainer.get_eval_dataloader(trainer.train_dataset)))
 
+    assert {"probability", "weight"} <= set(batch)
+    batch["probability"] = torch.ones_like(batch["probability"])
     with torch.no_grad():
         ours = trainer._compute_loss(trainer.model, dict(batch), False)
         theirs = trainer._compute_loss(
@@ -459,8 +462,54 @@ def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
     assert (lengths.longest, lengths.proposed) == (4, 4)
 
 
-@pytest.mark.parametrize("more", [(), ("--set", "sft_epochs=1", "--control", "shuffled")])
-def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, more):
+def losses(folder) -> list[float]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+@pytest.mark.parametrize("use", ["dpo", "reward"])
+def test_a_weight_counts_the_same_in_small_batches_and_in_large_ones(tmp_path, base, use):
+    """What one step of sixteen pairs teaches, sixteen of one pair with added gradients teach."""
+    rows = [{**row, "weight": (1.0, 0.001)[i % 2], "split": "train"} for i, row in enumerate(pairs(16))]
+    shapes = {"one": (16, 1), "several": (2, 8), "many": (1, 16)}
+
+    for name, (batch_size, accumulate) in shapes.items():
+        trained(
+            tmp_path, base, rows, out=name, use=use, epochs=4, evaluate=1, lora={"dropout": 0.0}, warmup=0,
+            batch_size=batch_size, accumulate=accumulate,
+        )  # fmt: skip
+
+    assert losses(tmp_path / "many") == pytest.approx(losses(tmp_path / "one"), rel=2e-3)
+    assert losses(tmp_path / "several") == pytest.approx(losses(tmp_path / "one"), rel=2e-3)
+    trained(tmp_path, base, rows, out="all", use=use, epochs=4, evaluate=1, lora={"dropout": 0.0}, warmup=0,
+            batch_size=16, weights=False)  # fmt: skip
+    assert losses(tmp_path / "all")[-1] != pytest.approx(losses(tmp_path / "one")[-1], rel=0.02)
+
+
+@pytest.mark.parametrize(("dtype", "moves"), [("auto", True), ("bfloat16", False)])
+def test_updates_that_vanish_are_said(tmp_path, base, dtype, moves):
+    """One of 1e-6 is less than half a step of most bfloat16 weights."""
+    report = trained(tmp_path, base, pairs(), lora=None, learning_rate=1e-6, dtype=dtype, epochs=1)
+
+    assert any("too coarse for updates" in warning for warning in report.warnings) != moves
+    assert ("too coarse" in (tmp_path / "out" / "README.md").read_text()) != moves
+
+
+MIXED = [{**row, **({"chosen_probability": 0.7} if i % 4 == 0 else {})} for i, row in enumerate(pairs(80))]
+WEIGHTED = [{**row, "weight": 0.5 if i % 5 == 0 else 1.0} for i, row in enumerate(pairs(80))]
+
+
+@pytest.mark.parametrize(
+    ("rows", "more"),
+    [
+        (pairs(80), ()),
+        (pairs(80), ("--set", "sft_epochs=1", "--control", "shuffled")),
+        (MIXED, ()),
+        (WEIGHTED, ("--set", "lora=null", "--set", "batch_size=2", "--set", "accumulate=4")),
+    ],
+    ids=["hard", "sft", "mixed", "weighted"],
+)
+def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, rows, more):
     command = [
         sys.executable,
         "-m",
@@ -472,7 +521,7 @@ def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, mor
         "-m",
         "prefgen",
         "train",
-        file_of(tmp_path, pairs(80)),
+        file_of(tmp_path, rows),
         "--base",
         str(base),
         "-o",
@@ -500,7 +549,7 @@ def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, mor
     steps = [
         json.loads(line)["step"] for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
     ]
-    assert max(steps) == 5  # 73 pairs, 8 at a time, in two processes
+    assert max(steps) == 5  # 73 pairs, 16 at a time
     assert json.loads((tmp_path / "out" / "training.json").read_text())["accuracy"]
 
 

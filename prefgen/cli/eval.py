@@ -234,9 +234,10 @@ def _tasks_as_json(
     protected: "ProtectionVerdict | None",
 ) -> dict[str, Any]:
     from prefgen.evaluation.tasks import task_as_json
+    from prefgen.stats.intervals import span_fields
 
     summary = protected and {
-        "mean": protected.mean,
+        "mean": span_fields(protected.mean),
         "worst": protected.worst.name,
         "failed": list(protected.failed),
         "notes": list(protected.notes),
@@ -265,9 +266,10 @@ def _print_changes(
         allowed = f"; may lose {task.limit:g}" if task.limit is not None else ""
         print(f"{task.name}: {value:+.1f} points against {base_name} ({low:+.1f} to {high:+.1f}){allowed}")
     if protected:
+        value, low, high = protected.mean
         print(
-            f"protected: {protected.mean:+.1f} points in the mean, worst {protected.worst.name} "
-            f"({protected.worst.change[0]:+.1f})"
+            f"protected: {value:+.1f} points in the mean ({low:+.1f} to {high:+.1f}), worst "
+            f"{protected.worst.name} ({protected.worst.change[0]:+.1f})"
         )
 
 

@@ -149,9 +149,11 @@ def compare_outcomes(
 
 @dataclass(frozen=True)
 class ProtectionVerdict:
-    """All protected tasks together: the mean change, and the worst of them."""
+    """All protected tasks together: the mean change in percentage points (value, low, high), and the worst of
+    them.
+    """
 
-    mean: float
+    mean: tuple[float, float, float]
     worst: TaskChange
     failed: Sequence[str]
     notes: Sequence[str]
@@ -162,21 +164,30 @@ def protection_verdict(tasks: Sequence[TaskChange]) -> ProtectionVerdict | None:
     protected = [task for task in tasks if task.limit is not None]
     if not protected:
         return None
-    mean = sum(task.change[0] for task in protected) / len(protected)
+    mean = intervals.mean_interval([task.change for task in protected])
     failed = [
         f"{t.name} lost {-t.change[0]:.1f} points ({t.change[1]:+.1f} to {t.change[2]:+.1f}; limit "
         f"{t.limit:g})"
         for t in protected
         if t.failed
     ]
-    if not failed and mean < -MEAN_LIMIT and any(task.doubtful for task in protected):
-        failed.append(f"all protected tasks together lost {-mean:.1f} points (limit {MEAN_LIMIT:g})")
+    value, low, high = mean
+    if not failed and high < -MEAN_LIMIT:
+        failed.append(
+            f"all protected tasks together lost {-value:.1f} points ({low:+.1f} to {high:+.1f}; limit "
+            f"{MEAN_LIMIT:g})"
+        )
     notes = [
         f"{t.name} lost {-t.change[0]:.1f} points, which {t.items:,} items cannot tell from chance "
         f"({t.change[1]:+.1f} to {t.change[2]:+.1f})"
         for t in protected
         if t.doubtful
     ]
+    if not failed and value < -MEAN_LIMIT:
+        notes.append(
+            f"all protected tasks together lost {-value:.1f} points, which they cannot tell from chance "
+            f"({low:+.1f} to {high:+.1f})"
+        )
     return ProtectionVerdict(mean, min(protected, key=lambda task: task.change[0]), failed, notes)
 
 

@@ -35,6 +35,17 @@ def paired_change_interval(values: Sequence[float]) -> tuple[float, float, float
     return math.fsum(values) / len(values), max(-1.0, centre - half_width), min(1.0, centre + half_width)
 
 
+def mean_interval(parts: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """(mean, low, high) of the mean of independent numbers that each have an interval, by the method of
+    variance estimates recovery (Zou and Donner, 2008): the distances to the bounds are added in quadrature.
+    """
+    values = [value for value, _, _ in parts]
+    mean = math.fsum(values) / len(parts)
+    below = math.sqrt(math.fsum((value - low) ** 2 for value, low, _ in parts)) / len(parts)
+    above = math.sqrt(math.fsum((high - value) ** 2 for value, _, high in parts)) / len(parts)
+    return mean, mean - below, mean + above
+
+
 def bootstrap_quantiles(
     n: int, statistic: "Callable[[np.ndarray], float]", *, seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float]:

@@ -148,19 +148,19 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         args=arguments,
         data_collator=SoftPairCollator(pad_token_id=job.tokenizer.pad_token_id, max_length=job.max_length),
         train_dataset=_pair_dataset(job, job.train),
-        eval_dataset=_pair_dataset(job, job.test) if job.test else None,
+        eval_dataset=_pair_dataset(job, job.looked_at) if job.looked_at else None,
         peft_config=job.lora(),
         **job.parts(),
     )
-    if job.test and (settings.lora or reference is not None):
+    if job.looked_at and (settings.lora or reference is not None):
         trl_trainer.add_callback(Drift(job, trl_trainer, reference))
     return trl_trainer
 
 
 def _pair_dataset(job: PreparedTraining, rows: Sequence[TrainingRow]) -> Dataset:
     """The rows, without labels where there is nothing in them that TRL's own loss does not know."""
-    dataset = Dataset.from_list(list(rows))
-    return dataset if job.has_soft_labels else dataset.remove_columns(list(PAIR_LABELS))
+    names = ("prompt", "chosen", "rejected", *(PAIR_LABELS if job.has_soft_labels else ()))
+    return Dataset.from_list([{name: row[name] for name in names} for row in rows])
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:

@@ -38,13 +38,15 @@ DEFAULT_MAX_LENGTH = 32768
 @dataclass
 class PreparedTraining:
     """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability
-    and weight, which is 1 in the mean of the rows to train on.
+    and weight, which is 1 in the mean of the rows to train on. `validation` is what is looked at meanwhile,
+    and a model picked by; `test` what it is graded on.
     """
 
     settings: TrainSettings
     tokenizer: Any
     train: Sequence[TrainingRow]
     test: Sequence[TrainingRow]
+    validation: Sequence[TrainingRow]
     lengths: Lengths
     refused: int
     out: Path
@@ -61,9 +63,14 @@ class PreparedTraining:
         return self.settings.learning_rate or (1e-5 if self.settings.lora else 1e-6)
 
     @property
+    def looked_at(self) -> Sequence[TrainingRow]:
+        """The rows that are looked at during training."""
+        return self.validation or self.test
+
+    @property
     def has_soft_labels(self) -> bool:
         """Whether any label is unsure, or any pair counts more than another."""
-        return any(has_soft_label(row) for row in (*self.train, *self.test))
+        return any(has_soft_label(row) for row in (*self.train, *self.looked_at))
 
     def model(self, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
         """The base's weights, anew."""
@@ -73,7 +80,7 @@ class PreparedTraining:
         """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early
         stop looks at.
         """
-        settings, stops_early = self.settings, bool(self.settings.patience and self.test)
+        settings, stops_early = self.settings, bool(self.settings.patience and self.looked_at)
         best_metric = best or "eval_loss"
         return {
             "output_dir": str(self.out / "checkpoints"),
@@ -87,7 +94,7 @@ class PreparedTraining:
             "warmup_steps": self._warmup(),
             "lr_scheduler_type": settings.scheduler,
             "gradient_checkpointing": settings.gradient_checkpointing,
-            "eval_strategy": "steps" if self.test else "no",
+            "eval_strategy": "steps" if self.looked_at else "no",
             "eval_steps": settings.evaluate,
             "save_strategy": "steps",
             "save_steps": settings.evaluate if settings.patience else settings.save,
@@ -119,7 +126,7 @@ class PreparedTraining:
     def parts(self) -> dict[str, Any]:
         """What all of TRL's trainers are made of, beside model, arguments and rows."""
         callbacks: list[TrainerCallback] = [MetricsLogger(self.out / METRICS_FILE, self.progress)]
-        if self.settings.patience and self.test:
+        if self.settings.patience and self.looked_at:
             callbacks.append(EarlyStoppingCallback(self.settings.patience))
         return {"processing_class": self.tokenizer, "callbacks": callbacks}
 
@@ -161,16 +168,23 @@ def prepare_training(
     def side_tokens(row: TrainingRow, side: str) -> list[int]:
         return tokenize_turns(tokenizer, row["prompt"] + row[side])
 
-    differs, lengths = pairs_that_differ([*data.train, *data.test], side_tokens, settings.max_length, limit)
-    train = [row for row, kept in zip(data.train, differs, strict=False) if kept]
-    test = [row for row, kept in zip(data.test, differs[len(data.train) :], strict=True) if kept]
+    all_rows = [*data.train, *data.test, *data.validation]
+    differs, lengths = pairs_that_differ(all_rows, side_tokens, settings.max_length, limit)
+    flags = iter(differs)
+    train, test, validation = (
+        [row for row in rows if next(flags)] for rows in (data.train, data.test, data.validation)
+    )
     cut = settings.max_length or lengths.proposed
     if lengths.longest > cut:
         say(
             f"warning: {lengths.over(cut):,} of {2 * len(differs):,} answers with their prompts are longer "
             f"than {cut:,} tokens and are cut there"
         )
-    for name, kept, rows in (("pairs", train, data.train), ("held-out pairs", test, data.test)):
+    for name, kept, rows in (
+        ("pairs", train, data.train),
+        ("held-out pairs", test, data.test),
+        ("validation pairs", validation, data.validation),
+    ):
         if equal := len(rows) - len(kept):
             say(f"{equal:,} of {len(rows):,} {name} are equal within {cut:,} tokens and were left out")
     if not train:
@@ -179,11 +193,13 @@ def prepare_training(
             f"({lengths.longest:,} would do)"
         )
     mean_weight = _mean_weight(train, settings)
-    train, test = ([_label_row(row, settings, mean_weight) for row in rows] for rows in (train, test))
+    train, test, validation = (
+        [_label_row(row, settings, mean_weight) for row in rows] for rows in (train, test, validation)
+    )
     _refuse_soft_labels(train, settings)
     out.mkdir(parents=True, exist_ok=True)
     refused = len(data.train) - len(train)
-    return PreparedTraining(settings, tokenizer, train, test, lengths, refused, out, progress)
+    return PreparedTraining(settings, tokenizer, train, test, validation, lengths, refused, out, progress)
 
 
 def _longest_sequence(settings: TrainSettings) -> int:

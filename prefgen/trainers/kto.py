@@ -44,11 +44,11 @@ def trainer(job: PreparedTraining) -> KTOTrainer:
         ref_model=reference,
         args=arguments,
         train_dataset=answers,
-        eval_dataset=unpaired_dataset(job.test) if job.test else None,
+        eval_dataset=unpaired_dataset(job.looked_at) if job.looked_at else None,
         peft_config=job.lora(),
         **job.parts(),
     )
-    if job.test and (job.settings.lora or reference is not None):
+    if job.looked_at and (job.settings.lora or reference is not None):
         trl_trainer.add_callback(Drift(job, trl_trainer, reference))
     return trl_trainer
 

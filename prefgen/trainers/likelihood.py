@@ -57,7 +57,7 @@ def answer_logps(
     if limit and longest > limit:
         raise RecipeError(f"a prompt with its answer has {longest:,} tokens, and the model reads {limit:,}")
     logps: list[tuple[float, int]] = []
-    for ids, mask, answer_mask in _padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
+    for ids, mask, answer_mask in padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
         token_logps = (
             torch.gather(logits.log_softmax(-1), 2, ids[:, 1:].unsqueeze(-1)).squeeze(-1) * answer_mask[:, 1:]
@@ -83,7 +83,7 @@ def divergence(
     """
     total, token_count = 0.0, 0.0
     rows = [tokenize_answer(tokenizer, prompt, answer, max_length) for prompt, answer in answers]
-    for ids, mask, answer_mask in _padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
+    for ids, mask, answer_mask in padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
         logps = (
             model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float().log_softmax(-1)
         )
@@ -102,7 +102,7 @@ def divergence(
     return total / max(1.0, token_count)
 
 
-def _padded_batches(
+def padded_batches(
     rows: Sequence[tuple[list[int], int]], pad_id: int, size: int, device: Any
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """(tokens, which are real, which are the answer's) of some rows at a time, padded on the right."""

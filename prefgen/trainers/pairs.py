@@ -3,7 +3,7 @@ the same pairs with other labels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
@@ -23,7 +23,10 @@ Control = Literal["shuffled", "length"]
 TrainingRow = dict[str, Any]
 HELD_OUT_SHARE = 0.1
 """Share of the prompts that are held out of a dataset without a test split."""
-HELD_OUT_NAMES = ("test", "val", "dev", "eval")
+TEST_NAMES, VALIDATION_NAMES = ("test", "eval"), ("val", "dev")
+VALIDATION = "validation"
+DESCRIPTIONS = ("id", "source", "category", "judge")
+"""Columns that say which pair it is, for whoever looks at the margins of the held-out ones."""
 BETWEEN_SPLITS = "between"
 """Where a prompt is that is nearly the same as prompts of both splits."""
 
@@ -36,6 +39,11 @@ class TrainingPairs:
 
     train: Sequence[TrainingRow]
     test: Sequence[TrainingRow]
+    """What the trained model is graded on, and nothing is picked by."""
+    validation: Sequence[TrainingRow] = ()
+    """What is looked at during training, and a model may be picked by; where it is empty, looks are at the
+    test rows.
+    """
     sources: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     leaking: int = 0
     """Rows that were left out of training, since their prompts are (nearly) held out in another dataset."""
@@ -83,28 +91,46 @@ def read_training_pairs(
         sources.append(_describe_source(dataset, len(pairs)))
     if not any(split for _, split in rows):
         rows = _draw_splits([row for row, _ in rows], seed)
-    train = [row for row, split in rows if split != TEST and split != BETWEEN_SPLITS]
+    train = [row for row, split in rows if split in (None, TRAIN)]
     test = [row for row, split in rows if split == TEST]
+    validation = [row for row, split in rows if split == VALIDATION]
+    if not test:
+        test, validation = validation, []
     if not train:
         raise RecipeError("there is no pair to train on: all of them are in a test split")
     if not any(row["weight"] for row in train):
         raise RecipeError("there is no pair to train on: all of them have a weight of 0")
-    kept_rows = _drop_leaking_rows(train, test) if len(names) > 1 else train
-    return TrainingPairs(kept_rows, test, sources, len(train) - len(kept_rows))
+    kept_rows = _drop_leaking_rows(train, [*test, *validation]) if len(names) > 1 else train
+    return TrainingPairs(kept_rows, test, validation, sources, len(train) - len(kept_rows))
+
+
+def with_validation(data: TrainingPairs, seed: int) -> TrainingPairs:
+    """The pairs with some prompts of the training set apart, by which a model may be picked; as they are
+    where the dataset has such a split, or too few prompts to spare some.
+    """
+    if data.validation or not data.test:
+        return data
+    drawn = _draw_splits(data.train, seed + 1)  # by the first draw they are all to be trained on
+    train, validation = ([row for row, split in drawn if split == name] for name in (TRAIN, TEST))
+    return replace(data, train=train, validation=validation) if train and validation else data
 
 
 def _parse_split(name: Any, where: str) -> str | None:
-    """train or test; None where the row says nothing. Raises RecipeError for a name that may mean either."""
+    """train, validation or test; None where the row says nothing. Raises RecipeError for a name that may mean
+    any of them.
+    """
     if name is None:
         return None
     lowered = str(name).lower()
     if lowered.startswith("train"):
         return TRAIN
-    if lowered.startswith(HELD_OUT_NAMES):
+    if lowered.startswith(TEST_NAMES):
         return TEST
+    if lowered.startswith(VALIDATION_NAMES):
+        return VALIDATION
     raise RecipeError(
         f"split {str(name)!r}: is it to train on, or held out? Name it train..., or "
-        f"{', '.join(HELD_OUT_NAMES)}...",
+        f"{', '.join((*TEST_NAMES, *VALIDATION_NAMES))}...",
         where,
     )
 
@@ -156,14 +182,14 @@ def _training_row(row: Mapping[str, Any], where: str) -> TrainingRow:
         "unsure": probability is not None and probability != 1,
         "margin": row.get("margin"),
         "score_chosen": row.get("score_chosen"),
+        **{name: row.get(name) for name in DESCRIPTIONS},
+        "prompt_key": content_id("prompt", prompt),
     }
 
 
 def _draw_splits(rows: Sequence[TrainingRow], seed: int) -> list[tuple[TrainingRow, str | None]]:
-    splits = splits_of(
-        [(content_id("prompt", row["prompt"]), _prompt_text(row)) for row in rows], HELD_OUT_SHARE, seed
-    )
-    return [(row, splits[content_id("prompt", row["prompt"])] or BETWEEN_SPLITS) for row in rows]
+    splits = splits_of([(row["prompt_key"], _prompt_text(row)) for row in rows], HELD_OUT_SHARE, seed)
+    return [(row, splits[row["prompt_key"]] or BETWEEN_SPLITS) for row in rows]
 
 
 def _describe_source(dataset: PairDataset, pairs: int) -> dict[str, Any]:

@@ -42,9 +42,8 @@ class Drift(TrainerCallback):
 
     def __init__(self, job: PreparedTraining, trl_trainer: Any, reference: Any) -> None:
         self._job, self._trainer, self._reference = job, trl_trainer, reference
-        self._answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")][
-            :DRIFT_SAMPLE
-        ]
+        sides = ("chosen", "rejected")
+        self._answers = [(row["prompt"], row[side]) for row in job.looked_at for side in sides][:DRIFT_SAMPLE]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         model, job = self._trainer.model, self._job

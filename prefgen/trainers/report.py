@@ -4,7 +4,7 @@ card.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ REPORT = "training.json"
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of held-out pairs whose chosen side the model prefers, with its interval of 95 % (Wilson)."""
+    """Share of held-out pairs whose chosen side the model prefers, with its interval of 95 % (Wilson's; pairs
+    of one prompt count as what they are together worth).
+    """
 
     value: float
     low: float
@@ -47,20 +49,31 @@ class TrainingReport:
     warnings: list[str] = field(default_factory=list)
 
 
-def accuracy(margins: Sequence[float]) -> Accuracy:
-    return Accuracy(
-        *intervals.wilson_interval([float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]),
-        len(margins),
-    )
+def accuracy(margins: Sequence[float], prompts: Sequence[Hashable]) -> Accuracy:
+    """Of the margins of held-out pairs, each with what tells its prompt from others."""
+    agrees = [float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]
+    return Accuracy(*intervals.wilson_interval(agrees, prompts), len(margins))
 
 
 def accuracy_difference(
-    margins: Sequence[float], control_margins: Sequence[float]
+    margins: Sequence[float], control_margins: Sequence[float], prompts: Sequence[Hashable]
 ) -> tuple[float, float, float]:
     """(difference of the two accuracies, and its interval of 95 %), pair by pair."""
-    return intervals.paired_change_interval(
-        [float(a > 0) - float(b > 0) for a, b in zip(margins, control_margins, strict=True)]
-    )
+    changes = [float(a > 0) - float(b > 0) for a, b in zip(margins, control_margins, strict=True)]
+    return intervals.paired_change_interval(changes, prompts)
+
+
+MARGINS = "margins.jsonl"
+
+
+def write_margins(rows: Sequence[Mapping[str, Any]], margins: Sequence[float], path: Path) -> None:
+    """A line a held-out pair: what tells it from others, what its label says, and by how much the model finds
+    the chosen side ahead.
+    """
+    with atomic_write(path) as part, part.open("w", encoding="utf-8") as file:
+        for row, margin in zip(rows, margins, strict=True):
+            names = ("id", "prompt_key", "source", "category", "judge", "probability", "weight")
+            file.write(json.dumps({**{name: row[name] for name in names}, "model_margin": margin}) + "\n")
 
 
 def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) -> None:

@@ -24,7 +24,7 @@ from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from prefgen.errors import RecipeError
 from prefgen.trainers.job import PreparedTraining
-from prefgen.trainers.likelihood import tokenize_turns
+from prefgen.trainers.likelihood import padded_batches, tokenize_turns
 from prefgen.trainers.pairs import TrainingRow
 
 REWARD_LABELS = ("probability", "weight", "ahead")
@@ -73,7 +73,11 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
             "left out"
         )
     job.refused += len(job.train) - len(short_rows)
-    job.train, job.test = short_rows, [row for row in job.test if _longest_side(job, row) <= job.max_length]
+    job.train = short_rows
+    job.test, job.validation = (
+        [row for row in rows if _longest_side(job, row) <= job.max_length]
+        for rows in (job.test, job.validation)
+    )
     torch.manual_seed(job.settings.seed)  # the head is new
     model = job.model(AutoModelForSequenceClassification, num_labels=1)
     model.config.pad_token_id = job.tokenizer.pad_token_id
@@ -83,7 +87,7 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
         args=RewardConfig(**job.arguments(best="eval_accuracy")),
         data_collator=SoftRewardCollator(pad_token_id=job.tokenizer.pad_token_id),
         train_dataset=_reward_dataset(job.train, scale),
-        eval_dataset=_reward_dataset(job.test, scale) if job.test else None,
+        eval_dataset=_reward_dataset(job.looked_at, scale) if job.looked_at else None,
         peft_config=job.lora("SEQ_CLS"),
         **job.parts(),
     )
@@ -126,10 +130,14 @@ def _reward_dataset(rows: Sequence[TrainingRow], scale: float | None) -> Dataset
 @torch.inference_mode()
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """Reward of the chosen side less that of the rejected side, of each held-out pair."""
-    trl_trainer.model.eval()
-    differences: list[float] = []
-    for inputs in trl_trainer.get_eval_dataloader(trl_trainer.eval_dataset):
-        batch = {k: v.to(trl_trainer.model.device) for k, v in inputs.items() if k not in REWARD_LABELS}
-        chosen, rejected = trl_trainer.model(**batch).logits.squeeze(-1).float().chunk(2)
-        differences += (chosen - rejected).cpu().tolist()
-    return differences
+    model = trl_trainer.model.eval()
+    ids = [
+        (tokenize_turns(job.tokenizer, [*row["prompt"], *row[side]]), 0)
+        for row in job.test
+        for side in ("chosen", "rejected")
+    ]
+    rewards: list[float] = []
+    batches = padded_batches(ids, job.tokenizer.pad_token_id, 2 * job.settings.batch_size, model.device)
+    for tokens, mask, _ in batches:
+        rewards += model(input_ids=tokens, attention_mask=mask).logits.squeeze(-1).float().cpu().tolist()
+    return [chosen - rejected for chosen, rejected in zip(rewards[::2], rewards[1::2], strict=True)]

@@ -16,14 +16,22 @@ from prefgen.report.plots import INSTALL_HINT, can_draw
 from prefgen.storage.atomic_write import display_name
 from prefgen.storage.canonical_json import canonical
 from prefgen.trainers.curves import CURVES, draw_curves
-from prefgen.trainers.pairs import Control, TrainingPairs, read_training_pairs, with_control_labels
+from prefgen.trainers.pairs import (
+    Control,
+    TrainingPairs,
+    read_training_pairs,
+    with_control_labels,
+    with_validation,
+)
 from prefgen.trainers.processes import is_first, wait_for_all
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.report import (
+    MARGINS,
     REPORT,
     TrainingReport,
     accuracy,
     accuracy_difference,
+    write_margins,
     write_training_report,
 )
 from prefgen.trainers.settings import METRICS_FILE, TrainSettings
@@ -63,6 +71,8 @@ def run_training(
     )
     if bad_rows.rows:
         progress.notify(bad_rows.sentence())
+    if settings.patience:
+        data = with_validation(data, settings.seed)
     settings = _resolve_smoothing(data, settings, progress.notify)
     _tell_of_pairs(data, progress.notify)
     _refuse_what_has_no_effect(data, settings, controls, merge)
@@ -72,6 +82,9 @@ def run_training(
     trained_model = train_model(data, tuned_settings, out, progress, resume=resume)
     margins = trained_model.margins()
     report = _report_of(trained_model.job, data, settings, margins)
+    prompts = _prompts_of(trained_model.job)
+    if is_first() and margins:
+        write_margins(trained_model.job.test, margins, out / MARGINS)
     trained_model.merge(out) if settings.lora and settings.sft_epochs else trained_model.save(out)
     if is_first():
         if can_draw():
@@ -83,7 +96,9 @@ def run_training(
     del trained_model
     for control in controls:
         control_margins = _train_control(data, control, tuned_settings, out, progress)
-        _compare_with_control(report, control, margins, control_margins)
+        report.controls[control] = accuracy(control_margins, prompts)
+        report.ahead[control] = accuracy_difference(margins, control_margins, prompts)
+        _warn_if_not_ahead(report, control)
     for warning in report.warnings:
         progress.notify(f"warning: {warning}")
     wait_for_all()
@@ -94,7 +109,8 @@ def run_training(
 
 
 def _tell_of_pairs(data: TrainingPairs, say: Callable[[str], None]) -> None:
-    say(f"{len(data.train):,} pairs to train on, {len(data.test):,} held out")
+    looked_at = f", {len(data.validation):,} to look at meanwhile" if data.validation else ""
+    say(f"{len(data.train):,} pairs to train on{looked_at}, {len(data.test):,} held out")
     if data.leaking:
         say(
             f"{data.leaking:,} pairs were left out: their prompts are held out, or nearly, in another of "
@@ -109,6 +125,11 @@ def _refuse_what_has_no_effect(
     if not data.test and (controls or settings.patience):
         raise RecipeError(
             f"{'--control' if controls else 'patience'} looks at held-out pairs, and the dataset has none"
+        )
+    if settings.patience and not data.validation:
+        raise RecipeError(
+            "patience picks a model by pairs that it is not graded on, and there are too few prompts to set "
+            "some apart. Give the dataset a split named validation, or leave `patience` out"
         )
     if merge and settings.lora is None:
         raise RecipeError(
@@ -142,22 +163,20 @@ def _report_of(
         revision=settings.revision,
         sources=[{**source, "name": display_name(source["name"])} for source in data.sources],
         settings={**settings.model_dump(mode="json"), "base": base},
-        pairs={"train": len(job.train), "test": len(job.test)},
+        pairs={"train": len(job.train), "validation": len(job.validation), "test": len(job.test)},
         refused=job.refused,
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
-        accuracy=accuracy(margins) if margins else None,
+        accuracy=accuracy(margins, _prompts_of(job)) if margins else None,
         warnings=list(job.warnings),
     )
 
 
-def _compare_with_control(
-    report: TrainingReport, control: Control, margins: Sequence[float], control_margins: Sequence[float]
-) -> None:
-    """Add to the report by how much the real labels are ahead of the control's, with a warning where they are
-    not.
-    """
-    report.controls[control] = accuracy(control_margins)
-    difference, low, high = report.ahead[control] = accuracy_difference(margins, control_margins)
+def _prompts_of(job: "PreparedTraining") -> list[str]:
+    return [row["prompt_key"] for row in job.test]
+
+
+def _warn_if_not_ahead(report: TrainingReport, control: Control) -> None:
+    difference, low, high = report.ahead[control]
     if low <= 0:
         report.warnings.append(
             f"the labels do no better than the control {control!r} on held-out pairs: {difference:+.3f} "
@@ -253,11 +272,11 @@ def _sft_first(
                 **hard_labels,
             }
         )
-        train, test = (
+        train, test, validation = (
             [row for row in rows if row["weight"] and row["probability"] >= 0.5]
-            for rows in (data.train, data.test)
+            for rows in (data.train, data.test, data.validation)
         )
-        best_answers = replace(data, train=train, test=test)
+        best_answers = replace(data, train=train, test=test, validation=validation)
         train_model(best_answers, sft_settings, folder, progress).merge(folder / "model")
         if is_first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -270,7 +289,11 @@ def _train_control(
 ) -> list[float]:
     progress.begin(f"control {control}: the same pairs with labels that cannot be right")
     folder = out / f"control-{control}"
-    control_data = replace(data, train=with_control_labels(data.train, control, settings.seed))
+    control_data = replace(
+        data,
+        train=with_control_labels(data.train, control, settings.seed),
+        validation=with_control_labels(data.validation, control, settings.seed + 1),
+    )
     trained_model = train_model(control_data, settings, folder, progress)
     trained_model.save(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)

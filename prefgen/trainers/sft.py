@@ -29,7 +29,7 @@ def trainer(job: PreparedTraining) -> Any:
         model=job.model(),
         args=SFTConfig(**job.arguments()),
         train_dataset=best(job.train),
-        eval_dataset=best(job.test) if job.test else None,
+        eval_dataset=best(job.looked_at) if job.looked_at else None,
         peft_config=job.lora(),
         **job.parts(),
     )

@@ -32,7 +32,7 @@ def trainer(job: PreparedTraining) -> CPOTrainer:
         model=job.model(),
         args=arguments,
         train_dataset=pair_dataset(job.train),
-        eval_dataset=pair_dataset(job.test) if job.test else None,
+        eval_dataset=pair_dataset(job.looked_at) if job.looked_at else None,
         peft_config=job.lora(),
         **job.parts(),
     )

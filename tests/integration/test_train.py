@@ -422,6 +422,36 @@ def test_labels_that_mean_nothing_do_no_better_than_shuffled_ones_and_it_is_said
     assert "no better than the control" in (tmp_path / "out" / "README.md").read_text()
 
 
+def test_many_looks_at_labels_that_mean_nothing_pick_no_better_grade(tmp_path, base):
+    """A model that is picked by some pairs is graded on others: the best of many looks is no better there."""
+    rng = Random(3)
+    noise = [
+        row if rng.random() < 0.5 else {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
+        for row in pairs(300)
+    ]
+
+    report = trained(tmp_path, base, noise, patience=40, evaluate=2, epochs=2, max_repeated_chosen=1.0)
+
+    assert report.accuracy.low <= 0.5 <= report.accuracy.high
+    assert report.pairs["validation"] > 10
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "to look at meanwhile (the model is the best of its looks at them" in card
+    lines = [json.loads(line) for line in (tmp_path / "out" / "margins.jsonl").read_text().splitlines()]
+    assert len(lines) == report.accuracy.pairs
+    assert sum(line["model_margin"] > 0 for line in lines) == round(report.accuracy.value * len(lines))
+
+
+def test_a_validation_split_of_the_dataset_is_the_one_that_is_looked_at(tmp_path):
+    names = ("train", "validation", "test")
+    rows = [{**row, "split": names[i % 3]} for i, row in enumerate(pairs(30))]
+    data = read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0)
+    assert [len(data.train), len(data.validation), len(data.test)] == [10, 10, 10]
+
+    rows = [{**row, "split": names[i % 2]} for i, row in enumerate(pairs(30))]
+    data = read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0)
+    assert [len(data.train), len(data.validation), len(data.test)] == [15, 0, 15]
+
+
 def test_controls_turn_what_they_say():
     rows = [
         {
@@ -447,8 +477,8 @@ def test_controls_turn_what_they_say():
 
 
 def test_the_difference_is_paired():
-    assert accuracy_difference([1.0] * 40, [-1.0] * 40)[::2] == (1.0, 1.0)
-    difference, low, high = accuracy_difference([1.0, -1.0] * 50, [-1.0, 1.0] * 50)
+    assert accuracy_difference([1.0] * 40, [-1.0] * 40, range(40))[::2] == (1.0, 1.0)
+    difference, low, high = accuracy_difference([1.0, -1.0] * 50, [-1.0, 1.0] * 50, range(100))
     assert difference == 0
     assert low < 0 < high
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prefgen.calls.models import Leaks
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
-from prefgen.text.leaks import Leaked, may_leak, without_leaks
+from prefgen.text.leak_signs import may_leak
 from prefgen.text.normalize import is_blank
 from prefgen.text.reasoning import names_end_alone
 from prefgen.transport.endings import ending_of
@@ -51,6 +51,8 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
         raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
     if not may_leak(reply.text):
         return reply
+    from prefgen.text.leaks import Leaked, without_leaks  # 40 ms, and many runs have no such text
+
     try:
         text = without_leaks(reply.text, "\n".join(message.text for message in asked))
     except Leaked as leaked:

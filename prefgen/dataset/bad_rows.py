@@ -58,7 +58,8 @@ class BadRows:
 def place_of(where: str, row: Mapping[str, Any]) -> str:
     """Where a row stands, and its own id if it has one."""
     row_id = row.get("id")
-    return f"{where} (id {str(row_id)[:40]})" if isinstance(row_id, str | int) else where
+    names_id = isinstance(row_id, str | int) and str(row_id) not in where
+    return f"{where} (id {str(row_id)[:40]})" if names_id else where
 
 
 def write_bad_rows(rows: Sequence[BadRow], path: Path) -> None:

@@ -57,11 +57,12 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
     if isinstance(turns, str) and role == "user":
         turns = turns_of_text(turns, name, where)
     if isinstance(turns, str):
+        turns = checked_text(turns, name, where)
         if is_blank(turns):
             raise RecipeError(f"{name} is empty", where)
         if is_empty_mark(turns):
             raise RecipeError(f"{name} is {turns.strip()!r}, which is what a table writes for nothing", where)
-        return (Message.model_validate({"role": role, "content": checked_text(turns, name, where)}),)
+        return (Message.model_validate({"role": role, "content": turns}),)
     if not is_list(turns):
         raise RecipeError(f"{name} must be text or a list of messages, found {describe(turns)}", where)
     if not turns:

@@ -14,9 +14,9 @@ from pydantic import Field
 from prefgen.errors import ReplyError
 from prefgen.kit.final_words import Statement, reply_lines, statements_of
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
-from prefgen.kit.labels import sample_votes
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import rate_each_text
+from prefgen.kit.votes import sample_votes
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict

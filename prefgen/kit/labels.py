@@ -1,16 +1,15 @@
 """What judges that choose share: the probability of each label, from log-probabilities or from votes."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from prefgen.errors import RefusedRequest, ReplyError, TruncatedReply, UnreadableReply
-from prefgen.kit.final_words import WHOLE, require_whole
-from prefgen.kit.gather import gather_settled
+from prefgen.errors import RefusedRequest, TruncatedReply, UnreadableReply
 from prefgen.kit.label_tokens import label_probabilities_in
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_labels import label_in_text
+from prefgen.kit.votes import sample_votes, unreadable_vote
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask
 from prefgen.types import Message, Reply
@@ -94,7 +93,7 @@ class LabelJudge(Plugin):
             try:
                 return label_probabilities_in(reply, labels)
             except ParseFailure as error:
-                raise _unreadable(reply, error) from None
+                raise unreadable_vote(reply, error) from None
         return None
 
     async def _from_votes(
@@ -111,46 +110,3 @@ class LabelJudge(Plugin):
         if not voted:
             raise errors[0] if errors else TruncatedReply("no vote was cast")
         return [voted.count(label) / len(voted) for label in labels]
-
-
-def _unreadable(reply: Reply, error: ParseFailure) -> UnreadableReply:
-    return UnreadableReply(str(error), code=error.code, replies=(reply.text,), keys=(reply.key,))
-
-
-async def sample_votes(
-    ask: Ask,
-    model: str,
-    messages: Sequence[Message],
-    count: int,
-    reader: Callable[[Reply], Any],
-    *,
-    limit: int | None = None,
-    **options: Any,
-) -> tuple[list[Any], list[ReplyError]]:
-    """`count` sampled replies, read: (what was read, what could not be). A vote that cannot be read is lost
-    alone and not asked again; one that `limit` (tokens) cut is asked again without it.
-    """
-
-    async def whole_reply(number: int) -> Reply:
-        if limit is None:
-            return await ask(model, messages, sample=number, **options)
-        try:
-            reply = await ask(model, messages, sample=number, max_tokens=limit, **options)
-        except TruncatedReply:
-            reply = None
-        if reply is not None and reply.finish_reason in WHOLE:
-            return reply
-        return await ask(model, messages, sample=number, **options)
-
-    async def ask_vote(number: int) -> Any:
-        reply = await whole_reply(number)
-        try:
-            require_whole(reply)
-            return reader(reply)
-        except ParseFailure as error:
-            raise _unreadable(reply, error) from None
-
-    outcomes = await gather_settled(ask_vote(number) for number in range(count))
-    return [v for v in outcomes if not isinstance(v, ReplyError)], [
-        v for v in outcomes if isinstance(v, ReplyError)
-    ]

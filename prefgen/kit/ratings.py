@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from prefgen.errors import PluginError, ReplyError, first_problem
 from prefgen.kit.fields_beside import reasons_beside
 from prefgen.kit.gather import gather, gather_settled
-from prefgen.kit.labels import sample_votes
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.rating_doubts import has_other_scale, is_contradicted, is_doubted_outside
 from prefgen.kit.replies import ask_and_parse
 from prefgen.kit.reply_json import field_name, holds_object, json_object
 from prefgen.kit.reply_ratings import Scale, parse_rating, rating_in_text
+from prefgen.kit.votes import sample_votes
 from prefgen.roles import Ask, Verdict
 from prefgen.text.near_duplicates import group_by_text
 from prefgen.types import Comparison, Critique, Message, Prompt, Reply, Response, Score, Value

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from prefgen.text.leak_signs import may_leak
 from prefgen.text.model_marks import CALL_TOKENS, REASONING_DRESS
-from prefgen.text.named_turns import echo_of, leading_speaker, may_have_turns, turn_of_somebody_else
+from prefgen.text.named_turns import echo_of, leading_speaker, turn_of_somebody_else
 from prefgen.text.reasoning import any_of, hidden_closer, is_named_opener, marks_of
 from prefgen.text.spoken_marks import MOST_MARKS, SPEAKS_OF_IT, closing_of, line_around, without_code
 from prefgen.text.template_tokens import (
@@ -42,7 +43,6 @@ _OTHER_ROLE = re.compile(
 """A turn of somebody who is not known to be the one who answers."""
 _CALL = re.compile(any_of(CALL_TOKENS))
 _CALL_FENCE = re.compile(r"\A\s*```tool_(?:code|call)s?\b")
-_STARTS = re.compile(r"\s*(?:\*Thinking|```tool_)")
 _ORPHAN_TAG = re.compile(r"</(assistant|response|answer|output|solution)>\s*\Z")
 _DRESS = re.compile(rf"\A\s*(?:{'|'.join(REASONING_DRESS)})|^&lt;/think(?:ing)?&gt;[^\S\n]*$", re.MULTILINE)
 
@@ -93,23 +93,6 @@ def find_leak(text: str, asked: str = "", *, keeps_reasoning: bool = False) -> L
             mark = text[leak.start : leak.end].strip() or leak.mark
             return Leak(mark, leak.start, leak.end, leak.can_be_cut)
     return None
-
-
-def may_leak(text: str) -> bool:
-    """A look that is cheap: most texts hold nothing that could be one. It misses nothing that the long look
-    finds.
-    """
-    return (
-        "<" in text
-        or "[" in text
-        or "&" in text
-        or "]" in text
-        or "｜" in text
-        or "✿" in text
-        or "▷" in text
-        or _STARTS.match(text) is not None
-        or may_have_turns(text)
-    )
 
 
 def _leaks(text: str, plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:

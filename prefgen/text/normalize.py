@@ -15,6 +15,9 @@ _BLANK = "\u2800"
 """A Braille cell without a dot: a letter by its class, and white space to whoever looks."""
 
 
+_BEGINS_SEEN = re.compile(r"\s*[!-~]")
+
+
 def normalize(text: str) -> str:
     """Text with compatible characters made one (NFKC: a ligature is its letters, x\u00b2 is x2), lower case
     and single spaces, without what nobody sees.
@@ -26,6 +29,8 @@ def normalize(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether there is nothing to see in a text."""
+    if _BEGINS_SEEN.match(text):  # as nearly all do
+        return False
     return not any(c.isprintable() and c not in (" ", _BLANK) and not _INVISIBLE.match(c) for c in text)
 
 

@@ -7,7 +7,8 @@ import math
 import pytest
 
 from prefgen.errors import RefusedRequest, TruncatedReply, UnreadableReply
-from prefgen.kit.labels import LabelJudge, sample_votes
+from prefgen.kit.labels import LabelJudge
+from prefgen.kit.votes import sample_votes
 from prefgen.testing import Scripted
 from prefgen.types import Reply, TokenChoice, TokenLogprob, user
 

@@ -24,7 +24,8 @@ demo: $(VENV)/installed ## run the quickstart
 	@echo "       prefgen new pipeline.yaml                    a recipe of your own"
 
 test: $(VENV)/dev ## the tests, under five minutes
-	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto --dist worksteal
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
+		-m "not publishing" -n auto --dist worksteal
 
 # what reads replies, answers and files, with as many inputs as EXAMPLES
 fuzz: $(VENV)/dev ## the property tests of readers, with 10,000 inputs each
@@ -49,6 +50,7 @@ check: $(VENV)/dev ## ruff, import-linter, pyright
 
 integration: $(VENV)/train $(VENV)/consumers/ready ## the slower tests, with torch and other trainers
 	$(BIN)/python -m pytest tests/integration tests/contracts tests/test_docs.py
+	$(BIN)/python -m pytest tests/publish -m publishing
 
 # a small model that is trained from scratch, and learns from pairs of its own answers
 lab: $(VENV)/train ## a small model learns from pairs of its own answers

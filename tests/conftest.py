@@ -27,6 +27,14 @@ settings.register_profile(
 settings.load_profile("prefgen")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests in which the real client publishes are `publishing`: seconds each, and a stage of their own."""
+    for item in items:
+        if PUBLISHES & set(getattr(item, "fixturenames", ())) and "publish" in item.path.parts:
+            item.add_marker("publishing")
+
+
+PUBLISHES = {"hub", "released", "second"}
 _connect = socket.socket.connect
 
 

@@ -61,6 +61,7 @@ chaos: $(VENV)/dev ## runs that are killed
 
 bench: $(VENV)/dev ## the numbers of docs/bench.md
 	$(BIN)/python tests/bench/bench_run.py $(MOCK_SERVER)
+	$(BIN)/python tests/bench/bench_reading.py
 
 bench-prompts: $(VENV)/dev ## the numbers of curators
 	$(BIN)/python tests/bench/bench_prompts.py

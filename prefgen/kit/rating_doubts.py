@@ -106,14 +106,31 @@ def gives_other_rating(text: str, value: float | None, scale: Scale) -> bool:
     return _has_number(_GIVEN_NUMBER, text, value, scale)
 
 
-def has_other_scale(text: str, scale: Scale) -> bool:
-    """Whether a reply says that its scale is another one, or that the low end is the best."""
-    scales = {(float(match["low"]), float(match["high"])) for match in _SCALE.finditer(text)}
+def has_other_scale(text: str, scale: Scale, rating: float | None = None) -> bool:
+    """Whether a reply says that its scale is another one, or that the low end is the best. Where `rating` is
+    given it stands in a field of its own, and scales on which it cannot stand, or has another value, are not
+    its own ("about 0.7 on a scale from 0 to 1").
+    """
+    scales = {
+        (float(match["low"]), float(match["high"]))
+        for match in _SCALE.finditer(text)
+        if rating is None or not _is_of_something_else(match, rating)
+    }
     ends = {(float(match["end"]), match["kind"].casefold()) for match in _END.finditer(text)}
     tops = {_number(next(filter(None, match.groups()))) for match in _TOP.finditer(text)}
     low = ("worst", "lowest", "terrible")
     is_turned = any(end != scale[0 if kind in low else 1] for end, kind in ends)
     return bool(scales - {scale} or tops - {scale[1]} or is_turned or _TURNED.search(text))
+
+
+def _is_of_something_else(scale: re.Match[str], rating: float) -> bool:
+    """Whether a scale that is named is certainly not the one that a rating stands on."""
+    low, high = float(scale["low"]), float(scale["high"])
+    start = max(scale.string.rfind(mark, 0, scale.start()) for mark in (". ", "! ", "? ", "\n"))
+    others = (
+        float(number) for number in re.findall(r"\d+(?:\.\d+)?", scale.string[start + 1 : scale.start()])
+    )
+    return not low <= rating <= high or any(low <= n <= high and n != rating for n in others)
 
 
 def is_fit_remark(remark: str, value: float | None, scale: Scale) -> bool:

@@ -84,7 +84,7 @@ def rating_in_object(
     rating = ratings.pop()
     others = {name: value for name, value in named.items() if name not in counted and name not in tops}
     reasons = reasons_beside(others)
-    if is_contradicted(reasons, rating, scale) or has_other_scale(reasons, scale):
+    if is_contradicted(reasons, rating, scale) or has_other_scale(reasons, scale, rating):
         raise ParseFailure("ambiguous", f"expected reasons for the rating, found {reasons[:120]!r}")
     return rating
 

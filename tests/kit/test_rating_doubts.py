@@ -126,3 +126,19 @@ def test_a_critique_whose_feedback_gives_another_rating_is_unread():
     with pytest.raises(ParseFailure):
         read_critique(reply(text))
     assert read_critique(reply('{"feedback":"Name 3 more towns.","overall":8}'))[1] == 8
+
+
+@pytest.mark.parametrize(
+    ("reasons", "rating", "is_read"),
+    [
+        ("The answer is about 0.72 on a scale from 0 to 1.", 4, True),
+        ("The answer is about 0.05 on a scale from 0 to 1.", 1, True),
+        ("About 8 on a scale of 1 to 10.", 4, True),
+        ("On a scale of 1 to 10.", 4, False),
+        ("On a scale from 0 to 1 it is perfect.", 1, False),
+    ],
+)
+def test_a_scale_of_something_else_is_none_of_a_rating_in_its_field(reasons, rating, is_read):
+    text = json.dumps({"rationale": reasons, "rating": rating})
+
+    assert rating_of(text) == (rating if is_read else None)

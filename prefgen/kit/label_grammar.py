@@ -108,8 +108,9 @@ def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     )
     other = rf"[\"'(\[<]?(?P<other>{label})[\"')\]>]?"
     opening = (
-        r"(?:(?:so|thus|therefore|hence|overall|in conclusion|i think|i believe|between the two|of the two)"
-        r"[,:]? )?"
+        r"(?:(?:so|thus|therefore|hence|overall|ultimately|in (?:conclusion|summary|my (?:opinion|view))"
+        r"|i think|i believe|(?:between|of) the two|after (?:careful |thorough )?(?:consideration|evaluation"
+        r"|comparison)|based on (?:this|the|my)(?: above)? (?:analysis|evaluation|comparison))[,:]? )?"
     )
     better = rf"{BETTER}(?: (?:one|{NOUN}))?(?: overall)?"
     because = r"(?:,? (?:because|since|as it)\b(?P<because>[^.!?]*))?"

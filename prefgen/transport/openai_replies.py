@@ -16,6 +16,7 @@ from prefgen.transport.endings import ending_of, is_known, says_nothing, usual_w
 from prefgen.transport.failures import EVENT_STREAM, NO_JSON
 from prefgen.transport.openai_errors import find_error
 from prefgen.transport.openai_logprobs import logprobs_or_none, parse_logprobs
+from prefgen.transport.openai_scores import check_finite, parse_score
 from prefgen.transport.openai_usage import parse_usage, split_usage, with_usage
 from prefgen.transport.request import ModelRequest, ModelResponse
 from prefgen.types import Reply, ToolCall
@@ -102,7 +103,7 @@ def _parse_choices(
 ) -> list[ModelResponse]:
     if call.endpoint in ("embed", "score", "rank"):
         reply = reply_of(data, call.endpoint)
-        _check_finite(reply.text)
+        check_finite(reply.text)
         return [ModelResponse(body, reply, model, fingerprint)]
     choices = data.get("choices")
     if not isinstance(choices, list):
@@ -141,14 +142,6 @@ def _parse_choices(
         reply = reply.replacing(usage=parse_usage(usage))
         responses.append(ModelResponse(spelled, reply, model, fingerprint, f"n={call.samples}"))
     return responses
-
-
-def _check_finite(text: str) -> None:
-    """Raises ValueError for a score or vectors with what is no finite number (JSON has no word for it)."""
-    numbers = orjson.loads(text)  # repr(inf) is no JSON, and orjson writes null in vectors
-    vectors = numbers if isinstance(numbers, list) else [[numbers]]
-    if not all(type(number) in (int, float) for vector in vectors for number in vector):
-        raise ValueError("expected finite numbers")
 
 
 def _check_choice(choice: Any, call: ModelRequest) -> None:
@@ -255,7 +248,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         vectors = [item["embedding"] for item in sorted(data["data"], key=lambda item: item["index"])]
         return Reply(text=orjson.dumps(vectors).decode(), usage=usage, model=model)
     if endpoint in ("score", "rank"):
-        return Reply(text=repr(_parse_score(data["data"][0])), usage=usage, model=model)
+        return Reply(text=repr(parse_score(data["data"][0])), usage=usage, model=model)
     choice = data["choices"][0]
     finish_reason = usual_word(_finish_of(choice))
     logprobs = choice.get("logprobs")
@@ -290,24 +283,6 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         usage=usage,
         model=model,
     )
-
-
-def _parse_score(data: Mapping[str, Any]) -> float:
-    """The one number of a score, pooling or classify route: of tokens that of the last, of two classes that
-    of the second.
-
-    Raises ValueError where there is none.
-    """
-    value = data.get("score", data.get("probs", data.get("data")))
-    if isinstance(value, list) and value and isinstance(value[-1], list):
-        value = value[-1]
-    if isinstance(value, list):
-        if not 1 <= len(value) <= 2:
-            raise ValueError(f"expected one number, found {len(value)}")
-        value = value[-1]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"expected a number, found {value!r}")
-    return float(value)
 
 
 def _is_tool_call(data: Any) -> bool:

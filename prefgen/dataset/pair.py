@@ -23,7 +23,7 @@ from prefgen.dataset.conversation import ROLES, UnknownRole, read_turns, turn_pr
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank, same_text
-from prefgen.transport.openai_protocol import encode_message
+from prefgen.transport.openai_protocol import content_text, encode_message
 
 Turns = list[dict[str, Any]]
 """Messages as rows hold them: role and content (text, or parts where there are images), and tool calls."""
@@ -215,9 +215,7 @@ def text_of(turns: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _text_of_turn(turn: Mapping[str, Any]) -> str:
-    content, calls = turn["content"], turn.get("tool_calls")
-    if not isinstance(content, str):
-        content = "".join(part.get("text", "") for part in content)
+    content, calls = content_text(turn["content"]), turn.get("tool_calls")
     return f"{content}{json.dumps(calls, sort_keys=True)}" if calls else content
 
 

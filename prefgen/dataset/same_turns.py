@@ -7,6 +7,7 @@ from typing import Any
 
 from prefgen.storage.canonical_json import canonical_texts
 from prefgen.text.normalize import normalize
+from prefgen.transport.openai_protocol import content_text
 
 KEY_BYTES = 12
 
@@ -23,11 +24,8 @@ def normal_text(turns: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _normal_text_of_turn(turn: Mapping[str, Any]) -> str:
-    content = turn["content"]
-    if not isinstance(content, str):
-        content = "".join(part.get("text", "") for part in content)
     calls = [_normal_call(call.get("function", call)) for call in turn.get("tool_calls") or ()]
-    return " ".join([normalize(content), *calls])
+    return " ".join([normalize(content_text(turn["content"])), *calls])
 
 
 def _normal_call(function: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import orjson
 from pydantic_core import to_jsonable_python
 
 from prefgen.stats.scoring import probability_of
-from prefgen.transport.openai_protocol import encode_message
+from prefgen.transport.openai_protocol import content_text, encode_message
 from prefgen.types import Comparison, Message, Pair, Prompt, Record, Response, Score, content_id
 from prefgen.version import with_present_names
 
@@ -229,5 +229,4 @@ def turn_row(turn: Mapping[str, Any]) -> dict[str, Any]:
     """
     if isinstance(turn["content"], str):
         return dict(turn)
-    text = "".join(part.get("text", "") for part in turn["content"])
-    return {**turn, "content": text, "parts": _json_text(turn["content"])}
+    return {**turn, "content": content_text(turn["content"]), "parts": _json_text(turn["content"])}

@@ -4,7 +4,7 @@ back.
 Used by the backend that speaks it and by exported requests, so that both agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -92,6 +92,11 @@ def encode_message(message: Message) -> dict[str, Any]:
     if message.tool_call_id:
         fields["tool_call_id"] = message.tool_call_id
     return fields
+
+
+def content_text(content: str | Sequence[Mapping[str, Any]]) -> str:
+    """The text of what a turn of the protocol says: of its parts, those that are text."""
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
 def _encode_part(part: TextPart | ImagePart) -> dict[str, Any]:

@@ -19,7 +19,8 @@ _IS_OF_ALL = re.compile(
 )
 """Headings under which a verdict is no verdict on one aspect."""
 _ASPECT_WORD = (
-    r"(?:(?!average|quality\b|percentage|advantage|page\b|image|message|sentence|preference|confidence)\w+(?:ness|ity|acy|ance|ence|ency|age)|tone|style|structure|depth|length|grammar|formatting"
+    r"(?:(?!average|quality\b|percentage|advantage|page\b|image|message|sentence|preference|confidence)"
+    r"\w+(?:ness|ity|acy|ance|ence|ency|age)|tone|style|structure|depth|length|grammar|formatting"
     r"|language|logic|utility|relevance|coherence|following|spelling|wording|layout|organi[sz]ation|errors?"
     r"|mistakes?|violations?|facts?|detail)"
 )

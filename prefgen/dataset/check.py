@@ -158,12 +158,13 @@ class _Checker:
             return
         for rule, finding in broken_rules(row, prompt, chosen, rejected, allow=self._allow):
             self._add_finding(rule, number, where, finding)
-        self._compare_lengths(number, where, text_of(prompt), text_of(chosen), text_of(rejected))
+        chosen_text, rejected_text = text_of(chosen), text_of(rejected)
+        self._compare_lengths(number, where, text_of(prompt), chosen_text, rejected_text)
         if not any(name in row for name in ORIGIN_COLUMNS) and WITHOUT_ORIGIN not in self.report.notes:
             self.report.notes.append(WITHOUT_ORIGIN)
         related = self._relations.add(number, where, row, prompt, chosen, rejected)
         self._notes.add(where, row, prompt, chosen, rejected)
-        self._add_pair(related, row, text_of(chosen), text_of(rejected))
+        self._add_pair(related, row, chosen_text, rejected_text)
 
     def _add_finding(self, rule: str, number: int, where: str, detail: str) -> None:
         """A rule that a row breaks by itself."""

@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUNS ?= runs
 SEEDS ?= 3
 EXAMPLES ?= 10000
+NEW ?=
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
@@ -27,9 +28,10 @@ test: $(VENV)/dev ## the tests, under five minutes
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
 		-m "not publishing" -n auto --dist worksteal
 
-# what reads replies, answers and files, with as many inputs as EXAMPLES
+# What reads replies, answers and files: the same EXAMPLES inputs every time, so that what the gate says of a
+# commit is always the same. `make fuzz NEW=1 EXAMPLES=1000000` looks for faults with inputs never seen.
 fuzz: $(VENV)/dev ## the property tests of readers, with 10,000 inputs each
-	PREFGEN_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/kit tests/text tests/dataset tests/transport -m hypothesis -n auto
+	PREFGEN_EXAMPLES=$(EXAMPLES) PREFGEN_NEW_INPUTS=$(NEW) $(BIN)/python -m pytest tests/kit tests/text tests/dataset tests/transport -m hypothesis -n auto
 
 goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 	PREFGEN_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/test_goldens.py -q

@@ -22,6 +22,7 @@ settings.register_profile(
     "prefgen",
     deadline=None,
     max_examples=int(os.environ.get("PREFGEN_EXAMPLES", "60")),  # `make fuzz` wants many
+    derandomize=not os.environ.get("PREFGEN_NEW_INPUTS"),  # a commit passes always or never
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("prefgen")

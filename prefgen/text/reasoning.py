@@ -154,7 +154,7 @@ def _may_hold_marks(text: str) -> bool:
 
 
 _BEGINS_MARKED = re.compile(
-    r"\s*(?:[<\[◁]|analysis|assistant(?:analysis|final)|\*{0,2}Here(?: |['’]s )|Thinking\.\.\.)"
+    r"\s*(?:[<\[\]◁]|analysis|assistant(?:analysis|final)|\**Here(?: |['’]s )|Thinking\.\.\.)"
 )
 
 

@@ -239,6 +239,7 @@ PIECES = st.sampled_from(
         *(
             "<think>",
             "</think>",
+            "[THINK]",
             "[/THINK]",
             "[BEGIN FINAL RESPONSE]",
             "◁/think▷",
@@ -258,6 +259,7 @@ PIECES = st.sampled_from(
             "助手：",
         ),
         *("The Nile.", "Name a river.", "analysis", "assistantfinal", "Here is my thought process:"),
+        *("***Here's my response:", "Here are my reasoning steps:", "Thinking...", "...done thinking."),
         *("*Thinking...*", "```tool_code", "```", "`", "and", " ", "\n", "\n\n", '"', ":", "."),
     ]
 )

@@ -32,7 +32,14 @@ ControlsOption = Annotated[
     list[str],
     typer.Option(help="shuffled, length: train the same with labels that cannot be right, and compare."),
 ]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a finished training in --out, to more epochs or steps. One that was "
+        "stopped goes on without it.",
+    ),
+]
 MergeOption = Annotated[
     bool, typer.Option("--merge", help="Also write the base with the adapter put in, for serving.")
 ]
@@ -148,8 +155,8 @@ def _train(
                 datasets, settings, out, controls=controls, resume=resume, merge=merge, progress=progress
             )
     except KeyboardInterrupt:
-        if list((out / "checkpoints").glob("checkpoint-*")):
-            _say("prefgen: interrupted; the same command with --resume goes on")
+        if list(out.glob("**/checkpoint-*")):
+            _say("prefgen: interrupted; the same command goes on")
         else:
             _say(f"prefgen: interrupted; no checkpoint was written yet (`save`: {settings.save})")
         raise typer.Exit(130) from None

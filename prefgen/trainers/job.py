@@ -60,7 +60,9 @@ class PreparedTraining:
 
     @property
     def learning_rate(self) -> float:
-        return self.settings.learning_rate or (1e-5 if self.settings.lora else 1e-6)
+        # supervised training bears, and needs, larger steps than a loss of differences (TRL's defaults)
+        adapter, whole = (2e-4, 2e-5) if self.settings.use == "sft" else (1e-5, 1e-6)
+        return self.settings.learning_rate or (adapter if self.settings.lora else whole)
 
     @property
     def looked_at(self) -> Sequence[TrainingRow]:

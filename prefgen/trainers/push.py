@@ -8,7 +8,7 @@ from pathlib import Path
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.version import VERSION_PATTERN, parse_version, tag_of
 from prefgen.storage.atomic_write import display_name
-from prefgen.trainers.run import STARTED
+from prefgen.trainers.training_folder import STARTED
 
 ADAPTER = "adapter_config.json"
 OF_A_MODEL = (
@@ -44,15 +44,19 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
                 {**config, "base_model_name_or_path": display_name(base)}, indent=2
             ).encode()
     replaced: frozenset[str] = frozenset()
-    tag = ""
+    tag, before = "", None
 
     def commit_contents(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
-        nonlocal replaced, tag
+        nonlocal replaced, tag, before
+        before = head
         replaced = frozenset(path for path in head.files if is_of_a_model(path) and path not in files)
         tag = _next_tag(head)
         return files, f"Trained by prefgen, {tag}"
 
     commit, address = hub.commit(commit_contents, is_ours=is_of_a_model)
+    if before is not None and commit == before.commit and (tags := _version_tags(before, commit)):
+        say(f"{tags[-1]} is on the Hub already, nothing was changed")
+        return address
     hub.tag(tag, commit, "Trained by prefgen")
     size = sum(path.stat().st_size for path in files.values() if isinstance(path, Path))
     removed = f"; {', '.join(sorted(replaced))} of the model before are gone" if replaced else ""
@@ -69,6 +73,14 @@ def _next_tag(head: Head) -> str:
     """v1.0.0 for the first model, and the next whole number for each that stands in its place: other weights
     are another model.
     """
-    versions = [tag.removeprefix("v") for tag in head.tags]
-    majors = [parse_version(version)[0] for version in versions if VERSION_PATTERN.fullmatch(version)]
+    majors = [parse_version(tag.removeprefix("v"))[0] for tag in _version_tags(head)]
     return tag_of(f"{max(majors, default=0) + 1}.0.0")
+
+
+def _version_tags(head: Head, commit: str | None = None) -> list[str]:
+    """The tags of a repository that are versions, of one of its commits where one is named."""
+    return [
+        tag
+        for tag, target in head.tags.items()
+        if VERSION_PATTERN.fullmatch(tag.removeprefix("v")) and commit in (None, target)
+    ]

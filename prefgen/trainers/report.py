@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prefgen.errors import RecipeError
 from prefgen.kit.templates import render
 from prefgen.stats import intervals
 from prefgen.storage.atomic_write import atomic_write
@@ -74,6 +75,25 @@ def write_margins(rows: Sequence[Mapping[str, Any]], margins: Sequence[float], p
         for row, margin in zip(rows, margins, strict=True):
             names = ("id", "prompt_key", "source", "category", "judge", "probability", "weight")
             file.write(json.dumps({**{name: row[name] for name in names}, "model_margin": margin}) + "\n")
+
+
+def read_training_report(out: Path) -> TrainingReport:
+    """The report of a finished training, of this version or an earlier one. Raises RecipeError."""
+    try:
+        found = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        fields = {name: found[name] for name in TrainingReport.__dataclass_fields__ if name in found}
+        for name in ("settings", "pairs", "lengths"):
+            dict(fields[name])
+        if fields["accuracy"] is not None:
+            fields["accuracy"] = Accuracy(**fields["accuracy"])
+        fields["controls"] = {name: Accuracy(**value) for name, value in fields["controls"].items()}
+        fields["ahead"] = {name: tuple(value) for name, value in fields["ahead"].items()}
+        return TrainingReport(**fields)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecipeError(
+            f"{str(out)!r} holds a finished training whose {REPORT} cannot be read ({type(error).__name__}); "
+            "give another --out"
+        ) from None
 
 
 def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) -> None:

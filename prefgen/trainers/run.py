@@ -2,19 +2,16 @@
 controls, write what was found.
 """
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
 from prefgen.report.plots import INSTALL_HINT, can_draw
 from prefgen.storage.atomic_write import display_name
-from prefgen.storage.canonical_json import canonical
 from prefgen.trainers.curves import CURVES, draw_curves
 from prefgen.trainers.pairs import (
     Control,
@@ -27,7 +24,6 @@ from prefgen.trainers.processes import is_first, wait_for_all
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.report import (
     MARGINS,
-    REPORT,
     TrainingReport,
     accuracy,
     accuracy_difference,
@@ -36,13 +32,16 @@ from prefgen.trainers.report import (
 )
 from prefgen.trainers.settings import METRICS_FILE, TrainSettings
 from prefgen.trainers.trained_model import train_model
+from prefgen.trainers.training_folder import (
+    check_same_training,
+    finished_report,
+    forget_finish,
+    note_beginning,
+    standing_of,
+)
 
 if TYPE_CHECKING:
     from prefgen.trainers.job import PreparedTraining
-
-STARTED = "started.json"
-CHANGEABLE_SETTINGS = {"epochs", "max_steps", "evaluate", "save", "patience", "cpu", "max_repeated_chosen"}
-"""Settings that a training which goes on may have changed."""
 
 
 def run_training(
@@ -61,7 +60,7 @@ def run_training(
     progress = progress or TrainingProgress()
     if settings.base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
-    _check_output_folder(out, settings.base, settings, resume)
+    standing = standing_of(out, settings, resume=resume)
     bad_rows = BadRows(settings.on_bad_rows)
     data = read_training_pairs(
         names,
@@ -76,10 +75,16 @@ def run_training(
     settings = _resolve_smoothing(data, settings, progress.notify)
     _tell_of_pairs(data, progress.notify)
     _refuse_what_has_no_effect(data, settings, controls, merge)
-    _begin_in_folder(out, data, settings, resume)
+    if standing != "new":
+        check_same_training(out, data, settings)
+    if standing == "finished":
+        progress.notify(f"the training in {str(out)!r} is finished: nothing was trained again")
+        return finished_report(out, controls, merge=merge)
+    if is_first():
+        forget_finish(out) if standing == "longer" else note_beginning(out, data, settings)
     tuned_settings = _sft_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")
-    trained_model = train_model(data, tuned_settings, out, progress, resume=resume)
+    trained_model = train_model(data, tuned_settings, out, progress)
     margins = trained_model.margins()
     report = _report_of(trained_model.job, data, settings, margins)
     prompts = _prompts_of(trained_model.job)
@@ -103,7 +108,8 @@ def run_training(
         progress.notify(f"warning: {warning}")
     wait_for_all()
     if is_first():
-        shutil.rmtree(out / "sft", ignore_errors=True)  # what was written stands without it
+        for control in controls:
+            shutil.rmtree(out / f"control-{control}" / "checkpoints", ignore_errors=True)
         write_training_report(report, out, on_hub=not Path(settings.base or "").exists())
     return report
 
@@ -140,18 +146,6 @@ def _refuse_what_has_no_effect(
         raise RecipeError(
             "--merge: after `sft_epochs` there is no adapter of the base; the model that is written is whole"
         )
-
-
-def _begin_in_folder(out: Path, data: TrainingPairs, settings: TrainSettings, resume: bool) -> None:
-    """Note what is trained, or see that what goes on is the same training."""
-    out.mkdir(parents=True, exist_ok=True)
-    if resume:
-        _check_same_training(data, settings, out)
-        if is_first():
-            for stale_path in (*out.glob(REPORT), *out.glob("control-*")):  # of the shorter training
-                shutil.rmtree(stale_path) if stale_path.is_dir() else stale_path.unlink()
-    elif is_first():
-        (out / STARTED).write_text(json.dumps(_training_identity(data, settings)) + "\n", encoding="utf-8")
 
 
 def _report_of(
@@ -203,70 +197,21 @@ def _resolve_smoothing(
     return settings.model_copy(update={"label_smoothing": noise})
 
 
-def _check_output_folder(out: Path, base: str, settings: TrainSettings, resume: bool) -> None:
-    """Raises RecipeError where a training would write over anything but one that was begun here and not
-    finished.
-    """
-    if Path(base).is_dir() and out.resolve() in (Path(base).resolve(), *Path(base).resolve().parents):
-        raise RecipeError(
-            f"--out {str(out)!r} is, or holds, the base: the model would be written over what it is trained "
-            "from"
-        )
-    if (out / REPORT).is_file():
-        if not resume:
-            raise RecipeError(f"{str(out)!r} holds a finished training; give another --out, or remove it")
-        previous_report = json.loads((out / REPORT).read_text(encoding="utf-8"))
-        previous_limits = {name: previous_report["settings"].get(name) for name in ("epochs", "max_steps")}
-        if previous_limits == {name: getattr(settings, name) for name in previous_limits}:
-            raise RecipeError(
-                f"the training in {str(out)!r} is finished; with more `epochs` or `max_steps` --resume goes "
-                "on"
-            )
-    elif out.is_dir() and any(out.iterdir()) and not (out / STARTED).is_file():
-        raise RecipeError(
-            f"{str(out)!r} holds files of something else; give a folder that is empty or not there"
-        )
-
-
-def _training_identity(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
-    """What a training must not have changed when it goes on."""
-    digest = hashlib.blake2b(digest_size=16)
-    for row in data.train:
-        digest.update(
-            canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")})
-        )
-    return {"pairs": digest.hexdigest(), **settings.model_dump(mode="json", exclude=CHANGEABLE_SETTINGS)}
-
-
-def _check_same_training(data: TrainingPairs, settings: TrainSettings, out: Path) -> None:
-    if not (out / STARTED).is_file():
-        raise RecipeError(f"{str(out)!r} holds no training that could go on")
-    started, current = (
-        json.loads((out / STARTED).read_text(encoding="utf-8")),
-        _training_identity(data, settings),
-    )
-    if changed := sorted(name for name in current if started.get(name) != current[name]):
-        raise RecipeError(
-            f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, "
-            "or begin anew"
-        )
-
-
 def _sft_first(
     data: TrainingPairs, settings: TrainSettings, out: Path, progress: TrainingProgress
 ) -> TrainSettings:
-    """Train on the best answers, and take what comes out as the base; what was made so of the same pairs and
-    settings is taken as it is.
+    """Train on the best answers, and take what comes out as the base. It stays, as the reference of what is
+    reported.
     """
     folder = out / "sft"
-    digest = hashlib.blake2b(canonical(_training_identity(data, settings)), digest_size=16).hexdigest()
-    if not (folder / "done").is_file() or (folder / "done").read_text(encoding="utf-8") != digest:
+    if not (folder / "done").is_file():
         progress.begin("first, on the best answer to each prompt")
         hard_labels = {"labels": "hard", "weights": False, "label_smoothing": 0.0}
         sft_settings = settings.model_copy(
             update={
                 "use": "sft",
                 "epochs": settings.sft_epochs,
+                "learning_rate": settings.sft_learning_rate,
                 "sft_epochs": 0.0,
                 "max_steps": -1,
                 **hard_labels,
@@ -280,7 +225,7 @@ def _sft_first(
         train_model(best_answers, sft_settings, folder, progress).merge(folder / "model")
         if is_first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            (folder / "done").write_text(digest, encoding="utf-8")
+            (folder / "done").touch()
     return settings.model_copy(update={"base": str(folder / "model"), "revision": None})
 
 
@@ -296,5 +241,4 @@ def _train_control(
     )
     trained_model = train_model(control_data, settings, folder, progress)
     trained_model.save(folder)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return trained_model.margins()

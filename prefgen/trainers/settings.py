@@ -65,6 +65,12 @@ class TrainSettings(Strict):
         ge=0,
         description="Epochs on the best answer to each prompt, before anything is compared.",
     )
+    sft_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Of `sft_epochs`. Default: 2e-4 with LoRA, 2e-5 for all weights.",
+    )
     loss: tuple[str, ...] = Field(
         default=("sigmoid",), min_length=1, description="dpo: TRL's losses; several are added up, weighted."
     )
@@ -83,11 +89,14 @@ class TrainSettings(Strict):
         ),
     )
     learning_rate: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="Default: 1e-5 with LoRA, 1e-6 for all weights."
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Default: 1e-5 with LoRA, 1e-6 for all weights; sft: 2e-4 and 2e-5.",
     )
     epochs: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     max_steps: int = Field(default=-1, ge=-1, description="Ends earlier; -1: not.")
-    batch_size: int = Field(default=8, ge=1, description="Pairs a step and device.")
+    batch_size: int = Field(default=8, ge=1, description="Pairs a step and device; kto, sft: answers.")
     accumulate: int = Field(default=1, ge=1, description="Steps whose gradients are added up.")
     max_length: int | None = Field(
         default=None,

@@ -64,20 +64,20 @@ def train_model(
     settings: TrainSettings,
     out: Path,
     progress: TrainingProgress,
-    *,
-    resume: bool = False,
 ) -> TrainedModel:
-    """Train on the pairs, with checkpoints in `out`. Raises RecipeError for what cannot begin,
-    TrainingStopped.
+    """Train on the pairs, from the newest checkpoint in `out` where there is one. Raises RecipeError for what
+    cannot begin, TrainingStopped.
     """
-    from prefgen.trainers.job import prepare_training  # torch and TRL: four seconds
+    from prefgen.trainers.going_on import train_to_end  # torch and TRL: four seconds
+    from prefgen.trainers.job import prepare_training
 
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
     job = prepare_training(data, settings, out, progress)
-    checkpoint = _checkpoint_to_go_on_from(out, progress) if resume else None
-    if not checkpoint and is_first():
+    checkpoint = _newest_checkpoint(out)
+    if checkpoint:
+        progress.notify(f"going on from {checkpoint.name}")
+    elif is_first():
         (out / METRICS_FILE).unlink(missing_ok=True)
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
     module = importlib.import_module(f"prefgen.trainers.{settings.use}")
     try:
         trainer = module.trainer(job)
@@ -86,7 +86,7 @@ def train_model(
     trainer.remove_callback(_printer_callback())
     _warn_of_vanishing_updates(job, trainer.model)
     with _explain_full_disk(out):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        train_to_end(trainer, checkpoint)
     _refuse_diverged(trainer.model)
     return TrainedModel(job, module, trainer)
 
@@ -102,7 +102,7 @@ def _warn_of_vanishing_updates(job: "PreparedTraining", model: Any) -> None:
         )
 
 
-def _checkpoint_to_go_on_from(out: Path, progress: TrainingProgress) -> Path | None:
+def _newest_checkpoint(out: Path) -> Path | None:
     """The newest checkpoint that was written whole."""
     candidates = ((path, path.name.rpartition("-")[2]) for path in (out / "checkpoints").glob("checkpoint-*"))
     whole = [
@@ -110,12 +110,7 @@ def _checkpoint_to_go_on_from(out: Path, progress: TrainingProgress) -> Path | N
         for path, step in candidates
         if step.isdigit() and (path / "trainer_state.json").is_file()
     ]
-    if not whole:
-        progress.notify("there is no checkpoint to go on from: starting anew")
-        return None
-    _, checkpoint = max(whole)
-    progress.notify(f"going on from {checkpoint.name}")
-    return checkpoint
+    return max(whole)[1] if whole else None
 
 
 def _refuse_diverged(model: Any) -> None:
@@ -139,7 +134,8 @@ def _explain_full_disk(out: Path) -> Generator[None]:
         if shutil.disk_usage(out).free >= FULL_DISK_BYTES:
             raise
         raise TrainingStopped(
-            f"no space is left for {str(out)!r} ({type(error).__name__}); make some, and go on with --resume"
+            f"no space is left for {str(out)!r} ({type(error).__name__}); make some, and run the same again: "
+            "it goes on"
         ) from error
 
 

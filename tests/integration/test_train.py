@@ -244,30 +244,31 @@ def test_supervised_training_may_come_first_and_what_comes_out_stands_alone(tmp_
     assert report.accuracy.value == 1.0
     assert report.base == base.name
     assert (out / "model.safetensors").is_file()
-    assert not (out / "adapter_config.json").exists() and not (out / "sft").exists()
+    assert not (out / "adapter_config.json").exists()
+    reference = out / "sft" / "model" / "model.safetensors"  # of the accuracy that is reported
+    assert reference.is_file() and reference.read_bytes() != (base / "model.safetensors").read_bytes()
     assert "1.0 epochs on the best answers" in (out / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("count", "folders_after"), [(60, ["out"]), (40, ["sft", "out"])])
-def test_a_first_phase_is_used_again_for_the_same_pairs_alone(
-    tmp_path, base, monkeypatch, count, folders_after
-):
+def test_a_first_phase_is_used_again(tmp_path, base, monkeypatch):
     from prefgen.trainers import run as runs
 
     real, folders = runs.train_model, []
 
-    def stopping(data, settings, out, progress, **more):
-        folders.append(out)
+    def stopping(data, settings, out, progress):
+        folders.append((out.name, settings.learning_rate))
         if len(folders) == 2:
             raise KeyboardInterrupt
-        return real(data, settings, out, progress, **more)
+        return real(data, settings, out, progress)
 
     monkeypatch.setattr(runs, "train_model", stopping)
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path, base, pairs(), sft_epochs=1)
-    trained(tmp_path, base, pairs(count), sft_epochs=1)
+        trained(tmp_path, base, pairs(), sft_epochs=1, sft_learning_rate=1e-3)
+    with pytest.raises(RecipeError, match="begun with other pairs"):
+        trained(tmp_path, base, pairs(40), sft_epochs=1, sft_learning_rate=1e-3)
+    trained(tmp_path, base, pairs(), sft_epochs=1, sft_learning_rate=1e-3)
 
-    assert [folder.name for folder in folders] == ["sft", "out", *folders_after]
+    assert folders == [("sft", 1e-3), ("out", 3e-3), ("out", 3e-3)]
 
 
 def test_nothing_but_a_training_is_written_over(tmp_path, base):
@@ -326,28 +327,49 @@ def test_answers_that_are_cut_are_counted(tmp_path, base):
         trained(tmp_path, base, pairs(), out="longer", max_length=1000)
 
 
-def test_a_finished_training_goes_on_only_for_longer(tmp_path, base):
-    trained(tmp_path, base, pairs(), controls=("shuffled",), max_steps=4, save=2)
+def test_a_finished_training_is_the_same_again_or_longer(tmp_path, base):
+    fields = {"max_steps": 4, "save": 2}
+    first = trained(tmp_path, base, pairs(), controls=("shuffled",), **fields)
+    weights = (tmp_path / "out" / "adapter_model.safetensors").read_bytes()
+    others = file_of(tmp_path, pairs(40), "other.jsonl")
     settings = {"base": str(base), "learning_rate": 3e-3, "epochs": 3, "cpu": True, "evaluate": 10, "save": 2}
 
-    with pytest.raises(RecipeError, match="is finished"):
-        run_training(
-            [str(tmp_path / "pairs.jsonl")],
-            TrainSettings(**settings, max_steps=4),
-            tmp_path / "out",
-            resume=True,
-        )
-    assert (tmp_path / "out" / "control-shuffled").is_dir()
-
-    other = file_of(tmp_path, pairs(40), "other.jsonl")
+    assert trained(tmp_path, base, pairs(), controls=("shuffled",), **fields) == first
+    assert (tmp_path / "out" / "adapter_model.safetensors").read_bytes() == weights
+    with pytest.raises(RecipeError, match="is finished, without --control length"):
+        trained(tmp_path, base, pairs(), controls=("length",), **fields)
+    with pytest.raises(RecipeError, match="max_steps=4; with --resume it goes on"):
+        trained(tmp_path, base, pairs(), **fields | {"max_steps": 8})
     with pytest.raises(RecipeError, match="begun with other pairs"):
-        run_training([other], TrainSettings(**settings, max_steps=8), tmp_path / "out", resume=True)
+        run_training([others], TrainSettings(**settings, max_steps=8), tmp_path / "out", resume=True)
     assert (tmp_path / "out" / "training.json").is_file() and (tmp_path / "out" / "control-shuffled").is_dir()
 
     longer = run_training(
         [str(tmp_path / "pairs.jsonl")], TrainSettings(**settings, max_steps=8), tmp_path / "out", resume=True
     )
     assert longer.controls == {} and not (tmp_path / "out" / "control-shuffled").exists()
+
+
+def test_a_training_with_controls_goes_on_where_it_was_stopped(tmp_path, base, monkeypatch):
+    from prefgen.trainers import run as runs
+
+    whole = trained(tmp_path, base, pairs(), out="whole", controls=("shuffled", "length"), max_steps=4)
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "_warn_if_not_ahead", stopped)  # the first control is trained
+        with pytest.raises(KeyboardInterrupt):
+            trained(tmp_path, base, pairs(), controls=("shuffled", "length"), max_steps=4)
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("checkpoint-4")}
+    again = trained(tmp_path, base, pairs(), controls=("shuffled", "length"), max_steps=4)
+
+    assert len(stamps) == 2
+    assert all(not path.exists() or path.stat().st_mtime_ns == stamps[path] for path in stamps)
+    weights = [(tmp_path / out / "adapter_model.safetensors").read_bytes() for out in ("whole", "out")]
+    assert weights[0] == weights[1]
+    assert (again.accuracy, again.controls, again.ahead) == (whole.accuracy, whole.controls, whole.ahead)
 
 
 def test_no_file_says_where_it_stood(tmp_path, base):
@@ -618,14 +640,17 @@ def test_a_training_that_was_killed_goes_on(tmp_path, base):
     process.send_signal(signal.SIGKILL)
     process.wait()
 
-    again = ("--set", "epochs=2", "--set", "cpu=true", "--set", "save=5", "--resume")
-    other = prefgen("train", data, "--base", str(base), "-o", "out", *again, cwd=tmp_path)
-    assert other.returncode == 2
+    checkpoints = sorted(path.name for path in (tmp_path / "out" / "checkpoints").iterdir())
+    train = ("train", data, "--base", str(base), "-o", "out", "--set", "cpu=true", "--set", "save=5")
+    rate, few = ("--set", "learning_rate=0.001"), ("--set", "epochs=2")
+    other = prefgen(*train, "--set", "epochs=40", cwd=tmp_path)
+    shorter = prefgen(*train, *rate, *few, cwd=tmp_path)
+    assert (other.returncode, shorter.returncode) == (2, 2)
     assert "was begun with other learning_rate" in other.stderr
+    assert "holds a training of epochs=40.0 and max_steps=-1; with --resume it goes on" in shorter.stderr
+    assert sorted(path.name for path in (tmp_path / "out" / "checkpoints").iterdir()) == checkpoints
 
-    done = prefgen(
-        "train", data, "--base", str(base), "-o", "out", *again, "--set", "learning_rate=0.001", cwd=tmp_path
-    )
+    done = prefgen(*train, *rate, *few, "--resume", cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert "going on from checkpoint-" in done.stderr
@@ -778,7 +803,7 @@ def test_a_full_disk_is_one_line(tmp_path, base, monkeypatch):
         "torch.save", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("unexpected pos 47680 vs 47568"))
     )
 
-    with pytest.raises(TrainingStopped, match="no space is left for .* go on with --resume"):
+    with pytest.raises(TrainingStopped, match="no space is left for .* run the same again"):
         trained(tmp_path, base, pairs(), save=5)
 
 
@@ -820,7 +845,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, base):
             process.kill()
 
     assert process.returncode == 130
-    assert "interrupted; the same command with --resume goes on" in said
+    assert "interrupted; the same command goes on" in said
     assert "Traceback" not in said
 
 
@@ -849,7 +874,7 @@ def test_a_finished_training_is_not_overwritten(tmp_path, base):
     done = prefgen("train", file_of(tmp_path, pairs()), "--base", str(base), cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "holds a finished training" in done.stderr
+    assert "holds a finished training whose training.json cannot be read" in done.stderr
 
 
 def test_a_model_says_which_release_it_was_trained_on(tmp_path, base):
@@ -924,6 +949,10 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
         )
         push = ("--push", "acme/model", "--config", "recipe.json")
         pushed = prefgen("train", "acme/rivers@v0.1.0", *push, "-o", "again", cwd=tmp_path, **there)
+        twice = prefgen(
+            "run", "recipe.json", "--out", "run", "--publish", "--train", "-q", cwd=tmp_path, **there
+        )
+        pushed_twice = prefgen("train", "acme/rivers@v0.1.0", *push, "-o", "again", cwd=tmp_path, **there)
         refused = prefgen(
             "train",
             "acme/rivers@v0.1.0",
@@ -938,6 +967,11 @@ def test_a_run_may_be_published_and_trained_on_and_the_model_pushed(tmp_path, ba
         source = json.loads((tmp_path / "run-trained" / "training.json").read_text())["sources"][0]
         assert (source["name"], source["version"]) == ("acme/rivers", "0.1.0")
         assert pushed.returncode == 0, pushed.stderr
+        assert twice.returncode == 0, twice.stderr
+        assert "is finished: nothing was trained again" in twice.stderr
+        assert pushed_twice.returncode == 0, pushed_twice.stderr
+        assert "is on the Hub already" in pushed_twice.stderr
+        assert set(hub.repos["acme/model"].tags) == {"v1.0.0"}
         files = hub.repos["acme/model"].at("main")[1]
         assert {
             "README.md",

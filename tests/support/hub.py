@@ -243,14 +243,18 @@ class _Handler(BaseHTTPRequestHandler):
             modes = [
                 "lfs" if one["path"].endswith((".parquet", ".safetensors")) else "regular" for one in files
             ]
-            self._json(
+            found = self._repo(name, revision)
+            stored = found[2] if found else {}
+            answers = [
                 {
-                    "files": [
-                        {"path": f["path"], "uploadMode": m, "shouldIgnore": False}
-                        for f, m in zip(files, modes, strict=True)
-                    ]
+                    "path": file["path"],
+                    "uploadMode": mode,
+                    "shouldIgnore": False,
+                    "oid": _stored_oid(stored.get(file["path"]), mode),
                 }
-            )
+                for file, mode in zip(files, modes, strict=True)
+            ]
+            self._json({"files": answers})
 
     def batch(self, name: str) -> None:
         if self._may_write():
@@ -365,6 +369,15 @@ def _tree(files: Mapping[str, bytes], folder: str, recursive: bool) -> list[dict
     start = f"{folder}/" if folder else ""
     below = [entry for entry in entries if str(entry["path"]).startswith(start)]
     return [entry for entry in below if recursive or "/" not in str(entry["path"])[len(start) :]]
+
+
+def _stored_oid(data: bytes | None, mode: str) -> str | None:
+    """What the Hub says that it has at a path, so that a client leaves out what has not changed."""
+    if data is None:
+        return None
+    if mode == "lfs":
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def _entry(name: str, data: bytes) -> dict[str, object]:

@@ -33,7 +33,7 @@ RULES = {
     "probabilities are within 0 to 1 and of chosen not below one half, no weight is below 0",
     "tie": "equal scores make a pair only where the row says that it is a tie",
     "truncated": "both sides are whole, or both were cut off by the token limit",
-    "redacted": "every text is there: none was taken out of a release and not put back (`prefgen restore`)",
+    "redacted": "no side is without a text that was taken out of a release (`prefgen restore` puts it back)",
     "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",
     "format": "not one side alone holds reasoning",
     "truncation": "the sides differ also after the truncation of the training (where a tokenizer is given)",

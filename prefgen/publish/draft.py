@@ -24,8 +24,8 @@ from prefgen.storage.atomic_write import atomic_write
 
 HARM_WORDS = {
     "redact": (
-        "Those texts were taken out: a notice with its digest stands for each. Such rows are nothing to train "
-        "on until whoever has the sources puts the texts back (`prefgen restore`)."
+        "Those texts were taken out: a notice with its digest stands for each. Such rows are nothing to "
+        "train on until whoever has the sources puts the texts back (`prefgen restore`)."
     ),
     "drop": "Rows that were made from them are left out.",
     "keep": "They stand in `rejected`, as they are.",

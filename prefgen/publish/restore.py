@@ -75,7 +75,9 @@ def restore(
     RecipeError; and GateFailed where a text is missing, unless `partial` says that the other rows do.
     """
     check_clean_folder(out)
-    open_rows = reopening(location, columns=columns)
+    dataset = open_pairs(location, columns=columns)
+    pinned = f"{dataset.name}@{dataset.revision}" if dataset.revision else location
+    open_rows = reopening(pinned, columns=columns)
     redacted = [found for _, row in open_rows(BadRows()) if (found := _redacted_row(row))]
     if not redacted:
         raise RecipeError(f"{location!r}: no text was taken out of its pairs, so there is none to put back")
@@ -94,7 +96,7 @@ def restore(
         (_with_texts(row, where, texts) for where, row in open_rows(BadRows())), out / "data" / "preferences"
     )
     result = replace(result, counts=counts)
-    _write_notes(open_pairs(location, columns=columns), result, out)
+    _write_notes(dataset, result, out)
     return result
 
 

@@ -20,6 +20,7 @@ from prefgen.cli import (
     plan,
     preview,
     publish,
+    restore,
     retry,
     run,
     schema,
@@ -64,6 +65,7 @@ app.command("publish")(publish.command)
 app.command("diff")(diff.command)
 app.command("export")(export.command)
 app.command("mix")(mix.command)
+app.command("restore")(restore.command)
 app.command("train")(train.command)
 app.command("status")(status.command)
 app.command("retry")(retry.command)

@@ -45,13 +45,15 @@ OnBadRowsOption = Annotated[
 ]
 
 
-def allowed_rules(rules: Sequence[str], *, truncated: bool = False) -> tuple[str, ...]:
-    """The rules that rows may break. Raises RecipeError for one that they may not."""
+def allowed_rules(
+    rules: Sequence[str], *, truncated: bool = False, others: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The rules that rows may break, `others` among them. Raises RecipeError for one that they may not."""
     from prefgen.dataset.pair_rules import ALLOWABLE
 
     for rule in rules:
-        if rule not in ALLOWABLE:
-            raise RecipeError(f"--allow: {rule!r} is none of {', '.join(ALLOWABLE)}")
+        if rule not in (*ALLOWABLE, *others):
+            raise RecipeError(f"--allow: {rule!r} is none of {', '.join((*ALLOWABLE, *others))}")
     return (*rules, *(("truncated",) if truncated else ()))
 
 

@@ -47,7 +47,7 @@ def command(
     bad_rows = bad_rows_of(on_bad_rows)
     open_rows = reopening(what, split=split, columns=parse_columns(columns))
     rows = proven_set(open_rows, bad_rows, allow=allowed_rules(allow))
-    count = export(rows, to, out, say=lambda left_out: print(left_out, file=sys.stderr))
+    count = export(rows, to, out, say=lambda left_out: print(left_out, file=sys.stderr), bad_rows=bad_rows)
     print(f"{out}: {count:,} rows")
     listed = out.with_name(f"{out.name}.{BAD_ROWS}")
     write_bad_rows(bad_rows.rows, listed)

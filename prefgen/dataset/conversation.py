@@ -21,6 +21,7 @@ from prefgen.dataset.column_names import SHOWN
 from prefgen.dataset.flat_conversation import hh_turns, is_flat, is_hh
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank
+from prefgen.text.taken_out import taken_out_digests
 from prefgen.types import ImagePart, Message, TextPart, ToolCall
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -40,15 +41,24 @@ def parse_conversation(
     value: Any, where: str, *, name: str = "the prompt", role: str = "user"
 ) -> tuple[Message, ...]:
     """The turns of a conversation; a text is one turn of `role`. Raises RecipeError with the place and what
-    was found, also for turns that are empty, and for an order that no chat template takes (`turn_problem`).
+    was found, also for turns that are empty or of which a text was taken out, and for an order that no chat
+    template takes (`turn_problem`).
     """
     messages = read_turns(value, where, name=name, role=role)
     for message in messages:
         if not message.content and not message.tool_calls and message.role != "tool":
             raise RecipeError(f"{name} has an empty {message.role} turn", where)
+        if digests := taken_out_digests(message.text):
+            raise RecipeError(f"{name} {taken_out(digests[0])}", where)
     if (problem := turn_problem([message.role for message in messages])) is not None:
         raise RecipeError(f"{name}: {problem}", where)
     return messages
+
+
+def taken_out(digest: str, other_remedy: str = ", `on_bad_rows: drop` leaves such rows out") -> str:
+    """Why nobody may be handed a text of which another one was taken out, and what to do."""
+    found = f"is without a harmful text that was taken out of it (digest {digest})"
+    return f"{found}: `prefgen restore` puts it back{other_remedy}"
 
 
 def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message, ...]:

@@ -48,8 +48,41 @@ def open_pairs(
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
     bad_rows = bad_rows or BadRows()
-    dataset = _open_location(location, split, bad_rows)
+    dataset = open_as_it_stands(location, split, bad_rows)
     return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows))
+
+
+def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
+    """What `open_pairs` opens, with the rows of the table as they stand, whether they are pairs or not."""
+    path, recipe_path = Path(location), Path(location) / "recipe.yaml"
+    if (path / "data" / "preferences").is_dir():  # a release, one with its texts put back, or a mix
+        rows = _read_release(path / "data" / "preferences", split, location)
+        return PairDataset(
+            location,
+            rows,
+            None,
+            Manifest.read_if_ours(_read_json(path / "manifest.json")),
+            _read_text(recipe_path),
+            _read_json(path / "release.json"),
+        )
+    if is_run(path):
+        if split is not None:
+            raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
+        manifest = complete_manifest(path)
+        rows = ((f"{location} row {i}", row) for i, row in enumerate(read_shards(path / "pairs"), 1))
+        return PairDataset(location, rows, None, manifest, _read_text(recipe_path))
+    if (path / ".run_id").exists():
+        raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
+    if path.exists():
+        rows = select_split(read_rows(path, location, bad_rows), split, location, strict=True)
+        return PairDataset(location, rows)
+    name, _, revision = location.partition("@")
+    if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
+        raise RecipeError(
+            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, "
+            "owner/name@revision)"
+        )
+    return _open_hub_dataset(name, revision or None, split)
 
 
 def pair_rows(
@@ -87,38 +120,6 @@ def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, **nan} if nan else row
 
 
-def _open_location(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
-    path, recipe_path = Path(location), Path(location) / "recipe.yaml"
-    if (path / "data" / "preferences").is_dir():  # a release, or a mix
-        rows = _read_release(path / "data" / "preferences", split, location)
-        return PairDataset(
-            location,
-            rows,
-            None,
-            Manifest.read_if_ours(_read_json(path / "manifest.json")),
-            _read_text(recipe_path),
-            _read_json(path / "release.json"),
-        )
-    if is_run(path):
-        if split is not None:
-            raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
-        manifest = complete_manifest(path)
-        rows = ((f"{location} row {i}", row) for i, row in enumerate(read_shards(path / "pairs"), 1))
-        return PairDataset(location, rows, None, manifest, _read_text(recipe_path))
-    if (path / ".run_id").exists():
-        raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
-    if path.exists():
-        rows = select_split(read_rows(path, location, bad_rows), split, location, strict=True)
-        return PairDataset(location, rows)
-    name, _, revision = location.partition("@")
-    if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
-        raise RecipeError(
-            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, "
-            "owner/name@revision)"
-        )
-    return _open_hub_dataset(name, revision or None, split)
-
-
 def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
@@ -128,12 +129,11 @@ def _read_json(path: Path) -> Mapping[str, Any] | None:
 
 
 def _read_release(folder: Path, split: str | None, location: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    shards = sorted(
-        folder.glob("*.parquet"), key=lambda path: (path.name.partition("-")[0] != "train", path.name)
-    )
+    """Shards are named by their split; the rows of files of lines say it themselves."""
+    shards = [path for path in folder.iterdir() if path.suffix in (".parquet", ".jsonl")]
     rows = (
-        (where, {**row, "split": path.name.partition("-")[0]})
-        for path in shards
+        (where, {**row, "split": path.name.partition("-")[0]} if path.suffix == ".parquet" else row)
+        for path in sorted(shards, key=lambda path: (not path.name.startswith("train"), path.name))
         for where, row in read_rows(path, path.name)
     )
     return select_split(rows, split, location, strict=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import is_missing
+from prefgen.dataset.conversation import taken_out
 from prefgen.dataset.pair import (
     NotAPair,
     Turns,
@@ -17,6 +18,7 @@ from prefgen.dataset.pair import (
 )
 from prefgen.text.leaks import find_leak
 from prefgen.text.reasoning import split_reasoning
+from prefgen.text.taken_out import taken_out_digests
 from prefgen.transport.endings import ending_of
 
 RULES = {
@@ -31,6 +33,7 @@ RULES = {
     "probabilities are within 0 to 1 and of chosen not below one half, no weight is below 0",
     "tie": "equal scores make a pair only where the row says that it is a tie",
     "truncated": "both sides are whole, or both were cut off by the token limit",
+    "redacted": "no side is without a text that was taken out of a release (`prefgen restore` puts it back)",
     "leak": "no judge's text, chat-template token or undeclared reasoning inside a response",
     "format": "not one side alone holds reasoning",
     "truncation": "the sides differ also after the truncation of the training (where a tokenizer is given)",
@@ -45,6 +48,10 @@ RULES = {
 """
 ALLOWABLE = ("truncated", "leak", "format")
 """Rules that a dataset may be said to break on purpose."""
+REDACTED = "redacted"
+"""The rule that a release without its harmful texts breaks. It may be allowed where a dataset is proven, and
+never where its rows are handed on.
+"""
 ORIGIN_COLUMNS = ("source", "license", "chosen_model", "rejected_model")
 MARGIN_TOLERANCE = 1e-6
 JUDGE_TEXT = re.compile(r"^</?text \d+>$|^#{2,4} Output for Text \d+", re.MULTILINE)
@@ -64,6 +71,8 @@ def broken_rules(
     """
     yield from turn_problems(prompt, chosen, rejected)
     yield from pair_problems(row, chosen, rejected)
+    if REDACTED not in allow:
+        yield from _redacted(prompt, chosen, rejected)
     if "leak" not in allow:
         yield from _leaks(row, text_of(prompt), chosen, rejected)
     if "format" not in allow and row.get("reasoning") == "kept":  # else it is a leak
@@ -98,6 +107,13 @@ def proven_turns(
     for rule, found in broken_rules(row, *turns, allow=allow):
         raise NotAPair(found, where, rule)
     return turns
+
+
+def _redacted(prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
+    """Sides in which a notice stands for a text: a model would learn to tell the notice."""
+    for name, turns in (("the prompt", prompt), ("chosen", chosen), ("rejected", rejected)):
+        if digests := taken_out_digests(text_of(turns)):
+            yield REDACTED, f"{name} {taken_out(digests[0])}"
 
 
 def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -> Found:

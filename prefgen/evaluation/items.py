@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.dataset.pair import pair_messages
+from prefgen.dataset.conversation import taken_out
+from prefgen.dataset.pair import pair_messages, text_of
 from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
+from prefgen.text.taken_out import taken_out_digests
 from prefgen.types import content_id
 
 ITEM_FORMS = (
@@ -76,6 +78,9 @@ def _parse_item(row: Mapping[str, Any], where: str) -> Item:
             "are right",
             where,
         )
+    for text in map(text_of, (prompt, *choices)):
+        if digests := taken_out_digests(text):
+            raise RecipeError(f"an item {taken_out(digests[0], other_remedy='')}", where)
     category = str(row.get("category") or row.get("subset") or row.get("subject") or "")
     return Item(
         content_id("item", [list(prompt), [list(c) for c in choices], sorted(right)]),

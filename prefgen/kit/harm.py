@@ -5,11 +5,11 @@ A prompt's metadata holds `harm` (the category), `source_digest` and `source_tex
 holds `twin_of`.
 """
 
-import hashlib
 import unicodedata
 from typing import Any
 
 from prefgen.text.near_duplicates import words_of
+from prefgen.text.taken_out import text_digest
 from prefgen.types import Prompt, Record, Response
 
 SOURCE = "source"
@@ -24,7 +24,7 @@ def harm_metadata(text: str, category: str) -> dict[str, Any]:
     """The metadata of a prompt that was made from a harmful text."""
     return {
         "harm": category,
-        "source_digest": hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+        "source_digest": text_digest(text),
         "source_text": text,
     }
 

@@ -25,11 +25,22 @@ def write_clean(
     Returns {file: rows}. Raises RecipeError where `out` holds anything, or where no row is left.
     """
     check_clean_folder(out)
-    counts: dict[str, int] = {}
     bad_rows = [BadRow(where, reason) for where, reasons in bad_places.items() for reason in reasons]
+    counts = write_splits((row for _, row in kept_rows(rows, bad_places)), out)
+    if not counts:
+        raise RecipeError(f"no row is left: all {len(bad_places):,} are broken")
+    write_bad_rows(bad_rows, out / BAD_ROWS)
+    return counts
+
+
+def write_splits(rows: Iterable[Mapping[str, Any]], out: Path) -> dict[str, int]:
+    """Write rows as they stand to `out`, a file a split (pairs.jsonl for all others), whole or not at all.
+    Returns {file: rows}.
+    """
+    counts: dict[str, int] = {}
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
-        for _, row in kept_rows(rows, bad_places):
+        for row in rows:
             name = _file_name(row.get("split"))
             if name not in files:
                 out.mkdir(parents=True, exist_ok=True)
@@ -37,9 +48,6 @@ def write_clean(
                 files[name] = stack.enter_context(part.open("wb"))
             files[name].write(json_line(row))
             counts[name] = counts.get(name, 0) + 1
-        if not counts:
-            raise RecipeError(f"no row is left: all {len(bad_places):,} are broken")
-    write_bad_rows(bad_rows, out / BAD_ROWS)
     return counts
 
 
@@ -75,5 +83,5 @@ def json_line(row: Mapping[str, Any]) -> bytes:
     """A row as it stands, as a line of JSON."""
     try:
         return orjson.dumps(dict(row)) + b"\n"
-    except TypeError:  # a date, a decimal, a whole number of more than 64 bits
-        return json.dumps(dict(row), ensure_ascii=False, default=str).encode() + b"\n"
+    except TypeError:  # a date, a decimal, half a character, a whole number of more than 64 bits
+        return json.dumps(dict(row), default=str).encode() + b"\n"

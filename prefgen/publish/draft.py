@@ -23,7 +23,10 @@ from prefgen.publish.settings import PublishSettings
 from prefgen.storage.atomic_write import atomic_write
 
 HARM_WORDS = {
-    "redact": "Those texts were taken out; their digests let whoever has the sources put them back.",
+    "redact": (
+        "Those texts were taken out: a notice with its digest stands for each. Such rows are nothing to "
+        "train on until whoever has the sources puts the texts back (`prefgen restore`)."
+    ),
     "drop": "Rows that were made from them are left out.",
     "keep": "They stand in `rejected`, as they are.",
 }

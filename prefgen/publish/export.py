@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_number, as_text
 from prefgen.dataset.pair import (
     NotAPair,
@@ -194,10 +195,15 @@ def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tu
 
 
 def export(
-    rows: Iterable[tuple[str, Row]], form: str, path: Path, say: Callable[[str], object] = lambda _: None
+    rows: Iterable[tuple[str, Row]],
+    form: str,
+    path: Path,
+    say: Callable[[str], object] = lambda _: None,
+    bad_rows: BadRows | None = None,
 ) -> int:
     """Write `rows` in a form as .jsonl, .parquet or .csv (lists as JSON), whole or not at all; returns how
-    many. `say` is told what the form leaves out. Raises RecipeError.
+    many. `say` is told what the form leaves out; `bad_rows` are those that were left out of `rows`. Raises
+    RecipeError.
     """
     if form not in EXPORT_FORMS:
         raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(EXPORT_FORMS))}")
@@ -210,7 +216,8 @@ def export(
     with atomic_write(path) as part:
         count = writers[path.suffix](_telling(EXPORT_FORMS[form](rows), say), part)
         if not count:
-            raise RecipeError("there is no pair to export")
+            left_out = f"; {bad_rows.sentence()}" if bad_rows and bad_rows.rows else ""
+            raise RecipeError(f"there is no pair to export{left_out}")
     return count
 
 

@@ -96,7 +96,9 @@ def mix(
     splits = splits_of([(row.pair["prompt_id"], row.prompt) for row in unique_rows], test, seed)
     kept_rows = [row for row in unique_rows if splits[row.pair["prompt_id"]] is not None]
     if "train" not in {splits[row.pair["prompt_id"]] for row in kept_rows}:
-        raise RecipeError("no pair to train on is left of " + ", ".join(part.name for part in parts))
+        left_out = f"; {bad_rows.sentence()}" if bad_rows.rows else ""
+        names = ", ".join(part.name for part in parts)
+        raise RecipeError(f"no pair to train on is left of {names}{left_out}")
     # of an earlier mix, now that this one is known to come about
     shutil.rmtree(out / "data", ignore_errors=True)
     counts = _write_splits(out, [(splits[row.pair["prompt_id"]], row.pair) for row in kept_rows])

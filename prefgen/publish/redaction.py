@@ -1,11 +1,11 @@
 """Harmful texts that prompts were made from, taken out of what is published."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 from prefgen.kit.harm import SOURCE
+from prefgen.text.taken_out import taken_out_notice, text_digest
 from prefgen.types import Prompt, Record
 
 Harmful = Literal["redact", "drop", "keep"]
@@ -17,18 +17,9 @@ MIN_QUOTE_LENGTH = 20
 def redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
     """The turn, without its text where that is the harmful one of this digest."""
     text = turn["content"]
-    if (
-        digest is None
-        or harmful == "keep"
-        or hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != digest
-    ):
+    if digest is None or harmful == "keep" or text_digest(text) != digest:
         return dict(turn)
-    return {**turn, "content": redaction_notice(digest)}
-
-
-def redaction_notice(digest: str) -> str:
-    """What stands in the place of a harmful text."""
-    return f"[a harmful text was taken out; its BLAKE2b digest is {digest}]"
+    return {**turn, "content": taken_out_notice(digest)}
 
 
 def is_from_harm(prompt: Prompt) -> bool:

@@ -25,14 +25,8 @@ from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import SOURCE
-from prefgen.publish.redaction import (
-    Harmful,
-    Redactor,
-    is_from_harm,
-    quote_redactor,
-    redact_turn,
-    redaction_notice,
-)
+from prefgen.publish.redaction import Harmful, Redactor, is_from_harm, quote_redactor, redact_turn
+from prefgen.text.taken_out import taken_out_notice, text_digest
 from prefgen.types import Record, Response, Score
 
 TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
@@ -238,8 +232,8 @@ def _candidate(record: Record, response: Response, harmful: Harmful, redact: Red
     reasoning = redact(next((m.reasoning for m in response.messages if m.reasoning), None))
     turns = [turn_of(m, False) for m in response.messages]
     if harmful != "keep" and response.principle == SOURCE:
-        digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
-        turns, reasoning = [{"role": "assistant", "content": redaction_notice(digest)}], None
+        notice = taken_out_notice(text_digest(response.text))
+        turns, reasoning = [{"role": "assistant", "content": notice}], None
     return {
         "id": response.id,
         "prompt_id": prompt.id,

@@ -85,7 +85,8 @@ def read_training_pairs(
         given = dataset.rows if bad_rows.policy == "fail" else proven_rows(dataset.rows, bad_rows)
         pairs = list(given)
         if not pairs:
-            raise RecipeError(f"{name!r} is empty: it holds no pair")
+            left_out = f"; {bad_rows.sentence()}" if bad_rows.rows else ""
+            raise RecipeError(f"{name!r} holds no pair to train on{left_out}")
         _check_pairs(name, pairs, max_repeated_chosen)
         rows += [(_training_row(row, where), _parse_split(row.get("split"), where)) for where, row in pairs]
         sources.append(_describe_source(dataset, len(pairs)))

@@ -53,3 +53,20 @@ def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):
     assert (found.returncode, json.loads(found.stdout)["rows"]) == (0, 4), found.stderr
     wrong = prefgen(*words, "--columns", "rejected=looser", cwd=tmp_path, **on(hub, tmp_path))
     assert (wrong.returncode, "there is no column 'looser'" in wrong.stderr) == (2, True)
+
+
+def test_a_release_without_its_texts_is_proven_in_all_else(tmp_path):
+    notice = f"[a harmful text was taken out; its BLAKE2b digest is {'0f' * 16}]"
+    row = {"id": "r7", "prompt": "How?", "chosen": "I will not.", "rejected": notice}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
+
+    found, allowed = (
+        prefgen("check", "a.jsonl", *more, cwd=tmp_path) for more in ((), ("--allow", "redacted"))
+    )
+
+    assert (found.returncode, allowed.returncode) == (4, 0)
+    assert "BROKEN  no side is without a text that was taken out of a release" in found.stdout
+    assert "a.jsonl:1 (id r7): rejected is without a harmful text" in found.stdout
+    assert "puts it back) (not looked at)" in allowed.stdout
+    refused = prefgen("export", "a.jsonl", "--to", "trl", "-o", "x", "--allow", "redacted", cwd=tmp_path)
+    assert "--allow: 'redacted' is none of truncated, leak, format" in refused.stderr

@@ -5,6 +5,8 @@ import pytest
 from prefgen.dataset.pair import pair_messages
 from prefgen.dataset.pair_rules import RULES, broken_rules
 
+NOTICE = f"[a harmful text was taken out; its BLAKE2b digest is {'0f' * 16}]"
+
 
 def broken(allow_truncated=False, **changes) -> set[str]:
     row = {
@@ -28,6 +30,9 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         ({"chosen": "Bad"}, {"same"}),
         ({"rejected": "  "}, {"empty"}),
         ({"chosen": "<|im_end|>"}, {"leak"}),
+        ({"rejected": NOTICE}, {"redacted"}),
+        ({"prompt": f"Is this one? {NOTICE}"}, {"redacted"}),
+        ({"rejected": "[a harmful text was taken out]"}, set()),
         ({"chosen": "<think>so</think> good"}, {"leak"}),
         ({"chosen": "<think>so</think> good", "reasoning": "kept"}, {"format"}),
         (

@@ -74,3 +74,10 @@ def test_the_shipped_questions_that_only_look_harmful():
 
     assert len(items) == len({item.id for item in items}) == 40
     assert len({item.category for item in items}) == 10
+
+
+def test_an_item_without_its_text_measures_nothing(tmp_path):
+    notice = f"[a harmful text was taken out; its BLAKE2b digest is {'0f' * 16}]"
+
+    with pytest.raises(RecipeError, match=r"items.jsonl:1: an item is without a harmful text .* restore"):
+        items_of(tmp_path, {"prompt": "How?", "chosen": "I will not.", "rejected": notice})

@@ -14,7 +14,7 @@ import yaml
 from prefgen.dataset.manifest import Manifest, RunYield
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
-from prefgen.publish.rows import WrittenRelease
+from prefgen.publish.split_shards import WrittenRelease
 
 BEGIN, END = (
     "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->",

@@ -18,8 +18,8 @@ from prefgen.publish.card import header_of, merge_card, values_of
 from prefgen.publish.diff import Diff
 from prefgen.publish.pair_plots import draw_pairs
 from prefgen.publish.release_note import RELEASE
-from prefgen.publish.rows import WrittenRelease
 from prefgen.publish.settings import PublishSettings
+from prefgen.publish.split_shards import WrittenRelease
 from prefgen.storage.atomic_write import atomic_write
 
 HARM_WORDS = {

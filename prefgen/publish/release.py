@@ -25,8 +25,9 @@ from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.next_version import resolve_version
 from prefgen.publish.release_note import read_release_note
-from prefgen.publish.rows import WrittenRelease, write_rows
+from prefgen.publish.rows import write_rows
 from prefgen.publish.settings import PublishSettings
+from prefgen.publish.split_shards import WrittenRelease
 from prefgen.publish.version import tag_of
 
 STAGING = "release"

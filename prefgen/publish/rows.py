@@ -25,6 +25,7 @@ from prefgen.kit.harm import SOURCE
 from prefgen.publish.redaction import (
     Harmful,
     Redactor,
+    harm_lineage,
     is_from_harm,
     quote_redactor,
     redact_turn,
@@ -129,8 +130,7 @@ def preference_rows(
     numbered = ((f"pair {row['id']}", row) for row in pairs)
     for _, stored in proven_rows(numbered, bad_rows, allow=allow):
         row = dict(stored)
-        lineage = json.loads(row["lineage"]) if row["lineage"] else {}
-        if "harm" in lineage:
+        if lineage := harm_lineage(row):
             if harmful == "drop":
                 continue
             written.harmful += 1

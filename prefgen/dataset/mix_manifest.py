@@ -57,6 +57,8 @@ class MixManifest(Manifest):
     mixed_of: tuple[MixedPart, ...]
     between_splits: int
     bad_rows: int
+    allow: tuple[str, ...] = ()
+    """The rules that rows were allowed to break."""
     counts: Mapping[str, int]
     test: float
     licenses: Mapping[str, int]

@@ -91,7 +91,10 @@ def mix(
     mixed = [
         _mixed_part(number, part, read[number], draws[number], written) for number, part in enumerate(parts)
     ]
-    manifest = _manifest(display_name(str(out)), mixed, written, test, seed, len(bad_rows.rows))
+    manifest = _manifest(
+        display_name(str(out)), mixed, written,
+        test=test, seed=seed, bad_rows=len(bad_rows.rows), allow=tuple(sorted(allow)),
+    )  # fmt: skip
     write_bad_rows(bad_rows.rows, out / BAD_ROWS)
     with atomic_write(out / MIX) as part:
         part.write_text(json.dumps(manifest.as_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -150,9 +153,8 @@ def _own_ids(rows: Sequence[KeptRow]) -> dict[bytes, str]:
     }
 
 
-def _manifest(
-    name: str, parts: Sequence[MixedPart], written: _Written, test: float, seed: int, bad_rows: int
-) -> MixManifest:
+def _manifest(name: str, parts: Sequence[MixedPart], written: _Written, **options: Any) -> MixManifest:
+    """What there is to say of the mix; `options` are test, seed, bad_rows and allow."""
     licenses = _licenses_of(parts, written)
     languages = {language: {"all": n} for language, n in sorted(written.languages.items())}
     return MixManifest(
@@ -164,10 +166,8 @@ def _manifest(
         row_digest=written.digest,
         mixed_of=tuple(parts),
         between_splits=written.between_splits,
-        bad_rows=bad_rows,
         counts=dict(sorted(written.splits.items(), reverse=True)),
-        seed=seed,
-        test=test,
+        **options,
         licenses=licenses,
         sources=dict(sorted(written.sources.items())),
         libraries={"prefgen": __version__},

@@ -89,7 +89,7 @@ def _part_values(part: MixedPart) -> dict[str, Any]:
         "version": part.version,
         "commit": part.revision,
         "content hash": part.content_hash,
-        "digest": part.digest if part.content_hash is None else None,
+        "digest": None if part.content_hash or part.revision else part.digest,
     }
     return {
         "name": escape_markdown(part.name),

@@ -97,6 +97,7 @@ def read_part(name: str, store: RowStore, bad_rows: BadRows, allow: Collection[s
     shown_name, license = display_name(name), dataset.terms.license or "unknown"
     digest = hashlib.blake2b(digest_size=16)
     rows: dict[bytes, KeptRow] = {}
+    prompts: dict[str, str] = {}  # each text once, however many pairs it has
     read = bad_rows.each(proven, lambda row, where: _pair_row(row, where, shown_name, license))
     for _, (prompt, pair) in read:
         line = orjson.dumps(pair)
@@ -105,7 +106,12 @@ def read_part(name: str, store: RowStore, bad_rows: BadRows, allow: Collection[s
         pair_key = hashlib.blake2b(b"".join(keys), digest_size=16).digest()
         if pair_key not in rows:
             rows[pair_key] = KeptRow(
-                store.add(line), prompt, pair["prompt_id"], keys[0], pair_key, "tools" in pair
+                store.add(line),
+                prompts.setdefault(prompt, prompt),
+                pair["prompt_id"],
+                keys[0],
+                pair_key,
+                "tools" in pair,
             )
     return PartRows(dataset, tuple(rows.values()), digest.hexdigest())
 

@@ -11,7 +11,8 @@ from prefgen.dataset.check import check_rows
 from prefgen.dataset.read_run import read_pairs
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.publish.export import export
-from prefgen.publish.mix import mix, parse_part
+from prefgen.publish.mix import mix
+from prefgen.publish.mix_draw import parse_part
 from prefgen.publish.release import publish
 from prefgen.publish.settings import PublishSettings
 from prefgen.text.normalize import is_blank

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from prefgen.cli.arguments import (
     bad_rows_of,
 )
 from prefgen.dataset.bad_rows import BAD_ROWS
+
+if TYPE_CHECKING:
+    from prefgen.dataset.mix_manifest import MixedPart
 
 
 def command(
@@ -36,7 +39,8 @@ def command(
     """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and
     licenses carried along.
     """
-    from prefgen.publish.mix import mix, parse_part
+    from prefgen.publish.mix import mix
+    from prefgen.publish.mix_draw import parse_part
 
     bad_rows = bad_rows_of(on_bad_rows)
     manifest = mix(
@@ -45,17 +49,37 @@ def command(
     )  # fmt: skip
     if bad_rows.rows:
         print(f"{bad_rows.sentence()}; all of them are in {out / BAD_ROWS}", file=sys.stderr)
+    for part in manifest.mixed_of:
+        if part.got < part.wanted:
+            print(f"warning: {_shortfall(part)}", file=sys.stderr)
     if as_json:
-        print(json.dumps(manifest))
+        print(json.dumps(manifest.as_json()))
         return
-    for source in manifest["mixed_of"]:
+    for part in manifest.mixed_of:
+        print(f"{part.name}: {_wanted(part)}; {part.left:,} pairs of {part.prompts_left:,} prompts are in it")
+    if manifest.between_splits:
         print(
-            f"{source['name']}: {source['taken']:,} of {source['pairs']:,} pairs, {source['left']:,} after "
-            "de-duplication"
-        )
-    if manifest["between_splits"]:
-        print(
-            f"{manifest['between_splits']:,} pairs were left out: their prompts are near to prompts of both "
+            f"{manifest.between_splits:,} pairs were left out: their prompts are near to prompts of both "
             "splits"
         )
-    print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in manifest["counts"].items()))
+    print(f"{out}: " + ", ".join(f"{split} {n:,}" for split, n in manifest.counts.items()))
+
+
+def _wanted(part: "MixedPart") -> str:
+    """What was asked of a part."""
+    if part.share is None:
+        return f"{part.wanted:,} of its {part.pairs:,} pairs wanted"
+    if part.share == 1:
+        return f"all of its {part.prompts:,} prompts wanted"
+    return f"{part.wanted:,} of its {part.prompts:,} prompts wanted (a share of {part.share:g})"
+
+
+def _shortfall(part: "MixedPart") -> str:
+    """What a part gave less than was asked of it, and why."""
+    unit = "pairs" if part.share is None else "prompts"
+    reasons = [
+        (part.elsewhere, "are of prompts that parts before it gave, or of nearly the same ones"),
+        (part.taken - part.left, "are of prompts near to both splits"),
+    ]
+    why = "; ".join(f"{n:,} of its {part.pairs:,} pairs {reason}" for n, reason in reasons if n)
+    return f"{part.name} gives {part.got:,} of the {part.wanted:,} {unit} that are wanted of it: {why}"

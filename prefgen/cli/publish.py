@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prefgen.publish.draft import Release
 
 
-RunFolderArgument = Annotated[Path, typer.Argument(help="A complete run's folder.")]
+RunFolderArgument = Annotated[Path, typer.Argument(help="A complete run's folder, or a mix's.")]
 RepoOption = Annotated[
     str | None, typer.Option(help="owner/name on the Hub. Default: the recipe's `publish.repo`.")
 ]
@@ -23,7 +23,10 @@ VersionOption = Annotated[
 BumpOption = Annotated[str | None, typer.Option(help="auto (as the diff says), major, minor or patch.")]
 PrivateOption = Annotated[
     bool | None,
-    typer.Option("--private/--public", help="Default: private where rows come from harmful texts."),
+    typer.Option(
+        "--private/--public",
+        help="Default: private where rows come from harmful texts, or a part of a mix is private.",
+    ),
 ]
 TestShareOption = Annotated[float | None, typer.Option(help="Share of the prompts in the test split.")]
 HarmfulOption = Annotated[
@@ -49,8 +52,8 @@ def command(
     pr: PullRequestOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
-    """Publish a run on the Hub as a version: rows in splits, a card, one commit, a tag. The same again
-    changes nothing.
+    """Publish a run or a mix on the Hub as a version: rows in splits, a card, one commit, a tag. The same
+    again changes nothing.
     """
     from prefgen.publish.release import publish
     from prefgen.publish.settings import read_publish_settings

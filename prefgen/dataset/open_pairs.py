@@ -4,7 +4,7 @@ revision; with the split of each.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.file_splits import select_split
 from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
+from prefgen.dataset.mix_manifest import MIX
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.read_files import SUFFIXES, read_rows
 from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
+from prefgen.dataset.terms import Terms, terms_of_mix, terms_of_recipe, terms_of_release, terms_on_hub
 from prefgen.errors import RecipeError
 
 
@@ -33,6 +35,8 @@ class PairDataset:
     """The text of the recipe that made it, where that is known."""
     release: Mapping[str, Any] | None = None
     """What `prefgen publish` noted of the release: version and content hash."""
+    terms: Terms = field(default_factory=Terms)
+    """On which terms it is there."""
 
 
 def open_pairs(
@@ -50,39 +54,6 @@ def open_pairs(
     bad_rows = bad_rows or BadRows()
     dataset = open_as_it_stands(location, split, bad_rows)
     return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows))
-
-
-def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
-    """What `open_pairs` opens, with the rows of the table as they stand, whether they are pairs or not."""
-    path, recipe_path = Path(location), Path(location) / "recipe.yaml"
-    if (path / "data" / "preferences").is_dir():  # a release, one with its texts put back, or a mix
-        rows = _read_release(path / "data" / "preferences", split, location)
-        return PairDataset(
-            location,
-            rows,
-            None,
-            Manifest.read_if_ours(_read_json(path / "manifest.json")),
-            _read_text(recipe_path),
-            _read_json(path / "release.json"),
-        )
-    if is_run(path):
-        if split is not None:
-            raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
-        manifest = complete_manifest(path)
-        rows = ((f"{location} row {i}", row) for i, row in enumerate(read_shards(path / "pairs"), 1))
-        return PairDataset(location, rows, None, manifest, _read_text(recipe_path))
-    if (path / ".run_id").exists():
-        raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
-    if path.exists():
-        rows = select_split(read_rows(path, location, bad_rows), split, location, strict=True)
-        return PairDataset(location, rows)
-    name, _, revision = location.partition("@")
-    if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
-        raise RecipeError(
-            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, "
-            "owner/name@revision)"
-        )
-    return _open_hub_dataset(name, revision or None, split)
 
 
 def pair_rows(
@@ -120,12 +91,57 @@ def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, **nan} if nan else row
 
 
+def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
+    """What `open_pairs` opens, with the rows of the table as they stand, whether they are pairs or not."""
+    path = Path(location)
+    if (path / "data" / "preferences").is_dir():
+        return _open_release(path, location, split)
+    if is_run(path):
+        if split is not None:
+            raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
+        manifest = complete_manifest(path)
+        rows = ((f"{location} row {i}", row) for i, row in enumerate(read_shards(path / "pairs"), 1))
+        recipe = _read_text(path / "recipe.yaml")
+        return PairDataset(location, rows, None, manifest, recipe, terms=terms_of_recipe(recipe))
+    if (path / ".run_id").exists():
+        raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
+    if path.exists():
+        rows = select_split(read_rows(path, location, bad_rows), split, location, strict=True)
+        return PairDataset(location, rows)
+    name, _, revision = location.partition("@")
+    if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
+        raise RecipeError(
+            f"{location!r} is no file, no run's folder and no name of a Hub dataset (owner/name, "
+            "owner/name@revision)"
+        )
+    return _open_hub_dataset(name, revision or None, split)
+
+
+def _open_release(path: Path, location: str, split: str | None) -> PairDataset:
+    """A release or a mix in a folder."""
+    mixed, note = _read_json(path / MIX), _read_json(path / "release.json")
+    return PairDataset(
+        location,
+        _read_release(path / "data" / "preferences", split, location),
+        None,
+        Manifest.read_if_ours(mixed or _read_json(path / "manifest.json")),
+        _read_text(path / "recipe.yaml"),
+        note,
+        terms_of_mix(mixed) if mixed else terms_of_release(note),
+    )
+
+
 def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _read_json(path: Path) -> Mapping[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """A JSON object; None where there is none. Raises RecipeError for what is no JSON."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError as error:
+        raise RecipeError(f"{path.name} cannot be read ({error})", str(path.parent)) from None
+    return fields if isinstance(fields, dict) else None
 
 
 def _read_release(folder: Path, split: str | None, location: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -144,7 +160,8 @@ def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> Pai
     import huggingface_hub
 
     with hub_errors(f"Hub dataset {name!r}" + (f" at {revision!r}" if revision else "")):
-        commit = huggingface_hub.HfApi().dataset_info(name, revision=revision).sha
+        info = huggingface_hub.HfApi().dataset_info(name, revision=revision)
+        commit = info.sha
         configs = datasets.get_dataset_config_names(name, revision=commit)
         config = "preferences" if "preferences" in configs else configs[0]
         splits = datasets.get_dataset_split_names(name, config, revision=commit)
@@ -163,6 +180,7 @@ def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> Pai
         Manifest.read_if_ours(hub_json(name, commit, "manifest.json")),
         hub_text(name, commit, "recipe.yaml"),
         hub_json(name, commit, "release.json"),
+        terms_on_hub(info),
     )
 
 

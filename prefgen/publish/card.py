@@ -12,16 +12,17 @@ from typing import Any
 import yaml
 
 from prefgen.dataset.manifest import Manifest, RunYield
+from prefgen.dataset.terms import HARM_TAG
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
-from prefgen.publish.rows import WrittenRelease
+from prefgen.publish.split_shards import WrittenRelease
 
 BEGIN, END = (
     "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->",
     "<!-- prefgen: end -->",
 )
 TAGS = ("synthetic", "preference", "dpo", "rlaif", "prefgen")
-HARM_TAGS = ("not-for-all-audiences",)
+HARM_TAGS = (HARM_TAG,)
 CONFIGS = {
     "preferences": "a pair",
     "candidates": "an answer, with everything that was said of it",
@@ -113,7 +114,7 @@ def header_of(written: WrittenRelease, manifest: Manifest, *, gated: bool) -> di
         "tags": [
             *TAGS,
             *(["simulated"] if manifest.simulated else []),
-            *(HARM_TAGS if written.harmful else []),
+            *(HARM_TAGS if gated else []),
         ],
         "configs": [
             {
@@ -169,7 +170,7 @@ def values_of(
     changes: str,
     pictures: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
-    """What the template is given; everything that a model or a user wrote is escaped."""
+    """What the template of any card is given; everything that a model or a user wrote is escaped."""
     return {
         "name": manifest.name,
         "version": version,
@@ -192,9 +193,12 @@ def values_of(
             for sample in samples
         ],
         **_content_values(written),
-        **_model_values(manifest),
-        **_yield_values(manifest.yields),
     }
+
+
+def run_values(manifest: Manifest) -> dict[str, Any]:
+    """What the template of a run's card is given beside them."""
+    return {**_model_values(manifest), **_yield_values(manifest.yields)}
 
 
 def _measures(report: Mapping[str, Any], manifest: Manifest) -> list[tuple[str, str]]:

@@ -11,15 +11,17 @@ from typing import Any
 
 from prefgen.dataset.check import CheckReport
 from prefgen.dataset.manifest import Manifest
+from prefgen.dataset.mix_manifest import MixManifest
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
 from prefgen.dataset.read_run import read_shards
 from prefgen.kit.templates import render
-from prefgen.publish.card import header_of, merge_card, values_of
+from prefgen.publish.card import header_of, merge_card, run_values, values_of
 from prefgen.publish.diff import Diff
+from prefgen.publish.mix_release import has_harmful_part, mix_pairs, mix_values
 from prefgen.publish.pair_plots import draw_pairs
 from prefgen.publish.release_note import RELEASE
-from prefgen.publish.rows import WrittenRelease
 from prefgen.publish.settings import PublishSettings
+from prefgen.publish.split_shards import WrittenRelease
 from prefgen.storage.atomic_write import atomic_write
 
 HARM_WORDS = {
@@ -52,8 +54,8 @@ class Release:
 
 @dataclass
 class ReleaseDraft:
-    """A release on its way. `report` is the proof of its rows; `release` gets its version when that is
-    known.
+    """A release on its way. `run` is a run's folder, or a mix's. `report` is the proof of its rows; `release`
+    gets its version when that is known.
     """
 
     run: Path
@@ -71,13 +73,18 @@ class ReleaseDraft:
         recipe = self.run / "recipe.yaml"
         return recipe.read_text(encoding="utf-8") if recipe.is_file() else None
 
+    def is_harmful(self) -> bool:
+        """Whether rows of it come from harmful texts, as far as it is known."""
+        is_said = isinstance(self.manifest, MixManifest) and has_harmful_part(self.manifest)
+        return bool(self.written.harmful) or is_said
+
     def files(self, old_card: str | None, previous: Mapping[str, Any] | None) -> dict[str, bytes]:
         """Everything beside the rows, written to the release's folder too. `previous` is the note of the
         release before.
         """
         release = self.release
         pictures = draw_pairs((row for _, row in self.open_dataset().rows), release.folder)
-        header = header_of(self.written, self.manifest, gated=bool(self.written.harmful))
+        header = header_of(self.written, self.manifest, gated=self.is_harmful())
         card = merge_card(
             old_card, header, self._card_text(previous, pictures), (previous or {}).get("header", {})
         )
@@ -108,7 +115,9 @@ class ReleaseDraft:
             changes=release.diff.markdown() if release.diff else "",
             pictures=pictures,
         )
-        return render("publish/card.md.j2", **values)
+        if isinstance(self.manifest, MixManifest):
+            return render("publish/mix_card.md.j2", **(values | mix_values(self.manifest)))
+        return render("publish/card.md.j2", **values, **run_values(self.manifest))
 
     def _release_note(self, header: Mapping[str, Any]) -> dict[str, Any]:
         """What the release says of itself, for the release after it."""
@@ -118,18 +127,20 @@ class ReleaseDraft:
             "content_hash": self.release.content_hash,
             "row_digest": self.manifest.row_digest,
             "counts": self.release.counts,
-            "test": self.settings.test,
-            "seed": self.settings.seed,
+            "test": self.manifest.test if isinstance(self.manifest, MixManifest) else self.settings.test,
+            "seed": self.manifest.seed if isinstance(self.manifest, MixManifest) else self.settings.seed,
             "harmful": self.settings.harmful,
+            "private": self.release.private,
             "header": {k: v for k, v in header.items() if k not in ("configs", "dataset_info")},
         }
 
     def _sample_pairs(self) -> list[dict[str, str]]:
-        """Three pairs, a seeded draw; none that was made from a harmful text."""
+        """Three pairs, a seeded draw; none that was made from a harmful text, or may have been."""
         rng, samples = Random(self.settings.seed), []
-        harmless_rows = (
-            row for row in read_shards(self.run / "pairs") if '"harm"' not in (row["lineage"] or "")
-        )
+        pairs = read_shards(self.run / "pairs")
+        if isinstance(self.manifest, MixManifest):
+            pairs = iter(()) if has_harmful_part(self.manifest) else mix_pairs(self.run)
+        harmless_rows = (row for row in pairs if '"harm"' not in (row["lineage"] or ""))
         for i, row in enumerate(harmless_rows):
             slot = i if i < 3 else rng.randrange(i + 1)
             if slot < 3:

@@ -23,15 +23,45 @@ def license_of(names: Sequence[str]) -> dict[str, str]:
     """The header's license, where all sources have one and the same; `other` otherwise, since no one license
     covers the whole.
     """
-    known = {name for name in names if name != "unknown"}
+    known = {name.casefold(): name for name in names if name != "unknown"}
     if len(known) == 1 and "unknown" not in names:
-        name = known.pop()
+        [name] = known.values()
         return (
             {"license": name.lower()}
             if name.lower() in HUB_LICENSES
             else {"license": "other", "license_name": name}
         )
     return {"license": "other", "license_name": "several" if known else "unknown"}
+
+
+STRICTNESS = (
+    NON_COMMERCIAL,
+    re.compile(r"(?:^|[-_ ])(?:nd|no-?deriv\w*)(?:$|[-_ ])", re.IGNORECASE),
+    re.compile(r"openrail|llama|gemma", re.IGNORECASE),
+    re.compile(r"agpl", re.IGNORECASE),
+    re.compile(r"^gpl|(?:^|[-_ ])sa(?:$|[-_ ])|odbl|gfdl|cdla-sharing", re.IGNORECASE),
+    re.compile(r"lgpl|mpl", re.IGNORECASE),
+    re.compile(r"^(?:afl|apache|artistic|bsd|cc-by|cdla-perm|etalab|isc|mit|odc-by|zlib)", re.IGNORECASE),
+    re.compile(r"^(?:cc0|pddl|unlicense)", re.IGNORECASE),
+)
+"""From the license that asks the most to the one that asks nothing: no commercial use, no changed copies, a
+list of uses that are forbidden, the same license for a service, for copies, for files, naming the author.
+"""
+
+
+def strictest(names: Sequence[str]) -> list[str]:
+    """Those that ask the most, of the licenses that are known here."""
+    for pattern in STRICTNESS:
+        if matches := sorted({name for name in names if pattern.search(name)}):
+            return matches
+    return []
+
+
+def unranked(names: Sequence[str]) -> list[str]:
+    """Licenses that are not known here, so that nothing says how strict they are; `unknown` is none."""
+    return sorted(
+        {name for name in names if name != "unknown" and not any(p.search(name) for p in STRICTNESS)}
+    )
 
 
 def non_commercial(names: Sequence[str]) -> list[str]:

@@ -1,8 +1,9 @@
 """Harmful texts that prompts were made from, taken out of what is published."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from prefgen.kit.harm import SOURCE
 from prefgen.text.taken_out import taken_out_notice, text_digest
@@ -25,6 +26,23 @@ def redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -
 def is_from_harm(prompt: Prompt) -> bool:
     """Whether a prompt was made from a harmful text."""
     return "harm" in prompt.metadata or "harm" in prompt.lineage
+
+
+def is_harm_derived(row: Mapping[str, Any]) -> bool:
+    """Whether the prompt of a row of pairs was made from a harmful text, as its lineage says."""
+    return bool(harm_lineage(row))
+
+
+def harm_lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The lineage of a row of pairs that comes from a harmful text; empty for any other."""
+    text = row.get("lineage")
+    if not isinstance(text, str) or '"harm"' not in text:
+        return {}
+    try:
+        lineage = json.loads(text)
+    except ValueError:
+        return {}
+    return lineage if isinstance(lineage, dict) and "harm" in lineage else {}
 
 
 def quote_redactor(record: Record, harmful: Harmful) -> Redactor:

@@ -1,6 +1,6 @@
-"""Publishing a run: check, split, write, version, card, one commit, tag.
+"""Publishing a run or a mix: check, split, write, version, card, one commit, tag.
 
-A run that was published with the same contents is not published again; a tag that holds something else is
+One that was published with the same contents is not published again; a tag that holds something else is
 never moved.
 """
 
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.check import CheckReport, check_rows
 from prefgen.dataset.manifest import Manifest
+from prefgen.dataset.mix_manifest import MixManifest, is_mix, read_mix_manifest
 from prefgen.dataset.pair import NotAPair
 from prefgen.dataset.pair_rules import REDACTED, RULES
 from prefgen.dataset.read_parquet import read_parquet
@@ -23,10 +24,12 @@ from prefgen.dataset.read_run import complete_manifest
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, Repository
+from prefgen.publish.mix_release import private_parts, write_mix_rows
 from prefgen.publish.next_version import resolve_version
 from prefgen.publish.release_note import read_release_note
-from prefgen.publish.rows import WrittenRelease, write_rows
+from prefgen.publish.rows import write_rows
 from prefgen.publish.settings import PublishSettings
+from prefgen.publish.split_shards import WrittenRelease
 from prefgen.publish.version import tag_of
 
 STAGING = "release"
@@ -48,10 +51,10 @@ def publish(
     pr: bool = False,
     say: Callable[[str], object] = print,
 ) -> Release:
-    """Publish a complete run. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing was
-    published.
+    """Publish a complete run, or a mix. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing
+    was published.
     """
-    manifest = complete_manifest(run)
+    manifest = _mix_manifest(run, settings) if is_mix(run) else complete_manifest(run)
     repo = settings.repo or f"local/{manifest.name}"
     if settings.repo is None and not dry_run:
         raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
@@ -59,7 +62,15 @@ def publish(
         with FileLock(run / ".publishing.lock", timeout=0):
             return _release_run(run, manifest, repo, settings, dry_run=dry_run, pr=pr, say=say)
     except Timeout:
-        raise PublishError(f"the run in {str(run)!r} is being published by another process") from None
+        raise PublishError(f"{str(run)!r} is being published by another process") from None
+
+
+def _mix_manifest(mix: Path, settings: PublishSettings) -> MixManifest:
+    """The manifest of a mix. Raises RecipeError, also where splits are asked for, since it has its own."""
+    for name in ("test", "seed"):
+        if name in settings.model_fields_set:
+            raise RecipeError(f"{str(mix)!r} is a mix, and has its splits: give --{name} to `prefgen mix`")
+    return read_mix_manifest(mix)
 
 
 def _release_run(
@@ -84,10 +95,9 @@ def _release_run(
     elif head.private:
         draft.release = replace(draft.release, private=True)
     elif draft.release.private:
-        reason = "it was said to be" if settings.private else "rows of it come from harmful texts"
         raise PublishError(
-            f"{repo!r} is public, and this release is private, since {reason}; make it private on the Hub, "
-            "or say --public"
+            f"{repo!r} is public, and this release is private, since {_why_private(draft)}; make it private "
+            "on the Hub, or say --public"
         )
     try:
         return _push_release(hub, draft, pr=pr, say=say)
@@ -95,6 +105,16 @@ def _release_run(
         if head is None:
             hub.remove_if_empty()
         raise
+
+
+def _why_private(draft: ReleaseDraft) -> str:
+    """Why a release is private."""
+    if draft.settings.private:
+        return "it was said to be"
+    if draft.is_harmful():
+        return "rows of it come from harmful texts"
+    parts = private_parts(draft.manifest) if isinstance(draft.manifest, MixManifest) else []
+    return "a part of it is private or gated: " + ", ".join(parts)
 
 
 def _draft_release(
@@ -113,10 +133,13 @@ def _draft_release(
         shutil.rmtree(part, ignore_errors=True)
         raise
     written.files = {name: folder / name for name in written.files}
-    private = settings.private if settings.private is not None else bool(written.harmful)
     version = settings.version or manifest.version
-    release = Release(folder, repo, version, written.content_hash, written.counts, private)
-    return ReleaseDraft(run, manifest, settings, written, report, release)
+    release = Release(folder, repo, version, written.content_hash, written.counts, bool(settings.private))
+    draft = ReleaseDraft(run, manifest, settings, written, report, release)
+    if settings.private is None:
+        private = draft.is_harmful() or (isinstance(manifest, MixManifest) and manifest.private)
+        draft.release = replace(release, private=private)
+    return draft
 
 
 def _write_proven(
@@ -124,10 +147,7 @@ def _write_proven(
 ) -> tuple[WrittenRelease, CheckReport]:
     bad_rows = BadRows(settings.on_bad_rows)
     try:
-        written = write_rows(
-            run, folder, test=settings.test, seed=settings.seed, harmful=settings.harmful,
-            bad_rows=bad_rows, allow=settings.allowed_rules(),
-        )  # fmt: skip
+        written = _write_rows(run, folder, manifest, settings, bad_rows)
     except NotAPair as error:
         raise GateFailed(f"nothing was published, since {error}") from None
     except RecipeError as error:
@@ -138,14 +158,27 @@ def _write_proven(
     if bad_rows.rows:
         say(f"{bad_rows.sentence()}; all of them are in {run / STAGING / BAD_ROWS}")
     splits = written.counts["preferences"]
+    test = manifest.test if isinstance(manifest, MixManifest) else settings.test
     if not splits.get("train"):
         raise RecipeError(
-            f"all pairs are in the test split: a share of {settings.test} of {manifest.yields.prompts:,} "
-            "prompts; lower `test`"
+            f"all pairs are in the test split: a share of {test} of {manifest.yields.prompts:,} prompts; "
+            "lower `test`"
         )
-    if settings.test and not splits.get("test"):
-        say(f"warning: no pair is in the test split, a share of {settings.test} of the prompts; raise --test")
+    if test and not splits.get("test"):
+        say(f"warning: no pair is in the test split, a share of {test} of the prompts; raise --test")
     return written, _check_rows(folder, settings)
+
+
+def _write_rows(
+    run: Path, folder: Path, manifest: Manifest, settings: PublishSettings, bad_rows: BadRows
+) -> WrittenRelease:
+    allow = settings.allowed_rules()
+    if isinstance(manifest, MixManifest):
+        return write_mix_rows(run, folder, harmful=settings.harmful, bad_rows=bad_rows, allow=allow)
+    return write_rows(
+        run, folder, test=settings.test, seed=settings.seed, harmful=settings.harmful,
+        bad_rows=bad_rows, allow=allow,
+    )  # fmt: skip
 
 
 def _check_rows(folder: Path, settings: PublishSettings) -> CheckReport:
@@ -187,9 +220,15 @@ def _is_our_shard(path: str) -> bool:
 
 def _push_release(hub: Repository, draft: ReleaseDraft, *, pr: bool, say: Callable[[str], object]) -> Release:
     """Commit the release after what stands on the Hub, and tag it; or say where it stands already."""
+    has_release = False
+
+    def is_ours(path: str) -> bool:
+        return _is_our_shard(path) or (has_release and path == "recipe.yaml")  # a mix has none
 
     def commit_contents(head: Head) -> tuple[Mapping[str, Path | bytes], str]:
+        nonlocal has_release
         previous = read_release_note(hub, head.commit)
+        has_release = previous is not None
         if previous is None:
             _refuse_other_data(hub, head)
         release = resolve_version(draft, previous, head, hub)
@@ -201,7 +240,7 @@ def _push_release(hub: Repository, draft: ReleaseDraft, *, pr: bool, say: Callab
         return {**draft.written.files, **files}, f"Version {release.version}: {pairs:,} pairs"
 
     try:
-        commit, address = hub.commit(commit_contents, is_ours=_is_our_shard, pr=pr)
+        commit, address = hub.commit(commit_contents, is_ours=is_ours, pr=pr)
     except AlreadyPublished as published:
         release = published.release
         if tag_of(release.version) not in (hub.head() or Head("", frozenset(), {})).tags and not pr:

@@ -7,14 +7,11 @@ taken out unless asked for; their digest stays.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.pair_rules import proven_rows
@@ -25,7 +22,15 @@ from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import SOURCE
-from prefgen.publish.redaction import Harmful, Redactor, is_from_harm, quote_redactor, redact_turn
+from prefgen.publish.redaction import (
+    Harmful,
+    Redactor,
+    harm_lineage,
+    is_from_harm,
+    quote_redactor,
+    redact_turn,
+)
+from prefgen.publish.split_shards import WrittenRelease, write_config
 from prefgen.text.taken_out import taken_out_notice, text_digest
 from prefgen.types import Record, Response, Score
 
@@ -73,29 +78,6 @@ def schemas_of(run: Path) -> dict[str, pa.Schema]:
     return {"preferences": pairs, "candidates": candidates, "judgments": JUDGMENTS, "failures": FAILURE_ROWS}
 
 
-ROWS_A_SHARD = 50_000
-ROWS_A_WRITE = 500
-
-
-@dataclass
-class WrittenRelease:
-    """What was written: {config: {split: rows}}, the files by their path in the repository, and a digest of
-    every row in its order.
-    """
-
-    schemas: Mapping[str, pa.Schema]
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    files: dict[str, Path] = field(default_factory=dict)
-    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
-    content_hash: str = ""
-    harmful: int = 0
-    """Rows of `preferences` that were made from harmful texts."""
-    left_out: int = 0
-    """Rows of `preferences` that break a rule of `check`, and are in no release."""
-    between_splits: int = 0
-    """Prompts that are nearly the same as prompts of both splits, and in neither."""
-
-
 def write_rows(
     run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, bad_rows: BadRows | None = None,
     allow: Collection[str] = (),
@@ -113,15 +95,15 @@ def write_rows(
     written = WrittenRelease(schemas_of(run), between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
     rows_by_config = {
-        "preferences": _preferences(run, harmful, written, bad_rows, allow),
+        "preferences": preference_rows(read_shards(run / "pairs"), harmful, written, bad_rows, allow),
         "candidates": _candidates(run, harmful),
         "judgments": _judgments(run, harmful),
     }
     for config, rows in rows_by_config.items():
-        _write_config(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
+        write_config(config, ((splits[row["prompt_id"]], row) for row in rows), folder, digest, written)
     failures = ({name: row[name] for name in FAILURE_ROWS.names} for row in _read_failures(run))
     # seeds are in no split
-    _write_config(
+    write_config(
         "failures", ((splits.get(row["record_id"], TRAIN), row) for row in failures), folder, digest, written
     )
     written.content_hash = digest.hexdigest()
@@ -131,84 +113,24 @@ def write_rows(
     return written
 
 
-def _write_config(
-    config: str,
-    rows: Iterator[tuple[str | None, dict[str, Any]]],
-    folder: Path,
-    digest: Any,
-    written: WrittenRelease,
-) -> None:
-    shards = {}
-    for split, row in rows:
-        if split is None:
-            continue
-        if split not in shards:
-            shards[split] = _Shards(folder / "data" / config, split, written.schemas[config])
-        digest.update(orjson.dumps([config, split, row], option=orjson.OPT_SORT_KEYS))
-        shards[split].add(row)
-    for split, split_shards in sorted(shards.items()):
-        paths = split_shards.close()
-        written.counts.setdefault(config, {})[split] = split_shards.rows
-        written.sizes.setdefault(config, {})[split] = sum(path.stat().st_size for path in paths)
-        written.files |= {str(path.relative_to(folder)): path for path in paths}
-    written.counts.setdefault(config, {})
-
-
-class _Shards:
-    """The shards of one split, written a few hundred rows at a time; they get their names when their number
-    is known.
-    """
-
-    def __init__(self, folder: Path, split: str, schema: pa.Schema) -> None:
-        self._folder, self._split, self._schema = folder, split, schema
-        self._pending: list[dict[str, Any]] = []
-        self._writer: pq.ParquetWriter | None = None
-        self._parts: list[Path] = []
-        self._rows_in_part = 0
-        self.rows = 0
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def add(self, row: dict[str, Any]) -> None:
-        self._pending.append(row)
-        self.rows += 1
-        if len(self._pending) >= ROWS_A_WRITE:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._writer is None:
-            self._parts.append(self._folder / f"{self._split}-{len(self._parts)}.part")
-            self._writer = pq.ParquetWriter(self._parts[-1], self._schema, compression="zstd", version="2.6")
-            self._rows_in_part = 0
-        self._writer.write_table(pa.Table.from_pylist(self._pending, self._schema))
-        self._rows_in_part += len(self._pending)
-        self._pending = []
-        if self._rows_in_part >= ROWS_A_SHARD:
-            self._writer.close()
-            self._writer = None
-
-    def close(self) -> list[Path]:
-        if self._pending:
-            self._flush()
-        if self._writer is not None:
-            self._writer.close()
-        return [
-            part.rename(self._folder / f"{self._split}-{number:05d}-of-{len(self._parts):05d}.parquet")
-            for number, part in enumerate(self._parts)
-        ]
-
-
 def _read_records(run: Path) -> Iterator[Record]:
     return (record_of(row) for row in read_shards(run / "records"))
 
 
-def _preferences(
-    run: Path, harmful: Harmful, written: WrittenRelease, bad_rows: BadRows, allow: Collection[str]
+def preference_rows(
+    pairs: Iterable[Mapping[str, Any]],
+    harmful: Harmful,
+    written: WrittenRelease,
+    bad_rows: BadRows,
+    allow: Collection[str],
 ) -> Iterator[dict[str, Any]]:
-    numbered = ((f"pair {row['id']}", row) for row in read_shards(run / "pairs"))
+    """The pairs that break no rule by themselves but those in `allow`, without the harmful texts that they
+    were made from unless these are kept; `written` counts them, and `bad_rows` takes the others.
+    """
+    numbered = ((f"pair {row['id']}", row) for row in pairs)
     for _, stored in proven_rows(numbered, bad_rows, allow=allow):
         row = dict(stored)
-        lineage = json.loads(row["lineage"]) if row["lineage"] else {}
-        if "harm" in lineage:
+        if lineage := harm_lineage(row):
             if harmful == "drop":
                 continue
             written.harmful += 1

@@ -27,7 +27,8 @@ class PublishSettings(Strict):
         default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="Where: owner/name on the Hub."
     )
     private: bool | None = Field(
-        default=None, description="Default: private where rows come from harmful texts, public otherwise."
+        default=None,
+        description="Default: private where rows come from harmful texts or a part is private, else public.",
     )
     version: str | None = Field(
         default=None,

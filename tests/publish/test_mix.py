@@ -4,9 +4,11 @@ along. (prefgen/publish/mix.py)
 
 import pytest
 
+from prefgen.cli.mix import command
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.errors import RecipeError
-from prefgen.publish.mix import mix, parse_part
+from prefgen.publish.mix import mix
+from prefgen.publish.mix_draw import parse_part
 from tests.support.cli import prefgen
 from tests.support.export import ROWS, dataset
 
@@ -31,22 +33,20 @@ def test_a_mix_takes_as_much_as_is_wanted_and_no_prompt_twice(tmp_path):
 
     rows = [row for _, row in open_pairs(str(tmp_path / "out")).rows]
     prompts = [row["prompt"][0]["content"] for row in rows]
-    assert len(prompts) == len(set(prompts)) == sum(found["counts"].values())
-    assert found["mixed_of"][0]["left"] == 100
-    assert found["mixed_of"][1]["taken"] == 80
-    assert found["licenses"] == {"A": 100, "B": found["mixed_of"][1]["left"]}
+    assert len(prompts) == len(set(prompts)) == sum(found.counts.values())
+    assert found.mixed_of[0].left == 100
+    two_mixed = found.mixed_of[1]
+    assert (two_mixed.wanted, two_mixed.elsewhere, two_mixed.taken) == (80, 40, 60)
+    assert found.licenses == {"A": 100, "B": two_mixed.left}
     assert {row["split"] for row in rows} == {"train", "test"}
     assert prefgen("check", str(tmp_path / "out" / "data" / "preferences"), cwd=tmp_path).returncode == 0
 
 
 def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
-    small, large = (
-        dataset(tmp_path / "s.jsonl", pairs("A", 50, "rain")),
-        dataset(tmp_path / "l.jsonl", pairs("A", 100, "rain")),
-    )
-
-    mix([parse_part(f"{small}:0.5")], tmp_path / "small", test=0, seed=0)
-    mix([parse_part(f"{large}:0.5")], tmp_path / "large", test=0, seed=0)
+    for name, count in (("small", 50), ("large", 100)):
+        (tmp_path / f"data-{name}").mkdir()
+        part = dataset(tmp_path / f"data-{name}" / "a.jsonl", pairs("A", count, "rain"))
+        mix([parse_part(f"{part}:0.5")], tmp_path / name, test=0, seed=0)
 
     few, many = (
         {row["prompt_id"] for _, row in open_pairs(str(tmp_path / name)).rows} for name in ("small", "large")
@@ -55,15 +55,53 @@ def test_a_share_is_one_of_prompts_and_stays_when_others_are_added(tmp_path):
     assert 15 <= len(few) <= 35
 
 
-@pytest.mark.parametrize(("words", "says"), [("x:1.5", "at most 1.0"), ("x:0", "at least 1")])
-def test_an_amount_that_is_none_is_refused(words, says):
-    with pytest.raises(RecipeError, match=says):
-        parse_part(words)
-
-
 def test_more_pairs_than_there_are_is_said(tmp_path):
     with pytest.raises(RecipeError, match="has 4 pairs, and 9 are wanted"):
         mix([parse_part(dataset(tmp_path / "a.jsonl", ROWS) + ":9")], tmp_path / "out", test=0, seed=0)
+
+
+def test_parts_with_the_same_prompts_each_give_what_is_wanted_of_them(tmp_path):
+    """`A:0.5 B:0.5` is about half of each, and 100 of B are 100 as long as they are not in the mix."""
+    one, two = (dataset(tmp_path / f"{name}.jsonl", pairs(name, 200, "rain")) for name in "AB")
+
+    halves = mix([parse_part(f"{one}:0.5"), parse_part(f"{two}:0.5")], tmp_path / "halves", test=0, seed=0)
+    number = mix([parse_part(f"{one}:0.5"), parse_part(f"{two}:60")], tmp_path / "number", test=0, seed=0)
+
+    assert all(80 <= part.left <= 120 for part in halves.mixed_of), halves.mixed_of
+    assert halves.counts == {"train": sum(part.left for part in halves.mixed_of)}
+    assert number.licenses == {"A": halves.mixed_of[0].left, "B": 60}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_other_pairs(tmp_path):
+    one, two = (dataset(tmp_path / f"{name}.jsonl", pairs(name, 60, "rain")) for name in "AB")
+
+    def files(name, seed):
+        mix([parse_part(f"{one}:0.5"), parse_part(f"{two}:10")], tmp_path / name / "m", test=0.2, seed=seed)
+        folder = tmp_path / name / "m"
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+
+    assert files("a", 1) == files("b", 1)
+    assert (
+        files("c", 2)["data/preferences/train-00000-of-00001.parquet"]
+        != (files("a", 1)["data/preferences/train-00000-of-00001.parquet"])
+    )
+
+
+def test_less_than_is_wanted_of_a_part_is_a_warning_that_says_why(tmp_path, capsys):
+    dataset(tmp_path / "one.jsonl", pairs("A", 20, "rain"))
+    dataset(tmp_path / "two.jsonl", pairs("B", 20, "rain"))
+
+    command(["one.jsonl:15", "two.jsonl:9"], tmp_path / "out", test=0)
+
+    said = capsys.readouterr()
+    assert (
+        "warning: two.jsonl gives 5 of the 9 pairs that are wanted of it: 15 of its 20 pairs are of prompts "
+        "that parts before it gave" in said.err
+    )
+    assert "one.jsonl: 15 of its 20 pairs wanted; 15 pairs of 15 prompts are in it" in said.out
+    assert "warning: one.jsonl" not in said.err
 
 
 def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
@@ -72,7 +110,7 @@ def test_a_mix_does_not_say_where_its_parts_stood(tmp_path):
 
     found = mix([parse_part(one)], tmp_path / "out", test=0, seed=0)
 
-    assert found["mixed_of"][0]["name"] == "one.jsonl"
+    assert found.mixed_of[0].name == "one.jsonl"
     assert all(
         b"secret-place" not in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
     )
@@ -83,8 +121,8 @@ def test_one_source_twice_gives_each_pair_once(tmp_path):
 
     found = mix([parse_part(one), parse_part(one)], tmp_path / "out", test=0, seed=0)
 
-    assert found["counts"] == {"train": 10}
-    assert [source["left"] for source in found["mixed_of"]] == [10, 0]
+    assert found.counts == {"train": 10}
+    assert [part.left for part in found.mixed_of] == [10, 0]
 
 
 def test_a_mix_is_written_anew_and_nothing_else_is(tmp_path):
@@ -111,5 +149,5 @@ def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
     # a part may be what is written anew
     again = mix([parse_part(str(tmp_path / "out"))], tmp_path / "out", test=0, seed=0)
 
-    assert again["counts"] == {"train": 10}
+    assert again.counts == {"train": 10}
     assert len(list(open_pairs(str(tmp_path / "out")).rows)) == 10

@@ -6,7 +6,8 @@ import pytest
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.open_pairs import open_pairs
-from prefgen.publish.mix import mix, parse_part
+from prefgen.publish.mix import mix
+from prefgen.publish.mix_draw import parse_part
 from tests.support.cli import prefgen
 from tests.support.export import dataset
 

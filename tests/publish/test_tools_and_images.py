@@ -10,7 +10,8 @@ from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.pair import pair_messages
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS, give_one_schema, pairs_schema_of, write_lines
 from prefgen.dataset.read_parquet import read_parquet
-from prefgen.publish.mix import mix, parse_part
+from prefgen.publish.mix import mix
+from prefgen.publish.mix_draw import parse_part
 from prefgen.publish.rows import write_rows
 from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import RLock, Thread
 from urllib.parse import unquote, urlsplit
 
+import yaml
+
 WRITER, READER = "hf_writer", "hf_reader"
 """Tokens of somebody who may write, and of somebody who may not."""
 
@@ -145,12 +147,15 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         repo, commit, files = found
         siblings = [{"rfilename": path} for path in files]
+        header = _card_header(files.get("README.md", b"").decode())
         return self._json(
             {
                 "id": name,
                 "sha": commit,
                 "private": repo.private,
-                "tags": [],
+                "gated": "manual" if "extra_gated_prompt" in header else False,
+                "tags": header.get("tags") or [],
+                "cardData": header,
                 "siblings": siblings,
                 "downloads": 0,
                 "likes": 0,
@@ -359,6 +364,12 @@ ROUTES = [
         _Handler.file,
     ),
 ]
+
+
+def _card_header(card: str) -> dict:
+    """The YAML header of a card, which the Hub reads, too."""
+    found = re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)
+    return (yaml.safe_load(found[1]) or {}) if found else {}
 
 
 def _tree(files: Mapping[str, bytes], folder: str, recursive: bool) -> list[dict[str, object]]:

@@ -205,6 +205,41 @@ def test_raw_win_rates_are_alpaca_evals_own():
         "NullModel": 76.9,
     }
     assert {model: round(100 * found[model].raw[0], 1) for model in published} == published
-    assert found["gpt4_1106_preview"].length_controlled[0] == pytest.approx(0.5, abs=1e-3)
+    assert found["gpt4_1106_preview"].equal_length[0] == pytest.approx(0.5, abs=1e-3)
     for model in ("claude-2.1", "OpenHermes-2.5-Mistral-7B", "vicuna-13b-v1.5"):
-        assert found[model].length_controlled[0] > found[model].raw[0] + 0.05
+        assert found[model].equal_length[0] > found[model].raw[0] + 0.05
+
+
+def test_difficulties_come_from_a_file_or_from_a_run_of_many_models(tmp_path):
+    names = [f"m{i}" for i in range(9)]
+    models = "".join(f"  {n}: {{use: simulated, name: {n}, skill: 0.{i + 1}}}\n" for i, n in enumerate(names))
+    (tmp_path / "many.yaml").write_text(
+        f"""name: many
+seed: 1
+models:
+{models}  base: {{use: simulated, name: base, skill: 0.5}}
+  grader: {{use: simulated, name: grader, temperature: 0, noise: 0.5}}
+stages:
+  - prompts: {{use: inline, prompts: [{", ".join(f"Name {i} birds." for i in range(2, 26))}]}}
+  - sample: {{use: each, model: [{", ".join(names)}, base], n: 1}}
+  - judge: {{better: {{use: pairwise, model: grader}}}}
+"""
+    )
+    done = prefgen("run", "many.yaml", "--out", "run", "-q", "-y", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    win = ("eval", "win", "run", "--of", "m0", "--against", "base")
+
+    fitted = prefgen(*win, "--save-difficulty", "d.csv", cwd=tmp_path)
+    read = prefgen(*win, "--difficulty", "d.csv", cwd=tmp_path)
+    again = prefgen(*win, "--difficulty", "d.csv", "--save-difficulty", "e.csv", cwd=tmp_path)
+    (tmp_path / "d.csv").write_text((tmp_path / "d.csv").read_text().replace(",8", ","))
+    trusted = prefgen(*win, "--difficulty", "d.csv", "--json", cwd=tmp_path)
+
+    assert "(item difficulty fitted on 8 other models; 32 are needed to call it" in fitted.stdout, (
+        fitted.stderr
+    )
+    assert "(item difficulty from a file fitted on 8 other models; 32 are needed" in read.stdout, read.stderr
+    assert (again.returncode, "none were fitted" in again.stderr) == (2, True)
+    rate = json.loads(trusted.stdout)
+    assert rate["length_controlled"] == rate["equal_length"] is not None
+    assert rate["difficulty"] == {"source": "file", "models": None, "prompts": 24}

@@ -66,8 +66,12 @@ def read_difficulties(path: Path, display_path: str) -> PromptDifficulties:
         raise RecipeError(f"holds {len(values):,} difficulties, and not two that differ", display_path)
     mean = math.fsum(values.values()) / len(values)
     spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values.values()) / len(values))
-    scaled = [{key: (v - mean) / spread for key, v in part.items()} for part in (by_id, by_text)]
-    return PromptDifficulties(display_path, *scaled, min(models, default=None))
+    return PromptDifficulties(
+        display_path,
+        {key: (v - mean) / spread for key, v in by_id.items()},
+        {key: (v - mean) / spread for key, v in by_text.items()},
+        min(models, default=None),
+    )
 
 
 def write_difficulties(values: Mapping[str, float], models: int | None, path: Path) -> None:

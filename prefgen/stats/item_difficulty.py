@@ -5,7 +5,7 @@ model m wins with probability logistic(constant_m + length_m * tanh(d / s) + slo
 is the difference of the lengths and s its standard deviation over the model's prompts.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +27,14 @@ class ModelGames:
     answer was the longer one.
     """
 
-    prompt_ids: Sequence[Hashable]
+    prompt_ids: Sequence[str]
     probabilities: Sequence[float]
     length_differences: Sequence[float]
 
 
-def fit_difficulty(models: Sequence[ModelGames], *, tolerance: float = 1e-3) -> Mapping[Hashable, float]:
-    """{prompt id: difficulty}: the higher, the more often models win (the sign of AlpacaEval's). Zero and unit
-    mean nothing by themselves: each model has its constant and slope.
+def fit_difficulty(models: Sequence[ModelGames], *, tolerance: float = 1e-3) -> dict[str, float]:
+    """{prompt id: difficulty}: the higher, the more often models win (the sign of AlpacaEval's). Zero and
+    unit mean nothing by themselves: each model has its constant and slope.
 
     The most likely values under the priors of this module, by Newton's steps for models and prompts in turns
     until no difficulty changes by more than `tolerance`.

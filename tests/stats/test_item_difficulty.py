@@ -21,7 +21,7 @@ def planted(models, prompts, seed=0):
         )
         won = (rng.random(prompts) < 1 / (1 + np.exp(-logits))).astype(float)
         kept = rng.random(prompts) < 0.9
-        games.append(ModelGames(np.arange(prompts)[kept].tolist(), won[kept], longer[kept]))
+        games.append(ModelGames([str(i) for i in np.flatnonzero(kept)], won[kept], longer[kept]))
     return games, difficulty
 
 
@@ -30,7 +30,7 @@ def test_planted_difficulties_are_found():
 
     found = fit_difficulty(games)
 
-    estimated = np.array([found[i] for i in range(200)])
+    estimated = np.array([found[str(i)] for i in range(200)])
     assert np.corrcoef(estimated, difficulty)[0, 1] > 0.9
 
 
@@ -45,7 +45,7 @@ def test_the_difficulties_are_the_most_likely_ones():
         total, gradient = (difficulty**2).sum() / 2, np.concatenate([np.zeros(18), difficulty])
         for row, (game, feature) in enumerate(zip(games, features, strict=True)):
             constant, length, slope = per_model[row]
-            at = np.array(game.prompt_ids)
+            at = np.array(game.prompt_ids, dtype=int)
             logits = constant + length * feature + slope * difficulty[at]
             total += (np.logaddexp(0, logits) - game.probabilities * logits).sum()
             total += RIDGE * (constant**2 + length**2) / 2 + (slope - 1) ** 2 / 2
@@ -63,7 +63,7 @@ def test_the_difficulties_are_the_most_likely_ones():
 
     found = fit_difficulty(games, tolerance=1e-8)
 
-    assert [found[i] for i in range(30)] == pytest.approx(best.tolist(), abs=1e-3)
+    assert [found[str(i)] for i in range(30)] == pytest.approx(best.tolist(), abs=1e-3)
 
 
 def test_models_that_won_all_and_prompts_that_all_lost_stay_finite():

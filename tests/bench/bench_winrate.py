@@ -87,10 +87,11 @@ def show(name: str, rates: Mapping[str, float], published: Mapping[str, float]) 
     wanted = np.array(list(published.values()))
     errors = found - wanted
     ranks = [np.argsort(np.argsort(values)) for values in (found, wanted)]
-    worst = list(published)[int(np.abs(errors).argmax())]
+    largest = int(np.abs(errors).argmax())
+    worst = f"{abs(errors[largest]):.1f} ({list(published)[largest]})"
     print(
-        f"| {name} | {np.abs(errors).mean():.2f} | {errors.mean():+.2f} "
-        f"| {np.abs(errors).max():.1f} ({worst}) | {np.corrcoef(*ranks)[0, 1]:.3f} | {np.corrcoef(found, wanted)[0, 1]:.3f} |",
+        f"| {name} | {np.abs(errors).mean():.2f} | {errors.mean():+.2f} | {worst}",
+        f"| {np.corrcoef(*ranks)[0, 1]:.3f} | {np.corrcoef(found, wanted)[0, 1]:.3f} |",
         flush=True,
     )
 

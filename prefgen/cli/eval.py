@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.eval_win import format_interval, win
 
 if TYPE_CHECKING:
     from prefgen.evaluation.tasks import ItemOutcome, ProtectionVerdict, TaskChange, TaskResult
-    from prefgen.evaluation.winrate import WinRate
 
 app = typer.Typer(
     help=(
@@ -21,26 +21,10 @@ app = typer.Typer(
     ),
     no_args_is_help=True,
 )
+app.command("win")(win)
 OVER_REFUSAL = "over_refusal"
 
 
-JudgedRunArgument = Annotated[
-    Path,
-    typer.Argument(
-        help=(
-            "A complete run in which two models answered and a judge judged: pipelines/winrate.yaml makes "
-            "one."
-        )
-    ),
-]
-OfOption = Annotated[
-    str, typer.Option("--of", help="The model whose wins are counted: its name in the recipe.")
-]
-AgainstModelOption = Annotated[str, typer.Option("--against", help="The other model.")]
-WhichJudgeOption = Annotated[
-    str | None, typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False)
-]
-SeedOption = Annotated[int, typer.Option(help="Seed of the intervals.", min=0)]
 ModelArgument = Annotated[
     str, typer.Argument(help="A folder (a model, or an adapter), or a name on the Hub.")
 ]
@@ -62,54 +46,6 @@ ItemsOption = Annotated[
 ]
 BatchSizeOption = Annotated[int, typer.Option(help="Texts at once.", min=1)]
 CpuOption = Annotated[bool, typer.Option("--cpu", help="No GPU, even if there is one.")]
-
-
-@app.command("win")
-def win(
-    run: JudgedRunArgument,
-    of: OfOption,
-    against: AgainstModelOption,
-    judge: WhichJudgeOption = None,
-    seed: SeedOption = 0,
-    as_json: AsJsonOption = False,
-) -> None:
-    """How often one model's answers are better than another's: raw and at equal length, with intervals over
-    the prompts.
-    """
-    from prefgen.calls.models import model_label
-    from prefgen.dataset.read_run import complete_manifest, read_records
-    from prefgen.evaluation import winrate
-
-    manifest = complete_manifest(run)
-
-    def label(name: str) -> str:
-        """As the rows name a model of the recipe."""
-        model = manifest.models.get(name)
-        return model_label(model, bool(model.get("simulated"))) if model else name
-
-    result = winrate.win_rate(read_records(run), of=label(of), against=label(against), judge=judge, seed=seed)
-    if as_json:
-        print(json.dumps({**winrate.win_rate_as_json(result), "simulated": manifest.simulated}))
-    else:
-        _print_win_rate(result, manifest.simulated)
-
-
-def _print_win_rate(result: "WinRate", simulated: bool) -> None:
-    if simulated:
-        print("SIMULATED: a model of this run was simulated, so that this says nothing about real ones")
-    outcome = f"{result.wins:,} won, {result.ties:,} tied, {result.losses:,} lost"
-    print(
-        f"{result.of} against {result.against}, by {result.judge}, on {result.prompts:,} prompts: {outcome}"
-    )
-    for title, interval in (("win rate", result.raw), ("at equal length", result.length_controlled)):
-        print(f"  {title:16} {_format_interval(interval) if interval else 'not known'}")
-    print(
-        f"  answers are {abs(result.longer):,.0f} characters {'longer' if result.longer >= 0 else 'shorter'}"
-    )
-    if result.consistent is not None:
-        print(f"  both orders have the same winner on {result.consistent:.1%} of the prompts")
-    for note in result.notes:
-        print(f"  note: {note}")
 
 
 @app.command("tasks")
@@ -253,7 +189,7 @@ def _tasks_as_json(
 
 def _print_tasks(results: "Sequence[TaskResult]") -> None:
     for result in results:
-        print(f"{result.name}: {_format_interval(result.accuracy)} of {result.items:,} items right")
+        print(f"{result.name}: {format_interval(result.accuracy)} of {result.items:,} items right")
         for category, share in result.categories.items():
             print(f"  {category or '(none)'}: {share:.1%}")
 
@@ -271,8 +207,3 @@ def _print_changes(
             f"protected: {value:+.1f} points in the mean ({low:+.1f} to {high:+.1f}), worst "
             f"{protected.worst.name} ({protected.worst.change[0]:+.1f})"
         )
-
-
-def _format_interval(interval: tuple[float, float, float]) -> str:
-    value, low, high = interval
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"

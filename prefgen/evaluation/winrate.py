@@ -1,48 +1,37 @@
 """Win rates of one model's answers against another's, as any judge of a run saw them; raw, and with the
 length of the answers taken out.
 
-Length control follows AlpacaEval (Dubois et al., arXiv 2404.04475, section 3) without its term for the
-difficulty of each prompt, which needs many models: the probability to win is fitted as logistic(a + b *
-tanh(d / s)), where d is the difference of the lengths in characters and s its standard deviation over the
-prompts, and logistic(a) is what is left where both answers are equally long.
+What equal length would give is AlpacaEval's length control (Dubois et al., arXiv 2404.04475, section 3), and
+is called so, where the difficulty of each prompt is known: from a file, or fitted where the run holds the
+games of many other models. Where it is not, the fit is short of a term, and is not called so.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from prefgen.dataset.difficulty import PromptDifficulties
 from prefgen.errors import RecipeError
+from prefgen.evaluation.difficulty import (
+    MIN_MODELS_TO_NAME,
+    Difficulty,
+    difficulty_from_file,
+    difficulty_from_run,
+)
+from prefgen.evaluation.games import Game, build_game
 from prefgen.stats import intervals
-from prefgen.stats.scoring import ScoreSpec, logistic, probability_of, scores_of
-from prefgen.types import Record, Response
+from prefgen.stats.length_control import equal_length_rate
+from prefgen.types import Record
 
-RIDGE = 0.01
-"""Keeps the fit finite where one side always wins."""
 REFIT_COUNT = 500
 MIN_LONGER = 5
 """Prompts on which each side must be the longer one (or both alike): else equal length is not among what was
 seen.
 """
 NOTABLE_DIFFERENCE = 0.1
-"""How far raw and length-controlled may be apart before it is said."""
-
-
-@dataclass(frozen=True)
-class Game:
-    """One prompt: the probability that the model's answer is better, by how many characters it is longer, and
-    whether both orders agreed.
-    """
-
-    prompt_id: str
-    probability: float
-    longer: int
-    consistent: bool | None = None
-    """None where the judge did not see both orders."""
-    asked: bool = True
-    """Whether a judge was needed: two answers of the same text are even."""
+"""How far raw and equal length may be apart before it is said."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +44,9 @@ class WinRate:
     prompts: int
     unjudged: int
     raw: tuple[float, float, float]
-    length_controlled: tuple[float, float, float] | None
+    equal_length: tuple[float, float, float] | None
     """None where one model's answers are all but always the longer ones: what equal length would give was not
-    seen.
+    seen. The difficulties are taken as known, so that the interval is without their own uncertainty.
     """
     wins: int
     ties: int
@@ -66,32 +55,85 @@ class WinRate:
     """Mean difference of the lengths, in characters."""
     consistent: float | None
     """Share of the prompts on which both orders had the same winner."""
+    difficulty: Difficulty | None = None
+    expected_effect: float | None = None
     notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def length_controlled(self) -> tuple[float, float, float] | None:
+        """`equal_length` where it is what AlpacaEval calls length-controlled."""
+        return self.equal_length if self.difficulty and self.difficulty.is_reliable else None
 
 
 def win_rate(
-    records: Iterable[Record], *, of: str, against: str, judge: str | None = None, seed: int = 0
+    records: Iterable[Record],
+    *,
+    of: str,
+    against: str,
+    judge: str | None = None,
+    seed: int = 0,
+    difficulties: PromptDifficulties | None = None,
+    expected_effect: float | None = None,
 ) -> WinRate:
     """How often the answers of the model `of` are better than those of `against`, by `judge` (default: the
-    only one). Raises RecipeError.
+    only one). Where no `difficulties` are given they are fitted, if enough other models played `against`.
+    `expected_effect` is what the judge's liking for length is likely to be, where no difficulty is known
+    (logits; a prior). Raises RecipeError.
     """
-    games: list[Game] = []
-    unjudged, models, judges, judge_name = 0, set(), set(), judge
+    played: dict[str, list[Game]] = {}
+    known: dict[str, float] = {}
+    unjudged, models, judges, judge_name = 0, set[str](), set[str](), judge
     for record in records:
         models |= {r.model for r in record.responses if r.model}
         judges |= {s.judge for s in record.scores} | {c.judge for c in record.comparisons}
         if judge_name is None and len(judges) > 1:
             raise RecipeError(f"several judges: {', '.join(sorted(judges))}; say which with --judge")
         judge_name = judge_name or next(iter(judges), None)
-        model_responses = [r for r in record.responses if r.model == of]
-        opponent_responses = [r for r in record.responses if r.model == against]
-        game = (
-            _build_game(record, model_responses, opponent_responses, judge_name)
-            if judge_name and model_responses and opponent_responses
-            else None
-        )
-        unjudged += game is None
-        games += [game] if game else []
+        games = _record_games(record, against, judge_name, [of] if difficulties else None)
+        unjudged += of not in games
+        for model, game in games.items():
+            played.setdefault(model, []).append(game)
+        if difficulties and (value := difficulties.of(record.prompt)) is not None:
+            known[record.prompt.id] = value
+    judge_name = _check_names(of, against, judge_name, models, judges)
+    games_of = played.pop(of, [])
+    if not games_of:
+        raise RecipeError(f"{judge_name!r} judged no prompt that both models answered, or has no such aspect")
+    difficulty = (
+        difficulty_from_file(known, games_of, difficulties)
+        if difficulties
+        else difficulty_from_run(played, games_of)
+    )
+    return summarize_games(
+        games_of,
+        of=of,
+        against=against,
+        judge=judge_name,
+        unjudged=unjudged,
+        seed=seed,
+        difficulty=difficulty,
+        expected_effect=expected_effect,
+    )
+
+
+def _record_games(
+    record: Record, against: str, judge: str | None, models: Sequence[str] | None
+) -> dict[str, Game]:
+    """{model: its game against `against`} of the models, or of all that answered."""
+    opponent = [r for r in record.responses if r.model == against]
+    if judge is None or not opponent:
+        return {}
+    names = models or sorted({r.model for r in record.responses if r.model} - {against})
+    games = {
+        name: build_game(record, [r for r in record.responses if r.model == name], opponent, judge)
+        for name in names
+        if any(r.model == name for r in record.responses)
+    }
+    return {name: game for name, game in games.items() if game}
+
+
+def _check_names(of: str, against: str, judge: str | None, models: set[str], judges: set[str]) -> str:
+    """The judge. Raises RecipeError where a model or the judge is not there."""
     for name in (of, against):
         if name not in models:
             raise RecipeError(
@@ -102,50 +144,33 @@ def win_rate(
             f"{of!r} against itself: two models of a recipe that have one `name` at their servers are one "
             "model in its rows"
         )
-    if judge_name is None:
+    if judge is None:
         raise RecipeError(
             "no judgment is there: all of them failed, or nothing judged (failures.parquet in its folder "
             "says why)"
         )
-    if judge_name.partition(".")[0] not in judges:
-        raise RecipeError(f"no judge {judge_name!r} judged; there are {', '.join(sorted(judges))}")
-    if not games:
-        raise RecipeError(f"{judge_name!r} judged no prompt that both models answered, or has no such aspect")
-    return summarize_games(games, of=of, against=against, judge=judge_name, unjudged=unjudged, seed=seed)
+    if judge.partition(".")[0] not in judges:
+        raise RecipeError(f"no judge {judge!r} judged; there are {', '.join(sorted(judges))}")
+    return judge
 
 
 def summarize_games(
-    games: Sequence[Game], *, of: str, against: str, judge: str, unjudged: int = 0, seed: int = 0
+    games: Sequence[Game],
+    *,
+    of: str,
+    against: str,
+    judge: str,
+    unjudged: int = 0,
+    seed: int = 0,
+    difficulty: Difficulty | None = None,
+    expected_effect: float | None = None,
 ) -> WinRate:
     """The win rate of games that have been judged, one a prompt."""
-    raw = intervals.bootstrap_mean([game.probability for game in games], seed=seed)
-    probabilities = np.array([game.probability for game in games])
-    length_differences = np.array([game.longer for game in games], dtype=float)
-    controlled_rate = None
-    if min((length_differences >= 0).sum(), (length_differences <= 0).sum()) >= MIN_LONGER:
-        low, high = intervals.bootstrap_quantiles(
-            len(games),
-            lambda i: length_controlled_rate(probabilities[i], length_differences[i]),
-            seed=seed,
-            resamples=REFIT_COUNT,
-        )
-        controlled_rate = (length_controlled_rate(probabilities, length_differences), low, high)
+    if difficulty:
+        expected_effect = None
     agreements = [game.consistent for game in games if game.consistent is not None]
-    notes = []
-    if controlled_rate is None:
-        notes.append(
-            "nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, "
-            "or there are too few"
-        )
-    elif abs(controlled_rate[0] - raw[0]) > NOTABLE_DIFFERENCE:
-        notes.append(f"length decides much: raw {raw[0]:.1%}, at equal length {controlled_rate[0]:.1%}")
-    if unjudged:
-        notes.append(f"{unjudged:,} prompts are not counted: an answer or its judgment is missing")
-    if not agreements and any(game.asked for game in games):
-        notes.append(
-            "the judge saw the two answers in one order only, or one at a time: a preference for the first "
-            "place is not taken out"
-        )
+    raw = intervals.bootstrap_mean([game.probability for game in games], seed=seed)
+    equal_length = _equal_length(games, difficulty, expected_effect, seed)
     return WinRate(
         of=of,
         against=against,
@@ -153,83 +178,67 @@ def summarize_games(
         prompts=len(games),
         unjudged=unjudged,
         raw=raw,
-        length_controlled=controlled_rate,
+        equal_length=equal_length,
         wins=sum(game.probability > 0.5 for game in games),
         ties=sum(game.probability == 0.5 for game in games),
         losses=sum(game.probability < 0.5 for game in games),
-        longer=float(length_differences.mean()),
+        longer=float(np.mean([game.longer for game in games])),
         consistent=sum(agreements) / len(agreements) if agreements else None,
-        notes=tuple(notes),
+        difficulty=difficulty,
+        expected_effect=expected_effect,
+        notes=tuple(_notes(games, raw, equal_length, difficulty, unjudged)),
     )
 
 
-def length_controlled_rate(probabilities: np.ndarray, length_differences: np.ndarray) -> float:
-    """The share that is won where both answers are equally long."""
-    spread = float(length_differences.std())
-    x = np.tanh(length_differences / spread) if spread > 0 else np.zeros_like(length_differences)
-    design = np.stack([np.ones_like(x), x], axis=1)
-    weights = np.zeros(2)
-    for _ in range(50):  # Newton: the loss is convex
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (probabilities - p) - RIDGE * weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + RIDGE * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        weights = weights + np.clip(step, -2, 2)
-        if float(np.abs(step).max()) < 1e-9:
-            break
-    return logistic(float(weights[0]))
+def _equal_length(
+    games: Sequence[Game], difficulty: Difficulty | None, expected_effect: float | None, seed: int
+) -> tuple[float, float, float] | None:
+    rated = [game for game in games if difficulty is None or game.prompt_id in difficulty.values]
+    probabilities = np.array([game.probability for game in rated])
+    longer = np.array([game.longer for game in rated], dtype=float)
+    values = np.array([difficulty.values[game.prompt_id] for game in rated]) if difficulty else None
+    if min((longer >= 0).sum(), (longer <= 0).sum()) < MIN_LONGER:
+        return None
+
+    def rate(indices: Any) -> float:
+        known = None if values is None else values[indices]
+        return equal_length_rate(
+            probabilities[indices], longer[indices], known, expected_effect=expected_effect
+        )
+
+    low, high = intervals.bootstrap_quantiles(len(rated), rate, seed=seed, resamples=REFIT_COUNT)
+    return rate(slice(None)), low, high
 
 
-def _build_game(
-    record: Record, first: Sequence[Response], second: Sequence[Response], judge: str
-) -> Game | None:
-    """What the judge says of the answers of two models: the mean over pairs of them. None where it says
-    nothing of some pair.
-    """
-    name, _, aspect = judge.partition(".")
-    comparisons = [c for c in record.comparisons if c.judge == name and aspect in ("", c.aspect)]
-    scores = {} if comparisons else scores_of(record, ScoreSpec(mean=(judge,)))
-    probabilities: list[float] = []
-    agreements: list[bool] = []
-    for response in first:
-        for opponent in second:
-            if comparisons:
-                forward = [
-                    c.probability
-                    for c in comparisons
-                    if (c.first_id, c.second_id) == (response.id, opponent.id)
-                ]
-                backward = [
-                    1 - c.probability
-                    for c in comparisons
-                    if (c.first_id, c.second_id) == (opponent.id, response.id)
-                ]
-                if (probability := probability_of(comparisons, response.id, opponent.id)) is None:
-                    return None
-                probabilities.append(probability)
-                if forward and backward:
-                    agreements.append(
-                        (math.fsum(forward) / len(forward) - 0.5)
-                        * (math.fsum(backward) / len(backward) - 0.5)
-                        > 0
-                    )
-            elif response.id in scores and opponent.id in scores:
-                probabilities.append(0.5 + 0.5 * float(np.sign(scores[response.id] - scores[opponent.id])))
-            else:
-                return None
-    length_difference = sum(map(_length, first)) / len(first) - sum(map(_length, second)) / len(second)
-    judge_needed = any(one.text != other.text for one in first for other in second)
-    return Game(
-        record.prompt.id,
-        math.fsum(probabilities) / len(probabilities),
-        round(length_difference),
-        all(agreements) if agreements else None,
-        judge_needed,
-    )
-
-
-def _length(response: Response) -> int:
-    return len(response.text)
+def _notes(
+    games: Sequence[Game],
+    raw: tuple[float, float, float],
+    equal_length: tuple[float, float, float] | None,
+    difficulty: Difficulty | None,
+    unjudged: int,
+) -> Iterable[str]:
+    if equal_length is None:
+        yield (
+            "nothing is known of equal length: the answers of one model are longer on (nearly) all prompts, "
+            "or there are too few"
+        )
+    elif abs(equal_length[0] - raw[0]) > NOTABLE_DIFFERENCE:
+        yield f"length decides much: raw {raw[0]:.1%}, at equal length {equal_length[0]:.1%}"
+    if equal_length and difficulty is None:
+        yield (
+            "the difficulty of the prompts is not known (--difficulty, or a run with the games of "
+            f"{MIN_MODELS_TO_NAME} more models): at equal length, models with short answers come out too high"
+        )
+    unrated = sum(game.prompt_id not in difficulty.values for game in games) if difficulty else 0
+    if unrated:
+        yield f"{unrated:,} prompts have no difficulty, and count in the raw win rate alone"
+    if unjudged:
+        yield f"{unjudged:,} prompts are not counted: an answer or its judgment is missing"
+    if all(game.consistent is None for game in games) and any(game.asked for game in games):
+        yield (
+            "the judge saw the two answers in one order only, or one at a time: a preference for the first "
+            "place is not taken out"
+        )
 
 
 def win_rate_as_json(result: WinRate) -> dict[str, Any]:
@@ -244,13 +253,18 @@ def win_rate_as_json(result: WinRate) -> dict[str, Any]:
         "losses",
         "longer",
         "consistent",
+        "expected_effect",
     )
-    intervals_by_name = {
-        name: interval and intervals.span_fields(interval)
-        for name, interval in (("raw", result.raw), ("length_controlled", result.length_controlled))
+    shares = {
+        "raw": result.raw,
+        "length_controlled": result.length_controlled,
+        "equal_length": result.equal_length,
     }
+    known = result.difficulty
     return {
         **{name: getattr(result, name) for name in names},
-        **intervals_by_name,
+        **{name: share and intervals.span_fields(share) for name, share in shares.items()},
+        "difficulty": known
+        and {"source": known.source, "models": known.models, "prompts": len(known.values)},
         "notes": list(result.notes),
     }

@@ -23,6 +23,8 @@ def test_a_win_rate_from_a_run(tmp_path):
     assert shown.stdout.startswith("SIMULATED")
     assert wrong.returncode == 2
     assert "no answer is of 'bass'" in wrong.stderr
+    assert "at equal length   not known" in shown.stdout
+    assert rate["length_controlled"] is rate["equal_length"] is None
 
 
 @pytest.mark.parametrize(

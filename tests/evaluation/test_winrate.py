@@ -4,10 +4,13 @@ length of the answers taken out. (prefgen/evaluation/winrate.py)
 
 from random import Random
 
+import numpy as np
 import pytest
 
+from prefgen.dataset.difficulty import PromptDifficulties
 from prefgen.errors import RecipeError
-from prefgen.evaluation.winrate import Game, summarize_games, win_rate
+from prefgen.evaluation.difficulty import MIN_MODELS_TO_NAME, Difficulty, difficulty_from_run
+from prefgen.evaluation.winrate import Game, summarize_games, win_rate, win_rate_as_json
 from prefgen.types import Comparison, Prompt, Record, Response, Score
 
 OF = {"of": "new", "against": "old"}
@@ -83,10 +86,10 @@ def test_length_is_taken_out():
     vain, fair = summarize_games(by_length, **OF, judge="x"), summarize_games(by_quality, **OF, judge="x")
 
     assert vain.raw[0] > 0.7
-    assert vain.length_controlled[0] == pytest.approx(0.5, abs=0.1)
+    assert vain.equal_length[0] == pytest.approx(0.5, abs=0.1)
     assert any("length decides much" in note for note in vain.notes)
-    assert fair.length_controlled[0] == pytest.approx(0.7, abs=0.04)
-    assert fair.length_controlled[1] < 0.7 < fair.length_controlled[2]
+    assert fair.equal_length[0] == pytest.approx(0.7, abs=0.04)
+    assert fair.equal_length[1] < 0.7 < fair.equal_length[2]
 
 
 def test_one_who_always_wins_stays_finite():
@@ -94,7 +97,7 @@ def test_one_who_always_wins_stays_finite():
 
     assert found.raw[0] == found.raw[2] == 1.0
     assert 0.9 < found.raw[1] < 1.0
-    assert 0.99 < found.length_controlled[0] <= 1
+    assert 0.99 < found.equal_length[0] <= 1
 
 
 def test_equal_length_that_was_never_seen_is_not_known():
@@ -103,7 +106,7 @@ def test_equal_length_that_was_never_seen_is_not_known():
 
     found = summarize_games(games, **OF, judge="x")
 
-    assert found.length_controlled is None
+    assert found.equal_length is None
     assert any("nothing is known of equal length" in note for note in found.notes)
 
 
@@ -117,3 +120,91 @@ def test_a_model_against_itself_and_judgments_that_all_failed():
         win_rate([a_record(1, (0, 0.9))], of="new", against="new")
     with pytest.raises(RecipeError, match="no judgment is there"):
         win_rate([a_record(1, (0, 0.9)).replacing(comparisons=())], **OF)
+
+
+def planted_games(models, prompts, seed=0):
+    """({model: its games}, {model: its share at equal length}): where a prompt is easy to win, the answers
+    are the longer ones.
+    """
+    rng = np.random.default_rng(seed)
+    difficulty = 1.5 * rng.normal(size=prompts)
+    played, truth = {}, {}
+    for model in range(models):
+        longer = rng.normal(60 * difficulty - 40, 100)
+        base = rng.normal(-1, 0.8) + difficulty
+        chance = 1 / (1 + np.exp(-(base + 1.5 * np.tanh(longer / longer.std()))))
+        played[f"m{model}"] = [Game(str(i), chance[i], round(longer[i])) for i in range(prompts)]
+        truth[f"m{model}"] = float((1 / (1 + np.exp(-base))).mean())
+    return played, truth
+
+
+def test_the_games_of_many_models_give_the_difficulty_that_length_hides_behind():
+    played, truth = planted_games(MIN_MODELS_TO_NAME + 1, 120)
+    games = played.pop("m0")
+
+    known = difficulty_from_run(played, games)
+    controlled = summarize_games(games, **OF, judge="x", difficulty=known)
+    plain = summarize_games(games, **OF, judge="x")
+
+    assert (known.source, known.models) == ("run", MIN_MODELS_TO_NAME)
+    assert controlled.length_controlled[0] == pytest.approx(truth["m0"], abs=0.01)
+    assert plain.length_controlled is None
+    assert plain.equal_length[0] > truth["m0"] + 0.03
+
+
+def test_few_models_give_none_and_some_do_not_make_it_length_controlled():
+    played, _ = planted_games(9, 60)
+    games = played.pop("m0")
+
+    some = summarize_games(games, **OF, judge="x", difficulty=difficulty_from_run(played, games))
+    few = difficulty_from_run({name: played[name] for name in ("m1", "m2")}, games)
+
+    assert some.equal_length is not None
+    assert some.length_controlled is None
+    assert win_rate_as_json(some)["difficulty"] == {"source": "run", "models": 8, "prompts": 60}
+    assert few is None
+    assert difficulty_from_run({name: g[:20] for name, g in played.items()}, games) is None
+
+
+def a_record_of_models(number, wins):
+    prompt = Prompt.of(f"Question {number}?")
+    responses = [Response.of(prompt, "an answer" + " more" * (number % 3), model="old")]
+    responses += [Response.of(prompt, f"{m} says" + " so" * (number % 4), model=m) for m in wins]
+    comparisons = tuple(
+        Comparison(first_id=r.id, second_id=responses[0].id, probability=p, judge="better")
+        for r, p in zip(responses[1:], wins.values(), strict=True)
+    )
+    return Record(prompt=prompt, responses=tuple(responses), comparisons=comparisons)
+
+
+def test_a_run_of_several_models_is_fitted_and_a_file_stands_above_it():
+    rng = Random(1)
+    records = [a_record_of_models(i, {f"m{m}": rng.random() for m in range(9)}) for i in range(24)]
+    ids = [record.prompt.id for record in records]
+    file = PromptDifficulties("d.csv", {i: rng.gauss(0, 1) for i in ids[:20]}, {})
+    fewer = PromptDifficulties("d.csv", dict.fromkeys(ids[:9], 1.0), {})
+
+    fitted = win_rate(records, of="m0", against="old")
+    given = win_rate(records, of="m0", against="old", difficulties=file)
+
+    assert (fitted.difficulty.source, fitted.difficulty.models) == ("run", 8)
+    assert set(fitted.difficulty.values) == set(ids)
+    assert given.difficulty == Difficulty("file", file.by_id)
+    assert given.length_controlled == given.equal_length
+    assert any("4 prompts have no difficulty" in note for note in given.notes)
+    assert given.raw == fitted.raw
+    with pytest.raises(RecipeError, match=r"d\.csv: knows the difficulty of 9 of 24 prompts"):
+        win_rate(records, of="m0", against="old", difficulties=fewer)
+
+
+def test_without_difficulty_it_is_said_and_a_prior_moves_a_fit_that_is_in_doubt():
+    rng = Random(0)
+    games = [Game(str(i), float(rng.random() < 0.05), round(rng.gauss(-150, 200))) for i in range(200)]
+
+    plain = summarize_games(games, **OF, judge="x")
+    expecting = summarize_games(games, **OF, judge="x", expected_effect=1.4)
+
+    assert plain.length_controlled is expecting.length_controlled is None
+    assert any("the difficulty of the prompts is not known" in note for note in plain.notes)
+    assert expecting.equal_length[0] > plain.equal_length[0] + 0.01
+    assert win_rate_as_json(expecting)["expected_effect"] == 1.4

@@ -62,10 +62,19 @@ class Repository:
         return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags}, bool(info.private))
 
     def create(self, *, private: bool) -> None:
+        """Make the repository. Raises PublishError, also where it was to be private and is not: a Hub or an
+        organisation may have rules of its own, and somebody else may have been faster.
+        """
         self._call_hub(
             "cannot be made",
             lambda: self._api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True),
         )
+        head = self.head()
+        if head is None or (private and not head.private):
+            raise PublishError(
+                f"{self.name!r} was to be private and {'is not there' if head is None else 'is public'}: "
+                "nothing was uploaded. Make it private on the Hub and publish again, or say --public"
+            )
 
     def remove_if_empty(self) -> None:
         """Take away a repository that was made for a commit which then failed, so that nothing half made is

@@ -30,13 +30,15 @@ def tokenize_answer(
         tokenize_turns(tokenizer, prompt, generation_prompt=True),
         tokenize_turns(tokenizer, [*prompt, *answer])[:max_length],
     )
-    prompt_length = 0
-    while (
-        prompt_length < min(len(prompt_ids), len(all_ids))
-        and prompt_ids[prompt_length] == all_ids[prompt_length]
-    ):
-        prompt_length += 1
-    return all_ids, prompt_length
+    return all_ids, shared_length(prompt_ids, all_ids)
+
+
+def shared_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    length = 0
+    while length < min(len(first), len(second)) and first[length] == second[length]:
+        length += 1
+    return length
 
 
 @torch.inference_mode()

@@ -24,8 +24,10 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
     tag it with the next version; returns the commit's address. Raises PublishError, in one line.
     """
     hub = Repository(name, "model")
-    if hub.head() is None:
+    if (present := hub.head()) is None:
         hub.create(private=private)
+    elif private and not present.private:
+        say(f"warning: {name!r} is public")
     # checkpoints, controls and a merged copy stay here; so does what only this machine needs
     files: dict[str, Path | bytes] = {
         path.name: path

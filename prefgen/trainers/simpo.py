@@ -2,6 +2,7 @@
 reference.
 """
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
+# pyright: reportUntypedBaseClass=false, reportCallIssue=false, reportOptionalCall=false
 
 from typing import Any
 
@@ -9,10 +10,35 @@ from datasets import Dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 
 from prefgen.trainers.job import PreparedTraining
-from prefgen.trainers.likelihood import answer_logps
+from prefgen.trainers.likelihood import answer_logps, shared_length
 
 
-def trainer(job: PreparedTraining) -> CPOTrainer:
+class TemplateCPOTrainer(CPOTrainer):
+    """TRL's trainer, on the tokens of the chat template and no others.
+
+    TRL puts a start and an end token of its own around what the template has rendered, unless they stand
+    there already: behind a template that ends an answer in a line break, the model would learn to end twice.
+    """
+
+    def tokenize_row(self, feature: dict[str, str], model: Any = None) -> dict[str, list[int]]:
+        """The tokens of a rendered prompt and of both sides behind it, with the labels of the sides alone."""
+        prompt_ids = self._tokens(feature["prompt"])
+        row = {"prompt_input_ids": prompt_ids, "prompt_attention_mask": [1] * len(prompt_ids)}
+        for side in ("chosen", "rejected"):
+            ids = self._tokens(feature["prompt"] + feature[side])[: self.max_length]
+            prompt_length = shared_length(prompt_ids, ids)
+            row |= {
+                f"{side}_input_ids": ids,
+                f"{side}_attention_mask": [1] * len(ids),
+                f"{side}_labels": [-100] * prompt_length + ids[prompt_length:],
+            }
+        return row
+
+    def _tokens(self, text: str) -> list[int]:
+        return self.processing_class(text, add_special_tokens=False)["input_ids"]
+
+
+def trainer(job: PreparedTraining) -> TemplateCPOTrainer:
     """TRL's trainer for the job."""
     settings = job.settings
     arguments = CPOConfig(
@@ -28,7 +54,7 @@ def trainer(job: PreparedTraining) -> CPOTrainer:
             [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in pairs]
         )
 
-    return CPOTrainer(
+    return TemplateCPOTrainer(
         model=job.model(),
         args=arguments,
         train_dataset=pair_dataset(job.train),

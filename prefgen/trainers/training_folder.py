@@ -45,6 +45,8 @@ def standing_of(out: Path, settings: TrainSettings, *, resume: bool) -> Standing
         is_longer = _has_other_limits(out, read_training_report(out).settings, settings, resume)
         return "longer" if is_longer else "finished"
     if (out / STARTED).is_file():
+        if not any(out.glob("**/checkpoint-*")) and not (out / "sft" / "done").is_file():
+            return "new"  # nothing has come of it that could be lost
         _has_other_limits(out, _read_started(out), settings, resume)
         return "begun"
     if out.is_dir() and any(out.iterdir()):

@@ -205,6 +205,38 @@ def test_the_other_trainers_learn_it_too(tmp_path, base, use):
     assert f"trained by {use}" in (tmp_path / "out" / "README.md").read_text()
 
 
+def test_simpo_learns_the_end_of_the_template_and_no_second_one(tmp_path):
+    from transformers import AutoTokenizer
+
+    from prefgen.trainers import simpo
+    from prefgen.trainers.job import prepare_training
+
+    chatml = tiny_model(tmp_path / "base")
+    tokenizer = AutoTokenizer.from_pretrained(chatml)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}</s>\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    tokenizer.save_pretrained(chatml)
+    settings = TrainSettings(base=str(chatml), use="simpo", cpu=True, lora=None, beta=2.0, gamma=1.0)
+    data = read_training_pairs([file_of(tmp_path, pairs(20))], max_repeated_chosen=1.0, seed=0)
+    job = prepare_training(data, settings, tmp_path / "out", TrainingProgress())
+
+    made = simpo.trainer(job)
+
+    for row, tokens in zip(job.train, made.train_dataset, strict=True):
+        for side in ("chosen", "rejected"):
+            rendered = tokenizer.apply_chat_template(row["prompt"] + row[side], return_dict=True)["input_ids"]
+            answer = tokenizer(row[side][0]["content"] + "</s>\n", add_special_tokens=False)["input_ids"]
+            assert tokens[f"{side}_input_ids"] == rendered
+            assert [token for token in tokens[f"{side}_labels"] if token != -100] == answer
+    # section 3: -log sigmoid(beta / |y_w| log p(y_w | x) - beta / |y_l| log p(y_l | x) - gamma)
+    batch = made.data_collator([made.train_dataset[i] for i in range(4)])
+    margins = simpo.margins(made, replace(job, test=job.train[:4]))
+    expected = sum(math.log1p(math.exp(1.0 - margin)) for margin in margins) / 4
+    assert float(made.compute_loss(made.model.eval(), batch)) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base, contrary_labels):
     from transformers import AutoModelForSequenceClassification
 
@@ -348,6 +380,13 @@ def test_a_finished_training_is_the_same_again_or_longer(tmp_path, base):
         [str(tmp_path / "pairs.jsonl")], TrainSettings(**settings, max_steps=8), tmp_path / "out", resume=True
     )
     assert longer.controls == {} and not (tmp_path / "out" / "control-shuffled").exists()
+
+
+def test_a_training_that_could_not_begin_is_begun_with_other_settings(tmp_path, base):
+    with pytest.raises(RecipeError, match="simpo has no form for them"):
+        trained(tmp_path, base, pairs(20, chosen_probability=0.8), use="simpo")
+
+    assert trained(tmp_path, base, pairs(20, chosen_probability=0.8), max_steps=1).accuracy
 
 
 def test_a_training_with_controls_goes_on_where_it_was_stopped(tmp_path, base, monkeypatch):

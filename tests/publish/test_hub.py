@@ -66,6 +66,16 @@ def test_a_token_that_will_not_do_is_said_and_nothing_is_made(hub, finished, tmp
     assert not hub.repos
 
 
+def test_nothing_is_uploaded_where_what_was_to_be_private_is_public(hub, finished, tmp_path):
+    hub.always_public = True
+
+    done = publish(hub, tmp_path, finished, "--private")
+
+    assert done.returncode == 1
+    assert "was to be private and is public: nothing was uploaded" in done.stderr
+    assert list(hub.repos["acme/rivers"].at("main")[1]) == [".gitattributes"]
+
+
 def test_a_commit_that_fails_leaves_no_empty_dataset(hub, finished, tmp_path):
     hub.fail = [["POST .*/commit/", 500, 100]]
 

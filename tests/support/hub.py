@@ -54,6 +54,7 @@ class LocalHub(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.fail: list[list] = []
         self.before_commit = lambda name: None
+        self.always_public = False
         self.lock = RLock()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -218,8 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.server.repos:
             return self._json({"error": "exists", "url": f"{self.server.url}/datasets/{name}"}, 409)
         first = {".gitattributes": b""}
+        is_private = wanted.get("private") or wanted.get("visibility") == "private"
         self.server.repos[name] = Repo(
-            [(sha(name), first)], private=bool(wanted.get("private") or wanted.get("visibility") == "private")
+            [(sha(name), first)], private=bool(is_private) and not self.server.always_public
         )
         return self._json({"url": f"{self.server.url}/datasets/{name}", "name": name, "id": name})
 

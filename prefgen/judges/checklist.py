@@ -162,9 +162,21 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
     return checks
 
 
-_SO = r"(?:\A\W*|\b(?:so|thus|therefore|hence)\W+(?:it is |this is )?)"
-_SAYS_UNMET = re.compile(rf"{_SO}(?:not met|unmet|false|no|fails|violated)\b", re.IGNORECASE)
-_SAYS_MET = re.compile(rf"{_SO}(?:met|true|yes|satisfied|fulfilled)\b", re.IGNORECASE)
+_SO = (
+    r"(?:\A\W*|\b(?:so|thus|therefore|hence)\W+"
+    r"(?:(?:it|this|that|the (?:criterion|item|requirement|condition)) is )?)"
+)
+_ITS_OWN = r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-)"
+"""Where a word is a clause of its own: "No." is an answer, and "No errors were found." is none."""
+_SAYS_UNMET = re.compile(
+    rf"{_SO}(?:(?:not (?:\w+ly )?(?:met|satisfied|fulfilled)|unmet|fails|violated)\b|(?:false|no){_ITS_OWN})",
+    re.IGNORECASE,
+)
+_SAYS_MET = re.compile(
+    rf"{_SO}(?:(?:met|satisfied|fulfilled)\b(?! (?:in part|part|only|just|half|almost|for only|by only))"
+    rf"|(?:true|yes){_ITS_OWN})",
+    re.IGNORECASE,
+)
 
 
 def _denies(reason: str, is_met: bool | None) -> bool:

@@ -41,7 +41,7 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 _ALL_FOLLOWED = re.compile(
-    r"\W*(?:since |as |because )?(?:it|the (?:text|response|reply|answer)|(?:all|every|each|both)\b[\w ]{0,40}?)"
+    r"\W*(?:since |as |because )?(?:it|the (?:text|response|reply)|(?:all|every|each|both)\b[\w ]{0,40}?)"
     r" ?\b(?:are|is|was|were|has been|have been)? ?(?:all )?"
     r"(?:met|satisfied|fulfilled|followed|follows|meets|satisfies|fulfils|fulfills)\b[^.!\n]{0,80}[.!)]*\W*",
     re.IGNORECASE,

@@ -69,9 +69,12 @@ _OF_RATING = re.compile(
 _TURNS_LABELS = re.compile(
     r"other way (?:a)?round|\bmislabel\w*|\bvice versa\b"
     r"|\b(?:texts?|labels?|numbers?|ratings?)\b[^.\n]{0,40}\b(?:revers|exchang|swapp|switch)ed\b"
-    r"|\b(?:revers|exchang|swapp|switch)ed\b[^.\n]{0,30}\b(?:texts|labels|numbers|ratings)\b",
+    r"|\b(?:revers|exchang|swapp|switch)ed\b[^.\n]{0,30}\b(?:texts|labels|numbers|ratings)\b"
+    r"|\btext \d+ (?:(?:is|was|are) )?(?:called|named|renamed|label+ed|referred|means|denotes|stands for)\b"
+    r"|\btext \d+ ?(?:=|->|→) ?text \d",
     re.IGNORECASE,
 )
+_RANKS = re.compile(r"\brank(?:s|ed|ing|ings)?\b|\border of\b|\bbest (?:first|to worst)\b", re.IGNORECASE)
 _PRAISE = re.compile(r"\b(?:flawless|excellent|perfect|outstanding|superb|wonderful)\b", re.IGNORECASE)
 _BLAME = re.compile(r"\b(?:terrible|awful|useless|horrible|worthless|wrong throughout)\b", re.IGNORECASE)
 
@@ -93,12 +96,19 @@ def is_doubted_outside(text: str, value: float | None, scale: Scale) -> bool:
     if text[:1] == "{":  # as nearly all are
         return False
     outside = text.partition("{")[0]
-    return has_other_scale(outside, scale) or is_contradicted(outside, value, scale) or turns_labels(outside)
+    return opens_otherwise(outside, scale) or is_contradicted(outside, value, scale)
 
 
 def turns_labels(text: str) -> bool:
     """Whether a text says that the numbers of several texts are not theirs."""
     return _TURNS_LABELS.search(text) is not None
+
+
+def opens_otherwise(preamble: str, scale: Scale) -> bool:
+    """Whether what stands before the ratings of several texts makes them ratings of another scale, ranks, or
+    ratings of texts with other numbers.
+    """
+    return bool(has_other_scale(preamble, scale) or turns_labels(preamble) or _RANKS.search(preamble))
 
 
 def gives_other_rating(text: str, value: float | None, scale: Scale) -> bool:

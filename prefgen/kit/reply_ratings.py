@@ -22,6 +22,7 @@ from prefgen.kit.rating_doubts import (
     has_other_scale,
     is_fit_remark,
     is_revised,
+    opens_otherwise,
     turns_labels,
 )
 from prefgen.kit.verdict_context import REASONS_LINE
@@ -202,7 +203,8 @@ def ratings_by_heading(
     first = headings[0][0].number if headings else len(lines)
     preamble = [s.text for s in statements if s.number < first]
     ends = [*(s.number for s, _ in headings[1:]), len(lines)][: len(headings)]
-    if turns_labels(text) or any(statement.is_introduced for statement, _ in headings[1:]):
+    is_introduced = any(statement.is_introduced for statement, _ in headings[1:])
+    if turns_labels(text) or opens_otherwise("\n".join(lines[:first]), scale) or is_introduced:
         raise ParseFailure("ambiguous", f"expected ratings of the texts as numbered, found {text[-120:]!r}")
     blocks: dict[int, str] = {}
     for (statement, heading), end in zip(headings, ends, strict=True):

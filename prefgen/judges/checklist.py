@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
 from prefgen.kit.fields_beside import reasons_beside
-from prefgen.kit.final_words import withdraws
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
@@ -24,6 +23,7 @@ from prefgen.kit.ratings import (
 )
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import field_name, json_object
+from prefgen.kit.withdrawals import withdraws_rating
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -182,5 +182,5 @@ _SAYS_MET = re.compile(
 def _denies(reason: str, is_met: bool | None) -> bool:
     """Whether a reason opens or concludes with the other answer, or takes it back."""
     if is_met is None:
-        return withdraws(reason)
-    return withdraws(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason) is not None
+        return withdraws_rating(reason)
+    return withdraws_rating(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason) is not None

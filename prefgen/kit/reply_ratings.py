@@ -59,7 +59,7 @@ _REMARK = re.compile(
 _RANGE = re.compile(r"(?:(?P<low>\d+) ?(?:-|–|to) ?)?(?:out of |max(?:imum)? )?(?P<high>\d+)", re.IGNORECASE)
 _ANY_RATING = re.compile(r"\b(?:rating|score|grade)\b", re.IGNORECASE)
 _HEADING = re.compile(
-    r"(?:[-#•] ?)*(?:(?:the )?output (?:for|of) )?(?:text|response|answer|reply|output) ?"
+    r"(?:[-#•\[] ?|\d{1,4}[.)] )*(?:(?:the )?output (?:for|of) )?(?:text|response|answer|reply|output) ?"
     r"(?:<|#|no\.? ?|number )?(?P<number>\d{1,4})[>)\]]?(?: ?[:：] ?(?P<rest>.*))?",
     re.IGNORECASE,
 )

@@ -88,6 +88,25 @@ def test_ratings_are_joined_by_the_number_of_their_heading(text):
     assert [value for value, _ in blocks(text)] == [1.0, 5.0]
 
 
+@pytest.mark.parametrize("heading", ["[Text {}]", "{0}. Text {0}", "[Text {}]:", "- Text {}"])
+def test_a_heading_may_stand_in_brackets_or_in_a_list(heading):
+    text = "\n\n".join(f"{heading.format(n)}\nRating: {n}\nRationale: Clear." for n in (1, 2))
+    assert [value for value, _ in blocks(text)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Less useful than Text 2.", "Only 2 of 3 tips are given.", "It states the answer as 3.",
+        "Right, unlike text 3.", "Two out of three steps are wrong.", "It breaks rule 2.",
+        "It covers 4 of the 5 points.", "It is worse than text 1, and short.",
+    ],
+)  # fmt: skip
+def test_a_text_or_a_count_that_a_rationale_names_is_no_other_rating(reason):
+    text = f"Text 1\nRating: 1\nRationale: Clear.\n\nText 2\nRating: 4\nRationale: {reason}"
+    assert [value for value, _ in blocks(text)] == [1.0, 4.0]
+
+
 TWO_BLOCKS = "Text 1\nRating: 1\nRationale: Clear.\n\nText 2\nRating: 5\nRationale: Short."
 
 

@@ -37,8 +37,9 @@ _GIVEN_NUMBER = re.compile(
     r"|(?:it|this|text) (?:scores|gets|receives)|deserves?|merits?|warrants?|earns?"
     r"|(?:give|get|deserve|score|merit|earn|receive)s? (?:it )?(?:more|higher) than"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
-    r"|(?:a|the) (?:rating|score) of"
-    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall)(?: is| of)?[:=]?)"
+    r"|(?:a|the) (?:rating|score) of|(?:for|giving|making) a total of"
+    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall|total)"
+    r"(?: is| of)?[:=]?)"
     rf" (?:(?:it|this|that|the text|them|only|a|an|at most) ){{0,3}}{_AT_ONCE}"
     r"(?! ?(?:more|point|full|whole)\b)",
     re.IGNORECASE,
@@ -61,11 +62,14 @@ _DENIED = re.compile(
 )
 """Before a higher number: "It does not deserve a 5." speaks for a 4."""
 _COUNTED = re.compile(
-    rf" (?!{_NO_NOUN}\b|(?:marks|has|this|thus|less|unless|perhaps|besides|always|across|towards|plus|minus"
+    r" ?(?:for [\w ]{1,40}, (?:and )?|\([\w ]{1,40}\) ?\+ ?|\+ ?)(?:1|one)\b"
+    rf"| (?!{_NO_NOUN}\b|(?:marks|has|this|thus|less|unless|perhaps|besides|always|across|towards|plus|minus"
     r"|versus|nevertheless)\b)[a-z]{3,}s\b",
     re.IGNORECASE,
 )
-"""A noun behind a number that has no article: "It deserves 3 corrections." """
+"""A noun behind a number that has no article: "It deserves 3 corrections."; or more points behind it:
+"1 + 1", "1 for style, 1 for tone".
+"""
 _SCALE = re.compile(
     r"(?:scale|range|rated?|rating|score)s?\b[^.\n\d]{0,25}(?P<low>\d+)\b[^.\n\d]{0,20}?(?:to|-|–|through)\b"
     r"[^.\n\d]{0,12}(?P<high>\d+)",
@@ -79,7 +83,7 @@ _END = re.compile(
 _TOP = re.compile(
     rf"\b(?P<point>\d+|{_WORD})[- ]point scale\b"
     rf"|\bout of (?P<of>\d+|{_WORD})\b(?! ?[a-z])"
-    rf"|\b(?:max(?:imum)?|highest|total|possible|scale)\b(?: (?:possible|score|rating|points?|mark)){{0,2}}"
+    rf"|\b(?:max(?:imum)?|highest|possible|scale)\b(?: (?:possible|score|rating|points?|mark)){{0,2}}"
     rf" ?(?:[:=(]|is|of) ?(?P<top>\d+)\b(?! ?(?:-|–|to|through) ?\d)",
     re.IGNORECASE,
 )

@@ -52,6 +52,7 @@ _RATING_LINE = re.compile(
     r"(?::|=|：|->|→|- |\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
     re.IGNORECASE,
 )
+_SUM = re.compile(r"(?P<parts>\d(?: ?\+ ?\d)+) ?= ?(?P<sum>\d{1,2})")
 _REMARK = re.compile(
     r"(?P<value>[^.,;]*\d[^.,;a-z]*)(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)", re.IGNORECASE
 )
@@ -143,7 +144,8 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     position = statements.index(statement)
     rating = _line_value(match, scale, not_applicable)
     after = "\n".join(lines[statement.number + 1 :])
-    before = statements[position - 1].text if position else ""
+    totals = [s.text for s in statements[:position] if s.text.casefold().startswith("total")]
+    before = "\n".join([*totals, *(s.text for s in statements[max(0, position - 1) : position])])
     if (
         _is_doubtful(statement, match, statements[position + 1 :])
         or is_revised(after, rating, scale)
@@ -183,6 +185,8 @@ def _line_value(match: re.Match[str], scale: Scale, not_applicable: bool) -> flo
         if not is_scale or (bounds is not None and bounds["low"] and float(bounds["low"]) != scale[0]):
             raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {match[0][:120]!r}")
     value = match["value"]
+    if (total := _SUM.fullmatch(value)) and sum(map(int, total["parts"].split("+"))) == int(total["sum"]):
+        value = total["sum"]
     remark = _REMARK.fullmatch(value)
     rating = parse_rating(remark["value"] if remark else value, scale, not_applicable=not_applicable)
     if remark and not is_fit_remark(remark["remark"], rating, scale):

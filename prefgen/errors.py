@@ -197,4 +197,4 @@ def first_problem(error: "ValidationError") -> tuple[str, str]:
     a whole), and pydantic's words.
     """
     first = error.errors(include_url=False)[0]
-    return ".".join(map(str, first["loc"])), first["msg"]
+    return ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")

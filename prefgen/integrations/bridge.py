@@ -61,7 +61,7 @@ def task_named(name: str, llm: LLM, settings: Mapping[str, Any]) -> Any:
         return getattr(tasks, name)(llm=llm, name=TASK_NAME, **settings)
     except ValidationError as error:
         place, problem = first_problem(error)
-        message = problem.removeprefix("Value error, ").partition("\n")[0]
+        message = problem.partition("\n")[0]
         raise RecipeError(f"task {name}: {f'{place}: ' if place else ''}{message}") from None
     except (TypeError, ValueError) as error:
         raise RecipeError(f"task {name}: {str(error).partition(chr(10))[0]}") from error

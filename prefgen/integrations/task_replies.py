@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefgen.kit.parse_failure import ParseFailure
-from prefgen.kit.rating_doubts import Scale, has_other_scale, is_revised
+from prefgen.kit.rating_doubts import (
+    Scale,
+    gives_other_number,
+    gives_other_rating,
+    has_other_scale,
+    is_denied,
+    is_revised,
+)
 from prefgen.kit.reply_labels import label_in_text
 from prefgen.kit.reply_ratings import rating_in_text
 
@@ -28,6 +35,7 @@ _SAYS_RATING = re.compile(r"^\W*(?:\w+ ){0,2}(?:rating|score)s?\b|^\W*#", re.IGN
 """A line that may be another rating, or another heading."""
 _SCORE_LINE = re.compile(r"\[(\d+)\] score: (\d+)\.?", re.IGNORECASE)
 _SAYS_SCORE = re.compile(r"\b(?:score|rating|grade)s?\b[^.\n\d]{0,30}(\d+(?:\.\d+)?)", re.IGNORECASE)
+_RATHER = re.compile(r"\b(?:rather than|instead of)\b[^.,;\d]{0,25}\d+", re.IGNORECASE)
 _CONCLUDES = re.compile(r"\b(?:overall|final|total|so|thus|therefore|hence)\b", re.IGNORECASE)
 
 
@@ -38,11 +46,11 @@ def has_form(task: str, text: str, values: Sequence[Any], scale: Scale) -> bool:
     if task == "UltraFeedback":
         return _is_annotation(text, values, scale)
     if task == "QualityScorer":
-        lines = [_SCORE_LINE.fullmatch(line.strip()) for line in text.strip().splitlines()]
+        lines = [_SCORE_LINE.fullmatch(line.strip()) for line in text.splitlines() if line.strip()]
         found = [(int(line[1]), int(line[2])) for line in lines if line]
         return len(found) == len(lines) and found == list(enumerate(values, 1))
     if task == "PrometheusEval":
-        return _is_feedback(text.partition("[RESULT]")[0], values[0])
+        return _is_feedback(text.partition("[RESULT]")[0], values[0], scale)
     try:
         return len(values) == 1 and rating_in_text(text, scale).value == values[0]
     except ParseFailure:
@@ -64,13 +72,20 @@ def _is_annotation(text: str, values: Sequence[Any], scale: Scale) -> bool:
     return in_order or not any(headings)
 
 
-def _is_feedback(feedback: str, value: Any) -> bool:
-    """PrometheusEval: what is said before the result, where it speaks of one, must be that."""
+def _is_feedback(feedback: str, value: Any, scale: Scale) -> bool:
+    """PrometheusEval: what is said before the result, where it speaks of one, must be that; its last sentence
+    gives no other number.
+    """
     if value in ("A", "B"):
         try:
             return label_in_text(f"{feedback.strip()}\nAnswer: {value}", ("A", "B")) == value
         except ParseFailure:
             return False
-    sentences = re.split(r"(?<=[.!?])\s+|\n", feedback.strip())
+    sentences = re.split(r"(?<=[.!?])\s+|\n", _RATHER.sub("", feedback.strip()))
     conclusions = [s for s in sentences if s is sentences[-1] or _CONCLUDES.search(s)]
-    return all(float(said) == value for s in conclusions for said in _SAYS_SCORE.findall(s))
+    scores = [score for s in conclusions for score in _SAYS_SCORE.finditer(s)]
+    return not (
+        any(float(score[1]) != value and not is_denied(score, 1, value) for score in scores)
+        or any(gives_other_rating(s, value, scale) for s in conclusions)
+        or gives_other_number(sentences[-1], value, scale)
+    )

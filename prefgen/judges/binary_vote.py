@@ -2,8 +2,8 @@
 2.2).
 
 Each vote lists what is violated, checks step by step, and ends with a line that says yes or no; only that
-line is read. Votes that cannot be read do not count. As many yes as no is no verdict: the answer then has no
-score.
+line is read. Votes that cannot be read do not count, and where they could turn the majority, or make it a
+tie, the answer has no score. As many yes as no is no verdict: the answer then has no score either.
 """
 
 import re
@@ -16,27 +16,20 @@ from prefgen.kit.final_words import Statement, reply_lines, statements_of
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import rate_each_text
+from prefgen.kit.vote_doubts import asks_otherwise, is_reason_for, names_fault
 from prefgen.kit.votes import sample_votes
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.types import Prompt, Reply, Response, Score
 
+_VOTE = r"(?:[\[(<{\"“']|\\boxed\{)*(?P<vote>yes|no)\b[\])>}\"”']*[.!]*"
 VERDICT_LINE = re.compile(
-    r"(?:[-#•] ?)*(?:my |the )?final (?:judge?ment|verdict|answer)(?: ?[:：]| is:?)"
-    r" ?\[{0,2}(yes|no)\]{0,2}[.!]*",
+    r"(?:[-#•] ?)*(?:my |the )?(?P<final>final )?(?:judge?ment|verdict|(?<=final )answer)(?: ?[:：]| is:?)"
+    rf" ?{_VOTE}(?P<remark>(?:,| [-–—(]|(?<=[.!])) ?.+)?",
     re.IGNORECASE,
 )
-_VIOLATED = re.compile(
-    r"(?:\A|[.!?:;,]\s+|\n\s*)(?:[-•] ?)?violated?\b(?!\W*(?:none|nothing|no\b))|\b(?:is|was|are) violated\b",
-    re.IGNORECASE,
-)
-"""What speaks against a yes."""
-_ASKS = re.compile(r"[?？]\W*\Z")
-_ASKS_WHETHER_GOOD = re.compile(
-    r"\b(?:follow|meet|met|satisf|pass|fulfil|compl|adhere|obey)\w*", re.IGNORECASE
-)
-_ASKS_FOR_FAULT = re.compile(r"\b(?:violat|fail|break|miss|wrong|error|problem|not|any)\w*", re.IGNORECASE)
+_VOTE_ALONE = re.compile(_VOTE, re.IGNORECASE)
 
 
 @judge("binary_vote")
@@ -83,7 +76,10 @@ class BinaryVote(Plugin):
         if not ballots:
             return failures
         passes = sum(passed for passed, _ in ballots)
-        value = None if 2 * passes == len(ballots) else passes / len(ballots)
+        margin = abs(2 * passes - len(ballots))
+        if margin and margin <= len(failures):
+            return failures
+        value = passes / len(ballots) if margin else None
         winning_words = next(
             (words for passed, words in ballots if passed == (2 * passes > len(ballots))), ""
         )
@@ -107,10 +103,9 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
     """
     lines = reply_lines(reply.text)
     statements = statements_of(lines)
-    verdicts = [(s, match[1].casefold()) for s in statements if (match := VERDICT_LINE.fullmatch(s.text))]
-    answers = {answer for _, answer in verdicts}
-    is_certain = bool(verdicts) and _is_certain(statements, verdicts[-1][0], is_yes="yes" in answers)
-    if not is_certain or len(answers) != 1:
+    verdicts = [(s, match) for s in statements if (match := _vote_in(s)) is not None]
+    answers = {match["vote"].casefold() for _, match in verdicts}
+    if len(answers) != 1 or not _is_certain(lines, statements, verdicts):
         raise ParseFailure(
             "ambiguous" if answers else "no_rating",
             f"expected a last line 'Final judgment: yes' or 'no', found {reply.text[-80:]!r}",
@@ -118,15 +113,29 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
     return answers == {"yes"}, "\n".join(lines[: verdicts[0][0].number]).strip()
 
 
-def _is_certain(statements: Sequence[Statement], vote: Statement, *, is_yes: bool) -> bool:
-    """Whether a vote ends its reply as this judge's own on the whole, answers the question that was asked,
-    and is no yes beside something violated.
+def _vote_in(statement: Statement) -> re.Match[str] | None:
+    alone = _VOTE_ALONE.fullmatch(statement.text) if statement.is_alone else None
+    return alone or VERDICT_LINE.fullmatch(statement.text)
+
+
+def _is_certain(
+    lines: Sequence[str],
+    statements: Sequence[Statement],
+    verdicts: Sequence[tuple[Statement, re.Match[str]]],
+) -> bool:
+    """Whether the last vote is this judge's own on the whole, answers the question that was asked, is no yes
+    beside something violated, and has nothing behind it but its reason.
     """
-    before = [s.text for s in statements[: statements.index(vote)]]
-    last = before[-1] if before else ""
-    other_question = _ASKS.search(last) is not None and (
-        not _ASKS_WHETHER_GOOD.search(last) or _ASKS_FOR_FAULT.search(last) is not None
+    vote, match = verdicts[-1]
+    is_yes, groups = match["vote"].casefold() == "yes", match.groupdict()
+    before = [s.text or lines[s.number] for s in statements[: statements.index(vote)]]
+    remark = "\n".join([groups.get("remark") or "", *lines[vote.number + 1 :]]).strip(" ,-–—(*_\n")
+    is_of_part = vote.opens_part or bool(vote.aspect and not (groups.get("final") and len(verdicts) == 1))
+    return (
+        not vote.is_introduced
+        and not is_of_part
+        and (bool(groups.get("final")) or len(verdicts) == 1)
+        and not (before and asks_otherwise(before[-1]))
+        and not (is_yes and names_fault("\n".join(before)))
+        and (not remark or is_reason_for(remark, is_yes=is_yes))
     )
-    is_violated = is_yes and any(_VIOLATED.search(text) for text in before)
-    is_own = vote.is_last and not vote.is_introduced and not vote.aspect
-    return is_own and not is_violated and not other_question

@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
 from prefgen.kit.fields_beside import reasons_beside
-from prefgen.kit.final_words import withdraws
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
@@ -24,6 +23,7 @@ from prefgen.kit.ratings import (
 )
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import field_name, json_object
+from prefgen.kit.withdrawals import withdraws_rating
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -162,13 +162,25 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
     return checks
 
 
-_SO = r"(?:\A\W*|\b(?:so|thus|therefore|hence)\W+(?:it is |this is )?)"
-_SAYS_UNMET = re.compile(rf"{_SO}(?:not met|unmet|false|no|fails|violated)\b", re.IGNORECASE)
-_SAYS_MET = re.compile(rf"{_SO}(?:met|true|yes|satisfied|fulfilled)\b", re.IGNORECASE)
+_SO = (
+    r"(?:\A\W*|\b(?:so|thus|therefore|hence)\W+"
+    r"(?:(?:it|this|that|the (?:criterion|item|requirement|condition)) is )?)"
+)
+_ITS_OWN = r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-)"
+"""Where a word is a clause of its own: "No." is an answer, and "No errors were found." is none."""
+_SAYS_UNMET = re.compile(
+    rf"{_SO}(?:(?:not (?:\w+ly )?(?:met|satisfied|fulfilled)|unmet|fails|violated)\b|(?:false|no){_ITS_OWN})",
+    re.IGNORECASE,
+)
+_SAYS_MET = re.compile(
+    rf"{_SO}(?:(?:met|satisfied|fulfilled)\b(?! (?:in part|part|only|just|half|almost|for only|by only))"
+    rf"|(?:true|yes){_ITS_OWN})",
+    re.IGNORECASE,
+)
 
 
 def _denies(reason: str, is_met: bool | None) -> bool:
     """Whether a reason opens or concludes with the other answer, or takes it back."""
     if is_met is None:
-        return withdraws(reason)
-    return withdraws(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason) is not None
+        return withdraws_rating(reason)
+    return withdraws_rating(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason) is not None

@@ -5,32 +5,37 @@ Rules stand in the recipe, in a prompt's metadata (`constraints`, or `instructio
 IFEval's rows have them), or in both. Each rule is an aspect of its
 own with 1 for met and 0 for not, so that the judge's score is the share that is met; as a veto or with
 `filter` it keeps out what breaks any (`veto: {ok: 1}`).
+
+A rule of a prompt that is not known, as one of another list of instructions, applies to no answer of it, and
+is counted among the failures; one of the recipe stops it. An answer on which a regular expression takes too
+long has no score.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from prefgen.errors import PluginError, did_you_mean, first_problem
+from prefgen.errors import ReplyError, did_you_mean, first_problem
 from prefgen.kit.ifeval import follows
 from prefgen.kit.parsable import json_violation, python_violation
-from prefgen.kit.ratings import not_applicable_scores, read_metadata
+from prefgen.kit.ratings import not_applicable_scores
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
 from prefgen.text.language import known_languages, language_of
+from prefgen.text.patterns import PatternTooSlowError, count_matches
 from prefgen.text.sentences import sentences_of
 from prefgen.text.words import count_words, ends_with_word, has_word, starts_with_word
 from prefgen.types import Prompt, Response, Score, Value
 
 COUNT_KINDS = ("words", "characters", "sentences", "lines", "paragraphs", "bullets")
 TEXT_KINDS = ("contains", "forbids", "starts_with", "ends_with", "language")
-
-
 OWN_FIELDS = {"matches": {"pattern"}, "json": {"keys"}, "ifeval": {"instruction", "arguments"}}
+NO_LANGUAGE = "its language cannot be told"
 
 
 class Rule(Value):
@@ -83,7 +88,7 @@ class Rule(Value):
         if self.kind == "matches":
             try:
                 re.compile(self.pattern or "")
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from None
             if not self.pattern:
                 raise ValueError("matches needs a pattern")
@@ -102,52 +107,90 @@ class Constraints(Plugin):
         description="Where a prompt's metadata holds rules of its own, as a list of the same form.",
     )
 
-    def judge(self, prompt: Prompt, responses: Sequence[Response], ask: Ask) -> Sequence[Verdict]:
-        rules = [*self.rules, *read_metadata(prompt, self.key, Rule, self.name), *ifeval_rules(prompt)]
-        names = aspect_names(rules)
+    def judge(
+        self, prompt: Prompt, responses: Sequence[Response], ask: Ask
+    ) -> Sequence[Verdict | ReplyError]:
+        rules = [*self.rules, *rules_of(prompt, self.key), *ifeval_rules(prompt)]
         if not rules:  # nothing to check: that is no score, and not the best one
             return not_applicable_scores(
                 (r.id for r in responses), "constraints", (0, 1), "the prompt has no rule"
             )
-        scores = []
+        named = list(zip(aspect_names(rules), rules, strict=True))
+        verdicts: list[Verdict | ReplyError] = [
+            ReplyError(f"constraints: a rule of the prompt is not known: {rule.reason}", code="unknown_rule")
+            for rule in rules
+            if isinstance(rule, UnknownRule)
+        ]
         for response in responses:
-            for name, rule in zip(names, rules, strict=True):
-                try:
-                    violation = violation_of(rule, response.text)
-                except LanguageNotToldError as error:
-                    scores += not_applicable_scores([response.id], name, (0, 1), str(error))
-                    continue
-                scores.append(
-                    Score(
-                        response_id=response.id,
-                        aspect=name,
-                        value=float(violation is None),
-                        scale=(0, 1),
-                        rationale=violation,
-                    )
-                )
-        return scores
+            try:
+                verdicts += [_score(response, name, rule) for name, rule in named]
+            except PatternTooSlowError as error:  # without one rule the share of the others may be too good
+                verdicts.append(ReplyError(f"constraints: {error}", code="slow_pattern"))
+        return verdicts
 
 
-def ifeval_rules(prompt: Prompt) -> list[Rule]:
-    """The rules of a row of IFEval's. Raises PluginError for instructions or arguments that are not of it."""
+def _score(response: Response, name: str, rule: "Rule | UnknownRule") -> Score:
+    """The score of a response by one rule, which may not apply. Raises PatternTooSlowError."""
+    try:
+        if isinstance(rule, UnknownRule):
+            raise NotToldError(rule.reason)
+        violation = violation_of(rule, response.text)
+    except NotToldError as error:
+        return not_applicable_scores([response.id], name, (0, 1), str(error))[0]
+    value = float(violation is None)
+    return Score(response_id=response.id, aspect=name, value=value, scale=(0, 1), rationale=violation)
+
+
+@dataclass(frozen=True)
+class UnknownRule:
+    """A rule of a prompt that cannot be checked, and why: it applies to no answer."""
+
+    name: str
+    reason: str
+    kind = "constraint"
+
+
+def rules_of(prompt: Prompt, key: str) -> list[Rule | UnknownRule]:
+    """The rules that stand in a prompt's metadata under `key`: a list of them, or one."""
+    found: Any = prompt.metadata.get(key) or ()
+    return [
+        _rule_of(item, item.get("name") or item.get("kind") if isinstance(item, Mapping) else None)
+        for item in (found if isinstance(found, list | tuple) else [found])
+    ]
+
+
+def ifeval_rules(prompt: Prompt) -> list[Rule | UnknownRule]:
+    """The rules of a row of IFEval's: `instruction_id_list` and `kwargs`, an entry each."""
     names, arguments = prompt.metadata.get("instruction_id_list"), prompt.metadata.get("kwargs")
     if not isinstance(names, list | tuple):
         return []
     given = arguments if isinstance(arguments, list | tuple) else [{}] * len(names)
+    if len(given) != len(names):
+        reason = f"instruction_id_list has {len(names)} entries and kwargs {len(given)}"
+        return [UnknownRule(_last_part(name), reason) for name in names]
+    return [
+        _rule_of(
+            {"kind": "ifeval", "name": _last_part(name), "instruction": name, "arguments": values or {}},
+            _last_part(name),
+        )
+        for name, values in zip(names, given, strict=True)
+    ]
+
+
+def _last_part(instruction: Any) -> str:
+    return str(instruction).rpartition(":")[2] or "ifeval"
+
+
+def _rule_of(item: Any, name: Any) -> Rule | UnknownRule:
     try:
-        return [
-            Rule(kind="ifeval", name=name.partition(":")[2], instruction=name, arguments=values or {})
-            for name, values in zip(names, given, strict=True)
-        ]
-    except (ValueError, TypeError, AttributeError) as error:
-        detail = first_problem(error)[1] if isinstance(error, ValidationError) else str(error)
-        raise PluginError(
-            f"constraints: instruction_id_list of prompt {prompt.id[:12]} cannot be read: {detail}"
-        ) from None
+        return Rule.model_validate(item)
+    except ValidationError as error:
+        place, problem = first_problem(error)
+        reason = f"{place}: {problem}" if place else problem
+        return UnknownRule(str(name or UnknownRule.kind)[:80], reason[:300])
 
 
-def aspect_names(rules: Sequence[Rule]) -> list[str]:
+def aspect_names(rules: Sequence[Rule | UnknownRule]) -> list[str]:
     """A name for each rule: its own, or its kind, numbered where a name comes again."""
     names: list[str] = []
     for rule in rules:
@@ -156,15 +199,14 @@ def aspect_names(rules: Sequence[Rule]) -> list[str]:
     return names
 
 
-class LanguageNotToldError(ValueError):
-    """A rule is about a text's language, and that cannot be told."""
-
-    def __init__(self) -> None:
-        super().__init__("its language cannot be told")
+class NotToldError(ValueError):
+    """Whether a text follows a rule cannot be told, and why."""
 
 
 def violation_of(rule: Rule, text: str) -> str | None:
-    """What a text breaks of a rule, in words; None when it is met. Raises LanguageNotToldError."""
+    """What a text breaks of a rule, in words; None when it is met. Raises NotToldError and
+    PatternTooSlowError.
+    """
     if rule.kind in COUNT_KINDS:
         count = count_of(rule.kind, text)
         if (rule.least is not None and count < rule.least) or (rule.most is not None and count > rule.most):
@@ -191,18 +233,17 @@ def violation_of(rule: Rule, text: str) -> str | None:
     if rule.kind == "language":
         language = language_of(text)
         if language is None:
-            raise LanguageNotToldError
+            raise NotToldError(NO_LANGUAGE)
         if language in rule.texts:
             return None
         return f"is written in {language}, not in {' or '.join(rule.texts)}"
     if rule.kind == "matches":
-        return (
-            None if re.search(rule.pattern or "", text, re.MULTILINE) else f"does not match {rule.pattern!r}"
-        )
+        is_found = count_matches(rule.pattern or "", text, re.MULTILINE, most=1)
+        return None if is_found else f"does not match {rule.pattern!r}"
     if rule.kind == "ifeval":
         is_met = follows(rule.instruction, text, rule.arguments)
         if is_met is None:
-            raise LanguageNotToldError
+            raise NotToldError(NO_LANGUAGE)
         return None if is_met else f"does not follow {rule.instruction}"
     if rule.kind == "json":
         return json_violation(text, rule.keys)

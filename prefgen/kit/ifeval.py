@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from prefgen.errors import did_you_mean
 from prefgen.text.language import known_languages, language_of
+from prefgen.text.patterns import count_matches
 from prefgen.text.sentences import sentences_of
 
 CONSTRAINED_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
@@ -25,17 +27,19 @@ Check = Callable[[str, Mapping[str, Any]], bool | None]
 
 def follows(instruction: str, text: str, arguments: Mapping[str, Any]) -> bool | None:
     """Whether a text follows an instruction; None where that cannot be told. Raises ValueError for an unknown
-    instruction, or one without its arguments.
+    instruction, or one without its arguments, and PatternTooSlowError.
     """
     check = CHECKS.get(instruction)
     if check is None:
-        raise ValueError(f"IFEval has no instruction {instruction!r}")
+        raise ValueError(
+            f"there is no instruction {instruction!r} in IFEval{did_you_mean(instruction, list(CHECKS))}"
+        )
     given = {name: value for name, value in arguments.items() if value is not None}
     try:
         return bool(text.strip()) and check(text, given)
     except KeyError as missing:
         raise ValueError(f"{instruction} needs {missing.args[0]!r}") from None
-    except (TypeError, AttributeError, re.error) as wrong:
+    except (TypeError, AttributeError, re.error, OverflowError, RecursionError) as wrong:
         raise ValueError(f"{instruction}: its arguments cannot be read ({wrong})") from None
 
 
@@ -46,17 +50,18 @@ def _compared(count: int, relation: str, threshold: int) -> bool:
 
 
 def _has_keywords(text: str, arguments: Mapping[str, Any]) -> bool:
-    return all(re.search(keyword, text, re.IGNORECASE) for keyword in arguments["keywords"])
+    keywords: Sequence[str] = arguments["keywords"]
+    return all(count_matches(keyword, text, re.IGNORECASE, most=1) for keyword in keywords)
 
 
 def _keyword_frequency(text: str, arguments: Mapping[str, Any]) -> bool:
-    count = len(re.findall(arguments["keyword"], text, re.IGNORECASE))
+    count = count_matches(arguments["keyword"], text, re.IGNORECASE)
     return _compared(count, arguments["relation"], arguments["frequency"])
 
 
 def _has_no_forbidden_word(text: str, arguments: Mapping[str, Any]) -> bool:
     words: Sequence[str] = arguments["forbidden_words"]
-    return not any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for word in words)
+    return not any(count_matches(rf"\b{word}\b", text, re.IGNORECASE, most=1) for word in words)
 
 
 def _letter_frequency(text: str, arguments: Mapping[str, Any]) -> bool:
@@ -123,8 +128,8 @@ def _highlights(text: str, arguments: Mapping[str, Any]) -> bool:
 
 
 def _sections(text: str, arguments: Mapping[str, Any]) -> bool:
-    parts = re.split(rf"\s?{arguments['section_spliter']}\s?\d+\s?", text)
-    return len(parts) - 1 >= arguments["num_sections"]
+    count = count_matches(rf"\s?{arguments['section_spliter']}\s?\d+\s?", text)
+    return count >= arguments["num_sections"]
 
 
 def _is_json(text: str, _: Mapping[str, Any]) -> bool:

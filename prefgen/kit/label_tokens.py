@@ -25,6 +25,10 @@ _WORD_BEGINS = "▁Ġ"
 """How tokenizers spell the blank before a word."""
 
 
+class UntoldLabel(ParseFailure):
+    """A label begins a longer one, and the tokens do not say which of the two is meant."""
+
+
 def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] | None:
     """The probability of each label, normalised over the labels, at the place where the reply gives one:
     after markup, white space and words like "Answer:", which are stepped over as they were written.
@@ -199,7 +203,7 @@ def _followed(
             continue
         if token != label:
             if masses[label] > MAX_UNKNOWN_MASS:
-                raise ParseFailure(
+                raise UntoldLabel(
                     "ambiguous", f"expected a rating, and cannot tell {label} from {', '.join(longer)}"
                 )
             continue

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from prefgen.errors import RefusedRequest, TruncatedReply, UnreadableReply
-from prefgen.kit.label_tokens import label_probabilities_in
+from prefgen.kit.label_tokens import UntoldLabel, label_probabilities_in
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_labels import label_in_text
 from prefgen.kit.votes import sample_votes, unreadable_vote
@@ -79,7 +79,9 @@ class LabelJudge(Plugin):
     async def _from_logprobs(
         self, ask: Ask, model: str, messages: Sequence[Message], labels: Sequence[str]
     ) -> list[float] | None:
-        """None where the server gives none, or refuses to; whether it was that, votes show."""
+        """None where the server gives none, or refuses to (whether it was that, votes show), and where votes
+        are allowed and tell what the tokens do not.
+        """
         for alternatives in sorted({self.alternatives, min(self.alternatives, FEWER_ALTERNATIVES)})[::-1]:
             try:
                 reply = await ask(
@@ -93,7 +95,11 @@ class LabelJudge(Plugin):
             try:
                 return label_probabilities_in(reply, labels)
             except ParseFailure as error:
-                raise unreadable_vote(reply, error) from None
+                is_votable = reply.finish_reason == "length" or isinstance(error, UntoldLabel)
+                if is_votable and self.read == "auto":
+                    return None  # a vote has more room, and says which number it is
+                hint = "; `read: votes` or more `label_tokens` may tell" if is_votable else ""
+                raise unreadable_vote(reply, ParseFailure(error.code, f"{error}{hint}")) from None
         return None
 
     async def _from_votes(

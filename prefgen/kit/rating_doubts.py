@@ -4,7 +4,7 @@ speaks of another scale.
 
 import re
 
-from prefgen.kit.final_words import withdraws
+from prefgen.kit.withdrawals import withdraws_rating
 
 Scale = tuple[float, float]
 """The lowest and the highest rating."""
@@ -12,22 +12,34 @@ NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "
 _WORD = "|".join(NUMBER_WORDS)
 _AT_ONCE = rf"(?P<number>\d{{1,2}}(?:\.\d+)?|{_WORD})(?![\w%])"
 _NO_NOUN = (
-    r"(?:of|for|because|due|since|as|in|on|at|is|was|to|and|or|but|with|from|would|could|should|might|may|will"
+    r"(?:for|because|due|since|as|in|on|at|is|was|to|and|or|but|with|from|would|could|should|might|may|will"
     r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|range|rating|rather|here|given|by|if|when|than)"
 )
+_NOT_COUNTED = rf"(?! (?!{_NO_NOUN}\b)[a-z])"
+"""No noun stands behind: "1 of 3" may be a rating, and "1 of 3 tips" is a count."""
+_NUMBERED = (
+    "step", "item", "part", "line", "section", "question", "text", "texts", "steps", "items", "parts",
+    "lines", "paragraph", "sentence", "example", "claim", "page", "chapter", "figure", "constraint",
+    "criterion", "rule", "response", "answer", "output",
+)  # fmt: skip
+"""What has a number of its own: "worse than Text 1." gives no rating."""
 _OTHER_NUMBER = re.compile(
-    r"(?<![\w.,-])(?<!step )(?<!item )(?<!part )(?<!line )(?<!section )(?<!question )"
+    rf"(?<![\w.,#-]){''.join(f'(?<!{word} )' for word in _NUMBERED)}(?<!of the )(?<!out of )(?<!answer is )"
+    r"(?<!answer as )"
     r"(?P<number>\d{1,2}(?:\.\d+)?)(?![\w%])"
-    rf"(?= ?/ ?\d| (?:out )?of (?:\d|{_WORD})|-ish|-\d|\W*(?:\n|\Z)| ?[.,;!](?:\s|\Z)| [-–—(]| {_NO_NOUN}\b)",
+    rf"(?= ?/ ?\d| (?:out )?of (?:\d+(?!\d)|{_WORD})\b{_NOT_COUNTED}|-ish|-\d"
+    rf"|\W*(?:\n|\Z)| ?[.,;!](?:\s|\Z)| [-–—(]| {_NO_NOUN}\b)",
     re.IGNORECASE,
 )
 """A number that may be another rating, and no count of something, which would stand behind it."""
 _GIVEN_NUMBER = re.compile(
     r"\b(?:(?:i|i'd|would|should) (?:\w+ )?(?:give|gave|assign|rate|score)"
     r"|(?:it|this|text) (?:scores|gets|receives)|deserves?|merits?|warrants?|earns?"
+    r"|(?:give|get|deserve|score|merit|earn|receive)s? (?:it )?(?:more|higher) than"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
-    r"|(?:a|the) (?:rating|score) of"
-    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall)(?: is| of)?[:=]?)"
+    r"|(?:a|the) (?:rating|score) of|(?:for|giving|making) a total of"
+    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall|total)"
+    r"(?: is| of)?[:=]?)"
     rf" (?:(?:it|this|that|the text|them|only|a|an|at most) ){{0,3}}{_AT_ONCE}"
     r"(?! ?(?:more|point|full|whole)\b)",
     re.IGNORECASE,
@@ -35,12 +47,29 @@ _GIVEN_NUMBER = re.compile(
 """A number of which somebody says that it is the rating."""
 _ANOTHER = re.compile(
     r"[★☆]|(?:\A|[\s:=])\d{1,3} ?%\W*(?:\n|\Z)"
-    rf"|(?<!\w)(?:{_WORD}) (?:out of (?:\d|{_WORD})|stars?)\b"
-    r"|\b(?:lowest|highest|bottom|top|worst|best|full) (?:possible )?(?:rating|score|grade|marks?)\b"
+    rf"|(?<!\w)(?:{_WORD}) (?:out of (?:\d|{_WORD})\b{_NOT_COUNTED}|stars?\b)"
     r"|(?:应该|应当|其实|给)[^。\n]{0,8}\d ?分|\b(?:what|as) the text (?:asks|says|wants|demands)\b"
     r"|\b(?:dock|deduct|subtract)\w* (?:\w+ )?points?\b",
     re.IGNORECASE,
 )
+_END_WORD = re.compile(
+    r"\b(?:(?P<low>lowest|bottom|worst)|highest|top|best|full) (?:possible )?(?:rating|score|grade|marks?)\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|cannot)|n['’]t|\b(?:could|might) have(?: been)?)\b(?: \w+){0,4} ?\Z",
+    re.IGNORECASE,
+)
+"""Before a higher number: "It does not deserve a 5." speaks for a 4."""
+_COUNTED = re.compile(
+    r" ?(?:for [\w ]{1,40}, (?:and )?|\([\w ]{1,40}\) ?\+ ?|\+ ?)(?:1|one)\b"
+    rf"| (?!{_NO_NOUN}\b|(?:marks|has|this|thus|less|unless|perhaps|besides|always|across|towards|plus|minus"
+    r"|versus|nevertheless)\b)[a-z]{3,}s\b",
+    re.IGNORECASE,
+)
+"""A noun behind a number that has no article: "It deserves 3 corrections."; or more points behind it:
+"1 + 1", "1 for style, 1 for tone".
+"""
 _SCALE = re.compile(
     r"(?:scale|range|rated?|rating|score)s?\b[^.\n\d]{0,25}(?P<low>\d+)\b[^.\n\d]{0,20}?(?:to|-|–|through)\b"
     r"[^.\n\d]{0,12}(?P<high>\d+)",
@@ -54,12 +83,16 @@ _END = re.compile(
 _TOP = re.compile(
     rf"\b(?P<point>\d+|{_WORD})[- ]point scale\b"
     rf"|\bout of (?P<of>\d+|{_WORD})\b(?! ?[a-z])"
-    rf"|\b(?:max(?:imum)?|highest|total|possible|scale)\b(?: (?:possible|score|rating|points?|mark)){{0,2}}"
+    rf"|\b(?:max(?:imum)?|highest|possible|scale)\b(?: (?:possible|score|rating|points?|mark)){{0,2}}"
     rf" ?(?:[:=(]|is|of) ?(?P<top>\d+)\b(?! ?(?:-|–|to|through) ?\d)",
     re.IGNORECASE,
 )
 _TURNED = re.compile(
-    r"\b(?:lower|smaller|less) (?:\w+ )?(?:is|are|=|means) better\b|\bpercentages?\b", re.IGNORECASE
+    r"\b(?:lower|smaller|less) (?:\w+ )?(?:is|are|=|means) better\b"
+    r"|\b(?:rating|score|grade|value|number)s?\b[^.\n]{0,40}\bpercent(?:ages?)?\b"
+    r"|\bpercentages?\b[^.\n]{0,40}\b(?:rating|score|grade)s?\b"
+    r"|\b(?:in|as) (?:an? )?percentages?\W*(?:\n|\Z|:)",
+    re.IGNORECASE,
 )
 _OF_RATING = re.compile(
     r"\b(?:rating|score|scale|grade|kidding|draft|says so|told|asks?|would|could|should|if)\b"
@@ -69,9 +102,12 @@ _OF_RATING = re.compile(
 _TURNS_LABELS = re.compile(
     r"other way (?:a)?round|\bmislabel\w*|\bvice versa\b"
     r"|\b(?:texts?|labels?|numbers?|ratings?)\b[^.\n]{0,40}\b(?:revers|exchang|swapp|switch)ed\b"
-    r"|\b(?:revers|exchang|swapp|switch)ed\b[^.\n]{0,30}\b(?:texts|labels|numbers|ratings)\b",
+    r"|\b(?:revers|exchang|swapp|switch)ed\b[^.\n]{0,30}\b(?:texts|labels|numbers|ratings)\b"
+    r"|\btext \d+ (?:(?:is|was|are) )?(?:called|named|renamed|label+ed|referred|means|denotes|stands for)\b"
+    r"|\btext \d+ ?(?:=|->|→) ?text \d",
     re.IGNORECASE,
 )
+_RANKS = re.compile(r"\brank(?:s|ed|ing|ings)?\b|\border of\b|\bbest (?:first|to worst)\b", re.IGNORECASE)
 _PRAISE = re.compile(r"\b(?:flawless|excellent|perfect|outstanding|superb|wonderful)\b", re.IGNORECASE)
 _BLAME = re.compile(r"\b(?:terrible|awful|useless|horrible|worthless|wrong throughout)\b", re.IGNORECASE)
 
@@ -84,7 +120,10 @@ def is_revised(after: str, value: float | None, scale: Scale) -> bool:
 def is_contradicted(reasons: str, value: float | None, scale: Scale) -> bool:
     """Whether the reasons of a rating, before or behind it, take it back, or say that it is another one."""
     return bool(
-        withdraws(reasons) or _ANOTHER.search(reasons) or _has_number(_GIVEN_NUMBER, reasons, value, scale)
+        withdraws_rating(reasons)
+        or _ANOTHER.search(reasons)
+        or _names_end(reasons, value, scale)
+        or _has_number(_GIVEN_NUMBER, reasons, value, scale)
     )
 
 
@@ -93,12 +132,24 @@ def is_doubted_outside(text: str, value: float | None, scale: Scale) -> bool:
     if text[:1] == "{":  # as nearly all are
         return False
     outside = text.partition("{")[0]
-    return has_other_scale(outside, scale) or is_contradicted(outside, value, scale) or turns_labels(outside)
+    return opens_otherwise(outside, scale) or is_contradicted(outside, value, scale)
 
 
 def turns_labels(text: str) -> bool:
     """Whether a text says that the numbers of several texts are not theirs."""
     return _TURNS_LABELS.search(text) is not None
+
+
+def gives_other_number(text: str, value: float, scale: Scale) -> bool:
+    """Whether a number of the scale that counts nothing and is not `value` stands in a text."""
+    return _has_number(_OTHER_NUMBER, text, value, scale)
+
+
+def opens_otherwise(preamble: str, scale: Scale) -> bool:
+    """Whether what stands before the ratings of several texts makes them ratings of another scale, ranks, or
+    ratings of texts with other numbers.
+    """
+    return bool(has_other_scale(preamble, scale) or turns_labels(preamble) or _RANKS.search(preamble))
 
 
 def gives_other_rating(text: str, value: float | None, scale: Scale) -> bool:
@@ -142,8 +193,31 @@ def is_fit_remark(remark: str, value: float | None, scale: Scale) -> bool:
 
 def _has_number(words: re.Pattern[str], text: str, value: float | None, scale: Scale) -> bool:
     """Whether a text holds such a number of the scale that is not `value`."""
-    found = (_number(match["number"]) for match in words.finditer(text))
-    return any(scale[0] <= number <= scale[1] and number != value for number in found)
+    return any(_is_other(match, value, scale) for match in words.finditer(text))
+
+
+def _is_other(match: re.Match[str], value: float | None, scale: Scale) -> bool:
+    number = _number(match["number"])
+    if not scale[0] <= number <= scale[1] or number == value or is_denied(match, "number", value):
+        return False
+    is_named = re.search(r"\b(?:an?|of) \Z", _before(match, "number")) is not None
+    return is_named or not _COUNTED.match(match.string, match.end("number"))
+
+
+def is_denied(match: re.Match[str], group: str | int, value: float | None) -> bool:
+    """Whether the number of a match is above `value`, and said not to be reached."""
+    if value is None or _number(match[group]) <= value:
+        return False
+    return _DENIED.search(_before(match, group)) is not None
+
+
+def _before(match: re.Match[str], group: str | int) -> str:
+    return match.string[max(0, match.start(group) - 60) : match.start(group)]
+
+
+def _names_end(text: str, value: float | None, scale: Scale) -> bool:
+    """Whether a text speaks of the lowest or highest rating, and that is not `value`."""
+    return any(scale[0 if end["low"] else 1] != value for end in _END_WORD.finditer(text))
 
 
 def _number(text: str) -> float:

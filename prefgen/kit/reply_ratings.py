@@ -22,6 +22,7 @@ from prefgen.kit.rating_doubts import (
     has_other_scale,
     is_fit_remark,
     is_revised,
+    opens_otherwise,
     turns_labels,
 )
 from prefgen.kit.verdict_context import REASONS_LINE
@@ -51,6 +52,7 @@ _RATING_LINE = re.compile(
     r"(?::|=|：|->|→|- |\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
     re.IGNORECASE,
 )
+_SUM = re.compile(r"(?P<parts>\d(?: ?\+ ?\d)+) ?= ?(?P<sum>\d{1,2})")
 _REMARK = re.compile(
     r"(?P<value>[^.,;]*\d[^.,;a-z]*)(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)", re.IGNORECASE
 )
@@ -58,7 +60,7 @@ _REMARK = re.compile(
 _RANGE = re.compile(r"(?:(?P<low>\d+) ?(?:-|–|to) ?)?(?:out of |max(?:imum)? )?(?P<high>\d+)", re.IGNORECASE)
 _ANY_RATING = re.compile(r"\b(?:rating|score|grade)\b", re.IGNORECASE)
 _HEADING = re.compile(
-    r"(?:[-#•] ?)*(?:(?:the )?output (?:for|of) )?(?:text|response|answer|reply|output) ?"
+    r"(?:[-#•\[] ?|\d{1,4}[.)] )*(?:(?:the )?output (?:for|of) )?(?:text|response|answer|reply|output) ?"
     r"(?:<|#|no\.? ?|number )?(?P<number>\d{1,4})[>)\]]?(?: ?[:：] ?(?P<rest>.*))?",
     re.IGNORECASE,
 )
@@ -142,7 +144,8 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     position = statements.index(statement)
     rating = _line_value(match, scale, not_applicable)
     after = "\n".join(lines[statement.number + 1 :])
-    before = statements[position - 1].text if position else ""
+    totals = [s.text for s in statements[:position] if s.text.casefold().startswith("total")]
+    before = "\n".join([*totals, *(s.text for s in statements[max(0, position - 1) : position])])
     if (
         _is_doubtful(statement, match, statements[position + 1 :])
         or is_revised(after, rating, scale)
@@ -182,6 +185,8 @@ def _line_value(match: re.Match[str], scale: Scale, not_applicable: bool) -> flo
         if not is_scale or (bounds is not None and bounds["low"] and float(bounds["low"]) != scale[0]):
             raise ParseFailure("out_of_scale", f"expected a rating on its scale, found {match[0][:120]!r}")
     value = match["value"]
+    if (total := _SUM.fullmatch(value)) and sum(map(int, total["parts"].split("+"))) == int(total["sum"]):
+        value = total["sum"]
     remark = _REMARK.fullmatch(value)
     rating = parse_rating(remark["value"] if remark else value, scale, not_applicable=not_applicable)
     if remark and not is_fit_remark(remark["remark"], rating, scale):
@@ -202,7 +207,8 @@ def ratings_by_heading(
     first = headings[0][0].number if headings else len(lines)
     preamble = [s.text for s in statements if s.number < first]
     ends = [*(s.number for s, _ in headings[1:]), len(lines)][: len(headings)]
-    if turns_labels(text) or any(statement.is_introduced for statement, _ in headings[1:]):
+    is_introduced = any(statement.is_introduced for statement, _ in headings[1:])
+    if turns_labels(text) or opens_otherwise("\n".join(lines[:first]), scale) or is_introduced:
         raise ParseFailure("ambiguous", f"expected ratings of the texts as numbered, found {text[-120:]!r}")
     blocks: dict[int, str] = {}
     for (statement, heading), end in zip(headings, ends, strict=True):

@@ -118,7 +118,7 @@ def _additions_of(
 def _bug_in_one_line(bug: BaseException) -> str:
     """A bug in one line."""
     if isinstance(bug, ValidationError):
-        return f"a {bug.title} that cannot be made: {first_problem(bug)[1].removeprefix('Value error, ')}"
+        return f"a {bug.title} that cannot be made: {first_problem(bug)[1]}"
     return " ".join(f"{type(bug).__name__}: {bug}".split())
 
 

@@ -5,14 +5,10 @@ What models write is hostile: a power of powers keeps any algebra system busy fo
 has a limit of time and of memory, and one that reaches it has no result.
 """
 
-import atexit
-import json
-import select
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
+
+from prefgen.text.limited_process import LimitedProcess
 
 COMPARISON = 2
 """Raised where answers are compared otherwise, so that outcomes of before are not taken for new ones."""
@@ -24,12 +20,11 @@ INSTALL_HINT = "check: maths needs math-verify: pip install 'prefgen[maths]'"
 
 
 class MathsWorker:
-    """A process that compares answers, started when it is first wanted and again when it was stopped."""
+    """A process that compares answers."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = LimitedProcess(["-m", "prefgen.text.maths_worker"], seconds)
+        self.close = self._process.close
 
     def is_same(self, answer: str, references: Sequence[str]) -> bool | None:
         """Whether the answer is the same as one of the references; None where either cannot be read, or it
@@ -37,43 +32,10 @@ class MathsWorker:
         """
         if not answer.strip() or len(answer) > MAX_LENGTH:
             return None
-        with self._lock:
-            process = self._start()
-            assert process.stdin
-            assert process.stdout
-            try:
-                process.stdin.write(json.dumps([answer, list(references)]).encode() + b"\n")
-                process.stdin.flush()
-                ready, _, _ = select.select([process.stdout], [], [], self._seconds)
-                line = process.stdout.readline() if ready else b""
-            except OSError:  # it ended while it was asked
-                line = b""
-            if not line:
-                self.close()
-                return None
-            return json.loads(line)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "prefgen.text.maths_worker"]
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(  # noqa: S603 - this project's own module
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
-            )
-            assert self._process.stdout
-            self._process.stdout.readline()  # it says when it is ready: importing takes longer than comparing
-        return self._process
-
-    def close(self) -> None:
-        """End the process, if there is one."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        return self._process.answer([answer, list(references)])
 
 
 _worker = MathsWorker()
-atexit.register(_worker.close)
 
 
 def is_same_answer(answer: str, references: Sequence[str]) -> bool | None:

@@ -45,16 +45,24 @@ _NOUNS = (
     r"|height|distance|speed|time|age|weight|profit|probability|average|mean|median|remainder|quotient|product"
     r"|difference|solution|count|revenue|salary|income|rate|ratio|percentage"
 )
+_SO = r"(?:(?:so|thus|therefore|hence|then),? )?"
 _STATES = re.compile(
-    r"(?:(?:(?:so|thus|therefore|hence|then),? )?"
+    rf"(?:{_SO}"
     r"(?:it|this|that|which|[a-z]|(?:the|his|her|its|their|our|my)(?: (?:final|total|overall|correct|whole))?"
     rf" (?:{_NOUNS})(?: (?:of|for) [a-z ]{{1,40}})?)"
-    r" (?:is|are|was|equals?|gives|totals?)(?: equal to)?|(?:he|she|they|we|it) makes?"
+    rf" (?:is|are|was|equals?|gives|totals?)(?: equal to)?|{_SO}there (?:is|are|was|were)"
+    rf"|{_SO}(?:he|she|they|we|it)"
+    r" (?:makes?|has|have|had|needs?|takes?|earns?|pays?|spends?|gets?|runs?)"
     r"|(?:the )?[a-z]\w{0,20} ?(?<![<>!])=(?!=)|[\d\s.,+*/×÷·()^%$\u2212-]{1,60}=(?!=))"
     r"\s*(?=[-+−–$€£¥*\d.\\])",
     re.IGNORECASE,
 )
 """What leads up to a number and leaves it what it is: a plain subject, one name, or numbers alone."""
+_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+_RATE = re.compile(r" (?:per|a|an|each|every) (second|minute|hour|day|week|month|year)\Z", re.IGNORECASE)
+_LEFT_OVER = re.compile(r" (?:left|remaining|in total|altogether)(?: over)?(?=\.?\Z)", re.IGNORECASE)
 MAX_NUMBER_LENGTH = 60
 """Characters of the longest number that is read."""
 MAX_EXPONENT = 300
@@ -75,6 +83,9 @@ class Quantity:
 def parse_quantity(text: str) -> Quantity | None:
     """The number that a text is; None for a text that is anything else, or more."""
     bare = _REASON_AFTER.sub("", _plain(without_thin_spaces(text)))
+    if bare.casefold() in _WORDS:
+        return Quantity(Fraction(_WORDS.index(bare.casefold())))
+    bare, rate = _without_rate(bare)
     match = _NUMBER.fullmatch(bare)
     if match is None or len(bare) > MAX_NUMBER_LENGTH:
         return None
@@ -85,15 +96,24 @@ def parse_quantity(text: str) -> Quantity | None:
     places = len(digits.partition(".")[2]) if not match["exponent"] else 0
     exchanged = value / 1000 if "," in digits else value * 1000
     is_exchangeable = _EXCHANGEABLE.fullmatch(digits) is not None
-    return Quantity(value, unit, places, exchanged if is_exchangeable else None)
+    return Quantity(value, f"{unit}{rate}", places, exchanged if is_exchangeable else None)
+
+
+def _without_rate(text: str) -> tuple[str, str]:
+    """(a text without the time for which it counts, "/day" or nothing): "18 dollars per day"."""
+    match = _RATE.search(text)
+    return (text[: match.start()], f"/{match[1].casefold()}") if match else (text, "")
 
 
 def stated_quantity(answer: str) -> Quantity | None:
     """The number that a sentence ends in: "It is 42"."""
     if RETRACTS.search(answer) or re.search(r"n't\b|\b(?:if|or|unsure|maybe|should)\b", answer):
         return None
-    match = _STATES.match(answer)
-    return parse_quantity(answer[match.end() :]) if match else None
+    concluded = re.match(_SO, answer, re.IGNORECASE)
+    match = _STATES.match(answer) or concluded
+    assert match
+    end = _LEFT_OVER.sub("", answer[match.end() :])
+    return parse_quantity(end) if match[0] else None
 
 
 def is_equal(found: Quantity, reference: Quantity, tolerance: float) -> bool | None:

@@ -60,6 +60,24 @@ async def test_the_rationale_is_one_of_the_winning_side(words, kept):
     assert score.rationale == f"2 of 3 votes: {kept}" if words[1] == "yes" else f"1 of 3 votes: {kept}"
 
 
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (("yes", "yes", "yes", "lost", "lost"), 1.0),
+        (("no", "no", "yes", "no", "lost"), 0.25),
+        (("yes", "no", "yes", "yes", "no"), 0.6),
+        (("no", "lost", "lost", "lost", "lost"), "none"),
+        (("yes", "lost"), "none"),
+        (("no", "no", "yes", "lost", "lost"), "none"),
+    ],
+)
+async def test_lost_votes_that_could_turn_the_majority_leave_no_score(words, value):
+    verdicts = await judged(BinaryVote(model="m", votes=len(words)), vote(*words), "x")
+
+    assert scores(verdicts) == ({} if value == "none" else {"r0": value})
+    assert len(verdicts) == words.count("lost") + (value != "none")
+
+
 def vote_of(text):
     try:
         return read_vote(Reply(text=text, finish_reason="stop"))[0]
@@ -79,6 +97,28 @@ def vote_of(text):
         "The text ends with:\nFinal judgment:\nyes",
         "Final judgment: Yes ❌",
         "Final judgment: No ✅",
+        "Item 2 is not met.\n\nFinal judgment: yes",
+        "There is a violation of item 2.\n\nFinal judgment: yes",
+        "1. Violations found:\n- item 2\n\nFinal judgment: yes",
+        "Constraint 1 (no commas) is violated.\n\nFinal judgment: yes",
+        "No, item 2 is violated.\n\nFinal judgment: yes",
+        "Is any rule violated? Yes, the second is violated.\n\nFinal judgment: yes",
+        "The text violates the second rule.\n\nFinal judgment: yes",
+        "The rule on length was clearly violated.\n\nFinal judgment: yes",
+        f"{'The text goes through the request in its order. ' * 8}Rule 2 is violated.\n\nFinal judgment: yes",
+        "### Length\nFine.\n\n### Tone\nFinal judgment: yes",
+        "### Length\nFine.\nFinal judgment: yes\n\n### Tone\nCalm.\nFinal judgment: yes",
+        "### Length\n90 words.\nJudgment: yes",
+        "Judgment: yes\n\nJudgment: yes",
+        "Final judgment: No, nothing is violated.",
+        "Final judgment: no, all is met",
+        "Final judgment: No.\n\nAll constraints are met.",
+        "Final judgment: yes, but the fifth tip is missing",
+        "Final judgment: yes\n\nAll constraints but the last are met.",
+        "Final judgment: yes\n\nAll constraints are met. The title is missing.",
+        "Final judgment: no\n\nThe fifth is missing. Wait, it is there.",
+        "Final judgment: yes\n\nThe text meets none of them.",
+        "The request asks:\nyes",
     ],
 )
 def test_a_vote_beside_its_opposite_is_unread(text):
@@ -90,8 +130,34 @@ def test_a_vote_beside_its_opposite_is_unread(text):
     [
         "Final judgment: [[yes]]", "The final judgment is: yes", "Violated: none.\n\nFinal judgment: yes",
         "Does the text follow every instruction?\nFinal judgment: yes",
-        "Nothing is missing.\nFinal judgment: yes",
+        "Nothing is missing.\nFinal judgment: yes", 'Final judgment: "yes"', "Final judgment: \\boxed{yes}",
+        "Final judgment: <yes>", "Yes", "yes.", "\\boxed{yes}", "Judgment: yes",
+        "No constraint is violated.\n\nFinal judgment: yes", "Nothing is violated.\n\nFinal judgment: yes",
+        "None of the constraints is violated.\n\nFinal judgment: yes",
+        "So no single instruction is violated.\n\nFinal judgment: yes",
+        "What is violated? Nothing.\n\nFinal judgment: yes", "Violated words: none.\n\nFinal judgment: yes",
+        "- Violations found: none\n\nFinal judgment: yes", "Violations:\n- None\n\nFinal judgment: yes",
+        "Items not met: none\n\nFinal judgment: yes", "Is any rule violated? No.\n\nFinal judgment: yes",
+        '1. "Human rights are violated daily" names a topic: met.\n\nFinal judgment: yes',
+        "A fourth tip would be violated if it named a price.\n\nFinal judgment: yes",
+        "### Length\n90 words: met.\n\n### Language\nEnglish: met.\n\nFinal judgment: yes",
+        "Final judgment: yes\n\nAll constraints are met.",
+        "Final judgment: Yes, every instruction is followed.",
+        "**Final judgment: Yes**\n\nThe text meets all of them.", "Final judgment: yes (all items are met)",
     ],
 )  # fmt: skip
 def test_a_clear_vote_is_read(text):
     assert vote_of(text) is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Final judgment: no (the fifth tip is missing)", "Final judgment: No, the fifth tip is missing.",
+        "Final judgment: no - it has only four tips", "**Final judgment: No**\n\nThe fifth tip is missing.",
+        "Item 2 is violated.\n\nFinal judgment: no", "No", "Judgment: no",
+        "### Length\n120 words: violated.\n\n### Tone\nCalm: met.\n\nFinal judgment: no",
+    ],
+)  # fmt: skip
+def test_a_clear_no_is_read(text):
+    assert vote_of(text) is False

@@ -57,6 +57,17 @@ async def test_a_checklist_is_written_once_a_prompt_or_stands_in_its_metadata():
         {"met": True, "reason": "Not met: it lacks a date. So false."},
         {"met": True, "reason": "Wait, that is not so."},
         {"met": False, "reason": "Met: it has a date."},
+        {"met": False, "reason": "Met by its first line."},
+        {"met": False, "reason": "Yes. It has a date."},
+        {"met": False, "reason": "It has a date, so it is true."},
+        {"met": False, "reason": "It has a date. Hence the criterion is met."},
+        {"met": True, "reason": "No. It lacks a date."},
+        {"met": True, "reason": "No, it lacks a date."},
+        {"met": True, "reason": "No - it lacks a date."},
+        {"met": True, "reason": "False"},
+        {"met": True, "reason": "It lacks a date, so no."},
+        {"met": True, "reason": "It lacks a date, so the criterion is not met."},
+        {"met": True, "reason": "It lacks a date and is therefore not fully met."},
     ],
 )
 def test_an_item_that_says_two_things_is_unread(entry):
@@ -64,7 +75,27 @@ def test_an_item_that_says_two_things_is_unread(entry):
         read_checks(Reply(text=json.dumps({"item_1": entry}), finish_reason="stop"), 1)
 
 
-@pytest.mark.parametrize("reason", ["It has a date.", "", "There is no error, so the criterion is met."])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "It has a date.", "", "There is no error, so the criterion is met.", "No errors were found.",
+        "No commas are used.", "No mention of the price, as asked.", "False claims are absent.",
+        "It says so, so no change is needed.", "It lists 5, hence no item is missing.",
+    ],
+)  # fmt: skip
 def test_an_item_with_its_reason_is_read(reason):
     text = json.dumps({"item_1": {"met": True, "reason": reason, "criterion": "It has a date."}})
     assert read_checks(Reply(text=text, finish_reason="stop"), 1) == [True]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Met in part only: two of three are named.", "Met only for the first tip.", "It lacks a date.",
+        "True statements are mixed with false ones.", "No date is given.", "Not met.",
+        "Yes-men are praised, and no critic.", "It has two of three, so met in part.",
+    ],
+)  # fmt: skip
+def test_an_item_that_is_not_met_is_read_with_its_reason(reason):
+    text = json.dumps({"item_1": {"reason": reason, "met": False}})
+    assert read_checks(Reply(text=text, finish_reason="stop"), 1) == [False]

@@ -5,7 +5,7 @@ expressions, code. (prefgen/judges/constraints.py)
 import pytest
 from pydantic import ValidationError
 
-from prefgen.errors import PluginError
+from prefgen.errors import ReplyError
 from prefgen.judges.constraints import Constraints, Rule, count_of, violation_of
 from prefgen.stats.scoring import ScoreSpec, scores_of
 from prefgen.testing import Scripted, a_record
@@ -216,12 +216,58 @@ def test_a_prompt_brings_its_own_rules_and_one_without_any_gives_no_score():
         "two words",
     )
     bare = a_record("Q", "two words")
-    wrong = a_record(Prompt.of("Q", metadata={"constraints": [{"kind": "words"}]}), "x")
 
     assert [v.value for v in Constraints().judge(own.prompt, own.responses, Scripted([""]))] == [0.0]
     assert [v.value for v in Constraints().judge(bare.prompt, bare.responses, Scripted([""]))] == [None]
-    with pytest.raises(PluginError, match="words needs least"):
-        Constraints().judge(wrong.prompt, wrong.responses, Scripted([""]))
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        ([{"kind": "words"}], "words needs least"),
+        ([{"kind": "rhymes"}], "kind: Input should be"),
+        (["be short"], "valid dictionary"),
+        ("be short", "valid dictionary"),
+        ([{"kind": "matches", "pattern": "a{99999999999}"}], "no regular expression"),
+        ([{"kind": ["words"], "name": 3}], "kind: Input should be"),
+    ],
+)
+def test_a_prompts_rule_that_is_not_known_applies_to_no_answer_and_is_told_once(rules, reason):
+    metadata = {
+        "constraints": [*([rules] if isinstance(rules, str) else rules), {"kind": "words", "most": 1}]
+    }
+    record = a_record(Prompt.of("Q", metadata=metadata), "x", "two words")
+
+    failure, *scores = Constraints().judge(record.prompt, record.responses, Scripted([""]))
+
+    assert isinstance(failure, ReplyError)
+    assert failure.code == "unknown_rule"
+    assert reason in str(failure)
+    assert [s.value for s in scores] == [None, 1.0, None, 0.0]
+    assert reason in scores[0].rationale
+
+
+@pytest.mark.parametrize(
+    ("rule", "long", "short"),
+    [
+        ({"kind": "matches", "pattern": r"^(\w+\s?)+\.$"}, "it is there so " * 5 + "!", "So."),
+        ({"kind": "matches", "pattern": "^(a+)+$"}, "a" * 40 + "!", "aaa"),
+        (
+            {"kind": "ifeval", "instruction": "keywords:existence", "arguments": {"keywords": ["^(a|a)+$"]}},
+            "a" * 40 + "!", "aaa",
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_on_which_a_pattern_takes_too_long_has_no_score(rule, long, short, monkeypatch):
+    monkeypatch.setattr("prefgen.text.patterns.SECONDS", 0.05)
+    record = a_record("Q", long, short)
+
+    failure, score = Constraints(rules=(rule, {"kind": "words", "least": 1})).judge(
+        record.prompt, record.responses, Scripted([""])
+    )[:2]
+
+    assert failure.code == "slow_pattern"
+    assert (score.response_id, score.value) == ("r1", 1.0)
 
 
 async def test_a_language_that_cannot_be_told_is_no_score():

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.errors import PluginError
 from prefgen.judges.constraints import Constraints
 from prefgen.kit.ifeval import CHECKS, follows
 from prefgen.testing import Scripted, a_record
@@ -131,8 +130,40 @@ def test_rows_of_ifeval_work_as_they_are():
     assert scores[0].rationale == "does not follow punctuation:no_comma"
 
 
-def test_a_row_that_is_none_of_ifevals_is_one_line():
-    record = a_record(Prompt.of("Say it.", metadata={"instruction_id_list": ["keywords:rhymes"]}), "One.")
+@pytest.mark.parametrize(
+    ("instruction", "arguments", "reason"),
+    [
+        ("keywords:rhymes", {}, "no instruction 'keywords:rhymes'"),
+        ("count:word_count_range", {"min_words": 5}, "no instruction 'count:word_count_range'"),
+        ("length_constraints:number_words", {"num_words": 5, "relation": "at most"}, "found 'at most'"),
+        ("keywords:existence", "tea", "arguments: Input should be"),
+        (7, {}, "instruction: Input should be"),
+    ],
+)
+def test_an_instruction_of_another_list_applies_to_no_answer(instruction, arguments, reason):
+    metadata = {
+        "instruction_id_list": [instruction, "punctuation:no_comma"],
+        "kwargs": [arguments, {}],
+    }
+    record = a_record(Prompt.of("Say it.", metadata=metadata), "One, two.", "One.")
 
-    with pytest.raises(PluginError, match="no instruction 'keywords:rhymes'"):
-        Constraints().judge(record.prompt, record.responses, Scripted([""]))
+    failure, *scores = Constraints().judge(record.prompt, record.responses, Scripted([""]))
+
+    assert failure.code == "unknown_rule"
+    assert reason in str(failure)
+    assert [s.value for s in scores] == [None, 0.0, None, 1.0]
+
+
+def test_instructions_without_their_arguments_apply_to_no_answer():
+    metadata = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}, {}]}
+    record = a_record(Prompt.of("Say it.", metadata=metadata), "One.")
+
+    failure, score = Constraints().judge(record.prompt, record.responses, Scripted([""]))
+
+    assert "1 entries and kwargs 2" in str(failure)
+    assert score.value is None
+
+
+def test_an_unknown_instruction_is_told_with_the_nearest_one():
+    with pytest.raises(ValueError, match="Did you mean 'keywords:existence'"):
+        follows("keywords:existance", "A text.", {})

@@ -128,3 +128,41 @@ def test_fields_that_came_later_are_of_the_identity_only_where_they_say_somethin
     assert LabelJudge(read="votes", alternatives=5).identity_values() == {
         "votes": 5, "read": "votes", "alternatives": 5,
     }  # fmt: skip
+
+
+def cut_reply(text):
+    places = tuple(TokenLogprob(token=word, logprob=-0.1, top=()) for word in text.split("|"))
+    return Reply(text=text.replace("|", ""), finish_reason="length", logprobs=places)
+
+
+@pytest.mark.parametrize(
+    "text", ["The| better| text| is", "**|Text| B|**", "Better| text|:| B", "By| the| rule"]
+)
+async def test_a_reply_that_our_own_limit_cut_before_its_label_gets_votes(text):
+    server = Server(lambda options: cut_reply(text) if "logprobs" in options else a_vote())
+
+    assert await probabilities(server) == ([0, 1], "votes")
+    with pytest.raises(UnreadableReply, match="`read: votes` or more `label_tokens`"):
+        await probabilities(server, read="logprobs")
+
+
+async def test_a_whole_reply_without_a_label_gets_no_votes():
+    whole = Reply(text="Both", logprobs=(TokenLogprob(token="Both", logprob=-0.1, top=()),))
+    server = Server(lambda _: whole)
+
+    with pytest.raises(UnreadableReply):
+        await probabilities(server)
+    assert len(server.options) == 1
+
+
+async def test_a_number_that_may_be_the_beginning_of_another_gets_votes():
+    numbers = [str(number) for number in range(1, 11)]
+    top = tuple(TokenChoice(token=t, logprob=math.log(p)) for t, p in (("8", 0.6), ("9", 0.3), ("1", 0.1)))
+    eight = Reply(text="8", logprobs=(TokenLogprob(token="8", logprob=math.log(0.6), top=top),))
+    server = Server(lambda options: eight if "logprobs" in options else a_vote("10"))
+
+    odds, method = await LabelJudge(votes=3).label_probabilities(
+        server, "m", [user("Rate.")], numbers, lambda text, _: text
+    )
+
+    assert (odds, method) == ([0] * 9 + [1], "votes")

@@ -142,3 +142,28 @@ def test_a_scale_of_something_else_is_none_of_a_rating_in_its_field(reasons, rat
     text = json.dumps({"rationale": reasons, "rating": rating})
 
     assert rating_of(text) == (rating if is_read else None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Good.\n\nTotal score: 4", "Total: 4 points\n\nScore: 4", "Good.\n\nScore: 1 + 1 + 1 + 1 = 4",
+        "1. On the subject (+1)\n2. Core (+1)\n\nTotal: 4\n\nScore: 4", "A total of 6 tips.\n\nScore: 4",
+        '{"rationale": "It scores 1 for relevance, 1 for coverage, 1 for use, 1 for style.", "rating": 4}',
+        "Score: 4\nRationale: It earns 1 + 1 + 1 + 1 = 4 points.",
+        "Score: 4\nRationale: One point for each of four, for a total of 4.",
+    ],
+)  # fmt: skip
+def test_a_total_is_the_sum_of_the_points_and_no_scale(text):
+    assert rating_of(text) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Total: 3\n\nScore: 4", "Total: 3 points\nIt lacks a date.\n\nScore: 4", "Score: 1 + 1 + 1 = 4",
+        "Total possible: 10\nRating: 4", "Score: 4\nRationale: One point each, for a total of 3.",
+    ],
+)  # fmt: skip
+def test_a_total_that_is_not_the_rating_makes_it_unread(text):
+    assert rating_of(text) is None

@@ -88,6 +88,50 @@ def test_ratings_are_joined_by_the_number_of_their_heading(text):
     assert [value for value, _ in blocks(text)] == [1.0, 5.0]
 
 
+@pytest.mark.parametrize("heading", ["[Text {}]", "{0}. Text {0}", "[Text {}]:", "- Text {}"])
+def test_a_heading_may_stand_in_brackets_or_in_a_list(heading):
+    text = "\n\n".join(f"{heading.format(n)}\nRating: {n}\nRationale: Clear." for n in (1, 2))
+    assert [value for value, _ in blocks(text)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Less useful than Text 2.", "Only 2 of 3 tips are given.", "It states the answer as 3.",
+        "Right, unlike text 3.", "Two out of three steps are wrong.", "It breaks rule 2.",
+        "It covers 4 of the 5 points.", "It is worse than text 1, and short.",
+    ],
+)  # fmt: skip
+def test_a_text_or_a_count_that_a_rationale_names_is_no_other_rating(reason):
+    text = f"Text 1\nRating: 1\nRationale: Clear.\n\nText 2\nRating: 4\nRationale: {reason}"
+    assert [value for value, _ in blocks(text)] == [1.0, 4.0]
+
+
+TWO_BLOCKS = "Text 1\nRating: 1\nRationale: Clear.\n\nText 2\nRating: 5\nRationale: Short."
+
+
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        "On a scale of 1 to 10:", "Lower is better.", "1 = best, 5 = worst.", "Here 1 is the best.",
+        "I go from 1 (best) to 5 (worst).", "The ratings are ranks; 1 is best.", "Ranks:",
+        "Order of quality:", "Text 1 is called Text 2 below.", "Text 1 = Text 2, Text 2 = Text 1.",
+        f"{'Both go through the request in its order. ' * 9}Lower is better.",
+    ],
+)  # fmt: skip
+def test_what_stands_before_the_first_heading_may_turn_all_ratings(preamble):
+    with pytest.raises(ParseFailure):
+        blocks(f"{preamble}\n\n{TWO_BLOCKS}")
+
+
+@pytest.mark.parametrize(
+    "preamble",
+    ["On a scale of 1 to 5:", "I compare Text 1 and Text 2.", "5 is the best.", "Here are my findings:"],
+)
+def test_a_preamble_that_turns_nothing_is_none(preamble):
+    assert [value for value, _ in blocks(f"{preamble}\n\n{TWO_BLOCKS}")] == [1.0, 5.0]
+
+
 @pytest.mark.parametrize(
     "text",
     [

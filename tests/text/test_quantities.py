@@ -83,3 +83,31 @@ def test_marks_that_may_be_exchanged_and_rounded_numbers_are_undecided(text, ref
 @pytest.mark.parametrize(("text", "reference"), [("0.34", "1/3"), ("1.235", "1234"), ("3.2", "3.14")])
 def test_numbers_that_are_different_in_every_reading_are_wrong(text, reference):
     assert is_right(text, reference) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("So there are **10** apples left.", "10"), ("There are 10 people left.", "10"),
+        ("Thus, she makes $18 per day.", "18"),
+        ("Answer: 18 dollars per day", "18"), ("Therefore, $x = 5$.", "5"), ("The answer is eight.", "8"),
+        ("Answer: eight", "8"), ("It takes 3 bolts in total.", "3"), ("He runs 540 meters a week.", "540"),
+        ("Hence 12 apples.", "12"), ("$18 per day", "$18 each day"),
+    ],
+)  # fmt: skip
+def test_a_plain_sentence_that_ends_in_a_number_gives_it(text, number):
+    assert is_right(text, number) is True
+    assert is_right(text, "7") is False
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("There are not 10 apples left.", "10"), ("There are 10 or 12 apples left.", "10"),
+        ("Answer: 18 dollars per day", "18 dollars per week"), ("So nobody has 10 apples.", "10"),
+        ("She makes $18 per day and $90 per week.", "90"), ("If there are 10 apples left.", "10"),
+        ("The answer is eight or nine.", "8"), ("Answer: 18 dollars per day", "126 dollars per week"),
+    ],
+)  # fmt: skip
+def test_a_sentence_that_says_more_than_a_number_gives_none(text, reference):
+    assert is_right(text, reference) is None

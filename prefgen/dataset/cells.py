@@ -135,7 +135,7 @@ def as_number(value: Any, name: str, where: str) -> float | None:
     return number
 
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def as_truth(value: Any, name: str, where: str) -> bool:
@@ -163,7 +163,7 @@ def as_messages_or_text(value: Any, name: str, where: str) -> Any:
         if is_list(data) and data and all(map(_is_message, data)):
             return data
     if start[:1] in ("[", "{") or start == "array(":
-        printed = _PRINTED.match(value)
+        printed = _PRINTED.match(value.lstrip())
         if printed and _PRINTED_ROLE.search(value) and _PRINTED_TEXT.search(value):
             raise RecipeError(
                 f"{name} is a list as Python prints it ({value[:60]!r}): save it as JSON", where
@@ -173,7 +173,8 @@ def as_messages_or_text(value: Any, name: str, where: str) -> Any:
     return value
 
 
-_PRINTED = re.compile(r"\s*(?:array\(\s*)?\[?\s*(?:array\(\s*)?\{\s*'")
+# here and below: no two \s* that may touch, or long white space takes time by its square
+_PRINTED = re.compile(r"(?:array\(\s*)?(?:\[\s*)?(?:array\(\s*)?\{\s*'")
 _PRINTED_ROLE = re.compile(r"'(?:role|from)'\s*:")
 _PRINTED_TEXT = re.compile(r"'(?:content|value)'\s*:")
 _PRINTED_TEXTS = re.compile(r"\s*(?:array\(\s*)?\[\s*'[^\n]*'\s*\](?:,\s*dtype=\w+\))?\s*")

@@ -302,6 +302,6 @@ def test_a_text_about_the_marks_of_reasoning_stays(text):
 def test_blank_lines_are_read_in_no_time(start):
     started = time.process_time()
 
-    assert leaks.find_leak(start + "\n" * 12_000 + "<|im_end|>x", ASKED) is not None
+    assert leaks.find_leak(start + "\n" * 12_000 + "<|im_end|>x", ASKED) is None
 
     assert time.process_time() - started < 0.5  # by its square it would be seconds

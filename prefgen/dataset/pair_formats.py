@@ -11,7 +11,7 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_messages_or_text, as_number, as_truth, is_list, is_missing
 from prefgen.dataset.column_names import ASKING, ASKING_ALONE, INPUT_COLUMNS, with_known_names
 from prefgen.dataset.columns import prompt_messages
-from prefgen.dataset.conversation import OTHER_ROLES
+from prefgen.dataset.conversation import known_role
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
 from prefgen.dataset.pair import NUMBERS, Row
 from prefgen.dataset.preference import with_sides
@@ -140,7 +140,7 @@ def _is_whole(side: Any, where: str) -> bool:
     if not is_list(turns) or not turns or not isinstance(turns[0], Mapping):
         return False
     role = turns[0].get("role") or turns[0].get("from")
-    return OTHER_ROLES.get(str(role), role) != "assistant"
+    return known_role(role) != "assistant"
 
 
 OTHER_SCORES = (

@@ -2,8 +2,10 @@
 writes, or columns by other names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from prefgen.dataset.asked import Asked, asked_columns, is_empty, refuse_unread
@@ -143,12 +145,9 @@ def _is_whole(side: Any, where: str) -> bool:
     return known_role(role) != "assistant"
 
 
-OTHER_SCORES = (
-    ("rating_chosen", "rating_rejected"),
-    ("chosen-rating", "rejected-rating"),
-    ("chosen_rating", "rejected_rating"),
-    ("chosen_score", "rejected_score"),
-    ("chosen_reward", "rejected_reward"),
+_SCORE = re.compile(
+    r"(?P<before>(?:(?:avg|average|mean|overall|total|final)_)?(?:score|rating|reward)_)?(?P<side>chosen|rejected)"
+    r"(?P<after>_(?:(?:avg|average|mean|overall|total|final)_)?(?:score|rating|reward))?"
 )
 """What others call score_chosen and score_rejected."""
 OTHER_MODELS = {
@@ -180,13 +179,25 @@ def _usual_names(row: Row) -> dict[str, Any]:
     """Scores and models that stand under names of others; both scores are of one naming."""
     found: dict[str, Any] = {}
     if all(is_missing(row.get(name)) for name in ("score_chosen", "score_rejected")):
-        namings = [[name for name in names if not is_missing(row.get(name))] for names in OTHER_SCORES]
-        for name in max(namings, key=len):  # the first of those that have most: both
-            found["score_chosen" if "chosen" in name else "score_rejected"] = row[name]
+        namings: dict[str, dict[str, Any]] = {}
+        for name, value in row.items():
+            if (read := _score_name(name)) is not None and not is_missing(value):
+                namings.setdefault(read[0], {}).setdefault(read[1], value)
+        found |= max(namings.values(), key=len, default={})  # the first of those that have most: both
     for ours, names in OTHER_MODELS.items():
         if is_missing(row.get(ours)):
             found.update((ours, row[name]) for name in names if not is_missing(row.get(name)))
     return found
+
+
+@lru_cache(maxsize=1024)
+def _score_name(name: Any) -> tuple[str, str] | None:
+    """(the naming, score_chosen or score_rejected) of a column that holds the score of a side."""
+    plain = name.strip().casefold().replace("-", "_") if isinstance(name, str) else ""
+    read = _SCORE.fullmatch(plain)
+    if read is None or (read["before"] is None) == (read["after"] is None):
+        return None
+    return plain.replace(read["side"], ""), f"score_{read['side']}"
 
 
 def _read_or_as_it_is(read: Callable[[Any, str, str], Any], value: Any, name: str, where: str) -> Any:

@@ -74,9 +74,10 @@ def mix(
     seed: int,
     bad_rows: BadRows | None = None,
     allow: Collection[str] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write `out`/data/preferences/SPLIT.parquet and mix.json, and return what it says. Raises RecipeError;
-    rows that break a rule of `check` go to `bad_rows`.
+    rows that break a rule of `check` go to `bad_rows`. `columns` are names of another kind, in every part.
 
     A prompt, and what is nearly the same, is of the first part that has it; a pair stands once.
     """
@@ -85,7 +86,7 @@ def mix(
     sampled_rows: list[_PartRow] = []
     sources: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
-        dataset = open_pairs(part.name, bad_rows=bad_rows)
+        dataset = open_pairs(part.name, columns=columns, bad_rows=bad_rows)
         name = display_name(part.name)
         rows = _read_part(list(dataset.rows), name, bad_rows, allow)
         part_rows = _sample_rows(rows, part, seed)

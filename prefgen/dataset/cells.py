@@ -68,6 +68,18 @@ def as_optional_text(value: Any, name: str, where: str) -> str | None:
     return None if is_absent(value) else as_text(value, name, where)
 
 
+def as_note(value: Any, name: str, where: str) -> str | None:
+    """What a column beside the data says in words: a text, or several texts behind commas; None where it is
+    empty, or holds what is no text, as a column of somebody else's may. Raises RecipeError for a text that
+    cannot be kept.
+    """
+    items = [value] if not is_list(value) else value
+    if any(isinstance(item, Mapping | bytes | bytearray) or is_list(item) for item in items):
+        return None
+    texts = (as_optional_text(item, name, where) for item in items)
+    return ", ".join(text for text in texts if text is not None) or None
+
+
 def checked_text(text: str, name: str, where: str) -> str:
     """The text, if it can be kept. Raises RecipeError for one over a million characters, and for half of a
     surrogate pair.

@@ -16,7 +16,7 @@ from prefgen.dataset.columns import prompt_messages
 from prefgen.dataset.conversation import known_role
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
 from prefgen.dataset.pair import NUMBERS, Row
-from prefgen.dataset.preference import with_sides
+from prefgen.dataset.preference import SIDES, with_sides
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import encode_message
@@ -52,16 +52,25 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         row = {**{name: value for name, value in row.items() if name not in left}, **moved}
     row, asks = with_sides(row, columns, where)
     row = with_numbers(row, where)
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         if isinstance(row.get(side), Mapping):  # one turn, as LLaMA-Factory and axolotl have it
             row = {**row, side: [row[side]]}
-    if all(isinstance(text := row.get(side), str) and is_hh(text) for side in ("chosen", "rejected")):
-        row = {**row, **{side: hh_turns(row[side]) for side in ("chosen", "rejected")}}
+    row = _with_hh_turns(row, where)
     row = _with_asked(row, asking, asks, where)
     if isinstance(row.get("prompt"), str) and is_hh(row["prompt"]):  # the sides go on behind "Assistant:"
         texts = {side: row[side] for side in ("chosen", "rejected") if isinstance(row.get(side), str)}
         row = {**row, **{side: text.removeprefix(" ") for side, text in texts.items()}}
     return row
+
+
+def _with_hh_turns(row: Row, where: str) -> Row:
+    """The row with the turns of sides that hh-rlhf has written into one text. Raises RecipeError where one
+    side alone is such a text: it is no answer, and the other is no conversation.
+    """
+    written = [side for side in SIDES if isinstance(row.get(side), str) and is_hh(row[side])]
+    if len(written) == 1 and all(isinstance(row.get(side), str) for side in SIDES):
+        raise RecipeError(f"{written[0]} alone is a whole conversation in one text", where)
+    return {**row, **{side: hh_turns(row[side]) for side in SIDES}} if len(written) == 2 else row
 
 
 class MissingColumn(RecipeError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from prefgen.dataset.cells import as_truth, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.pointers import check_named_winner, check_pointers, text_of_answer
+from prefgen.dataset.pointers import SIDES, check_named_winner, check_pointers, text_of_answer
 from prefgen.dataset.public_forms import (
     Form,
     Sides,
@@ -19,8 +19,6 @@ from prefgen.dataset.public_forms import (
     without_status,
 )
 from prefgen.errors import RecipeError
-
-SIDES = ("chosen", "rejected")
 
 
 def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, str | None]:

@@ -78,9 +78,10 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
         raise RecipeError(f"{name} must be text or a list of messages, found {describe(turns)}", where)
     if not turns:
         raise RecipeError(f"{name} is empty", where)
-    messages = tuple(_parse_message(turn, name, where) for turn in turns)
-    says_nothing = len(messages) > 1 and messages[0].role == "system" and is_blank(messages[0].text)
-    return messages[1:] if says_nothing and isinstance(messages[0].content, str) else messages
+    first, *others = [_parse_message(turn, name, where) for turn in turns]
+    if others and first.role == "system" and isinstance(first.content, str) and is_blank(first.content):
+        return tuple(others)  # as an empty column is nothing
+    return (first, *others)
 
 
 def turns_of_text(text: str, name: str, where: str) -> str | list[dict[str, str]]:

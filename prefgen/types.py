@@ -120,6 +120,8 @@ class Message(Value):
     reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    name: str | None = None
+    """Who speaks among several of one role, or the tool whose result this is."""
 
     @property
     def text(self) -> str:
@@ -142,6 +144,8 @@ class Message(Value):
             fields["tool_calls"] = [[call.id, call.name, call.arguments] for call in self.tool_calls]
         if self.tool_call_id:
             fields["tool_call_id"] = self.tool_call_id
+        if self.name:
+            fields["name"] = self.name
         return fields
 
 

@@ -10,6 +10,7 @@ import typer
 from prefgen.cli.arguments import (
     AllowOption,
     AsJsonOption,
+    ColumnsOption,
     OnBadRowsOption,
     allowed_rules,
     bad_rows_of,
@@ -32,6 +33,7 @@ def command(
         float, typer.Option(help="Share of the prompts in the test split.", min=0, max=0.99)
     ] = 0.05,
     seed: int = 0,
+    columns: ColumnsOption = [],
     allow: AllowOption = [],
     on_bad_rows: OnBadRowsOption = "fail",
     as_json: AsJsonOption = False,
@@ -39,13 +41,14 @@ def command(
     """Make one dataset of several: prompts de-duplicated across them, a fresh disjoint split, sources and
     licenses carried along.
     """
+    from prefgen.dataset.pair_formats import parse_columns
     from prefgen.publish.mix import mix
     from prefgen.publish.mix_draw import parse_part
 
     bad_rows = bad_rows_of(on_bad_rows)
     manifest = mix(
         [parse_part(part) for part in parts], out, test=test, seed=seed,
-        bad_rows=bad_rows, allow=allowed_rules(allow),
+        bad_rows=bad_rows, allow=allowed_rules(allow), columns=parse_columns(columns),
     )  # fmt: skip
     if bad_rows.rows:
         print(f"{bad_rows.sentence()}; all of them are in {out / BAD_ROWS}", file=sys.stderr)

@@ -5,6 +5,7 @@ from typing import Any
 
 from prefgen.dataset.cells import as_number, as_optional_text, decoded, describe, is_list, is_missing
 from prefgen.dataset.conversation import parse_conversation
+from prefgen.dataset.flat_conversation import is_hh
 from prefgen.errors import RecipeError
 from prefgen.types import Response, Score
 
@@ -89,6 +90,8 @@ def parse_response(
         value = value["text"]
     elif isinstance(value, Mapping):
         value = [{"role": "assistant", **value}]
+    if isinstance(value, str) and is_hh(value):
+        raise RecipeError(f"a response is a whole conversation in one text ({value.strip()[:40]!r})", where)
     turns = parse_conversation(value, where, name="a response", role="assistant")
     if turns[0].role != "assistant" or turns[-1].role != "assistant":
         roles = ", ".join(turn.role for turn in turns)

@@ -17,7 +17,7 @@ from prefgen.dataset.column_names import (
     SHOWN,
     Row,
 )
-from prefgen.dataset.conversation import OTHER_ROLES, ROLES
+from prefgen.dataset.conversation import ROLES, known_role
 from prefgen.errors import RecipeError
 from prefgen.types import Message
 
@@ -124,8 +124,8 @@ def with_inputs(row: Row, name: str, about: Sequence[str], where: str) -> Any:
 def check_role(row: Row, where: str) -> None:
     """Raises RecipeError for a text that its row says is of somebody else than a user."""
     given = row["role"]
-    role = OTHER_ROLES.get(given, given) if isinstance(given, str) else None
-    if role in ROLES and role != "user":
+    role = known_role(given)
+    if isinstance(role, str) and role in ROLES and role != "user":
         raise RecipeError(f"the text is the {role}'s and no prompt (role: {given!r})", where)
 
 

@@ -68,6 +68,18 @@ def as_optional_text(value: Any, name: str, where: str) -> str | None:
     return None if is_absent(value) else as_text(value, name, where)
 
 
+def as_note(value: Any, name: str, where: str) -> str | None:
+    """What a column beside the data says in words: a text, or several texts behind commas; None where it is
+    empty, or holds what is no text, as a column of somebody else's may. Raises RecipeError for a text that
+    cannot be kept.
+    """
+    items = [value] if not is_list(value) else value
+    if any(isinstance(item, Mapping | bytes | bytearray) or is_list(item) for item in items):
+        return None
+    texts = (as_optional_text(item, name, where) for item in items)
+    return ", ".join(text for text in texts if text is not None) or None
+
+
 def checked_text(text: str, name: str, where: str) -> str:
     """The text, if it can be kept. Raises RecipeError for one over a million characters, and for half of a
     surrogate pair.
@@ -135,7 +147,7 @@ def as_number(value: Any, name: str, where: str) -> float | None:
     return number
 
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def as_truth(value: Any, name: str, where: str) -> bool:
@@ -163,7 +175,7 @@ def as_messages_or_text(value: Any, name: str, where: str) -> Any:
         if is_list(data) and data and all(map(_is_message, data)):
             return data
     if start[:1] in ("[", "{") or start == "array(":
-        printed = _PRINTED.match(value)
+        printed = _PRINTED.match(value.lstrip())
         if printed and _PRINTED_ROLE.search(value) and _PRINTED_TEXT.search(value):
             raise RecipeError(
                 f"{name} is a list as Python prints it ({value[:60]!r}): save it as JSON", where
@@ -173,7 +185,8 @@ def as_messages_or_text(value: Any, name: str, where: str) -> Any:
     return value
 
 
-_PRINTED = re.compile(r"\s*(?:array\(\s*)?\[?\s*(?:array\(\s*)?\{\s*'")
+# here and below: no two \s* that may touch, or long white space takes time by its square
+_PRINTED = re.compile(r"(?:array\(\s*)?(?:\[\s*)?(?:array\(\s*)?\{\s*'")
 _PRINTED_ROLE = re.compile(r"'(?:role|from)'\s*:")
 _PRINTED_TEXT = re.compile(r"'(?:content|value)'\s*:")
 _PRINTED_TEXTS = re.compile(r"\s*(?:array\(\s*)?\[\s*'[^\n]*'\s*\](?:,\s*dtype=\w+\))?\s*")

@@ -15,6 +15,7 @@ from prefgen.dataset.asked import (
 )
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import (
+    as_note,
     as_optional_text,
     as_texts,
     checked_data,
@@ -194,11 +195,11 @@ def prompt_fields(
     """The fields of a prompt that a row says, or its dataset in its place. Raises RecipeError."""
     fields = dict(provenance.defaults)
     for field in ("source", "category", "language"):
-        text = as_optional_text(row.get(columns.get(field, field)), field, where)
+        text = as_note(row.get(columns.get(field, field)), field, where)
         if text is not None:
             fields[field] = text
     licensed = row.get(columns.get("license", "license"), row.get("licence"))
-    license_name = as_optional_text(licensed, "license", where)
+    license_name = as_note(licensed, "license", where)
     if license_name is not None:
         fields["license"] = license_name
     for field in ("references", "incorrect_references"):
@@ -213,9 +214,9 @@ def prompt_fields(
                 f"them; found {tools!r:.80}"
             )
         fields["tools"] = tuple(tools)
-    metadata = _parse_data(row.get(columns.get("metadata", "metadata")), "metadata", where)
-    if isinstance(metadata, Mapping):
-        fields["metadata"] = metadata
+    metadata = decoded(row.get(columns.get("metadata", "metadata")))
+    if isinstance(metadata, Mapping):  # anything else is some other column of that name
+        fields["metadata"] = _parse_data(metadata, "metadata", where)
     lineage = provenance.lineage(row, columns, fields.get("source"), where)
     return fields | {"lineage": lineage} if lineage else fields
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefgen.dataset.cells import (
     as_messages_or_text,
+    as_text,
     checked_data,
     checked_text,
     decoded,
@@ -17,8 +18,8 @@ from prefgen.dataset.cells import (
     is_list,
     is_missing,
 )
-from prefgen.dataset.column_names import SHOWN
 from prefgen.dataset.flat_conversation import hh_turns, is_flat, is_hh
+from prefgen.dataset.turn_keys import reasoning_of, refuse_unread
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank
 from prefgen.text.taken_out import taken_out_digests
@@ -31,6 +32,14 @@ OTHER_ROLES = {
     "function": "tool", "ipython": "tool",
 }  # fmt: skip
 """{what others call a role: what it is called here}."""
+
+
+def known_role(given: Any) -> Any:
+    """What a role is called here, in whatever case it is written; anything else as it is."""
+    if not isinstance(given, str) or given in ROLES:
+        return given
+    word = given.strip().casefold()
+    return OTHER_ROLES.get(word, word if word in ROLES else given)
 
 
 class UnknownRole(RecipeError):
@@ -73,11 +82,16 @@ def read_turns(value: Any, where: str, *, name: str, role: str) -> tuple[Message
         if is_empty_mark(turns):
             raise RecipeError(f"{name} is {turns.strip()!r}, which is what a table writes for nothing", where)
         return (Message.model_validate({"role": role, "content": turns}),)
+    if isinstance(turns, Mapping) and (turns.get("role") or turns.get("from")):
+        turns = [turns]
     if not is_list(turns):
         raise RecipeError(f"{name} must be text or a list of messages, found {describe(turns)}", where)
     if not turns:
         raise RecipeError(f"{name} is empty", where)
-    return tuple(_parse_message(turn, name, where) for turn in turns)
+    first, *others = [_parse_message(turn, name, where) for turn in turns]
+    if others and first.role == "system" and isinstance(first.content, str) and is_blank(first.content):
+        return tuple(others)  # as an empty column is nothing
+    return (first, *others)
 
 
 def turns_of_text(text: str, name: str, where: str) -> str | list[dict[str, str]]:
@@ -113,20 +127,20 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     if not isinstance(turn, Mapping):
         raise RecipeError(f"a message must be a mapping with role and content, found {describe(turn)}", where)
     given = turn.get("role") or turn.get("from")
-    role = OTHER_ROLES.get(str(given), given)
+    role = known_role(given)
     if role not in ROLES:
         raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
-    if not SHOWN.isdisjoint(turn) and (shown := [key for key in turn if key in SHOWN and turn[key]]):
-        raise RecipeError(f"a message has {shown[0]!r}: put it among the parts of its content", where)
+    if len(turn) > 2:
+        refuse_unread(turn, where)
     tool_calls = tuple(_parse_tool_calls(turn, where))
     fields: dict[str, Any] = {"role": role, "content": _content_of(turn, name, where)}
-    reasoning = turn.get("reasoning_content") or turn.get("reasoning")
-    if isinstance(reasoning, str) and reasoning.strip():
-        fields["reasoning"] = checked_text(reasoning, name, where)
+    if (reasoning := reasoning_of(turn, where)) is not None:
+        fields["reasoning"] = reasoning
     if tool_calls:
         fields["tool_calls"] = tool_calls
-    if not is_missing(turn.get("tool_call_id")):
-        fields["tool_call_id"] = checked_text(str(turn["tool_call_id"]), "tool_call_id", where)
+    for key in ("tool_call_id", "name"):
+        if (text := as_text(turn.get(key), key, where)) is not None:
+            fields[key] = text
     return Message(**fields)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from prefgen.dataset.arrow_rows import without_empty_keys
 from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.errors import RecipeError
 
@@ -18,6 +19,7 @@ def hub_rows(path: str, config: str | None, split: str, revision: str | None) ->
         rows = datasets.load_dataset(path, config, split=split, revision=revision, streaming=True)
         names = label_names(getattr(rows, "features", None))
         for row in rows:
+            row = without_empty_keys(row)
             yield with_names(row, names, path) if names else row
 
 

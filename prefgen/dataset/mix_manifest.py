@@ -59,6 +59,8 @@ class MixManifest(Manifest):
     bad_rows: int
     allow: tuple[str, ...] = ()
     """The rules that rows were allowed to break."""
+    columns: Mapping[str, str] = {}
+    """The names that the columns had in the parts."""
     counts: Mapping[str, int]
     test: float
     licenses: Mapping[str, int]

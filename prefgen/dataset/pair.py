@@ -220,9 +220,13 @@ def _text_of_turn(turn: Mapping[str, Any]) -> str:
 
 
 def is_text_alone(*sides: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether turns hold neither calls of tools nor images, for forms that have no place for these."""
+    """Whether turns hold nothing but role and text (no calls of tools, no images, no names), for forms that
+    have no place for more.
+    """
     turns = itertools.chain.from_iterable(sides)
-    return not any(turn.get("tool_calls") or not isinstance(turn["content"], str) for turn in turns)
+    return not any(
+        turn.keys() - {"role", "content"} or not isinstance(turn["content"], str) for turn in turns
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -266,7 +270,14 @@ def _parse_turns(role: str, value: Any, name: str, where: str) -> Turns:
     if isinstance(value, str) and not value.strip():
         return [{"role": role, "content": value}]
     try:
-        return [encode_message(message) for message in read_turns(value, where, name=name, role=role)]
+        messages = read_turns(value, where, name=name, role=role)
+        if any(message.reasoning for message in messages):
+            raise NotAPair(
+                f"{name} has reasoning beside its content, for which pairs have no place: put it into the "
+                "content, or take it away",
+                where,
+            )
+        return [encode_message(message) for message in messages]
     except NotAPair:
         raise
     except RecipeError as error:

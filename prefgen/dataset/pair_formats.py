@@ -2,8 +2,10 @@
 writes, or columns by other names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from prefgen.dataset.asked import Asked, asked_columns, is_empty, refuse_unread
@@ -11,10 +13,10 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_messages_or_text, as_number, as_truth, is_list, is_missing
 from prefgen.dataset.column_names import ASKING, ASKING_ALONE, INPUT_COLUMNS, with_known_names
 from prefgen.dataset.columns import prompt_messages
-from prefgen.dataset.conversation import OTHER_ROLES
+from prefgen.dataset.conversation import known_role
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
 from prefgen.dataset.pair import NUMBERS, Row
-from prefgen.dataset.preference import with_sides
+from prefgen.dataset.preference import SIDES, with_sides
 from prefgen.dataset.serialize import RENAMED_COLUMNS
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import encode_message
@@ -50,16 +52,25 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         row = {**{name: value for name, value in row.items() if name not in left}, **moved}
     row, asks = with_sides(row, columns, where)
     row = with_numbers(row, where)
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         if isinstance(row.get(side), Mapping):  # one turn, as LLaMA-Factory and axolotl have it
             row = {**row, side: [row[side]]}
-    if all(isinstance(text := row.get(side), str) and is_hh(text) for side in ("chosen", "rejected")):
-        row = {**row, **{side: hh_turns(row[side]) for side in ("chosen", "rejected")}}
+    row = _with_hh_turns(row, where)
     row = _with_asked(row, asking, asks, where)
     if isinstance(row.get("prompt"), str) and is_hh(row["prompt"]):  # the sides go on behind "Assistant:"
         texts = {side: row[side] for side in ("chosen", "rejected") if isinstance(row.get(side), str)}
         row = {**row, **{side: text.removeprefix(" ") for side, text in texts.items()}}
     return row
+
+
+def _with_hh_turns(row: Row, where: str) -> Row:
+    """The row with the turns of sides that hh-rlhf has written into one text. Raises RecipeError where one
+    side alone is such a text: it is no answer, and the other is no conversation.
+    """
+    written = [side for side in SIDES if isinstance(row.get(side), str) and is_hh(row[side])]
+    if len(written) == 1 and all(isinstance(row.get(side), str) for side in SIDES):
+        raise RecipeError(f"{written[0]} alone is a whole conversation in one text", where)
+    return {**row, **{side: hh_turns(row[side]) for side in SIDES}} if len(written) == 2 else row
 
 
 class MissingColumn(RecipeError):
@@ -140,15 +151,12 @@ def _is_whole(side: Any, where: str) -> bool:
     if not is_list(turns) or not turns or not isinstance(turns[0], Mapping):
         return False
     role = turns[0].get("role") or turns[0].get("from")
-    return OTHER_ROLES.get(str(role), role) != "assistant"
+    return known_role(role) != "assistant"
 
 
-OTHER_SCORES = (
-    ("rating_chosen", "rating_rejected"),
-    ("chosen-rating", "rejected-rating"),
-    ("chosen_rating", "rejected_rating"),
-    ("chosen_score", "rejected_score"),
-    ("chosen_reward", "rejected_reward"),
+_SCORE = re.compile(
+    r"(?P<before>(?:(?:avg|average|mean|overall|total|final)_)?(?:score|rating|reward)_)?(?P<side>chosen|rejected)"
+    r"(?P<after>_(?:(?:avg|average|mean|overall|total|final)_)?(?:score|rating|reward))?"
 )
 """What others call score_chosen and score_rejected."""
 OTHER_MODELS = {
@@ -180,13 +188,25 @@ def _usual_names(row: Row) -> dict[str, Any]:
     """Scores and models that stand under names of others; both scores are of one naming."""
     found: dict[str, Any] = {}
     if all(is_missing(row.get(name)) for name in ("score_chosen", "score_rejected")):
-        namings = [[name for name in names if not is_missing(row.get(name))] for names in OTHER_SCORES]
-        for name in max(namings, key=len):  # the first of those that have most: both
-            found["score_chosen" if "chosen" in name else "score_rejected"] = row[name]
+        namings: dict[str, dict[str, Any]] = {}
+        for name, value in row.items():
+            if (read := _score_name(name)) is not None and not is_missing(value):
+                namings.setdefault(read[0], {}).setdefault(read[1], value)
+        found |= max(namings.values(), key=len, default={})  # the first of those that have most: both
     for ours, names in OTHER_MODELS.items():
         if is_missing(row.get(ours)):
             found.update((ours, row[name]) for name in names if not is_missing(row.get(name)))
     return found
+
+
+@lru_cache(maxsize=1024)
+def _score_name(name: Any) -> tuple[str, str] | None:
+    """(the naming, score_chosen or score_rejected) of a column that holds the score of a side."""
+    plain = name.strip().casefold().replace("-", "_") if isinstance(name, str) else ""
+    read = _SCORE.fullmatch(plain)
+    if read is None or (read["before"] is None) == (read["after"] is None):
+        return None
+    return plain.replace(read["side"], ""), f"score_{read['side']}"
 
 
 def _read_or_as_it_is(read: Callable[[Any, str, str], Any], value: Any, name: str, where: str) -> Any:

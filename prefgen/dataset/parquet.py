@@ -22,7 +22,9 @@ def _struct(**fields: pa.DataType) -> pa.StructType:
     return pa.struct([pa.field(name, kind) for name, kind in fields.items()])
 
 
-MESSAGE = _struct(role=TEXT, content=TEXT, parts=TEXT, reasoning=TEXT, tool_calls=TEXT, tool_call_id=TEXT)
+MESSAGE = _struct(
+    role=TEXT, content=TEXT, parts=TEXT, reasoning=TEXT, tool_calls=TEXT, tool_call_id=TEXT, name=TEXT
+)
 TURN = _struct(role=TEXT, content=TEXT)
 FULL_TURN = _struct(
     role=TEXT,
@@ -30,6 +32,7 @@ FULL_TURN = _struct(
     parts=TEXT,
     tool_calls=pa.list_(_struct(id=TEXT, type=TEXT, function=_struct(name=TEXT, arguments=TEXT))),
     tool_call_id=TEXT,
+    name=TEXT,
 )
 """A turn of conversations that call tools or hold images; `parts` is JSON text, and is the whole content."""
 
@@ -119,7 +122,7 @@ FULL_PAIRS = pa.schema(
     + [pa.field("tools", TEXT)]
 )
 """The pairs of a dataset in which any conversation calls tools, is offered some, or holds images."""
-_FULL_KEYS = (b'"tools":', b'"tool_calls":', b'"tool_call_id":', b'"parts":')
+_FULL_KEYS = (b'"tools":', b'"tool_calls":', b'"tool_call_id":', b'"parts":', b'"name":')
 """What a line of such a pair holds, and no other: within text, quotes are escaped."""
 
 FAILURES = pa.schema(
@@ -159,7 +162,7 @@ def pairs_schema(lines: Sequence[bytes]) -> pa.Schema:
 def pairs_schema_of(folder: Path) -> pa.Schema:
     """The schema of a run's pairs."""
     schemas = (pq.read_schema(path) for path in sorted(folder.glob("*.parquet")))
-    return FULL_PAIRS if any(schema.equals(FULL_PAIRS) for schema in schemas) else PAIRS
+    return FULL_PAIRS if any("tools" in schema.names for schema in schemas) else PAIRS
 
 
 def give_one_schema(folder: Path) -> None:

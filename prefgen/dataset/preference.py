@@ -4,12 +4,12 @@ Mapped columns win. Without a mapping, the descriptions that a row has must agre
 which of them is meant nobody knows.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from prefgen.dataset.cells import as_truth, decoded, describe, is_list, is_missing
+from prefgen.dataset.cells import as_truth, is_missing
 from prefgen.dataset.column_names import Row
+from prefgen.dataset.pointers import SIDES, check_named_winner, check_pointers, text_of_answer
 from prefgen.dataset.public_forms import (
     Form,
     Sides,
@@ -19,8 +19,6 @@ from prefgen.dataset.public_forms import (
     without_status,
 )
 from prefgen.errors import RecipeError
-
-SIDES = ("chosen", "rejected")
 
 
 def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, str | None]:
@@ -39,9 +37,10 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     row = without_status(row, where)
     if not forms:
         if len(given) == len(SIDES):
-            _check_pointers(row, given, where)
+            check_pointers(row, given, where)
             if not is_told:
                 _check_other_labels(row, given, where)
+                check_named_winner(row, given, where)
         return row, None
     found = {form.says: form.sides(row, where) for form in forms}
     _check_agreement(found, given, where)
@@ -75,64 +74,20 @@ def _check_other_labels(row: Row, given: Mapping[str, Any], where: str) -> None:
     """Raises RecipeError where ranked answers, or an answer with a label, say something else than the
     sides.
     """
-    texts = {side: _text_of_answer(value) for side, value in given.items()}
+    texts = {side: text_of_answer(value) for side, value in given.items()}
     if (ranked := ranked_answers(row, where)) is not None:
-        ranks = {_text_of_answer(text): rank for text, _, rank in ranked}
+        ranks = {text_of_answer(text): rank for text, _, rank in ranked}
         best, worse = (ranks.get(texts[side]) for side in SIDES)
         if best is None or worse is None or best >= worse:
             raise RecipeError(f"answers and chosen do not prefer the same answer{_MAP_SIDES}", where)
     if not is_missing(row.get("completion")) and not is_missing(row.get("label")):
         side = "chosen" if as_truth(row["label"], "label", where) else "rejected"
-        if _text_of_answer(row["completion"]) != texts[side]:
+        if text_of_answer(row["completion"]) != texts[side]:
             raise RecipeError(f"label and chosen do not prefer the same answer{_MAP_SIDES}", where)
 
 
 _MAP_SIDES = ": map the sides that are meant (chosen=chosen and rejected=rejected)"
-_ANSWER_COLUMN = re.compile(
-    r"(?:response|answer|completion|output|reply)s?[ _-]?(?:[0-9]|[ab])?", re.IGNORECASE
-)
-_POINTER = re.compile(r"[0-9](?:\.0)?|true|false|[ab]|first|second|left|right", re.IGNORECASE)
-
-
-def _check_pointers(row: Row, given: Mapping[str, Any], where: str) -> None:
-    """Raises RecipeError where the sides do not hold answers, and say which other column does."""
-    texts = [value.strip() if isinstance(value, str) else None for value in given.values()]
-    if None in texts or any(len(text or "") > 60 for text in texts):
-        return
-    if all(text in row and text not in SIDES for text in texts):
-        raise RecipeError(
-            f"chosen and rejected name the columns {' and '.join(map(str, texts))}{_MAP_NAMES}", where
-        )
-    if not all(_POINTER.fullmatch(text or "") for text in texts):
-        return
-    for name, value in row.items():
-        if (
-            isinstance(name, str)
-            and _ANSWER_COLUMN.fullmatch(name.strip())
-            and isinstance(value, str)
-            and not is_list(decoded(value))
-            and value.strip() not in ("", *texts)
-        ):
-            raise RecipeError(
-                f"chosen is {describe(given['chosen'])} beside {name}: is it an answer, or does it say which"
-                f"{_MAP_NAMES}",
-                where,
-            )
-
-
-_MAP_NAMES = "? Write the answers themselves into chosen and rejected"
 
 
 def _same(one: Any, other: Any) -> bool:
-    return _text_of_answer(one) == _text_of_answer(other)
-
-
-def _text_of_answer(side: Any) -> Any:
-    """What a side says last, for comparing."""
-    turns = decoded(side)
-    last = turns[-1] if is_list(turns) and turns else turns
-    if isinstance(last, Mapping):
-        last = last.get("content") if last.get("content") is not None else last.get("value", last.get("text"))
-    elif not isinstance(last, str):
-        last = side
-    return last.strip() if isinstance(last, str) else last
+    return text_of_answer(one) == text_of_answer(other)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from prefgen.dataset.arrow_rows import without_empty_keys
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.dataset.file_splits import Rows, splits_of_files
@@ -150,7 +151,7 @@ def _read_saved(path: Path, display_path: str) -> Rows:
             return
         except CELL_ERRORS as error:
             raise RecipeError(f"the row holds what cannot be read ({first_line(error)})", where) from None
-        yield where, with_names(row, names, where)
+        yield where, with_names(without_empty_keys(row), names, where)
 
 
 def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
@@ -251,7 +252,7 @@ def _read_table(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
 
 def _read_parquet(path: Path, display_path: str, _: BadRows) -> Rows:
     for number, row in enumerate(read_parquet(path, display_path), 1):
-        yield f"{display_path} row {number}", row
+        yield f"{display_path} row {number}", without_empty_keys(row)
 
 
 def _read_text(path: Path, display_path: str, _: BadRows) -> Rows:

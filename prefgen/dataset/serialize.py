@@ -50,7 +50,7 @@ def _json_default(value: Any) -> Any:
     if kind is Message:
         content, tool_calls = value.content, value.tool_calls
         return {
-            **value.__dict__,
+            **{key: field for key, field in value.__dict__.items() if key != "name" or field},
             "content": value.text,
             "parts": None if isinstance(content, str) else _json_text([part.__dict__ for part in content]),
             "tool_calls": _json_text([call.__dict__ for call in tool_calls]) if tool_calls else None,
@@ -218,7 +218,8 @@ def turn_of(message: Message, keep_reasoning: bool) -> dict[str, Any]:
     text = message.text
     if keep_reasoning and message.reasoning:
         text = f"<think>\n{message.reasoning}\n</think>\n\n{text}"
-    if isinstance(message.content, str) and not message.tool_calls and not message.tool_call_id:
+    beside = message.tool_calls or message.tool_call_id or message.name
+    if isinstance(message.content, str) and not beside:
         return {"role": message.role, "content": text}  # as nearly all are
     return {**turn_row(encode_message(message)), "content": text}
 

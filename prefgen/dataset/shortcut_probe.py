@@ -26,7 +26,7 @@ def format_features(text: str) -> list[float]:
     return [
         math.log1p(len(text)),
         math.log1p(lines),
-        math.log1p(len(re.findall(r"^\s*(?:[-*•]|\d+[.)])\s", text, re.MULTILINE))),
+        math.log1p(len(re.findall(r"^[^\S\n]*(?:[-*•]|\d+[.)])\s", text, re.MULTILINE))),
         math.log1p(len(re.findall(r"^#+ |\*\*", text, re.MULTILINE))),
         float("```" in text),
         float(text.rstrip().endswith("?")),

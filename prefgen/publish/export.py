@@ -2,13 +2,12 @@
 own.
 """
 
-import csv
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.cells import as_number, as_text
+from prefgen.dataset.cells import as_number, as_text, decoded, describe, is_absent, is_list
 from prefgen.dataset.pair import (
     NotAPair,
     Row,
@@ -20,7 +19,7 @@ from prefgen.dataset.pair import (
 )
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.errors import RecipeError, did_you_mean
-from prefgen.publish.clean import json_line
+from prefgen.publish.export_files import write_csv, write_jsonl, write_parquet
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
 
@@ -31,18 +30,39 @@ Form = Generator[Row, None, str]
 def _trl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = validated_pair(row, where)
-        tools = {"tools": row["tools"]} if "tools" in row else {}
-        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, **tools}
+        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, **_tools_of(row, where)}
+
+
+def _tools_of(row: Row, where: str) -> Row:
+    """The column `tools` of a row that has one. Raises RecipeError where it holds no tools."""
+    if "tools" not in row:
+        return {}
+    tools = decoded(row["tools"])
+    if not (is_absent(tools) or (is_list(tools) and all(isinstance(tool, Mapping) for tool in tools))):
+        raise RecipeError(
+            f"tools must be a list of mappings (or JSON of one), found {describe(row['tools'])}", where
+        )
+    return {"tools": row["tools"] if tools and not is_absent(tools) else None}
+
+
+def _refuse_tools(row: Row, where: str, form: str) -> None:
+    """Raises NotAPair for a row whose prompt offers tools: a model would be trained to call what it is not
+    offered.
+    """
+    if _tools_of(row, where).get("tools"):
+        raise NotAPair(f"{form} has no place for tools, and this prompt offers some", where)
 
 
 def _trl_implicit(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for row in _trl(rows):
-        yield {"chosen": row["prompt"] + row["chosen"], "rejected": row["prompt"] + row["rejected"]}
+        prompt, tools = row["prompt"], {"tools": row["tools"]} if "tools" in row else {}
+        yield {"chosen": prompt + row["chosen"], "rejected": prompt + row["rejected"], **tools}
 
 
 def _ultrafeedback(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = validated_pair(row, where)
+        _refuse_tools(row, where, "ultrafeedback-binarized")
         asked = [turn for turn in prompt if turn["role"] == "user"]
         yield {
             "prompt": text_of(asked[-1:]),
@@ -60,6 +80,7 @@ def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """
     for number, (where, row) in enumerate(rows):
         prompt, chosen, rejected = single_turn_pair(row, where, "rewardbench")
+        _refuse_tools(row, where, "rewardbench")
         _check_turns(prompt, where, "rewardbench", system=False, asks=("user",))
         subsets = (as_text(row.get(name), name, where) for name in ("category", "source"))
         yield {
@@ -74,40 +95,58 @@ def _rewardbench(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
 def _kto(rows: Iterable[tuple[str, Row]]) -> Form:
     """One row an answer, of whatever pairs. An answer that is chosen in one pair and rejected in another says
-    nothing, and is left out.
+    nothing, and neither does a tie: both are left out.
     """
     labels: dict[bytes, set[bool]] = {}
     answers: dict[bytes, Row] = {}
-    for row in _trl(rows):
+    ties = 0
+    for where, given in rows:
+        [row] = _trl([(where, given)])
+        if given.get("tie"):
+            ties += 1
+            continue
+        asked = {"prompt": row["prompt"], **({"tools": row["tools"]} if "tools" in row else {})}
         for side, label in (("chosen", True), ("rejected", False)):
-            key = canonical([row["prompt"], row[side]])
+            key = _key_of(asked, row[side])
             labels.setdefault(key, set()).add(label)
-            answers.setdefault(key, {"prompt": row["prompt"], "completion": row[side]})
+            answers.setdefault(key, {**asked, "completion": row[side]})
     for key, row in answers.items():
         if len(labels[key]) == 1:
             yield {**row, "label": True in labels[key]}
     both = sum(len(of_answer) > 1 for of_answer in labels.values())
-    return (
-        f"{both:,} answers were left out, which are chosen in one pair and rejected in another"
-        if both
-        else ""
-    )
+    left_out = [
+        f"{count:,} {what}"
+        for count, what in (
+            (both, "answers were left out, which are chosen in one pair and rejected in another"),
+            (ties, "pairs were left out, which are ties: neither side has a label"),
+        )
+        if count
+    ]
+    return "; ".join(left_out)
+
+
+def _key_of(asked: Row, *answer: Turns) -> bytes:
+    """The same for an answer to the same conversation that offers the same tools."""
+    tools = decoded(asked.get("tools"))
+    offered = json.dumps(tools, sort_keys=True, default=str) if tools else ""
+    return canonical([asked["prompt"], offered, *answer])
 
 
 def _sft(rows: Iterable[tuple[str, Row]]) -> Form:
     """The best answer of each prompt: the chosen one with the highest score, or the first."""
-    best: dict[bytes, tuple[float, Turns]] = {}
+    best: dict[bytes, tuple[float, Row]] = {}
     count = 0
     for where, row in rows:
         count += 1
         prompt, chosen, _ = validated_pair(row, where)
         score = as_number(row.get("score_chosen"), "score_chosen", where)
         score_value = float("-inf") if score is None else score
-        key = canonical(prompt)
+        tools = _tools_of(row, where)
+        key = _key_of({"prompt": prompt, **tools})
         if key not in best or score_value > best[key][0]:
-            best[key] = score_value, prompt + chosen
+            best[key] = score_value, {"messages": prompt + chosen, **tools}
     for _, messages in best.values():
-        yield {"messages": messages}
+        yield messages
     others = count - len(best)
     return f"{others:,} pairs were left out, whose prompts have a better chosen answer" if others else ""
 
@@ -118,9 +157,12 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 
     for where, row in rows:
         prompt, chosen, rejected = single_turn_pair(row, where, "llama-factory")
+        _refuse_tools(row, where, "llama-factory")
         _check_turns(prompt, where, "llama-factory", system=True, asks=("user", "tool"))
         if not is_text_alone(prompt, [chosen, rejected]):
-            raise NotAPair("llama-factory takes text alone, and this pair holds calls or images", where)
+            raise NotAPair(
+                "llama-factory takes text alone, and this pair holds calls, images or names", where
+            )
         yield {
             "conversations": [sharegpt_turn(t) for t in prompt],
             "chosen": sharegpt_turn(chosen),
@@ -131,6 +173,7 @@ def _llama_factory(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
 def _axolotl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     for where, row in rows:
         prompt, chosen, rejected = single_turn_pair(row, where, "axolotl")
+        _refuse_tools(row, where, "axolotl")
         if unknown_roles := {turn["role"] for turn in prompt} - {"system", "user", "assistant", "tool"}:
             raise RecipeError(
                 f"axolotl knows no role {sorted(unknown_roles)[0]!r}; filter such rows first", where
@@ -149,16 +192,17 @@ def _openrlhf(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
     """TRL's form with the margin, which its reward models can use."""
     for where, row in rows:
         prompt, chosen, rejected = validated_pair(row, where)
+        _refuse_tools(row, where, "openrlhf")
         margin = as_number(row.get("margin"), "margin", where)
         yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "margin": margin}
 
 
 def _nemo_rl(rows: Iterable[tuple[str, Row]]) -> Iterator[Row]:
-    for row in _trl(rows):
-        completions = [
-            {"rank": rank, "completion": row[side]} for rank, side in enumerate(("chosen", "rejected"))
-        ]
-        yield {"context": row["prompt"], "completions": completions}
+    for where, row in rows:
+        prompt, *sides = validated_pair(row, where)
+        _refuse_tools(row, where, "nemo-rl")
+        completions = [{"rank": rank, "completion": side} for rank, side in enumerate(sides)]
+        yield {"context": prompt, "completions": completions}
 
 
 EXPORT_FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = {
@@ -207,7 +251,7 @@ def export(
     """
     if form not in EXPORT_FORMS:
         raise RecipeError(f"there is no form {form!r}{did_you_mean(form, list(EXPORT_FORMS))}")
-    writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
+    writers = {".jsonl": write_jsonl, ".csv": write_csv, ".parquet": write_parquet}
     if path.suffix not in writers:
         raise RecipeError(f"{str(path)!r} cannot be written: its name must end in {', '.join(writers)}")
     if path.suffix == ".csv" and form in NOT_AS_CSV:
@@ -225,49 +269,3 @@ def _telling(rows: Iterator[Row], say: Callable[[str], object]) -> Iterator[Row]
     left_out = yield from rows
     if left_out:
         say(left_out)
-
-
-def _write_jsonl(rows: Iterator[Row], path: Path) -> int:
-    count = 0
-    with path.open("wb") as file:
-        for row in rows:
-            file.write(json_line(row))
-            count += 1
-    return count
-
-
-def _write_csv(rows: Iterator[Row], path: Path) -> int:
-    count, writer = 0, None
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for count, row in enumerate(rows, 1):
-            writer = writer or csv.DictWriter(file, list(row))
-            if count == 1:
-                writer.writeheader()
-            if others := sorted(set(row) - set(writer.fieldnames)):
-                raise RecipeError(
-                    f"row {count} has {others[0]!r}, and the first row has not: write .jsonl or .parquet"
-                )
-            writer.writerow(
-                {
-                    name: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
-                    for name, value in row.items()
-                }
-            )
-    return count
-
-
-def _write_parquet(rows: Iterator[Row], path: Path) -> int:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows_by_name = [dict(row) for row in rows]
-    names = dict.fromkeys(name for row in rows_by_name for name in row)
-    try:
-        table = pa.Table.from_pylist([{**dict.fromkeys(names), **row} for row in rows_by_name])
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise RecipeError(
-            f"the rows have no common schema in Parquet ({error}), as where only some hold images: write "
-            ".jsonl"
-        ) from None
-    pq.write_table(table, path, compression="zstd")
-    return table.num_rows

@@ -62,9 +62,11 @@ def mix(
     seed: int,
     bad_rows: BadRows | None = None,
     allow: Collection[str] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> MixManifest:
     """Write `out`/data/preferences/SPLIT-*.parquet and mix.json, and return what that says. Raises
-    RecipeError, and leaves `out` as it was; rows that break a rule of `check` go to `bad_rows`.
+    RecipeError, and leaves `out` as it was; rows that break a rule of `check` go to `bad_rows`. `columns`
+    are names of another kind, in every part.
 
     A prompt, and what is nearly the same, is of one part alone; a pair stands once.
     """
@@ -76,7 +78,7 @@ def mix(
     try:
         store = RowStore(part_folder / "rows.jsonl")
         try:
-            read = [read_part(part.name, store, bad_rows, allow) for part in parts]
+            read = [read_part(part.name, store, bad_rows, allow, columns or {}) for part in parts]
             draws = draw_parts(parts, [[row.prompt for row in part.rows] for part in read], seed)
             written = _write_mix(store, read, draws, part_folder, test, seed, bad_rows)
         finally:
@@ -94,6 +96,7 @@ def mix(
     manifest = _manifest(
         display_name(str(out)), mixed, written,
         test=test, seed=seed, bad_rows=len(bad_rows.rows), allow=tuple(sorted(allow)),
+        columns=dict(columns or {}),
     )  # fmt: skip
     write_bad_rows(bad_rows.rows, out / BAD_ROWS)
     with atomic_write(out / MIX) as part:
@@ -162,7 +165,7 @@ def _own_ids(rows: Sequence[KeptRow]) -> dict[bytes, str]:
 
 
 def _manifest(name: str, parts: Sequence[MixedPart], written: _Written, **options: Any) -> MixManifest:
-    """What there is to say of the mix; `options` are test, seed, bad_rows and allow."""
+    """What there is to say of the mix; `options` are test, seed, bad_rows, allow and columns."""
     licenses = _licenses_of(parts, written)
     languages = {language: {"all": n} for language, n in sorted(written.languages.items())}
     return MixManifest(

@@ -114,5 +114,7 @@ def _command(manifest: MixManifest) -> str:
         amounts.append(shlex.quote(" ".join(f"{name}:{amount}".rstrip(":").replace("`", "").split())))
     options = f"--test {manifest.test:g} --seed {manifest.seed}"
     options += "".join(f" --allow {rule}" for rule in manifest.allow)
+    columns = (f"{name}={theirs}" for name, theirs in manifest.columns.items())
+    options += "".join(f" --columns {shlex.quote(mapping)}" for mapping in columns)
     options += " --on-bad-rows drop" if manifest.bad_rows else ""
     return f"prefgen mix {' '.join(amounts)} {options} -o {shlex.quote(manifest.name)}"

@@ -82,16 +82,18 @@ class RowStore:
         self._file.close()
 
 
-def read_part(name: str, store: RowStore, bad_rows: BadRows, allow: Collection[str]) -> PartRows:
-    """Read the pairs of `name` into the store: those that contradict no other, each once. Raises RecipeError;
-    rows that break a rule go to `bad_rows`.
+def read_part(
+    name: str, store: RowStore, bad_rows: BadRows, allow: Collection[str], columns: Mapping[str, str]
+) -> PartRows:
+    """Read the pairs of `name` into the store: those that contradict no other, each once. `columns` are names
+    of another kind. Raises RecipeError; rows that break a rule go to `bad_rows`.
     """
-    dataset = open_pairs(name, bad_rows=bad_rows)
+    dataset = open_pairs(name, columns=columns, bad_rows=bad_rows)
     location = f"{name.partition('@')[0]}@{dataset.revision}" if dataset.revision else name
     opened = [dataset]
 
     def open_rows(bad_rows: BadRows) -> PairStream:
-        return (opened.pop() if opened else open_pairs(location, bad_rows=bad_rows)).rows
+        return (opened.pop() if opened else open_pairs(location, columns=columns, bad_rows=bad_rows)).rows
 
     proven = proven_set(open_rows, bad_rows, allow=allow, relations=("contradiction",))
     shown_name, license = display_name(name), dataset.terms.license or "unknown"

@@ -6,6 +6,7 @@ with or without `prompt`); `completions` as UltraFeedback writes them; `response
 of texts; KTO's `completion` and `label`; Nectar's ranked `answers`. docs/data.md has the table.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,8 +17,8 @@ from pydantic import Field
 from prefgen.dataset.answers import answer_items, parse_answers, parse_response
 from prefgen.dataset.bad_rows import BadRows, OnBadRows
 from prefgen.dataset.cells import (
+    as_note,
     as_number,
-    as_optional_text,
     as_truth,
     is_list,
     is_missing,
@@ -25,7 +26,7 @@ from prefgen.dataset.cells import (
 from prefgen.dataset.columns import OccurrenceCounter, as_messages, prompt_fields, prompt_messages
 from prefgen.dataset.file_splits import select_split, single_split
 from prefgen.dataset.hub import hub_rows
-from prefgen.dataset.pair import pair_messages, text_of
+from prefgen.dataset.pair import text_of, validated_pair
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
@@ -155,7 +156,8 @@ def _parse_ranked(
 
 
 class _KtoRow(NamedTuple):
-    """A row of KTO, which is part of a record: that of its conversation, where source and license are one."""
+    """A row of KTO, which is part of a record: that of its conversation, where source, license and tools are
+    one."""
 
     messages: tuple[Message, ...]
     fields: Mapping[str, Any]
@@ -165,7 +167,8 @@ class _KtoRow(NamedTuple):
 
     @property
     def group(self) -> tuple[Any, ...]:
-        return Prompt.of(self.messages).id, self.fields.get("source"), self.fields.get("license")
+        tools = json.dumps(self.fields.get("tools"), sort_keys=True, default=str)
+        return Prompt.of(self.messages).id, self.fields.get("source"), self.fields.get("license"), tools
 
 
 def _parse_kto(row: Mapping[str, Any], where: str, provenance: Provenance) -> _KtoRow:
@@ -211,7 +214,7 @@ def _parse_record(
 def _record_of_pair(
     row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
 ) -> Record:
-    prompt_turns, chosen, rejected = pair_messages(row, where)
+    prompt_turns, chosen, rejected = validated_pair(row, where)
     messages = as_messages(prompt_turns, where, beside_answers=True)
     high, low = (as_number(row.get(name), name, where) for name in ("score_chosen", "score_rejected"))
     if high is not None and low is not None and high < low:
@@ -227,7 +230,7 @@ def _record_of_pair(
     prompt = counter.prompt(messages, origin="imported", **details)
     responses: list[Response] = []
     for name, side in (("chosen", chosen), ("rejected", rejected)):
-        model = as_optional_text(row.get(f"{name}_model"), f"{name}_model", where) or "unknown"
+        model = as_note(row.get(f"{name}_model"), f"{name}_model", where) or "unknown"
         responses.append(parse_response(prompt.id, side, where, sample=len(responses), model=model))
     record = Record(prompt=prompt, responses=tuple(responses))
     if is_harmful(record, responses[0].id):

@@ -48,7 +48,7 @@ _BEGINS_AS_USER = re.compile(
     rf"\A\s*(?:(?:{_USERS}|system)\s*\n|{_LABEL}(?:Human|HUMAN|User|USER|user|用户)(?:\*\*|\])? *[:：])\s*"
 )
 _ANSWER_BEGINS = re.compile(
-    rf"\n\s*(?:{_ASSISTANTS})\s*\n|\n{_LABEL}(?:### ?Response|助手)(?:\*\*|\])? *[:：]"
+    rf"\n[^\S\n]*(?:{_ASSISTANTS})\s*\n|\n{_LABEL}(?:### ?Response|助手)(?:\*\*|\])? *[:：]"
     r"|\s(?:\*\*|\[)?(?:Assistant|ASSISTANT|assistant|AI|Bot|BOT|GPT|ChatGPT)(?:\*\*|\])? *[:：]"
 )
 _CERTAIN_NAME = re.compile(r"ssistant|SSISTANT|Response|助手")

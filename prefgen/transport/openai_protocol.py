@@ -86,11 +86,17 @@ def encode_message(message: Message) -> dict[str, Any]:
     fields: dict[str, Any] = {"role": message.role, "content": content}
     if message.tool_calls:
         fields["tool_calls"] = [
-            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            {
+                **({"id": c.id} if c.id else {}),
+                "type": "function",
+                "function": {"name": c.name, "arguments": c.arguments},
+            }
             for c in message.tool_calls
         ]
     if message.tool_call_id:
         fields["tool_call_id"] = message.tool_call_id
+    if message.name:
+        fields["name"] = message.name
     return fields
 
 

@@ -1,12 +1,14 @@
 """What a cell of somebody's table says: a value, or one clear line. (prefgen/dataset/cells.py)"""
 
 import math
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgen.dataset.cells import (
+    as_messages_or_text,
     as_number,
     as_optional_text,
     as_text,
@@ -83,3 +85,40 @@ def test_any_cell_is_a_value_or_one_line(cell):
         except RecipeError as error:
             failure = str(error)
         assert not failure or failure.startswith("f:1: ")
+
+
+BLANKS = 30_000
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "\n" * BLANKS + "{x",
+        " " * BLANKS + "[x",
+        "array(" + " " * BLANKS,
+        "array(" + "\n" * BLANKS + "[" + "\t" * BLANKS + "{ x",
+        "[" + " " * BLANKS + "{" + " " * BLANKS + "x",
+        "{" + "'role' " + " " * BLANKS + "'content'" + " " * BLANKS,
+    ],
+)
+def test_a_cell_of_white_space_is_read_in_no_time(cell):
+    started = time.process_time()
+
+    assert as_messages_or_text(cell, "chosen", "f:1") == cell
+
+    assert time.process_time() - started < 0.5  # by its square it would be minutes
+
+
+def test_a_number_of_many_digits_is_read_in_no_time():
+    started = time.process_time()
+
+    with pytest.raises(RecipeError, match="must be a finite number"):
+        as_number("1" * BLANKS + "x", "x", "f:1")
+
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("start", ["", "\n ", "array([", "array( [ ", "[array( "])
+def test_messages_that_python_has_printed_are_said_behind_white_space_too(start):
+    with pytest.raises(RecipeError, match="f:1: chosen is a list as Python prints it"):
+        as_messages_or_text(start + "{ 'role': 'user', 'content': 'a'}", "chosen", "f:1")

@@ -126,7 +126,7 @@ def test_a_list_with_labels_is_no_list_of_answers(tmp_path):
 
 
 def test_what_is_bad_in_a_row_costs_that_row(tmp_path):
-    bad = [{**KTO, "tools": "calc"}, {**KTO, "source": ["x"]}, {**KTO, "label": -1}]
+    bad = [{**KTO, "tools": "calc"}, {**KTO, "source": "x\ud800"}, {**KTO, "label": -1}]
     *read, one, two, three = records(tmp_path, *bad, KTO, on_bad_rows="drop")
     assert len(read) == 1
     assert [row.where for row in (one, two, three)] == ["d.jsonl:1", "d.jsonl:2", "d.jsonl:3"]

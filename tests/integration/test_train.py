@@ -205,9 +205,10 @@ def test_the_other_trainers_learn_it_too(tmp_path, base, use):
     assert f"trained by {use}" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_simpo_learns_the_end_of_the_template_and_no_second_one(tmp_path):
+def test_simpo_learns_the_end_of_the_template_and_no_second_one(tmp_path, monkeypatch):
     from transformers import AutoTokenizer
 
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
     from prefgen.trainers import simpo
     from prefgen.trainers.job import prepare_training
 

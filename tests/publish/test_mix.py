@@ -151,3 +151,18 @@ def test_a_mix_that_fails_leaves_the_earlier_one(tmp_path):
 
     assert again.counts == {"train": 10}
     assert len(list(open_pairs(str(tmp_path / "out")).rows)) == 10
+
+
+def test_columns_of_other_names_are_mixed(tmp_path):
+    rows = [
+        {"prompt": row["prompt"], "winner_text": row["chosen"], "loser_text": row["rejected"]}
+        for row in pairs("A", 20, "rain")
+    ]
+    path = dataset(tmp_path / "one.jsonl", rows)
+    options = ("--columns", "chosen=winner_text", "--columns", "rejected=loser_text")
+
+    done = prefgen("mix", path, "-o", "out", *options, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    mixed = [row["chosen"][0]["content"] for _, row in open_pairs(str(tmp_path / "out")).rows]
+    assert set(mixed) <= {row["winner_text"] for row in rows} and len(mixed) > 10

@@ -296,3 +296,12 @@ def test_the_quick_looks_miss_nothing_that_the_long_ones_find(text):
 def test_a_text_about_the_marks_of_reasoning_stays(text):
     assert split_reasoning(text) == (None, text)
     assert find_leak(text, ASKED) is None
+
+
+@pytest.mark.parametrize("start", ["Assistant:", "user\n", "user\n\n"])
+def test_blank_lines_are_read_in_no_time(start):
+    started = time.process_time()
+
+    assert leaks.find_leak(start + "\n" * 12_000 + "<|im_end|>x", ASKED) is None
+
+    assert time.process_time() - started < 0.5  # by its square it would be seconds

@@ -1,0 +1,142 @@
+"""Cells that are no answers, but say which of two other columns, or which item of a list, is one."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prefgen.dataset.cells import decoded, describe, is_list, is_missing
+from prefgen.dataset.column_names import KNOWN, Row
+from prefgen.errors import RecipeError
+
+SIDES = ("chosen", "rejected")
+_WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
+_ANSWER_COLUMN = re.compile(
+    r"(?:response|answer|completion|output|reply)s?[ _-]?(?:[0-9]|[ab])?", re.IGNORECASE
+)
+_MARKED = re.compile(
+    rf"(?:[a-z]{{1,20}}[ _-]?)?([0-9])(?:\.0)?|(?:[a-z]{{1,20}}[ _-]|{_WORD})?([ab])", re.IGNORECASE
+)
+"""A text that may say which by a mark: "1", "B", "Response 2", "model_a"."""
+_PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
+_OTHER_POINTERS = (*_PLACES, "true", "false")
+_COLUMN_MARK = re.compile(r"(?<![a-z0-9])[ab](?![a-z0-9])|(?<![0-9])[0-2](?![0-9])", re.IGNORECASE)
+"""What tells two columns apart, which are otherwise of one name."""
+_ANSWERS = ("responses", "completions", "answers")
+_NOTES = ("tags", "keywords", "topics", "categories", "labels")
+"""Lists of texts that are about a row."""
+_MAP_NAMES = "? Write the answers themselves into chosen and rejected"
+Twins = Mapping[str, str]
+"""{mark: the column with it}, of two columns in the order of their names."""
+
+
+def check_pointers(row: Row, given: Mapping[str, Any], where: str) -> None:
+    """Raises RecipeError where the sides do not hold answers, and say which other column does, or which item
+    of a list.
+    """
+    texts = [value.strip() if isinstance(value, str) else "" for value in given.values()]
+    if any(not text or len(text) > 60 for text in texts):
+        return
+    if all(text in row and text not in SIDES for text in texts):
+        raise RecipeError(f"chosen and rejected name the columns {' and '.join(texts)}{_MAP_NAMES}", where)
+    if not all(_MARKED.fullmatch(text) or text.casefold() in _OTHER_POINTERS for text in texts):
+        return
+    for name in _alternatives(row):
+        if not any(text in _texts_of(row[name]) for text in texts):
+            raise RecipeError(
+                f"chosen is {describe(given['chosen'])} beside {name}: is it an answer, or does it say which"
+                f"{_MAP_NAMES}",
+                where,
+            )
+
+
+def _alternatives(row: Row) -> Iterator[str]:
+    """The columns that hold answers, or may: texts under the names of answers, lists of several texts, and
+    texts under two names that a mark tells apart.
+    """
+    twins = {name for pair in _twin_columns(row) for name in pair.values()}
+    for name, value in row.items():
+        if name in SIDES or not isinstance(name, str) or is_missing(value):
+            continue
+        if is_list(decoded(value)):
+            may_answer = name in _ANSWERS or (name not in KNOWN and name not in _NOTES)
+            if may_answer and len(_texts_of(value)) > 1:
+                yield name
+        elif name in twins or (isinstance(value, str) and _ANSWER_COLUMN.fullmatch(name.strip())):
+            yield name
+
+
+def _texts_of(value: Any) -> list[str]:
+    items = decoded(value)
+    texts = [text_of_answer(item) for item in (items if is_list(items) else [items])]
+    return [text for text in texts if isinstance(text, str) and text]
+
+
+def _twin_columns(row: Row) -> Iterator[Twins]:
+    """Two columns of texts whose names differ by a mark alone."""
+    by_stem: dict[str, dict[str, str]] = {}
+    for name in sorted(name for name in row if isinstance(name, str) and len(name) < 60):
+        for mark in _COLUMN_MARK.finditer(name):
+            stem = f"{name[: mark.start()]}\0{name[mark.end() :]}".casefold()
+            by_stem.setdefault(stem, {})[mark[0].casefold()] = name
+    for twins in by_stem.values():
+        if len(twins) == 2 and all(isinstance(text_of_answer(row[name]), str) for name in twins.values()):
+            yield twins
+
+
+_WINNER = re.compile(r"winner|winning|prefer|better|best|verdict|choice|selected", re.IGNORECASE)
+_NO_WINNER = re.compile(r"strength|score|rating|prob|confidence|margin|reason|explanation", re.IGNORECASE)
+_TIES = ("draw", "equal", "neither", "both")
+
+
+def check_named_winner(row: Row, given: Mapping[str, Any], where: str) -> None:
+    """Raises RecipeError where a column says which answer is better, and not what the sides say: by the name
+    of a side, or by the mark of one of two columns that hold the answers of the sides.
+    """
+    labels = {
+        name: str(value).strip().casefold().removeprefix("the ")
+        for name, value in row.items()
+        if isinstance(name, str)
+        and isinstance(value, str | int | float)
+        and _WINNER.search(name)
+        and not _NO_WINNER.search(name)
+    }
+    sides = [text_of_answer(given[side]) for side in SIDES]
+    for name, word in labels.items():
+        if word == "rejected" or any(
+            not _agrees(word, twins, [text_of_answer(row[column]) for column in twins.values()], sides)
+            for twins in _twin_columns(row)
+            if name not in twins.values()
+        ):
+            raise RecipeError(
+                f"{name} is {describe(row[name])}, and chosen is another answer: map the sides that are "
+                "meant (chosen=chosen and rejected=rejected)",
+                where,
+            )
+
+
+def _agrees(word: str, twins: Twins, texts: Sequence[Any], sides: Sequence[Any]) -> bool:
+    """Whether a word that names one of two columns names the one with the chosen answer; what names none
+    agrees with everything.
+    """
+    if texts not in (sides, sides[::-1]):
+        return True
+    if word in _PLACES:
+        return _PLACES[word] == texts.index(sides[0])
+    marked = _MARKED.fullmatch(word)
+    if marked is None:
+        return not word.startswith("tie") and word not in _TIES
+    mark = marked[1] or marked[2]
+    if mark not in twins:
+        return len(word) > 3  # "gpt-4" is some other name; "1" beside a and b may be either
+    return list(twins).index(mark) == texts.index(sides[0])
+
+
+def text_of_answer(side: Any) -> Any:
+    """What a side says last, for comparing."""
+    turns = decoded(side)
+    last = turns[-1] if is_list(turns) and turns else turns
+    if isinstance(last, Mapping):
+        last = last.get("content") if last.get("content") is not None else last.get("value", last.get("text"))
+    elif not isinstance(last, str):
+        last = side
+    return last.strip() if isinstance(last, str) else last

@@ -62,8 +62,7 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
     if text == reply.text:
         return reply
     if leaks == "strip" and text and text.strip():
-        is_cut = not reply.text.rstrip().endswith(text)  # at the end that the model gave it
-        return reply.replacing(text=text, finish_reason="stop" if is_cut else reply.finish_reason)
+        return reply.replacing(text=text)
     message = (
         f"the server left {found[:60]!r} in the answer: mend its chat template or its parser of tools and "
         "reasoning, give `stop`, or say `leaks: keep` under the model if that is meant"

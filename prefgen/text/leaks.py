@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.model_marks import CALL_TOKENS, REASONING_DRESS
 from prefgen.text.named_turns import echo_of, leading_speaker, turn_of_somebody_else
-from prefgen.text.reasoning import any_of, hidden_closer, is_named_opener, marks_of
-from prefgen.text.spoken_marks import MOST_MARKS, SPEAKS_OF_IT, closing_of, line_around, without_code
+from prefgen.text.reasoning import CLOSER, OPENER, any_of, hidden_closer, is_named_opener, marks_of
+from prefgen.text.spoken_marks import (
+    MOST_MARKS,
+    SPEAKS_OF_IT,
+    closing_of,
+    line_around,
+    without_closed_code,
+    without_code,
+)
 from prefgen.text.template_tokens import (
     ABOUT_TOKENS,
     ASSISTANTS,
@@ -104,13 +111,16 @@ def _leaks(text: str, plain: str, asked: str, *, keeps_reasoning: bool) -> Itera
             yield Leak(call[0], call.start(), call.end(), can_be_cut=False)
             break
     yield from _token_leaks(plain, asked)
-    if (half := _HALF_TOKEN.search(plain)) is not None:
+    closed, opened = without_closed_code(text)
+    if opened is not None:
+        yield from _leaks_in_open_code(closed, opened, asked)
+    if (half := _HALF_TOKEN.search(closed)) is not None:
         is_cut = plain[: half.start()].endswith((".", "!", "?"))
         yield Leak(half[0], half.start(), half.end(), can_be_cut=is_cut)
     tag = _ORPHAN_TAG.search(plain)
     if tag and f"<{tag[1]}" not in plain and not _is_in_sentence(plain, *tag.span()):
         yield Leak(tag[0], tag.start(), tag.end(), can_be_cut=False)
-    turn = turn_of_somebody_else(plain, asked) or echo_of(plain, asked)
+    turn = turn_of_somebody_else(closed, asked) or echo_of(closed, asked)
     if turn is not None:
         yield Leak(turn[0].strip().partition("\n")[0], turn.start(), turn.end(), can_be_cut=False)
 
@@ -172,6 +182,21 @@ def _token_leaks(plain: str, asked: str) -> Iterator[Leak]:
         certainty = certainty_of(plain, tokens, asked, is_example=is_example)
         if certainty is not None:
             yield Leak(tokens[0], tokens.start(), tokens.end(), can_be_cut=certainty)
+
+
+def _leaks_in_open_code(closed: str, opened: int, asked: str) -> Iterator[Leak]:
+    """What may have been left in a fence that stays open: it is code, or the model forgot to close it. So
+    nothing is ever cut there. `closed` is the text without the code that is certainly some.
+    """
+    for closer in list(CLOSER.finditer(closed, opened))[:MOST_MARKS]:
+        if not OPENER.search(closed, 0, closer.start()) and closing_of(closed, *closer.span()) == "ends":
+            yield Leak(closer[0], closer.start(), closer.end(), can_be_cut=False)
+    for tokens in list(TOKENS.finditer(closed, opened))[:MOST_MARKS]:
+        turn = TURN.search(closed, opened, tokens.end())
+        ends_a_turn = turn is not None and tokens.start() < turn.start() < tokens.end()
+        is_last = not closed[tokens.end() :].strip()
+        if (is_last or ends_a_turn) and certainty_of(closed, tokens, asked, is_example=False) is not None:
+            yield Leak(tokens[0], tokens.start(), tokens.end(), can_be_cut=False)
 
 
 def _begins_sentence(plain: str, leading: re.Match[str], asked: str) -> bool:

@@ -132,5 +132,7 @@ def turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:
 
 
 def _is_dialogue(before: str, assistant_label: re.Pattern[str]) -> bool:
-    """Whether turns are what a text is about: it begins with them, or leads up to them."""
-    return not before.strip() or before.rstrip().endswith((":", "：")) or bool(assistant_label.search(before))
+    """Whether turns are what a text is about: it begins with them, or leads up to them, or a fence does."""
+    before = before.rstrip()
+    leads_up = not before or before.endswith((":", "：")) or before.rpartition("\n")[2].startswith("```")
+    return leads_up or bool(assistant_label.search(before))

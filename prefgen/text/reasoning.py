@@ -24,6 +24,7 @@ from prefgen.text.spoken_marks import (
     is_quoted,
     line_around,
     names_a_mark,
+    without_closed_code,
     without_code,
     without_leading_lines,
 )
@@ -195,8 +196,8 @@ def _matching_closer(
     start = opener.end()
     closers = [closer for closer in marks[1] if closer.start() >= start]
     if not closers:  # a fence that the reasoning leaves open hides it
-        hidden = (c for c in CLOSER.finditer(text, start) if _begins_line(text, c.start()))
-        closers = [c for c in [next(hidden, None)] if c is not None]
+        hidden = [c for c in CLOSER.finditer(text, start) if _begins_line(text, c.start())]
+        closers = list(CLOSER.finditer(without_closed_code(text)[0], start)) or hidden[:1]
     openers = [o for o in marks[0] if o.start() >= start and _begins_line(plain, o.start())]
     found = sorted([*closers, *openers], key=lambda mark: mark.start())
     depth, closing = 1, set(closers)

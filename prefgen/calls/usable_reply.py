@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from prefgen.calls.models import Leaks
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
+from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.normalize import is_blank
-from prefgen.text.reasoning import names_end_alone
+from prefgen.text.reasoning import names_end_alone, split_reasoning
 from prefgen.transport.endings import ending_of
 from prefgen.types import Message, Reply
 
@@ -39,6 +40,21 @@ def usable_reply(reply: Reply) -> Reply:
     return reply
 
 
+def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:
+    """The reply with the tags that the request asked for, where they were read as marks of reasoning or of an
+    answer.
+    """
+    wanted = "\n".join(message.text for message in asked if message.role in ("system", "user"))
+    if not reply.sent or not asked_tags(wanted):
+        return reply
+    in_text, beside = split_reasoning(reply.sent)[0], reply.reasoning or ""
+    if in_text:
+        beside = beside.removesuffix(in_text).rstrip()
+    thoughts, text = split_reasoning(reply.sent, wanted, is_thought=bool(beside))
+    reasoning = "\n\n".join(part for part in (beside, thoughts) if part)
+    return reply.replacing(text=text, reasoning=reasoning or thoughts)
+
+
 def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> Reply:
     """The reply without what its server has left in it, by the model's policy.
 
@@ -46,7 +62,9 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
     """
     if leaks == "keep":
         return reply
-    if reply.reasoning is not None and any(names_end_alone(message.text) for message in asked):
+    last = next((message.text for message in reversed(asked) if message.role == "user"), "")
+    standing = "\n".join(message.text for message in asked if message.role == "system")
+    if reply.reasoning is not None and (names_end_alone(last) or names_end_alone(standing)):
         message = "the request names a mark that ends reasoning, so this one may be part of the answer"
         raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
     if not may_leak(reply.text):
@@ -54,7 +72,7 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
     from prefgen.text.leaks import Leaked, without_leaks  # 40 ms, and many runs have no such text
 
     try:
-        text = without_leaks(reply.text, "\n".join(message.text for message in asked))
+        text = without_leaks(reply.text, last, standing)
     except Leaked as leaked:
         text, found = None, leaked.leak.mark
     else:

@@ -6,9 +6,10 @@ templates, hold HTML, or be a dialogue that was asked for.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.model_marks import CALL_TOKENS, REASONING_DRESS
 from prefgen.text.named_turns import echo_of, leading_speaker, turn_of_somebody_else
@@ -74,15 +75,15 @@ class Leaked(ValueError):
         super().__init__(leak.mark)
 
 
-def without_leaks(text: str, asked: str = "") -> str:
+def without_leaks(text: str, asked: str = "", standing: str = "") -> str:
     """The text without what was left in it. Raises Leaked where it is not certain what the answer is."""
     boxes = text.count("<|begin_of_box|>")
-    if 0 < boxes <= MOST_MARKS and "<|begin_of_box|>" not in asked:
+    if 0 < boxes <= MOST_MARKS and "<|begin_of_box|>" not in asked + standing:
         text = _BOXES.sub(r"\1", text)
     if text.startswith("<s> ") and text.rstrip().endswith("</s>") and text.count("<s>") == 1:
         text = text[4:]
     cuts = 0
-    while (leak := find_leak(text, asked)) is not None:
+    while (leak := find_leak(text, asked, standing)) is not None:
         if not leak.can_be_cut or cuts == _MOST_CUTS:
             raise Leaked(leak)
         cuts += 1
@@ -90,21 +91,28 @@ def without_leaks(text: str, asked: str = "") -> str:
     return text
 
 
-def find_leak(text: str, asked: str = "", *, keeps_reasoning: bool = False) -> Leak | None:
-    """The first leak of a text, or None. `asked` is what it answers: marks that were asked about are none."""
+def find_leak(
+    text: str, asked: str = "", standing: str = "", *, keeps_reasoning: bool = False
+) -> Leak | None:
+    """The first leak of a text, or None. `asked` is the last turn of the user, which it answers, and
+    `standing` what was said before it for all turns: marks that were asked about are none.
+    """
     if not may_leak(text):
         return None
     plain = without_code(text)
-    for leak in _leaks(text, plain, asked, keeps_reasoning=keeps_reasoning):
-        if leak.mark.strip() not in asked:
+    named = f"{standing}\n{asked}"
+    for leak in _leaks(text, plain, asked, asked_tags(named), keeps_reasoning=keeps_reasoning):
+        if leak.mark.strip() not in named:
             mark = text[leak.start : leak.end].strip() or leak.mark
             return Leak(mark, leak.start, leak.end, leak.can_be_cut)
     return None
 
 
-def _leaks(text: str, plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:
+def _leaks(
+    text: str, plain: str, asked: str, tags: Collection[str] = (), *, keeps_reasoning: bool
+) -> Iterator[Leak]:
     yield from _leading_leaks(text, plain, asked)
-    if not keeps_reasoning and (mark := _reasoning_mark(text, plain)) is not None:
+    if not keeps_reasoning and (mark := _reasoning_mark(text, plain, tags)) is not None:
         yield Leak(mark[0], mark.start(), mark.end(), can_be_cut=False)
     for number, call in enumerate(_CALL.finditer(plain)):
         if number > MOST_MARKS or not _is_in_sentence(plain, *call.span()):
@@ -118,7 +126,7 @@ def _leaks(text: str, plain: str, asked: str, *, keeps_reasoning: bool) -> Itera
         is_cut = plain[: half.start()].endswith((".", "!", "?"))
         yield Leak(half[0], half.start(), half.end(), can_be_cut=is_cut)
     tag = _ORPHAN_TAG.search(plain)
-    if tag and f"<{tag[1]}" not in plain and not _is_in_sentence(plain, *tag.span()):
+    if tag and tag[1] not in tags and f"<{tag[1]}" not in plain and not _is_in_sentence(plain, *tag.span()):
         yield Leak(tag[0], tag.start(), tag.end(), can_be_cut=False)
     turn = turn_of_somebody_else(closed, asked) or echo_of(closed, asked)
     if turn is not None:
@@ -146,12 +154,12 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
         yield Leak(leading[0], leading.start(), leading.end(), can_be_cut)
 
 
-def _reasoning_mark(text: str, plain: str) -> re.Match[str] | None:
+def _reasoning_mark(text: str, plain: str, tags: Collection[str]) -> re.Match[str] | None:
     """A mark that opens reasoning, or closes what the prompt has opened, and that no sentence speaks of."""
     dress = _DRESS.search(plain)
     if dress and not SPEAKS_OF_IT.match(plain, dress.end()):
         return dress
-    openers, closers = marks_of(plain)
+    openers, closers = marks_of(plain, tags)
     if len(openers) + len(closers) > MOST_MARKS:
         return (openers or closers)[0]
     opened = [opener for opener in openers if not is_named_opener(plain, opener)]

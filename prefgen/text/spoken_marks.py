@@ -65,7 +65,7 @@ def without_closed_code(text: str) -> tuple[str, int | None]:
 
 
 def _begins_code(text: str, run: re.Match[str]) -> bool:
-    """Whether ticks are a fence: at the start of a line, item or quotation, and no sentence speaks of them."""
+    """Whether ticks are a fence: they begin a line, item or quotation, and no sentence speaks of them."""
     before, after = line_around(text, *run.span())
     return _BEFORE_FENCE.fullmatch(before) is not None and not SPEAKS_OF_IT.match(after)
 

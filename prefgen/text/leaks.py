@@ -43,6 +43,8 @@ _HALVES = {
 _HALF_TOKEN = re.compile(rf"(?:{any_of(_HALVES)}|</s)\s*\Z")
 _LEADING = re.compile(rf"\A\s*(?:(?:{NAMES})(?=<\|))?(?:{TOKENS.pattern})\s*")
 _LEADING_NAME = re.compile(r"\A\s*assistant[ \t]*\n[ \t]*\n+(?=\S)")
+_NAME = re.compile(r"[#*\[ ]*\w+[\]* ]*[:：]?")
+"""A name of who speaks: a word that many requests hold, and none of which asks for a turn."""
 _BOXES = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _OTHER_ROLE = re.compile(
     rf"(?:<\|(?:im_start|start_header_id|header_start|start_of_role|turn|start|START_OF_TURN_TOKEN|channel)\|?>"
@@ -102,7 +104,9 @@ def find_leak(
     plain = without_code(text)
     named = f"{standing}\n{asked}"
     for leak in _leaks(text, plain, asked, asked_tags(named), keeps_reasoning=keeps_reasoning):
-        if leak.mark.strip() not in named:
+        is_name = _NAME.fullmatch(leak.mark.strip()) is not None
+        is_word = is_name and leak.mark.strip().isalpha() and text[: leak.start].strip()
+        if is_word or leak.mark.strip() not in (asked if is_name else named):
             mark = text[leak.start : leak.end].strip() or leak.mark
             return Leak(mark, leak.start, leak.end, leak.can_be_cut)
     return None

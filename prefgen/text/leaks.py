@@ -45,6 +45,8 @@ _LEADING = re.compile(rf"\A\s*(?:(?:{NAMES})(?=<\|))?(?:{TOKENS.pattern})\s*")
 _LEADING_NAME = re.compile(r"\A\s*assistant[ \t]*\n[ \t]*\n+(?=\S)")
 _NAME = re.compile(r"[#*\[ ]*\w+[\]* ]*[:：]?")
 """A name of who speaks: a word that many requests hold, and none of which asks for a turn."""
+_LEADING_CHANNEL = re.compile(r"\A\s*(?:thought|model)[^\S\n]*\n(?=\s*\S)")
+"""What Gemma's tokens leave behind where a server takes them away."""
 _BOXES = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _OTHER_ROLE = re.compile(
     rf"(?:<\|(?:im_start|start_header_id|header_start|start_of_role|turn|start|START_OF_TURN_TOKEN|channel)\|?>"
@@ -142,6 +144,8 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
     if (speaker := leading_speaker(plain, asked)) is not None:
         label, can_be_cut = speaker
         yield Leak(label[0], label.start(), label.end(), can_be_cut)
+    if (channel := _LEADING_CHANNEL.match(plain)) is not None:
+        yield Leak(channel[0], channel.start(), channel.end(), can_be_cut=False)
     fence = _CALL_FENCE.match(text)
     if fence and not plain.strip("\x00 \n"):
         yield Leak(fence[0], fence.start(), fence.end(), can_be_cut=False)

@@ -82,7 +82,7 @@ class PluginAsk:
         if logprobs and not reply.logprobs:
             self._notify_of_votes(model, reply)
         reply = usable_reply(as_asked(reply, turns))
-        answer = without_leftovers(reply, self._spec(model).leaks, turns)
+        answer = without_leftovers(reply, self._spec(model).leaks, turns, offered)
         if answer.text != reply.text:
             self._context.stats.notify(
                 f"{model}: its server leaves marks of its chat template in answers, which are taken out"

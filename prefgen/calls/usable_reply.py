@@ -1,8 +1,10 @@
 """Which replies a plug-in may be given: answers that are whole, and hold nothing but the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from prefgen.calls.models import Leaks
+from prefgen.calls.unread_calls import is_unread_call
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
 from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leak_signs import may_leak
@@ -55,13 +57,20 @@ def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:
     return reply.replacing(text=text, reasoning=reasoning or thoughts)
 
 
-def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> Reply:
-    """The reply without what its server has left in it, by the model's policy.
+def without_leftovers(
+    reply: Reply, leaks: Leaks, asked: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+) -> Reply:
+    """The reply without what its server has left in it, by the model's policy. `tools` are what the model
+    was offered.
 
-    Raises UnreadableReply where the policy is `fail`, and where it is not certain which part is the answer.
+    Raises UnreadableReply where the policy is `fail`, where it is not certain which part is the answer, and
+    where all of it is a call of a tool that nobody read.
     """
     if leaks == "keep":
         return reply
+    if tools and is_unread_call(reply.text, tools):
+        message = "the answer is a call of a tool that its server has not read: give it its parser of tools"
+        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=(reply.key,))
     last = next((message.text for message in reversed(asked) if message.role == "user"), "")
     standing = "\n".join(message.text for message in asked if message.role == "system")
     if reply.reasoning is not None and (names_end_alone(last) or names_end_alone(standing)):

@@ -55,6 +55,8 @@ _OTHER_ROLE = re.compile(
 """A turn of somebody who is not known to be the one who answers."""
 _CALL = re.compile(any_of(CALL_TOKENS))
 _CALL_FENCE = re.compile(r"\A\s*```tool_(?:code|call)s?\b")
+_CALL_WORDS = re.compile(r"\A\s*(?:assistant)?(?:analysis|commentary)?\s?to=functions\.\w+")
+"""A call in harmony, without its tokens."""
 _ORPHAN_TAG = re.compile(r"</(assistant|response|answer|output|solution)>\s*\Z")
 _DRESS = re.compile(rf"\A\s*(?:{'|'.join(REASONING_DRESS)})|^&lt;/think(?:ing)?&gt;[^\S\n]*$", re.MULTILINE)
 
@@ -144,7 +146,7 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
     if (speaker := leading_speaker(plain, asked)) is not None:
         label, can_be_cut = speaker
         yield Leak(label[0], label.start(), label.end(), can_be_cut)
-    if (channel := _LEADING_CHANNEL.match(plain)) is not None:
+    if (channel := _LEADING_CHANNEL.match(plain) or _CALL_WORDS.match(plain)) is not None:
         yield Leak(channel[0], channel.start(), channel.end(), can_be_cut=False)
     fence = _CALL_FENCE.match(text)
     if fence and not plain.strip("\x00 \n"):

@@ -74,7 +74,8 @@ CALL_TOKENS = (
     "<|tool_call_begin|>", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<|START_ACTION|>",
     "<|tool_call>", "<seed:tool_call>", "<minimax:tool_call>", "<longcat_tool_call>", "<|call|>",
     "<|plugin|>", "<|action_start|>", "[TOOL_REQUEST]", "<tool_use>", "｜DSML｜", "functools[{",
-    "<xai:function_call name=", "✿FUNCTION✿:",
+    "<xai:function_call name=", "✿FUNCTION✿:", "<TOOLCALL>",
+    "<start_function_call>",
 )  # fmt: skip
 """What begins a call of a tool that nobody has read as one."""
 USER_NAMES = ("user", "human", "prompter")

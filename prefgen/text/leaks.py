@@ -47,6 +47,9 @@ _NAME = re.compile(r"[#*\[ ]*\w+[\]* ]*[:：]?")
 """A name of who speaks: a word that many requests hold, and none of which asks for a turn."""
 _LEADING_CHANNEL = re.compile(r"\A\s*(?:thought|model)[^\S\n]*\n(?=\s*\S)")
 """What Gemma's tokens leave behind where a server takes them away."""
+_ASKS_FOR_NAME = re.compile(r"\b(?:roles?|assistants?|helpers?|words?|terms?|names?|synonyms?)\b", re.I)
+"""A request whose answer may be the name of who answers."""
+_ROLE_TAG = re.compile(r"\A\s*<assistant>(?=.*</assistant>\s*\Z)|(?<=[.!?])\s*\n<(?:user|human)>", re.DOTALL)
 _BOXES = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _OTHER_ROLE = re.compile(
     rf"(?:<\|(?:im_start|start_header_id|header_start|start_of_role|turn|start|START_OF_TURN_TOKEN|channel)\|?>"
@@ -57,7 +60,7 @@ _CALL = re.compile(any_of(CALL_TOKENS))
 _CALL_FENCE = re.compile(r"\A\s*```tool_(?:code|call)s?\b")
 _CALL_WORDS = re.compile(r"\A\s*(?:assistant)?(?:analysis|commentary)?\s?to=functions\.\w+")
 """A call in harmony, without its tokens."""
-_ORPHAN_TAG = re.compile(r"</(assistant|response|answer|output|solution)>\s*\Z")
+_ORPHAN_TAG = re.compile(r"</(assistant|user|human|response|answer|output|solution)>\s*\Z")
 _DRESS = re.compile(rf"\A\s*(?:{'|'.join(REASONING_DRESS)})|^&lt;/think(?:ing)?&gt;[^\S\n]*$", re.MULTILINE)
 
 
@@ -109,7 +112,8 @@ def find_leak(
     named = f"{standing}\n{asked}"
     for leak in _leaks(text, plain, asked, asked_tags(named), keeps_reasoning=keeps_reasoning):
         is_name = _NAME.fullmatch(leak.mark.strip()) is not None
-        is_word = is_name and leak.mark.strip().isalpha() and text[: leak.start].strip()
+        is_word = is_name and leak.mark.strip().isalpha()
+        is_word = is_word and (leak.mark.strip() == "assistant" or bool(text[: leak.start].strip()))
         if is_word or leak.mark.strip() not in (asked if is_name else named):
             mark = text[leak.start : leak.end].strip() or leak.mark
             return Leak(mark, leak.start, leak.end, leak.can_be_cut)
@@ -136,6 +140,8 @@ def _leaks(
     tag = _ORPHAN_TAG.search(plain)
     if tag and tag[1] not in tags and f"<{tag[1]}" not in plain and not _is_in_sentence(plain, *tag.span()):
         yield Leak(tag[0], tag.start(), tag.end(), can_be_cut=False)
+    if (role_tag := _ROLE_TAG.search(plain)) is not None:
+        yield Leak(role_tag[0].strip(), role_tag.start(), role_tag.end(), can_be_cut=False)
     turn = turn_of_somebody_else(closed, asked) or echo_of(closed, asked)
     if turn is not None:
         yield Leak(turn[0].strip().partition("\n")[0], turn.start(), turn.end(), can_be_cut=False)
@@ -155,6 +161,7 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
     if leading and not _begins_sentence(plain, leading, asked):
         is_echo = "[INST]" in leading[0] and "[/INST]" in plain[leading.end() :]
         is_doubtful = IS_THOUGHT.search(leading[0]) or re.search(rf"(?:{USERS}|system)\s*\Z", leading[0])
+        is_doubtful = is_doubtful or (leading.re is _LEADING_NAME and _ASKS_FOR_NAME.search(asked))
         can_be_cut = (
             TURN.search(leading[0]) is not None or leading[0].endswith("\n") or leading.re is _LEADING_NAME
         )

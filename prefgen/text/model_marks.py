@@ -7,7 +7,8 @@ answer) and `prefgen.text.leaks` (which of them are left over in one).
 
 REASONING_TAGS = (
     "think", "thinking", "thought", "thoughts", "reasoning", "seed:think", "longcat_think", "mm:think",
-    "think_fast", "think_slow", "think_faster", "antthinking", "ant_thinking",
+    "think_fast", "think_slow", "think_faster", "antthinking", "ant_thinking", "reasoning_content",
+    "inner_thoughts",
 )  # fmt: skip
 """Names of XML-like tags, <think> and </think>, in any case."""
 REASONING_MARKS = (

@@ -42,3 +42,32 @@ def test_what_begins_a_line_behind_a_whole_text_is_a_doubt(text):
 @pytest.mark.parametrize(("text", "asked"), SPOKEN)
 def test_what_a_sentence_speaks_of_stays(text, asked):
     assert find_leak(text, asked) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("assistant\n\nThat is what it is called.", "What is the default role name?"),
+        ("assistant\n\nIt comes from Latin.", "What is a word for aide?"),
+        ("assistant\n\nIt helps.", "What does an assistant do?"),
+        ("<assistant>\nThe Nile.\n</assistant>", "Name a river."),
+        ("The Nile.\n<user>And a lake?</user>", "Name a river."),
+        ("The Nile.\n\n<human>And a lake?</human>\n<assistant>", "Name a river."),
+        ("The Nile.\n</user>", "Name a river."),
+    ],
+)
+def test_a_role_that_may_be_the_answer_or_was_left_there_is_a_doubt(text, asked):
+    with pytest.raises(Leaked):
+        without_leaks(text, asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("<users>\n<user>Bob</user>\n</users>", "Write XML."),
+        ("So:\n<user>Bob</user>", "Write XML."),
+        ("The list.\n<user>Bob</user>", "Wrap each in <user> tags."),
+    ],
+)
+def test_elements_with_the_names_of_roles_stay(text, asked):
+    assert find_leak(text, asked) is None

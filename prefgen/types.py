@@ -442,6 +442,8 @@ class Reply(Value):
     model: str = ""
     key: str = ""
     """The key of the ask (attempt 0), so that a failure can say which asks it came from."""
+    sent: str = ""
+    """The text as the server sent it, where reasoning or marks of an answer were taken out of it."""
 
     @property
     def message(self) -> Message:

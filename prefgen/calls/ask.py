@@ -16,7 +16,7 @@ from prefgen.calls.key import Key, call_key
 from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.rows import JournalRow
-from prefgen.calls.usable_reply import usable_reply, without_leftovers
+from prefgen.calls.usable_reply import as_asked, usable_reply, without_leftovers
 from prefgen.errors import PluginError, RefusedRequest
 from prefgen.roles import Messages
 from prefgen.storage.canonical_json import canonical, canonical_flat
@@ -81,7 +81,8 @@ class PluginAsk:
         )  # fmt: skip
         if logprobs and not reply.logprobs:
             self._notify_of_votes(model, reply)
-        answer = without_leftovers(usable_reply(reply), self._spec(model).leaks, turns)
+        reply = usable_reply(as_asked(reply, turns))
+        answer = without_leftovers(reply, self._spec(model).leaks, turns, offered)
         if answer.text != reply.text:
             self._context.stats.notify(
                 f"{model}: its server leaves marks of its chat template in answers, which are taken out"

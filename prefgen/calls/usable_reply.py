@@ -1,12 +1,15 @@
 """Which replies a plug-in may be given: answers that are whole, and hold nothing but the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from prefgen.calls.models import Leaks
+from prefgen.calls.unread_calls import is_unread_call
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
+from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.normalize import is_blank
-from prefgen.text.reasoning import names_end_alone
+from prefgen.text.reasoning import names_end_alone, split_reasoning
 from prefgen.transport.endings import ending_of
 from prefgen.types import Message, Reply
 
@@ -39,14 +42,38 @@ def usable_reply(reply: Reply) -> Reply:
     return reply
 
 
-def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> Reply:
-    """The reply without what its server has left in it, by the model's policy.
+def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:
+    """The reply with the tags that the request asked for, where they were read as marks of reasoning or of an
+    answer.
+    """
+    wanted = "\n".join(message.text for message in asked if message.role in ("system", "user"))
+    if not reply.sent or not asked_tags(wanted):
+        return reply
+    in_text, beside = split_reasoning(reply.sent)[0], reply.reasoning or ""
+    if in_text:
+        beside = beside.removesuffix(in_text).rstrip()
+    thoughts, text = split_reasoning(reply.sent, wanted, is_thought=bool(beside))
+    reasoning = "\n\n".join(part for part in (beside, thoughts) if part)
+    return reply.replacing(text=text, reasoning=reasoning or thoughts)
 
-    Raises UnreadableReply where the policy is `fail`, and where it is not certain which part is the answer.
+
+def without_leftovers(
+    reply: Reply, leaks: Leaks, asked: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+) -> Reply:
+    """The reply without what its server has left in it, by the model's policy. `tools` are what the model
+    was offered.
+
+    Raises UnreadableReply where the policy is `fail`, where it is not certain which part is the answer, and
+    where all of it is a call of a tool that nobody read.
     """
     if leaks == "keep":
         return reply
-    if reply.reasoning is not None and any(names_end_alone(message.text) for message in asked):
+    if tools and is_unread_call(reply.text, tools):
+        message = "the answer is a call of a tool that its server has not read: give it its parser of tools"
+        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=(reply.key,))
+    last = next((message.text for message in reversed(asked) if message.role == "user"), "")
+    standing = "\n".join(message.text for message in asked if message.role == "system")
+    if reply.reasoning is not None and (names_end_alone(last) or names_end_alone(standing)):
         message = "the request names a mark that ends reasoning, so this one may be part of the answer"
         raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
     if not may_leak(reply.text):
@@ -54,7 +81,7 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
     from prefgen.text.leaks import Leaked, without_leaks  # 40 ms, and many runs have no such text
 
     try:
-        text = without_leaks(reply.text, "\n".join(message.text for message in asked))
+        text = without_leaks(reply.text, last, standing)
     except Leaked as leaked:
         text, found = None, leaked.leak.mark
     else:
@@ -62,8 +89,7 @@ def without_leftovers(reply: Reply, leaks: Leaks, asked: Sequence[Message]) -> R
     if text == reply.text:
         return reply
     if leaks == "strip" and text and text.strip():
-        is_cut = not reply.text.rstrip().endswith(text)  # at the end that the model gave it
-        return reply.replacing(text=text, finish_reason="stop" if is_cut else reply.finish_reason)
+        return reply.replacing(text=text)
     message = (
         f"the server left {found[:60]!r} in the answer: mend its chat template or its parser of tools and "
         "reasoning, give `stop`, or say `leaks: keep` under the model if that is meant"

@@ -74,9 +74,9 @@ def broken_rules(
     if REDACTED not in allow:
         yield from _redacted(prompt, chosen, rejected)
     if "leak" not in allow:
-        yield from _leaks(row, text_of(prompt), chosen, rejected)
+        yield from _leaks(row, prompt, chosen, rejected)
     if "format" not in allow and row.get("reasoning") == "kept":  # else it is a leak
-        yield from _formats(chosen, rejected)
+        yield from _formats(text_of(prompt), chosen, rejected)
     if "truncated" not in allow:
         yield from _truncated(row)
     yield from _scores(row)
@@ -116,11 +116,13 @@ def _redacted(prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
             yield REDACTED, f"{name} {taken_out(digests[0])}"
 
 
-def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -> Found:
+def _leaks(row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
+    asked, last = text_of(prompt), text_of([turn for turn in prompt if turn["role"] == "user"][-1:])
+    standing = text_of([turn for turn in prompt if turn["role"] == "system"])
     keeps_reasoning = row.get("reasoning") == "kept"
     for name, side in (("chosen", chosen), ("rejected", rejected)):
         text = text_of(side)
-        if (leak := find_leak(text, asked, keeps_reasoning=keeps_reasoning)) is not None:
+        if (leak := find_leak(text, last, standing, keeps_reasoning=keeps_reasoning)) is not None:
             yield "leak", f"{name} holds {leak.mark.strip()[:60]!r}"
             continue
         judge_text = JUDGE_TEXT.search(text) or JUDGE_REPLY.search(text)
@@ -128,12 +130,12 @@ def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -
             yield "leak", f"{name} holds a judge's {judge_text[0].strip()[:60]!r}"
 
 
-def _formats(chosen: Turns, rejected: Turns) -> Found:
+def _formats(asked: str, chosen: Turns, rejected: Turns) -> Found:
     """Reasoning on one side alone, which a model would learn instead of what the pair is about."""
     thinks = [
         name
         for name, side in (("chosen", chosen), ("rejected", rejected))
-        if split_reasoning(text_of(side))[0] is not None
+        if split_reasoning(text_of(side), asked)[0] is not None
     ]
     if len(thinks) == 1:
         yield "format", f"{thinks[0]} alone holds reasoning"

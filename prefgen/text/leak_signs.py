@@ -6,7 +6,9 @@ import re
 
 from prefgen.text.named_turns import may_have_turns
 
-_STARTS = re.compile(r"\s*(?:\*Thinking|```tool_)")
+_STARTS = re.compile(
+    r"\s*(?:\*Thinking|(?:assistant)?(?:analysis|commentary)?\s?to=functions\.|```tool_|thought[^\S\n]*\n|model[^\S\n]*\n)"
+)
 
 
 def may_leak(text: str) -> bool:

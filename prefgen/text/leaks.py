@@ -6,14 +6,22 @@ templates, hold HTML, or be a dialogue that was asked for.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.model_marks import CALL_TOKENS, REASONING_DRESS
 from prefgen.text.named_turns import echo_of, leading_speaker, turn_of_somebody_else
-from prefgen.text.reasoning import any_of, hidden_closer, is_named_opener, marks_of
-from prefgen.text.spoken_marks import MOST_MARKS, SPEAKS_OF_IT, closing_of, line_around, without_code
+from prefgen.text.reasoning import CLOSER, OPENER, any_of, hidden_closer, is_named_opener, marks_of
+from prefgen.text.spoken_marks import (
+    MOST_MARKS,
+    SPEAKS_OF_IT,
+    closing_of,
+    line_around,
+    without_closed_code,
+    without_code,
+)
 from prefgen.text.template_tokens import (
     ABOUT_TOKENS,
     ASSISTANTS,
@@ -35,6 +43,13 @@ _HALVES = {
 _HALF_TOKEN = re.compile(rf"(?:{any_of(_HALVES)}|</s)\s*\Z")
 _LEADING = re.compile(rf"\A\s*(?:(?:{NAMES})(?=<\|))?(?:{TOKENS.pattern})\s*")
 _LEADING_NAME = re.compile(r"\A\s*assistant[ \t]*\n[ \t]*\n+(?=\S)")
+_NAME = re.compile(r"[#*\[ ]*\w+[\]* ]*[:：]?")
+"""A name of who speaks: a word that many requests hold, and none of which asks for a turn."""
+_LEADING_CHANNEL = re.compile(r"\A\s*(?:thought|model)[^\S\n]*\n(?=\s*\S)")
+"""What Gemma's tokens leave behind where a server takes them away."""
+_ASKS_FOR_NAME = re.compile(r"\b(?:roles?|assistants?|helpers?|words?|terms?|names?|synonyms?)\b", re.I)
+"""A request whose answer may be the name of who answers."""
+_ROLE_TAG = re.compile(r"\A\s*<assistant>(?=.*</assistant>\s*\Z)|(?<=[.!?])\s*\n<(?:user|human)>", re.DOTALL)
 _BOXES = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _OTHER_ROLE = re.compile(
     rf"(?:<\|(?:im_start|start_header_id|header_start|start_of_role|turn|start|START_OF_TURN_TOKEN|channel)\|?>"
@@ -43,7 +58,9 @@ _OTHER_ROLE = re.compile(
 """A turn of somebody who is not known to be the one who answers."""
 _CALL = re.compile(any_of(CALL_TOKENS))
 _CALL_FENCE = re.compile(r"\A\s*```tool_(?:code|call)s?\b")
-_ORPHAN_TAG = re.compile(r"</(assistant|response|answer|output|solution)>\s*\Z")
+_CALL_WORDS = re.compile(r"\A\s*(?:assistant)?(?:analysis|commentary)?\s?to=functions\.\w+")
+"""A call in harmony, without its tokens."""
+_ORPHAN_TAG = re.compile(r"</(assistant|user|human|response|answer|output|solution)>\s*\Z")
 _DRESS = re.compile(rf"\A\s*(?:{'|'.join(REASONING_DRESS)})|^&lt;/think(?:ing)?&gt;[^\S\n]*$", re.MULTILINE)
 
 
@@ -67,15 +84,15 @@ class Leaked(ValueError):
         super().__init__(leak.mark)
 
 
-def without_leaks(text: str, asked: str = "") -> str:
+def without_leaks(text: str, asked: str = "", standing: str = "") -> str:
     """The text without what was left in it. Raises Leaked where it is not certain what the answer is."""
     boxes = text.count("<|begin_of_box|>")
-    if 0 < boxes <= MOST_MARKS and "<|begin_of_box|>" not in asked:
+    if 0 < boxes <= MOST_MARKS and "<|begin_of_box|>" not in asked + standing:
         text = _BOXES.sub(r"\1", text)
     if text.startswith("<s> ") and text.rstrip().endswith("</s>") and text.count("<s>") == 1:
         text = text[4:]
     cuts = 0
-    while (leak := find_leak(text, asked)) is not None:
+    while (leak := find_leak(text, asked, standing)) is not None:
         if not leak.can_be_cut or cuts == _MOST_CUTS:
             raise Leaked(leak)
         cuts += 1
@@ -83,34 +100,49 @@ def without_leaks(text: str, asked: str = "") -> str:
     return text
 
 
-def find_leak(text: str, asked: str = "", *, keeps_reasoning: bool = False) -> Leak | None:
-    """The first leak of a text, or None. `asked` is what it answers: marks that were asked about are none."""
+def find_leak(
+    text: str, asked: str = "", standing: str = "", *, keeps_reasoning: bool = False
+) -> Leak | None:
+    """The first leak of a text, or None. `asked` is the last turn of the user, which it answers, and
+    `standing` what was said before it for all turns: marks that were asked about are none.
+    """
     if not may_leak(text):
         return None
     plain = without_code(text)
-    for leak in _leaks(text, plain, asked, keeps_reasoning=keeps_reasoning):
-        if leak.mark.strip() not in asked:
+    named = f"{standing}\n{asked}"
+    for leak in _leaks(text, plain, asked, asked_tags(named), keeps_reasoning=keeps_reasoning):
+        is_name = _NAME.fullmatch(leak.mark.strip()) is not None
+        is_word = is_name and leak.mark.strip().isalpha()
+        is_word = is_word and (leak.mark.strip() == "assistant" or bool(text[: leak.start].strip()))
+        if is_word or leak.mark.strip() not in (asked if is_name else named):
             mark = text[leak.start : leak.end].strip() or leak.mark
             return Leak(mark, leak.start, leak.end, leak.can_be_cut)
     return None
 
 
-def _leaks(text: str, plain: str, asked: str, *, keeps_reasoning: bool) -> Iterator[Leak]:
+def _leaks(
+    text: str, plain: str, asked: str, tags: Collection[str] = (), *, keeps_reasoning: bool
+) -> Iterator[Leak]:
     yield from _leading_leaks(text, plain, asked)
-    if not keeps_reasoning and (mark := _reasoning_mark(text, plain)) is not None:
+    if not keeps_reasoning and (mark := _reasoning_mark(text, plain, tags)) is not None:
         yield Leak(mark[0], mark.start(), mark.end(), can_be_cut=False)
     for number, call in enumerate(_CALL.finditer(plain)):
         if number > MOST_MARKS or not _is_in_sentence(plain, *call.span()):
             yield Leak(call[0], call.start(), call.end(), can_be_cut=False)
             break
     yield from _token_leaks(plain, asked)
-    if (half := _HALF_TOKEN.search(plain)) is not None:
+    closed, opened = without_closed_code(text)
+    if opened is not None:
+        yield from _leaks_in_open_code(closed, opened, asked)
+    if (half := _HALF_TOKEN.search(closed)) is not None:
         is_cut = plain[: half.start()].endswith((".", "!", "?"))
         yield Leak(half[0], half.start(), half.end(), can_be_cut=is_cut)
     tag = _ORPHAN_TAG.search(plain)
-    if tag and f"<{tag[1]}" not in plain and not _is_in_sentence(plain, *tag.span()):
+    if tag and tag[1] not in tags and f"<{tag[1]}" not in plain and not _is_in_sentence(plain, *tag.span()):
         yield Leak(tag[0], tag.start(), tag.end(), can_be_cut=False)
-    turn = turn_of_somebody_else(plain, asked) or echo_of(plain, asked)
+    if (role_tag := _ROLE_TAG.search(plain)) is not None:
+        yield Leak(role_tag[0].strip(), role_tag.start(), role_tag.end(), can_be_cut=False)
+    turn = turn_of_somebody_else(closed, asked) or echo_of(closed, asked)
     if turn is not None:
         yield Leak(turn[0].strip().partition("\n")[0], turn.start(), turn.end(), can_be_cut=False)
 
@@ -120,6 +152,8 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
     if (speaker := leading_speaker(plain, asked)) is not None:
         label, can_be_cut = speaker
         yield Leak(label[0], label.start(), label.end(), can_be_cut)
+    if (channel := _LEADING_CHANNEL.match(plain) or _CALL_WORDS.match(plain)) is not None:
+        yield Leak(channel[0], channel.start(), channel.end(), can_be_cut=False)
     fence = _CALL_FENCE.match(text)
     if fence and not plain.strip("\x00 \n"):
         yield Leak(fence[0], fence.start(), fence.end(), can_be_cut=False)
@@ -127,6 +161,7 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
     if leading and not _begins_sentence(plain, leading, asked):
         is_echo = "[INST]" in leading[0] and "[/INST]" in plain[leading.end() :]
         is_doubtful = IS_THOUGHT.search(leading[0]) or re.search(rf"(?:{USERS}|system)\s*\Z", leading[0])
+        is_doubtful = is_doubtful or (leading.re is _LEADING_NAME and _ASKS_FOR_NAME.search(asked))
         can_be_cut = (
             TURN.search(leading[0]) is not None or leading[0].endswith("\n") or leading.re is _LEADING_NAME
         )
@@ -136,12 +171,12 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
         yield Leak(leading[0], leading.start(), leading.end(), can_be_cut)
 
 
-def _reasoning_mark(text: str, plain: str) -> re.Match[str] | None:
+def _reasoning_mark(text: str, plain: str, tags: Collection[str]) -> re.Match[str] | None:
     """A mark that opens reasoning, or closes what the prompt has opened, and that no sentence speaks of."""
     dress = _DRESS.search(plain)
     if dress and not SPEAKS_OF_IT.match(plain, dress.end()):
         return dress
-    openers, closers = marks_of(plain)
+    openers, closers = marks_of(plain, tags)
     if len(openers) + len(closers) > MOST_MARKS:
         return (openers or closers)[0]
     opened = [opener for opener in openers if not is_named_opener(plain, opener)]
@@ -172,6 +207,21 @@ def _token_leaks(plain: str, asked: str) -> Iterator[Leak]:
         certainty = certainty_of(plain, tokens, asked, is_example=is_example)
         if certainty is not None:
             yield Leak(tokens[0], tokens.start(), tokens.end(), can_be_cut=certainty)
+
+
+def _leaks_in_open_code(closed: str, opened: int, asked: str) -> Iterator[Leak]:
+    """What may have been left in a fence that stays open: it is code, or the model forgot to close it. So
+    nothing is ever cut there. `closed` is the text without the code that is certainly some.
+    """
+    for closer in list(CLOSER.finditer(closed, opened))[:MOST_MARKS]:
+        if not OPENER.search(closed, 0, closer.start()) and closing_of(closed, *closer.span()) == "ends":
+            yield Leak(closer[0], closer.start(), closer.end(), can_be_cut=False)
+    for tokens in list(TOKENS.finditer(closed, opened))[:MOST_MARKS]:
+        turn = TURN.search(closed, opened, tokens.end())
+        ends_a_turn = turn is not None and tokens.start() < turn.start() < tokens.end()
+        is_last = not closed[tokens.end() :].strip()
+        if (is_last or ends_a_turn) and certainty_of(closed, tokens, asked, is_example=False) is not None:
+            yield Leak(tokens[0], tokens.start(), tokens.end(), can_be_cut=False)
 
 
 def _begins_sentence(plain: str, leading: re.Match[str], asked: str) -> bool:

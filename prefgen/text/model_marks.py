@@ -7,7 +7,8 @@ answer) and `prefgen.text.leaks` (which of them are left over in one).
 
 REASONING_TAGS = (
     "think", "thinking", "thought", "thoughts", "reasoning", "seed:think", "longcat_think", "mm:think",
-    "think_fast", "think_slow", "think_faster", "antthinking", "ant_thinking",
+    "think_fast", "think_slow", "think_faster", "antthinking", "ant_thinking", "reasoning_content",
+    "inner_thoughts",
 )  # fmt: skip
 """Names of XML-like tags, <think> and </think>, in any case."""
 REASONING_MARKS = (
@@ -74,7 +75,8 @@ CALL_TOKENS = (
     "<|tool_call_begin|>", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<|START_ACTION|>",
     "<|tool_call>", "<seed:tool_call>", "<minimax:tool_call>", "<longcat_tool_call>", "<|call|>",
     "<|plugin|>", "<|action_start|>", "[TOOL_REQUEST]", "<tool_use>", "｜DSML｜", "functools[{",
-    "<xai:function_call name=", "✿FUNCTION✿:",
+    "<xai:function_call name=", "✿FUNCTION✿:", "<TOOLCALL>",
+    "<start_function_call>",
 )  # fmt: skip
 """What begins a call of a tool that nobody has read as one."""
 USER_NAMES = ("user", "human", "prompter")

@@ -3,11 +3,12 @@ for the user, and the request that a server sent back before the answer.
 """
 
 import re
+from itertools import takewhile
 
 from prefgen.text.model_marks import ASSISTANT_NAMES, USER_NAMES
 
 _USERS, _ASSISTANTS = "|".join(USER_NAMES), "|".join(ASSISTANT_NAMES)
-_USER_LINE = re.compile(rf"\n(?:{_USERS})\n")
+_USER_LINE = re.compile(rf"(?:\n|(?<=[a-z][.!?]))(?:{_USERS})\n")
 _ASSISTANT_LINE = re.compile(rf"\n(?:{_ASSISTANTS})(?:\n|\Z)")
 _GLUED_NAME = re.compile(r"(?:(?<=[.!?\"'”)\]])|\n)assistant\n\n|(?<=[a-z.])assistant\n\n(?=[A-Z])")
 """Names alone in their lines, from which a server took the tokens away."""
@@ -25,8 +26,8 @@ _TURNS_IN_LINES = tuple(
     )
     for one, other in _SPEAKERS
 )
-_USER_IN_LINE = re.compile(r"(?<=[.!?…\"”)] )(?:USER|User|Human): ")
-_ASSISTANT_IN_LINE = re.compile(r" (?:ASSISTANT|Assistant|AI): ")
+_USER_IN_LINE = re.compile(r"(?:(?<=[.!?…\"”)] )|(?<=[a-z][.!?]))(?:USER|User|Human): ")
+_ASSISTANT_IN_LINE = re.compile(r"\s(?:ASSISTANT|Assistant|AI): ")
 _TURN_HEADINGS = (
     (re.compile(r"\n### ?(?:User|Human)\n"), re.compile(r"\n### ?Assistant(?:\n|\Z)")),
     (re.compile(r"<user>"), re.compile(r"</user>\s*<assistant>")),
@@ -36,14 +37,33 @@ _LEADING_SPEAKER = re.compile(
 )
 _USER_SPEAKS = re.compile(r"^[ \t\r\f\v]*(?:User|USER|Human)\b", re.MULTILINE)
 _OTHER_LABEL = re.compile(r"\n[ \t\r\f\v]*(?:\*\*)?([^\W\d_][\w-]*(?: [\w-]+){0,2})(?:\*\*)?:")
-_LONE_LABEL = re.compile(r"\n\n(?:Human|### ?(?:Human|User|Instruction)):(?=\s)")
-_DIALOGUE = re.compile(
-    r"dialog|conversation|transcript|\bscripts?\b|interview|screenplay|role|few-?shot|exchange|\bfaq\b"
-    r"|\bplays?\b|scene|sketch|\bskit|\bstor(?:y|ies)\b|comic|\bjoke|\byaml\b|\bjson\b|q ?& ?a"
-    r"|chat (?:log|history|session)|between (?:an?|the|two)\b|\b(?:human|user|assistant):",
+_LONE_LABEL = re.compile(
+    r"(?:\n\n(?:Human|### ?(?:Human|User|Instruction))|(?<=[^\s#])### ?(?:Human|User)):(?=\s)"
+)
+_ASKS_FOR_TURNS = re.compile(
+    r"\b(?:dialog(?:ue)?s?|conversations?|transcripts?|screenplays?|few-?shot|faqs?|q ?& ?a|role-?play\w*"
+    r"|skits?|chat[- ]?(?:logs?|histor(?:y|ies)|sessions?)|interviews? (?:with|between|of)|mock interviews?"
+    r"|(?:short|stage|radio|one-act|school) plays?|plays? (?:about|between|with|where|in which)"
+    r"|(?:movie|film|video|tv|theater|podcast|call|phone|sales|chat) (?:scripts?|scenes?)"
+    r"|(?:scripts?|scenes?|sketch(?:es)?|exchanges?|chats?|debates?|jokes?|stories) between"
+    r")\b|\b(?:human|user|assistant):",
     re.IGNORECASE,
 )
-"""Words of a request that may ask for turns of two who speak."""
+"""A request for turns of two who speak."""
+_ABOUT_MODELS = re.compile(
+    r"\b(?:prompts?|langchain|alpaca|chat ?bots?|rlhf|hh-rlhf|llms?|language models?|chat ?gpt|turing"
+    r"|sharegpt|chat (?:template|format)s?|fine-?tun(?:e|ing))\b",
+    re.IGNORECASE,
+)
+"""A request about what talks: its answer may show turns."""
+_PLACEHOLDER = re.compile(r"\s*(?:\{|\[[A-Z]|\.\.\.|…|_{3})")
+_SPEAKS = re.compile(
+    r"(?:human|user|assistant|ai|bot|gpt|chatgpt|model|system|answer|response|instruction|a|q|question|input"
+    r"|output|prompter)\Z",
+    re.IGNORECASE,
+)
+"""Names of who speaks, and of what they say."""
+_ENTRY = re.compile(r"[ \t]*(?:\*\*)?([^\W\d_][\w-]*(?: [\w-]+){0,2})(?:\*\*)?:(?:\*\*)?[ \t]+(\S.*)")
 _BEGINS_AS_USER = re.compile(
     rf"\A\s*(?:(?:{_USERS}|system)\s*\n|{_LABEL}(?:Human|HUMAN|User|USER|user|用户)(?:\*\*|\])? *[:：])\s*"
 )
@@ -66,6 +86,12 @@ def may_have_turns(text: str) -> bool:
         return False
     return (
         "ssistant" in text
+        or "User:" in text
+        or "USER:" in text
+        or "Human:" in text
+        or "user\n" in text
+        or "human\n" in text
+        or "prompter\n" in text
         or "SSISTANT" in text
         or "Response" in text
         or " AI: " in text
@@ -81,7 +107,7 @@ def leading_speaker(plain: str, asked: str) -> tuple[re.Match[str], bool] | None
     what was asked for.
     """
     speaker = _LEADING_SPEAKER.match(plain)
-    if speaker is None or _DIALOGUE.search(asked) or _USER_SPEAKS.search(plain):
+    if speaker is None or _ASKS_FOR_TURNS.search(asked) or _USER_SPEAKS.search(plain):
         return None
     others = {label[1].casefold() for label in _OTHER_LABEL.finditer(plain)}
     if any(other in asked.casefold() for other in others):
@@ -104,33 +130,91 @@ def echo_of(plain: str, asked: str) -> re.Match[str] | None:
 
 def turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:
     """Where a text runs on into the user's next turn, by names alone in a line or before a colon; nowhere in
-    one that is a dialogue from its start, or where turns may have been asked for.
+    one that is a dialogue from its start, or where turns were asked for (`asked` is the user's last turn).
     """
-    user_line = _USER_LINE.search(plain)
-    if user_line is not None and _ASSISTANT_LINE.search(plain, user_line.end()) is not None:
-        return user_line
-    if (glued := _GLUED_NAME.search(plain)) is not None:
-        return glued
-    if _DIALOGUE.search(asked):
+    if (line := _turn_in_lines(plain)) is not None:
+        return line
+    if _ASKS_FOR_TURNS.search(asked) or _ABOUT_MODELS.search(asked):
         return None
     for user_label, assistant_label in _TURNS_IN_LINES:
         first = user_label.search(plain)
         if first is None or _is_dialogue(plain[: first.start()], assistant_label):
             continue
-        if assistant_label.search(plain, first.end()):
-            return first
+        second = assistant_label.search(plain, first.end())
+        if second is not None:
+            return None if _is_no_turn(plain, first, second, asked) else first
     in_line = _USER_IN_LINE.search(plain)
     if in_line is not None:
         line_end = plain.find("\n", in_line.end())
-        if _ASSISTANT_IN_LINE.search(plain, in_line.end(), line_end if line_end >= 0 else len(plain)):
+        is_glued = plain[in_line.start() - 1] != " "
+        end = len(plain) if line_end < 0 or is_glued else line_end
+        if _ASSISTANT_IN_LINE.search(plain, in_line.end(), end):
             return in_line
     for user_heading, assistant_heading in _TURN_HEADINGS:
         first = user_heading.search(plain)
         if first is not None and assistant_heading.search(plain, first.end()):
             return first
-    return _LONE_LABEL.search(plain)
+    lone = _LONE_LABEL.search(plain)
+    is_led_to = lone is not None and plain[: lone.start()].rstrip().endswith((":", "："))
+    return None if lone is None or is_led_to or _is_no_turn(plain, lone, None, asked) else lone
+
+
+def _turn_in_lines(plain: str) -> re.Match[str] | None:
+    """A turn behind a name alone in its line; names that follow each other are a list."""
+    user_line = _USER_LINE.search(plain)
+    if user_line is not None:
+        assistant_line = _ASSISTANT_LINE.search(plain, user_line.end() - 1)
+        if assistant_line is not None and plain[user_line.end() : assistant_line.start()].strip():
+            return user_line
+    for glued in _GLUED_NAME.finditer(plain):
+        if plain[: glued.start()].rpartition("\n")[2].strip().casefold() not in (*USER_NAMES, "system"):
+            return glued
+    return None
+
+
+def _is_no_turn(plain: str, label: re.Match[str], other: re.Match[str] | None, asked: str) -> bool:
+    """Whether a label is a blank to be filled in, one entry of several ("Elephant: 22 months", "Human: 9
+    months"), or one of two that the request compares. Entries have the same space between them, and are no
+    sentences.
+    """
+    if _PLACEHOLDER.match(plain, label.end()):
+        return True
+    if other is not None and _is_named(label, asked) and _is_named(other, asked):
+        return True
+    start = label.start() + len(label[0]) - len(label[0].lstrip())
+    line, _, _ = plain[start:].partition("\n")
+    if not _is_entry(line):
+        return False
+    before, after = plain[:start].rstrip(), plain[start + len(line) :]
+    ahead = takewhile(_is_entry, after.lstrip().split(_space(after, after.lstrip())))
+    behind = takewhile(_is_entry, reversed(before.split(_space(plain[:start], before))))
+    return any(map(_is_foreign, ahead)) or sum(map(_is_foreign, behind)) > 1
+
+
+def _space(longer: str, shorter: str) -> str:
+    """The ends of lines that stand between a label and its neighbour."""
+    return "\n" * max(longer.count("\n") - shorter.count("\n"), 1)
+
+
+def _is_named(label: re.Match[str], asked: str) -> bool:
+    """Whether a request holds the name in a label as a word."""
+    name = re.sub(r"[\W_]+", "", label[0])
+    return re.search(rf"\b{name}s?\b" if name.isascii() else name, asked, re.IGNORECASE) is not None
+
+
+def _is_entry(line: str) -> bool:
+    entry = _ENTRY.fullmatch(line.rstrip())
+    return entry is not None and len(entry[2].split()) <= 8 and entry[2][-1] not in ".?!…。？！"
+
+
+def _is_foreign(line: str) -> bool:
+    """Whether the name of an entry is nobody's who speaks."""
+    entry = _ENTRY.fullmatch(line.rstrip())
+    return entry is not None and not _SPEAKS.match(entry[1])
 
 
 def _is_dialogue(before: str, assistant_label: re.Pattern[str]) -> bool:
-    """Whether turns are what a text is about: it begins with them, or leads up to them."""
-    return not before.strip() or before.rstrip().endswith((":", "：")) or bool(assistant_label.search(before))
+    """Whether turns are what a text is about: it begins with them, or leads up to them, or a fence does."""
+    before = before.rstrip()
+    leads_up = not before or before.endswith((":", "：")) or before.rpartition("\n")[2].startswith("```")
+    return leads_up or bool(assistant_label.search(before))

@@ -1,9 +1,10 @@
 """What of a reply is reasoning and what is the answer, where a server has not told them apart."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from prefgen.text import harmony
+from prefgen.text.asked_tags import asked_tags, is_asked_for
 from prefgen.text.fences import open_fence
 from prefgen.text.harmony import joined
 from prefgen.text.model_marks import (
@@ -24,6 +25,7 @@ from prefgen.text.spoken_marks import (
     is_quoted,
     line_around,
     names_a_mark,
+    without_closed_code,
     without_code,
     without_leading_lines,
 )
@@ -51,28 +53,29 @@ _FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})(.*)$", re.MULTILINE)
 _GLUED_ROLE = re.compile(r"assistant[^\S\n]*\n")
 
 
-def split_reasoning(text: str) -> tuple[str | None, str]:
+def split_reasoning(text: str, asked: str = "", *, is_thought: bool = False) -> tuple[str | None, str]:
     """(reasoning, answer) of a reply. Reasoning that is never closed leaves no answer, and neither does one
     of which it cannot be told where the answer begins; a text without any is the answer as it stands.
+    `asked` is what it answers; `is_thought` where the server itself gave reasoning beside it.
 
     A mark that closes reasoning counts also where the mark that opens it was part of the prompt, if no
     sentence speaks of it; a mark in code, or within a sentence, is spoken about. Where it is in doubt, the
     text stays whole, and `prefgen.text.leaks` finds the mark.
     """
-    if not _may_hold_marks(text):
+    if not _may_hold_marks(text) and not (is_thought and "<" in text):
         return None, text
     start = text[_after_leading_tokens(text, 0) :] if "<|" in text else text
     split = harmony.split_channels(start) or harmony.split_words(text) or _split_words(text)
     if split is not None:
         return split
-    plain = without_code(text)
-    openers, closers = marks_of(plain)
+    plain, tags = without_code(text), asked_tags(asked)
+    openers, closers = marks_of(plain, tags)
     if len(openers) + len(closers) > MOST_MARKS:
         return text.strip(), ""
     thoughts, position = list[str](), 0
     while True:
         opener = OPENER.match(plain, _after_leading_tokens(plain, position))
-        if opener and not SPEAKS_OF_IT.match(plain, opener.end()):
+        if opener and not SPEAKS_OF_IT.match(plain, opener.end()) and not is_asked_for(opener, tags):
             closer = _matching_closer(plain, text, opener, (openers, closers))
             if closer is None:
                 return joined([*thoughts, text[opener.end() :]]), ""
@@ -85,15 +88,18 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
             thoughts.append(text[: closer.start()])
         position = closer.end()
     if not thoughts:
-        return None, _without_answer_marks(text, is_thought=False)
+        return None, _without_answer_marks(text, tags, is_thought=is_thought)
     position = role.end() if (role := _GLUED_ROLE.match(text, position)) else position
     answer = without_leading_lines(text[position:])
-    return joined(thoughts), _without_answer_marks(answer, is_thought=True)
+    return joined(thoughts), _without_answer_marks(answer, tags, is_thought=True)
 
 
-def marks_of(plain: str) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
-    """The marks that open and that close reasoning; a pair with but a name between is spoken about."""
-    openers, closers = list(OPENER.finditer(plain)), list(CLOSER.finditer(plain))
+def marks_of(plain: str, tags: Collection[str] = ()) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
+    """The marks that open and that close reasoning, but those of `tags`; a pair with but a name between is
+    spoken about.
+    """
+    openers = [mark for mark in OPENER.finditer(plain) if not is_asked_for(mark, tags)]
+    closers = [mark for mark in CLOSER.finditer(plain) if not is_asked_for(mark, tags)]
     if not openers or not closers or len(openers) + len(closers) > MOST_MARKS:
         return openers, closers
     named = set[re.Match[str]]()
@@ -195,8 +201,8 @@ def _matching_closer(
     start = opener.end()
     closers = [closer for closer in marks[1] if closer.start() >= start]
     if not closers:  # a fence that the reasoning leaves open hides it
-        hidden = (c for c in CLOSER.finditer(text, start) if _begins_line(text, c.start()))
-        closers = [c for c in [next(hidden, None)] if c is not None]
+        hidden = [c for c in CLOSER.finditer(text, start) if _begins_line(text, c.start())]
+        closers = list(CLOSER.finditer(without_closed_code(text)[0], start)) or hidden[:1]
     openers = [o for o in marks[0] if o.start() >= start and _begins_line(plain, o.start())]
     found = sorted([*closers, *openers], key=lambda mark: mark.start())
     depth, closing = 1, set(closers)
@@ -252,13 +258,13 @@ def hidden_closer(text: str, plain: str) -> re.Match[str] | None:
     return None
 
 
-def _without_answer_marks(answer: str, *, is_thought: bool) -> str:
+def _without_answer_marks(answer: str, tags: Collection[str], *, is_thought: bool) -> str:
     """The answer without the marks around the whole of it; tags like <answer> are such after reasoning
-    alone, where one that is not closed leaves no answer.
+    alone, where one that is not closed leaves no answer, and where nobody asked for them (`tags`).
     """
     inside = answer.strip()
     for before, after in ANSWER_MARKS:
-        is_mark = is_thought or "|" in before
+        is_mark = (is_thought and before.strip("<>") not in tags) or "|" in before
         if not is_mark or inside[: len(before)].casefold() != before.casefold():
             continue
         ends = list(re.finditer(re.escape(after), inside, re.IGNORECASE))

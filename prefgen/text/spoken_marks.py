@@ -25,6 +25,7 @@ PAIRS = {
 """{what opens a quotation or an emphasis: what closes it}."""
 _RUNS = re.compile(r"`+|~{3,}")
 _ITEM = re.compile(r"\s*(?:[-*•+]|\(?\d+[.)])\s+")
+_BEFORE_FENCE = re.compile(r"[\s>]*(?:(?:[-*•+]|\(?\d+[.)])\s+)?")
 _ENDS_SENTENCE = tuple("\x00.!?…。！？)]}")
 _BLANK_LINE = re.compile(r"[^\S\n]*\n[^\S\n]*\n")
 
@@ -33,10 +34,20 @@ Closing = Literal["ends", "doubt", "named"]
 
 
 def without_code(text: str) -> str:
-    """A text of the same length with code, in which marks are spoken about, blanked out."""
+    """A text of the same length with code, in which marks are spoken about, blanked out. A fence that stays
+    open (a forgotten one, an answer that was cut) holds code up to the end.
+    """
+    plain, start = without_closed_code(text)
+    return plain if start is None else plain[:start] + "\x00" * (len(plain) - start)
+
+
+def without_closed_code(text: str) -> tuple[str, int | None]:
+    """(a text of the same length whose code between two fences or ticks is blanked out, where a fence
+    begins that stays open).
+    """
     if "`" not in text and "~~~" not in text:
-        return text
-    parts, position, unclosed = list[str](), 0, set[str]()
+        return text, None
+    parts, position, unclosed, opened = list[str](), 0, set[str](), None
     for run in _RUNS.finditer(text):
         mark = run[0]
         if run.start() < position or mark in unclosed:
@@ -44,11 +55,19 @@ def without_code(text: str) -> str:
         end = text.find(mark, run.end())
         if end < 0:
             unclosed.add(mark)
+            if opened is None and len(mark) >= 3 and mark[0] == "`" and _begins_code(text, run):
+                opened = run.start()
         elif len(mark) >= 3 or "\n" not in text[run.end() : end]:
             end += len(mark)
             parts += (text[position : run.start()], "\x00" * (end - run.start()))
             position = end
-    return "".join((*parts, text[position:]))
+    return "".join((*parts, text[position:])), opened
+
+
+def _begins_code(text: str, run: re.Match[str]) -> bool:
+    """Whether ticks are a fence: they begin a line, item or quotation, and no sentence speaks of them."""
+    before, after = line_around(text, *run.span())
+    return _BEFORE_FENCE.fullmatch(before) is not None and not SPEAKS_OF_IT.match(after)
 
 
 def without_leading_lines(text: str) -> str:

@@ -76,9 +76,19 @@ def certainty_of(plain: str, tokens: re.Match[str], asked: str, *, is_example: b
         return None
     if not line_after.strip() or (has_turn and _ROLE.match(plain, tokens.end())):
         return is_turn_of_user
-    return False if is_turn_of_user and not SPEAKS_OF_IT.match(line_after) else None
+    return _certainty_at_line_start(plain, tokens, line_after)
 
 
+def _certainty_at_line_start(plain: str, tokens: re.Match[str], line_after: str) -> bool | None:
+    """Of tokens that begin a line and have text behind them in it: a doubt after a whole text, unless a
+    sentence speaks of them, or what stands before goes on.
+    """
+    before = plain[: tokens.start()].rstrip()
+    is_named = SPEAKS_OF_IT.match(line_after) or line_after.lstrip()[:1] in _SAYS_WHAT_IT_IS
+    return False if before and not is_named and before.endswith(_SENTENCE_ENDS) else None
+
+
+_SAYS_WHAT_IT_IS = ("=", "|", ":", "-", "–", "—", "→", *QUOTES)
 _LEADS_UP = (":", "：", ",", " is", " are", " with", " by")
 IS_THOUGHT = re.compile(r"think|thought|reason", re.IGNORECASE)
 _OWN_TURN = re.compile(rf"(?:{ASSISTANTS}|CHATBOT_TOKEN|Assistant)", re.IGNORECASE)

@@ -268,7 +268,8 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         refusal = refusal or "".join(str(p.get("refusal") or "") for p in text if isinstance(p, Mapping))
         text = _text_of_parts(text, TEXT_PARTS)
     text = text if isinstance(text, str) else ""
-    thoughts, text = split_reasoning(text)
+    sent = text
+    thoughts, text = split_reasoning(sent, is_thought=isinstance(reasoning, str) and bool(reasoning.strip()))
     if isinstance(reasoning, str):
         thoughts = f"{reasoning}\n\n{thoughts}" if thoughts else reasoning
     called = message.get("function_call")  # how one call was spelled before there were several
@@ -282,6 +283,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         logprobs=logprobs_or_none(logprobs, endpoint) if logprobs else (),
         usage=usage,
         model=model,
+        sent="" if text == sent else sent,
     )
 
 

@@ -24,10 +24,11 @@ def test_what_is_left_in_an_answer_goes_by_the_policy_of_its_model():
     assert (lost.value.code, lost.value.replies) == ("leak", (LEAKY.text,))
 
 
-def test_an_answer_that_the_model_ended_itself_is_whole_where_the_limit_came_later():
-    assert without_leftovers(LEAKY, "strip", ASKED).finish_reason == "stop"
-    led = Reply(text="<|im_start|>assistant\nThe Nile", finish_reason="length")
-    assert without_leftovers(led, "strip", ASKED).finish_reason == "length"
+@pytest.mark.parametrize("text", [LEAKY.text, "<|im_start|>assistant\nThe Nile", "Done. </s>"])
+def test_an_answer_that_its_server_calls_cut_stays_so(text):
+    reply = Reply(text=text, finish_reason="length")
+
+    assert without_leftovers(reply, "strip", ASKED).finish_reason == "length"
 
 
 @pytest.mark.parametrize("text", ["The Nile.\n<tool_call>{}</tool_call>", "<|im_end|>"])

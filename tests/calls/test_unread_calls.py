@@ -1,0 +1,59 @@
+import pytest
+
+from prefgen.calls.unread_calls import is_unread_call
+from prefgen.calls.usable_reply import without_leftovers
+from prefgen.errors import UnreadableReply
+from prefgen.types import Reply, user
+
+TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {}}}]
+CALLS = [
+    '{"name": "get_weather", "parameters": {"city": "Paris"}}',
+    '{"type": "function", "name": "get_weather", "parameters": {"city": "Paris"}}',
+    '{"type": "function", "function": {"name": "get_weather", "arguments": "{}"}}',
+    '{"name": "get_weather", "parameters": {}}; {"name": "get_weather", "parameters": {}}',
+    '[{"name": "get_weather", "arguments": {}}]',
+    '{"tool_calls":[{"name":"get_weather","arguments":{}}]}',
+    '{"tool_name": "get_weather", "parameters": {}}',
+    'get_weather(city="Paris")',
+    '[get_weather(city="Paris"), get_weather(city="Rome")]',
+    '```json\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n```',
+    '<tools>\n{"name": "get_weather", "arguments": {}}\n</tools>',
+    '<toolcall>{"name": "get_weather"}</toolcall>',
+]
+LEFT = [
+    '<TOOLCALL>[{"name": "get_weather", "arguments": {}}]</TOOLCALL>',
+    "<start_function_call>call:get_weather{city:<escape>Paris<escape>}<end_function_call>",
+    'commentary to=functions.get_weather json{"city":"Paris"}',
+    'to=functions.get_weather json{"city":"Paris"}',
+]
+ANSWERS = [
+    "It rains in Paris.",
+    'I would call get_weather(city="Paris").',
+    "get_weather tells the weather.",
+    '{"name": "Paris", "weather": "get_weather says rain"}',
+    '{"city": "Paris", "rain": true}',
+    "get_rain(city='Paris')",
+    "```python\nimport weather\nget_weather(city='Paris')\n```",
+    "The token to=functions.x names a tool.",
+]
+
+
+@pytest.mark.parametrize("text", [*CALLS, *LEFT])
+def test_a_call_that_is_the_whole_text_is_no_answer(text):
+    with pytest.raises(UnreadableReply):
+        without_leftovers(Reply(text=text), "strip", [user("Does it rain?")], TOOLS)
+    reply = Reply(text=text)
+    assert without_leftovers(reply, "keep", [user("Does it rain?")], TOOLS) is reply
+
+
+@pytest.mark.parametrize("text", ANSWERS)
+def test_a_text_that_speaks_of_a_tool_is_an_answer(text):
+    reply = Reply(text=text)
+
+    assert without_leftovers(reply, "strip", [user("Does it rain?")], TOOLS) is reply
+
+
+@pytest.mark.parametrize("text", CALLS)
+def test_where_no_tool_was_offered_it_is_a_text(text):
+    assert not is_unread_call(text, [])
+    assert not is_unread_call(text, [{"type": "function", "function": {"name": "search"}}])

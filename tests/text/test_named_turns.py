@@ -1,0 +1,103 @@
+"""Turns by the names of those who speak, and words that are none (prefgen/text/named_turns.py)."""
+
+import pytest
+
+from prefgen.text.leaks import find_leak, without_leaks
+
+RUN_ONS = [
+    "The Nile.\n\nUser: And a lake?\n\nAssistant: Victoria.",
+    "The Nile. USER: And a lake? ASSISTANT: Victoria.",
+    "The Nile.\n### User: And a lake?\n### Assistant: Victoria.",
+    "The Nile.\n\nHuman: And a lake?",
+    "The Nile.### Human: And a lake?",
+    "The Nile.Human: And a lake?\nAssistant: Victoria.",
+    "The Nile.User: And a lake? Assistant: Victoria.",
+    "The Nile.user\nAnd a lake?\nassistant\nVictoria.",
+    "Rating: 5/5\nAnswer: the Nile\n\nHuman: Thanks",
+    "Answer: the Nile\n\nHuman: What is a lake?\n\nAnswer: Water.",
+]
+QUESTIONS = [
+    "Name a river.",
+    "What is the role of mitochondria?",
+    "Explain the stock exchange.",
+    "What is petroleum?",
+    "What is the difference between a cat and a dog?",
+    "Write a Python script that sorts a list.",
+    "Describe the scenery.",
+    "Parse this JSON.",
+    "Tell me a joke.",
+    "Tell me a story about a fox.",
+    "Which TV plays at 8?",
+    "Prepare me for a job interview.",
+    "Compare human and machine art.",
+]
+
+
+@pytest.mark.parametrize("asked", QUESTIONS)
+@pytest.mark.parametrize("text", RUN_ONS)
+def test_a_text_that_runs_on_is_found_whatever_was_asked(text, asked):
+    assert find_leak(text, asked) is not None
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        "A chat between a curious user and an assistant.",
+        "Play the role of an assistant.",
+        "Talk in dialogue.",
+    ],
+)
+def test_what_was_said_before_asks_for_no_turns(standing):
+    assert all(find_leak(text, "Name a river.", standing) for text in RUN_ONS)
+    assert without_leaks("Assistant: The Nile.", "Name a river.", standing) == "The Nile."
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Write a dialogue between two friends.",
+        "Show me a sample chat log.",
+        "Write an interview with a river.",
+        "Write a short play about a robot.",
+        "Write a movie script.",
+        "Give few-shot examples.",
+        "Help me write a system prompt.",
+        "How should a chatbot greet?",
+        "What is RLHF?",
+        "Go on.\nHuman: Hi\nAssistant:",
+    ],
+)
+def test_turns_that_were_asked_for_are_none_of_somebody_else(asked):
+    assert find_leak("A short one.\n\nUser: Hi!\nAssistant: Hello!", asked) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Elephant: 22 months\n\nHuman: 9 months\n\nMouse: 20 days", "How long is gestation?"),
+        ("Cat: Felis catus\n\nHuman: Homo sapiens\n\nDog: Canis lupus", "Name them."),
+        ("Cat: Felis\n\nDog: Canis\n\nHuman: Homo sapiens", "Name them."),
+        ("Numbers:\n\nHuman: 46\n\nChimp: 48", "How many?"),
+        ("They differ.\n\nHuman: 46\nChimp: 48", "How many?"),
+        ("Departments\n\nHuman: Resources\n\nMarketing: Ads", "Which?"),
+        ("Here is the matrix.\n\nUser: read\nBot: read, write\nAdmin: all", "Who may do what?"),
+        (
+            "Both have merits.\n\n**Human:** Warm.\n\n**AI:** Fast.\n\nIt depends.",
+            "Compare human and AI art.",
+        ),
+        ("Both have merits.\n\nHuman: Warm.\n\nAI: Fast.\n\nIt depends.", "Compare humans and AIs."),
+        ("区别如下。\n\n用户：提问的人。\n助手：回答的人。", "对比用户和助手"),
+        (
+            "There are three roles:\n\nsystem\nuser\nassistant\n\nEach has a purpose.",
+            "Which roles are there?",
+        ),
+        ("The memory looks like this:\n\nHuman: Hi\nAI: Hello", "How is it kept?"),
+        ("The format:\n\n### Instruction:\n{instruction}\n\n### Response:\n", "How is it written?"),
+        ("It begins so.\n\n### Instruction:\n{instruction}\n\n### Response:\n", "How is it written?"),
+        ("Each text starts with\n\nHuman: ...\n\nAssistant: ...", "How is it written?"),
+        ("Template 1\n\nUser: [Name]\nIssue: [x]\n\nAssistant: [Agent]\n", "Write a form."),
+    ],
+)
+def test_words_that_are_no_turns_stay(text, asked):
+    assert find_leak(text, asked) is None
+    assert without_leaks(text, asked) == text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from prefgen.kit.final_words import LONGEST_STATEMENT, without_brackets
+from prefgen.kit.final_words import LONGEST_SENTENCE, without_brackets
 from prefgen.kit.label_leanings import BETTER, NOUN
 from prefgen.text.reasoning import any_of
 
@@ -59,7 +59,7 @@ def named_in(line: str, labels: Sequence[str]) -> Named | None:
     line = _RESULT_MARK.sub("Result: ", line)
     if line.endswith("]") and "] " not in line:
         line = re.sub(r"(?<=[.!?]) ?(?=\[\[)", " ", line)
-    sentences = [line] if len(line) > LONGEST_STATEMENT else _SENTENCE_END.split(line)
+    sentences = _SENTENCE_END.split(line)
     found = [_in_sentence(sentence, labels, is_alone=len(sentences) == 1) for sentence in sentences]
     if found[-1] is None:
         return None
@@ -71,6 +71,8 @@ def named_in(line: str, labels: Sequence[str]) -> Named | None:
 def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tuple[str, str, str] | None:
     """(the label that a sentence states, its reason, its key)."""
     known = {label.casefold(): label for label in labels}
+    if len(sentence) > LONGEST_SENTENCE:
+        return None
     for form in _grammar(tuple(labels)):
         if (match := form.fullmatch(sentence)) is None:
             continue

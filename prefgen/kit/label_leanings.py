@@ -107,7 +107,7 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
 @lru_cache(maxsize=64)
 def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     """(what it says of the label that it captures, the words that say so)."""
-    named = rf"[\"'(\[*_`]*(?<![0-9A-Za-z_])({any_of(labels)})(?![0-9A-Za-z_])[\"')\]*_`]*"
+    named = rf"[\"'(\[*_`]{{0,6}}(?<![0-9A-Za-z_])({any_of(labels)})(?![0-9A-Za-z_])[\"')\]*_`]{{0,6}}"
     noun = rf"(?i:{NOUN})"
     if any(label.isdigit() for label in labels):
         label = rf"{noun} {named}{_PIECE}"

@@ -52,7 +52,8 @@ _RATING_LINE = re.compile(
     re.IGNORECASE,
 )
 _REMARK = re.compile(
-    r"(?P<value>[^.,;]*\d[^.,;a-z]*)(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)", re.IGNORECASE
+    r"(?P<value>[^.,;]{0,40}\d[^.,;a-z]{0,40})(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)",
+    re.IGNORECASE,
 )
 """A value, and in the same line what speaks for it."""
 _RANGE = re.compile(r"(?:(?P<low>\d+) ?(?:-|–|to) ?)?(?:out of |max(?:imum)? )?(?P<high>\d+)", re.IGNORECASE)

@@ -68,6 +68,12 @@ def named_in(line: str, labels: Sequence[str]) -> Named | None:
     return Named(label, sentences[-1], tuple(sentences[:-1]), because, agrees, key)
 
 
+def first_sentence(line: str) -> tuple[str, str]:
+    """(the first sentence of a line, the rest of it)."""
+    first, *rest = _SENTENCE_END.split(line, maxsplit=1)
+    return first, rest[0] if rest else ""
+
+
 def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tuple[str, str, str] | None:
     """(the label that a sentence states, its reason, its key)."""
     known = {label.casefold(): label for label in labels}

@@ -31,12 +31,12 @@ _OF_ANOTHER = re.compile(
 """What may be about a text that is not named, or no reason at all."""
 
 
-def are_reasons_for(label: str, reasons: str, labels: Sequence[str]) -> bool:
+def are_reasons_for(label: str, reasons: str, labels: Sequence[str], *, must_name: bool = True) -> bool:
     """Whether reasons praise the text of `label`, or find fault with another, and nothing of them speaks the
-    other way. They must name a text.
+    other way. They must name a text where `must_name`.
     """
     named = re.compile(rf"(?<!\w)(?:{any_of(labels)})(?!\w)")
-    if named.search(reasons) is None or _OF_ANOTHER.search(reasons):
+    if (must_name and named.search(reasons) is None) or _OF_ANOTHER.search(reasons):
         return False
     about, speaks_for = label, False
     for clause in _CLAUSES.split(reasons):

@@ -5,12 +5,10 @@ which text is the worse one.
 import re
 from collections.abc import Iterable, Sequence
 
+from prefgen.kit.label_leanings import ILL
 from prefgen.text.reasoning import any_of
 
-_ILL = (
-    r"(?:harmful|dangerous|offensive|misleading|toxic|biased|wrong|incorrect|inaccurate|flawed|violent|rude"
-    r"|unsafe|unethical|unhelpful|hateful|deceptive|problematic|errors?|mistakes?|faults?|flaws?|prejudice)"
-)
+_ILL = rf"(?:{ILL}|errors?|mistakes?|faults?|flaws?|prejudice|harm)"
 _WORSE = (
     r"worse|worst|inferior|weaker|weakest|loses|loser|reject\w*|discard\w*|poorer"
     rf"|(?:more|most) (?:\w+ly )?{_ILL}|(?:violates?|breaks?|ignores?) (?:\w+ ){{0,4}}(?:more|most)\b"
@@ -27,7 +25,8 @@ _FAULT = re.compile(
 """A reason that speaks against a text, and so for no verdict on it."""
 LIMITS = re.compile(
     r"\b(?:but|however|though|although|yet|while|not|no|n't|only|less|too|lacks?|miss\w*|omits?|errors?"
-    r"|mistakes?|without|short|fails?|fall|weak\w*|problem\w*|issues?|wrong\w*|in\w*correct\w*|un\w+|mis\w+|partial\w*)\b",
+    r"|mistakes?|without|short|fails?|fall|weak\w*|problem\w*|issues?|wrong\w*|in\w*correct\w*|un\w+|mis\w+|partial\w*"
+    r"|incomplete|inadequate|irrelevant|vague|verbose|ignor\w*)\b",
     re.IGNORECASE,
 )
 """A sentence about a text that may speak against it."""

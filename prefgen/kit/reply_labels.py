@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back, withdraws
 from prefgen.kit.label_first import are_reasons_for
-from prefgen.kit.label_grammar import Named, first_sentence, label_alone, named_in
+from prefgen.kit.label_grammar import CONCLUDING, Named, first_sentence, label_alone, named_in
 from prefgen.kit.label_leanings import NOUN, leanings_in
 from prefgen.kit.label_objects import label_in_object
 from prefgen.kit.label_reasons import (
@@ -43,7 +43,7 @@ _DOUBTS = re.compile(
 _QUESTION = re.compile(
     r"\b(?:which|what|whose|who|does|do|is|are|has|have)\b[^?？]*[?？]\W*\Z", re.IGNORECASE
 )
-_KEYS_OF_PROBLEM = ("answer", "boxed", "答案", "最终答案")
+_KEYS_OF_PROBLEM = ("answer", "boxed", "答案", "最终答案", *CONCLUDING)
 
 
 def label_in_text(text: str, labels: Sequence[str]) -> str:
@@ -85,7 +85,7 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
     if not says_better(verdict.form) and asks_for_loser([*said, statement.text], right_before, labels):
         raise failure
     if verdict.is_final:  # it settles what was said for either, but for what stands right before it
-        stated = {s.text for s, _ in found}
+        stated = {s.text for s, named in found if named.key}
         before = [s.text for s in statements[: statements.index(statement)] if not _NAME.fullmatch(s.text)]
         said = [text for text in (verdict.before or before[-1:]) if text not in stated]
     if _renames(said, labels) or leanings_in(said, labels).speak_against(verdict.label):
@@ -103,7 +103,8 @@ def _bare_at_end(
     if not earlier or not last.is_last or any(label.isdigit() for label in labels):
         return None
     is_apart = not lines[last.number - 1].strip() and earlier[-1].text.endswith(tuple(".!?)。！？"))
-    label = label_alone(last.text, labels) if is_apart else None
+    may_be_cut = " " in last.text and not lines[last.number].strip().endswith((".", "*"))
+    label = label_alone(last.text, labels) if is_apart and not may_be_cut else None
     return Named(label, last.text, (), "", True, "answer") if label and label in last.text else None
 
 
@@ -130,7 +131,9 @@ def _first_with_reasons(
         or (is_answer and speaks_of_problem(reasons, label, labels))
         or leanings_in([reasons], labels).speak_against(label)
     )
-    return label if not is_doubted and are_reasons_for(label, reasons, labels) else None
+    is_about_it = len(statements) == 1 and named is not None and says_better(named.form)
+    is_reasoned = are_reasons_for(label, reasons, labels, must_name=not is_about_it)
+    return label if is_reasoned and not is_doubted else None
 
 
 _NAME = re.compile(rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{NAMES}) ?[:：]?", re.IGNORECASE)
@@ -150,7 +153,10 @@ def _is_doubtful(
         or bool(statement.aspect and not verdict.is_of_all)
         or (bool(verdict.before) and speaks_for_another(verdict.before[-1]))
         or not (statement.is_last or _gives_reasons(statement, statements[position + 1 :], labels))
-        or speaks_ill(verdict.because, labels)
+        or (
+            speaks_ill(verdict.because, labels)
+            and not are_reasons_for(verdict.label, verdict.because, labels)
+        )
         or any(_asks_otherwise(text) or _ends_on_another(text, verdict, labels) for text in before)
     )
 
@@ -212,7 +218,8 @@ def _ends_on_another(text: str, verdict: Named, labels: Sequence[str]) -> bool:
     sentence = last_sentence(text)
     others = [other for other in labels if other != verdict.label]
     is_about = mentions(sentence, others) and not mentions(sentence, [verdict.label])
-    if not is_about or (verdict.is_final and named_in(text, labels) is not None):
+    earlier = named_in(text, labels) if verdict.is_final else None
+    if not is_about or (earlier is not None and earlier.key):
         return False
     return not (LIMITS.search(sentence) or blames(sentence))
 

@@ -31,6 +31,10 @@ _OF_ANOTHER = re.compile(
 """What may be about a text that is not named, or no reason at all."""
 
 
+_LINKS = re.compile(r"\b(?:but|however|though|although|yet|while)\b|\btoo\W*\Z", re.IGNORECASE)
+"""Words that limit what was said before them, and are no fault of what is said behind them."""
+
+
 def are_reasons_for(label: str, reasons: str, labels: Sequence[str], *, must_name: bool = True) -> bool:
     """Whether reasons praise the text of `label`, or find fault with another, and nothing of them speaks the
     other way. They must name a text where `must_name`.
@@ -42,6 +46,7 @@ def are_reasons_for(label: str, reasons: str, labels: Sequence[str], *, must_nam
     for clause in _CLAUSES.split(reasons):
         found = named.search(clause)
         about = found[0] if found else about
+        clause = clause if about == label else _LINKS.sub("", clause)
         is_limited = bool(LIMITS.search(clause) or _FAULT.search(clause) or blames(clause))
         is_praised = not is_limited and _PRAISE.search(clause) is not None
         is_against = is_limited if about == label else is_praised

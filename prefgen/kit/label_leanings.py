@@ -160,7 +160,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     harsher = [
         rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}{worst}\b",
         rf"{label} {_ADVERBS}(?:violates|breaks) [^.;,]{{0,40}}\b(?:more|most|worse)\b",
-        rf"(?i:\b(?:{worst}{one}|{_REJECT}|more|violates more) (?:is|was|[:：=]) ?{_ADVERBS}){label}(?!\w)",
+        rf"(?i:\b(?:{worst}{one}|{_REJECT}|more|violates more) ?(?:is|was|[:：=]) ?{_ADVERBS}){label}(?!\w)",
     ]
     milder = [rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}(?:less|least) {ILL}\b"]
     right = [

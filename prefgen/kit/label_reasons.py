@@ -117,15 +117,13 @@ def speaks_of_problem(words: str, label: str, labels: Sequence[str]) -> bool:
             rf"\b(?i:correct|right|true) (?i:answer|option|choice|letter|solution|one)\b[^.\n]{{0,20}}{own}",
             rf"\b(?i:option|choice|letter|answer) \(?{own}\)?[^.\n]{{0,40}}\b(?i:correct|right)\b",
             rf"{_NOT_A_TEXT}(?<!\w)(?:{either})\) ?[A-Z0-9$\\]",
-            rf"{_NOT_A_TEXT}\((?:{either})\)",
+            rf"{_NOT_A_TEXT}(?<!: )(?<! is )\((?:{either})\)",
             rf"\b(?!(?i:{_VERDICT_WORDS})\b)\w+ is (?i:(?:option|choice|letter) )?\(?{own}\)?(?:[.,;]|\s*$)",
         )
     )
 
 
-_NOT_A_TEXT = (
-    r"(?<![Tt]ext )(?<!sponse )(?<!ssistant )(?<![Rr]eply )(?<![Oo]utput )(?<!nswer )(?<!: )(?<! is )"
-)
+_NOT_A_TEXT = r"(?<![Tt]ext )(?<!sponse )(?<!ssistant )(?<![Rr]eply )(?<![Oo]utput )(?<!nswer )"
 _VERDICT_WORDS = (
     r"answer|verdict|choice|winner|decision|judge?ment|preference|better|best|preferred|label|conclusion|chosen"
     r"|result|one|text|reply|response|assistant|output|pick|overall|stronger|worse|weaker|selection|it"

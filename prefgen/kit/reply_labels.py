@@ -120,6 +120,10 @@ def _first_with_reasons(
     reasons = "\n".join([rest, *(s.text for s in statements[1:])])
     if label is None or label not in opening or any(one.label != label for _, one in found):
         return None
+    is_heading = named is None and (bool(rest) or " " in opening)  # "A. Paris", "**Text A**"
+    is_list = any(label_alone(s.text, labels) for s in statements[1:])
+    if is_heading or is_list or not reasons.rstrip().endswith(tuple(".!)。！")):  # or it was cut
+        return None
     is_answer = named is None or named.key in _KEYS_OF_PROBLEM
     is_doubted = (
         bool(named and speaks_ill(named.because, labels))

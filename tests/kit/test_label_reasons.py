@@ -44,6 +44,18 @@ def test_a_bare_label_that_may_be_something_else_is_unread(text):
     assert_unread(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Text B\n\nText B is clear and helpful.", "A. Paris\n\nText A is right.", "B\n\nText B is clear and",
+        "**Text B**\n\nText B is helpful.\n\n**Text A**\n\nText A is vague.",
+        "B\n\nText B is clear.\n\nA\n\nText A is vague.", "Text B is better. It is clear. Text A",
+    ],
+)  # fmt: skip
+def test_a_heading_or_a_beginning_is_no_label_before_its_reasons(text):
+    assert_unread(text)
+
+
 def test_a_bare_digit_may_be_any_number():
     assert label_of("Text 1 is vague. Text 2 names the river.\n\n2", ("1", "2")) is None
 

@@ -10,14 +10,14 @@ from prefgen.types import Reply
 
 WHOLE = ("stop", None)
 """How a reply ends that is whole; None where a backend does not say."""
-LONGEST_STATEMENT = 300
-"""Characters of a line above which it is prose and no statement."""
+LONGEST_SENTENCE = 300
+"""Characters of a sentence above which it is prose and states no verdict; its line may still doubt one."""
 _ONE_FENCE = re.compile(r"\A\s*(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?(?P=fence)\s*\Z", re.DOTALL)
 _FENCE_MARK = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _RULE = re.compile(r"[-*_=]{3,}")
 _MARKUP = re.compile(r"[*_`]+")
 _SPACES = re.compile(r"\s+")
-_LAST_EMOJI = re.compile(r"\s*[⭐🌟✨🏆🥇🎉😊🙂📝\ufe0f]+\Z")
+_ADORNMENT = "⭐🌟✨🏆🥇🎉😊🙂📝\ufe0f "
 """Emoji that only adorn a verdict: a cross or a thumb down would turn it round."""
 WITHDRAWALS = (
     r"oops|hold on|(?:scratch|strike) that|my (?:mistake|bad)|retract|i meant"
@@ -117,7 +117,7 @@ def statements_of(lines: Sequence[str]) -> list[Statement]:
         line = lines[number].strip()
         was_fenced, fence = bool(fence), _fence_after(fence, line)
         if not was_fenced and not fence and not line.startswith(">"):
-            shown = _shown(line) if len(line) <= LONGEST_STATEMENT else ""
+            shown = _shown(line)
             introduced = is_led_up_to(before, has_blank=number > before_number + 1)
             is_value = len(shown) <= LONGEST_VALUE and not re.search("[:：]", shown)
             if is_value and statements and _NAME_LINE.fullmatch(name := _shown(before)):
@@ -153,7 +153,7 @@ def _shown(line: str) -> str:
     """A line as it is shown: without markup, and a value between tags under its name."""
     bare = _SPACES.sub(" ", _MARKUP.sub("", line)).strip()
     tagged = _TAGGED.fullmatch(bare)
-    return _LAST_EMOJI.sub("", f"{tagged[1]}: {tagged[2]}" if tagged else bare)
+    return (f"{tagged[1]}: {tagged[2]}" if tagged else bare).rstrip(_ADORNMENT)
 
 
 LONGEST_VALUE = 60

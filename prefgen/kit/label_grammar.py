@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from prefgen.kit.final_words import LONGEST_STATEMENT, without_brackets
+from prefgen.kit.final_words import LONGEST_SENTENCE, without_brackets
 from prefgen.kit.label_leanings import BETTER, NOUN
 from prefgen.text.reasoning import any_of
 
 KEYS = (
     "answer", "verdict", "choice", "winner", "decision", "judgment", "judgement", "preference", "better",
-    "best", "preferred", "label", "conclusion", "overall", "chosen", "result",
+    "best", "preferred", "label", "conclusion", "overall", "chosen", "result", "selected", "selection",
 )  # fmt: skip
+CONCLUDING = ("so", "thus", "therefore", "hence")
+"""What a label may follow as the end of any argument, also of the answer to the request's own problem."""
 _KEYS_OF_ALL = ("answer", "verdict", "decision", "judgment", "judgement", "conclusion", "overall")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？]) ")
 _RESULT_MARK = re.compile(r"\[RESULT\] ?", re.IGNORECASE)
@@ -59,7 +61,7 @@ def named_in(line: str, labels: Sequence[str]) -> Named | None:
     line = _RESULT_MARK.sub("Result: ", line)
     if line.endswith("]") and "] " not in line:
         line = re.sub(r"(?<=[.!?]) ?(?=\[\[)", " ", line)
-    sentences = [line] if len(line) > LONGEST_STATEMENT else _SENTENCE_END.split(line)
+    sentences = _SENTENCE_END.split(line)
     found = [_in_sentence(sentence, labels, is_alone=len(sentences) == 1) for sentence in sentences]
     if found[-1] is None:
         return None
@@ -68,9 +70,17 @@ def named_in(line: str, labels: Sequence[str]) -> Named | None:
     return Named(label, sentences[-1], tuple(sentences[:-1]), because, agrees, key)
 
 
+def first_sentence(line: str) -> tuple[str, str]:
+    """(the first sentence of a line, the rest of it)."""
+    first, *rest = _SENTENCE_END.split(line, maxsplit=1)
+    return first, rest[0] if rest else ""
+
+
 def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tuple[str, str, str] | None:
     """(the label that a sentence states, its reason, its key)."""
     known = {label.casefold(): label for label in labels}
+    if len(sentence) > LONGEST_SENTENCE:
+        return None
     for form in _grammar(tuple(labels)):
         if (match := form.fullmatch(sentence)) is None:
             continue
@@ -78,7 +88,7 @@ def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tup
         written, other, key = match["label"], groups.get("other"), groups.get("key") or ""
         if groups.get("versus") is not None and match.start("versus") == 0:
             key = ">"
-        is_keyed = bool(groups.get("key")) and is_alone and written.casefold() in known
+        is_keyed = bool(key) and key.casefold() not in CONCLUDING and is_alone and written.casefold() in known
         is_same = other is not None and other.casefold() == written.casefold()
         if (written in labels or is_keyed) and not is_same:
             return known[written.casefold()], groups.get("because") or "", key.casefold()
@@ -98,6 +108,21 @@ def _bare(text: str) -> str:
     return text.removesuffix(")") if "(" not in text else text
 
 
+_ABOVE = (
+    r"(?:(?:this|the|my|these|both)(?: (?:above|two))*"
+    r"(?: (?:analysis|evaluation|comparison|reasons?|texts?|repl(?:y|ies)|responses?))?(?: above)?"
+    r"|the (?:given |stated )?(?:principle|criterion|criteria|request|instructions?))"
+)
+_OPENING = (
+    r"(?:(?:so|thus|therefore|hence|overall|ultimately|in (?:conclusion|summary|my (?:opinion|view))"
+    r"|i think|i believe|(?:between|of) the two"
+    r"|after (?:careful |thorough )?(?:consideration|evaluation|comparison)"
+    r"|(?:after (?:comparing|considering|reviewing)|(?:going |judging )?by|based on|given|according to"
+    rf"|considering) {_ABOVE}),? ?){{1,2}}"
+)
+"""What leads to a verdict on the whole."""
+
+
 @lru_cache(maxsize=64)
 def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     """The statements in which a label stands, each as a whole sentence without markup."""
@@ -107,28 +132,32 @@ def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
         r"(?:\}?\}\$?|\]\]|[\"')\]>}$])?"
     )
     other = rf"[\"'(\[<]?(?P<other>{label})[\"')\]>]?"
-    opening = (
-        r"(?:(?:so|thus|therefore|hence|overall|ultimately|in (?:conclusion|summary|my (?:opinion|view))"
-        r"|i think|i believe|(?:between|of) the two|after (?:careful |thorough )?(?:consideration|evaluation"
-        r"|comparison)|based on (?:this|the|my)(?: above)? (?:analysis|evaluation|comparison))[,:]? )?"
-    )
+    opening = rf"(?:{_OPENING}[,:]? )?"
     better = rf"{BETTER}(?: (?:one|{NOUN}))?(?: overall)?"
     because = r"(?:,? (?:because|since|as it)\b(?P<because>[^.!?]*))?"
     versus = rf"(?P<versus>)(?:{NOUN} )?{marked} ?(?:>>|>|≻) ?(?:{NOUN} )?{other}"
+    over = rf"(?: (?:than|over|to) (?:{NOUN} )?{other})?"
     forms = [
+        rf"(?P<key>{'|'.join(CONCLUDING)}), (?:{NOUN} )?{marked}[.!]",  # or its sentence may have been cut
+        rf"{opening}(?:the )?(?P<key>label) of the (?:better|best|preferred) (?:one|{NOUN})"
+        rf" ?(?::|is:?) ?{marked}",
         rf"{opening}(?:(?:the|my) )?(?:(?:final|overall) )?(?P<key>{'|'.join(KEYS)})(?: (?:one|{NOUN}))? ?"
         rf"(?:[:：=]|->|→|is:?) ?(?:{NOUN} )?{marked}{because}",
         rf"(?P<key>(?:最终)?答案) ?(?:是|为)? ?[:：]? ?{marked}。?",
         r"\[\[(?P<label>" + label + r")\]\]",
         rf"(?:文本|回答|选项) ?{marked} ?更好",
         r"\$?\\(?P<key>boxed)\{(?:\\text\{)?(?P<label>" + label + r")\}?\}\$?",
-        rf"{opening}i(?:'d)? (?:(?:strongly|slightly|clearly|would|will|do) )*"
-        rf"(?:prefer|choose|pick|select|say|go with|go for|vote for) (?:{NOUN} )?{marked}{because}",
-        rf"{opening}(?:{NOUN} )?{marked} is {better}(?: (?:than|over|to) (?:{NOUN} )?{other})?{because}",
+        rf"{opening}i(?:['’](?:d|ll))? (?:(?:strongly|slightly|clearly|would|will|do|sooner|rather) )*"
+        r"(?:prefer|choose|pick|select|send|say|go with|go for|vote for)"
+        rf" (?:{NOUN} )?{marked}{over}{because}",
+        rf"{opening}(?:{NOUN} )?{marked} is {better}{over}{because}",
         rf"{opening}(?:{NOUN} )?{marked} wins{because}",
     ]
     if not any(label.isdigit() for label in labels):  # 2 > 1 is arithmetic
         forms.append(rf"\[\[(?P<other>{label}) ?<{{1,2}} ?(?P<label>{label})\]\]")
-        forms.append(rf"(?:(?:my )?(?:final )?(?:verdict|ranking)(?: is)?:? ?)?(?:\[\[)?{versus}(?:\]\])?")
-        forms.append(rf"(?:my )?(?:final )?verdict(?: is)?:? [^\[\]]{{0,60}}[:：.] \[\[{versus}\]\]")
+        verdict = rf"{opening}(?:(?:so|and),? )?(?:(?:the|my) )?(?:final )?(?:verdict|ranking)(?: is)?:?"
+        forms.append(rf"(?:{verdict} ?)?(?:\[\[)?{versus}(?:\]\])?")
+        said = rf"(?:{NOUN} )?(?P<said>{label}) is {better}[:：,.]?"
+        shown = rf"\[\[(?P<label>(?P=said)) ?>{{1,2}} ?{other}\]\]"
+        forms.append(rf"(?:{verdict}(?: that)? )?{said} {shown}")
     return tuple(re.compile(rf"(?:#{{1,6}} ?|[-•] ?)?(?:{form})[.!。]*", re.IGNORECASE) for form in forms)

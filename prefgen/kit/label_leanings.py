@@ -31,6 +31,15 @@ _MINE = r"(?:i|we|my|i'd|i'm|i’d|i’m|i'll) (?:\w+ ){0,2}"
 """Who prefers: the judge, and no text that "chose option B"."""
 _REJECT = r"(?:reject|discard|eliminate|rule out|dismiss)"
 _PIECE = r"(?:(?:'s|’s)?(?: (?:answer|response|reply|text|version|output|one))?)"
+ILL = (
+    r"(?:harmful|dangerous|offensive|misleading|toxic|biased|wrong|incorrect|inaccurate|flawed|violent|rude"
+    r"|unsafe|unethical|unhelpful|hateful|deceptive|problematic)"
+)
+_WELL = r"(?:helpful|accurate|correct|useful|harmless|safe|honest|truthful|ethical)"
+_COMPARED = {"milder": "better", "harsher": "worse"}
+"""What a comparison of one quality says of a text, where its sentence says nothing else."""
+_CONCEDES = re.compile(r"\A\W*(?:while|although|though|even (?:if|though)|despite)\b|\bbut\b", re.IGNORECASE)
+"""A sentence that weighs a comparison against something else."""
 _OTHER_WAYS = (
     r"\b(?<!each )(?:(?:the|my) )?(?:first|second|former|latter|other|1st|2nd)"
     r"(?: (?:one|text|response|answer|assistant|reply))?\b"
@@ -95,10 +104,12 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
                     label = next(group for group in match.groups() if group is not None)
                     if kind == "score" and not _HAS_SCORES.search(sentence):
                         continue
+                    if kind in _COMPARED and _CONCEDES.search(sentence):
+                        continue
                     if kind == "score":
                         found.scores.setdefault(label, set()).add(float(match["score"]))
                     else:
-                        getattr(found, kind).add(label)
+                        getattr(found, _COMPARED.get(kind, kind)).add(label)
             is_numbered = not labels[0].isdigit() and _NUMBERED.search(sentence) is not None
             found.by_place = found.by_place or is_numbered or _PLACE.search(sentence) is not None
     return found
@@ -107,7 +118,7 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
 @lru_cache(maxsize=64)
 def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     """(what it says of the label that it captures, the words that say so)."""
-    named = rf"[\"'(\[*_`]*(?<![0-9A-Za-z_])({any_of(labels)})(?![0-9A-Za-z_])[\"')\]*_`]*"
+    named = rf"[\"'(\[*_`]{{0,6}}(?<![0-9A-Za-z_])({any_of(labels)})(?![0-9A-Za-z_])[\"')\]*_`]{{0,6}}"
     noun = rf"(?i:{NOUN})"
     if any(label.isdigit() for label in labels):
         label = rf"{noun} {named}{_PIECE}"
@@ -144,6 +155,14 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"(?i:\b(?:{_BAD}|2nd|second|rank 2)(?: (?:one|{NOUN}))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){label}",
     ]  # fmt: skip
+    one = rf"(?: (?:one|{NOUN}))?"
+    worst = rf"(?:(?:more|most) {ILL}|less {_WELL})"
+    harsher = [
+        rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}{worst}\b",
+        rf"{label} {_ADVERBS}(?:violates|breaks) [^.;,]{{0,40}}\b(?:more|most|worse)\b",
+        rf"(?i:\b(?:{worst}{one}|{_REJECT}|more|violates more) ?(?:is|was|[:：=]) ?{_ADVERBS}){label}(?!\w)",
+    ]
+    milder = [rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}(?:less|least) {ILL}\b"]
     right = [
         rf"{label} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$| and\b)",
         rf"(?i:\bonly )(?i:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
@@ -159,6 +178,8 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         for kind, forms in (
             ("better", better),
             ("worse", worse),
+            ("harsher", harsher),
+            ("milder", milder),
             ("right", right),
             ("wrong", wrong),
             ("score", score),

@@ -11,14 +11,17 @@ from prefgen.kit.fields_beside import is_reason, is_sure
 from prefgen.kit.final_words import withdraws
 from prefgen.kit.label_grammar import KEYS, label_alone
 from prefgen.kit.label_leanings import leanings_in
+from prefgen.kit.label_reasons import speaks_of_problem
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_json import field_name, json_object
 
 _KEY = re.compile(
-    rf"(?:(?:final|overall|better|best|preferred|my)_)?(?:{'|'.join(KEYS)}|text|response|answer|option)"
+    rf"(?:(?:final|overall|better|best|preferred|selected|chosen|winning|my)_)?(?:{'|'.join(KEYS)}|text|response|answer|option)"
 )
 _PLAIN_KEYS = frozenset(("text", "response", "option", "my_text", "my_response", "my_option"))
 """What `_KEY` fits, and is no name of a verdict."""
+_NAMES_ANSWER = re.compile(r"(?:final_|my_)?answer")
+"""What may be the answer to the request's own problem."""
 _LOSER = re.compile(
     r"(?:los(?:er|es|ing)|worse|worst|rejected|weaker|inferior)(?:_(?:text|response|answer))?"
 )
@@ -36,6 +39,8 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
     winners: set[str | None] = set()
     losers: set[str | None] = set()
     reasons: list[str] = []
+    scores: dict[str, Any] = {}
+    is_answer = False
     for key, value in data.items():
         name = field_name(key)
         is_label = isinstance(value, str | int) and not isinstance(value, bool)
@@ -46,17 +51,34 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
             winners.add(best)
         elif _LOSER.fullmatch(name):
             losers.add(label)
+        elif (scored := _label_of_score(name, labels)) is not None:
+            scores[scored] = value
         elif name not in _PLAIN_KEYS and _KEY.fullmatch(name):
             winners.add(label)
+            is_answer = is_answer or _NAMES_ANSWER.fullmatch(name) is not None
         elif label is not None or not (is_reason(name, value) or is_sure(name, value)):
             raise failure
         elif is_reason(name, value):
             reasons.append(str(value))
+    if scores:
+        winners.add(_best_of(scores, labels))
     before = text.partition("{")[0]
+    words = "\n".join([before, *reasons])
     winner = winners.pop() if len(winners) == 1 else None
     if winner is None or losers & {winner, None} or _speak_against([before, *reasons], winner, labels):
         raise failure
+    if is_answer and speaks_of_problem(words, winner, labels):
+        raise failure
     return winner
+
+
+def _label_of_score(name: str, labels: Sequence[str]) -> str | None:
+    """The label whose score a field holds by its name: "score_a", "text_b_score"."""
+    match = re.fullmatch(
+        r"(?:(?:text|response|assistant)_)?(\w+?)_(?:score|rating)|(?:score|rating)_(\w+)", name
+    )
+    found = {label.casefold(): label for label in labels}
+    return found.get(next(filter(None, match.groups())).removeprefix("text_")) if match else None
 
 
 def _best_of(scores: Any, labels: Sequence[str]) -> str | None:

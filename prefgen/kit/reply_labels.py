@@ -9,10 +9,22 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back
-from prefgen.kit.label_grammar import Named, label_alone, named_in
+from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back, withdraws
+from prefgen.kit.label_first import are_reasons_for
+from prefgen.kit.label_grammar import CONCLUDING, Named, first_sentence, label_alone, named_in
 from prefgen.kit.label_leanings import NOUN, leanings_in
 from prefgen.kit.label_objects import label_in_object
+from prefgen.kit.label_reasons import (
+    LIMITS,
+    asks_for_loser,
+    blames,
+    disagrees,
+    last_sentence,
+    mentions,
+    says_better,
+    speaks_ill,
+    speaks_of_problem,
+)
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_json import holds_object
 from prefgen.kit.verdict_context import NAMES, REASONS_LINE, speaks_for_another
@@ -23,37 +35,15 @@ _SAYS_MORE = re.compile(
     r"\d|\b(?:other|first|second|former|latter|neither|both|not|if|rival|alternative|competitor|counterpart)\b",
     re.IGNORECASE,
 )
-_BLAME = re.compile(
-    r"\b(?:worse|worst|inferior|weaker|weakest|loses|loser|reject\w*|least|less \w+|poorer)\b", re.IGNORECASE
-)
-_FAULT = re.compile(
-    r"(?<!no )(?<!fewer )(?<!without )\b(?:\w+ )?"
-    r"(?:errors?|mistakes?|wrong|incorrect|bad|poor|harmful|misleading|violates?|fails?|false|inaccurate)\b",
-    re.IGNORECASE,
-)
-"""A reason that speaks against a text, and so for no verdict on it."""
-_LIMITS = re.compile(
-    r"\b(?:but|however|though|although|yet|while|not|no|n't|only|less|too|lacks?|miss\w*|omits?|errors?"
-    r"|mistakes?|without|short|fails?|fall|weak\w*|problem\w*|issues?|wrong\w*|in\w*correct\w*|un\w+|mis\w+|partial\w*)\b",
-    re.IGNORECASE,
-)
-"""A sentence about a text that may speak against it."""
 _DOUBTS = re.compile(
     r"\b(?:tie|tied|draw|equal\w*|even|hard to|cannot|can't|unclear|unsure|no|never|wrong|but|however|though"
     r"|although|yet|instead|fail\w*|drop|either|reverse)\b",
     re.IGNORECASE,
 )
-_DISAGREES = re.compile(r"\bdisagree", re.IGNORECASE)
 _QUESTION = re.compile(
     r"\b(?:which|what|whose|who|does|do|is|are|has|have)\b[^?？]*[?？]\W*\Z", re.IGNORECASE
 )
-_ASKS_FOR_BETTER = re.compile(
-    r"\b(?:better|best|prefer\w*|stronger|superior|winner|wins"
-    r"|more (?:helpful|useful|accurate|correct|complete))\b",
-    re.IGNORECASE,
-)
-_SENTENCE_END = re.compile(r"(?<=[.!?:。？！])\s+|\n")
-_KEYS_OF_PROBLEM = ("answer", "boxed", "答案", "最终答案")
+_KEYS_OF_PROBLEM = ("answer", "boxed", "答案", "最终答案", *CONCLUDING)
 
 
 def label_in_text(text: str, labels: Sequence[str]) -> str:
@@ -63,7 +53,12 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
     if holds_object(text):
         before = text.partition("{")[0].splitlines()
         statements = statements_of(before)
-        if any(named_in(s.text, labels) for s in statements) or _asks_for_loser(before, labels):
+        last = [s.text for s in statements[-1:]]
+        if (
+            any(named_in(s.text, labels) for s in statements)
+            or disagrees(before, labels)
+            or asks_for_loser(before, last, labels)
+        ):
             raise failure
         return label_in_object(text, labels)
     lines = reply_lines(text)
@@ -71,6 +66,10 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
     if len(statements) == 1 and statements[0].is_alone and (alone := label_alone(statements[0].text, labels)):
         return alone
     found = [(s, named) for s in statements if (named := named_in(s.text, labels)) is not None]
+    if statements and (bare := _bare_at_end(lines, statements, labels)) is not None:
+        found.append((statements[-1], bare))
+    if (first := _first_with_reasons(statements, found, labels)) is not None:
+        return first
     if not found:
         raise failure
     statement, verdict = found[-1]
@@ -80,15 +79,65 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         raise failure
     said = [_MARKUP.sub("", line) for number, line in enumerate(lines) if number != statement.number]
     said += verdict.before
-    if _is_of_problem(verdict, said, labels) or _asks_for_loser([*said, statement.text], labels):
+    if _is_of_problem(verdict, said, labels) or disagrees(said, labels):
+        raise failure
+    right_before = _right_before(statement, verdict, statements)
+    if not says_better(verdict.form) and asks_for_loser([*said, statement.text], right_before, labels):
         raise failure
     if verdict.is_final:  # it settles what was said for either, but for what stands right before it
-        stated = {s.text for s, _ in found}
+        stated = {s.text for s, named in found if named.key}
         before = [s.text for s in statements[: statements.index(statement)] if not _NAME.fullmatch(s.text)]
         said = [text for text in (verdict.before or before[-1:]) if text not in stated]
     if _renames(said, labels) or leanings_in(said, labels).speak_against(verdict.label):
         raise failure
     return verdict.label
+
+
+def _bare_at_end(
+    lines: Sequence[str], statements: Sequence[Statement], labels: Sequence[str]
+) -> Named | None:
+    """The last line where it is a label and nothing else, below a blank line and a whole sentence: that is
+    the answer to "answer with the label". A digit may be any number.
+    """
+    *earlier, last = statements
+    if not earlier or not last.is_last or any(label.isdigit() for label in labels):
+        return None
+    is_apart = not lines[last.number - 1].strip() and earlier[-1].text.endswith(tuple(".!?)。！？"))
+    may_be_cut = " " in last.text and not lines[last.number].strip().endswith((".", "*"))
+    label = label_alone(last.text, labels) if is_apart and not may_be_cut else None
+    return Named(label, last.text, (), "", True, "answer") if label and label in last.text else None
+
+
+def _first_with_reasons(
+    statements: Sequence[Statement], found: Sequence[tuple[Statement, Named]], labels: Sequence[str]
+) -> str | None:
+    """The label that a reply begins with, where all that follows are reasons for it that name the texts."""
+    if not statements or not statements[0].is_first:
+        return None
+    opening, rest = first_sentence(statements[0].text)
+    named = named_in(opening, labels)
+    label = named.label if named else label_alone(opening, labels)
+    reasons = "\n".join([rest, *(s.text for s in statements[1:])])
+    if label is None or label not in opening or any(one.label != label for _, one in found):
+        return None
+    is_heading = named is None and (bool(rest) or " " in opening)  # "A. Paris", "**Text A**"
+    is_list = any(label_alone(s.text, labels) for s in statements[1:])
+    if is_heading or is_list or not reasons.rstrip().endswith(tuple(".!)。！")):  # or it was cut
+        return None
+    is_answer = named is None or named.key in _KEYS_OF_PROBLEM
+    is_doubted = (
+        bool(named and speaks_ill(named.because, labels))
+        or any(s.is_introduced for s in statements)
+        or withdraws(reasons)
+        or _renames([reasons], labels)
+        or asks_for_loser([reasons], [], labels)
+        or disagrees([reasons], labels)
+        or (is_answer and speaks_of_problem(reasons, label, labels))
+        or leanings_in([reasons], labels).speak_against(label)
+    )
+    is_about_it = len(statements) == 1 and named is not None and says_better(named.form)
+    is_reasoned = are_reasons_for(label, reasons, labels, must_name=not is_about_it)
+    return label if is_reasoned and not is_doubted else None
 
 
 _NAME = re.compile(rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{NAMES}) ?[:：]?", re.IGNORECASE)
@@ -101,16 +150,27 @@ def _is_doubtful(
     and behind it, and its own reason.
     """
     position = statements.index(statement)
-    before = verdict.before[-1:] or [s.text for s in statements[:position]][-1:]
+    before = _right_before(statement, verdict, statements)
     return (
         statement.is_introduced
         or statement.opens_part
         or bool(statement.aspect and not verdict.is_of_all)
         or (bool(verdict.before) and speaks_for_another(verdict.before[-1]))
         or not (statement.is_last or _gives_reasons(statement, statements[position + 1 :], labels))
-        or _speaks_ill(verdict.because, labels)
+        or (
+            speaks_ill(verdict.because, labels)
+            and not are_reasons_for(verdict.label, verdict.because, labels)
+        )
         or any(_asks_otherwise(text) or _ends_on_another(text, verdict, labels) for text in before)
     )
+
+
+def _right_before(statement: Statement, verdict: Named, statements: Sequence[Statement]) -> Sequence[str]:
+    """What stands right before a verdict: the sentence before it in its line, or the line before; or
+    nothing.
+    """
+    earlier = [s.text for s in statements[: statements.index(statement)]]
+    return verdict.before[-1:] or earlier[-1:]
 
 
 def _gives_reasons(statement: Statement, rest: Sequence[Statement], labels: Sequence[str]) -> bool:
@@ -125,18 +185,8 @@ def _gives_reasons(statement: Statement, rest: Sequence[Statement], labels: Sequ
         and any(mark in statement.text for mark in ":=[")
         and REASONS_LINE.fullmatch(rest[0].text) is not None
         and not doubts
-        and not _speaks_ill(after, labels)
+        and not speaks_ill(after, labels)
         and not takes_back(after)
-    )
-
-
-def _speaks_ill(reason: str, labels: Sequence[str]) -> bool:
-    """Whether a reason is none for a verdict: it blames, or goes on about the texts."""
-    return bool(
-        _BLAME.search(reason)
-        or _FAULT.search(reason)
-        or re.search(r"\b(?:but|however|though|although|yet|not)\b", reason, re.IGNORECASE)
-        or _mentions(reason, labels)
     )
 
 
@@ -151,41 +201,31 @@ def _is_of_problem(verdict: Named, said: Sequence[str], labels: Sequence[str]) -
         return bool(words.strip())
     if verdict.key not in _KEYS_OF_PROBLEM:
         return False
-    label = any_of(labels)
-    of_problem = rf"\b(?i:(?:correct|right) answer)\b[^.\n]{{0,20}}(?<!\w){re.escape(verdict.label)}(?!\w)"
-    if re.search(of_problem, words):
+    if speaks_of_problem(words, verdict.label, labels):
         return True
+    label = any_of(labels)
     is_sentence = re.search(r"\banswer is\b|是", verdict.form, re.IGNORECASE) is not None
     of_text = rf"\b{NOUN} (?:{label})(?!\w)|文本 ?(?:{label})"
     return is_sentence and re.search(of_text, words, re.IGNORECASE) is not None
 
 
-def _asks_for_loser(texts: Iterable[str], labels: Sequence[str]) -> bool:
-    """Whether a sentence without a label speaks of the worse one, so that a label may answer that."""
-    return any(
-        _BLAME.search(sentence) or _DISAGREES.search(sentence)
-        for text in texts
-        for sentence in _SENTENCE_END.split(text)
-        if not _mentions(sentence, labels)
-    )
-
-
 def _asks_otherwise(text: str) -> bool:
     """Whether a text ends in a question that is not which text is the better one."""
-    sentence = _SENTENCE_END.split(text.strip())[-1]
-    return _QUESTION.search(sentence) is not None and _ASKS_FOR_BETTER.search(sentence) is None
+    sentence = last_sentence(text)
+    return _QUESTION.search(sentence) is not None and not says_better(sentence)
 
 
 def _ends_on_another(text: str, verdict: Named, labels: Sequence[str]) -> bool:
     """Whether the last sentence before a verdict is about another text alone, and says nothing against it. An
     earlier verdict that a final one overrides is none.
     """
-    sentence = _SENTENCE_END.split(text.strip())[-1]
+    sentence = last_sentence(text)
     others = [other for other in labels if other != verdict.label]
-    is_about = _mentions(sentence, others) and not _mentions(sentence, [verdict.label])
-    if not is_about or (verdict.is_final and named_in(text, labels) is not None):
+    is_about = mentions(sentence, others) and not mentions(sentence, [verdict.label])
+    earlier = named_in(text, labels) if verdict.is_final else None
+    if not is_about or (earlier is not None and earlier.key):
         return False
-    return not (_LIMITS.search(sentence) or _BLAME.search(sentence) or _FAULT.search(sentence))
+    return not (LIMITS.search(sentence) or blames(sentence))
 
 
 def _renames(texts: Iterable[str], labels: Sequence[str]) -> bool:
@@ -196,7 +236,3 @@ def _renames(texts: Iterable[str], labels: Sequence[str]) -> bool:
         rf"|\bcall (?:the )?(?:\w+ ){{0,2}}(?:{NOUN} )?(?:{label})(?!\w)"
     )
     return any(renaming.search(text) for text in texts)
-
-
-def _mentions(text: str, labels: Sequence[str]) -> bool:
-    return re.search(rf"(?<!\w)(?:{any_of(labels)})(?!\w)", text) is not None

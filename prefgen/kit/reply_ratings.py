@@ -54,7 +54,8 @@ _RATING_LINE = re.compile(
 )
 _SUM = re.compile(r"(?P<parts>\d(?: ?\+ ?\d)+) ?= ?(?P<sum>\d{1,2})")
 _REMARK = re.compile(
-    r"(?P<value>[^.,;]*\d[^.,;a-z]*)(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)", re.IGNORECASE
+    r"(?P<value>[^.,;]{0,40}\d[^.,;a-z]{0,40})(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)",
+    re.IGNORECASE,
 )
 """A value, and in the same line what speaks for it."""
 _RANGE = re.compile(r"(?:(?P<low>\d+) ?(?:-|–|to) ?)?(?:out of |max(?:imum)? )?(?P<high>\d+)", re.IGNORECASE)

@@ -7,7 +7,7 @@ one is on that part, unless the heading names the verdict, the reasons or the wh
 
 import re
 
-NAMES = r"rating|score|grade|verdict|answer|winner|choice|decision|judge?ment|preference"
+NAMES = r"rating|score|grade|verdict|answer|winner|choice|decision|judge?ment|preference|label"
 """What a verdict is called."""
 _MARKUP = re.compile(r"[*_`]+")
 _LONGEST_HEADING = 60
@@ -76,11 +76,21 @@ def heading_in(line: str, below: str) -> str | None:
 def is_led_up_to(before: str, *, has_blank: bool) -> bool:
     """Whether the line before a verdict makes it the end of its sentence, or somebody else's verdict."""
     bare = _MARKUP.sub("", before).strip()
-    if not bare or _CONCLUDES.fullmatch(bare):
+    if not bare or _CONCLUDES.fullmatch(bare) or announces_own(bare):
         return False
     if bare.endswith((":", "：", "=", ",")) or speaks_for_another(bare):
         return True
     return _OPEN_END.search(bare) is not None if has_blank else not _COMPLETE_LINE.match(bare)
+
+
+def announces_own(text: str) -> bool:
+    """Whether the last sentence of a text leads up to the judge's own verdict: "So my final verdict is:"."""
+    sentence = _SENTENCE_END.split(text.strip())[-1]
+    return (
+        _ANNOUNCES_OWN.fullmatch(sentence) is not None
+        and _SUPPOSES.match(sentence) is None
+        and not speaks_for_another(sentence)
+    )
 
 
 def names_other_part(announcement: str) -> bool:
@@ -127,6 +137,11 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 """A line that leads up to the verdict itself."""
+_ANNOUNCES_OWN = re.compile(
+    r"(?:[^:\"“]*, )?(?:and |so |thus |therefore,? )?my (?:final|overall)"
+    r" (?:verdict|judge?ment|decision|choice) is:",
+    re.IGNORECASE,
+)
 _OPEN_END = re.compile(
     r"\b(?:(?:write|say|read|state|claim|ask|begin|end|output|respond|repl(?:y|ie)|answer|include|contain)"
     r"(?:s|ed)?|said|wrote|with|to|me|is|are|was|would|follows|following)\Z",

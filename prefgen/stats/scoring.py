@@ -25,6 +25,8 @@ UNBOUNDED = (-1e9, 1e9)
 """The scale of a number that has none, such as a reward: ranked as it is, and beside numbers that have a
 scale by its logistic function.
 """
+ONE_ORDER_METHOD = "one_order"
+"""How a comparison came about of which one order was lost and that counts as a tie: nobody read it."""
 LARGEST_LOGIT = 6.0
 """Beyond this the logistic function is so flat that different numbers become the same."""
 
@@ -128,7 +130,7 @@ def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[flo
     on another scale than the judge's first is no part of its mean.
     """
     if comparisons := ranking_comparisons(record, name):
-        return bradley_terry(comparisons), (0.0, 1.0)
+        return strengths_of(comparisons), (0.0, 1.0)
     scores = _ratings(record, name)
     scale = scores[0].scale if scores else (0.0, 1.0)
     return mean_by_response([s for s in scores if s.scale == scale]), scale
@@ -139,6 +141,19 @@ def ranking_comparisons(record: Record, name: str) -> list[Comparison]:
     if any(s.value is not None for s in _ratings(record, name)):
         return []
     return comparisons_of(record, name)
+
+
+def strengths_of(comparisons: Sequence[Comparison]) -> dict[str, float]:
+    """Strengths by what was read. A tie for want of an order says nothing of its two beside others: an answer
+    with nothing else is an average one.
+    """
+    strengths = bradley_terry(read_comparisons(comparisons))
+    return {rid: strengths.get(rid, 0.5) for c in comparisons for rid in (c.first_id, c.second_id)}
+
+
+def read_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons without those that are ties for want of a reply."""
+    return [c for c in comparisons if c.method != ONE_ORDER_METHOD]
 
 
 def comparisons_of(record: Record, name: str) -> list[Comparison]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from prefgen.errors import RecipeError
 from prefgen.types import Comparison, Record, Score, Value
 
 
@@ -27,6 +28,8 @@ scale by its logistic function.
 """
 ONE_ORDER_METHOD = "one_order"
 """How a comparison came about of which one order was lost and that counts as a tie: nobody read it."""
+BESIDE = {("disagreement", (0.0, 0.5)), ("overall", (1.0, 10.0))}
+"""(aspect, scale) of what a `jury` and `ultrafeedback` give beside their score: never averaged into it."""
 LARGEST_LOGIT = 6.0
 """Beyond this the logistic function is so flat that different numbers become the same."""
 
@@ -126,14 +129,33 @@ def find_vetoed(record: Record, name: str, least: float) -> set[str]:
 
 
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
-    """({response id: mean of its ratings}, scale) of one judge, or of one aspect as `judge.aspect`. An aspect
-    on another scale than the judge's first is no part of its mean.
+    """({response id: mean of its ratings}, scale) of one judge, or of one aspect as `judge.aspect`. What
+    stands beside a judge's score (`BESIDE`) is no part of its mean. Raises RecipeError where there are
+    several scales: which one counts must be named.
     """
     if comparisons := ranking_comparisons(record, name):
         return strengths_of(comparisons), (0.0, 1.0)
-    scores = _ratings(record, name)
-    scale = scores[0].scale if scores else (0.0, 1.0)
-    return mean_by_response([s for s in scores if s.scale == scale]), scale
+    ratings = _ratings(record, name)
+    scores = [s for s in ratings if (s.aspect, s.scale) not in BESIDE] or ratings
+    scales = {s.scale for s in scores} or {(0.0, 1.0)}
+    if len(scales) > 1:
+        raise RecipeError(_several_scales(name, scores))
+    return mean_by_response(scores), scales.pop()
+
+
+def rates_on_several_scales(record: Record, name: str) -> bool:
+    """Whether a judge (or `judge.aspect`) has no one score, since its ratings are on several scales."""
+    scales = {s.scale for s in _ratings(record, name) if (s.aspect, s.scale) not in BESIDE}
+    return len(scales) > 1
+
+
+def _several_scales(name: str, scores: Sequence[Score]) -> str:
+    judge = name.partition(".")[0]
+    by_aspect = sorted({f"{s.aspect} ({s.scale[0]:g} to {s.scale[1]:g})" for s in scores})
+    return (
+        f"judge {judge!r} rates on several scales: {', '.join(by_aspect)}. Say by `score:` what counts, such "
+        f"as {judge}.{scores[0].aspect}"
+    )
 
 
 def ranking_comparisons(record: Record, name: str) -> list[Comparison]:

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.pair_rules import proven_rows
 from prefgen.dataset.parquet import FULL_PAIRS, FULL_TURN, TURN, pairs_schema_of
+from prefgen.dataset.proven_set import proven_set
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import read_shards
+from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
@@ -106,8 +107,9 @@ def write_rows(
     run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, bad_rows: BadRows | None = None,
     allow: Collection[str] = (),
 ) -> WrittenRelease:  # fmt: skip
-    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the
-    prompts' ids. Raises RecipeError; a pair that breaks a rule by itself goes to `bad_rows`.
+    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows, the
+    prompts' ids and some hashes a pair. Raises RecipeError; a pair that breaks a rule, by itself or with
+    others, goes to `bad_rows`.
     """
     bad_rows = bad_rows or BadRows()
     prompts = [
@@ -210,17 +212,22 @@ def _read_records(run: Path) -> Iterator[Record]:
 def _preferences(
     run: Path, harmful: Harmful, written: WrittenRelease, bad_rows: BadRows, allow: Collection[str]
 ) -> Iterator[dict[str, Any]]:
-    numbered = ((f"pair {row['id']}", row) for row in read_shards(run / "pairs"))
-    for _, stored in proven_rows(numbered, bad_rows, allow=allow):
-        row = dict(stored)
-        lineage = json.loads(row["lineage"]) if row["lineage"] else {}
+    def wanted_rows(_: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for row in read_shards(run / "pairs"):
+            if harmful != "drop" or "harm" not in _lineage_of(row):
+                yield f"pair {row['id']}", row
+
+    for _, stored in proven_set(wanted_rows, bad_rows, allow=allow, relations=PAIR_RELATIONS):
+        row, lineage = dict(stored), _lineage_of(stored)
         if "harm" in lineage:
-            if harmful == "drop":
-                continue
             written.harmful += 1
             for side in ("chosen", "rejected"):
                 row[side] = [redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
         yield row
+
+
+def _lineage_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(row["lineage"]) if row["lineage"] else {}
 
 
 def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,12 @@ def command(
     split: Annotated[
         str | None, typer.Option(help="One split. Default: all of them.", show_default=False)
     ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            "--rule", help="Pairs of one rule (`rule` in the rows). Default: of all.", show_default=False
+        ),
+    ] = None,
     columns: ColumnsOption = [],
     allow: AllowOption = [],
     on_bad_rows: OnBadRowsOption = "fail",
@@ -40,14 +46,29 @@ def command(
     """Write pairs in the form that a trainer reads, and none that `prefgen check` calls broken."""
     from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
     from prefgen.dataset.open_pairs import reopening
+    from prefgen.dataset.pair import NotAPair
     from prefgen.dataset.pair_formats import parse_columns
     from prefgen.dataset.proven_set import proven_set
-    from prefgen.publish.export import export
+    from prefgen.dataset.row_relations import PAIR_RELATIONS
+    from prefgen.errors import RecipeError, did_you_mean
+    from prefgen.publish.export import export, rows_of_rule
 
-    bad_rows = bad_rows_of(on_bad_rows)
+    bad_rows, rules = bad_rows_of(on_bad_rows), set[str]()
     open_rows = reopening(what, split=split, columns=parse_columns(columns))
-    rows = proven_set(open_rows, bad_rows, allow=allowed_rules(allow))
-    count = export(rows, to, out, say=lambda left_out: print(left_out, file=sys.stderr))
+    rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
+    try:
+        count = export(rows, to, out, say=lambda left_out: print(left_out, file=sys.stderr))
+    except NotAPair as error:
+        if error.rule not in PAIR_RELATIONS or rule is not None or len(rules) < 2:
+            raise
+        raise RecipeError(
+            f"{error}. The rows are of several rules, which {to} does not tell apart: take one by "
+            f"--rule ({', '.join(sorted(rules))}), or --on-bad-rows drop"
+        ) from None
+    except RecipeError:
+        if rule is not None and rule not in rules:
+            raise RecipeError(f"no row is of rule {rule!r}{did_you_mean(rule, sorted(rules))}") from None
+        raise
     print(f"{out}: {count:,} rows")
     listed = out.with_name(f"{out.name}.{BAD_ROWS}")
     write_bad_rows(bad_rows.rows, listed)

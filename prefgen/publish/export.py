@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_number, as_text
 from prefgen.dataset.pair import (
     NotAPair,
@@ -18,6 +19,7 @@ from prefgen.dataset.pair import (
     validated_pair,
 )
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
+from prefgen.dataset.proven_set import PairRows
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.publish.clean import json_line
 from prefgen.storage.atomic_write import atomic_write
@@ -172,8 +174,28 @@ EXPORT_FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = 
     "nemo-rl": _nemo_rl,
     "openrlhf": _openrlhf,
 }
+UNPAIRED_FORMS = ("kto", "sft")
+"""Rows of these hold one answer: pairs that contradict or repeat each other are their own business."""
 NOT_AS_CSV = ("rewardbench", "llama-factory", "axolotl", "nemo-rl", "openrlhf")
 """Their readers want lists, and a CSV holds them as text."""
+
+
+def rows_of_rule(
+    open_rows: Callable[[BadRows], PairRows], form: str, rule: str | None, rules: set[str]
+) -> Callable[[BadRows], PairRows]:
+    """Opens the rows of one rule (None: of all) as a form holds them: rows of pairs have no `rule` there, so
+    that two rules may not contradict or repeat each other. `rules` takes the names of all.
+    """
+
+    def open_as_written(bad_rows: BadRows) -> PairRows:
+        for where, row in open_rows(bad_rows):
+            name = row.get("rule")
+            if isinstance(name, str):
+                rules.add(name)
+            if rule is None or name == rule:
+                yield where, row if form in UNPAIRED_FORMS else {**row, "rule": None}
+
+    return open_as_written
 
 
 def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tuple[str, ...]) -> None:

@@ -107,9 +107,19 @@ def _leaks(row: Mapping[str, Any], asked: str, chosen: Turns, rejected: Turns) -
         if (leak := find_leak(text, asked, keeps_reasoning=keeps_reasoning)) is not None:
             yield "leak", f"{name} holds {leak.mark.strip()[:60]!r}"
             continue
+        if not keeps_reasoning and _holds_unmarked_reasoning(text):
+            yield "leak", f"{name} holds reasoning: {text.strip()[:40]!r}"
+            continue
         judge_text = JUDGE_TEXT.search(text) or JUDGE_REPLY.search(text)
         if judge_text and not (judge_text.re is JUDGE_REPLY and _ASKS_FOR_RATING.search(asked)):
             yield "leak", f"{name} holds a judge's {judge_text[0].strip()[:60]!r}"
+
+
+def _holds_unmarked_reasoning(text: str) -> bool:
+    """Whether a run would take a text apart that holds no mark of reasoning: words that a server left where
+    it took the tokens between them away. Marks that were asked about are none.
+    """
+    return split_reasoning(text)[0] is not None and find_leak(text) is None
 
 
 def _formats(chosen: Turns, rejected: Turns) -> Found:

@@ -29,6 +29,14 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         ({"rejected": "  "}, {"empty"}),
         ({"chosen": "<|im_end|>"}, {"leak"}),
         ({"chosen": "<think>so</think> good"}, {"leak"}),
+        ({"chosen": "analysisUser asks simply.assistantfinalParis."}, {"leak"}),
+        ({"chosen": "assistantfinalParis."}, {"leak"}),
+        ({"chosen": "assistantfinalParis.", "reasoning": "kept"}, {"format"}),
+        ({"chosen": "Analysis of the problem: it is hard."}, set()),
+        (
+            {"prompt": "Use <think>a</think> tags.", "chosen": "<think>a</think>b", "rejected": "c"},
+            set(),
+        ),
         ({"chosen": "<think>so</think> good", "reasoning": "kept"}, {"format"}),
         (
             {

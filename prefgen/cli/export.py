@@ -1,6 +1,7 @@
 """prefgen export"""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -51,13 +52,15 @@ def command(
     from prefgen.dataset.proven_set import proven_set
     from prefgen.dataset.row_relations import PAIR_RELATIONS
     from prefgen.errors import RecipeError, did_you_mean
-    from prefgen.publish.export import export, rows_of_rule
+    from prefgen.publish.export import count_harm, export, rows_of_rule
 
-    bad_rows, rules = bad_rows_of(on_bad_rows), set[str]()
+    bad_rows, rules, harmful = bad_rows_of(on_bad_rows), set[str](), Counter[str]()
     open_rows = reopening(what, split=split, columns=parse_columns(columns))
     rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
     try:
-        count = export(rows, to, out, say=lambda left_out: print(left_out, file=sys.stderr))
+        count = export(
+            count_harm(rows, harmful), to, out, say=lambda left_out: print(left_out, file=sys.stderr)
+        )
     except NotAPair as error:
         if error.rule not in PAIR_RELATIONS or rule is not None or len(rules) < 2:
             raise
@@ -70,6 +73,12 @@ def command(
             raise RecipeError(f"no row is of rule {rule!r}{did_you_mean(rule, sorted(rules))}") from None
         raise
     print(f"{out}: {count:,} rows")
+    if harmful:
+        print(
+            f"warning: {harmful.total():,} rows were made from harmful texts, and {to} has no column that "
+            "says so: whoever gets the file must be told (docs/safety.md)",
+            file=sys.stderr,
+        )
     listed = out.with_name(f"{out.name}.{BAD_ROWS}")
     write_bad_rows(bad_rows.rows, listed)
     if bad_rows.rows:

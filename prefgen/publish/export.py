@@ -4,6 +4,7 @@ own.
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from prefgen.dataset.pair import (
 )
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.dataset.proven_set import PairRows
+from prefgen.dataset.provenance import earlier_lineage
 from prefgen.errors import RecipeError, did_you_mean
+from prefgen.kit.harm import harm_marks
 from prefgen.publish.clean import json_line
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
@@ -196,6 +199,14 @@ def rows_of_rule(
                 yield where, row if form in UNPAIRED_FORMS else {**row, "rule": None}
 
     return open_as_written
+
+
+def count_harm(rows: PairRows, harmful: Counter[str]) -> PairRows:
+    """The rows; `harmful` counts, by category, those that were made from harmful texts: no form says so."""
+    for where, row in rows:
+        if marks := harm_marks(earlier_lineage(row)):
+            harmful[str(marks["harm"])] += 1
+        yield where, row
 
 
 def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from prefgen.kit.harm import SOURCE
+from prefgen.kit.harm import harm_marks, is_source
 from prefgen.types import Prompt, Record
 
 Harmful = Literal["redact", "drop", "keep"]
@@ -33,14 +33,14 @@ def redaction_notice(digest: str) -> str:
 
 def is_from_harm(prompt: Prompt) -> bool:
     """Whether a prompt was made from a harmful text."""
-    return "harm" in prompt.metadata or "harm" in prompt.lineage
+    return "harm" in prompt.metadata or bool(harm_marks(prompt.lineage))
 
 
 def quote_redactor(record: Record, harmful: Harmful) -> Redactor:
     """What to do with words about the answers: sentences of a harmful source that they quote are taken
     out.
     """
-    sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
+    sources = [r.text for r in record.responses if harmful != "keep" and is_source(record.prompt, r)]
     sentences = sorted(
         {
             sentence.strip()

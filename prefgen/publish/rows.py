@@ -25,7 +25,7 @@ from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
-from prefgen.kit.harm import SOURCE
+from prefgen.kit.harm import harm_marks, is_source
 from prefgen.publish.redaction import (
     Harmful,
     Redactor,
@@ -214,20 +214,20 @@ def _preferences(
 ) -> Iterator[dict[str, Any]]:
     def wanted_rows(_: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for row in read_shards(run / "pairs"):
-            if harmful != "drop" or "harm" not in _lineage_of(row):
+            if harmful != "drop" or not _harm_of(row):
                 yield f"pair {row['id']}", row
 
     for _, stored in proven_set(wanted_rows, bad_rows, allow=allow, relations=PAIR_RELATIONS):
-        row, lineage = dict(stored), _lineage_of(stored)
-        if "harm" in lineage:
+        row = dict(stored)
+        if marks := _harm_of(row):
             written.harmful += 1
             for side in ("chosen", "rejected"):
-                row[side] = [redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
+                row[side] = [redact_turn(turn, marks.get("source_digest"), harmful) for turn in row[side]]
         yield row
 
 
-def _lineage_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(row["lineage"]) if row["lineage"] else {}
+def _harm_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return harm_marks(json.loads(row["lineage"])) if row["lineage"] else {}
 
 
 def _candidates(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
@@ -244,7 +244,7 @@ def _candidate(record: Record, response: Response, harmful: Harmful, redact: Red
     prompt = record.prompt
     reasoning = redact(next((m.reasoning for m in response.messages if m.reasoning), None))
     turns = [turn_of(m, False) for m in response.messages]
-    if harmful != "keep" and response.principle == SOURCE:
+    if harmful != "keep" and is_source(prompt, response):
         digest = hashlib.blake2b(response.text.encode(), digest_size=16).hexdigest()
         turns, reasoning = [{"role": "assistant", "content": redaction_notice(digest)}], None
     return {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
@@ -154,10 +155,17 @@ def _scores(row: Mapping[str, Any]) -> Found:
         yield "scores", "one side has a score and the other has none"
     if chosen is None or rejected is None:
         return
-    tolerance = MARGIN_TOLERANCE * max(1.0, abs(chosen), abs(rejected))
+    tolerance = MARGIN_TOLERANCE * max(1.0, abs(chosen), abs(rejected)) + _rounding_of(margin)
     if chosen < rejected:
         yield "scores", f"chosen scores {chosen} and rejected {rejected}"
     elif margin is not None and abs(chosen - rejected - margin) > tolerance:
         yield "scores", f"margin is {margin}, the difference is {chosen - rejected}"
     elif chosen == rejected and not row.get("tie"):
         yield "tie", f"both score {chosen}"
+
+
+def _rounding_of(margin: float | None) -> float:
+    """Half a unit of the last place that a margin has behind its point; without a point it is not rounded."""
+    if not isinstance(margin, float):
+        return 0.0
+    return 0.5 * 10.0 ** int(Decimal(repr(margin)).as_tuple().exponent)

@@ -14,7 +14,7 @@ from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.read_files import SUFFIXES, read_rows
-from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
+from prefgen.dataset.read_run import complete_manifest, is_release, is_run, read_shards
 from prefgen.errors import RecipeError
 
 
@@ -89,7 +89,7 @@ def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _open_location(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
     path, recipe_path = Path(location), Path(location) / "recipe.yaml"
-    if (path / "data" / "preferences").is_dir():  # a release, or a mix
+    if is_release(path):
         rows = _read_release(path / "data" / "preferences", split, location)
         return PairDataset(
             location,

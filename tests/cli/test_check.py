@@ -1,10 +1,14 @@
 """prefgen check (prefgen/cli/check.py)"""
 
 import json
+import os
+import subprocess
+import sys
 
 from prefgen.kit.templates import shipped
 from tests.support.cli import prefgen
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
+from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe
 
 
@@ -53,3 +57,19 @@ def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):
     assert (found.returncode, json.loads(found.stdout)["rows"]) == (0, 4), found.stderr
     wrong = prefgen(*words, "--columns", "rejected=looser", cwd=tmp_path, **on(hub, tmp_path))
     assert (wrong.returncode, "there is no column 'looser'" in wrong.stderr) == (2, True)
+
+
+def test_what_is_dropped_is_written_though_nobody_reads_what_is_said(tmp_path):
+    rows = [{"prompt": f"Q{i}", "chosen": "good", "rejected": "bad" if i else "good"} for i in range(3)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    subprocess.run(
+        [sys.executable, "-u", "-m", "prefgen", "check", "d.jsonl", "--drop", "-o", "clean"],
+        cwd=tmp_path, stdout=writing, stderr=subprocess.DEVNULL, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    os.close(writing)
+
+    assert len((tmp_path / "clean" / "pairs.jsonl").read_text().splitlines()) == 2

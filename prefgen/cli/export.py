@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from prefgen.cli.arguments import (
     allowed_rules,
     bad_rows_of,
 )
+
+if TYPE_CHECKING:
+    from prefgen.errors import RecipeError
 
 
 def command(
@@ -47,11 +50,9 @@ def command(
     """Write pairs in the form that a trainer reads, and none that `prefgen check` calls broken."""
     from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
     from prefgen.dataset.open_pairs import reopening
-    from prefgen.dataset.pair import NotAPair
     from prefgen.dataset.pair_formats import parse_columns
     from prefgen.dataset.proven_set import proven_set
-    from prefgen.dataset.row_relations import PAIR_RELATIONS
-    from prefgen.errors import RecipeError, did_you_mean
+    from prefgen.errors import RecipeError
     from prefgen.publish.export import count_harm, export, rows_of_rule
 
     bad_rows, rules, harmful = bad_rows_of(on_bad_rows), set[str](), Counter[str]()
@@ -61,17 +62,8 @@ def command(
         count = export(
             count_harm(rows, harmful), to, out, say=lambda left_out: print(left_out, file=sys.stderr)
         )
-    except NotAPair as error:
-        if error.rule not in PAIR_RELATIONS or rule is not None or len(rules) < 2:
-            raise
-        raise RecipeError(
-            f"{error}. The rows are of several rules, which {to} does not tell apart: take one by "
-            f"--rule ({', '.join(sorted(rules))}), or --on-bad-rows drop"
-        ) from None
-    except RecipeError:
-        if rule is not None and rule not in rules:
-            raise RecipeError(f"no row is of rule {rule!r}{did_you_mean(rule, sorted(rules))}") from None
-        raise
+    except RecipeError as error:
+        raise _with_rules(error, to, rule, rules) from None
     print(f"{out}: {count:,} rows")
     if harmful:
         print(
@@ -83,3 +75,19 @@ def command(
     write_bad_rows(bad_rows.rows, listed)
     if bad_rows.rows:
         print(f"{bad_rows.sentence()}; all of them are in {listed}", file=sys.stderr)
+
+
+def _with_rules(error: "RecipeError", form: str, rule: str | None, rules: set[str]) -> "RecipeError":
+    """The error, with what can be done where it comes of the rules that rows are of."""
+    from prefgen.dataset.pair import NotAPair
+    from prefgen.dataset.row_relations import PAIR_RELATIONS
+    from prefgen.errors import RecipeError, did_you_mean
+
+    if rule is not None and rule not in rules:
+        return RecipeError(f"no row is of rule {rule!r}{did_you_mean(rule, sorted(rules))}")
+    if isinstance(error, NotAPair) and error.rule in PAIR_RELATIONS and rule is None and len(rules) > 1:
+        return RecipeError(
+            f"{error}. The rows are of several rules, which {form} does not tell apart: take one by "
+            f"--rule ({', '.join(sorted(rules))}), or --on-bad-rows drop"
+        )
+    return error

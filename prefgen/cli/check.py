@@ -122,14 +122,15 @@ def command(
         )  # fmt: skip
 
     report = _check_pairs(open_rows, check)
-    if as_json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
-    else:
-        _print_report(what, report, rules)
-    if out is not None:
-        _write_clean(lambda: open_rows(BadRows("drop"))[0], check, report.bad_places, out)
-        raise typer.Exit(0)
-    raise typer.Exit(0 if report.passed else 4)
+    try:  # whoever reads only the first line of what is said has the rows all the same
+        if out is not None:
+            _write_clean(lambda: open_rows(BadRows("drop"))[0], check, report.bad_places, out)
+    finally:
+        if as_json:
+            print(json.dumps(report.as_json(), ensure_ascii=False))
+        else:
+            _print_report(what, report, rules)
+    raise typer.Exit(0 if report.passed or out is not None else 4)
 
 
 def _write_clean(

@@ -1,8 +1,9 @@
 """prefgen export"""
 
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from prefgen.cli.arguments import (
     allowed_rules,
     bad_rows_of,
 )
+
+if TYPE_CHECKING:
+    from prefgen.errors import RecipeError
 
 
 def command(
@@ -33,6 +37,12 @@ def command(
     split: Annotated[
         str | None, typer.Option(help="One split. Default: all of them.", show_default=False)
     ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            "--rule", help="Pairs of one rule (`rule` in the rows). Default: of all.", show_default=False
+        ),
+    ] = None,
     columns: ColumnsOption = [],
     allow: AllowOption = [],
     on_bad_rows: OnBadRowsOption = "fail",
@@ -42,14 +52,43 @@ def command(
     from prefgen.dataset.open_pairs import reopening
     from prefgen.dataset.pair_formats import parse_columns
     from prefgen.dataset.proven_set import proven_set
-    from prefgen.publish.export import export
+    from prefgen.errors import RecipeError
+    from prefgen.publish.export import count_harm, export, rows_of_rule
 
-    bad_rows = bad_rows_of(on_bad_rows)
+    bad_rows, rules, harmful = bad_rows_of(on_bad_rows), set[str](), Counter[str]()
     open_rows = reopening(what, split=split, columns=parse_columns(columns))
-    rows = proven_set(open_rows, bad_rows, allow=allowed_rules(allow))
-    count = export(rows, to, out, say=lambda left_out: print(left_out, file=sys.stderr), bad_rows=bad_rows)
+    rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
+    try:
+        count = export(
+            count_harm(rows, harmful), to, out,
+            say=lambda left_out: print(left_out, file=sys.stderr), bad_rows=bad_rows,
+        )  # fmt: skip
+    except RecipeError as error:
+        raise _with_rules(error, to, rule, rules) from None
     print(f"{out}: {count:,} rows")
+    if harmful:
+        print(
+            f"warning: {harmful.total():,} rows were made from harmful texts, and {to} has no column that "
+            "says so: whoever gets the file must be told (docs/safety.md)",
+            file=sys.stderr,
+        )
     listed = out.with_name(f"{out.name}.{BAD_ROWS}")
     write_bad_rows(bad_rows.rows, listed)
     if bad_rows.rows:
         print(f"{bad_rows.sentence()}; all of them are in {listed}", file=sys.stderr)
+
+
+def _with_rules(error: "RecipeError", form: str, rule: str | None, rules: set[str]) -> "RecipeError":
+    """The error, with what can be done where it comes of the rules that rows are of."""
+    from prefgen.dataset.pair import NotAPair
+    from prefgen.dataset.row_relations import PAIR_RELATIONS
+    from prefgen.errors import RecipeError, did_you_mean
+
+    if rule is not None and rule not in rules:
+        return RecipeError(f"no row is of rule {rule!r}{did_you_mean(rule, sorted(rules))}")
+    if isinstance(error, NotAPair) and error.rule in PAIR_RELATIONS and rule is None and len(rules) > 1:
+        return RecipeError(
+            f"{error}. The rows are of several rules, which {form} does not tell apart: take one by "
+            f"--rule ({', '.join(sorted(rules))}), or --on-bad-rows drop"
+        )
+    return error

@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 
-from prefgen.stats.scoring import judge_names, judge_scores
+from prefgen.stats.scoring import judge_names, judge_scores, rates_on_several_scales
 from prefgen.types import Pair, Record, Response
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -57,7 +57,11 @@ def _print_response(response: Response, record: Record, numbers: Mapping[str, in
     parent = numbers.get(response.parent_id or "")
     origin = f", {response.origin} from {parent}" if parent else ""
     principle = f", under {response.principle}" if response.principle else ""
-    scores = {judge: judge_scores(record, judge)[0] for judge in judge_names(record)}
+    scores = {
+        judge: judge_scores(record, judge)[0]
+        for judge in judge_names(record)
+        if not rates_on_several_scales(record, judge)
+    }
     values = ", ".join(
         f"{judge} {by_response[response.id]:.2f}"
         for judge, by_response in scores.items()

@@ -61,8 +61,8 @@ class ServedBy(ManifestPart):
 
 
 class OrderEffect(ManifestPart):
-    """Of the `pairs` that a judge saw in both orders, in how many the other order has another winner (a tie
-    is a half).
+    """Of the `pairs` of answers that a judge saw in both orders, whatever became of them, in how many the
+    other order has another winner (a tie is a half).
     """
 
     pairs: int

@@ -15,7 +15,7 @@ from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.mix_manifest import MIX
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.read_files import SUFFIXES, read_rows
-from prefgen.dataset.read_run import complete_manifest, is_run, read_shards
+from prefgen.dataset.read_run import complete_manifest, is_release, is_run, read_shards
 from prefgen.dataset.terms import Terms, terms_of_mix, terms_of_recipe, terms_of_release, terms_on_hub
 from prefgen.errors import RecipeError
 
@@ -94,7 +94,7 @@ def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> PairDataset:
     """What `open_pairs` opens, with the rows of the table as they stand, whether they are pairs or not."""
     path = Path(location)
-    if (path / "data" / "preferences").is_dir():
+    if is_release(path):
         return _open_release(path, location, split)
     if is_run(path):
         if split is not None:

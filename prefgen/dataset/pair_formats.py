@@ -159,16 +159,18 @@ _SCORE = re.compile(
     r"(?P<after>_(?:(?:avg|average|mean|overall|total|final)_)?(?:score|rating|reward))?"
 )
 """What others call score_chosen and score_rejected."""
-OTHER_MODELS = {
+OTHER_NAMES = {
     "chosen_model": ("model_chosen", "chosen-model"),
     "rejected_model": ("model_rejected", "rejected-model"),
+    "chosen_finish": ("chosen_finish_reason", "finish_reason_chosen"),
+    "rejected_finish": ("rejected_finish_reason", "finish_reason_rejected"),
 }
 
 
 def with_numbers(row: Row, where: str) -> Row:
-    """The row with scores and models under this project's names, and its numbers and truth values as such: a
-    CSV has them as text, and empty cells as empty text; Parquet may have decimals, and NaN for what is
-    missing. What cannot be read stays, so that whoever checks the row can say it.
+    """The row with scores, models and endings under this project's names, and its numbers and truth values as
+    such: a CSV has them as text, and empty cells as empty text; Parquet may have decimals, and NaN for what
+    is missing. What cannot be read stays, so that whoever checks the row can say it.
     """
     found = _usual_names(row)
     if found:
@@ -185,7 +187,7 @@ def with_numbers(row: Row, where: str) -> Row:
 
 
 def _usual_names(row: Row) -> dict[str, Any]:
-    """Scores and models that stand under names of others; both scores are of one naming."""
+    """Scores, models and endings that stand under names of others; both scores are of one naming."""
     found: dict[str, Any] = {}
     if all(is_missing(row.get(name)) for name in ("score_chosen", "score_rejected")):
         namings: dict[str, dict[str, Any]] = {}
@@ -193,7 +195,7 @@ def _usual_names(row: Row) -> dict[str, Any]:
             if (read := _score_name(name)) is not None and not is_missing(value):
                 namings.setdefault(read[0], {}).setdefault(read[1], value)
         found |= max(namings.values(), key=len, default={})  # the first of those that have most: both
-    for ours, names in OTHER_MODELS.items():
+    for ours, names in OTHER_NAMES.items():
         if is_missing(row.get(ours)):
             found.update((ours, row[name]) for name in names if not is_missing(row.get(name)))
     return found

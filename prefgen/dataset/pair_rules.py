@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
@@ -125,9 +126,19 @@ def _leaks(row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns
         if (leak := find_leak(text, last, standing, keeps_reasoning=keeps_reasoning)) is not None:
             yield "leak", f"{name} holds {leak.mark.strip()[:60]!r}"
             continue
+        if not keeps_reasoning and _holds_unmarked_reasoning(text):
+            yield "leak", f"{name} holds reasoning: {text.strip()[:40]!r}"
+            continue
         judge_text = JUDGE_TEXT.search(text) or JUDGE_REPLY.search(text)
         if judge_text and not (judge_text.re is JUDGE_REPLY and _ASKS_FOR_RATING.search(asked)):
             yield "leak", f"{name} holds a judge's {judge_text[0].strip()[:60]!r}"
+
+
+def _holds_unmarked_reasoning(text: str) -> bool:
+    """Whether a run would take a text apart that holds no mark of reasoning: words that a server left where
+    it took the tokens between them away. Marks that were asked about are none.
+    """
+    return split_reasoning(text)[0] is not None and find_leak(text) is None
 
 
 def _formats(asked: str, chosen: Turns, rejected: Turns) -> Found:
@@ -162,10 +173,17 @@ def _scores(row: Mapping[str, Any]) -> Found:
         yield "scores", "one side has a score and the other has none"
     if chosen is None or rejected is None:
         return
-    tolerance = MARGIN_TOLERANCE * max(1.0, abs(chosen), abs(rejected))
+    tolerance = MARGIN_TOLERANCE * max(1.0, abs(chosen), abs(rejected)) + _rounding_of(margin)
     if chosen < rejected:
         yield "scores", f"chosen scores {chosen} and rejected {rejected}"
     elif margin is not None and abs(chosen - rejected - margin) > tolerance:
         yield "scores", f"margin is {margin}, the difference is {chosen - rejected}"
     elif chosen == rejected and not row.get("tie"):
         yield "tie", f"both score {chosen}"
+
+
+def _rounding_of(margin: float | None) -> float:
+    """Half a unit of the last place that a margin has behind its point; without a point it is not rounded."""
+    if not isinstance(margin, float):
+        return 0.0
+    return 0.5 * 10.0 ** int(Decimal(repr(margin)).as_tuple().exponent)

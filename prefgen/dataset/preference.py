@@ -7,7 +7,7 @@ which of them is meant nobody knows.
 from collections.abc import Mapping
 from typing import Any
 
-from prefgen.dataset.cells import as_truth, is_missing
+from prefgen.dataset.cells import FALSE_WORDS, as_truth, describe, is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.dataset.pointers import SIDES, check_named_winner, check_pointers, text_of_answer
 from prefgen.dataset.public_forms import (
@@ -80,12 +80,16 @@ def _check_other_labels(row: Row, given: Mapping[str, Any], where: str) -> None:
         best, worse = (ranks.get(texts[side]) for side in SIDES)
         if best is None or worse is None or best >= worse:
             raise RecipeError(f"answers and chosen do not prefer the same answer{_MAP_SIDES}", where)
+    if is_missing(row.get("completion")) and str(row.get("label")).strip().casefold() in _DENIALS:
+        raise RecipeError(f"label is {describe(row['label'])} beside chosen and rejected{_MAP_SIDES}", where)
     if not is_missing(row.get("completion")) and not is_missing(row.get("label")):
         side = "chosen" if as_truth(row["label"], "label", where) else "rejected"
         if text_of_answer(row["completion"]) != texts[side]:
             raise RecipeError(f"label and chosen do not prefer the same answer{_MAP_SIDES}", where)
 
 
+_DENIALS = (*FALSE_WORDS, "-1", "-1.0")
+"""Labels that speak against the sides as they stand; any other word may be a class of the row."""
 _MAP_SIDES = ": map the sides that are meant (chosen=chosen and rejected=rejected)"
 
 

@@ -35,6 +35,7 @@ NOTE_FILES = (
     "state.json",
     "manifest.json",
     "release.json",
+    "mix.json",
     BAD_ROWS,
 )
 NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")

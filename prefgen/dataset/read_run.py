@@ -14,8 +14,13 @@ from prefgen.version import with_present_names
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` is the folder of a prefgen run."""
-    return (path / "manifest.json").is_file()
+    """Whether `path` is the folder of a prefgen run; a release holds a manifest too."""
+    return (path / "manifest.json").is_file() and not is_release(path)
+
+
+def is_release(path: Path) -> bool:
+    """Whether `path` is the folder of a release, as `publish` leaves it and the Hub has it, or of a mix."""
+    return (path / "data" / "preferences").is_dir()
 
 
 def read_manifest(run: Path) -> Manifest:

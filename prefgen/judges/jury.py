@@ -23,13 +23,13 @@ from prefgen.kit.ratings import not_applicable_scores
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
-from prefgen.stats.orders import read_comparisons
 from prefgen.stats.scoring import (
     TIE_TOLERANCE,
     bradley_terry,
     judge_scores,
     probability_of,
     ranking_comparisons,
+    read_comparisons,
     unit_values,
 )
 from prefgen.types import Comparison, Flag, Prompt, Record, Response, Score

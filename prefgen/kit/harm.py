@@ -6,6 +6,7 @@ holds `twin_of`.
 """
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from prefgen.text.near_duplicates import words_of
@@ -29,6 +30,24 @@ def harm_metadata(text: str, category: str) -> dict[str, Any]:
     }
 
 
+def harm_marks(lineage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of a lineage that holds `harm` and `source_digest`: the lineage itself, or that of an earlier
+    release which was read again. Empty where the prompt was made from no harmful text.
+    """
+    level: Any = lineage
+    while isinstance(level, Mapping):
+        if "harm" in level:
+            return level
+        level = level.get("earlier")
+    return {}
+
+
+def is_source(prompt: Prompt, response: Response) -> bool:
+    """Whether a response is the harmful text that its prompt was made from, by its mark or by its digest."""
+    digest = {**harm_marks(prompt.lineage), **prompt.metadata}.get("source_digest")
+    return response.principle == SOURCE or (digest is not None and text_digest(response.text) == digest)
+
+
 def source_response(prompt: Prompt) -> Response | None:
     """The harmful text as a response to the prompt that was made from it; None for other prompts, and where
     there is no text.
@@ -40,13 +59,13 @@ def source_response(prompt: Prompt) -> Response | None:
 
 
 def is_harmful(record: Record, response_id: str) -> bool:
-    """Whether a response is, or holds, the harmful text that its prompt was made from: by its mark, or by its
-    words in their order.
+    """Whether a response is, or holds, the harmful text that its prompt was made from: by its mark, by its
+    digest, or by its words in their order.
     """
     response = next((r for r in record.responses if r.id == response_id), None)
     if response is None:
         return False
-    if response.principle == SOURCE:
+    if is_source(record.prompt, response):
         return True
     text = record.prompt.metadata.get("source_text")
     if not isinstance(text, str):  # as of nearly every prompt

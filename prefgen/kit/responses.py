@@ -1,10 +1,10 @@
 """Responses as samplers and revisers make them: of a reply, or of a reply to another response."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from prefgen.errors import TruncatedReply, UnreadableReply
+from prefgen.kit.revised_text import FENCE_MARK, leaves_it_alone, revised_text, speaks_of_the_reply
 from prefgen.roles import Ask
 from prefgen.types import Message, Prompt, Reply, Response, assistant, system
 
@@ -41,38 +41,6 @@ async def one_response(
     )
 
 
-FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
-_FENCED = re.compile(r"\A\s*<(text(?: \w+)?)>\s*\n(.*?)\n?\s*</\1>\s*\Z", re.DOTALL)
-_PREFACE = re.compile(
-    r"\A\s*[*_]{0,3}(?:(?:sure|certainly|of course|okay|ok)[,!.:]?\s+)?"
-    r"(?:(?:here(?:'s| is)|below is|this is)\s+)?(?:(?:the|my|an?|your)\s+)?"
-    r"(?:(?:improved|revised|rewritten|edited|corrected|updated|reworked)\s+"
-    r"(?:reply|answer|text|response|version)|revision|revised)(?:\s+of the (?:reply|answer|text|response))?"
-    r"[*_]{0,3}:[*_]{0,3}[ \t]*\n+(?=\S)",
-    re.IGNORECASE,
-)
-
-
-_CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
-_POSTSCRIPT = re.compile(
-    rf"\n\s*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
-    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:.*)"
-    r"\s*\Z",
-    re.DOTALL,
-)
-"""What a model says of its revision below it."""
-
-
-def revised_text(text: str) -> str:
-    """What a model wrote as the new text: without a line that announces it, what it says of its changes
-    below, and a fence around it.
-    """
-    text = _POSTSCRIPT.sub("", _PREFACE.sub("", text))
-    if (fenced := _FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
-        text = fenced[2]
-    return text.strip()
-
-
 def with_system(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
     """The conversation with `text` as (or added to) its system turn."""
     if messages[0].role == "system":
@@ -89,15 +57,22 @@ def revised_response(
     *,
     temperature: float | None = None,
     **fields: Any,
-) -> Response:
-    """What `model` replied as a response with its parent, its sampling and how it ended. Raises
-    TruncatedReply when there is nothing in it.
+) -> Response | None:
+    """What `model` replied as a response with its parent, its sampling and how it ended; None where it says
+    that the parent stays as it is. Raises TruncatedReply when there is nothing in it, UnreadableReply where
+    it is not certain what the new text is.
     """
+    if leaves_it_alone(reply.text, parent.text):
+        return None
     text = revised_text(reply.text)
     if not text:
         raise TruncatedReply("the revision is empty", code="empty", replies=(reply.text,), keys=(reply.key,))
-    if FENCE_MARK.search(text):
-        message = "the revision holds marks of the request's fences"
+    if FENCE_MARK.search(text) or speaks_of_the_reply(text, parent.text):
+        message = (
+            "the revision holds marks of the request's fences"
+            if FENCE_MARK.search(text)
+            else "the revision speaks of the reply that it was to be"
+        )
         raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
     sampling = {**ask.options(model), **({} if temperature is None else {"temperature": temperature})}
     return Response.of(

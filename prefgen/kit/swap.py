@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from prefgen.errors import ReplyError, UnreadableReply
-from prefgen.stats.orders import ONE_ORDER_METHOD
+from prefgen.stats.scoring import ONE_ORDER_METHOD
 from prefgen.types import Comparison
 
 OneOrder = Literal["drop", "tie"]

@@ -235,8 +235,8 @@ def _model_values(manifest: Manifest) -> dict[str, Any]:
         ],
         "judges": manifest.judges,
         "order_effects": [
-            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs that {judge} saw in both "
-            "orders the winners differ"
+            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs of answers that {judge} "
+            "saw in both orders the winners differ"
             for judge, effect in manifest.order_effects.items()
             if effect.pairs
         ],

@@ -3,6 +3,7 @@ own.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from prefgen.dataset.pair import (
     validated_pair,
 )
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
+from prefgen.dataset.proven_set import PairRows
+from prefgen.dataset.provenance import earlier_lineage
 from prefgen.errors import RecipeError, did_you_mean
+from prefgen.kit.harm import harm_marks
 from prefgen.publish.export_files import write_csv, write_jsonl, write_parquet
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
@@ -217,8 +221,36 @@ EXPORT_FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = 
     "nemo-rl": _nemo_rl,
     "openrlhf": _openrlhf,
 }
+UNPAIRED_FORMS = ("kto", "sft")
+"""Rows of these hold one answer: pairs that contradict or repeat each other are their own business."""
 NOT_AS_CSV = ("rewardbench", "llama-factory", "axolotl", "nemo-rl", "openrlhf")
 """Their readers want lists, and a CSV holds them as text."""
+
+
+def rows_of_rule(
+    open_rows: Callable[[BadRows], PairRows], form: str, rule: str | None, rules: set[str]
+) -> Callable[[BadRows], PairRows]:
+    """Opens the rows of one rule (None: of all) as a form holds them: rows of pairs have no `rule` there, so
+    that two rules may not contradict or repeat each other. `rules` takes the names of all.
+    """
+
+    def open_as_written(bad_rows: BadRows) -> PairRows:
+        for where, row in open_rows(bad_rows):
+            name = row.get("rule")
+            if isinstance(name, str):
+                rules.add(name)
+            if rule is None or name == rule:
+                yield where, row if form in UNPAIRED_FORMS else {**row, "rule": None}
+
+    return open_as_written
+
+
+def count_harm(rows: PairRows, harmful: Counter[str]) -> PairRows:
+    """The rows; `harmful` counts, by category, those that were made from harmful texts: no form says so."""
+    for where, row in rows:
+        if marks := harm_marks(earlier_lineage(row)):
+            harmful[str(marks["harm"])] += 1
+        yield where, row
 
 
 def _check_turns(prompt: Turns, where: str, form: str, *, system: bool, asks: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ parts it was made and on which terms they are there.
 import hashlib
 import shlex
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def write_mix_rows(
 
     def rows() -> Iterator[tuple[str | None, dict[str, Any]]]:
         for split in _splits(mix):
-            for row in preference_rows(mix_pairs(mix, split), harmful, written, bad_rows, allow):
+            pairs_of_split = partial(mix_pairs, mix, split)
+            for row in preference_rows(pairs_of_split, harmful, written, bad_rows, allow):
                 yield split, row
 
     write_config("preferences", rows(), folder, digest, written)

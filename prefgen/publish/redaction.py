@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from prefgen.kit.harm import SOURCE
+from prefgen.kit.harm import harm_marks, is_source
 from prefgen.text.taken_out import taken_out_notice, text_digest
 from prefgen.types import Prompt, Record
 
@@ -25,7 +25,7 @@ def redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -
 
 def is_from_harm(prompt: Prompt) -> bool:
     """Whether a prompt was made from a harmful text."""
-    return "harm" in prompt.metadata or "harm" in prompt.lineage
+    return "harm" in prompt.metadata or bool(harm_marks(prompt.lineage))
 
 
 def is_harm_derived(row: Mapping[str, Any]) -> bool:
@@ -34,22 +34,23 @@ def is_harm_derived(row: Mapping[str, Any]) -> bool:
 
 
 def harm_lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The lineage of a row of pairs that comes from a harmful text; empty for any other."""
+    """The lineage of a row of pairs, or the earlier one in it, that comes from a harmful text; empty for any
+    other row.
+    """
     text = row.get("lineage")
     if not isinstance(text, str) or '"harm"' not in text:
         return {}
     try:
-        lineage = json.loads(text)
-    except ValueError:
+        return harm_marks(json.loads(text))
+    except (ValueError, RecursionError):
         return {}
-    return lineage if isinstance(lineage, dict) and "harm" in lineage else {}
 
 
 def quote_redactor(record: Record, harmful: Harmful) -> Redactor:
     """What to do with words about the answers: sentences of a harmful source that they quote are taken
     out.
     """
-    sources = [r.text for r in record.responses if r.principle == SOURCE] if harmful != "keep" else []
+    sources = [r.text for r in record.responses if harmful != "keep" and is_source(record.prompt, r)]
     sentences = sorted(
         {
             sentence.strip()

@@ -7,21 +7,22 @@ taken out unless asked for; their digest stays.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.pair_rules import proven_rows
 from prefgen.dataset.parquet import FULL_PAIRS, FULL_TURN, TURN, pairs_schema_of
+from prefgen.dataset.proven_set import proven_set
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import read_shards
+from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
-from prefgen.kit.harm import SOURCE
+from prefgen.kit.harm import is_source
 from prefgen.publish.redaction import (
     Harmful,
     Redactor,
@@ -82,8 +83,9 @@ def write_rows(
     run: Path, folder: Path, *, test: float, seed: int, harmful: Harmful, bad_rows: BadRows | None = None,
     allow: Collection[str] = (),
 ) -> WrittenRelease:  # fmt: skip
-    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows and the
-    prompts' ids. Raises RecipeError; a pair that breaks a rule by itself goes to `bad_rows`.
+    """Write the shards of all configs under `folder`/data; memory is that of a few hundred rows, the
+    prompts' ids and some hashes a pair. Raises RecipeError; a pair that breaks a rule, by itself or with
+    others, goes to `bad_rows`.
     """
     bad_rows = bad_rows or BadRows()
     prompts = [
@@ -95,7 +97,7 @@ def write_rows(
     written = WrittenRelease(schemas_of(run), between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
     rows_by_config = {
-        "preferences": preference_rows(read_shards(run / "pairs"), harmful, written, bad_rows, allow),
+        "preferences": preference_rows(lambda: read_shards(run / "pairs"), harmful, written, bad_rows, allow),
         "candidates": _candidates(run, harmful),
         "judgments": _judgments(run, harmful),
     }
@@ -118,21 +120,25 @@ def _read_records(run: Path) -> Iterator[Record]:
 
 
 def preference_rows(
-    pairs: Iterable[Mapping[str, Any]],
+    open_pairs: Callable[[], Iterable[Mapping[str, Any]]],
     harmful: Harmful,
     written: WrittenRelease,
     bad_rows: BadRows,
     allow: Collection[str],
 ) -> Iterator[dict[str, Any]]:
-    """The pairs that break no rule by themselves but those in `allow`, without the harmful texts that they
-    were made from unless these are kept; `written` counts them, and `bad_rows` takes the others.
+    """The pairs that break no rule but those in `allow`, alone or together, without the harmful texts that
+    they were made from unless these are kept; `written` counts them, and `bad_rows` takes the others. The
+    pairs are opened twice.
     """
-    numbered = ((f"pair {row['id']}", row) for row in pairs)
-    for _, stored in proven_rows(numbered, bad_rows, allow=allow):
+
+    def wanted_rows(_: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for row in open_pairs():
+            if harmful != "drop" or not harm_lineage(row):
+                yield f"pair {row['id']}", row
+
+    for _, stored in proven_set(wanted_rows, bad_rows, allow=allow, relations=PAIR_RELATIONS):
         row = dict(stored)
         if lineage := harm_lineage(row):
-            if harmful == "drop":
-                continue
             written.harmful += 1
             for side in ("chosen", "rejected"):
                 row[side] = [redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
@@ -153,7 +159,7 @@ def _candidate(record: Record, response: Response, harmful: Harmful, redact: Red
     prompt = record.prompt
     reasoning = redact(next((m.reasoning for m in response.messages if m.reasoning), None))
     turns = [turn_of(m, False) for m in response.messages]
-    if harmful != "keep" and response.principle == SOURCE:
+    if harmful != "keep" and is_source(prompt, response):
         notice = taken_out_notice(text_digest(response.text))
         turns, reasoning = [{"role": "assistant", "content": notice}], None
     return {

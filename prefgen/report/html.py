@@ -18,6 +18,7 @@ from typing import Any
 from prefgen.dataset.manifest import RunYield
 from prefgen.dataset.read_parquet import read_table
 from prefgen.dataset.read_run import read_manifest
+from prefgen.kit.harm import harm_marks
 from prefgen.storage.atomic_write import atomic_write
 
 BARS = 16
@@ -117,7 +118,7 @@ def _read_rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
 
 def _redact_pair(row: dict[str, Any]) -> dict[str, Any]:
     """A pair as the page shows it: without a text that is known to be harmful."""
-    if "harm" not in json.loads(row["lineage"] or "{}"):
+    if not harm_marks(json.loads(row["lineage"] or "{}")):
         return row
     return {**row, "rejected": [{"role": "assistant", "content": "(a harmful text: not shown here)"}]}
 

@@ -3,10 +3,12 @@
 
 Each round draws one principle, asks for a critique of the answer under it, then for a revision. All revisions
 are kept, each with its parent and the principle, so that a dataset can be made of every one of them; a round
-that is lost ends the chain and is counted, and one whose critique finds nothing leaves the answer alone. The
+that is lost ends the chain and is counted, and one that finds nothing to object to, or to change, leaves the
+answer alone. The
 open recipe (alignment-handbook) takes one round.
 """
 
+import re
 from collections.abc import Mapping
 
 from pydantic import Field, model_validator
@@ -23,8 +25,18 @@ from prefgen.text.normalize import normalize
 from prefgen.types import Critique, Prompt, Response, assistant, user
 
 EXEMPLAR_FIELDS = {"request", "reply", "critique", "revision"}
-NO_OBJECTION = "no objection"
-"""A critique that finds nothing: the answer stays as it is, and no revision is asked for."""
+_NO_OBJECTION = re.compile(
+    r"(?:none[.:,;] )?(?:(?:i (?:have|see|find)|there (?:is|are)|there's) )?"
+    r"(?:no objections?|nothing (?:here )?(?:to object to|objectionable))"
+    r"(?: (?:here|at all|(?:to|in|with|about) (?:the|this) (?:last )?(?:reply|response|answer)))?"
+    r"(?: ?[-.,:;!\u2013\u2014](?P<rest>.*))?",
+    re.DOTALL,
+)
+_OF_WEIGHT = re.compile(
+    r"\b(?:but|however|although|though|except|yet|still|only|minor|unless|while|nevertheless|despite|could|should"
+    r"|would|might|better|instead|improve\w*|lacks?|miss\w*|one|fails?|ought|must|needs?)\b"
+)
+_LONGEST_REMARK = 300
 
 
 @reviser("constitution")
@@ -98,7 +110,7 @@ class ConstitutionReviser(Plugin):
         )
         critique_reply = await ask(self.model, messages, sample=number)
         critique = Critique(response_id=latest.id, principle_id=principle.id, text=critique_reply.text)
-        if normalize(critique_reply.text).strip(" .!*\"'") == NO_OBJECTION:
+        if objects_to_nothing(critique_reply.text):
             return critique, latest
         revision_request = render(
             "revisers/revision.j2",
@@ -111,4 +123,14 @@ class ConstitutionReviser(Plugin):
         revision = revised_response(
             prompt, latest, reply, ask, self.model, origin="revised", sample=number, principle=principle.id
         )
-        return critique, revision
+        return critique, revision or latest
+
+
+def objects_to_nothing(critique: str) -> bool:
+    """Whether a critique says that there is no objection, and nothing else of weight: the answer stays as it
+    is, and no revision is asked for.
+    """
+    plain = normalize(critique).replace("\u2019", "'").replace("*", "").strip(" .!\"'")
+    if len(plain) > _LONGEST_REMARK or (found := _NO_OBJECTION.fullmatch(plain)) is None:
+        return False
+    return _OF_WEIGHT.search(found["rest"] or "") is None

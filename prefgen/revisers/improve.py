@@ -16,7 +16,9 @@ from prefgen.types import Prompt, Response
 
 @reviser("improve")
 class Improve(Plugin):
-    """One improved answer for each that it is shown. Paper: temperature 0.7."""
+    """One improved answer for each that it is shown, or none where it needs no change. Paper:
+    temperature 0.7.
+    """
 
     texts = ("revisers/reviser_system.j2", "revisers/improve.j2")
 
@@ -31,10 +33,7 @@ class Improve(Plugin):
             "revisers/improve.j2", prompt, text=text_for_judge(response), instruction=self.instruction
         )
         reply = await ask(self.model, messages, temperature=self.temperature)
-        return Revision(
-            (
-                revised_response(
-                    prompt, response, reply, ask, self.model, temperature=self.temperature, origin="improved"
-                ),
-            )
+        improved = revised_response(
+            prompt, response, reply, ask, self.model, temperature=self.temperature, origin="improved"
         )
+        return Revision((improved,) if improved else ())

@@ -44,7 +44,9 @@ class MinimalEdit(Plugin):
         critiques = (
             () if known_flaws else tuple(Critique(response_id=response.id, text=flaw) for flaw in flaws)
         )
-        return Revision((revision,) if revision.text != response.text.strip() else (), critiques)
+        if revision is None or revision.text == response.text.strip():
+            return Revision((), critiques)
+        return Revision((revision,), critiques)
 
     async def _find_flaws(self, prompt: Prompt, response: Response, ask: Ask) -> list[str]:
         messages = reviser_messages(

@@ -31,7 +31,7 @@ from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
 from prefgen.dataset.provenance import Provenance
 from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
-from prefgen.dataset.read_run import is_run, read_records
+from prefgen.dataset.read_run import is_release, is_run, read_records
 from prefgen.errors import RecipeError
 from prefgen.kit.harm import harm_metadata, is_harmful
 from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
@@ -48,7 +48,7 @@ class Records(Plugin):
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
     later_fields = ("columns", "on_bad_rows", "keep_columns")
 
-    path: str = Field(description="A run's folder, a file, or the name of a Hub dataset.")
+    path: str = Field(description="A run's or a release's folder, a file, or the name of a Hub dataset.")
     split: str = Field(
         default="train", description="The split of a Hub dataset, or of a folder that has several."
     )
@@ -89,7 +89,8 @@ class Records(Plugin):
         name = local.name if local.exists() else self.path
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         if local.exists():
-            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path, bad_rows)
+            pairs = local / "data" / "preferences" if is_release(local) else local
+            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(pairs, self.path, bad_rows)
             if local.is_dir() or "split" in self.model_fields_set:
                 rows = select_split(iter(rows), self.split, self.path)
             else:

@@ -3,72 +3,62 @@ says of its labels.
 """
 
 import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from prefgen.stats.scoring import mean_by_response
-from prefgen.types import Record, Score
+from prefgen.types import Comparison, Record, Score
 
-
-def leads_by_order(record: Record, judge: str, first: str, second: str) -> tuple[float, float] | None:
-    """By how much `first` is ahead of `second` where it was shown before it, and where after; None unless a
-    judge saw both orders.
-    """
-    leads_when_first = [
-        c.probability - 0.5
-        for c in record.comparisons
-        if c.judge == judge and (c.first_id, c.second_id) == (first, second)
-    ]
-    leads_when_second = [
-        0.5 - c.probability
-        for c in record.comparisons
-        if c.judge == judge and (c.first_id, c.second_id) == (second, first)
-    ]
-    scores_by_sample: dict[int, dict[str, list[Score]]] = {}
-    for score in record.scores:
-        if score.judge == judge and score.order is not None and score.response_id in (first, second):
-            scores_by_sample.setdefault(score.sample, {}).setdefault(score.response_id, []).append(score)
-    for scores_by_response in scores_by_sample.values():
-        means = mean_by_response([score for scores in scores_by_response.values() for score in scores])
-        if (
-            len(means) == 2
-            and (
-                orders := (scores_by_response[first][0].order or 0, scores_by_response[second][0].order or 0)
-            )[0]
-            != orders[1]
-        ):
-            (leads_when_first if orders[0] < orders[1] else leads_when_second).append(
-                means[first] - means[second]
-            )
-    return (
-        (math.fsum(leads_when_first), math.fsum(leads_when_second))
-        if leads_when_first and leads_when_second
-        else None
-    )
+Leads = tuple[list[float], list[float]]
+"""By how much one of two answers was ahead where it was shown first, and where second."""
 
 
 def count_order_flips(record: Record) -> dict[str, tuple[int, float]]:
-    """{judge: (pairs of the record that it saw in both orders, in how many the other order had another
-    winner)}; a tie counts as half.
+    """{judge: (two answers that it saw in both orders, in how many of these the other order had another
+    winner)}; a tie counts as half. All that were judged count: of those in which the orders differ no pair
+    may have been made.
     """
-    flips: dict[str, tuple[int, float]] = {}
-    for judge in {s.judge for s in record.scores if s.sample and s.order is not None} | {
-        c.judge for c in record.comparisons
-    }:
-        pair_leads = [
-            lead
-            for pair in record.pairs
-            if (lead := leads_by_order(record, judge, pair.chosen_id, pair.rejected_id))
+    leads: dict[str, dict[tuple[str, str], Leads]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
+    for c in record.comparisons:
+        _add_comparison(leads[c.judge], c)
+    for judge in {s.judge for s in record.scores if s.sample and s.order is not None}:
+        scores = [s for s in record.scores if s.judge == judge and s.order is not None]
+        _add_ratings(leads[judge], scores)
+    counted = {
+        judge: [
+            (math.fsum(when_first), math.fsum(when_second))
+            for when_first, when_second in by_two.values()
+            if when_first and when_second
         ]
-        if pair_leads:
-            flips[judge] = (
-                len(pair_leads),
-                sum(
-                    0.5
-                    if first_lead == 0 or second_lead == 0
-                    else float((first_lead > 0) != (second_lead > 0))
-                    for first_lead, second_lead in pair_leads
-                ),
-            )
-    return flips
+        for judge, by_two in leads.items()
+    }
+    return {judge: (len(both), sum(map(_flip, both))) for judge, both in counted.items() if both}
+
+
+def _add_comparison(leads: Mapping[tuple[str, str], Leads], comparison: Comparison) -> None:
+    lead = comparison.probability - 0.5
+    if comparison.first_id < comparison.second_id:
+        leads[comparison.first_id, comparison.second_id][0].append(lead)
+    else:
+        leads[comparison.second_id, comparison.first_id][1].append(-lead)
+
+
+def _add_ratings(leads: Mapping[tuple[str, str], Leads], scores: Sequence[Score]) -> None:
+    by_sample: dict[int, dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
+    for score in scores:
+        by_sample[score.sample][score.response_id].append(score)
+    for by_response in by_sample.values():
+        for first, second in combinations(sorted(by_response), 2):
+            means = mean_by_response([*by_response[first], *by_response[second]])
+            places = by_response[first][0].order or 0, by_response[second][0].order or 0
+            if len(means) == 2 and places[0] != places[1]:
+                leads[first, second][places[0] > places[1]].append(means[first] - means[second])
+
+
+def _flip(leads: tuple[float, float]) -> float:
+    when_first, when_second = leads
+    return 0.5 if when_first == 0 or when_second == 0 else float((when_first > 0) != (when_second > 0))
 
 
 def label_noise(flips: float) -> float:

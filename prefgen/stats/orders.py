@@ -14,11 +14,9 @@ from prefgen.stats.scoring import (
     probability_of,
     ranking_comparisons,
     ranking_names,
+    read_comparisons,
 )
 from prefgen.types import Comparison, Record
-
-ONE_ORDER_METHOD = "one_order"
-"""How a comparison came about of which one order was lost and that counts as a tie: nobody read it."""
 
 
 class KnownOrders:
@@ -74,11 +72,6 @@ class ComparedAnswers:
 
     def _met_the_same_others(self, first_id: str, second_id: str) -> bool:
         return self._opponents[first_id] - {second_id} == self._opponents[second_id] - {first_id}
-
-
-def read_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The comparisons without those that are ties for want of a reply."""
-    return [c for c in comparisons if c.method != ONE_ORDER_METHOD]
 
 
 def leads_to(steps: Mapping[str, set[str]], start: str, goal: str) -> bool:

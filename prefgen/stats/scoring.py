@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from prefgen.errors import RecipeError
 from prefgen.types import Comparison, Record, Score, Value
 
 
@@ -25,6 +26,10 @@ UNBOUNDED = (-1e9, 1e9)
 """The scale of a number that has none, such as a reward: ranked as it is, and beside numbers that have a
 scale by its logistic function.
 """
+ONE_ORDER_METHOD = "one_order"
+"""How a comparison came about of which one order was lost and that counts as a tie: nobody read it."""
+BESIDE = {("disagreement", (0.0, 0.5)), ("overall", (1.0, 10.0))}
+"""(aspect, scale) of what a `jury` and `ultrafeedback` give beside their score: never averaged into it."""
 LARGEST_LOGIT = 6.0
 """Beyond this the logistic function is so flat that different numbers become the same."""
 
@@ -124,14 +129,33 @@ def find_vetoed(record: Record, name: str, least: float) -> set[str]:
 
 
 def judge_scores(record: Record, name: str) -> tuple[dict[str, float], tuple[float, float]]:
-    """({response id: mean of its ratings}, scale) of one judge, or of one aspect as `judge.aspect`. An aspect
-    on another scale than the judge's first is no part of its mean.
+    """({response id: mean of its ratings}, scale) of one judge, or of one aspect as `judge.aspect`. What
+    stands beside a judge's score (`BESIDE`) is no part of its mean. Raises RecipeError where there are
+    several scales: which one counts must be named.
     """
     if comparisons := ranking_comparisons(record, name):
-        return bradley_terry(comparisons), (0.0, 1.0)
-    scores = _ratings(record, name)
-    scale = scores[0].scale if scores else (0.0, 1.0)
-    return mean_by_response([s for s in scores if s.scale == scale]), scale
+        return strengths_of(comparisons), (0.0, 1.0)
+    ratings = _ratings(record, name)
+    scores = [s for s in ratings if (s.aspect, s.scale) not in BESIDE] or ratings
+    scales = {s.scale for s in scores} or {(0.0, 1.0)}
+    if len(scales) > 1:
+        raise RecipeError(_several_scales(name, scores))
+    return mean_by_response(scores), scales.pop()
+
+
+def rates_on_several_scales(record: Record, name: str) -> bool:
+    """Whether a judge (or `judge.aspect`) has no one score, since its ratings are on several scales."""
+    scales = {s.scale for s in _ratings(record, name) if (s.aspect, s.scale) not in BESIDE}
+    return len(scales) > 1
+
+
+def _several_scales(name: str, scores: Sequence[Score]) -> str:
+    judge = name.partition(".")[0]
+    by_aspect = sorted({f"{s.aspect} ({s.scale[0]:g} to {s.scale[1]:g})" for s in scores})
+    return (
+        f"judge {judge!r} rates on several scales: {', '.join(by_aspect)}. Say by `score:` what counts, such "
+        f"as {judge}.{scores[0].aspect}"
+    )
 
 
 def ranking_comparisons(record: Record, name: str) -> list[Comparison]:
@@ -139,6 +163,19 @@ def ranking_comparisons(record: Record, name: str) -> list[Comparison]:
     if any(s.value is not None for s in _ratings(record, name)):
         return []
     return comparisons_of(record, name)
+
+
+def strengths_of(comparisons: Sequence[Comparison]) -> dict[str, float]:
+    """Strengths by what was read. A tie for want of an order says nothing of its two beside others: an answer
+    with nothing else is an average one.
+    """
+    strengths = bradley_terry(read_comparisons(comparisons))
+    return {rid: strengths.get(rid, 0.5) for c in comparisons for rid in (c.first_id, c.second_id)}
+
+
+def read_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons without those that are ties for want of a reply."""
+    return [c for c in comparisons if c.method != ONE_ORDER_METHOD]
 
 
 def comparisons_of(record: Record, name: str) -> list[Comparison]:

@@ -1,10 +1,14 @@
 """prefgen check (prefgen/cli/check.py)"""
 
 import json
+import os
+import subprocess
+import sys
 
 from prefgen.kit.templates import shipped
 from tests.support.cli import prefgen
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
+from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe
 
 
@@ -70,3 +74,19 @@ def test_a_release_without_its_texts_is_proven_in_all_else(tmp_path):
     assert "puts it back) (not looked at)" in allowed.stdout
     refused = prefgen("export", "a.jsonl", "--to", "trl", "-o", "x", "--allow", "redacted", cwd=tmp_path)
     assert "--allow: 'redacted' is none of truncated, leak, format" in refused.stderr
+
+
+def test_what_is_dropped_is_written_though_nobody_reads_what_is_said(tmp_path):
+    rows = [{"prompt": f"Q{i}", "chosen": "good", "rejected": "bad" if i else "good"} for i in range(3)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    subprocess.run(
+        [sys.executable, "-u", "-m", "prefgen", "check", "d.jsonl", "--drop", "-o", "clean"],
+        cwd=tmp_path, stdout=writing, stderr=subprocess.DEVNULL, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    os.close(writing)
+
+    assert len((tmp_path / "clean" / "pairs.jsonl").read_text().splitlines()) == 2

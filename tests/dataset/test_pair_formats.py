@@ -4,6 +4,9 @@ writes, or columns by other names. (prefgen/dataset/pair_formats.py)
 
 import json
 
+import pytest
+
+from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.publish.export import EXPORT_FORMS
 from tests.support.cli import prefgen
 from tests.support.export import ROWS, dataset, lines, said
@@ -34,3 +37,21 @@ def test_columns_by_other_names(tmp_path):
     assert wrong.returncode == 2
     assert "there is no column 'questoin'; there are question, win, lose" in wrong.stderr
     assert "OURS=THEIRS" in prefgen("check", path, "--columns", "prompt", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"reward_chosen": -3, "reward_rejected": 2}, {"score_chosen": -3, "score_rejected": 2}),
+        ({"chosen_reward": 3, "rejected_reward": 2}, {"score_chosen": 3, "score_rejected": 2}),
+        (
+            {"chosen_finish_reason": "length", "rejected_finish_reason": "stop"},
+            {"chosen_finish": "length", "rejected_finish": "stop"},
+        ),
+        ({"finish_reason_chosen": "length"}, {"chosen_finish": "length"}),
+    ],
+)
+def test_scores_and_endings_are_known_whichever_way_round_their_names_are(theirs, ours):
+    read = to_pair_row({"prompt": "q", "chosen": "a", "rejected": "b", **theirs}, {}, "row")
+
+    assert {name: read.get(name) for name in ours} == ours

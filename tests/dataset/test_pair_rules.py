@@ -34,6 +34,14 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         ({"prompt": f"Is this one? {NOTICE}"}, {"redacted"}),
         ({"rejected": "[a harmful text was taken out]"}, set()),
         ({"chosen": "<think>so</think> good"}, {"leak"}),
+        ({"chosen": "analysisUser asks simply.assistantfinalParis."}, {"leak"}),
+        ({"chosen": "assistantfinalParis."}, {"leak"}),
+        ({"chosen": "assistantfinalParis.", "reasoning": "kept"}, {"format"}),
+        ({"chosen": "Analysis of the problem: it is hard."}, set()),
+        (
+            {"prompt": "Use <think>a</think> tags.", "chosen": "<think>a</think>b", "rejected": "c"},
+            set(),
+        ),
         ({"chosen": "<think>so</think> good", "reasoning": "kept"}, {"format"}),
         (
             {
@@ -51,6 +59,10 @@ def broken(allow_truncated=False, **changes) -> set[str]:
         ({"score_chosen": 2.0, "score_rejected": 2.0, "tie": True}, set()),
         ({"score_chosen": 3.0, "score_rejected": 1.0, "margin": 2.0 + 1e-9}, set()),
         ({"score_chosen": 3.0, "score_rejected": 1.0, "margin": 2.1}, {"scores"}),
+        ({"score_chosen": 4.3333, "score_rejected": 2.6667, "margin": 1.67}, set()),
+        ({"score_chosen": 4.3333, "score_rejected": 2.3373, "margin": 2.0}, set()),
+        ({"score_chosen": 4.3333, "score_rejected": 2.6667, "margin": 1.68}, {"scores"}),
+        ({"score_chosen": 4.3333, "score_rejected": 2.6667, "margin": 2}, {"scores"}),
         ({"score_chosen": 3.0}, {"scores"}),
         ({"margin": float("nan")}, {"scores"}),
         ({"score_chosen": True, "score_rejected": 1.0}, {"scores"}),

@@ -158,3 +158,16 @@ def test_both_scores_are_of_one_naming(tmp_path):
     assert not {"score_chosen", "score_rejected"} <= mixed.keys()
     with pytest.raises(RecipeError, match="which one is better"):
         records(tmp_path, {**row, "chosen_reward": 1.0, "rejected_reward": 5.0})
+
+
+@pytest.mark.parametrize("label", [-1, False, 0, "false", "-1"])
+def test_a_label_against_the_sides_is_one_line(label):
+    row = {"prompt": "q", "chosen": "A", "rejected": "B", "label": label}
+
+    with pytest.raises(RecipeError, match="beside chosen and rejected"):
+        sides(row)
+
+
+@pytest.mark.parametrize("label", [True, 1, None, "politics", 3])
+def test_a_label_that_speaks_not_against_the_sides_leaves_them(label):
+    assert sides({"prompt": "q", "chosen": "A", "rejected": "B", "label": label}) == ("A", "B")

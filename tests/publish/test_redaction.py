@@ -34,6 +34,42 @@ def test_harmful_texts_are_taken_out_and_the_dataset_is_private_and_gated(hub, t
     assert "extra_gated_prompt" in header
 
 
+def read_again(folder):
+    """A run that reads the release of `folder`/run, and what is published of it."""
+    from tests.support.recipes import a_recipe
+
+    recipe = a_recipe(name="again", version="1.0.0")
+    shards = str(folder / "run" / "release" / "data" / "preferences")
+    recipe["stages"] = [{"prompts": {"use": "records", "path": shards, "keep": ["responses", "pairs"]}}]
+    (folder / "again.json").write_text(json.dumps(recipe))
+    made = prefgen("run", "again.json", "--out", "again", "-q", "-y", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    done = prefgen("publish", "again", "--dry-run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "again" / "release"
+
+
+@pytest.mark.parametrize("how", ["redact", "keep"])
+def test_a_release_that_is_read_again_is_still_marked(tmp_path, how):
+    harmful_run(tmp_path)
+    assert prefgen("publish", "run", "--dry-run", "--harmful", how, cwd=tmp_path).returncode == 0
+
+    release = read_again(tmp_path)
+
+    for config in ("preferences", "candidates"):
+        assert HARMFUL not in json.dumps(list(read_shards(release / "data" / config)))
+    assert "not-for-all-audiences" in (release / "README.md").read_text()
+
+
+def test_an_export_says_that_rows_were_made_from_harmful_texts(tmp_path):
+    harmful_run(tmp_path)
+
+    done = prefgen("export", "run", "--to", "trl", "-o", "out.jsonl", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "warning: 1 rows were made from harmful texts" in done.stderr
+
+
 @pytest.mark.parametrize(("how", "rows"), [("drop", 30), ("keep", 31)])
 def test_harmful_rows_may_be_left_out_or_kept(tmp_path, hub, how, rows):
     harmful_run(tmp_path)

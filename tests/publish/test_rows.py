@@ -5,7 +5,10 @@
 import asyncio
 
 import pyarrow.parquet as pq
+import pytest
 
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.pair import NotAPair
 from prefgen.publish.rows import write_rows
 from tests.support.publishing import PROMPTS
 from tests.support.recipes import a_recipe, run
@@ -31,3 +34,27 @@ def test_a_failure_is_in_the_split_of_its_prompt(tmp_path):
     failed, answered = split_of("failures", "record_id"), split_of("candidates", "prompt_id")
     assert len(failed) == 6 and "test" in failed.values()
     assert {record: answered[record] for record in failed} == failed
+
+
+@pytest.mark.parametrize("relation", ["twice", "contradiction"])
+def test_pairs_that_are_bad_together_are_left_out_and_forbid_nothing(tmp_path, relation):
+    asyncio.run(run(a_recipe(prompts=PROMPTS), tmp_path / "run"))
+    [shard] = (tmp_path / "run" / "pairs").glob("*.parquet")
+    table = pq.read_table(shard)
+    rows = table.to_pylist()
+    again = dict(rows[0])
+    if relation == "contradiction":
+        again |= {"chosen": again["rejected"], "rejected": again["chosen"]}
+        again |= dict.fromkeys(("score_chosen", "score_rejected", "margin"))
+    pq.write_table(table.from_pylist([*rows, again], table.schema), shard)
+    bad_rows = BadRows("drop")
+
+    written = write_rows(
+        tmp_path / "run", tmp_path / "out", test=0, seed=0, harmful="drop", bad_rows=bad_rows
+    )
+
+    gone = 1 if relation == "twice" else 2
+    assert len(bad_rows.rows) == written.left_out == gone
+    assert sum(written.counts["preferences"].values()) == len(rows) + 1 - gone
+    with pytest.raises(NotAPair):
+        write_rows(tmp_path / "run", tmp_path / "strict", test=0, seed=0, harmful="drop")

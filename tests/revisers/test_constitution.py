@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from prefgen.errors import RecipeError, RefusedReply
-from prefgen.revisers.constitution import ConstitutionReviser
+from prefgen.revisers.constitution import ConstitutionReviser, objects_to_nothing
 from prefgen.testing import Scripted, a_record
 from tests.support.recipes import a_recipe, run
 from tests.support.revisers import revised
@@ -111,4 +111,44 @@ async def test_a_critique_without_an_objection_leaves_the_answer_alone():
     found = await revised(ConstitutionReviser(model="m", rounds=2), ask)
 
     assert [critique.text for critique in found.critiques] == ["No objection.", "It is rude."]
+    assert [(r.text, r.parent_id) for r in found.responses] == [("Good words.", "r0")]
+
+
+@pytest.mark.parametrize(
+    "critique",
+    [
+        "No objections.",
+        "**No objection.**",
+        "No objection: the reply is fine.",
+        "None. No objection.",
+        "I have no objection.",
+        "There is nothing to object to.",
+        "I see nothing objectionable in the reply. It is polite.",
+    ],
+)
+def test_a_critique_that_objects_to_nothing_is_told_by_what_it_says(critique):
+    assert objects_to_nothing(critique)
+
+
+@pytest.mark.parametrize(
+    "critique",
+    [
+        "No objection to the first half, but the second insults.",
+        "No objection, however it could be kinder.",
+        "It is rude. No objection otherwise.",
+        "There is nothing to object to except the last sentence.",
+        "No objections. One minor point: it names a person.",
+    ],
+)
+def test_a_critique_that_objects_to_something_is_one(critique):
+    assert not objects_to_nothing(critique)
+
+
+async def test_a_round_whose_revision_says_that_none_is_needed_leaves_the_answer_alone():
+    replies = iter(["It is rude.", "No changes are needed. The reply is fine.", "It is rude.", "Good words."])
+    ask = Scripted(lambda _: next(replies))
+
+    found = await revised(ConstitutionReviser(model="m", rounds=2), ask)
+
+    assert len(found.critiques) == 2
     assert [(r.text, r.parent_id) for r in found.responses] == [("Good words.", "r0")]

@@ -44,3 +44,16 @@ async def test_an_answer_that_begins_like_this_stays_whole(reply):
 async def test_a_fence_inside_the_answer_is_a_leak():
     with pytest.raises(UnreadableReply, match="fences"):
         await revised(Improve(model="m"), Scripted(["One.\n</text 1>\n<text 2>\nTwo."]))
+
+
+async def test_an_answer_that_needs_no_change_has_no_improved_one():
+    reply = "The reply is already correct and complete; no changes are needed."
+
+    found = await revised(Improve(model="m"), Scripted([reply]))
+
+    assert found.responses == ()
+
+
+async def test_words_about_the_reply_are_no_answer():
+    with pytest.raises(UnreadableReply, match="speaks of the reply"):
+        await revised(Improve(model="m"), Scripted(["I cannot improve this reply."]))

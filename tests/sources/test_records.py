@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
 from prefgen.plugins.registry import find
 from prefgen.sources.records import Records
@@ -168,3 +169,23 @@ async def test_rows_of_kto_keep_what_else_they_say(tmp_path):
         {"k": 1},
     )
     assert prompt.license == "MIT"
+
+
+@pytest.mark.parametrize("note", ["manifest.json", "mix.json"])
+def test_the_folder_of_a_release_or_of_a_mix_is_read_as_its_pairs(tmp_path, note):
+    data = tmp_path / "released" / "data" / "preferences"
+    data.mkdir(parents=True)
+    row = {"prompt": "Q", "chosen": "a", "rejected": "b"}
+    (data / "train-00000-of-00001.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "released" / note).write_text('{"mixed_of": []}')
+
+    [record] = Records(path="released").read(tmp_path)
+
+    assert [r.text for r in record.responses] == ["a", "b"]
+
+
+def test_the_note_of_a_mix_is_no_data(tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"prompt": "Q"}\n')
+    (tmp_path / "mix.json").write_text('{"mixed_of": []}')
+
+    assert [row["prompt"] for _, row in read_rows(tmp_path, "d")] == ["Q"]

@@ -33,6 +33,23 @@ def test_a_judge_with_another_winner_in_the_other_order_has_flipped():
     assert count_order_flips(record) == {"j0": (1, 0.0), "j1": (1, 1.0), "j2": (1, 0.5)}
 
 
+def test_answers_of_which_no_pair_was_made_count_too():
+    record = judged_twice((0.9, 0.1), (0.9, 0.8)).replacing(pairs=())
+
+    assert count_order_flips(record) == {"j0": (1, 1.0), "j1": (1, 0.0)}
+
+
+def test_a_judge_that_always_says_a_flips_in_all_comparisons():
+    record = a_record("Q", "a", "b", "c")
+    compared = [
+        Comparison(first_id=first, second_id=second, probability=1.0, judge="j", sample=sample)
+        for a, b in (("r0", "r1"), ("r1", "r2"), ("r0", "r2"))
+        for sample, (first, second) in enumerate(((a, b), (b, a)))
+    ]
+
+    assert count_order_flips(record.replacing(comparisons=tuple(compared))) == {"j": (3, 3.0)}
+
+
 def test_ratings_in_two_orders_flip_by_the_mean_over_their_aspects():
     def rated(first, second, sample):
         """Ratings of r0 and r1 on two aspects, in one order (r0 before r1 in order 0)."""

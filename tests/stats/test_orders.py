@@ -45,6 +45,18 @@ def inverted(record, qualities):
     ]
 
 
+@pytest.mark.parametrize("unread", [("r0", "r3"), ("r1", "r3"), ("r0", "r2"), ("r1", "r2")])
+def test_a_tie_for_want_of_an_order_decides_nothing_between_others(unread):
+    record, qualities = of_qualities(3, 3, 2, 1)
+    record = compare_all(record, qualities, lost=[("r0", "r3"), ("r1", "r3")])
+    before = sides(AllPairs(score="pw").pair(record, Random(0)))
+    tie = Comparison(first_id=unread[0], second_id=unread[1], probability=0.5, aspect="x", judge="pw")
+    record = record.adding(comparisons=[tie.replacing(method="one_order")])
+
+    assert sides(AllPairs(score="pw").pair(record, Random(0))) == before
+    assert {("r0", "r1"), ("r1", "r0")}.isdisjoint(before)
+
+
 @pytest.mark.parametrize("untied", [True, False])
 def test_an_answer_whose_comparisons_were_lost_is_not_paired_as_a_worse_one(untied):
     record, qualities = of_qualities(4, 2, 1, 5)

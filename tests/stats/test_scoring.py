@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefgen.errors import RecipeError
 from prefgen.stats.scoring import (
     UNBOUNDED,
     ScoreSpec,
     bradley_terry,
     judge_scores,
     probability_of,
+    rates_on_several_scales,
     scores_of,
     unit_values,
 )
@@ -66,6 +68,35 @@ def test_weights_vetoes_and_scales():
         ]
     )
     assert scores_of(wide, ScoreSpec(mean=("j", "w"))) == {"r0": 0.5, "r1": 0.5}
+
+
+@pytest.mark.parametrize("first", ["quality", "verbosity"])
+def test_a_judge_on_several_scales_has_no_score_until_one_is_named(first):
+    scores = [
+        Score(response_id=r, aspect=aspect, value=value, scale=scale, judge="j")
+        for r, quality, verbosity in (("r0", 9, 0.1), ("r1", 2, 0.9))
+        for aspect, value, scale in (("quality", quality, (0, 10)), ("verbosity", verbosity, (0, 1)))
+    ]
+    record = a_record("Q", "a", "b").adding(scores=sorted(scores, key=lambda s: s.aspect != first))
+
+    with pytest.raises(RecipeError, match=r"quality \(0 to 10\), verbosity \(0 to 1\)"):
+        scores_of(record, ScoreSpec())
+    assert scores_of(record, ScoreSpec(mean=("j.quality",))) == {"r0": 9, "r1": 2}
+    assert rates_on_several_scales(record, "j") and not rates_on_several_scales(record, "j.quality")
+
+
+@pytest.mark.parametrize("beside", [("overall", (1, 10)), ("disagreement", (0, 0.5))])
+def test_what_a_judge_gives_beside_its_score_is_no_part_of_it(beside):
+    aspect, scale = beside
+    record = a_record("Q", "a").adding(
+        scores=[
+            Score(response_id="r0", aspect=aspect, value=scale[1], scale=scale, judge="j"),
+            Score(response_id="r0", aspect="x", value=2, scale=(1, 5), judge="j"),
+        ]
+    )
+
+    assert judge_scores(record, "j") == ({"r0": 2.0}, (1, 5))
+    assert judge_scores(record, f"j.{aspect}") == ({"r0": scale[1]}, scale)
 
 
 def test_a_response_that_one_of_the_judges_did_not_rate_has_no_score():

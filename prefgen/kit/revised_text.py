@@ -1,0 +1,157 @@
+"""What a reviser wrote as the new text, told from what it says of that text, or says instead of it.
+
+An answer speaks to whoever asked, and not of itself as a reply: a first or last paragraph that does is no
+part of the new text. Where the old text says such a thing too, both speak of something else.
+"""
+
+import re
+
+FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
+_NOUN = r"(?:reply|response|answer|text|version)"
+_NEW = (
+    r"(?:new|improved|revised|rewritten|re-?worded|rephrased|edited|corrected|updated|reworked|refined|better"
+    r"|(?:more|less) [\w-]+)"
+)
+_REVISION = rf"(?:{_NEW}(?:(?:,| and)? [\w-]+){{0,2}} {_NOUN}|revision|rewrite|rewording)"
+_OLD = r"(?:(?:original|initial|previous|last|current|existing|given|first|earlier|above|assistant's)\s+)"
+_IT = (
+    rf"\b(?:(?:the|this|my|that) {_OLD}*(?:reply|response|answer|text|revision)"
+    rf"|your {_OLD}*(?:reply|response))\b"
+)
+
+_LONGEST_ANNOUNCEMENT = 200
+_ENDS_FENCED = re.compile(
+    r"\A\s*<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
+    r"(?:reply|response|answer|revision|version))>\s*(.*?)\s*</\1>\s*\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_ENDS_RULED = re.compile(r"\A\s*(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\s*\Z", re.DOTALL)
+_ENDS_QUOTED = re.compile(r'\A\s*(?:"([^"]+)"|“([^“”]+)”)\s*\Z')
+_FIRST_LINE = re.compile(r"\s*([^\n]+)\n+(?=\s*\S)")
+_ANNOUNCES = re.compile(
+    rf"(?:(?:.*\b(?:here(?:'s| is)|below is|this is)|(?=.* follows:)) ?(?:(?:the|my|an?|your|one) )?"
+    rf"(?:{_REVISION}|reply, re\w+)\b.*"
+    rf"|.*\bI(?:'ve| have)? (?:revised|rewritten|rewrote|reworded|edited|improved|corrected|changed) "
+    rf"(?:it|{_IT})\b.*|(?:(?:the|my|an?|your) )?(?:{_REVISION}|revised)(?: (?:of the {_NOUN}|that|with) .*"
+    rf"| of the {_NOUN})?):"
+    rf"|(?:below|here) is (?:the|my|an?) {_REVISION}[^.]{{0,80}}\.",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(rf"(?:#+ |[*_]{{2,3}})(?:(?:the|my) )?{_REVISION}:?[*_]{{0,3}}", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\A\s*[*_]{0,3}(?:(?:(?:sure|certainly|of course)[,!.] )?here(?:'s|’s| is) (?:(?:the|my|an?) )?"
+    rf"{_REVISION}"
+    rf"|(?:(?:the|my) )?(?:{_REVISION}|revised))[*_]{{0,3}}:[*_]{{0,3}}[ \t]+(?=\S)",
+    re.IGNORECASE,
+)
+_CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
+_POSTSCRIPT = re.compile(
+    rf"\n\s*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
+    rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision|{_NEW} {_NOUN})\b[^\n]*"
+    r"|\(?This (?:reply|response|answer) (?:removes|replaces|softens|corrects|no longer|now) [^\n]*"
+    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:.*)"
+    r"\s*\Z",
+    re.DOTALL,
+)
+"""What a model says of its revision below it."""
+
+_CHANGES = (
+    r"(?:(?:further|other|additional|major|significant|real) )?"
+    r"(?:changes?|revisions?|edits?|improvements?|corrections?|modifications?|alterations?|rewrit(?:e|ing))"
+)
+_NO_CHANGES = (
+    rf"(?:no {_CHANGES}|(?:doesn't|does not|needn't|did not|didn't) (?:need|require) (?:any )?{_CHANGES}"
+    rf"|(?:needs|requires) no {_CHANGES}"
+    r"|nothing (?:here )?to (?:object to|change|revise|improve|correct|fix|mend))"
+)
+_AS_IT_IS = r"(?:unchanged|as (?:it )?(?:is|was|stands))"
+_PRAISE = (
+    r"(?:correct|accurate|right|complete|appropriate|fine|good|harmless|helpful|clear|safe|respectful|polite"
+    r"|acceptable|sound|okay|ok|well[- ]written)"
+)
+_LEAVES_ALONE = re.compile(
+    rf"(?:so |therefore,? )?(?:(?:there (?:is|are) |there's |i (?:see|find|have|made) |it )?{_NO_CHANGES}"
+    r"(?: (?:is|are|was|were|seems?))?(?: (?:needed|necessary|required|made|warranted|called for))?"
+    r"|(?:none[.:,]? )?(?:(?:i have|i see|there (?:is|are)) )?no objections?"
+    rf"|(?:i |i've |i have |i'll |i will |i would )(?:left|leave|kept|keep) it {_AS_IT_IS}"
+    rf"|(?:the|this) {_OLD}*(?:reply|response) (?:is|was|looks|seems|reads) (?:\w+ )?{_PRAISE}"
+    rf"(?: and {_PRAISE})?)"
+    rf"(?: (?:to|in|with|of|for) {_IT}| here| at all)?"
+)
+"""A whole sentence, in lower case, by which a text is left alone."""
+_SAYS_SO_OF_IT = re.compile(
+    rf"{_IT}[^.!?]{{0,60}}?\b(?:{_AS_IT_IS}\b|{_NO_CHANGES}|already {_PRAISE}\b)"
+    rf"|\b(?:the|this|your|my) {_OLD}*(?:reply|response) (?:is |has |does )?already\b"
+    rf"|\b(?:left|leave|leaving|kept|keep|keeping|returned) {_IT} {_AS_IT_IS}\b"
+    rf"|\bi(?:'ve| have|'ll| will| would|'d)? (?:left|leave|kept|keep) it {_AS_IT_IS}\b"
+    rf"|\bno (?:need|reason) to (?:change|revise|rewrite|edit|improve) (?:it\b|{_IT})"
+    rf"|\b{_NO_CHANGES}[^.!?]{{0,20}} (?:to|in|of) {_IT}"
+)
+_SPEAKS_OF_IT = re.compile(
+    r"\bthe (?:original|initial) (?:reply|response|answer)\b"
+    r"|\b(?:the|this|my|your) (?:\w+ )?(?:reply|response|revision)\b[^.!?]{0,80}"
+    r"\bthe (?:principle|critique)\b"
+    r"|\b(?:can't|cannot|can not|unable to|not able to|won't|will not) (?:\w+ ){0,2}"
+    rf"(?:(?:revis|rewrit|improv|edit|chang)\w* {_IT}|\w+ (?:an?|the) {_REVISION}\b)"
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|, (?=so no )")
+
+
+def revised_text(text: str) -> str:
+    """What a model wrote as the new text: without a line that announces it, what it says of its changes
+    below, and what stands around it.
+    """
+    told = _without_announcement(_POSTSCRIPT.sub("", text))
+    inside = _without_ends(told)
+    if inside != text and (quoted := _ENDS_QUOTED.match(inside)):
+        inside = quoted[1] or quoted[2]
+    return inside.strip()
+
+
+def _without_announcement(text: str) -> str:
+    if first := _FIRST_LINE.match(text):
+        line = first[1].strip().replace("’", "'")
+        if _HEADING.fullmatch(line) or (
+            len(line) <= _LONGEST_ANNOUNCEMENT and _ANNOUNCES.fullmatch(line.strip("*_ "))
+        ):
+            return text[first.end() :]
+    return _LABEL.sub("", text)
+
+
+def _without_ends(text: str) -> str:
+    if ruled := _ENDS_RULED.match(text):
+        text = ruled[2]
+    if (fenced := _ENDS_FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
+        text = fenced[2]
+    return text
+
+
+def leaves_it_alone(text: str, old: str) -> bool:
+    """Whether what a model wrote instead of a new text (or around the old one) says that `old` stays."""
+    return _says_so(text) and not _says_so(old)
+
+
+def _says_so(text: str) -> bool:
+    paragraphs = _paragraphs(text)
+    if not paragraphs:
+        return False
+    first = [s.rstrip(" .!;:") for s in _SENTENCE_END.split(paragraphs[0])]
+    return any(_LEAVES_ALONE.fullmatch(sentence) for sentence in first) or any(
+        _SAYS_SO_OF_IT.search(paragraph) for paragraph in (paragraphs[0], paragraphs[-1])
+    )
+
+
+def speaks_of_the_reply(text: str, old: str) -> bool:
+    """Whether a text, which is to be an answer, begins with words about the answer."""
+    return _speaks_of_it(text) and not _speaks_of_it(old)
+
+
+def _speaks_of_it(text: str) -> bool:
+    paragraphs = _paragraphs(text)
+    return bool(paragraphs) and _SPEAKS_OF_IT.search(paragraphs[0]) is not None
+
+
+def _paragraphs(text: str) -> list[str]:
+    """In lower case, without emphasis and with straight apostrophes."""
+    plain = re.sub(r"[*_`\"“”]+", "", text.replace("’", "'")).casefold()
+    return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", plain) if paragraph.strip()]

@@ -1,0 +1,111 @@
+"""What a reviser wrote as the new text, told from what it says of that text, or says instead of it.
+(prefgen/kit/revised_text.py)
+"""
+
+import pytest
+
+from prefgen.kit.revised_text import leaves_it_alone, revised_text, speaks_of_the_reply
+
+AROUND_PARIS = [
+    "Here is a revised reply that is less harmful:\n\nParis.",
+    "Here's a rewritten version of the reply:\n\nParis.",
+    'Here is the rewritten reply:\n\n"Paris."',
+    "Sure! Here's the revised reply:\n\n---\n\nParis.\n\n---",
+    "Here is my revised response:\n\nParis.\n\nThis revision removes the harmful content.",
+    "Certainly! Here is a new reply that addresses the critique:\n\nParis.",
+    "I understand the critique. Here's a more helpful reply:\n\nParis.",
+    "I've rewritten the reply to be less harmful:\n\nParis.",
+    "Based on the critique, here’s an improved response:\n\nParis.",
+    "Here is a less harmful version of the reply:\nParis.",
+    "Here's the reply, rewritten:\n\nParis.",
+    "Below is the revised reply.\n\nParis.",
+    "The revised reply is as follows:\n\nParis.",
+    "Here is the new reply:\n\nParis.",
+    "New reply:\n\nParis.",
+    "Here's a rewrite:\n\nParis.",
+    "**Revised Reply**\n\nParis.",
+    "### Revised Response\n\nParis.",
+    "**Revised reply:** Paris.",
+    "Revised reply: Paris.",
+    "Here is the revised reply: Paris.",
+    "Revision: Paris.",
+    "---\n\nParis.\n\n---",
+    "<reply>Paris.</reply>",
+    "<revised_reply>\nParis.\n</revised_reply>",
+    "Paris.\n\nThis revision removes the harmful content.",
+    "Paris.\n\n(The revised reply no longer lists the steps.)",
+]
+LEFT_ALONE = [
+    "No changes are needed. The original reply is appropriate as it is.",
+    "The reply is already correct and complete; no changes are needed.",
+    "The reply already meets the principle, so I have left it unchanged:\n\nParis is the capital.",
+    "The reply is fine as it is.",
+    "No changes needed.",
+    "No revision is needed. The original reply is appropriate.",
+    "Paris.\n\nNo changes were made to the reply.",
+    "There is nothing to change.",
+    "I see no need to revise the reply.",
+    "I would leave it as it is.",
+    "It needs no changes.",
+    "The response does not need any changes.",
+    "Since the reply is accurate and polite, no revision is necessary.",
+    "The original response is already helpful and harmless.",
+    "The reply is appropriate.",
+    "**No objection.**",
+]
+IN_DOUBT = [
+    "I cannot revise this reply.",
+    "I'm sorry, but I'm not able to rewrite that response.",
+    "I'm unable to provide a revised reply.",
+    "The original reply was harmful. Paris is better.",
+    "This reply follows the principle. Paris is the capital.",
+]
+ANSWERS = [
+    "Use this:\n\n1. Wash it.",
+    "Here is the answer:\n\n42",
+    "The new version of Python:\n\nIt is out.",
+    "It is safe.",
+    "Your answer is correct.",
+    "No changes are needed to the oven settings.",
+    "Once installed, restart.\n\nNo further changes are needed.",
+    "Leave it unchanged for a night.",
+    "The immune response is already under way in a day.",
+    "No, there is no need to change trains.",
+    "I'm sorry, but I can't help with that.",
+    "I can't edit files.",
+    "Paris.\n\nThis response is for information only.",
+    "Dear John,\n\nThank you for your reply.",
+    '"Paris."',
+    "A\n\n---\n\nB\n\n---\n\nC",
+]
+
+
+@pytest.mark.parametrize("reply", AROUND_PARIS)
+def test_what_is_said_of_a_revision_is_no_part_of_it(reply):
+    assert revised_text(reply) == "Paris."
+    assert not leaves_it_alone(reply, "London.")
+    assert not speaks_of_the_reply("Paris.", "London.")
+
+
+@pytest.mark.parametrize("reply", LEFT_ALONE)
+def test_a_reply_that_says_that_no_revision_is_needed_is_none(reply):
+    assert leaves_it_alone(reply, "Paris.")
+
+
+@pytest.mark.parametrize("reply", IN_DOUBT)
+def test_a_reply_about_the_reply_is_no_revision(reply):
+    assert not leaves_it_alone(reply, "Paris.")
+    assert speaks_of_the_reply(revised_text(reply), "Paris.")
+
+
+@pytest.mark.parametrize("reply", ANSWERS)
+def test_an_answer_about_something_else_stays_whole(reply):
+    assert revised_text(reply) == reply
+    assert not leaves_it_alone(reply, "London.")
+    assert not speaks_of_the_reply(reply, "London.")
+
+
+def test_what_the_old_answer_says_too_is_about_something_else():
+    old = "The reply is fine as it is, and polite."
+
+    assert not leaves_it_alone("The reply is fine as it is.", old)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
+from prefgen.dataset.card_files import card_files
 from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.dataset.file_splits import Rows, splits_of_files
 from prefgen.dataset.hub import first_line
@@ -42,14 +43,16 @@ LFS_START = b"version https://git-lfs"
 BOMS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) -> Rows:
-    """Rows of a file, or of every data file in a folder in the order of their names. Where the files of a
-    folder are of several splits, each row has its `split`. Raises RecipeError with file and line; a line that
-    is no row goes to `bad_rows`.
+def read_rows(
+    path: Path, display_path: str, bad_rows: BadRows | None = None, *, config: str | None = None
+) -> Rows:
+    """Rows of a file, or of every data file in a folder: those that its README names (of the configuration
+    `config`), else all in the order of their names. Where the files of a folder are of several splits, each
+    row has its `split`. Raises RecipeError with file and line; a line that is no row goes to `bad_rows`.
     """
     bad_rows = bad_rows or BadRows()
     if path.is_dir():
-        yield from _read_folder(path, display_path, bad_rows)
+        yield from _read_folder(path, display_path, bad_rows, config)
         return
     if not path.is_file():
         raise RecipeError(f"file {display_path!r} does not exist (looked for {path})")
@@ -81,10 +84,8 @@ def _refuse_pointer(path: Path, display_path: str) -> None:
             raise RecipeError("is a pointer of Git LFS and not the file itself: `git lfs pull`", display_path)
 
 
-def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
-    """The data files of a folder: of a dataset's repository neither its card nor its license, nor what
-    libraries note beside the data.
-    """
+def _read_folder(path: Path, display_path: str, bad_rows: BadRows, config: str | None) -> Rows:
+    """The rows of a folder: of one that `save_to_disk` wrote, of the files that a README names, or of all."""
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
         yield from _read_saved(path, display_path)
         return
@@ -93,11 +94,25 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
             for where, row in _read_saved(saved, str(Path(display_path) / saved.name)):
                 yield where, {"split": saved.name, **row}
         return
-    files = sorted(p for p in path.rglob("*") if _is_data(p, path))
+    named = card_files(path, display_path, config)
+    folder, files = (path, None) if named is None else named
+    splits = _files_by_name(folder, display_path) if files is None else files
+    for file, split in splits:
+        if files is not None and _is_note(file):
+            continue
+        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
+            yield where, row if split is None else {"split": split, **row}
+
+
+def _files_by_name(folder: Path, display_path: str) -> list[tuple[Path, str | None]]:
+    """The data files of a folder with their splits, where they are of several: of a dataset's repository
+    neither its card nor its license, nor what libraries note beside the data.
+    """
+    files = sorted(p for p in folder.rglob("*") if _is_data(p, folder))
     if any(_suffix(file) not in PROSE_SUFFIXES for file in files):
         files = [file for file in files if _suffix(file) not in PROSE_SUFFIXES]
-    packed = sorted(p.name for p in path.rglob("*") if p.suffix.casefold() in PACKED_SUFFIXES)
-    if packed and files:
+    packed = sorted(p.name for p in folder.rglob("*") if p.suffix.casefold() in PACKED_SUFFIXES)
+    if packed:
         raise RecipeError(
             f"the folder holds {packed[0]}, which cannot be read: unpack it or take it away", display_path
         )
@@ -105,25 +120,25 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
         raise RecipeError(
             f"the folder {display_path!r} holds no file that can be read ({', '.join(SUFFIXES)})"
         )
-    splits = splits_of_files(files, path)
+    splits = splits_of_files(files, folder)
     has_splits = len(set(splits.values())) > 1
-    for file in files:
-        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
-            split = splits[file] if has_splits else None
-            yield where, row if split is None else {"split": split, **row}
+    return [(file, splits[file] if has_splits else None) for file in files]
 
 
 def _is_data(file: Path, folder: Path) -> bool:
     """Whether a file of a folder holds rows."""
     parts = file.relative_to(folder).parts
-    name = file.name.casefold()
-    is_note = name in NOTE_FILES or name.endswith(f".{BAD_ROWS}") or Path(name).stem in NOTE_STEMS
     return (
         file.is_file()
         and _suffix(file) in SUFFIXES
-        and not is_note
+        and not _is_note(file)
         and not any(p.startswith(".") for p in parts)
     )
+
+
+def _is_note(file: Path) -> bool:
+    name = file.name.casefold()
+    return name in NOTE_FILES or name.endswith(f".{BAD_ROWS}") or Path(name).stem in NOTE_STEMS
 
 
 def _suffix(file: Path) -> str:

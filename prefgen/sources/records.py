@@ -88,7 +88,9 @@ class Records(Plugin):
         name = local.name if local.exists() else self.path
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         if local.exists():
-            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(local, self.path, bad_rows)
+            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(
+                local, self.path, bad_rows, config=self.config
+            )
             if local.is_dir() or "split" in self.model_fields_set:
                 rows = select_split(iter(rows), self.split, self.path)
             else:

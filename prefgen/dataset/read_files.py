@@ -35,11 +35,19 @@ NOTE_FILES = (
     "state.json",
     "manifest.json",
     "release.json",
+    "all_results.json",
+    "train_results.json",
+    "eval_results.json",
+    "trainer_state.json",
     BAD_ROWS,
 )
 NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")
 """Files that stand beside data and hold none."""
 LFS_START = b"version https://git-lfs"
+PACKED_STARTS = {
+    b"\x1f\x8b": "gzip: let its name end in .gz",
+    b"PK\x03\x04": "a zip, or a workbook: save it as CSV",
+}
 BOMS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -68,9 +76,9 @@ def read_rows(
     }
     reader = readers.get(_suffix(path))
     if reader is None:
-        raise RecipeError(
-            f"file {display_path!r} cannot be read: its name must end in one of {', '.join(SUFFIXES)}"
-        )
+        is_packed = path.suffix.casefold() in PACKED_SUFFIXES
+        hint = "unpack it" if is_packed else f"its name must end in one of {', '.join(SUFFIXES)}"
+        raise RecipeError(f"file {display_path!r} cannot be read: {hint}")
     _refuse_pointer(path, display_path)
     try:
         yield from reader(path, display_path, bad_rows)
@@ -176,6 +184,9 @@ def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
 def _read_raw_lines(path: Path, display_path: str) -> Iterator[tuple[int, bytes]]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            packed = [kind for start, kind in PACKED_STARTS.items() if number == 1 and line.startswith(start)]
+            if packed:
+                raise RecipeError(f"is {packed[0]}", display_path)
             if number == 1 and (line.startswith(BOMS_OF_UTF16) or b"\0" in line):
                 raise RecipeError("is UTF-16, or no text; save it as UTF-8", display_path)
             yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
@@ -185,13 +196,33 @@ def _decode_line(line: bytes, where: str) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise RecipeError(f"not valid UTF-8 at byte {error.start} of the line", where) from None
+        raise RecipeError(
+            f"not valid UTF-8 at byte {error.start} of the line: save the file as UTF-8 (in a spreadsheet, "
+            "CSV UTF-8)",
+            where,
+        ) from None
 
 
 def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
+    if _is_one_list(path):
+        yield from _read_json(path, display_path, bad_rows)
+        return
     lines = ((f"{display_path}:{number}", line) for number, line in _read_raw_lines(path, display_path))
     filled = ((where, line) for where, line in bad_rows.each(lines, _decode_line) if line.strip())
     yield from bad_rows.each(_each_an_object(filled, display_path), _parse_object)
+
+
+def _is_one_list(path: Path) -> bool:
+    """Whether a file is one list of JSON, under the name of one row a line."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        start = next((line for line in file if line.strip()), b"").removeprefix(codecs.BOM_UTF8).lstrip()
+        if not start.startswith(b"["):
+            return False
+        file.seek(0)
+        try:
+            return isinstance(json.loads(file.read()), list)
+        except (ValueError, RecursionError):
+            return False
 
 
 def _each_an_object(lines: Iterator[tuple[str, str]], display_path: str) -> Iterator[tuple[str, str]]:
@@ -246,7 +277,7 @@ def _only_list(data: dict[str, Any], display_path: str) -> list[Any]:
         found = ", ".join(map(repr, lists)) or "none"
         raise RecipeError(
             "expected a list of rows, or an object that has one under 'data'; the lists of this object: "
-            f"{found}. Save each as a file of its own",
+            f"{found}. Save each as a file of its own, and a single row in a list",
             display_path,
         )
     return data["data"]

@@ -220,7 +220,7 @@ def _is_one_list(path: Path) -> bool:
             return False
         file.seek(0)
         try:
-            return isinstance(json.loads(file.read()), list)
+            return any(isinstance(row, dict) for row in json.loads(file.read()))
         except (ValueError, RecursionError):
             return False
 

@@ -61,7 +61,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
         ("a.csv", b"PK\x03\x04rest", "is a zip, or a workbook"),
         ("a.csv", "prompt\nGröße\n".encode("cp1252"), "a.csv:2: not valid UTF-8 .*save the file as UTF-8"),
         ("a.jsonl.zst", b"x", "unpack it"),
-        ("a.jsonl", b'["a",\n["b"]]\n', r"a.jsonl\[1\]: expected a JSON object a row"),
+        ("a.jsonl", b'[{"prompt": "q"},\n3]\n', r"a.jsonl\[1\]: expected a JSON object a row"),
         ("a.jsonl", b'["a"]\n{"prompt": "q"}\n', "a.jsonl:1: expected a JSON object a row, found list"),
         ("a.csv", b"sep=;\nprompt;chosen\nq;a\n", "begins with 'sep=;'"),
         ("a.csv", b'prompt,chosen,rejected\nq, "x", "y"\n', "a.csv:2: chosen: a quote stands behind a blank"),

@@ -39,6 +39,7 @@ NOTE_FILES = (
     "train_results.json",
     "eval_results.json",
     "trainer_state.json",
+    "croissant.json",
     BAD_ROWS,
 )
 NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")

@@ -92,7 +92,7 @@ def test_one_list_under_the_name_of_lines_is_read(tmp_path, name, indent):
 
 def test_notes_of_a_trainer_beside_the_rows_are_no_rows(tmp_path):
     (tmp_path / "train.jsonl").write_text(json.dumps(ROW))
-    for name in ("all_results.json", "trainer_state.json"):
+    for name in ("all_results.json", "trainer_state.json", "croissant.json"):
         (tmp_path / name).write_text(json.dumps({"epoch": 1}))
 
     assert [row["prompt"] for _, row in read_rows(tmp_path, "d")] == ["q"]

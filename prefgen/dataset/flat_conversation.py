@@ -7,8 +7,8 @@ import re
 _HH_TURN = re.compile(r"\n\n(Human|Assistant): ?")
 _HH_ANSWER = "\n\nAssistant:"
 _MARK = re.compile(
-    r"\s*(?:<\|im_start\|>|<\|start_header_id\|>|<\|begin_of_text\|>|<\|(?:system|user|assistant)\|>"
-    r"|<s>\s*\[INST\]|\[INST\]|<start_of_turn>|<bos>|<extra_id_\d>)"
+    r"\s*(?:<\|im_start\|>|<\|start_header_id\|>|<\|begin_of_text\|>|<\|(?:system|user|prompter|assistant)\|>"
+    r"|<s>\s*\[INST\]|\[INST\]|<start_of_turn>|<bos>|<extra_id_\d>|\[gMASK\]|<[|｜]begin[▁_]of[▁_]sentence[|｜]>)"
 )
 """What chat templates begin with."""
 _MARK_WITHIN = re.compile(r"^<extra_id_1>(?:User|Assistant)[ \t]*$", re.MULTILINE)
@@ -17,6 +17,20 @@ _HEADING = re.compile(
     r"(?:\*\*)?[ \t]*:",
     re.MULTILINE | re.IGNORECASE,
 )
+_OPEN_END = re.compile(
+    r"(?:<[|｜](?:assistant|bot|model|gpt|chatbot_token)[|｜]>|<\|im_start\|>\s*assistant|\[/INST\]"
+    r"|<start_of_turn>\s*model|\bassistant<\|end_header_id\|>"
+    r"|(?:^|\n)#{2,3}[ \t]*(?:response|assistant)[ \t]*:?"
+    r"|(?:^|\n)[ \t]*(?:\*\*)?assistant(?:\*\*)?[ \t]*:(?:\*\*)?)\Z",
+    re.IGNORECASE,
+)
+"""How a text ends that waits for the assistant."""
+_OPEN_NAME = re.compile(
+    r"(?<!\S)(?:\*\*)?(?:assistant|ai|bot|gpt|chatgpt|model)(?:\*\*)?[ \t]*:(?:\*\*)?\Z", re.I
+)
+_USER_NAME = re.compile(r"(?:(?<!\S)|>|\])(?:\*\*)?(?:human|user|prompter)(?:\*\*)?[ \t]*:", re.I)
+"""Names in a line; one that ends a text is a heading where a user's stands before it."""
+_OPEN_LENGTH = 80
 _OF_USERS = frozenset(("human", "user", "prompter"))
 
 
@@ -44,9 +58,13 @@ def hh_turns(text: str) -> list[dict[str, str]]:
 
 def is_flat(text: str) -> bool:
     """Whether a text is a conversation in some other writing: it begins with a mark of a chat template, or
-    with the heading of one of two roles that both have headings.
+    with the heading of one of two roles that both have headings, or ends with an open heading of the
+    assistant, as a rendered prompt does whatever its template is.
     """
-    if _MARK.match(text):
+    end = text.rstrip()[-_OPEN_LENGTH:]
+    if _MARK.match(text) or _OPEN_END.search(end):
+        return True
+    if end.endswith((":", ":**")) and _OPEN_NAME.search(end) and _USER_NAME.search(text):
         return True
     if "<extra_id_1>" in text and _MARK_WITHIN.search(text):
         return True

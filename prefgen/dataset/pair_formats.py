@@ -15,6 +15,7 @@ from prefgen.dataset.column_names import ASKING, ASKING_ALONE, INPUT_COLUMNS, wi
 from prefgen.dataset.columns import prompt_messages
 from prefgen.dataset.conversation import known_role
 from prefgen.dataset.flat_conversation import hh_turns, is_hh
+from prefgen.dataset.nested_rows import without_nesting
 from prefgen.dataset.pair import NUMBERS, Row
 from prefgen.dataset.preference import SIDES, with_sides
 from prefgen.dataset.serialize import RENAMED_COLUMNS
@@ -50,7 +51,7 @@ def to_pair_row(row: Row, columns: Mapping[str, str], where: str) -> Row:
         moved = {ours: row[theirs] for ours, theirs in columns.items() if ours not in _ASKING}
         left = set(columns.values()) - set(asking.values())
         row = {**{name: value for name, value in row.items() if name not in left}, **moved}
-    row, asks = with_sides(row, columns, where)
+    row, asks = with_sides(without_nesting(row, columns, where), columns, where)
     row = with_numbers(row, where)
     for side in SIDES:
         if isinstance(row.get(side), Mapping):  # one turn, as LLaMA-Factory and axolotl have it

@@ -8,7 +8,16 @@ line, and never a guess.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from prefgen.dataset.cells import as_number, as_truth, decoded, describe, is_absent, is_list, is_missing
+from prefgen.dataset.cells import (
+    as_messages_or_text,
+    as_number,
+    as_truth,
+    decoded,
+    describe,
+    is_absent,
+    is_list,
+    is_missing,
+)
 from prefgen.dataset.column_names import Row
 from prefgen.errors import RecipeError
 
@@ -116,6 +125,39 @@ def _ranked(row: Row, where: str) -> Sides:
     raise RecipeError("ranked answers are no pair: `use: records` reads them, with their ranks", where)
 
 
+def _openai(row: Row, where: str) -> Sides:
+    """OpenAI's preferences."""
+    return row["preferred_output"], row["non_preferred_output"]
+
+
+def _responses(row: Row, where: str) -> Sides:
+    return row["chosen_response"], row["rejected_response"]
+
+
+def _arena(row: Row, where: str) -> Sides:
+    """Chatbot Arena and MT-Bench: two whole conversations, and the model that won. Where `turn` says which
+    answer was judged, what stands behind it was not.
+    """
+    winner = row["winner"]
+    word = winner.strip().casefold() if isinstance(winner, str) else winner
+    if word not in ("model_a", "model_b"):
+        raise RecipeError(f"winner is {describe(winner)}: neither side is preferred", where)
+    turn = as_number(row.get("turn"), "turn", where)
+    a, b = (_up_to_answer(row[name], turn, name, where) for name in ("conversation_a", "conversation_b"))
+    return (a, b) if word == "model_a" else (b, a)
+
+
+def _up_to_answer(conversation: Any, number: float | None, name: str, where: str) -> Any:
+    """A conversation up to its answer of this number, from 1."""
+    turns = as_messages_or_text(conversation, name, where)
+    if number is None or not is_list(turns):
+        return turns
+    answers = [i for i, t in enumerate(turns) if isinstance(t, Mapping) and t.get("role") == "assistant"]
+    if number not in range(1, len(answers) + 1):
+        raise RecipeError(f"turn is {number:g}, and {name} has {len(answers)} answers", where)
+    return list(turns[: answers[int(number) - 1] + 1])
+
+
 FORMS = (
     Form(
         frozenset(("response_0", "response_1", "better_response_id")),
@@ -130,6 +172,12 @@ FORMS = (
         "preference_strength", "prompt", _helpsteer2,
     ),
     Form(frozenset(("human_ref_A", "human_ref_B", "labels")), "labels", "history", _shp),
+    Form(frozenset(("preferred_output", "non_preferred_output")), "preferred_output", "input", _openai),
+    Form(frozenset(("chosen_response", "rejected_response")), "chosen_response", "prompt", _responses),
+    Form(
+        frozenset(("conversation_a", "conversation_b", "winner")), "winner", "prompt", _arena,
+        frozenset(("turn",)),
+    ),
     Form(frozenset(("completions",)), "completions", "context", _nemo_rl),
     Form(frozenset(("answers", "turns")), "answers", "prompt", _ranked),
 )  # fmt: skip

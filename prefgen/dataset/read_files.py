@@ -12,6 +12,7 @@ from typing import Any
 
 from prefgen.dataset.arrow_rows import without_empty_keys
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
+from prefgen.dataset.card_files import card_files
 from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.dataset.file_splits import Rows, splits_of_files
 from prefgen.dataset.hub import first_line
@@ -36,22 +37,33 @@ NOTE_FILES = (
     "manifest.json",
     "release.json",
     "mix.json",
+    "all_results.json",
+    "train_results.json",
+    "eval_results.json",
+    "trainer_state.json",
+    "croissant.json",
     BAD_ROWS,
 )
 NOTE_STEMS = ("readme", "license", "licence", "changelog", "citation", "contributing", "notice")
 """Files that stand beside data and hold none."""
 LFS_START = b"version https://git-lfs"
+PACKED_STARTS = {
+    b"\x1f\x8b": "gzip: let its name end in .gz",
+    b"PK\x03\x04": "a zip, or a workbook: save it as CSV",
+}
 BOMS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) -> Rows:
-    """Rows of a file, or of every data file in a folder in the order of their names. Where the files of a
-    folder are of several splits, each row has its `split`. Raises RecipeError with file and line; a line that
-    is no row goes to `bad_rows`.
+def read_rows(
+    path: Path, display_path: str, bad_rows: BadRows | None = None, *, config: str | None = None
+) -> Rows:
+    """Rows of a file, or of every data file in a folder: those that its README names (of the configuration
+    `config`), else all in the order of their names. Where the files of a folder are of several splits, each
+    row has its `split`. Raises RecipeError with file and line; a line that is no row goes to `bad_rows`.
     """
     bad_rows = bad_rows or BadRows()
     if path.is_dir():
-        yield from _read_folder(path, display_path, bad_rows)
+        yield from _read_folder(path, display_path, bad_rows, config)
         return
     if not path.is_file():
         raise RecipeError(f"file {display_path!r} does not exist (looked for {path})")
@@ -67,9 +79,9 @@ def read_rows(path: Path, display_path: str, bad_rows: BadRows | None = None) ->
     }
     reader = readers.get(_suffix(path))
     if reader is None:
-        raise RecipeError(
-            f"file {display_path!r} cannot be read: its name must end in one of {', '.join(SUFFIXES)}"
-        )
+        is_packed = path.suffix.casefold() in PACKED_SUFFIXES
+        hint = "unpack it" if is_packed else f"its name must end in one of {', '.join(SUFFIXES)}"
+        raise RecipeError(f"file {display_path!r} cannot be read: {hint}")
     _refuse_pointer(path, display_path)
     try:
         yield from reader(path, display_path, bad_rows)
@@ -83,10 +95,8 @@ def _refuse_pointer(path: Path, display_path: str) -> None:
             raise RecipeError("is a pointer of Git LFS and not the file itself: `git lfs pull`", display_path)
 
 
-def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
-    """The data files of a folder: of a dataset's repository neither its card nor its license, nor what
-    libraries note beside the data.
-    """
+def _read_folder(path: Path, display_path: str, bad_rows: BadRows, config: str | None) -> Rows:
+    """The rows of a folder: of one that `save_to_disk` wrote, of the files that a README names, or of all."""
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
         yield from _read_saved(path, display_path)
         return
@@ -95,11 +105,25 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
             for where, row in _read_saved(saved, str(Path(display_path) / saved.name)):
                 yield where, {"split": saved.name, **row}
         return
-    files = sorted(p for p in path.rglob("*") if _is_data(p, path))
+    named = card_files(path, display_path, config)
+    folder, files = (path, None) if named is None else named
+    splits = _files_by_name(folder, display_path) if files is None else files
+    for file, split in splits:
+        if files is not None and _is_note(file):
+            continue
+        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
+            yield where, row if split is None else {"split": split, **row}
+
+
+def _files_by_name(folder: Path, display_path: str) -> list[tuple[Path, str | None]]:
+    """The data files of a folder with their splits, where they are of several: of a dataset's repository
+    neither its card nor its license, nor what libraries note beside the data.
+    """
+    files = sorted(p for p in folder.rglob("*") if _is_data(p, folder))
     if any(_suffix(file) not in PROSE_SUFFIXES for file in files):
         files = [file for file in files if _suffix(file) not in PROSE_SUFFIXES]
-    packed = sorted(p.name for p in path.rglob("*") if p.suffix.casefold() in PACKED_SUFFIXES)
-    if packed and files:
+    packed = sorted(p.name for p in folder.rglob("*") if p.suffix.casefold() in PACKED_SUFFIXES)
+    if packed:
         raise RecipeError(
             f"the folder holds {packed[0]}, which cannot be read: unpack it or take it away", display_path
         )
@@ -107,25 +131,25 @@ def _read_folder(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
         raise RecipeError(
             f"the folder {display_path!r} holds no file that can be read ({', '.join(SUFFIXES)})"
         )
-    splits = splits_of_files(files, path)
+    splits = splits_of_files(files, folder)
     has_splits = len(set(splits.values())) > 1
-    for file in files:
-        for where, row in read_rows(file, str(Path(display_path) / file.relative_to(path)), bad_rows):
-            split = splits[file] if has_splits else None
-            yield where, row if split is None else {"split": split, **row}
+    return [(file, splits[file] if has_splits else None) for file in files]
 
 
 def _is_data(file: Path, folder: Path) -> bool:
     """Whether a file of a folder holds rows."""
     parts = file.relative_to(folder).parts
-    name = file.name.casefold()
-    is_note = name in NOTE_FILES or name.endswith(f".{BAD_ROWS}") or Path(name).stem in NOTE_STEMS
     return (
         file.is_file()
         and _suffix(file) in SUFFIXES
-        and not is_note
+        and not _is_note(file)
         and not any(p.startswith(".") for p in parts)
     )
+
+
+def _is_note(file: Path) -> bool:
+    name = file.name.casefold()
+    return name in NOTE_FILES or name.endswith(f".{BAD_ROWS}") or Path(name).stem in NOTE_STEMS
 
 
 def _suffix(file: Path) -> str:
@@ -163,6 +187,9 @@ def _read_lines(path: Path, display_path: str) -> Iterator[tuple[int, str]]:
 def _read_raw_lines(path: Path, display_path: str) -> Iterator[tuple[int, bytes]]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            packed = [kind for start, kind in PACKED_STARTS.items() if number == 1 and line.startswith(start)]
+            if packed:
+                raise RecipeError(f"is {packed[0]}", display_path)
             if number == 1 and (line.startswith(BOMS_OF_UTF16) or b"\0" in line):
                 raise RecipeError("is UTF-16, or no text; save it as UTF-8", display_path)
             yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
@@ -172,13 +199,33 @@ def _decode_line(line: bytes, where: str) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise RecipeError(f"not valid UTF-8 at byte {error.start} of the line", where) from None
+        raise RecipeError(
+            f"not valid UTF-8 at byte {error.start} of the line: save the file as UTF-8 (in a spreadsheet, "
+            "CSV UTF-8)",
+            where,
+        ) from None
 
 
 def _read_jsonl(path: Path, display_path: str, bad_rows: BadRows) -> Rows:
+    if _is_one_list(path):
+        yield from _read_json(path, display_path, bad_rows)
+        return
     lines = ((f"{display_path}:{number}", line) for number, line in _read_raw_lines(path, display_path))
     filled = ((where, line) for where, line in bad_rows.each(lines, _decode_line) if line.strip())
     yield from bad_rows.each(_each_an_object(filled, display_path), _parse_object)
+
+
+def _is_one_list(path: Path) -> bool:
+    """Whether a file is one list of JSON, under the name of one row a line."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        start = next((line for line in file if line.strip()), b"").removeprefix(codecs.BOM_UTF8).lstrip()
+        if not start.startswith(b"["):
+            return False
+        file.seek(0)
+        try:
+            return any(isinstance(row, dict) for row in json.loads(file.read()))
+        except (ValueError, RecursionError):
+            return False
 
 
 def _each_an_object(lines: Iterator[tuple[str, str]], display_path: str) -> Iterator[tuple[str, str]]:
@@ -233,7 +280,7 @@ def _only_list(data: dict[str, Any], display_path: str) -> list[Any]:
         found = ", ".join(map(repr, lists)) or "none"
         raise RecipeError(
             "expected a list of rows, or an object that has one under 'data'; the lists of this object: "
-            f"{found}. Save each as a file of its own",
+            f"{found}. Save each as a file of its own, and a single row in a list",
             display_path,
         )
     return data["data"]

@@ -27,7 +27,7 @@ def write_csv(rows: Iterator[Row], path: Path) -> int:
         for count, row in enumerate(rows, 1):
             writer = writer or csv.DictWriter(file, list(row))
             if count == 1:
-                writer.writeheader()
+                csv.DictWriter(file, list(row), quoting=csv.QUOTE_ALL).writeheader()  # says that quotes quote
             if others := sorted(set(row) - set(writer.fieldnames)):
                 raise RecipeError(
                     f"row {count} has {others[0]!r}, and the first row has not: write .jsonl or .parquet"

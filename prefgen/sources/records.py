@@ -89,8 +89,13 @@ class Records(Plugin):
         name = local.name if local.exists() else self.path
         provenance = Provenance({"source": name, "license": self.license}, self.keep_columns)
         if local.exists():
-            pairs = local / "data" / "preferences" if is_release(local) else local
-            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(pairs, self.path, bad_rows)
+            has_pairs_alone = is_release(local) and self.config is None
+            rows: Iterable[tuple[str, Mapping[str, Any]]] = read_rows(
+                local / "data" / "preferences" if has_pairs_alone else local,
+                self.path,
+                bad_rows,
+                config=self.config,
+            )
             if local.is_dir() or "split" in self.model_fields_set:
                 rows = select_split(iter(rows), self.split, self.path)
             else:

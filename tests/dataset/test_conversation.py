@@ -87,6 +87,23 @@ FLAT = [
     "Hi\n<extra_id_1>Assistant\nHello\n<extra_id_1>User\nmore",
     "### Human: hi### Assistant: hello",
     "USER: hi\n\n\nASSISTANT: hello <|endoftext|>",
+    "<|prompter|>hi<|endoftext|><|assistant|>",
+    "<|prompter|>hi</s>",
+    "BEGINNING OF CONVERSATION: USER: hi ASSISTANT:",
+    "USER: hi ASSISTANT: ",
+    "A chat between a curious user and an assistant. USER: hi ASSISTANT:",
+    "<｜begin▁of▁sentence｜>User: hi\n\nAssistant:",
+    "<|begin▁of▁sentence|>User: hi\n\nAssistant:",
+    "[gMASK]<sop><|user|>\nhi<|assistant|>\n",
+    "Below is an instruction.\n\n### Instruction:\nfoo\n\n### Response:\n",
+    "### Instruction:\nfoo\n\n### Response",
+    "You are kind.\n\nhi\n\nAssistant:",
+    "A dialogue.\n**User:** hi\n**AI:**",
+    "You are kind.<|im_end|>\n<|im_start|>assistant\n",
+    "hi<end_of_turn>\n<start_of_turn>model\n",
+    "System: S<|User|>hi<|Assistant|>",
+    "S\n\nhi [/INST]",
+    "hi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 ]
 
 
@@ -104,6 +121,13 @@ def test_a_conversation_in_one_text_is_no_turn_of_a_user(text):
         "What is the role of an Assistant: in a text?\nHuman: none",
         "Human: hi",
         "Question: Is it?\nAnswer:",
+        "Fill in the form.\nMake: Fiat\nModel:",
+        "Who is your boss and who is your assistant:",
+        "How does a chatbot begin? With this: Assistant:",
+        "The user: a study. Write it in the voice of an AI.",
+        "Which is better, <|assistant|> or [/INST]?",
+        "### Response: what does it mean?",
+        "Translate:\n### Answer:",
     ],
 )
 def test_a_text_about_roles_is_a_text(text):

@@ -53,6 +53,38 @@ FORMS = {
         "prompt": "Name a river.", "chosen": "The Nile.", "chosen_model": "a", "rejected": "No.",
         "rejected_model": "b", "subset": "chat",
     },
+    "OpenAI's preferences": {
+        "input": {"messages": ASKED, "tools": [], "parallel_tool_calls": True},
+        "preferred_output": [{"role": "assistant", "content": "The Nile."}],
+        "non_preferred_output": [{"role": "assistant", "content": "No."}],
+    },
+    "Responses": {
+        "instruction": "Name a river.", "chosen_response": "The Nile.", "rejected_response": "No.",
+    },
+    "RewardBench 2": {"prompt": "Name a river.", "chosen": ["The Nile."], "rejected": ["No."]},
+    "ms-swift": {
+        "messages": [*ASKED, {"role": "assistant", "content": "The Nile."}], "rejected_response": "No.",
+    },
+    "ms-swift's messages": {
+        "messages": [*ASKED, {"role": "assistant", "content": "The Nile."}],
+        "rejected_messages": [*ASKED, {"role": "assistant", "content": "No."}],
+    },
+    "Chatbot Arena": {
+        "question_id": "x", "model_a": "a", "model_b": "b", "winner": "model_b", "turn": 1,
+        "conversation_a": [*ASKED, {"role": "assistant", "content": "No."}],
+        "conversation_b": [*ASKED, {"role": "assistant", "content": "The Nile."}], "language": "English",
+    },
+    "MT-Bench": {
+        "winner": "model_a", "turn": 1,
+        "conversation_a": [
+            *ASKED, {"role": "assistant", "content": "The Nile."}, {"role": "user", "content": "Another."},
+            {"role": "assistant", "content": "?"},
+        ],
+        "conversation_b": [
+            *ASKED, {"role": "assistant", "content": "No."}, {"role": "user", "content": "Another."},
+            {"role": "assistant", "content": "The Rhine."},
+        ],
+    },
     "hh-rlhf": {"chosen": f"{HH}The Nile.", "rejected": f"{HH}No."},
 }  # fmt: skip
 
@@ -62,7 +94,7 @@ FORMS = {
 def test_every_form_is_the_same_pair(form, as_text):
     """Also where lists stand as JSON text, as in a CSV."""
     row = FORMS[form]
-    if as_text:
+    if as_text and form != "RewardBench 2":  # a text that is JSON of texts is an answer
         row = {k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in row.items()}
 
     prompt, chosen, rejected = pair_messages(to_pair_row(row, {}, "row 1"), "row 1")
@@ -88,11 +120,57 @@ def test_scores_and_models_come_along_under_one_name():
         ("PKU-SafeRLHF", {"better_response_id": 2}, "must be 0 or 1"),
         ("SHP", {"labels": -1}, "must be true or false"),
         ("Argilla's orca pairs", {"status": "tie"}, "neither side is preferred"),
+        *(
+            ("Chatbot Arena", {"winner": word}, "neither side is preferred")
+            for word in ("tie", "tie (bothbad)", 1)
+        ),
+        (
+            "RewardBench 2",
+            {"rejected": ["No.", "Never."]},
+            "rejected has 2 answers, and a pair has one a side",
+        ),
+        ("Chatbot Arena", {"turn": 2}, "turn is 2, and conversation_a has 1 answers"),
+        ("Chatbot Arena", {"chosen": "No.", "rejected": "The Nile."}, "do not say the same"),
+        ("Responses", {"chosen": "No.", "rejected": "The Nile."}, "do not say the same"),
+        ("OpenAI's preferences", {"input": {"messages": ASKED, "image": "x"}}, "input has 'image'"),
+        (
+            "OpenAI's preferences",
+            {"input": {"messages": ASKED, "tools": [{"name": "f"}]}, "tools": [{"name": "g"}]},
+            "tools stand in input",
+        ),
     ],
 )
 def test_what_is_no_preference_is_one_line(form, changes, found):
     with pytest.raises(RecipeError, match=f"row 1: .*{found}"):
         to_pair_row({**FORMS[form], **changes}, {}, "row 1")
+
+
+def test_tools_of_an_input_are_the_tools_of_the_row():
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    form = FORMS["OpenAI's preferences"]
+    row = to_pair_row({**form, "input": {"messages": ASKED, "tools": tools}}, {}, "row 1")
+
+    assert (row["prompt"], row["tools"]) == (ASKED, tools)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"conversations": [{"from": "human", "value": "Name a"}, {"from": "gpt", "value": "The Nile."}]},
+        {"messages": [{"role": "user", "content": "Name a"}, {"role": "assistant", "content": "The Nile."}]},
+        {"instruction": "Name", "input": "a", "output": "The Nile."},
+    ],
+)
+@pytest.mark.parametrize("tag", [True, False])
+def test_a_tag_of_kto_is_a_label(tmp_path, row, tag):
+    (tmp_path / "kto.jsonl").write_text(json.dumps({**row, "kto_tag": tag}))
+
+    [record] = Records(path="kto.jsonl", keep=("responses", "scores")).read(tmp_path)
+
+    assert record.prompt.text.split() == ["Name", "a"]
+    assert [(r.text, s.value) for r, s in zip(record.responses, record.scores, strict=True)] == [
+        ("The Nile.", float(tag))
+    ]
 
 
 def test_another_column_may_say_which_is_better():

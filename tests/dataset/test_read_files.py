@@ -57,6 +57,12 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
         ("a.json", b"{}", "none"),
         ("a.jsonl", json.dumps(ROW, indent=2).encode(), "over several lines"),
         ("a.jsonl", json.dumps(ROW).encode("utf-16-le"), "is UTF-16"),
+        ("a.jsonl", b"\x1f\x8b\x08rest", "is gzip: let its name end in .gz"),
+        ("a.csv", b"PK\x03\x04rest", "is a zip, or a workbook"),
+        ("a.csv", "prompt\nGröße\n".encode("cp1252"), "a.csv:2: not valid UTF-8 .*save the file as UTF-8"),
+        ("a.jsonl.zst", b"x", "unpack it"),
+        ("a.jsonl", b'[{"prompt": "q"},\n3]\n', r"a.jsonl\[1\]: expected a JSON object a row"),
+        ("a.jsonl", b'["a"]\n{"prompt": "q"}\n', "a.jsonl:1: expected a JSON object a row, found list"),
         ("a.csv", b"sep=;\nprompt;chosen\nq;a\n", "begins with 'sep=;'"),
         ("a.csv", b'prompt,chosen,rejected\nq, "x", "y"\n', "a.csv:2: chosen: a quote stands behind a blank"),
         ("a.csv", b'prompt,chosen\n"q\nr",a\n"q\nr",a,b\n', "a.csv:4: the row has another number"),
@@ -73,3 +79,27 @@ def test_rows_under_data_are_read_beside_other_notes(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"version": 2, "authors": ["x"], "data": [ROW]}))
 
     assert list(read_rows(tmp_path / "a.json", "a.json")) == [("a.json[0]", ROW)]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_one_list_under_the_name_of_lines_is_read(tmp_path, name, indent):
+    text = json.dumps([ROW, {**ROW, "prompt": "r"}], indent=indent).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+
+    assert [row["prompt"] for _, row in read_rows(tmp_path / name, name)] == ["q", "r"]
+
+
+def test_notes_of_a_trainer_beside_the_rows_are_no_rows(tmp_path):
+    (tmp_path / "train.jsonl").write_text(json.dumps(ROW))
+    for name in ("all_results.json", "trainer_state.json", "croissant.json"):
+        (tmp_path / name).write_text(json.dumps({"epoch": 1}))
+
+    assert [row["prompt"] for _, row in read_rows(tmp_path, "d")] == ["q"]
+
+
+def test_a_folder_of_packed_files_alone_says_so(tmp_path):
+    (tmp_path / "train.jsonl.zst").write_bytes(b"x")
+
+    with pytest.raises(RecipeError, match="d: the folder holds train.jsonl.zst, .*: unpack it"):
+        list(read_rows(tmp_path, "d"))

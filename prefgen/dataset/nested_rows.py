@@ -1,0 +1,99 @@
+"""Rows of pairs that keep a side within a conversation, or a conversation within a mapping: OpenAI's
+preferences, ms-swift's messages with a rejected answer beside them, LLaMA-Factory's conversations with a tag,
+and RewardBench's lists of one text.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefgen.dataset.cells import as_messages_or_text, decoded, is_absent, is_list, is_missing
+from prefgen.dataset.column_names import Row
+from prefgen.errors import RecipeError
+
+_TOLD = frozenset(("chosen", "rejected", "messages", "prompt", "input"))
+
+
+def without_nesting(row: Row, columns: Mapping[str, str], where: str) -> Row:
+    """The row with its conversation and its sides in columns of their own; as it is where a mapping says
+    what they are. Raises RecipeError for what would be lost.
+    """
+    if _TOLD & columns.keys():
+        return row
+    row = _with_texts_of_lists(row, where)
+    if "preferred_output" in row:
+        return _with_openai_input(row, where)
+    if not is_missing(row.get("kto_tag")):
+        return _with_label(row, where)
+    if any(not is_missing(row.get(side)) for side in ("chosen", "rejected")) or is_missing(
+        row.get("messages")
+    ):
+        return row
+    if not is_missing(row.get("rejected_messages")):
+        return _replaced(row, "rejected_messages", row["rejected_messages"], row["messages"])
+    if isinstance(row.get("rejected_response"), str) and is_missing(row.get("chosen_response")):
+        return _with_last_turn_chosen(row, where)
+    return row
+
+
+def _with_texts_of_lists(row: Row, where: str) -> Row:
+    """RewardBench 2: a side is a list of texts. Raises RecipeError where it has several."""
+    found: dict[str, str] = {}
+    for side in ("chosen", "rejected"):
+        texts = row.get(side)
+        if is_list(texts) and texts and all(isinstance(text, str) for text in texts):
+            if len(texts) > 1:
+                raise RecipeError(f"{side} has {len(texts)} answers, and a pair has one a side", where)
+            found[side] = texts[0]
+    return {**row, **found} if found else row
+
+
+def _with_label(row: Row, where: str) -> Row:
+    """LLaMA-Factory's KTO: a conversation that ends with the answer, or `output`, and `kto_tag`."""
+    if any(not is_missing(row.get(name)) for name in ("completion", "label", "chosen", "rejected")):
+        return row
+    kept = {name: value for name, value in row.items() if name != "kto_tag"}
+    for name in ("conversations", "messages"):
+        turns = as_messages_or_text(row.get(name), name, where)
+        if is_list(turns) and len(turns) > 1 and _is_of_assistant(turns[-1]):
+            return {**kept, name: list(turns[:-1]), "completion": [turns[-1]], "label": row["kto_tag"]}
+    if not is_missing(row.get("instruction")) and isinstance(row.get("output"), str):
+        return {**kept, "completion": row["output"], "label": row["kto_tag"]}
+    return row
+
+
+def _is_of_assistant(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and (turn.get("role") or turn.get("from")) in ("assistant", "gpt")
+
+
+def _with_openai_input(row: Row, where: str) -> Row:
+    """OpenAI's `input`: messages, and the tools that they are offered."""
+    asked = decoded(row.get("input"))
+    if not isinstance(asked, Mapping) or not is_list(asked.get("messages")):
+        return row
+    unread = [name for name in asked if name not in _OPENAI_KEYS and not is_missing(asked[name])]
+    if unread:
+        raise RecipeError(f"input has {unread[0]!r}, and would lose it", where)
+    if is_missing(asked.get("tools")) or not asked["tools"]:
+        return {**row, "input": asked["messages"]}
+    if not is_absent(row.get("tools")):
+        raise RecipeError("tools stand in input, and in a column of their own", where)
+    return {**row, "input": asked["messages"], "tools": asked["tools"]}
+
+
+_OPENAI_KEYS = frozenset(("messages", "tools", "parallel_tool_calls"))
+
+
+def _with_last_turn_chosen(row: Row, where: str) -> Row:
+    """ms-swift's: the conversation ends with the chosen answer, `rejected_response` is the other one."""
+    turns = as_messages_or_text(row["messages"], "messages", where)
+    last = turns[-1] if is_list(turns) and len(turns) > 1 else None
+    if not _is_of_assistant(last):
+        return row
+    rejected = {"role": "assistant", "content": row["rejected_response"]}
+    return {**_replaced(row, "rejected_response", [rejected], [last]), "messages": list(turns[:-1])}
+
+
+def _replaced(row: Row, name: str, rejected: Any, chosen: Any) -> dict[str, Any]:
+    left = {"messages", name}
+    kept = {column: value for column, value in row.items() if column not in left}
+    return {**kept, "chosen": chosen, "rejected": rejected}

@@ -51,6 +51,8 @@ class PreparedTraining:
     refused: int
     out: Path
     progress: TrainingProgress
+    base_commit: str | None
+    """The commit on the Hub that the base was loaded from."""
     warnings: list[str] = field(default_factory=list)
     """What the report and the card say beside their own."""
 
@@ -165,7 +167,8 @@ def prepare_training(
     problem = template_problem(tokenizer, data.train)
     if problem:
         say(f"warning: {settings.base!r}: {problem}")
-    limit = _longest_sequence(settings)
+    config = load_pretrained(AutoConfig, settings, "configuration")
+    limit = _longest_sequence(config, settings)
 
     def side_tokens(row: TrainingRow, side: str) -> list[int]:
         return tokenize_turns(tokenizer, row["prompt"] + row[side])
@@ -201,14 +204,16 @@ def prepare_training(
     _refuse_soft_labels(train, settings)
     out.mkdir(parents=True, exist_ok=True)
     refused = len(data.train) - len(train)
-    return PreparedTraining(settings, tokenizer, train, test, validation, lengths, refused, out, progress)
+    commit = getattr(config, "_commit_hash", None)
+    return PreparedTraining(
+        settings, tokenizer, train, test, validation, lengths, refused, out, progress, commit
+    )
 
 
-def _longest_sequence(settings: TrainSettings) -> int:
+def _longest_sequence(config: Any, settings: TrainSettings) -> int:
     """How many tokens the base can read. Raises RecipeError where it cannot read so many as are wanted, or
     writes no text.
     """
-    config = load_pretrained(AutoConfig, settings, "configuration")
     if is_reward_model(config) and settings.use != "reward":
         raise RecipeError(
             f"{settings.base!r} is a reward model: {settings.use} needs a base that writes text"

@@ -17,6 +17,7 @@ from prefgen.errors import GateFailed, RecipeError
 from prefgen.stats.order_flips import label_noise
 from prefgen.text.near_duplicates import similar_earlier_texts
 from prefgen.text.normalize import normalize
+from prefgen.trainers.origins import licenses_of
 from prefgen.types import content_id
 
 Control = Literal["shuffled", "length"]
@@ -89,7 +90,7 @@ def read_training_pairs(
             raise RecipeError(f"{name!r} holds no pair to train on{left_out}")
         _check_pairs(name, pairs, max_repeated_chosen)
         rows += [(_training_row(row, where), _parse_split(row.get("split"), where)) for where, row in pairs]
-        sources.append(_describe_source(dataset, len(pairs)))
+        sources.append(_describe_source(dataset, pairs))
     if not any(split for _, split in rows):
         rows = _draw_splits([row for row, _ in rows], seed)
     train = [row for row, split in rows if split in (None, TRAIN)]
@@ -193,12 +194,13 @@ def _draw_splits(rows: Sequence[TrainingRow], seed: int) -> list[tuple[TrainingR
     return [(row, splits[row["prompt_key"]] or BETWEEN_SPLITS) for row in rows]
 
 
-def _describe_source(dataset: PairDataset, pairs: int) -> dict[str, Any]:
+def _describe_source(dataset: PairDataset, pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
     manifest = dataset.manifest
     return {
         "name": dataset.name,
         "revision": dataset.revision,
-        "pairs": pairs,
+        "pairs": len(pairs),
+        "licenses": licenses_of(pairs, dataset.terms.license),
         "recipe": manifest.name if manifest else None,
         "row_digest": manifest.row_digest if manifest else None,
         "content_hash": dataset.release.get("content_hash") if dataset.release else None,

@@ -2,18 +2,22 @@
 card.
 """
 
-import hashlib
 import json
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import render
+from prefgen.publish.licenses import non_commercial
 from prefgen.stats import intervals
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.trainers.curves import CURVES
+from prefgen.trainers.origins import weights_digest
 
 REPORT = "training.json"
 
@@ -48,6 +52,12 @@ class TrainingReport:
     ahead: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """By how much the real labels are ahead of each control: (difference, low, high), paired by pair."""
     warnings: list[str] = field(default_factory=list)
+    base_digest: str | None = None
+    """Of the weights of a base that is a folder."""
+    pairs_digest: str | None = None
+    """Of the pairs that were trained on."""
+    learning_rate: float | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 def accuracy(margins: Sequence[float], prompts: Sequence[Hashable]) -> Accuracy:
@@ -97,10 +107,10 @@ def read_training_report(out: Path) -> TrainingReport:
 
 
 def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) -> None:
-    weight_paths = sorted([*out.glob("*.safetensors")])
-    digest = hashlib.sha256(
-        b"".join(hashlib.sha256(path.read_bytes()).digest() for path in weight_paths)
-    ).hexdigest()[:32]
+    digest = weights_digest(out)
+    licenses = Counter[str]()
+    for source in report.sources:
+        licenses.update(source.get("licenses", {}))
     card = render(
         "trainers/card.md.j2",
         **{
@@ -109,6 +119,11 @@ def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) ->
             "curves": (out / CURVES).is_file(),
             "on_hub": on_hub,
             "adapter": (out / "adapter_config.json").is_file(),
+            "licenses": sorted(licenses.items()),
+            "non_commercial": non_commercial([*licenses]),
+            "settings_yaml": yaml.safe_dump(
+                {**report.settings, "learning_rate": report.learning_rate}, sort_keys=False
+            ).strip(),
         },
     )
     for name, text in (

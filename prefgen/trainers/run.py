@@ -13,6 +13,7 @@ from prefgen.errors import RecipeError
 from prefgen.report.plots import INSTALL_HINT, can_draw
 from prefgen.storage.atomic_write import display_name
 from prefgen.trainers.curves import CURVES, draw_curves
+from prefgen.trainers.origins import library_versions, weights_digest
 from prefgen.trainers.pairs import (
     Control,
     TrainingPairs,
@@ -37,6 +38,7 @@ from prefgen.trainers.training_folder import (
     finished_report,
     forget_finish,
     note_beginning,
+    pairs_digest,
     standing_of,
 )
 
@@ -154,7 +156,7 @@ def _report_of(
     base = display_name(settings.base or "")
     return TrainingReport(
         base=base,
-        revision=settings.revision,
+        revision=settings.revision or job.base_commit,
         sources=[{**source, "name": display_name(source["name"])} for source in data.sources],
         settings={**settings.model_dump(mode="json"), "base": base},
         pairs={"train": len(job.train), "validation": len(job.validation), "test": len(job.test)},
@@ -162,6 +164,10 @@ def _report_of(
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
         accuracy=accuracy(margins, _prompts_of(job)) if margins else None,
         warnings=list(job.warnings),
+        base_digest=weights_digest(Path(settings.base or "")),
+        pairs_digest=pairs_digest(data.train),
+        learning_rate=job.learning_rate,
+        libraries=library_versions(),
     )
 
 

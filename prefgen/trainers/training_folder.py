@@ -14,7 +14,7 @@ from typing import Any, Literal
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
-from prefgen.trainers.pairs import Control, TrainingPairs
+from prefgen.trainers.pairs import Control, TrainingPairs, TrainingRow
 from prefgen.trainers.report import REPORT, TrainingReport, read_training_report
 from prefgen.trainers.settings import TrainSettings
 
@@ -124,12 +124,17 @@ def forget_finish(out: Path) -> None:
 
 def _identity(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
     """What a training must not have changed when it goes on."""
+    return {"pairs": pairs_digest(data.train), **_identity_of_settings(settings)}
+
+
+def pairs_digest(rows: Sequence[TrainingRow]) -> str:
+    """A digest of what is trained on: the sides, probabilities and weights of the pairs, in their order."""
     digest = hashlib.blake2b(digest_size=16)
-    for row in data.train:
+    for row in rows:
         digest.update(
             canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")})
         )
-    return {"pairs": digest.hexdigest(), **_identity_of_settings(settings)}
+    return digest.hexdigest()
 
 
 def _identity_of_settings(settings: TrainSettings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -887,6 +888,30 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, base):
     assert process.returncode == 130
     assert "interrupted; the same command goes on" in said
     assert "Traceback" not in said
+
+
+def test_a_card_says_what_repeats_the_training(tmp_path, base):
+    import transformers
+    import yaml
+
+    rows = [{**row, "license": "cc-by-nc-4.0" if i % 4 == 0 else "mit"} for i, row in enumerate(pairs(40))]
+    report = trained(tmp_path, base, rows, max_steps=2, learning_rate=None)
+    card = (tmp_path / "out" / "README.md").read_text()
+    (tmp_path / "settings.yaml").write_text(card.partition("```yaml\n")[2].partition("```")[0])
+    settings = yaml.safe_load((tmp_path / "settings.yaml").read_text())
+
+    assert "Not for commercial use" in card and "cc-by-nc-4.0 10, mit 30" in card
+    digest = sha256(sha256((base / "model.safetensors").read_bytes()).digest()).hexdigest()[:32]
+    assert f"weights {digest}" in card and f"transformers {transformers.__version__}" in card
+    assert (settings["learning_rate"], settings["batch_size"], settings["lora"]["r"]) == (1e-5, 8, 16)
+    done = prefgen(
+        "train", "pairs.jsonl", "--base", str(base), "--config", "settings.yaml", "-o", "again", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    again = json.loads((tmp_path / "again" / "training.json").read_text())
+    assert (again["pairs_digest"], again["base_digest"]) == (report.pairs_digest, digest)
+    weights = [(tmp_path / out / "adapter_model.safetensors").read_bytes() for out in ("out", "again")]
+    assert weights[0] == weights[1]
 
 
 def test_an_adapter_is_no_base(tmp_path, base):

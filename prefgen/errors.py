@@ -170,6 +170,7 @@ class RequestFailed(Exception):
         retry_after: float | None = None,
         billed: bool = False,
         given_up: bool = False,
+        odd_tries: int = 0,
     ) -> None:
         self.kind = kind
         self.message = message
@@ -178,6 +179,8 @@ class RequestFailed(Exception):
         self.billed = billed
         self.given_up = given_up
         """Whether the request was tried again and again, in all its draws."""
+        self.odd_tries = odd_tries
+        """How often it brought whole replies without an answer, where one of its draws alone may have one."""
         super().__init__()
 
     def __str__(self) -> str:

@@ -61,8 +61,10 @@ class ReplyError(PrefgenError):
         code: str | None = None,
         replies: tuple[str, ...] = (),
         keys: tuple[str, ...] = (),
+        model: str | None = None,
     ) -> None:
         self.code = code or type(self).code
+        self.model = model
         self.replies = replies
         self.keys = keys
         super().__init__(message)
@@ -185,6 +187,15 @@ class RequestFailed(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def sentences(first: str, *more: str) -> str:
+    """Sentences as one text; those that are empty are left out. The first may lack its full stop where others
+    follow.
+    """
+    more = tuple(filter(None, more))
+    end = "." if more and not first.endswith((".", "!", "?")) else ""
+    return " ".join([first + end, *more])
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

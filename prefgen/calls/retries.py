@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
+from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed, sentences
 from prefgen.transport.failures import OTHER_KINDS
 from prefgen.transport.request import Features
 
@@ -203,10 +203,9 @@ class Refusals:
         return len(self._codes) == 1 and self._codes.total() >= least
 
     def recipe_error(self, model: str) -> FatalEndpoint:
-        return FatalEndpoint(
-            f"model {model!r}: all {self._codes.total()} requests so far were refused alike "
-            f"({', '.join(self._codes)}): {self._last_message}. Mend the recipe or its endpoint and run again"
-        )
+        alike = f"all {self._codes.total()} requests so far were refused alike ({', '.join(self._codes)})"
+        message = f"model {model!r}: {alike}: {self._last_message}"
+        return FatalEndpoint(sentences(message, "Mend the recipe or its endpoint and run again"))
 
 
 def server_down(model: str, silent: float, error: RequestFailed) -> EndpointDown:

@@ -208,13 +208,13 @@ def _index_of(choice: Any) -> int:
     return index if type(index) is int else 0
 
 
-def _finish_of(choice: Mapping[str, Any]) -> Any:
+def _finish_of(choice: Mapping[str, Any]) -> str | None:
     """How an answer ended: a gateway's "stop" gives way to the word of the server behind it, and null to a
     word beside it that says otherwise, where that is known to mean something else.
     """
     finish_reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
     if finish_reason is not None and not isinstance(finish_reason, str):
-        return finish_reason
+        return str(finish_reason)  # a number, of which nobody knows whether it means whole
     if isinstance(native, str) and is_known(native) and ending_of(finish_reason) == "whole":
         return native
     if says_nothing(finish_reason):  # where it is "stop", a stop reason may be the text that stopped it
@@ -232,7 +232,7 @@ def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
         return RequestFailed(
             "empty", f"the server's answer failed: {message}", code="failed_reply", billed=True
         )
-    if isinstance(finish_reason, str) and ending_of(finish_reason) == "failed":
+    if finish_reason is not None and ending_of(finish_reason) == "failed":
         reason = f"the server's answer ended by {finish_reason[:60]!r}, which is not known to be whole"
         return RequestFailed("empty", reason, code="failed_reply", billed=True)
     return None

@@ -73,6 +73,9 @@ def test_a_part_that_is_no_text_is_a_fault():
         ({"error": {"code": "429", "type": "insufficient_quota", "message": "quota"}}, "quota", "fatal"),
         ({"error": {"code": 0, "message": "gone"}, **choice()}, "gone", "server"),
         ({"error": True, **choice()}, "true", "server"),
+        ({"error": "Unexpected endpoint or method. (POST /chat/completions)"}, "endpoint", "denied"),
+        (choice(finish_reason=0), "ended by '0'", "empty"),
+        (choice(finish_reason=False), "ended by 'False'", "empty"),
     ],
 )
 def test_an_error_under_any_name_is_quoted(body, words, kind):

@@ -17,7 +17,7 @@ from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.rows import JournalRow
 from prefgen.calls.usable_reply import usable_reply, without_leftovers
-from prefgen.errors import PluginError, RefusedRequest
+from prefgen.errors import PluginError, RefusedRequest, ReplyError
 from prefgen.kit.answer_tokens import answer_tokens
 from prefgen.roles import Messages
 from prefgen.storage.canonical_json import canonical, canonical_flat
@@ -82,7 +82,12 @@ class PluginAsk:
         )  # fmt: skip
         if logprobs and not answer_tokens(reply):
             self._notify_of_votes(model, reply)
-        answer = without_leftovers(usable_reply(reply), self._spec(model).leaks, turns)
+        spec = self._spec(model)
+        try:
+            answer = without_leftovers(usable_reply(reply), spec.leaks, turns)
+        except ReplyError as error:
+            error.model = spec.label
+            raise
         if answer.text != reply.text:
             self._context.stats.notify(
                 f"{model}: its server leaves marks of its chat template in answers, which are taken out"
@@ -230,6 +235,7 @@ class PluginAsk:
                 code=row.code or "bad_request",
                 replies=(row.reply.decode(),),
                 keys=(first_key.hex,),
+                model=spec.label,
             )
         reply = row.parsed if row.parsed is not None else spec.model.parse(row.reply, endpoint)
         return reply.replacing(key=first_key.hex)

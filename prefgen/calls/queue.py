@@ -135,9 +135,10 @@ class ModelQueue:
             async with asyncio.timeout(self._settings.timeout):
                 responses = await self._model.send(request)
         except TimeoutError:
-            raise RequestFailed(
-                "timeout", f"no answer within {self._settings.timeout:g} s", billed=True
-            ) from None
+            message = (
+                f"no answer from {self._model.host} within {self._settings.timeout:g} s (`run: timeout`)"
+            )
+            raise RequestFailed("timeout", message, billed=True) from None
         except RequestFailed as error:
             raise failure_of_request(error, request) from None
         except Exception as error:  # a backend that raises what it should not must not take the run along

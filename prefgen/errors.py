@@ -61,8 +61,10 @@ class ReplyError(PrefgenError):
         code: str | None = None,
         replies: tuple[str, ...] = (),
         keys: tuple[str, ...] = (),
+        model: str | None = None,
     ) -> None:
         self.code = code or type(self).code
+        self.model = model
         self.replies = replies
         self.keys = keys
         super().__init__(message)
@@ -170,6 +172,7 @@ class RequestFailed(Exception):
         retry_after: float | None = None,
         billed: bool = False,
         given_up: bool = False,
+        odd_tries: int = 0,
     ) -> None:
         self.kind = kind
         self.message = message
@@ -178,10 +181,21 @@ class RequestFailed(Exception):
         self.billed = billed
         self.given_up = given_up
         """Whether the request was tried again and again, in all its draws."""
+        self.odd_tries = odd_tries
+        """How often it brought whole replies without an answer, where one of its draws alone may have one."""
         super().__init__()
 
     def __str__(self) -> str:
         return self.message
+
+
+def sentences(first: str, *more: str) -> str:
+    """Sentences as one text; those that are empty are left out. The first may lack its full stop where others
+    follow.
+    """
+    more = tuple(filter(None, more))
+    end = "." if more and not first.endswith((".", "!", "?")) else ""
+    return " ".join([first + end, *more])
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

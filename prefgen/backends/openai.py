@@ -17,7 +17,7 @@ import orjson
 from pydantic import Field
 
 from prefgen.backends._remedies import remedy
-from prefgen.errors import RecipeError, RequestFailed
+from prefgen.errors import RecipeError, RequestFailed, sentences
 from prefgen.plugins.decorators import backend
 from prefgen.plugins.plugin import Plugin
 from prefgen.transport.failures import BAD_ENCODING, failure_of_status, status_of_code
@@ -262,7 +262,7 @@ class OpenAIModel(ModelHooks):
             meant, failure.code, text.partition(": ")[2] if status else "", address=self._address,
             key_env=self._settings.api_key_env, token_field=self._token_field,
         )  # fmt: skip
-        return f"{text}{place}{helps}"
+        return sentences(f"{text.rstrip('.')}{place}" if place else text, helps)
 
     def _plain(self, text: str) -> str:
         """Words of a server as one line that can be shown, without a key in it, at most 400 characters."""

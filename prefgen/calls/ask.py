@@ -17,7 +17,8 @@ from prefgen.calls.models import ModelSpec, WantedSampling
 from prefgen.calls.record_calls import RecordCalls
 from prefgen.calls.rows import JournalRow
 from prefgen.calls.usable_reply import as_asked, usable_reply, without_leftovers
-from prefgen.errors import PluginError, RefusedRequest
+from prefgen.errors import PluginError, RefusedRequest, ReplyError
+from prefgen.kit.answer_tokens import answer_tokens
 from prefgen.roles import Messages
 from prefgen.storage.canonical_json import canonical, canonical_flat
 from prefgen.transport.request import ModelRequest
@@ -79,10 +80,15 @@ class PluginAsk:
             "chat", model, [turn.hashable() for turn in turns], sampling, reply_format, sample, shared,
             lambda wanted: ModelRequest("chat", "", turns, "", wanted, schema, logprobs, False, offered),
         )  # fmt: skip
-        if logprobs and not reply.logprobs:
+        if logprobs and not answer_tokens(reply):
             self._notify_of_votes(model, reply)
-        reply = usable_reply(as_asked(reply, turns))
-        answer = without_leftovers(reply, self._spec(model).leaks, turns, offered)
+        spec = self._spec(model)
+        try:
+            reply = usable_reply(as_asked(reply, turns))
+            answer = without_leftovers(reply, spec.leaks, turns, offered)
+        except ReplyError as error:
+            error.model = spec.label
+            raise
         if answer.text != reply.text:
             self._context.stats.notify(
                 f"{model}: its server leaves marks of its chat template in answers, which are taken out"
@@ -92,7 +98,11 @@ class PluginAsk:
     def _notify_of_votes(self, model: str, reply: Reply) -> None:
         """Say once a run why labels are not read from log-probabilities."""
         is_thinking = reply.finish_reason == "length" and not reply.text.strip()
-        why = "it thinks before it answers" if is_thinking else "its server gives no log-probabilities"
+        why = "its server gives no log-probabilities"
+        if is_thinking:
+            why = "it thinks before it answers"
+        elif reply.logprobs:
+            why = "its server gives log-probabilities of other tokens than it writes"
         self._context.stats.notify(f"{model}: {why}, so a judge of labels counts sampled votes instead")
 
     async def complete(
@@ -226,6 +236,7 @@ class PluginAsk:
                 code=row.code or "bad_request",
                 replies=(row.reply.decode(),),
                 keys=(first_key.hex,),
+                model=spec.label,
             )
         reply = row.parsed if row.parsed is not None else spec.model.parse(row.reply, endpoint)
         return reply.replacing(key=first_key.hex)

@@ -4,7 +4,7 @@ feature's, or the endpoint's.
 
 from prefgen.calls.probe import Finding
 from prefgen.calls.retries import NextStep
-from prefgen.errors import RequestFailed
+from prefgen.errors import RequestFailed, sentences
 from prefgen.transport.failures import LOGPROBS_REFUSED
 from prefgen.transport.request import Features
 
@@ -30,7 +30,9 @@ def settled(
     if finding == "bare":
         return _after_bare(error, features)
     if error.kind == "rejected" and finding == "refused":
-        message = f"{error.message}. A word is refused alike: mend the recipe or its endpoint and run again"
+        message = sentences(
+            error.message, "A word is refused alike: mend the recipe or its endpoint and run again"
+        )
         return step, RequestFailed("fatal", message, code=error.code)
     if error.kind != "rejected":
         return step, error
@@ -46,5 +48,5 @@ def _after_bare(error: RequestFailed, features: Features) -> tuple[NextStep, Req
         return NextStep("refuse"), RequestFailed("refused", error.message, code=LOGPROBS_REFUSED)
     what = " and ".join(REMEDIES[name][0] for name in wanted)
     remedies = ". ".join(REMEDIES[name][1] for name in wanted)
-    message = f"{error.message}. It answers a word, and none with {what}. {remedies}"
+    message = sentences(error.message, f"It answers a word, and none with {what}. {remedies}")
     return NextStep("fatal"), RequestFailed("fatal", message, code=error.code)

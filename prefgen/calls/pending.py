@@ -29,6 +29,8 @@ class PendingRequest:
     queue: ModelQueue
     request: ModelRequest
     shared: bool
+    together: int = 0
+    """How often it was tried in vain together with other draws (`Tries`)."""
     _waiting: list[asyncio.Future[JournalRow]] = field(default_factory=list)
 
     @property

@@ -18,6 +18,7 @@ from prefgen.calls.retries import (
     Refusals,
     ServerHealth,
     Tries,
+    is_odd,
     is_of_all_draws,
     is_rate_limit,
     next_step,
@@ -81,14 +82,16 @@ class ModelQueue:
         )  # fmt: skip
 
     async def send(
-        self, request: ModelRequest, order: int, prompt_tokens: int, hooks: TryHooks | None = None
-    ) -> Answer:
-        """The answer to a request that works for the position `order`; `prompt_tokens` is a cautious guess.
+        self, request: ModelRequest, order: int, prompt_tokens: int, hooks: TryHooks | None = None,
+        *, together: int = 0,
+    ) -> Answer:  # fmt: skip
+        """The answer to a request that works for the position `order`; `prompt_tokens` is a cautious guess,
+        `together` the tries in vain of a request for this draw and others (`Tries`).
 
         Raises RequestFailed for what does not pass by itself, and when the run has stopped; and whatever
         `hooks` raise.
         """
-        tries, hooks = Tries(features=features_of(request)), hooks or TryHooks()
+        tries, hooks = Tries(features=features_of(request), together=together), hooks or TryHooks()
         queued = QueuedRequest(request, order, prompt_tokens, tries=tries)
         while True:
             await self._slots.turn(queued)
@@ -132,9 +135,10 @@ class ModelQueue:
             async with asyncio.timeout(self._settings.timeout):
                 responses = await self._model.send(request)
         except TimeoutError:
-            raise RequestFailed(
-                "timeout", f"no answer within {self._settings.timeout:g} s", billed=True
-            ) from None
+            message = (
+                f"no answer from {self._model.host} within {self._settings.timeout:g} s (`run: timeout`)"
+            )
+            raise RequestFailed("timeout", message, billed=True) from None
         except RequestFailed as error:
             raise failure_of_request(error, request) from None
         except Exception as error:  # a backend that raises what it should not must not take the run along
@@ -237,9 +241,12 @@ class ModelQueue:
             raise RequestFailed("refused", error.message, code=error.code)
         if step.action == "refuse" and error.kind != "refused":
             self._health.failing.discard(queued.order)
-            tries = queued.tries.errors + queued.tries.rate_limits
+            tries = queued.tries.errors + queued.tries.rate_limits + queued.tries.together
             message = f"given up after {tries} tries: {error.message}"
-            raise RequestFailed("refused", message, code=error.code, given_up=is_of_all_draws(error))
+            raise RequestFailed(
+                "refused", message, code=error.code, given_up=is_of_all_draws(error),
+                odd_tries=tries if is_odd(error) else 0,
+            )  # fmt: skip
         raise error
 
     async def _send_probe(self, request: ModelRequest) -> None:

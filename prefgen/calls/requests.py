@@ -136,7 +136,8 @@ class RequestSender:
             request = replace(request, seeds=[seed for draw in draws for seed in draw.request.seeds])
         try:
             tokens = estimate_prompt_tokens(request)
-            answer = await queue.send(request, first.record.order, tokens, DrawClaims(draws, journal))
+            claims = DrawClaims(draws, journal)
+            answer = await queue.send(request, first.record.order, tokens, claims, together=first.together)
         except RequestFailed as error:
             if error.kind != "refused":  # only that is final, and journalled
                 raise
@@ -144,6 +145,8 @@ class RequestSender:
                 self._stats.notify(f"{queue.name}: record {first.record.id[:12]}: {error.message}")
             if error.given_up or len(draws) == 1 or error.code == LOGPROBS_REFUSED:
                 return [self._refused_row(draw, error) for draw in draws]
+            for draw in draws:
+                draw.together = error.odd_tries
             answer = Answer((), 0.0)  # perhaps it is `n` that the server does not know
         if len(answer.responses) < len(draws):
             self._ask_singly(queue, answer, draws)
@@ -153,8 +156,9 @@ class RequestSender:
         ]
 
     def _ask_singly(self, queue: ModelQueue, answer: Answer, draws: list[PendingRequest]) -> None:
-        """Ask for each draw that did not come on its own, from now on."""
-        queue.supports_n = False
+        """Ask for each draw that did not come on its own; from now on, unless it was for odd replies."""
+        if not draws[0].together:
+            queue.supports_n = False
         if answer.responses:
             shortfall = f"the server gave {len(answer.responses)} of {len(draws)} draws in one request"
             self._stats.notify(f"{queue.name}: {shortfall}; asking for each on its own")

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
+from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed, sentences
 from prefgen.transport.failures import OTHER_KINDS
 from prefgen.transport.request import Features
 
@@ -42,6 +42,8 @@ class Tries:
     first_failure: float | None = None
     features: Features = frozenset()
     sent: float = 0.0
+    together: int = 0
+    """How often one request for this draw and others brought whole replies without an answer."""
 
 
 @dataclass
@@ -109,8 +111,12 @@ def is_rate_limit(error: RequestFailed) -> bool:
 
 def is_of_all_draws(error: RequestFailed) -> bool:
     """Whether a request for several draws that failed in vain would do no better singly."""
-    is_odd = error.kind == "empty" and error.code not in OTHER_KINDS
-    return not is_odd and error.kind not in ("refused", "rejected")
+    return not is_odd(error) and error.kind not in ("refused", "rejected")
+
+
+def is_odd(error: RequestFailed) -> bool:
+    """Whether the server itself replied, and gave no answer in it: such a reply is paid, and comes again."""
+    return error.kind == "empty" and error.code not in OTHER_KINDS
 
 
 def next_step(
@@ -142,13 +148,16 @@ def next_step(
         return _after_limit(error, tries, silent, server_down_after, jitter, is_its_own=is_its_own)
     if error.kind == "empty" and tries.errors >= EMPTY_TRIES and (is_its_own or not health.ever_answered):
         return NextStep("refuse")  # where nothing was ever answered, the recipe's fault, told by all alike
+    if is_odd(error) and tries.together:
+        return NextStep("refuse")
     nobody_listens = error.code == "connection_refused"
     if nobody_listens and not health.ever_answered and silent > NOBODY_LISTENS_AFTER:
         return NextStep("server_down")
     if silent > server_down_after and (len(health.failing) >= FAILING_AT_ONCE or not health.ever_answered):
         return NextStep("server_down", is_doubtful=not nobody_listens)
     if tries.errors < ERROR_TRIES:
-        return NextStep("retry", backoff(tries.errors, jitter))
+        is_doubtful = is_odd(error) and tries.errors >= EMPTY_TRIES
+        return NextStep("retry", backoff(tries.errors, jitter), is_doubtful)
     if is_its_own and not nobody_listens:
         return NextStep("refuse")
     action = "retry" if health.breaker_open else "fail"
@@ -194,10 +203,9 @@ class Refusals:
         return len(self._codes) == 1 and self._codes.total() >= least
 
     def recipe_error(self, model: str) -> FatalEndpoint:
-        return FatalEndpoint(
-            f"model {model!r}: all {self._codes.total()} requests so far were refused alike "
-            f"({', '.join(self._codes)}): {self._last_message}. Mend the recipe or its endpoint and run again"
-        )
+        alike = f"all {self._codes.total()} requests so far were refused alike ({', '.join(self._codes)})"
+        message = f"model {model!r}: {alike}: {self._last_message}"
+        return FatalEndpoint(sentences(message, "Mend the recipe or its endpoint and run again"))
 
 
 def server_down(model: str, silent: float, error: RequestFailed) -> EndpointDown:

@@ -38,7 +38,7 @@ def usable_reply(reply: Reply) -> Reply:
                 "the tokens were used up before an answer began (reasoning counts too): raise max_tokens"
             )
             raise TruncatedReply(message, replies=(reply.reasoning or "",), keys=keys)
-        raise UnreadableReply("the reply is empty", code="empty", replies=(reply.text,), keys=keys)
+        raise _empty(reply)
     return reply
 
 
@@ -55,6 +55,17 @@ def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:
     thoughts, text = split_reasoning(reply.sent, wanted, is_thought=bool(beside))
     reasoning = "\n\n".join(part for part in (beside, thoughts) if part)
     return reply.replacing(text=text, reasoning=reasoning or thoughts)
+
+
+def _empty(reply: Reply) -> UnreadableReply:
+    """What is said of a reply without an answer; its thoughts may be the answer, and are kept."""
+    if reply.reasoning is None or is_blank(reply.reasoning):
+        return UnreadableReply("the reply is empty", code="empty", replies=(reply.text,), keys=(reply.key,))
+    message = (
+        "the reply is reasoning and no answer. If the model was not to think, its server takes the answer "
+        "for reasoning: start it without its reasoning parser, or let the model think"
+    )
+    return UnreadableReply(message, code="empty", replies=(reply.reasoning,), keys=(reply.key,))
 
 
 def without_leftovers(

@@ -70,11 +70,13 @@ class BlockedLoop:
 
 
 def _plugin_at_work(frame: FrameType | None) -> tuple[str, int] | None:
-    """(the outermost method of a plug-in that a thread is in, what tells this call from another)."""
+    """(the outermost method of a plug-in that a thread is in, what tells this call from another). Our own are
+    left out: who reads of them could not mend them, and a busy machine makes them look slow.
+    """
     found = None
     while frame is not None:
         owner = frame.f_locals.get("self")
-        if isinstance(owner, Plugin):
+        if isinstance(owner, Plugin) and not type(owner).__module__.startswith("prefgen."):
             code = frame.f_code
             found = (
                 f"{type(owner).__name__}.{code.co_name} ({code.co_filename}:{code.co_firstlineno})",

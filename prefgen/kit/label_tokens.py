@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from prefgen.kit.answer_tokens import answer_tokens
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_labels import label_in_text
 from prefgen.types import Reply, TokenLogprob
@@ -34,17 +35,20 @@ def label_probabilities_in(reply: Reply, labels: Sequence[str]) -> list[float] |
     after markup, white space and words like "Answer:", which are stepped over as they were written.
 
     A label of several tokens ("10") is followed into the next place. None when the server gave no
-    log-probabilities. A label that is not among the alternatives counts with the most that it can have (no
-    more than the least likely of them, nor than what they leave), never with zero. Raises ParseFailure when
-    none of the labels is there, or when it cannot be told which one it is.
+    log-probabilities, or none of what it wrote. A label that is not among the alternatives counts with the
+    most that it can have (no more than the least likely of them, nor than what they leave), never with zero.
+    Raises ParseFailure when none of the labels is there, or when it cannot be told which one it is.
     """
-    if not reply.logprobs:
+    places = answer_tokens(reply)
+    if not places:
         return None
     known = {label.casefold() for label in labels}
-    number, written = _place_of_answer(reply.logprobs, known)
-    if number is None or not _is_verdict(reply, number, written, labels, known):
-        raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {reply.text[:60]!r}")
-    place, *later = reply.logprobs[number:]
+    number, written = _place_of_answer(places, known)
+    is_cut = reply.finish_reason == "length"
+    if number is None or not _is_verdict(places, number, written, labels, is_cut=is_cut):
+        found = "".join(place.token for place in places)
+        raise ParseFailure("ambiguous", f"expected one of {', '.join(labels)}, found {found[:60]!r}")
+    place, *later = places[number:]
     token, masses = _token_text(place.token).casefold(), _masses(place)
     if masses[token] <= LEAST_MASS:
         raise ParseFailure(
@@ -66,14 +70,16 @@ def _place_of_answer(places: Sequence[TokenLogprob], known: set[str]) -> tuple[i
     return None, written
 
 
-def _is_verdict(reply: Reply, number: int, written: str, labels: Sequence[str], known: set[str]) -> bool:
+def _is_verdict(
+    places: Sequence[TokenLogprob], number: int, written: str, labels: Sequence[str], *, is_cut: bool
+) -> bool:
     """Whether the token at that place is a label, and the verdict of the whole reply."""
-    place, *later = reply.logprobs[number:]
+    known = {label.casefold() for label in labels}
+    place, *later = places[number:]
     token, goes_on = _token_text(place.token), "".join(other.token for other in later)
-    before = "".join(other.token for other in reply.logprobs[:number])
+    before = "".join(other.token for other in places[:number])
     if token.casefold() not in known or _GLUED.search(before + place.token):
         return False
-    is_cut = reply.finish_reason == "length"
     ratio = None if is_cut else _ratio_of(labels).match(goes_on)
     if ratio is not None:
         goes_on = goes_on[ratio.end() :]

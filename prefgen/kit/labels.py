@@ -73,14 +73,16 @@ class LabelJudge(Plugin):
                     ) from None
                 thinks = True
             if self.read == "logprobs":
-                raise UnreadableReply("the server gives no log-probabilities", code="no_logprobs")
+                raise UnreadableReply(
+                    "the server gives no log-probabilities of what it writes", code="no_logprobs"
+                )
         return await self._from_votes(ask, model, messages, labels, reader, thinks=thinks), "votes"
 
     async def _from_logprobs(
         self, ask: Ask, model: str, messages: Sequence[Message], labels: Sequence[str]
     ) -> list[float] | None:
-        """None where the server gives none, or refuses to (whether it was that, votes show), and where votes
-        are allowed and tell what the tokens do not.
+        """None where the server gives none of what it writes, or refuses to (whether it was that, votes
+        show), and where votes are allowed and tell what the tokens do not.
         """
         for alternatives in sorted({self.alternatives, min(self.alternatives, FEWER_ALTERNATIVES)})[::-1]:
             try:

@@ -179,6 +179,7 @@ def failure_of(stage: Stage, stage_plugin: StagePlugin, record: Record, error: R
         record_id=record.id,
         stage=stage.label,
         plugin=stage_plugin.name,
+        model=error.model,
         code=error.code,
         reason=str(error),
         replies=error.replies,

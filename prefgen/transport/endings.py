@@ -18,7 +18,7 @@ WORDS: Mapping[Ending, tuple[str, ...]] = {
     "refused": (
         "content_filter", "safety", "refusal", "recitation", "prohibited_content", "blocklist", "spii",
         "sensitive", "guardrail_intervened", "content_filtered", "image_safety",
-        "image_prohibited_content", "prohibited",
+        "image_prohibited_content", "prohibited", "error_toxic",
     ),
     "failed": (
         "error", "abort", "aborted", "cancel", "cancelled", "canceled", "failed", "timeout", "load",

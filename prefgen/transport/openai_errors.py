@@ -17,6 +17,8 @@ _MESSAGES = (
 """Where servers say what went wrong, the likeliest first: an empty one gives way to the next."""
 _NAMES = ("code", "type", "status", "status_code", "error_code")
 """Where they say of which kind it is, as a number or in words."""
+_NO_SUCH_ROUTE = "unexpected endpoint"
+"""What LM Studio says, with 200 and no code, of an address that lacks /v1."""
 _DEEPEST = 5
 _NOTHING = ("", "0", "200", "ok", "success", "none", "null")
 """Words of an error that is none."""
@@ -61,7 +63,7 @@ def error_in_reply(data: Any) -> RequestFailed:
     """
     said = read_error(data)
     text = f"the server's reply is an error: {said.message[:300]}"
-    status = said.status
+    status = 404 if _NO_SUCH_ROUTE in said.message.casefold() else said.status
     if status >= 400:
         return failure_of_status(status, text, said.code, names=said.names)
     failure = failure_of_status(500, text, said.code, names=said.names)

@@ -10,21 +10,17 @@ from prefgen.types import TokenChoice, TokenLogprob
 _ODD_SHAPES = (ValidationError, KeyError, TypeError, ValueError, AttributeError)
 
 
-def logprobs_or_none(data: Any, endpoint: str) -> tuple[TokenLogprob, ...]:
-    """Those of an answer; none where their shape is odd: whoever did not ask for them loses nothing."""
+def parse_logprobs(data: Any, endpoint: str) -> tuple[TokenLogprob, ...]:
+    """Those of an answer; none where their shape is odd, which another try would not mend: the answer is
+    whole without them.
+    """
     try:
-        return parse_logprobs(data, endpoint)
+        return _of_completion(data) if endpoint == "completion" else _of_chat(data)
     except _ODD_SHAPES:
         return ()
 
 
-def parse_logprobs(data: Any, endpoint: str) -> tuple[TokenLogprob, ...]:
-    """Those of an answer. Raises KeyError, TypeError, ValueError or AttributeError for an odd shape."""
-    return parse_completion_logprobs(data) if endpoint == "completion" else parse_chat_logprobs(data)
-
-
-def parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
-    """Those of a chat's answer. Raises KeyError, TypeError or ValueError for an odd shape."""
+def _of_chat(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
     return tuple(
         TokenLogprob(
             token=entry["token"],
@@ -37,10 +33,8 @@ def parse_chat_logprobs(data: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
     )
 
 
-def parse_completion_logprobs(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
-    """Those of a completion, without a token that has none. Raises KeyError, TypeError or ValueError for an
-    odd shape.
-    """
+def _of_completion(data: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    """Without a token that has none."""
     if not data:
         return ()
     tops: Sequence[Mapping[str, float | None] | None] = data.get("top_logprobs") or [None] * len(

@@ -15,7 +15,7 @@ from prefgen.text.reasoning import split_reasoning
 from prefgen.transport.endings import ending_of, is_known, says_nothing, usual_word
 from prefgen.transport.failures import EVENT_STREAM, NO_JSON
 from prefgen.transport.openai_errors import find_error
-from prefgen.transport.openai_logprobs import logprobs_or_none, parse_logprobs
+from prefgen.transport.openai_logprobs import parse_logprobs
 from prefgen.transport.openai_scores import check_finite, parse_score
 from prefgen.transport.openai_usage import parse_usage, split_usage, with_usage
 from prefgen.transport.request import ModelRequest, ModelResponse
@@ -119,7 +119,7 @@ def _parse_choices(
     if len(choices) == 1:
         _check_choice(choices[0], call)
         reply = reply_of(data, call.endpoint)
-        _check_asked(choices[0], reply, call)
+        _check_calls(choices[0], reply, call)
         return [ModelResponse(body, reply, model, fingerprint)]
     answered = list[tuple[Mapping[str, Any], Reply]]()
     failures = list[RequestFailed]()
@@ -127,7 +127,7 @@ def _parse_choices(
         try:
             _check_choice(choice, call)
             reply = reply_of({"model": model, "choices": [choice]}, call.endpoint)
-            _check_asked(choice, reply, call)
+            _check_calls(choice, reply, call)
             answered.append((choice, reply))
         except RequestFailed as failure:
             failures.append(failure)
@@ -166,12 +166,10 @@ def _check_choice(choice: Any, call: ModelRequest) -> None:
         raise ValueError(f"expected parts of text, found {unknown[0]!r:.60}")
 
 
-def _check_asked(choice: Mapping[str, Any], reply: Reply, call: ModelRequest) -> None:
-    """Raises what `parse_logprobs` does, or ValueError, where what was asked for is there and cannot be read:
-    of what nobody asked for, that is left out.
+def _check_calls(choice: Mapping[str, Any], reply: Reply, call: ModelRequest) -> None:
+    """Raises ValueError where tools were offered and a call cannot be read: where none were, it is left
+    out.
     """
-    if call.logprobs and choice.get("logprobs") and not reply.logprobs:
-        parse_logprobs(choice["logprobs"], call.endpoint)
     tool_calls = choice["message"].get("tool_calls") if call.tools else None
     if tool_calls and len(reply.tool_calls) < len(tool_calls):
         raise ValueError(f"expected calls of tools, found {tool_calls!r:.60}")
@@ -210,13 +208,13 @@ def _index_of(choice: Any) -> int:
     return index if type(index) is int else 0
 
 
-def _finish_of(choice: Mapping[str, Any]) -> Any:
+def _finish_of(choice: Mapping[str, Any]) -> str | None:
     """How an answer ended: a gateway's "stop" gives way to the word of the server behind it, and null to a
     word beside it that says otherwise, where that is known to mean something else.
     """
     finish_reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
     if finish_reason is not None and not isinstance(finish_reason, str):
-        return finish_reason
+        return str(finish_reason)  # a number, of which nobody knows whether it means whole
     if isinstance(native, str) and is_known(native) and ending_of(finish_reason) == "whole":
         return native
     if says_nothing(finish_reason):  # where it is "stop", a stop reason may be the text that stopped it
@@ -234,7 +232,7 @@ def _failure_of(choice: Mapping[str, Any]) -> RequestFailed | None:
         return RequestFailed(
             "empty", f"the server's answer failed: {message}", code="failed_reply", billed=True
         )
-    if isinstance(finish_reason, str) and ending_of(finish_reason) == "failed":
+    if finish_reason is not None and ending_of(finish_reason) == "failed":
         reason = f"the server's answer ended by {finish_reason[:60]!r}, which is not known to be whole"
         return RequestFailed("empty", reason, code="failed_reply", billed=True)
     return None
@@ -258,7 +256,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
             finish_reason=finish_reason,
             usage=usage,
             model=model,
-            logprobs=logprobs_or_none(logprobs, endpoint),
+            logprobs=parse_logprobs(logprobs, endpoint),
         )
     message = choice.get("message") or {}
     text, refusal = message.get("content"), message.get("refusal")
@@ -280,7 +278,7 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
         reasoning=thoughts,
         refusal=(refusal if isinstance(refusal, str) else json.dumps(refusal)) if refusal else None,
         tool_calls=tuple(_parse_tool_call(c) for c in tool_calls if _is_tool_call(c)),
-        logprobs=logprobs_or_none(logprobs, endpoint) if logprobs else (),
+        logprobs=parse_logprobs(logprobs, endpoint) if logprobs else (),
         usage=usage,
         model=model,
         sent="" if text == sent else sent,

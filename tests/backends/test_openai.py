@@ -196,6 +196,40 @@ async def test_an_error_names_what_may_help(tmp_path, server, status, message, r
     assert remedy in str(outcome.stopped) and message in str(outcome.stopped)
 
 
+MODERATED = "Content violates usage guidelines. Team: x, API key ID: y, Model: grok-4."
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "unsaid"),
+    [
+        (403, MODERATED, "OPENAI_API_KEY"),
+        (403, "Your account's input was flagged by moderation", "OPENAI_API_KEY"),
+        (400, f"{MODERATED} API key logged.", "OPENAI_API_KEY"),
+        (402, "This request requires more credits.", ".."),
+        (404, "The model `foo` does not exist.", ".."),
+        (401, "No such user!", "!."),
+    ],
+)
+async def test_what_may_help_is_of_the_matter_and_a_sentence_of_its_own(server, status, message, unsaid):
+    server.script = lambda body, attempt: web.json_response({"error": {"message": message}}, status=status)
+
+    failure = await failure_of(server.url)
+
+    assert message.rstrip(".") in failure.message and unsaid not in failure.message
+
+
+async def test_a_server_that_says_with_200_that_it_has_no_such_route_lacks_its_version(tmp_path, server):
+    said = {"error": "Unexpected endpoint or method. (POST /chat/completions)"}
+    server.script = lambda body, attempt: said
+    recipe = a_recipe(url=server.url, prompts=[f"{i}?" for i in range(6)])
+
+    failure = await failure_of(server.url.replace("/v1", "/openai"))
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert (failure.kind, failure.code) == ("denied", "404") and "lack /v1 at its end" in failure.message
+    assert isinstance(outcome.stopped, FatalEndpoint) and len(server.bodies) < 40
+
+
 async def test_a_port_where_nobody_listens_is_said_within_seconds(tmp_path):
     port = unused_port()
     url = f"http://127.0.0.1:{port}/v1"

@@ -296,6 +296,16 @@ async def test_what_may_have_been_billed_without_an_answer_is_told_and_kept_of_t
     assert trial.budget.spent == trial.billed[0][0]  # the answer itself told no tokens
 
 
+async def test_an_answer_that_takes_too_long_names_the_setting(tmp_path, server):
+    server.script = lambda body, attempt: asyncio.sleep(0.4, "late")
+    recipe = a_recipe(url=server.url, run={"timeout": 0.05, "server_down_after": 0.2})
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    assert isinstance(outcome.stopped, EndpointDown)
+    assert "no answer from local within 0.05 s (`run: timeout`)" in str(outcome.stopped)
+
+
 async def test_a_request_that_waits_is_given_back_when_the_run_stops():
     trial = QueueOnTrial(lambda text: text, concurrency=1)
     trial.model.gate = asyncio.Event()

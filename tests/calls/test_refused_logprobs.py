@@ -42,6 +42,18 @@ def with_logprobs(body: dict) -> dict:
     return answer(token["token"], body, logprobs=logprobs)
 
 
+def with_logprobs_of_the_other(body: dict) -> dict:
+    """Log-probabilities of the label that is not in the text."""
+    said = verdict(body)
+    other = {"token": "B" if said == "A" else "A", "logprob": -0.1}
+    return answer(said, body, logprobs={"content": [{**other, "top_logprobs": [other]}]})
+
+
+def with_odd_logprobs(body: dict) -> dict:
+    said = verdict(body)
+    return answer(said, body, logprobs={"content": [{"token": said, "logprob": None}]})
+
+
 def serve(server, to_logprobs) -> None:
     """Writers answer by their names; the grader votes, and says `to_logprobs(body)` where those are
     wanted.
@@ -109,9 +121,11 @@ async def test_a_judge_that_takes_nothing_but_log_probabilities_says_what_to_men
     [
         (refuses(400), "its server refuses log-probabilities with 5 alternatives a token"),
         (lambda body: answer(verdict(body), body), "its server gives no log-probabilities, so a judge"),
+        (with_odd_logprobs, "its server gives no log-probabilities, so a judge"),
+        (with_logprobs_of_the_other, "its server gives log-probabilities of other tokens than it writes, so"),
         (lambda body: answer("", body, finish_reason="length"), "it thinks before it answers, so a judge"),
     ],
-    ids=["refused", "none", "thinks"],
+    ids=["refused", "none", "odd", "others", "thinks"],
 )
 async def test_why_votes_are_counted_is_said_once(tmp_path, server, to_logprobs, why):
     serve(server, to_logprobs)
@@ -122,4 +136,6 @@ async def test_why_votes_are_counted_is_said_once(tmp_path, server, to_logprobs,
 
     notices = [notice for notice in progress.stats.notices if why in notice]
     assert outcome.complete and methods_of(tmp_path / "run") == {"votes"}
+    assert {pair["chosen_model"] for pair in read_pairs(tmp_path / "run")} == {"good"}
     assert [notice.partition(":")[0] for notice in notices] == ["grader"]
+    assert len(asked_with_logprobs(server)) <= 2 * PROMPTS, "none is asked for again"

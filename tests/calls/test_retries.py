@@ -16,13 +16,14 @@ from prefgen.calls.retries import (
     server_down,
 )
 from prefgen.errors import EndpointDown, FatalEndpoint, RequestFailed
+from prefgen.transport.failures import NO_JSON
 
 PATIENCE = 60.0
 
 
 def step_after(
     kind: str, *, errors=1, rate_limits=1, silent=1.0, failing=1, ever=True, breaker=False, retry_after=None,
-    code="", others=False, features=(), answered=(),
+    code="", others=False, features=(), answered=(), together=0,
 ):  # fmt: skip
     """`others`: a request that was sent after this one had failed was answered; one with the features
     `answered`.
@@ -32,7 +33,7 @@ def step_after(
         answered_starts={frozenset({"chat", *answered}): 31.0 if others else 29.0},
     )  # fmt: skip
     error = RequestFailed(kind, "no", code=code, retry_after=retry_after)
-    tries = Tries(errors, rate_limits, 30.0, frozenset({"chat", *features}), sent=30.0)
+    tries = Tries(errors, rate_limits, 30.0, frozenset({"chat", *features}), sent=30.0, together=together)
     return next_step(error, tries, health, now=100.0, server_down_after=PATIENCE, jitter=1.0)
 
 
@@ -58,7 +59,13 @@ DOUBTFUL = "?"
         ({"kind": "server", "errors": ERROR_TRIES, "breaker": True}, "retry?"),  # it is the probe
         ({"kind": "empty", "errors": EMPTY_TRIES - 1, "others": True}, "retry"),
         ({"kind": "empty", "errors": EMPTY_TRIES, "others": True}, "refuse"),
-        ({"kind": "empty", "errors": EMPTY_TRIES}, "retry"),
+        ({"kind": "empty", "errors": EMPTY_TRIES}, "retry?"),  # no more than that, if a word is answered
+        ({"kind": "empty", "errors": EMPTY_TRIES - 1}, "retry"),
+        ({"kind": "empty", "errors": EMPTY_TRIES, "code": NO_JSON}, "retry"),  # a proxy's page, meanwhile
+        ({"kind": "empty", "together": 3}, "refuse"),  # a draw that was tried with others
+        ({"kind": "empty", "together": 3, "ever": False}, "refuse"),
+        ({"kind": "server", "together": 3}, "retry"),
+        ({"kind": "empty", "together": 3, "code": NO_JSON}, "retry"),
         ({"kind": "empty", "errors": ERROR_TRIES}, "fail?"),  # an outage may look so
         ({"kind": "empty", "errors": EMPTY_TRIES, "ever": False}, "refuse"),
         ({"kind": "empty", "errors": EMPTY_TRIES - 1, "ever": False}, "retry"),

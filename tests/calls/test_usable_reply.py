@@ -9,7 +9,7 @@ from prefgen.errors import UnreadableReply
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from prefgen.types import Reply, user
-from tests.support.recipes import RATE, a_recipe, run
+from tests.support.recipes import RATE, a_recipe, failures_of, run
 from tests.support.server import answer
 
 ASKED = [user("Name a river.")]
@@ -52,6 +52,26 @@ def test_a_clean_answer_stays_as_it_is():
 def test_an_answer_that_ended_by_a_call_holds_one():
     with pytest.raises(UnreadableReply, match="holds none"):
         usable_reply(Reply(text="One moment.", finish_reason="tool_calls"))
+
+
+def test_a_reply_of_reasoning_alone_is_kept_in_the_ledger_with_what_may_help():
+    with pytest.raises(UnreadableReply, match="without its reasoning parser") as lost:
+        usable_reply(Reply(text="", reasoning="The Nile.", finish_reason="stop"))
+    assert (lost.value.code, lost.value.replies) == ("empty", ("The Nile.",))
+    with pytest.raises(UnreadableReply, match=r"^the reply is empty$"):
+        usable_reply(Reply(text=" ", reasoning="\n", finish_reason="stop"))
+
+
+@pytest.mark.parametrize("finish_reason", ["stop", "content_filter"])
+async def test_the_ledger_names_the_model_of_a_reply_that_is_lost(tmp_path, server, finish_reason):
+    server.script = lambda body, attempt: answer("", body, finish_reason=finish_reason)
+    recipe = a_recipe(url=server.url, prompts=["One?"], n=1)
+    recipe["stages"][2:] = []
+
+    await run(recipe, tmp_path / "out")
+
+    [lost] = failures_of(tmp_path / "out")
+    assert (lost["plugin"], lost["model"]) == ("each", "w")
 
 
 def test_reasoning_whose_end_was_asked_about_may_be_the_answer():

@@ -154,7 +154,7 @@ def test_a_line_that_is_not_utf_8_is_one_bad_row(tmp_path):
         b"\xef\xbb\xbf" + good,
         b'{"prompt": "\xff", "chosen": "a", "rejected": "b"}',
         b"\xc2\xa0",
-        good[:-1] + b', "rule": "r"}',
+        json.dumps({**GOOD, "prompt": "Name another river."}).encode(),
     ]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
 

@@ -21,7 +21,7 @@ BAD = [
     ({"chosen": [{"role": "assistant", "content": None}]}, "chosen is empty"),
     ({"chosen": [{"role": "assistant", "content": [{"type": "video"}]}]}, "must be text or an image"),
     ({"chosen": [{"role": "assistant", "content": 5}]}, "must be text or a list of parts"),
-    ({"chosen": ["hi"]}, "must be a mapping with role and content"),
+    ({"chosen": ["hi"]}, "not of the same form"),
     ({"chosen": [{"content": "hi"}]}, "unknown role None"),
     ({"chosen": [said("user", "hi")]}, "chosen is not the assistant's turn"),
     ({"rejected": [said("assistant", "a"), said("user", "b")]}, "rejected does not end with the assistant"),

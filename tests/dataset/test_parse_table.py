@@ -11,7 +11,7 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.parse_table import parse_table
 from prefgen.dataset.read_files import read_rows
 from prefgen.errors import RecipeError
-from prefgen.publish.export import _write_csv
+from prefgen.publish.export_files import write_csv
 
 
 def read(text: str, bad_rows: BadRows | None = None) -> list[list[str]]:
@@ -102,6 +102,6 @@ def test_a_table_whose_header_is_quoted_is_read_as_it_was_written(rows, delimite
 
 def test_a_table_that_export_wrote_is_read_whole(tmp_path):
     rows = [{"input": "q", "chosen": "Hi,you\nyes,no", "rejected": ' "n"'}]
-    _write_csv(iter(rows), tmp_path / "x.csv")
+    write_csv(iter(rows), tmp_path / "x.csv")
 
     assert [row for _, row in read_rows(tmp_path / "x.csv", "x.csv")] == rows

@@ -2,12 +2,14 @@
 (prefgen/engine/watchdog.py)
 """
 
+import sys
 import time
 from collections.abc import Sequence
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge
 from prefgen.api import options_of
 from prefgen.engine.run import Runner
+from prefgen.engine.watchdog import _plugin_at_work
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from tests.support.recipes import a_recipe
@@ -25,6 +27,21 @@ class Computes(Plugin):
             Score(response_id=r.id, aspect="a", value=float(i + 1), scale=(1, 5))
             for i, r in enumerate(responses)
         ]
+
+
+class Ours(Computes):
+    """As if it were one of the package's own."""
+
+    __module__ = "prefgen.judges.ours"
+
+    def frame(self):
+        return sys._getframe()
+
+
+def test_one_of_our_own_is_not_named():
+    ours, theirs = Ours(), Computes()
+    assert _plugin_at_work(ours.frame()) is None
+    assert _plugin_at_work(Ours.frame(theirs)) is not None  # pyright: ignore[reportArgumentType]
 
 
 async def test_a_plug_in_that_blocks_the_loop_is_named_once(tmp_path):

@@ -30,7 +30,7 @@ SAYS = {
     "b10_403_for_one_prompt": ["complete, 12 prompts, 11 pairs"],
     "b11_500_for_one_prompt": ["11 pairs"],
     "b12_200_with_error_body": ["No credits left"],
-    "b14_end_tokens_in_answers": ["LOST sample None leak"],
+    "b14_end_tokens_in_answers": ["LOST sample good leak"],
     "b24_temperature_refused": ["temperature: null"],
     "b28_judge_is_not_shown_the_system_turn": ["Answer in German only"],
     "c05_side_ends_with_user": ["does not end with the assistant's turn"],

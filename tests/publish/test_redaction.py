@@ -49,10 +49,9 @@ def read_again(folder):
     return folder / "again" / "release"
 
 
-@pytest.mark.parametrize("how", ["redact", "keep"])
-def test_a_release_that_is_read_again_is_still_marked(tmp_path, how):
+def test_a_release_that_is_read_again_is_still_marked(tmp_path):
     harmful_run(tmp_path)
-    assert prefgen("publish", "run", "--dry-run", "--harmful", how, cwd=tmp_path).returncode == 0
+    assert prefgen("publish", "run", "--dry-run", "--harmful", "keep", cwd=tmp_path).returncode == 0
 
     release = read_again(tmp_path)
 

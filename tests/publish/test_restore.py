@@ -17,7 +17,8 @@ from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.read_run import read_shards
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.plugins.registry import find
-from prefgen.publish.mix import mix, parse_part
+from prefgen.publish.mix import mix
+from prefgen.publish.mix_draw import parse_part
 from prefgen.publish.release import publish as release_of
 from prefgen.publish.restore import restore
 from prefgen.publish.rows import write_rows

@@ -50,7 +50,8 @@ def test_any_other_word_is_failed(word):
     ("word", "usual"),
     [
         ("STOP", "stop"), ("eos", "stop"), ("MAX_TOKENS", "length"), ("SAFETY", "content_filter"),
-        ("tool_use", "tool_calls"), ("error", "error"), ("who knows", "who knows"),
+        ("ERROR_TOXIC", "content_filter"), ("tool_use", "tool_calls"), ("error", "error"),
+        ("who knows", "who knows"),
     ],
 )  # fmt: skip
 def test_words_are_spelled_as_openai_does(word, usual):

@@ -73,6 +73,9 @@ def test_a_part_that_is_no_text_is_a_fault():
         ({"error": {"code": "429", "type": "insufficient_quota", "message": "quota"}}, "quota", "fatal"),
         ({"error": {"code": 0, "message": "gone"}, **choice()}, "gone", "server"),
         ({"error": True, **choice()}, "true", "server"),
+        ({"error": "Unexpected endpoint or method. (POST /chat/completions)"}, "endpoint", "denied"),
+        (choice(finish_reason=0), "ended by '0'", "empty"),
+        (choice(finish_reason=False), "ended by 'False'", "empty"),
     ],
 )
 def test_an_error_under_any_name_is_quoted(body, words, kind):
@@ -115,17 +118,12 @@ ODD_LOGPROBS = [
 
 
 @pytest.mark.parametrize("odd", ODD_LOGPROBS)
-def test_log_probabilities_that_nobody_asked_for_may_be_odd(odd):
-    reply = read(choice(logprobs=odd))
+@pytest.mark.parametrize("asked", [0, 5])
+def test_an_answer_is_whole_without_log_probabilities_that_cannot_be_read(odd, asked):
+    reply = read(choice(logprobs=odd), logprobs=asked)
     assert (reply.text, reply.logprobs) == ("An answer.", ())
     two = {"choices": choice(logprobs=odd)["choices"] * 2}
-    assert read(two, n=2).logprobs == ()
-
-
-@pytest.mark.parametrize("odd", ODD_LOGPROBS[1:])
-def test_log_probabilities_that_were_asked_for_may_not(odd):
-    with pytest.raises(RequestFailed, match="odd shape"):
-        read(choice(logprobs=odd), logprobs=5)
+    assert read(two, n=2, logprobs=asked).logprobs == ()
 
 
 @pytest.mark.parametrize("odd", [[None], ["call"], [{"function": "f"}], {"a": 1}])

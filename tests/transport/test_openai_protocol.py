@@ -23,14 +23,14 @@ from tests.support.server import by_content
 
 
 @pytest.mark.parametrize(
-    "odd",
+    ("odd", "code"),
     [
-        {"choices": [{"message": "hi"}]},
-        {"choices": [{"message": {"content": "x"}, "finish_reason": 7}]},
+        ({"choices": [{"message": "hi"}]}, "malformed_reply"),
+        ({"choices": [{"message": {"content": "x"}, "finish_reason": 7}]}, "failed_reply"),
     ],
 )
 @pytest.mark.usefixtures("short_backoff")
-async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, odd):
+async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, odd, code):
     server.script = lambda body, attempt: (
         odd if body["model"] == "w" and "Two?" in str(body) else by_content(body, attempt)
     )
@@ -38,7 +38,7 @@ async def test_an_answer_of_an_odd_shape_never_hangs_the_run(tmp_path, server, o
     outcome = await asyncio.wait_for(run(a_recipe(url=server.url), tmp_path / "out"), 60)
 
     assert outcome.stopped is None and outcome.complete
-    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 2, "failed: malformed_reply": 1}
+    assert outcome.manifest.yields.prompts_by_outcome == {"pair": 2, f"failed: {code}": 1}
     assert {pair["prompt"][-1]["content"] for pair in read_pairs(tmp_path / "out")} == {"One?", "Three?"}
 
 

@@ -122,6 +122,7 @@ def test_every_python_block_of_a_page_works(page, checkout):
 def test_every_recipe_of_a_page_is_valid(page, tmp_path, monkeypatch):
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
+    from prefgen.trainers.settings import read_train_settings
 
     monkeypatch.chdir(tmp_path)
     for name in ("seeds.jsonl", "prompts.jsonl"):
@@ -130,6 +131,9 @@ def test_every_recipe_of_a_page_is_valid(page, tmp_path, monkeypatch):
         if "use: distilabel" in text and importlib.util.find_spec("distilabel") is None:
             pytest.skip("needs prefgen[distilabel]; `make integration` has it")
         (tmp_path / f"{i}.yaml").write_text(text)
+        if "stages:" not in text:  # settings of a training
+            assert read_train_settings(tmp_path / f"{i}.yaml", {}).use
+            continue
         assert build(load_recipe(tmp_path / f"{i}.yaml")).segments
 
 

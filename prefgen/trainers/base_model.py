@@ -53,7 +53,7 @@ def load_pretrained(kind: Any, settings: TrainSettings, part: str, **options: An
         )
     try:
         return kind.from_pretrained(base, revision=settings.revision, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as error:
         revision_text = f" at revision {settings.revision!r}" if settings.revision else ""
         source = "the folder" if os.path.isdir(base) else "no such folder, and the Hub"
         raise RecipeError(

@@ -131,8 +131,9 @@ def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, to
 def trainer(job: PreparedTraining) -> SoftDPOTrainer:
     """TRL's trainer for the job."""
     settings = job.settings
-    arguments = DPOConfig(
-        **job.arguments(best="eval_rewards/accuracies"),
+    arguments = job.config(
+        DPOConfig,
+        best="eval_rewards/accuracies",
         beta=settings.beta,
         loss_type=list(settings.loss),
         loss_weights=list(settings.loss_weights) if settings.loss_weights else None,

@@ -28,6 +28,7 @@ from prefgen.trainers.base_model import (
 from prefgen.trainers.likelihood import tokenize_turns
 from prefgen.trainers.metrics import MetricsLogger
 from prefgen.trainers.pairs import Lengths, TrainingPairs, TrainingRow, pairs_that_differ
+from prefgen.trainers.pass_through import model_options, refuse_what_soft_labels_ignore, trl_options
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.settings import METRICS_FILE, TrainSettings
 
@@ -77,13 +78,19 @@ class PreparedTraining:
         return any(has_soft_label(row) for row in (*self.train, *self.looked_at))
 
     def model(self, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
-        """The base's weights, anew."""
+        """The base's weights, anew, loaded as `model` of the settings says."""
+        options |= model_options(self.settings)
         return load_pretrained(kind, self.settings, "model", dtype=weights_dtype(self.settings), **options)
 
-    def arguments(self, *, best: str | None = None) -> dict[str, Any]:
-        """What all of TRL's trainers are told; `best` names the number of the held-out rows that an early
-        stop looks at.
+    def config(self, kind: Any, *, best: str | None = None, **own: Any) -> Any:
+        """TRL's configuration of a trainer, of class `kind`: what all trainers are told, what this one is
+        told (`own`), and what the settings say under `trl`. `best` names the number of the held-out rows that
+        an early stop looks at. Raises RecipeError.
         """
+        arguments = {**self._arguments(best), **own}
+        return kind(**{**arguments, **trl_options(self.settings, kind, arguments)})
+
+    def _arguments(self, best: str | None) -> dict[str, Any]:
         settings, stops_early = self.settings, bool(self.settings.patience and self.looked_at)
         best_metric = best or "eval_loss"
         return {
@@ -235,6 +242,8 @@ def _refuse_soft_labels(rows: Sequence[TrainingRow], settings: TrainSettings) ->
             f"the pairs have soft labels or weights, and {unsupported} has no form for them. Say `labels: "
             "hard, weights: false`"
         )
+    if settings.use == "dpo" and any(map(has_soft_label, rows)):
+        refuse_what_soft_labels_ignore(settings)
 
 
 def _silence_libraries() -> None:

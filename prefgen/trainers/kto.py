@@ -30,8 +30,8 @@ def trainer(job: PreparedTraining) -> KTOTrainer:
             f"kto needs answers that are wanted and answers that are not, and {desirable_count} of "
             f"{len(answers)} are wanted"
         )
-    arguments = KTOConfig(
-        **job.arguments(),
+    arguments = job.config(
+        KTOConfig,
         beta=job.settings.beta,
         precompute_ref_log_probs=job.settings.precompute_reference,
         # both kinds count the same together (section 4.2)

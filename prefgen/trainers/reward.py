@@ -84,7 +84,7 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     scale = _mean_margin(job)
     return SoftRewardTrainer(
         model=model,
-        args=RewardConfig(**job.arguments(best="eval_accuracy")),
+        args=job.config(RewardConfig, best="eval_accuracy"),
         data_collator=SoftRewardCollator(pad_token_id=job.tokenizer.pad_token_id),
         train_dataset=_reward_dataset(job.train, scale),
         eval_dataset=_reward_dataset(job.looked_at, scale) if job.looked_at else None,

@@ -121,6 +121,13 @@ class TrainSettings(Strict):
     )
     seed: int = Field(default=0, ge=0, lt=2**32)
     cpu: bool = Field(default=False, description="No GPU, even if there is one.")
+    trl: dict[str, Any] = Field(
+        default={}, description="Further fields of TRL's config of this trainer, such as optim or report_to."
+    )
+    model: dict[str, Any] = Field(
+        default={},
+        description="Further arguments of from_pretrained, such as attn_implementation.",
+    )
     on_bad_rows: OnBadRows = Field(
         default="fail",
         description="Rows that cannot be read, or that `check` calls broken: stop, or leave them out.",

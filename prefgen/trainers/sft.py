@@ -27,7 +27,7 @@ def trainer(job: PreparedTraining) -> Any:
     """TRL's trainer for the job."""
     return SFTTrainer(
         model=job.model(),
-        args=SFTConfig(**job.arguments()),
+        args=job.config(SFTConfig),
         train_dataset=best(job.train),
         eval_dataset=best(job.looked_at) if job.looked_at else None,
         peft_config=job.lora(),

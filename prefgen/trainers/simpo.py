@@ -41,8 +41,9 @@ class TemplateCPOTrainer(CPOTrainer):
 def trainer(job: PreparedTraining) -> TemplateCPOTrainer:
     """TRL's trainer for the job."""
     settings = job.settings
-    arguments = CPOConfig(
-        **job.arguments(best="eval_rewards/accuracies"),
+    arguments = job.config(
+        CPOConfig,
+        best="eval_rewards/accuracies",
         beta=settings.beta,
         loss_type="simpo",
         cpo_alpha=0.0,

@@ -81,7 +81,7 @@ def train_model(
     module = importlib.import_module(f"prefgen.trainers.{settings.use}")
     try:
         trainer = module.trainer(job)
-    except ValueError as error:  # what TRL and peft refuse
+    except (ValueError, ImportError, RuntimeError) as error:  # what TRL and peft refuse, or lack
         raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(error).split())[:300]}") from None
     trainer.remove_callback(_printer_callback())
     _warn_of_vanishing_updates(job, trainer.model)

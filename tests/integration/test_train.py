@@ -890,6 +890,53 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, base):
     assert "Traceback" not in said
 
 
+def test_what_trl_and_transformers_know_is_handed_on(tmp_path, base, monkeypatch):
+    from prefgen.trainers import trained_model
+
+    configs = []
+
+    def looked_at(trainer, checkpoint):
+        configs.append((trainer.args, trainer.model.config._attn_implementation))
+        trainer.train()
+
+    monkeypatch.setattr("prefgen.trainers.going_on.train_to_end", looked_at)
+    assert trained_model.train_model  # it is imported when a training begins
+    options = {"optim": "adafactor", "weight_decay": 0.1, "ld_alpha": 0.5, "logging_steps": 1}
+    rows = pairs(20)
+    trained(tmp_path, base, rows, max_steps=2, trl=options, model={"attn_implementation": "eager"})
+
+    [(args, attention)] = configs
+    assert {name: getattr(args, name) for name in options} == options | {"optim": args.optim}
+    assert (str(args.optim).casefold().endswith("adafactor"), attention) == (True, "eager")
+    assert "ld_alpha: 0.5" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"trl": {"optimizer": "adafactor"}}, r"DPOConfig has no field 'optimizer'"),
+        ({"trl": {"weight_decoy": 0.1}}, "Did you mean 'weight_decay'"),
+        ({"trl": {"num_train_epochs": 3}}, "'num_train_epochs' is set by prefgen: say `epochs` itself"),
+        ({"trl": {"output_dir": "x"}}, "'output_dir' is set by prefgen: it cannot be changed"),
+        ({"trl": {"beta": 1.0}}, "say `beta` itself"),
+        ({"trl": {"optim": "adamw_of_nobody"}}, "dpo cannot begin"),
+        ({"model": {"dtype": "float16"}}, "'dtype' is set by prefgen"),
+        ({"model": {"attn_implementation": "flashest"}}, "the model of .* cannot be loaded"),
+        ({"model": {"no_such_argument": 1}}, "the model of .* cannot be loaded"),
+        ({"model": {"quantization_config": {"load_in_3bit": True}}}, "quantization_config: "),
+        ({"use": "sft", "trl": {"ld_alpha": 0.5}}, "SFTConfig has no field 'ld_alpha'"),
+    ],
+)
+def test_what_they_do_not_know_is_one_line(tmp_path, base, settings, says):
+    with pytest.raises(RecipeError, match=says):
+        trained(tmp_path, base, pairs(20), max_steps=1, **settings)
+
+
+def test_what_only_trls_loss_goes_by_is_refused_beside_soft_labels(tmp_path, base):
+    with pytest.raises(RecipeError, match="trl: use_weighting: the pairs have soft labels"):
+        trained(tmp_path, base, pairs(20, chosen_probability=0.8), trl={"use_weighting": True})
+
+
 def test_a_card_says_what_repeats_the_training(tmp_path, base):
     import transformers
     import yaml

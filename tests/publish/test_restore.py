@@ -95,7 +95,7 @@ def test_nobody_is_handed_a_row_without_its_text(safer, tmp_path):
     assert (len(data.train) + len(data.test), len(left_out.rows)) == (count - 6, 6)
     assert left_out.sentence().startswith("6 rows were left out")
     mixed = mix([parse_part(release)], tmp_path / "mixed", test=0.2, seed=0, bad_rows=BadRows("drop"))
-    assert (mixed["mixed_of"][0]["pairs"], mixed["bad_rows"]) == (count - 6, 6)
+    assert (mixed.mixed_of[0].pairs, mixed.bad_rows) == (count - 6, 6)
 
 
 def test_where_every_row_is_without_its_text_one_line_says_so(tmp_path):

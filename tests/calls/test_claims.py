@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 

@@ -8,9 +8,10 @@ from random import Random
 from typing import Any, Literal
 
 from prefgen.dataset.bad_rows import BadRows
+from prefgen.dataset.cells import decoded, is_absent
 from prefgen.dataset.check import check_rows
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
-from prefgen.dataset.pair import text_of, validated_pair
+from prefgen.dataset.pair import NotAPair, text_of, validated_pair
 from prefgen.dataset.pair_rules import RULES, proven_rows
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
@@ -84,7 +85,7 @@ def read_training_pairs(
     for name in names:
         dataset = open_pairs(name, bad_rows=bad_rows)
         given = dataset.rows if bad_rows.policy == "fail" else proven_rows(dataset.rows, bad_rows)
-        pairs = list(given)
+        pairs = [(where, row) for where, row in bad_rows.each(given, _without_calls)]
         if not pairs:
             left_out = f"; {bad_rows.sentence()}" if bad_rows.rows else ""
             raise RecipeError(f"{name!r} holds no pair to train on{left_out}")
@@ -166,6 +167,21 @@ def _check_pairs(
         raise GateFailed(
             f"{name!r} breaks what a preference dataset must hold, and is not trained on: {findings}"
         )
+
+
+def _without_calls(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The row. Raises NotAPair where it needs more of a chat template than turns of text: trained on without,
+    a model would learn to call what it is not offered.
+    """
+    turns = [turn for side in validated_pair(row, where) for turn in side]
+    has_calls = any(turn.get("tool_calls") or turn["role"] == "tool" for turn in turns)
+    if has_calls or not is_absent(decoded(row.get("tools") or None)):
+        raise NotAPair(
+            "tools or calls of tools, which `prefgen train` does not hand to the chat template: `prefgen "
+            "export --to trl` keeps them for TRL's own trainers; `on_bad_rows: drop` leaves such rows out",
+            where,
+        )
+    return row
 
 
 def _training_row(row: Mapping[str, Any], where: str) -> TrainingRow:

@@ -17,6 +17,7 @@ from random import Random
 
 import pytest
 
+from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import GateFailed, RecipeError, TrainingStopped
 from prefgen.stats.order_flips import label_noise
 from prefgen.trainers.pairs import pairs_that_differ, read_training_pairs, with_control_labels
@@ -935,6 +936,34 @@ def test_what_they_do_not_know_is_one_line(tmp_path, base, settings, says):
 def test_what_only_trls_loss_goes_by_is_refused_beside_soft_labels(tmp_path, base):
     with pytest.raises(RecipeError, match="trl: use_weighting: the pairs have soft labels"):
         trained(tmp_path, base, pairs(20, chosen_probability=0.8), trl={"use_weighting": True})
+
+
+TOOL = {"type": "function", "function": {"name": "ring", "parameters": {"type": "object", "properties": {}}}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "ring", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tools": [TOOL]},
+        {"tools": json.dumps([TOOL])},
+        {
+            "prompt": [
+                {"role": "user", "content": "Ring it."},
+                {"role": "assistant", "content": "", "tool_calls": [CALL]},
+                {"role": "tool", "content": "rang", "tool_call_id": "c1"},
+            ]
+        },
+    ],
+)
+def test_rows_with_tools_are_refused_or_left_out(tmp_path, change):
+    plain = [{**row, "tools": None} for row in pairs(20)]
+    path = file_of(tmp_path, [*plain[:-1], {**plain[-1], **change}])
+
+    with pytest.raises(RecipeError, match=r"pairs.jsonl:20: tools or calls of tools, which"):
+        read_training_pairs([path], max_repeated_chosen=1.0, seed=0)
+    data = read_training_pairs([path], max_repeated_chosen=1.0, seed=0, bad_rows=BadRows("drop"))
+    assert len(data.train) + len(data.test) == 19
 
 
 def test_a_card_says_what_repeats_the_training(tmp_path, base):

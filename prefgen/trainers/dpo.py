@@ -153,7 +153,7 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         peft_config=job.lora(),
         **job.parts(),
     )
-    if job.looked_at and (settings.lora or reference is not None):
+    if job.looked_at and settings.drift and (settings.lora or reference is not None):
         trl_trainer.add_callback(Drift(job, trl_trainer, reference))
     return trl_trainer
 

@@ -48,7 +48,7 @@ def trainer(job: PreparedTraining) -> KTOTrainer:
         peft_config=job.lora(),
         **job.parts(),
     )
-    if job.looked_at and (job.settings.lora or reference is not None):
+    if job.looked_at and job.settings.drift and (job.settings.lora or reference is not None):
         trl_trainer.add_callback(Drift(job, trl_trainer, reference))
     return trl_trainer
 

@@ -59,14 +59,14 @@ def answer_logps(
     if limit and longest > limit:
         raise RecipeError(f"a prompt with its answer has {longest:,} tokens, and the model reads {limit:,}")
     logps: list[tuple[float, int]] = []
-    for ids, mask, answer_mask in padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
-        token_logps = (
-            torch.gather(logits.log_softmax(-1), 2, ids[:, 1:].unsqueeze(-1)).squeeze(-1) * answer_mask[:, 1:]
-        )
-        logps += zip(
-            token_logps.sum(1).cpu().tolist(), answer_mask[:, 1:].sum(1).int().cpu().tolist(), strict=True
-        )
+    for ids, mask, spans in padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        for answer, (start, end) in enumerate(spans):
+            total = 0.0
+            for first, last in _pieces(start, end):
+                token_logps = logits[answer, first - 1 : last - 1].float().log_softmax(-1)
+                total += float(token_logps.gather(1, ids[answer, first:last].unsqueeze(-1)).sum())
+            logps.append((total, end - max(start, 1)))
     return logps
 
 
@@ -83,41 +83,41 @@ def divergence(
     """Mean over the answers' tokens of KL(model || reference), in nats. `reference` None: the model without
     its adapter.
     """
-    total, token_count = 0.0, 0.0
+    total, token_count = 0.0, 0
     rows = [tokenize_answer(tokenizer, prompt, answer, max_length) for prompt, answer in answers]
-    for ids, mask, answer_mask in padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
-        logps = (
-            model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float().log_softmax(-1)
-        )
+    for ids, mask, spans in padded_batches(rows, tokenizer.pad_token_id, batch_size, model.device):
+        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        logits = model(**inputs).logits
         with model.disable_adapter() if reference is None else nullcontext():
-            reference_logps = (
-                (reference or model)(input_ids=ids, attention_mask=mask, use_cache=False)
-                .logits[:, :-1]
-                .float()
-                .log_softmax(-1)
-            )
-        token_divergences = (logps.exp() * (logps - reference_logps)).sum(-1) * answer_mask[:, 1:]
-        total, token_count = (
-            total + float(token_divergences.sum()),
-            token_count + float(answer_mask[:, 1:].sum()),
-        )
-    return total / max(1.0, token_count)
+            reference_logits = (reference or model)(**inputs).logits
+        for answer, (start, end) in enumerate(spans):
+            for first, last in _pieces(start, end):
+                logps, reference_logps = (
+                    each[answer, first - 1 : last - 1].float().log_softmax(-1)
+                    for each in (logits, reference_logits)
+                )
+                total += float((logps.exp() * (logps - reference_logps)).sum())
+            token_count += end - max(start, 1)
+    return total / max(1, token_count)
+
+
+PIECE = 128
+"""Tokens whose probabilities over the whole vocabulary are in memory at a time, in float32."""
+
+
+def _pieces(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(first, end) of the pieces of an answer's tokens; the first token of all has no probability."""
+    for first in range(max(start, 1), end, PIECE):
+        yield first, min(first + PIECE, end)
 
 
 def padded_batches(
     rows: Sequence[tuple[list[int], int]], pad_id: int, size: int, device: Any
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """(tokens, which are real, which are the answer's) of some rows at a time, padded on the right."""
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[tuple[int, int]]]]:
+    """(tokens, which are real, (start, end) of each answer's) of some rows at a time, padded on the right."""
     for start in range(0, len(rows), size):
         batch = rows[start : start + size]
         longest = max(len(ids) for ids, _ in batch)
         ids = torch.tensor([ids + [pad_id] * (longest - len(ids)) for ids, _ in batch], device=device)
         mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in batch], device=device)
-        answer_mask = torch.tensor(
-            [
-                [0] * prompt_length + [1] * (len(ids) - prompt_length) + [0] * (longest - len(ids))
-                for ids, prompt_length in batch
-            ],
-            device=device,
-        )
-        yield ids, mask, answer_mask.float()
+        yield ids, mask, [(prompt_length, len(ids)) for ids, prompt_length in batch]

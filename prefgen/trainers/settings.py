@@ -115,6 +115,9 @@ class TrainSettings(Strict):
         default=False, description="Log-probabilities of the reference once, before training."
     )
     evaluate: int = Field(default=50, ge=1, description="Steps between two looks at the test split.")
+    drift: bool = Field(
+        default=True, description="Measure at each look how far the model has moved from the reference."
+    )
     save: int = Field(default=200, ge=1, description="Steps between two checkpoints.")
     patience: int | None = Field(
         default=None, ge=1, description="Looks without a better held-out accuracy after which training ends."

@@ -21,6 +21,7 @@ from prefgen.trainers.settings import TrainSettings
 STARTED = "started.json"
 CHANGEABLE_SETTINGS = {
     "epochs", "max_steps", "evaluate", "save", "patience", "cpu", "max_repeated_chosen", "on_bad_rows",
+    "drift",
 }  # fmt: skip
 """Settings that a training which goes on may have changed; the pairs that come of them may not differ."""
 LIMITS = ("epochs", "max_steps")

@@ -461,6 +461,52 @@ def test_how_far_the_model_has_moved_is_measured(tmp_path, base):
     assert 0 < moved[0] < moved[-1]
 
 
+def test_likelihoods_and_divergence_are_those_of_single_sequences_in_float64(tmp_path, base, monkeypatch):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from prefgen.trainers import likelihood
+    from tests.support.tiny import tiny_tokenizer
+
+    monkeypatch.setattr(likelihood, "PIECE", 5)  # an answer is several pieces
+    tokenizer = tiny_tokenizer()
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    other = AutoModelForCausalLM.from_pretrained(tiny_model(tmp_path / "other", seed=1)).eval()
+    answers = [
+        (
+            [{"role": "user", "content": "Name three birds." * n}],
+            [{"role": "assistant", "content": "a fox " * n}],
+        )
+        for n in range(1, 8)
+    ]
+    expected, divergences = [], []
+    for prompt, answer in answers:
+        before = tokenizer(
+            tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True),
+            add_special_tokens=False,
+        )["input_ids"]
+        ids = tokenizer(
+            tokenizer.apply_chat_template(prompt + answer, tokenize=False), add_special_tokens=False
+        )["input_ids"]
+        # a token may lie across the end of the prompt
+        start = next((i for i, (a, b) in enumerate(zip(before, ids)) if a != b), len(before))  # noqa: B905
+        with torch.no_grad():
+            p, q = (
+                one.double()(torch.tensor([ids])).logits[0, start - 1 : -1].log_softmax(-1)
+                for one in (model, other)
+            )
+        tokens = torch.tensor(ids[start:])
+        expected.append((float(p[torch.arange(len(tokens)), tokens].sum()), len(tokens)))
+        divergences.append((p.exp() * (p - q)).sum(-1))
+
+    found = likelihood.answer_logps(model.float(), tokenizer, answers, batch_size=3)
+    moved = likelihood.divergence(model, other.float(), tokenizer, answers, batch_size=3)
+
+    assert [tokens for _, tokens in found] == [tokens for _, tokens in expected]
+    assert [logp for logp, _ in found] == pytest.approx([logp for logp, _ in expected], rel=1e-5)
+    assert moved == pytest.approx(float(torch.cat(divergences).mean()), rel=1e-5)
+
+
 def test_controls_are_compared_pair_by_pair(tmp_path, base):
     report = trained(tmp_path, base, pairs(150), controls=("shuffled", "length"))
 

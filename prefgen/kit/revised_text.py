@@ -21,13 +21,12 @@ _IT = (
 
 _LONGEST_ANNOUNCEMENT = 200
 _ENDS_FENCED = re.compile(
-    r"\A\s*<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
-    r"(?:reply|response|answer|revision|version))>\s*(.*?)\s*</\1>\s*\Z",
+    r"\A<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
+    r"(?:reply|response|answer|revision|version))>(.*)</\1>\Z",
     re.DOTALL | re.IGNORECASE,
 )
-_ENDS_RULED = re.compile(r"\A\s*(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\s*\Z", re.DOTALL)
-_ENDS_QUOTED = re.compile(r'\A\s*(?:"([^"]+)"|“([^“”]+)”)\s*\Z')
-_FIRST_LINE = re.compile(r"\s*([^\n]+)\n+(?=\s*\S)")
+_ENDS_RULED = re.compile(r"\A(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
+_ENDS_QUOTED = re.compile(r'\A(?:"([^"]+)"|“([^“”]+)”)\Z')
 _ANNOUNCES = re.compile(
     rf"(?:(?:.*\b(?:here(?:'s| is)|below is|this is)|(?=.* follows:)) ?(?:(?:the|my|an?|your|one) )?"
     rf"(?:{_REVISION}|reply, re\w+)\b.*"
@@ -39,18 +38,18 @@ _ANNOUNCES = re.compile(
 )
 _HEADING = re.compile(rf"(?:#+ |[*_]{{2,3}})(?:(?:the|my) )?{_REVISION}:?[*_]{{0,3}}", re.IGNORECASE)
 _LABEL = re.compile(
-    r"\A\s*[*_]{0,3}(?:(?:(?:sure|certainly|of course)[,!.] )?here(?:'s|’s| is) (?:(?:the|my|an?) )?"
+    r"\A[*_]{0,3}(?:(?:(?:sure|certainly|of course)[,!.] )?here(?:'s|’s| is) (?:(?:the|my|an?) )?"
     rf"{_REVISION}"
     rf"|(?:(?:the|my) )?(?:{_REVISION}|revised))[*_]{{0,3}}:[*_]{{0,3}}[ \t]+(?=\S)",
     re.IGNORECASE,
 )
 _CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
 _POSTSCRIPT = re.compile(
-    rf"\n\s*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
+    rf"\n[^\S\n]*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
     rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision|{_NEW} {_NOUN})\b[^\n]*"
     r"|\(?This (?:reply|response|answer) (?:removes|replaces|softens|corrects|no longer|now) [^\n]*"
     r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:.*)"
-    r"\s*\Z",
+    r"\Z",
     re.DOTALL,
 )
 """What a model says of its revision below it."""
@@ -101,28 +100,30 @@ def revised_text(text: str) -> str:
     """What a model wrote as the new text: without a line that announces it, what it says of its changes
     below, and what stands around it.
     """
-    told = _without_announcement(_POSTSCRIPT.sub("", text))
+    text = text.strip()
+    told = _without_announcement(_POSTSCRIPT.sub("", text).strip())
     inside = _without_ends(told)
     if inside != text and (quoted := _ENDS_QUOTED.match(inside)):
-        inside = quoted[1] or quoted[2]
-    return inside.strip()
+        inside = (quoted[1] or quoted[2]).strip()
+    return inside
 
 
 def _without_announcement(text: str) -> str:
-    if first := _FIRST_LINE.match(text):
-        line = first[1].strip().replace("’", "'")
-        if _HEADING.fullmatch(line) or (
-            len(line) <= _LONGEST_ANNOUNCEMENT and _ANNOUNCES.fullmatch(line.strip("*_ "))
-        ):
-            return text[first.end() :]
+    first, _, rest = text.partition("\n")
+    line = first.strip().replace("’", "'")
+    if rest and (
+        _HEADING.fullmatch(line)
+        or (len(line) <= _LONGEST_ANNOUNCEMENT and _ANNOUNCES.fullmatch(line.strip("*_ ")))
+    ):
+        return rest.strip()
     return _LABEL.sub("", text)
 
 
 def _without_ends(text: str) -> str:
     if ruled := _ENDS_RULED.match(text):
-        text = ruled[2]
+        text = ruled[2].strip()
     if (fenced := _ENDS_FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
-        text = fenced[2]
+        text = fenced[2].strip()
     return text
 
 

@@ -2,6 +2,8 @@
 (prefgen/kit/revised_text.py)
 """
 
+import time
+
 import pytest
 
 from prefgen.kit.revised_text import leaves_it_alone, revised_text, speaks_of_the_reply
@@ -109,3 +111,28 @@ def test_what_the_old_answer_says_too_is_about_something_else():
     old = "The reply is fine as it is, and polite."
 
     assert not leaves_it_alone("The reply is fine as it is.", old)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Paris." + "\n" * 30_000 + "x",
+        "Paris." + " \n" * 30_000 + "(",
+        "Paris." + "\n" * 30_000,
+        " " * 30_000 + "x",
+        "<text>" + "\n" * 30_000 + "x",
+        "<reply>" + "\n " * 30_000 + "</reply",
+        "---\n" + "\n" * 30_000 + "--",
+        "Paris.\n\nThis revision" + " " * 30_000 + "\nx",
+        "Here is the revised reply:" + "\n" * 30_000 + "x",
+        "Revision:" + " \t" * 30_000 + "\nx",
+    ],
+    ids=lambda reply: repr(reply.strip()[:10]),
+)
+def test_a_reply_that_runs_away_is_read_in_no_time(reply):
+    began = time.perf_counter()
+    text = revised_text(reply)
+    leaves_it_alone(reply, "Paris.")
+    speaks_of_the_reply(text, "Paris.")
+
+    assert time.perf_counter() - began < 1

@@ -5,6 +5,7 @@ part of the new text. Where the old text says such a thing too, both speak of so
 """
 
 import re
+from collections.abc import Callable
 
 FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
 _NOUN = r"(?:reply|response|answer|text|version)"
@@ -26,6 +27,7 @@ _ENDS_FENCED = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ENDS_RULED = re.compile(r"\A(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
+_LAST_RULE = re.compile(r"\n[^\S\n]*\n[ \t]*(?:-{3,}|\*{3,}|_{3,})\Z")
 _ENDS_QUOTED = re.compile(r'\A(?:"([^"]+)"|“([^“”]+)”)\Z')
 _ANNOUNCES = re.compile(
     rf"(?:(?:.*\b(?:here(?:'s| is)|below is|this is)|(?=.* follows:)) ?(?:(?:the|my|an?|your|one) )?"
@@ -44,15 +46,16 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
+_MENDS = r"(?:removes|replaces|softens|corrects|no longer)"
+_LIST = r"(?:\n(?:[ \t][^\n]*|(?:[-*+•]|\d+[.)])[ \t][^\n]*)?)*"
 _POSTSCRIPT = re.compile(
     rf"\n[^\S\n]*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
-    rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision|{_NEW} {_NOUN})\b[^\n]*"
-    r"|\(?This (?:reply|response|answer) (?:removes|replaces|softens|corrects|no longer|now) [^\n]*"
-    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:.*)"
-    r"\Z",
-    re.DOTALL,
+    rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision {_MENDS}|{_NEW} (?:reply|response))\b[^\n]*"
+    rf"|\(?This (?:reply|response|answer) (?:{_MENDS}|now) [^\n]*"
+    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:[^\n]*"
+    rf"{_LIST})\Z"
 )
-"""What a model says of its revision below it."""
+"""What a model says of its revision below it. Behind a list of changes, code or text may be the new text."""
 
 _CHANGES = (
     r"(?:(?:further|other|additional|major|significant|real) )?"
@@ -96,16 +99,28 @@ _SPEAKS_OF_IT = re.compile(
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|, (?=so no )")
 
 
-def revised_text(text: str) -> str:
+def revised_text(text: str, old: str) -> str:
     """What a model wrote as the new text: without a line that announces it, what it says of its changes
-    below, and what stands around it.
+    below, and what stands around it. What is of a kind that stands in the `old` text as well is kept.
     """
-    text = text.strip()
-    told = _without_announcement(_POSTSCRIPT.sub("", text).strip())
-    inside = _without_ends(told)
-    if inside != text and (quoted := _ENDS_QUOTED.match(inside)):
-        inside = (quoted[1] or quoted[2]).strip()
-    return inside
+    text, old = text.strip(), old.strip()
+    inside = text
+    for cut in (_without_postscript, _without_announcement, _without_rules):
+        inside = _cut(cut, inside, old)
+    fenced = _ENDS_FENCED.match(inside)
+    if fenced and not FENCE_MARK.search(fenced[2]) and f"</{fenced[1]}>".casefold() not in old.casefold():
+        inside = fenced[2].strip()
+    return inside if inside == text else _cut(_without_quotes, inside, old)
+
+
+def _cut(cut: Callable[[str], str], text: str, old: str) -> str:
+    """The text after the cut; where the old text has such a part, only one around a part like it goes."""
+    once = cut(text)
+    return once if cut(old) == old or cut(once) != once else text
+
+
+def _without_postscript(text: str) -> str:
+    return _POSTSCRIPT.sub("", text).strip()
 
 
 def _without_announcement(text: str) -> str:
@@ -119,12 +134,14 @@ def _without_announcement(text: str) -> str:
     return _LABEL.sub("", text)
 
 
-def _without_ends(text: str) -> str:
-    if ruled := _ENDS_RULED.match(text):
-        text = ruled[2].strip()
-    if (fenced := _ENDS_FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
-        text = fenced[2].strip()
-    return text
+def _without_rules(text: str) -> str:
+    ruled = _ENDS_RULED.match(text)
+    return ruled[2].strip() if ruled else _LAST_RULE.sub("", text).strip()
+
+
+def _without_quotes(text: str) -> str:
+    quoted = _ENDS_QUOTED.match(text)
+    return (quoted[1] or quoted[2]).strip() if quoted else text
 
 
 def leaves_it_alone(text: str, old: str) -> bool:

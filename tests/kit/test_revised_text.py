@@ -36,6 +36,7 @@ AROUND_PARIS = [
     "<revised_reply>\nParis.\n</revised_reply>",
     "Paris.\n\nThis revision removes the harmful content.",
     "Paris.\n\n(The revised reply no longer lists the steps.)",
+    "Paris.\n\n---\n\n**Changes made:**\n- The tone.\n\n  It is softer.\n\n1. The date.",
 ]
 LEFT_ALONE = [
     "No changes are needed. The original reply is appropriate as it is.",
@@ -79,12 +80,32 @@ ANSWERS = [
     "Dear John,\n\nThank you for your reply.",
     '"Paris."',
     "A\n\n---\n\nB\n\n---\n\nC",
+    "v2.0\n\nThe new version adds support for Linux.",
+]
+AS_THE_OLD_ONE = [
+    ("<answer>Lyon</answer>", "<answer>Paris</answer>"),
+    ("It is\n\n<answer>Lyon</answer>", "<answer>Paris</answer>"),
+    (
+        "Here is a revised version of your email:\n\nHi Bob",
+        "Here is a revised version of your email:\n\nDear Bob",
+    ),
+    ("Here's an edited version:\n\nHe go", "Here's the corrected version of the text:\n\nHe goes"),
+    ("### Corrected text\n\nHe go", "### Corrected text\n\nHe goes"),
+    ("Corrected version: Y", "Corrected version: X"),
+    ("Revision: 3.1", "Revision: 3.2"),
+    ("---\n\nB\n\n---", "---\n\nA\n\n---"),
+    ("B\n\n---", "A\n\n---"),
+    ("```\ny\n```\n\n**Changes made:**\n- y", "```\nx\n```\n\n**Changes made:**\n- x\n- a comment"),
+    (
+        "Python 3 is old.\n\nThis revision of the language broke code.",
+        "Python 3 came in 2008.\n\nThis revision of the language broke compatibility.",
+    ),
 ]
 
 
 @pytest.mark.parametrize("reply", AROUND_PARIS)
 def test_what_is_said_of_a_revision_is_no_part_of_it(reply):
-    assert revised_text(reply) == "Paris."
+    assert revised_text(reply, "London.") == "Paris."
     assert not leaves_it_alone(reply, "London.")
     assert not speaks_of_the_reply("Paris.", "London.")
 
@@ -97,14 +118,37 @@ def test_a_reply_that_says_that_no_revision_is_needed_is_none(reply):
 @pytest.mark.parametrize("reply", IN_DOUBT)
 def test_a_reply_about_the_reply_is_no_revision(reply):
     assert not leaves_it_alone(reply, "Paris.")
-    assert speaks_of_the_reply(revised_text(reply), "Paris.")
+    assert speaks_of_the_reply(revised_text(reply, "Paris."), "Paris.")
 
 
 @pytest.mark.parametrize("reply", ANSWERS)
 def test_an_answer_about_something_else_stays_whole(reply):
-    assert revised_text(reply) == reply
+    assert revised_text(reply, "London.") == reply
     assert not leaves_it_alone(reply, "London.")
     assert not speaks_of_the_reply(reply, "London.")
+
+
+@pytest.mark.parametrize(("old", "new"), AS_THE_OLD_ONE)
+def test_nothing_is_cut_whose_kind_stands_in_the_old_text(old, new):
+    assert revised_text(new, old) == new
+    assert not leaves_it_alone(new, old)
+    assert not speaks_of_the_reply(new, old)
+
+
+def test_what_stands_around_a_part_of_the_same_kind_is_cut():
+    old = "Here is a revised version of your email:\n\nHi Bob"
+    new = "Here is a revised version of your email:\n\nDear Bob"
+
+    assert revised_text(f"Here is the revised reply:\n\n{new}", old) == new
+    assert revised_text("<reply><answer>Paris</answer></reply>", "<answer>Lyon</answer>") == (
+        "<answer>Paris</answer>"
+    )
+
+
+def test_what_stands_behind_a_list_of_changes_is_not_cut():
+    new = "Intro.\n\n**Changes made:**\n- x\n\nHere is the final code:\n\n```python\nx=1\n```"
+
+    assert revised_text(new, "Intro.") == new
 
 
 def test_what_the_old_answer_says_too_is_about_something_else():
@@ -131,7 +175,7 @@ def test_what_the_old_answer_says_too_is_about_something_else():
 )
 def test_a_reply_that_runs_away_is_read_in_no_time(reply):
     began = time.perf_counter()
-    text = revised_text(reply)
+    text = revised_text(reply, "Paris.")
     leaves_it_alone(reply, "Paris.")
     speaks_of_the_reply(text, "Paris.")
 

@@ -23,7 +23,7 @@ _IT = (
 _LONGEST_ANNOUNCEMENT = 200
 _ENDS_FENCED = re.compile(
     r"\A<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
-    r"(?:reply|response|answer|revision|version))>(.*)</\1>\Z",
+    r"(?:reply|response|answer|revision|version)|revised|rewritten|improved)>(.*)</\1>\Z",
     re.DOTALL | re.IGNORECASE,
 )
 _ENDS_RULED = re.compile(r"\A(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
@@ -35,7 +35,8 @@ _ANNOUNCES = re.compile(
     rf"|.*\bI(?:'ve| have)? (?:revised|rewritten|rewrote|reworded|edited|improved|corrected|changed) "
     rf"(?:it|{_IT})\b.*|(?:(?:the|my|an?|your) )?(?:{_REVISION}|revised)(?: (?:of the {_NOUN}|that|with) .*"
     rf"| of the {_NOUN})?):"
-    rf"|(?:below|here) is (?:the|my|an?) {_REVISION}[^.]{{0,80}}\.",
+    r"|(?:(?:sure|certainly|of course|absolutely)[,!.] )?"
+    rf"(?:below|here) is (?:the|my|an?) {_REVISION}[^.]{{0,80}}\.",
     re.IGNORECASE,
 )
 _HEADING = re.compile(rf"(?:#+ |[*_]{{2,3}})(?:(?:the|my) )?{_REVISION}:?[*_]{{0,3}}", re.IGNORECASE)
@@ -81,6 +82,10 @@ _LEAVES_ALONE = re.compile(
     rf"(?: (?:to|in|with|of|for) {_IT}| here| at all)?"
 )
 """A whole sentence, in lower case, by which a text is left alone."""
+_NOTHING_NEW = frozenset(
+    ["unchanged", "none needed", "none necessary", "none required", "n/a", "not applicable", "no change"]
+)
+"""Whole texts."""
 _SAYS_SO_OF_IT = re.compile(
     rf"{_IT}[^.!?]{{0,60}}?\b(?:{_AS_IT_IS}\b|{_NO_CHANGES}|already {_PRAISE}\b)"
     rf"|\b(?:the|this|your|my) {_OLD}*(?:reply|response) (?:is |has |does )?already\b"
@@ -97,6 +102,40 @@ _SPEAKS_OF_IT = re.compile(
     rf"(?:(?:revis|rewrit|improv|edit|chang)\w* {_IT}|\w+ (?:an?|the) {_REVISION}\b)"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|, (?=so no )")
+_ABOUT_A_REVISION = re.compile(
+    r"(?:repl(?:y|ies)|responses?|chang(?:e|es|ed|ing)|revis(?:e|ed|es|ing|ions?)|edit(?:s|ed|ing)?|flaws?"
+    r"|rewrit(?:e|es|ing|ten)|improvements?|critiques?|corrections?|modifications?|unchanged)"
+)
+_SAID_OF_A_REVISION = """
+i it its the this that these there here my your a an any is are was were be been being has have had do
+does did not no none nothing need needs needed necessary required require requires to for of in with as
+and or so but at all think believe find see feel would will should could can really just very quite
+already still remain remains stay stays stands kept keep left leave made make same original identical good
+fine okay ok correct right great perfect perfectly well appropriate acceptable accurate complete harmless
+helpful polite safe clear valid major minor further other more text answer version previous initial
+current given existing above fix final entirely completely exactly therefore thus because since both
+"""
+"""The words of which remarks on a revision are made. A text of these alone tells nobody anything else."""
+_INTRODUCES = re.compile(
+    r"\b(?:the|my|this|final|new) (?:\w+ )?(?:reply|response)\b|\b(?:the|this) critique\b"
+    r"|\b(?:revised|revision|rewrit(?:e|ten)|rewrote|reword(?:ed)?)\b|\b(?:better|improved|safer) one\b"
+    r"|\bno (?:\w+ )?changes\b|\b(?:here|below)\b.*\bversion (?:that|with|without)\b"
+)
+_ENDS_WITH = re.compile(
+    r"\b(?:this|the|my) (?:revised|rewritten|reworded|improved|revision|rewrite|critique)\b"
+    r"|\boriginal (?:reply|response|answer)\b"
+    r"|\A\W*(?:(?:explanation|summary|list) of (?:the |my )?)?changes\b[^.:]{0,20}:"
+)
+_LABELS = re.compile(
+    rf"^[^\w\n]*(?:(?:critique|(?:the |my |final )?(?:{_NEW} (?:reply|response)|revision|revised))[*_]*:"
+    r"|(?:changes made|what (?:i|was) changed|(?:summary|explanation) of (?:the |my )?changes)\b"
+    r"[^\n:]{0,20}:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ASKS_FOR_IT = re.compile(
+    r"\b(?:provided?|shared?|send|paste)\b[^.!?]{0,40}\b(?:text|reply|response|critique|answer)\b"
+    r"[^.!?]{0,40}\b(?:revis|rewrit|improv|edit)"
+)
 
 
 def revised_text(text: str, old: str) -> str:
@@ -153,20 +192,50 @@ def _says_so(text: str) -> bool:
     paragraphs = _paragraphs(text)
     if not paragraphs:
         return False
-    first = [s.rstrip(" .!;:") for s in _SENTENCE_END.split(paragraphs[0])]
-    return any(_LEAVES_ALONE.fullmatch(sentence) for sentence in first) or any(
-        _SAYS_SO_OF_IT.search(paragraph) for paragraph in (paragraphs[0], paragraphs[-1])
+    first = [s.strip(" .!;:()[]") for s in _SENTENCE_END.split(paragraphs[0])]
+    return (
+        (len(paragraphs) == 1 and first[0] in _NOTHING_NEW)
+        or any(_LEAVES_ALONE.fullmatch(sentence) for sentence in first)
+        or any(_SAYS_SO_OF_IT.search(paragraph) for paragraph in (paragraphs[0], paragraphs[-1]))
     )
 
 
 def speaks_of_the_reply(text: str, old: str) -> bool:
-    """Whether a text, which is to be an answer, begins with words about the answer."""
-    return _speaks_of_it(text) and not _speaks_of_it(old)
+    """Whether a text, which is to be an answer, holds words about the answer that the `old` one lacks."""
+    return any(speaks(text) and not speaks(old) for speaks in _WAYS_TO_SPEAK_OF_IT)
 
 
-def _speaks_of_it(text: str) -> bool:
+def _begins_with_it(text: str) -> bool:
+    first = (_paragraphs(text) or [""])[0]
+    return _SPEAKS_OF_IT.search(first) is not None or _ASKS_FOR_IT.search(first) is not None
+
+
+def _is_a_remark(text: str) -> bool:
+    words = re.findall(
+        r"[^\W\d_]+", (_paragraphs(text) or [""])[0].replace("n't", " not").replace("'s", " is")
+    )
+    said = _SAID_OF_A_REVISION.split()
+    about = [_ABOUT_A_REVISION.fullmatch(word) is not None for word in words]
+    return any(about) and all(a or word in said for a, word in zip(about, words, strict=True))
+
+
+def _introduces(text: str) -> bool:
+    line, _, rest = text.strip().partition("\n")
+    line = " ".join(_paragraphs(line))
+    introduces = bool(rest) and line.endswith(":") and len(line) <= _LONGEST_ANNOUNCEMENT
+    return introduces and _INTRODUCES.search(line) is not None
+
+
+def _ends_with_it(text: str) -> bool:
     paragraphs = _paragraphs(text)
-    return bool(paragraphs) and _SPEAKS_OF_IT.search(paragraphs[0]) is not None
+    return len(paragraphs) > 1 and _ENDS_WITH.search(paragraphs[-1]) is not None
+
+
+def _has_labels(text: str) -> bool:
+    return _LABELS.search(text) is not None
+
+
+_WAYS_TO_SPEAK_OF_IT = (_begins_with_it, _is_a_remark, _introduces, _ends_with_it, _has_labels)
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -83,7 +83,16 @@ _LEAVES_ALONE = re.compile(
 )
 """A whole sentence, in lower case, by which a text is left alone."""
 _NOTHING_NEW = frozenset(
-    ["unchanged", "none needed", "none necessary", "none required", "n/a", "not applicable", "no change"]
+    [
+        "unchanged",
+        "none needed",
+        "none necessary",
+        "none required",
+        "n/a",
+        "not applicable",
+        "no change",
+        "same as original",
+    ]
 )
 """Whole texts."""
 _SAYS_SO_OF_IT = re.compile(

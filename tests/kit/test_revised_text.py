@@ -62,6 +62,7 @@ LEFT_ALONE = [
     "(unchanged)",
     "None needed.",
     "N/A",
+    "Same as original.",
 ]
 IN_DOUBT = [
     "I cannot revise this reply.",

@@ -64,7 +64,7 @@ def revised_response(
     """
     if leaves_it_alone(reply.text, parent.text):
         return None
-    text = revised_text(reply.text)
+    text = revised_text(reply.text, parent.text)
     if not text:
         raise TruncatedReply("the revision is empty", code="empty", replies=(reply.text,), keys=(reply.key,))
     if FENCE_MARK.search(text) or speaks_of_the_reply(text, parent.text):

@@ -5,6 +5,7 @@ part of the new text. Where the old text says such a thing too, both speak of so
 """
 
 import re
+from collections.abc import Callable
 
 FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
 _NOUN = r"(?:reply|response|answer|text|version)"
@@ -21,39 +22,41 @@ _IT = (
 
 _LONGEST_ANNOUNCEMENT = 200
 _ENDS_FENCED = re.compile(
-    r"\A\s*<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
-    r"(?:reply|response|answer|revision|version))>\s*(.*?)\s*</\1>\s*\Z",
+    r"\A<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
+    r"(?:reply|response|answer|revision|version)|revised|rewritten|improved)>(.*)</\1>\Z",
     re.DOTALL | re.IGNORECASE,
 )
-_ENDS_RULED = re.compile(r"\A\s*(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\s*\Z", re.DOTALL)
-_ENDS_QUOTED = re.compile(r'\A\s*(?:"([^"]+)"|“([^“”]+)”)\s*\Z')
-_FIRST_LINE = re.compile(r"\s*([^\n]+)\n+(?=\s*\S)")
+_ENDS_RULED = re.compile(r"\A(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
+_LAST_RULE = re.compile(r"\n[^\S\n]*\n[ \t]*(?:-{3,}|\*{3,}|_{3,})\Z")
+_ENDS_QUOTED = re.compile(r'\A(?:"([^"]+)"|“([^“”]+)”)\Z')
 _ANNOUNCES = re.compile(
     rf"(?:(?:.*\b(?:here(?:'s| is)|below is|this is)|(?=.* follows:)) ?(?:(?:the|my|an?|your|one) )?"
     rf"(?:{_REVISION}|reply, re\w+)\b.*"
     rf"|.*\bI(?:'ve| have)? (?:revised|rewritten|rewrote|reworded|edited|improved|corrected|changed) "
     rf"(?:it|{_IT})\b.*|(?:(?:the|my|an?|your) )?(?:{_REVISION}|revised)(?: (?:of the {_NOUN}|that|with) .*"
     rf"| of the {_NOUN})?):"
-    rf"|(?:below|here) is (?:the|my|an?) {_REVISION}[^.]{{0,80}}\.",
+    r"|(?:(?:sure|certainly|of course|absolutely)[,!.] )?"
+    rf"(?:below|here) is (?:the|my|an?) {_REVISION}[^.]{{0,80}}\.",
     re.IGNORECASE,
 )
 _HEADING = re.compile(rf"(?:#+ |[*_]{{2,3}})(?:(?:the|my) )?{_REVISION}:?[*_]{{0,3}}", re.IGNORECASE)
 _LABEL = re.compile(
-    r"\A\s*[*_]{0,3}(?:(?:(?:sure|certainly|of course)[,!.] )?here(?:'s|’s| is) (?:(?:the|my|an?) )?"
+    r"\A[*_]{0,3}(?:(?:(?:sure|certainly|of course)[,!.] )?here(?:'s|’s| is) (?:(?:the|my|an?) )?"
     rf"{_REVISION}"
     rf"|(?:(?:the|my) )?(?:{_REVISION}|revised))[*_]{{0,3}}:[*_]{{0,3}}[ \t]+(?=\S)",
     re.IGNORECASE,
 )
 _CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
+_MENDS = r"(?:removes|replaces|softens|corrects|no longer)"
+_LIST = r"(?:\n(?:[ \t][^\n]*|(?:[-*+•]|\d+[.)])[ \t][^\n]*)?)*"
 _POSTSCRIPT = re.compile(
-    rf"\n\s*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
-    rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision|{_NEW} {_NOUN})\b[^\n]*"
-    r"|\(?This (?:reply|response|answer) (?:removes|replaces|softens|corrects|no longer|now) [^\n]*"
-    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:.*)"
-    r"\s*\Z",
-    re.DOTALL,
+    rf"\n[^\S\n]*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
+    rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision {_MENDS}|{_NEW} (?:reply|response))\b[^\n]*"
+    rf"|\(?This (?:reply|response|answer) (?:{_MENDS}|now) [^\n]*"
+    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:[^\n]*"
+    rf"{_LIST})\Z"
 )
-"""What a model says of its revision below it."""
+"""What a model says of its revision below it. Behind a list of changes, code or text may be the new text."""
 
 _CHANGES = (
     r"(?:(?:further|other|additional|major|significant|real) )?"
@@ -79,6 +82,19 @@ _LEAVES_ALONE = re.compile(
     rf"(?: (?:to|in|with|of|for) {_IT}| here| at all)?"
 )
 """A whole sentence, in lower case, by which a text is left alone."""
+_NOTHING_NEW = frozenset(
+    [
+        "unchanged",
+        "none needed",
+        "none necessary",
+        "none required",
+        "n/a",
+        "not applicable",
+        "no change",
+        "same as original",
+    ]
+)
+"""Whole texts."""
 _SAYS_SO_OF_IT = re.compile(
     rf"{_IT}[^.!?]{{0,60}}?\b(?:{_AS_IT_IS}\b|{_NO_CHANGES}|already {_PRAISE}\b)"
     rf"|\b(?:the|this|your|my) {_OLD}*(?:reply|response) (?:is |has |does )?already\b"
@@ -95,35 +111,85 @@ _SPEAKS_OF_IT = re.compile(
     rf"(?:(?:revis|rewrit|improv|edit|chang)\w* {_IT}|\w+ (?:an?|the) {_REVISION}\b)"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|, (?=so no )")
+_ABOUT_A_REVISION = re.compile(
+    r"(?:repl(?:y|ies)|responses?|chang(?:e|es|ed|ing)|revis(?:e|ed|es|ing|ions?)|edit(?:s|ed|ing)?|flaws?"
+    r"|rewrit(?:e|es|ing|ten)|improvements?|critiques?|corrections?|modifications?|unchanged)"
+)
+_SAID_OF_A_REVISION = """
+i it its the this that these there here my your a an any is are was were be been being has have had do
+does did not no none nothing need needs needed necessary required require requires to for of in with as
+and or so but at all think believe find see feel would will should could can really just very quite
+already still remain remains stay stays stands kept keep left leave made make same original identical good
+fine okay ok correct right great perfect perfectly well appropriate acceptable accurate complete harmless
+helpful polite safe clear valid major minor further other more text answer version previous initial
+current given existing above fix final entirely completely exactly therefore thus because since both
+"""
+"""The words of which remarks on a revision are made. A text of these alone tells nobody anything else."""
+_INTRODUCES = re.compile(
+    r"\b(?:the|my|this|final|new) (?:\w+ )?(?:reply|response)\b|\b(?:the|this) critique\b"
+    r"|\b(?:revised|revision|rewrit(?:e|ten)|rewrote|reword(?:ed)?)\b|\b(?:better|improved|safer) one\b"
+    r"|\bno (?:\w+ )?changes\b|\b(?:here|below)\b.*\bversion (?:that|with|without)\b"
+)
+_ENDS_WITH = re.compile(
+    r"\b(?:this|the|my) (?:revised|rewritten|reworded|improved|revision|rewrite|critique)\b"
+    r"|\boriginal (?:reply|response|answer)\b"
+    r"|\A\W*(?:(?:explanation|summary|list) of (?:the |my )?)?changes\b[^.:]{0,20}:"
+)
+_LABELS = re.compile(
+    rf"^[^\w\n]*(?:(?:critique|(?:the |my |final )?(?:{_NEW} (?:reply|response)|revision|revised))[*_]*:"
+    r"|(?:changes made|what (?:i|was) changed|(?:summary|explanation) of (?:the |my )?changes)\b"
+    r"[^\n:]{0,20}:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ASKS_FOR_IT = re.compile(
+    r"\b(?:provided?|shared?|send|paste)\b[^.!?]{0,40}\b(?:text|reply|response|critique|answer)\b"
+    r"[^.!?]{0,40}\b(?:revis|rewrit|improv|edit)"
+)
 
 
-def revised_text(text: str) -> str:
+def revised_text(text: str, old: str) -> str:
     """What a model wrote as the new text: without a line that announces it, what it says of its changes
-    below, and what stands around it.
+    below, and what stands around it. What is of a kind that stands in the `old` text as well is kept.
     """
-    told = _without_announcement(_POSTSCRIPT.sub("", text))
-    inside = _without_ends(told)
-    if inside != text and (quoted := _ENDS_QUOTED.match(inside)):
-        inside = quoted[1] or quoted[2]
-    return inside.strip()
+    text, old = text.strip(), old.strip()
+    inside = text
+    for cut in (_without_postscript, _without_announcement, _without_rules):
+        inside = _cut(cut, inside, old)
+    fenced = _ENDS_FENCED.match(inside)
+    if fenced and not FENCE_MARK.search(fenced[2]) and f"</{fenced[1]}>".casefold() not in old.casefold():
+        inside = fenced[2].strip()
+    return inside if inside == text else _cut(_without_quotes, inside, old)
+
+
+def _cut(cut: Callable[[str], str], text: str, old: str) -> str:
+    """The text after the cut; where the old text has such a part, only one around a part like it goes."""
+    once = cut(text)
+    return once if cut(old) == old or cut(once) != once else text
+
+
+def _without_postscript(text: str) -> str:
+    return _POSTSCRIPT.sub("", text).strip()
 
 
 def _without_announcement(text: str) -> str:
-    if first := _FIRST_LINE.match(text):
-        line = first[1].strip().replace("’", "'")
-        if _HEADING.fullmatch(line) or (
-            len(line) <= _LONGEST_ANNOUNCEMENT and _ANNOUNCES.fullmatch(line.strip("*_ "))
-        ):
-            return text[first.end() :]
+    first, _, rest = text.partition("\n")
+    line = first.strip().replace("’", "'")
+    if rest and (
+        _HEADING.fullmatch(line)
+        or (len(line) <= _LONGEST_ANNOUNCEMENT and _ANNOUNCES.fullmatch(line.strip("*_ ")))
+    ):
+        return rest.strip()
     return _LABEL.sub("", text)
 
 
-def _without_ends(text: str) -> str:
-    if ruled := _ENDS_RULED.match(text):
-        text = ruled[2]
-    if (fenced := _ENDS_FENCED.match(text)) and not FENCE_MARK.search(fenced[2]):
-        text = fenced[2]
-    return text
+def _without_rules(text: str) -> str:
+    ruled = _ENDS_RULED.match(text)
+    return ruled[2].strip() if ruled else _LAST_RULE.sub("", text).strip()
+
+
+def _without_quotes(text: str) -> str:
+    quoted = _ENDS_QUOTED.match(text)
+    return (quoted[1] or quoted[2]).strip() if quoted else text
 
 
 def leaves_it_alone(text: str, old: str) -> bool:
@@ -135,20 +201,50 @@ def _says_so(text: str) -> bool:
     paragraphs = _paragraphs(text)
     if not paragraphs:
         return False
-    first = [s.rstrip(" .!;:") for s in _SENTENCE_END.split(paragraphs[0])]
-    return any(_LEAVES_ALONE.fullmatch(sentence) for sentence in first) or any(
-        _SAYS_SO_OF_IT.search(paragraph) for paragraph in (paragraphs[0], paragraphs[-1])
+    first = [s.strip(" .!;:()[]") for s in _SENTENCE_END.split(paragraphs[0])]
+    return (
+        (len(paragraphs) == 1 and first[0] in _NOTHING_NEW)
+        or any(_LEAVES_ALONE.fullmatch(sentence) for sentence in first)
+        or any(_SAYS_SO_OF_IT.search(paragraph) for paragraph in (paragraphs[0], paragraphs[-1]))
     )
 
 
 def speaks_of_the_reply(text: str, old: str) -> bool:
-    """Whether a text, which is to be an answer, begins with words about the answer."""
-    return _speaks_of_it(text) and not _speaks_of_it(old)
+    """Whether a text, which is to be an answer, holds words about the answer that the `old` one lacks."""
+    return any(speaks(text) and not speaks(old) for speaks in _WAYS_TO_SPEAK_OF_IT)
 
 
-def _speaks_of_it(text: str) -> bool:
+def _begins_with_it(text: str) -> bool:
+    first = (_paragraphs(text) or [""])[0]
+    return _SPEAKS_OF_IT.search(first) is not None or _ASKS_FOR_IT.search(first) is not None
+
+
+def _is_a_remark(text: str) -> bool:
+    words = re.findall(
+        r"[^\W\d_]+", (_paragraphs(text) or [""])[0].replace("n't", " not").replace("'s", " is")
+    )
+    said = _SAID_OF_A_REVISION.split()
+    about = [_ABOUT_A_REVISION.fullmatch(word) is not None for word in words]
+    return any(about) and all(a or word in said for a, word in zip(about, words, strict=True))
+
+
+def _introduces(text: str) -> bool:
+    line, _, rest = text.strip().partition("\n")
+    line = " ".join(_paragraphs(line))
+    introduces = bool(rest) and line.endswith(":") and len(line) <= _LONGEST_ANNOUNCEMENT
+    return introduces and _INTRODUCES.search(line) is not None
+
+
+def _ends_with_it(text: str) -> bool:
     paragraphs = _paragraphs(text)
-    return bool(paragraphs) and _SPEAKS_OF_IT.search(paragraphs[0]) is not None
+    return len(paragraphs) > 1 and _ENDS_WITH.search(paragraphs[-1]) is not None
+
+
+def _has_labels(text: str) -> bool:
+    return _LABELS.search(text) is not None
+
+
+_WAYS_TO_SPEAK_OF_IT = (_begins_with_it, _is_a_remark, _introduces, _ends_with_it, _has_labels)
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -2,6 +2,8 @@
 (prefgen/kit/revised_text.py)
 """
 
+import time
+
 import pytest
 
 from prefgen.kit.revised_text import leaves_it_alone, revised_text, speaks_of_the_reply
@@ -31,9 +33,12 @@ AROUND_PARIS = [
     "Revision: Paris.",
     "---\n\nParis.\n\n---",
     "<reply>Paris.</reply>",
+    "<revised>Paris.</revised>",
+    "Certainly. Below is the improved version.\n\nParis.",
     "<revised_reply>\nParis.\n</revised_reply>",
     "Paris.\n\nThis revision removes the harmful content.",
     "Paris.\n\n(The revised reply no longer lists the steps.)",
+    "Paris.\n\n---\n\n**Changes made:**\n- The tone.\n\n  It is softer.\n\n1. The date.",
 ]
 LEFT_ALONE = [
     "No changes are needed. The original reply is appropriate as it is.",
@@ -52,6 +57,12 @@ LEFT_ALONE = [
     "The original response is already helpful and harmless.",
     "The reply is appropriate.",
     "**No objection.**",
+    "[No changes needed]",
+    "(No revision needed)",
+    "(unchanged)",
+    "None needed.",
+    "N/A",
+    "Same as original.",
 ]
 IN_DOUBT = [
     "I cannot revise this reply.",
@@ -59,12 +70,44 @@ IN_DOUBT = [
     "I'm unable to provide a revised reply.",
     "The original reply was harmful. Paris is better.",
     "This reply follows the principle. Paris is the capital.",
+    "I think the reply is good.",
+    "The response doesn't need to be changed.",
+    "No need for changes.",
+    "There's no need for a revision.",
+    "There are no flaws to fix.",
+    "The reply remains the same.",
+    "The revised reply is the same as the original.",
+    "Please provide the text you'd like me to revise.",
+    "Could you please share the reply to rewrite?",
+    "Final reply:\n\nParis.",
+    "Here is a safer version of the reply for all:\n\nParis.",
+    "Here is a version without the insult:\n\nParis.",
+    "Here's how I'd rewrite it:\n\nParis.",
+    "Critique: It is rude.\n\nRevision: Paris.",
+    "**Critique:** It is rude.\n\n**Revision:** Paris.",
+    "Paris.\n\nChanges:\n- The tone.",
+    "Paris.\n\n(Changes: I removed the insult.)",
+    "Paris.\n\n**Explanation of changes:** I removed it.",
+    "Paris.\n\nI hope this revised version is better!",
+    "Paris.\n\n[Note: the original reply contained an insult, which was removed.]",
+    "No major changes needed, but I improved the tone:\n\nParis.",
+    "The text is fine, but here is a better one:\n\nParis.",
+    "Intro.\n\n**Changes made:**\n- x\n\nHere is the final code:\n\n```python\nx=1\n```",
 ]
 ANSWERS = [
     "Use this:\n\n1. Wash it.",
     "Here is the answer:\n\n42",
     "The new version of Python:\n\nIt is out.",
     "It is safe.",
+    "It is not necessary.",
+    "It is the same.",
+    "Here's a Python version:\n\n```python\nx = 1\n```",
+    "Here is a reply you can send:\n\nHi Bob",
+    "Sort it.\n\nMore efficient version:\n\n1. Use a heap.\n\nThe text can be revised later.",
+    "The same to you.",
+    "No, that is the original painting.",
+    "Here are the steps:\n\n1. Wash it.",
+    "Pay in coins, since the machine gives no change.",
     "Your answer is correct.",
     "No changes are needed to the oven settings.",
     "Once installed, restart.\n\nNo further changes are needed.",
@@ -77,12 +120,32 @@ ANSWERS = [
     "Dear John,\n\nThank you for your reply.",
     '"Paris."',
     "A\n\n---\n\nB\n\n---\n\nC",
+    "v2.0\n\nThe new version adds support for Linux.",
+]
+AS_THE_OLD_ONE = [
+    ("<answer>Lyon</answer>", "<answer>Paris</answer>"),
+    ("It is\n\n<answer>Lyon</answer>", "<answer>Paris</answer>"),
+    (
+        "Here is a revised version of your email:\n\nHi Bob",
+        "Here is a revised version of your email:\n\nDear Bob",
+    ),
+    ("Here's an edited version:\n\nHe go", "Here's the corrected version of the text:\n\nHe goes"),
+    ("### Corrected text\n\nHe go", "### Corrected text\n\nHe goes"),
+    ("Corrected version: Y", "Corrected version: X"),
+    ("Revision: 3.1", "Revision: 3.2"),
+    ("---\n\nB\n\n---", "---\n\nA\n\n---"),
+    ("B\n\n---", "A\n\n---"),
+    ("```\ny\n```\n\n**Changes made:**\n- y", "```\nx\n```\n\n**Changes made:**\n- x\n- a comment"),
+    (
+        "Python 3 is old.\n\nThis revision of the language broke code.",
+        "Python 3 came in 2008.\n\nThis revision of the language broke compatibility.",
+    ),
 ]
 
 
 @pytest.mark.parametrize("reply", AROUND_PARIS)
 def test_what_is_said_of_a_revision_is_no_part_of_it(reply):
-    assert revised_text(reply) == "Paris."
+    assert revised_text(reply, "London.") == "Paris."
     assert not leaves_it_alone(reply, "London.")
     assert not speaks_of_the_reply("Paris.", "London.")
 
@@ -95,17 +158,65 @@ def test_a_reply_that_says_that_no_revision_is_needed_is_none(reply):
 @pytest.mark.parametrize("reply", IN_DOUBT)
 def test_a_reply_about_the_reply_is_no_revision(reply):
     assert not leaves_it_alone(reply, "Paris.")
-    assert speaks_of_the_reply(revised_text(reply), "Paris.")
+    assert speaks_of_the_reply(revised_text(reply, "Paris."), "Paris.")
 
 
 @pytest.mark.parametrize("reply", ANSWERS)
 def test_an_answer_about_something_else_stays_whole(reply):
-    assert revised_text(reply) == reply
+    assert revised_text(reply, "London.") == reply
     assert not leaves_it_alone(reply, "London.")
     assert not speaks_of_the_reply(reply, "London.")
+
+
+@pytest.mark.parametrize(("old", "new"), AS_THE_OLD_ONE)
+def test_nothing_is_cut_whose_kind_stands_in_the_old_text(old, new):
+    assert revised_text(new, old) == new
+    assert not leaves_it_alone(new, old)
+    assert not speaks_of_the_reply(new, old)
+
+
+def test_what_stands_around_a_part_of_the_same_kind_is_cut():
+    old = "Here is a revised version of your email:\n\nHi Bob"
+    new = "Here is a revised version of your email:\n\nDear Bob"
+
+    assert revised_text(f"Here is the revised reply:\n\n{new}", old) == new
+    assert revised_text("<reply><answer>Paris</answer></reply>", "<answer>Lyon</answer>") == (
+        "<answer>Paris</answer>"
+    )
+
+
+def test_what_stands_behind_a_list_of_changes_is_not_cut():
+    new = "Intro.\n\n**Changes made:**\n- x\n\nHere is the final code:\n\n```python\nx=1\n```"
+
+    assert revised_text(new, "Intro.") == new
 
 
 def test_what_the_old_answer_says_too_is_about_something_else():
     old = "The reply is fine as it is, and polite."
 
     assert not leaves_it_alone("The reply is fine as it is.", old)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Paris." + "\n" * 30_000 + "x",
+        "Paris." + " \n" * 30_000 + "(",
+        "Paris." + "\n" * 30_000,
+        " " * 30_000 + "x",
+        "<text>" + "\n" * 30_000 + "x",
+        "<reply>" + "\n " * 30_000 + "</reply",
+        "---\n" + "\n" * 30_000 + "--",
+        "Paris.\n\nThis revision" + " " * 30_000 + "\nx",
+        "Here is the revised reply:" + "\n" * 30_000 + "x",
+        "Revision:" + " \t" * 30_000 + "\nx",
+    ],
+    ids=lambda reply: repr(reply.strip()[:10]),
+)
+def test_a_reply_that_runs_away_is_read_in_no_time(reply):
+    began = time.perf_counter()
+    text = revised_text(reply, "Paris.")
+    leaves_it_alone(reply, "Paris.")
+    speaks_of_the_reply(text, "Paris.")
+
+    assert time.perf_counter() - began < 1

@@ -103,15 +103,15 @@ def without_leftovers(
     was offered.
 
     Raises UnreadableReply where the policy is `fail`, where it is not certain which part is the answer, and
-    where all of it is a call of a tool that nobody read.
+    where it holds a call of a tool that nobody read.
     """
     if leaks == "keep":
         return reply
-    if tools and is_unread_call(reply.text, tools):
-        message = "the answer is a call of a tool that its server has not read: give it its parser of tools"
-        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=(reply.key,))
     last = next((message.text for message in reversed(asked) if message.role == "user"), "")
     standing = "\n".join(message.text for message in asked if message.role == "system")
+    if tools and is_unread_call(reply.text, tools, f"{standing}\n{last}"):
+        message = "the answer is a call of a tool that its server has not read: give it its parser of tools"
+        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=(reply.key,))
     if reply.reasoning is not None and (names_end_alone(last) or names_end_alone(standing)):
         message = "the request names a mark that ends reasoning, so this one may be part of the answer"
         raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))

@@ -37,7 +37,7 @@ def _a_call_of(names: set[Any]) -> re.Pattern[str]:
     named = rf'"(?:name|tool|tool_name|function|action|recipient_name)"\s*:\s*"(?:functions\.)?{name}"'
     return re.compile(
         rf"{named}[^{{}}]{{0,200}}{_ARGUMENTS}|{_ARGUMENTS}[\[{{\"][^\n]{{0,300}}?[}}\]\"]\s*,\s*{named}"
-        rf"|^Action: *`?{name}`?(?:[\[(]|\s*\n\s*Action Input:)"
+        rf"|^Action: *`?{name}`?(?:[\[(]|[^\S\n]*\n\s*Action Input:)"
         rf"|(?:^|\s)functions\.{name}(?::\d+)?\s*\{{|^{name}\n```(?:json)?\n\s*\{{"
         rf"|^[^\S\n]*<{name}>\s*(?:<\w+>|\{{)",
         re.MULTILINE,

@@ -1,17 +1,24 @@
 """Which replies a plug-in may be given: answers that are whole, and hold nothing but the answer."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prefgen.calls.models import Leaks
 from prefgen.calls.unread_calls import is_unread_call
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
-from prefgen.text.asked_tags import asked_tags
+from prefgen.text.asked_tags import asked_tags, named_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.normalize import is_blank
 from prefgen.text.reasoning import names_end_alone, split_reasoning
 from prefgen.transport.endings import ending_of
 from prefgen.types import Message, Reply
+
+_IS_JUDGED = "material to be judged"
+"""What the prompts of judges say of what stands between their fences. A reviser writes such a text anew, so
+its tags are part of what it writes.
+"""
+_FENCED = re.compile(r"^<((?:text|prompt|reference)(?: \w+)?)>\n.*?^</\1>$", re.DOTALL | re.MULTILINE)
 
 
 def usable_reply(reply: Reply) -> Reply:
@@ -46,15 +53,36 @@ def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:
     """The reply with the tags that the request asked for, where they were read as marks of reasoning or of an
     answer.
     """
-    wanted = "\n".join(message.text for message in asked if message.role in ("system", "user"))
-    if not reply.sent or not asked_tags(wanted):
-        return reply
+    tags = asked_tags(_wanted(asked))
+    return _split_again(reply, tags) if reply.sent and tags else reply
+
+
+def _split_again(reply: Reply, tags: Collection[str]) -> Reply:
+    """The reply, in which tags of these names belong to the answer."""
     in_text, beside = split_reasoning(reply.sent)[0], reply.reasoning or ""
     if in_text:
         beside = beside.removesuffix(in_text).rstrip()
-    thoughts, text = split_reasoning(reply.sent, wanted, is_thought=bool(beside))
+    thoughts, text = split_reasoning(reply.sent, tags, is_thought=bool(beside))
     reasoning = "\n\n".join(part for part in (beside, thoughts) if part)
     return reply.replacing(text=text, reasoning=reasoning or thoughts)
+
+
+def _wanted(asked: Sequence[Message]) -> str:
+    """What a request says; what a judge is given to read asks for nothing."""
+    wanted = "\n".join(message.text for message in asked if message.role in ("system", "user"))
+    is_judged = any(message.role == "system" and _IS_JUDGED in message.text for message in asked)
+    return _FENCED.sub("", wanted) if is_judged else wanted
+
+
+def _is_tag_in_doubt(reply: Reply, asked: Sequence[Message]) -> bool:
+    """Whether a reply was split at tags that its request speaks of, and does not certainly ask for."""
+    if not reply.sent:
+        return False
+    wanted = _wanted(asked)
+    named, told = named_tags(wanted), asked_tags(wanted)
+    if named <= told:
+        return False
+    return _split_again(reply, named | told).text != _split_again(reply, told).text
 
 
 def _empty(reply: Reply) -> UnreadableReply:
@@ -75,18 +103,21 @@ def without_leftovers(
     was offered.
 
     Raises UnreadableReply where the policy is `fail`, where it is not certain which part is the answer, and
-    where all of it is a call of a tool that nobody read.
+    where it holds a call of a tool that nobody read.
     """
     if leaks == "keep":
         return reply
-    if tools and is_unread_call(reply.text, tools):
-        message = "the answer is a call of a tool that its server has not read: give it its parser of tools"
-        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=(reply.key,))
     last = next((message.text for message in reversed(asked) if message.role == "user"), "")
     standing = "\n".join(message.text for message in asked if message.role == "system")
+    if tools and is_unread_call(reply.text, tools, f"{standing}\n{last}"):
+        message = "the answer is a call of a tool that its server has not read: give it its parser of tools"
+        raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=(reply.key,))
     if reply.reasoning is not None and (names_end_alone(last) or names_end_alone(standing)):
         message = "the request names a mark that ends reasoning, so this one may be part of the answer"
         raise UnreadableReply(message, code="leak", replies=(reply.text,), keys=(reply.key,))
+    if _is_tag_in_doubt(reply, asked):
+        message = "the request speaks of a tag in which the reply begins, so it may be part of the answer"
+        raise UnreadableReply(message, code="leak", replies=(reply.sent,), keys=(reply.key,))
     if not may_leak(reply.text):
         return reply
     from prefgen.text.leaks import Leaked, without_leaks  # 40 ms, and many runs have no such text

@@ -17,6 +17,7 @@ from prefgen.dataset.pair import (
     text_of,
     turn_problems,
 )
+from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leaks import find_leak
 from prefgen.text.reasoning import split_reasoning
 from prefgen.text.taken_out import taken_out_digests
@@ -143,10 +144,11 @@ def _holds_unmarked_reasoning(text: str) -> bool:
 
 def _formats(asked: str, chosen: Turns, rejected: Turns) -> Found:
     """Reasoning on one side alone, which a model would learn instead of what the pair is about."""
+    tags = asked_tags(asked)
     thinks = [
         name
         for name, side in (("chosen", chosen), ("rejected", rejected))
-        if split_reasoning(text_of(side), asked)[0] is not None
+        if split_reasoning(text_of(side), tags)[0] is not None
     ]
     if len(thinks) == 1:
         yield "format", f"{thinks[0]} alone holds reasoning"

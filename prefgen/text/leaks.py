@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from prefgen.text.asked_tags import asked_tags
+from prefgen.text.asked_tags import named_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.model_marks import CALL_TOKENS, REASONING_DRESS
 from prefgen.text.named_turns import echo_of, leading_speaker, turn_of_somebody_else
@@ -110,7 +110,7 @@ def find_leak(
         return None
     plain = without_code(text)
     named = f"{standing}\n{asked}"
-    for leak in _leaks(text, plain, asked, asked_tags(named), keeps_reasoning=keeps_reasoning):
+    for leak in _leaks(text, plain, asked, named_tags(named), keeps_reasoning=keeps_reasoning):
         is_name = _NAME.fullmatch(leak.mark.strip()) is not None
         is_word = is_name and leak.mark.strip().isalpha()
         is_word = is_word and (leak.mark.strip() == "assistant" or bool(text[: leak.start].strip()))

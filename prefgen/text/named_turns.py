@@ -26,7 +26,7 @@ _TURNS_IN_LINES = tuple(
     )
     for one, other in _SPEAKERS
 )
-_USER_IN_LINE = re.compile(r"(?:(?<=[.!?…\"”)] )|(?<=[a-z][.!?]))(?:USER|User|Human): ")
+_USER_IN_LINE = re.compile(r"(?:(?<=[.!?…\"”)] )|(?<=[a-z][.!?])|(?<=[^:：\s]\n\n))(?:USER|User|Human): ")
 _ASSISTANT_IN_LINE = re.compile(r"\s(?:ASSISTANT|Assistant|AI): ")
 _TURN_HEADINGS = (
     (re.compile(r"\n### ?(?:User|Human)\n"), re.compile(r"\n### ?Assistant(?:\n|\Z)")),
@@ -40,6 +40,13 @@ _OTHER_LABEL = re.compile(r"\n[ \t\r\f\v]*(?:\*\*)?([^\W\d_][\w-]*(?: [\w-]+){0,
 _LONE_LABEL = re.compile(
     r"(?:\n\n(?:Human|### ?(?:Human|User|Instruction))|(?<=[^\s#])### ?(?:Human|User)):(?=\s)"
 )
+_LAST_LABEL = re.compile(
+    r"[ \t]*(?:(?:#+ *|\*\*)?(?:Human|HUMAN|User|USER|Assistant|ASSISTANT|Instruction)(?:\*\*)?:(?:\*\*)?"
+    r"|(?:User|USER): [^\n]+\?)\s*\Z"
+)
+"""A role with nothing behind it, or a question of the user, as the last line: where a model stopped late."""
+_LABEL_OR_BLANK = re.compile(r".*[:：_*\]]|\W*[^\W\d_][\w-]*(?: [\w-]+){0,2}\W*[:：].*")
+_SPEECH = re.compile(r"(?:\A|\n[^\S\n]*\n)([^\W\d_][\w-]*(?: [\w-]+){0,2}): ?\S")
 _ASKS_FOR_TURNS = re.compile(
     r"\b(?:dialog(?:ue)?s?|conversations?|transcripts?|screenplays?|few-?shot|faqs?|q ?& ?a|role-?play\w*"
     r"|skits?|chat[- ]?(?:logs?|histor(?:y|ies)|sessions?)|interviews? (?:with|between|of)|mock interviews?"
@@ -146,7 +153,7 @@ def turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:
     in_line = _USER_IN_LINE.search(plain)
     if in_line is not None:
         line_end = plain.find("\n", in_line.end())
-        is_glued = plain[in_line.start() - 1] != " "
+        is_glued = not plain[in_line.start() - 1].isspace()
         end = len(plain) if line_end < 0 or is_glued else line_end
         if _ASSISTANT_IN_LINE.search(plain, in_line.end(), end):
             return in_line
@@ -154,9 +161,23 @@ def turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:
         first = user_heading.search(plain)
         if first is not None and assistant_heading.search(plain, first.end()):
             return first
+    if (last := _last_label(plain)) is not None:
+        return last
     lone = _LONE_LABEL.search(plain)
     is_led_to = lone is not None and plain[: lone.start()].rstrip().endswith((":", "："))
     return None if lone is None or is_led_to or _is_no_turn(plain, lone, None, asked) else lone
+
+
+def _last_label(plain: str) -> re.Match[str] | None:
+    """The role as the last line of a text which is no form that is to be filled in, and no play."""
+    start = plain.rfind("\n", 0, len(plain.rstrip())) + 1
+    last = _LAST_LABEL.match(plain, start)
+    before = plain[:start].rstrip()
+    if last is None or plain.count("\n", len(before), start) < 2:
+        return None
+    line = before.rpartition("\n")[2]
+    line = line if len(line) < 100 else line[-1:]  # a longer one is no label
+    return None if not line.strip() or _LABEL_OR_BLANK.fullmatch(line) else last
 
 
 def _turn_in_lines(plain: str) -> re.Match[str] | None:
@@ -179,6 +200,8 @@ def _is_no_turn(plain: str, label: re.Match[str], other: re.Match[str] | None, a
     """
     if _PLACEHOLDER.match(plain, label.end()):
         return True
+    if other is None and _is_play(plain):
+        return True
     if other is not None and _is_named(label, asked) and _is_named(other, asked):
         return True
     start = label.start() + len(label[0]) - len(label[0].lstrip())
@@ -189,6 +212,14 @@ def _is_no_turn(plain: str, label: re.Match[str], other: re.Match[str] | None, a
     ahead = takewhile(_is_entry, after.lstrip().split(_space(after, after.lstrip())))
     behind = takewhile(_is_entry, reversed(before.split(_space(plain[:start], before))))
     return any(map(_is_foreign, ahead)) or sum(map(_is_foreign, behind)) > 1
+
+
+def _is_play(plain: str) -> bool:
+    """Whether somebody who is neither of the two speaks between what a human says."""
+    names = [speech[1] for speech in _SPEECH.finditer(plain)]
+    human = [number for number, name in enumerate(names) if name == "Human"]
+    between = names[human[0] : human[-1]] if human else []
+    return any(not _SPEAKS.match(name) and name.casefold() != "claude" for name in between)
 
 
 def _space(longer: str, shorter: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from prefgen.text import harmony
-from prefgen.text.asked_tags import asked_tags, is_asked_for
+from prefgen.text.asked_tags import is_asked_for
 from prefgen.text.fences import open_fence
 from prefgen.text.harmony import joined
 from prefgen.text.model_marks import (
@@ -53,10 +53,13 @@ _FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})(.*)$", re.MULTILINE)
 _GLUED_ROLE = re.compile(r"assistant[^\S\n]*\n")
 
 
-def split_reasoning(text: str, asked: str = "", *, is_thought: bool = False) -> tuple[str | None, str]:
+def split_reasoning(
+    text: str, tags: Collection[str] = (), *, is_thought: bool = False
+) -> tuple[str | None, str]:
     """(reasoning, answer) of a reply. Reasoning that is never closed leaves no answer, and neither does one
     of which it cannot be told where the answer begins; a text without any is the answer as it stands.
-    `asked` is what it answers; `is_thought` where the server itself gave reasoning beside it.
+    `tags` are the names of those that belong to the answer; `is_thought` where the server itself gave
+    reasoning beside it.
 
     A mark that closes reasoning counts also where the mark that opens it was part of the prompt, if no
     sentence speaks of it; a mark in code, or within a sentence, is spoken about. Where it is in doubt, the
@@ -68,7 +71,7 @@ def split_reasoning(text: str, asked: str = "", *, is_thought: bool = False) -> 
     split = harmony.split_channels(start) or harmony.split_words(text) or _split_words(text)
     if split is not None:
         return split
-    plain, tags = without_code(text), asked_tags(asked)
+    plain = without_code(text)
     openers, closers = marks_of(plain, tags)
     if len(openers) + len(closers) > MOST_MARKS:
         return text.strip(), ""

@@ -20,6 +20,23 @@ CALLS = [
     '<tools>\n{"name": "get_weather", "arguments": {}}\n</tools>',
     '<toolcall>{"name": "get_weather"}</toolcall>',
 ]
+AMONG_WORDS = [
+    'I will check.\n{"name": "get_weather", "arguments": {"c": "x"}}',
+    'I will check.\n```json\n{"name": "get_weather", "arguments": {"c": "x"}}\n```',
+    '{"name": "get_weather", "arguments": {"c": "x"}}\n\nLet me know.',
+    '{"name": "get_weather", "parameters": {"c": "x"}',
+    '{"tool": "get_weather", "args": {}}',
+    '{"action": "get_weather", "action_input": "x"}',
+    '{\n  "arguments": {"c": {"d": 1}},\n  "name": "get_weather"\n}',
+    '{"function": "get_weather", "id": 1, "arguments": "{}"}',
+    "Thought: I look.\nAction: get_weather\nAction Input: x",
+    "Action: get_weather[Paris]",
+    'functions.get_weather:0{"c":"x"}',
+    'get_weather\n```json\n{"c": "x"}\n```',
+    'get_weather("x")',
+    "<get_weather><c>x</c></get_weather>",
+    "I look.\n\n<get_weather>\n<c>x</c>\n</get_weather>",
+]
 LEFT = [
     '<TOOLCALL>[{"name": "get_weather", "arguments": {}}]</TOOLCALL>',
     "<start_function_call>call:get_weather{city:<escape>Paris<escape>}<end_function_call>",
@@ -35,10 +52,17 @@ ANSWERS = [
     "get_rain(city='Paris')",
     "```python\nimport weather\nget_weather(city='Paris')\n```",
     "The token to=functions.x names a tool.",
+    'I looked with get_weather("Paris"): it rains.',
+    "### get_weather\n\nIt takes a city.",
+    "Action: I asked get_weather. Input: Paris.",
+    'It is defined so: {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}',
+    '{"source": "get_weather", "arguments": ["it rains", "it is cold"]}',
+    "`get_weather` has these parameters: city.",
+    "The tag <get_weather> is none.",
 ]
 
 
-@pytest.mark.parametrize("text", [*CALLS, *LEFT])
+@pytest.mark.parametrize("text", [*CALLS, *AMONG_WORDS, *LEFT])
 def test_a_call_that_is_the_whole_text_is_no_answer(text):
     with pytest.raises(UnreadableReply):
         without_leftovers(Reply(text=text), "strip", [user("Does it rain?")], TOOLS)
@@ -57,3 +81,10 @@ def test_a_text_that_speaks_of_a_tool_is_an_answer(text):
 def test_where_no_tool_was_offered_it_is_a_text(text):
     assert not is_unread_call(text, [])
     assert not is_unread_call(text, [{"type": "function", "function": {"name": "search"}}])
+
+
+@pytest.mark.parametrize("text", [call for call in AMONG_WORDS if call != 'get_weather("x")'])
+def test_a_request_that_shows_a_call_wants_it_as_text(text):
+    reply = Reply(text=f"So:\n{text}")
+
+    assert without_leftovers(reply, "strip", [user(f"Explain this:\n{text}")], TOOLS) is reply

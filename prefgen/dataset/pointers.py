@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefgen.dataset.cells import decoded, describe, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
@@ -18,9 +18,15 @@ _MARKED = re.compile(
 )
 """A text that may say which by a mark: "1", "B", "Response 2", "model_a"."""
 _PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
-_OTHER_POINTERS = (*_PLACES, "true", "false")
+_TRUTHS = ("true", "false")
+_OTHER_POINTERS = (*_PLACES, *_TRUTHS)
 _COLUMN_MARK = re.compile(r"(?<![a-z0-9])[ab](?![a-z0-9])|(?<![0-9])[0-2](?![0-9])", re.IGNORECASE)
 """What tells two columns apart, which are otherwise of one name."""
+_WHO_ANSWERED = re.compile(
+    r"(?:\w{1,20}[ _-])??(?:model|judge|annotator|rater)[ _-]?(?:(?:name|id)[ _-]?)?(?:[0-2]|[ab])",
+    re.IGNORECASE,
+)
+"""Columns that name those who answered or judged."""
 _ANSWERS = ("responses", "completions", "answers")
 _NOTES = ("tags", "keywords", "topics", "categories", "labels")
 """Lists of texts that are about a row."""
@@ -40,29 +46,57 @@ def check_pointers(row: Row, given: Mapping[str, Any], where: str) -> None:
         raise RecipeError(f"chosen and rejected name the columns {' and '.join(texts)}{_MAP_NAMES}", where)
     if not all(_MARKED.fullmatch(text) or text.casefold() in _OTHER_POINTERS for text in texts):
         return
-    for name in _alternatives(row):
-        if not any(text in _texts_of(row[name]) for text in texts):
+    for found in _alternatives(row):
+        if all(found.may_be(text) for text in texts) and not any(text in found.texts for text in texts):
             raise RecipeError(
-                f"chosen is {describe(given['chosen'])} beside {name}: is it an answer, or does it say which"
-                f"{_MAP_NAMES}",
+                f"chosen is {describe(given['chosen'])} beside {found.column}: is it an answer, or does it "
+                f"say which{_MAP_NAMES}",
                 where,
             )
 
 
-def _alternatives(row: Row) -> Iterator[str]:
-    """The columns that hold answers, or may: texts under the names of answers, lists of several texts, and
-    texts under two names that a mark tells apart.
+class _Alternatives(NamedTuple):
+    """A column that holds answers, or may: all of them in a list, or one of several columns."""
+
+    column: str
+    texts: Sequence[str]
+    count: int
+    """How many answers there are to point at."""
+    are_truths: bool = False
+    """Whether true and false may be about them: two that 0 and 1 tell apart, or a response alone."""
+
+    def may_be(self, word: str) -> bool:
+        """Whether a pointer may mean one of these: a number does within their count."""
+        if word.casefold() in _TRUTHS:
+            return self.are_truths
+        number = (_MARKED.fullmatch(word) or [None, None])[1]
+        return self.count > 1 and (number is None or int(number) <= self.count)
+
+
+def _alternatives(row: Row) -> Iterator[_Alternatives]:
+    """What a side may point at: lists of several texts, texts under two names that a mark tells apart (but
+    for names of models and judges), and texts under the names of answers.
     """
-    twins = {name for pair in _twin_columns(row) for name in pair.values()}
     for name, value in row.items():
-        if name in SIDES or not isinstance(name, str) or is_missing(value):
+        if name in SIDES or not isinstance(name, str) or is_missing(value) or not is_list(decoded(value)):
             continue
-        if is_list(decoded(value)):
-            may_answer = name in _ANSWERS or (name not in KNOWN and name not in _NOTES)
-            if may_answer and len(_texts_of(value)) > 1:
-                yield name
-        elif name in twins or (isinstance(value, str) and _ANSWER_COLUMN.fullmatch(name.strip())):
-            yield name
+        texts = _texts_of(value)
+        if len(texts) > 1 and (name in _ANSWERS or (name not in KNOWN and name not in _NOTES)):
+            yield _Alternatives(name, texts, len(texts))
+    for twins in _twin_columns(row):
+        for name in twins.values():
+            is_name = _WHO_ANSWERED.fullmatch(name) and len(str(row[name]).split()) < 3
+            if name not in SIDES and not is_name and not is_missing(row[name]):
+                yield _Alternatives(name, _texts_of(row[name]), 2, set(twins) == {"0", "1"})
+    named = [
+        name
+        for name, value in row.items()
+        if isinstance(name, str) and isinstance(value, str) and _ANSWER_COLUMN.fullmatch(name.strip())
+    ]
+    named = [name for name in named if not is_missing(row[name])]
+    for name in named:
+        is_judged = len(named) == 1 and not name.strip().casefold().startswith("answer")
+        yield _Alternatives(name, _texts_of(row[name]), len(named), is_judged)
 
 
 def _texts_of(value: Any) -> list[str]:

@@ -52,6 +52,37 @@ def test_short_answers_are_answers(beside):
     assert read(chosen="Cuba", rejected="Canada", candidates=["x", "y"])[1][0]["content"] == "Cuba"
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"steps": ["x is so", "y is so"]}, {"hints": ["Count.", "Add."]}, {"entities": '["Ann", "Bob"]'},
+        {"model_1": "gpt-4", "model_2": "llama"}, {"judge_a": "gpt-4", "judge_b": "llama"},
+        {"judge_model_1": "gpt-4", "judge_model_2": "llama 3"}, {"answer": "2+2=4 #### 4"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("chosen", "rejected"), [("4", "5"), ("True", "False"), ("false", "true")])
+def test_short_answers_that_can_mean_none_of_what_is_beside_them_are_answers(beside, chosen, rejected):
+    assert read(chosen=chosen, rejected=rejected, **beside)[1][0]["content"] == chosen
+
+
+@pytest.mark.parametrize("beside", [{"model_1": "gpt-4", "model_2": "llama"}, {"answer": "1+0=1 #### 1"}])
+def test_small_numbers_beside_no_two_answers_are_answers(beside):
+    assert read(chosen="1", rejected="2", **beside)[1][0]["content"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("sides", "beside"),
+    [
+        (("3", "1"), {"steps": ["x", "y", "z"]}), (("True", "False"), {"text_0": "x", "text_1": "y"}),
+        (("1", "2"), {"model_1": "It is so, I say.", "model_2": "It is not so."}),
+        (("2", "3"), {"answer_1": "x", "answer_2": "y", "answer_3": "z"}),
+    ],
+)  # fmt: skip
+def test_what_may_point_is_in_doubt(sides, beside):
+    with pytest.raises(RecipeError, match="is it an answer, or does it say which"):
+        read(chosen=sides[0], rejected=sides[1], **beside)
+
+
 ANSWERS = {"chosen": "good", "rejected": "bad"}
 AB = {"response_a": "good", "response_b": "bad"}
 NUMBERED = {"response_1": "bad", "response_2": "good"}

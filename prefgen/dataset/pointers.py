@@ -117,52 +117,101 @@ def _twin_columns(row: Row) -> Iterator[Twins]:
             yield twins
 
 
-_WINNER = re.compile(r"winner|winning|prefer|better|best|verdict|choice|selected", re.IGNORECASE)
+_WINNER = re.compile(
+    r"winner|winning|prefer|better|best|verdict|choice|selected|(?<![a-z])vote(?!s)"
+    r"|chosen[ _-]?(?:index|idx)",
+    re.IGNORECASE,
+)
 _NO_WINNER = re.compile(r"strength|score|rating|prob|confidence|margin|reason|explanation", re.IGNORECASE)
+_SURELY_WINNER = re.compile(
+    r"(?:is|the|overall|final|human|judge|chosen|winn(?:er|ing)|prefer(?:red|ence)?|better|best|verdict|choice"
+    r"|selected|vote|response|answer|output|completion|candidate|option|side|label|index|idx|[ _-])+",
+    re.IGNORECASE,
+)
+"""Names of columns that say nothing but which answer is better, so that they must be understood."""
+_STRENGTH = re.compile(r"0?\.(?!50*$)[5-9][0-9]*")
+"""How likely it is that the better one is better."""
 _TIES = ("draw", "equal", "neither", "both")
 
 
 def check_named_winner(row: Row, given: Mapping[str, Any], where: str) -> None:
     """Raises RecipeError where a column says which answer is better, and not what the sides say: by the name
-    of a side, or by the mark of one of two columns that hold the answers of the sides.
+    of a side, or by the mark of one of two columns that hold the answers of the sides. Beside such columns
+    it must be understood.
     """
     labels = {
-        name: str(value).strip().casefold().removeprefix("the ")
+        name: _word_of(value)
         for name, value in row.items()
         if isinstance(name, str)
         and isinstance(value, str | int | float)
+        and not is_missing(value)
         and _WINNER.search(name)
         and not _NO_WINNER.search(name)
     }
     sides = [text_of_answer(given[side]) for side in SIDES]
     for name, word in labels.items():
+        may_be_other = _STRENGTH.fullmatch(word) or not _SURELY_WINNER.fullmatch(name.strip())
+        named = _mark_of(word, row, name) or (word if _is_mark(word) else None)
         if word == "rejected" or any(
-            not _agrees(word, twins, [text_of_answer(row[column]) for column in twins.values()], sides)
+            not _agrees(named, twins, [text_of_answer(row[column]) for column in twins.values()], sides)
+            and not (named is None and (may_be_other or _is_said_elsewhere(word, row, name)))
             for twins in _twin_columns(row)
-            if name not in twins.values()
+            if name not in twins.values() and word != "chosen"
         ):
             raise RecipeError(
-                f"{name} is {describe(row[name])}, and chosen is another answer: map the sides that are "
-                "meant (chosen=chosen and rejected=rejected)",
+                f"{name} is {describe(row[name])}, and chosen is another answer, or it is not understood: "
+                "map the sides that are meant (chosen=chosen and rejected=rejected)",
                 where,
             )
 
 
-def _agrees(word: str, twins: Twins, texts: Sequence[Any], sides: Sequence[Any]) -> bool:
-    """Whether a word that names one of two columns names the one with the chosen answer; what names none
-    agrees with everything.
+def _word_of(value: Any) -> str:
+    """What a verdict says: of "[[B]]" and "B>A" the b."""
+    word = str(value).strip(" \t\r\n[]()*\"'").casefold().removeprefix("the ")
+    order = re.fullmatch(r"(\w[\w ]*?)\s*>+\s*\w[\w ]*", word)
+    return order[1] if order else word
+
+
+def _is_mark(word: str) -> bool:
+    """Whether a word can name an answer, or a tie: "gpt-4" does not."""
+    if word in _PLACES or word in _TIES or word.startswith("tie"):
+        return True
+    marked = _MARKED.fullmatch(word)
+    return marked is not None and (len(word) < 4 or marked[1] in (None, "0", "1", "2"))
+
+
+def _mark_of(word: str, row: Row, name: str) -> str | None:
+    """The mark of the one of two columns that holds this word, such as the name of a model."""
+    if _is_mark(word) and (len(word) < 4 or word in _PLACES):
+        return None
+    for twins in _twin_columns(row):
+        columns = {mark: column for mark, column in twins.items() if column != name}
+        marks = [m for m, column in columns.items() if str(text_of_answer(row[column])).casefold() == word]
+        if len(marks) == 1:
+            return marks[0]
+    return None
+
+
+def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
+    """Whether another column holds this word, and says nothing of the rejected answer: it is some name."""
+    return any(
+        isinstance(value, str) and value.strip().casefold() == word
+        for other, value in row.items()
+        if other != name and "rejected" not in str(other).casefold()
+    )
+
+
+def _agrees(word: str | None, twins: Twins, texts: Sequence[Any], sides: Sequence[Any]) -> bool:
+    """Whether a word that names one of two columns names the one with the chosen answer; where the columns
+    hold other texts than the sides, everything agrees.
     """
     if texts not in (sides, sides[::-1]):
         return True
     if word in _PLACES:
         return _PLACES[word] == texts.index(sides[0])
-    marked = _MARKED.fullmatch(word)
-    if marked is None:
-        return not word.startswith("tie") and word not in _TIES
-    mark = marked[1] or marked[2]
-    if mark not in twins:
-        return len(word) > 3  # "gpt-4" is some other name; "1" beside a and b may be either
-    return list(twins).index(mark) == texts.index(sides[0])
+    marked = _MARKED.fullmatch(word or "")
+    mark = marked and (marked[1] or marked[2])
+    return mark in twins and list(twins).index(mark) == texts.index(sides[0])
 
 
 def text_of_answer(side: Any) -> Any:

@@ -95,7 +95,9 @@ NUMBERED = {"response_1": "bad", "response_2": "good"}
         {**AB, "better": "second"},
         {**NUMBERED, "winner": 1}, {**NUMBERED, "preferred": "Response 1"}, {**AB, "choice": 1},
         {**AB, "winner": "tie (bothbad)"}, {"preference": "rejected"}, {"winner": "Rejected"},
-        {**NUMBERED, "choice": 0},
+        {**NUMBERED, "choice": 0}, {**AB, "winner": "[[B]]"}, {**AB, "preference": "B>A"},
+        {**AB, "preference": "B >> A"}, {**AB, "preferred_response": "bad"},
+        {**AB, "winner": "llama", "model_a": "gpt-4", "model_b": "llama"}, {**AB, "vote": "b"},
     ],
 )  # fmt: skip
 def test_a_label_that_prefers_the_other_answer_is_in_doubt(beside):
@@ -103,12 +105,33 @@ def test_a_label_that_prefers_the_other_answer_is_in_doubt(beside):
         read(**ANSWERS, **beside)
 
 
+@pytest.mark.parametrize("word", ["both bad", "no preference", "equally good", -1, "-1", "A=B", "gpt-4", 0.3])
+@pytest.mark.parametrize("column", ["winner", "preference", "overall_preference_label", "verdict", "vote"])
+def test_a_label_that_is_not_understood_is_in_doubt(column, word):
+    with pytest.raises(RecipeError, match="not understood"):
+        read(**ANSWERS, **AB, **{column: word})
+
+
+@pytest.mark.parametrize(
+    "beside", [{"chosen_index": 1}, {"best_index": 1}, {"winner": "x", "model_rejected": "x"}]
+)
+def test_an_index_or_a_name_that_is_not_of_the_chosen_answer_is_in_doubt(beside):
+    with pytest.raises(RecipeError, match="not understood"):
+        read(**ANSWERS, **AB, **beside)
+
+
 @pytest.mark.parametrize(
     "beside",
     [
         {**AB, "winner": "model_a"}, {**AB, "preference": "A"}, {**NUMBERED, "winner": 2},
         {**AB, "better": "first"},
-        {**AB, "winner": "gpt-4"}, {**AB, "preference_strength": 2}, {"preference": "chosen"}, {"best": 0},
+        {**AB, "winner": "gpt-4", "model_chosen": "GPT-4"}, {**AB, "preference_strength": 2},
+        {**AB, "winner": "gpt-4", "model_a": "gpt-4", "model_b": "llama"}, {**AB, "winner": "[[A]]"},
+        {**AB, "preference": "A>B"}, {**AB, "verdict": "A >> B"}, {**AB, "preferred_answer": "Good"},
+        {**AB, "preference_type": "helpfulness"}, {**AB, "selected_by": "Ann"},
+        {**AB, "preferred_language": "en"}, {**AB, "votes": 7}, {**AB, "vote": "a"},
+        {"winner": "no idea"}, {"text_a": "x", "text_b": "y", "winner": "both bad"},
+        {"preference": "chosen"}, {"best": 0},
         {"text_a": "x", "text_b": "y", "winner": "b"}, {**AB, "winner": None}, {**AB, "preference": 0.8},
     ],
 )  # fmt: skip

@@ -139,7 +139,9 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     if tool_calls:
         fields["tool_calls"] = tool_calls
     for key in ("tool_call_id", "name"):
-        if (text := as_text(turn.get(key), key, where)) is not None:
+        text = as_text(turn.get(key), key, where)
+        says_the_role = key == "name" and role != "tool" and known_role(text) == role
+        if text is not None and not says_the_role:
             fields[key] = text
     return Message(**fields)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefgen.dataset.cells import decoded, describe, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
@@ -18,9 +18,15 @@ _MARKED = re.compile(
 )
 """A text that may say which by a mark: "1", "B", "Response 2", "model_a"."""
 _PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
-_OTHER_POINTERS = (*_PLACES, "true", "false")
+_TRUTHS = ("true", "false")
+_OTHER_POINTERS = (*_PLACES, *_TRUTHS)
 _COLUMN_MARK = re.compile(r"(?<![a-z0-9])[ab](?![a-z0-9])|(?<![0-9])[0-2](?![0-9])", re.IGNORECASE)
 """What tells two columns apart, which are otherwise of one name."""
+_WHO_ANSWERED = re.compile(
+    r"(?:\w{1,20}[ _-])??(?:model|judge|annotator|rater)[ _-]?(?:(?:name|id)[ _-]?)?(?:[0-2]|[ab])",
+    re.IGNORECASE,
+)
+"""Columns that name those who answered or judged."""
 _ANSWERS = ("responses", "completions", "answers")
 _NOTES = ("tags", "keywords", "topics", "categories", "labels")
 """Lists of texts that are about a row."""
@@ -40,29 +46,57 @@ def check_pointers(row: Row, given: Mapping[str, Any], where: str) -> None:
         raise RecipeError(f"chosen and rejected name the columns {' and '.join(texts)}{_MAP_NAMES}", where)
     if not all(_MARKED.fullmatch(text) or text.casefold() in _OTHER_POINTERS for text in texts):
         return
-    for name in _alternatives(row):
-        if not any(text in _texts_of(row[name]) for text in texts):
+    for found in _alternatives(row):
+        if all(found.may_be(text) for text in texts) and not any(text in found.texts for text in texts):
             raise RecipeError(
-                f"chosen is {describe(given['chosen'])} beside {name}: is it an answer, or does it say which"
-                f"{_MAP_NAMES}",
+                f"chosen is {describe(given['chosen'])} beside {found.column}: is it an answer, or does it "
+                f"say which{_MAP_NAMES}",
                 where,
             )
 
 
-def _alternatives(row: Row) -> Iterator[str]:
-    """The columns that hold answers, or may: texts under the names of answers, lists of several texts, and
-    texts under two names that a mark tells apart.
+class _Alternatives(NamedTuple):
+    """A column that holds answers, or may: all of them in a list, or one of several columns."""
+
+    column: str
+    texts: Sequence[str]
+    count: int
+    """How many answers there are to point at."""
+    are_truths: bool = False
+    """Whether true and false may be about them: two that 0 and 1 tell apart, or a response alone."""
+
+    def may_be(self, word: str) -> bool:
+        """Whether a pointer may mean one of these: a number does within their count."""
+        if word.casefold() in _TRUTHS:
+            return self.are_truths
+        number = (_MARKED.fullmatch(word) or [None, None])[1]
+        return self.count > 1 and (number is None or int(number) <= self.count)
+
+
+def _alternatives(row: Row) -> Iterator[_Alternatives]:
+    """What a side may point at: lists of several texts, texts under two names that a mark tells apart (but
+    for names of models and judges), and texts under the names of answers.
     """
-    twins = {name for pair in _twin_columns(row) for name in pair.values()}
     for name, value in row.items():
-        if name in SIDES or not isinstance(name, str) or is_missing(value):
+        if name in SIDES or not isinstance(name, str) or is_missing(value) or not is_list(decoded(value)):
             continue
-        if is_list(decoded(value)):
-            may_answer = name in _ANSWERS or (name not in KNOWN and name not in _NOTES)
-            if may_answer and len(_texts_of(value)) > 1:
-                yield name
-        elif name in twins or (isinstance(value, str) and _ANSWER_COLUMN.fullmatch(name.strip())):
-            yield name
+        texts = _texts_of(value)
+        if len(texts) > 1 and (name in _ANSWERS or (name not in KNOWN and name not in _NOTES)):
+            yield _Alternatives(name, texts, len(texts))
+    for twins in _twin_columns(row):
+        for name in twins.values():
+            is_name = _WHO_ANSWERED.fullmatch(name) and len(str(row[name]).split()) < 3
+            if name not in SIDES and not is_name and not is_missing(row[name]):
+                yield _Alternatives(name, _texts_of(row[name]), 2, set(twins) == {"0", "1"})
+    named = [
+        name
+        for name, value in row.items()
+        if isinstance(name, str) and isinstance(value, str) and _ANSWER_COLUMN.fullmatch(name.strip())
+    ]
+    named = [name for name in named if not is_missing(row[name])]
+    for name in named:
+        is_judged = len(named) == 1 and not name.strip().casefold().startswith("answer")
+        yield _Alternatives(name, _texts_of(row[name]), len(named), is_judged)
 
 
 def _texts_of(value: Any) -> list[str]:
@@ -83,52 +117,101 @@ def _twin_columns(row: Row) -> Iterator[Twins]:
             yield twins
 
 
-_WINNER = re.compile(r"winner|winning|prefer|better|best|verdict|choice|selected", re.IGNORECASE)
+_WINNER = re.compile(
+    r"winner|winning|prefer|better|best|verdict|choice|selected|(?<![a-z])vote(?!s)"
+    r"|chosen[ _-]?(?:index|idx)",
+    re.IGNORECASE,
+)
 _NO_WINNER = re.compile(r"strength|score|rating|prob|confidence|margin|reason|explanation", re.IGNORECASE)
+_SURELY_WINNER = re.compile(
+    r"(?:is|the|overall|final|human|judge|chosen|winn(?:er|ing)|prefer(?:red|ence)?|better|best|verdict|choice"
+    r"|selected|vote|response|answer|output|completion|candidate|option|side|label|index|idx|[ _-])+",
+    re.IGNORECASE,
+)
+"""Names of columns that say nothing but which answer is better, so that they must be understood."""
+_STRENGTH = re.compile(r"0?\.(?!50*$)[5-9][0-9]*")
+"""How likely it is that the better one is better."""
 _TIES = ("draw", "equal", "neither", "both")
 
 
 def check_named_winner(row: Row, given: Mapping[str, Any], where: str) -> None:
     """Raises RecipeError where a column says which answer is better, and not what the sides say: by the name
-    of a side, or by the mark of one of two columns that hold the answers of the sides.
+    of a side, or by the mark of one of two columns that hold the answers of the sides. Beside such columns
+    it must be understood.
     """
     labels = {
-        name: str(value).strip().casefold().removeprefix("the ")
+        name: _word_of(value)
         for name, value in row.items()
         if isinstance(name, str)
         and isinstance(value, str | int | float)
+        and not is_missing(value)
         and _WINNER.search(name)
         and not _NO_WINNER.search(name)
     }
     sides = [text_of_answer(given[side]) for side in SIDES]
     for name, word in labels.items():
+        may_be_other = _STRENGTH.fullmatch(word) or not _SURELY_WINNER.fullmatch(name.strip())
+        named = _mark_of(word, row, name) or (word if _is_mark(word) else None)
         if word == "rejected" or any(
-            not _agrees(word, twins, [text_of_answer(row[column]) for column in twins.values()], sides)
+            not _agrees(named, twins, [text_of_answer(row[column]) for column in twins.values()], sides)
+            and not (named is None and (may_be_other or _is_said_elsewhere(word, row, name)))
             for twins in _twin_columns(row)
-            if name not in twins.values()
+            if name not in twins.values() and word != "chosen"
         ):
             raise RecipeError(
-                f"{name} is {describe(row[name])}, and chosen is another answer: map the sides that are "
-                "meant (chosen=chosen and rejected=rejected)",
+                f"{name} is {describe(row[name])}, and chosen is another answer, or it is not understood: "
+                "map the sides that are meant (chosen=chosen and rejected=rejected)",
                 where,
             )
 
 
-def _agrees(word: str, twins: Twins, texts: Sequence[Any], sides: Sequence[Any]) -> bool:
-    """Whether a word that names one of two columns names the one with the chosen answer; what names none
-    agrees with everything.
+def _word_of(value: Any) -> str:
+    """What a verdict says: of "[[B]]" and "B>A" the b."""
+    word = str(value).strip(" \t\r\n[]()*\"'").casefold().removeprefix("the ")
+    order = re.fullmatch(r"(\w[\w ]*?)\s*>+\s*\w[\w ]*", word)
+    return order[1] if order else word
+
+
+def _is_mark(word: str) -> bool:
+    """Whether a word can name an answer, or a tie: "gpt-4" does not."""
+    if word in _PLACES or word in _TIES or word.startswith("tie"):
+        return True
+    marked = _MARKED.fullmatch(word)
+    return marked is not None and (len(word) < 4 or marked[1] in (None, "0", "1", "2"))
+
+
+def _mark_of(word: str, row: Row, name: str) -> str | None:
+    """The mark of the one of two columns that holds this word, such as the name of a model."""
+    if _is_mark(word) and (len(word) < 4 or word in _PLACES):
+        return None
+    for twins in _twin_columns(row):
+        columns = {mark: column for mark, column in twins.items() if column != name}
+        marks = [m for m, column in columns.items() if str(text_of_answer(row[column])).casefold() == word]
+        if len(marks) == 1:
+            return marks[0]
+    return None
+
+
+def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
+    """Whether another column holds this word, and says nothing of the rejected answer: it is some name."""
+    return any(
+        isinstance(value, str) and value.strip().casefold() == word
+        for other, value in row.items()
+        if other != name and "rejected" not in str(other).casefold()
+    )
+
+
+def _agrees(word: str | None, twins: Twins, texts: Sequence[Any], sides: Sequence[Any]) -> bool:
+    """Whether a word that names one of two columns names the one with the chosen answer; where the columns
+    hold other texts than the sides, everything agrees.
     """
     if texts not in (sides, sides[::-1]):
         return True
     if word in _PLACES:
         return _PLACES[word] == texts.index(sides[0])
-    marked = _MARKED.fullmatch(word)
-    if marked is None:
-        return not word.startswith("tie") and word not in _TIES
-    mark = marked[1] or marked[2]
-    if mark not in twins:
-        return len(word) > 3  # "gpt-4" is some other name; "1" beside a and b may be either
-    return list(twins).index(mark) == texts.index(sides[0])
+    marked = _MARKED.fullmatch(word or "")
+    mark = marked and (marked[1] or marked[2])
+    return mark in twins and list(twins).index(mark) == texts.index(sides[0])
 
 
 def text_of_answer(side: Any) -> Any:

@@ -24,6 +24,7 @@ from prefgen.dataset.provenance import earlier_lineage
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.kit.harm import harm_marks
 from prefgen.publish.export_files import write_csv, write_jsonl, write_parquet
+from prefgen.publish.template_calls import with_mapped_arguments
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
 
@@ -223,6 +224,8 @@ EXPORT_FORMS: dict[str, Callable[[Iterable[tuple[str, Row]]], Iterator[Row]]] = 
 }
 UNPAIRED_FORMS = ("kto", "sft")
 """Rows of these hold one answer: pairs that contradict or repeat each other are their own business."""
+FOR_TEMPLATES = ("trl", "trl-implicit", "kto", "sft")
+"""What reads these renders them with a chat template."""
 NOT_AS_CSV = ("rewardbench", "llama-factory", "axolotl", "nemo-rl", "openrlhf")
 """Their readers want lists, and a CSV holds them as text."""
 
@@ -290,7 +293,10 @@ def export(
         raise RecipeError(f"{form} is read from .jsonl or .parquet: in a .csv its lists would be text")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as part:
-        count = writers[path.suffix](_telling(EXPORT_FORMS[form](rows), say), part)
+        written: Iterator[Row] = _telling(EXPORT_FORMS[form](rows), say)
+        if form in FOR_TEMPLATES and path.suffix != ".parquet":  # whose columns have one schema
+            written = map(with_mapped_arguments, written)
+        count = writers[path.suffix](written, part)
         if not count:
             left_out = f"; {bad_rows.sentence()}" if bad_rows and bad_rows.rows else ""
             raise RecipeError(f"there is no pair to export{left_out}")

@@ -122,7 +122,7 @@ def _result(redacted: Sequence[_RedactedRow], wanted: frozenset[str], texts: Map
 def _with_texts(row: Mapping[str, Any], where: str, texts: Mapping[str, str]) -> Mapping[str, Any]:
     """The row with those of `texts` that are its own, and with the marks of where they come from."""
     redacted = _redacted_row(row)
-    known = sorted(redacted.digests & texts.keys()) if redacted else []
+    known = sorted(redacted.digests & texts.keys()) if redacted and not redacted.in_chosen else []
     if not known:
         return row
     try:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from prefgen.dataset.columns import parse_records
-from prefgen.dataset.conversation import parse_conversation
+from prefgen.dataset.conversation import parse_conversation, read_turns
 from prefgen.errors import RecipeError
 from prefgen.transport.openai_protocol import encode_message
 from prefgen.types import Message, assistant, system, user
@@ -203,3 +203,16 @@ def test_cells_that_pandas_left_empty_are_empty():
     prompt = prompts({"prompt": "Q", "category": nan, "license": nan, "references": 42})
     assert (prompt.category, prompt.license, prompt.references) == (None, "unknown", ("42",))
     assert prompts({"prompt": "Q", "references": nan}).references == ()
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "kept"),
+    [
+        ("user", "human", None), ("assistant", "gpt", None), ("user", "User", None), ("user", "Ann", "Ann"),
+        ("user", "gpt", "gpt"), ("tool", "function", "function"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_the_roles_own_word_is_none(role, name, kept):
+    turn = {"role": role, "content": "x", "name": name}
+
+    assert read_turns([turn], "row", name="the prompt", role="user")[0].name == kept

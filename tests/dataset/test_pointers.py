@@ -52,6 +52,37 @@ def test_short_answers_are_answers(beside):
     assert read(chosen="Cuba", rejected="Canada", candidates=["x", "y"])[1][0]["content"] == "Cuba"
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"steps": ["x is so", "y is so"]}, {"hints": ["Count.", "Add."]}, {"entities": '["Ann", "Bob"]'},
+        {"model_1": "gpt-4", "model_2": "llama"}, {"judge_a": "gpt-4", "judge_b": "llama"},
+        {"judge_model_1": "gpt-4", "judge_model_2": "llama 3"}, {"answer": "2+2=4 #### 4"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("chosen", "rejected"), [("4", "5"), ("True", "False"), ("false", "true")])
+def test_short_answers_that_can_mean_none_of_what_is_beside_them_are_answers(beside, chosen, rejected):
+    assert read(chosen=chosen, rejected=rejected, **beside)[1][0]["content"] == chosen
+
+
+@pytest.mark.parametrize("beside", [{"model_1": "gpt-4", "model_2": "llama"}, {"answer": "1+0=1 #### 1"}])
+def test_small_numbers_beside_no_two_answers_are_answers(beside):
+    assert read(chosen="1", rejected="2", **beside)[1][0]["content"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("sides", "beside"),
+    [
+        (("3", "1"), {"steps": ["x", "y", "z"]}), (("True", "False"), {"text_0": "x", "text_1": "y"}),
+        (("1", "2"), {"model_1": "It is so, I say.", "model_2": "It is not so."}),
+        (("2", "3"), {"answer_1": "x", "answer_2": "y", "answer_3": "z"}),
+    ],
+)  # fmt: skip
+def test_what_may_point_is_in_doubt(sides, beside):
+    with pytest.raises(RecipeError, match="is it an answer, or does it say which"):
+        read(chosen=sides[0], rejected=sides[1], **beside)
+
+
 ANSWERS = {"chosen": "good", "rejected": "bad"}
 AB = {"response_a": "good", "response_b": "bad"}
 NUMBERED = {"response_1": "bad", "response_2": "good"}
@@ -64,7 +95,9 @@ NUMBERED = {"response_1": "bad", "response_2": "good"}
         {**AB, "better": "second"},
         {**NUMBERED, "winner": 1}, {**NUMBERED, "preferred": "Response 1"}, {**AB, "choice": 1},
         {**AB, "winner": "tie (bothbad)"}, {"preference": "rejected"}, {"winner": "Rejected"},
-        {**NUMBERED, "choice": 0},
+        {**NUMBERED, "choice": 0}, {**AB, "winner": "[[B]]"}, {**AB, "preference": "B>A"},
+        {**AB, "preference": "B >> A"}, {**AB, "preferred_response": "bad"},
+        {**AB, "winner": "llama", "model_a": "gpt-4", "model_b": "llama"}, {**AB, "vote": "b"},
     ],
 )  # fmt: skip
 def test_a_label_that_prefers_the_other_answer_is_in_doubt(beside):
@@ -72,12 +105,33 @@ def test_a_label_that_prefers_the_other_answer_is_in_doubt(beside):
         read(**ANSWERS, **beside)
 
 
+@pytest.mark.parametrize("word", ["both bad", "no preference", "equally good", -1, "-1", "A=B", "gpt-4", 0.3])
+@pytest.mark.parametrize("column", ["winner", "preference", "overall_preference_label", "verdict", "vote"])
+def test_a_label_that_is_not_understood_is_in_doubt(column, word):
+    with pytest.raises(RecipeError, match="not understood"):
+        read(**ANSWERS, **AB, **{column: word})
+
+
+@pytest.mark.parametrize(
+    "beside", [{"chosen_index": 1}, {"best_index": 1}, {"winner": "x", "model_rejected": "x"}]
+)
+def test_an_index_or_a_name_that_is_not_of_the_chosen_answer_is_in_doubt(beside):
+    with pytest.raises(RecipeError, match="not understood"):
+        read(**ANSWERS, **AB, **beside)
+
+
 @pytest.mark.parametrize(
     "beside",
     [
         {**AB, "winner": "model_a"}, {**AB, "preference": "A"}, {**NUMBERED, "winner": 2},
         {**AB, "better": "first"},
-        {**AB, "winner": "gpt-4"}, {**AB, "preference_strength": 2}, {"preference": "chosen"}, {"best": 0},
+        {**AB, "winner": "gpt-4", "model_chosen": "GPT-4"}, {**AB, "preference_strength": 2},
+        {**AB, "winner": "gpt-4", "model_a": "gpt-4", "model_b": "llama"}, {**AB, "winner": "[[A]]"},
+        {**AB, "preference": "A>B"}, {**AB, "verdict": "A >> B"}, {**AB, "preferred_answer": "Good"},
+        {**AB, "preference_type": "helpfulness"}, {**AB, "selected_by": "Ann"},
+        {**AB, "preferred_language": "en"}, {**AB, "votes": 7}, {**AB, "vote": "a"},
+        {"winner": "no idea"}, {"text_a": "x", "text_b": "y", "winner": "both bad"},
+        {"preference": "chosen"}, {"best": 0},
         {"text_a": "x", "text_b": "y", "winner": "b"}, {**AB, "winner": None}, {**AB, "preference": 0.8},
     ],
 )  # fmt: skip

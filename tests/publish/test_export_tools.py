@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prefgen.errors import RecipeError
-from prefgen.publish.export import EXPORT_FORMS, export
+from prefgen.publish.export import EXPORT_FORMS, export, validated_pair
 from tests.support.export import lines, said
 
 WEATHER = [{"type": "function", "function": {"name": "weather", "parameters": {"required": ["city"]}}}]
@@ -77,3 +77,34 @@ def test_a_tie_gives_no_labels(tmp_path):
 
     assert [row["prompt"][0]["content"] for row in lines(path)] == ["B", "B"]
     assert said_words == ["1 pairs were left out, which are ties: neither side has a label"]
+
+
+def calling(arguments):
+    call = {"type": "function", "function": {"name": "weather", "arguments": arguments}}
+    return pair(chosen=[{"role": "assistant", "content": "", "tool_calls": [call]}])
+
+
+def arguments_of(row):
+    turns = [turn for value in row.values() if isinstance(value, list) for turn in value]
+    return [c["function"]["arguments"] for turn in turns for c in turn.get("tool_calls") or ()]
+
+
+@pytest.mark.parametrize("form", WITH_TOOLS)
+@pytest.mark.parametrize("arguments", ['{"city": "Oslo"}', '{"city":"Oslo"}', {"city": "Oslo"}])
+def test_arguments_are_a_mapping_for_templates(tmp_path, form, arguments):
+    first = lines(exported(form, tmp_path / "out.jsonl", calling(arguments)))[0]
+
+    assert arguments_of(first) == [{"city": "Oslo"}]
+
+
+@pytest.mark.parametrize("text", ["Oslo", "[1]", "", '{"a": 1, "a": 2}', '{"a": NaN}', "{"])
+def test_arguments_that_are_no_mapping_stay_text(tmp_path, text):
+    assert arguments_of(lines(exported("trl", tmp_path / "out.jsonl", calling(text)))[0]) == [text]
+
+
+def test_arguments_stay_text_in_parquet_and_read_back_the_same(tmp_path):
+    path = exported("trl", tmp_path / "o.parquet", calling('{"city": "Oslo"}'))
+    assert arguments_of(pq.read_table(path).to_pylist()[0]) == ['{"city": "Oslo"}']
+
+    [row] = lines(exported("trl", tmp_path / "out.jsonl", calling('{"city": "Oslo"}')))
+    assert validated_pair(row, "") == validated_pair(calling('{"city": "Oslo"}'), "")

@@ -294,3 +294,14 @@ def test_a_release_on_the_hub_is_restored_from_the_run(hub, tmp_path):
     note = json.loads((tmp_path / "out" / "restored.json").read_text())
     assert (note["restored_of"], note["version"], note["texts"]) == ("acme/rivers", "1.0.0", 1)
     assert note["revision"]
+
+
+def test_a_row_that_prefers_a_text_that_is_not_there_stays_as_it_is(tmp_path):
+    notice = taken_out_notice(text_digest(HARMFUL))
+    kept = redacted(chosen=f"No: {notice}", prompt="And this?")
+    path = file_of(tmp_path / "a.jsonl", redacted(), kept)
+    source = file_of(tmp_path / "s.jsonl", {"text": HARMFUL})
+
+    restore(path, [source], tmp_path / "out", partial=True)
+
+    assert [row["rejected"] for row in rows_of(tmp_path / "out")] == [HARMFUL, notice]

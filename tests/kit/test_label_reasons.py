@@ -210,3 +210,37 @@ def test_scores_of_both_by_their_names_stand_beside_a_label():
     assert label_of(json.dumps(fields | {"winner": "A"})) is None
     assert label_of(json.dumps({"text_a_score": 3, "winner": "A"})) is None
     assert label_of(json.dumps({"text_a_score": 3, "text_b_score": 3, "winner": "A"})) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text_a_score": 1, "text_b_score": 5, "explanation": "1 is best."}, {"score_a": 1, "score_b": 2},
+        {"score_a": 1, "score_b": 2, "reason": "Number of errors."}, {"scores": {"A": 1, "B": 2}},
+        {"score_a": 1, "score_b": 2, "reason": "Scores are ranks."},
+        {"score_a": 1, "score_b": 2, "reason": "The scores say how harmful each one is."},
+        {"winner": "B", "scores": {"A": 1, "B": 2}, "reason": "Lower is better."},
+        {"winner": "B", "scores": {"A": 3, "B": 2}},
+    ],
+)  # fmt: skip
+def test_scores_alone_or_on_a_scale_that_may_be_turned_name_no_text(fields):
+    assert label_of(json.dumps(fields)) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "It is to be rejected.", "It is the harmful one.", "It violates the principle.", "It is wrong.",
+        "I remove this text.", "It should be dropped.", "It contains errors.",
+    ],
+)  # fmt: skip
+def test_a_reason_in_an_object_that_blames_an_unnamed_text_makes_it_unread(reason):
+    assert label_of(json.dumps({"selected": "B", "reason": reason})) is None
+    assert label_of(json.dumps({"winner": "A", "reason": reason})) is None
+
+
+@pytest.mark.parametrize(
+    "reason", ["It has no factual errors.", "It makes fewer mistakes.", "Text A violates the principle."]
+)
+def test_a_reason_in_an_object_that_speaks_for_its_text_is_read(reason):
+    assert label_of(json.dumps({"winner": "B", "reason": reason})) == "B"

@@ -30,6 +30,7 @@ from prefgen.kit.reply_json import holds_object
 from prefgen.kit.verdict_context import NAMES, REASONS_LINE, speaks_for_another
 from prefgen.text.reasoning import any_of
 
+_COMPARISON = re.compile(r"\[\[[^\[\]]*[<>=][^\[\]]*\]\]")
 _MARKUP = re.compile(r"[*_`]+")
 _SAYS_MORE = re.compile(
     r"\d|\b(?:other|first|second|former|latter|neither|both|not|if|rival|alternative|competitor|counterpart)\b",
@@ -63,6 +64,8 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         return label_in_object(text, labels)
     lines = reply_lines(text)
     statements = statements_of(lines)
+    if len(set(_COMPARISON.findall(text))) > 1:  # the list of those that could be said
+        raise failure
     if len(statements) == 1 and statements[0].is_alone and (alone := label_alone(statements[0].text, labels)):
         return alone
     found = [(s, named) for s in statements if (named := named_in(s.text, labels)) is not None]
@@ -166,8 +169,21 @@ def _is_doubtful(
             speaks_ill(verdict.because, labels)
             and not are_reasons_for(verdict.label, verdict.because, labels)
         )
-        or any(_asks_otherwise(text) or _ends_on_another(text, verdict, labels) for text in before)
+        or any(_asks_otherwise(text) for text in before)
+        or (
+            not _is_restated(statements[0], verdict, labels)
+            and any(_ends_on_another(text, verdict, labels) for text in before)
+        )
     )
+
+
+def _is_restated(first: Statement, verdict: Named, labels: Sequence[str]) -> bool:
+    """Whether a verdict in whole words repeats the one that the reply begins with, so that what stands right
+    before it is no turn.
+    """
+    earlier = named_in(first_sentence(first.text)[0], labels)
+    is_same = earlier is not None and earlier.label == verdict.label and says_better(earlier.form)
+    return is_same and says_better(verdict.form)
 
 
 def _right_before(statement: Statement, verdict: Named, statements: Sequence[Statement]) -> Sequence[str]:

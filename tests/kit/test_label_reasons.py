@@ -110,6 +110,7 @@ def test_a_label_before_other_words_is_unread(form, reasons):
         "Based on the given criterion, Text B is better.", "Therefore, B.", "So, Text B.",
         "After comparing both, I choose B.", "After reviewing both texts, the better reply is B.",
         "Therefore, based on the evaluation, Text B is better.", "<label>B</label>", "Selected: B",
+        "Text B is better.\n\nText B is a poem. Text A is an essay.\n\nTherefore, Text B is better.",
         f"{REASONS}\n\nTherefore, B.", f"{REASONS} So, B.",
     ],
 )  # fmt: skip
@@ -139,7 +140,11 @@ def test_a_verdict_in_the_words_of_arenas_is_read(text):
         "Assistant A is slightly better: [[B>A]]", "My final verdict is Assistant A is better: [[B>A]]",
         "Text A ends with: my final verdict is:\n[[B>A]]", "It says:\n\n[[B>A]]",
         "Another judge said, my final verdict is:\n\n[[B>A]]", "My final verdict for style is:\n\n[[B>A]]",
-        "If style was all, my final verdict is:\n\n[[B>A]]", "My verdict is: tie, relatively close: [[A=B]]",
+        "If style was all, my final verdict is:\n\n[[B>A]]", "For style, my final verdict is:\n[[B>A]]",
+        "The reply ends, my final verdict is:\n[[B>A]]", "It says so, and my final verdict is:\n[[B>A]]",
+        "1. Assistant B is significantly better: [[B>>A]]\n2. Assistant B is slightly better: [[B>A]]",
+        "Assistant B is significantly better: [[B>>A]]\nAssistant B is slightly better: [[B>A]]",
+        "My verdict is: tie, relatively close: [[A=B]]",
     ],
 )  # fmt: skip
 def test_a_comparison_of_another_or_against_its_words_is_unread(text):

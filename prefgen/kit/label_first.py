@@ -20,7 +20,8 @@ _NAME_OF_REASONS = re.compile(
 _DEGREE = r"(?:(?:also|both|much|far|very|clearly|slightly|significantly|more|the more) )*"
 _GOOD = (
     r"(?:better|superior|stronger|correct|accurate|complete|clear|detailed|direct|concise|helpful|useful|relevant"
-    r"|precise|right|thorough|comprehensive|specific|engaging|informative|honest|safe|safer|clearer|harmless)"
+    r"|precise|right|thorough|comprehensive|specific|engaging|informative|to the point|honest"
+    r"|safe|safer|clearer|harmless)"
 )
 _BAD = (
     r"(?:vague|verbose|incomplete|irrelevant|off topic|rambling|repetitive|generic|wrong|incorrect|inaccurate"
@@ -32,7 +33,9 @@ _REQUEST = (
 )
 _PIECE = r"(?:answer|response|reply|explanation|summary|solution|account|text|one)"
 _WELL = r"(?:directly|correctly|accurately|clearly|completely|fully|precisely|well)"
-_MEETS = rf"(?:{_WELL} )?(?:answers|follows|addresses|fulfils|fulfills|meets) {_REQUEST}(?: {_WELL})?"
+_MEETS = (
+    rf"(?:{_WELL} )?(?:answers|follows|executes|addresses|fulfils|fulfills|meets) {_REQUEST}(?: {_WELL})?"
+)
 
 
 def praises(clause: str, label: str, labels: Sequence[str]) -> bool:
@@ -100,7 +103,9 @@ def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pat
     well = rf"(?:(?:is {good}|{deed})(?:,? and (?:is {good}|{deed}))?)"
     praise = rf"{link}(?:(?:{own}|it) )?{well}(?:,? (?:because|as|since) (?:it )?{well})?"
     no = r"(?:does not|doesn't|doesn’t|fails to|did not)"
-    deeds = rf"(?:answer|follow|address|fulfil|fulfill|meet)(?: {_REQUEST})?(?: {_WELL})?"
+    deeds = (
+        rf"(?:{_WELL} )?(?:answer|follow|execute|address|fulfil|fulfill|meet)(?: {_REQUEST})?(?: {_WELL})?"
+    )
     fails = rf"(?:{no} {deeds}|ignores {_REQUEST})"
     errs = (
         r"(?:has|contains|makes) (?:an?|some|several|many|more) (?:factual |serious )?(?:errors?|mistakes?)"

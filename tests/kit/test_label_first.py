@@ -63,7 +63,8 @@ def test_a_clause_that_is_neither_praise_nor_fault_makes_a_first_label_unread(fo
     "reasons",
     [
         "Text B is clear and complete.", "Text A is vague. It ignores the question.",
-        "Text A is too verbose.",
+        "Text A is too verbose.", "Text B is more concise and to the point.",
+        "Text A does not accurately execute the instruction.",
         "Text B follows the instructions, whereas Text A does not.", "Text A contains several errors.",
         "Text B gives a more accurate answer.",
         "Text B is more accurate than Text A.", "Text A fails to answer the question.",

@@ -74,15 +74,15 @@ def are_reasons_for(label: str, reasons: str, labels: Sequence[str], *, must_nam
 
 
 def speaks_for(label: str, said: str, labels: Sequence[str]) -> bool:
-    """Whether a clause of what is said praises the text of `label`, or finds fault with another, and none
-    that is about `label` may limit it.
+    """Whether the last clause of what is said praises the text of `label`, or finds fault with another, and
+    none that is about `label` may limit it.
     """
     is_for = False
     for about, clause in clauses_of(said, "", labels):
         if about == label and (LIMITS.search(clause) or _DENIES.search(clause) or blames(clause)):
             return False
-        is_good = about == label and praises(clause, about, labels)
-        is_for = is_for or is_good or (about not in ("", label) and faults(clause, about, labels))
+        praised = praises if about == label else faults
+        is_for = about != "" and praised(clause, about, labels)
     return is_for
 
 

@@ -231,14 +231,11 @@ def _is_of_problem(verdict: Named, said: Sequence[str], labels: Sequence[str]) -
 
 
 def _concludes_something(verdict: Named, said: Sequence[str], labels: Sequence[str]) -> bool:
-    """Whether "therefore, B" may end any argument: what is said before speaks of no texts."""
+    """Whether "therefore, B" may end any argument: what is said right before does not speak for its text."""
     if verdict.key not in CONCLUDING or re.search(rf"\b{NOUN} ", verdict.form, re.IGNORECASE):
         return False
     words = "\n".join(said)
-    return bool(words.strip()) and not (mentions(words, labels) or _TEXTS.search(words))
-
-
-_TEXTS = re.compile(r"\b(?:texts|replies|responses)\b", re.IGNORECASE)
+    return bool(words.strip()) and not speaks_for(verdict.label, words, labels)
 
 
 def _asks_otherwise(text: str) -> bool:

@@ -22,15 +22,17 @@ def test_what_speaks_of_no_text_leads_to_no_label(words, form):
         assert_unread(f"{words} {form}")
 
 
-@pytest.mark.parametrize("form", ["B", "**B**"])
+@pytest.mark.parametrize("form", ["B", "**B**", "Therefore, B."])
 @pytest.mark.parametrize(
     "words",
     [
         "I would grade this reply a B.", "Text A answers. Text B does not.", "I would never send Text B.",
         "Text B is no better.", "One text insults the user.", "One reply violates the principle.",
         "One of them must be dropped.", "The harmful one is easy to name.", "**Clarity**\nText B is clear.",
-        "Text A is vague. Text B isn’t clear.", "Text B is clear. It never answers the question.",
-        "Text A names a river. Text B names a lake.",
+        "Text B does not answer.", "Text A is vague. Text B isn’t clear.",
+        "Text B is clear. It never answers the question.",
+        "Text A names a river. Text B names a lake.", "Text B is clear. I take the other.",
+        "Text A is vague. That is what was asked for.", "Text A is vague. Text B answers it with a lie.",
     ],
 )  # fmt: skip
 def test_a_bare_label_needs_words_that_speak_for_its_text(words, form):

@@ -1,56 +1,121 @@
-"""A label that stands first, with reasons behind it that go on about the texts. They must be reasons for that
-label certainly: each clause is looked at for the text that it is about, and for praise and fault.
+"""Reasons that stand behind a label, or right before a bare one, and go on about the texts. They must speak
+for that label certainly: what is praise and what is a fault are short lists of whole clauses, and a clause
+that is neither says nothing certain.
 """
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
+from prefgen.kit.label_leanings import NOUN
 from prefgen.kit.label_reasons import LIMITS, blames
 from prefgen.text.reasoning import any_of
 
-_CLAUSES = re.compile(r"(?<=[.!?;:])\s+|\n+|,? (?=(?:while|whereas|but|although|though|unlike)\b)")
-_PRAISE = re.compile(
-    r"\b(?:better|best|superior|correct|correctly|accurate|accurately|complete|completely|clear|clearly|detailed"
-    r"|direct|directly|concise|helpful|useful|relevant|precise|precisely|follows|addresses|answers|right"
-    r"|thorough|comprehensive|specific|engaging|informative|meets|adheres|fulfil\w*|honest|honestly|safer?)\b",
-    re.IGNORECASE,
+_CLAUSES = re.compile(
+    r"(?<=[.!?;:])\s+|\n+|,? (?=(?:while|whereas|but|although|though)\b)|,? (?=and it\b)", re.IGNORECASE
 )
-_FAULT = re.compile(
-    r"\b(?:vague|verbose|incomplete|irrelevant|off topic|rambling|repetitive|generic|hardly|barely"
-    r"|rarely|none|nothing|supposed|could|should|would|claims?|tries|attempts?|pretends?|needs?|rather"
-    r"|far from)\b",
-    re.IGNORECASE,
+_NAME_OF_REASONS = re.compile(
+    r"(?:rationale|reason(?:s|ing)?|explanation|justification|comments?|feedback)? ?[:.]*", re.IGNORECASE
 )
-"""What speaks against a text, or leaves it open, beside `LIMITS`."""
-_OF_ANOTHER = re.compile(
-    r"\b(?<!on )the other\b|\b(?:former|latter|rival|alternative|competitor|counterpart|opponent|neither"
-    r"|tie|tied|equal\w*|joking|kidding|cancel|ignore|disregard|draft|quot\w+|guess|unsure|if)\b"
-    r"|\b(?:first|second|other) (?:one|text|response|reply|answer|assistant)\b|[?？]",
-    re.IGNORECASE,
+_DEGREE = r"(?:(?:also|both|much|far|very|clearly|slightly|significantly|more|the more) )*"
+_GOOD = (
+    r"(?:better|superior|stronger|correct|accurate|complete|clear|detailed|direct|concise|helpful|useful|relevant"
+    r"|precise|right|thorough|comprehensive|specific|engaging|informative|to the point|honest"
+    r"|safe|safer|clearer|harmless)"
 )
-"""What may be about a text that is not named, or no reason at all."""
+_BAD = (
+    r"(?:vague|verbose|incomplete|irrelevant|off topic|rambling|repetitive|generic|wrong|incorrect|inaccurate"
+    r"|harmful|misleading|dangerous|offensive|unsafe|worse|weaker|inferior)"
+)
+_REQUEST = (
+    r"(?:(?:the|both|all) (?:(?:user|given)(?:'s|’s)? )?(?:questions?|requests?|instructions?|prompt"
+    r"|principle|task)|it)"
+)
+_PIECE = r"(?:answer|response|reply|explanation|summary|solution|account|text|one)"
+_WELL = r"(?:directly|correctly|accurately|clearly|completely|fully|precisely|well)"
+_MEETS = (
+    rf"(?:{_WELL} )?(?:answers|follows|executes|addresses|fulfils|fulfills|meets) {_REQUEST}(?: {_WELL})?"
+)
 
 
-_LINKS = re.compile(r"\b(?:but|however|though|although|yet|while)\b|\btoo\W*\Z", re.IGNORECASE)
-"""Words that limit what was said before them, and are no fault of what is said behind them."""
+def praises(clause: str, label: str, labels: Sequence[str]) -> bool:
+    """Whether a clause is certain praise of the text of `label`, which it names, calls "it" or leaves out."""
+    return _forms(label, tuple(labels))[0].fullmatch(clause.strip()) is not None
+
+
+def faults(clause: str, label: str, labels: Sequence[str]) -> bool:
+    """Whether a clause certainly finds fault with the text of `label`."""
+    return _forms(label, tuple(labels))[1].fullmatch(clause.strip()) is not None
+
+
+def clauses_of(text: str, label: str, labels: Sequence[str]) -> list[tuple[str, str]]:
+    """(the label that a clause is about, the clause), of a text that begins about `label`."""
+    named = re.compile(rf"(?<!\w)(?:{any_of(labels)})(?!\w)")
+    found: list[tuple[str, str]] = []
+    for clause in _CLAUSES.split(text):
+        about = named.search(clause)
+        label = about[0] if about else label
+        if not _NAME_OF_REASONS.fullmatch(clause.strip()):
+            found.append((label, clause))
+    return found
 
 
 def are_reasons_for(label: str, reasons: str, labels: Sequence[str], *, must_name: bool = True) -> bool:
-    """Whether reasons praise the text of `label`, or find fault with another, and nothing of them speaks the
-    other way. They must name a text where `must_name`.
+    """Whether every clause of some reasons praises the text of `label`, or finds fault with another. They
+    must name a text where `must_name`.
     """
-    named = re.compile(rf"(?<!\w)(?:{any_of(labels)})(?!\w)")
-    if (must_name and named.search(reasons) is None) or _OF_ANOTHER.search(reasons):
+    if must_name and not re.search(rf"(?<!\w)(?:{any_of(labels)})(?!\w)", reasons):
         return False
-    about, speaks_for = label, False
-    for clause in _CLAUSES.split(reasons):
-        found = named.search(clause)
-        about = found[0] if found else about
-        clause = clause if about == label else _LINKS.sub("", clause)
-        is_limited = bool(LIMITS.search(clause) or _FAULT.search(clause) or blames(clause))
-        is_praised = not is_limited and _PRAISE.search(clause) is not None
-        is_against = is_limited if about == label else is_praised
-        if is_against:
+    clauses = clauses_of(reasons, label, labels)
+    return bool(clauses) and all(
+        praises(clause, about, labels) if about == label else faults(clause, about, labels)
+        for about, clause in clauses
+    )
+
+
+def speaks_for(label: str, said: str, labels: Sequence[str]) -> bool:
+    """Whether the last clause of what is said praises the text of `label`, or finds fault with another, and
+    none that is about `label` may limit it.
+    """
+    is_for = False
+    for about, clause in clauses_of(said, "", labels):
+        if about == label and (LIMITS.search(clause) or _DENIES.search(clause) or blames(clause)):
             return False
-        speaks_for = speaks_for or (is_praised if about == label else is_limited)
-    return speaks_for
+        praised = praises if about == label else faults
+        is_for = about != "" and praised(clause, about, labels)
+    return is_for
+
+
+_DENIES = re.compile(r"n['’]t\b|\b(?:never|nothing|nobody|nowhere|cannot|hardly|barely)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """(a clause of praise, a clause of fault)."""
+    own = rf"(?:{NOUN} )?(?-i:{re.escape(label)})"
+    others = any_of([other for other in labels if other != label])
+    than = rf"(?: than (?:{NOUN} )?(?-i:{others}))?"
+    link = r"(?:(?:while|whereas|but|although|though|and) )?"
+    good = rf"{_DEGREE}{_GOOD}(?:(?:,|,? and) {_DEGREE}{_GOOD})*{than}"
+    bad = rf"(?:less {_GOOD}|(?:too )?{_DEGREE}{_BAD})(?:(?:,|,? and|,? or) (?:too )?{_BAD})*{than}"
+    gives = rf"(?:provides|gives|offers) an? {_DEGREE}{_GOOD}(?:(?:,|,? and) {_DEGREE}{_GOOD})* {_PIECE}"
+    deed = rf"(?:{_MEETS}|{gives}|answers {_WELL})"
+    well = rf"(?:(?:is {good}|{deed})(?:,? and (?:is {good}|{deed}))?)"
+    praise = rf"{link}(?:(?:{own}|it) )?{well}(?:,? (?:because|as|since) (?:it )?{well})?"
+    no = r"(?:does not|doesn't|doesn’t|fails to|did not)"
+    deeds = (
+        rf"(?:{_WELL} )?(?:answer|follow|execute|address|fulfil|fulfill|meet)(?: {_REQUEST})?(?: {_WELL})?"
+    )
+    fails = rf"(?:{no} {deeds}|ignores {_REQUEST})"
+    errs = (
+        r"(?:has|contains|makes) (?:an?|some|several|many|more) (?:factual |serious )?(?:errors?|mistakes?)"
+    )
+    ill = rf"(?:is {bad}|{fails}|{errs}|lacks details?|misses the point)"
+    fault = (
+        rf"{link}(?:{own}|it) {ill}(?:,? and {ill})?{than}"
+        rf"|(?:while|whereas|but) {own} (?:does not|doesn't|doesn’t|is not|isn't|isn’t)"
+    )
+    return (
+        re.compile(rf"(?:{praise})[.!;]*", re.IGNORECASE),
+        re.compile(rf"(?:{fault})[.!;]*", re.IGNORECASE),
+    )

@@ -1,6 +1,6 @@
 """The label that an object names: the value of a well-known key, beside which stand reasons, how sure they
 are, and the loser, which must be another one. Its reasons, and the words before it, must not speak
-against it.
+against it. Scores of the texts may stand beside it, and are none alone: which way they go is not said.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Any
 from prefgen.kit.fields_beside import is_reason, is_sure
 from prefgen.kit.final_words import withdraws
 from prefgen.kit.label_grammar import KEYS, label_alone
-from prefgen.kit.label_leanings import leanings_in
-from prefgen.kit.label_reasons import speaks_of_problem
+from prefgen.kit.label_leanings import ILL, leanings_in
+from prefgen.kit.label_reasons import blames, mentions, speaks_of_problem
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_json import field_name, json_object
 
@@ -29,6 +29,15 @@ _TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
 _ASKS_FOR_LOSER = re.compile(
     r"\b(?:which|identify|find|name)\b[^.]*\b(?:worse|worst|weaker|inferior|less \w+)\b", re.IGNORECASE
 )
+_REMOVES = re.compile(
+    r"\b(?:(?:remove|delete|exclude|eliminate)[sd]?|drop(?:s|ped)?|filter(?:ed)? out)\b", re.IGNORECASE
+)
+_TURNED_SCORES = re.compile(
+    rf"\b(?:(?:lower|less|fewer|1) (?:is|=|means) (?:the )?(?:best|better)|ranks?|how {ILL}"
+    r"|number of (?:errors|mistakes|faults|violations))\b",
+    re.IGNORECASE,
+)
+"""What makes the text with the higher score the worse one."""
 
 
 def label_in_object(text: str, labels: Sequence[str]) -> str:
@@ -38,6 +47,7 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
     known = {label.casefold() for label in labels}
     winners: set[str | None] = set()
     losers: set[str | None] = set()
+    highest: set[str | None] = set()
     reasons: list[str] = []
     scores: dict[str, Any] = {}
     is_answer = False
@@ -48,7 +58,7 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
         if name in known:
             raise failure  # a rating of each text: which one the answer goes by is not said
         if name in ("scores", "ratings") and (best := _best_of(value, labels)) is not None:
-            winners.add(best)
+            highest.add(best)
         elif _LOSER.fullmatch(name):
             losers.add(label)
         elif (scored := _label_of_score(name, labels)) is not None:
@@ -61,10 +71,12 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
         elif is_reason(name, value):
             reasons.append(str(value))
     if scores:
-        winners.add(_best_of(scores, labels))
+        highest.add(_best_of(scores, labels))
     before = text.partition("{")[0]
     words = "\n".join([before, *reasons])
     winner = winners.pop() if len(winners) == 1 else None
+    if highest - {winner} or (highest and _TURNED_SCORES.search(words)):
+        raise failure
     if winner is None or losers & {winner, None} or _speak_against([before, *reasons], winner, labels):
         raise failure
     if is_answer and speaks_of_problem(words, winner, labels):
@@ -91,6 +103,9 @@ def _best_of(scores: Any, labels: Sequence[str]) -> str | None:
 
 
 def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> bool:
-    return leanings_in(texts, labels).speak_against(winner) or any(
-        _TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts
+    words = "\n".join(texts)
+    return (
+        leanings_in(texts, labels).speak_against(winner)
+        or (not mentions(words, labels) and bool(blames(words) or _REMOVES.search(words)))
+        or any(_TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts)
     )

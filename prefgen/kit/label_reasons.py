@@ -18,11 +18,11 @@ _BLAME = re.compile(rf"\b(?:{_WORSE}|{_LESS})", re.IGNORECASE)
 """Words that compare a text with another one to its disadvantage."""
 _STRONG_BLAME = re.compile(rf"\b(?:{_WORSE})", re.IGNORECASE)
 _FAULT = re.compile(
-    r"(?<!no )(?<!fewer )(?<!without )\b(?:\w+ )?"
-    r"(?:errors?|mistakes?|wrong|incorrect|bad|poor|harmful|misleading|violates?|fails?|false|inaccurate)\b",
+    r"\b(?:errors?|mistakes?|wrong|incorrect|bad|poor|harmful|misleading|violates?|fails?|false|inaccurate)\b",
     re.IGNORECASE,
 )
 """A reason that speaks against a text, and so for no verdict on it."""
+_NO_ERRORS = re.compile(r"\b(?:no|fewer|without) (?:\w+ )?(?:errors?|mistakes?)\b", re.IGNORECASE)
 LIMITS = re.compile(
     r"\b(?:but|however|though|although|yet|while|not|no|n't|only|less|too|lacks?|miss\w*|omits?|errors?"
     r"|mistakes?|without|short|fails?|fall|weak\w*|problem\w*|issues?|wrong\w*|in\w*correct\w*|un\w+|mis\w+|partial\w*"
@@ -65,7 +65,7 @@ def says_better(text: str) -> bool:
 
 def blames(text: str) -> bool:
     """Whether a text speaks against what it is about."""
-    return _BLAME.search(text) is not None or _FAULT.search(text) is not None
+    return _BLAME.search(text) is not None or _FAULT.search(_NO_ERRORS.sub("", text)) is not None
 
 
 def speaks_ill(reason: str, labels: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back, withdraws
-from prefgen.kit.label_first import are_reasons_for
+from prefgen.kit.label_first import are_reasons_for, speaks_for
 from prefgen.kit.label_grammar import CONCLUDING, Named, first_sentence, label_alone, named_in
 from prefgen.kit.label_leanings import NOUN, leanings_in
 from prefgen.kit.label_objects import label_in_object
@@ -30,6 +30,7 @@ from prefgen.kit.reply_json import holds_object
 from prefgen.kit.verdict_context import NAMES, REASONS_LINE, speaks_for_another
 from prefgen.text.reasoning import any_of
 
+_COMPARISON = re.compile(r"\[\[[^\[\]]*[<>=][^\[\]]*\]\]")
 _MARKUP = re.compile(r"[*_`]+")
 _SAYS_MORE = re.compile(
     r"\d|\b(?:other|first|second|former|latter|neither|both|not|if|rival|alternative|competitor|counterpart)\b",
@@ -63,6 +64,8 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         return label_in_object(text, labels)
     lines = reply_lines(text)
     statements = statements_of(lines)
+    if len(set(_COMPARISON.findall(text))) > 1:  # the list of those that could be said
+        raise failure
     if len(statements) == 1 and statements[0].is_alone and (alone := label_alone(statements[0].text, labels)):
         return alone
     found = [(s, named) for s in statements if (named := named_in(s.text, labels)) is not None]
@@ -79,7 +82,9 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         raise failure
     said = [_MARKUP.sub("", line) for number, line in enumerate(lines) if number != statement.number]
     said += verdict.before
-    if _is_of_problem(verdict, said, labels) or disagrees(said, labels):
+    if _is_of_problem(verdict, said, labels) or _concludes_something(verdict, said, labels):
+        raise failure
+    if disagrees(said, labels):
         raise failure
     right_before = _right_before(statement, verdict, statements)
     if not says_better(verdict.form) and asks_for_loser([*said, statement.text], right_before, labels):
@@ -96,8 +101,8 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
 def _bare_at_end(
     lines: Sequence[str], statements: Sequence[Statement], labels: Sequence[str]
 ) -> Named | None:
-    """The last line where it is a label and nothing else, below a blank line and a whole sentence: that is
-    the answer to "answer with the label". A digit may be any number.
+    """The last line where it is a label and nothing else, below a blank line and sentences that speak for its
+    text and against no part of it: that is the answer to "answer with the label". A digit may be any number.
     """
     *earlier, last = statements
     if not earlier or not last.is_last or any(label.isdigit() for label in labels):
@@ -105,7 +110,10 @@ def _bare_at_end(
     is_apart = not lines[last.number - 1].strip() and earlier[-1].text.endswith(tuple(".!?)。！？"))
     may_be_cut = " " in last.text and not lines[last.number].strip().endswith((".", "*"))
     label = label_alone(last.text, labels) if is_apart and not may_be_cut else None
-    return Named(label, last.text, (), "", True, "answer") if label and label in last.text else None
+    if label is None or label not in last.text or any(s.aspect for s in statements):
+        return None
+    is_meant = speaks_for(label, "\n".join(s.text for s in earlier), labels)
+    return Named(label, last.text, (), "", True, "answer") if is_meant else None
 
 
 def _first_with_reasons(
@@ -161,8 +169,21 @@ def _is_doubtful(
             speaks_ill(verdict.because, labels)
             and not are_reasons_for(verdict.label, verdict.because, labels)
         )
-        or any(_asks_otherwise(text) or _ends_on_another(text, verdict, labels) for text in before)
+        or any(_asks_otherwise(text) for text in before)
+        or (
+            not _is_restated(statements[0], verdict, labels)
+            and any(_ends_on_another(text, verdict, labels) for text in before)
+        )
     )
+
+
+def _is_restated(first: Statement, verdict: Named, labels: Sequence[str]) -> bool:
+    """Whether a verdict in whole words repeats the one that the reply begins with, so that what stands right
+    before it is no turn.
+    """
+    earlier = named_in(first_sentence(first.text)[0], labels)
+    is_same = earlier is not None and earlier.label == verdict.label and says_better(earlier.form)
+    return is_same and says_better(verdict.form)
 
 
 def _right_before(statement: Statement, verdict: Named, statements: Sequence[Statement]) -> Sequence[str]:
@@ -207,6 +228,14 @@ def _is_of_problem(verdict: Named, said: Sequence[str], labels: Sequence[str]) -
     is_sentence = re.search(r"\banswer is\b|是", verdict.form, re.IGNORECASE) is not None
     of_text = rf"\b{NOUN} (?:{label})(?!\w)|文本 ?(?:{label})"
     return is_sentence and re.search(of_text, words, re.IGNORECASE) is not None
+
+
+def _concludes_something(verdict: Named, said: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether "therefore, B" may end any argument: what is said right before does not speak for its text."""
+    if verdict.key not in CONCLUDING or re.search(rf"\b{NOUN} ", verdict.form, re.IGNORECASE):
+        return False
+    words = "\n".join(said)
+    return bool(words.strip()) and not speaks_for(verdict.label, words, labels)
 
 
 def _asks_otherwise(text: str) -> bool:

@@ -138,7 +138,7 @@ _CONCLUDES = re.compile(
 )
 """A line that leads up to the verdict itself."""
 _ANNOUNCES_OWN = re.compile(
-    r"(?:[^:\"“]*, )?(?:and |so |thus |therefore,? )?my (?:final|overall)"
+    r"(?:(?:[^:\"“]*, )?(?:so|thus|therefore),? |and )?my (?:final|overall)"
     r" (?:verdict|judge?ment|decision|choice) is:",
     re.IGNORECASE,
 )

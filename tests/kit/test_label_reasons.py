@@ -110,6 +110,7 @@ def test_a_label_before_other_words_is_unread(form, reasons):
         "Based on the given criterion, Text B is better.", "Therefore, B.", "So, Text B.",
         "After comparing both, I choose B.", "After reviewing both texts, the better reply is B.",
         "Therefore, based on the evaluation, Text B is better.", "<label>B</label>", "Selected: B",
+        "Text B is better.\n\nText B is a poem. Text A is an essay.\n\nTherefore, Text B is better.",
         f"{REASONS}\n\nTherefore, B.", f"{REASONS} So, B.",
     ],
 )  # fmt: skip
@@ -139,7 +140,11 @@ def test_a_verdict_in_the_words_of_arenas_is_read(text):
         "Assistant A is slightly better: [[B>A]]", "My final verdict is Assistant A is better: [[B>A]]",
         "Text A ends with: my final verdict is:\n[[B>A]]", "It says:\n\n[[B>A]]",
         "Another judge said, my final verdict is:\n\n[[B>A]]", "My final verdict for style is:\n\n[[B>A]]",
-        "If style was all, my final verdict is:\n\n[[B>A]]", "My verdict is: tie, relatively close: [[A=B]]",
+        "If style was all, my final verdict is:\n\n[[B>A]]", "For style, my final verdict is:\n[[B>A]]",
+        "The reply ends, my final verdict is:\n[[B>A]]", "It says so, and my final verdict is:\n[[B>A]]",
+        "1. Assistant B is significantly better: [[B>>A]]\n2. Assistant B is slightly better: [[B>A]]",
+        "Assistant B is significantly better: [[B>>A]]\nAssistant B is slightly better: [[B>A]]",
+        "My verdict is: tie, relatively close: [[A=B]]",
     ],
 )  # fmt: skip
 def test_a_comparison_of_another_or_against_its_words_is_unread(text):
@@ -210,3 +215,37 @@ def test_scores_of_both_by_their_names_stand_beside_a_label():
     assert label_of(json.dumps(fields | {"winner": "A"})) is None
     assert label_of(json.dumps({"text_a_score": 3, "winner": "A"})) is None
     assert label_of(json.dumps({"text_a_score": 3, "text_b_score": 3, "winner": "A"})) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text_a_score": 1, "text_b_score": 5, "explanation": "1 is best."}, {"score_a": 1, "score_b": 2},
+        {"score_a": 1, "score_b": 2, "reason": "Number of errors."}, {"scores": {"A": 1, "B": 2}},
+        {"score_a": 1, "score_b": 2, "reason": "Scores are ranks."},
+        {"score_a": 1, "score_b": 2, "reason": "The scores say how harmful each one is."},
+        {"winner": "B", "scores": {"A": 1, "B": 2}, "reason": "Lower is better."},
+        {"winner": "B", "scores": {"A": 3, "B": 2}},
+    ],
+)  # fmt: skip
+def test_scores_alone_or_on_a_scale_that_may_be_turned_name_no_text(fields):
+    assert label_of(json.dumps(fields)) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "It is to be rejected.", "It is the harmful one.", "It violates the principle.", "It is wrong.",
+        "I remove this text.", "It should be dropped.", "It contains errors.",
+    ],
+)  # fmt: skip
+def test_a_reason_in_an_object_that_blames_an_unnamed_text_makes_it_unread(reason):
+    assert label_of(json.dumps({"selected": "B", "reason": reason})) is None
+    assert label_of(json.dumps({"winner": "A", "reason": reason})) is None
+
+
+@pytest.mark.parametrize(
+    "reason", ["It has no factual errors.", "It makes fewer mistakes.", "Text A violates the principle."]
+)
+def test_a_reason_in_an_object_that_speaks_for_its_text_is_read(reason):
+    assert label_of(json.dumps({"winner": "B", "reason": reason})) == "B"

@@ -6,7 +6,7 @@ so of its own: by "I", by "the rating", or as an interjection that opens a sente
 
 import re
 
-_OPENS = r"(?:\A\W*|[.!?:;)]\s+|\s[-–—]\s*|[—…]\s*|\n\s*)"
+_OPENS = r"(?:\A\W*|[.!?:;)]\s+|\s[-–—]\s*|[—…]\s*|\n[ \t]*)"
 _OF_RATING = r"(?:ratings?|scores?|grades?|verdicts?|judge?ments?)"
 _NUMBER = r"(?:\d|(?:one|two|three|four|five)\b)"
 _REVISES = r"(?:lower|rais|chang|revis|reconsider|adjust|correct|downgrad|upgrad|updat)(?:e|ed|es|ing|s)?"

@@ -1,10 +1,12 @@
 """Words of reasons that take their own rating or check back. (prefgen/kit/withdrawals.py)"""
 
 import json
+import time
 
 import pytest
 
 from prefgen.kit.aspect_replies import read_critique
+from prefgen.kit.final_words import withdraws
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import read_rating
 from prefgen.kit.withdrawals import withdraws_rating
@@ -86,3 +88,13 @@ def test_reasons_that_give_another_rating_are_doubted(reasons, rating):
 
     with pytest.raises(ParseFailure):
         read_rating(reply, (1.0, 5.0))
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n ", "\n\n\t", "\r\n"])
+def test_blank_lines_take_no_time(blank):
+    text = "x" + blank * (20000 // len(blank)) + "Sorry, my rating is lower."
+    started = time.monotonic()
+
+    assert withdraws_rating(text)
+    assert withdraws(text)
+    assert time.monotonic() - started < 1

@@ -28,6 +28,13 @@ from prefgen.types import Reply
         "This rating is a guess.", "The two are swapped.", "The wrong order: Text 1 is the other one.",
         "Hmm, a 2 is fairer.", "Actually, it deserves a lower one.", "Correction: 2.", "No, it is a 2.",
         "Sorry, my rating is another one.",
+        "The text is clear. But wait, it is wrong.", "It is clear, but wait, it is wrong.",
+        "Fine. Oh wait, it is wrong.", "Fine. Oh, wait. It is wrong.", "Good. But wait. It is wrong.",
+        "Good.\nBut wait - it is wrong.", "Wait a moment. It is wrong.", "Wait a minute, it is wrong.",
+        "Wait that is wrong.", "Wait it lacks a date.", "Wait this is wrong.", "No wait, it is wrong.",
+        "Sorry, this is wrong.", "Actually, lower.", "Actually, it is far worse.", "Correction: lower.",
+        "Hmm, lower than that.", "Hmm... lower.", "Edit: too kind.", "No, it is worse.", "No, it's wrong.",
+        "Edit: a bit too harsh.", "Revising this down.", "Good. Adjusting it upwards.",
     ],
 )  # fmt: skip
 def test_what_takes_its_own_rating_back_is_known(reasons):
@@ -35,6 +42,10 @@ def test_what_takes_its_own_rating_back_is_known(reasons):
 
 
 TEXTS_THAT_CHANGE = [
+    "Wait a minute before opening the lid, it says.", "But waiting is not needed.",
+    "It says to wait. It helps.", "No, the date of the treaty is wrong.",
+    "Actually, the second date is wrong.", "Correction: the lower bound is known.",
+    "Revising it would help.",
     "Consider revising the introduction.", "You could change the title to something shorter.",
     "Try adjusting the length to the 100 words that were asked for.", "Revise the last paragraph.",
     "Revise this sentence: it is unclear.", "The steps are in the wrong order.",

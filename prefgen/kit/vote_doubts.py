@@ -25,7 +25,7 @@ _OTHER_SUBJECT = re.compile(
 )
 """Between such an opening and what is violated: then that is not what the opening denies."""
 _EXCEPTION = re.compile(
-    r"[^.!?\n]*\b(?:except|excepting|exceptions?|save|bar|besides|(?:apart|aside) from|other than"
+    r"[^.!?\n]{0,200}\b(?:except|excepting|exceptions?|save|bar|besides|(?:apart|aside) from|other than"
     r"|but (?:for|one|item|not)|only)\b",
     re.IGNORECASE,
 )
@@ -101,10 +101,10 @@ def names_fault(text: str) -> bool:
         for fault in _FAULT.finditer(clause):
             if _NOTHING_FOLLOWS.match(bare, start + fault.end()):
                 continue
-            denial = _DENIED.match(clause, 0, fault.end())
-            denied_from = max(denied_from, denial.end() if denial else 0)
+            denial = _DENIED.match(clause, denied_from, fault.end())
+            denied_from = denial.end() if denial else denied_from
             if (
-                denial is None
+                not denied_from
                 or _OTHER_SUBJECT.search(clause, denied_from, fault.start())
                 or _EXCEPTION.match(bare, start + fault.end())
             ):

@@ -13,7 +13,7 @@ _WORD = "|".join(NUMBER_WORDS)
 _AT_ONCE = rf"(?P<number>\d{{1,2}}(?:\.\d+)?|{_WORD})(?![\w%])"
 _NO_NOUN = (
     r"(?:for|because|due|since|as|in|on|at|is|was|to|and|or|but|with|from|would|could|should|might|may|will"
-    r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|range|rating|rather|here|given|by|if|when|than)"
+    r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|marks?|possible|overall|really|range|rating|rather|here|given|by|if|when|than)"
 )
 _NOT_COUNTED = rf"(?! (?!{_NO_NOUN}\b)[a-z])"
 """No noun stands behind: "1 of 3" may be a rating, and "1 of 3 tips" is a count."""
@@ -38,8 +38,10 @@ _GIVEN_NUMBER = re.compile(
     r"|(?:give|get|deserve|score|merit|earn|receive)s? (?:it )?(?:more|higher) than"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
     r"|(?:a|the) (?:rating|score) of|(?:for|giving|making) a total of"
-    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall|total)"
-    r"(?: is| of)?[:=]?)"
+    r"|(?:\A|\n|[.:] )a total of(?= \w+(?: (?:points?|marks?))?\W*(?:\n|\Z))"
+    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*"
+    r"(?:rating|score|grade|overall|total(?: (?:points|score|marks))?)"
+    r"(?: is| of)?(?: ?[:=])?)"
     rf" (?:(?:it|this|that|the text|them|only|a|an|at most) ){{0,3}}{_AT_ONCE}"
     r"(?! ?(?:more|point|full|whole)\b)",
     re.IGNORECASE,

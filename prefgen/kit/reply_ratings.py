@@ -145,7 +145,7 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     position = statements.index(statement)
     rating = _line_value(match, scale, not_applicable)
     after = "\n".join(lines[statement.number + 1 :])
-    totals = [s.text for s in statements[:position] if s.text.casefold().startswith("total")]
+    totals = [s.text for s in statements[:position] if s.text.casefold().startswith(("total", "a total of"))]
     before = "\n".join([*totals, *(s.text for s in statements[max(0, position - 1) : position])])
     if (
         _is_doubtful(statement, match, statements[position + 1 :])

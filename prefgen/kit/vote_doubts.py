@@ -81,9 +81,10 @@ _LACKS = re.compile(
 )
 _NO_FAULT = re.compile(
     r"\b(?:no|none|nothing|neither|nor|yes|all|every\w*|each|i)\b"
-    r"|(?:\bnot|n['’]t) (?:\w+ ){0,2}(?:violat|lack|miss|exceed|fail|break|wrong|incorrect|fault|error"
-    r"|mistake|problem|issue|flaw|ask|requir|request|want)\w*"
-    r"|\b(?:user|request|prompt|question|task|instruction)s? \w+(?: not|n['’]t)\b",
+    r"|(?:\bnot|n['’]t) (?:\w+ ){0,2}(?:violat|lack|miss|exceed|fail|wrong|incorrect|fault|error|mistake"
+    r"|problem|issue|flaw|break\w* (?:\w+ ){0,2}(?:rule|constraint|instruction|requirement|limit))\w*"
+    r"|\b(?:is|are|was|were)(?: not|n['’]t) (?:asked|requested|required|wanted)\b"
+    r"|\b(?:user|request|prompt|question|task|instruction)s? (?:do|does|did)(?: not|n['’]t)\b",
     re.IGNORECASE,
 )
 """A denied fault, or what was not asked for."""

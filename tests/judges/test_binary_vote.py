@@ -261,6 +261,12 @@ def test_a_yes_beside_a_denied_fault_is_read(words):
         ("no, it is too long.", False),
         ("no, item 2 is violated.", False),
         ("no, it contains only three of five items.", False),
+        ("no. It does not ask a question at the end.", False),
+        ("no, it does not meet the required length.", False),
+        ("no, it is not what was requested.", False),
+        ("no, the instruction was not followed.", False),
+        ("no, the user's request is not met.", False),
+        ("no, it doesn't break the text into paragraphs.", False),
     ],
 )
 def test_a_remark_must_speak_for_its_vote(remark, vote):

@@ -26,7 +26,7 @@ _OTHER_SUBJECT = re.compile(
 """Between such an opening and what is violated: then that is not what the opening denies."""
 _EXCEPTION = re.compile(
     r"[^.!?\n]{0,200}\b(?:except|excepting|exceptions?|save|bar|besides|(?:apart|aside) from|other than"
-    r"|but (?:for|one|item|not)|only)\b",
+    r"|but (?:for|one|item|not)|only (?:item|the \w+(?:st|nd|rd|th)|\d))\b",
     re.IGNORECASE,
 )
 _UNFULFILLED = r"(?:not (?:\w+ly )?(?:met|satisfied|fulfilled|followed)|unmet)\b"
@@ -43,7 +43,8 @@ _FAULT = re.compile(
 _NOTHING_FOLLOWS = re.compile(
     r"(?: ?\w+){0,3}[\s:=?|-]+(?:none|nothing|no|n/a|not any|0)\b"
     r"(?: (?:found|identified|detected|seen|violated|constraints?|violations?|instructions?"
-    r"|requirements?|items?|rules?|of|the|these|them|those|is|are|was|were))*(?=[,.!;)\]|]|\s*[-–—(\n]|\s*\Z)",
+    r"|requirements?|items?|rules?|of|the|these|them|those|is|are|was|were"
+    r"|in|request|prompt|text|response))*(?=[,.!;)\]|]|\s*[-–—(\n]|\s*\Z)",
     re.IGNORECASE,
 )
 """Behind the word: it heads a list with nothing in it. "Item 2 is violated: no title." says why."""

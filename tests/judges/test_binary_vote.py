@@ -192,6 +192,8 @@ def test_a_yes_beside_a_fault_that_a_denial_does_not_reach_is_unread(words):
     "words",
     [
         "No constraint is violated.",
+        "No constraint is violated, only the tone is dry.",
+        "Violated constraints: No constraint of the request is violated.",
         "None of the constraints is violated.",
         "Nothing is violated.",
         "Violations: none",

@@ -41,7 +41,7 @@ _WITHDRAWS = re.compile(
     r"|(?:i|we) (?:then )?(?:deduct|subtract)\w*"
     r"|(?:rating|score|overall|verdict) (?:should|ought|must|needs|would)\b"
     r"|(?:chang|revis|reconsider|adjust)(?:e|ed|es|ing) (?:my|the|this|it|to)\b)"
-    r"|(?:\A|[.!?:]\s+|\n\s*)(?:(?:sorry|actually|correction|corrected|edit|hmm)\b|no[,.])",
+    r"|(?:\A|[.!?:]\s+|\n[ \t]*)(?:(?:sorry|actually|correction|corrected|edit|hmm)\b|no[,.])",
     re.IGNORECASE,
 )
 """Words that take a verdict back; a reason may well say of a text that it "actually" fails."""

@@ -3,6 +3,7 @@ speaks of another scale.
 """
 
 import re
+from collections.abc import Sequence
 
 from prefgen.kit.withdrawals import withdraws_rating
 
@@ -13,7 +14,7 @@ _WORD = "|".join(NUMBER_WORDS)
 _AT_ONCE = rf"(?P<number>\d{{1,2}}(?:\.\d+)?|{_WORD})(?![\w%])"
 _NO_NOUN = (
     r"(?:for|because|due|since|as|in|on|at|is|was|to|and|or|but|with|from|would|could|should|might|may|will"
-    r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|range|rating|rather|here|given|by|if|when|than)"
+    r"|reflects?|fits?|applies|apply|seems?|feels?|points?|stars?|marks?|possible|overall|really|range|rating|rather|here|given|by|if|when|than)"
 )
 _NOT_COUNTED = rf"(?! (?!{_NO_NOUN}\b)[a-z])"
 """No noun stands behind: "1 of 3" may be a rating, and "1 of 3 tips" is a count."""
@@ -38,8 +39,10 @@ _GIVEN_NUMBER = re.compile(
     r"|(?:give|get|deserve|score|merit|earn|receive)s? (?:it )?(?:more|higher) than"
     r"|settle on|should be|rated?(?: (?:it|this))?(?: at)?|cap of|minus|deduct\w*"
     r"|(?:a|the) (?:rating|score) of|(?:for|giving|making) a total of"
-    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*(?:rating|score|grade|overall|total)"
-    r"(?: is| of)?[:=]?)"
+    r"|(?:\A|\n|[.:] )a total of(?= \w+(?: (?:points?|marks?))?\W*(?:\n|\Z))"
+    r"|(?<!\w )(?:(?:final|my|the|overall|true|total) )*"
+    r"(?:rating|score|grade|overall|total(?: (?:points|score|marks))?)"
+    r"(?: is| of)?(?: ?[:=])?)"
     rf" (?:(?:it|this|that|the text|them|only|a|an|at most) ){{0,3}}{_AT_ONCE}"
     r"(?! ?(?:more|point|full|whole)\b)",
     re.IGNORECASE,
@@ -107,6 +110,15 @@ _TURNS_LABELS = re.compile(
     r"|\btext \d+ ?(?:=|->|→) ?text \d",
     re.IGNORECASE,
 )
+_QUALITY = "(?:accurate|helpful|correct|complete|useful|truthful|honest)"
+_ON_OTHER_TEXT = re.compile(
+    r"(?:\A|[.!?\n]\s{0,3})(?:(?:it|this|this text|the text) is )?"
+    r"(?:(?:(?:much|far|clearly|slightly|a bit|even) )?"
+    rf"(?:(?P<better>better|clearer|stronger|more {_QUALITY})|worse|weaker|poorer|less {_QUALITY}) than"
+    r"|(?P<about>(?<=is )(?:about|of|on|for))) text (?P<number>\d{1,2})\b",
+    re.IGNORECASE,
+)
+"""A sentence that sets its text above or below another one, or says that it is on another one."""
 _RANKS = re.compile(r"\brank(?:s|ed|ing|ings)?\b|\border of\b|\bbest (?:first|to worst)\b", re.IGNORECASE)
 _PRAISE = re.compile(r"\b(?:flawless|excellent|perfect|outstanding|superb|wonderful)\b", re.IGNORECASE)
 _BLAME = re.compile(r"\b(?:terrible|awful|useless|horrible|worthless|wrong throughout)\b", re.IGNORECASE)
@@ -138,6 +150,23 @@ def is_doubted_outside(text: str, value: float | None, scale: Scale) -> bool:
 def turns_labels(text: str) -> bool:
     """Whether a text says that the numbers of several texts are not theirs."""
     return _TURNS_LABELS.search(text) is not None
+
+
+def is_of_other_text(rationale: str, number: int, values: Sequence[float | None]) -> bool:
+    """Whether the rationale of text `number` says that it is on another one, or better or worse than one that
+    is rated the other way round; `values` are the ratings of all texts, in order.
+    """
+    own = values[number - 1]
+    for match in _ON_OTHER_TEXT.finditer(rationale):
+        other = int(match["number"])
+        if other == number or not 1 <= other <= len(values):
+            continue
+        value = values[other - 1]
+        if match["about"]:
+            return True
+        if own is not None and value is not None and (own < value if match["better"] else own > value):
+            return True
+    return False
 
 
 def gives_other_number(text: str, value: float, scale: Scale) -> bool:

@@ -21,6 +21,7 @@ from prefgen.kit.rating_doubts import (
     gives_other_rating,
     has_other_scale,
     is_fit_remark,
+    is_of_other_text,
     is_revised,
     opens_otherwise,
     turns_labels,
@@ -145,7 +146,7 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     position = statements.index(statement)
     rating = _line_value(match, scale, not_applicable)
     after = "\n".join(lines[statement.number + 1 :])
-    totals = [s.text for s in statements[:position] if s.text.casefold().startswith("total")]
+    totals = [s.text for s in statements[:position] if s.text.casefold().startswith(("total", "a total of"))]
     before = "\n".join([*totals, *(s.text for s in statements[max(0, position - 1) : position])])
     if (
         _is_doubtful(statement, match, statements[position + 1 :])
@@ -231,9 +232,13 @@ def ratings_by_heading(
         raise ParseFailure(code, f"expected the headings Text 1 to Text {count}, found {found}")
     if any(map(_ANY_RATING.search, preamble)):
         raise ParseFailure("ambiguous", f"expected ratings under headings alone, found {text[:120]!r}")
-    return [
+    ratings = [
         rating_in_text(blocks[number + 1], scale, not_applicable=not_applicable) for number in range(count)
     ]
+    values = [rating.value for rating in ratings]
+    if any(is_of_other_text(rating.rationale, n, values) for n, rating in enumerate(ratings, 1)):
+        raise ParseFailure("ambiguous", "expected ratings that go with what is said of each text")
+    return ratings
 
 
 def _rationale_in(text: str) -> str:

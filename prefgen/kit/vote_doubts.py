@@ -12,11 +12,23 @@ _NONE = (
     r"|rule|item|criteri(?:on|a)|condition|request|part|point|step|word)s?))\b"
 )
 _DENIED = re.compile(
-    rf"\W*(?:\d{{1,2}}\W+)?(?:(?:so|thus|therefore|hence|and|overall|since|as|because|i find|i see) )*{_NONE}"
-    r"|.*\b(?:if|unless|whether) \w+",
+    r"(?:.*\b(?:and|so|since|as|because) )?\W*(?:\d{1,2}\W+)?"
+    rf"(?:(?:so|thus|therefore|hence|and|overall|since|as|because|i find|i see) )*(?:that )?{_NONE}"
+    r"|.*\b(?:if|unless|whether)\b",
     re.IGNORECASE,
 )
-"""A clause that says of nothing that it is violated, or says it of no case at hand."""
+"""What opens a clause that says of nothing that it is violated, or says it of no case at hand."""
+_OTHER_SUBJECT = re.compile(
+    r"\b(?:so|but|except|excepting|apart|save|bar|besides|other|then|thus|hence|therefore|is|are|was|were|has"
+    r"|have|had|and (?:so|thus|then|the|this|it|item|constraint|rule|requirement|instruction|point|\d))\b",
+    re.IGNORECASE,
+)
+"""Between such an opening and what is violated: then that is not what the opening denies."""
+_EXCEPTION = re.compile(
+    r"[^.!?\n]{0,200}\b(?:except|excepting|exceptions?|save|bar|besides|(?:apart|aside) from|other than"
+    r"|but (?:for|one|item|not)|only (?:item|the \w+(?:st|nd|rd|th)|\d))\b",
+    re.IGNORECASE,
+)
 _UNFULFILLED = r"(?:not (?:\w+ly )?(?:met|satisfied|fulfilled|followed)|unmet)\b"
 _FAULT = re.compile(
     r"(?:\A\W*(?:\d{1,2}\W+)?|\b(?:is|are|was|were|been|seems|appears) (?:\w+ly |also |thus )?)violated?\b"
@@ -28,7 +40,14 @@ _FAULT = re.compile(
     rf"|\b{_UNFULFILLED}",
     re.IGNORECASE,
 )
-_NOTHING_FOLLOWS = re.compile(r"(?: ?\w+){0,3}[\s:=?|-]+(?:none|nothing|no|n/a|not any|0)\b", re.IGNORECASE)
+_NOTHING_FOLLOWS = re.compile(
+    r"(?: ?\w+){0,3}[\s:=?|-]+(?:none|nothing|no|n/a|not any|0)\b"
+    r"(?: (?:found|identified|detected|seen|violated|constraints?|violations?|instructions?"
+    r"|requirements?|items?|rules?|of|the|these|them|those|is|are|was|were"
+    r"|in|request|prompt|text|response))*(?=[,.!;)\]|]|\s*[-–—(\n]|\s*\Z)",
+    re.IGNORECASE,
+)
+"""Behind the word: it heads a list with nothing in it. "Item 2 is violated: no title." says why."""
 _ASKS = re.compile(r"[?？]\W*\Z")
 _ASKS_WHETHER_GOOD = re.compile(
     r"\b(?:follow|meet|met|satisf|pass|fulfil|compl|adhere|obey)\w*", re.IGNORECASE
@@ -47,18 +66,29 @@ _ALL_FOLLOWED = re.compile(
     re.IGNORECASE,
 )
 _LIMITS = re.compile(
-    r"\b(?:no|none|nothing|neither|nor|not|only|part\w*|half|most|almost|nearly|violat\w*)\b", re.IGNORECASE
+    r"\b(?:no|none|nothing|neither|nor|not|only|part\w*|half|most|almost|nearly|violat\w*|save|bar|apart|aside"
+    r"|except\w*|besides|other than)\b"
+    r"|\b(?:follow|me?et|satisf|fulfil)\w* (?:\w+ of )?"
+    r"(?:some|several|many|few|a (?:few|couple)|one|two|three|four|five|\d+)\b",
+    re.IGNORECASE,
 )
 _LACKS = re.compile(
-    r"\b(?:missing|lacks?|exceeds?|fails?|violat(?:es|ed)|wrong|incorrect|only|too (?:many|few|long|short)"
+    r"\b(?:missing|lacks?|violat(?:es|ed)|wrong|incorrect|too (?:many|few|long|short)"
+    r"|exceeds? (?:the )?(?:[\w-]+ ){0,3}(?:limit|maximum|length|count|number|words|sentences|lines|\d+)"
+    r"|fails?(?! to (?:break|violate|contradict|breach|miss|lack|err))"
+    r"|only (?:[a-z]+ )?(?:one|two|three|four|five|six|seven|eight|nine|ten|some|part|half|\d+)"
     r"|(?:is|are|was|were|does|do|did|has|have) not|(?:is|are|was|were|does|do|did)n['’]t)\b",
     re.IGNORECASE,
 )
 _NO_FAULT = re.compile(
-    r"\b(?:no|none|nothing|neither|nor|not (?:violat|miss|lack|fail|wrong|incorrect|exceed)\w*|yes|all"
-    r"|every\w*|each|(?:not|n['’]t) (?:violate|lack|miss|exceed|fail|break))\b",
+    r"\b(?:no|none|nothing|neither|nor|yes|all|every\w*|each|i)\b"
+    r"|(?:\bnot|n['’]t) (?:\w+ ){0,2}(?:violat|lack|miss|exceed|fail|wrong|incorrect|fault|error|mistake"
+    r"|problem|issue|flaw|break\w* (?:\w+ ){0,2}(?:rule|constraint|instruction|requirement|limit))\w*"
+    r"|\b(?:is|are|was|were)(?: not|n['’]t) (?:asked|requested|required|wanted)\b"
+    r"|\b(?:user|request|prompt|question|task|instruction)s? (?:do|does|did)(?: not|n['’]t)\b",
     re.IGNORECASE,
 )
+"""A denied fault, or what was not asked for."""
 
 
 def names_fault(text: str) -> bool:
@@ -69,9 +99,19 @@ def names_fault(text: str) -> bool:
     start = 0
     for end in [*(match.start() for match in _CLAUSE_END.finditer(bare)), len(bare)]:
         clause = bare[start:end]
-        fault = _FAULT.search(clause)
-        if fault and not _DENIED.match(clause) and not _NOTHING_FOLLOWS.match(bare, start + fault.end()):
-            return True
+        denied_from = 0
+        for fault in _FAULT.finditer(clause):
+            if _NOTHING_FOLLOWS.match(bare, start + fault.end()):
+                continue
+            denial = _DENIED.match(clause, denied_from, fault.end())
+            denied_from = denial.end() if denial else denied_from
+            if (
+                not denied_from
+                or _OTHER_SUBJECT.search(clause, denied_from, fault.start())
+                or _EXCEPTION.match(bare, start + fault.end())
+            ):
+                return True
+            denied_from = fault.end()
         start = end
     return False
 

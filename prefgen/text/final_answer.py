@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prefgen.text.normalize import normalize
-from prefgen.text.quantities import LATEX_WRAPPER, RETRACTS, is_equal, parse_quantity, stated_quantity
+from prefgen.text.quantities import (
+    LATEX_WRAPPER,
+    RETRACTS,
+    Quantity,
+    is_equal,
+    parse_quantity,
+    stated_quantity,
+)
 from prefgen.text.words import PLAIN_QUOTES, has_word
 
 BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
@@ -59,11 +66,29 @@ def check_answer(
     words = f"answer: {float(found.value):g}{found.unit and ' '}{found.unit}"
     if True in outcomes:
         return True, words
-    return (
-        (None, f"{words}, which may be the reference in another unit or form")
-        if None in outcomes
-        else (False, words)
-    )
+    if None in outcomes:
+        return None, f"{words}, which may be the reference in another unit or form"
+    if not ending.is_stated and any(
+        is_equal(earlier, reference, tolerance) is not False
+        for earlier in _line_ends(text)
+        for reference in known
+    ):
+        return None, f"{words}, and an earlier line ends on the reference"
+    return False, words
+
+
+_LAST_NUMBER = re.compile(
+    r"(?<![\d,.])(?P<number>[-−]?\d[\d,.]*)[^\d\n]{0,3}(?:[a-z]{1,20}[^\w\n]{0,4})?$", re.IGNORECASE
+)
+
+
+def _line_ends(text: str) -> list[Quantity]:
+    """The numbers on which the lines before the last one end: what they come to may be the answer, where the
+    last one says of nothing that it is.
+    """
+    lines = [line.strip() for line in text.strip().splitlines()][:-1]
+    ends = [match["number"].rstrip(",.") for match in map(_LAST_NUMBER.search, lines) if match]
+    return [quantity for quantity in map(parse_quantity, ends) if quantity is not None]
 
 
 _OPTION = re.compile(

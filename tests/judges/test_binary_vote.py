@@ -161,3 +161,122 @@ def test_a_clear_vote_is_read(text):
 )  # fmt: skip
 def test_a_clear_no_is_read(text):
     assert vote_of(text) is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "No constraint is violated except the second.",
+        "None but item 2 is violated.",
+        "No constraint is violated, apart from item 2.",
+        "None of the tips is numbered so item 2 is violated.",
+        "Nothing is in bold and item 2 is violated.",
+        "Item 2 is violated: no title is given.",
+        "Item 2 is violated: 0 of 3 tips.",
+        "Item 2 is violated - no title.",
+        "If a title is wanted item 2 is violated.",
+        "No rule is violated save the third.",
+        "Nothing is violated and item 2 is violated.",
+        "Item 2 is violated and nothing else is violated.",
+        "No word is repeated and the second rule is violated.",
+        "Nothing other than item 2 is violated.",
+        "Nothing is violated but item 2.",
+        "Item 2 is violated: none of the tips is numbered.",
+    ],
+)
+def test_a_yes_beside_a_fault_that_a_denial_does_not_reach_is_unread(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "No constraint is violated.",
+        "No constraint is violated, only the tone is dry.",
+        "Violated constraints: No constraint of the request is violated.",
+        "None of the constraints is violated.",
+        "Nothing is violated.",
+        "Violations: none",
+        "Violations: None.",
+        "Violations: 0",
+        "Violations: none found.",
+        "Violations: None of the constraints.",
+        "Is item 2 violated? No.",
+        "Is item 2 violated? No, it is there.",
+        "Is item 2 violated? No - it is there.",
+        "So no constraint is violated.",
+        "I check whether item 2 is violated. It has a title.",
+        "No constraint is violated or unmet.",
+        "Violated constraints:\nNone\n\n1. It has a title.",
+        "Violated: none (all are met).",
+        "1. No rule is violated.",
+        "Nothing in this text violates the rules.",
+        "I find that nothing is violated.",
+        "**Violated constraints:** none\n\n1. ok",
+        "1. Violated? No. The title is there.",
+    ],
+)
+def test_a_yes_beside_a_denied_fault_is_read(words):
+    assert _vote_or_none(f"{words}\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(
+    ("remark", "vote"),
+    [
+        ("yes, all are met, save the second.", None),
+        ("yes, all are met, apart from the title.", None),
+        ("yes, all are met, bar one.", None),
+        ("yes. It follows one rule.", None),
+        ("yes, the text follows some rules.", None),
+        ("yes (all are met with one exception)", None),
+        ("yes, it meets 2 of 3.", None),
+        ("yes, all are met.", True),
+        ("yes. All three constraints are met.", True),
+        ("yes, it follows all 3 rules.", True),
+        ("yes, it meets both constraints.", True),
+        ("yes (all 4 constraints are met)", True),
+        ("yes. All are met: three paragraphs, two titles.", True),
+        ("no, it doesn't violate any rule.", None),
+        ("no, it doesn’t violate any rule.", None),
+        ("no, it doesn't lack anything.", None),
+        ("no. The text exceeds expectations.", None),
+        ("no, it fails to break any rule.", None),
+        ("no. It only does what was asked.", None),
+        ("no. I was wrong.", None),
+        ("no. There isn't a fault.", None),
+        ("no (the user did not ask for a title)", None),
+        ("no, it hasn't violated a rule.", None),
+        ("no, it isn't wrong.", None),
+        ("no, the user didn't want a title.", None),
+        ("no. A title was not asked for.", None),
+        ("no, it isn't missing a title.", None),
+        ("no, it lacks a title.", False),
+        ("no, it doesn't have a title.", False),
+        ("no, it lacks the title that the user asked for.", False),
+        ("no. It exceeds 100 words.", False),
+        ("no, it exceeds the word limit.", False),
+        ("no, it only has 3 tips.", False),
+        ("no, only two tips are given.", False),
+        ("no (the second is not met)", False),
+        ("no, the title is missing.", False),
+        ("no. It fails to give a title.", False),
+        ("no, it is too long.", False),
+        ("no, item 2 is violated.", False),
+        ("no, it contains only three of five items.", False),
+        ("no. It does not ask a question at the end.", False),
+        ("no, it does not meet the required length.", False),
+        ("no, it is not what was requested.", False),
+        ("no, the instruction was not followed.", False),
+        ("no, the user's request is not met.", False),
+        ("no, it doesn't break the text into paragraphs.", False),
+    ],
+)
+def test_a_remark_must_speak_for_its_vote(remark, vote):
+    assert _vote_or_none(f"Final judgment: {remark}") is vote
+
+
+def _vote_or_none(text):
+    try:
+        return read_vote(Reply(text=text, finish_reason="stop"))[0]
+    except ParseFailure:
+        return None

@@ -64,6 +64,8 @@ def test_counts_in_the_reasons_are_no_ratings(reason):
     [
         "Using a 10-point scale.\n\nRating: 4", "I use a ten-point scale.\n\nRating: 4",
         "Scores are out of 10.\n\nRating: 4", "(out of 10)\n\nRating: 4", "Max: 10\nRating: 4",
+        "Total points: 2\n\nScore: 4", "Total = 2\n\nScore: 4", "A total of 2.\n\nScore: 4",
+        "Total score = 2\n\nScore: 4", "A total of 2 points.\n\nScore: 4",
         "Total possible: 10\nRating: 4", "Scale: 10\nRating: 4", "Maximum score: 4\nScore: 4",
         "1 being the worst and 10 being the best.\n\nRating: 4", "As a percentage: 80%\nRating: 4",
         "Rating: 4\nRationale: That is four out of ten.",
@@ -152,6 +154,8 @@ def test_a_scale_of_something_else_is_none_of_a_rating_in_its_field(reasons, rat
         '{"rationale": "It scores 1 for relevance, 1 for coverage, 1 for use, 1 for style.", "rating": 4}',
         "Score: 4\nRationale: It earns 1 + 1 + 1 + 1 = 4 points.",
         "Score: 4\nRationale: One point for each of four, for a total of 4.",
+        "Total points: 4\n\nScore: 4", "Total = 4\n\nScore: 4", "A total of 4.\n\nScore: 4",
+        "A total of 4 points.\n\nScore: 4", "A total of 3 tips is given.\n\nScore: 4",
     ],
 )  # fmt: skip
 def test_a_total_is_the_sum_of_the_points_and_no_scale(text):
@@ -167,3 +171,15 @@ def test_a_total_is_the_sum_of_the_points_and_no_scale(text):
 )  # fmt: skip
 def test_a_total_that_is_not_the_rating_makes_it_unread(text):
     assert rating_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("rationale", "is_read"),
+    [
+        ("4 out of 5 overall.", False), ("4 of 5 marks.", False), ("4 out of 5 possible points.", False),
+        ("Scores 4 of 5 overall.", False), ("4 of 5, really.", False), ("4 of 5 really.", False),
+        ("4 of 5 tips are numbered.", True), ("Meets 3 of 5 rules.", True),
+    ],
+)  # fmt: skip
+def test_a_count_has_a_noun_of_its_own(rationale, is_read):
+    assert rating_of(f"Rating: 1\nRationale: {rationale}") == (1 if is_read else None)

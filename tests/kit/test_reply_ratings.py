@@ -99,7 +99,7 @@ def test_a_heading_may_stand_in_brackets_or_in_a_list(heading):
     [
         "Less useful than Text 2.", "Only 2 of 3 tips are given.", "It states the answer as 3.",
         "Right, unlike text 3.", "Two out of three steps are wrong.", "It breaks rule 2.",
-        "It covers 4 of the 5 points.", "It is worse than text 1, and short.",
+        "It covers 4 of the 5 points.", "It is better than text 1, and short.",
     ],
 )  # fmt: skip
 def test_a_text_or_a_count_that_a_rationale_names_is_no_other_rating(reason):
@@ -192,3 +192,30 @@ def test_decoys_alone_are_no_rating(decoys):
 @given(st.text())
 def test_any_text_is_a_rating_or_unread(text):
     assert rating_of(text) is None or 1 <= rating_of(text) <= 5
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_read"),
+    [
+        ((1, "Better than Text 2."), (5, "Worse than Text 1."), False),
+        ((1, "Clear."), (5, "Less accurate than Text 1."), False),
+        ((1, "Plain. It is far more accurate than Text 2."), (5, "Fine."), False),
+        ((5, "Worse than Text 2."), (1, "Vague."), False),
+        ((1, "This is about Text 2."), (5, "Fine."), False),
+        ((3, "Better than Text 2."), (3, "Vague."), True),
+        ((1, "Worse than Text 2."), (5, "Better than Text 1."), True),
+        ((1, "It is not better than Text 2."), (5, "Good."), True),
+        ((1, "Longer than Text 2, and wrong."), (5, "Shorter than Text 1."), True),
+        ((1, "Text 2 is better."), (5, "It is about rivers."), True),
+    ],
+)
+def test_ratings_go_with_what_is_said_of_another_text(first, second, is_read):
+    text = "\n\n".join(
+        f"Text {n}\nRating: {rating}\nRationale: {rationale}"
+        for n, (rating, rationale) in enumerate((first, second), 1)
+    )
+    if is_read:
+        assert [r.value for r in ratings_by_heading(text, 2, SCALE)] == [first[0], second[0]]
+    else:
+        with pytest.raises(ParseFailure):
+            ratings_by_heading(text, 2, SCALE)

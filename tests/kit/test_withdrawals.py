@@ -1,10 +1,12 @@
 """Words of reasons that take their own rating or check back. (prefgen/kit/withdrawals.py)"""
 
 import json
+import time
 
 import pytest
 
 from prefgen.kit.aspect_replies import read_critique
+from prefgen.kit.final_words import withdraws
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import read_rating
 from prefgen.kit.withdrawals import withdraws_rating
@@ -26,6 +28,13 @@ from prefgen.types import Reply
         "This rating is a guess.", "The two are swapped.", "The wrong order: Text 1 is the other one.",
         "Hmm, a 2 is fairer.", "Actually, it deserves a lower one.", "Correction: 2.", "No, it is a 2.",
         "Sorry, my rating is another one.",
+        "The text is clear. But wait, it is wrong.", "It is clear, but wait, it is wrong.",
+        "Fine. Oh wait, it is wrong.", "Fine. Oh, wait. It is wrong.", "Good. But wait. It is wrong.",
+        "Good.\nBut wait - it is wrong.", "Wait a moment. It is wrong.", "Wait a minute, it is wrong.",
+        "Wait that is wrong.", "Wait it lacks a date.", "Wait this is wrong.", "No wait, it is wrong.",
+        "Sorry, this is wrong.", "Actually, lower.", "Actually, it is far worse.", "Correction: lower.",
+        "Hmm, lower than that.", "Hmm... lower.", "Edit: too kind.", "No, it is worse.", "No, it's wrong.",
+        "Edit: a bit too harsh.", "Revising this down.", "Good. Adjusting it upwards.",
     ],
 )  # fmt: skip
 def test_what_takes_its_own_rating_back_is_known(reasons):
@@ -33,6 +42,10 @@ def test_what_takes_its_own_rating_back_is_known(reasons):
 
 
 TEXTS_THAT_CHANGE = [
+    "Wait a minute before opening the lid, it says.", "But waiting is not needed.",
+    "It says to wait. It helps.", "No, the date of the treaty is wrong.",
+    "Actually, the second date is wrong.", "Correction: the lower bound is known.",
+    "Revising it would help.",
     "Consider revising the introduction.", "You could change the title to something shorter.",
     "Try adjusting the length to the 100 words that were asked for.", "Revise the last paragraph.",
     "Revise this sentence: it is unclear.", "The steps are in the wrong order.",
@@ -86,3 +99,13 @@ def test_reasons_that_give_another_rating_are_doubted(reasons, rating):
 
     with pytest.raises(ParseFailure):
         read_rating(reply, (1.0, 5.0))
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n ", "\n\n\t", "\r\n"])
+def test_blank_lines_take_no_time(blank):
+    text = "x" + blank * (20000 // len(blank)) + "Sorry, my rating is lower."
+    started = time.monotonic()
+
+    assert withdraws_rating(text)
+    assert withdraws(text)
+    assert time.monotonic() - started < 1

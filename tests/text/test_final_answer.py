@@ -242,3 +242,28 @@ def test_one_option_is_read(text, is_right):
 @pytest.mark.parametrize(("text", "reference"), [("3²", "32"), ("2⁵", "25"), ("H₂", "H2")])
 def test_what_stands_above_or_below_the_line_is_no_digit_of_it(text, reference):
     assert exact(text, reference) is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The farmer makes $18.\n\nShe had 16 eggs.", "18.\n\nShe has 9 eggs.",
+        "**18**\n\nThere were 16 eggs.",
+        "She earns 18 dollars.\n\nIt takes 2 days.", "x = 18\n\nHence y = 3.",
+        "She earns $18.00!\nShe had 9 eggs.",
+        "**Total: 18 dollars**\n\nThere were 16 eggs.", "18\n\nShe counts 3 days.\n\nThere were 9 eggs.",
+    ],
+)  # fmt: skip
+def test_a_last_line_behind_one_that_ends_on_the_reference_is_no_wrong_answer(text):
+    assert check_answer(text, ["18"], "number", 1e-6)[0] is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "She has 9 eggs.\n\nSo she makes 20 dollars.", "20", "She had 18 eggs, and 3 broke.\n\nSo 15.",
+        "18\nThe answer is 16.", "18\n\\boxed{16}", "It takes 9.\n\n20",
+    ],
+)  # fmt: skip
+def test_a_last_line_or_a_stated_answer_that_differs_is_wrong(text):
+    assert check_answer(text, ["18"], "number", 1e-6)[0] is False

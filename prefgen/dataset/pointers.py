@@ -60,7 +60,7 @@ class _Alternatives(NamedTuple):
 
     column: str
     texts: Sequence[str]
-    count: int
+    size: int
     """How many answers there are to point at."""
     are_truths: bool = False
     """Whether true and false may be about them: two that 0 and 1 tell apart, or a response alone."""
@@ -70,7 +70,7 @@ class _Alternatives(NamedTuple):
         if word.casefold() in _TRUTHS:
             return self.are_truths
         number = (_MARKED.fullmatch(word) or [None, None])[1]
-        return self.count > 1 and (number is None or int(number) <= self.count)
+        return self.size > 1 and (number is None or int(number) <= self.size)
 
 
 def _alternatives(row: Row) -> Iterator[_Alternatives]:
@@ -211,7 +211,7 @@ def _agrees(word: str | None, twins: Twins, texts: Sequence[Any], sides: Sequenc
         return _PLACES[word] == texts.index(sides[0])
     marked = _MARKED.fullmatch(word or "")
     mark = marked and (marked[1] or marked[2])
-    return mark in twins and list(twins).index(mark) == texts.index(sides[0])
+    return mark is not None and mark in twins and list(twins).index(mark) == texts.index(sides[0])
 
 
 def text_of_answer(side: Any) -> Any:

@@ -23,7 +23,7 @@ SAYS = {
     "a07_gz_truncated": ["is no whole gzip file"],
     "a12_kto_csv_labels": ["label must be true or false"],
     "a13_two_users_in_a_row": ["two user turns follow each other"],
-    "a15_completion_of_several_turns": ["What is the weather in Oslo?"],
+    "a15_completion_of_several_turns": ["the turns of the user within chosen and rejected are not the same"],
     "b03_think_close_only": ["CHOSEN  [{'role': 'assistant', 'content': 'GOODANSWER The Nile.'}]"],
     "b05_logprobs_refused_400": ["exit 0"],
     "b05d_top_logprobs_limit_5": ["exit 0"],

@@ -85,11 +85,12 @@ def read_training_pairs(
     for name in names:
         dataset = open_pairs(name, bad_rows=bad_rows)
         given = dataset.rows if bad_rows.policy == "fail" else proven_rows(dataset.rows, bad_rows)
-        pairs = [(where, row) for where, row in bad_rows.each(given, _without_calls)]
+        proven = list(given)
+        _check_pairs(name, proven, max_repeated_chosen)
+        pairs = list(bad_rows.each(proven, _without_calls))
         if not pairs:
             left_out = f"; {bad_rows.sentence()}" if bad_rows.rows else ""
             raise RecipeError(f"{name!r} holds no pair to train on{left_out}")
-        _check_pairs(name, pairs, max_repeated_chosen)
         rows += [(_training_row(row, where), _parse_split(row.get("split"), where)) for where, row in pairs]
         sources.append(_describe_source(dataset, pairs))
     if not any(split for _, split in rows):

@@ -229,15 +229,23 @@ def test_simpo_learns_the_end_of_the_template_and_no_second_one(tmp_path, monkey
 
     for row, tokens in zip(job.train, made.train_dataset, strict=True):
         for side in ("chosen", "rejected"):
-            rendered = tokenizer.apply_chat_template(row["prompt"] + row[side], return_dict=True)["input_ids"]
-            answer = tokenizer(row[side][0]["content"] + "</s>\n", add_special_tokens=False)["input_ids"]
+            rendered, asked = (
+                tokenizer.apply_chat_template(turns, return_dict=True, **more)["input_ids"]
+                for turns, more in (
+                    (row["prompt"] + row[side], {}),
+                    (row["prompt"], {"add_generation_prompt": True}),
+                )
+            )
+            start = next(i for i, token in enumerate(rendered) if i == len(asked) or token != asked[i])
+            learned = [token for token in tokens[f"{side}_labels"] if token != -100]
             assert tokens[f"{side}_input_ids"] == rendered
-            assert [token for token in tokens[f"{side}_labels"] if token != -100] == answer
+            assert learned == rendered[start:]
+            assert learned.count(tokenizer.eos_token_id) == 1 and learned[-1] != tokenizer.eos_token_id
     # section 3: -log sigmoid(beta / |y_w| log p(y_w | x) - beta / |y_l| log p(y_l | x) - gamma)
     batch = made.data_collator([made.train_dataset[i] for i in range(4)])
     margins = simpo.margins(made, replace(job, test=job.train[:4]))
     expected = sum(math.log1p(math.exp(1.0 - margin)) for margin in margins) / 4
-    assert float(made.compute_loss(made.model.eval(), batch)) == pytest.approx(expected, rel=1e-4)
+    assert float(made.compute_loss(made.model.eval(), batch).detach()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base, contrary_labels):
@@ -800,7 +808,7 @@ def test_held_out_pairs_longer_than_the_others_are_compared_whole(tmp_path, base
 @pytest.mark.parametrize(
     ("rows", "says", "code"),
     [
-        ([], "is empty", 2),
+        ([], "holds no pair to train on", 2),
         (
             [
                 {"prompt": "a?", "chosen": "x", "rejected": "y", "weight": 0},

@@ -4,7 +4,7 @@ import json
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefgen.dataset.check import check_rows
@@ -109,6 +109,7 @@ def test_other_images_are_another_prompt():
     assert set(report_of(first | sides, first | swapped).findings) == {"contradiction"}
 
 
+@settings(max_examples=max(60, settings.default.max_examples // 10))  # each is a dataset of some rows
 @given(st.integers(0, 2**32))
 def test_what_is_left_breaks_nothing(seed):
     rng = Random(seed)

@@ -1,7 +1,7 @@
 """The version of prefgen, and how names of an earlier version are still read, with a notice."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __version__ = "0.1.0"
@@ -15,6 +15,19 @@ def notify_renamed(old: str, new: str) -> None:
         print(
             f"prefgen: {old} is called {new} now; the old name is read for one more version", file=sys.stderr
         )
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """{name: version} of the packages that are installed of these."""
+    import importlib.metadata
+
+    versions: dict[str, str] = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def earlier_names(fields: Any, renamed: Mapping[str, str]) -> dict[str, str]:

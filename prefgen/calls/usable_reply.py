@@ -53,8 +53,10 @@ def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:
     """The reply with the tags that the request asked for, where they were read as marks of reasoning or of an
     answer.
     """
+    if not reply.sent:  # as of most replies
+        return reply
     tags = asked_tags(_wanted(asked))
-    return _split_again(reply, tags) if reply.sent and tags else reply
+    return _split_again(reply, tags) if tags else reply
 
 
 def _split_again(reply: Reply, tags: Collection[str]) -> Reply:
@@ -107,6 +109,9 @@ def without_leftovers(
     """
     if leaks == "keep":
         return reply
+    holds_marks = may_leak(reply.text)
+    if not (tools or holds_marks or reply.sent) and reply.reasoning is None:  # as of most replies
+        return reply
     last = next((message.text for message in reversed(asked) if message.role == "user"), "")
     standing = "\n".join(message.text for message in asked if message.role == "system")
     if tools and is_unread_call(reply.text, tools, f"{standing}\n{last}"):
@@ -118,7 +123,7 @@ def without_leftovers(
     if _is_tag_in_doubt(reply, asked):
         message = "the request speaks of a tag in which the reply begins, so it may be part of the answer"
         raise UnreadableReply(message, code="leak", replies=(reply.sent,), keys=(reply.key,))
-    if not may_leak(reply.text):
+    if not holds_marks:
         return reply
     from prefgen.text.leaks import Leaked, without_leaks  # 40 ms, and many runs have no such text
 

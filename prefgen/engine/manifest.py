@@ -3,7 +3,6 @@ manifest comes last.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import time
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import changed_stages, template_digests
 from prefgen.storage.atomic_write import atomic_write, write_json
 from prefgen.text.diversity import diversity_measures
+from prefgen.version import installed_versions
 
 MEASURED_PROMPTS = 1000
 """Prompts whose variety is measured at the end of a run."""
@@ -158,7 +158,7 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
         template_digests=template_digests(plugins),
         journal_digest=_journal_digest(summary, requests) if summary.complete else None,
         unvalidated_judges=tuple(sorted(plugin.name for plugin in judges if plugin.plugin.texts)),
-        libraries=library_versions(),
+        libraries=installed_versions(LIBRARIES),
     )
 
 
@@ -241,14 +241,3 @@ def _write_dropped(out: Path, store: RecordStore) -> None:
 
     with atomic_write(out / "curated.parquet") as part:
         pq.write_table(pa.Table.from_pylist(rows), part)
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what shapes the output, of what is installed of it."""
-    versions: dict[str, str] = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

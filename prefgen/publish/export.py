@@ -20,10 +20,9 @@ from prefgen.dataset.pair import (
 )
 from prefgen.dataset.pair_formats import SHAREGPT_ROLES
 from prefgen.dataset.proven_set import PairRows
-from prefgen.dataset.provenance import earlier_lineage
 from prefgen.errors import RecipeError, did_you_mean
-from prefgen.kit.harm import harm_marks
 from prefgen.publish.export_files import write_csv, write_jsonl, write_parquet
+from prefgen.publish.redaction import harm_lineage
 from prefgen.publish.template_calls import with_mapped_arguments
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.storage.canonical_json import canonical
@@ -251,7 +250,7 @@ def rows_of_rule(
 def count_harm(rows: PairRows, harmful: Counter[str]) -> PairRows:
     """The rows; `harmful` counts, by category, those that were made from harmful texts: no form says so."""
     for where, row in rows:
-        if marks := harm_marks(earlier_lineage(row)):
+        if marks := harm_lineage(row):
             harmful[str(marks["harm"])] += 1
         yield where, row
 

@@ -19,7 +19,7 @@ from prefgen.dataset.splits import splits_of
 from prefgen.errors import RecipeError
 from prefgen.publish.mix_draw import Draw, MixPart, draw_parts
 from prefgen.publish.mix_rows import KeptRow, PartRows, RowStore, read_part
-from prefgen.publish.redaction import is_harm_derived
+from prefgen.publish.redaction import harm_lineage
 from prefgen.publish.split_shards import WrittenRelease, write_config
 from prefgen.storage.atomic_write import atomic_write, display_name
 from prefgen.types import content_id
@@ -49,7 +49,7 @@ class _Written:
         self.sources[pair["source"]] += 1
         if pair["language"]:
             self.languages[pair["language"]] += 1
-        self.harmful += is_harm_derived(pair)
+        self.harmful += bool(harm_lineage(pair))
         self.pairs[number] += 1
         self.prompts[number].add(row.prompt)
 

@@ -1,10 +1,10 @@
 """Harmful texts that prompts were made from, taken out of what is published."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from prefgen.dataset.provenance import earlier_lineage
 from prefgen.kit.harm import harm_marks, is_source
 from prefgen.text.taken_out import taken_out_notice, text_digest
 from prefgen.types import Prompt, Record
@@ -28,22 +28,14 @@ def is_from_harm(prompt: Prompt) -> bool:
     return "harm" in prompt.metadata or bool(harm_marks(prompt.lineage))
 
 
-def is_harm_derived(row: Mapping[str, Any]) -> bool:
-    """Whether the prompt of a row of pairs was made from a harmful text, as its lineage says."""
-    return bool(harm_lineage(row))
-
-
 def harm_lineage(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The lineage of a row of pairs, or the earlier one in it, that comes from a harmful text; empty for any
     other row.
     """
     text = row.get("lineage")
-    if not isinstance(text, str) or '"harm"' not in text:
+    if isinstance(text, str) and '"harm"' not in text:  # as of most rows
         return {}
-    try:
-        return harm_marks(json.loads(text))
-    except (ValueError, RecursionError):
-        return {}
+    return harm_marks(earlier_lineage(row))
 
 
 def quote_redactor(record: Record, harmful: Harmful) -> Redactor:

@@ -7,7 +7,6 @@ and runs nothing.
 
 import heapq
 import itertools
-import json
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.manifest import RunYield
+from prefgen.dataset.provenance import earlier_lineage
 from prefgen.dataset.read_parquet import read_table
 from prefgen.dataset.read_run import read_manifest
 from prefgen.kit.harm import harm_marks
@@ -118,7 +118,7 @@ def _read_rows(places: Sequence[tuple[str, Path, int]]) -> list[dict[str, Any]]:
 
 def _redact_pair(row: dict[str, Any]) -> dict[str, Any]:
     """A pair as the page shows it: without a text that is known to be harmful."""
-    if not harm_marks(json.loads(row["lineage"] or "{}")):
+    if not harm_marks(earlier_lineage(row)):
         return row
     return {**row, "rejected": [{"role": "assistant", "content": "(a harmful text: not shown here)"}]}
 

@@ -3,14 +3,13 @@ digest, the licenses of the pairs, and the libraries.
 """
 
 import hashlib
-import importlib.metadata
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefgen.version import __version__
+from prefgen.version import __version__, installed_versions
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
@@ -29,19 +28,17 @@ def weights_digest(folder: Path) -> str | None:
     return hashlib.sha256(b"".join(digests)).hexdigest()[:32]
 
 
-def licenses_of(pairs: Sequence[tuple[str, Mapping[str, Any]]], license: str | None) -> dict[str, int]:
+def licenses_of(pairs: Sequence[Mapping[str, Any]], license: str | None) -> dict[str, int]:
     """{license: pairs}; `license` is that of the whole, for pairs that say none."""
-    named = (str(row.get("license") or "unknown") for _, row in pairs)
+    named = (str(row.get("license") or "unknown") for row in pairs)
     counts = Counter(license if name == "unknown" and license else name for name in named)
     return dict(sorted(counts.items()))
 
 
 def library_versions() -> dict[str, str]:
     """The versions of what trains, and of Python."""
-    versions = {"prefgen": __version__, "python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    return {
+        "prefgen": __version__,
+        "python": platform.python_version(),
+        **installed_versions(LIBRARIES),
+    }

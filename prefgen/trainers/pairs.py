@@ -2,8 +2,10 @@
 the same pairs with other labels.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ from prefgen.dataset.pair_rules import RULES, proven_rows
 from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.stats.order_flips import label_noise
+from prefgen.storage.canonical_json import canonical
 from prefgen.text.near_duplicates import similar_earlier_texts
 from prefgen.text.normalize import normalize
 from prefgen.trainers.origins import licenses_of
@@ -49,6 +52,18 @@ class TrainingPairs:
     sources: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     leaking: int = 0
     """Rows that were left out of training, since their prompts are (nearly) held out in another dataset."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of what is trained on: the sides, probabilities and weights of the pairs, in their order."""
+        digest = hashlib.blake2b(digest_size=16)
+        for row in self.train:
+            digest.update(
+                canonical(
+                    {name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")}
+                )
+            )
+        return digest.hexdigest()
 
     def label_noise(self) -> tuple[float, int, float]:
         """(probability that a label is wrong, pairs that were judged in both orders, share of them that has
@@ -87,12 +102,12 @@ def read_training_pairs(
         given = dataset.rows if bad_rows.policy == "fail" else proven_rows(dataset.rows, bad_rows)
         proven = list(given)
         _check_pairs(name, proven, max_repeated_chosen)
-        pairs = list(bad_rows.each(proven, _without_calls))
+        pairs = list(bad_rows.each(proven, lambda row, where: (row, _training_row(row, where))))
         if not pairs:
             left_out = f"; {bad_rows.sentence()}" if bad_rows.rows else ""
             raise RecipeError(f"{name!r} holds no pair to train on{left_out}")
-        rows += [(_training_row(row, where), _parse_split(row.get("split"), where)) for where, row in pairs]
-        sources.append(_describe_source(dataset, pairs))
+        rows += [(read, _parse_split(row.get("split"), where)) for where, (row, read) in pairs]
+        sources.append(_describe_source(dataset, [row for _, (row, _) in pairs]))
     if not any(split for _, split in rows):
         rows = _draw_splits([row for row, _ in rows], seed)
     train = [row for row, split in rows if split in (None, TRAIN)]
@@ -170,11 +185,10 @@ def _check_pairs(
         )
 
 
-def _without_calls(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """The row. Raises NotAPair where it needs more of a chat template than turns of text: trained on without,
-    a model would learn to call what it is not offered.
+def _refuse_calls(row: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], where: str) -> None:
+    """Raises NotAPair where a row needs more of a chat template than turns of text: trained on without, a
+    model would learn to call what it is not offered.
     """
-    turns = [turn for side in validated_pair(row, where) for turn in side]
     has_calls = any(turn.get("tool_calls") or turn["role"] == "tool" for turn in turns)
     if has_calls or not is_absent(decoded(row.get("tools") or None)):
         raise NotAPair(
@@ -182,11 +196,11 @@ def _without_calls(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
             "export --to trl` keeps them for TRL's own trainers; `on_bad_rows: drop` leaves such rows out",
             where,
         )
-    return row
 
 
 def _training_row(row: Mapping[str, Any], where: str) -> TrainingRow:
     prompt, chosen, rejected = validated_pair(row, where)
+    _refuse_calls(row, [*prompt, *chosen, *rejected], where)
     probability, weight = row.get("chosen_probability"), row.get("weight")
     return {
         "prompt": prompt,
@@ -211,7 +225,7 @@ def _draw_splits(rows: Sequence[TrainingRow], seed: int) -> list[tuple[TrainingR
     return [(row, splits[row["prompt_key"]] or BETWEEN_SPLITS) for row in rows]
 
 
-def _describe_source(dataset: PairDataset, pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+def _describe_source(dataset: PairDataset, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     manifest = dataset.manifest
     return {
         "name": dataset.name,

@@ -38,7 +38,6 @@ from prefgen.trainers.training_folder import (
     finished_report,
     forget_finish,
     note_beginning,
-    pairs_digest,
     standing_of,
 )
 
@@ -165,7 +164,7 @@ def _report_of(
         accuracy=accuracy(margins, _prompts_of(job)) if margins else None,
         warnings=list(job.warnings),
         base_digest=weights_digest(Path(settings.base or "")),
-        pairs_digest=pairs_digest(data.train),
+        pairs_digest=data.digest,
         learning_rate=job.learning_rate,
         libraries=library_versions(),
     )

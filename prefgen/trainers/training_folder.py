@@ -4,7 +4,6 @@ Nothing in it is deleted unasked: the same command goes on where a training was 
 refused.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,7 @@ from typing import Any, Literal
 
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
-from prefgen.storage.canonical_json import canonical
-from prefgen.trainers.pairs import Control, TrainingPairs, TrainingRow
+from prefgen.trainers.pairs import Control, TrainingPairs
 from prefgen.trainers.report import REPORT, TrainingReport, read_training_report
 from prefgen.trainers.settings import TrainSettings
 
@@ -125,17 +123,7 @@ def forget_finish(out: Path) -> None:
 
 def _identity(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
     """What a training must not have changed when it goes on."""
-    return {"pairs": pairs_digest(data.train), **_identity_of_settings(settings)}
-
-
-def pairs_digest(rows: Sequence[TrainingRow]) -> str:
-    """A digest of what is trained on: the sides, probabilities and weights of the pairs, in their order."""
-    digest = hashlib.blake2b(digest_size=16)
-    for row in rows:
-        digest.update(
-            canonical({name: row[name] for name in ("prompt", "chosen", "rejected", "probability", "weight")})
-        )
-    return digest.hexdigest()
+    return {"pairs": data.digest, **_identity_of_settings(settings)}
 
 
 def _identity_of_settings(settings: TrainSettings) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What only several rows of a preference dataset show: pairs that contradict each other or stand twice, and
 prompts that stand in two splits.
 
-Of each row a few hashes are kept and where it stands, and of each prompt in a split a MinHash.
+Of each row a few hashes are kept and where it stands, and of each prompt in a split the hashes of its
+shingles.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from typing import Any
 from prefgen.dataset.cells import is_missing
 from prefgen.dataset.pair import Turns
 from prefgen.dataset.same_turns import normal_text, turns_key
-from prefgen.text.near_duplicates import Signatures
+from prefgen.text.shingle_sets import ShingleSets
 
 PAIR_RELATIONS = ("contradiction", "twice")
 RELATIONS = (*PAIR_RELATIONS, "splits")
@@ -47,8 +48,8 @@ class RowRelations:
     def __init__(self) -> None:
         self.rows: list[RelatedRow] = []
         self._words: dict[str, str] = {}
-        self._signatures = Signatures()
-        self._signature_index: dict[bytes, int] = {}
+        self._shingle_sets = ShingleSets()
+        self._set_numbers: dict[bytes, int] = {}
 
     def add(
         self, number: int, where: str, row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns
@@ -59,10 +60,10 @@ class RowRelations:
             for name in ("rule", "split")
         )
         prompt_key = turns_key(prompt)
-        if split and prompt_key not in self._signature_index:
-            self._signature_index[prompt_key] = len(self._signature_index)
+        if split and prompt_key not in self._set_numbers:
+            self._set_numbers[prompt_key] = len(self._set_numbers)
             # system turns may be the same for all
-            self._signatures.add(normal_text([turn for turn in prompt if turn["role"] != "system"]))
+            self._shingle_sets.add(normal_text([turn for turn in prompt if turn["role"] != "system"]))
         related = RelatedRow(number, where, prompt_key, turns_key(chosen), turns_key(rejected), rule, split)
         self.rows.append(related)
         return related
@@ -104,14 +105,13 @@ class RowRelations:
         if len(splits) < 2:
             return
         ordered = sorted(first_rows.values(), key=lambda row: splits.index(row.split))
-        order = [self._signature_index[row.prompt] for row in ordered]
+        order = [self._set_numbers[row.prompt] for row in ordered]
         groups = [row.split for row in ordered]
-        for place, matches in self._signatures.earlier_matches(order, groups=groups):
-            if matches:
-                i, similarity = max(matches, key=lambda match: match[1])
-                near = f"{ordered[i].where} in {ordered[i].split} (similarity {similarity:.2f})"
-                for row in rows_by_prompt[ordered[place].prompt]:
-                    yield Broken("splits", row, f"its prompt is nearly that of {near}")
+        for place, matches in self._shingle_sets.earlier_matches(order, groups=groups):
+            i, similarity = max(matches, key=lambda match: match[1])
+            near = f"{ordered[i].where} in {ordered[i].split} (similarity {similarity:.2f})"
+            for row in rows_by_prompt[ordered[place].prompt]:
+                yield Broken("splits", row, f"its prompt is nearly that of {near}")
 
 
 def _broken_pairs(rows: Iterable[RelatedRow]) -> Iterator[Broken]:

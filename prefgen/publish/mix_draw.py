@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from prefgen.errors import RecipeError
 from prefgen.stats.seeded_draws import uniform
 from prefgen.storage.atomic_write import display_name
-from prefgen.text.near_duplicates import Signatures
+from prefgen.text.shingle_sets import ShingleSets
 
 PART_PATTERN = re.compile(r"(?P<name>.+?)(?::(?P<amount>\d+(?:\.\d+)?))?")
 
@@ -101,7 +101,7 @@ class _GivenPrompts:
     """The prompts that parts have given, to find what is nearly the same."""
 
     def __init__(self) -> None:
-        self._signatures = Signatures()
+        self._shingle_sets = ShingleSets()
         self._numbers: dict[str, int] = {}
         self._given: list[int] = []
 
@@ -114,8 +114,7 @@ class _GivenPrompts:
         groups = [0] * len(self._given) + [1] * len(names)
         return {
             names[place - len(self._given)]
-            for place, matches in self._signatures.earlier_matches(order, groups=groups)
-            if place >= len(self._given) and matches
+            for place, _ in self._shingle_sets.earlier_matches(order, groups=groups)
         }
 
     def add(self, texts: Mapping[str, object]) -> None:
@@ -125,5 +124,5 @@ class _GivenPrompts:
     def _number_of(self, text: str) -> int:
         if text not in self._numbers:
             self._numbers[text] = len(self._numbers)
-            self._signatures.add(text)
+            self._shingle_sets.add(text)
         return self._numbers[text]

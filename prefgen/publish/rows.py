@@ -19,6 +19,7 @@ from prefgen.dataset.proven_set import proven_set
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import read_shards
 from prefgen.dataset.row_relations import PAIR_RELATIONS
+from prefgen.dataset.same_turns import normal_text
 from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
@@ -88,12 +89,7 @@ def write_rows(
     others, goes to `bad_rows`.
     """
     bad_rows = bad_rows or BadRows()
-    prompts = [
-        (row["id"], "\n".join(turn["content"] or "" for turn in row["messages"]))
-        for row in read_shards(run / "records")
-    ]
-    splits = splits_of(prompts, test, seed)
-    del prompts
+    splits = _draw_splits(run, test, seed)
     written = WrittenRelease(schemas_of(run), between_splits=sum(split is None for split in splits.values()))
     digest = hashlib.blake2b(digest_size=16)
     rows_by_config = {
@@ -113,6 +109,26 @@ def write_rows(
     if not any(written.counts["preferences"].values()):
         raise RecipeError(f"{str(run)!r} has no pair that could be published")
     return written
+
+
+def _draw_splits(run: Path, test: float, seed: int) -> dict[str, str | None]:
+    """{id of a record: its split}, so that a check finds no prompt in two: of a turn it compares calls too,
+    and system turns not at all, which may be the same for all.
+    """
+    prompts: list[tuple[str, str]] = []
+    asked: dict[str, str] = {}
+    for row in read_shards(run / "records"):
+        turns = row["messages"]
+        prompts.append((row["id"], "\n".join(turn["content"] or "" for turn in turns)))
+        if any(turn["role"] == "system" or turn.get("tool_calls") for turn in turns):
+            asked[row["id"]] = normal_text([_stored_turn(turn) for turn in turns if turn["role"] != "system"])
+    return splits_of(prompts, test, seed, asked=asked)
+
+
+def _stored_turn(turn: Mapping[str, Any]) -> dict[str, Any]:
+    """A turn of a record as a check reads it from a pair."""
+    calls = turn.get("tool_calls")
+    return {"content": turn["content"] or "", "tool_calls": json.loads(calls) if calls else ()}
 
 
 def _read_records(run: Path) -> Iterator[Record]:

@@ -2,8 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Container, Iterable, Iterator
+from hashlib import sha1
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from prefgen.text.normalize import normalize
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: one character counts as a word."""
 _WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W{_WITHOUT_SPACES}]+")
+_LOWER_HALF = 0xFFFFFFFF
 NEAR_DUPLICATE_THRESHOLD = 0.8
 """Jaccard similarity of word shingles from which two texts are near-duplicates, unless told otherwise."""
 
@@ -69,45 +71,16 @@ def shingles(text: str, words: int = 3) -> list[str]:
     return sorted({" ".join(tokens[i : i + words]) for i in range(len(tokens) - words + 1)})
 
 
-class MinHashIndex:
-    """An index of texts by MinHash (datasketch, docs/decisions/003-libraries.md) that finds those that are
-    alike.
+def shingle_hashes(text: str, words: int = 3) -> "np.ndarray":
+    """The shingles of a text as numbers of 64 bits, each once, whose lower halves are what datasketch makes
+    of them.
     """
+    import numpy as np
 
-    def __init__(
-        self,
-        threshold: float = NEAR_DUPLICATE_THRESHOLD,
-        *,
-        words: int = 3,
-        permutations: int = 128,
-        seed: int = 1,
-    ) -> None:
-        from datasketch import MinHashLSH  # 0.3 s
-
-        self._threshold, self._words, self._permutations, self._seed = threshold, words, permutations, seed
-        self._index = MinHashLSH(threshold=threshold, num_perm=permutations)
-        self._signatures_by_name: dict[str, Any] = {}
-
-    def minhash(self, text: str) -> Any:
-        """What `nearest` and `add` take of a text."""
-        from datasketch import MinHash
-
-        signature = MinHash(num_perm=self._permutations, seed=self._seed)
-        signature.update_batch([s.encode() for s in shingles(text, self._words)])
-        return signature
-
-    def nearest(self, signature: Any) -> tuple[float, str] | None:
-        """(similarity, name) of the most similar text that is there and alike, or None."""
-        matches = [
-            (float(signature.jaccard(self._signatures_by_name[name])), name)
-            for name in map(str, self._index.query(signature))
-        ]
-        best = max(matches, default=(0.0, ""))
-        return best if best[0] >= self._threshold else None
-
-    def add(self, name: str, signature: Any) -> None:
-        self._signatures_by_name[name] = signature
-        self._index.insert(name, signature)
+    digests = b"".join(
+        sha1(shingle.encode(), usedforsecurity=False).digest()[:8] for shingle in shingles(text, words)
+    )
+    return np.unique(np.frombuffer(digests, "<u8"))
 
 
 def find_near_duplicates(
@@ -121,7 +94,8 @@ def find_near_duplicates(
     """{place: (place of the most similar earlier text that is no duplicate itself, similarity)} of the texts
     that have one as alike.
 
-    What `MinHashIndex` finds, for a whole set: the bands of the index are arrays, half a kilobyte a text.
+    What datasketch's index of MinHashes finds (docs/decisions/003-libraries.md): its bands are arrays here,
+    half a kilobyte a text.
     """
     duplicates: dict[int, tuple[int, float]] = {}
     signatures = Signatures(words=words, permutations=permutations, seed=seed)
@@ -148,14 +122,10 @@ def similar_earlier_texts(
 
 
 def _earlier_matches(
-    signatures: "np.ndarray",
-    threshold: float,
-    *,
-    excluded: Container[int] = (),
-    groups: Sequence[Any] | None = None,
+    signatures: "np.ndarray", threshold: float, excluded: Container[int]
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """(place, the earlier texts that are as alike, with their similarity); those that `excluded` holds by
-    then are not compared with, nor are those of the same group, where there are `groups` in their order.
+    then are not compared with.
     """
     import numpy as np
     from datasketch import MinHashLSH
@@ -165,14 +135,9 @@ def _earlier_matches(
         _group_equal_rows(signatures[:, band * index.r : (band + 1) * index.r]) for band in range(index.b)
     ]
     band_tables: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in bands]
-    waiting: list[tuple[list[int], int]] = []
     for i in (
         np.flatnonzero(np.any([band >= 0 for band in bands], axis=0)).tolist() if len(signatures) else ()
     ):
-        if waiting and (groups is None or groups[waiting[-1][1]] != groups[i]):
-            for places, j in waiting:
-                places.append(j)
-            waiting.clear()
         alike = [
             table[group]
             for table, band in zip(band_tables, bands, strict=True)
@@ -189,7 +154,8 @@ def _earlier_matches(
             ],
         )
         if i not in excluded:
-            waiting += [(places, i) for places in alike]
+            for places in alike:
+                places.append(i)
 
 
 class Signatures:
@@ -205,32 +171,24 @@ class Signatures:
         import numpy as np
         from datasketch import MinHash  # 0.3 s, for nothing where no text comes
 
-        self._empty = self._empty or MinHash(num_perm=self._permutations, seed=self._seed)
+        # made once: to draw the permutations takes longer than a text; what comes are hashes already
+        self._empty = self._empty or MinHash(num_perm=self._permutations, seed=self._seed, hashfunc=int)
         signature = self._empty.copy()
-        signature.update_batch([s.encode() for s in shingles(text, self._words)])
+        signature.update_batch((shingle_hashes(text, self._words) & _LOWER_HALF).tolist())
         self._rows.append(signature.hashvalues.astype(np.uint32))
         if len(self._rows) == 4096:
             self._blocks.append(np.stack(self._rows))
             self._rows.clear()
 
     def earlier_matches(
-        self,
-        order: Sequence[int] | None = None,
-        *,
-        groups: Sequence[Any] | None = None,
-        threshold: float = NEAR_DUPLICATE_THRESHOLD,
-        excluded: Container[int] = (),
+        self, *, threshold: float = NEAR_DUPLICATE_THRESHOLD, excluded: Container[int] = ()
     ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
-        """(place, [(place of an earlier text that is as alike, similarity)]). With an `order` of the texts
-        that were added, places are those within it; with `groups` of these, one group after the other, texts
-        of one group are not compared.
-        """
+        """(place, [(place of an earlier text that is as alike, similarity)])."""
         import numpy as np
 
         blocks = [*self._blocks, *([np.stack(self._rows)] if self._rows else [])]
         signatures = np.concatenate(blocks) if blocks else np.zeros((0, self._permutations), np.uint32)
-        ordered = signatures if order is None else signatures[list(order)]
-        return _earlier_matches(ordered, threshold, excluded=excluded, groups=groups)
+        return _earlier_matches(signatures, threshold, excluded)
 
 
 def _group_equal_rows(band: "np.ndarray") -> "np.ndarray":

@@ -19,8 +19,8 @@ from prefgen.dataset.splits import TEST, TRAIN, splits_of
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.stats.order_flips import label_noise
 from prefgen.storage.canonical_json import canonical
-from prefgen.text.near_duplicates import similar_earlier_texts
 from prefgen.text.normalize import normalize
+from prefgen.text.shingle_sets import ShingleSets
 from prefgen.trainers.origins import licenses_of
 from prefgen.types import content_id
 
@@ -158,13 +158,12 @@ def _drop_leaking_rows(train: Sequence[TrainingRow], test: Sequence[TrainingRow]
     """Rows of `train` whose prompts are not, and are not nearly, among those of `test`."""
     held_out_texts = dict.fromkeys(normalize(_prompt_text(row)) for row in test)
     prompt_texts = [normalize(_prompt_text(row)) for row in train]
-    texts = list(held_out_texts | dict.fromkeys(prompt_texts))
-    similar_indices = similar_earlier_texts(texts)
-    leaking_texts = {
-        text
-        for i, text in enumerate(texts)
-        if i < len(held_out_texts) or any(j < len(held_out_texts) for j in similar_indices.get(i, ()))
-    }
+    texts = [*held_out_texts, *dict.fromkeys(prompt_texts)]
+    shingle_sets = ShingleSets()
+    for text in texts:
+        shingle_sets.add(text)
+    groups = [i < len(held_out_texts) for i in range(len(texts))]
+    leaking_texts = {texts[i] for i, _ in shingle_sets.earlier_matches(groups=groups)}
     return [row for row, text in zip(train, prompt_texts, strict=True) if text not in leaking_texts]
 
 

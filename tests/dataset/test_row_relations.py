@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefgen.dataset.check import check_rows
+from tests.support.near_texts import near_texts, similar_pairs
 
 LONG = (
     "Explain to a new gardener why tomatoes split after rain, what helps against it, and what to do "
@@ -131,3 +132,16 @@ def test_rows_of_several_findings_are_in_the_report(tmp_path):
     found = report_of(a_row("x", "y"), a_row("y", "x")).as_json()
 
     assert json.loads(json.dumps(found))["broken"]["contradiction"]["rows"] == 2
+
+
+def test_every_prompt_that_is_nearly_one_of_another_split_is_named():
+    texts = near_texts(60)
+    rows = [a_row("x", "y", text, split=("train", "test")[i % 2]) for i, text in enumerate(texts)]
+    order = sorted(range(len(texts)), key=lambda i: i % 2)  # train first
+    pairs = similar_pairs([texts[i] for i in order])
+    expected = {str(order[i]) for i, j in pairs if order[i] % 2 != order[j] % 2}
+
+    found = report_of(*(rows[i] | {"id": i} for i in range(len(rows)))).findings["splits"]
+
+    assert len(expected) > 20
+    assert {where for where, _ in found.rows} == expected

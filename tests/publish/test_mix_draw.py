@@ -40,7 +40,8 @@ def a_text(rng):
 
 
 def nearly(text):
-    return text + " indeed"
+    """Of similarity 0.81, which MinHash misses more often than not."""
+    return " ".join([*text.split()[:-3], "so", "it", "is"])
 
 
 @pytest.mark.parametrize("seed", range(3))

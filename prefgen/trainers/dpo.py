@@ -25,6 +25,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from prefgen.trainers.job import PreparedTraining
+from prefgen.trainers.likelihood import shared_length, tokenize_many
 from prefgen.trainers.pairs import TrainingRow
 from prefgen.trainers.reference import Drift, implicit_margins
 
@@ -44,6 +45,12 @@ class SoftPairCollator(DataCollatorForPreference):
 
 class SoftDPOTrainer(DPOTrainer):
     """TRL's trainer, which also takes `probability` and `weight` of a row into its loss."""
+
+    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
+        """Rows that are tokens already stay as they are."""
+        if "prompt_ids" in dataset.column_names:
+            return dataset
+        return super()._prepare_dataset(dataset, processing_class, args, dataset_name)
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -148,8 +155,8 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         ref_model=reference,
         args=arguments,
         data_collator=SoftPairCollator(pad_token_id=job.tokenizer.pad_token_id, max_length=job.max_length),
-        train_dataset=_pair_dataset(job, job.train),
-        eval_dataset=_pair_dataset(job, job.looked_at) if job.looked_at else None,
+        train_dataset=pair_dataset(job, job.train, arguments),
+        eval_dataset=pair_dataset(job, job.looked_at, arguments) if job.looked_at else None,
         peft_config=job.lora(),
         **job.parts(),
     )
@@ -158,10 +165,26 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
     return trl_trainer
 
 
-def _pair_dataset(job: PreparedTraining, rows: Sequence[TrainingRow]) -> Dataset:
-    """The rows, without labels where there is nothing in them that TRL's own loss does not know."""
-    names = ("prompt", "chosen", "rejected", *(PAIR_LABELS if job.has_soft_labels else ()))
-    return Dataset.from_list([{name: row[name] for name in names} for row in rows])
+def pair_dataset(job: PreparedTraining, rows: Sequence[TrainingRow], arguments: DPOConfig) -> Dataset:
+    """The rows as TRL would have them once it has tokenized them, which it does one by one: the prompt ends
+    where it differs, rendered alone, from what it is before either side. Without labels where there is
+    nothing in them that TRL's own loss does not know.
+    """
+    columns: dict[str, list[Any]] = {"prompt_ids": [], "chosen_ids": [], "rejected_ids": []}
+    labels = PAIR_LABELS if job.has_soft_labels else ()
+    columns |= {name: [] for name in labels}
+    prompts = tokenize_many(job.tokenizer, (row["prompt"] for row in rows), generation_prompt=True)
+    for row, prompt in zip(rows, prompts, strict=True):
+        chosen, rejected = row["tokens"]
+        length = min(shared_length(prompt, chosen), shared_length(prompt, rejected))
+        if arguments.truncation_mode == "keep_start" and length >= job.max_length:
+            continue  # nothing of the sides would be left
+        ids = {"prompt": prompt[:length], "chosen": chosen[length:], "rejected": rejected[length:]}
+        for name, tokens in ids.items():
+            columns[f"{name}_ids"].append(tokens)
+        for name in labels:
+            columns[name].append(row[name])
+    return Dataset.from_dict(columns)
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, EarlyStoppingCallback, TrainerCallback
@@ -25,21 +26,23 @@ from prefgen.trainers.base_model import (
     template_problem,
     weights_dtype,
 )
-from prefgen.trainers.likelihood import tokenize_turns
+from prefgen.trainers.likelihood import tokenize_many
 from prefgen.trainers.metrics import MetricsLogger
 from prefgen.trainers.pairs import Lengths, TrainingPairs, TrainingRow, pairs_that_differ
 from prefgen.trainers.pass_through import model_options, refuse_what_soft_labels_ignore, trl_options
 from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.settings import METRICS_FILE, TrainSettings
 
+SIDES = ("chosen", "rejected")
 DEFAULT_MAX_LENGTH = 32768
 """Longest sequence of a model that does not say its own limit."""
 
 
 @dataclass
 class PreparedTraining:
-    """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), probability
-    and weight, which is 1 in the mean of the rows to train on. `validation` is what is looked at meanwhile,
+    """A training that is ready to begin: rows have prompt, chosen, rejected (lists of messages), tokens (of
+    the prompt with each side), probability and weight, which is 1 in the mean of the rows to train on.
+    `validation` is what is looked at meanwhile,
     and a model picked by; `test` what it is graded on.
     """
 
@@ -176,15 +179,16 @@ def prepare_training(
         say(f"warning: {settings.base!r}: {problem}")
     config = load_pretrained(AutoConfig, settings, "configuration")
     limit = _longest_sequence(config, settings)
-
-    def side_tokens(row: TrainingRow, side: str) -> list[int]:
-        return tokenize_turns(tokenizer, row["prompt"] + row[side])
-
-    all_rows = [*data.train, *data.test, *data.validation]
-    differs, lengths = pairs_that_differ(all_rows, side_tokens, settings.max_length, limit)
-    flags = iter(differs)
+    token_pairs = _token_pairs(tokenizer, [*data.train, *data.test, *data.validation])
+    differs, lengths = pairs_that_differ(token_pairs, settings.max_length, limit)
+    measured = iter(zip(token_pairs, differs, strict=True))
     train, test, validation = (
-        [row for row in rows if next(flags)] for rows in (data.train, data.test, data.validation)
+        [
+            {**row, "tokens": tokens}
+            for row, (tokens, is_different) in zip(rows, measured, strict=False)
+            if is_different
+        ]
+        for rows in (data.train, data.test, data.validation)
     )
     cut = settings.max_length or lengths.proposed
     if lengths.longest > cut:
@@ -215,6 +219,12 @@ def prepare_training(
     return PreparedTraining(
         settings, tokenizer, train, test, validation, lengths, refused, out, progress, commit
     )
+
+
+def _token_pairs(tokenizer: Any, rows: Sequence[TrainingRow]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The tokens of the prompt with the chosen side, and with the rejected one, of each row."""
+    sides = tokenize_many(tokenizer, (row["prompt"] + row[side] for row in rows for side in SIDES))
+    return list(zip(sides, sides, strict=True))
 
 
 def _longest_sequence(config: Any, settings: TrainSettings) -> int:

@@ -3,10 +3,12 @@ model has moved from another.
 """
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportUntypedFunctionDecorator=false
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 
 from prefgen.errors import RecipeError
@@ -18,6 +20,21 @@ def tokenize_turns(tokenizer: Any, turns: Conversation, *, generation_prompt: bo
     """A conversation as the model sees it; with `generation_prompt` it asks for an answer."""
     text = tokenizer.apply_chat_template([*turns], tokenize=False, add_generation_prompt=generation_prompt)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+TOKENIZED_AT_ONCE = 512
+"""Conversations that a tokenizer is given at a time: a fast one takes them on all processors."""
+
+
+def tokenize_many(
+    tokenizer: Any, conversations: Iterable[Conversation], *, generation_prompt: bool = False
+) -> Iterator[np.ndarray]:
+    """What `tokenize_turns` gives of each, in arrays, which take a tenth of the memory."""
+    remaining = iter(conversations)
+    while batch := [[*turns] for turns in islice(remaining, TOKENIZED_AT_ONCE)]:
+        texts = tokenizer.apply_chat_template(batch, tokenize=False, add_generation_prompt=generation_prompt)
+        encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)
+        yield from (np.array(ids, np.int32) for ids in encoded["input_ids"])
 
 
 def tokenize_answer(
@@ -33,12 +50,11 @@ def tokenize_answer(
     return all_ids, shared_length(prompt_ids, all_ids)
 
 
-def shared_length(first: Sequence[int], second: Sequence[int]) -> int:
+def shared_length(first: "Sequence[int] | np.ndarray", second: "Sequence[int] | np.ndarray") -> int:
     """How many tokens both begin with."""
-    length = 0
-    while length < min(len(first), len(second)) and first[length] == second[length]:
-        length += 1
-    return length
+    shorter = min(len(first), len(second))
+    differs = np.flatnonzero(np.asarray(first[:shorter]) != np.asarray(second[:shorter]))
+    return int(differs[0]) if len(differs) else shorter
 
 
 @torch.inference_mode()

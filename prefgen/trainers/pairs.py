@@ -3,11 +3,11 @@ the same pairs with other labels.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import decoded, is_absent
@@ -23,6 +23,9 @@ from prefgen.text.normalize import normalize
 from prefgen.text.shingle_sets import ShingleSets
 from prefgen.trainers.origins import licenses_of
 from prefgen.types import content_id
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Control = Literal["shuffled", "length"]
 TrainingRow = dict[str, Any]
@@ -282,20 +285,16 @@ class Lengths:
 
 
 def pairs_that_differ(
-    rows: Sequence[TrainingRow],
-    tokens: Callable[[TrainingRow, str], list[int]],
-    max_length: int | None,
-    limit: int,
+    token_pairs: "Sequence[tuple[np.ndarray, np.ndarray]]", max_length: int | None, limit: int
 ) -> tuple[list[bool], Lengths]:
-    """(whether the sides of each row still differ within `max_length` tokens, how long the sides are).
+    """(whether the sides of each pair still differ within `max_length` tokens, how long the sides are).
 
-    `tokens(row, side)` gives the tokens of prompt and side. Without a `max_length` it is what the longest
+    `token_pairs` are the tokens of the prompt with each side. Without a `max_length` it is what the longest
     pair needs, at most `limit`.
     """
-    token_pairs = [(tokens(row, "chosen"), tokens(row, "rejected")) for row in rows]
     sizes = sorted(len(side) for pair in token_pairs for side in pair)
     chosen, rejected = (sum(len(pair[side]) for pair in token_pairs) / len(token_pairs) for side in (0, 1))
     most = sizes[int(0.99 * (len(sizes) - 1))]
     lengths = Lengths(sizes[-1], most, min(sizes[-1], limit), chosen, rejected, sizes)
     cut = max_length or lengths.proposed
-    return [first[:cut] != second[:cut] for first, second in token_pairs], lengths
+    return [first[:cut].tobytes() != second[:cut].tobytes() for first, second in token_pairs], lengths

@@ -66,7 +66,7 @@ class SoftRewardTrainer(RewardTrainer):
 
 def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     """TRL's trainer for the job."""
-    short_rows = [row for row in job.train if _longest_side(job, row) <= job.max_length]
+    short_rows = [row for row in job.train if _longest_side(row) <= job.max_length]
     if len(short_rows) < len(job.train):  # TRL leaves them out too, without a word
         job.progress.notify(
             f"{len(job.train) - len(short_rows):,} pairs are longer than {job.max_length:,} tokens and were "
@@ -75,8 +75,7 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     job.refused += len(job.train) - len(short_rows)
     job.train = short_rows
     job.test, job.validation = (
-        [row for row in rows if _longest_side(job, row) <= job.max_length]
-        for rows in (job.test, job.validation)
+        [row for row in rows if _longest_side(row) <= job.max_length] for rows in (job.test, job.validation)
     )
     torch.manual_seed(job.settings.seed)  # the head is new
     model = job.model(AutoModelForSequenceClassification, num_labels=1)
@@ -93,10 +92,8 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     )
 
 
-def _longest_side(job: PreparedTraining, row: TrainingRow) -> int:
-    return max(
-        len(tokenize_turns(job.tokenizer, [*row["prompt"], *row[side]])) for side in ("chosen", "rejected")
-    )
+def _longest_side(row: TrainingRow) -> int:
+    return max(map(len, row["tokens"]))
 
 
 def _mean_margin(job: PreparedTraining) -> float | None:
@@ -113,17 +110,15 @@ def _mean_margin(job: PreparedTraining) -> float | None:
 
 
 def _reward_dataset(rows: Sequence[TrainingRow], scale: float | None) -> Dataset:
-    return Dataset.from_list(
-        [
-            {
-                "chosen": [*row["prompt"], *row["chosen"]],
-                "rejected": [*row["prompt"], *row["rejected"]],
-                "probability": row["probability"],
-                "weight": row["weight"],
-                "ahead": (row["margin"] or 0.0) / scale if scale else 0.0,
-            }
-            for row in rows
-        ]
+    """The rows as TRL would have them once it has tokenized them."""
+    return Dataset.from_dict(
+        {
+            "chosen_ids": [row["tokens"][0] for row in rows],
+            "rejected_ids": [row["tokens"][1] for row in rows],
+            "probability": [row["probability"] for row in rows],
+            "weight": [row["weight"] for row in rows],
+            "ahead": [(row["margin"] or 0.0) / scale if scale else 0.0 for row in rows],
+        }
     )
 
 

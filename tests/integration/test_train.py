@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 from prefgen.dataset.bad_rows import BadRows
@@ -180,6 +182,92 @@ def test_the_soft_loss_is_trls_where_labels_are_sure(tmp_path, base, loss):
         )
 
     assert float(ours) == pytest.approx(float(theirs), rel=1e-4)
+
+
+OTHER_ALONE = (
+    "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}<s>assistant: thought: none. {% endif %}"
+)
+"""A template that renders a prompt otherwise when an answer follows."""
+CONVERSATIONS = [
+    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name a bird."}],
+    [
+        {"role": "user", "content": "Name a bird."},
+        {"role": "assistant", "content": "A wren, small and brown."},
+        {"role": "user", "content": "Another one, and naïve words: 東京, <s>, ½."},
+    ],
+    [{"role": "user", "content": "A long question about birds. " * 9}],
+]
+
+
+@pytest.mark.parametrize(
+    ("use", "template", "max_length"),
+    [("dpo", None, None), ("dpo", None, 40), ("dpo", OTHER_ALONE, None), ("reward", None, None)],
+)
+def test_the_tokens_are_those_that_trl_makes(tmp_path, base, use, template, max_length):
+    import importlib
+
+    import trl
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+
+    from prefgen.trainers.job import prepare_training
+
+    folder = tmp_path / "base"
+    shutil.copytree(base, folder)
+    if template:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer.chat_template = template
+        tokenizer.save_pretrained(folder)
+    rows = [
+        {**row, "prompt": CONVERSATIONS[i % 4] if i % 4 < 3 else row["prompt"], "split": "train"}
+        for i, row in enumerate(pairs(700))  # more than are tokenized at once
+    ]
+    data = read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0)
+    settings = TrainSettings(base=str(folder), cpu=True, use=use, max_length=max_length)
+    job = prepare_training(data, settings, tmp_path / "out", TrainingProgress())
+    ours = importlib.import_module(f"prefgen.trainers.{use}").trainer(job)
+
+    names = ("prompt", "chosen", "rejected")
+    messages = Dataset.from_list([{name: row[name] for name in names} for row in job.train])
+    kind = trl.DPOTrainer if use == "dpo" else trl.RewardTrainer
+    theirs = kind._prepare_dataset(ours, messages, job.tokenizer, ours.args, "train")
+
+    columns = ("prompt_ids", "chosen_ids", "rejected_ids")[use == "reward" :]
+    assert len(theirs) == len(ours.train_dataset) > (340 if max_length else 600)
+    for name in columns:
+        assert list(ours.train_dataset[name]) == list(theirs[name])
+
+
+def test_a_training_is_that_of_plain_trl_to_the_last_bit(tmp_path, base):
+    import torch
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOTrainer
+
+    from prefgen.trainers.trained_model import train_model
+
+    rows = [{**row, "split": "train"} for row in pairs(40)]
+    data = read_training_pairs([file_of(tmp_path, rows)], max_repeated_chosen=1.0, seed=0)
+    settings = TrainSettings(base=str(base), cpu=True, max_steps=4, learning_rate=1e-3, lora=None)
+    ours = train_model(data, settings, tmp_path / "out", TrainingProgress()).trainer
+
+    names = ("prompt", "chosen", "rejected")
+    model, reference = (AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32) for _ in range(2))
+    theirs = DPOTrainer(
+        model=model,
+        ref_model=reference,
+        args=replace(ours.args, output_dir=str(tmp_path / "plain")),
+        train_dataset=Dataset.from_list([{name: row[name] for name in names} for row in data.train]),
+        processing_class=AutoTokenizer.from_pretrained(base),
+    )
+    theirs.train()
+
+    begun = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).state_dict()
+    trained_weights, plain_weights = ours.model.state_dict(), theirs.model.state_dict()
+    assert any(not torch.equal(weights, begun[name]) for name, weights in trained_weights.items())
+    for name, weights in plain_weights.items():
+        assert torch.equal(weights, trained_weights[name]), name
 
 
 @pytest.mark.parametrize(
@@ -602,9 +690,9 @@ def test_the_difference_is_paired():
 
 
 def test_pairs_that_are_equal_within_the_length_are_refused_and_counted():
-    rows = [{"chosen": [1, 2, 3, 4], "rejected": [1, 2, 3, 5]}, {"chosen": [1, 9], "rejected": [1, 8]}]
+    sides = [([1, 2, 3, 4], [1, 2, 3, 5]), ([1, 9], [1, 8])]
 
-    differ, lengths = pairs_that_differ(rows, lambda row, side: row[side], 3, 100)
+    differ, lengths = pairs_that_differ([(np.array(a), np.array(b)) for a, b in sides], 3, 100)
 
     assert differ == [False, True]
     assert (lengths.longest, lengths.proposed) == (4, 4)

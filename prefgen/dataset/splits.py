@@ -4,11 +4,15 @@ when others are added after it.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from prefgen.stats.seeded_draws import uniform
-from prefgen.text.near_duplicates import similar_earlier_texts
+from prefgen.text.near_duplicates import shingle_hashes, similar_earlier_texts
 from prefgen.text.normalize import normalize
 from prefgen.text.shingle_sets import ShingleSets
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TRAIN, TEST = "train", "test"
 
@@ -27,22 +31,27 @@ def splits_of(
     """
     texts = {prompt_id: normalize(text) for prompt_id, text in prompts}
     first_id = {text: prompt_id for prompt_id, text in reversed(texts.items())}
-    split_of_text = _splits_by_minhash(first_id, list(dict.fromkeys(texts.values())), test, seed)
+    hashes = {text: shingle_hashes(text) for text in first_id} if test else {}
+    split_of_text = _splits_by_minhash(first_id, list(dict.fromkeys(texts.values())), hashes, test, seed)
     splits = {prompt_id: split_of_text[text] for prompt_id, text in texts.items()}
     if test:
         compared = texts | {prompt_id: normalize(text) for prompt_id, text in (asked or {}).items()}
-        splits |= dict.fromkeys(_later_of_two_splits(compared, splits))
+        splits |= dict.fromkeys(_later_of_two_splits(compared, splits, hashes))
     return splits
 
 
 def _splits_by_minhash(
-    first_id: Mapping[str, str], texts: Sequence[str], test: float, seed: int
+    first_id: Mapping[str, str],
+    texts: Sequence[str],
+    hashes: "Mapping[str, np.ndarray]",
+    test: float,
+    seed: int,
 ) -> dict[str, str | None]:
     """{text: split} of different texts in the order of the dataset, by what MinHash finds of them: that is
     what all releases were split by.
     """
     split_of_text: dict[str, str | None] = {}
-    similar_indices = similar_earlier_texts(texts) if test else {}
+    similar_indices = similar_earlier_texts(hashes[text] for text in texts) if test else {}
     for index, text in enumerate(texts):
         earlier_splits = {split for i in similar_indices.get(index, ()) if (split := split_of_text[texts[i]])}
         drawn_split = TEST if uniform("split", seed, first_id[text]) < test else TRAIN
@@ -52,9 +61,11 @@ def _splits_by_minhash(
     return split_of_text
 
 
-def _later_of_two_splits(texts: Mapping[str, str], splits: Mapping[str, str | None]) -> list[str]:
+def _later_of_two_splits(
+    texts: Mapping[str, str], splits: Mapping[str, str | None], hashes: "Mapping[str, np.ndarray]"
+) -> list[str]:
     """The ids that must go so that no two texts which are left are nearly the same and in two splits: always
-    the later one.
+    the later one. `hashes` are of the shingles of most of the texts.
     """
     ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for prompt_id, text in texts.items():
@@ -64,7 +75,7 @@ def _later_of_two_splits(texts: Mapping[str, str], splits: Mapping[str, str | No
     units = sorted(ids, key=lambda unit: unit[1])  # one split after the other, each in its order
     shingle_sets = ShingleSets()
     for text, _ in units:
-        shingle_sets.add(text)
+        shingle_sets.add_hashes(hashes[text] if text in hashes else shingle_hashes(text))
     conflicts: defaultdict[int, list[int]] = defaultdict(list)
     for number, matches in shingle_sets.earlier_matches(groups=[split for _, split in units]):
         for other, _ in matches:

@@ -108,12 +108,14 @@ def find_near_duplicates(
 
 
 def similar_earlier_texts(
-    texts: Iterable[str], threshold: float = NEAR_DUPLICATE_THRESHOLD
+    hashes: "Iterable[np.ndarray]", threshold: float = NEAR_DUPLICATE_THRESHOLD
 ) -> dict[int, list[int]]:
-    """{place: the places of all earlier texts that are as alike} of the texts that have some."""
+    """{place: the places of all earlier texts that are as alike by their MinHash} of the texts that have
+    some; `hashes` are those of their shingles.
+    """
     signatures = Signatures()
-    for text in texts:
-        signatures.add(text)
+    for of_text in hashes:
+        signatures.add_hashes(of_text)
     return {
         i: [j for j, _ in matches]
         for i, matches in signatures.earlier_matches(threshold=threshold)
@@ -168,13 +170,17 @@ class Signatures:
         self._rows: list[np.ndarray] = []
 
     def add(self, text: str) -> None:
+        self.add_hashes(shingle_hashes(text, self._words))
+
+    def add_hashes(self, hashes: "np.ndarray") -> None:
+        """Take a text by what `shingle_hashes` made of it."""
         import numpy as np
         from datasketch import MinHash  # 0.3 s, for nothing where no text comes
 
         # made once: to draw the permutations takes longer than a text; what comes are hashes already
         self._empty = self._empty or MinHash(num_perm=self._permutations, seed=self._seed, hashfunc=int)
         signature = self._empty.copy()
-        signature.update_batch((shingle_hashes(text, self._words) & _LOWER_HALF).tolist())
+        signature.update_batch((hashes & _LOWER_HALF).tolist())
         self._rows.append(signature.hashvalues.astype(np.uint32))
         if len(self._rows) == 4096:
             self._blocks.append(np.stack(self._rows))

@@ -30,7 +30,11 @@ class ShingleSets:
         return len(self._sets)
 
     def add(self, text: str) -> None:
-        self._sets.append(shingle_hashes(text))
+        self.add_hashes(shingle_hashes(text))
+
+    def add_hashes(self, hashes: "np.ndarray") -> None:
+        """Take a text by what `shingle_hashes` made of it."""
+        self._sets.append(hashes)
 
     def earlier_matches(
         self,

@@ -41,7 +41,7 @@ RULES = {
     "truncation": "the sides differ also after the truncation of the training (where a tokenizer is given)",
     "contradiction": "within a prompt and rule, no pair is contradicted by another, and there is no cycle",
     "twice": "each pair stands once",
-    "splits": "no prompt stands in two splits, nor one that is nearly the same (MinHash, similarity 0.8)",
+    "splits": "no prompt stands in two splits, nor one that is nearly the same (similarity 0.8)",
     "unknown": "source, license and models are known, or say that they are unknown",
     "repeated_chosen": "no single answer makes up more than the allowed share of chosen",
 }

@@ -16,7 +16,13 @@ from prefgen.kit.final_words import Statement, reply_lines, statements_of
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import rate_each_text
-from prefgen.kit.vote_doubts import asks_otherwise, is_reason_for, names_fault
+from prefgen.kit.vote_doubts import (
+    asks_otherwise,
+    is_reason_for,
+    names_fault,
+    says_all_is_well,
+    without_farewell,
+)
 from prefgen.kit.votes import sample_votes
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
@@ -26,7 +32,7 @@ from prefgen.types import Prompt, Reply, Response, Score
 _VOTE = r"(?:[\[(<{\"“']|\\boxed\{)*(?P<vote>yes|no)\b[\])>}\"”']*[.!]*"
 VERDICT_LINE = re.compile(
     r"(?:[-#•] ?)*(?:my |the )?(?P<final>final )?(?:judge?ment|verdict|(?<=final )answer)(?: ?[:：]| is:?)"
-    rf" ?{_VOTE}(?P<remark>(?:,| [-–—(]|(?<=[.!])) ?.+)?",
+    rf" ?{_VOTE}(?P<remark>(?:[,;:]| [-–—(]|(?<=[.!])| (?=(?:because|since)\b)) ?.+)?",
     re.IGNORECASE,
 )
 _VOTE_ALONE = re.compile(_VOTE, re.IGNORECASE)
@@ -124,18 +130,19 @@ def _is_certain(
     verdicts: Sequence[tuple[Statement, re.Match[str]]],
 ) -> bool:
     """Whether the last vote is this judge's own on the whole, answers the question that was asked, is no yes
-    beside something violated, and has nothing behind it but its reason.
+    beside something violated and no "no" where all is well, and has nothing behind it but its reason and a
+    farewell.
     """
     vote, match = verdicts[-1]
     is_yes, groups = match["vote"].casefold() == "yes", match.groupdict()
     before = [s.text or lines[s.number] for s in statements[: statements.index(vote)]]
-    remark = "\n".join([groups.get("remark") or "", *lines[vote.number + 1 :]]).strip(" ,-–—(*_\n")
+    remark = without_farewell("\n".join([groups.get("remark") or "", *lines[vote.number + 1 :]]))
     is_of_part = vote.opens_part or bool(vote.aspect and not (groups.get("final") and len(verdicts) == 1))
     return (
         not vote.is_introduced
         and not is_of_part
         and (bool(groups.get("final")) or len(verdicts) == 1)
         and not (before and asks_otherwise(before[-1]))
-        and not (is_yes and names_fault("\n".join(before)))
-        and (not remark or is_reason_for(remark, is_yes=is_yes))
+        and not (names_fault if is_yes else says_all_is_well)("\n".join(before))
+        and is_reason_for(remark, is_yes=is_yes)
     )

@@ -23,6 +23,7 @@ from prefgen.kit.ratings import (
 )
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import field_name, json_object
+from prefgen.kit.vote_doubts import asks_for_fault
 from prefgen.kit.withdrawals import withdraws_rating
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
@@ -148,18 +149,27 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
     fields: Mapping[str, Any] = json_object(reply.text)
     checks = []
     for number, entry in enumerate(entries_by_label(fields, [f"item_{i + 1}" for i in range(count)]), 1):
-        if "met" not in entry or not (entry["met"] is None or isinstance(entry["met"], bool)):
+        is_met = _truth_of(entry.get("met", ""))
+        if not (is_met is None or isinstance(is_met, bool)):
             raise ParseFailure(
                 "wrong_type", f"expected item_{number}.met to be true, false or null, found {entry!r:.120}"
             )
         others = {field_name(name): value for name, value in entry.items() if name != "met"}
         reasons = reasons_beside(others)
-        if "met" in others or _denies(reasons, entry["met"]):
+        if "met" in others or _denies(reasons, is_met):
             raise ParseFailure(
                 "ambiguous", f"expected item_{number}.met and its reason, found {entry!r:.120}"
             )
-        checks.append(entry["met"])
+        checks.append(is_met)
     return checks
+
+
+_IN_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def _truth_of(value: Any) -> Any:
+    """A truth value that was written as a word; everything else as it is."""
+    return _IN_WORDS.get(value.strip().casefold(), value) if isinstance(value, str) else value
 
 
 _SO = (
@@ -173,14 +183,73 @@ _SAYS_UNMET = re.compile(
     re.IGNORECASE,
 )
 _SAYS_MET = re.compile(
-    rf"{_SO}(?:(?:met|satisfied|fulfilled)\b(?! (?:in part|part|only|just|half|almost|for only|by only))"
+    rf"{_SO}(?:(?:met|satisfied|fulfilled)\b"
+    r"(?! (?:in part|part|only|just|half|almost|for only|by only)"
+    rf"| ?[:=] ?false)"
     rf"|(?:true|yes){_ITS_OWN})",
     re.IGNORECASE,
+)
+_CRITERION = r"(?:criterion|item|requirement|condition|constraint)"
+_NOT = r"(?: not|n['’]t)"
+_PART = r"(?:(?:only|just|merely|barely) )?(?:part(?:ly|ially)|half|almost|nearly)"
+_OF_IT = rf"(?: with)?(?: (?:it|this|that|(?:the|this|that) (?:\w+ )?{_CRITERION}))?\W*\Z"
+_SUBJECT = (
+    r"\W*(?:(?:so|thus|therefore|hence|overall),? )?(?:(?:the|this|that) )?"
+    rf"(?:(?:{_CRITERION}|text|response|answer|reply)(?: \d+)?|it|this|that) "
+)
+_WHOLE_UNMET = re.compile(
+    rf"{_SUBJECT}(?:(?:(?:is|was|has|been|were| )*{_NOT}|(?:is|was|does| )*{_PART}"
+    rf"|not) ?(?:been )?(?:\w+ly )?"
+    r"(?:met|satisf(?:y|ies|ied)|fulfill?(?:s|ed)?|true|followed|meets?)\b.*"
+    r"|(?:is|was|has been) (?:\w+ly )?(?:unmet|violated|failed|false)\b.*"
+    rf"|(?:does|did){_NOT} (?:\w+ly )?(?:meet|satisfy|fulfill?|pass|comply|apply)\b.*"
+    rf"|(?:\w+ly )?(?:fails|failed|violates){_OF_IT}|fails to (?:meet|satisfy|fulfill?|comply)\b.*)"
+    r"|\W*(?:fail(?:s|ed)?|false|no|(?:not|un)(?: \w+ly)? ?met|not satisfied)\W*|\W*met ?[:=] ?false\b.*",
+    re.IGNORECASE,
+)
+_WHOLE_MET = re.compile(
+    rf"{_SUBJECT}(?:(?:is|was|has been) (?:\w+ly )?(?:met|satisfied|fulfilled|followed|true)\b(?P<how>.*)"
+    rf"|(?:\w+ly )?(?:meets|satisfies|fulfill?s|passes|complies){_OF_IT}|met\W*)"
+    r"|\W*(?:pass(?:es|ed)?|true|yes|(?:\w+ly )?met|satisfied)\W*|\W*met ?[:=] ?true\b.*",
+    re.IGNORECASE,
+)
+"""A whole sentence that says of its criterion whether it is met."""
+_LIMITED = re.compile(
+    r"\b(?:part\w*|only|just|half|almost|nearly|barely|hardly|except|if|but|not|for|in (?:some|one"
+    r"|two))\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!;\n])\s+")
+_ANSWERED = re.compile(
+    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W*(?P<answer>yes|no)" + _ITS_OWN, re.IGNORECASE
+)
+_NOT_APPLICABLE = re.compile(
+    rf"\A\W*(?:not applicable|n/a|{_SUBJECT}(?:(?:does|is){_NOT} (?:apply|applicable)))\b", re.IGNORECASE
 )
 
 
 def _denies(reason: str, is_met: bool | None) -> bool:
-    """Whether a reason opens or concludes with the other answer, or takes it back."""
-    if is_met is None:
+    """Whether a reason opens or concludes with another answer, or takes it back."""
+    if is_met is None or withdraws_rating(reason):
         return withdraws_rating(reason)
-    return withdraws_rating(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason) is not None
+    if _NOT_APPLICABLE.match(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason):
+        return True
+    sentences = [sentence for sentence in _SENTENCE_END.split(reason) if sentence.strip()] or [""]
+    said = {_says_met(sentence) for sentence in (sentences[0], sentences[-1])}
+    return (not is_met) in (said | {_answers_met(reason)})
+
+
+def _says_met(sentence: str) -> bool | None:
+    """Whether a whole sentence says that its criterion is met; None where it says something else."""
+    if _WHOLE_UNMET.fullmatch(sentence):
+        return False
+    met = _WHOLE_MET.fullmatch(sentence)
+    return True if met and not _LIMITED.search(met["how"] or "") else None
+
+
+def _answers_met(reason: str) -> bool | None:
+    """What a reason answers to the last question that it asks itself, unless it asks for a fault."""
+    answers = list(_ANSWERED.finditer(reason))
+    if not answers or asks_for_fault(answers[-1]["asked"]):
+        return None
+    return answers[-1]["answer"].casefold() == "yes"

@@ -21,7 +21,13 @@ from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import import_reference
 from prefgen.roles import Ask, Verdict
-from prefgen.text.final_answer import answer_of, check_answer, why_no_mathematics, why_not_checked
+from prefgen.text.final_answer import (
+    answer_of,
+    check_answer,
+    why_no_answer,
+    why_no_mathematics,
+    why_not_checked,
+)
 from prefgen.text.maths import COMPARISON, INSTALL_HINT, is_installed, is_same_answer
 from prefgen.text.quantities import without_thin_spaces
 from prefgen.types import Prompt, Response, Score
@@ -94,7 +100,7 @@ class Verifier(Plugin):
         answer = answer_of(response.text)
         reason = why_not_checked(prompt.references, self.check)
         if answer is None:
-            reason = reason or "it gives more than one answer"
+            reason = reason or why_no_answer(response.text)
         elif (reason := reason or why_no_mathematics(answer, prompt.references)) is None:
             version = 1000 * COMPARISON + int(metadata.version("math-verify").split(".")[1])
             plain = without_thin_spaces(answer)

@@ -7,6 +7,14 @@ part of the new text. Where the old text says such a thing too, both speak of so
 import re
 from collections.abc import Callable
 
+from prefgen.kit.revision_remarks import (
+    ends_on_remark,
+    has_versions,
+    is_list_of_edits,
+    is_remark_or_refusal,
+    is_wrapped,
+)
+
 FENCE_MARK = re.compile(r"^</?(?:text(?: \w+)?|prompt|reference)>\s*$", re.MULTILINE)
 _NOUN = r"(?:reply|response|answer|text|version)"
 _NEW = (
@@ -22,8 +30,8 @@ _IT = (
 
 _LONGEST_ANNOUNCEMENT = 200
 _ENDS_FENCED = re.compile(
-    r"\A<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|final)[ _-])?"
-    r"(?:reply|response|answer|revision|version)|revised|rewritten|improved)>(.*)</\1>\Z",
+    r"\A<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|corrected|updated|final)[ _-])?"
+    r"(?:reply|response|answer|revision|version|text)|revised|rewritten|improved)>(.*)</\1>\Z",
     re.DOTALL | re.IGNORECASE,
 )
 _ENDS_RULED = re.compile(r"\A(-{3,}|\*{3,}|_{3,})[ \t]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
@@ -46,14 +54,18 @@ _LABEL = re.compile(
     rf"|(?:(?:the|my) )?(?:{_REVISION}|revised))[*_]{{0,3}}:[*_]{{0,3}}[ \t]+(?=\S)",
     re.IGNORECASE,
 )
-_CHANGED = r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded)"
+_CHANGED = (
+    r"I(?:'ve| have)? (?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded|fixed"
+    r"|corrected|added|updated|improved|shortened)"
+)
 _MENDS = r"(?:removes|replaces|softens|corrects|no longer)"
 _LIST = r"(?:\n(?:[ \t][^\n]*|(?:[-*+•]|\d+[.)])[ \t][^\n]*)?)*"
 _POSTSCRIPT = re.compile(
     rf"\n[^\S\n]*\n(?:\((?:Note: ?)?{_CHANGED}\b[^\n]*\)|\**Note:\** ?{_CHANGED}\b[^\n]*"
     rf"|\(?(?:\**Note:\** ?)?(?:This|The|My) (?:revision {_MENDS}|{_NEW} (?:reply|response))\b[^\n]*"
     rf"|\(?This (?:reply|response|answer) (?:{_MENDS}|now) [^\n]*"
-    r"|(?:#+ |\*\*)?(?:Changes made|What (?:I|was) changed|Summary of (?:the )?changes)\b[^\n]{0,20}:[^\n]*"
+    r"|(?:#+ |\*\*)?(?:(?:Key |Main )?Changes made|(?:Key|Main) changes|What (?:I|was) changed"
+    r"|Summary of (?:the )?changes)\b[^\n]{0,20}:[^\n]*"
     rf"{_LIST})\Z"
 )
 """What a model says of its revision below it. Behind a list of changes, code or text may be the new text."""
@@ -95,6 +107,16 @@ _NOTHING_NEW = frozenset(
     ]
 )
 """Whole texts."""
+_STAYS = re.compile(
+    rf"(?:it |this |(?:the|this) {_OLD}*(?:reply|text|response) )?looks (?:\w+ )?(?:good|fine"
+    rf"|great)(?: to me)?"
+    rf"(?: {_AS_IT_IS})?|(?:keep|leave)(?: it| this)? {_AS_IT_IS}|(?:already )?{_PRAISE} {_AS_IT_IS}"
+    rf"|already {_PRAISE}"
+    r"|no (?:\w+ )?(?:flaws?|errors?|issues?|problems|mistakes) (?:(?:were|was|are|is|have been) )?"
+    rf"(?:found|seen|identified|detected|here)(?: in {_IT})?|i (?:would not|wouldn't) change (?:anything"
+    rf"|a thing)"
+)
+"""Whole texts too, of which each word says that the old one stays."""
 _SAYS_SO_OF_IT = re.compile(
     rf"{_IT}[^.!?]{{0,60}}?\b(?:{_AS_IT_IS}\b|{_NO_CHANGES}|already {_PRAISE}\b)"
     rf"|\b(?:the|this|your|my) {_OLD}*(?:reply|response) (?:is |has |does )?already\b"
@@ -203,7 +225,10 @@ def _says_so(text: str) -> bool:
         return False
     first = [s.strip(" .!;:()[]") for s in _SENTENCE_END.split(paragraphs[0])]
     return (
-        (len(paragraphs) == 1 and first[0] in _NOTHING_NEW)
+        (
+            len(paragraphs) == 1
+            and (first[0] in _NOTHING_NEW or bool(_STAYS.fullmatch(paragraphs[0].strip(" .!"))))
+        )
         or any(_LEAVES_ALONE.fullmatch(sentence) for sentence in first)
         or any(_SAYS_SO_OF_IT.search(paragraph) for paragraph in (paragraphs[0], paragraphs[-1]))
     )
@@ -211,7 +236,16 @@ def _says_so(text: str) -> bool:
 
 def speaks_of_the_reply(text: str, old: str) -> bool:
     """Whether a text, which is to be an answer, holds words about the answer that the `old` one lacks."""
+    if is_wrapped(text, old) or _takes_out_a_line(text, old):
+        return True
     return any(speaks(text) and not speaks(old) for speaks in _WAYS_TO_SPEAK_OF_IT)
+
+
+def _takes_out_a_line(text: str, old: str) -> bool:
+    """Whether a text begins as a difference: a line of the old one behind a minus, and one behind a plus."""
+    first, _, rest = text.strip().partition("\n")
+    is_old = first.startswith("- ") and bool(first[2:].strip()) and first[2:].strip() in old
+    return is_old and f"\n{rest}".startswith("\n+ ")
 
 
 def _begins_with_it(text: str) -> bool:
@@ -237,14 +271,30 @@ def _introduces(text: str) -> bool:
 
 def _ends_with_it(text: str) -> bool:
     paragraphs = _paragraphs(text)
-    return len(paragraphs) > 1 and _ENDS_WITH.search(paragraphs[-1]) is not None
+    return len(paragraphs) > 1 and (
+        _ENDS_WITH.search(paragraphs[-1]) is not None or ends_on_remark(paragraphs)
+    )
 
 
 def _has_labels(text: str) -> bool:
     return _LABELS.search(text) is not None
 
 
-_WAYS_TO_SPEAK_OF_IT = (_begins_with_it, _is_a_remark, _introduces, _ends_with_it, _has_labels)
+def _begins_with_a_remark(text: str) -> bool:
+    paragraphs = _paragraphs(text)
+    return bool(paragraphs) and is_remark_or_refusal(paragraphs)
+
+
+_WAYS_TO_SPEAK_OF_IT = (
+    _begins_with_it,
+    _begins_with_a_remark,
+    _is_a_remark,
+    _introduces,
+    _ends_with_it,
+    _has_labels,
+    is_list_of_edits,
+    has_versions,
+)
 
 
 def _paragraphs(text: str) -> list[str]:

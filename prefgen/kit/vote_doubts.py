@@ -4,13 +4,10 @@ question that its yes or no may answer, or words behind it that do not go with i
 
 import re
 
-_QUOTED = re.compile(r"\"[^\"\n]* [^\"\n]*\"|“[^”\n]* [^”\n]*”")
+_QUOTED = re.compile(r"\"(?=[^\"\n ]* )[^\"\n]*+\"|[“„](?=[^“”„\n ]* )[^“”„\n]*+[”“]")
 _MARKUP = re.compile(r"[*_`]+")
 _CLAUSE_END = re.compile(r"(?<=[.!?;:,\n|])\s*")
-_NONE = (
-    r"(?:none|nothing|neither|not one|nowhere|no (?:one|(?:\w+ ){0,2}(?:constraint|instruction|requirement"
-    r"|rule|item|criteri(?:on|a)|condition|request|part|point|step|word)s?))\b"
-)
+_NONE = r"(?:none|nothing|neither|not one|nowhere|no (?:\w+ ){0,2}\w+)\b"
 _DENIED = re.compile(
     r"(?:.*\b(?:and|so|since|as|because) )?\W*(?:\d{1,2}\W+)?"
     rf"(?:(?:so|thus|therefore|hence|and|overall|since|as|because|i find|i see) )*(?:that )?{_NONE}"
@@ -29,17 +26,48 @@ _EXCEPTION = re.compile(
     r"|but (?:for|one|item|not)|only (?:item|the \w+(?:st|nd|rd|th)|\d))\b",
     re.IGNORECASE,
 )
-_UNFULFILLED = r"(?:not (?:\w+ly )?(?:met|satisfied|fulfilled|followed)|unmet)\b"
+_NOT = r"(?:\bnot|n['’]t)"
+_UNFULFILLED = (
+    rf"(?:{_NOT} (?:\w+ly )?(?:met|satisfied|fulfilled|followed)"
+    r"|\b(?:un(?:met|satisfied|fulfilled)|non-?compliant)|\b(?:do|does|did)(?: not|n['’]t) (?:\w+ly )?"
+    r"(?:meet|satisfy|fulfill?|follow|pass|comply|adhere|obey|respect))\b"
+)
 _FAULT = re.compile(
     r"(?:\A\W*(?:\d{1,2}\W+)?|\b(?:is|are|was|were|been|seems|appears) (?:\w+ly |also |thus )?)violated?\b"
-    r"|\b(?:it|this|text|response|answer|reply|which|sentence|word|line|title) (?:\w+ly |also |thus )?"
-    r"violates\b"
+    r"|\b(?:it|this|text|response|answer|reply|which|sentence|word|line|title|so|thus) (?:\w+ly |also "
+    r"|thus )?"
+    r"(?:violates|contravenes|(?:fails|lacks|misses|ignores|neglects|disregards|overlooks|forgets"
+    r"|contradicts)"
+    r"(?! to (?:break|violate|contradict|breach|miss|lack|err)\b)|exceeds(?! (?:\w+ )?expectations)"
+    r"|breaks (?:\w+ ){0,3}(?:rule|constraint|instruction|requirement|limit)s?|deviates from|falls short)\b"
+    r"|\b(?:is|are|was|were|been) (?:\w+ly |also |thus )?(?:missing|absent|exceeded|incomplete|wrong"
+    r"|incorrect"
+    r"|too (?:long|short|many|few))\b"
+    r"|\bonly (?:one|two|three|four|five|six|seven|eight|nine|ten|\d+) of (?:the )?(?:\w+|\d+)\b"
     r"|\b(?:is|are|was|were) (?:also |only )?(?:an?|one|two|three|\d+|some|several|clear|minor)(?: \w+)?"
     r" violations?\b"
     r"|\A\W*(?:\d{1,2}\W+)?violations?(?: (?:found|identified|detected))?:"
-    rf"|\b{_UNFULFILLED}",
+    rf"|{_UNFULFILLED}",
     re.IGNORECASE,
 )
+_MARKED_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+(?P<item>[^\n]*)$", re.MULTILINE)
+_ITEM_FAILS = re.compile(
+    r"(?P<name>[^\n]*?)(?::|=|→|[ \t][-–—])[ \t]*(?:no|fail(?:s|ed)?|false)(?=[.,;!]|[ \t]*\Z|[ \t]+[-–—(])",
+    re.IGNORECASE,
+)
+_ITEM_HOLDS = re.compile(
+    r"[^\n]*(?::|=|→|[ \t][-–—])[ \t]*(?:(?:is )?(?:met|satisfied|fulfilled|followed)|yes|ok|pass(?:es"
+    r"|ed)?|[✓✔✅])[\s.!✓✔✅]*",
+    re.IGNORECASE,
+)
+"""How an item of a list ends that is not met, and one that is."""
+_CROSS = re.compile(r"[❌✗✘]")
+_EXCUSED = re.compile(
+    r"[^.!?;\n]{0,100}\b(?:as|like) (?:(?:it )?(?:was|were|is|has been) )?"
+    r"(?:asked|requested|required|instructed|demanded|wanted|desired|it should)\b",
+    re.IGNORECASE,
+)
+"""Behind a lack: it was asked for."""
 _NOTHING_FOLLOWS = re.compile(
     r"(?: ?\w+){0,3}[\s:=?|-]+(?:none|nothing|no|n/a|not any|0)\b"
     r"(?: (?:found|identified|detected|seen|violated|constraints?|violations?|instructions?"
@@ -55,53 +83,79 @@ _ASKS_WHETHER_GOOD = re.compile(
 _ASKS_FOR_FAULT = re.compile(r"\b(?:violat|fail|break|miss|wrong|error|problem|not|any)\w*", re.IGNORECASE)
 _TURNS = re.compile(
     r"\b(?:but|however|although|though|yet|except|unless|if|would|could|should|still|otherwise|nevertheless"
-    r"|despite|wait|actually|sorry|correction|hmm|unsure|cannot|perhaps|maybe|judge?ments?|verdict)\b"
+    r"|despite|i (?:was|am) (?:wrong|mistaken)|wait|actually|sorry|correction|hmm|unsure|cannot|perhaps"
+    r"|maybe|judge?ments?|verdict)\b"
     r"|[?？❌✗✅✓]",
     re.IGNORECASE,
 )
-_ALL_FOLLOWED = re.compile(
-    r"\W*(?:since |as |because )?(?:it|the (?:text|response|reply)|(?:all|every|each|both)\b[\w ]{0,40}?)"
-    r" ?\b(?:are|is|was|were|has been|have been)? ?(?:all )?"
-    r"(?:met|satisfied|fulfilled|followed|follows|meets|satisfies|fulfils|fulfills)\b[^.!\n]{0,80}[.!)]*\W*",
-    re.IGNORECASE,
-)
-_LIMITS = re.compile(
-    r"\b(?:no|none|nothing|neither|nor|not|only|part\w*|half|most|almost|nearly|violat\w*|save|bar|apart|aside"
-    r"|except\w*|besides|other than)\b"
+_EXCEPTS = re.compile(
+    r"\b(?:save|bar|apart|aside|except\w*|besides|other than|only|part\w*|half|most(?:ly)?|almost|nearly"
+    r"|barely"
+    r"|scarcely|largely|mainly|roughly|arguably)\b"
     r"|\b(?:follow|me?et|satisf|fulfil)\w* (?:\w+ of )?"
     r"(?:some|several|many|few|a (?:few|couple)|one|two|three|four|five|\d+)\b",
     re.IGNORECASE,
 )
-_LACKS = re.compile(
-    r"\b(?:missing|lacks?|violat(?:es|ed)|wrong|incorrect|too (?:many|few|long|short)"
-    r"|exceeds? (?:the )?(?:[\w-]+ ){0,3}(?:limit|maximum|length|count|number|words|sentences|lines|\d+)"
-    r"|fails?(?! to (?:break|violate|contradict|breach|miss|lack|err))"
-    r"|only (?:[a-z]+ )?(?:one|two|three|four|five|six|seven|eight|nine|ten|some|part|half|\d+)"
-    r"|(?:is|are|was|were|does|do|did|has|have) not|(?:is|are|was|were|does|do|did)n['’]t)\b",
+_BREAKS_A_RULE = r"break\w* (?:\w+ ){0,2}(?:rule|constraint|instruction|requirement|limit)s?"
+_ILL = re.compile(
+    r"\b(?:missing|miss(?:es|ed)|lack\w*|omit\w*|violat\w*|un(?:met|satisfied|fulfilled)|wrong"
+    r"|incorrect\w*|false"
+    r"|forbidden|ignor(?:es|ed)|neglect\w*|disregard\w*|incomplete|non-?compliant|absent|too (?:many|few"
+    r"|long|short)"
+    r"|exceed(?:s|ed|ing)?(?! (?:\w+ )?expectations)|fail(?:s|ed)?(?! to (?:break|violate|contradict"
+    r"|breach|miss|lack|err))"
+    rf"|faults?|errors?|mistakes?|problems?|issues?|flaws?|broken|{_BREAKS_A_RULE})\b",
     re.IGNORECASE,
 )
-_NO_FAULT = re.compile(
-    r"\b(?:no|none|nothing|neither|nor|yes|all|every\w*|each|i)\b"
-    r"|(?:\bnot|n['’]t) (?:\w+ ){0,2}(?:violat|lack|miss|exceed|fail|wrong|incorrect|fault|error|mistake"
-    r"|problem|issue|flaw|break\w* (?:\w+ ){0,2}(?:rule|constraint|instruction|requirement|limit))\w*"
-    r"|\b(?:is|are|was|were)(?: not|n['’]t) (?:asked|requested|required|wanted)\b"
+_WELL = re.compile(
+    r"\b(?:met|meets?|satisf(?:y|ies|ied)|fulfil\w*|follow(?:s|ed)?|compl(?:y|ies|ied)|adheres?|adhered"
+    r"|obeys?|pass(?:es|ed)?"
+    r"|correct|right|fine|good|perfect|complete|present|included|yes)\b",
+    re.IGNORECASE,
+)
+_AS_ASKED = re.compile(
+    r"\b(?:what|as) (?:(?:it )?(?:was|were|is|has been) )?(?:asked|requested|required|wanted)\b"
+    r"|\bexceeds? (?:\w+ )?expectations\b",
+    re.IGNORECASE,
+)
+_NOT_ASKED = re.compile(
+    r"\b(?:is|are|was|were)(?: not|n['’]t) (?:asked|requested|required|wanted)\b"
     r"|\b(?:user|request|prompt|question|task|instruction)s? (?:do|does|did)(?: not|n['’]t)\b",
     re.IGNORECASE,
 )
-"""A denied fault, or what was not asked for."""
+_DENIES = re.compile(
+    r"\b(?:no|none|nothing|neither|nor|not|never|without|cannot)\b|n['’]t\b"
+    r"|\bfail\w* to (?=(?:break|violate|contradict|breach|miss|lack|err)\b)",
+    re.IGNORECASE,
+)
+_ALL = re.compile(
+    r"\b(?:all|every\w*|each|both|fully)\b|\A\W*(?:so |thus |overall,? )?(?:it|the (?:text|response|reply"
+    r"|answer))\b",
+    re.IGNORECASE,
+)
+_FAREWELL = re.compile(
+    r"(?:(?:i )?hope (?:that |this )+(?:helps|is helpful)[^\n]{0,40}"
+    r"|(?:please )?(?:feel free|let me know|do not hesitate|don['’]t hesitate)[^\n]{0,80}"
+    r"|(?:if you have|should you have) (?:any )?(?:more |further |other )?questions[^\n]{0,80}|thank(?:s"
+    r"| you)[^\n]{0,20})",
+    re.IGNORECASE,
+)
+_PART_END = re.compile(r"[.!?;:,()\n—–]+|\s-\s|\b(?:and|so|since|because|which|while)\b", re.IGNORECASE)
 
 
 def names_fault(text: str) -> bool:
-    """Whether a text says that something is violated, or not met: "Item 2 is not met.", and not "No
-    constraint is violated.", "Violations: none" or what it quotes.
+    """Whether a text says that something is violated, lacking or not met: "Item 2 is not met.", "2. Title: ✗"
+    and not "No constraint is violated.", "Violations: none" or what it quotes.
     """
     bare = _MARKUP.sub("", _QUOTED.sub('""', text))
+    if _CROSS.search(bare) or any(_is_failed(item["item"]) for item in _MARKED_ITEM.finditer(bare)):
+        return True
     start = 0
     for end in [*(match.start() for match in _CLAUSE_END.finditer(bare)), len(bare)]:
         clause = bare[start:end]
         denied_from = 0
         for fault in _FAULT.finditer(clause):
-            if _NOTHING_FOLLOWS.match(bare, start + fault.end()):
+            if _NOTHING_FOLLOWS.match(bare, start + fault.end()) or _EXCUSED.match(bare, start + fault.end()):
                 continue
             denial = _DENIED.match(clause, denied_from, fault.end())
             denied_from = denial.end() if denial else denied_from
@@ -116,6 +170,65 @@ def names_fault(text: str) -> bool:
     return False
 
 
+def _is_failed(item: str) -> bool:
+    """Whether an item of a list ends on "no", of something that is not itself a fault: "Title: no"."""
+    failed = _ITEM_FAILS.match(item)
+    return failed is not None and not (
+        "?" in failed["name"]
+        or _ASKS_FOR_FAULT.search(failed["name"])
+        or _ILL.search(failed["name"])
+        or _EXCUSED.match(item, failed.end())
+    )
+
+
+def says_all_is_well(text: str) -> bool:
+    """Whether a text says of all that it is followed, or that nothing is violated, and names nothing that is
+    lacking: "All constraints are met.", "Violations: none". The mirror of `names_fault`.
+    """
+    bare = _MARKUP.sub("", _QUOTED.sub('""', text))
+    leanings = _leanings(bare)
+    if "ill" in leanings or names_fault(text):
+        return False
+    items = [match["item"] for match in _MARKED_ITEM.finditer(bare)]
+    asks_for_fault = any(_ASKS_FOR_FAULT.search(line) for line in re.findall(r"[^.!?\n]*[?？]", bare))
+    return "all well" in leanings or asks_for_fault or bool(items and all(map(_ITEM_HOLDS.fullmatch, items)))
+
+
+def _leanings(text: str) -> set[str]:
+    """What the clauses of a text say: "well" of something, "all well", or "ill" of something."""
+    found: set[str] = set()
+    heading, start = "", 0
+    for end in [*_PART_END.finditer(text), None]:
+        part = text[start : end.start() if end else len(text)]
+        start = end.end() if end else len(text)
+        if not part.strip():
+            continue
+        is_answered = not heading.endswith("?") or _YES_OR_NO.match(part)
+        clause, heading = f"{heading} {part}" if is_answered else part, ""
+        ill, denial = _ILL.search(clause), _DENIES.search(clause)
+        if ill and not denial and end and end[0][0] in ":?\n(" and _VALUE_NEXT.fullmatch(part):
+            heading = part + end[0][0]  # "Violations:" of "Violations: none"
+        elif ill and denial and (denial.start() < ill.start() or _NOTHING_FOLLOWS.match(clause, ill.end())):
+            found |= {"well", "all well"}
+        elif _NOT_ASKED.search(clause):
+            found.add("well")
+        elif ill or denial:
+            found.add("ill")
+        elif _AS_ASKED.search(clause):
+            found.add("well")
+        elif _EXCEPTS.search(clause):
+            found.add("ill")
+        elif _WELL.search(clause):
+            found |= {"well", "all well"} if _ALL.search(clause) else {"well"}
+    return found | {"ill"} if heading and not heading.endswith("?") else found
+
+
+_YES_OR_NO = re.compile(r"\W*(?:yes|no|none|nothing)\b", re.IGNORECASE)
+_VALUE_NEXT = re.compile(
+    r"\W*(?:\w+ ){0,4}(?:violat(?:ed|ions?)|errors?|faults?|issues?|problems?)(?: \w+){0,2}\W*", re.IGNORECASE
+)
+
+
 def asks_otherwise(text: str) -> bool:
     """Whether a text ends with a question to which yes is not the good answer, or may not be."""
     if _ASKS.search(text) is None:
@@ -123,12 +236,21 @@ def asks_otherwise(text: str) -> bool:
     return not _ASKS_WHETHER_GOOD.search(text) or _ASKS_FOR_FAULT.search(text) is not None
 
 
+def without_farewell(remark: str) -> str:
+    """What stands behind a vote without rules and the words by which a reply ends."""
+    lines = remark.splitlines()
+    while lines and (not lines[-1].strip(" *_=-") or _FAREWELL.fullmatch(lines[-1].strip(" *_"))):
+        lines.pop()
+    return "\n".join(lines).strip(" ,;:-–—(*_\n")
+
+
+def asks_for_fault(question: str) -> bool:
+    """Whether a question asks for what is violated, wrong or lacking, so that no is its good answer."""
+    return _ASKS_FOR_FAULT.search(question) is not None
+
+
 def is_reason_for(remark: str, *, is_yes: bool) -> bool:
-    """Whether what stands behind a vote certainly speaks for it: that all is followed for a yes, and for a no
-    what is lacking.
+    """Whether what stands behind a vote goes with it: nothing that is lacking or left out behind a yes,
+    nothing that is followed behind a no, and no turn.
     """
-    if _TURNS.search(remark):
-        return False
-    if is_yes:
-        return _ALL_FOLLOWED.fullmatch(remark) is not None and not _LIMITS.search(remark)
-    return _LACKS.search(remark) is not None and not _NO_FAULT.search(remark)
+    return not _TURNS.search(remark) and ("ill" if is_yes else "well") not in _leanings(remark)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from prefgen.text.answer_doubts import is_own_answer, is_turned_against
 from prefgen.text.normalize import normalize
 from prefgen.text.quantities import (
     LATEX_WRAPPER,
@@ -31,7 +32,13 @@ STATED = re.compile(
 """What is said of the answer, and not of a half of it."""
 _WITH_FAREWELL = re.compile(r"(\$[^$\n]+\$)\.\s+[^\d\n]+")
 """A formula, and behind it a sentence without a number ("I hope it is correct")."""
+_TAGGED = re.compile(
+    r"(?P<before>.*)<(?P<tag>(?:final[_ ])?answer)>(?P<inside>(?:(?!</?(?P=tag)>).)+)</(?P=tag)>",
+    re.IGNORECASE | re.DOTALL,
+)
 _EMPHASIS = re.compile(r"(\*{1,3}|`|[\"“‘'])(.+)(\*{1,3}|`|[\"”’'])", re.DOTALL)
+_SEVERAL = "it gives more than one answer"
+_ROUNDED = re.compile(r"\s*\((?:rounded|approx\w*)[^()\n]{0,40}\)\W*\Z", re.IGNORECASE)
 Check = Literal["exact", "number"]
 
 
@@ -52,21 +59,22 @@ def check_answer(
     if (reason := why_not_checked(references, check)) is not None:
         return None, reason
     ending = _ending_of(text)
-    if ending is None:
-        return None, "it gives more than one answer"
+    if isinstance(ending, str):
+        return None, ending
     answer = ending.text
     if check == "exact":
         wanted = [_bare(reference) for reference in references]
         return _exact_outcome(ending, text, wanted), f"answer: {answer[:200]}"
     known = [q for q in (parse_quantity(reference) for reference in references) if q is not None]
-    found = parse_quantity(answer) or stated_quantity(answer)
+    bare = _ROUNDED.sub("", answer)
+    found = parse_quantity(bare) or stated_quantity(bare)
     if found is None:
         return None, f"the answer is no number alone: {answer[:100]!r}"
     outcomes = [is_equal(found, reference, tolerance) for reference in known]
     words = f"answer: {float(found.value):g}{found.unit and ' '}{found.unit}"
     if True in outcomes:
         return True, words
-    if None in outcomes:
+    if None in outcomes or bare != answer:
         return None, f"{words}, which may be the reference in another unit or form"
     if not ending.is_stated and any(
         is_equal(earlier, reference, tolerance) is not False
@@ -167,27 +175,44 @@ def answer_of(text: str) -> str | None:
     gives two, or takes one back.
     """
     ending = _ending_of(text)
-    return None if ending is None else ending.text
+    return None if isinstance(ending, str) else ending.text
 
 
-def _ending_of(text: str) -> _Ending | None:
-    boxed = [_bare(box) for box in BOXED.findall(text)]
-    stated = list(STATED.finditer(text))
+def why_no_answer(text: str) -> str:
+    """Why `answer_of` has none, empty where it has one."""
+    ending = _ending_of(text)
+    return ending if isinstance(ending, str) else ""
+
+
+def _ending_of(text: str) -> _Ending | str:
+    """What an answer ends in, or why that cannot be told."""
+    tagged = _TAGGED.fullmatch(text.strip())
+    if tagged and not BOXED.search(tagged["before"]):
+        inside = _ending_of(tagged["inside"])
+        return inside if isinstance(inside, str) else _Ending(inside.text, is_stated=True)
+    boxes, stated = list(BOXED.finditer(text)), list(STATED.finditer(text))
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    if not boxed and not stated:
+    if not boxes and not stated:
         return _Ending(_bare(lines[-1]) if lines else "", is_stated=len(lines) < 2)
-    if boxed:
-        end = text.rfind("}") + 1
-        answer, is_stated = boxed[-1], True
-        said = [_said(match) for match in stated if not BOXED.search(match[0])]
-        if len({*boxed, *said}) > 1:
-            return None
+    said = [_said(match) for match in stated if not boxes or not BOXED.search(match[0])]
+    last, is_stated = (boxes or stated)[-1], True
+    if boxes:
+        answer, start, end = _bare(last[1]), last.start(), text.rfind("}") + 1
+        if len({*(_bare(box[1]) for box in boxes), *said}) > 1:
+            return _SEVERAL
     else:
-        answer, end = _said(stated[-1]), stated[-1].end()
-        is_stated = "\n" not in stated[-1][0].strip() or not text[end:].strip()
-    rest = text[end:]
-    is_doubtful = RETRACTS.search(rest) or (not boxed and re.search(r"\d", rest))
-    return None if is_doubtful else _Ending(answer, is_stated)
+        answer, start, end = said[-1], last.start(1 if last[1] else 2), last.end()
+        is_stated = "\n" not in last[0].strip() or not text[end:].strip()
+        marked = {
+            value for match, value in zip(stated, said, strict=True) if match[2] and parse_quantity(value)
+        }
+        if last[2] and len(marked) > 1:
+            return _SEVERAL
+    if not is_own_answer(text[:start], is_stated=not boxes):
+        return "it denies or supposes its answer, or says whose it is"
+    if is_turned_against(text[end:], answer, is_boxed=bool(boxes)):
+        return _SEVERAL
+    return _Ending(answer, is_stated)
 
 
 def _said(match: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ RETRACTS = re.compile(
 )
 """Words that take an answer back."""
 LATEX_WRAPPER = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
+_DEGREES = re.compile(r"\s?\^\s?(?:\\circ(?![a-z])|\{\s?\\circ\s?\})")
 _REASON_AFTER = re.compile(r",?\s+(?:since|because)\b.*", re.DOTALL)
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _EXCHANGEABLE = re.compile(r"\d{1,3}[.,]\d{3}")
@@ -177,6 +178,7 @@ def _unit_of(match: re.Match[str]) -> str | None:
 def _plain(text: str) -> str:
     """A text without what sets it in mathematics or in bold."""
     text = LATEX_WRAPPER.sub(r" \1 ", text.replace("\\$", "$").replace("\\%", "%"))
+    text = _DEGREES.sub("°", text)
     for mark in ("\\(", "\\)", "\\[", "\\]", "\\,", "\\;", "\\!", "\\ ", "**", "`"):
         text = text.replace(mark, " " if mark == "\\ " else "")
     text = text.strip().rstrip(".").strip()

@@ -2,6 +2,8 @@
 2.2). (prefgen/judges/binary_vote.py)
 """
 
+import time
+
 import pytest
 
 from prefgen.judges.binary_vote import BinaryVote, read_vote
@@ -280,3 +282,142 @@ def _vote_or_none(text):
         return read_vote(Reply(text=text, finish_reason="stop"))[0]
     except ParseFailure:
         return None
+
+
+WELL = [
+    "Violations: none",
+    "I found no violations.",
+    "No constraint is violated.",
+    "All constraints are met.",
+    "1. Five tips: met\n2. Lower case: met",
+    "- Five tips: yes\n- Lower case: ✓",
+    "Is any instruction violated?\n\nAll five tips are there.",
+    "Everything is as asked, so no instruction is broken.",
+    "The text follows every instruction.",
+    "Is anything violated? No.",
+    "Nothing is missing.",
+    "The response fully complies with the request.",
+    "Every rule is followed, and nothing is wrong.",
+]
+ILL = [
+    "The word limit is exceeded.",
+    "- Word limit: fail",
+    "- Word limit: FAILED\n- Tone: passed",
+    "1. Lower case: ✗",
+    "2. Lower case: ❌",
+    "Constraint 2: unsatisfied.",
+    "- Word limit: no\n- Tone: yes",
+    "- Ends with a question: No, it ends with a period.",
+    "The second constraint isn't satisfied.",
+    "The response does not comply with the format.",
+    "So the text does not pass.",
+    "The signature is missing.",
+    "The response fails to address the second part.",
+    "The text ignores the request for bullet points.",
+    "Only four of the five tips are given.",
+    "The response doesn’t adhere to the format.",
+]
+
+
+@pytest.mark.parametrize("words", WELL)
+def test_a_no_beside_words_that_all_is_well_is_unread(words):
+    assert vote_of(f"{words}\n\nFinal judgment: no") is None
+    assert vote_of(f"{words}\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize("words", ILL)
+def test_a_yes_beside_a_plain_lack_is_unread(words):
+    assert vote_of(f"{words}\n\nFinal judgment: yes") is None
+    assert vote_of(f"{words}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize("words", WELL)
+@pytest.mark.parametrize("lack", ILL)
+def test_a_no_beside_both_is_read(words, lack):
+    assert vote_of(f"{words}\n\n{lack}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The title is not missing.",
+        "The text does not use bullet points, as asked.",
+        "- Forbidden words: no\n- Title: yes",
+        "- Uses commas: no, as required",
+        "It is not too long.",
+        "No signature is missing.",
+        "The title is missing, as requested.",
+        "3. No commas → no commas found",
+        "The text says „wahr“ and nothing is violated.",
+    ],
+)
+def test_a_yes_beside_what_is_no_lack_is_read(words):
+    assert vote_of(f"{words}\n\nFinal judgment: yes") is True
+
+
+REASONS = {
+    True: [
+        "it has five sentences, as asked.",
+        "the text is in French as requested.",
+        "nothing is missing.",
+        "there are no violations.",
+        "the response adheres to all instructions.",
+        "the poem has four lines and rhymes.",
+        "each of the five items is there.",
+        "the title was not asked for.",
+    ],
+    False: [
+        "it has six sentences.",
+        "the text is in English, not French.",
+        "it omits the title.",
+        "the response ignores the format.",
+        "the poem has five lines instead of four.",
+        "there is a comma in line 2.",
+        "it does not mention the price.",
+        "one of the five items is left out.",
+    ],
+}
+FORMS = [
+    "{v}, {r}",
+    "{v}. {r}",
+    "{v} ({r})",
+    "{v} - {r}",
+    "{v} because {r}",
+    "{v}: {r}",
+    "{v}\n\n{r}",
+    "{v}\n\n---\n\n{r}",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("is_yes", [True, False])
+def test_a_usual_reason_behind_a_vote_is_read_whatever_was_said(form, is_yes):
+    word = "yes" if is_yes else "no"
+    for reason in REASONS[is_yes]:
+        for end in ("", "\n\n---", "\n\nI hope this helps!", "\n\nLet me know if you need more.\n"):
+            assert vote_of(f"Final judgment: {form.format(v=word, r=reason)}{end}") is is_yes
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "yes because the title is missing.", "yes, there are violations.", "yes. It has no title.",
+        "yes\n\nThe limit is exceeded.", "yes, mostly.", "yes, it lacks a date.", "no because all are met.",
+        "no: nothing is violated.", "no. It follows the request.", "no\n\nViolations: none",
+        "no, it is as requested.",
+        "no\n\nI hope all constraints are met.",
+    ],
+)  # fmt: skip
+def test_a_reason_for_the_other_vote_behind_it_is_a_doubt(remark):
+    assert vote_of(f"Final judgment: {remark}") is None
+
+
+@pytest.mark.parametrize(
+    "unit", ["“A ", "„A “", '"A ', "no x ", "is violated ", "- A: no ", "so so ", "violations: ", "not met, "]
+)
+def test_a_vote_behind_a_long_line_is_read_in_no_time(unit):
+    for text in (f"x\n{unit * 8000}\n\nFinal judgment: yes", f"Final judgment: no, {unit * 8000}"):
+        began = time.perf_counter()
+        vote_of(text)
+
+        assert time.perf_counter() - began < 1

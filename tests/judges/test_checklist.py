@@ -3,6 +3,7 @@ or written once a prompt by a model. (prefgen/judges/checklist.py)
 """
 
 import json
+import time
 
 import pytest
 
@@ -99,3 +100,86 @@ def test_an_item_with_its_reason_is_read(reason):
 def test_an_item_that_is_not_met_is_read_with_its_reason(reason):
     text = json.dumps({"item_1": {"reason": reason, "met": False}})
     assert read_checks(Reply(text=text, finish_reason="stop"), 1) == [False]
+
+
+SAYS_UNMET = [
+    "The criterion is not met.",
+    "The text does not meet the requirement.",
+    "Criterion not met.",
+    "The criterion is violated.",
+    "The text fails this.",
+    "Fail.",
+    "The criterion is only partially met.",
+    "Does the text have a title? No.",
+    "There is no title. The requirement isn't satisfied.",
+    "It doesn’t satisfy this criterion.",
+    "Failed",
+    "The text mentions it late. Thus it fails.",
+    "met = false because it has no title",
+    "This item was not fully fulfilled.",
+]
+SAYS_MET = [
+    "The criterion is met.",
+    "The text satisfies this criterion.",
+    "Pass.",
+    "Criterion met.",
+    "The text meets the requirement.",
+    "This is satisfied.",
+    "Does the text have a title? Yes.",
+    "It has a title. The condition is fully met.",
+    "Passed",
+    "The response passes.",
+    "met: true",
+    "Overall, the response fulfils the requirement.",
+]
+
+
+def read_one(reason, met):
+    text = json.dumps({"item_1": {"reason": reason, "met": met}})
+    try:
+        return read_checks(Reply(text=text, finish_reason="stop"), 1)[0]
+    except ParseFailure:
+        return "unread"
+
+
+@pytest.mark.parametrize(("reasons", "met"), [(SAYS_UNMET, False), (SAYS_MET, True)])
+def test_a_reason_whose_sentence_says_the_opposite_is_unread(reasons, met):
+    for reason in reasons:
+        assert read_one(reason, met) is met, reason
+        assert read_one(reason, not met) == "unread", reason
+
+
+@pytest.mark.parametrize("reason", ["Not applicable: no code was asked for.", "It does not apply.", "N/A"])
+def test_a_reason_that_the_criterion_does_not_apply_goes_with_null_alone(reason):
+    assert read_one(reason, None) is None
+    assert read_one(reason, True) == read_one(reason, False) == "unread"
+
+
+@pytest.mark.parametrize(
+    ("reason", "met"),
+    [
+        ("Is there any error? No.", True),
+        ("Does it break a rule? Yes.", False),
+        ("The criterion is met only in its first half.", False),
+        ("The text meets the deadline.", False),
+        ("The response fails to mention prices, as asked.", True),
+        ("The text passes over the price.", False),
+        ("It is not long.", True),
+    ],
+)
+def test_a_reason_about_something_else_is_none_against_its_check(reason, met):
+    assert read_one(reason, met) is met
+
+
+@pytest.mark.parametrize(("said", "met"), [("true", True), ("False", False), ("yes", True), ("No", False)])
+def test_a_check_in_words_is_read(said, met):
+    assert read_one("It has a date.", said) is met
+    assert read_one("It has a date.", f"{said}?") == "unread"
+
+
+@pytest.mark.parametrize("unit", ["is ", "a b ", "the criterion ", "is not ", "? no x "])
+def test_a_long_reason_is_read_in_no_time(unit):
+    began = time.perf_counter()
+    read_one("It " + unit * 8000, True)
+
+    assert time.perf_counter() - began < 1

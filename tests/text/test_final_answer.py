@@ -1,5 +1,6 @@
 """What an answer comes to, and whether that is right. (prefgen/text/final_answer.py)"""
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -267,3 +268,116 @@ def test_a_last_line_behind_one_that_ends_on_the_reference_is_no_wrong_answer(te
 )  # fmt: skip
 def test_a_last_line_or_a_stated_answer_that_differs_is_wrong(text):
     assert check_answer(text, ["18"], "number", 1e-6)[0] is False
+
+
+OF_NOBODY = [
+    "The answer is not \\boxed{18}.",
+    "It can't be \\boxed{18}.",
+    "Not \\boxed{18}",
+    "\\boxed{18}?",
+    "If x>0: \\boxed{18}",
+    "\\boxed{18}\n\nHmm, that can't be right.",
+    "\\boxed{18}\n\nBut the tax makes it 20.",
+    "\\boxed{18}\n\nThis contradicts the assumption.",
+    "One would expect \\boxed{18}, but that is false.",
+    "I don't think the answer is 18.",
+    "It is false that the answer is 18.",
+    "We cannot conclude that the answer is 18.",
+    "This does not mean that the answer is 18.",
+    "I doubt that the answer is 18.",
+    "You might think the answer is 18.",
+    "Many students believe that the answer is 18.",
+    "I used to think the answer is 18.",
+    "The book says that the answer is 18.",
+    "Suppose that the answer is 18.",
+    "If x > 0, then the answer is 18.",
+    "Had she eaten none, the answer is 18.",
+    "Maybe, the answer is 18.",
+    "Bob claims that the answer is 18.",
+    "So it may be \\boxed{18}.",
+    "Hence x cannot possibly be $\\boxed{18}$.",
+    "Thus $x \\neq \\boxed{18}$.",
+    "It isn’t true that the answer is 18.",
+    "Unless it rains, the answer is 18.",
+    "Let us check that the answer is 18.",
+    "\\boxed{18}\n\nHowever, the tax is missing.",
+    "\\boxed{18}\n\nWith tax: 20",
+    "\\boxed{18}\n\nThe total with tax is 20 dollars.",
+    "#### 18\n#### 20",
+    "<answer>I don't think the answer is 18.</answer>",
+    "The answer is 18.\n\nCheck: 9*2 = 20.",
+    "The answer is 18.\n\nCheck: it should be 18.",
+    "\\[\\text{It is not }\\boxed{18}\\]",
+]
+
+
+@pytest.mark.parametrize("text", OF_NOBODY)
+@pytest.mark.parametrize("reference", ["18", "20"])
+def test_an_answer_that_is_denied_supposed_or_anothers_is_none(text, reference):
+    assert is_right(text, reference) is None
+    assert answer_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in OF_NOBODY if "answer is 18." in text and "Check:" not in text]
+)
+def test_so_is_one_in_words(text):
+    assert exact(text.replace("18", "Paris"), "Paris") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I think the answer is 18.",
+        "So we conclude that the answer is 18.",
+        "This means that the answer is 18.",
+        "Well, the answer is 18.",
+        "Since x is not negative, the answer is 18.",
+        "If we add nothing, it is 9, so the answer is 18.",
+        "Suppose she eats none. Then the answer is 18.",
+        "If each costs 2, she makes \\boxed{18} dollars.",
+        "The number of orders in which it is not first is \\boxed{18}.",
+        "Thus the only false statement is number \\boxed{18}.",
+        "Kim could buy \\boxed{18} oranges.",
+        "It is not 16. So it is \\boxed{18}.",
+        "\\boxed{18}\n\nTherefore, Janet makes 18 dollars.",
+        "\\boxed{18}, achieved for all $x$ from $8$ to $12$.",
+        "\\boxed{18}. Note that $x = 3$ is possible.",
+        "Answer: 18\n\nCheck: 16 - 3 - 4 = 9, 9 * 2 = 18. Correct.",
+        "Answer: 18\n\nLet me verify: 9*2=18 ✓",
+        "The answer is 18.\n\nTo check: 36 / 2 = 18.",
+        "<answer>18</answer>",
+        "It is 9 * 2.\n<answer>\n18\n</answer>",
+        "<answer>The answer is 18.</answer>",
+        "Answer: 18 (rounded)",
+        "\\boxed{18^\\circ}",
+        "#### 18\n#### 18",
+        "#### Step 1\nDouble it.\n#### Step 2\nDone.\n\n#### 18",
+        "#### 1. First\nDouble it.\n\nThe answer is 18.",
+    ],
+)
+def test_an_answer_of_whoever_writes_is_read(text):
+    assert is_right(text, "18") is True
+
+
+def test_a_rounded_answer_is_not_certainly_another():
+    assert is_right("Answer: 18 (rounded)", "17.8") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is 18" + "." * 30_000,
+        "\\boxed{18}" + " but" * 10_000,
+        "\\boxed{18}\n" + ": 1" * 20_000,
+        "<answer>" * 10_000,
+        "that " * 20_000 + "the answer is 18",
+        "\\boxed{18}\nCheck" + " 18" * 20_000 + "x",
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_an_answer_that_runs_away_is_read_in_no_time(text):
+    began = time.perf_counter()
+    answer_of(text)
+
+    assert time.perf_counter() - began < 1

@@ -5,14 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prefgen.calls.models import Leaks
-from prefgen.calls.unread_calls import is_unread_call
 from prefgen.errors import RefusedReply, TruncatedReply, UnreadableReply
 from prefgen.text.asked_tags import asked_tags, named_tags
 from prefgen.text.leak_signs import may_leak
 from prefgen.text.normalize import is_blank
 from prefgen.text.reasoning import names_end_alone, split_reasoning
+from prefgen.text.unread_calls import is_unread_call
 from prefgen.transport.endings import ending_of
-from prefgen.types import Message, Reply
+from prefgen.transport.tool_calls import arguments_problem
+from prefgen.types import Message, Reply, ToolCall
 
 _IS_JUDGED = "material to be judged"
 """What the prompts of judges say of what stands between their fences. A reviser writes such a text anew, so
@@ -39,6 +40,8 @@ def usable_reply(reply: Reply) -> Reply:
     if reply.finish_reason == "tool_calls" and not reply.tool_calls:
         message = "the answer ended by a call of a tool, and holds none: its server has not read it"
         raise UnreadableReply(message, code="no_calls", replies=(reply.text,), keys=keys)
+    for call in reply.tool_calls:
+        _refuse_unread_call(call, reply)
     if is_blank(reply.text) and not reply.tool_calls:
         if reply.finish_reason == "length":
             message = (
@@ -47,6 +50,19 @@ def usable_reply(reply: Reply) -> Reply:
             raise TruncatedReply(message, replies=(reply.reasoning or "",), keys=keys)
         raise _empty(reply)
     return reply
+
+
+def _refuse_unread_call(call: ToolCall, reply: Reply) -> None:
+    """Raises ReplyError for a call of a tool that is not certainly understood."""
+    found = call.arguments or reply.text
+    if not call.name:
+        problem = f"the answer holds a call of a tool that cannot be read: {found[:200]}"
+    elif (problem := arguments_problem(call.arguments)) is None:
+        return
+    elif reply.finish_reason == "length":
+        message = "the tokens were used up within a call of a tool: raise max_tokens"
+        raise TruncatedReply(message, replies=(found,), keys=(reply.key,))
+    raise UnreadableReply(problem, code="no_calls", replies=(found,), keys=(reply.key,))
 
 
 def as_asked(reply: Reply, asked: Sequence[Message]) -> Reply:

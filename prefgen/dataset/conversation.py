@@ -3,7 +3,6 @@ value as ShareGPT has them, content of several parts, tool calls, and any of the
 """
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +22,7 @@ from prefgen.dataset.turn_keys import reasoning_of, refuse_unread
 from prefgen.errors import RecipeError
 from prefgen.text.normalize import is_blank
 from prefgen.text.taken_out import taken_out_digests
+from prefgen.transport.tool_calls import arguments_problem, parse_tool_call
 from prefgen.types import ImagePart, Message, TextPart, ToolCall
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -127,6 +127,7 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     if not isinstance(turn, Mapping):
         raise RecipeError(f"a message must be a mapping with role and content, found {describe(turn)}", where)
     given = turn.get("role") or turn.get("from")
+    _refuse_two_that_differ(turn, where)
     role = known_role(given)
     if role not in ROLES:
         raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
@@ -144,6 +145,15 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
         if text is not None and not says_the_role:
             fields[key] = text
     return Message(**fields)
+
+
+def _refuse_two_that_differ(turn: Mapping[str, Any], where: str) -> None:
+    """Raises RecipeError for a turn that is in two forms at once, which do not say the same."""
+    for name, other, read in (("role", "from", known_role), ("content", "value", lambda said: said)):
+        one, two = turn.get(name), turn.get(other)
+        if not is_missing(one) and not is_missing(two) and read(one) != read(two):
+            found = f"found {describe(one)} and {describe(two)}"
+            raise RecipeError(f"{name} and {other} of a message do not say the same: {found}", where)
 
 
 def _content_of(turn: Mapping[str, Any], name: str, where: str) -> str | tuple[TextPart | ImagePart, ...]:
@@ -212,31 +222,11 @@ def _parse_tool_calls(turn: Mapping[str, Any], where: str) -> Iterator[ToolCall]
     if not is_list(calls):
         raise RecipeError(f"tool_calls must be a list, found {describe(calls)}", where)
     for call in calls:
-        function = call.get("function", call) if isinstance(call, Mapping) else None
-        called = function.get("name") if isinstance(function, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(called, str) or not called:
-            raise RecipeError(f"a tool call must have a function with a name, found {describe(call)}", where)
         checked_data(call, "a tool call", where)
-        call_id = call.get("id")
-        yield ToolCall(
-            id="" if is_missing(call_id) else str(call_id), name=called, arguments=_arguments(function, where)
-        )
-
-
-def _arguments(function: Mapping[str, Any], where: str) -> str:
-    """The arguments of a call, which some call parameters, as JSON text. Raises RecipeError for what is
-    neither text nor a mapping of JSON.
-    """
-    arguments = function.get("arguments")
-    arguments = function.get("parameters") if arguments is None else arguments
-    if arguments is None or isinstance(arguments, str):
-        return arguments or ""
-    if not isinstance(arguments, Mapping):
-        raise RecipeError(
-            f"the arguments of a tool call must be a mapping, found {describe(arguments)}", where
-        )
-    try:
-        return json.dumps(arguments, ensure_ascii=False)
-    except (TypeError, ValueError):
-        found = describe(dict(arguments))
-        raise RecipeError(f"the arguments of a tool call are no JSON, found {found}", where) from None
+        try:
+            tool_call = parse_tool_call(call)
+        except ValueError as error:
+            raise RecipeError(str(error), where) from None
+        if (problem := arguments_problem(tool_call.arguments)) is not None:
+            raise RecipeError(problem, where)
+        yield tool_call

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
-from prefgen.dataset.cells import is_missing
+from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.conversation import taken_out
 from prefgen.dataset.pair import (
     NotAPair,
@@ -21,7 +21,9 @@ from prefgen.text.asked_tags import asked_tags
 from prefgen.text.leaks import find_leak
 from prefgen.text.reasoning import split_reasoning
 from prefgen.text.taken_out import taken_out_digests
+from prefgen.text.unread_calls import is_unread_call
 from prefgen.transport.endings import ending_of
+from prefgen.transport.openai_protocol import content_text
 
 RULES = {
     "form": "the row has prompt, chosen and rejected as text or as lists of messages",
@@ -121,9 +123,13 @@ def _redacted(prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
 def _leaks(row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns) -> Found:
     asked, last = text_of(prompt), text_of([turn for turn in prompt if turn["role"] == "user"][-1:])
     standing = text_of([turn for turn in prompt if turn["role"] == "system"])
-    keeps_reasoning = row.get("reasoning") == "kept"
+    keeps_reasoning, tools = row.get("reasoning") == "kept", _tools_of(row)
     for name, side in (("chosen", chosen), ("rejected", rejected)):
         text = text_of(side)
+        said = [content_text(turn["content"]) for turn in side if turn["role"] == "assistant"]
+        if tools and any(is_unread_call(content, tools, f"{standing}\n{last}") for content in said):
+            yield "leak", f"{name} is a call of a tool as text, which nobody has read: {text.strip()[:60]!r}"
+            continue
         if (leak := find_leak(text, last, standing, keeps_reasoning=keeps_reasoning)) is not None:
             yield "leak", f"{name} holds {leak.mark.strip()[:60]!r}"
             continue
@@ -133,6 +139,12 @@ def _leaks(row: Mapping[str, Any], prompt: Turns, chosen: Turns, rejected: Turns
         judge_text = JUDGE_TEXT.search(text) or JUDGE_REPLY.search(text)
         if judge_text and not (judge_text.re is JUDGE_REPLY and _ASKS_FOR_RATING.search(asked)):
             yield "leak", f"{name} holds a judge's {judge_text[0].strip()[:60]!r}"
+
+
+def _tools_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The tools that a row offers."""
+    tools = decoded(row.get("tools"))
+    return [tool for tool in tools if isinstance(tool, Mapping)] if is_list(tools) else []
 
 
 def _holds_unmarked_reasoning(text: str) -> bool:

@@ -7,7 +7,8 @@ import re
 from prefgen.text.named_turns import may_have_turns
 
 _STARTS = re.compile(
-    r"\s*(?:\*Thinking|(?:assistant)?(?:analysis|commentary)?\s?to=functions\.|```tool_|thought[^\S\n]*\n|model[^\S\n]*\n)"
+    r"\s*(?:\*Thinking|(?:assistant)?(?:analysis|commentary)?\s?to=functions\.|```tool_|thought[^\S\n]*\n|model[^\S\n]*\n"
+    r"|(?:commentary|final)[A-Z])"
 )
 
 
@@ -23,6 +24,8 @@ def may_leak(text: str) -> bool:
         or "｜" in text
         or "✿" in text
         or "▷" in text
+        or "▁" in text
+        or "Ġ" in text
         or _STARTS.match(text) is not None
         or may_have_turns(text)
     )

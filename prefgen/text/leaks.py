@@ -32,6 +32,7 @@ from prefgen.text.template_tokens import (
     TURN,
     USERS,
     certainty_of,
+    is_known,
 )
 
 _MOST_CUTS = 20
@@ -61,6 +62,8 @@ _CALL_FENCE = re.compile(r"\A\s*```tool_(?:code|call)s?\b")
 _CALL_WORDS = re.compile(r"\A\s*(?:assistant)?(?:analysis|commentary)?\s?to=functions\.\w+")
 """A call in harmony, without its tokens."""
 _ORPHAN_TAG = re.compile(r"</(assistant|user|human|response|answer|output|solution)>\s*\Z")
+_PIECES = re.compile(r"\A\s*(?:▁[A-Za-z]|Ġ[A-Za-z]*[.,!?]?Ġ)|[a-z,.!?]Ġ[A-Za-z]")
+"""Pieces of a vocabulary that were not joined to words: their mark of a space stands before each."""
 _DRESS = re.compile(rf"\A\s*(?:{'|'.join(REASONING_DRESS)})|^&lt;/think(?:ing)?&gt;[^\S\n]*$", re.MULTILINE)
 
 
@@ -131,6 +134,8 @@ def _leaks(
             yield Leak(call[0], call.start(), call.end(), can_be_cut=False)
             break
     yield from _token_leaks(plain, asked)
+    if (pieces := _PIECES.search(plain)) is not None:
+        yield Leak(pieces[0].strip(), pieces.start(), pieces.end(), can_be_cut=False)
     closed, opened = without_closed_code(text)
     if opened is not None:
         yield from _leaks_in_open_code(closed, opened, asked)
@@ -167,7 +172,8 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
         )
         role = _OTHER_ROLE.search(plain)
         is_other = role is not None and role.start() < leading.end()
-        can_be_cut = can_be_cut and not (is_echo or is_doubtful or is_other)
+        is_certain = leading.re is _LEADING_NAME or is_known(leading[0])
+        can_be_cut = can_be_cut and is_certain and not (is_echo or is_doubtful or is_other)
         yield Leak(leading[0], leading.start(), leading.end(), can_be_cut)
 
 

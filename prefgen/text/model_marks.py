@@ -46,16 +46,26 @@ END_TOKENS = (
     "<EOT>", "<EOS_TOKEN>", "<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "[|endofturn|]", "[e~[",
     "<|endoftext|", "&lt;|im_end|&gt;", "&lt;|endoftext|&gt;", "&lt;|eot_id|&gt;", "&lt;/s&gt;",
     "<seed:eos>", "]<]minimax[>[", "<eod>", "<EOD>", "<end_of_text>", "<eot_id>", "<im_end>", "</im_end>",
-    "</longcat_s>", "<_end>", "[END FINAL RESPONSE]",
+    "</longcat_s>", "<_end>", "[END FINAL RESPONSE]", "<end_of_sentence>", "<|tool_response>",
+    "<tool_response|>", "<tool_call|>", "<|tool>", "<tool|>", "<end_function_call>",
+    "<start_function_response>", "<end_function_response>", "<start_function_declaration>",
+    "<end_function_declaration>", "<start_of_image>", "<end_of_image>", "[IMG_BREAK]", "[IMG_END]",
 )  # fmt: skip
 """What ends a turn, beside every `<|word|>` that `TURN_TOKENS` does not name and the shapes."""
 END_SHAPES = (
     r"<reserved_\d+>", r"<SPECIAL_\d+>", r"<unused\d+>", r"<extra_id_[1-9]\d*>", r"\[UNUSED_TOKEN_\d+\]",
-    r"\[control_\d+\]", r"<\|plamo:\w+\|>",
+    r"\[control_\d+\]", r"<\|plamo:\w+\|>", r"<｜hy_[^<>\s]{1,40}｜>",
 )  # fmt: skip
 """Patterns of tokens that vocabularies hold by number."""
-WORD_MARKS = ("[EOS]", "[EOT]", "<EOS>", "<pad>", "[PAD]", "<unk>", "<sep>")
+WORD_MARKS = (
+    "[EOS]", "[EOT]", "<EOS>", "<pad>", "[PAD]", "<unk>", "<sep>", "<escape>", "[CALL_ID]", "[IMG]",
+)  # fmt: skip
 """What ends a turn or fills a batch, and is also how people write so: found, but never cut."""
+ANY_TOKENS = (
+    r"<\|/?[\w▁:./\"-]{1,60}\|>", r"<\|[\w\"-]{1,60}>", r"<[\w\"-]{1,60}\|>", r"<｜[^<>｜\s]{1,60}｜>",
+    r"<0x[\dA-F]{2}>",
+)  # fmt: skip
+"""Patterns of what looks like a token of any vocabulary, and like its bytes: found, but never cut."""
 TURN_TOKENS = (
     "<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<|header_start|>", "<|header_end|>",
     "<|begin_of_text|>", "<|user|>", "<|assistant|>", "<|system|>", "<|human|>", "<|bot|>", "<|im_user|>",
@@ -66,7 +76,7 @@ TURN_TOKENS = (
     "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[|assistant|]", "[|user|]", "[|system|]",
     "[gMASK]", "<sop>", "<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<extra_id_0>",
     "[|Human|]", "[|Assistant|]", "<role>HUMAN</role>", "<role>ASSISTANT</role>",
-    "]~b]", "]~!b[",
+    "]~b]", "]~!b[", "<seed:bos>", "<longcat_s>", "<beginning_of_sentence>",
 )  # fmt: skip
 """What begins a turn, or a text."""
 CALL_TOKENS = (
@@ -76,9 +86,11 @@ CALL_TOKENS = (
     "<|tool_call>", "<seed:tool_call>", "<minimax:tool_call>", "<longcat_tool_call>", "<|call|>",
     "<|plugin|>", "<|action_start|>", "[TOOL_REQUEST]", "<tool_use>", "｜DSML｜", "functools[{",
     "<xai:function_call name=", "✿FUNCTION✿:", "<TOOLCALL>",
-    "<start_function_call>",
+    "<start_function_call>", "<tool_response>", "<co: ", "</co: ", "[ARGS]{",
+    "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CONTENT]",
+    "[MODEL_SETTINGS]", "[/MODEL_SETTINGS]",
 )  # fmt: skip
-"""What begins a call of a tool that nobody has read as one."""
+"""What begins a call of a tool that nobody has read as one, and what prompts hold of tools and sources."""
 USER_NAMES = ("user", "human", "prompter")
 ASSISTANT_NAMES = ("assistant", "model", "bot", "ai", "chatbot", "gpt")
 """What templates of words call the two who speak."""

@@ -5,6 +5,7 @@ for the user, and the request that a server sent back before the answer.
 import re
 from itertools import takewhile
 
+from prefgen.text.bare_names import bare_name
 from prefgen.text.model_marks import ASSISTANT_NAMES, USER_NAMES
 
 _USERS, _ASSISTANTS = "|".join(USER_NAMES), "|".join(ASSISTANT_NAMES)
@@ -17,6 +18,10 @@ _SPEAKERS = (
     (r"(?:Human|HUMAN|User|USER|user)", r"(?:Assistant|ASSISTANT|assistant|AI|Bot|BOT|GPT|ChatGPT)"),
     (r"### ?Instruction", r"### ?Response"),
     ("用户", "助手"),
+    (
+        r"(?:Utilisateur|Usuario|Usuário|Utente|Benutzer|Nutzer)",
+        r"(?:Assistant|Asistente|Assistente|Assistent)",
+    ),
 )
 """Names of the two who speak, as they stand before a colon."""
 _TURNS_IN_LINES = tuple(
@@ -29,16 +34,23 @@ _TURNS_IN_LINES = tuple(
 _USER_IN_LINE = re.compile(r"(?:(?<=[.!?…\"”)] )|(?<=[a-z][.!?])|(?<=[^:：\s]\n\n))(?:USER|User|Human): ")
 _ASSISTANT_IN_LINE = re.compile(r"\s(?:ASSISTANT|Assistant|AI): ")
 _TURN_HEADINGS = (
-    (re.compile(r"\n### ?(?:User|Human)\n"), re.compile(r"\n### ?Assistant(?:\n|\Z)")),
+    (
+        re.compile(r"\n(?:### ?(?:User|Human)|#{1,4} ?(?:user|human))\n"),
+        re.compile(r"\n(?:### ?Assistant|#{1,4} ?assistant)(?:\n|\Z)"),
+    ),
+    (re.compile(r"\n\[(?:USER|HUMAN)\] "), re.compile(r"\n\[ASSISTANT\] ")),
     (re.compile(r"<user>"), re.compile(r"</user>\s*<assistant>")),
 )
 _LEADING_SPEAKER = re.compile(
     r"\A\s*(?:(?:### ?)?(?:Assistant|ASSISTANT):[ \t]*|### ?Response:[ \t]*\n)(?=\S)"
 )
+_ASKS_FOR_HEADINGS = re.compile(r"\b(?:markdown|document\w*|endpoints?|apis?|http|requests?|readme)\b", re.I)
+"""A request whose answer may have a heading "Response"."""
 _USER_SPEAKS = re.compile(r"^[ \t\r\f\v]*(?:User|USER|Human)\b", re.MULTILINE)
 _OTHER_LABEL = re.compile(r"\n[ \t\r\f\v]*(?:\*\*)?([^\W\d_][\w-]*(?: [\w-]+){0,2})(?:\*\*)?:")
 _LONE_LABEL = re.compile(
-    r"(?:\n\n(?:Human|### ?(?:Human|User|Instruction))|(?<=[^\s#])### ?(?:Human|User)):(?=\s)"
+    r"(?:(?:\n|(?<=[.!?…\"”)]))\n(?:Human|### ?(?:Human|User|Instruction))"
+    r"|(?<=[^\s#])### ?(?:Human|User)):(?=\s)"
 )
 _LAST_LABEL = re.compile(
     r"[ \t]*(?:(?:#+ *|\*\*)?(?:Human|HUMAN|User|USER|Assistant|ASSISTANT|Instruction)(?:\*\*)?:(?:\*\*)?"
@@ -66,7 +78,7 @@ _ABOUT_MODELS = re.compile(
 _PLACEHOLDER = re.compile(r"\s*(?:\{|\[[A-Z]|\.\.\.|…|_{3})")
 _SPEAKS = re.compile(
     r"(?:human|user|assistant|ai|bot|gpt|chatgpt|model|system|answer|response|instruction|a|q|question|input"
-    r"|output|prompter)\Z",
+    r"|output|prompter|utilisateur|usuario|usuário|utente|benutzer|nutzer|asistente|assistente?)\Z",
     re.IGNORECASE,
 )
 """Names of who speaks, and of what they say."""
@@ -86,11 +98,13 @@ _STARTS = re.compile(rf"[\s#*\[]*{_NAME_BEGINS}")
 
 
 def may_have_turns(text: str) -> bool:
-    """A look that is cheap, and misses nothing that the looks of this module find: all of them need a colon
-    or the end of a line.
+    """A look that is cheap, and misses nothing that the looks of this module and `bare_names` find: nearly
+    all of them need a colon or the end of a line.
     """
+    if "|user|" in text or "|system|" in text:
+        return True
     if "\n" not in text and ":" not in text and "：" not in text:
-        return False
+        return "assistant" in text
     return (
         "ssistant" in text
         or "User:" in text
@@ -104,6 +118,10 @@ def may_have_turns(text: str) -> bool:
         or " AI: " in text
         or "用户" in text
         or "助手" in text
+        or "\nmodel" in text
+        or "?model\n" in text
+        or "ssistent" in text
+        or "Asistente" in text
         or _STARTS.match(text) is not None
         or _LINE_STARTS.search(text) is not None
     )
@@ -119,7 +137,8 @@ def leading_speaker(plain: str, asked: str) -> tuple[re.Match[str], bool] | None
     others = {label[1].casefold() for label in _OTHER_LABEL.finditer(plain)}
     if any(other in asked.casefold() for other in others):
         return None
-    return speaker, not others
+    is_heading = speaker[0].rstrip().endswith("Response:") and _ASKS_FOR_HEADINGS.search(asked) is not None
+    return speaker, not (others or is_heading or _is_named(speaker, asked))
 
 
 def echo_of(plain: str, asked: str) -> re.Match[str] | None:
@@ -139,7 +158,7 @@ def turn_of_somebody_else(plain: str, asked: str) -> re.Match[str] | None:
     """Where a text runs on into the user's next turn, by names alone in a line or before a colon; nowhere in
     one that is a dialogue from its start, or where turns were asked for (`asked` is the user's last turn).
     """
-    if (line := _turn_in_lines(plain)) is not None:
+    if (line := _turn_in_lines(plain) or bare_name(plain, asked)) is not None:
         return line
     if _ASKS_FOR_TURNS.search(asked) or _ABOUT_MODELS.search(asked):
         return None

@@ -84,6 +84,8 @@ def split_reasoning(
                 return joined([*thoughts, text[opener.end() :]]), ""
             if _is_element(opener, text[opener.end() : closer.start()]):
                 break
+            if _may_be_prose(text, opener, closer):
+                return text.strip(), ""
             thoughts.append(text[opener.end() : closer.start()])
         elif thoughts or opener or (closer := _orphan_closer(text, plain, openers, closers)) is None:
             break
@@ -150,6 +152,21 @@ def _is_element(opener: re.Match[str], inside: str) -> bool:
     elements.
     """
     return opener[0].strip("<>").casefold() != "think" and re.match(r"\s*<\w", inside) is not None
+
+
+_EVERYDAY_TAG = re.compile(r"<(?:thinking|thoughts?|reasoning)\b", re.IGNORECASE)
+
+
+def _may_be_prose(text: str, opener: re.Match[str], closer: re.Match[str]) -> bool:
+    """Whether a tag with a name of everyday words may be part of what a text tells ("<thought>Rain.</thought>
+    He walked on."): the sentence, or its line, goes on behind the space that follows it.
+    """
+    if not _EVERYDAY_TAG.match(opener[0]):
+        return False
+    after = text[closer.end() : closer.end() + 2]
+    is_glued = not after[:1].isspace() and not after[:1].islower() and after[:1] not in (",", ";", ".")
+    is_line = "\n" not in text[opener.end() : closer.start()] and line_around(text, *closer.span())[1].strip()
+    return bool(is_line) and not is_glued
 
 
 def _may_hold_marks(text: str) -> bool:
@@ -268,7 +285,11 @@ def _without_answer_marks(answer: str, tags: Collection[str], *, is_thought: boo
     inside = answer.strip()
     for before, after in ANSWER_MARKS:
         is_mark = (is_thought and before.strip("<>") not in tags) or "|" in before
-        if not is_mark or inside[: len(before)].casefold() != before.casefold():
+        if not is_mark:
+            continue
+        if inside[: len(before)].casefold() != before.casefold():
+            if is_thought and before in _ANSWERS_ALONE and _ends_in_answer(inside.casefold(), before, after):
+                return ""
             continue
         ends = list(re.finditer(re.escape(after), inside, re.IGNORECASE))
         if not ends:
@@ -277,4 +298,17 @@ def _without_answer_marks(answer: str, tags: Collection[str], *, is_thought: boo
         if is_around and inside.casefold().count(before.casefold()) == 1:
             content = inside[len(before) : ends[-1].start()].strip()
             return answer if re.match(r"<\w", content) else content
+        if before in _ANSWERS_ALONE and is_thought:  # of two texts, which is the answer?
+            return ""
     return answer
+
+
+_ANSWERS_ALONE = ("<answer>", "<final_answer>")
+"""Tags that no document has."""
+
+
+def _ends_in_answer(folded: str, before: str, after: str) -> bool:
+    """Whether a text runs on into an answer between tags, with which it ends."""
+    told = folded[: max(0, folded.rfind(before))]
+    is_led_to = told.rstrip().endswith((":", "：")) or told.endswith(" ")
+    return bool(told.strip()) and folded.endswith(after) and not is_led_to

@@ -6,6 +6,7 @@ The evidence is where a token stands and what stands around it.
 import re
 
 from prefgen.text.model_marks import (
+    ANY_TOKENS,
     ASSISTANT_NAMES,
     END_SHAPES,
     END_TOKENS,
@@ -22,11 +23,13 @@ _TOKEN_WORDS = (
     r"|utterance|prefix|suffix|response|solution|bot\b|human|prompter|constrain|reason|extra_|dummy_|thought)"
 )
 _WORD_TOKEN = rf"<[|｜]/?(?=[\w▁:-]{{2,40}}[|｜]>)[\w▁:-]*?{_TOKEN_WORDS}[\w▁:-]*[|｜]>"
-_TOKEN = rf"(?i:{_WORD_TOKEN})|{any_of([*END_TOKENS, *TURN_TOKENS, *WORD_MARKS])}|{'|'.join(END_SHAPES)}"
+_KNOWN = rf"(?i:{_WORD_TOKEN})|{any_of([*END_TOKENS, *TURN_TOKENS, *WORD_MARKS])}|{'|'.join(END_SHAPES)}"
+_TOKEN = rf"{_KNOWN}|{'|'.join(ANY_TOKENS)}"
 NAMES = any_of([*USER_NAMES, *ASSISTANT_NAMES, "system"])
 USERS, ASSISTANTS = any_of(USER_NAMES), any_of(ASSISTANT_NAMES)
 TOKENS = re.compile(rf"(?:{_TOKEN})(?:\s*(?:{_TOKEN})|(?<=[>\]])(?:{NAMES})(?=\s*(?:\n|<|\[|\Z)))*")
 """Tokens that follow each other, with the names of roles between them."""
+_KNOWN_TOKENS = re.compile(rf"(?:\s*(?:{_KNOWN}|{NAMES}))*\s*")
 _ROLE = re.compile(rf"\s*(?:{NAMES})?\s*(?:\n|\Z)")
 TURN = re.compile(any_of(TURN_TOKENS))
 _TURN_OF_USER = re.compile(rf"(?:{USERS}|tool|observation|ipython|\[INST\])", re.IGNORECASE)
@@ -45,8 +48,18 @@ _SENTENCE_ENDS = tuple("\x00.!?…。！？)]}\"'”’>*")
 _LIST_MARK = re.compile(r"\s*(?:[-*•+]|\(?\d+[.)])\s*")
 
 
+def is_known(tokens: str) -> bool:
+    """Whether all of these tokens are in the table; of others it is not certain what they mark."""
+    return _KNOWN_TOKENS.fullmatch(tokens) is not None
+
+
 def certainty_of(plain: str, tokens: re.Match[str], asked: str, *, is_example: bool) -> bool | None:
     """Whether tokens are certainly (True) or perhaps (False) a leak; None where they are spoken about."""
+    certainty = _certainty_by_place(plain, tokens, asked, is_example=is_example)
+    return certainty if certainty is None else certainty and is_known(tokens[0])
+
+
+def _certainty_by_place(plain: str, tokens: re.Match[str], asked: str, *, is_example: bool) -> bool | None:
     is_end, has_turn = not plain[tokens.end() :].strip(), TURN.search(tokens[0]) is not None
     if is_example:  # one that was spoken about goes on
         return False if is_end and has_turn else None

@@ -42,9 +42,10 @@ _SPELLED_BEFORE = re.compile(r"finish_?reason[._]")
 
 def _word_of(finish_reason: str) -> str:
     """A finish reason in small letters, without the name of its type and what is said behind it
-    ("FinishReason.STOP", "content_filter: PROHIBITED_CONTENT").
+    ("FinishReason.STOP", "content_filter: PROHIBITED_CONTENT", "content-filter").
     """
-    return _SPELLED_BEFORE.sub("", finish_reason.strip().casefold()).partition(":")[0].strip()
+    word = _SPELLED_BEFORE.sub("", finish_reason.strip().casefold()).partition(":")[0].strip()
+    return word.replace("-", "_")
 
 
 def is_known(finish_reason: str) -> bool:

@@ -19,6 +19,7 @@ from prefgen.transport.openai_logprobs import parse_logprobs
 from prefgen.transport.openai_scores import check_finite, parse_score
 from prefgen.transport.openai_usage import parse_usage, split_usage, with_usage
 from prefgen.transport.request import ModelRequest, ModelResponse
+from prefgen.transport.tool_calls import parse_tool_call
 from prefgen.types import Reply, ToolCall
 
 _ODD_SHAPES = (
@@ -167,12 +168,20 @@ def _check_choice(choice: Any, call: ModelRequest) -> None:
 
 
 def _check_calls(choice: Mapping[str, Any], reply: Reply, call: ModelRequest) -> None:
-    """Raises ValueError where tools were offered and a call cannot be read: where none were, it is left
-    out.
+    """Raises ValueError where tools were offered and a call cannot be read: where none were, what is no call
+    at all is left out.
     """
-    tool_calls = choice["message"].get("tool_calls") if call.tools else None
-    if tool_calls and len(reply.tool_calls) < len(tool_calls):
+    tool_calls = _calls_of(choice["message"]) if call.tools else ()
+    if len(reply.tool_calls) < len(tool_calls):
         raise ValueError(f"expected calls of tools, found {tool_calls!r:.60}")
+    for data in tool_calls:
+        parse_tool_call(data)
+
+
+def _calls_of(message: Mapping[str, Any]) -> Sequence[Any]:
+    """The calls of tools in a message, also the one of the protocol before there were several."""
+    called = message.get("function_call")
+    return message.get("tool_calls") or ([called] if called and isinstance(called, Mapping) else ())
 
 
 TEXT_PARTS = ("text", "output_text", None)
@@ -270,14 +279,12 @@ def reply_of(data: Mapping[str, Any], endpoint: str) -> Reply:
     thoughts, text = split_reasoning(sent, is_thought=isinstance(reasoning, str) and bool(reasoning.strip()))
     if isinstance(reasoning, str):
         thoughts = f"{reasoning}\n\n{thoughts}" if thoughts else reasoning
-    called = message.get("function_call")  # how one call was spelled before there were several
-    tool_calls = message.get("tool_calls") or ([{"function": called}] if isinstance(called, Mapping) else ())
     return Reply(
         text=text,
         finish_reason=finish_reason,
         reasoning=thoughts,
         refusal=(refusal if isinstance(refusal, str) else json.dumps(refusal)) if refusal else None,
-        tool_calls=tuple(_parse_tool_call(c) for c in tool_calls if _is_tool_call(c)),
+        tool_calls=tuple(_call_of(data) for data in _calls_of(message) if _is_tool_call(data)),
         logprobs=parse_logprobs(logprobs, endpoint) if logprobs else (),
         usage=usage,
         model=model,
@@ -289,11 +296,9 @@ def _is_tool_call(data: Any) -> bool:
     return isinstance(data, Mapping) and isinstance(data.get("function") or {}, Mapping)
 
 
-def _parse_tool_call(data: Mapping[str, Any]) -> ToolCall:
-    function = data.get("function") or {}
-    arguments = function.get("arguments") or ""
-    return ToolCall(
-        id=str(data.get("id") or ""),
-        name=str(function.get("name") or ""),
-        arguments=arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
-    )
+def _call_of(data: Mapping[str, Any]) -> ToolCall:
+    """A call of a tool; one that cannot be read has no name, and `usable_reply` refuses it."""
+    try:
+        return parse_tool_call(data)
+    except ValueError:
+        return ToolCall(name="", arguments=json.dumps(data, ensure_ascii=False))

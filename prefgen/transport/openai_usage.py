@@ -43,7 +43,7 @@ def parse_usage(data: Any, *, generates: bool = True) -> TokenUsage:
     """
     if not isinstance(data, Mapping):
         return TokenUsage(estimated=True)
-    prompt_tokens, completion_tokens = data.get("prompt_tokens"), data.get("completion_tokens")
+    prompt_tokens, completion_tokens = _said(data, "prompt"), _said(data, "completion")
     if not _is_count(prompt_tokens) or not (_is_count(completion_tokens) or not generates):
         return TokenUsage(estimated=True)
     if generates and not prompt_tokens and not completion_tokens:
@@ -52,13 +52,23 @@ def parse_usage(data: Any, *, generates: bool = True) -> TokenUsage:
     total_tokens = data.get("total_tokens")
     if generates and _is_count(total_tokens):
         output_tokens = max(output_tokens, total_tokens - prompt_tokens)
-    details = data.get("prompt_tokens_details")
+    details = data.get("prompt_tokens_details") or data.get("input_tokens_details")
     cached_tokens = details.get("cached_tokens") if details and isinstance(details, Mapping) else 0
     return TokenUsage.trusted(  # each was found to be a count
         prompt_tokens=prompt_tokens,
         completion_tokens=output_tokens,
         cached_tokens=min(cached_tokens, prompt_tokens) if _is_count(cached_tokens) else 0,
     )
+
+
+_OTHER_NAMES = {"prompt": "input", "completion": "output"}
+"""{what the protocol calls a side of a request: what OpenAI's responses and Anthropic's messages call it}."""
+
+
+def _said(data: Mapping[str, Any], side: str) -> Any:
+    """What a server says of one side, by either name; the first where it says both."""
+    said = data.get(f"{side}_tokens")
+    return data.get(f"{_OTHER_NAMES[side]}_tokens") if said is None else said
 
 
 def _is_count(value: Any) -> TypeGuard[int]:

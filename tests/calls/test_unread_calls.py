@@ -1,8 +1,8 @@
 import pytest
 
-from prefgen.calls.unread_calls import is_unread_call
 from prefgen.calls.usable_reply import without_leftovers
 from prefgen.errors import UnreadableReply
+from prefgen.text.unread_calls import is_unread_call
 from prefgen.types import Reply, user
 
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {}}}]
@@ -19,6 +19,16 @@ CALLS = [
     '```json\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n```',
     '<tools>\n{"name": "get_weather", "arguments": {}}\n</tools>',
     '<toolcall>{"name": "get_weather"}</toolcall>',
+    'print(get_weather(city="Oslo"))',
+    'await get_weather("Oslo")',
+    'print(await tools.get_weather(city="Oslo"))',
+    'result = get_weather(city="Oslo")\nprint(result)',
+    "weather = await get_weather()\nprint(weather)",
+    'a = get_weather(city="Oslo")\nb = get_weather(city="Rome")\nprint(a, b)',
+    'functions.get_weather({"city":"Oslo"})',
+    '```python\nprint(functions.get_weather(city="Oslo"))\n```',
+    '{"get_weather": {"city": "Oslo"}}',
+    '[{"get_weather": {"city": "Oslo"}}, {"get_weather": {"city": "Rome"}}]',
 ]
 AMONG_WORDS = [
     'I will check.\n{"name": "get_weather", "arguments": {"c": "x"}}',
@@ -36,6 +46,14 @@ AMONG_WORDS = [
     'get_weather("x")',
     "<get_weather><c>x</c></get_weather>",
     "I look.\n\n<get_weather>\n<c>x</c>\n</get_weather>",
+    "{'name': 'get_weather', 'arguments': {'city': 'Oslo'}}",
+    "I look.\n[{'arguments': {'city': 'Oslo'}, 'name': 'get_weather'}]",
+    'get_weather\n{"city": "Oslo"}',
+    'I look.\nget_weather\n{"city": "Oslo"}',
+    '<action>get_weather</action><input>{"city": "Oslo"}</input>',
+    '<tool_name>get_weather</tool_name>\n<parameters>\n{"city": "Oslo"}\n</parameters>',
+    '```python\nprint(default_api.get_weather(city="Oslo"))\n```',
+    'I look.\n```tool_code\nprint(default_api.get_weather(city="Oslo"))\n```',
 ]
 LEFT = [
     '<TOOLCALL>[{"name": "get_weather", "arguments": {}}]</TOOLCALL>',
@@ -59,6 +77,15 @@ ANSWERS = [
     '{"source": "get_weather", "arguments": ["it rains", "it is cold"]}',
     "`get_weather` has these parameters: city.",
     "The tag <get_weather> is none.",
+    "print(get_weather)",
+    "result = get_weather",
+    "Await get_weather, then print it.",
+    "It has {'name': 'get_weather', 'parameters': {'type': 'object', 'properties': {}}}",
+    '{"get_weather": "rain"}',
+    '{"get_weather": {"rain": true}, "city": "Oslo"}',
+    "get_weather\n\nIt takes a city {such as Oslo}.",
+    "<b>get_weather</b> <i>takes</i> a city.",
+    "`default_api` holds get_weather.",
 ]
 
 

@@ -1,5 +1,7 @@
 """What one row shows by itself, rule by rule. (prefgen/dataset/pair_rules.py)"""
 
+import json
+
 import pytest
 
 from prefgen.dataset.pair import pair_messages
@@ -21,6 +23,31 @@ def broken(allow_truncated=False, **changes) -> set[str]:
     found = list(broken_rules(row, *turns, allow=("truncated",) if allow_truncated else ()))
     assert all(rule in RULES and detail for rule, detail in found)
     return {rule for rule, _ in found}
+
+
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "f", "parameters": {}}',
+        'f(x="a")',
+        'f\n{"x": "a"}',
+        "{'name': 'f', 'arguments': {'x': 'a'}}",
+    ],
+)
+def test_a_call_as_text_is_a_leak_beside_the_tool_that_it_calls(text):
+    for side in ("chosen", "rejected"):
+        assert broken(**{side: text}, tools=TOOLS) == {"leak"}
+        assert broken(**{side: text}, tools=json.dumps(TOOLS)) == {"leak"}
+        assert broken(**{side: text}, tools=[]) == set()
+
+
+def test_a_call_that_was_read_is_no_leak():
+    called = {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": '{"x": "a"}'}]}
+
+    assert broken(chosen=[called], rejected=[{"role": "assistant", "content": "bad"}], tools=TOOLS) == set()
 
 
 @pytest.mark.parametrize(

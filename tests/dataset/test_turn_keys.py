@@ -63,6 +63,28 @@ def test_two_kinds_of_reasoning_say_the_same():
         parse_conversation([{**turn, "reasoning": "b"}], "row")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"value": "Other."},
+        {"value": ["Weather?"]},
+        {"from": "gpt"},
+        {"from": "Alice"},
+        {"from": "human", "value": "Weather!"},
+    ],
+)
+def test_a_turn_in_two_forms_says_the_same_in_both(other):
+    with pytest.raises(RecipeError, match="row: (content and value|role and from) of a message do not say"):
+        parse_conversation([{**ASKED, **other}], "row")
+
+
+@pytest.mark.parametrize("other", [{"value": "Weather?"}, {"from": "human"}, {"from": None, "value": " "}])
+def test_a_turn_in_two_forms_that_agree_is_read(other):
+    [turn] = parse_conversation([{**ASKED, **other}], "row")
+
+    assert encode_message(turn) == ASKED
+
+
 CALLS = {
     "role": "assistant",
     "content": "",

@@ -7,6 +7,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from prefgen.dataset.pair import NotAPair
 from prefgen.errors import RecipeError
 from prefgen.publish.export import EXPORT_FORMS, export, validated_pair
 from tests.support.export import lines, said
@@ -97,9 +98,10 @@ def test_arguments_are_a_mapping_for_templates(tmp_path, form, arguments):
     assert arguments_of(first) == [{"city": "Oslo"}]
 
 
-@pytest.mark.parametrize("text", ["Oslo", "[1]", "", '{"a": 1, "a": 2}', '{"a": NaN}', "{"])
-def test_arguments_that_are_no_mapping_stay_text(tmp_path, text):
-    assert arguments_of(lines(exported("trl", tmp_path / "out.jsonl", calling(text)))[0]) == [text]
+@pytest.mark.parametrize("text", ["Oslo", "[1]", '{"a": 1, "a": 2}', '{"a": NaN}', "{", '"{}"'])
+def test_arguments_that_are_no_mapping_are_refused(tmp_path, text):
+    with pytest.raises(NotAPair, match="the arguments of a tool call"):
+        exported("trl", tmp_path / "out.jsonl", calling(text))
 
 
 def test_arguments_stay_text_in_parquet_and_read_back_the_same(tmp_path):

@@ -73,6 +73,13 @@ ANSWERED = [
     ("<|channel|>final<|message|>    code", "    code"),
     ("<think>hm</think><answer>The Nile.</answer><|im_end|>", "The Nile."),
     ("<think>hm</think>assistant\nThe Nile.", "The Nile."),
+    ("<think>hm</think> He walked on.", "He walked on."),
+    ("<thinking>hm</thinking>The Nile.", "The Nile."),
+    ("<thinking>\nhm\n</thinking> The Nile.", "The Nile."),
+    ("<thought>hm</thought>\nhe walked on.", "he walked on."),
+    ("<mm:think>hm</mm:think> The Nile.", "The Nile."),
+    ("<think>hm</think>It stands in <answer>x</answer>", "It stands in <answer>x</answer>"),
+    ("<think>hm</think>So:\n<answer>x</answer>", "So:\n<answer>x</answer>"),
 ]
 
 UNREAD = [
@@ -130,11 +137,51 @@ UNREAD = [
     "The Nile.<sep>",
     "The Nile.</assistant>",
     "The Nile.</response>",
+    "<thought>Rain again.</thought> He walked on.",
+    "<thought>I wonder</thought>, she mused.",
+    "<thinking>Should I?</thinking> she typed, and sent the XML.",
+    "<reasoning>A premise.</reasoning> is the tag that you need.",
+    "<THOUGHTS>Rain.</THOUGHTS>and more rain.",
+    "<think>hm</think><answer>The Nile.</answer> Extra.",
+    "<think>hm</think>The Nile.<answer>The Nile.</answer>",
+    "<think>hm</think>\n\nIt is long.\n<final_answer>The Nile.</final_answer>",
+    "<|channel>final\nThe Nile.",
+    "<tool_response>5</tool_response>The Nile.",
+    "The river is <co: 0>long</co: 0>.",
+    "ĠTheĠNile.",
+    "▁The▁Nile.",
+    "search[ARGS]{}",
+    "<s>The Nile.<0x0A>",
+]
+LOOK_LIKE_TOKENS = [
+    "<|eop|>", "<|step|>", "<|repo_name|>", "<|mdm_mask|>", "<|MACHINE|>", "<|zz9|>", '<|"|>', "<|channel>",
+    "<|zz>", "<zz|>", "<｜zz▁9｜>", "<0x0A>",
+]  # fmt: skip
+TOKENS_AS_TEXT = [
+    "Use `<|zz|>` there.",
+    "Dear <|name|>, we write to you.",
+    'The text is "<|zz|>", quoted.',
+    "It begins with <|zz|> and ends with <|yy|>.",
+    "xs |> f <| ys",
+    "a <|b|> c is an operator.",
+    "<file|dir> is what it takes.",
+    "Spark: ▁▂▃▅▇",
+    "Ħal Ġwann and Ġorġ live there.",
+    "Usage: run [OPTIONS] [ARGS]",
+    "```\n<|zz|>\n```",
+    "| <a|b> | c |",
+    "<b>x</b> <i>y</i> <a>z</a>",
+    "Elixir: x |> f() |> g()",
+    "<ψ|φ> is a product.",
 ]
 
 UNREAD_SINCE_ASKED = [
     ("The end. [EOT]", "Write a telegram that ends with EOT"),
     ("Hello world.<eos>", "End your text with an end marker."),
+    ("Assistant: noun. One who assists.", "Define the word 'assistant' as a dictionary does."),
+    ("Assistant: Maria Lopez", "Who is listed as the director's assistant?"),
+    ("### Response:\n200 OK", "Document the endpoint GET /x in markdown."),
+    ("### Response:\nDear Sir", "Write a response to this letter."),
 ]
 
 KEPT = [
@@ -156,6 +203,10 @@ ENDS = [
     "<SPECIAL_12>",
     "<extra_id_1>",
     "</longcat_s>",
+    "<tool_response|>",
+    "<start_function_response>",
+    "<end_of_sentence>",
+    "<｜hy_place▁holder▁no▁2｜>",
     "<|plamo:op|>",
     "<_end>",
     "<|endoftext|>",
@@ -200,6 +251,23 @@ def test_what_is_part_of_the_answer_stays(text, asked):
 @pytest.mark.parametrize("token", ENDS)
 def test_tokens_of_every_shape_end_an_answer(token):
     assert answer_of(f"The Nile.{token}") == "The Nile."
+
+
+@pytest.mark.parametrize("token", LOOK_LIKE_TOKENS)
+def test_what_looks_like_a_token_is_found_and_never_cut(token):
+    for text in (
+        f"The Nile.{token}",
+        f"{token}The Nile.",
+        f"The Nile.\n{token}",
+        f"The Nile. {token} It is.",
+    ):
+        assert answer_of(text) is None
+    assert answer_of(f"It is {token}, so.", f"What is {token}?") == f"It is {token}, so."
+
+
+@pytest.mark.parametrize("text", TOKENS_AS_TEXT)
+def test_what_looks_like_a_token_may_be_text(text):
+    assert answer_of(text) == text
 
 
 @pytest.mark.parametrize("mark", WORD_MARKS)

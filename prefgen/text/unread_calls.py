@@ -7,12 +7,17 @@ from typing import Any
 
 _FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 _TAG = re.compile(r"<(\w+)>(.*)</\1>", re.DOTALL)
-_PYTHONIC = re.compile(r"\[?\s*([\w.]+)\(\s*(?:(?:\w+\s*=|[\"'\d{\[]).*)?\)\s*\]?", re.DOTALL)
+_PYTHONIC = re.compile(
+    r"\[?\s*(?:\w+\s*=\s*)?(?:await\s+|print\(\s*)*([\w.]+)\(\s*(?:(?:\w+\s*=|[\"'\d{\[]).*)?\)\s*\]?"
+    r"(?:\s*\n\s*print\([\w, ]*\))?",
+    re.DOTALL,
+)
+"""A call as code, also awaited, printed or kept under a name."""
 _NEXT = re.compile(r"\s*(?:[;,]|\{|\Z)")
 
 _ARGUMENTS = (
-    r'"(?:arguments|parameters|params|args|kwargs|action_input|tool_input)"\s*:'
-    r'(?!\s*\{\s*"type"\s*:\s*"object")\s*'
+    r"""["'](?:arguments|parameters|params|args|kwargs|action_input|tool_input)["']\s*:"""
+    r"""(?!\s*\{\s*["']type["']\s*:\s*["']object["'])\s*"""
 )
 """A key of what a tool is called with; a schema of it defines the tool."""
 
@@ -34,12 +39,13 @@ def _a_call_of(names: set[Any]) -> re.Pattern[str]:
     whether or not it is closed, or a form that only models write.
     """
     name = f"(?:{'|'.join(re.escape(str(name)) for name in sorted(names))})"
-    named = rf'"(?:name|tool|tool_name|function|action|recipient_name)"\s*:\s*"(?:functions\.)?{name}"'
+    key = r"[\"'](?:name|tool|tool_name|function|action|recipient_name)[\"']"
+    named = rf"{key}\s*:\s*[\"'](?:functions\.)?{name}[\"']"
     return re.compile(
-        rf"{named}[^{{}}]{{0,200}}{_ARGUMENTS}|{_ARGUMENTS}[\[{{\"][^\n]{{0,300}}?[}}\]\"]\s*,\s*{named}"
+        rf"{named}[^{{}}]{{0,200}}{_ARGUMENTS}|{_ARGUMENTS}[\[{{\"'][^\n]{{0,300}}?[}}\]\"']\s*,\s*{named}"
         rf"|^Action: *`?{name}`?(?:[\[(]|[^\S\n]*\n\s*Action Input:)"
-        rf"|(?:^|\s)functions\.{name}(?::\d+)?\s*\{{|^{name}\n```(?:json)?\n\s*\{{"
-        rf"|^[^\S\n]*<{name}>\s*(?:<\w+>|\{{)",
+        rf"|(?:^|\s)functions\.{name}(?::\d+)?\s*\{{|^{name}\n(?:```(?:json)?\n)?\s*\{{|\bdefault_api\.{name}\("
+        rf"|^[^\S\n]*<{name}>\s*(?:<\w+>|\{{)|<(\w+)>\s*{name}\s*</\1>\s*<\w+>\s*\{{",
         re.MULTILINE,
     )
 
@@ -48,7 +54,7 @@ def _is_a_call(body: str, names: set[Any]) -> bool:
     for wrapped in (_FENCE.fullmatch(body), _TAG.fullmatch(body)):
         body = wrapped[wrapped.re.groups].strip() if wrapped else body
     if (call := _PYTHONIC.fullmatch(body)) is not None:
-        return call[1] in names
+        return call[1] in names or call[1].rpartition(".")[2] in names
     try:
         value, end = json.JSONDecoder().raw_decode(body)
     except (ValueError, RecursionError):
@@ -70,4 +76,7 @@ def _is_call(value: Any, names: set[Any]) -> bool:
         value = value["tool_calls"]
     if isinstance(value, list):
         return bool(value) and all(_is_call(item, names) for item in value)
-    return isinstance(value, Mapping) and _name_of(value) in names
+    if not isinstance(value, Mapping):
+        return False
+    is_named = len(value) == 1 and isinstance(next(iter(value.values())), Mapping) and value.keys() <= names
+    return is_named or _name_of(value) in names

@@ -1,0 +1,98 @@
+"""THE reader of a call of a tool, in a server's reply and in files alike.
+
+It reads what it certainly understands: `function` with a name and arguments, or these two by themselves.
+Whatever else is filled might be what the tool is called with, so such a call is not read.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from prefgen.text.strict_json import object_without_doubles
+from prefgen.types import ToolCall
+
+_ARGUMENTS = ("arguments", "parameters")
+"""What the arguments of a call are called."""
+_NOTES = frozenset(
+    (
+        "id", "type", "index", "call_id", "status", "extra_content", "provider_specific_fields",
+        "thought_signature", "signature",
+    )
+)  # fmt: skip
+"""What servers say about a call, and is no part of it."""
+
+
+def parse_tool_call(data: Any) -> ToolCall:
+    """A call of a tool. Raises ValueError for one without a name, and with anything that would be lost.
+
+    Text as arguments stays as it came; whether it can be read is `arguments_problem`.
+    """
+    function = data.get("function") if isinstance(data, Mapping) else None
+    function = data if function is None else function
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"a tool call must have a function with a name, found {_shown(data)}")
+    _refuse_unread(function, ("name", *_ARGUMENTS))
+    if function is not data:
+        _refuse_unread(data, ("function",))
+    call_id = data.get("id")
+    return ToolCall(id="" if _is_empty(call_id) else str(call_id), name=name, arguments=_arguments(function))
+
+
+def arguments_problem(arguments: str) -> str | None:
+    """Why the arguments of a call cannot be read, or None: they are one object of JSON, in which no key comes
+    twice, or nothing.
+    """
+    if not arguments.strip():
+        return None
+    try:
+        value = json.loads(arguments, object_pairs_hook=object_without_doubles)
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        return f"the arguments of a tool call are no JSON ({error}), found {_shown(arguments)}"
+    if not isinstance(value, dict):
+        return f"the arguments of a tool call must be an object of JSON, found {_shown(arguments)}"
+    return None
+
+
+def _arguments(function: Mapping[str, Any]) -> str:
+    """The arguments as JSON text. Raises ValueError for what is neither text nor a mapping of JSON, and for
+    two that differ.
+    """
+    found = [function[key] for key in _ARGUMENTS if function.get(key) not in (None, "")]
+    texts = [value if isinstance(value, str) else _json_text(value) for value in found]
+    if len(texts) > 1 and texts[0] != texts[1]:
+        raise ValueError(f"arguments and parameters of a tool call differ, found {_shown(dict(function))}")
+    return texts[0] if texts else ""
+
+
+def _json_text(arguments: Any) -> str:
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f"the arguments of a tool call must be a mapping, found {_shown(arguments)}")
+    try:
+        return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        found = _shown(dict(arguments))
+        raise ValueError(f"the arguments of a tool call are no JSON, found {found}") from None
+
+
+def _refuse_unread(part: Mapping[str, Any], read: tuple[str, ...]) -> None:
+    """Raises ValueError for a filled key that is neither read nor a note."""
+    for key, value in part.items():
+        if key not in read and key not in _NOTES and not _is_empty(value):
+            raise ValueError(
+                f"a tool call has {key!r} ({_shown(value)}), which would be lost: put what it is called with "
+                "into its arguments"
+            )
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a key has no value, as Arrow gives them to mappings of one column."""
+    if isinstance(value, float):
+        return value != value
+    return value is None or (isinstance(value, str | Mapping | list | tuple) and not value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -76,7 +76,8 @@ TURN_TOKENS = (
     "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[|assistant|]", "[|user|]", "[|system|]",
     "[gMASK]", "<sop>", "<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<extra_id_0>",
     "[|Human|]", "[|Assistant|]", "<role>HUMAN</role>", "<role>ASSISTANT</role>",
-    "]~b]", "]~!b[", "<seed:bos>", "<longcat_s>", "<beginning_of_sentence>",
+    "]~b]", "]~!b[", "<seed:bos>", "<longcat_s>", "<beginning_of_sentence>", "[|AI|]", "<_user>",
+    "<_bot>", "<_system>",
 )  # fmt: skip
 """What begins a turn, or a text."""
 CALL_TOKENS = (

@@ -28,7 +28,7 @@ def test_an_end_token_is_taken_out(token):
 def test_what_follows_an_end_token_is_another_turn(token):
     text = f"{ANSWER}<|im_end|>\n{token}user\nAnd a lake?"
     if re.search(
-        "assistant|bot", token, re.IGNORECASE
+        r"assistant|bot|\|ai\|", token, re.IGNORECASE
     ):  # or what stands before is thought, and this the answer
         with pytest.raises(Leaked):
             without_leaks(text)

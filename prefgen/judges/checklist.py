@@ -221,7 +221,7 @@ _LIMITED = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!;\n])\s+")
 _ANSWERED = re.compile(
-    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W*(?P<answer>yes|no)" + _ITS_OWN, re.IGNORECASE
+    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W{0,6}(?P<answer>yes|no)" + _ITS_OWN, re.IGNORECASE
 )
 _NOT_APPLICABLE = re.compile(
     rf"\A\W*(?:not applicable|n/a|{_SUBJECT}(?:(?:does|is){_NOT} (?:apply|applicable)))\b", re.IGNORECASE

@@ -177,7 +177,7 @@ def test_a_check_in_words_is_read(said, met):
     assert read_one("It has a date.", f"{said}?") == "unread"
 
 
-@pytest.mark.parametrize("unit", ["is ", "a b ", "the criterion ", "is not ", "? no x "])
+@pytest.mark.parametrize("unit", ["is ", "a b ", "the criterion ", "is not ", "? no x ", "? "])
 def test_a_long_reason_is_read_in_no_time(unit):
     began = time.perf_counter()
     read_one("It " + unit * 8000, True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefgen.dataset.answer_groups import SIDES, answers_beside, text_of_answer
+from prefgen.dataset.beginnings import check_beginnings
 from prefgen.dataset.cells import FALSE_WORDS, as_truth, describe, is_missing
 from prefgen.dataset.column_names import Row
 from prefgen.dataset.comparisons import check_comparisons, check_values
@@ -40,6 +41,7 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     if not forms:
         if len(given) == len(SIDES):
             check_pointers(row, given, where)
+            check_beginnings(row, given, columns, where)
             if not is_told:
                 _check_other_labels(row, given, where)
                 check_comparisons(row, given, where)

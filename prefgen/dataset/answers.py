@@ -3,19 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefgen.dataset.answer_groups import named_columns
 from prefgen.dataset.cells import as_number, as_optional_text, decoded, describe, is_list, is_missing
+from prefgen.dataset.comparing_names import saying_of_each
 from prefgen.dataset.conversation import parse_conversation
 from prefgen.dataset.flat_conversation import is_hh
 from prefgen.errors import RecipeError
 from prefgen.types import Response, Score
 
-PARALLEL_COLUMNS = ("labels", "label", "ranks", "ranking", "preferences")
-"""Columns that may say something of each answer, in lists of their own."""
+PARALLEL_COLUMNS = ("labels", "label", "preferences")
+"""Columns that may say something of each answer, in lists of their own, beside those of scores and ranks."""
 
 
-def answer_items(row: Mapping[str, Any], where: str) -> Sequence[Any]:
+def answer_items(
+    row: Mapping[str, Any], where: str, columns: Mapping[str, str] | None = None
+) -> Sequence[Any]:
     """The answers that a row lists. Raises RecipeError where there is none, and for a list beside it that
     says something of each and is not understood: the answers may then be no answers, but steps of one.
+    Answers that `columns` name are meant, whatever is beside them.
     """
     name = next((n for n in ("completions", "responses") if not is_missing(row.get(n))), None)
     items: Any = None if name is None else decoded(row[name])
@@ -26,11 +31,27 @@ def answer_items(row: Mapping[str, Any], where: str) -> Sequence[Any]:
             "rejected: NAME}",
             where,
         )
-    for column in PARALLEL_COLUMNS:
-        values = decoded(row.get(column))
-        if is_list(values) and len(values) == len(items):
-            raise RecipeError(f"{column} says something of each of the {name}, and what is not known", where)
+    if name not in (columns or {}) and (column := _says_of_each(row, name, items)) is not None:
+        raise RecipeError(
+            f"{column} says something of each of the {name}, and what is not known (the scale of a rating is "
+            f"not): take the answers alone (columns: {{{name}: {name}}})",
+            where,
+        )
     return items
+
+
+def _says_of_each(row: Mapping[str, Any], name: str, items: Sequence[Any]) -> str | None:
+    """A list as long as that of the answers, or a key of each of them, that says how good they are and is not
+    read; UltraFeedback's overall scores stand beside ratings that are.
+    """
+    for column in (*PARALLEL_COLUMNS, *saying_of_each(named_columns(row))):
+        values = decoded(row.get(column))
+        if column != name and is_list(values) and len(values) == len(items):
+            return column
+    if items and all(isinstance(item, Mapping) and "annotations" not in item for item in items):
+        rated = saying_of_each(tuple(key for key in items[0] if isinstance(key, str)))
+        return next((key for key in rated if isinstance(items[0][key], int | float)), None)
+    return None
 
 
 def parse_answers(

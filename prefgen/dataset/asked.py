@@ -5,12 +5,15 @@ A column that asks is used, or the row is refused: two of them must say the same
 name of its neighbour. What a mapping names is meant.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from prefgen.dataset.cells import as_optional_text, as_text, is_absent, is_list, is_missing
+from prefgen.dataset.cells import as_optional_text, as_text, decoded, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import (
     ASKED_ABOUT,
+    ASKED_BESIDE,
+    ASKED_TOO,
     ASKING,
     ASKING_ALONE,
     INPUT_COLUMNS,
@@ -81,6 +84,46 @@ def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
         raise RecipeError(
             "functions is an earlier name of tools, and would be lost: map it (tools=functions)", where
         )
+    if columns.get("messages") or columns.get("prompt"):
+        return
+    asking = {name: row[name] for name in ASKING if name in row and not is_missing(row[name])}
+    beside = {column for name in asking for column in ASKED_BESIDE.get(name, ())}
+    for name in row:
+        plain = name.strip().casefold() if isinstance(name, str) else ""
+        is_lost = plain in ASKED_TOO or (plain in beside and name not in columns.values())
+        if is_lost and name not in columns.values() and not _is_within(row[name], asking):
+            raise RecipeError(
+                f"{name} stands beside {' and '.join(asking) or 'what is asked'}, and would be lost: "
+                f"{_TO_MAP.get(plain, 'map it (input=' + name + ')')}, or the prompt alone "
+                f"(prompt={next(iter(asking), 'NAME')})",
+                where,
+            )
+
+
+_TO_MAP = {
+    **dict.fromkeys(("system_message", "system_instruction"), "call it system"),
+    **dict.fromkeys(
+        ("chat_history", "conversation_history", "dialogue_history", "previous_turns", "prior_turns"),
+        "put its turns before those of the prompt",
+    ),
+    "available_tools": "map it (tools=available_tools)",
+    **dict.fromkeys(("choices", "options", "documents", "passages"), "write them into the prompt"),
+}
+
+
+def _is_within(value: Any, asking: Mapping[str, Any]) -> bool:
+    """Whether a column holds nothing but what the prompt says, or says the whole prompt itself."""
+    data = decoded(value)
+    if is_empty(data) or data == {}:
+        return True
+    items = list(data.values()) if isinstance(data, Mapping) else data if is_list(data) else [data]
+    texts = [str(item).strip() for item in items if not is_absent(item)]
+    prompts = [
+        asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False)
+        for asked in asking.values()
+    ]
+    is_whole = isinstance(value, str) and any(prompt.strip() in value for prompt in prompts)
+    return is_whole or any(all(text in prompt for text in texts) for prompt in prompts)
 
 
 def _about(row: Row, names: Sequence[str], columns: Mapping[str, str], where: str) -> tuple[str, ...]:

@@ -18,6 +18,19 @@ INPUT_COLUMNS = ("input", "context")
 """What an instruction is about, where it stands in a column of its own."""
 SHOWN = frozenset(("image", "images", "video", "videos", "audio", "audios"))
 """Columns, and keys of a message, that hold what a conversation shows."""
+ASKED_TOO = frozenset((
+    "system_message", "system_instruction", "chat_history", "conversation_history", "dialogue_history",
+    "previous_turns", "prior_turns", "available_tools",
+))  # fmt: skip
+"""Columns that hold a part of what was asked, which no reader takes from there."""
+ASKED_BESIDE = {
+    "question": ("passage", "passages", "document", "documents", "choices", "options"),
+    "query": ("passage", "passages", "document", "documents", "choices", "options"),
+    "instruction": ("passage", "document", "documents", "text"),
+}
+"""Columns that hold a part of what was asked, beside the one that holds the rest."""
+BEGINNINGS = ("response_prefix", "assistant_prefix", "answer_prefix", "initial_reason_steps")
+"""Columns that hold what the answers begin with."""
 _OTHERS = (
     "context", "history", "system", "system_prompt", "source", "category", "language", "license",
     "references", "incorrect_references", "tools", "metadata", "chosen", "rejected", "completion", "label",

@@ -7,9 +7,12 @@ which of them is meant nobody knows.
 from collections.abc import Mapping
 from typing import Any
 
+from prefgen.dataset.answer_groups import SIDES, answers_beside, text_of_answer
+from prefgen.dataset.beginnings import check_beginnings
 from prefgen.dataset.cells import FALSE_WORDS, as_truth, describe, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.pointers import SIDES, check_named_winner, check_pointers, text_of_answer
+from prefgen.dataset.comparisons import check_comparisons, check_values
+from prefgen.dataset.pointers import check_pointers
 from prefgen.dataset.public_forms import (
     Form,
     Sides,
@@ -38,12 +41,17 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     if not forms:
         if len(given) == len(SIDES):
             check_pointers(row, given, where)
+            check_beginnings(row, given, columns, where)
             if not is_told:
                 _check_other_labels(row, given, where)
-                check_named_winner(row, given, where)
+                check_comparisons(row, given, where)
         return row, None
     found = {form.says: form.sides(row, where) for form in forms}
     _check_agreement(found, given, where)
+    chosen, rejected = next(iter(found.values()))
+    if not told_forms:
+        texts = [text_of_answer(chosen), text_of_answer(rejected)]
+        check_values(row, [answers for answers in answers_beside(row, texts) if answers.marks], where)
     return _without_forms(row, forms, next(iter(found.values()))), forms[0].asks
 
 
@@ -80,8 +88,11 @@ def _check_other_labels(row: Row, given: Mapping[str, Any], where: str) -> None:
         best, worse = (ranks.get(texts[side]) for side in SIDES)
         if best is None or worse is None or best >= worse:
             raise RecipeError(f"answers and chosen do not prefer the same answer{_MAP_SIDES}", where)
-    if is_missing(row.get("completion")) and str(row.get("label")).strip().casefold() in _DENIALS:
-        raise RecipeError(f"label is {describe(row['label'])} beside chosen and rejected{_MAP_SIDES}", where)
+    for name in ("label", "labels"):
+        if is_missing(row.get("completion")) and str(row.get(name)).strip().casefold() in _DENIALS:
+            raise RecipeError(
+                f"{name} is {describe(row[name])} beside chosen and rejected{_MAP_SIDES}", where
+            )
     if not is_missing(row.get("completion")) and not is_missing(row.get("label")):
         side = "chosen" if as_truth(row["label"], "label", where) else "rejected"
         if text_of_answer(row["completion"]) != texts[side]:

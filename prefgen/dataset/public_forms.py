@@ -82,8 +82,8 @@ def _by_strength(row: Row, column: str, sides: tuple[str, str], where: str) -> S
     strength = as_number(row[column], column, where)
     if strength is None or strength == 0:
         raise RecipeError(f"{column} is 0 or missing: neither response is preferred", where)
-    if abs(strength) > 3:
-        raise RecipeError(f"{column} lies within -3 and 3, found {describe(row[column])}", where)
+    if abs(strength) > 3 or not strength.is_integer():
+        raise RecipeError(f"{column} is a whole number from -3 to 3, found {describe(row[column])}", where)
     first, second = (row[side] for side in sides)
     return (first, second) if strength < 0 else (second, first)
 

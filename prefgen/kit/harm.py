@@ -42,10 +42,21 @@ def harm_marks(lineage: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def source_digests(*marks: Mapping[str, Any]) -> frozenset[str]:
+    """The digests of the harmful texts that lineages or metadata name: `source_digest`, and `source_digests`
+    where several texts were put back into one pair.
+    """
+    found = [*(mark.get("source_digest") for mark in marks)]
+    for mark in marks:
+        more = mark.get("source_digests")
+        found += more if isinstance(more, list | tuple) else []
+    return frozenset(digest for digest in found if isinstance(digest, str))
+
+
 def is_source(prompt: Prompt, response: Response) -> bool:
     """Whether a response is the harmful text that its prompt was made from, by its mark or by its digest."""
-    digest = {**harm_marks(prompt.lineage), **prompt.metadata}.get("source_digest")
-    return response.principle == SOURCE or (digest is not None and text_digest(response.text) == digest)
+    digests = source_digests(harm_marks(prompt.lineage), prompt.metadata)
+    return response.principle == SOURCE or (bool(digests) and text_digest(response.text) in digests)
 
 
 def source_response(prompt: Prompt) -> Response | None:

@@ -1,7 +1,7 @@
 """Harmful texts that prompts were made from, taken out of what is published."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from prefgen.dataset.provenance import earlier_lineage
@@ -15,12 +15,12 @@ MIN_QUOTE_LENGTH = 20
 """Characters from which on a sentence of a harmful text is taken out of what is said about it."""
 
 
-def redact_turn(turn: Mapping[str, str], digest: str | None, harmful: Harmful) -> dict[str, str]:
-    """The turn, without its text where that is the harmful one of this digest."""
-    text = turn["content"]
-    if digest is None or harmful == "keep" or text_digest(text) != digest:
+def redact_turn(turn: Mapping[str, Any], digests: Collection[str], harmful: Harmful) -> dict[str, Any]:
+    """The turn, without its text where that is a harmful one, of these digests."""
+    if not digests or harmful == "keep" or (digest := text_digest(turn["content"] or "")) not in digests:
         return dict(turn)
-    return {**turn, "content": taken_out_notice(digest)}
+    parts = {"parts": None} if turn.get("parts") else {}  # which hold the text, too
+    return {**turn, "content": taken_out_notice(digest), **parts}
 
 
 def is_from_harm(prompt: Prompt) -> bool:

@@ -4,7 +4,7 @@ A text is known by its digest, so what is put back is what was taken out, or not
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from prefgen.dataset.cells import as_messages_or_text
 from prefgen.dataset.open_pairs import PairDataset, open_pairs, reopening
 from prefgen.dataset.provenance import earlier_lineage
 from prefgen.errors import GateFailed, RecipeError
+from prefgen.kit.harm import source_digests
 from prefgen.publish.clean import check_clean_folder, write_splits
 from prefgen.publish.source_texts import find_texts, texts_in
 from prefgen.storage.atomic_write import atomic_write, display_name
-from prefgen.text.taken_out import put_back, taken_out_digests
+from prefgen.text.taken_out import put_back, taken_out_digests, text_digest
 
 RESTORED = "restored.json"
 SIDES = ("prompt", "chosen", "rejected")
@@ -120,20 +121,32 @@ def _result(redacted: Sequence[_RedactedRow], wanted: frozenset[str], texts: Map
 
 
 def _with_texts(row: Mapping[str, Any], where: str, texts: Mapping[str, str]) -> Mapping[str, Any]:
-    """The row with those of `texts` that are its own, and with the marks of where they come from."""
+    """The row whole again, with the marks of the texts that were put there; as it is where one is missing."""
     redacted = _redacted_row(row)
-    known = sorted(redacted.digests & texts.keys()) if redacted and not redacted.in_chosen else []
-    if not known:
+    if redacted is None or redacted.in_chosen or not redacted.digests <= texts.keys():
         return row
+    digests: set[str] = set()
     try:
-        restored = {side: _put_back(_side(row[side], side, where), texts) for side in REPLACED if side in row}
+        restored = {
+            side: _put_back(_side(row[side], side, where), texts, digests) for side in REPLACED if side in row
+        }
     except RecursionError:
         raise RecipeError("the sides are nested too deeply", where) from None
     lineage = earlier_lineage(row)
-    if "harm" not in lineage:  # whoever publishes these rows takes out what is marked
-        marks = {"harm": "unknown", "source_digest": known[0]}
+    if (marks := _harm_marks(lineage, digests)) is not None:
         restored["lineage"] = json.dumps({**lineage, **marks}, ensure_ascii=False, sort_keys=True)
     return {**row, **restored}
+
+
+def _harm_marks(lineage: Mapping[str, Any], digests: Collection[str]) -> Mapping[str, Any] | None:
+    """What a lineage must say besides, so that whoever publishes the row takes out every text with these
+    digests; None where it says it.
+    """
+    marks = lineage if "harm" in lineage else {"harm": "unknown", "source_digest": min(digests)}
+    missing = set(digests) - source_digests(marks)
+    if not missing:
+        return None if marks is lineage else marks
+    return {**marks, "source_digests": sorted(source_digests(marks) | missing)}
 
 
 def _side(value: Any, name: str, where: str) -> Any:
@@ -141,12 +154,18 @@ def _side(value: Any, name: str, where: str) -> Any:
     return as_messages_or_text(value, name, where) if isinstance(value, str) else value
 
 
-def _put_back(value: Any, texts: Mapping[str, str]) -> Any:
+def _put_back(value: Any, texts: Mapping[str, str], digests: set[str]) -> Any:
+    """The value with the texts; `digests` takes those of all that is not as it was, notices and what stands
+    about them.
+    """
     if isinstance(value, str):
-        return put_back(value, texts)
+        whole = put_back(value, texts)
+        if whole != value:
+            digests.add(text_digest(whole))
+        return whole
     if isinstance(value, Mapping):
-        return {name: _put_back(part, texts) for name, part in value.items()}
-    return [_put_back(part, texts) for part in value] if isinstance(value, list) else value
+        return {name: _put_back(part, texts, digests) for name, part in value.items()}
+    return [_put_back(part, texts, digests) for part in value] if isinstance(value, list) else value
 
 
 def _write_notes(dataset: PairDataset, result: Restored, out: Path) -> None:

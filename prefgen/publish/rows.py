@@ -23,7 +23,7 @@ from prefgen.dataset.same_turns import normal_text
 from prefgen.dataset.serialize import record_of, turn_of
 from prefgen.dataset.splits import TRAIN, splits_of
 from prefgen.errors import RecipeError
-from prefgen.kit.harm import is_source
+from prefgen.kit.harm import harm_marks, is_source, source_digests
 from prefgen.publish.redaction import (
     Harmful,
     Redactor,
@@ -156,8 +156,9 @@ def preference_rows(
         row = dict(stored)
         if lineage := harm_lineage(row):
             written.harmful += 1
-            for side in ("chosen", "rejected"):
-                row[side] = [redact_turn(turn, lineage.get("source_digest"), harmful) for turn in row[side]]
+            digests = source_digests(lineage)
+            for part in ("prompt", "chosen", "rejected"):
+                row[part] = [redact_turn(turn, digests, harmful) for turn in row[part]]
         yield row
 
 
@@ -174,14 +175,15 @@ def _candidate(record: Record, response: Response, harmful: Harmful, redact: Red
     """An answer with everything that was said of it."""
     prompt = record.prompt
     reasoning = redact(next((m.reasoning for m in response.messages if m.reasoning), None))
-    turns = [turn_of(m, False) for m in response.messages]
+    digests = source_digests(harm_marks(prompt.lineage), prompt.metadata)
+    turns = [redact_turn(turn_of(m, False), digests, harmful) for m in response.messages]
     if harmful != "keep" and is_source(prompt, response):
         notice = taken_out_notice(text_digest(response.text))
         turns, reasoning = [{"role": "assistant", "content": notice}], None
     return {
         "id": response.id,
         "prompt_id": prompt.id,
-        "prompt": [turn_of(m, False) for m in prompt.messages],
+        "prompt": [redact_turn(turn_of(m, False), digests, harmful) for m in prompt.messages],
         "response": turns,
         "reasoning": reasoning,
         "source": prompt.source,

@@ -33,7 +33,7 @@ from prefgen.dataset.public_forms import ranked_answers
 from prefgen.dataset.read_files import read_rows
 from prefgen.dataset.read_run import is_release, is_run, read_records
 from prefgen.errors import RecipeError
-from prefgen.kit.harm import harm_metadata, is_harmful
+from prefgen.kit.harm import harm_metadata, is_harmful, source_digests
 from prefgen.kit.source_fields import KEEP_COLUMNS_FIELD, ON_BAD_ROWS_FIELD
 from prefgen.plugins.decorators import source
 from prefgen.plugins.plugin import Plugin
@@ -120,7 +120,7 @@ class Records(Plugin):
             row = {**kept, **to_pair_row(given, self.columns, where)}
             if "chosen" not in row and "completion" in row and "label" in row:
                 return _parse_kto(row, where, provenance)
-            return _parse_record(row, where, counter, provenance)
+            return _parse_record(row, where, counter, provenance, self.columns)
 
         kto_groups: dict[Any, list[_KtoRow]] = {}
         for _, found in mapped_rows(rows, self.columns, bad_rows, read):
@@ -207,11 +207,15 @@ def _prompt_of(
 
 
 def _parse_record(
-    row: Mapping[str, Any], where: str, counter: OccurrenceCounter, provenance: Provenance
+    row: Mapping[str, Any],
+    where: str,
+    counter: OccurrenceCounter,
+    provenance: Provenance,
+    columns: Mapping[str, str],
 ) -> Record:
     if "chosen" in row and "rejected" in row:
         return _record_of_pair(row, where, counter, provenance)
-    items = answer_items(row, where)
+    items = answer_items(row, where, columns)
     prompt = _prompt_of(row, where, counter, provenance)
     responses, scores = parse_answers(row, items, prompt.id, where)
     return Record(prompt=prompt, responses=tuple(responses), scores=tuple(scores))
@@ -228,7 +232,7 @@ def _record_of_pair(
     details = prompt_fields(row, {}, provenance, where)
     lineage = details.get("lineage", {}).get("earlier", {})
     marks = harm_metadata(text_of(rejected[-1:]), str(lineage.get("harm")))
-    if lineage.get("source_digest") == marks["source_digest"]:
+    if marks["source_digest"] in source_digests(lineage):
         details |= {
             "lineage": details["lineage"] | lineage,
             "metadata": {**details.get("metadata", {}), **marks},

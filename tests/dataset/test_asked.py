@@ -176,3 +176,70 @@ def test_a_text_of_the_assistant_is_no_prompt(role, is_prompt):
     else:
         with pytest.raises(RecipeError, match="row: the text is the assistant's"):
             prompt_messages(row, {}, "row")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"prompt": "Q", "system_message": "S"}, "call it system"),
+        ({"prompt": "Q", "chat_history": [U("a"), A("b")]}, "put its turns before"),
+        ({"prompt": "Q", " Previous_Turns": [["a", "b"]]}, "put its turns before"),
+        ({"prompt": "Q", "available_tools": [{"name": "f"}]}, "tools=available_tools"),
+        ({"question": "Q", "passage": "Long."}, "input=passage"),
+        ({"question": "Q", "documents": ["Long."]}, "write them into the prompt"),
+        ({"query": "Q", "document": "Long."}, "input=document"),
+        ({"question": "Q", "choices": ["x", "y"]}, "write them into the prompt"),
+        ({"question": "Q", "options": {"A": "x", "B": "y"}}, "write them into the prompt"),
+        ({"instruction": "Translate.", "text": "Hallo."}, "input=text"),
+    ],
+)
+def test_what_is_certainly_asked_is_not_dropped(row, words, tmp_path):
+    is_one_line({**row, **SIDES}, tmp_path, f"would be lost: .*{words}")
+    (tmp_path / "d.jsonl").write_text(json.dumps(row))
+    with pytest.raises(RecipeError, match="would be lost"):
+        list(File(path="d.jsonl").read(tmp_path))
+
+    name = next(iter(row))
+    assert asked({**row, **SIDES}, tmp_path, prompt=name) == [f"u:{row[name]}"] * 3
+
+
+@pytest.mark.parametrize(
+    ("row", "prompt"),
+    [
+        ({"prompt": "Q", "chat_history": [], "system_message": None, "available_tools": "n/a"}, "u:Q"),
+        ({"question": "Read: Long. Why?", "passage": "Long."}, "u:Read: Long. Why?"),
+        ({"question": "x or y?", "choices": ["x", "y"]}, "u:x or y?"),
+        ({"prompt": "Q", "choices": ["x", "y"], "document": "d", "text": "t"}, "u:Q"),
+        ({"instruction": "Translate.", "text": "### Instruction: Translate. ### Response:"}, "u:Translate."),
+    ],
+)
+def test_what_the_prompt_holds_is_not_asked_twice(row, prompt, tmp_path):
+    assert asked({**row, **SIDES}, tmp_path) == [prompt] * 3
+
+
+STEPS = {"prompt": "Q", "chosen": "so yes", "rejected": "so no"}
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ({"initial_reason_steps": "Step 1: a."}, "initial_reason_steps is what the answers begin with"),
+        ({"response_prefix": "Well, "}, "response_prefix is what the answers begin with"),
+        ({"full_chosen": "Step 1: a. so yes", "full_rejected": "b"}, "chosen=full_chosen"),
+        ({"rejected_full": "Step 1: a. so no"}, "rejected=rejected_full"),
+    ],
+)
+def test_answers_do_not_begin_in_the_middle(beside, words, tmp_path):
+    is_one_line({**STEPS, **beside}, tmp_path, words)
+
+
+def test_answers_that_are_whole_are_let_be(tmp_path):
+    whole = {"full_chosen": "Step 1: a. so yes", "full_rejected": "Step 1: a. so no"}
+    steps = {**STEPS, **whole, "initial_reason_steps": "Step 1: a."}
+    mapped = {"chosen": "full_chosen", "rejected": "full_rejected"}
+
+    assert asked(steps, tmp_path, **mapped)[0] == "u:Q"
+    assert (
+        asked({**STEPS, "full_chosen": "so yes", "chosen_full": "[INST] Q [/INST] so yes"}, tmp_path)[0]
+        == "u:Q"
+    )

@@ -125,6 +125,43 @@ def test_a_list_with_labels_is_no_list_of_answers(tmp_path):
         records(tmp_path, row)
 
 
+ANSWERS = {"prompt": "q", "responses": ["A", "B"]}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"ratings": [5, 1]}, {"scores": "[5, 1]"}, {"rewards": [0.5, -1]}, {"rank": [1, 2]},
+        {"rm_scores": [5, None]},
+        {"responses": [{"text": "A", "score": 5}, {"text": "B", "score": 1}]},
+        {"responses": None, "completions": [{"response": "A", "overall_score": 9.0}] * 2},
+    ],
+)  # fmt: skip
+def test_ratings_of_answers_are_not_dropped(beside, tmp_path):
+    row = {**ANSWERS, **beside}
+    name = "completions" if "completions" in row else "responses"
+
+    with pytest.raises(RecipeError, match="says something of each of the .*take the answers alone"):
+        records(tmp_path, row)
+    [record] = records(tmp_path, row, columns={name: name})
+    assert len(record.responses) == 2
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"lengths": [5, 1]}, {"ids": [1, 2]}, {"models": ["m", "n"]}, {"ratings": [5, 1, 2]}, {"score": 3}],
+)
+def test_other_lists_beside_answers_are_let_be(beside, tmp_path):
+    [record] = records(tmp_path, {**ANSWERS, **beside})
+    assert [r.text for r in record.responses] == ["A", "B"]
+
+
+def test_a_strength_is_a_whole_number():
+    with pytest.raises(RecipeError, match="overall_preference is a whole number from -3 to 3"):
+        sides({**HELPSTEER3, "overall_preference": 0.5})
+    assert sides({**HELPSTEER3, "overall_preference": "-2.0"}) == ("A", "B")
+
+
 def test_what_is_bad_in_a_row_costs_that_row(tmp_path):
     bad = [{**KTO, "tools": "calc"}, {**KTO, "source": "x\ud800"}, {**KTO, "label": -1}]
     *read, one, two, three = records(tmp_path, *bad, KTO, on_bad_rows="drop")

@@ -305,3 +305,71 @@ def test_a_row_that_prefers_a_text_that_is_not_there_stays_as_it_is(tmp_path):
     restore(path, [source], tmp_path / "out", partial=True)
 
     assert [row["rejected"] for row in rows_of(tmp_path / "out")] == [HARMFUL, notice]
+
+
+def notice_of(text):
+    return taken_out_notice(text_digest(text))
+
+
+def two_texts(number):
+    """A pair without a text in its prompt, and without another one in its rejected side."""
+    said = [("user", f"Say {number}."), ("assistant", notice_of(OTHER)), ("user", "And now?")]
+    prompt = [{"role": role, "content": text} for role, text in said]
+    sides = {"chosen": f"No, {number}.", "rejected": redacted()["rejected"]}
+    return {"prompt": prompt, **{k: [{"role": "assistant", "content": v}] for k, v in sides.items()}}
+
+
+def test_every_text_that_was_put_back_is_taken_out_again(tmp_path):
+    path = file_of(tmp_path / "a.jsonl", *(two_texts(number) for number in range(4)))
+    (tmp_path / "t.txt").write_text(f"{HARMFUL}\n\n{OTHER}")
+    restore(path, [str(tmp_path / "t.txt")], tmp_path / "out")
+    assert all(row["prompt"][1]["content"] == OTHER for row in rows_of(tmp_path / "out"))
+
+    mix([parse_part(str(tmp_path / "out"))], tmp_path / "mixed", test=0.0, seed=0)
+    settings = PublishSettings(repo="acme/x")
+    release_of(tmp_path / "mixed", settings, dry_run=True, say=lambda _: None)
+
+    released = list(read_shards(tmp_path / "mixed" / "release" / "data" / "preferences"))
+    assert len(released) == 4
+    for row in released:
+        assert (row["prompt"][1]["content"], row["rejected"][0]["content"]) == (
+            notice_of(OTHER),
+            notice_of(HARMFUL),
+        )
+    assert HARMFUL not in json.dumps(released) and OTHER not in json.dumps(released)
+
+
+def test_a_notice_within_a_text_marks_the_whole_text(tmp_path):
+    row = redacted(rejected=f"He said: {notice_of(HARMFUL)} So there.")
+    path = file_of(tmp_path / "a.jsonl", row)
+    (tmp_path / "t.txt").write_text(HARMFUL)
+
+    restore(path, [str(tmp_path / "t.txt")], tmp_path / "out")
+
+    [whole] = rows_of(tmp_path / "out")
+    assert HARMFUL in whole["rejected"]
+    assert json.loads(whole["lineage"])["source_digest"] == text_digest(whole["rejected"])
+
+
+def test_a_row_of_which_one_text_is_missing_stays_as_it_is(tmp_path):
+    path = file_of(tmp_path / "a.jsonl", two_texts(1), redacted())
+    (tmp_path / "t.txt").write_text(HARMFUL)
+
+    done = restore(path, [str(tmp_path / "t.txt")], tmp_path / "out", partial=True)
+
+    first, second = rows_of(tmp_path / "out")
+    assert (done.redacted, done.restored, done.missing) == (2, 1, [text_digest(OTHER)])
+    assert "lineage" not in first and HARMFUL not in json.dumps(first)
+    assert second["rejected"] == HARMFUL
+
+
+def test_a_mark_that_is_there_takes_further_texts(tmp_path):
+    lineage = {"harm": "theft", "source_digest": text_digest(HARMFUL)}
+    rows = [{**two_texts(1), "lineage": json.dumps(lineage)}, redacted(lineage=json.dumps(lineage))]
+    (tmp_path / "t.txt").write_text(f"{HARMFUL}\n\n{OTHER}")
+
+    restore(file_of(tmp_path / "a.jsonl", *rows), [str(tmp_path / "t.txt")], tmp_path / "out")
+
+    first, second = (json.loads(row["lineage"]) for row in rows_of(tmp_path / "out"))
+    assert first == {**lineage, "source_digests": sorted(map(text_digest, (HARMFUL, OTHER)))}
+    assert second == lineage

@@ -1,0 +1,112 @@
+"""Answers that stand beside each other in a row: in columns that a mark in their names tells apart, or as the
+items of a list. Which of them are the sides of the row is known by their texts.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from prefgen.dataset.cells import decoded, is_list, is_missing
+from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row
+
+SIDES = ("chosen", "rejected")
+_MARKS = (SIDES, ("first", "second", "third"), ("left", "right"), tuple("abcdefgh"), tuple("0123456789"))
+"""What tells columns apart, in the order of what they hold; numbers may also begin with 1."""
+_NAME_LENGTH = 60
+_TEXT_KEYS = ("response", "completion", "answer", "output", "generation")
+"""Where an item of a list has its text, beside the keys of a turn."""
+_NO_ANSWERS = frozenset((*ASKING, *ASKING_ALONE, "history", "context", "tools", "metadata"))
+
+
+@lru_cache(maxsize=8192)
+def words_of_name(name: str) -> tuple[str, ...]:
+    """The words of a column's name: "responseB" and "Response_b" are response and b."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return tuple(re.findall(r"[^\W\d_]+|\d+", parted.casefold()))
+
+
+class ColumnGroup(NamedTuple):
+    """Columns of one name but for a mark; `words` are the others of the name."""
+
+    marks: tuple[str, ...]
+    columns: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def column_groups(names: tuple[str, ...]) -> tuple[ColumnGroup, ...]:
+    """Two or more columns that the marks of a row of marks tell apart, from its beginning."""
+    found: dict[tuple[Any, ...], dict[str, str]] = {}
+    for name in sorted(name for name in names if len(name) < _NAME_LENGTH):
+        words = words_of_name(name)
+        for place, word in enumerate(words):
+            marks = next((marks for marks in _MARKS if word in marks), None)
+            if marks is not None:
+                found.setdefault((marks, words[:place], words[place + 1 :]), {}).setdefault(word, name)
+    groups: list[ColumnGroup] = []
+    for (marks, before, behind), columns in found.items():
+        start = 1 if marks[0] == "0" and "0" not in columns else 0
+        used = marks[start : start + len(columns)]
+        if len(columns) > 1 and set(used) == set(columns):
+            groups.append(ColumnGroup(used, tuple(columns[mark] for mark in used), (*before, *behind)))
+    return tuple(groups)
+
+
+class Answers(NamedTuple):
+    """Answers of which one is the chosen and one the rejected side of a row. Of a list, `columns` is its name
+    alone, and its items have no marks.
+    """
+
+    columns: tuple[str, ...]
+    marks: tuple[str, ...]
+    texts: tuple[Any, ...]
+    chosen: int
+    rejected: int
+
+    @property
+    def are_sides(self) -> bool:
+        """Whether these are the columns of the sides themselves, which say nothing of an order."""
+        return self.marks == SIDES
+
+
+def named_columns(row: Row) -> tuple[str, ...]:
+    return tuple(name for name in row if isinstance(name, str))
+
+
+def answers_beside(row: Row, sides: Sequence[Any]) -> Iterator[Answers]:
+    """Columns and lists beside the sides that hold both of them."""
+    for group in column_groups(named_columns(row)):
+        if group.marks != SIDES and not any(is_missing(row[name]) for name in group.columns):
+            texts = tuple(text_of_answer(row[name]) for name in group.columns)
+            yield from _holding(group.columns, group.marks, texts, sides)
+    for name, value in row.items():
+        items: Any = decoded(value) if name not in SIDES and name not in _NO_ANSWERS else None
+        if is_list(items) and len(items) > 1:
+            yield from _holding((name,), (), tuple(text_of_item(item) for item in items), sides)
+
+
+def _holding(
+    columns: tuple[str, ...], marks: tuple[str, ...], texts: tuple[Any, ...], sides: Sequence[Any]
+) -> Iterator[Answers]:
+    chosen, rejected = sides
+    if isinstance(chosen, str) and chosen != rejected and chosen in texts and rejected in texts:
+        yield Answers(columns, marks, texts, texts.index(chosen), texts.index(rejected))
+
+
+def text_of_item(item: Any) -> Any:
+    """What an item of a list of answers says."""
+    if isinstance(item, Mapping):
+        item = next((item[key] for key in _TEXT_KEYS if not is_missing(item.get(key))), item)
+    return text_of_answer(item)
+
+
+def text_of_answer(side: Any) -> Any:
+    """What a side says last, for comparing."""
+    turns = decoded(side)
+    last = turns[-1] if is_list(turns) and turns else turns
+    if isinstance(last, Mapping):
+        last = last.get("content") if last.get("content") is not None else last.get("value", last.get("text"))
+    elif not isinstance(last, str):
+        last = side
+    return last.strip() if isinstance(last, str) else last

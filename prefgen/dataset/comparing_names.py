@@ -1,0 +1,136 @@
+"""What the names of columns say of answers: which of them won or lost, what each of them got, or nothing.
+
+One table for every reader. A name is its words; a word that stands in none of these sets makes it a name that
+may be about anything.
+"""
+
+from functools import lru_cache
+from typing import Literal
+
+from prefgen.dataset.answer_groups import SIDES, words_of_name
+
+Sense = Literal["wins", "loses", "may win", "whatever"]
+"""What a column may say: which answer is the better one, or the worse one; "may win" is a name that others
+give to other things as well.
+"""
+WINS = frozenset((
+    "winner", "winners", "winning", "wins", "win", "won", "better", "best", "verdict", "choice", "selected",
+    "vote", "votes", "favored", "favoured",
+))  # fmt: skip
+LOSES = frozenset((
+    "loser", "losers", "losing", "loses", "lose", "lost", "worse", "worst", "dispreferred",
+))  # fmt: skip
+MAY_WIN = frozenset((
+    "label", "labels", "pref", "prefs", "human", "gold", "judgment", "judgement", "judgments", "decision",
+    "outcome", "result", "picked", "pick",
+))  # fmt: skip
+NOT_WHICH = frozenset((
+    "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence", "margin",
+    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number",
+))  # fmt: skip
+CERTAIN = frozenset((
+    "is", "the", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer", "output",
+    "completion", "candidate", "option", "side", "label", "index", "idx", "winner", "winning", "prefer",
+    "preferred", "preference", "better", "best", "verdict", "choice", "selected", "vote", "loser", "losing",
+    "worse", "worst",
+))  # fmt: skip
+"""Words of names that say nothing but which answer is better, so that they must be understood."""
+NO_COMPARISON = frozenset((
+    "id", "ids", "uuid", "source", "topic", "category", "subject", "domain", "language", "lang", "split",
+    "subset", "group", "batch", "section", "type", "level", "grade", "difficulty", "tier", "cluster",
+    "version", "annotator", "rater", "worker", "user", "author",
+))  # fmt: skip
+"""Words of names whose value may be a letter, and is no answer."""
+SCORES = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "elo"))
+RANKS = frozenset(("rank", "ranks", "ranking", "rankings"))
+OF_EACH = frozenset((
+    *SCORES, *RANKS, *LOSES, "quality", "prob", "probs", "probability", "probabilities", "correct", "vote",
+    "votes", "upvotes", "wins", "win", "won", "winner", "better", "best", "preferred", "preference",
+    "preferences", "label", "labels",
+))  # fmt: skip
+_QUALIFIERS = frozenset((
+    "is", "the", "all", "overall", "avg", "average", "mean", "median", "total", "final", "rm", "model",
+    "human", "judge", "gpt", "annotator", "response", "responses", "answer", "answers", "output", "outputs",
+    "completion", "completions", "candidate", "candidates", "generation", "generations", "rate",
+))  # fmt: skip
+"""Words that do not make a score that of one aspect alone, on which a worse answer may be the better one."""
+_DIFFERENCES = frozenset(("diff", "difference", "delta", "gap", "margin", "strength"))
+_OF_SCORES = frozenset((*SCORES, "preference", "prob", "probability", "quality"))
+_FLIPS = frozenset(("flip", "flipped", "swap", "swapped", "reversed", "inverted", "switched"))
+_OF_SIDES = frozenset(("is", "was", "are", "label", "labels", "sides", "pair", "preference", *SIDES))
+
+
+@lru_cache(maxsize=8192)
+def sense_of(name: str) -> Sense:
+    words = words_of_name(name)
+    if not NOT_WHICH.isdisjoint(words):
+        return "whatever"
+    points = "index" in words or "idx" in words
+    if not LOSES.isdisjoint(words) or (points and "rejected" in words):
+        return "loses"
+    if not WINS.isdisjoint(words) or _prefers(words) or (points and "chosen" in words):
+        return "wins"
+    return "whatever" if MAY_WIN.isdisjoint(words) else "may win"
+
+
+@lru_cache(maxsize=8192)
+def is_certain(name: str) -> bool:
+    """Whether a name says nothing but which answer is meant."""
+    return CERTAIN.issuperset(words_of_name(name))
+
+
+@lru_cache(maxsize=8192)
+def is_flip(name: str) -> bool:
+    """Whether a column says that the sides were changed about."""
+    words = set(words_of_name(name))
+    return bool(words & _FLIPS) and words <= _FLIPS | _OF_SIDES
+
+
+@lru_cache(maxsize=8192)
+def is_difference(name: str) -> bool:
+    """Whether a column says by how much the chosen side is the better one; `margin` is the pair's own."""
+    words = set(words_of_name(name))
+    return bool(words & _DIFFERENCES) and words <= _DIFFERENCES | _OF_SCORES | set(SIDES) and name != "margin"
+
+
+@lru_cache(maxsize=8192)
+def truth_of_mark(name: str, mark: str) -> Sense:
+    """What it says of the answer with this mark that a column is true ("is_b_better", "a_loses")."""
+    words = words_of_name(name)
+    others = set(words) - {mark}
+    if words.count(mark) != 1 or not others <= CERTAIN | WINS | LOSES | {"model"}:
+        return "whatever"
+    if others & LOSES:
+        return "loses"
+    return "wins" if others & WINS or _prefers(tuple(others)) else "whatever"
+
+
+@lru_cache(maxsize=8192)
+def says_of_each(words: tuple[str, ...]) -> bool:
+    """Whether the words of a name are those of what tells how good an answer is, whatever the aspect."""
+    return not OF_EACH.isdisjoint(words) and all(
+        word in OF_EACH or word in _QUALIFIERS or word.isdigit() for word in words
+    )
+
+
+@lru_cache(maxsize=256)
+def comparing(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that say by themselves which side is better."""
+    return tuple(
+        name
+        for name in names
+        if sense_of(name) != "whatever"
+        or is_flip(name)
+        or is_difference(name)
+        or any(truth_of_mark(name, side) != "whatever" for side in SIDES)
+    )
+
+
+@lru_cache(maxsize=256)
+def saying_of_each(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that may hold what each of several answers got."""
+    return tuple(name for name in names if name not in SIDES and says_of_each(words_of_name(name)))
+
+
+def _prefers(words: tuple[str, ...]) -> bool:
+    return any(word.startswith("prefer") for word in words)

@@ -1,0 +1,98 @@
+"""What a row says of each of its answers: a score, a rank, a vote, in columns of the same marks, in a list of
+the same length, in a mapping by their marks, or in the items of their list.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prefgen.dataset.answer_groups import SIDES, Answers, column_groups, named_columns, words_of_name
+from prefgen.dataset.cells import FALSE_WORDS, TRUE_WORDS, as_number, decoded, is_list, is_missing
+from prefgen.dataset.column_names import Row
+from prefgen.dataset.comparing_names import LOSES, RANKS, SCORES, saying_of_each, says_of_each
+from prefgen.errors import RecipeError
+
+
+def values_against(row: Row, answers: Answers) -> str | None:
+    """The column by which the rejected one of these answers is better than the chosen one."""
+    for name, words, values in _values(row, answers):
+        chosen, rejected = values[answers.chosen], values[answers.rejected]
+        is_lower_better = not (RANKS | LOSES).isdisjoint(words)
+        if (chosen > rejected) if is_lower_better else (chosen < rejected):
+            if len(values) > 2 and not RANKS.isdisjoint(words) and _is_order_of(values, answers):
+                continue
+            return name
+    return None
+
+
+def _is_order_of(values: Sequence[float], answers: Answers) -> bool:
+    """Whether ranks may be the answers' numbers in their order, by which the chosen one comes first."""
+    start = min(values)
+    places = [value - start for value in values]
+    if start not in (0, 1) or sorted(places) != list(range(len(values))):
+        return False
+    return places.index(answers.chosen) < places.index(answers.rejected)
+
+
+def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
+    names = named_columns(row)
+    if answers.marks:
+        for group in column_groups(names):
+            is_read = answers.are_sides and not SCORES.isdisjoint(group.words)  # by whoever checks the row
+            if group.marks == answers.marks and says_of_each(group.words) and not is_read:
+                yield from _numbers(group.columns[0], group.words, [row[name] for name in group.columns])
+    for name in saying_of_each(names):
+        if name in answers.columns:
+            continue
+        words, value = words_of_name(name), decoded(row[name])
+        if isinstance(value, Mapping) and answers.marks:
+            by_name = {str(key).casefold(): item for key, item in value.items()}
+            for keys in (answers.marks, tuple(column.casefold() for column in answers.columns)):
+                if by_name.keys() >= set(keys):
+                    yield from _numbers(name, words, [by_name[key] for key in keys])
+        elif (
+            is_list(value)
+            and len(value) == len(answers.texts)
+            and not (answers.are_sides and _lists_two(row))
+        ):
+            yield from _numbers(name, words, list(value))
+    if not answers.marks:
+        yield from _values_of_items(answers.columns[0], decoded(row[answers.columns[0]]))
+
+
+def _lists_two(row: Row) -> bool:
+    """Whether a row lists two other things, which a list of two numbers may be about."""
+    lists = (decoded(value) for name, value in row.items() if name not in SIDES)
+    return any(is_list(items) and len(items) == 2 and _number(items[0]) is None for items in lists)
+
+
+def _values_of_items(
+    column: str, items: Sequence[Any]
+) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
+    if not all(isinstance(item, Mapping) for item in items):
+        return
+    for key in items[0]:
+        if isinstance(key, str) and says_of_each(words := words_of_name(key)):
+            for _, _, values in _numbers(key, words, [item.get(key) for item in items]):
+                yield f"{key} of {column}", words, values
+
+
+def _numbers(
+    name: str, words: tuple[str, ...], values: Sequence[Any]
+) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
+    """The values, where all of them are numbers or truth values."""
+    numbers = [_number(value) for value in values]
+    read = [number for number in numbers if number is not None]
+    if len(read) == len(numbers):
+        yield name, words, read
+
+
+def _number(value: Any) -> float | None:
+    word = str(value).strip().casefold() if isinstance(value, str | bool) else ""
+    if word in (*TRUE_WORDS, *FALSE_WORDS):
+        return float(word in TRUE_WORDS)
+    if is_missing(value):
+        return None
+    try:
+        return as_number(value, "", "")
+    except RecipeError:
+        return None

@@ -1,0 +1,164 @@
+"""Columns beside the sides that may compare them. (prefgen/dataset/comparisons.py, comparing_names.py,
+values_of_each.py, answer_groups.py)
+"""
+
+import pytest
+
+from prefgen.dataset.answer_groups import column_groups, words_of_name
+from prefgen.dataset.pair_formats import to_pair_row
+from prefgen.errors import RecipeError
+from prefgen.publish.export import validated_pair
+
+SIDES = {"prompt": "Name a river.", "chosen": "The Nile.", "rejected": "No."}
+AB = {"answer_a": "The Nile.", "answer_b": "No."}
+SWAPPED = {"response_1": "No.", "response_2": "The Nile."}
+LIST = {"responses": ["The Nile.", "No."]}
+CHAT = [{"role": "user", "content": "Name a river."}]
+
+
+def read(row: dict, **columns: str) -> str:
+    return validated_pair(to_pair_row(row, columns, "row"), "row")[1][0]["content"]
+
+
+AGAINST = [
+    {**AB, "b_better": True}, {**AB, "a_better": False}, {**AB, "is_b_better": "true"}, {**AB, "a_wins": 0},
+    {**AB, "answer_b_preferred": 1}, {**AB, "a_loses": 1},
+    {**AB, "loser": "A"}, {**AB, "worse": "answer_a"}, {**AB, "worst": "a"}, {**SWAPPED, "loser": 2},
+    {**AB, "votes": ["B", "B"]}, {**AB, "votes": ["A", "B"]}, {**AB, "preference": ["B"]},
+    {**AB, "winner": ["answer_b"]}, {**AB, "preferred": {"label": "B"}}, {**AB, "votes": {"a": 1, "b": 4}},
+    {**AB, "pref": "B"}, {**AB, "gpt4_judgement": "B"}, {**AB, "decision": "b"}, {**AB, "result": "B wins"},
+    {**AB, "label": "B"}, {**AB, "what_ann_said": "B"}, {**AB, "gold": "answer_b"},
+    {**AB, "verdict": "b is better"},
+    {**AB, "chosen_by": "B"}, {**AB, "rejected_by_all": "A"},
+    {"responseA": "The Nile.", "responseB": "No.", "winner": "responseB"},
+    {"first": "The Nile.", "second": "No.", "winner": "second"},
+    {"left": "The Nile.", "right": "No.", "winner": "right"},
+    {"out_a": "x", "out_b": "The Nile.", "out_c": "No.", "winner": "c"},
+    {**LIST, "winner": 1}, {**LIST, "chosen_index": 1}, {**LIST, "better_id": 1}, {**LIST, "winner": "B"},
+    {**LIST, "rejected_idx": 0}, {**LIST, "best": "llama", "models": ["gpt-4", "llama"]},
+    {**LIST, "winner": "nobody"},
+    {**AB, "score_a": 1, "score_b": 5}, {**SWAPPED, "response_1_score": 5, "response_2_score": "1"},
+    {**AB, "rank_a": 2, "rank_b": 1}, {**AB, "winner_model_a": 0, "winner_model_b": 1},
+    {**LIST, "scores": [1, 5]}, {**LIST, "ratings": "[1, 5]"}, {**LIST, "ranks": [2, 1]},
+    {**LIST, "labels": [0, 1]},
+    {"responses": ["No.", "x", "The Nile."], "all_rm_scores": [0.3, 0.2, 0.1]},
+    {"completions": [{"text": "The Nile.", "score": 1}, {"text": "No.", "score": 5}]},
+    {"completions": [{"response": "No.", "overall_score": 5}, {"response": "The Nile.", "overall_score": 2}]},
+    {"labels": 0}, {"labels": -1}, {"is_chosen_better": False}, {"rejected_is_better": 1},
+    {"is_better": False},
+    {"chosen_rank": 2, "rejected_rank": 1}, {"scores": {"chosen": 1, "rejected": 5}}, {"score": [1, 5]},
+    {"score_diff": -2}, {"delta": -2}, {"reward_margin": -0.5}, {"preference_strength": -2},
+    {"chosen_prob": 0.2, "rejected_prob": 0.8}, {"chosen_correct": False, "rejected_correct": True},
+    {"flipped": True}, {"labels_swapped": 1}, {"loser": "chosen"}, {"label": "rejected"},
+    {"winner": "y", "chosen_model": "x", "rejected_model": "y"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", AGAINST)
+def test_what_speaks_against_the_sides_or_may_do_it_is_one_line(beside):
+    with pytest.raises(RecipeError, match="map the sides that are meant .chosen=chosen") as caught:
+        read({**SIDES, **beside})
+    assert "\n" not in str(caught.value)
+
+    assert read({**SIDES, **beside}, chosen="chosen", rejected="rejected") == "The Nile."
+
+
+AGREES = [
+    {**AB, "a_better": True, "b_better": 0}, {**AB, "loser": "B"}, {**AB, "votes": ["A", "B", "A"]},
+    {**AB, "preferred": {"label": "A"}}, {**AB, "votes": {"a": 4, "b": 1}}, {**AB, "gpt4_judgement": "A"},
+    {**AB, "result": "A wins"}, {**SWAPPED, "label": 2}, {**SWAPPED, "winner": "second"},
+    {"responseA": "No.", "responseB": "The Nile.", "winner": "responseB"},
+    {**LIST, "winner": 0}, {**LIST, "chosen_index": 0}, {**LIST, "winner": "a"}, {**LIST, "rejected_idx": 1},
+    {**LIST, "best": "gpt-4", "models": ["gpt-4", "llama"]},
+    {**AB, "score_a": 5, "score_b": 1}, {**AB, "rank_a": 1, "rank_b": 2},
+    {**AB, "rating_a": 3, "rating_b": 3},
+    {**LIST, "scores": [5, 1]}, {**LIST, "ranks": [1, 2]}, {**LIST, "scores": [None, 5]},
+    {"responses": ["No.", "x", "The Nile."], "ranks": [2, 3, 1]},
+    {"responses": ["No.", "x", "The Nile."], "ranks": [2, 0, 1]},
+    {"completions": [{"text": "The Nile.", "score": 5}, {"text": "No.", "score": 1}]},
+    {"label": 1, "labels": 1, "is_chosen_better": True, "chosen_rank": 1, "rejected_rank": 2},
+    {"scores": {"chosen": 5, "rejected": 1}, "score_diff": 4, "flipped": False, "winner": "chosen"},
+]  # fmt: skip
+SOMETHING_ELSE = [
+    {**AB, "id": "B", "category": "B", "language": "B", "level": "B", "source": "b", "annotator": "B"},
+    {**AB, "length_a": 3, "length_b": 9, "helpfulness_a": 1, "helpfulness_b": 4, "latency_b": 7},
+    {**SWAPPED, "turns": 1, "num_turns": 1, "n_votes": 1, "seed": 1, "grade": 1, "votes": 1},
+    {**AB, "label": "politics", "labels": ["x", "y"], "human": "yes", "outcome": "published"},
+    {"score": -3.2, "time_delta": -3, "idx": 7, "index": 0, "reason": "No.", "swap_file": "x"},
+    {"chosen_verbosity": 1, "rejected_verbosity": 4, "chosen_tokens": 3, "rejected_tokens": 5},
+    {"reference_chosen_logps": -90.0, "reference_rejected_logps": -4.0},
+    {"score": [1, 5], "steps": ["x is so", "y is so"]},
+    {"chosen_model": "x", "rejected_model": "y", "judge": "y"},
+]
+
+
+@pytest.mark.parametrize("beside", [*AGREES, *SOMETHING_ELSE])
+def test_what_agrees_or_is_about_something_else_is_let_be(beside):
+    assert read({**SIDES, **beside}) == "The Nile."
+
+
+PUBLIC = [
+    {"prompt_id": "x", "all_generated_responses": ["m", "The Nile.", "No."],
+    "all_rm_scores": [0.1, 2.0, -1.0]},
+    {"candidates_completions": ["No.", "m", "The Nile."], "ranks": [3, 2, 1], "rank_str": "3>2>1"},
+    {"subset": "hep", "id": 3, "num_correct": 1, "num_incorrect": 3, "models": ["x", "y"]},
+    {"status": "swapped", "generations": ["No.", "The Nile."], "order": ["rejected", "chosen"],
+    "rating": [2, 9],
+     "original_chosen": "No.", "original_rejected": "The Nile.", "chosen_score": 9.0},
+    {"chosen_rating": 4.0, "rejected_rating": 2.0, "chosen_correctness": 3, "rejected_correctness": 4},
+    {"intent": "x", "difficulty": "easy", "quality_explanation": "z", "responses": ["The Nile.", "No."],
+     "rewards_armorm": [{"all_rewards": [1.0], "score": 0.2}, {"all_rewards": [1.0], "score": 0.1}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", PUBLIC)
+def test_columns_of_public_datasets_are_let_be(beside):
+    assert read({**SIDES, **beside}) == "The Nile."
+
+
+def test_numbers_of_a_form_agree_with_its_preference():
+    shp = {"history": "Q", "human_ref_A": "The Nile.", "human_ref_B": "No.", "labels": 1}
+
+    assert read({**shp, "score_A": 9, "score_B": 1, "upvote_ratio": 0.9}) == "The Nile."
+    with pytest.raises(RecipeError, match="score_A and chosen do not prefer the same answer"):
+        read({**shp, "score_A": 1, "score_B": 9})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected"),
+    [
+        ("(A)", "(B)"), ("[A]", "[B]"), ("A.", "B."), ("A)", "B)"), ("**A**", "**B**"), ("`b`", "`a`"),
+        ("Answer: A", "Answer: B"), ("Response A:", "Response B:"), ("#1", "#2"), ("1.", "2."),
+        ("{2}", "{1}"),
+        ("the first", "the second"), ("Option: 1", "Option: 2"),
+    ],
+)  # fmt: skip
+def test_a_pointer_is_one_whatever_is_set_about_it(chosen, rejected):
+    mark = "12" if any(c.isdigit() for c in chosen) else "AB"
+    answers = {f"response_{mark[0]}": "The Nile is long.", f"response_{mark[1]}": "I do not know."}
+    with pytest.raises(RecipeError, match="is it an answer, or does it say which"):
+        read({"prompt": "Q", "chosen": chosen, "rejected": rejected, **answers})
+
+    assert read({"prompt": "Q", "chosen": chosen, "rejected": rejected}) == chosen
+
+
+def test_names_of_models_are_no_answers():
+    row = {
+        "prompt": "Q",
+        "response_a": "The Nile.",
+        "response_b": "No.",
+        "model_a": "gpt-4",
+        "model_b": "llama",
+    }
+    for chosen, rejected in (("gpt-4", "llama"), ("Llama", "GPT-4")):
+        with pytest.raises(RecipeError, match="are the names of those who answered"):
+            read({**row, "chosen": chosen, "rejected": rejected})
+    assert read({**row, "chosen": "The Nile.", "rejected": "No."}) == "The Nile."
+
+
+def test_columns_are_told_apart_by_marks_alone():
+    assert words_of_name("responseB") == words_of_name("Response_b") == ("response", "b")
+    groups = column_groups(
+        ("answer_1", "answer_2", "answer_4", "leftSide", "right_side", "x_1", "x_2", "a", "c")
+    )
+    assert [group.columns for group in groups] == [("leftSide", "right_side"), ("x_1", "x_2")]

@@ -14,6 +14,17 @@ LONGEST_SENTENCE = 300
 """Characters of a sentence above which it is prose and states no verdict; its line may still doubt one."""
 _ONE_FENCE = re.compile(r"\A\s*(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?(?P=fence)\s*\Z", re.DOTALL)
 _FENCE_MARK = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<info>.*)")
+_RULES_AT_END = re.compile(r"(?<=\n)[ \t]*[-*_=]{3,}[ \t]*\Z")
+FAREWELL = (
+    r"(?:(?:i )?hope (?:that|this) helps|thank you|thanks|done"
+    r"|(?:please )?(?:let me know|feel free to ask) if you (?:have|need|want|would like)"
+    r" (?:to (?:ask|discuss|know)|an?y?|(?:any |some )?(?:more|further|other|additional))\b"
+    r" ?(?:(?:questions?|help"
+    r"|details?|explanations?|analysis|information|assistance|clarifications?|thing|else|about|on|with|this|it"
+    r"|or|an?y?|further|more|other) ?){0,8})[.!]*"
+)
+"""What a reply may say at its end that is no part of it."""
+_FAREWELL = re.compile(rf"(?<=\n)(?:{FAREWELL}\s*){{1,2}}\Z", re.IGNORECASE)
 _RULE = re.compile(r"[-*_=]{3,}")
 _MARKUP = re.compile(r"[*_`]+")
 _SPACES = re.compile(r"\s+")
@@ -37,7 +48,9 @@ _TAKES_BACK = re.compile(
 
 _WITHDRAWS = re.compile(
     rf"\b(?:{WITHDRAWALS}|wait\b|let me re\w*|misread|misjudged|(?:lower|raise) (?:this|it|that|the|my)\b"
-    r"|wrong order|swapped|a guess|i (?:cannot|can't|can’t) (?:judge|decide|say|tell)|just kidding|joking"
+    r"|wrong order|swapped"
+    r"|labels (?:\w+ )?(?:are|were) (?:reversed|exchanged)|a guess"
+    r"|i (?:cannot|can't|can’t) (?:judge|decide|say|tell)|just kidding|joking"
     r"|(?:i|we) (?:then )?(?:deduct|subtract)\w*"
     r"|(?:rating|score|overall|verdict) (?:should|ought|must|needs|would)\b"
     r"|(?:chang|revis|reconsider|adjust)(?:e|ed|es|ing) (?:my|the|this|it|to)\b)"
@@ -98,11 +111,12 @@ class Statement:
 
 
 def reply_lines(text: str) -> list[str]:
-    """The lines of a reply; of one that is one code fence those inside."""
+    """The lines of a reply, without a farewell; of one that is one code fence those inside."""
     whole_fence = _ONE_FENCE.match(text)
     if whole_fence and "```" not in whole_fence["inside"] and "~~~" not in whole_fence["inside"]:
         text = whole_fence["inside"]
-    return _TAGGED_LINES.sub(r"<\1>\2</\1>", text).strip().splitlines()
+    text = _TAGGED_LINES.sub(r"<\1>\2</\1>", text).strip()
+    return _FAREWELL.sub("", _RULES_AT_END.sub("", text)).strip().splitlines()
 
 
 def statements_of(lines: Sequence[str]) -> list[Statement]:
@@ -136,6 +150,15 @@ def statements_of(lines: Sequence[str]) -> list[Statement]:
                 aspect, heading_number = heading, number
         before, before_number = line, number
     return statements
+
+
+def open_fence(lines: Sequence[str]) -> int | None:
+    """The number of the line that opened a code fence which stays open at the end, or None."""
+    fence, opened = "", 0
+    for number, line in enumerate(lines):
+        was_fenced, fence = bool(fence), _fence_after(fence, line.strip())
+        opened = opened if was_fenced else number
+    return opened if fence else None
 
 
 def _fence_after(fence: str, line: str) -> str:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from prefgen.kit.label_leanings import NOUN
-from prefgen.kit.label_reasons import LIMITS, blames
+from prefgen.kit.label_leanings import ILL, NOUN
+from prefgen.kit.label_reasons import blames
+from prefgen.kit.plain_words import plain
 from prefgen.text.reasoning import any_of
 
 _CLAUSES = re.compile(
@@ -21,18 +22,28 @@ _DEGREE = r"(?:(?:also|both|much|far|very|clearly|slightly|significantly|more|th
 _GOOD = (
     r"(?:better|superior|stronger|correct|accurate|complete|clear|detailed|direct|concise|helpful|useful|relevant"
     r"|precise|right|thorough|comprehensive|specific|engaging|informative|to the point|honest"
-    r"|safe|safer|clearer|harmless)"
+    r"|safe|safer|clearer|harmless|excellent|perfect|good|fine|great|strong|on point)"
 )
 _BAD = (
-    r"(?:vague|verbose|incomplete|irrelevant|off topic|rambling|repetitive|generic|wrong|incorrect|inaccurate"
-    r"|harmful|misleading|dangerous|offensive|unsafe|worse|weaker|inferior)"
+    rf"(?:{ILL}|vague|verbose|incomplete|irrelevant|off topic|rambling|repetitive|generic|worse|weaker"
+    r"|inferior)"
 )
 _REQUEST = (
     r"(?:(?:the|both|all) (?:(?:user|given)(?:'s|’s)? )?(?:questions?|requests?|instructions?|prompt"
     r"|principle|task)|it)"
 )
+_LINK = r"(?:(?:while|whereas|but|although|though|and|however|only|still|then),? )*"
+_MAY_LIMIT = re.compile(
+    r"n['’]t\b|\b(?:not?|never|nothing|nobody|nowhere|cannot|hardly|barely|seldom|scarcely|but|however|though"
+    r"|although|yet|could|should|would|might|claims?|equal\w*|tied?|draw|neither|second|first|former|latter"
+    r"|other(?! hand)|rival)\b",
+    re.IGNORECASE,
+)
+_DECIDES = re.compile(
+    r"\b(?:i|i['’]\w+|we|my|choice|pick|point|vote|edge|preferred|preference|verdict|it)\b", re.IGNORECASE
+)
 _PIECE = r"(?:answer|response|reply|explanation|summary|solution|account|text|one)"
-_WELL = r"(?:directly|correctly|accurately|clearly|completely|fully|precisely|well)"
+_WELL = r"(?:better|directly|correctly|accurately|clearly|completely|fully|precisely|well)"
 _MEETS = (
     rf"(?:{_WELL} )?(?:answers|follows|executes|addresses|fulfils|fulfills|meets) {_REQUEST}(?: {_WELL})?"
 )
@@ -52,7 +63,7 @@ def clauses_of(text: str, label: str, labels: Sequence[str]) -> list[tuple[str, 
     """(the label that a clause is about, the clause), of a text that begins about `label`."""
     named = re.compile(rf"(?<!\w)(?:{any_of(labels)})(?!\w)")
     found: list[tuple[str, str]] = []
-    for clause in _CLAUSES.split(text):
+    for clause in _CLAUSES.split(plain(text)):
         about = named.search(clause)
         label = about[0] if about else label
         if not _NAME_OF_REASONS.fullmatch(clause.strip()):
@@ -73,20 +84,58 @@ def are_reasons_for(label: str, reasons: str, labels: Sequence[str], *, must_nam
     )
 
 
-def speaks_for(label: str, said: str, labels: Sequence[str]) -> bool:
-    """Whether the last clause of what is said praises the text of `label`, or finds fault with another, and
-    none that is about `label` may limit it.
+def speaks_for(label: str, said: str, labels: Sequence[str], *, about: str = "") -> bool:
+    """Whether what is said certainly speaks for `label` alone: each clause that is about a text praises its
+    text or finds fault with another. It begins about the text of `about`.
     """
-    is_for = False
-    for about, clause in clauses_of(said, "", labels):
-        if about == label and (LIMITS.search(clause) or _DENIES.search(clause) or blames(clause)):
-            return False
-        praised = praises if about == label else faults
-        is_for = about != "" and praised(clause, about, labels)
-    return is_for
+    clauses = [(about, clause) for about, clause in clauses_of(said, about, labels) if about]
+    return bool(clauses) and all(
+        praises(clause, about, labels) if about == label else faults(clause, about, labels)
+        for about, clause in clauses
+    )
 
 
-_DENIES = re.compile(r"n['’]t\b|\b(?:never|nothing|nobody|nowhere|cannot|hardly|barely)\b", re.IGNORECASE)
+def names_texts(said: str, labels: Sequence[str]) -> bool:
+    """Whether what is said ends on a sentence about one of the texts, and names them by nothing but their
+    labels: a label within a sentence ("it picks B") may be what a text says.
+    """
+    label = any_of(labels)
+    text = rf"\b(?:{_TEXT}) [\"'(\[]?(?-i:{label})(?!\w)"
+    last = _SENTENCE_END.split(plain(said).strip())[-1]
+    bare = re.sub(text, "", said, flags=re.IGNORECASE)
+    is_object = re.search(rf"\w,? [\"'(\[]?(?:{label})(?!\w)", bare) is not None
+    return re.search(text, last, re.IGNORECASE) is not None and not is_object
+
+
+_TEXT = r"text|reply|response|assistant|model|output|candidate"
+"""What a label is that stands before a text; "option B" may be one of the request."""
+_SENTENCE_END = re.compile(r"(?<=[.!?。？！])\s+|\n+")
+
+
+def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
+    """Whether reasons behind a label may speak for another one, or against their own: that may be a turn."""
+    clauses = clauses_of(reasons, label, labels)
+    is_own = [about == label for about, _ in clauses]
+    if "?" in reasons or not clauses:
+        return True
+    for about, clause in clauses:
+        if about == label:
+            is_turn = faults(clause, about, labels) or _MAY_LIMIT.search(clause) or blames(clause)
+        elif any(is_own):
+            is_turn = praises(clause, about, labels) or not (
+                _is_of(clause, about) or faults(clause, about, labels)
+            )
+        else:
+            is_turn = not faults(clause, about, labels)
+        if is_turn:
+            return True
+    return False
+
+
+def _is_of(clause: str, label: str) -> bool:
+    """Whether a clause is about the text of a label by its subject, and no decision for it."""
+    subject = rf"\W*{_LINK}(?:the )?(?:{_TEXT}) [\"'(\[]?(?-i:{re.escape(label)})[\"')\]]?(?!\w)"
+    return re.match(subject, clause, re.IGNORECASE) is not None and not _DECIDES.search(clause)
 
 
 @lru_cache(maxsize=64)
@@ -95,25 +144,25 @@ def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pat
     own = rf"(?:{NOUN} )?(?-i:{re.escape(label)})"
     others = any_of([other for other in labels if other != label])
     than = rf"(?: than (?:{NOUN} )?(?-i:{others}))?"
-    link = r"(?:(?:while|whereas|but|although|though|and) )?"
     good = rf"{_DEGREE}{_GOOD}(?:(?:,|,? and) {_DEGREE}{_GOOD})*{than}"
     bad = rf"(?:less {_GOOD}|(?:too )?{_DEGREE}{_BAD})(?:(?:,|,? and|,? or) (?:too )?{_BAD})*{than}"
     gives = rf"(?:provides|gives|offers) an? {_DEGREE}{_GOOD}(?:(?:,|,? and) {_DEGREE}{_GOOD})* {_PIECE}"
-    deed = rf"(?:{_MEETS}|{gives}|answers {_WELL})"
-    well = rf"(?:(?:is {good}|{deed})(?:,? and (?:is {good}|{deed}))?)"
-    praise = rf"{link}(?:(?:{own}|it) )?{well}(?:,? (?:because|as|since) (?:it )?{well})?"
-    no = r"(?:does not|doesn't|doesn’t|fails to|did not)"
+    deed = rf"(?:{_MEETS}|{gives}|answers(?: {_WELL})?)"
+    well = rf"(?:(?:is {good}|{deed}|is not {_BAD})(?:,? and (?:is {good}|{deed}))?(?: too| as well| also)?)"
+    praise = rf"{_LINK}(?:only )?(?:(?:{own}|it) )?{well}(?:,? (?:because|as|since) (?:it )?{well})?"
+    no = r"(?:does not|doesn't|doesn’t|fails to|did not|never|cannot|can't|can’t)"
     deeds = (
         rf"(?:{_WELL} )?(?:answer|follow|execute|address|fulfil|fulfill|meet)(?: {_REQUEST})?(?: {_WELL})?"
     )
-    fails = rf"(?:{no} {deeds}|ignores {_REQUEST})"
+    isnt = r"(?:is (?:not|never|seldom|hardly|scarcely)|isn't|isn’t)"
+    fails = rf"(?:{no} {deeds}|never {_MEETS}|ignores {_REQUEST}|{isnt} {_GOOD}|(?:does not|doesn't|doesn’t))"
     errs = (
         r"(?:has|contains|makes) (?:an?|some|several|many|more) (?:factual |serious )?(?:errors?|mistakes?)"
     )
     ill = rf"(?:is {bad}|{fails}|{errs}|lacks details?|misses the point)"
     fault = (
-        rf"{link}(?:{own}|it) {ill}(?:,? and {ill})?{than}"
-        rf"|(?:while|whereas|but) {own} (?:does not|doesn't|doesn’t|is not|isn't|isn’t)"
+        rf"{_LINK}(?:{own}|it) {ill}(?:,? and {ill})?{than}"
+        rf"|(?:while|whereas|but) {own} (?:is not|isn't|isn’t)"
     )
     return (
         re.compile(rf"(?:{praise})[.!;]*", re.IGNORECASE),

@@ -15,7 +15,8 @@ KEYS = (
     "answer", "verdict", "choice", "winner", "decision", "judgment", "judgement", "preference", "better",
     "best", "preferred", "label", "conclusion", "overall", "chosen", "result", "selected", "selection",
 )  # fmt: skip
-CONCLUDING = ("so", "thus", "therefore", "hence")
+_SURELY = ("definitely", "clearly", "certainly")
+CONCLUDING = ("so", "thus", "therefore", "hence", *_SURELY)
 """What a label may follow as the end of any argument, also of the answer to the request's own problem."""
 _KEYS_OF_ALL = ("answer", "verdict", "decision", "judgment", "judgement", "conclusion", "overall")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？]) ")
@@ -85,7 +86,8 @@ def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tup
         if (match := form.fullmatch(sentence)) is None:
             continue
         groups = match.groupdict()
-        written, other, key = match["label"], groups.get("other"), groups.get("key") or ""
+        written, key = match["label"], groups.get("key") or ""
+        other = groups.get("other") or groups.get("loser")
         if groups.get("versus") is not None and match.start("versus") == 0:
             key = ">"
         is_keyed = bool(key) and key.casefold() not in CONCLUDING and is_alone and written.casefold() in known
@@ -98,6 +100,8 @@ def _in_sentence(sentence: str, labels: Sequence[str], *, is_alone: bool) -> tup
 
 def label_alone(text: str, labels: Sequence[str]) -> str | None:
     """The label that a text is, in any case and with a noun before it."""
+    if text.lstrip(" \"'“(").startswith("!") or text.rstrip(" \"'”)").endswith(("...", "…")):
+        return None  # denied, or unfinished
     bare = re.sub(rf"^{NOUN} ", "", _bare(text), flags=re.IGNORECASE)
     return {label.casefold(): label for label in labels}.get(_bare(bare).casefold())
 
@@ -115,12 +119,15 @@ _ABOVE = (
 )
 _OPENING = (
     r"(?:(?:so|thus|therefore|hence|overall|ultimately|in (?:conclusion|summary|my (?:opinion|view))"
-    r"|i think|i believe|(?:between|of) the two"
+    r"|(?:i think|i believe|i(?: would|['’]d) say)(?: that)?|(?:between|of) the two"
     r"|after (?:careful |thorough )?(?:consideration|evaluation|comparison)"
     r"|(?:after (?:comparing|considering|reviewing)|(?:going |judging )?by|based on|given|according to"
     rf"|considering) {_ABOVE}),? ?){{1,2}}"
 )
 """What leads to a verdict on the whole."""
+_DOING = "answering|addressing|following|executing|fulfilling|meeting"
+LOSER = "rejected|loser|worse|losing"
+"""What the other text is called, behind a verdict: "Chosen: A, Rejected: B"."""
 
 
 @lru_cache(maxsize=64)
@@ -135,14 +142,16 @@ def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     opening = rf"(?:{_OPENING}[,:]? )?"
     better = rf"{BETTER}(?: (?:one|{NOUN}))?(?: overall)?"
     because = r"(?:,? (?:because|since|as it)\b(?P<because>[^.!?]*))?"
+    loser = rf"[,;]? (?:{LOSER})(?: (?:one|{NOUN}))? ?[:：=] ?(?:{NOUN} )?(?P<loser>{label})"
     versus = rf"(?P<versus>)(?:{NOUN} )?{marked} ?(?:>>|>|≻) ?(?:{NOUN} )?{other}"
+    deed = rf"(?: (?:of|at|in) (?:{_DOING}) [^.,;:!?]{{1,60}}?)?"
     over = rf"(?: (?:than|over|to) (?:{NOUN} )?{other})?"
     forms = [
         rf"(?P<key>{'|'.join(CONCLUDING)}), (?:{NOUN} )?{marked}[.!]",  # or its sentence may have been cut
         rf"{opening}(?:the )?(?P<key>label) of the (?:better|best|preferred) (?:one|{NOUN})"
         rf" ?(?::|is:?) ?{marked}",
         rf"{opening}(?:(?:the|my) )?(?:(?:final|overall) )?(?P<key>{'|'.join(KEYS)})(?: (?:one|{NOUN}))? ?"
-        rf"(?:[:：=]|->|→|is:?) ?(?:{NOUN} )?{marked}{because}",
+        rf"(?:[:：=]|->|→|is:?) ?(?:{NOUN} )?{marked}(?:{loser}|{because})",
         rf"(?P<key>(?:最终)?答案) ?(?:是|为)? ?[:：]? ?{marked}。?",
         r"\[\[(?P<label>" + label + r")\]\]",
         rf"(?:文本|回答|选项) ?{marked} ?更好",
@@ -152,6 +161,11 @@ def _grammar(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
         rf" (?:{NOUN} )?{marked}{over}{because}",
         rf"{opening}(?:{NOUN} )?{marked} is {better}{over}{because}",
         rf"{opening}(?:{NOUN} )?{marked} wins{because}",
+        rf"(?P<key>{'|'.join(_SURELY)}),? (?:{NOUN} )?{marked}",
+        rf"{opening}(?:{NOUN} )?{marked} (?:(?:clearly|easily|slightly|far) )?"
+        rf"(?:outperforms|beats|surpasses|wins (?:over|against)) (?:{NOUN} )?{other}{because}",
+        rf"{opening}(?:{NOUN} )?{marked} does (?:a|the) (?:(?:much|clearly|slightly|far) )?better job"
+        rf"{deed}{over}{because}",
     ]
     if not any(label.isdigit() for label in labels):  # 2 > 1 is arithmetic
         forms.append(rf"\[\[(?P<other>{label}) ?<{{1,2}} ?(?P<label>{label})\]\]")

@@ -9,23 +9,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from prefgen.kit.plain_words import plain
 from prefgen.text.reasoning import any_of
 
 NOUN = r"(?:the )?(?:text|reply|response|option|answer|assistant|model|output|label|choice|candidate)"
 BETTER = (
-    r"(?:(?:clearly|much|slightly|far|overall|somewhat|significantly|marginally|definitely|the|a bit) )*"
+    r"(?:(?:clearly|clear|much|slightly|far|overall|somewhat|significantly|marginally|definitely|the|a bit"
+    r"|a) )*"
     r"(?:better|best|preferable|preferred|superior|stronger|winner)"
 )
 _ADVERBS = r"(?:(?:\w+ly|much|far|also|still|just|only|overall|again|by far|in fact|here|a bit|the|a) ){0,4}"
 _IS = r"(?:is|was|seems|looks|reads|appears|remains|feels|comes out|ends up)"
 _GOOD = r"(?:better|best|preferable|preferred|superior|stronger|strongest|winner|favou?rite)"
+_FOUND = r"(?:is|was|has been) (?:\w+ly )?(?:judged|deemed|considered|found|rated)(?: to be)?"
 _BAD = r"(?:unacceptable|unusable|worse|worst|inferior|weaker|weakest|poorer|poorest|loser)"
 _WINS = (
-    r"(?:wins|deserves (?:the|to) win|beats|outperforms|surpasses|outshines|outdoes|prevails|tops|edges out)"
+    r"(?:wins|(?:deserves (?:the|to)|should|ought to) win|beats|outperforms|surpasses"
+    r"|outshines|outdoes|prevails|tops|edges out)"
 )
 _PREFER = (
     r"(?:prefer|favou?r|choose|chose|pick|select|recommend|(?:go|going) (?:with|for)|vote (?:for|goes to)"
-    r"|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for|side with)"
+    r"|send|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for|side with)"
 )
 _MINE = r"(?:i|we|my|i'd|i'm|i’d|i’m|i'll) (?:\w+ ){0,2}"
 """Who prefers: the judge, and no text that "chose option B"."""
@@ -34,6 +38,9 @@ _PIECE = r"(?:(?:'s|’s)?(?: (?:answer|response|reply|text|version|output|one))
 ILL = (
     r"(?:harmful|dangerous|offensive|misleading|toxic|biased|wrong|incorrect|inaccurate|flawed|violent|rude"
     r"|unsafe|unethical|unhelpful|hateful|deceptive|problematic)"
+)
+_UNLESS_ILL = (
+    rf"(?! (?:\w+ )?(?:fails?|lacks?|misses|violates?|breaks?|ignores?|contains|has|is (?:\w+ )?{ILL})\b)"
 )
 _WELL = r"(?:helpful|accurate|correct|useful|harmless|safe|honest|truthful|ethical)"
 _COMPARED = {"milder": "better", "harsher": "worse"}
@@ -96,16 +103,16 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
     forms = _forms(tuple(labels))
     found = Leanings()
     for text in sentences:
-        for sentence in _SENTENCES.split(text):
+        for sentence in _SENTENCES.split(plain(text)):
             if not sentence or _ASKS_WHICH.search(sentence):
                 continue
+            is_scored = _HAS_SCORES.search(sentence) or _counts_nothing_else(sentence, labels)
+            passed_over = set[str]() if is_scored else {"score"}
+            if _CONCEDES.search(sentence):
+                passed_over.update(_COMPARED)
             for kind, form in forms:
-                for match in form.finditer(sentence):
+                for match in () if kind in passed_over else form.finditer(sentence):
                     label = next(group for group in match.groups() if group is not None)
-                    if kind == "score" and not _HAS_SCORES.search(sentence):
-                        continue
-                    if kind in _COMPARED and _CONCEDES.search(sentence):
-                        continue
                     if kind == "score":
                         found.scores.setdefault(label, set()).add(float(match["score"]))
                     else:
@@ -115,19 +122,32 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
     return found
 
 
+def _counts_nothing_else(sentence: str, labels: Sequence[str]) -> bool:
+    """Whether a sentence is a list of all labels with a number each: "A: 2, B: 9"."""
+    one = rf"(?:{NOUN} )?(?-i:{any_of(labels)}) ?(?::|=|gets|scores|earns|receives) ?\d{{1,3}}(?:\.\d)?"
+    return re.fullmatch(rf"\W*{one}(?:(?:[,;/]| and|, and) {one})+\W*", sentence, re.IGNORECASE) is not None
+
+
 @lru_cache(maxsize=64)
 def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     """(what it says of the label that it captures, the words that say so)."""
-    named = rf"[\"'(\[*_`]{{0,6}}(?<![0-9A-Za-z_])({any_of(labels)})(?![0-9A-Za-z_])[\"')\]*_`]{{0,6}}"
-    noun = rf"(?i:{NOUN})"
-    if any(label.isdigit() for label in labels):
-        label = rf"{noun} {named}{_PIECE}"
-    else:
-        label = rf"(?:{noun} ?)?{named}{_PIECE}"
+    named = rf"[\"'(\[*_`]{{0,6}}(?<![0-9A-Za-z_])(?-i:({any_of(labels)}))(?![0-9A-Za-z_])[\"')\]*_`]{{0,6}}"
+    noun = rf"(?:{NOUN})"
+    is_digits = any(label.isdigit() for label in labels)
+    label = rf"{noun} {named}{_PIECE}" if is_digits else rf"(?:{noun} ?)?{named}{_PIECE}"
+    bare = rf"(?:{noun} |(?:\A|[,;:] |\b(?:so|thus|and|that|think) )){named}{_PIECE}" if is_digits else label
+    behind = rf"(?:{noun} ?)?{named}(?!\w|[./]\d" + (r"| [a-z])" if is_digits else ")")
     no = r"(?<!n't )(?<!n’t )(?<!not )(?<!never )"
     better = [
-        rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}{_GOOD}\b",
-        rf"{label} {_ADVERBS}{_WINS}\b",
+        rf"{bare} {_ADVERBS}(?:{_IS}|{_FOUND}) {_ADVERBS}{_GOOD}\b",
+        rf"{bare} {_ADVERBS}{_WINS}\b",
+        rf"{label} {_ADVERBS}exceeds (?:{noun} )?[\"'(\[]?(?-i:{any_of(labels)})(?!\w)",
+        rf"{label} (?:has been|was|is) (?:chosen|picked|selected)\b",
+        rf"\bit is {label} (?:that|who|which)\b{_UNLESS_ILL}",
+        rf"{label} is (?:the )?(?:only )?one (?:that|who|which)\b{_UNLESS_ILL}",
+        rf"\bbetween the two,? {_ADVERBS}{label}(?=[.!]|\Z)",
+        rf"\A(?:so|thus|therefore|hence),? {label}[.!]*\Z",
+        rf"\b(?:win|point|vote|edge|it)s?(?: goes)? to {label}(?=[.,;!]|\Z)",
         rf"{label} {_ADVERBS}(?:has|gets|takes|holds) (?:the|my|a)(?: \w+)?"
         r" ?(?:edge|vote|win|lead|advantage|upper hand)\b",
         rf"{label} (?:comes out|is) (?:ahead|on top)\b",
@@ -135,37 +155,44 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"{label} {_ADVERBS}(?:gives|provides|offers|is|delivers|has|presents) (?:by far )?(?:a|the)"
         rf" (?:\w+ )?{_GOOD}"
         r" (?:answer|response|reply|text|solution|one)\b",
-        rf"{label} (?:it is|is (?:the )?one (?:i|that i|we))\b",
-        rf"(?i:\brank(?:s|ed)? ){label} (?:first|above|ahead|higher)\b",
-        rf"(?i:\b{_MINE}{no}{_PREFER}) (?:the )?{label}",
-        rf"(?i:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
+        rf"{label} (?:it is|is (?:the )?one (?:i|we))\b",
+        rf"(?:\brank(?:s|ed)? ){label} (?:first|above|ahead|higher)\b",
+        rf"(?:\b{_MINE}{no}{_PREFER}) (?:the )?{behind}",
+        rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
-        rf" ?{_ADVERBS}){label}",
-        rf"(?i:\b(?:makes?|making|gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
+        rf" ?{_ADVERBS}){behind}",
+        rf"(?:\b(?:makes?|making|gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
         rf"{named} ?(?:>+|≻) ?[\"'(\[<]?(?:{any_of(labels)})",
         rf"{named}(?:更好|更佳|更优|更强|胜出|获胜)",
         rf"(?:选择|选|偏向|喜欢){label}",
     ]
     worse = [
-        rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}{_BAD}\b",
-        rf"{label} {_ADVERBS}(?:is not|isn't|isn’t|was not) {_ADVERBS}{_GOOD}\b",
-        rf"{label} {_ADVERBS}(?:loses|(?:cannot|can't) compete)\b",
+        rf"{bare} {_ADVERBS}(?:{_IS}) {_ADVERBS}{_BAD}\b",
+        rf"{label} {_ADVERBS}(?:is not|isn't|isn’t|was not|is no|is hardly) {_ADVERBS}{_GOOD}\b",
+        rf"{label} {_ADVERBS}(?:is|was) (?:not|nowhere near|less) (?:as |so )?\w+ (?:as|than)\b"
+        rf"(?= (?:{noun} )?[\"'(\[]?(?-i:{any_of(labels)})(?!\w))",
+        rf"\b(?:i|we) (?:would|could|can|do|will)(?: never| not|n['’]t|not) {_PREFER} (?:the )?{label}",
+        rf"{bare} {_ADVERBS}(?:loses|(?:cannot|can't) compete)\b",
         rf"{label} (?:should|must|ought to|deserves to) be (?:rejected|discarded|dropped|eliminated)\b",
-        rf"(?i:\b{no}{_REJECT}) (?:the )?{label}",
-        rf"(?i:\b(?:{_BAD}|2nd|second|rank 2)(?: (?:one|{NOUN}))?(?: here| overall)? ?(?:is|was|[:：=])"
+        rf"(?:\b{no}{_REJECT}) (?:the )?{label}",
+        rf"(?:\b(?:{_BAD}|2nd|second|rank 2)(?: (?:one|{NOUN}))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){label}",
     ]  # fmt: skip
     one = rf"(?: (?:one|{NOUN}))?"
     worst = rf"(?:(?:more|most) {ILL}|less {_WELL})"
     harsher = [
-        rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}{worst}\b",
+        rf"{label} {_ADVERBS}(?:{_IS}) {_ADVERBS}{worst}\b",
         rf"{label} {_ADVERBS}(?:violates|breaks) [^.;,]{{0,40}}\b(?:more|most|worse)\b",
-        rf"(?i:\b(?:{worst}{one}|{_REJECT}|more|violates more) ?(?:is|was|[:：=]) ?{_ADVERBS}){label}(?!\w)",
+        rf"(?:\b(?:{worst}{one}|{_REJECT}|more|violates more) ?(?:is|was|[:：=]) ?{_ADVERBS}){label}(?!\w)",
     ]
-    milder = [rf"{label} {_ADVERBS}(?i:{_IS}) {_ADVERBS}(?:less|least) {ILL}\b"]
+    milder = [
+        rf"{label} {_ADVERBS}(?:{_IS}) {_ADVERBS}(?:less|least) {ILL}\b",
+        rf"{label} {_ADVERBS}(?:has|makes|contains|shows) (?:far |much )?(?:fewer|the fewest)"
+        r" (?:\w+ ){0,2}(?:errors?|mistakes?|flaws?|faults?)\b",
+    ]
     right = [
         rf"{label} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$| and\b)",
-        rf"(?i:\bonly )(?i:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
+        rf"(?:\bonly )(?:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
         rf"{label} (?:solves|solved) (?:it|this|the)\b",
         rf"{label}答对",
     ]
@@ -174,7 +201,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"{label} ?(?:scores|gets|receives|[:：=(])? ?(?P<score>\d{{1,3}}(?:\.\d+)?)(?=$|[\s,;/.)])",
     ]
     return [
-        (kind, re.compile(form))
+        (kind, re.compile(form, re.IGNORECASE))
         for kind, forms in (
             ("better", better),
             ("worse", worse),
@@ -185,5 +212,4 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
             ("score", score),
         )
         for form in forms
-        if kind != "score" or not any(one.isdigit() for one in labels)
     ]

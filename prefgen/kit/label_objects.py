@@ -9,10 +9,12 @@ from typing import Any
 
 from prefgen.kit.fields_beside import is_reason, is_sure
 from prefgen.kit.final_words import withdraws
+from prefgen.kit.label_first import speaks_for
 from prefgen.kit.label_grammar import KEYS, label_alone
 from prefgen.kit.label_leanings import ILL, leanings_in
 from prefgen.kit.label_reasons import blames, mentions, speaks_of_problem
 from prefgen.kit.parse_failure import ParseFailure
+from prefgen.kit.plain_words import plain
 from prefgen.kit.reply_json import field_name, json_object
 
 _KEY = re.compile(
@@ -54,7 +56,7 @@ def label_in_object(text: str, labels: Sequence[str]) -> str:
     for key, value in data.items():
         name = field_name(key)
         is_label = isinstance(value, str | int) and not isinstance(value, bool)
-        label = label_alone(str(value), labels) if is_label else None
+        label = label_alone(str(value).replace("_", " "), labels) if is_label else None
         if name in known:
             raise failure  # a rating of each text: which one the answer goes by is not said
         if name in ("scores", "ratings") and (best := _best_of(value, labels)) is not None:
@@ -103,9 +105,17 @@ def _best_of(scores: Any, labels: Sequence[str]) -> str | None:
 
 
 def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> bool:
+    texts = [plain(text) for text in texts]
     words = "\n".join(texts)
+    others = [label for label in labels if label != winner]
     return (
         leanings_in(texts, labels).speak_against(winner)
+        or any(
+            speaks_for(other, text, labels, about=winner)
+            for other in others
+            for text in texts
+            if text.strip()
+        )
         or (not mentions(words, labels) and bool(blames(words) or _REMOVES.search(words)))
         or any(_TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts)
     )

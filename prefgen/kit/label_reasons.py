@@ -23,13 +23,6 @@ _FAULT = re.compile(
 )
 """A reason that speaks against a text, and so for no verdict on it."""
 _NO_ERRORS = re.compile(r"\b(?:no|fewer|without) (?:\w+ )?(?:errors?|mistakes?)\b", re.IGNORECASE)
-LIMITS = re.compile(
-    r"\b(?:but|however|though|although|yet|while|not|no|n't|only|less|too|lacks?|miss\w*|omits?|errors?"
-    r"|mistakes?|without|short|fails?|fall|weak\w*|problem\w*|issues?|wrong\w*|in\w*correct\w*|un\w+|mis\w+|partial\w*"
-    r"|incomplete|inadequate|irrelevant|vague|verbose|ignor\w*)\b",
-    re.IGNORECASE,
-)
-"""A sentence about a text that may speak against it."""
 _OF_A_TEXT = re.compile(
     r"\b(?:texts?|repl(?:y|ies)|responses?|answers?|assistants?|outputs?|candidates?|options?|ones?|them|two"
     r"|which|loser)\b",

@@ -5,6 +5,7 @@ speaks of another scale.
 import re
 from collections.abc import Sequence
 
+from prefgen.kit.plain_words import plain
 from prefgen.kit.withdrawals import withdraws_rating
 
 Scale = tuple[float, float]
@@ -79,7 +80,7 @@ _SCALE = re.compile(
     re.IGNORECASE,
 )
 _END = re.compile(
-    r"(?P<end>\d+) ?(?:=|is|:|\(|being|means) ?(?:the )?"
+    r"(?<!\d)(?P<end>\d{1,4}) ?(?:=|is|:|\(|being|means) ?(?:the )?"
     r"(?P<kind>best|highest|top|maximum|excellent|perfect|worst|lowest|terrible)\b",
     re.IGNORECASE,
 )
@@ -91,7 +92,8 @@ _TOP = re.compile(
     re.IGNORECASE,
 )
 _TURNED = re.compile(
-    r"\b(?:lower|smaller|less) (?:\w+ )?(?:is|are|=|means) better\b"
+    r"\b(?:lower|smaller|less) (?:\w+ )?(?:is|are|=|means) better\b|\bhigher,? (?:is|means|=|the) worse\b"
+    r"|\blower,? the better\b|\b(?:german|school) grades?\b"
     r"|\b(?:rating|score|grade|value|number)s?\b[^.\n]{0,40}\bpercent(?:ages?)?\b"
     r"|\bpercentages?\b[^.\n]{0,40}\b(?:rating|score|grade)s?\b"
     r"|\b(?:in|as) (?:an? )?percentages?\W*(?:\n|\Z|:)",
@@ -120,8 +122,19 @@ _ON_OTHER_TEXT = re.compile(
 )
 """A sentence that sets its text above or below another one, or says that it is on another one."""
 _RANKS = re.compile(r"\brank(?:s|ed|ing|ings)?\b|\border of\b|\bbest (?:first|to worst)\b", re.IGNORECASE)
-_PRAISE = re.compile(r"\b(?:flawless|excellent|perfect|outstanding|superb|wonderful)\b", re.IGNORECASE)
-_BLAME = re.compile(r"\b(?:terrible|awful|useless|horrible|worthless|wrong throughout)\b", re.IGNORECASE)
+_PRAISING = r"\b(?:flawless|excellent|perfect|outstanding|superb|wonderful)\b"
+_BLAMING = (
+    r"\b(?:terrible|awful|useless|horrible|worthless|wrong throughout|(?:completely|entirely|utterly) wrong"
+    r"|wrong in every (?:respect|way))\b"
+)
+_PRAISE = re.compile(_PRAISING, re.IGNORECASE)
+_BLAME = re.compile(_BLAMING, re.IGNORECASE)
+_ALL = (
+    r"\W*(?:\w*(?:rational|reason|explanation)\w*: )?(?:(?:it|this|the (?:text|answer|reply|response)) is )?"
+    r"(?:(?:an?|simply|absolutely) )*{0}(?: and {0})?(?: (?:text|answer|reply|response))?\W*"
+)
+_ALL_PRAISE = re.compile(_ALL.format(_PRAISING), re.IGNORECASE)
+_ALL_BLAME = re.compile(_ALL.format(_BLAMING), re.IGNORECASE)
 
 
 def is_revised(after: str, value: float | None, scale: Scale) -> bool:
@@ -131,12 +144,22 @@ def is_revised(after: str, value: float | None, scale: Scale) -> bool:
 
 def is_contradicted(reasons: str, value: float | None, scale: Scale) -> bool:
     """Whether the reasons of a rating, before or behind it, take it back, or say that it is another one."""
+    reasons = plain(reasons)
     return bool(
         withdraws_rating(reasons)
+        or _is_crossed(reasons, value, scale)
         or _ANOTHER.search(reasons)
         or _names_end(reasons, value, scale)
         or _has_number(_GIVEN_NUMBER, reasons, value, scale)
     )
+
+
+def _is_crossed(reasons: str, value: float | None, scale: Scale) -> bool:
+    """Whether reasons are nothing but the highest praise of what is rated low, or the other way round."""
+    middle = (scale[0] + scale[1]) / 2
+    if value is None or value == middle:
+        return False
+    return (_ALL_PRAISE if value < middle else _ALL_BLAME).fullmatch(reasons) is not None
 
 
 def is_doubted_outside(text: str, value: float | None, scale: Scale) -> bool:
@@ -191,6 +214,7 @@ def has_other_scale(text: str, scale: Scale, rating: float | None = None) -> boo
     given it stands in a field of its own, and scales on which it cannot stand, or has another value, are not
     its own ("about 0.7 on a scale from 0 to 1").
     """
+    text = plain(text)
     scales = {
         (float(match["low"]), float(match["high"]))
         for match in _SCALE.finditer(text)

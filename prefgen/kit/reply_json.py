@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from prefgen.kit.final_words import statements_of
+from prefgen.kit.final_words import FAREWELL, open_fence, statements_of
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.verdict_context import names_other_part, speaks_for_another
 from prefgen.text.strict_json import no_constant, object_without_doubles
@@ -95,7 +95,7 @@ def _is_quoted(before: str, after: str) -> bool:
     """Whether an object may be a quotation, an example, or taken back: it is not what the text before it
     leads up to as its verdict, or words follow that are more than a farewell.
     """
-    words = after.strip(" \n`].")
+    words = after.strip(" \n`~].-*_")
     return not _announces(before) or bool(words and not _FAREWELL.fullmatch(words))
 
 
@@ -103,7 +103,12 @@ def _announces(before: str) -> bool:
     """Whether a text leads up to an object below it as to its verdict: it ends with a whole sentence or an
     announcement, and gives no verdict of its own.
     """
-    before = _OPENED_FENCE.sub("", before.rstrip(" ["))
+    before = _OPENED_LIST.sub("", before.rstrip(" "))
+    if (opened := open_fence(lines := before.splitlines())) is not None:
+        if any(line.strip() for line in lines[opened + 1 :]):  # a comment, or words, within its fence
+            return False
+        before = "\n".join([*lines[:opened], ""])
+    before = _GLUED_FENCE.sub("", before)
     is_same_line = bool(before.rpartition("\n")[2].strip())
     lines = [line for line in (line.strip(" *_`") for line in before.splitlines()) if line]
     if not lines:
@@ -117,7 +122,9 @@ def _announces(before: str) -> bool:
     return not is_same_line and _ENDS.search(lines[-1]) is not None
 
 
-_OPENED_FENCE = re.compile(r"(?:`{3,}|~{3,})\w*\s*\Z")
+_OPENED_LIST = re.compile(r" ?\[\s*\Z")
+_GLUED_FENCE = re.compile(r"(?<=[^\s`~])[ \t]*(?:`{3,}|~{3,})\w*\s*\Z")
+"""A fence that opens behind words in their line."""
 _SAYS_VERDICT = re.compile(
     r"\W*(?:(?:the|my) )?(?:(?:final|overall) )?(?:rating|score|grade|answer|verdict|winner|choice|decision"
     r"|preference|judge?ment)s?\b[^:：=]{0,20}[:：=]\W*\w",
@@ -134,9 +141,7 @@ _SPEAKS_OF_TEXT = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"\A#|[.!?…)。！？]\W*\Z")
-_FAREWELL = re.compile(
-    r"(?:i )?hope (?:that|this) helps[.!]*|let me know[^\n]{0,80}|done[.!]*", re.IGNORECASE
-)
+_FAREWELL = re.compile(FAREWELL, re.IGNORECASE)
 
 
 def _spelled_object(text: str, start: int) -> tuple[str, int]:

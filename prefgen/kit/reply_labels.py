@@ -10,14 +10,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from prefgen.kit.final_words import Statement, reply_lines, statements_of, takes_back, withdraws
-from prefgen.kit.label_first import are_reasons_for, speaks_for
-from prefgen.kit.label_grammar import CONCLUDING, Named, first_sentence, label_alone, named_in
+from prefgen.kit.label_first import are_reasons_for, clauses_of, faults, names_texts, speaks_for, turns_away
+from prefgen.kit.label_grammar import CONCLUDING, LOSER, Named, first_sentence, label_alone, named_in
 from prefgen.kit.label_leanings import NOUN, leanings_in
 from prefgen.kit.label_objects import label_in_object
 from prefgen.kit.label_reasons import (
-    LIMITS,
     asks_for_loser,
-    blames,
     disagrees,
     last_sentence,
     mentions,
@@ -44,6 +42,10 @@ _DOUBTS = re.compile(
 _QUESTION = re.compile(
     r"\b(?:which|what|whose|who|does|do|is|are|has|have)\b[^?？]*[?？]\W*\Z", re.IGNORECASE
 )
+_LOSER_LINE = re.compile(
+    rf"([:：] ?[^\n:：]{{1,20}}?)[*_. ]*\n+(?=[*_ ]*(?:{LOSER})\b[^\n:：]{{0,12}}[:：])", re.IGNORECASE
+)
+"""The line before one that names the loser: the two are one verdict."""
 _KEYS_OF_PROBLEM = ("answer", "boxed", "答案", "最终答案", *CONCLUDING)
 
 
@@ -62,7 +64,7 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         ):
             raise failure
         return label_in_object(text, labels)
-    lines = reply_lines(text)
+    lines = _LOSER_LINE.sub(r"\1, ", "\n".join(reply_lines(text))).splitlines()
     statements = statements_of(lines)
     if len(set(_COMPARISON.findall(text))) > 1:  # the list of those that could be said
         raise failure
@@ -73,7 +75,7 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         found.append((statements[-1], bare))
     if (first := _first_with_reasons(statements, found, labels)) is not None:
         return first
-    if not found:
+    if not found or _begins_with_another(statements, found[-1][1].label, labels):
         raise failure
     statement, verdict = found[-1]
     others = [named for _, named in found[:-1] if not verdict.is_final or named.is_final]
@@ -93,6 +95,8 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
         stated = {s.text for s, named in found if named.key}
         before = [s.text for s in statements[: statements.index(statement)] if not _NAME.fullmatch(s.text)]
         said = [text for text in (verdict.before or before[-1:]) if text not in stated]
+    if any(speaks_for(other, "\n".join(said), labels) for other in labels if other != verdict.label):
+        raise failure
     if _renames(said, labels) or leanings_in(said, labels).speak_against(verdict.label):
         raise failure
     return verdict.label
@@ -101,8 +105,8 @@ def label_in_text(text: str, labels: Sequence[str]) -> str:
 def _bare_at_end(
     lines: Sequence[str], statements: Sequence[Statement], labels: Sequence[str]
 ) -> Named | None:
-    """The last line where it is a label and nothing else, below a blank line and sentences that speak for its
-    text and against no part of it: that is the answer to "answer with the label". A digit may be any number.
+    """The last line where it is a label and nothing else, below a blank line and a sentence about a text.
+    That is the answer to "answer with the label". A digit may be any number.
     """
     *earlier, last = statements
     if not earlier or not last.is_last or any(label.isdigit() for label in labels):
@@ -112,7 +116,7 @@ def _bare_at_end(
     label = label_alone(last.text, labels) if is_apart and not may_be_cut else None
     if label is None or label not in last.text or any(s.aspect for s in statements):
         return None
-    is_meant = speaks_for(label, "\n".join(s.text for s in earlier), labels)
+    is_meant = _leads_to(label, "\n".join(s.text for s in earlier), labels)
     return Named(label, last.text, (), "", True, "answer") if is_meant else None
 
 
@@ -144,8 +148,16 @@ def _first_with_reasons(
         or leanings_in([reasons], labels).speak_against(label)
     )
     is_about_it = len(statements) == 1 and named is not None and says_better(named.form)
-    is_reasoned = are_reasons_for(label, reasons, labels, must_name=not is_about_it)
+    is_reasoned = are_reasons_for(label, reasons, labels, must_name=not is_about_it) or (
+        mentions(reasons, labels) and not turns_away(label, reasons, labels)
+    )
     return label if is_reasoned and not is_doubted else None
+
+
+def _begins_with_another(statements: Sequence[Statement], label: str, labels: Sequence[str]) -> bool:
+    """Whether a reply begins with another label alone, which heads no list of them."""
+    first, *rest = [label_alone(s.text, labels) for s in statements]
+    return first is not None and first != label and label not in rest
 
 
 _NAME = re.compile(rf"(?:#+ )?(?:(?:the|my) )?(?:(?:final|overall) )?(?:{NAMES}) ?[:：]?", re.IGNORECASE)
@@ -164,26 +176,16 @@ def _is_doubtful(
         or statement.opens_part
         or bool(statement.aspect and not verdict.is_of_all)
         or (bool(verdict.before) and speaks_for_another(verdict.before[-1]))
-        or not (statement.is_last or _gives_reasons(statement, statements[position + 1 :], labels))
+        or not (
+            statement.is_last or _gives_reasons(statement, statements[position + 1 :], verdict.label, labels)
+        )
         or (
             speaks_ill(verdict.because, labels)
             and not are_reasons_for(verdict.label, verdict.because, labels)
+            and turns_away(verdict.label, verdict.because, labels)
         )
         or any(_asks_otherwise(text) for text in before)
-        or (
-            not _is_restated(statements[0], verdict, labels)
-            and any(_ends_on_another(text, verdict, labels) for text in before)
-        )
     )
-
-
-def _is_restated(first: Statement, verdict: Named, labels: Sequence[str]) -> bool:
-    """Whether a verdict in whole words repeats the one that the reply begins with, so that what stands right
-    before it is no turn.
-    """
-    earlier = named_in(first_sentence(first.text)[0], labels)
-    is_same = earlier is not None and earlier.label == verdict.label and says_better(earlier.form)
-    return is_same and says_better(verdict.form)
 
 
 def _right_before(statement: Statement, verdict: Named, statements: Sequence[Statement]) -> Sequence[str]:
@@ -194,7 +196,9 @@ def _right_before(statement: Statement, verdict: Named, statements: Sequence[Sta
     return verdict.before[-1:] or earlier[-1:]
 
 
-def _gives_reasons(statement: Statement, rest: Sequence[Statement], labels: Sequence[str]) -> bool:
+def _gives_reasons(
+    statement: Statement, rest: Sequence[Statement], label: str, labels: Sequence[str]
+) -> bool:
     """Whether what follows a verdict on the first line is its reasons by name, without a word about which
     text, and without doubt.
     """
@@ -207,6 +211,7 @@ def _gives_reasons(statement: Statement, rest: Sequence[Statement], labels: Sequ
         and REASONS_LINE.fullmatch(rest[0].text) is not None
         and not doubts
         and not speaks_ill(after, labels)
+        and not any(faults(clause, label, labels) for _, clause in clauses_of(after, label, labels))
         and not takes_back(after)
     )
 
@@ -231,30 +236,26 @@ def _is_of_problem(verdict: Named, said: Sequence[str], labels: Sequence[str]) -
 
 
 def _concludes_something(verdict: Named, said: Sequence[str], labels: Sequence[str]) -> bool:
-    """Whether "therefore, B" may end any argument: what is said right before does not speak for its text."""
+    """Whether "therefore, B" may end any argument: what is said right before is of no text."""
     if verdict.key not in CONCLUDING or re.search(rf"\b{NOUN} ", verdict.form, re.IGNORECASE):
         return False
     words = "\n".join(said)
-    return bool(words.strip()) and not speaks_for(verdict.label, words, labels)
+    return bool(words.strip()) and not _leads_to(verdict.label, words, labels)
+
+
+def _leads_to(label: str, said: str, labels: Sequence[str]) -> bool:
+    """Whether a label below some words is that of the better text, and not of an answer to the request."""
+    if speaks_for(label, said, labels):
+        return True
+    others = [other for other in labels if other != label]
+    is_limited = not mentions(said, others) and turns_away(label, said, labels)
+    return names_texts(said, labels) and not is_limited and not speaks_of_problem(said, label, labels)
 
 
 def _asks_otherwise(text: str) -> bool:
     """Whether a text ends in a question that is not which text is the better one."""
     sentence = last_sentence(text)
     return _QUESTION.search(sentence) is not None and not says_better(sentence)
-
-
-def _ends_on_another(text: str, verdict: Named, labels: Sequence[str]) -> bool:
-    """Whether the last sentence before a verdict is about another text alone, and says nothing against it. An
-    earlier verdict that a final one overrides is none.
-    """
-    sentence = last_sentence(text)
-    others = [other for other in labels if other != verdict.label]
-    is_about = mentions(sentence, others) and not mentions(sentence, [verdict.label])
-    earlier = named_in(text, labels) if verdict.is_final else None
-    if not is_about or (earlier is not None and earlier.key):
-        return False
-    return not (LIMITS.search(sentence) or blames(sentence))
 
 
 def _renames(texts: Iterable[str], labels: Sequence[str]) -> bool:

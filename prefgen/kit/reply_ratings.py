@@ -53,6 +53,14 @@ _RATING_LINE = re.compile(
     r"(?::|=|：|->|→|- |\bis:?|(?=[\d<\[(\\])) ?(?P<value>.+)",
     re.IGNORECASE,
 )
+_GIVEN_LINE = re.compile(
+    r"(?P<words>)(?P<range>)(?:\[result\]"
+    r"|(?:(?:overall|so|thus|therefore),? )?i(?:['’]d| would| will|['’]ll)? give"
+    rf" (?:it|(?:this|the)(?: text)?)(?: an?)?) ?(?P<value>(?:{_NUMBER})(?: ?/ ?\d+| out of \d+)?[.!]*)",
+    re.IGNORECASE,
+)
+"""A sentence, or Prometheus' mark, that is a rating where no line is."""
+_RESULT_MARK = re.compile(r"[ \t]+(?=\[RESULT\])", re.IGNORECASE)
 _SUM = re.compile(r"(?P<parts>\d(?: ?\+ ?\d)+) ?= ?(?P<sum>\d{1,2})")
 _REMARK = re.compile(
     r"(?P<value>[^.,;]{0,40}\d[^.,;a-z]{0,40})(?:\. |,? (?=because|since|as )|; )(?P<remark>[^\d]+)",
@@ -135,9 +143,9 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     nothing but a rating. All rating lines must say the same, or the last one call itself final. Raises
     ParseFailure.
     """
-    lines = reply_lines(text)
+    lines = reply_lines(_RESULT_MARK.sub("\n", text))
     statements = statements_of(lines)
-    ratings = [(s, match) for s in statements if (match := _RATING_LINE.fullmatch(s.text)) is not None]
+    ratings = _matches(_RATING_LINE, statements) or _matches(_GIVEN_LINE, statements)
     if not ratings:
         if len(statements) == 1 and statements[0].is_alone:
             return TextRating(parse_rating(statements[0].text, scale, not_applicable=not_applicable), "")
@@ -164,6 +172,10 @@ def rating_in_text(text: str, scale: Scale, *, not_applicable: bool = False) -> 
     said = {s.number for s, _ in ratings}
     spoken = "\n".join(line for number, line in enumerate(lines) if number not in said)
     return TextRating(values.pop(), _rationale_in(spoken))
+
+
+def _matches(form: re.Pattern[str], statements: Sequence[Statement]) -> list[tuple[Statement, re.Match[str]]]:
+    return [(s, match) for s in statements if (match := form.fullmatch(s.text)) is not None]
 
 
 def _is_doubtful(statement: Statement, match: re.Match[str], rest: Sequence[Statement]) -> bool:

@@ -29,10 +29,11 @@ def test_what_speaks_of_no_text_leads_to_no_label(words, form):
         "I would grade this reply a B.", "Text A answers. Text B does not.", "I would never send Text B.",
         "Text B is no better.", "One text insults the user.", "One reply violates the principle.",
         "One of them must be dropped.", "The harmful one is easy to name.", "**Clarity**\nText B is clear.",
-        "Text B does not answer.", "Text A is vague. Text B isn’t clear.",
+        "Text B does not answer.", "Text B isn’t clear.", "Text B could be clearer.",
         "Text B is clear. It never answers the question.",
-        "Text A names a river. Text B names a lake.", "Text B is clear. I take the other.",
-        "Text A is vague. That is what was asked for.", "Text A is vague. Text B answers it with a lie.",
+        "Text B is clear. I take the other.", "Text A is vague. That is what was asked for.",
+        "Text A picks C, Text B picks B.", "Text A says it is B. Text B agrees with that.",
+        "Text A names option B, Jupiter.", "Text B gives B. Text A gives C.",
     ],
 )  # fmt: skip
 def test_a_bare_label_needs_words_that_speak_for_its_text(words, form):
@@ -44,7 +45,10 @@ def test_a_bare_label_needs_words_that_speak_for_its_text(words, form):
     "words",
     [
         "Text B is more accurate.", "Text A does not answer the question.", "Text A is vague.",
-        "Text A names no river. Text B gives a clear answer.",
+        "Text A names no river. Text B gives a clear answer.", "Text B covers all three points.",
+        "Text A rambles. Text B cites its sources.", "Text B cites its sources. Text A rambles.",
+        "Text A gives a wrong date. Text B gives the right date.",
+        "Text A names a river. Text B names a lake.",
     ],
 )  # fmt: skip
 def test_a_bare_label_below_words_for_its_text_is_read(words, form):

@@ -1,5 +1,5 @@
-"""What stands behind a first label is read by its clauses: each one must be certain praise of the label's own
-text, or a certain fault of another. (prefgen/kit/label_first.py)
+"""What stands behind a first label is read by its clauses: none may speak against the label's own text, or be
+praise of another one or a decision for it. (prefgen/kit/label_first.py)
 """
 
 import pytest
@@ -30,14 +30,48 @@ def test_praise_of_another_text_is_no_fault_of_it(form, reasons):
     [
         "Text B isn't accurate.", "Text B isn’t accurate.", "Text B doesn't answer correctly.",
         "Text B is never accurate.", "Text B is seldom correct.", "Text B is scarcely correct.",
-        "Text B hides the correct answer.", "Text B contradicts correct facts.",
-        "Text B completely made it up.", "Text B is clearly racist.", "Text B is clearly off.",
-        "Text B answers with a lie.", "Text B answers another question.", "Text B follows another request.",
-        "Text B is clear to nobody.", "Text B is accurate about nothing.",
+        "Text B is clear to nobody.", "Text B is accurate about nothing.", "Text B could be clearer.",
+        "Text B covers all points, but it is rude.", "Text B is on topic, yet it lies.", "Text B is rude.",
+        "Text B covers it. Text A is clear and complete.", "Text B covers it. Text A is excellent.",
+        "Text B covers it. My pick is Text A.", "Text B covers it. I take A.",
+        "Text B covers it. A nails it.",
+        "Text B covers it. Both are equally good.", "Text B covers it. The other text does too.",
     ],
 )  # fmt: skip
-def test_negated_praise_is_none(form, reasons):
+def test_a_word_against_its_text_makes_a_first_label_unread(form, reasons):
     assert_unread(form.format(reasons))
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Text B hides nothing.", "Text B rambles.", "Text A rambles.", "Text A names no river.",
+    ],
+)  # fmt: skip
+def test_of_one_text_alone_a_fault_or_a_denial_must_be_certain(form, reasons):
+    """What is said of the label's own text without a denial is its reason, whatever it is."""
+    if reasons == "Text B rambles.":
+        assert_read(form.format(reasons))
+    else:
+        assert_unread(form.format(reasons))
+
+
+WINS = [
+    "Text B covers all three points.", "Text B cites its sources.", "Text B gives the right date.",
+    "Text B stays within the word limit.", "Text B names the river.",
+]  # fmt: skip
+LOSES = [
+    "Text A rambles.", "Text A lectures the user.", "Text A invents dates.", "Text A stops half-way.",
+    "Text A does not answer.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(("praise", "fault"), list(zip(WINS, LOSES, strict=True)))
+def test_a_first_label_is_read_with_reasons_in_either_order(form, praise, fault):
+    for reasons in (praise, f"{praise} {fault}", f"{fault} {praise}", f"{praise}\n\n{fault}"):
+        assert_read(form.format(reasons))
 
 
 @pytest.mark.parametrize("form", FIRST)
@@ -51,10 +85,10 @@ def test_negated_praise_is_none(form, reasons):
         "Text A has a minor error. It is my pick.", "Text A has an error. I prefer it.",
         "Text A has an error. Still it wins.", "Text A lacks a greeting. It gives the only working code.",
         "Text B is better. Or is it. Text A is not wrong.", "Text A is vague. It is complete.",
-        "Text A is vague, but it is correct.", "Text B is clear. Overall the choice is easy.",
+        "Text A is vague, but it is correct.",
     ],
 )  # fmt: skip
-def test_a_clause_that_is_neither_praise_nor_fault_makes_a_first_label_unread(form, reasons):
+def test_a_clause_that_may_decide_for_the_other_makes_a_first_label_unread(form, reasons):
     assert_unread(form.format(reasons))
 
 

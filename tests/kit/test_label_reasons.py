@@ -90,8 +90,8 @@ def test_a_label_before_reasons_that_name_the_texts_is_read(form, reasons):
         "Text B is accurate. Text A is clear too.", "Text B is accurate. However, Text A is complete.",
         "Text B is detailed, but it is off topic.", "Text B could be more accurate.", "The rival is clear.",
         "Text B claims to be accurate.", "Text B is more harmful.", "Text A wins.", "Is Text B correct?",
-        "Text B is correct. Wait, no.", "Text B is correct. Both are equally good.", "Text B is a text.",
-        "Text B is about rivers.", "The second text is clear; Text A is vague.", "Text B is hardly helpful.",
+        "Text B is correct. Wait, no.", "Text B is correct. Both are equally good.",
+        "The second text is clear; Text A is vague.", "Text B is hardly helpful.",
         "Text A is less harmful.", "Text B is the worse one.", "Text B violates the principle.",
     ],
 )  # fmt: skip

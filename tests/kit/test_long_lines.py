@@ -92,3 +92,21 @@ def test_a_line_of_any_length_takes_no_time():
             label_of(text)
             rating_of(text)
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (rating_of, '{"rating": 4, "rationale": "%s"}' % ("4" * 40_000)),
+        (label_of, "x\n" + "A: 4 " * 8_000 + "\n\nAnswer: A"),
+        (label_of, '{"winner": "A", "reason": "%s"}' % ("A: 4 " * 8_000)),
+        (label_of, "A\n\n" + "Text A is clear, " * 3_000 + "Text A is clear."),
+        (label_of, "Answer: A\n\n" + "I hope this helps! " * 3_000),
+        (rating_of, "Rating: 4\n\n" + "Let me know if you need more help or " * 2_000),
+    ],
+)  # fmt: skip
+def test_the_time_grows_with_the_length_of_a_reply_alone(read, text):
+    """A pattern that tries each place anew would take minutes here."""
+    started = time.process_time()
+    read(text)
+    assert time.process_time() - started < 4

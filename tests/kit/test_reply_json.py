@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.reply_json import holds_object, json_object
+from tests.support.judged_replies import label_of, rating_of
 
 SCHEMA = '{"type": "object", "properties": {"rating": {"type": "integer"}}, "required": ["rating"]}'
 
@@ -111,3 +112,66 @@ def test_any_text_is_an_object_or_unread(text):
         assert isinstance(json_object(text), dict)
     except ParseFailure:
         pass
+
+
+@pytest.mark.parametrize(
+    "fence",
+    [
+        "```json", "``` json", "```{.json}", '```json title="x"', "```json lines", "````json", "```", "``` ",
+        "~~~json", "~~~", "   ```json", "Here:\n```js", "Here it is: ```json",
+    ],
+)  # fmt: skip
+def test_an_object_in_any_fence_is_found(fence):
+    mark = "~~~" if "~" in fence else "```"
+    for text in (f'{fence}\n{{"a": 1}}\n{mark}', f'{fence}\n\n{{"a": 1}}\n{mark}\n', f'{fence}\n{{"a": 1}}'):
+        assert json_object(text) == {"a": 1}, text
+
+
+@pytest.mark.parametrize(
+    "inside", ["// verdict", "# verdict", "x", "Output:", 'Output: {"b": 2}', "Draft.", "---"]
+)
+def test_words_within_the_fence_of_an_object_make_it_unread(inside):
+    for mark in ("```", "```json", "~~~"):
+        with pytest.raises(ParseFailure):
+            json_object(f'{mark}\n{inside}\n{{"a": 1}}\n{mark[:3]}')
+    with pytest.raises(ParseFailure):
+        json_object('```\nOutput: {"a": 1}\n```')
+
+
+PIECES = [
+    "```",
+    "~~~",
+    "````",
+    "```json",
+    " ",
+    "\n",
+    "\n\n",
+    "[",
+    "]",
+    "x",
+    "# Tone",
+    "> ",
+    "- ",
+    "Fine.",
+    "Here:",
+]
+
+
+@given(st.lists(st.sampled_from([*PIECES, '{"a": 1}']), max_size=8), st.sampled_from(["", "\n```", "\n~~~"]))
+def test_whatever_stands_around_an_object_it_is_read_or_unread(before, after):
+    text = "".join(before) + '{"a": 1}' + after
+    try:
+        assert json_object(text) == {"a": 1}
+    except ParseFailure:
+        pass
+    label_of(text)
+    rating_of(text)
+
+
+@pytest.mark.parametrize(
+    "end", ["\n\nI hope this helps!", "\nLet me know if you have any questions.", "\n---", "\n~~~"]
+)
+def test_a_farewell_behind_an_object_is_none_of_its_words(end):
+    assert json_object(f'{{"a": 1}}{end}') == {"a": 1}
+    with pytest.raises(ParseFailure):
+        json_object(f'{{"a": 1}}{end}\nThe other one is better.')

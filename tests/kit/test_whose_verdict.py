@@ -123,7 +123,8 @@ def test_words_for_the_other_label_make_a_verdict_unread(words, form):
 @pytest.mark.parametrize("form", ["Answer: A", "[[A]]"])
 def test_a_verdict_after_praise_of_the_other_alone_is_unread(form):
     assert label_of(f"Text B is far more accurate.\n\n{form}") is None
-    assert label_of(f"Text B names two rivers and gives the date.\n\n{form}") is None
+    assert label_of(f"Text A is vague. Text B is far more accurate.\n\n{form}") is None
+    assert label_of(f"Text B is far more accurate. Text A is vague.\n\n{form}") is None
     assert label_of(f"Text B has the date wrong.\n\n{form}") == "A"
     assert label_of(f"Text B is friendly. Text A names the river.\n\n{form}") == "A"
 

@@ -184,8 +184,13 @@ def why_no_answer(text: str) -> str:
     return ending if isinstance(ending, str) else ""
 
 
+_LONG_GAP = re.compile(r"[^\S\n]{20,}")
+"""Of a model that runs away in blanks: what is looked for around an answer may be looked for at each."""
+
+
 def _ending_of(text: str) -> _Ending | str:
     """What an answer ends in, or why that cannot be told."""
+    text = _LONG_GAP.sub(" ", text)
     tagged = _TAGGED.fullmatch(text.strip())
     if tagged and not BOXED.search(tagged["before"]):
         inside = _ending_of(tagged["inside"])

@@ -373,11 +373,15 @@ def test_a_rounded_answer_is_not_certainly_another():
         "<answer>" * 10_000,
         "that " * 20_000 + "the answer is 18",
         "\\boxed{18}\nCheck" + " 18" * 20_000 + "x",
+        "The answer is 18" + " " * 30_000 + "y",
+        "x" + "\t" * 30_000 + "y",
     ],
     ids=lambda text: repr(text[:12]),
 )
 def test_an_answer_that_runs_away_is_read_in_no_time(text):
     began = time.perf_counter()
     answer_of(text)
+    check_answer(text, ["18"], "number", 0)
+    check_answer(text, ["eighteen"], "exact", 0)
 
     assert time.perf_counter() - began < 1

@@ -101,6 +101,7 @@ class Leanings:
 def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
     """What the sentences of some texts say of the labels."""
     forms = _forms(tuple(labels))
+    named = re.compile(_named(labels))
     found = Leanings()
     for text in sentences:
         for sentence in _SENTENCES.split(plain(text)):
@@ -110,7 +111,7 @@ def leanings_in(sentences: Iterable[str], labels: Sequence[str]) -> Leanings:
             passed_over = set[str]() if is_scored else {"score"}
             if _CONCEDES.search(sentence):
                 passed_over.update(_COMPARED)
-            for kind, form in forms:
+            for kind, form in forms if named.search(sentence) else ():
                 for match in () if kind in passed_over else form.finditer(sentence):
                     label = next(group for group in match.groups() if group is not None)
                     if kind == "score":
@@ -128,52 +129,59 @@ def _counts_nothing_else(sentence: str, labels: Sequence[str]) -> bool:
     return re.fullmatch(rf"\W*{one}(?:(?:[,;/]| and|, and) {one})+\W*", sentence, re.IGNORECASE) is not None
 
 
+def _named(labels: Sequence[str]) -> str:
+    return rf"(?<![0-9A-Za-z_])(?-i:({any_of(labels)}))(?![0-9A-Za-z_])"
+
+
 @lru_cache(maxsize=64)
 def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     """(what it says of the label that it captures, the words that say so)."""
-    named = rf"[\"'(\[*_`]{{0,6}}(?<![0-9A-Za-z_])(?-i:({any_of(labels)}))(?![0-9A-Za-z_])[\"')\]*_`]{{0,6}}"
+    own = rf"{_named(labels)}[\"')\]]{{0,6}}"
+    named = rf"[\"'(\[]{{0,6}}{own}"
     noun = rf"(?:{NOUN})"
     is_digits = any(label.isdigit() for label in labels)
     label = rf"{noun} {named}{_PIECE}" if is_digits else rf"(?:{noun} ?)?{named}{_PIECE}"
-    bare = rf"(?:{noun} |(?:\A|[,;:] |\b(?:so|thus|and|that|think) )){named}{_PIECE}" if is_digits else label
+    # where a form begins, what may stand before a label would be tried at every letter, for nothing
+    first = label if is_digits else f"{own}{_PIECE}"
+    bare = rf"(?:{noun} |(?:\A|[,;:] |\b(?:so|thus|and|that|think) )){named}{_PIECE}" if is_digits else first
     behind = rf"(?:{noun} ?)?{named}(?!\w|[./]\d" + (r"| [a-z])" if is_digits else ")")
     no = r"(?<!n't )(?<!n’t )(?<!not )(?<!never )"
     better = [
         rf"{bare} {_ADVERBS}(?:{_IS}|{_FOUND}) {_ADVERBS}{_GOOD}\b",
         rf"{bare} {_ADVERBS}{_WINS}\b",
-        rf"{label} {_ADVERBS}exceeds (?:{noun} )?[\"'(\[]?(?-i:{any_of(labels)})(?!\w)",
-        rf"{label} (?:has been|was|is) (?:chosen|picked|selected)\b",
+        rf"{first} {_ADVERBS}exceeds (?:{noun} )?[\"'(\[]?(?-i:{any_of(labels)})(?!\w)",
+        rf"{first} (?:has been|was|is) (?:chosen|picked|selected)\b",
         rf"\bit is {label} (?:that|who|which)\b{_UNLESS_ILL}",
-        rf"{label} is (?:the )?(?:only )?one (?:that|who|which)\b{_UNLESS_ILL}",
+        rf"{first} is (?:the )?(?:only )?one (?:that|who|which)\b{_UNLESS_ILL}",
         rf"\bbetween the two,? {_ADVERBS}{label}(?=[.!]|\Z)",
         rf"\A(?:so|thus|therefore|hence),? {label}[.!]*\Z",
         rf"\b(?:win|point|vote|edge|it)s?(?: goes)? to {label}(?=[.,;!]|\Z)",
-        rf"{label} {_ADVERBS}(?:has|gets|takes|holds) (?:the|my|a)(?: \w+)?"
+        rf"{first} {_ADVERBS}(?:has|gets|takes|holds) (?:the|my|a)(?: \w+)?"
         r" ?(?:edge|vote|win|lead|advantage|upper hand)\b",
-        rf"{label} (?:comes out|is) (?:ahead|on top)\b",
-        rf"{label} (?:should|must|ought to|deserves to) be (?:preferred|chosen|picked|selected|sent)\b",
-        rf"{label} {_ADVERBS}(?:gives|provides|offers|is|delivers|has|presents) (?:by far )?(?:a|the)"
+        rf"{first} (?:comes out|is) (?:ahead|on top)\b",
+        rf"{first} (?:should|must|ought to|deserves to) be (?:preferred|chosen|picked|selected|sent)\b",
+        rf"{first} {_ADVERBS}(?:gives|provides|offers|is|delivers|has|presents) (?:by far )?(?:a|the)"
         rf" (?:\w+ )?{_GOOD}"
         r" (?:answer|response|reply|text|solution|one)\b",
-        rf"{label} (?:it is|is (?:the )?one (?:i|we))\b",
+        rf"{first} (?:it is|is (?:the )?one (?:i|we))\b",
         rf"(?:\brank(?:s|ed)? ){label} (?:first|above|ahead|higher)\b",
         rf"(?:\b{_MINE}{no}{_PREFER}) (?:the )?{behind}",
         rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
         rf"(?:\b(?:makes?|making|gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
-        rf"{named} ?(?:>+|≻) ?[\"'(\[<]?(?:{any_of(labels)})",
-        rf"{named}(?:更好|更佳|更优|更强|胜出|获胜)",
+        rf"{own} ?(?:>+|≻) ?[\"'(\[<]?(?:{any_of(labels)})",
+        rf"{own}(?:更好|更佳|更优|更强|胜出|获胜)",
         rf"(?:选择|选|偏向|喜欢){label}",
     ]
     worse = [
         rf"{bare} {_ADVERBS}(?:{_IS}) {_ADVERBS}{_BAD}\b",
-        rf"{label} {_ADVERBS}(?:is not|isn't|isn’t|was not|is no|is hardly) {_ADVERBS}{_GOOD}\b",
-        rf"{label} {_ADVERBS}(?:is|was) (?:not|nowhere near|less) (?:as |so )?\w+ (?:as|than)\b"
+        rf"{first} {_ADVERBS}(?:is not|isn't|isn’t|was not|is no|is hardly) {_ADVERBS}{_GOOD}\b",
+        rf"{first} {_ADVERBS}(?:is|was) (?:not|nowhere near|less) (?:as |so )?\w+ (?:as|than)\b"
         rf"(?= (?:{noun} )?[\"'(\[]?(?-i:{any_of(labels)})(?!\w))",
         rf"\b(?:i|we) (?:would|could|can|do|will)(?: never| not|n['’]t|not) {_PREFER} (?:the )?{label}",
         rf"{bare} {_ADVERBS}(?:loses|(?:cannot|can't) compete)\b",
-        rf"{label} (?:should|must|ought to|deserves to) be (?:rejected|discarded|dropped|eliminated)\b",
+        rf"{first} (?:should|must|ought to|deserves to) be (?:rejected|discarded|dropped|eliminated)\b",
         rf"(?:\b{no}{_REJECT}) (?:the )?{label}",
         rf"(?:\b(?:{_BAD}|2nd|second|rank 2)(?: (?:one|{NOUN}))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){label}",
@@ -181,24 +189,24 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     one = rf"(?: (?:one|{NOUN}))?"
     worst = rf"(?:(?:more|most) {ILL}|less {_WELL})"
     harsher = [
-        rf"{label} {_ADVERBS}(?:{_IS}) {_ADVERBS}{worst}\b",
-        rf"{label} {_ADVERBS}(?:violates|breaks) [^.;,]{{0,40}}\b(?:more|most|worse)\b",
+        rf"{first} {_ADVERBS}(?:{_IS}) {_ADVERBS}{worst}\b",
+        rf"{first} {_ADVERBS}(?:violates|breaks) [^.;,]{{0,40}}\b(?:more|most|worse)\b",
         rf"(?:\b(?:{worst}{one}|{_REJECT}|more|violates more) ?(?:is|was|[:：=]) ?{_ADVERBS}){label}(?!\w)",
     ]
     milder = [
-        rf"{label} {_ADVERBS}(?:{_IS}) {_ADVERBS}(?:less|least) {ILL}\b",
-        rf"{label} {_ADVERBS}(?:has|makes|contains|shows) (?:far |much )?(?:fewer|the fewest)"
+        rf"{first} {_ADVERBS}(?:{_IS}) {_ADVERBS}(?:less|least) {ILL}\b",
+        rf"{first} {_ADVERBS}(?:has|makes|contains|shows) (?:far |much )?(?:fewer|the fewest)"
         r" (?:\w+ ){0,2}(?:errors?|mistakes?|flaws?|faults?)\b",
     ]
     right = [
-        rf"{label} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$| and\b)",
+        rf"{first} (?:is|was|gets it|got it) (?:right|correct)\b(?=[.,;:]|$| and\b)",
         rf"(?:\bonly )(?:the )?{label} [^,;.]{{0,20}}\b(?:right|correct)\b",
-        rf"{label} (?:solves|solved) (?:it|this|the)\b",
-        rf"{label}答对",
+        rf"{first} (?:solves|solved) (?:it|this|the)\b",
+        rf"{first}答对",
     ]
-    wrong = [rf"{label} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{label}答错"]
+    wrong = [rf"{first} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{first}答错"]
     score = [
-        rf"{label} ?(?:scores|gets|receives|[:：=(])? ?(?P<score>\d{{1,3}}(?:\.\d+)?)(?=$|[\s,;/.)])",
+        rf"{first} ?(?:scores|gets|receives|[:：=(])? ?(?P<score>\d{{1,3}}(?:\.\d+)?)(?=$|[\s,;/.)])",
     ]
     return [
         (kind, re.compile(form, re.IGNORECASE))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from prefgen.calls.usable_reply import usable_reply, without_leftovers
 from prefgen.kit.aspect_replies import read_ratings
+from prefgen.kit.reply_labels import label_in_text
 from prefgen.transport.openai_replies import reply_of
 from prefgen.types import Reply, user
 
@@ -18,6 +19,10 @@ ANSWER = {
     "choices": [{"message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
 }
+REASONS = (
+    "Text A names the capital and gives the date of its founding. Text B is polite, but it does not answer the "
+    "question that was asked. It also repeats the request at length. Text A is more helpful overall."
+)
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 RATINGS = {
     f"text_{number}": {aspect: {"rationale": "It is all right.", "rating": 4} for aspect in ASPECTS}
@@ -39,6 +44,8 @@ def main() -> None:
             5000,
         ),
         "sixteen ratings of a judge": (lambda: read_ratings(judged, ASPECTS, 4), 1000),
+        "a label alone, as it is asked for": (lambda: label_in_text("A", "AB"), 1000),
+        "a label behind its reasons": (lambda: label_in_text(f"{REASONS}\n\nAnswer: A", "AB"), 100),
     }
     for name, (read, times) in rows.items():
         print(f"| {name} | {microseconds(read, times):.1f} us |")

@@ -20,8 +20,8 @@ ANSWER = {
     "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
 }
 REASONS = (
-    "Text A names the capital and gives the date of its founding. Text B is polite, but it does not answer the "
-    "question that was asked. It also repeats the request at length. Text A is more helpful overall."
+    "Text A names the capital and gives the date of its founding. Text B is polite, but it does not answer "
+    "the question that was asked. It also repeats the request at length. Text A is more helpful overall."
 )
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 RATINGS = {

@@ -134,7 +134,7 @@ def shown_config(name: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("config", ["cpus.yaml", "fsdp.yaml"])
+@pytest.mark.parametrize("config", ["processes.yaml", "fsdp.yaml"])
 def test_the_configurations_of_accelerate_that_are_shown(tmp_path, base, config):
     names = [("sigmoid", labels) for labels in ("soft", "hard", "mixed")]
     jobs = jobs_in(tmp_path / "two", base, names, 2)

@@ -1165,7 +1165,8 @@ def test_curves_show_the_likelihood_of_held_out_answers(tmp_path, base):
 
     trained(tmp_path, base, pairs(30), max_steps=3, evaluate=1)
 
-    names = {name for line in (tmp_path / "out" / "metrics.jsonl").open() for name in json.loads(line)}
+    lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
+    names = {name for line in lines for name in json.loads(line)}
     panel = dict(PANELS)["log-probability of an answer"]
     assert {key for keys in panel.values() for key in keys} <= names
     assert "eval_logps/chosen" in panel["chosen, held out"]

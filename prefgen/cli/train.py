@@ -12,6 +12,7 @@ import typer
 from prefgen.cli.arguments import AsJsonOption
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
+    from prefgen.trainers.held_out import HeldOutDetails
     from prefgen.trainers.pairs import Control
     from prefgen.trainers.report import TrainingReport
     from prefgen.trainers.settings import TrainSettings
@@ -169,6 +170,8 @@ def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path
             f"held-out accuracy {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}) on "
             f"{accuracy.pairs:,} pairs"
         )
+    if report.held_out:
+        print(_describe_held_out(report.held_out))
     for name, control_accuracy in report.controls.items():
         difference, low, high = report.ahead[name]
         print(
@@ -176,6 +179,19 @@ def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path
             f"({low:+.3f} to {high:+.3f})"
         )
     print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")
+
+
+def _describe_held_out(held_out: "HeldOutDetails") -> str:
+    """The line beside the accuracy: how far ahead, what the base ranks alone, what the certainty is worth."""
+    parts = [f"mean margin {held_out.mean_margin:+.3g}"]
+    if base := held_out.baseline:
+        parts.append(
+            f"the base alone finds {base['mean'].value:.3f} of the chosen sides likelier a token, "
+            f"{base['sum'].value:.3f} in all"
+        )
+    if held_out.calibration:
+        parts.append(f"calibration error {held_out.calibration['error']:.3f}")
+    return "; ".join(parts)
 
 
 def _say(line: str) -> None:

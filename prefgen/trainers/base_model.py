@@ -84,6 +84,28 @@ def template_problem(tokenizer: Any, rows: Sequence[TrainingRow]) -> str | None:
     return None
 
 
+ANSWER = "Thus."
+"""Stands in for an answer where only what a template puts behind it matters."""
+
+
+def missing_end(tokenizer: Any, rows: Sequence[TrainingRow]) -> str | None:
+    """Why a model that is trained with a chat template would not learn to stop, if so: nothing stands behind
+    an answer that ends it.
+    """
+    turns = [*rows[0]["prompt"], {"role": "assistant", "content": ANSWER}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False)
+    _, found, after = text.rpartition(ANSWER)
+    ends = {tokenizer.eos_token_id, *tokenizer.all_special_ids}
+    ends |= {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    if not found or ends & {*tokenizer(after, add_special_tokens=False)["input_ids"]}:
+        return None
+    behind = f"only {after!r} stands" if after else "nothing stands"
+    return (
+        f"its chat template never ends an assistant's turn: {behind} behind an answer, and no special token "
+        f"(the tokenizer's end is {tokenizer.eos_token!r}), so that the model does not learn to stop"
+    )
+
+
 def weights_dtype(settings: TrainSettings) -> Any:
     """torch's number format of the weights, or "auto" for the one that they are stored in.
 

@@ -21,8 +21,16 @@ PANELS = (
         "margin of the rewards",
         {"training": ("rewards/margins", "margin"), "held out": ("eval_rewards/margins", "eval_margin")},
     ),
-    ("KL from the reference, nats a token", {"held out": ("eval_kl",)}),
-    ("log-probability of an answer", {"chosen": ("logps/chosen",), "rejected": ("logps/rejected",)}),
+    ("KL from the reference on held-out answers, nats a token", {"held out": ("eval_kl",)}),
+    (
+        "log-probability of an answer",
+        {
+            "chosen, held out": ("eval_logps/chosen",),
+            "rejected, held out": ("eval_logps/rejected",),
+            "chosen, training": ("logps/chosen",),
+            "rejected, training": ("logps/rejected",),
+        },
+    ),
 )
 
 

@@ -24,10 +24,12 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
+from prefgen.stats.scoring import logistic
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import shared_length, tokenize_many
+from prefgen.trainers.metrics import weigh_by_rows
 from prefgen.trainers.pairs import TrainingRow
-from prefgen.trainers.reference import Drift, implicit_margins
+from prefgen.trainers.reference import Drift, implicit_margins, implicit_margins_a_token
 
 PAIR_LABELS = ("probability", "weight")
 
@@ -60,7 +62,7 @@ class SoftDPOTrainer(DPOTrainer):
         if "probability" not in inputs:  # all of the dataset's labels are sure, and its weights equal
             return super()._compute_loss(model, inputs, return_outputs)
         probability, weight = inputs.pop("probability"), inputs.pop("weight")
-        logps, lengths = sequence_logps(model, inputs)
+        outputs, logps, lengths = forward_answers(model, inputs, with_aux_loss=self.aux_loss_enabled)
         chosen, rejected = logps.chunk(2)
         ref_chosen, ref_rejected = self._reference_logps(model, inputs)
         chosen_ratio, rejected_ratio = chosen - ref_chosen, rejected - ref_rejected
@@ -77,7 +79,16 @@ class SoftDPOTrainer(DPOTrainer):
             right, wrong = pair_loss(name, delta, self.beta), pair_loss(name, -delta, self.beta)
             loss = loss + loss_weight * (weight * (probability * right + (1 - probability) * wrong)).mean()
         self._record_metrics(chosen_ratio, rejected_ratio, chosen, rejected)
+        self._record_token_metrics(inputs, outputs)
+        if self.aux_loss_enabled:  # experts are to be used alike
+            loss = loss + self.router_aux_loss_coef * outputs.aux_loss
+            aux_loss = self.accelerator.gather_for_metrics(outputs.aux_loss).mean().item()
+            self._metrics[self._mode]["aux_loss"].append(aux_loss)
         return (loss, None) if return_outputs else loss
+
+    @property
+    def _mode(self) -> str:
+        return "train" if self.model.training else "eval"
 
     def _reference_logps(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         if "ref_chosen_logps" in inputs:
@@ -93,7 +104,7 @@ class SoftDPOTrainer(DPOTrainer):
         rejected: torch.Tensor,
     ) -> None:
         """The same metrics as TRL's."""
-        metrics = self._metrics["train" if self.model.training else "eval"]
+        metrics = self._metrics[self._mode]
         good, bad = self.beta * chosen_ratio.detach(), self.beta * rejected_ratio.detach()
         values = {
             "rewards/chosen": good,
@@ -105,6 +116,36 @@ class SoftDPOTrainer(DPOTrainer):
         }
         for name, value in values.items():
             metrics[name].append(self.accelerator.gather(value).mean().item())
+
+    def _record_token_metrics(self, inputs: dict[str, Any], outputs: Any) -> None:
+        """TRL's metrics of the answers' tokens, over all processes."""
+        metrics, gather = self._metrics[self._mode], self.accelerator.gather
+        mask = inputs["completion_mask"][:, 1:].bool()
+        entropy, logits, is_top = (
+            values[:, -mask.size(1) :].detach()
+            for values in (outputs.entropy, outputs.mean_logits, outputs.is_top1)
+        )
+
+        def mean_over(values: torch.Tensor, tokens: torch.Tensor) -> float:
+            total = gather(values[tokens].float().sum()).sum()
+            return (total / gather(tokens.sum()).sum().clamp(min=1)).item()
+
+        none = torch.zeros_like(mask.chunk(2)[0])
+        chosen_tokens, rejected_tokens = mask.chunk(2)
+        only_chosen, only_rejected = torch.cat([chosen_tokens, none]), torch.cat([none, rejected_tokens])
+        metrics["entropy"].append(mean_over(entropy, mask))
+        metrics["logits/chosen"].append(mean_over(logits, only_chosen))
+        metrics["logits/rejected"].append(mean_over(logits, only_rejected))
+        metrics["mean_token_accuracy"].append(mean_over(is_top, only_chosen))
+        if self.model.training:
+            tokens = int(gather(inputs["attention_mask"].sum()).sum())
+            self._total_train_tokens += tokens // (self._tp_size or 1)
+        metrics["num_tokens"] = [self._total_train_tokens]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log what TRL logs, with means over the rows of a look."""
+        weigh_by_rows(self._metrics["eval"], self)
+        super().log(logs, start_time)
 
 
 def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
@@ -118,9 +159,11 @@ def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:
     return -functional.logsigmoid(beta * delta)
 
 
-def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(sum of the log-probabilities of each answer's tokens, how many tokens), chosen first, then rejected;
-    by TRL's forward pass, which never holds the logits of the whole vocabulary.
+def forward_answers(
+    model: Any, inputs: dict[str, Any], *, with_aux_loss: bool = False
+) -> tuple[Any, torch.Tensor, torch.Tensor]:
+    """(the model's outputs, sum of the log-probabilities of each answer's tokens, how many tokens), chosen
+    first, then rejected; by TRL's forward pass, which never holds the logits of the whole vocabulary.
     """
     mask = inputs["completion_mask"]
     labels = inputs["input_ids"].masked_fill(mask == 0, -100)
@@ -130,9 +173,10 @@ def sequence_logps(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, to
         use_cache=False,
         labels=labels,
         fused_lm_head=True,
+        **({"output_router_logits": True} if with_aux_loss else {}),
     )
     lengths = mask[:, 1:].sum(1)
-    return outputs.log_probs[:, 1 - mask.size(1) :].sum(1), lengths.clamp(min=1)
+    return outputs, outputs.log_probs[:, 1 - mask.size(1) :].sum(1), lengths.clamp(min=1)
 
 
 def trainer(job: PreparedTraining) -> SoftDPOTrainer:
@@ -192,3 +236,13 @@ def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     the label.
     """
     return implicit_margins(trl_trainer, job, job.settings.beta)
+
+
+def probabilities(margins: Sequence[float], job: PreparedTraining) -> list[float] | None:
+    """That the chosen side of each held-out pair is the better one, by the implicit rewards whose margins
+    have been measured (Bradley and Terry's model); None where the loss fits none.
+    """
+    losses = {*job.settings.loss} - {"sft"}
+    if losses == {"sigmoid_norm"}:
+        return [logistic(margin) for margin in implicit_margins_a_token(job, job.settings.beta)]
+    return [logistic(margin) for margin in margins] if losses and losses <= {"sigmoid", "robust"} else None

@@ -19,10 +19,12 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, EarlyStoppingCallback, TrainerCallback
 
 from prefgen.errors import RecipeError
+from prefgen.storage.atomic_write import display_name
 from prefgen.trainers.base_model import (
     is_reward_model,
     load_chat_tokenizer,
     load_pretrained,
+    missing_end,
     template_problem,
     weights_dtype,
 )
@@ -59,6 +61,12 @@ class PreparedTraining:
     """The commit on the Hub that the base was loaded from."""
     warnings: list[str] = field(default_factory=list)
     """What the report and the card say beside their own."""
+    base_is_reward_model: bool = False
+    policy_logps: list[tuple[float, int]] | None = None
+    base_logps: list[tuple[float, int]] | None = None
+    """(sum of the log-probabilities, tokens) of both sides of the held-out pairs, by the trained model and by
+    the one that training began with, where they have been measured.
+    """
 
     @property
     def max_length(self) -> int:
@@ -77,7 +85,9 @@ class PreparedTraining:
 
     @property
     def has_soft_labels(self) -> bool:
-        """Whether any label is unsure, or any pair counts more than another."""
+        """Whether any label is unsure, or any pair counts more than another, among the rows that the loss
+        sees: those to train on, and those that are looked at meanwhile.
+        """
         return any(has_soft_label(row) for row in (*self.train, *self.looked_at))
 
     def model(self, kind: Any = AutoModelForCausalLM, **options: Any) -> Any:
@@ -174,9 +184,10 @@ def prepare_training(
     _silence_libraries()
     say = progress.notify
     tokenizer = load_chat_tokenizer(settings)
-    problem = template_problem(tokenizer, data.train)
-    if problem:
-        say(f"warning: {settings.base!r}: {problem}")
+    problems = (template_problem(tokenizer, data.train), missing_end(tokenizer, data.train))
+    found = [f"{display_name(settings.base or '')!r}: {problem}" for problem in problems if problem]
+    for problem in found:
+        progress.warn(problem)
     config = load_pretrained(AutoConfig, settings, "configuration")
     limit = _longest_sequence(config, settings)
     token_pairs = _token_pairs(tokenizer, [*data.train, *data.test, *data.validation])
@@ -212,13 +223,15 @@ def prepare_training(
     train, test, validation = (
         [_label_row(row, settings, mean_weight) for row in rows] for rows in (train, test, validation)
     )
-    _refuse_soft_labels(train, settings)
-    out.mkdir(parents=True, exist_ok=True)
     refused = len(data.train) - len(train)
     commit = getattr(config, "_commit_hash", None)
-    return PreparedTraining(
-        settings, tokenizer, train, test, validation, lengths, refused, out, progress, commit
-    )
+    job = PreparedTraining(
+        settings, tokenizer, train, test, validation, lengths, refused, out, progress, commit, found,
+        base_is_reward_model=is_reward_model(config),
+    )  # fmt: skip
+    _refuse_soft_labels(job)
+    out.mkdir(parents=True, exist_ok=True)
+    return job
 
 
 def _token_pairs(tokenizer: Any, rows: Sequence[TrainingRow]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -244,16 +257,17 @@ def _longest_sequence(config: Any, settings: TrainSettings) -> int:
     return limit
 
 
-def _refuse_soft_labels(rows: Sequence[TrainingRow], settings: TrainSettings) -> None:
-    """Raises RecipeError where rows have what the trainer has no form for."""
-    unsupported = settings.without_soft_form()
-    if unsupported and any(map(has_soft_label, rows)):
+def _refuse_soft_labels(job: PreparedTraining) -> None:
+    """Raises RecipeError where rows that the loss sees have what it has no form for."""
+    if not job.has_soft_labels:
+        return
+    if unsupported := job.settings.without_soft_form():
         raise RecipeError(
             f"the pairs have soft labels or weights, and {unsupported} has no form for them. Say `labels: "
             "hard, weights: false`"
         )
-    if settings.use == "dpo" and any(map(has_soft_label, rows)):
-        refuse_what_soft_labels_ignore(settings)
+    if job.settings.use == "dpo":
+        refuse_what_soft_labels_ignore(job.settings)
 
 
 def _silence_libraries() -> None:
@@ -290,4 +304,5 @@ def _label_row(row: Mapping[str, Any], settings: TrainSettings, mean_weight: flo
         **row,
         "probability": probability,
         "weight": row["weight"] / mean_weight if settings.weights else 1.0,
+        "chosen_probability": row["probability"],
     }

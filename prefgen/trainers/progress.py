@@ -21,6 +21,11 @@ class TrainingProgress:
         """What is to be read, now and later."""
         self.notices.append(line)
 
+    def warn(self, line: str) -> None:
+        """What is to be read as a warning, once."""
+        if (warning := f"warning: {line}") not in self.notices:
+            self.notices.append(warning)
+
     def begin(self, phase: str) -> None:
         """Another training begins."""
         self.phase, self.step, self.steps, self.seconds, self.numbers = phase, 0, 0, 0.0, {}

@@ -3,9 +3,9 @@ far the model has moved.
 """
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportUntypedBaseClass=false
 
-from contextlib import nullcontext
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from prefgen.trainers.job import PreparedTraining
@@ -21,23 +21,57 @@ def implicit_margins(trl_trainer: Any, job: PreparedTraining, beta: float) -> li
     """beta * ((log-ratio to the reference of the chosen side) - (that of the rejected side)) of each held-out
     pair.
     """
-    model = trl_trainer.model.eval()
-    answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
-    options: dict[str, Any] = {"max_length": job.max_length, "batch_size": 2 * job.settings.batch_size}
-    policy_logps = answer_logps(model, job.tokenizer, answers, **options)
-    has_adapter = hasattr(model, "disable_adapter")
-    reference = model if has_adapter else job.model().to(model.device).eval()
-    with model.disable_adapter() if has_adapter else nullcontext():
-        reference_logps = answer_logps(reference, job.tokenizer, answers, **options)
-    log_ratios = [a - b for (a, _), (b, _) in zip(policy_logps, reference_logps, strict=True)]
+    job.policy_logps = _held_out_logps(trl_trainer.model.eval(), job)
+    job.base_logps = _logps_of_the_base(trl_trainer, job)
+    log_ratios = [a - b for (a, _), (b, _) in zip(job.policy_logps, job.base_logps, strict=True)]
     return [
         beta * (chosen - rejected) for chosen, rejected in zip(log_ratios[::2], log_ratios[1::2], strict=True)
     ]
 
 
+def implicit_margins_a_token(job: PreparedTraining, beta: float) -> list[float]:
+    """The same with log-ratios in the mean over each side's tokens; of what `implicit_margins` measured."""
+    assert job.policy_logps is not None
+    assert job.base_logps is not None
+    ratios = [
+        (policy - base) / max(1, tokens)
+        for (policy, tokens), (base, _) in zip(job.policy_logps, job.base_logps, strict=True)
+    ]
+    return [beta * (chosen - rejected) for chosen, rejected in zip(ratios[::2], ratios[1::2], strict=True)]
+
+
+def base_logps(trl_trainer: Any, job: PreparedTraining) -> list[tuple[float, int]] | None:
+    """(sum of the log-probabilities, tokens) of both sides of the held-out pairs, by the model that training
+    began with; None where that is a reward model, or there is no memory for it beside the one that was
+    trained.
+    """
+    if job.base_logps is None and not job.base_is_reward_model:
+        try:
+            job.base_logps = _logps_of_the_base(trl_trainer, job)
+        except torch.OutOfMemoryError:
+            job.progress.notify(
+                "how the base ranks the held-out pairs was not measured: it needs more memory"
+            )
+    return job.base_logps
+
+
+def _logps_of_the_base(trl_trainer: Any, job: PreparedTraining) -> list[tuple[float, int]]:
+    model = trl_trainer.model.eval()
+    if hasattr(model, "disable_adapter") and job.settings.use != "reward":
+        with model.disable_adapter():
+            return _held_out_logps(model, job)
+    return _held_out_logps(job.model().to(model.device).eval(), job)
+
+
+def _held_out_logps(model: Any, job: PreparedTraining) -> list[tuple[float, int]]:
+    answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
+    batch_size = 2 * job.settings.batch_size
+    return answer_logps(model, job.tokenizer, answers, max_length=job.max_length, batch_size=batch_size)
+
+
 class Drift(TrainerCallback):
     """`eval_kl` beside every look at the held-out pairs: KL from the reference a token, in nats, on the same
-    few answers.
+    few answers of the dataset. It is no expectation over the model's own answers, which may be elsewhere.
     """
 
     def __init__(self, job: PreparedTraining, trl_trainer: Any, reference: Any) -> None:

@@ -17,21 +17,10 @@ from prefgen.publish.licenses import non_commercial
 from prefgen.stats import intervals
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.trainers.curves import CURVES
+from prefgen.trainers.held_out import Accuracy, HeldOutDetails
 from prefgen.trainers.origins import weights_digest
 
 REPORT = "training.json"
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of held-out pairs whose chosen side the model prefers, with its interval of 95 % (Wilson's; pairs
-    of one prompt count as what they are together worth).
-    """
-
-    value: float
-    low: float
-    high: float
-    pairs: int
 
 
 @dataclass
@@ -58,12 +47,7 @@ class TrainingReport:
     """Of the pairs that were trained on."""
     learning_rate: float | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
-
-
-def accuracy(margins: Sequence[float], prompts: Sequence[Hashable]) -> Accuracy:
-    """Of the margins of held-out pairs, each with what tells its prompt from others."""
-    agrees = [float(margin > 0) + 0.5 * float(margin == 0) for margin in margins]
-    return Accuracy(*intervals.wilson_interval(agrees, prompts), len(margins))
+    held_out: HeldOutDetails | None = None
 
 
 def accuracy_difference(
@@ -97,6 +81,8 @@ def read_training_report(out: Path) -> TrainingReport:
         if fields["accuracy"] is not None:
             fields["accuracy"] = Accuracy(**fields["accuracy"])
         fields["controls"] = {name: Accuracy(**value) for name, value in fields["controls"].items()}
+        if fields.get("held_out") is not None:
+            fields["held_out"] = _read_details(fields["held_out"])
         fields["ahead"] = {name: tuple(value) for name, value in fields["ahead"].items()}
         return TrainingReport(**fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -104,6 +90,14 @@ def read_training_report(out: Path) -> TrainingReport:
             f"{str(out)!r} holds a finished training whose {REPORT} cannot be read ({type(error).__name__}); "
             "give another --out"
         ) from None
+
+
+def _read_details(found: Mapping[str, Any]) -> HeldOutDetails:
+    def accuracies(values: Mapping[str, Any]) -> dict[str, Accuracy]:
+        return {name: Accuracy(**value) for name, value in values.items()}
+
+    groups = {column: accuracies(values) for column, values in found["groups"].items()}
+    return HeldOutDetails(found["mean_margin"], accuracies(found["baseline"]), found["calibration"], groups)
 
 
 def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) -> None:

@@ -23,8 +23,10 @@ from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from prefgen.errors import RecipeError
+from prefgen.stats.scoring import logistic
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import padded_batches, tokenize_turns
+from prefgen.trainers.metrics import weigh_by_rows
 from prefgen.trainers.pairs import TrainingRow
 
 REWARD_LABELS = ("probability", "weight", "ahead")
@@ -62,6 +64,11 @@ class SoftRewardTrainer(RewardTrainer):
         ) * functional.logsigmoid(-delta - target_margin)
         loss = (weight * pair_losses).mean()
         return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log what TRL logs, with means over the rows of a look."""
+        weigh_by_rows(self._metrics["eval"], self)
+        super().log(logs, start_time)
 
 
 def trainer(job: PreparedTraining) -> SoftRewardTrainer:
@@ -136,3 +143,8 @@ def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     for tokens, mask, _ in batches:
         rewards += model(input_ids=tokens, attention_mask=mask).logits.squeeze(-1).float().cpu().tolist()
     return [chosen - rejected for chosen, rejected in zip(rewards[::2], rewards[1::2], strict=True)]
+
+
+def probabilities(margins: Sequence[float], job: PreparedTraining) -> list[float] | None:
+    """That the chosen side of each held-out pair is the better one (Bradley and Terry's model)."""
+    return None if job.settings.margins else [logistic(margin) for margin in margins]

@@ -13,6 +13,7 @@ from prefgen.errors import RecipeError
 from prefgen.report.plots import INSTALL_HINT, can_draw
 from prefgen.storage.atomic_write import display_name
 from prefgen.trainers.curves import CURVES, draw_curves
+from prefgen.trainers.held_out import HeldOut, accuracy, details, doubts
 from prefgen.trainers.origins import library_versions, weights_digest
 from prefgen.trainers.pairs import (
     Control,
@@ -26,7 +27,6 @@ from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.report import (
     MARGINS,
     TrainingReport,
-    accuracy,
     accuracy_difference,
     write_margins,
     write_training_report,
@@ -86,9 +86,9 @@ def run_training(
     tuned_settings = _sft_first(data, settings, out, progress) if settings.sft_epochs else settings
     progress.begin("training")
     trained_model = train_model(data, tuned_settings, out, progress)
-    margins = trained_model.margins()
-    report = _report_of(trained_model.job, data, settings, margins)
-    prompts = _prompts_of(trained_model.job)
+    found = trained_model.measure()
+    margins, test = found.margins, trained_model.job.test
+    report = _report_of(trained_model.job, data, settings, found)
     if is_first() and margins:
         write_margins(trained_model.job.test, margins, out / MARGINS)
     trained_model.merge(out) if settings.lora and settings.sft_epochs else trained_model.save(out)
@@ -102,11 +102,12 @@ def run_training(
     del trained_model
     for control in controls:
         control_margins = _train_control(data, control, tuned_settings, out, progress)
-        report.controls[control] = accuracy(control_margins, prompts)
+        report.controls[control] = accuracy(control_margins, test)
+        prompts = [row["prompt_key"] for row in test]
         report.ahead[control] = accuracy_difference(margins, control_margins, prompts)
         _warn_if_not_ahead(report, control)
     for warning in report.warnings:
-        progress.notify(f"warning: {warning}")
+        progress.warn(warning)
     wait_for_all()
     if is_first():
         for control in controls:
@@ -150,9 +151,12 @@ def _refuse_what_has_no_effect(
 
 
 def _report_of(
-    job: "PreparedTraining", data: TrainingPairs, settings: TrainSettings, margins: Sequence[float]
+    job: "PreparedTraining", data: TrainingPairs, settings: TrainSettings, found: HeldOut
 ) -> TrainingReport:
     base = display_name(settings.base or "")
+    measured = accuracy(found.margins, job.test) if found.margins else None
+    against_reference = settings.use in ("dpo", "kto")
+    said = doubts(measured, found.margins, against_reference=against_reference) if measured else []
     return TrainingReport(
         base=base,
         revision=settings.revision or job.base_commit,
@@ -161,17 +165,14 @@ def _report_of(
         pairs={"train": len(job.train), "validation": len(job.validation), "test": len(job.test)},
         refused=job.refused,
         lengths={**job.lengths.as_json(), "max_length": job.max_length},
-        accuracy=accuracy(margins, _prompts_of(job)) if margins else None,
-        warnings=list(job.warnings),
+        accuracy=measured,
+        warnings=[*job.warnings, *said],
         base_digest=weights_digest(Path(settings.base or "")),
         pairs_digest=data.digest,
         learning_rate=job.learning_rate,
         libraries=library_versions(),
+        held_out=details(found, job.test) if found.margins else None,
     )
-
-
-def _prompts_of(job: "PreparedTraining") -> list[str]:
-    return [row["prompt_key"] for row in job.test]
 
 
 def _warn_if_not_ahead(report: TrainingReport, control: Control) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from prefgen.dataset.bad_rows import OnBadRows
 from prefgen.errors import RecipeError, did_you_mean
+from prefgen.kit.templates import shipped
 from prefgen.recipe.schema import Strict
 from prefgen.recipe.validate import parse_section
 
@@ -41,7 +42,13 @@ class TrainSettings(Strict):
     section = "train"
     renamed_fields: ClassVar[Mapping[str, str]] = {"max_repeated_chosen": "canned"}
 
-    use: Literal["dpo", "kto", "simpo", "reward", "sft"] = Field(default="dpo", description="The trainer.")
+    preset: str | None = Field(
+        default=None,
+        description="Settings of a known model to begin with, such as olmo3; what is said beside it wins.",
+    )
+    use: Literal["dpo", "kto", "simpo", "orpo", "reward", "sft"] = Field(
+        default="dpo", description="The trainer."
+    )
     base: str | None = Field(default=None, description="The model: a folder, or a name on the Hub.")
     revision: str | None = Field(default=None, description="Its revision on the Hub.")
     lora: Lora | None = Field(default=Lora(), description="null trains all weights.")
@@ -49,7 +56,10 @@ class TrainSettings(Strict):
         default=0.1,
         gt=0,
         allow_inf_nan=False,
-        description="How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7).",
+        description=(
+            "How close to the reference (Rafailov et al., arXiv 2305.18290, equation 7); orpo: how much the "
+            "odds count beside the chosen side's likelihood (Hong et al., arXiv 2403.07691, equation 6)."
+        ),
     )
     gamma: float = Field(
         default=0.5,
@@ -114,9 +124,14 @@ class TrainSettings(Strict):
     precompute_reference: bool = Field(
         default=False, description="Log-probabilities of the reference once, before training."
     )
-    evaluate: int = Field(default=50, ge=1, description="Steps between two looks at the test split.")
+    evaluate: int = Field(
+        default=50, ge=1, description="Steps between two looks at held-out pairs; the first is before any."
+    )
     drift: bool = Field(
-        default=True, description="Measure at each look how far the model has moved from the reference."
+        default=True,
+        description=(
+            "Measure at each look how far the model has moved from the reference, on held-out answers."
+        ),
     )
     save: int = Field(default=200, ge=1, description="Steps between two checkpoints.")
     patience: int | None = Field(
@@ -138,6 +153,13 @@ class TrainSettings(Strict):
     max_repeated_chosen: float = Field(
         default=0.05, gt=0, le=1, description="The gate: greatest share of one chosen answer."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_preset(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(name := data.get("preset"), str):
+            return {**read_preset(name), **data}
+        return data
 
     @field_validator("loss", "loss_weights", mode="before")
     @classmethod
@@ -175,7 +197,15 @@ class TrainSettings(Strict):
         """
         if self.use == "dpo":
             return ", ".join(sorted(set(self.loss) - {*SOFT_LOSSES}))
-        return self.use if self.use in ("kto", "simpo", "sft") else ""
+        return self.use if self.use in ("kto", "simpo", "orpo", "sft") else ""
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The settings of a preset. Raises ValueError where there is none of the name."""
+    known = {path.stem: path for path in sorted((shipped("pipelines") / "presets").glob("*.yaml"))}
+    if name not in known:
+        raise ValueError(f"there is no preset {name!r}{did_you_mean(name, list(known))}")
+    return yaml.safe_load(known[name].read_text(encoding="utf-8"))
 
 
 def read_train_settings(path: Path | None, overrides: dict[str, Any]) -> TrainSettings:

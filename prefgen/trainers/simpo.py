@@ -4,6 +4,7 @@ reference.
 # pyright: reportMissingImports=false, reportPrivateImportUsage=false, reportArgumentType=false
 # pyright: reportUntypedBaseClass=false, reportCallIssue=false, reportOptionalCall=false
 
+from collections.abc import Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -11,6 +12,8 @@ from trl.experimental.cpo import CPOConfig, CPOTrainer
 
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import answer_logps, shared_length
+from prefgen.trainers.metrics import weigh_by_rows
+from prefgen.trainers.pairs import TrainingRow
 
 
 class TemplateCPOTrainer(CPOTrainer):
@@ -21,21 +24,31 @@ class TemplateCPOTrainer(CPOTrainer):
     """
 
     def tokenize_row(self, feature: dict[str, str], model: Any = None) -> dict[str, list[int]]:
-        """The tokens of a rendered prompt and of both sides behind it, with the labels of the sides alone."""
-        prompt_ids = self._tokens(feature["prompt"])
-        row = {"prompt_input_ids": prompt_ids, "prompt_attention_mask": [1] * len(prompt_ids)}
-        for side in ("chosen", "rejected"):
-            ids = self._tokens(feature["prompt"] + feature[side])[: self.max_length]
-            prompt_length = shared_length(prompt_ids, ids)
-            row |= {
-                f"{side}_input_ids": ids,
-                f"{side}_attention_mask": [1] * len(ids),
-                f"{side}_labels": [-100] * prompt_length + ids[prompt_length:],
-            }
-        return row
+        return row_of_the_template(self.processing_class, feature, self.max_length)
 
-    def _tokens(self, text: str) -> list[int]:
-        return self.processing_class(text, add_special_tokens=False)["input_ids"]
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log what TRL logs, with means over the rows of a look."""
+        weigh_by_rows(self._stored_metrics["eval"], self)
+        super().log(logs, start_time)
+
+
+def row_of_the_template(tokenizer: Any, feature: dict[str, str], max_length: int) -> dict[str, list[int]]:
+    """The tokens of a rendered prompt and of both sides behind it, with the labels of the sides alone."""
+
+    def tokens(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    prompt_ids = tokens(feature["prompt"])
+    row = {"prompt_input_ids": prompt_ids, "prompt_attention_mask": [1] * len(prompt_ids)}
+    for side in ("chosen", "rejected"):
+        ids = tokens(feature["prompt"] + feature[side])[:max_length]
+        prompt_length = shared_length(prompt_ids, ids)
+        row |= {
+            f"{side}_input_ids": ids,
+            f"{side}_attention_mask": [1] * len(ids),
+            f"{side}_labels": [-100] * prompt_length + ids[prompt_length:],
+        }
+    return row
 
 
 def trainer(job: PreparedTraining) -> TemplateCPOTrainer:
@@ -50,11 +63,6 @@ def trainer(job: PreparedTraining) -> TemplateCPOTrainer:
         simpo_gamma=settings.gamma,
     )
 
-    def pair_dataset(pairs: Any) -> Dataset:
-        return Dataset.from_list(
-            [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in pairs]
-        )
-
     return TemplateCPOTrainer(
         model=job.model(),
         args=arguments,
@@ -63,6 +71,11 @@ def trainer(job: PreparedTraining) -> TemplateCPOTrainer:
         peft_config=job.lora(),
         **job.parts(),
     )
+
+
+def pair_dataset(rows: Sequence[TrainingRow]) -> Dataset:
+    """The sides of the rows, which carry no labels."""
+    return Dataset.from_list([{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in rows])
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:

@@ -1,6 +1,7 @@
 """A model that is trained, looked at and saved."""
 
 import importlib
+import json
 import os
 import shutil
 from collections.abc import Generator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefgen.errors import RecipeError, TrainingStopped
+from prefgen.storage.atomic_write import atomic_write
+from prefgen.trainers.held_out import HeldOut
 from prefgen.trainers.pairs import TrainingPairs
 from prefgen.trainers.processes import is_first, wait_for_all
 from prefgen.trainers.progress import TrainingProgress
@@ -38,12 +41,27 @@ class TrainedModel:
         """
         return self.module.margins(self.trainer, self.job) if self.job.test else []
 
+    def measure(self) -> HeldOut:
+        """What the model and its base say of the held-out pairs."""
+        margins = self.margins()
+        if not margins:
+            return HeldOut([])
+        from prefgen.trainers.reference import base_logps  # torch
+
+        probabilities = getattr(self.module, "probabilities", None)
+        return HeldOut(
+            margins,
+            probabilities(margins, self.job) if probabilities else None,
+            base_logps(self.trainer, self.job),
+        )
+
     def save(self, out: Path) -> None:
         """The adapter or the model, and the tokenizer."""
         with _explain_full_disk(out):
             self.trainer.save_model(str(out))
             if is_first():
                 self.job.tokenizer.save_pretrained(out)
+                _say_where_the_base_is(out)
 
     def merge(self, out: Path) -> None:
         """The weights, with an adapter put into the base's, as a model that needs no other. Every process is
@@ -59,6 +77,19 @@ class TrainedModel:
         wait_for_all()
 
 
+def _say_where_the_base_is(out: Path) -> None:
+    """An adapter names its base as it was given: a folder is found from elsewhere by its whole path alone."""
+    path = out / "adapter_config.json"
+    if not path.is_file():
+        return
+    config = json.loads(path.read_text(encoding="utf-8"))
+    base = Path(config.get("base_model_name_or_path") or "")
+    if base.is_dir() and not base.is_absolute():
+        config["base_model_name_or_path"] = str(base.resolve())
+        with atomic_write(path) as part:
+            part.write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
 def train_model(
     data: TrainingPairs,
     settings: TrainSettings,
@@ -70,8 +101,9 @@ def train_model(
     """
     from prefgen.trainers.going_on import train_to_end  # torch and TRL: four seconds
     from prefgen.trainers.job import prepare_training
+    from prefgen.trainers.metrics import FirstLook
 
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO is there
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # SimPO and ORPO are there
     job = prepare_training(data, settings, out, progress)
     checkpoint = _newest_checkpoint(out)
     if checkpoint:
@@ -84,6 +116,8 @@ def train_model(
     except (ValueError, ImportError, RuntimeError) as error:  # what TRL and peft refuse, or lack
         raise RecipeError(f"{settings.use} cannot begin: {' '.join(str(error).split())[:300]}") from None
     trainer.remove_callback(_printer_callback())
+    if job.looked_at:
+        trainer.add_callback(FirstLook(trainer))
     _warn_of_vanishing_updates(job, trainer.model)
     with _explain_full_disk(out):
         train_to_end(trainer, checkpoint)

@@ -19,7 +19,7 @@ from prefgen.trainers.settings import TrainSettings
 STARTED = "started.json"
 CHANGEABLE_SETTINGS = {
     "epochs", "max_steps", "evaluate", "save", "patience", "cpu", "max_repeated_chosen", "on_bad_rows",
-    "drift",
+    "drift", "preset",
 }  # fmt: skip
 """Settings that a training which goes on may have changed; the pairs that come of them may not differ."""
 LIMITS = ("epochs", "max_steps")
@@ -83,6 +83,7 @@ def check_same_training(out: Path, data: TrainingPairs, settings: TrainSettings)
     current = _identity(data, settings)
     # a version before a setting was there trained as its default says
     before = {**_identity_of_settings(TrainSettings()), **_read_started(out)}
+    before["base"] = _whole_path(before["base"])  # an earlier version wrote it as it was given
     if changed := sorted(name for name in current if before.get(name) != current[name]):
         raise RecipeError(
             f"the training in {str(out)!r} was begun with other {', '.join(changed)}; give another --out, or "
@@ -127,4 +128,10 @@ def _identity(data: TrainingPairs, settings: TrainSettings) -> dict[str, Any]:
 
 
 def _identity_of_settings(settings: TrainSettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude=CHANGEABLE_SETTINGS)
+    fields = settings.model_dump(mode="json", exclude=CHANGEABLE_SETTINGS)
+    return {**fields, "base": _whole_path(settings.base)}
+
+
+def _whole_path(base: str | None) -> str | None:
+    """A base that is a folder, wherever it is looked at from; one of the Hub as it is named."""
+    return str(Path(base).resolve()) if base and Path(base).is_dir() else base

@@ -286,7 +286,7 @@ def test_other_losses_and_all_weights(tmp_path, base, settings):
         assert (tmp_path / "out" / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("use", ["kto", "simpo", "reward", "sft"])
+@pytest.mark.parametrize("use", ["kto", "simpo", "orpo", "reward", "sft"])
 def test_the_other_trainers_learn_it_too(tmp_path, base, use):
     report = trained(tmp_path, base, pairs(120), use=use, epochs=4)
 
@@ -355,7 +355,7 @@ def test_a_reward_model_takes_labels_weights_and_margins(tmp_path, base, contrar
         trained(tmp_path, base, pairs(), out="other", use="reward", margins=True)
 
 
-@pytest.mark.parametrize("use", ["kto", "simpo"])
+@pytest.mark.parametrize("use", ["kto", "simpo", "orpo"])
 def test_a_trainer_without_soft_labels_says_so(tmp_path, base, use):
     with pytest.raises(RecipeError, match=f"{use} has no form for them. Say `labels: hard, weights: false`"):
         trained(tmp_path, base, pairs(chosen_probability=0.8), use=use)
@@ -554,7 +554,8 @@ def test_how_far_the_model_has_moved_is_measured(tmp_path, base):
 
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     moved = [line["eval_kl"] for line in lines if "eval_kl" in line]
-    assert 0 < moved[0] < moved[-1]
+    assert moved[0] == 0  # before the first step
+    assert 0 < moved[1] < moved[-1]
 
 
 def test_likelihoods_and_divergence_are_those_of_single_sequences_in_float64(tmp_path, base, monkeypatch):
@@ -1078,6 +1079,116 @@ def test_what_they_do_not_know_is_one_line(tmp_path, base, settings, says):
 def test_what_only_trls_loss_goes_by_is_refused_beside_soft_labels(tmp_path, base):
     with pytest.raises(RecipeError, match="trl: use_weighting: the pairs have soft labels"):
         trained(tmp_path, base, pairs(20, chosen_probability=0.8), trl={"use_weighting": True})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"ld_alpha": 0.5}, {"f_divergence_type": "js_divergence"}, {"use_weighting": True}],
+    ids=["ld", "f", "wpo"],
+)
+@pytest.mark.parametrize("change", [{"chosen_probability": 0.8}, {"weight": 0.5}], ids=["soft", "weighted"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_one_row_that_the_loss_sees_is_enough_to_refuse(tmp_path, base, options, change, split):
+    """To train on or to look at: the loss is one for both."""
+    rows = [{**row, "split": "test" if i < 4 else "train"} for i, row in enumerate(pairs(20))]
+    rows[3 if split == "test" else 5] |= change
+
+    with pytest.raises(RecipeError, match="the pairs have soft labels or weights"):
+        trained(tmp_path, base, rows, max_steps=1, trl=options)
+    for other in ({"use": "kto"}, {"use": "orpo"}, {"loss": ("apo_zero",)}):
+        with pytest.raises(RecipeError, match="has no form for them"):
+            trained(tmp_path, base, rows, max_steps=1, **other)
+
+
+def test_a_template_that_never_ends_an_answer_is_told_and_written_down(tmp_path):
+    from transformers import AutoTokenizer
+
+    endless = tiny_model(tmp_path / "base")
+    tokenizer = AutoTokenizer.from_pretrained(endless)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant:{% endif %}"
+    )
+    tokenizer.save_pretrained(endless)
+    progress = TrainingProgress()
+    settings = TrainSettings(base=str(endless), cpu=True, max_steps=1)
+
+    run_training(
+        [file_of(tmp_path, pairs())], settings, tmp_path / "out", controls=("shuffled",), progress=progress
+    )
+
+    told = [line for line in progress.notices if "never ends an assistant's turn" in line]
+    assert len(told) == 1 and "only '\\n' stands behind an answer" in told[0]
+    warnings = json.loads((tmp_path / "out" / "training.json").read_text())["warnings"]
+    assert [line for line in warnings if "never ends" in line] == [told[0].removeprefix("warning: ")]
+    assert "never ends an assistant's turn" in (tmp_path / "out" / "README.md").read_text()
+    assert str(tmp_path) not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_an_accuracy_that_says_little_says_so(tmp_path, base):
+    report = trained(tmp_path, base, pairs(12), max_steps=2, learning_rate=1e-6)
+
+    [few, small] = report.warnings
+    assert f"is that of {report.accuracy.pairs} pairs" in few and "it may as well be" in few
+    assert "hardly moved from the reference" in small
+    assert "hardly moved from the reference" in (tmp_path / "out" / "README.md").read_text()
+    assert not any("moved" in line for line in trained(tmp_path, base, pairs(), out="more").warnings)
+
+
+def test_a_base_that_is_named_from_here_is_found_from_elsewhere(tmp_path, base, monkeypatch):
+    from peft import AutoPeftModelForCausalLM
+
+    monkeypatch.chdir(base.parent)
+    trained(tmp_path, base.name, pairs(20), max_steps=1)
+    monkeypatch.chdir(tmp_path)
+
+    AutoPeftModelForCausalLM.from_pretrained(tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+    started = json.loads((tmp_path / "out" / "started.json").read_text())
+    assert config["base_model_name_or_path"] == started["base"] == str(base)
+
+
+def test_a_look_before_the_first_step_changes_nothing_that_is_trained(tmp_path, base, monkeypatch):
+    trained(tmp_path, base, pairs(30), out="with", max_steps=3)
+    monkeypatch.setattr("prefgen.trainers.metrics.FirstLook.on_train_begin", lambda *_, **__: None)
+    trained(tmp_path, base, pairs(30), out="without", max_steps=3)
+
+    weights = [(tmp_path / out / "adapter_model.safetensors").read_bytes() for out in ("with", "without")]
+    assert weights[0] == weights[1]
+    first = json.loads((tmp_path / "with" / "metrics.jsonl").read_text().splitlines()[0])
+    assert (first["step"], first["eval_rewards/margins"]) == (0, 0.0)
+    assert "eval_rewards/accuracies" not in first  # nobody is ahead yet
+
+
+def test_curves_show_the_likelihood_of_held_out_answers(tmp_path, base):
+    from prefgen.trainers.curves import PANELS
+
+    trained(tmp_path, base, pairs(30), max_steps=3, evaluate=1)
+
+    lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
+    names = {name for line in lines for name in json.loads(line)}
+    panel = dict(PANELS)["log-probability of an answer"]
+    assert {key for keys in panel.values() for key in keys} <= names
+    assert "eval_logps/chosen" in panel["chosen, held out"]
+
+
+def test_a_preset_is_what_others_trained_with_and_what_is_said_beside_it_wins(tmp_path, base):
+    settings = TrainSettings(preset="olmo3", accumulate=2)
+    assert (settings.loss, settings.beta, settings.lora, settings.accumulate) == (
+        ("sigmoid_norm",),
+        5,
+        None,
+        2,
+    )
+    with pytest.raises(ValueError, match="there is no preset 'olmo4'. Did you mean 'olmo3'"):
+        TrainSettings(preset="olmo4")
+
+    data = file_of(tmp_path, pairs(20, chosen_probability=0.8))
+    sets = ("--set", "preset=olmo3", "--set", "accumulate=2", "--set", "max_steps=1", "--set", "cpu=true")
+    done = prefgen("train", data, "--base", str(base), *sets, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "sigmoid_norm, beta 5.0, labels hard" in (tmp_path / "out" / "README.md").read_text()
+    assert "the base alone finds" in done.stdout
 
 
 TOOL = {"type": "function", "function": {"name": "ring", "parameters": {"type": "object", "properties": {}}}}

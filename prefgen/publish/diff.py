@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
+from prefgen.dataset.cells import decoded, is_missing
 from prefgen.dataset.open_pairs import PairDataset
 from prefgen.dataset.pair import pair_messages, pair_problems, text_of, turn_problems
 from prefgen.dataset.same_turns import turns_key
@@ -139,7 +140,7 @@ def read_side(dataset: PairDataset) -> DatasetSummary:
         side.prompts.setdefault(prompt_key, " ".join(text_of(turns[0][-1:]).split())[:100])
         answers_key = b"".join(sorted(answer_keys))
         other_values = {
-            k: v
+            k: None if is_missing(v) else decoded(v)  # as a table of text has them too
             for k, v in row.items()
             if k not in (*COMPARED_COLUMNS, "prompt", "chosen", "rejected", "split", "id", "prompt_id")
         }

@@ -104,10 +104,11 @@ def win(
     if as_json:
         print(json.dumps({**winrate.win_rate_as_json(result), "simulated": manifest.simulated}))
     else:
-        _print_win_rate(result, manifest.simulated)
+        print_win_rate(result, manifest.simulated)
 
 
-def _print_win_rate(result: "WinRate", simulated: bool) -> None:
+def print_win_rate(result: "WinRate", simulated: bool) -> None:
+    """What came of a run in which two models were compared."""
     if simulated:
         print("SIMULATED: a model of this run was simulated, so that this says nothing about real ones")
     outcome = f"{result.wins:,} won, {result.ties:,} tied, {result.losses:,} lost"

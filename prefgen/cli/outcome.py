@@ -35,7 +35,7 @@ def print_outcome(
     if outcome.stopped is not None:
         typer.echo(f"prefgen: {outcome.stopped}", err=True)
     elif not outcome.complete:
-        typer.echo(f"prefgen: {_incomplete_reason(outcome, exported, offline)}", err=True)
+        typer.echo(f"prefgen: {incomplete_reason(outcome, exported, offline)}", err=True)
     if quiet:
         return
     _print_yield(outcome)
@@ -69,7 +69,8 @@ def _print_dataset(outcome: RunOutcome) -> None:
     typer.echo("\n".join(lines), err=True)
 
 
-def _incomplete_reason(outcome: RunOutcome, exported: bool, offline: bool) -> str:
+def incomplete_reason(outcome: RunOutcome, exported: bool = False, offline: bool = False) -> str:
+    """Why a run that nothing stopped is not complete, and what to do."""
     if exported:
         return (
             f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with "

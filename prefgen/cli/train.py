@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.arguments import AsJsonOption, JournalFileOption
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
+    from prefgen.evaluation.after_training import Judging
     from prefgen.trainers.held_out import HeldOutDetails
     from prefgen.trainers.pairs import Control
     from prefgen.trainers.report import TrainingReport
@@ -51,6 +52,25 @@ PushOption = Annotated[
 PublicOption = Annotated[
     bool, typer.Option("--public", help="With --push: make it public. Default: private.")
 ]
+ThenEvalOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--then-eval",
+        metavar="RECIPE",
+        help="Then have the trained model answer held-out prompts, and judge its answers by this recipe: its "
+        "model `trained` is the trained one, `base` what it was trained from.",
+        show_default=False,
+    ),
+]
+EvalPromptsOption = Annotated[
+    str,
+    typer.Option(
+        "--eval-prompts",
+        metavar="test|recipe",
+        help="With --then-eval: the prompts of the held-out pairs, or the recipe's own without those that "
+        "were trained on.",
+    ),
+]
 
 
 def command(
@@ -64,13 +84,23 @@ def command(
     merge: MergeOption = False,
     push: PushOption = None,
     public: PublicOption = False,
+    then_eval: ThenEvalOption = None,
+    eval_prompts: EvalPromptsOption = "test",
+    journal: JournalFileOption = None,
     as_json: AsJsonOption = False,
 ) -> None:
     """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on
     held-out prompts.
+
+    How well it tells the labels of held-out pairs apart is not how good its answers are: --then-eval has them
+    judged.
     """
     _require_packages()
+    from prefgen.cli.eval_win import print_win_rate
+    from prefgen.cli.then_eval import judge_trained, judging_of, try_judging
+    from prefgen.evaluation.winrate import win_rate_as_json
     from prefgen.trainers.processes import is_first
+    from prefgen.trainers.report import REPORT
     from prefgen.trainers.settings import read_train_settings
 
     controls = _known_controls(control)
@@ -80,17 +110,24 @@ def command(
 
         # a wrong token is known before hours of training
         _say(f"pushing as {Repository(push, 'model').writer()}")
-    report = _train(datasets, settings, out, controls=controls, resume=resume, merge=merge)
+    judging = judging_of(then_eval, settings, out, eval_prompts) if then_eval else None
+    if judging and is_first() and not (out / REPORT).is_file():
+        try_judging(judging)
+    report = _train(datasets, settings, out, controls=controls, resume=resume, merge=merge, judging=judging)
     if not is_first():
         return
+    judgment = judge_trained(judging, journal) if judging else None
     if push:
         from prefgen.trainers.push import push_model
 
         _say(f"the model is on the Hub: {push_model(out, push, private=not public, say=_say)}")
     if as_json:
-        print(json.dumps(asdict(report)))
-    else:
-        _print_report(report, settings, out)
+        evaluation = judgment and {**win_rate_as_json(judgment[0]), "simulated": judgment[1]}
+        print(json.dumps({**asdict(report), "evaluation": evaluation}))
+        return
+    if judgment:
+        print_win_rate(*judgment)
+    _print_report(report, settings, out)
 
 
 def _require_packages() -> None:
@@ -142,6 +179,7 @@ def _train(
     controls: "Sequence[Control]",
     resume: bool,
     merge: bool,
+    judging: "Judging | None" = None,
 ) -> "TrainingReport":
     """Train, showing how far it is."""
     from prefgen.cli.panel import show_training
@@ -153,7 +191,14 @@ def _train(
     try:
         with show_training(progress, quiet=not is_first()):
             return run_training(
-                datasets, settings, out, controls=controls, resume=resume, merge=merge, progress=progress
+                datasets,
+                settings,
+                out,
+                controls=controls,
+                resume=resume,
+                merge=merge,
+                prompt_files=judging and judging.prompt_files,
+                progress=progress,
             )
     except KeyboardInterrupt:
         if list(out.glob("**/checkpoint-*")):
@@ -164,12 +209,15 @@ def _train(
 
 
 def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path) -> None:
+    from prefgen.trainers.report import ABOUT_ACCURACY
+
     if report.accuracy:
         accuracy = report.accuracy
         print(
             f"held-out accuracy {accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f}) on "
             f"{accuracy.pairs:,} pairs"
         )
+        print(f"  ({ABOUT_ACCURACY}; --then-eval RECIPE has them judged)")
     if report.held_out:
         print(_describe_held_out(report.held_out))
     for name, control_accuracy in report.controls.items():

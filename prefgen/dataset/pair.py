@@ -114,6 +114,8 @@ def _check_asked(row: Row, prompt: Turns, sides: tuple[Turns, Turns], where: str
     for name in (*ASKING, *INPUT_COLUMNS):
         if name not in row or is_missing(row[name]):
             continue
+        if isinstance(row[name], str) and row[name].strip() in said:
+            continue  # also a text that looks like messages
         asked = _parse_turns("user", _side(row[name], name, where), name, where)
         text = text_of(asked).strip()
         wholes = [[*prompt, *side] for side in sides]

@@ -10,11 +10,12 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
+from prefgen.dataset.cells import decoded, is_missing
 from prefgen.dataset.open_pairs import PairDataset
 from prefgen.dataset.pair import pair_messages, pair_problems, text_of, turn_problems
 from prefgen.dataset.same_turns import turns_key
@@ -51,6 +52,11 @@ class DatasetSummary:
     prompts: dict[bytes, str] = field(default_factory=dict)
     pairs: dict[PairKey, _Pair] = field(default_factory=dict)
     scores: dict[str, dict[bytes, float]] = field(default_factory=lambda: defaultdict(dict))
+    """{judge.aspect: {prompt and answer: score}}"""
+    comparisons: dict[str, dict[bytes, tuple[bytes, float]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """{judge.aspect: {prompt and both answers: (the chosen one, its probability)}}"""
     columns: frozenset[str] = frozenset()
     recipe: str | None = None
     broken: int = 0
@@ -68,7 +74,8 @@ class DatasetSummary:
 @dataclass
 class Diff:
     """Numbers of what changed; `drift` is {judge.aspect: (texts that both have, mean difference, mean
-    absolute difference)}.
+    absolute difference)}. Of those in `drift_of_comparisons` the texts are pairs of answers, and the
+    difference is that of the probability of the answer which was chosen before.
     """
 
     before: str
@@ -76,6 +83,7 @@ class Diff:
     prompts: dict[str, int]
     pairs: dict[str, int]
     drift: dict[str, tuple[int, float, float]]
+    drift_of_comparisons: list[str]
     columns_gone: list[str]
     columns_new: list[str]
     recipe: list[str]
@@ -96,11 +104,15 @@ class Diff:
     def markdown(self) -> str:
         """For a changelog."""
         lines = [f"- prompts: {_count_text(self.prompts)}", f"- pairs: {_count_text(self.pairs)}"]
-        lines += [
-            f"- {name}: {n:,} answers rated in both, {mean:+.3f} on average ({absolute:.3f} either way)"
-            for name, (n, mean, absolute) in sorted(self.drift.items())
-            if absolute
-        ]
+        for name, (n, mean, absolute) in sorted(self.drift.items()):
+            compared, before = ("pairs compared", " for the answer chosen before")
+            if name not in self.drift_of_comparisons:
+                compared, before = "answers rated", ""
+            if absolute:
+                lines.append(
+                    f"- {name}: {n:,} {compared} in both, {mean:+.3f} on average{before} ({absolute:.3f} "
+                    "either way)"
+                )
         lines += [f"- column {name} is gone" for name in self.columns_gone] + [
             f"- column {name} is new" for name in self.columns_new
         ]
@@ -128,7 +140,7 @@ def read_side(dataset: PairDataset) -> DatasetSummary:
         side.prompts.setdefault(prompt_key, " ".join(text_of(turns[0][-1:]).split())[:100])
         answers_key = b"".join(sorted(answer_keys))
         other_values = {
-            k: v
+            k: None if is_missing(v) else decoded(v)  # as a table of text has them too
             for k, v in row.items()
             if k not in (*COMPARED_COLUMNS, "prompt", "chosen", "rejected", "split", "id", "prompt_id")
         }
@@ -148,11 +160,14 @@ def read_side(dataset: PairDataset) -> DatasetSummary:
         for name, answer_key in zip(("chosen", "rejected"), answer_keys, strict=True):
             for judge, value in _parse_aspects(row, name, where).items():
                 side.scores[judge][prompt_key + answer_key] = value
+        for judge, value in _parse_aspects(row, "preferred", where).items():
+            side.comparisons[judge][prompt_key + answers_key] = answer_keys[0], value
     side.columns = frozenset(columns - {"split"})
     return side
 
 
 def _parse_aspects(row: Mapping[str, Any], side: str, where: str) -> Mapping[str, float]:
+    """What judges say of one side, or of which is `preferred`. Raises RecipeError."""
     aspects = row.get("aspects")
     if not aspects:
         return {}
@@ -163,7 +178,8 @@ def _parse_aspects(row: Mapping[str, Any], side: str, where: str) -> Mapping[str
         }
     except (ValueError, TypeError, AttributeError):
         raise RecipeError(
-            f"aspects are not {{chosen: {{judge.aspect: score}}, rejected: ...}}: {str(aspects)[:60]!r}",
+            "aspects are not {chosen: {judge.aspect: score}, rejected: ..., preferred: {judge.aspect: "
+            f"probability}}}}: {str(aspects)[:60]!r}",
             where,
         ) from None
 
@@ -176,6 +192,16 @@ def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
     """What `after` has that `before` had not, and the other way round."""
     pairs_by_change = _pairs_by_change(before, after)
     prompt_texts = {**before.prompts, **after.prompts}
+    drift = {
+        name: _drift(_changes(before.scores[name], after.scores[name]))
+        for name in before.scores.keys() & after.scores.keys()
+    }
+    drift_of_comparisons = {
+        name if name not in drift else f"{name} (comparisons)": _drift(
+            _probability_changes(before.comparisons[name], after.comparisons[name])
+        )
+        for name in before.comparisons.keys() & after.comparisons.keys()
+    }
     return Diff(
         before=before.name,
         after=after.name,
@@ -185,10 +211,8 @@ def compare_sides(before: DatasetSummary, after: DatasetSummary) -> Diff:
             "kept": len(before.prompts.keys() & after.prompts.keys()),
         },
         pairs={change: len(keys) for change, keys in pairs_by_change.items()},
-        drift={
-            name: _score_drift(before.scores[name], after.scores[name])
-            for name in sorted(before.scores.keys() & after.scores.keys())
-        },
+        drift=dict(sorted({**drift, **drift_of_comparisons}.items())),
+        drift_of_comparisons=sorted(drift_of_comparisons),
         columns_gone=sorted(before.columns - after.columns),
         columns_new=sorted(after.columns - before.columns),
         recipe=_changed_lines(before.recipe, after.recipe),
@@ -227,8 +251,24 @@ def _pairs_by_change(before: DatasetSummary, after: DatasetSummary) -> dict[str,
     return by_change
 
 
-def _score_drift(before: Mapping[bytes, float], after: Mapping[bytes, float]) -> tuple[int, float, float]:
-    changes = [after[key] - before[key] for key in before if key in after]
+def _changes(before: Mapping[bytes, float], after: Mapping[bytes, float]) -> list[float]:
+    return [after[key] - before[key] for key in before if key in after]
+
+
+def _probability_changes(
+    before: Mapping[bytes, tuple[bytes, float]], after: Mapping[bytes, tuple[bytes, float]]
+) -> list[float]:
+    """Of the probability of the answer that was chosen before, which may be the rejected one now."""
+    changes: list[float] = []
+    for key, (chosen, probability) in before.items():
+        if key in after:
+            chosen_now, probability_now = after[key]
+            changes.append((probability_now if chosen_now == chosen else 1 - probability_now) - probability)
+    return changes
+
+
+def _drift(changes: Sequence[float]) -> tuple[int, float, float]:
+    """(how many, their mean, the mean of their sizes)."""
     n = len(changes)
     return n, math.fsum(changes) / n if n else 0.0, math.fsum(map(abs, changes)) / n if n else 0.0
 

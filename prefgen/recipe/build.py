@@ -46,8 +46,10 @@ class Pipeline:
         return model.endpoint.concurrency or self.recipe.run.concurrency
 
     def price(self, model: BuiltModel) -> Price | None:
-        """What a token costs; None where no price is listed. A simulated model is free."""
-        return FREE if model.simulated else price_of(str(model.identity["name"]), self.prices)
+        """What a token costs; None where no price is listed. A simulated model is free, and so are weights in
+        this process where none is.
+        """
+        return _price(model, self.prices)
 
     @property
     def fingerprint(self) -> object:
@@ -101,12 +103,19 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
     )
 
 
+def _price(model: BuiltModel, prices: Mapping[str, Mapping[str, Any]]) -> Price | None:
+    if model.simulated:
+        return FREE
+    in_process = FREE if model.backend.loads_weights else None
+    return price_of(str(model.identity["name"]), prices) or in_process
+
+
 def _require_prices(
     models: Mapping[str, BuiltModel], prices: Mapping[str, Mapping[str, Any]], loaded: LoadedRecipe
 ) -> None:
     """Raises RecipeError where a model would spend of the budget without anyone knowing how much."""
     for name, model in models.items():
-        if not model.simulated and price_of(str(model.identity["name"]), prices) is None:
+        if _price(model, prices) is None:
             raise RecipeError(
                 f"budget_usd is set and model {name!r} ({model.identity['name']}) has no price: add it "
                 "under run.prices (USD a million tokens; 0 for your own server)",

@@ -8,7 +8,7 @@ from pathlib import Path
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.version import VERSION_PATTERN, parse_version, tag_of
 from prefgen.storage.atomic_write import display_name
-from prefgen.trainers.training_folder import STARTED
+from prefgen.trainers.training_folder import EVALUATION, STARTED
 
 ADAPTER = "adapter_config.json"
 OF_A_MODEL = (
@@ -34,6 +34,8 @@ def push_model(out: Path, name: str, *, private: bool, say: Callable[[str], obje
         for path in sorted(out.iterdir())
         if path.is_file() and path.name not in (STARTED, "training_args.bin")
     }
+    if (out / EVALUATION).is_file():
+        files["evaluation.json"] = out / EVALUATION
     if ADAPTER in files:
         config = json.loads((out / ADAPTER).read_text(encoding="utf-8"))
         base = config["base_model_name_or_path"]

@@ -21,6 +21,11 @@ from prefgen.trainers.held_out import Accuracy, HeldOutDetails
 from prefgen.trainers.origins import weights_digest
 
 REPORT = "training.json"
+ABOUT_ACCURACY = (
+    "pair accuracy says how well the labels of held-out pairs are told apart, not how good the model's "
+    "answers are: it often falls while they get better"
+)
+"""What is said wherever the accuracy stands."""
 
 
 @dataclass
@@ -101,7 +106,29 @@ def _read_details(found: Mapping[str, Any]) -> HeldOutDetails:
 
 
 def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) -> None:
+    """Write the model's card, and the report, which says that a training is finished."""
     digest = weights_digest(out)
+    _write_card(report, out, digest, on_hub, None)
+    with atomic_write(out / REPORT) as part:
+        part.write_text(json.dumps({**asdict(report), "weights": digest}, indent=1) + "\n", encoding="utf-8")
+
+
+def write_evaluated_card(
+    report: TrainingReport, out: Path, evaluation: Mapping[str, Any], *, on_hub: bool
+) -> None:
+    """Write the model's card anew, with what came of judging the model's answers. No other file of the folder
+    changes: those that stand beside the weights are part of the model's identity.
+    """
+    _write_card(report, out, weights_digest(out), on_hub, evaluation)
+
+
+def _write_card(
+    report: TrainingReport,
+    out: Path,
+    digest: str | None,
+    on_hub: bool,
+    evaluation: Mapping[str, Any] | None,
+) -> None:
     licenses = Counter[str]()
     for source in report.sources:
         licenses.update(source.get("licenses", {}))
@@ -115,14 +142,12 @@ def write_training_report(report: TrainingReport, out: Path, *, on_hub: bool) ->
             "adapter": (out / "adapter_config.json").is_file(),
             "licenses": sorted(licenses.items()),
             "non_commercial": non_commercial([*licenses]),
+            "about_accuracy": ABOUT_ACCURACY,
+            "evaluation": evaluation,
             "settings_yaml": yaml.safe_dump(
                 {**report.settings, "learning_rate": report.learning_rate}, sort_keys=False
             ).strip(),
         },
     )
-    for name, text in (
-        ("README.md", card + "\n"),
-        (REPORT, json.dumps({**asdict(report), "weights": digest}, indent=1) + "\n"),
-    ):
-        with atomic_write(out / name) as part:
-            part.write_text(text, encoding="utf-8")
+    with atomic_write(out / "README.md") as part:
+        part.write_text(card + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ from prefgen.trainers.pairs import (
 )
 from prefgen.trainers.processes import is_first, wait_for_all
 from prefgen.trainers.progress import TrainingProgress
+from prefgen.trainers.prompt_files import PromptFiles, write_prompts
 from prefgen.trainers.report import (
     MARGINS,
     TrainingReport,
@@ -53,12 +54,13 @@ def run_training(
     controls: Sequence[Control] = (),
     resume: bool = False,
     merge: bool = False,
+    prompt_files: PromptFiles | None = None,
     progress: TrainingProgress | None = None,
 ) -> TrainingReport:
-    """Train on the datasets and write model, card, metrics and report to `out`. Raises RecipeError,
-    GateFailed.
+    """Train on the datasets and write model, card, metrics and report to `out`, and the prompts to
+    `prompt_files`. Raises RecipeError, GateFailed.
     """
-    progress = progress or TrainingProgress()
+    progress, prompt_files = progress or TrainingProgress(), prompt_files or PromptFiles()
     if settings.base is None:
         raise RecipeError("which model? Give --base, or `base` under `train`")
     standing = standing_of(out, settings, resume=resume)
@@ -76,8 +78,15 @@ def run_training(
     settings = _resolve_smoothing(data, settings, progress.notify)
     _tell_of_pairs(data, progress.notify)
     _refuse_what_has_no_effect(data, settings, controls, merge)
+    if prompt_files.held_out and not data.test:
+        raise RecipeError(
+            "the trained model is to be asked held-out prompts, and the dataset has none: with "
+            "--eval-prompts recipe it is asked those of the recipe"
+        )
     if standing != "new":
         check_same_training(out, data, settings)
+    if is_first():
+        write_prompts(data, prompt_files)
     if standing == "finished":
         progress.notify(f"the training in {str(out)!r} is finished: nothing was trained again")
         return finished_report(out, controls, merge=merge)

@@ -17,6 +17,10 @@ from prefgen.trainers.report import REPORT, TrainingReport, read_training_report
 from prefgen.trainers.settings import TrainSettings
 
 STARTED = "started.json"
+EVALUATION = Path("eval") / "win_rate.json"
+"""What came of judging the trained model's answers, in a folder of its own: files beside the weights are part
+of the model's identity.
+"""
 CHANGEABLE_SETTINGS = {
     "epochs", "max_steps", "evaluate", "save", "patience", "cpu", "max_repeated_chosen", "on_bad_rows",
     "drift", "preset",
@@ -117,8 +121,10 @@ def finished_report(out: Path, controls: Sequence[Control], *, merge: bool) -> T
 
 
 def forget_finish(out: Path) -> None:
-    """Take away what says that a training is finished, and its controls, shorter than it will be."""
-    for stale_path in (out / REPORT, *out.glob("control-*")):
+    """Take away what says that a training is finished, its controls, which are shorter than it will be, and
+    what was said of its answers.
+    """
+    for stale_path in (out / REPORT, out / EVALUATION, *out.glob("control-*")):
         shutil.rmtree(stale_path) if stale_path.is_dir() else stale_path.unlink(missing_ok=True)
 
 

@@ -3,9 +3,13 @@ line by line. (prefgen/publish/diff.py)
 """
 
 import json
+from random import Random
+
+import pytest
 
 from tests.support.cli import prefgen
 from tests.support.publishing import publish
+from tests.support.recipes import a_recipe, run
 
 
 def test_diff_says_what_was_flipped_changed_added_and_removed(tmp_path):
@@ -80,3 +84,57 @@ def test_rows_that_are_no_sound_pairs_are_said(tmp_path):
     assert done.returncode == 0
     assert "b.jsonl: 1 rows are no sound pairs, such as b.jsonl:1: rejected is empty" in done.stderr
     assert prefgen("diff", "a.jsonl", "a.jsonl", cwd=tmp_path).stderr == ""
+
+
+def test_drift_of_a_judge_that_compares_is_that_of_its_probabilities(tmp_path):
+    rng = Random(4)
+    before, after, changes = [], [], []
+    for i in range(40):
+        was, now = rng.random(), rng.random()
+        sides = {"chosen": f"one {i}", "rejected": f"two {i}"}
+        turned = {"chosen": sides["rejected"], "rejected": sides["chosen"]}
+        present = turned if now < 0.5 else sides
+        rated = {"chosen": {"rule.length": 1.0}, "rejected": {"rule.length": 0.0}}
+        before.append(
+            {"prompt": f"Q{i}?", **sides, "aspects": {**rated, "preferred": {"better.overall": was}}}
+        )
+        of_chosen = now if present is sides else 1 - now
+        preferred = {"better.overall": of_chosen, **({"new.overall": 0.7} if i else {})}
+        after.append(
+            {"prompt": f"Q{i}?", **present, "aspects": json.dumps({**rated, "preferred": preferred})}
+        )
+        changes.append(now - was)
+    for name, rows in (("a", before), ("b", after)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    found = json.loads(prefgen("diff", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path).stdout)
+    told = prefgen("diff", "a.jsonl", "b.jsonl", "--markdown", cwd=tmp_path).stdout
+
+    assert found["drift_of_comparisons"] == ["better.overall"]
+    count, mean, size = found["drift"]["better.overall"]
+    assert count == 40
+    assert mean == pytest.approx(sum(changes) / 40)
+    assert size == pytest.approx(sum(map(abs, changes)) / 40)
+    assert (
+        f"- better.overall: 40 pairs compared in both, {mean:+.3f} on average for the answer chosen" in told
+    )
+    assert found["drift"]["rule.length"][0] == 80
+    same = json.loads(prefgen("diff", "a.jsonl", "a.jsonl", "--json", cwd=tmp_path).stdout)
+    assert same["drift"]["better.overall"] == [40, 0.0, 0.0]
+
+
+async def test_a_run_with_a_pairwise_judge_has_drift(tmp_path):
+    for name, say in (("before", "A"), ("after", "B")):
+        recipe = a_recipe()
+        recipe["models"]["grader"]["rules"] = [{"when": "", "say": say}]
+        recipe["stages"][2]["judge"] = {
+            "better": {"use": "pairwise", "model": "grader", "swap": False, "reasoning": True}
+        }
+        recipe["stages"][3]["pair"] = {"use": "all_pairs", "score": "better"}
+        await run(recipe, tmp_path / name)
+
+    found = json.loads(prefgen("diff", "before", "after", "--json", cwd=tmp_path).stdout)
+
+    [(judge, (count, mean, size))] = found["drift"].items()
+    assert judge.startswith("better.") and count == 3
+    assert mean == pytest.approx(-size) and size > 0.1  # each verdict is the other one now

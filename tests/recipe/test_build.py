@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prefgen import Plugin, judge
+from prefgen.calls.budget import PICO
 from prefgen.errors import RecipeError
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
@@ -83,6 +84,19 @@ def test_no_plugins_reads_without_running_code(tmp_path):
 def test_a_budget_needs_prices(tmp_path):
     with pytest.raises(RecipeError, match=r"no price.*run\.prices"):
         build(recipe_from_data(a_recipe(url="http://127.0.0.1:1/v1", run={"budget_usd": 3}), tmp_path))
+
+
+def test_a_budget_needs_no_price_of_weights_in_this_process_and_takes_one_that_is_listed(tmp_path):
+    recipe = a_recipe(run={"budget_usd": 3})
+    recipe["models"]["writer"] = {"use": "transformers", "name": "acme/writer"}
+    recipe["models"]["grader"] = {"use": "transformers", "name": "acme/grader"}
+    recipe["run"]["prices"] = {"acme/grader": {"input": 2, "output": 4}}
+
+    pipeline = build(recipe_from_data(recipe, tmp_path))
+
+    prices = [pipeline.price(pipeline.models[name]) for name in ("writer", "grader")]
+    costs = [price.cost(10**6, 10**6) / PICO for price in prices]
+    assert costs == [0, 6]
 
 
 def test_one_model_has_one_sampling_in_a_plug_in(tmp_path):

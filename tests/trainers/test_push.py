@@ -37,11 +37,23 @@ print(json.dumps(said[-1]))
 
 
 def push(hub, folder, files):
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, text in {**REPORT, **files}.items():
         (folder / name).write_text(text)
     said = python(hub, folder.parent, PUSH.replace("FOLDER", folder.name))
     return set(hub.repos["acme/model"].at("main")[1]) - {".gitattributes"}, said
+
+
+def test_what_came_of_judging_its_answers_goes_along_and_the_run_stays_here(tmp_path, hub):
+    judged = tmp_path / "one" / "eval"
+    (judged / "run" / "records").mkdir(parents=True)
+    (judged / "prompts.jsonl").write_text('{"messages": []}')
+    (judged / "win_rate.json").write_text('{"wins": 3}')
+
+    there, _ = push(hub, tmp_path / "one", ADAPTER)
+
+    assert there == {*REPORT, *ADAPTER, "evaluation.json"}
+    assert hub.repos["acme/model"].at("main")[1]["evaluation.json"] == b'{"wins": 3}'
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ What prefgen writes stands between two marks; text outside of them, and whatever
 prefgen does not, stays as it is.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -196,9 +197,39 @@ def values_of(
     }
 
 
-def run_values(manifest: Manifest) -> dict[str, Any]:
-    """What the template of a run's card is given beside them."""
-    return {**_model_values(manifest), **_yield_values(manifest.yields)}
+def run_values(manifest: Manifest, recipe: str | None) -> dict[str, Any]:
+    """What the template of a run's card is given beside them; `recipe` is its text."""
+    stages = [] if recipe is None else _stages_in_words(yaml.safe_load(recipe))
+    return {"stages": stages, **_model_values(manifest), **_yield_values(manifest.yields)}
+
+
+SHOWN_STAGES = ("sample", "revise", "pair")
+SHOWN_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
+
+
+def _stages_in_words(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How answers were drawn and made pairs of: (stage, its plug-ins with their settings)."""
+    found: list[tuple[str, str]] = []
+    for stage in recipe["stages"]:
+        for kind, value in stage.items():
+            plugins = [value] if "use" in value else [*value.values()]
+            if kind in SHOWN_STAGES:
+                found.append((kind, escape_markdown("; ".join(map(_settings_in_words, plugins)))))
+    drawn = {
+        name: ", ".join(f"{field} {model[field]}" for field in SHOWN_SAMPLING if field in model)
+        for name, model in recipe.get("models", {}).items()
+    }
+    sampling = "; ".join(f"{name}: {words}" for name, words in drawn.items() if words)
+    return [*found, *([("sampling", escape_markdown(sampling))] if sampling else [])]
+
+
+def _settings_in_words(plugin: Mapping[str, Any]) -> str:
+    shown = {name: value for name, value in plugin.items() if name != "use"}
+    settings = ", ".join(
+        f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in shown.items()
+    )
+    return f"{plugin['use']}: {settings}" if settings else str(plugin["use"])
 
 
 def _measures(report: Mapping[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
@@ -218,7 +249,7 @@ def _content_values(written: WrittenRelease) -> dict[str, Any]:
         "harmful": written.harmful,
         "content_hash": written.content_hash,
         "splits": sorted({split for counts in written.counts.values() for split in counts}, reverse=True),
-        "configs": [(config, CONFIGS[config]) for config in written.counts],
+        "configs": [(config, CONFIGS[config]) for config, counts in written.counts.items() if counts],
         "counts": written.counts,
         "between_splits": written.between_splits,
     }

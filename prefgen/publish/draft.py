@@ -117,7 +117,7 @@ class ReleaseDraft:
         )
         if isinstance(self.manifest, MixManifest):
             return render("publish/mix_card.md.j2", **(values | mix_values(self.manifest)))
-        return render("publish/card.md.j2", **values, **run_values(self.manifest))
+        return render("publish/card.md.j2", **values, **run_values(self.manifest, self.read_recipe()))
 
     def _release_note(self, header: Mapping[str, Any]) -> dict[str, Any]:
         """What the release says of itself, for the release after it."""

@@ -2,6 +2,7 @@
 is overwritten.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from prefgen.dataset.hub import first_line
 from prefgen.errors import PublishError
 
 MAX_TRIES = 4
-"""How often a commit is made anew on a head that others have moved."""
+"""How often a commit is made anew, on a head that others have moved or after a fault of the Hub's."""
+PAUSES = (1.0, 4.0, 10.0)
+"""Seconds before the next try after such a fault."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,13 @@ class Repository:
         content}, and the message.
 
         Files that are `is_ours` and not among them are removed by the same commit. Where somebody else was
-        faster it is made anew on their head.
+        faster it is made anew on their head; after a fault of the Hub's too, which may have come after the
+        commit was made: `commit_contents` sees on the new head what is there already.
         """
         from huggingface_hub.errors import HfHubHTTPError
 
-        for _ in range(MAX_TRIES):
+        fault: HfHubHTTPError | None = None
+        for pause in (*PAUSES, 0.0):
             head = self.head()
             if head is None:
                 raise PublishError(f"{self.name!r} is not on the Hub any more")
@@ -139,10 +144,19 @@ class Repository:
             except HfHubHTTPError as error:
                 if error.response.status_code == 412:
                     continue
-                raise self._publish_error("nothing was published", error) from error
+                if error.response.status_code < 500 or "/commit/" not in str(error.response.url):
+                    raise self._publish_error("nothing was published", error) from error
+                fault = error
+                if pr:  # a second one would be opened
+                    break
+                time.sleep(pause)
+                continue
             except Exception as error:
                 raise self._publish_error("nothing was published", error) from error
             return commit_info.oid, str(commit_info.pr_url or commit_info.commit_url)
+        if fault is not None:
+            problem = "it is not known whether the commit was made; publish again, which goes on from there"
+            raise self._publish_error(problem, fault) from fault
         raise PublishError(
             f"{self.name!r}: others have committed {MAX_TRIES} times meanwhile; nothing was published. "
             "Publish again"

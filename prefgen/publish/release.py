@@ -26,11 +26,12 @@ from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.mix_release import private_parts, write_mix_rows
 from prefgen.publish.next_version import resolve_version
-from prefgen.publish.release_note import read_release_note
+from prefgen.publish.release_note import RELEASE, read_release_note
 from prefgen.publish.rows import write_rows
 from prefgen.publish.settings import PublishSettings
 from prefgen.publish.split_shards import WrittenRelease
 from prefgen.publish.version import tag_of
+from prefgen.storage.atomic_write import atomic_write
 
 STAGING = "release"
 """The folder in a run's where a release is put together; it stays, to be looked at."""
@@ -232,9 +233,10 @@ def _push_release(hub: Repository, draft: ReleaseDraft, *, pr: bool, say: Callab
         if previous is None:
             _refuse_other_data(hub, head)
         release = resolve_version(draft, previous, head, hub)
-        if release.already:
-            raise AlreadyPublished(release)
         draft.release = release
+        if release.already:
+            _fetch_notes(hub, head, release.folder)
+            raise AlreadyPublished(release)
         files = draft.files(hub.read("README.md", head.commit), previous)
         pairs = sum(draft.written.counts["preferences"].values())
         return {**draft.written.files, **files}, f"Version {release.version}: {pairs:,} pairs"
@@ -250,6 +252,14 @@ def _push_release(hub: Repository, draft: ReleaseDraft, *, pr: bool, say: Callab
     if not pr:
         hub.tag(tag_of(draft.release.version), commit, f"content hash {draft.release.content_hash}")
     return replace(draft.release, commit=commit, address=address)
+
+
+def _fetch_notes(hub: Repository, head: Head, folder: Path) -> None:
+    """Put beside the rows of a release that is on the Hub already what stands beside them there."""
+    for name in ("README.md", RELEASE, "manifest.json", "recipe.yaml"):
+        if name in head.files and (text := hub.read(name, head.commit)) is not None:
+            with atomic_write(folder / name) as part:
+                part.write_text(text, encoding="utf-8")
 
 
 def _refuse_other_data(hub: Repository, head: Head) -> None:

@@ -79,3 +79,15 @@ def test_a_card_that_lost_a_mark_is_not_written_over(second, tmp_path, more):
 
     assert done.returncode == 2
     assert "has lost one of the marks" in done.stderr
+
+
+def test_a_card_says_how_pairs_were_made_and_names_no_config_that_is_not_there(tmp_path):
+    made(tmp_path, "run")
+    prefgen("publish", "run", "--dry-run", cwd=tmp_path)
+
+    card = (tmp_path / "run" / "release" / "README.md").read_text()
+
+    assert "| sample | each: model writer, n 2 |" in card
+    assert "| pair | best\\_vs\\_worst: score quality |" in card
+    assert "| sampling | writer: temperature 1.0; grader: temperature 0 |" in card
+    assert "failures" not in card

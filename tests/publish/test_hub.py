@@ -94,3 +94,34 @@ def test_a_pull_request_gets_no_tag(second, tmp_path, more):
     assert len(repo.commits) == 2
     assert set(repo.tags) == {"v1.0.0"}
     assert "release.json" in repo.requests[0][1]
+
+
+def test_a_fault_of_the_hub_at_the_commit_is_tried_again(hub, finished, tmp_path):
+    hub.fail = [["POST .*/commit/", 503, 2]]
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    assert hub.fail[0][2] == 0
+    assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
+
+
+def test_a_fault_after_the_commit_was_made_is_seen_on_the_hub(hub, finished, tmp_path):
+    hub.fail_after = [["POST .*/commit/", 502, 1]]
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    assert len(hub.repos["acme/rivers"].commits) == 2  # the repository's first, and ours
+    assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
+    assert "nothing was published" not in done.stderr
+
+
+def test_a_commit_of_which_nothing_is_known_is_not_said_to_be_none(hub, finished, tmp_path):
+    hub.fail = [["POST .*/commit/", 500, 1000]]
+
+    done = publish(hub, tmp_path, finished, "--pr")
+
+    assert done.returncode == 1
+    assert "it is not known whether the commit was made" in done.stderr
+    assert "Traceback" not in done.stderr

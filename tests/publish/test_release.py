@@ -48,6 +48,10 @@ def test_the_same_again_changes_nothing(second, finished, tmp_path):
     assert again.returncode == 0, again.stderr
     assert "on the Hub already" in again.stdout
     assert len(second.repos["acme/rivers"].commits) == commits
+    # what was put together stays whole, to be looked at
+    there = second.repos["acme/rivers"].at("main")[1]
+    for name in ("README.md", "release.json", "manifest.json", "recipe.yaml"):
+        assert (finished / "release" / name).read_bytes() == there[name], name
 
 
 def test_two_publishers_at_once_leave_one_version(hub, finished, tmp_path):

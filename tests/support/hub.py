@@ -40,7 +40,7 @@ class Repo:
 
 class LocalHub(ThreadingHTTPServer):
     """Serves `repos`: {"owner/name": {path: content}}. `asked` holds the requests that came; `fail` are
-    (pattern, status, times) to plant.
+    (pattern, status, times) to plant, `fail_after` such as come after the work is done.
     """
 
     daemon_threads = True
@@ -53,6 +53,7 @@ class LocalHub(ThreadingHTTPServer):
         self.large: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.fail: list[list] = []
+        self.fail_after: list[list] = []
         self.before_commit = lambda name: None
         self.always_public = False
         self.lock = RLock()
@@ -99,16 +100,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(urlsplit(self.path).path)
         self.server.asked.append(f"{self.command} {path}")
-        for planted in self.server.fail:
-            if planted[2] and re.search(planted[0], f"{self.command} {path}"):
-                planted[2] -= 1
-                return self._fail(planted[1], "Planted")
+        self._fault = None
+        if (status := self._planted(self.server.fail, path)) is not None:
+            return self._fail(status, "Planted")
         for method, pattern, answer in ROUTES:
             found = re.fullmatch(pattern, path)
             if found and self.command in method:
                 with self.server.lock:
+                    self._fault = self._planted(self.server.fail_after, path)
                     return answer(self, **found.groupdict())
         return self._fail(404, "EntryNotFound")
+
+    def _planted(self, faults: list[list], path: str) -> int | None:
+        for planted in faults:
+            if planted[2] and re.search(planted[0], f"{self.command} {path}"):
+                planted[2] -= 1
+                return planted[1]
+        return None
 
     # --- who asks -------------------------------------------------------------------------------------------
 
@@ -326,7 +334,11 @@ class _Handler(BaseHTTPRequestHandler):
     # --- answers --------------------------------------------------------------------------------------------
 
     def _json(self, value: object, status: int = 200) -> None:
-        self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+        if self._fault is not None:
+            status, self._fault = self._fault, None
+            self._fail(status, "Planted")
+        else:
+            self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def _fail(self, status: int, code: str) -> None:
         self._send(

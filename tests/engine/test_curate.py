@@ -59,6 +59,11 @@ def drops_all(rows):
     return rows.dropping({i: Dropped("all go") for i in rows.ids()})
 
 
+@curator("test_fn_invents_rows")
+def invents_rows(rows):
+    return rows.dropping({"nobody": Dropped("x")})
+
+
 async def test_a_curator_names_only_rows_that_it_was_given(tmp_path):
     recipe = a_recipe()
     recipe["stages"].insert(1, {"curate": [{"use": "test_fn_invents_rows"}]})

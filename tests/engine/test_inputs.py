@@ -4,10 +4,6 @@ curators leave of both. (prefgen/engine/inputs.py)
 
 import pytest
 
-from prefgen import (
-    Dropped,
-    curator,
-)
 from prefgen.dataset.read_run import read_pairs, read_records
 from prefgen.errors import (
     NoPromptsLeft,
@@ -94,8 +90,3 @@ async def test_a_fair_sample_takes_the_same_part_of_later_rounds(tmp_path):
     ]
     assert rounds.count(0) in (4, 5)
     assert rounds.count(1) == 5
-
-
-@curator("test_fn_invents_rows")
-def invents_rows(rows):
-    return rows.dropping({"nobody": Dropped("x")})

@@ -40,8 +40,8 @@ def balanced(**curate):
         {
             "prompt": f"Q{i}?",
             "completions": [
-                {"response": LONG if i else SHORT, "overall_score": 5, "model": "a"},
-                {"response": f"Some words of answer number {i}.", "overall_score": 2, "model": "b"},
+                {"response": LONG if i else SHORT, "model": "a"},
+                {"response": f"Some words of answer number {i}.", "model": "b"},
             ],
         }
         for i in range(4)

@@ -13,7 +13,9 @@ from prefgen.kit.plain_words import plain
 from prefgen.text.reasoning import any_of
 
 _CLAUSES = re.compile(
-    r"(?<=[.!?;:])\s+|\n+|,? (?=(?:while|whereas|but|although|though)\b)|,? (?=and it\b)", re.IGNORECASE
+    r"(?<=[.!?;:])\s+|\n+|,? (?=(?:while|whereas|but|although|though)\b)"
+    rf"|,? (?=and (?:it\b|(?:{NOUN} )?[\"'(\[]?(?-i:[A-Z0-9])(?!\w)))",
+    re.IGNORECASE,
 )
 _NAME_OF_REASONS = re.compile(
     r"(?:rationale|reason(?:s|ing)?|explanation|justification|comments?|feedback)? ?[:.]*", re.IGNORECASE
@@ -118,7 +120,9 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     is_own = [about == label for about, _ in clauses]
     if "?" in reasons or not clauses:
         return True
-    for about, clause in clauses:
+    for number, (about, clause) in enumerate(clauses):
+        if number and not is_own[number - 1]:  # "but" behind another text is against that one
+            clause = re.sub(rf"\A\W*{_LINK}", "", clause, flags=re.IGNORECASE)
         if about == label:
             is_turn = faults(clause, about, labels) or _MAY_LIMIT.search(clause) or blames(clause)
         elif any(is_own):

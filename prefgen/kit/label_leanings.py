@@ -29,10 +29,12 @@ _WINS = (
 )
 _PREFER = (
     r"(?:prefer|favou?r|choose|chose|pick|select|recommend|(?:go|going) (?:with|for)|vote (?:for|goes to)"
-    r"|send|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for|side with)"
+    r"|send|take|keep|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for"
+    r"|side with)"
 )
 _MINE = r"(?:i|we|my|i'd|i'm|i’d|i’m|i'll) (?:\w+ ){0,2}"
 """Who prefers: the judge, and no text that "chose option B"."""
+_CHOICE = r"(?:pick|choice|vote|preference|selection|favou?rite|verdict|winner)"
 _REJECT = r"(?:reject|discard|eliminate|rule out|dismiss)"
 _PIECE = r"(?:(?:'s|’s)?(?: (?:answer|response|reply|text|version|output|one))?)"
 ILL = (
@@ -154,6 +156,9 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"\bit is {label} (?:that|who|which)\b{_UNLESS_ILL}",
         rf"{first} is (?:the )?(?:only )?one (?:that|who|which)\b{_UNLESS_ILL}",
         rf"\bbetween the two,? {_ADVERBS}{label}(?=[.!]|\Z)",
+        rf"{first} {_ADVERBS}(?:is|would be|gets) (?:my|our) (?:\w+ )?{_CHOICE}\b",
+        rf"{first} ranks (?:first|highest|above|higher)\b",
+        rf"\A(?:keep|choose|pick|take|select|send|go with) {label}(?=[.!]|\Z)",
         rf"\A(?:so|thus|therefore|hence),? {label}[.!]*\Z",
         rf"\b(?:win|point|vote|edge|it)s?(?: goes)? to {label}(?=[.,;!]|\Z)",
         rf"{first} {_ADVERBS}(?:has|gets|takes|holds) (?:the|my|a)(?: \w+)?"
@@ -206,7 +211,8 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     ]
     wrong = [rf"{first} (?:is|was) (?:wrong|incorrect)\b(?=[.,;:]|$| and\b)", rf"{first}答错"]
     score = [
-        rf"{first} ?(?:scores|gets|receives|[:：=(])? ?(?P<score>\d{{1,3}}(?:\.\d+)?)(?=$|[\s,;/.)])",
+        rf"{first} ?(?:scores|scored|gets|got|receives|received|[:：=(])?"
+        r" ?(?P<score>\d{1,3}(?:\.\d+)?)(?=$|[\s,;/.)])",
     ]
     return [
         (kind, re.compile(form, re.IGNORECASE))

@@ -27,7 +27,7 @@ _NAMES_ANSWER = re.compile(r"(?:final_|my_)?answer")
 _LOSER = re.compile(
     r"(?:los(?:er|es|ing)|worse|worst|rejected|weaker|inferior)(?:_(?:text|response|answer))?"
 )
-_TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
+TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
 _ASKS_FOR_LOSER = re.compile(
     r"\b(?:which|identify|find|name)\b[^.]*\b(?:worse|worst|weaker|inferior|less \w+)\b", re.IGNORECASE
 )
@@ -117,5 +117,5 @@ def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> 
             if text.strip()
         )
         or (not mentions(words, labels) and bool(blames(words) or _REMOVES.search(words)))
-        or any(_TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts)
+        or any(TIES.search(text) or _ASKS_FOR_LOSER.search(text) or withdraws(text) for text in texts)
     )

@@ -204,3 +204,46 @@ def test_what_goes_on_about_the_verdict_is_no_farewell(words):
 )  # fmt: skip
 def test_further_ratings(text, rating):
     assert rating_of(text) == rating
+
+
+CLAUSES = [
+    "Text {0} is clear and Text {1} is vague.",
+    "Text {1} is vague and Text {0} is clear.",
+    "Text {0} is clear, but Text {1} is vague.",
+    "Text {1} is vague, but Text {0} is clear.",
+]
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_a_label_before_one_sentence_about_both_texts_is_read_in_any_order(clause):
+    for own, other in ("AB", "BA"):
+        assert label_of(f"{own}\n\n{clause.format(own, other)}") == own
+        assert label_of(f"{other}\n\n{clause.format(own, other)}") is None
+
+
+DECISIONS = [
+    "Text {} is my pick.",
+    "Text {} would be my choice.",
+    "Keep Text {}.",
+    "I'd take Text {}.",
+    "Text {} ranks first.",
+]
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_a_decision_for_another_text_loses_a_verdict_and_one_for_its_own_does_not(decision):
+    for own, other in ("AB", "BA"):
+        assert label_of(f"{decision.format(own)}\n\nAnswer: {own}") == own
+        assert label_of(f"{decision.format(other)}\n\nAnswer: {own}") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Text A and Text B tie.",
+        "Neither Text A nor Text B is acceptable.",
+        "Text A got 2 points, Text B 9.",
+    ],
+)
+def test_a_bare_label_below_a_tie_or_lower_points_is_unread(said):
+    assert label_of(f"{said}\n\nA") is None

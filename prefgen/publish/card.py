@@ -212,8 +212,8 @@ def _stages_in_words(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for stage in recipe["stages"]:
         for kind, value in stage.items():
-            plugins = [value] if "use" in value else [*value.values()]
             if kind in SHOWN_STAGES:
+                plugins = [value] if "use" in value else [*value.values()]
                 found.append((kind, escape_markdown("; ".join(map(_settings_in_words, plugins)))))
     drawn = {
         name: ", ".join(f"{field} {model[field]}" for field in SHOWN_SAMPLING if field in model)

@@ -93,8 +93,9 @@ def test_all_real_prompts_that_are_nearly_the_same_are_found():
     texts += [json.loads(line)["prompt"] for line in prompts]
     texts = list(dict.fromkeys(" ".join(text.lower().split()) for text in texts))
     texts = [text for text in texts if text.isascii() and len(re.findall(r"\w+|[^\w\s]", text)) > 4]
+    assert len(texts) > 2000
+    texts = texts[::2]
     expected = similar_pairs(texts, 0.5)
 
-    assert len(texts) > 2000
-    assert len(expected) > 10
+    assert len(expected) > 3
     assert found(texts, 0.5) == expected

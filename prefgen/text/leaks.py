@@ -33,6 +33,7 @@ from prefgen.text.template_tokens import (
     USERS,
     certainty_of,
     is_known,
+    is_written,
 )
 
 _MOST_CUTS = 20
@@ -62,8 +63,13 @@ _CALL_FENCE = re.compile(r"\A\s*```tool_(?:code|call)s?\b")
 _CALL_WORDS = re.compile(r"\A\s*(?:assistant)?(?:analysis|commentary)?\s?to=functions\.\w+")
 """A call in harmony, without its tokens."""
 _ORPHAN_TAG = re.compile(r"</(assistant|user|human|response|answer|output|solution)>\s*\Z")
-_PIECES = re.compile(r"\A\s*(?:▁[A-Za-z]|Ġ[A-Za-z]*[.,!?]?Ġ)|[a-z,.!?]Ġ[A-Za-z]")
-"""Pieces of a vocabulary that were not joined to words: their mark of a space stands before each."""
+_PIECES = re.compile(
+    r"\A\s*(?:▁[A-Za-z]|ĠĠ|Ġ[A-Za-z]*[a-z][.,!?]?Ġ|Ġ[A-Z]+[.,!?]?Ġ[a-z])"
+    r"|(?:[a-z]|(?:[A-Z]{2}|[^\sA-ZĠĦŻĊ])[,.!?])Ġ[A-Za-z]"
+)
+"""Pieces of a vocabulary that were not joined to words: their mark of a space stands before each. Maltese
+has it as a letter, with which words and initials begin: `Ġ.Ġ.`, `ĠORĠ`.
+"""
 _DRESS = re.compile(rf"\A\s*(?:{'|'.join(REASONING_DRESS)})|^&lt;/think(?:ing)?&gt;[^\S\n]*$", re.MULTILINE)
 
 
@@ -163,7 +169,8 @@ def _leading_leaks(text: str, plain: str, asked: str) -> Iterator[Leak]:
     if fence and not plain.strip("\x00 \n"):
         yield Leak(fence[0], fence.start(), fence.end(), can_be_cut=False)
     leading = _LEADING.match(plain) or _LEADING_NAME.match(plain)
-    if leading and not _begins_sentence(plain, leading, asked):
+    is_leading = leading is not None and not is_written(plain, leading)
+    if leading and is_leading and not _begins_sentence(plain, leading, asked):
         is_echo = "[INST]" in leading[0] and "[/INST]" in plain[leading.end() :]
         is_doubtful = IS_THOUGHT.search(leading[0]) or re.search(rf"(?:{USERS}|system)\s*\Z", leading[0])
         is_doubtful = is_doubtful or (leading.re is _LEADING_NAME and _ASKS_FOR_NAME.search(asked))

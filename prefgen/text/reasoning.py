@@ -155,18 +155,21 @@ def _is_element(opener: re.Match[str], inside: str) -> bool:
 
 
 _EVERYDAY_TAG = re.compile(r"<(?:thinking|thoughts?|reasoning)\b", re.IGNORECASE)
+_TAG_OF_STORIES = re.compile(r"<thoughts?\b", re.IGNORECASE)
+_OPENS_QUOTE = " \t\"'“‘(*_"
 
 
 def _may_be_prose(text: str, opener: re.Match[str], closer: re.Match[str]) -> bool:
     """Whether a tag with a name of everyday words may be part of what a text tells ("<thought>Rain.</thought>
-    He walked on."): the sentence, or its line, goes on behind the space that follows it.
+    He walked on."): the sentence goes on behind it, or, since stories tell thoughts, the line of one.
     """
     if not _EVERYDAY_TAG.match(opener[0]):
         return False
-    after = text[closer.end() : closer.end() + 2]
-    is_glued = not after[:1].isspace() and not after[:1].islower() and after[:1] not in (",", ";", ".")
-    is_line = "\n" not in text[opener.end() : closer.start()] and line_around(text, *closer.span())[1].strip()
-    return bool(is_line) and not is_glued
+    rest = line_around(text, *closer.span())[1]
+    if "\n" in text[opener.end() : closer.start()] or not rest.strip():
+        return False
+    goes_on = rest.lstrip(_OPENS_QUOTE)[:1].islower() or rest.lstrip().startswith((",", ";", ".", "–", "—"))
+    return goes_on or (rest[0].isspace() and _TAG_OF_STORIES.match(opener[0]) is not None)
 
 
 def _may_hold_marks(text: str) -> bool:

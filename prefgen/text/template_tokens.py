@@ -30,6 +30,9 @@ USERS, ASSISTANTS = any_of(USER_NAMES), any_of(ASSISTANT_NAMES)
 TOKENS = re.compile(rf"(?:{_TOKEN})(?:\s*(?:{_TOKEN})|(?<=[>\]])(?:{NAMES})(?=\s*(?:\n|<|\[|\Z)))*")
 """Tokens that follow each other, with the names of roles between them."""
 _KNOWN_TOKENS = re.compile(rf"(?:\s*(?:{_KNOWN}|{NAMES}))*\s*")
+_LONE_BYTE = re.compile(r"\s*<0x[\dA-F]{2}>\s*")
+_CLOSED_IMAGE = re.compile(r"\s*\[IMG\][^\[\]<\n]+\[/IMG\]")
+"""An image as forums write one."""
 _ROLE = re.compile(rf"\s*(?:{NAMES})?\s*(?:\n|\Z)")
 TURN = re.compile(any_of(TURN_TOKENS))
 _TURN_OF_USER = re.compile(rf"(?:{USERS}|tool|observation|ipython|\[INST\])", re.IGNORECASE)
@@ -59,7 +62,21 @@ def certainty_of(plain: str, tokens: re.Match[str], asked: str, *, is_example: b
     return certainty if certainty is None else certainty and is_known(tokens[0])
 
 
+def is_written(plain: str, tokens: re.Match[str]) -> bool:
+    """Whether people certainly wrote it: an image of a forum, or one byte as a word of a sentence. Bytes that
+    were left in a text are glued to words, or several.
+    """
+    if _CLOSED_IMAGE.match(plain, tokens.start()):
+        return True
+    before, after = line_around(plain, *tokens.span())
+    is_in_sentence = bool(before.strip()) and not before.rstrip().endswith(_SENTENCE_ENDS)
+    is_word = not before[-1:].isalnum() and not after[:1].isalnum()
+    return _LONE_BYTE.fullmatch(tokens[0]) is not None and is_in_sentence and is_word
+
+
 def _certainty_by_place(plain: str, tokens: re.Match[str], asked: str, *, is_example: bool) -> bool | None:
+    if is_written(plain, tokens):
+        return None
     is_end, has_turn = not plain[tokens.end() :].strip(), TURN.search(tokens[0]) is not None
     if is_example:  # one that was spoken about goes on
         return False if is_end and has_turn else None

@@ -99,8 +99,8 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 _EXCEPTS = re.compile(
-    r"\b(?:save|bar|apart|aside|except\w*|besides|other than|only|part\w*|half|most(?:ly)?|almost|nearly"
-    r"|barely"
+    r"\b(?:save|bar|apart|aside|except\w*|besides|other than|only|part(?:ly|ial\w*)?|half"
+    r"|most(?:ly)?|almost|nearly|barely"
     r"|scarcely|hardly|largely|mainly|roughly|arguably|technically|somewhat|borderline|more or less"
     r"|(?:sort|kind) of(?=\W*\Z)|in (?:a|some) (?:way|sense)(?=\W*\Z)"
     r"|unclear|debatable|questionable"
@@ -119,7 +119,7 @@ _ILL = re.compile(
     r"|long|short)"
     r"|exceed(?:s|ed|ing)?(?! (?:\w+ )?expectations)|fail(?:s|ed)?(?! to (?:break|violate|contradict"
     r"|breach|miss|lack|err))"
-    r"|skip(?:s|ped)|rambl\w+|stray(?:s|ed)|off[- ](?:topic|task)|badly|poorly|inadequate"
+    r"|left out|skip(?:s|ped)|rambl\w+|stray(?:s|ed)|off[- ](?:topic|task)|badly|poorly|inadequate"
     r"|insufficient\w*|irrelevant|unrelated|inaccurate|untrue|(?:is|was) (?:bad|poor)"
     rf"|{_LACKS}|broken|{_BREAKS_A_RULE})\b(?!-free)",
     re.IGNORECASE,

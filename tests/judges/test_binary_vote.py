@@ -442,9 +442,10 @@ def test_a_vote_behind_a_long_line_is_read_in_no_time(unit):
     [
         "no, all five tips are given", "no, everything is there", "no, each item is listed", "no, flawless",
         "no, 5/5", "no, four of four", "no, zero errors", "no, 0 violations", "no, error-free",
-        "no, free of errors", "no, none", "no, it is free from mistakes",
+        "no, free of errors", "no, none", "no, nothing is left out", "no, it is free from mistakes",
         "yes. It is off topic.", "yes, it skips the title", "yes, it rambles", "yes, it is bad", "yes, 0/5",
-        "yes, 4 of 5", "yes, three of the five", "yes, nowhere near", "yes, I guess", "yes, more or less",
+        "yes, 4 of 5", "yes, it covers part of it",
+        "yes, three of the five", "yes, nowhere near", "yes, I guess", "yes, more or less",
         "yes, the opposite", "yes, to a degree", "yes, technically", "yes, three titles instead of one",
     ],
 )  # fmt: skip
@@ -473,6 +474,9 @@ def test_a_reason_that_plainly_says_the_other_side_is_a_doubt(remark):
         ("yes, it is free of errors", True),
         ("yes, it was posted on 24/12", True),
         ("yes, flawless", True),
+        ("yes, nothing is left out", True),
+        ("yes, it covers both parts of the question", True),
+        ("no, the signature is left out", False),
         ("yes\n\nThank you!", True),
     ],
 )

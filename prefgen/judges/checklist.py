@@ -191,26 +191,35 @@ _SAYS_MET = re.compile(
 )
 _CRITERION = r"(?:criterion|item|requirement|condition|constraint)"
 _NOT = r"(?: not|n['’]t)"
-_PART = r"(?:(?:only|just|merely|barely) )?(?:part(?:ly|ially)|half|almost|nearly)"
-_OF_IT = rf"(?: with)?(?: (?:it|this|that|(?:the|this|that) (?:\w+ )?{_CRITERION}))?\W*\Z"
-_SUBJECT = (
-    r"\W*(?:(?:so|thus|therefore|hence|overall),? )?(?:(?:the|this|that) )?"
-    rf"(?:(?:{_CRITERION}|text|response|answer|reply)(?: \d+)?|it|this|that) "
+_PART = (
+    r"(?:(?:only|just|merely|barely) )?(?:part(?:ly|ially)|incompletely|hardly|scarcely|half|almost|nearly)"
 )
+_OF_IT = rf"(?: with)?(?: (?:it|this|that|(?:the|this|that) (?:\w+ )?{_CRITERION}))?\W*\Z"
+_OPENING = r"\W*(?:(?:so|thus|therefore|hence|overall),? )?"
+_NAMED = rf"(?:(?:the|this|that) )?(?:(?:{_CRITERION}|text|response|answer|reply)(?: \d+)?|it|this|that) "
+_SUBJECT = rf"{_OPENING}{_NAMED}"
+_ANY_SUBJECT = rf"{_OPENING}(?:{_NAMED})?"
+_CRITERION_ALONE = rf"{_OPENING}(?:(?:(?:the|this|that) )?{_CRITERION}(?: \d+)? )?"
+"""What a sentence is about: "The text does not meet it.", "Does not meet it.", "Requirement violated."."""
 _WHOLE_UNMET = re.compile(
     rf"{_SUBJECT}(?:(?:(?:is|was|has|been|were| )*{_NOT}|(?:is|was|does| )*{_PART}"
     rf"|not) ?(?:been )?(?:\w+ly )?"
     r"(?:met|satisf(?:y|ies|ied)|fulfill?(?:s|ed)?|true|followed|meets?)\b.*"
     r"|(?:is|was|has been) (?:\w+ly )?(?:unmet|violated|failed|false)\b.*"
-    rf"|(?:does|did){_NOT} (?:\w+ly )?(?:meet|satisfy|fulfill?|pass|comply|apply)\b.*"
+    rf")|{_ANY_SUBJECT}(?:(?:does|did){_NOT} (?:\w+ly )?(?:meet|satisfy|fulfill?|pass|comply|apply"
+    r"|hold(?=\W*\Z))\b.*"
     rf"|(?:\w+ly )?(?:fails|failed|violates){_OF_IT}|fails to (?:meet|satisfy|fulfill?|comply)\b.*)"
+    rf"|{_CRITERION_ALONE}(?:violated|unmet|failed"
+    rf"|(?:{_PART}|not(?: \w+ly)?) (?:met|satisfied|fulfill?ed))\W*"
     r"|\W*(?:fail(?:s|ed)?|false|no|(?:not|un)(?: \w+ly)? ?met|not satisfied)\W*|\W*met ?[:=] ?false\b.*",
     re.IGNORECASE,
 )
 _WHOLE_MET = re.compile(
     rf"{_SUBJECT}(?:(?:is|was|has been) (?:\w+ly )?(?:met|satisfied|fulfilled|followed|true)\b(?P<how>.*)"
-    rf"|(?:\w+ly )?(?:meets|satisfies|fulfill?s|passes|complies){_OF_IT}|met\W*)"
-    r"|\W*(?:pass(?:es|ed)?|true|yes|(?:\w+ly )?met|satisfied)\W*|\W*met ?[:=] ?true\b.*",
+    r"|(?:met|holds)\W*)"
+    rf"|{_ANY_SUBJECT}(?:\w+ly )?(?:meets|satisfies|fulfill?s|passes|complies){_OF_IT}"
+    rf"|{_CRITERION_ALONE}(?:\w+ly )?(?:met|satisfied|fulfill?ed)\W*"
+    r"|\W*(?:pass(?:es|ed)?|true|yes)\W*|\W*met ?[:=] ?true\b.*",
     re.IGNORECASE,
 )
 """A whole sentence that says of its criterion whether it is met."""
@@ -224,7 +233,7 @@ _ANSWERED = re.compile(
     r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W{0,6}(?P<answer>yes|no)" + _ITS_OWN, re.IGNORECASE
 )
 _NOT_APPLICABLE = re.compile(
-    rf"\A\W*(?:not applicable|n/a|{_SUBJECT}(?:(?:does|is){_NOT} (?:apply|applicable)))\b", re.IGNORECASE
+    rf"{_ANY_SUBJECT}(?:not applicable|n/a|(?:does|is){_NOT} (?:apply|applicable))\b", re.IGNORECASE
 )
 
 

@@ -37,6 +37,8 @@ _ANSWERS_A_CRITIC = (
 _TELLS_OF_REVISING = (
     r"(?:let me|let's|i (?:need|have|want) to|i'll|i will|i'd|i would) "
     rf"(?:now )?{_REVISE} (?:it|this|the|my)\b",
+    r"the user (?:\w+ ){0,2}(?:wants?|asks?|asked|asking|requests?|requested|needs?|told)(?: \w+)? me to\b",
+    rf"i(?:'m| am|'ve been| have been| was) (?:being )?(?:asked|told|supposed) to {_REVISE}\b",
     rf"(?:as (?:requested|asked|suggested),? )i(?:'ve| have)? (?:now )?{_DID} (?:it|this|that|the|my)\b",
     rf"(?:a|the|my) (?:(?:more|less) [\w-]+|better|safer|\w+er) {_NOUN} (?:would|might|could) be\b",
 )
@@ -72,8 +74,25 @@ _WHOLE_REMARK = re.compile(
     r"\W*(?:none|nothing|(?:it|this|that|everything)(?: all)? (?:is|looks|seems) (?:\w+ )?(?:fine|good"
     r"|great|okay|ok|perfect)"
     r"(?: as (?:it )?is)?|(?:there (?:is|are) )?no (?:\w+ )?(?:flaws?|issues?|errors?|problems|mistakes?"
-    r"|concerns))\W*"
+    rf"|concerns)|done|perfect|lgtm|as (?:above|requested)|see above|{_DID})\W*"
 )
+_NEW = rf"(?:(?:new|improved|better|{_DID}) (?:{_NOUN}|one)|revision|rewrite)"
+_ONE_SENTENCE = re.compile(
+    rf"\W*(?:(?:as (?:requested|asked|suggested),? )?i(?:'ve| have)? (?:also |now |just |only )*{_DID}\b.*"
+    rf"|(?:here's|here is|below is|this is|see) (?:(?:the|my|an?|your) )?{_NEW}\b"
+    rf"(?! of (?!(?:the|your|my) {_OLD}{_NOUN})).*"
+    rf"|(?:(?:the|my|an?) )?{_NEW} (?:is )?below\b.*"
+    rf"|(?:(?:the|my|an?) )?(?:new|improved|better|{_DID}) (?:reply|response)"
+    r" (?:would|could|should|might)\b.*"
+    r"|i(?:'ve| have)? made (?:(?:the|all|some|these|your) )+(?:\w+ )?"
+    r"(?:changes|edits|corrections|revisions)\b.*"
+    rf"|(?:i'd be|i would be|i'm|i am) (?:happy|glad) to {_REVISE}\b.*"
+    rf"|(?:there (?:is|are)|i (?:see|found|find)) .*\b(?:in|of|with) (?:the|your|this) "
+    rf"(?:{_OLD}reply|{_OLD}response))"
+    r"\W*"
+)
+"""One sentence, as a paragraph of its own, that says what was or is to be done with a text."""
+_INNER_END = re.compile(r"[.!?]\s+(?=\S)")
 _EDITS = re.compile(
     r"\W*(?:(?:I would|I'd|I’d|Please|You could) )?(?i:replace|change|swap|correct|substitute|remove|delete)"
     r" (?:the (?:word|phrase|name|sentence) )?(?:[\"“'‘][^\"”\n]{1,80}?[\"”'’]|[A-Z]\w*) (?:with|to|by"
@@ -107,13 +126,27 @@ def is_remark_or_refusal(paragraphs: list[str]) -> bool:
         or (len(first) <= _LONGEST_REMARK and _REFUSES.search(first) is not None)
         or (len(paragraphs) > 1 and len(first) <= _LONGEST_REMARK and _ANNOUNCES.fullmatch(first) is not None)
         or (len(paragraphs) == 1 and _WHOLE_REMARK.fullmatch(first) is not None)
+        or _is_sentence_on_revising(first)
+    )
+
+
+def _is_sentence_on_revising(paragraph: str) -> bool:
+    """Whether a paragraph is one sentence about what was done with a text: "I fixed the capital."."""
+    opened = re.sub(r"\A(?:sure|certainly|of course|okay|ok)[,!.] ", "", paragraph)
+    return (
+        len(opened) <= _LONGEST_REMARK
+        and _INNER_END.search(opened) is None
+        and _ONE_SENTENCE.fullmatch(opened) is not None
     )
 
 
 def ends_on_remark(paragraphs: list[str]) -> bool:
     """Whether the last of several paragraphs speaks of what was changed."""
     last = paragraphs[-1]
-    return len(paragraphs) > 1 and len(last) <= 2 * _LONGEST_REMARK and _SPEAKS_LAST.match(last) is not None
+    return len(paragraphs) > 1 and (
+        (len(last) <= 2 * _LONGEST_REMARK and _SPEAKS_LAST.match(last) is not None)
+        or _is_sentence_on_revising(last)
+    )
 
 
 def is_list_of_edits(text: str) -> bool:

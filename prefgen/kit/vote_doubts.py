@@ -4,6 +4,8 @@ question that its yes or no may answer, or words behind it that do not go with i
 
 import re
 
+from prefgen.kit.final_words import FAREWELL
+
 _QUOTED = re.compile(r"\"(?=[^\"\n ]* )[^\"\n]*+\"|[“„](?=[^“”„\n ]* )[^“”„\n]*+[”“]")
 _MARKUP = re.compile(r"[*_`]+")
 _CLAUSE_END = re.compile(r"(?<=[.!?;:,\n|])\s*")
@@ -52,9 +54,16 @@ _FAULT = re.compile(
 )
 _MARKED_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+(?P<item>[^\n]*)$", re.MULTILINE)
 _ITEM_FAILS = re.compile(
-    r"(?P<name>[^\n]*?)(?::|=|→|[ \t][-–—])[ \t]*(?:no|fail(?:s|ed)?|false)(?=[.,;!]|[ \t]*\Z|[ \t]+[-–—(])",
+    r"(?P<name>[^\n]*?)(?::|=|→|[ \t][-–—])[ \t]*(?:no|fail(?:s|ed)?|false"
+    r"|missing|absent|violated|un(?:met|satisfied)"
+    r"|not (?:met|satisfied|followed|there|given|present))(?=[.,;!]|[ \t]*\Z|[ \t]+[-–—(])",
     re.IGNORECASE,
 )
+_BARE_ITEM = re.compile(
+    r"^[ \t]*(?P<item>[^\W\d_][^\n:.!?=→|]{0,40}(?<! )(?::|=)[ \t]*\w+(?: \w+){0,2}[.!]*)[ \t]*$",
+    re.MULTILINE,
+)
+"""An item without a bullet: a name and a value of a few words, and nothing else on the line."""
 _ITEM_HOLDS = re.compile(
     r"[^\n]*(?::|=|→|[ \t][-–—])[ \t]*(?:(?:is )?(?:met|satisfied|fulfilled|followed)|yes|ok|pass(?:es"
     r"|ed)?|[✓✔✅])[\s.!✓✔✅]*",
@@ -84,19 +93,25 @@ _ASKS_FOR_FAULT = re.compile(r"\b(?:violat|fail|break|miss|wrong|error|problem|n
 _TURNS = re.compile(
     r"\b(?:but|however|although|though|yet|except|unless|if|would|could|should|still|otherwise|nevertheless"
     r"|despite|i (?:was|am) (?:wrong|mistaken)|wait|actually|sorry|correction|hmm|unsure|cannot|perhaps"
+    r"|i (?:guess|suppose)|not (?:sure|certain)"
     r"|maybe|judge?ments?|verdict)\b"
     r"|[?？❌✗✅✓]",
     re.IGNORECASE,
 )
 _EXCEPTS = re.compile(
-    r"\b(?:save|bar|apart|aside|except\w*|besides|other than|only|part\w*|half|most(?:ly)?|almost|nearly"
-    r"|barely"
-    r"|scarcely|largely|mainly|roughly|arguably)\b"
+    r"\b(?:save|bar|apart|aside|except\w*|besides|other than|only|part(?:ly|ial\w*)?|half"
+    r"|most(?:ly)?|almost|nearly|barely"
+    r"|scarcely|hardly|largely|mainly|roughly|arguably|technically|somewhat|borderline|more or less"
+    r"|(?:sort|kind) of(?=\W*\Z)|in (?:a|some) (?:way|sense)(?=\W*\Z)"
+    r"|unclear|debatable|questionable"
+    r"|to (?:a|an|some) (?:\w+ )?(?:degree|extent)|close enough|nowhere near|far from"
+    r"|the opposite|instead of)\b"
     r"|\b(?:follow|me?et|satisf|fulfil)\w* (?:\w+ of )?"
     r"(?:some|several|many|few|a (?:few|couple)|one|two|three|four|five|\d+)\b",
     re.IGNORECASE,
 )
 _BREAKS_A_RULE = r"break\w* (?:\w+ ){0,2}(?:rule|constraint|instruction|requirement|limit)s?"
+_LACKS = r"(?:fault|error|mistake|problem|issue|flaw)s?"
 _ILL = re.compile(
     r"\b(?:missing|miss(?:es|ed)|lack\w*|omit\w*|violat\w*|un(?:met|satisfied|fulfilled)|wrong"
     r"|incorrect\w*|false"
@@ -104,13 +119,17 @@ _ILL = re.compile(
     r"|long|short)"
     r"|exceed(?:s|ed|ing)?(?! (?:\w+ )?expectations)|fail(?:s|ed)?(?! to (?:break|violate|contradict"
     r"|breach|miss|lack|err))"
-    rf"|faults?|errors?|mistakes?|problems?|issues?|flaws?|broken|{_BREAKS_A_RULE})\b",
+    r"|left out|skip(?:s|ped)|rambl\w+|stray(?:s|ed)|off[- ](?:topic|task)|badly|poorly|inadequate"
+    r"|insufficient\w*|irrelevant|unrelated|inaccurate|untrue|(?:is|was) (?:bad|poor)"
+    rf"|{_LACKS}|broken|{_BREAKS_A_RULE})\b(?!-free)",
     re.IGNORECASE,
 )
 _WELL = re.compile(
     r"\b(?:met|meets?|satisf(?:y|ies|ied)|fulfil\w*|follow(?:s|ed)?|compl(?:y|ies|ied)|adheres?|adhered"
     r"|obeys?|pass(?:es|ed)?"
-    r"|correct|right|fine|good|perfect|complete|present|included|yes)\b",
+    r"|correct|right|fine|good|perfect(?:ly)?|complete|present|included|yes|flawless(?:ly)?|spotless|impeccable"
+    rf"|excellent|{_LACKS}-free)\b"
+    r"|\b(?:all|every\w*|each|both)\b.{0,80}\b(?:there|given|listed|covered|provided|in place)\W*\Z",
     re.IGNORECASE,
 )
 _AS_ASKED = re.compile(
@@ -124,22 +143,26 @@ _NOT_ASKED = re.compile(
     re.IGNORECASE,
 )
 _DENIES = re.compile(
-    r"\b(?:no|none|nothing|neither|nor|not|never|without|cannot)\b|n['’]t\b"
+    r"\b(?:no|none|nothing|neither|nor|not|never|without|cannot|zero|free (?:of|from))\b|n['’]t\b"
+    r"|(?<![\w.,:/-])0(?![\w.,:/-]*\w)"
     r"|\bfail\w* to (?=(?:break|violate|contradict|breach|miss|lack|err)\b)",
     re.IGNORECASE,
 )
+_DENIAL_ALONE = re.compile(r"\W*(?:none|nothing|zero|0)\W*", re.IGNORECASE)
+"""It does not say of what there is none."""
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ALL = re.compile(
     r"\b(?:all|every\w*|each|both|fully)\b|\A\W*(?:so |thus |overall,? )?(?:it|the (?:text|response|reply"
     r"|answer))\b",
     re.IGNORECASE,
 )
-_FAREWELL = re.compile(
-    r"(?:(?:i )?hope (?:that |this )+(?:helps|is helpful)[^\n]{0,40}"
-    r"|(?:please )?(?:feel free|let me know|do not hesitate|don['’]t hesitate)[^\n]{0,80}"
-    r"|(?:if you have|should you have) (?:any )?(?:more |further |other )?questions[^\n]{0,80}|thank(?:s"
-    r"| you)[^\n]{0,20})",
+_SHARE = re.compile(
+    rf"(?<![\w.,/-])(?P<part>\d{{1,3}}|{'|'.join(_NUMBERS)})"
+    rf"(?:/| (?:out )?of (?:the )?)(?P<whole>\d{{1,3}}|{'|'.join(_NUMBERS)})(?![\w/-]|[.,]\d)",
     re.IGNORECASE,
 )
+"""How many of how many: "4 of 5", "5/5", "two of the three"."""
+_FAREWELL = re.compile(FAREWELL, re.IGNORECASE)
 _PART_END = re.compile(r"[.!?;:,()\n—–]+|\s-\s|\b(?:and|so|since|because|which|while)\b", re.IGNORECASE)
 
 
@@ -148,7 +171,8 @@ def names_fault(text: str) -> bool:
     and not "No constraint is violated.", "Violations: none" or what it quotes.
     """
     bare = _MARKUP.sub("", _QUOTED.sub('""', text))
-    if _CROSS.search(bare) or any(_is_failed(item["item"]) for item in _MARKED_ITEM.finditer(bare)):
+    items = [*_MARKED_ITEM.finditer(bare), *_BARE_ITEM.finditer(bare)]
+    if _CROSS.search(bare) or any(_is_failed(item["item"]) for item in items):
         return True
     start = 0
     for end in [*(match.start() for match in _CLAUSE_END.finditer(bare)), len(bare)]:
@@ -189,7 +213,8 @@ def says_all_is_well(text: str) -> bool:
     leanings = _leanings(bare)
     if "ill" in leanings or names_fault(text):
         return False
-    items = [match["item"] for match in _MARKED_ITEM.finditer(bare)]
+    lines = [line for line in bare.splitlines() if line.strip() and not line.rstrip().endswith(":")]
+    items = [match["item"] for match in _MARKED_ITEM.finditer(bare)] or lines
     asks_for_fault = any(_ASKS_FOR_FAULT.search(line) for line in re.findall(r"[^.!?\n]*[?？]", bare))
     return "all well" in leanings or asks_for_fault or bool(items and all(map(_ITEM_HOLDS.fullmatch, items)))
 
@@ -205,7 +230,7 @@ def _leanings(text: str) -> set[str]:
             continue
         is_answered = not heading.endswith("?") or _YES_OR_NO.match(part)
         clause, heading = f"{heading} {part}" if is_answered else part, ""
-        ill, denial = _ILL.search(clause), _DENIES.search(clause)
+        ill, denial, share = _ILL.search(clause), _DENIES.search(clause), _has_all_of(clause)
         if ill and not denial and end and end[0][0] in ":?\n(" and _VALUE_NEXT.fullmatch(part):
             heading = part + end[0][0]  # "Violations:" of "Violations: none"
         elif ill and denial and (denial.start() < ill.start() or _NOTHING_FOLLOWS.match(clause, ill.end())):
@@ -216,11 +241,23 @@ def _leanings(text: str) -> set[str]:
             found.add("ill")
         elif _AS_ASKED.search(clause):
             found.add("well")
+        elif share is not None:
+            found.add("well" if share else "ill")
         elif _EXCEPTS.search(clause):
             found.add("ill")
         elif _WELL.search(clause):
             found |= {"well", "all well"} if _ALL.search(clause) else {"well"}
     return found | {"ill"} if heading and not heading.endswith("?") else found
+
+
+def _has_all_of(clause: str) -> bool | None:
+    """Whether a clause counts as many as there are: "5 of 5", and not "4 of 5"; None without such a count."""
+    share = _SHARE.search(clause)
+    if share is None:
+        return None
+    words = share.group("part", "whole")
+    part, whole = (int(word) if word.isdigit() else _NUMBERS.index(word.casefold()) for word in words)
+    return part == whole if part <= whole else None
 
 
 _YES_OR_NO = re.compile(r"\W*(?:yes|no|none|nothing)\b", re.IGNORECASE)
@@ -253,4 +290,6 @@ def is_reason_for(remark: str, *, is_yes: bool) -> bool:
     """Whether what stands behind a vote goes with it: nothing that is lacking or left out behind a yes,
     nothing that is followed behind a no, and no turn.
     """
+    if _DENIAL_ALONE.fullmatch(remark):
+        return False
     return not _TURNS.search(remark) and ("ill" if is_yes else "well") not in _leanings(remark)

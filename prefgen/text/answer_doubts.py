@@ -22,7 +22,14 @@ _DENIES = re.compile(
     r"(?:false|untrue|incorrect|wrong|impossible|mistaken|unlikely)\b)"
     r"(?:\W+(?!(?:is|are|was)\b)[a-z]+){0,3}\W*\Z"
     r"|\b(?:(?:might|may|could)(?: \w+)? be|maybe|perhaps|possibly|unsure|guess\w*|expect\w*)"
-    r"(?:\W+[a-z]+)?\W*\Z",
+    r"(?:\W+[a-z]+)?\W*\Z"
+    r"|(?:\b(?:not|never|cannot|refuse[sd]? to|decline[sd]? to)|n['’]t)(?: \w+ly)? "
+    r"(?:think|believe|say|claim|agree|accept|conclude|suggest|write|call)\b[^\d\n]*\Z"
+    r"|\b(?:differ(?:s|ed|ent)? from|(?:other|rather) than|instead of|unequal to)\W*\Z"
+    r"|\b(?:(?:wrong|incorrect|false|mistaken|tempting|naive)"
+    r" (?:one|answer|option|choice|result|value|solution|conclusion)"
+    r"|(?:common|typical|frequent|usual|easy|classic) (?:mistake|error|misconception|trap|pitfall))"
+    r"(?: (?:here|to make))? (?:is|was|would be|may be|might be)(?: to \w+)?\W*\Z",
     re.IGNORECASE,
 )
 """Right before an answer: it is denied, or no more than possible."""
@@ -47,6 +54,12 @@ _OWN_VOICE = re.compile(
     r"\b(?:i|we|us|me|means?|follows?|shows?|implies|imply|tells?|clear(?:ly)?|confirms?|find|see)\b",
     re.IGNORECASE,
 )
+_ANOTHER_VOICE = re.compile(
+    r"\b(?:wrote|writes|said|says|claim(?:s|ed)|answer(?:s|ed)|repl(?:ies|ied)|guess(?:es|ed))\W*\Z"
+    r"|\b(?:examples?|instance|e\.g|format|template)\W*\Z",
+    re.IGNORECASE,
+)
+"""Right before a tag: what somebody else wrote, or how an answer looks."""
 _ASKS = re.compile(r"[\s$\\)\]}*_.\"”]{0,12}[?？]")
 _TURNS = re.compile(
     r"(?:\A|[.!?\n]|\A[^\n.!?]{0,40},)[\s$\\)\]}*_.,;(-]{0,12}"
@@ -89,6 +102,19 @@ def is_own_answer(lead: str, *, is_stated: bool) -> bool:
         return False
     supposes_all = _SUPPOSES.match(sentence) and not _CONCLUDES.search(sentence)
     return not (supposes_all and (is_stated or sentence.endswith(":")))
+
+
+def is_own_tag(before: str) -> bool:
+    """Whether what stands before an answer between tags leaves it the answer of whoever writes: the words on
+    its line, or those of a line that leads up to it with a colon.
+    """
+    lead = before.rstrip()
+    if "\n" in before[len(lead) :] and not lead.endswith(":"):
+        return True
+    lead = lead.rstrip(f":{_AROUND}")
+    sentence = _last_part(_SENTENCE_END, lead[-_LONGEST_LEAD:])
+    is_anothers = _ANOTHER_VOICE.search(sentence) and not re.search(r"\b(?:I|we|We)\b", sentence)
+    return not is_anothers and is_own_answer(lead, is_stated=False)
 
 
 def is_turned_against(rest: str, answer: str, *, is_boxed: bool) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prefgen.text.answer_doubts import is_own_answer, is_turned_against
+from prefgen.text.answer_doubts import is_own_answer, is_own_tag, is_turned_against
 from prefgen.text.normalize import normalize
 from prefgen.text.quantities import (
     LATEX_WRAPPER,
@@ -36,8 +36,10 @@ _TAGGED = re.compile(
     r"(?P<before>.*)<(?P<tag>(?:final[_ ])?answer)>(?P<inside>(?:(?!</?(?P=tag)>).)+)</(?P=tag)>",
     re.IGNORECASE | re.DOTALL,
 )
+_EARLIER_TAG = re.compile(r"<((?:final[_ ])?answer)>([^<]{1,200})</\1>", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*{1,3}|`|[\"“‘'])(.+)(\*{1,3}|`|[\"”’'])", re.DOTALL)
 _SEVERAL = "it gives more than one answer"
+_NOT_ITS_OWN = "it denies or supposes its answer, or says whose it is"
 _ROUNDED = re.compile(r"\s*\((?:rounded|approx\w*)[^()\n]{0,40}\)\W*\Z", re.IGNORECASE)
 Check = Literal["exact", "number"]
 
@@ -192,9 +194,8 @@ def _ending_of(text: str) -> _Ending | str:
     """What an answer ends in, or why that cannot be told."""
     text = _LONG_GAP.sub(" ", text)
     tagged = _TAGGED.fullmatch(text.strip())
-    if tagged and not BOXED.search(tagged["before"]):
-        inside = _ending_of(tagged["inside"])
-        return inside if isinstance(inside, str) else _Ending(inside.text, is_stated=True)
+    if tagged:
+        return _tagged_ending(tagged["before"], tagged["inside"])
     boxes, stated = list(BOXED.finditer(text)), list(STATED.finditer(text))
     lines = [line for line in text.strip().splitlines() if line.strip()]
     if not boxes and not stated:
@@ -214,10 +215,40 @@ def _ending_of(text: str) -> _Ending | str:
         if last[2] and len(marked) > 1:
             return _SEVERAL
     if not is_own_answer(text[:start], is_stated=not boxes):
-        return "it denies or supposes its answer, or says whose it is"
+        return _NOT_ITS_OWN
     if is_turned_against(text[end:], answer, is_boxed=bool(boxes)):
         return _SEVERAL
     return _Ending(answer, is_stated)
+
+
+def _tagged_ending(before: str, inside: str) -> _Ending | str:
+    """What stands between tags at the end of an answer, unless it is denied or another answer before it."""
+    ending = _ending_of(inside)
+    if isinstance(ending, str):
+        return ending
+    if not is_own_tag(before):
+        return _NOT_ITS_OWN
+    earlier = [
+        *(_bare(match[2]) for match in _EARLIER_TAG.finditer(before)),
+        *(_bare(match[1]) for match in BOXED.finditer(before)),
+        *(_said(match) for match in STATED.finditer(before) if not BOXED.search(match[0])),
+    ]
+    if any(_is_another(value, ending.text) for value in earlier):
+        return _SEVERAL
+    return _Ending(ending.text, is_stated=True)
+
+
+def _is_another(earlier: str, answer: str) -> bool:
+    """Whether what was given as the answer earlier is certainly not the answer: another number, or words
+    neither of which hold the other.
+    """
+    before, now = (parse_quantity(text) or stated_quantity(text) for text in (earlier, answer))
+    if before is not None and now is not None:
+        return is_equal(before, now, 1e-6) is False
+    if now is not None:
+        return False
+    plain = [_comparable(text) for text in (earlier, answer)]
+    return not (has_word(plain[0], plain[1]) or has_word(plain[1], plain[0]))
 
 
 def _said(match: re.Match[str]) -> str:

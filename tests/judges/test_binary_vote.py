@@ -413,7 +413,21 @@ def test_a_reason_for_the_other_vote_behind_it_is_a_doubt(remark):
 
 
 @pytest.mark.parametrize(
-    "unit", ["“A ", "„A “", '"A ', "no x ", "is violated ", "- A: no ", "so so ", "violations: ", "not met, "]
+    "unit",
+    [
+        "“A ",
+        "„A “",
+        '"A ',
+        "no x ",
+        "is violated ",
+        "- A: no ",
+        "so so ",
+        "violations: ",
+        "not met, ",
+        "all ",
+        "4 of ",
+        "x",
+    ],
 )
 def test_a_vote_behind_a_long_line_is_read_in_no_time(unit):
     for text in (f"x\n{unit * 8000}\n\nFinal judgment: yes", f"Final judgment: no, {unit * 8000}"):
@@ -421,3 +435,94 @@ def test_a_vote_behind_a_long_line_is_read_in_no_time(unit):
         vote_of(text)
 
         assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "no, all five tips are given", "no, everything is there", "no, each item is listed", "no, flawless",
+        "no, 5/5", "no, four of four", "no, zero errors", "no, 0 violations", "no, error-free",
+        "no, free of errors", "no, none", "no, nothing is left out", "no, it is free from mistakes",
+        "yes. It is off topic.", "yes, it skips the title", "yes, it rambles", "yes, it is bad", "yes, 0/5",
+        "yes, 4 of 5", "yes, it covers part of it",
+        "yes, three of the five", "yes, nowhere near", "yes, I guess", "yes, more or less",
+        "yes, the opposite", "yes, to a degree", "yes, technically", "yes, three titles instead of one",
+    ],
+)  # fmt: skip
+def test_a_reason_that_plainly_says_the_other_side_is_a_doubt(remark):
+    assert vote_of(f"Final judgment: {remark}") is None
+
+
+@pytest.mark.parametrize(
+    ("remark", "vote"),
+    [
+        ("no, the poem is all in capitals", False),
+        ("no, each line has six words", False),
+        ("no, it has 4 of 5 tips", False),
+        ("no, 0 of 3 tips", False),
+        ("no, it rambles", False),
+        ("no, it skips the title", False),
+        ("no, nowhere near", False),
+        ("no, both lists given have six items", False),
+        ("no, the title is unclear", False),
+        ("yes, it names a kind of tree", True),
+        ("yes, it is told in a way that a child follows", True),
+        ("yes, 5 of 5 tips are given", True),
+        ("yes, all five tips are given", True),
+        ("yes, zero errors", True),
+        ("yes, error-free", True),
+        ("yes, it is free of errors", True),
+        ("yes, it was posted on 24/12", True),
+        ("yes, flawless", True),
+        ("yes, nothing is left out", True),
+        ("yes, it covers both parts of the question", True),
+        ("no, the signature is left out", False),
+        ("yes\n\nThank you!", True),
+    ],
+)
+def test_a_reason_of_the_same_side_or_of_none_is_read(remark, vote):
+    assert vote_of(f"Final judgment: {remark}") is vote
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes\n\nThank you, it is a no.",
+        "yes\n\nI hope this helps, the title is missing.",
+        "yes\n\nLet me know whether the missing title matters.",
+        "no\n\nFeel free to count it as a yes.",
+    ],
+)
+def test_a_farewell_that_goes_on_is_read_as_what_it_says(text):
+    assert vote_of(f"Final judgment: {text}") is None
+
+
+@pytest.mark.parametrize(
+    ("items", "unread", "vote"),
+    [
+        ("Title: missing", "yes", "no"),
+        ("Title: No\nLength: Yes", "yes", "no"),
+        ("Length: not met", "yes", "no"),
+        ("- Title: absent\n- Length: met", "yes", "no"),
+        ("Title: yes\nLength: yes", "no", "yes"),
+        ("Title: met\nLength: ok.", "no", "yes"),
+        ("Violations: 0", "no", "yes"),
+    ],
+)
+def test_items_without_bullets_speak_as_those_with_them(items, unread, vote):
+    assert vote_of(f"{items}\n\nFinal judgment: {unread}") is None
+    assert vote_of(f"{items}\n\nFinal judgment: {vote}") is (vote == "yes")
+
+
+@pytest.mark.parametrize(
+    ("items", "vote"),
+    [
+        ("Title: yes\nLength: 120 words", "no"),
+        ("Title: yes\n\nIt has 120 words.", "no"),
+        ("Forbidden words: no\nTitle: yes", "yes"),
+        ("Violations: no", "yes"),
+        ("Title: missing, as requested", "yes"),
+    ],
+)
+def test_items_that_leave_the_vote_open_are_no_doubt(items, vote):
+    assert vote_of(f"{items}\n\nFinal judgment: {vote}") is (vote == "yes")

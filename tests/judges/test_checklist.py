@@ -117,6 +117,13 @@ SAYS_UNMET = [
     "The text mentions it late. Thus it fails.",
     "met = false because it has no title",
     "This item was not fully fulfilled.",
+    "Does not meet the criterion.",
+    "It names no price. So it does not hold.",
+    "Violates the requirement.",
+    "Requirement violated.",
+    "Condition not fulfilled.",
+    "Partly met.",
+    "Hardly satisfied",
 ]
 SAYS_MET = [
     "The criterion is met.",
@@ -131,6 +138,10 @@ SAYS_MET = [
     "The response passes.",
     "met: true",
     "Overall, the response fulfils the requirement.",
+    "Fully satisfied",
+    "Meets the criterion.",
+    "Requirement satisfied.",
+    "So the criterion holds.",
 ]
 
 
@@ -165,6 +176,9 @@ def test_a_reason_that_the_criterion_does_not_apply_goes_with_null_alone(reason)
         ("The response fails to mention prices, as asked.", True),
         ("The text passes over the price.", False),
         ("It is not long.", True),
+        ("Does not name a price, as asked.", True),
+        ("It satisfied nobody.", False),
+        ("It holds five tips.", False),
     ],
 )
 def test_a_reason_about_something_else_is_none_against_its_check(reason, met):
@@ -177,9 +191,12 @@ def test_a_check_in_words_is_read(said, met):
     assert read_one("It has a date.", f"{said}?") == "unread"
 
 
-@pytest.mark.parametrize("unit", ["is ", "a b ", "the criterion ", "is not ", "? no x ", "? "])
-def test_a_long_reason_is_read_in_no_time(unit):
+@pytest.mark.parametrize("opening", ["It ", ""])
+@pytest.mark.parametrize(
+    "unit", ["is ", "a b ", "the criterion ", "is not ", "? no x ", "? ", "---\n", "\n\n"]
+)
+def test_a_long_reason_is_read_in_no_time(unit, opening):
     began = time.perf_counter()
-    read_one("It " + unit * 8000, True)
+    read_one(opening + unit * 5000, True)
 
     assert time.perf_counter() - began < 1

@@ -308,6 +308,25 @@ OF_NOBODY = [
     "The answer is 18.\n\nCheck: 9*2 = 20.",
     "The answer is 18.\n\nCheck: it should be 18.",
     "\\[\\text{It is not }\\boxed{18}\\]",
+    "A common mistake is \\boxed{18}.",
+    "The tempting answer would be \\boxed{18}.",
+    "I don't believe that it is \\boxed{18}.",
+    "We cannot really say that x is \\boxed{18}.",
+    "I refuse to say \\boxed{18}.",
+    "The answer differs from \\boxed{18}.",
+    "It is not <answer>18</answer>",
+    "I would not write <answer>18</answer>",
+    "The wrong one is <answer>18</answer>",
+    "The student wrote <answer>18</answer>",
+    "Example: <answer>18</answer>",
+    "Use the format\n<answer>18</answer> is wrong, for instance:\n<answer>18</answer>",
+    "Not sure, a guess: <answer>18</answer>",
+    "If x=2: <answer>18</answer>",
+    "<answer>17</answer>\n<answer>18</answer>",
+    "#### 20\n<answer>18</answer>",
+    "The answer is 17. <answer>18</answer>",
+    "\\boxed{17} <answer>18</answer>",
+    "\\boxed{20}\n\n<final_answer>18</final_answer>",
 ]
 
 
@@ -349,6 +368,16 @@ def test_so_is_one_in_words(text):
         "<answer>18</answer>",
         "It is 9 * 2.\n<answer>\n18\n</answer>",
         "<answer>The answer is 18.</answer>",
+        "The answer is 18 apples.\n<answer>18</answer>",
+        "The answer is found by adding 9 and 9.\n<answer>18</answer>",
+        "So the answer is <answer>18</answer>",
+        "We verify that 9 * 2 = 18\n\n<answer>18</answer>",
+        "It is not 17, so it is <answer>18</answer>",
+        "Final:\n<answer>18</answer>",
+        "\\boxed{18}\n<answer>18</answer>",
+        "The relative error is \\boxed{18}",
+        "The number of wrong answers is \\boxed{18}.",
+        "The most common number is \\boxed{18}",
         "Answer: 18 (rounded)",
         "\\boxed{18^\\circ}",
         "#### 18\n#### 18",
@@ -358,6 +387,14 @@ def test_so_is_one_in_words(text):
 )
 def test_an_answer_of_whoever_writes_is_read(text):
     assert is_right(text, "18") is True
+
+
+@pytest.mark.parametrize(
+    ("before", "is_right"),
+    [("The answer is London.", None), ("The answer is Paris, France.", True), ("I thought of London.", True)],
+)
+def test_words_between_tags_are_read_where_no_others_are_stated_before(before, is_right):
+    assert exact(f"{before}\n<answer>Paris</answer>", "Paris") is is_right
 
 
 def test_a_rounded_answer_is_not_certainly_another():
@@ -371,6 +408,8 @@ def test_a_rounded_answer_is_not_certainly_another():
         "\\boxed{18}" + " but" * 10_000,
         "\\boxed{18}\n" + ": 1" * 20_000,
         "<answer>" * 10_000,
+        "<answer>17</answer> " * 2_000,
+        "I don't say " * 5_000 + "<answer>18</answer>",
         "that " * 20_000 + "the answer is 18",
         "\\boxed{18}\nCheck" + " 18" * 20_000 + "x",
         "The answer is 18" + " " * 30_000 + "y",

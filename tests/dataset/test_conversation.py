@@ -222,7 +222,7 @@ def test_a_name_that_is_the_roles_own_word_is_none(role, name, kept):
     "more",
     [
         {"value": 0.7}, {"value": 1}, {"value": True}, {"value": " A river\n"}, {"value": None},
-        {"from": "gpt-4-turbo"}, {"from": "GPT"}, {"from": "annotator 3"},
+        {"from": "gpt-4-turbo"}, {"from": "GPT"}, {"from": "annotator 3"}, {"from": "Alice"},
     ],
 )  # fmt: skip
 def test_a_turn_in_two_forms_that_say_the_same_or_with_notes_of_their_names_is_one(more):

@@ -146,13 +146,13 @@ def _names_another(row: Row, name: str, value: Any, beside: Sequence[Answers]) -
         return False
     if any(place_of(row, name, word, answers) is not None for answers in beside):
         return False
-    return any(
-        name not in group.columns
-        and _ANSWERS.issuperset(group.words)
-        and (word in group.marks or word in [column.casefold() for column in group.columns])
-        for group in column_groups(named_columns(row))
-        if group.marks != SIDES and group.words
-    )
+    for group in column_groups(named_columns(row)):
+        if name not in group.columns and group.words and _ANSWERS.issuperset(group.words):
+            texts = tuple(text_of_answer(row[column]) for column in group.columns)
+            others = Answers(group.columns, group.marks, texts, 0, 1)
+            if group.marks != SIDES and place_of(row, name, word, others) is not None:
+                return True
+    return False
 
 
 def _truth_of_one(name: str, value: Any, answers: Answers) -> int | None:

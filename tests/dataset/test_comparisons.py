@@ -1,5 +1,5 @@
 """Columns beside the sides that may compare them. (prefgen/dataset/comparisons.py, comparing_names.py,
-values_of_each.py, answer_groups.py)
+named_answers.py, values_of_each.py, answer_groups.py)
 """
 
 import pytest
@@ -130,6 +130,8 @@ REJECTED_IS_BETTER = [
     {**AB, "judgment": "A<B"}, {**AB, "label": "A<<B"}, {**AB, "verdict": "b > a"},
     {**AB, "judgment": "My final verdict is: [[B]]"}, {**AB, "judgement": LONG + "So [[B>>A]]."},
     {**OTHER_SPACES, "winner": "b"}, {**OTHER_SPACES, "winner": "a"}, {**OTHER_SPACES, "loser": "response_b"},
+    {**OTHER_SPACES, "winner": "model_b"}, {**OTHER_SPACES, "verdict": "Response B wins"},
+    {**OTHER_SPACES, "winner": "second"}, {**OTHER_SPACES, "model_a": "x", "model_b": "y", "best": "y"},
     {"output_1": "Nile", "output_2": "Nope", "preference": 2},
     {"score_gap": "-0.1"}, {"delta": " -2 "}, {"is_preferred": 0}, {"is_best": "0.0"}, {"is_winner": "no"},
     {"is_chosen_better": "no"}, {**AB, "b_better": "yes"}, {"flipped": "yes"},
@@ -153,6 +155,7 @@ CHOSEN_IS_BETTER = [
     {**AB, "judgment": "A>B"}, {**AB, "judgment": "B<<A"}, {**AB, "judgment": LONG + "[[A]]"},
     {**AB, "judgment": "[[C]]"}, {**AB, "judgment": "A=B"},
     {**AB, **OTHER_SPACES, "winner": "a"}, {**OTHER_SPACES, **MODELS, "winner": "x"},
+    {**OTHER_SPACES, "best": "llama", "preference": 3, "verdict": "tie"},
     {**OTHER_SPACES, "label": "b", "source": "b", "votes": 1},
     {"score_gap": "0.1"}, {"score_gap": "large"}, {"is_preferred": 1}, {"is_preferred": "yes"},
     {"human": "no", "outcome": "no"},

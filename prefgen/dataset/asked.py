@@ -5,10 +5,12 @@ A column that asks is used, or the row is refused: two of them must say the same
 name of its neighbour. What a mapping names is meant.
 """
 
-import json
+import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from prefgen.dataset.answer_groups import SIDES, text_of_answer
 from prefgen.dataset.cells import as_optional_text, as_text, decoded, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import (
     ASKED_ABOUT,
@@ -87,11 +89,14 @@ def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
     if columns.get("messages") or columns.get("prompt"):
         return
     asking = {name: row[name] for name in ASKING if name in row and not is_missing(row[name])}
+    sides = [row.get(columns.get(side, side)) for side in SIDES]
     beside = {column for name in asking for column in ASKED_BESIDE.get(name, ())}
     for name in row:
         plain = name.strip().casefold() if isinstance(name, str) else ""
         is_lost = plain in ASKED_TOO or (plain in beside and name not in columns.values())
-        if is_lost and name not in columns.values() and not _is_within(row[name], asking):
+        if not is_lost or name in columns.values() or (plain == "text" and _is_side(row[name], sides)):
+            continue
+        if not _is_within(row[name], [*asking.values(), _asked_by_sides(sides)], plain in _HISTORIES):
             raise RecipeError(
                 f"{name} stands beside {' and '.join(asking) or 'what is asked'}, and would be lost: "
                 f"{_TO_MAP.get(plain, 'map it (input=' + name + ')')}, or the prompt alone "
@@ -100,30 +105,105 @@ def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
             )
 
 
+_HISTORIES = (
+    "chat_history", "conversation_history", "dialogue_history", "previous_turns", "prior_turns",
+)  # fmt: skip
 _TO_MAP = {
     **dict.fromkeys(("system_message", "system_instruction"), "call it system"),
-    **dict.fromkeys(
-        ("chat_history", "conversation_history", "dialogue_history", "previous_turns", "prior_turns"),
-        "put its turns before those of the prompt",
-    ),
+    **dict.fromkeys(_HISTORIES, "put its turns before those of the prompt"),
     "available_tools": "map it (tools=available_tools)",
     **dict.fromkeys(("choices", "options", "documents", "passages"), "write them into the prompt"),
 }
 
 
-def _is_within(value: Any, asking: Mapping[str, Any]) -> bool:
-    """Whether a column holds nothing but what the prompt says, or says the whole prompt itself."""
-    data = decoded(value)
-    if is_empty(data) or data == {}:
+def _is_side(value: Any, sides: Sequence[Any]) -> bool:
+    """Whether a text is that of one of the answers, as of the better one to be trained on alone."""
+    return isinstance(value, str) and value.strip() in [text_of_answer(side) for side in sides]
+
+
+def _asked_by_sides(sides: Sequence[Any]) -> Sequence[Any]:
+    """The turns with which both sides begin, where they are whole conversations."""
+    turns = [decoded(side) for side in sides]
+    if not all(is_list(side) for side in turns):
+        return []
+    chosen, rejected = turns
+    pairs = zip(chosen[:-1], rejected[:-1], strict=False)
+    return [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]
+
+
+def _is_within(value: Any, asking: Sequence[Any], is_history: bool) -> bool:
+    """Whether a column holds nothing but what one of those that ask says, or says all of it itself; of a
+    history, turn by turn.
+    """
+    if isinstance(value, int | float):
+        return True  # a setting, and nothing that is asked
+    texts = _texts_within(value)
+    if not texts:
         return True
-    items = list(data.values()) if isinstance(data, Mapping) else data if is_list(data) else [data]
-    texts = [str(item).strip() for item in items if not is_absent(item)]
-    prompts = [
-        asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False)
-        for asked in asking.values()
-    ]
-    is_whole = isinstance(value, str) and any(prompt.strip() in value for prompt in prompts)
-    return is_whole or any(all(text in prompt for text in texts) for prompt in prompts)
+    for asked in asking:
+        said = _texts_within(asked)
+        if is_history:
+            is_held = _holds_turns(asked, said, texts)
+        else:
+            is_held = all(any(_holds(turn, text) for turn in said) for text in texts)
+            is_held |= bool(said) and isinstance(value, str) and all(_holds(value, text) for text in said)
+        if is_held:
+            return True
+    return False
+
+
+def _texts_within(value: Any) -> list[str]:
+    """All texts of a cell, of its lists and mappings, in their order; of a turn what it says. Numbers of a
+    list are texts.
+    """
+    texts: list[str] = []
+    rest = [decoded(value)]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, Mapping):
+            is_turn = "role" in item or "from" in item
+            parts = [part for key, part in item.items() if not (is_turn and key in ("role", "from"))]
+            rest += reversed(parts)
+        elif is_list(item):
+            rest += reversed(item)
+        elif not isinstance(item, bool) and not is_absent(item):
+            texts.append(str(item).strip())
+    return texts
+
+
+def _holds_turns(asked: Any, said: Sequence[str], turns: Sequence[str]) -> bool:
+    """Whether what is asked has all these turns, in their order; where it is a text, as parts of it."""
+    if is_list(decoded(asked)):
+        rest = iter(said)
+        return all(turn in rest for turn in turns)
+    text, place = str(asked), 0
+    for turn in turns:
+        found = re.compile(_apart(re.escape(turn))).search(text, place)
+        if found is None:
+            return False
+        place = found.end()
+    return True
+
+
+def _holds(asked: str, text: str) -> bool:
+    """Whether a text is a part of what is asked, and not of a word or a number of it; an option also behind
+    its letter in another writing ("A) 4" for "A. 4").
+    """
+    option = _OPTION.fullmatch(text)
+    if text in asked or option is None:
+        return text in asked and re.search(_apart(re.escape(text)), asked) is not None
+    pattern = rf"{option[1]}[.):\]]\s*{re.escape(option[2])}"
+    return re.search(_apart(pattern), asked) is not None
+
+
+def _apart(pattern: str) -> str:
+    """The pattern, where no letter or digit of a word goes on before or behind it; scripts without blanks
+    between their words are let be.
+    """
+    return rf"(?<![0-9A-Za-z](?=[0-9A-Za-z])){pattern}(?!(?<=[0-9A-Za-z])[0-9A-Za-z])"
+
+
+_OPTION = re.compile(r"[(\[]?([A-Za-z0-9])[.):\]]\s*(.+)", re.DOTALL)
 
 
 def _about(row: Row, names: Sequence[str], columns: Mapping[str, str], where: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from prefgen.errors import RecipeError
 
 MAX_CHARACTERS = 1_000_000
 TRUE_WORDS, FALSE_WORDS = ("true", "1", "1.0"), ("false", "0", "0.0")
-
+YES_WORDS, NO_WORDS = (*TRUE_WORDS, "yes", "y"), (*FALSE_WORDS, "no", "n")
+"""What people also write where a column certainly says yes or no; a label is read by those above alone."""
 
 NOTHING = frozenset(
     ("nan", "none", "null", "n/a", "<na>", "#n/a", "<noinput>", "<no input>", "noinput", "no input")

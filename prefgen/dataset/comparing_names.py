@@ -41,6 +41,11 @@ NO_COMPARISON = frozenset((
     "version", "annotator", "rater", "worker", "user", "author",
 ))  # fmt: skip
 """Words of names whose value may be a letter, and is no answer."""
+OTHER_TRAITS = frozenset((
+    "longer", "longest", "shorter", "shortest", "length", "verbose", "size", "toxic", "harmful", "unsafe",
+    "shown", "first", "position", "order", "variant", "class", "priority",
+))  # fmt: skip
+"""Words of names that say what else an answer is, or where it stood: a better one may be so or not."""
 SCORES = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "elo"))
 RANKS = frozenset(("rank", "ranks", "ranking", "rankings"))
 OF_EACH = frozenset((
@@ -77,6 +82,13 @@ def sense_of(name: str) -> Sense:
 def is_certain(name: str) -> bool:
     """Whether a name says nothing but which answer is meant."""
     return CERTAIN.issuperset(words_of_name(name))
+
+
+@lru_cache(maxsize=8192)
+def is_about_else(name: str) -> bool:
+    """Whether a name certainly does not say which answer is better: a letter under it is no verdict."""
+    words = set(words_of_name(name))
+    return bool(words & NO_COMPARISON) or (bool(words & OTHER_TRAITS) and words.isdisjoint(SIDES))
 
 
 @lru_cache(maxsize=8192)

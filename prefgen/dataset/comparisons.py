@@ -5,7 +5,7 @@ neither is certain the row is one line, since a pair that is the wrong way round
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.answer_groups import (
@@ -15,34 +15,31 @@ from prefgen.dataset.answer_groups import (
     column_groups,
     named_columns,
     text_of_answer,
-    text_of_item,
     words_of_name,
 )
-from prefgen.dataset.cells import FALSE_WORDS, TRUE_WORDS, decoded, describe, is_list, is_missing
+from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
-    NO_COMPARISON,
+    Sense,
     comparing,
+    is_about_else,
     is_certain,
     is_difference,
     is_flip,
     sense_of,
     truth_of_mark,
 )
-from prefgen.dataset.values_of_each import values_against
+from prefgen.dataset.named_answers import SAYS_SO, place_of, place_of_text, plain_word, word_of
+from prefgen.dataset.values_of_each import number_of, values_against
 from prefgen.errors import RecipeError
 
-_WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
-MARKED = re.compile(
-    rf"(?:[a-z]{{1,20}}[ _:-]{{0,2}})?([0-9])(?:\.0)?|(?:[a-z]{{1,20}}(?:[ _-]|: ?)|{_WORD})?([ab])",
-    re.IGNORECASE,
-)
-"""A text that may say which by a mark: "1", "B", "Response 2", "model_a", "Answer: A"."""
-PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
 _TIES = ("draw", "equal", "neither", "both")
 _STRENGTH = re.compile(r"0?\.(?!50*$)[5-9][0-9]*")
 """How likely it is that the better one is better."""
-_SAYS_SO = re.compile(r"(.{1,40}?)\s+(?:wins|won|is (?:the )?(?:better|best|winner))", re.IGNORECASE)
+_ANSWERS = frozenset((
+    "response", "answer", "completion", "output", "reply", "candidate", "generation", "summary",
+))  # fmt: skip
+"""Words of columns that hold answers, whether or not those of the row."""
 MAX_WORDS = 1000
 """Characters of what may say which answer is better."""
 _MAP_SIDES = "map the sides that are meant (chosen=chosen and rejected=rejected), or take the column away"
@@ -61,12 +58,15 @@ def check_comparisons(row: Row, given: Mapping[str, Any], where: str) -> None:
         value = row[name]
         if name in SIDES or (name in KNOWN and name != "label") or is_missing(value):
             continue
-        if isinstance(value, str) and len(value) > MAX_WORDS:
-            continue
-        if _denies(name, value) or any(
-            _is_against(row, name, value, answers)
+        others = [
+            answers
             for answers in beside
             if name not in answers.columns and of_each.get(name) != answers.marks
+        ]
+        if (
+            _denies(name, value)
+            or any(_is_against(row, name, value, answers) for answers in others)
+            or _names_another(row, name, value, others)
         ):
             raise RecipeError(
                 f"{name} is {describe(value)}, and chosen is another answer, or it is not understood: "
@@ -86,10 +86,13 @@ def check_values(row: Row, beside: Sequence[Answers], where: str) -> None:
 def _denies(name: str, value: Any) -> bool:
     """Whether a column speaks against a pair as it stands, whatever is beside it."""
     if is_flip(name):
-        return _word_of(value) not in FALSE_WORDS
+        return not is_absent(value) and word_of(value) not in (*NO_WORDS, "unchanged")
     if is_difference(name):
-        return isinstance(value, int | float) and value < 0
-    return value is False and is_certain(name) and sense_of(name) in ("wins", "loses")
+        difference = number_of(value)
+        return difference is not None and difference < 0
+    # a number is a truth value where the name asks for one, and else the place of an answer
+    is_false = value is False or ("is" in words_of_name(name) and word_of(value) in NO_WORDS)
+    return is_false and is_certain(name) and sense_of(name) in ("wins", "loses")
 
 
 def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
@@ -102,21 +105,54 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
     data: Any = decoded(value)
     if isinstance(data, Mapping):
         data = next(iter(data.values())) if len(data) == 1 else None
+    for held in (value, data):
+        place = place_of_text(held, answers, exactly=sense == "may win")
+        if place is not None:
+            return _prefers_another(sense, place, answers)
     if is_list(data):
         return _is_voted_against(row, name, data, answers)
     if not isinstance(data, str | int | float) or is_missing(data):
         return False
-    word = _word_of(data)
+    word = word_of(data)
+    if len(word) > MAX_WORDS:
+        return False
     if word in _TIES or word.startswith("tie"):
         return sense != "may win" and not answers.are_sides
     if "votes" in words_of_name(name) and _is_digits(word):
         return False
-    place = _place_of(row, name, word, answers)
+    place = place_of(row, name, word, answers)
     if place is not None:
-        return (place == answers.chosen) if sense == "loses" else (place != answers.chosen)
+        return _prefers_another(sense, place, answers)
     if word in SIDES or answers.are_sides or sense == "may win" or not is_certain(name):
         return False
     return _STRENGTH.fullmatch(word) is None and not _is_said_elsewhere(word, row, name)
+
+
+def _prefers_another(sense: Sense, place: int, answers: Answers) -> bool:
+    """Whether the answer at a place is another one than the chosen, or than a loser may be."""
+    if 0 <= place < len(answers.texts):
+        place = answers.texts.index(answers.texts[place])  # one that is listed twice is the same answer
+    return (place == answers.chosen) if sense == "loses" else (place != answers.chosen)
+
+
+def _names_another(row: Row, name: str, value: Any, beside: Sequence[Answers]) -> bool:
+    """Whether a column certainly says which of several answers is better, and these are not those of the row:
+    they may be its sides in other words, and the wrong way round.
+    """
+    if sense_of(name) not in ("wins", "loses") or not is_certain(name):
+        return False
+    word = word_of(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not word or len(word) > MAX_WORDS or word in SIDES:
+        return False
+    if any(place_of(row, name, word, answers) is not None for answers in beside):
+        return False
+    for group in column_groups(named_columns(row)):
+        if name not in group.columns and group.words and _ANSWERS.issuperset(group.words):
+            texts = tuple(text_of_answer(row[column]) for column in group.columns)
+            others = Answers(group.columns, group.marks, texts, 0, 1)
+            if group.marks != SIDES and place_of(row, name, word, others) is not None:
+                return True
+    return False
 
 
 def _truth_of_one(name: str, value: Any, answers: Answers) -> int | None:
@@ -126,8 +162,8 @@ def _truth_of_one(name: str, value: Any, answers: Answers) -> int | None:
     for place, mark in enumerate(answers.marks):
         sense = truth_of_mark(name, mark)
         word = str(value).strip().casefold()
-        if sense != "whatever" and word in (*TRUE_WORDS, *FALSE_WORDS):
-            return place if (word in TRUE_WORDS) == (sense == "wins") else 1 - place
+        if sense != "whatever" and word in (*YES_WORDS, *NO_WORDS):
+            return place if (word in YES_WORDS) == (sense == "wins") else 1 - place
     return None
 
 
@@ -135,9 +171,9 @@ def _is_named_against(name: str, value: Any, answers: Answers) -> bool:
     """Whether a column of any name says that another answer is better: a text that is nothing but its letter
     or its column, or says so in words.
     """
-    if answers.are_sides or not isinstance(value, str) or not NO_COMPARISON.isdisjoint(words_of_name(name)):
+    if answers.are_sides or not isinstance(value, str) or len(value) > MAX_WORDS or is_about_else(name):
         return False
-    said = _SAYS_SO.fullmatch(value.strip())
+    said = SAYS_SO.fullmatch(value.strip())
     word = plain_word(said[1] if said else value)
     is_letter = word in answers.marks and (said is not None or not _is_digits(word))
     columns = [column.casefold() for column in answers.columns] if answers.marks else []
@@ -147,69 +183,21 @@ def _is_named_against(name: str, value: Any, answers: Answers) -> bool:
         place = columns.index(word)
     else:
         return False
-    return (place == answers.chosen) if "rejected" in words_of_name(name) else (place != answers.chosen)
+    return _prefers_another("loses" if "rejected" in words_of_name(name) else "wins", place, answers)
 
 
 def _is_voted_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -> bool:
     """Whether a list of votes that are all understood has no majority for the chosen answer."""
     if not votes or not all(isinstance(vote, str) for vote in votes) or len(votes) > 100:
         return False
-    places = [_place_of(row, name, _word_of(vote), answers) for vote in votes]
+    places: list[int | None] = []
+    for vote in votes:
+        place = place_of_text(vote, answers)
+        places.append(place_of(row, name, word_of(vote), answers) if place is None else place)
     if None in places:
         return False
     for_chosen = 2 * places.count(answers.chosen) > len(places)
     return for_chosen if sense_of(name) == "loses" else not for_chosen
-
-
-def _place_of(row: Row, name: str, word: str, answers: Answers) -> int | None:
-    """Which of the answers a word names: by its column, its text, its mark, or who gave it; a place that no
-    answer has for one that is not among them, and None for a word that names none.
-    """
-    for texts in (answers.columns if answers.marks else (), answers.texts, *_names(row, name, answers)):
-        found = [i for i, text in enumerate(texts) if isinstance(text, str) and text.casefold() == word]
-        if len(found) == 1:
-            return found[0]
-    if word in answers.marks:
-        return answers.marks.index(word)
-    if answers.are_sides:
-        return None
-    marked = MARKED.fullmatch(word)
-    if word in PLACES and len(answers.texts) == 2:
-        return PLACES[word]
-    if marked is None or (len(word) > 3 and marked[1] not in (None, "0", "1", "2")):
-        return None
-    if marked[2] and not answers.marks:
-        return "ab".index(marked[2])
-    if marked[1] and not answers.marks:
-        return _place_in_list(int(marked[1]), name, answers)
-    mark = marked[1] or marked[2]
-    if mark in answers.marks:
-        return answers.marks.index(mark)
-    return None
-
-
-def _place_in_list(number: int, name: str, answers: Answers) -> int:
-    """A place in a list; of a number that counts from 0 or from 1, one that no answer has."""
-    if not {"index", "idx", "id"}.isdisjoint(words_of_name(name)) or number == 0:
-        return number
-    return number - 1 if number == len(answers.texts) else -1
-
-
-def _names(row: Row, name: str, answers: Answers) -> Iterator[Sequence[Any]]:
-    """What stands beside the answers for each of them, such as the models that gave them."""
-    if answers.marks:
-        for group in column_groups(named_columns(row)):
-            if (
-                group.marks == answers.marks
-                and name not in group.columns
-                and group.columns != answers.columns
-            ):
-                yield [text_of_answer(row[column]) for column in group.columns]
-        return
-    for other, value in row.items():
-        items: Any = decoded(value) if other != name and other not in answers.columns else None
-        if is_list(items) and len(items) == len(answers.texts):
-            yield [text_of_item(item) for item in items]
 
 
 def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
@@ -219,23 +207,6 @@ def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:
         for other, value in row.items()
         if other != name and "rejected" not in str(other).casefold()
     )
-
-
-def _word_of(value: Any) -> str:
-    """What a verdict says: of "[[B]]", "B>A" and "B is better" the b."""
-    text = str(value)
-    if len(text) > 200:
-        return text.strip().casefold()
-    said = _SAYS_SO.fullmatch(text.strip())
-    word = plain_word(said[1] if said else text)
-    order = re.fullmatch(r"(\w[\w ]*?)\s*>+\s*\w[\w ]*", word)
-    return order[1] if order else word
-
-
-def plain_word(text: str) -> str:
-    """A text that may name an answer, without the brackets, points and the like about it."""
-    word = text.strip(" \t\r\n[](){}*\"'#`:.,").casefold()
-    return word.removeprefix("the ").strip()
 
 
 def _is_digits(word: str) -> bool:

@@ -149,11 +149,24 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
 
 def _refuse_two_that_differ(turn: Mapping[str, Any], where: str) -> None:
     """Raises RecipeError for a turn that is in two forms at once, which do not say the same."""
-    for name, other, read in (("role", "from", known_role), ("content", "value", lambda said: said)):
-        one, two = turn.get(name), turn.get(other)
-        if not is_missing(one) and not is_missing(two) and read(one) != read(two):
-            found = f"found {describe(one)} and {describe(two)}"
+    for name, other, read in (("role", "from", _role_of_form), ("content", "value", _text_of_form)):
+        one, two = read(turn.get(name)), read(turn.get(other))
+        if not is_missing(one) and not is_missing(two) and one != two:
+            found = f"found {describe(turn[name])} and {describe(turn[other])}"
             raise RecipeError(f"{name} and {other} of a message do not say the same: {found}", where)
+
+
+def _role_of_form(given: Any) -> Any:
+    """A role; None for a word that is none, such as who or what has written the turn."""
+    role = known_role(given)
+    return role if role in ROLES else None
+
+
+def _text_of_form(said: Any) -> Any:
+    """What a turn says, without the white space about it; None for a number, which is about it."""
+    if isinstance(said, str):
+        return said.strip()
+    return None if isinstance(said, int | float) else said
 
 
 def _content_of(turn: Mapping[str, Any], name: str, where: str) -> str | tuple[TextPart | ImagePart, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from prefgen.dataset.answer_groups import SIDES, column_groups, named_columns, text_of_answer
 from prefgen.dataset.cells import decoded, describe, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
-from prefgen.dataset.comparisons import MARKED, PLACES, plain_word
+from prefgen.dataset.named_answers import MARKED, PLACES, plain_word
 from prefgen.errors import RecipeError
 
 _ANSWER_COLUMN = re.compile(

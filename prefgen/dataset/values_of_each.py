@@ -15,13 +15,22 @@ from prefgen.errors import RecipeError
 def values_against(row: Row, answers: Answers) -> str | None:
     """The column by which the rejected one of these answers is better than the chosen one."""
     for name, words, values in _values(row, answers):
-        chosen, rejected = values[answers.chosen], values[answers.rejected]
         is_lower_better = not (RANKS | LOSES).isdisjoint(words)
+        # an answer that is listed twice is the better of the two as chosen, the worse one as rejected
+        better, worse = (min, max) if is_lower_better else (max, min)
+        chosen = better(_values_of(answers.chosen, values, answers))
+        rejected = worse(_values_of(answers.rejected, values, answers))
         if (chosen > rejected) if is_lower_better else (chosen < rejected):
             if len(values) > 2 and not RANKS.isdisjoint(words) and _is_order_of(values, answers):
                 continue
             return name
     return None
+
+
+def _values_of(place: int, values: Sequence[float], answers: Answers) -> list[float]:
+    """What an answer got, wherever its text stands."""
+    text = answers.texts[place]
+    return [value for value, other in zip(values, answers.texts, strict=True) if other == text]
 
 
 def _is_order_of(values: Sequence[float], answers: Answers) -> bool:
@@ -62,7 +71,7 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
 def _lists_two(row: Row) -> bool:
     """Whether a row lists two other things, which a list of two numbers may be about."""
     lists = (decoded(value) for name, value in row.items() if name not in SIDES)
-    return any(is_list(items) and len(items) == 2 and _number(items[0]) is None for items in lists)
+    return any(is_list(items) and len(items) == 2 and number_of(items[0]) is None for items in lists)
 
 
 def _values_of_items(
@@ -80,13 +89,14 @@ def _numbers(
     name: str, words: tuple[str, ...], values: Sequence[Any]
 ) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
     """The values, where all of them are numbers or truth values."""
-    numbers = [_number(value) for value in values]
+    numbers = [number_of(value) for value in values]
     read = [number for number in numbers if number is not None]
     if len(read) == len(numbers):
         yield name, words, read
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A number or a truth value, also as text; None for anything else."""
     word = str(value).strip().casefold() if isinstance(value, str | bool) else ""
     if word in (*TRUE_WORDS, *FALSE_WORDS):
         return float(word in TRUE_WORDS)

@@ -20,6 +20,8 @@ _NOTES = frozenset(
     )
 )  # fmt: skip
 """What servers say about a call, and is no part of it."""
+_OF_THE_TOOL: Mapping[str, type] = {"strict": bool, "description": str}
+"""What a call may repeat of the tool that it calls."""
 
 
 def parse_tool_call(data: Any) -> ToolCall:
@@ -59,11 +61,25 @@ def _arguments(function: Mapping[str, Any]) -> str:
     """The arguments as JSON text. Raises ValueError for what is neither text nor a mapping of JSON, and for
     two that differ.
     """
-    found = [function[key] for key in _ARGUMENTS if function.get(key) not in (None, "")]
+    found = [function[key] for key in _ARGUMENTS if not _is_null(function.get(key))]
     texts = [value if isinstance(value, str) else _json_text(value) for value in found]
-    if len(texts) > 1 and texts[0] != texts[1]:
+    filled = [text for text in texts if _in_one_form(text) not in ("", "{}")] or texts
+    if len(filled) > 1 and _in_one_form(filled[0]) != _in_one_form(filled[1]):
         raise ValueError(f"arguments and parameters of a tool call differ, found {_shown(dict(function))}")
-    return texts[0] if texts else ""
+    return filled[0] if filled else ""
+
+
+def _is_null(arguments: Any) -> bool:
+    """Whether a call has no arguments, for which some servers write the text "null"."""
+    return arguments in (None, "") or (isinstance(arguments, str) and arguments.strip() == "null")
+
+
+def _in_one_form(arguments: str) -> str:
+    """JSON text that is the same for the same data; what is no JSON as it is."""
+    try:
+        return json.dumps(json.loads(arguments, object_pairs_hook=object_without_doubles), sort_keys=True)
+    except (ValueError, RecursionError):
+        return arguments.strip()
 
 
 def _json_text(arguments: Any) -> str:
@@ -79,7 +95,8 @@ def _json_text(arguments: Any) -> str:
 def _refuse_unread(part: Mapping[str, Any], read: tuple[str, ...]) -> None:
     """Raises ValueError for a filled key that is neither read nor a note."""
     for key, value in part.items():
-        if key not in read and key not in _NOTES and not _is_empty(value):
+        is_note = key in _NOTES or (key in _OF_THE_TOOL and isinstance(value, _OF_THE_TOOL[key]))
+        if key not in read and not is_note and not _is_empty(value):
             raise ValueError(
                 f"a tool call has {key!r} ({_shown(value)}), which would be lost: put what it is called with "
                 "into its arguments"
@@ -94,5 +111,8 @@ def _is_empty(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that nests too deeply to be shown"
     return text if len(text) <= 80 else f"{text[:80]}..."

@@ -113,6 +113,8 @@ WHOLE = {"chosen": [U("q"), A("x")], "rejected": [U("q"), A("y")]}
         {"prompt": "q", "messages": [U("q"), A("x")]},
         {"instruction": "q"},
         {"input": "q", "text": "anything"},
+        {"chat_history": [U("q")]},
+        {"prompt": "q", "chat_history": ["q"]},
     ],
 )
 def test_what_stands_beside_whole_conversations_says_the_same(beside):
@@ -190,6 +192,16 @@ def test_a_text_of_the_assistant_is_no_prompt(role, is_prompt):
         ({"query": "Q", "document": "Long."}, "input=document"),
         ({"question": "Q", "choices": ["x", "y"]}, "write them into the prompt"),
         ({"question": "Q", "options": {"A": "x", "B": "y"}}, "write them into the prompt"),
+        ({"question": "Q", "options": {"A": 4, "B": 5}}, "write them into the prompt"),
+        ({"question": "What is 2+2?", "choices": [4, 5]}, "write them into the prompt"),
+        ({"question": "Is it 14 or 45?", "choices": ["4", "5"]}, "write them into the prompt"),
+        ({"question": "4 or 5?", "options": ["A. 4", "B. 5"]}, "write them into the prompt"),
+        ({"question": "A) 5 B) 4", "options": ["A. 4", "B. 5"]}, "write them into the prompt"),
+        ({"question": "Q", "choices": {"text": ["x"], "label": ["A"]}}, "write them into the prompt"),
+        ({"prompt": "Bananas?", "chat_history": [["a", "b"]]}, "put its turns before"),
+        ({"prompt": "Hi", "chat_history": [U("Hi"), A("Hi")]}, "put its turns before"),
+        ({"prompt": "b then a", "chat_history": ["a", "b"]}, "put its turns before"),
+        ({"instruction": "Say it.", "text": "yes or no"}, "input=text"),
         ({"instruction": "Translate.", "text": "Hallo."}, "input=text"),
     ],
 )
@@ -209,12 +221,55 @@ def test_what_is_certainly_asked_is_not_dropped(row, words, tmp_path):
         ({"prompt": "Q", "chat_history": [], "system_message": None, "available_tools": "n/a"}, "u:Q"),
         ({"question": "Read: Long. Why?", "passage": "Long."}, "u:Read: Long. Why?"),
         ({"question": "x or y?", "choices": ["x", "y"]}, "u:x or y?"),
+        (
+            {"question": "2+2?\n(A) 4\n(B) 5", "choices": {"text": ["4", "5"], "label": ["A", "B"]}},
+            "u:2+2?\n(A) 4\n(B) 5",
+        ),
+        ({"question": "2+2? A) 4 B) 5", "options": ["A. 4", "B. 5"]}, "u:2+2? A) 4 B) 5"),
+        ({"question": "2+2? A) 4 B) 5", "options": '{"A": 4, "B": 5}'}, "u:2+2? A) 4 B) 5"),
+        ({"question": "是甲还是乙？", "choices": ["甲", "乙"]}, "u:是甲还是乙？"),
+        ({"question": "Q", "options": {"shuffle": True}, "choices": [None, ""]}, "u:Q"),
+        ({"prompt": "Q", "previous_turns": 0}, "u:Q"),
+        (
+            {"prompt": "I said Hi, you said Ho: Q", "chat_history": [["Hi", "Ho"]]},
+            "u:I said Hi, you said Ho: Q",
+        ),
+        ({"instruction": "Q", "text": "yes"}, "u:Q"),
+        (
+            {"prompt": [U("q0"), A("a0"), U("q1")], "chat_history": [U("q0"), A("a0")]},
+            "u:q0 | a:a0 | u:q1",
+        ),
+        (
+            {"prompt": [U("q0"), A("a0"), U("q1")], "chat_history": [{"from": "human", "value": "q0"}]},
+            "u:q0 | a:a0 | u:q1",
+        ),
         ({"prompt": "Q", "choices": ["x", "y"], "document": "d", "text": "t"}, "u:Q"),
         ({"instruction": "Translate.", "text": "### Instruction: Translate. ### Response:"}, "u:Translate."),
     ],
 )
 def test_what_the_prompt_holds_is_not_asked_twice(row, prompt, tmp_path):
     assert asked({**row, **SIDES}, tmp_path) == [prompt] * 3
+
+
+@pytest.mark.parametrize(
+    "history",
+    [[U("q1"), A("a0")], [U("q0"), A("q0")], [U("q0"), A("a")], [U("q0"), A("a0"), U("q")], [["a0", "q0"]]],
+)
+def test_a_history_of_other_turns_than_the_prompts_is_not_dropped(history, tmp_path):
+    row = {**SIDES, "prompt": [U("q0"), A("a0"), U("q1")], "chat_history": history}
+    is_one_line(row, tmp_path, "put its turns before")
+
+
+def test_a_system_turn_of_the_sides_is_not_asked_twice():
+    sides = {side: [said("system", "S"), U("q"), A(side)] for side in SIDES}
+
+    read = validated_pair(to_pair_row({**sides, "system_message": "S"}, {}, "row"), "row")
+    assert [turn["content"] for turn in read[0]] == ["S", "q"]
+    for lost in ("Be rude", "chosen"):
+        with pytest.raises(RecipeError, match="call it system"):
+            to_pair_row({**sides, "system_message": lost}, {}, "row")
+    with pytest.raises(RecipeError, match="call it system"):
+        to_pair_row({**sides, "rejected": [U("q"), A("no")], "system_message": "S"}, {}, "row")
 
 
 STEPS = {"prompt": "Q", "chosen": "so yes", "rejected": "so no"}

@@ -1,5 +1,5 @@
 """Columns beside the sides that may compare them. (prefgen/dataset/comparisons.py, comparing_names.py,
-values_of_each.py, answer_groups.py)
+named_answers.py, values_of_each.py, answer_groups.py)
 """
 
 import pytest
@@ -114,6 +114,87 @@ PUBLIC = [
 @pytest.mark.parametrize("beside", PUBLIC)
 def test_columns_of_public_datasets_are_let_be(beside):
     assert read({**SIDES, **beside}) == "The Nile."
+
+
+LONG = "Rivers are long. " * 70
+OTHER_SPACES = {"response_a": "The Nile. </s>", "response_b": "No. </s>"}
+MODELS = {"chosen_model": "x", "rejected_model": "y", "model_a": "x", "model_b": "y"}
+REJECTED_IS_BETTER = [
+    {"better_response": "No."}, {"better_response": "no"}, {"best_answer": '"No."'},
+    {"worse_response": "The Nile."}, {**LIST, "better_response": "No."}, {**AB, "winner": "No."},
+    {"best_answer": [{"role": "assistant", "content": "No."}]}, {"winner": {"response": "No."}},
+    {"worse_response": {"role": "assistant", "content": "The Nile."}},
+    {"rejected": LONG, "better_response": LONG}, {"chosen": LONG, "worst_answer": LONG},
+    {**AB, "rejected": LONG, "answer_b": LONG, "winner": LONG},
+    {**MODELS, "winner": "model_b"}, {**MODELS, "winner": "B"}, {**MODELS, "loser": "model_a"},
+    {**AB, "judgment": "A<B"}, {**AB, "label": "A<<B"}, {**AB, "verdict": "b > a"},
+    {**AB, "judgment": "My final verdict is: [[B]]"}, {**AB, "judgement": LONG + "So [[B>>A]]."},
+    {**OTHER_SPACES, "winner": "b"}, {**OTHER_SPACES, "winner": "a"}, {**OTHER_SPACES, "loser": "response_b"},
+    {**OTHER_SPACES, "winner": "model_b"}, {**OTHER_SPACES, "verdict": "Response B wins"},
+    {**OTHER_SPACES, "winner": "second"}, {**OTHER_SPACES, "model_a": "x", "model_b": "y", "best": "y"},
+    {"output_1": "Nile", "output_2": "Nope", "preference": 2},
+    {"score_gap": "-0.1"}, {"delta": " -2 "}, {"is_preferred": 0}, {"is_best": "0.0"}, {"is_winner": "no"},
+    {"is_chosen_better": "no"}, {**AB, "b_better": "yes"}, {"flipped": "yes"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", REJECTED_IS_BETTER)
+def test_a_pair_that_is_the_wrong_way_round_is_one_line_however_it_is_said(beside):
+    with pytest.raises(RecipeError, match="map the sides that are meant .chosen=chosen") as caught:
+        read({**SIDES, **beside})
+    assert "\n" not in str(caught.value)
+
+
+CHOSEN_IS_BETTER = [
+    {"better_response": "The Nile."}, {"better_response": "the nile"}, {"worse_response": "No"},
+    {**LIST, "better_response": "The Nile."}, {**AB, "preferred_response": "The Nile."},
+    {"best_answer": [{"role": "assistant", "content": "The Nile."}]},
+    {"rejected": LONG, "worse_response": LONG}, {"rejected": LONG, "better_response": "x" * 2000},
+    {**MODELS, "winner": "model_a"}, {**MODELS, "winner": "A"}, {**MODELS, "loser": "model_b"},
+    {"model_a": "x", "model_b": "y", "winner": "model_b"},
+    {**AB, "judgment": "A>B"}, {**AB, "judgment": "B<<A"}, {**AB, "judgment": LONG + "[[A]]"},
+    {**AB, "judgment": "[[C]]"}, {**AB, "judgment": "A=B"},
+    {**AB, **OTHER_SPACES, "winner": "a"}, {**OTHER_SPACES, **MODELS, "winner": "x"},
+    {**OTHER_SPACES, "best": "llama", "preference": 3, "verdict": "tie"},
+    {**OTHER_SPACES, "label": "b", "source": "b", "votes": 1},
+    {"score_gap": "0.1"}, {"score_gap": "large"}, {"is_preferred": 1}, {"is_preferred": "yes"},
+    {"human": "no", "outcome": "no"},
+    *({name: word} for name in ("flipped", "swapped") for word in ("no", "N", "none", "unchanged", "0", "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", CHOSEN_IS_BETTER)
+def test_a_pair_that_is_the_right_way_round_is_read_however_it_is_said(beside):
+    row = {**SIDES, **beside}
+    assert read(row) == row["chosen"]
+
+
+@pytest.mark.parametrize(
+    "name", ["longer_response", "more_verbose", "more_toxic", "unsafe", "shown_first", "order", "priority"]
+)
+def test_a_letter_under_the_name_of_another_trait_is_no_verdict(name):
+    assert read({**SIDES, **AB, name: "b"}) == "The Nile."
+    with pytest.raises(RecipeError, match="and chosen is another answer"):
+        read({**SIDES, **AB, f"chosen_{name}": "b"})
+
+
+@pytest.mark.parametrize(
+    ("beside", "is_read"),
+    [
+        ({"responses": ["No.", "The Nile.", "The Nile."], "scores": [0.5, 0.1, 0.9]}, True),
+        ({"responses": ["No.", "The Nile.", "The Nile."], "scores": [0.5, 0.1, 0.4]}, False),
+        ({"responses": ["No.", "The Nile.", "No."], "ranks": [1, 2, 3]}, True),
+        ({"out_a": "No.", "out_b": "The Nile.", "out_c": "The Nile.", "winner": "c"}, True),
+        ({"out_a": "The Nile.", "out_b": "No.", "out_c": "No.", "winner": "c"}, False),
+        ({"responses": ["No.", "The Nile.", "The Nile."], "best": "The Nile."}, True),
+    ],
+)
+def test_an_answer_that_is_listed_twice_is_one_answer(beside, is_read):
+    if is_read:
+        assert read({**SIDES, **beside}) == "The Nile."
+        return
+    with pytest.raises(RecipeError, match="map the sides that are meant"):
+        read({**SIDES, **beside})
 
 
 def test_numbers_of_a_form_agree_with_its_preference():

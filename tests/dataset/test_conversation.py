@@ -216,3 +216,24 @@ def test_a_name_that_is_the_roles_own_word_is_none(role, name, kept):
     turn = {"role": role, "content": "x", "name": name}
 
     assert read_turns([turn], "row", name="the prompt", role="user")[0].name == kept
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"value": 0.7}, {"value": 1}, {"value": True}, {"value": " A river\n"}, {"value": None},
+        {"from": "gpt-4-turbo"}, {"from": "GPT"}, {"from": "annotator 3"}, {"from": "Alice"},
+    ],
+)  # fmt: skip
+def test_a_turn_in_two_forms_that_say_the_same_or_with_notes_of_their_names_is_one(more):
+    [turn] = read_turns([said("assistant", "A river", **more)], "f:1", name="it", role="user")
+
+    assert (turn.role, turn.text) == ("assistant", "A river")
+
+
+@pytest.mark.parametrize(
+    "more", [{"value": "A lake"}, {"value": ["A river"]}, {"from": "human"}, {"from": " System"}]
+)
+def test_a_turn_in_two_forms_that_differ_is_one_line(more):
+    with pytest.raises(RecipeError, match="f:1: .* of a message do not say the same: found"):
+        read_turns([said("assistant", "A river", **more)], "f:1", name="it", role="user")

@@ -69,7 +69,6 @@ def test_two_kinds_of_reasoning_say_the_same():
         {"value": "Other."},
         {"value": ["Weather?"]},
         {"from": "gpt"},
-        {"from": "Alice"},
         {"from": "human", "value": "Weather!"},
     ],
 )

@@ -19,6 +19,14 @@ READ = [
     ({"name": "f", "arguments": None, "args": None, "input": {}}, {}),
     ({"function": {"name": "f", "arguments": "{}"}, "extra_content": {"google": {"s": "a"}}}, {}),
     ({"function": {"name": "f", "arguments": ""}, "name": None}, {}),
+    ({"name": "f", "arguments": '{"x": 1, "y": 2}', "parameters": {"y": 2, "x": 1}}, {"x": 1, "y": 2}),
+    ({"name": "f", "arguments": '{"x":1}', "parameters": '{"x": 1}'}, {"x": 1}),
+    ({"name": "f", "arguments": {"x": 1}, "parameters": {}}, {"x": 1}),
+    ({"name": "f", "arguments": "{}", "parameters": {"x": 1}}, {"x": 1}),
+    ({"name": "f", "arguments": {}, "parameters": "null"}, {}),
+    ({"function": {"name": "f", "arguments": "null"}}, {}),
+    ({"function": {"name": "f", "arguments": " null\n"}}, {}),
+    ({"function": {"name": "f", "strict": False, "description": "Finds.", "arguments": {"x": 1}}}, {"x": 1}),
     ({"id": float("nan"), "function": {"name": "f", "arguments": " { } "}}, {}),
 ]
 WITHOUT_NAME = [
@@ -41,10 +49,16 @@ LOST = [
     {"function": {"name": "f", "arguments": "{}", "x": 5}},
     {"name": "f", "arguments": {"x": "Oslo"}, "parameters": {"x": "Rome"}},
     {"function": {"name": "f", "arguments": ["Oslo"]}},
+    {"name": "f", "arguments": '{"x": 1}', "parameters": {"x": True}},
+    {"name": "f", "arguments": '{"x": 1, "x": 2}', "parameters": {"x": 2}},
+    {"name": "f", "arguments": {}, "parameters": [1]},
+    {"function": {"name": "f", "strict": {"x": 1}, "arguments": "{}"}},
+    {"function": {"name": "f", "description": ["Oslo"], "arguments": "{}"}},
 ]
 NO_OBJECT = [
-    '{"x": "Os', '{"x":1}{"x":1}', "[1]", "5", '"{}"', '{"x":NaN}', '{"x": 1e999}', '{"x": 1, "x": 2}',
-    '{"x": {"y": 1, "y": 2}}', "{'x': 1}", "null", "x=1", '{"x": 1},', "[" * 100_000,
+    '{"x": "Os', '{"x":1}{"x":1}', "[1]", "5", '"{}"', '"null"', "[null]",
+    '{"x":NaN}', '{"x": 1e999}', '{"x": 1, "x": 2}',
+    '{"x": {"y": 1, "y": 2}}', "{'x': 1}", "x=1", '{"x": 1},', "[" * 100_000,
 ]  # fmt: skip
 
 
@@ -111,6 +125,16 @@ def test_arguments_that_are_no_object_are_unread(arguments):
 def test_an_object_or_nothing_are_arguments(text):
     assert arguments_problem(text) is None
     assert parse_tool_call({"name": "f", "arguments": text}).arguments == text
+
+
+@pytest.mark.parametrize("depth", [100, 990, 993, 995, 1000, 5000])
+def test_a_call_that_nests_deeply_is_read_or_unread(depth):
+    deep: dict = {}
+    for _ in range(depth):
+        deep = {"x": deep}
+    for call in ({"name": "f", "args": deep}, {"name": "f", "arguments": [deep]}, {"function": deep}):
+        with pytest.raises(ValueError, match="tool call"):
+            parse_tool_call(call)
 
 
 def test_an_empty_call_of_the_earlier_protocol_is_none():

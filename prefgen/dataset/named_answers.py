@@ -1,0 +1,138 @@
+"""Which answer a word or a text means: by a column's name, a mark, the text itself, or who gave it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prefgen.dataset.answer_groups import (
+    SIDES,
+    Answers,
+    column_groups,
+    named_columns,
+    text_of_answer,
+    text_of_item,
+    words_of_name,
+)
+from prefgen.dataset.cells import decoded, is_list
+from prefgen.dataset.column_names import Row
+
+_WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
+MARKED = re.compile(
+    rf"(?:[a-z]{{1,20}}[ _:-]{{0,2}})?([0-9])(?:\.0)?|(?:[a-z]{{1,20}}(?:[ _-]|: ?)|{_WORD})?([ab])",
+    re.IGNORECASE,
+)
+"""A text that may say which by a mark: "1", "B", "Response 2", "model_a", "Answer: A"."""
+PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
+SAYS_SO = re.compile(r"(.{1,40}?)\s+(?:wins|won|is (?:the )?(?:better|best|winner))", re.IGNORECASE)
+_FINAL = re.compile(r"\[\[([^\[\]]{1,40})\]\]\W*\Z")
+_ORDER = re.compile(r"(\w[\w ]*?) *(>+|<+) *(\w[\w ]*)")
+
+
+def place_of_text(value: Any, answers: Answers, *, exactly: bool = False) -> int | None:
+    """Which of the answers a column holds itself, as text or as turns; but for `exactly` also without the
+    points and brackets about it.
+    """
+    said = text_of_answer(value)
+    items = decoded(value)
+    if not isinstance(said, str) or (is_list(items) and len(items) > 1 and isinstance(items[-1], str)):
+        return None
+    for same in (str.casefold,) if exactly else (str.casefold, plain_word):
+        alike = {text for text in answers.texts if isinstance(text, str) and same(text) == same(said)}
+        if len(alike) == 1 and same(said):
+            return answers.texts.index(alike.pop())
+    return None
+
+
+def place_of(row: Row, name: str, word: str, answers: Answers) -> int | None:
+    """Which of the answers a word names: by its column, its mark, or who gave it; a place that no answer has
+    for one that is not among them, and None for a word that names none.
+    """
+    for texts in (answers.columns if answers.marks else (), *_names(row, name, answers)):
+        found = [i for i, text in enumerate(texts) if isinstance(text, str) and plain_word(text) == word]
+        if len(found) == 1:
+            return found[0]
+    if word in answers.marks:
+        return answers.marks.index(word)
+    if answers.are_sides:
+        return _place_by_column(row, name, word, answers)
+    marked = MARKED.fullmatch(word)
+    if word in PLACES and len(answers.texts) == 2:
+        return PLACES[word]
+    if marked is None or (len(word) > 3 and marked[1] not in (None, "0", "1", "2")):
+        return None
+    if marked[2] and not answers.marks:
+        return "ab".index(marked[2])
+    if marked[1] and not answers.marks:
+        return _place_in_list(int(marked[1]), name, answers)
+    mark = marked[1] or marked[2]
+    if mark in answers.marks:
+        return answers.marks.index(mark)
+    return None
+
+
+def _place_by_column(row: Row, name: str, word: str, sides: Answers) -> int | None:
+    """Which of the sides is meant by the name or the mark of another column, by what stands there: its text,
+    or who gave it.
+    """
+    columns = {column for column in named_columns(row) if plain_word(column) == word}
+    for group in column_groups(named_columns(row)):
+        if group.marks != SIDES and word in group.marks:
+            columns.add(group.columns[group.marks.index(word)])
+    places: set[int] = set()
+    for column in columns - {name, *SIDES}:
+        held = text_of_answer(row[column])
+        if not isinstance(held, str) or not held:
+            continue
+        place = place_of_text(held, sides)
+        for texts in _names(row, name, sides) if place is None else ():
+            found = [i for i, text in enumerate(texts) if text == held]
+            place = found[0] if len(found) == 1 else place
+        if place is not None:
+            places.add(place)
+    return places.pop() if len(places) == 1 else None
+
+
+def _place_in_list(number: int, name: str, answers: Answers) -> int:
+    """A place in a list; of a number that counts from 0 or from 1, one that no answer has."""
+    if not {"index", "idx", "id"}.isdisjoint(words_of_name(name)) or number == 0:
+        return number
+    return number - 1 if number == len(answers.texts) else -1
+
+
+def _names(row: Row, name: str, answers: Answers) -> Iterator[Sequence[Any]]:
+    """What stands beside the answers for each of them, such as the models that gave them."""
+    if answers.marks:
+        for group in column_groups(named_columns(row)):
+            if (
+                group.marks == answers.marks
+                and name not in group.columns
+                and group.columns != answers.columns
+            ):
+                yield [text_of_answer(row[column]) for column in group.columns]
+        return
+    for other, value in row.items():
+        items: Any = decoded(value) if other != name and other not in answers.columns else None
+        if is_list(items) and len(items) == len(answers.texts):
+            yield [text_of_item(item) for item in items]
+
+
+def word_of(value: Any) -> str:
+    """What a verdict says: of "[[B]]", "B>A", "A<B", "B is better" and of any text that ends with "[[B]]" the
+    b.
+    """
+    text = str(value)
+    if (final := _FINAL.search(text[-60:])) is not None:
+        text = final[1]
+    if len(text) > 200:
+        return text.strip().casefold()
+    said = SAYS_SO.fullmatch(text.strip())
+    word = plain_word(said[1] if said else text)
+    if (order := _ORDER.fullmatch(word)) is None:
+        return word
+    return order[1] if order[2][0] == ">" else order[3]
+
+
+def plain_word(text: str) -> str:
+    """A text that may name an answer, without the brackets, points and the like about it."""
+    word = text.strip(" \t\r\n[](){}*\"'#`:.,").casefold()
+    return word.removeprefix("the ").strip()

@@ -300,5 +300,5 @@ def _call_of(data: Mapping[str, Any]) -> ToolCall:
     """A call of a tool; one that cannot be read has no name, and `usable_reply` refuses it."""
     try:
         return parse_tool_call(data)
-    except ValueError:
-        return ToolCall(name="", arguments=json.dumps(data, ensure_ascii=False))
+    except ValueError as error:
+        return ToolCall(name="", arguments=str(error))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from prefgen.dataset.check import Truncation, check_rows
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.recipes import a_recipe, run
 
 GOOD = {"prompt": "Name a river.", "chosen": "The Nile.", "rejected": "No."}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import ROWS, dataset, said
 
 BAD = [

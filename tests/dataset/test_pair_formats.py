@@ -8,7 +8,7 @@ import pytest
 
 from prefgen.dataset.pair_formats import to_pair_row
 from prefgen.publish.export import EXPORT_FORMS
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import ROWS, dataset, lines, said
 
 

@@ -10,7 +10,7 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.proven_set import proven_set
 from prefgen.errors import RecipeError
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 
 RIVER = {"prompt": "Name a river.", "chosen": "The Rhine.", "rejected": "The Alps."}
 SWAPPED = {**RIVER, "chosen": "The Alps.", "rejected": "The Rhine."}

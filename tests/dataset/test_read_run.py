@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.recipes import a_recipe
 
 

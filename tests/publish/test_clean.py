@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 
 GOOD = {"prompt": "Name a river.", "chosen": "The Rhine.", "rejected": "The Alps."}
 

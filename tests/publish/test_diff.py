@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.publishing import publish
 from tests.support.recipes import a_recipe, run
 

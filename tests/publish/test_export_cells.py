@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import dataset, lines
 
 NAN = float("nan")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import ROWS, lines
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}

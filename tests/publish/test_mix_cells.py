@@ -8,7 +8,7 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.publish.mix import mix
 from prefgen.publish.mix_draw import parse_part
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import dataset
 
 NAN = float("nan")

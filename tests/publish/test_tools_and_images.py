@@ -13,7 +13,7 @@ from prefgen.dataset.read_parquet import read_parquet
 from prefgen.publish.mix import mix
 from prefgen.publish.mix_draw import parse_part
 from prefgen.publish.rows import write_rows
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.recipes import a_recipe
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]

@@ -1,12 +1,16 @@
-"""The command line as a process of its own."""
+"""The command line: as a process of its own, or, where that is not what is tested, within this one."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
+from prefgen.cli import main
 from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe
 
@@ -16,6 +20,19 @@ def prefgen(*words, cwd, **environment):
         [sys.executable, "-m", "prefgen", *map(str, words)], cwd=cwd, capture_output=True, text=True,
         check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
+
+
+def prefgen_here(*words, cwd):
+    """The same within this process, in a tenth of the time: for commands that read and write files alone."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = mock.patch.object(sys, "argv", ["prefgen", *map(str, words)])
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), argv:
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -224,8 +224,7 @@ _WHOLE_MET = re.compile(
 )
 """A whole sentence that says of its criterion whether it is met."""
 _LIMITED = re.compile(
-    r"\b(?:part\w*|only|just|half|almost|nearly|barely|hardly|except|if|but|not|for|in (?:some|one"
-    r"|two))\b",
+    r"\b(?:part\w*|only|just|half|almost|nearly|barely|hardly|except|if|but|not|for|in (?:some|one|two))\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!;\n])\s+")
@@ -239,8 +238,10 @@ _NOT_APPLICABLE = re.compile(
 
 def _denies(reason: str, is_met: bool | None) -> bool:
     """Whether a reason opens or concludes with another answer, or takes it back."""
-    if is_met is None or withdraws_rating(reason):
-        return withdraws_rating(reason)
+    if withdraws_rating(reason):
+        return True
+    if is_met is None:
+        return False
     if _NOT_APPLICABLE.match(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason):
         return True
     sentences = [sentence for sentence in _SENTENCE_END.split(reason) if sentence.strip()] or [""]

@@ -15,7 +15,7 @@ LONGEST_SENTENCE = 300
 _ONE_FENCE = re.compile(r"\A\s*(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?(?P=fence)\s*\Z", re.DOTALL)
 _FENCE_MARK = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _RULES_AT_END = re.compile(r"(?<=\n)[ \t]*[-*_=]{3,}[ \t]*\Z")
-FAREWELL = (
+_FAREWELL = (
     r"(?:(?:i )?hope (?:that|this) helps|thank you|thanks|done"
     r"|(?:please )?(?:let me know|feel free to ask) if you (?:have|need|want|would like)"
     r" (?:to (?:ask|discuss|know)|an?y?|(?:any |some )?(?:more|further|other|additional))\b"
@@ -24,7 +24,8 @@ FAREWELL = (
     r"|or|an?y?|further|more|other) ?){0,8})[.!]*"
 )
 """What a reply may say at its end that is no part of it."""
-_FAREWELL = re.compile(rf"(?<=\n)(?:{FAREWELL}\s*){{1,2}}\Z", re.IGNORECASE)
+_WHOLE_FAREWELL = re.compile(_FAREWELL, re.IGNORECASE)
+_FAREWELLS_AT_END = re.compile(rf"(?<=\n)(?:{_FAREWELL}\s*){{1,2}}\Z", re.IGNORECASE)
 _RULE = re.compile(r"[-*_=]{3,}")
 _MARKUP = re.compile(r"[*_`]+")
 _SPACES = re.compile(r"\s+")
@@ -116,7 +117,12 @@ def reply_lines(text: str) -> list[str]:
     if whole_fence and "```" not in whole_fence["inside"] and "~~~" not in whole_fence["inside"]:
         text = whole_fence["inside"]
     text = _TAGGED_LINES.sub(r"<\1>\2</\1>", text).strip()
-    return _FAREWELL.sub("", _RULES_AT_END.sub("", text)).strip().splitlines()
+    return _FAREWELLS_AT_END.sub("", _RULES_AT_END.sub("", text)).strip().splitlines()
+
+
+def is_farewell(words: str) -> bool:
+    """Whether words are what a reply may say at its end that is no part of it, and nothing else."""
+    return _WHOLE_FAREWELL.fullmatch(words) is not None
 
 
 def statements_of(lines: Sequence[str]) -> list[Statement]:

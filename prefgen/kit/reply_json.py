@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from prefgen.kit.final_words import FAREWELL, open_fence, statements_of
+from prefgen.kit.final_words import is_farewell, open_fence, statements_of
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.verdict_context import names_other_part, speaks_for_another
 from prefgen.text.strict_json import no_constant, object_without_doubles
@@ -96,7 +96,7 @@ def _is_quoted(before: str, after: str) -> bool:
     leads up to as its verdict, or words follow that are more than a farewell.
     """
     words = after.strip(" \n`~].-*_")
-    return not _announces(before) or bool(words and not _FAREWELL.fullmatch(words))
+    return not _announces(before) or bool(words and not is_farewell(words))
 
 
 def _announces(before: str) -> bool:
@@ -141,7 +141,6 @@ _SPEAKS_OF_TEXT = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"\A#|[.!?…)。！？]\W*\Z")
-_FAREWELL = re.compile(FAREWELL, re.IGNORECASE)
 
 
 def _spelled_object(text: str, start: int) -> tuple[str, int]:

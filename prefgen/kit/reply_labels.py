@@ -248,9 +248,11 @@ def _leads_to(label: str, said: str, labels: Sequence[str]) -> bool:
     if speaks_for(label, said, labels):
         return True
     others = [other for other in labels if other != label]
-    is_limited = not mentions(said, others) and turns_away(label, said, labels)
-    is_limited = is_limited or TIES.search(last_sentence(said)) is not None
-    return names_texts(said, labels) and not is_limited and not speaks_of_problem(said, label, labels)
+    return names_texts(said, labels) and not (
+        TIES.search(last_sentence(said))
+        or (not mentions(said, others) and turns_away(label, said, labels))
+        or speaks_of_problem(said, label, labels)
+    )
 
 
 def _asks_otherwise(text: str) -> bool:

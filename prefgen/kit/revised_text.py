@@ -50,8 +50,7 @@ _ANNOUNCES = re.compile(
 _HEADING = re.compile(rf"(?:#+ |[*_]{{2,3}})(?:(?:the|my) )?{_REVISION}:?[*_]{{0,3}}", re.IGNORECASE)
 _LABEL = re.compile(
     r"\A[*_]{0,3}(?:(?:(?:sure|certainly|of course)[,!.] )?here(?:'s|’s| is) (?:(?:the|my|an?) )?"
-    rf"{_REVISION}"
-    rf"|(?:(?:the|my) )?(?:{_REVISION}|revised))[*_]{{0,3}}:[*_]{{0,3}}[ \t]+(?=\S)",
+    rf"{_REVISION}|(?:(?:the|my) )?(?:{_REVISION}|revised))[*_]{{0,3}}:[*_]{{0,3}}[ \t]+(?=\S)",
     re.IGNORECASE,
 )
 _CHANGED = (

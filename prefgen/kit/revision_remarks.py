@@ -11,8 +11,7 @@ _OLD = r"(?:(?:original|initial|previous|last|current|existing|given|first|earli
 _REVISE = r"(?:revise|rewrite|reword|rephrase|correct|fix|improve|edit|change)"
 _DID = (
     r"(?:removed|changed|revised|rewrote|rewritten|edited|softened|replaced|reworded|rephrased|fixed"
-    r"|corrected"
-    r"|added|updated|improved|shortened|clarified)"
+    r"|corrected|added|updated|improved|shortened|clarified)"
 )
 _CRITICISES = (
     rf"(?:the|this|my|your) {_OLD}(?:reply|response|critique) "

@@ -4,7 +4,7 @@ question that its yes or no may answer, or words behind it that do not go with i
 
 import re
 
-from prefgen.kit.final_words import FAREWELL
+from prefgen.kit.final_words import is_farewell
 
 _QUOTED = re.compile(r"\"(?=[^\"\n ]* )[^\"\n]*+\"|[“„](?=[^“”„\n ]* )[^“”„\n]*+[”“]")
 _MARKUP = re.compile(r"[*_`]+")
@@ -37,14 +37,12 @@ _UNFULFILLED = (
 _FAULT = re.compile(
     r"(?:\A\W*(?:\d{1,2}\W+)?|\b(?:is|are|was|were|been|seems|appears) (?:\w+ly |also |thus )?)violated?\b"
     r"|\b(?:it|this|text|response|answer|reply|which|sentence|word|line|title|so|thus) (?:\w+ly |also "
-    r"|thus )?"
-    r"(?:violates|contravenes|(?:fails|lacks|misses|ignores|neglects|disregards|overlooks|forgets"
+    r"|thus )?(?:violates|contravenes|(?:fails|lacks|misses|ignores|neglects|disregards|overlooks|forgets"
     r"|contradicts)"
     r"(?! to (?:break|violate|contradict|breach|miss|lack|err)\b)|exceeds(?! (?:\w+ )?expectations)"
     r"|breaks (?:\w+ ){0,3}(?:rule|constraint|instruction|requirement|limit)s?|deviates from|falls short)\b"
     r"|\b(?:is|are|was|were|been) (?:\w+ly |also |thus )?(?:missing|absent|exceeded|incomplete|wrong"
-    r"|incorrect"
-    r"|too (?:long|short|many|few))\b"
+    r"|incorrect|too (?:long|short|many|few))\b"
     r"|\bonly (?:one|two|three|four|five|six|seven|eight|nine|ten|\d+) of (?:the )?(?:\w+|\d+)\b"
     r"|\b(?:is|are|was|were) (?:also |only )?(?:an?|one|two|three|\d+|some|several|clear|minor)(?: \w+)?"
     r" violations?\b"
@@ -94,8 +92,7 @@ _TURNS = re.compile(
     r"\b(?:but|however|although|though|yet|except|unless|if|would|could|should|still|otherwise|nevertheless"
     r"|despite|i (?:was|am) (?:wrong|mistaken)|wait|actually|sorry|correction|hmm|unsure|cannot|perhaps"
     r"|i (?:guess|suppose)|not (?:sure|certain)"
-    r"|maybe|judge?ments?|verdict)\b"
-    r"|[?？❌✗✅✓]",
+    r"|maybe|judge?ments?|verdict)\b|[?？❌✗✅✓]",
     re.IGNORECASE,
 )
 _EXCEPTS = re.compile(
@@ -162,7 +159,6 @@ _SHARE = re.compile(
     re.IGNORECASE,
 )
 """How many of how many: "4 of 5", "5/5", "two of the three"."""
-_FAREWELL = re.compile(FAREWELL, re.IGNORECASE)
 _PART_END = re.compile(r"[.!?;:,()\n—–]+|\s-\s|\b(?:and|so|since|because|which|while)\b", re.IGNORECASE)
 
 
@@ -276,7 +272,7 @@ def asks_otherwise(text: str) -> bool:
 def without_farewell(remark: str) -> str:
     """What stands behind a vote without rules and the words by which a reply ends."""
     lines = remark.splitlines()
-    while lines and (not lines[-1].strip(" *_=-") or _FAREWELL.fullmatch(lines[-1].strip(" *_"))):
+    while lines and (not lines[-1].strip(" *_=-") or is_farewell(lines[-1].strip(" *_"))):
         lines.pop()
     return "\n".join(lines).strip(" ,;:-–—(*_\n")
 

@@ -27,7 +27,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from prefgen.stats.scoring import logistic
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import shared_length, tokenize_many
-from prefgen.trainers.metrics import weigh_by_rows
+from prefgen.trainers.metrics import RowMeans
 from prefgen.trainers.pairs import TrainingRow
 from prefgen.trainers.reference import Drift, implicit_margins, implicit_margins_a_token
 
@@ -45,7 +45,7 @@ class SoftPairCollator(DataCollatorForPreference):
         return batch
 
 
-class SoftDPOTrainer(DPOTrainer):
+class SoftDPOTrainer(RowMeans, DPOTrainer):
     """TRL's trainer, which also takes `probability` and `weight` of a row into its loss."""
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
@@ -141,11 +141,6 @@ class SoftDPOTrainer(DPOTrainer):
             tokens = int(gather(inputs["attention_mask"].sum()).sum())
             self._total_train_tokens += tokens // (self._tp_size or 1)
         metrics["num_tokens"] = [self._total_train_tokens]
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log what TRL logs, with means over the rows of a look."""
-        weigh_by_rows(self._metrics["eval"], self)
-        super().log(logs, start_time)
 
 
 def pair_loss(name: str, delta: torch.Tensor, beta: float) -> torch.Tensor:

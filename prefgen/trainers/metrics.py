@@ -46,6 +46,15 @@ def weigh_by_rows(metrics: MutableMapping[str, list[float]], trainer: Any) -> No
             metrics[name] = [total / rows]
 
 
+class RowMeans:
+    """Of a trainer of TRL's: what it logs of a look are means over its rows."""
+
+    def log(self: Any, logs: dict[str, float], start_time: float | None = None) -> None:
+        metrics = self._metrics if hasattr(self, "_metrics") else self._stored_metrics
+        weigh_by_rows(metrics["eval"], self)
+        super().log(logs, start_time)  # pyright: ignore[reportAttributeAccessIssue]
+
+
 class FirstLook(TrainerCallback):
     """A look at the held-out pairs before the first step, beside which the later ones can be read."""
 

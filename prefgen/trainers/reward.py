@@ -26,7 +26,7 @@ from prefgen.errors import RecipeError
 from prefgen.stats.scoring import logistic
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import padded_batches, tokenize_turns
-from prefgen.trainers.metrics import weigh_by_rows
+from prefgen.trainers.metrics import RowMeans
 from prefgen.trainers.pairs import TrainingRow
 
 REWARD_LABELS = ("probability", "weight", "ahead")
@@ -42,7 +42,7 @@ class SoftRewardCollator(DataCollatorForPreference):
         return batch
 
 
-class SoftRewardTrainer(RewardTrainer):
+class SoftRewardTrainer(RowMeans, RewardTrainer):
     """TRL's trainer, with soft labels and weights."""
 
     def _set_signature_columns_if_needed(self) -> None:
@@ -64,11 +64,6 @@ class SoftRewardTrainer(RewardTrainer):
         ) * functional.logsigmoid(-delta - target_margin)
         loss = (weight * pair_losses).mean()
         return (loss, outputs) if return_outputs else loss
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log what TRL logs, with means over the rows of a look."""
-        weigh_by_rows(self._metrics["eval"], self)
-        super().log(logs, start_time)
 
 
 def trainer(job: PreparedTraining) -> SoftRewardTrainer:

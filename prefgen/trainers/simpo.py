@@ -12,43 +12,38 @@ from trl.experimental.cpo import CPOConfig, CPOTrainer
 
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import answer_logps, shared_length
-from prefgen.trainers.metrics import weigh_by_rows
+from prefgen.trainers.metrics import RowMeans
 from prefgen.trainers.pairs import TrainingRow
 
 
-class TemplateCPOTrainer(CPOTrainer):
-    """TRL's trainer, on the tokens of the chat template and no others.
+class TemplateRows(RowMeans):
+    """Of a trainer of TRL's: its rows are the tokens of the chat template and no others.
 
     TRL puts a start and an end token of its own around what the template has rendered, unless they stand
     there already: behind a template that ends an answer in a line break, the model would learn to end twice.
     """
 
-    def tokenize_row(self, feature: dict[str, str], model: Any = None) -> dict[str, list[int]]:
-        return row_of_the_template(self.processing_class, feature, self.max_length)
+    def tokenize_row(self: Any, feature: dict[str, str], model: Any = None) -> dict[str, list[int]]:
+        """The tokens of a rendered prompt and of both sides behind it, with the labels of the sides alone."""
 
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log what TRL logs, with means over the rows of a look."""
-        weigh_by_rows(self._stored_metrics["eval"], self)
-        super().log(logs, start_time)
+        def tokens(text: str) -> list[int]:
+            return self.processing_class(text, add_special_tokens=False)["input_ids"]
+
+        prompt_ids = tokens(feature["prompt"])
+        row = {"prompt_input_ids": prompt_ids, "prompt_attention_mask": [1] * len(prompt_ids)}
+        for side in ("chosen", "rejected"):
+            ids = tokens(feature["prompt"] + feature[side])[: self.max_length]
+            prompt_length = shared_length(prompt_ids, ids)
+            row |= {
+                f"{side}_input_ids": ids,
+                f"{side}_attention_mask": [1] * len(ids),
+                f"{side}_labels": [-100] * prompt_length + ids[prompt_length:],
+            }
+        return row
 
 
-def row_of_the_template(tokenizer: Any, feature: dict[str, str], max_length: int) -> dict[str, list[int]]:
-    """The tokens of a rendered prompt and of both sides behind it, with the labels of the sides alone."""
-
-    def tokens(text: str) -> list[int]:
-        return tokenizer(text, add_special_tokens=False)["input_ids"]
-
-    prompt_ids = tokens(feature["prompt"])
-    row = {"prompt_input_ids": prompt_ids, "prompt_attention_mask": [1] * len(prompt_ids)}
-    for side in ("chosen", "rejected"):
-        ids = tokens(feature["prompt"] + feature[side])[:max_length]
-        prompt_length = shared_length(prompt_ids, ids)
-        row |= {
-            f"{side}_input_ids": ids,
-            f"{side}_attention_mask": [1] * len(ids),
-            f"{side}_labels": [-100] * prompt_length + ids[prompt_length:],
-        }
-    return row
+class TemplateCPOTrainer(TemplateRows, CPOTrainer):
+    """TRL's trainer, on the tokens of the chat template."""
 
 
 def trainer(job: PreparedTraining) -> TemplateCPOTrainer:

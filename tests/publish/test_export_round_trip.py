@@ -14,6 +14,7 @@ from prefgen.dataset.check import check_rows
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.dataset.pair import validated_pair
 from prefgen.dataset.read_files import read_rows
+from prefgen.errors import RecipeError
 from prefgen.publish.diff import compare_sides, read_side
 from prefgen.publish.export import EXPORT_FORMS, NOT_AS_CSV, UNPAIRED_FORMS, export
 from prefgen.trainers.pairs import read_training_pairs
@@ -58,7 +59,7 @@ def is_pair(row, form) -> bool:
     try:
         validated_pair(row, "row")
         [*EXPORT_FORMS[form]([("row", row)])]
-    except Exception:
+    except RecipeError:
         return False
     return True
 
@@ -110,7 +111,7 @@ def test_rows_of_one_answer_say_the_same_in_every_kind_of_file(form, drawn):
             path = Path(folder) / f"out{suffix}"
             try:
                 export(((f"row {i}", row) for i, row in enumerate(pairs)), form, path)
-            except Exception as error:
+            except RecipeError as error:
                 found.append(str(error))
                 continue
             found.append(

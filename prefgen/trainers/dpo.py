@@ -12,7 +12,7 @@ counts the same in a batch of one pair as in a batch of all. Which of the two lo
 for the dataset: processes whose batches differ would otherwise wait for each other for ever.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false
-# pyright: reportPrivateImportUsage=false
+# pyright: reportPrivateImportUsage=false, reportCallIssue=false
 # pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false, reportArgumentType=false
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ The probability that a label is right and a pair's weight enter the loss as in `
 section 3.2.2), divided by the mean of the margins so that they are about 1.
 """
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportPrivateUsage=false
-# pyright: reportPrivateImportUsage=false
+# pyright: reportPrivateImportUsage=false, reportCallIssue=false
 # pyright: reportUntypedFunctionDecorator=false, reportOptionalMemberAccess=false
 # pyright: reportAttributeAccessIssue=false
 # pyright: reportArgumentType=false, reportOptionalIterable=false

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from prefgen.kit.templates import shipped
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 from tests.support.paths import ROOT
 from tests.support.recipes import a_recipe

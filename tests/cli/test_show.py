@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 
 
 def test_showing(done):

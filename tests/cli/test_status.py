@@ -4,7 +4,7 @@ import json
 import shutil
 import sqlite3
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 
 
 def test_status_reads_the_files_alone(done):

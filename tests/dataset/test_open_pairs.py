@@ -4,7 +4,7 @@ revision; with the split of each. (prefgen/dataset/open_pairs.py)
 
 import json
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import ROWS, dataset, lines
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 

@@ -4,7 +4,7 @@
 
 import yaml
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.pictures import PNG
 from tests.support.publishing import PROMPTS, made, publish
 from tests.support.recipes import a_recipe

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from prefgen.dataset.read_run import read_shards
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.publishing import HARMFUL, harmful_run, publish
 
 

@@ -7,7 +7,7 @@ import sys
 
 import yaml
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 from tests.support.hub import WRITER, Repo
 from tests.support.publishing import LOAD, harmful_run, made, publish, python
 

@@ -4,7 +4,7 @@ wrong on the way.
 
 import pytest
 
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen_here as prefgen
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,18 @@ def prefgen(*words, cwd, **environment):
     )  # fmt: skip
 
 
-def prefgen_here(*words, cwd):
+def prefgen_here(*words, cwd, **environment):
     """The same within this process, in a tenth of the time: for commands that read and write files alone."""
     out, err = io.StringIO(), io.StringIO()
     argv = mock.patch.object(sys, "argv", ["prefgen", *map(str, words)])
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), argv:
+    variables = mock.patch.dict(os.environ, environment)
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        argv,
+        variables,
+    ):
         try:
             main()
             code = 0

@@ -2,6 +2,7 @@
 
 PrefgenError                 exit 1
 ├── RecipeError              exit 2   a recipe, an option or an input file is wrong; says file:line:column
+│   └── RecipeErrors                  several of these, a line each
 ├── ReplyError                        one reply cannot be used; costs one record, never the run
 │   ├── UnreadableReply               read, but not understood after its re-ask
 │   ├── RefusedReply                  the model declined, or a content filter cut the answer
@@ -47,6 +48,14 @@ class RecipeError(PrefgenError):
     def __init__(self, message: str, where: str | None = None) -> None:
         self.where = where
         super().__init__(f"{where}: {message}" if where else message)
+
+
+class RecipeErrors(RecipeError):
+    """Several things are wrong with a recipe; `errors` has them one by one, in the recipe's order."""
+
+    def __init__(self, errors: Sequence[RecipeError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(str(error) for error in errors))
 
 
 class ReplyError(PrefgenError):

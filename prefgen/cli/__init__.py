@@ -84,7 +84,8 @@ def main() -> None:
     try:
         app()
     except PrefgenError as error:
-        print(f"prefgen: {error}", file=sys.stderr)
+        for one_error in getattr(error, "errors", (error,)):
+            print(f"prefgen: {one_error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)

@@ -49,13 +49,15 @@ def is_recipe(path: Path) -> bool:
 
 
 def check_recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
-    """Build what a recipe says, without running it. Raises RecipeError."""
+    """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
+    RecipeErrors where several things are wrong.
+    """
     from prefgen.cli.after import parse_sections
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 
     loaded = load_recipe(path)
-    pipeline = build(loaded, plugins=plugins)
+    pipeline = build(loaded, plugins=plugins, reads_sources=True)
     parse_sections(loaded)
     if as_json:
         print(

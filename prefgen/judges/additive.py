@@ -7,7 +7,7 @@ Samples that cannot be read are lost and never count as 0; an answer with fewer 
 has no score.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
@@ -54,6 +54,9 @@ class Additive(Plugin):
     def _check_samples(self) -> "Additive":
         check_samples(self.samples, self.min_valid, self.temperature)
         return self
+
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        return {"additive": ADDITIVE_SCALE}
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask

@@ -4,7 +4,7 @@ Any name, any wording: `aspect: politeness`, `definition: ...`, `levels: [rude, 
 is asked about on its own. Reference answers of the prompt are shown when it has them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
@@ -67,13 +67,20 @@ class Aspect(Plugin):
         check_samples(self.samples, self.min_valid, self.temperature)
         return self
 
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        return {self.aspect: self._bounds()}
+
+    def _bounds(self) -> tuple[int, int]:
+        """The lowest and the highest rating."""
+        return (1, len(self.levels)) if self.levels and self.scale == (1, 5) else self.scale
+
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:
         return await rate_each_text(responses, lambda response: self._rate(prompt, response, ask))
 
     async def _rate(self, prompt: Prompt, response: Response, ask: Ask) -> Sequence[Verdict | ReplyError]:
-        low, high = (1, len(self.levels)) if self.levels and self.scale == (1, 5) else self.scale
+        low, high = self._bounds()
         messages = judge_messages(
             "judges/aspect.j2",
             prompt,

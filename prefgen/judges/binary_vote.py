@@ -7,7 +7,7 @@ tie, the answer has no score. As many yes as no is no verdict: the answer then h
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
@@ -56,6 +56,9 @@ class BinaryVote(Plugin):
     temperature: float | None = Field(default=0.7, ge=0, description="Temperature of the votes (paper: 0.7).")
     top_p: float | None = Field(default=1.0, gt=0, le=1, description="Nucleus of the votes (paper: 1).")
     max_tokens: int | None = Field(default=2048, ge=16, description="Most tokens of a vote (paper: 2,048).")
+
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        return {"passed": (0, 1)}
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask

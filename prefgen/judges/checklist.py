@@ -64,6 +64,9 @@ class Checklist(Plugin):
     def models_used(self) -> tuple[str, ...]:
         return (self.model, self.writer) if self.writer else (self.model,)
 
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        return {"checklist": (0, 1)}
+
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:

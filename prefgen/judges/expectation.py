@@ -8,7 +8,7 @@ tokens, the place after the 1 says how likely each is.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
@@ -36,6 +36,9 @@ class Expectation(LabelJudge):
         default=None,
         description="What is rated, in one's own words; default: how good the reply is as a whole.",
     )
+
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        return {"expectation": (-1, 1)}
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask

@@ -95,6 +95,10 @@ class UltraFeedback(Plugin):
     def identity_values(self) -> dict[str, Any]:
         return with_orders(super().identity_values(), self.swap)
 
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        overall = {"overall": OVERALL_SCALE} if self.critique else {}
+        return {**dict.fromkeys(self.aspects, ONE_TO_FIVE), **overall}
+
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask
     ) -> Sequence[Verdict | ReplyError]:

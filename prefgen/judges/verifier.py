@@ -8,7 +8,7 @@ in a sandbox, once for each answer, and keeps what it returned. An answer that c
 and neither has one to a prompt without references.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, Literal
 
@@ -70,6 +70,9 @@ class Verifier(Plugin):
             self._load_function()
         if self.check == "maths" and not is_installed():
             raise RecipeError(INSTALL_HINT)
+
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        return {"correct": (0, 1)}
 
     async def judge(
         self, prompt: Prompt, responses: Sequence[Response], ask: Ask

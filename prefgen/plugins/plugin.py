@@ -48,6 +48,8 @@ class Plugin(BaseModel):
     """
     operates_on: ClassVar[Literal["prompts", "pairs"]] = "prompts"
     """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
+    brings_responses: ClassVar[bool] = True
+    """Whether the records of a source may hold responses, whose models no recipe names."""
     loads_weights: ClassVar[bool] = False
     """Whether a backend reads a model's weights into this process."""
     source_function: ClassVar[Callable[..., Any] | None] = None
@@ -92,6 +94,10 @@ class Plugin(BaseModel):
     def separate_aspects(self) -> tuple[str, ...]:
         """Aspects of a judge that are never merged unless a recipe names them."""
         return ()
+
+    def rated_scales(self) -> Mapping[str, tuple[float, float]]:
+        """{aspect: its lowest and highest rating} that a judge gives; empty where only its verdicts tell."""
+        return {}
 
     def explain(self, record: Record) -> str:
         """Why a pairer made no pair of a record: one of a closed list of reasons, for the yield table."""

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prefgen.calls.budget import FREE, Price, price_of
-from prefgen.errors import RecipeError, did_you_mean
+from prefgen.errors import RecipeError
 from prefgen.kit.templates import set_recipe_folder
 from prefgen.plugins.registry import code_digest
 from prefgen.recipe.load import LoadedRecipe
-from prefgen.recipe.models import BuiltModel, model_of, prices_of, without_secrets
+from prefgen.recipe.models import BuiltModel, check_endpoints, model_of, prices_of, without_secrets
+from prefgen.recipe.problems import Problems
 from prefgen.recipe.schema import Recipe
 from prefgen.recipe.segments import Segment, segments_of
 from prefgen.recipe.stage_builder import StageBuilder
 from prefgen.recipe.validate import validate_data
-from prefgen.recipe.warnings import recipe_warnings
+from prefgen.recipe.warnings import recipe_warnings, without_pairs
 from prefgen.stages.stage import Stage, StagePlugin
 
 
@@ -66,26 +67,33 @@ class Pipeline:
         return any(model.simulated for model in self.models.values())
 
 
-def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
-    """Check everything that can be checked without asking. Raises RecipeError with file:line:column.
+def build(loaded: LoadedRecipe, *, plugins: bool = True, reads_sources: bool = False) -> Pipeline:
+    """Check everything that can be checked without asking. Raises RecipeError, or RecipeErrors where several
+    things are wrong, with file:line:column.
 
     `plugins=False` refuses recipes that name Python files or modules: reading those would run their code.
+    `reads_sources` also reads the first prompts, which a run does anyway.
     """
     set_recipe_folder(loaded.folder)
     recipe = validate_data(Recipe, loaded.data, (), loaded)
-    models = {name: model_of(name, entry, recipe, loaded) for name, entry in recipe.models.items()}
-    for name in recipe.run.endpoints:
-        if name not in models:
-            raise RecipeError(
-                f"endpoints: there is no model {name!r}{did_you_mean(name, list(models))}",
-                loaded.place(("run", "endpoints", name)),
-            )
-    builder = StageBuilder(loaded, models, plugins, recipe.seed)
-    stages = [builder.build_stage(i, stage) for i, stage in enumerate(recipe.stages)]
+    problems = Problems()
+    models: dict[str, BuiltModel] = {}
+    for name, entry in recipe.models.items():
+        with problems.gathered():
+            models[name] = model_of(name, entry, recipe, loaded)
+    with problems.gathered():
+        check_endpoints(recipe, models, loaded)
+    builder = StageBuilder(
+        loaded, models, list(recipe.models), plugins, recipe.seed, problems, reads_sources=reads_sources
+    )
+    stages = builder.build_stages(recipe.stages)
+    prices: Mapping[str, Mapping[str, Any]] = {}
+    with problems.gathered():
+        prices = prices_of(recipe, loaded)
+        if recipe.run.budget_usd is not None:
+            _require_prices(models, prices, loaded)
+    problems.raise_all()
     sources, segments, identities = segments_of(stages, loaded, models)
-    prices = prices_of(recipe, loaded)
-    if recipe.run.budget_usd is not None:
-        _require_prices(models, prices, loaded)
     code = "; ".join(sorted({code_digest(type(p.plugin)) for stage in stages for p in stage.plugins}))
     return Pipeline(
         recipe=recipe,
@@ -99,7 +107,10 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True) -> Pipeline:
         resolved={k: v for k, v in loaded.data.items() if k != "run"}
         | {"run": without_secrets(loaded.data.get("run", {}))},
         prices=prices,
-        warnings=recipe_warnings(stages, models),
+        warnings=[
+            *recipe_warnings(stages, models),
+            *without_pairs(stages, {"publish": recipe.publish, "train": recipe.train}),
+        ],
     )
 
 

@@ -30,9 +30,13 @@ class LoadedRecipe:
 
     def place(self, path: Where) -> str:
         """Where `path`, or the nearest thing around it, stands."""
+        return self.places.get(self.nearest(path), str(self.path))
+
+    def nearest(self, path: Where) -> Where:
+        """`path`, or the nearest thing around it that stands in the file."""
         while path and path not in self.places:
             path = path[:-1]
-        return self.places.get(path, str(self.path))
+        return path
 
 
 class _Loader(yaml.SafeLoader):

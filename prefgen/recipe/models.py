@@ -12,13 +12,17 @@ import yaml
 
 from prefgen.calls.budget import price_of
 from prefgen.calls.models import Leaks
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find
 from prefgen.recipe.identity import model_identity
 from prefgen.recipe.load import LoadedRecipe, Where
+from prefgen.recipe.problems import as_one
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe
 from prefgen.recipe.validate import validate_data
+
+FOR_ALL = "default"
+"""The name under `endpoints` of what holds for every model, unless a model is called so."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         loaded,
         [*ModelEntry.model_fields, *content_fields],
     )
-    endpoint = recipe.run.endpoints.get(name, Endpoint())
+    endpoint = _endpoint_of(name, recipe, backend_class)
     endpoint_fields = _endpoint_fields(name, endpoint, () if all_is_content else content_fields, loaded)
     location: dict[str, Any] = {}
     if "location" in backend_class.model_fields:
@@ -75,6 +79,50 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
         raise RecipeError(str(error), loaded.place(path)) from error
     sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision", "leaks"})
     return BuiltModel(name, backend, identity, sampling, endpoint, simulated, model.leaks)
+
+
+def _endpoint_of(name: str, recipe: Recipe, backend_class: type[Plugin]) -> Endpoint:
+    """How a model is reached: what `endpoints` says of it goes before what stands there for all, of which
+    counts what its backend knows.
+    """
+    endpoints = recipe.run.endpoints
+    own = endpoints.get(name, Endpoint())
+    if FOR_ALL in recipe.models or FOR_ALL not in endpoints:
+        return own
+    known_keys = {*Endpoint.model_fields, *backend_class.model_fields}
+    for_all = {
+        key: value
+        for key, value in endpoints[FOR_ALL].model_dump(exclude_unset=True).items()
+        if key in known_keys
+    }
+    return Endpoint.model_validate({**for_all, **own.model_dump(exclude_unset=True)})
+
+
+def check_endpoints(recipe: Recipe, models: Mapping[str, BuiltModel], loaded: LoadedRecipe) -> None:
+    """Raises RecipeError, or RecipeErrors, for models that the recipe does not have, and for what no backend
+    of its models knows.
+    """
+    names = list(recipe.models)
+    errors = [
+        RecipeError(
+            f"endpoints: there is no model {name!r}{did_you_mean(name, [*names, FOR_ALL])}",
+            loaded.place(("run", "endpoints", name)),
+        )
+        for name in recipe.run.endpoints
+        if name not in (*names, FOR_ALL)
+    ]
+    if len(models) == len(names) and FOR_ALL not in names and FOR_ALL in recipe.run.endpoints:
+        known_keys = {key for model in models.values() for key in type(model.backend).model_fields}
+        errors += [
+            RecipeError(
+                f"unknown key {key!r}{did_you_mean(key, sorted({*known_keys, *Endpoint.model_fields}))}",
+                loaded.place(("run", "endpoints", FOR_ALL, key)),
+            )
+            for key in recipe.run.endpoints[FOR_ALL].model_extra or {}
+            if key not in known_keys
+        ]
+    if errors:
+        raise as_one(errors)
 
 
 def _backend_fields(

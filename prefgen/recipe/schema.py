@@ -113,7 +113,9 @@ class Run(Strict):
             "file with it."
         ),
     )
-    endpoints: Mapping[str, Endpoint] = Field(default={}, description="By the names under `models`.")
+    endpoints: Mapping[str, Endpoint] = Field(
+        default={}, description="By the names under `models`; `default` holds for every model."
+    )
     accept_served_by: tuple[str, ...] = Field(
         default=(), description="Further hosts whose journalled replies may be used."
     )

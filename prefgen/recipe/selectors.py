@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from prefgen.calls.models import model_label
-from prefgen.errors import RecipeError
+from prefgen.errors import RecipeError, did_you_mean
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel
+from prefgen.types import Origin
 
 
 def parse_only(loaded: LoadedRecipe, value: Any, path: Where) -> dict[str, tuple[Any, ...]]:
@@ -42,6 +43,24 @@ def parse_responses(
             raise RecipeError(f"responses.which must be all, first or last, found {value['which']!r}", place)
         selector["which"] = value["which"]
     return selector
+
+
+def check_selector(
+    selector: Mapping[str, Any], models: Mapping[str, BuiltModel], *, has_other_models: bool
+) -> None:
+    """Raises RecipeError for what no response can be: of an origin that there is not, or of a model that
+    the recipe does not have, where no response comes from elsewhere.
+    """
+    labels = [model_label(model.identity, model.simulated) for model in models.values()]
+    known: list[tuple[str, Sequence[str]]] = [("origin", get_args(Origin))]
+    if not has_other_models:
+        known.append(("model", labels))
+    for name, values in known:
+        wanted = selector.get(name, ())
+        for value in (wanted,) if isinstance(wanted, str) else wanted:
+            if value not in values:
+                shown = values if name == "origin" else [*models]
+                raise RecipeError(f"{name}: no response is of {value!r}{did_you_mean(str(value), shown)}")
 
 
 def label_models(models: Mapping[str, BuiltModel], selector: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,33 +8,68 @@ from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find_in_roles
 from prefgen.plugins.role_table import PLUGIN_ROLES, STAGE_NAMES, roles_of_stage
+from prefgen.recipe.first_records import first_records, fitting_none
 from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel
-from prefgen.recipe.schema import Sampling
+from prefgen.recipe.overrides import split_overrides
+from prefgen.recipe.problems import Problems
+from prefgen.recipe.score_checks import check_score
 from prefgen.recipe.segments import StageSpec
-from prefgen.recipe.selectors import label_models, parse_only, parse_responses
+from prefgen.recipe.selectors import check_selector, label_models, parse_only, parse_responses
 from prefgen.recipe.validate import validate_data
 from prefgen.stages.stage import StagePlugin
 from prefgen.stats.scoring import ScoreSpec
 from prefgen.storage.canonical_json import canonical
+from prefgen.types import Record
 
 
 class StageBuilder:
     """Builds the stages of a recipe one after the other; each may name what those before it have made."""
 
     def __init__(
-        self, loaded: LoadedRecipe, models: Mapping[str, BuiltModel], allow_code: bool, seed: int
+        self,
+        loaded: LoadedRecipe,
+        models: Mapping[str, BuiltModel],
+        model_names: Sequence[str],
+        allow_code: bool,
+        seed: int,
+        problems: Problems,
+        *,
+        reads_sources: bool = False,
     ) -> None:
+        """`model_names` are those of the recipe, of which `models` has the ones that nothing is wrong with;
+        what is wrong with a stage goes to `problems`.
+        """
+        self._records: list[Record] | None = [] if reads_sources else None
+        """The first ones of the sources; None where nobody looks at them."""
         self._loaded = loaded
         self._seed = seed
         self._models = models
+        self._model_names = model_names
         self._allow_code = allow_code
-        self._judges: dict[str, tuple[str, ...]] = {}
-        """By name, with the aspects that each keeps apart."""
+        self._problems = problems
+        self._judges: dict[str, Plugin] = {}
+        self._has_other_models = False
+        """Whether responses may come of models that the recipe does not have."""
+        self._are_stages_known = True
+        """Whether no stage or judge is left out for what is wrong with it: only then is it known what the
+        later ones may name.
+        """
         self._labels: set[str] = set()
 
-    def build_stage(self, index: int, entry: Mapping[str, Any]) -> StageSpec:
+    def build_stages(self, entries: Sequence[Mapping[str, Any]]) -> list[StageSpec]:
+        """Those that could be built; what is wrong with the others is among the problems."""
+        stages: list[StageSpec] = []
+        for index, entry in enumerate(entries):
+            with self._problems.gathered():
+                stages.append(self._build_stage(index, entry))
+            self._are_stages_known &= len(stages) == index + 1
+        if self._records:
+            self._check_only(stages, self._records)
+        return stages
+
+    def _build_stage(self, index: int, entry: Mapping[str, Any]) -> StageSpec:
         path: Where = ("stages", index)
         if len(entry) != 1:
             raise RecipeError(
@@ -54,7 +89,7 @@ class StageBuilder:
                     raise RecipeError(
                         f"two judges are called {stage_plugin.name!r}", self._loaded.place((*path, kind))
                     )
-                self._judges[stage_plugin.name] = stage_plugin.plugin.separate_aspects()
+                self._judges[stage_plugin.name] = stage_plugin.plugin
         label = kind
         while label in self._labels:
             label = f"{kind} {int(label.rpartition(' ')[2]) + 1 if ' ' in label else 2}"
@@ -68,47 +103,58 @@ class StageBuilder:
                     f"{kind}: give one plug-in (a mapping with `use`) or several by name, not a list",
                     self._loaded.place(path),
                 )
-            return [self._build_plugin(kind, None, item, (*path, i)) for i, item in enumerate(value)]
+            return self._build_all(kind, [(None, item, (*path, i)) for i, item in enumerate(value)])
         if not isinstance(value, Mapping):
             raise RecipeError(
                 f"{kind}: expected a mapping with `use`, found {value!r}", self._loaded.place(path)
             )
         if "use" in value:
-            return [self._build_plugin(kind, None, value, path)]
+            return self._build_all(kind, [(None, value, path)])
         if not value:
             raise RecipeError(f"{kind}: names no plug-in", self._loaded.place(path))
-        return [self._build_plugin(kind, name, item, (*path, name)) for name, item in value.items()]
+        return self._build_all(kind, [(name, item, (*path, name)) for name, item in value.items()])
+
+    def _build_all(self, kind: str, entries: Sequence[tuple[str | None, Any, Where]]) -> list[StagePlugin]:
+        """Those that could be built."""
+        stage_plugins: list[StagePlugin] = []
+        for name, value, path in entries:
+            with self._problems.gathered():
+                stage_plugins.append(self._build_plugin(kind, name, value, path))
+        self._are_stages_known &= kind != "judge" or len(stage_plugins) == len(entries)
+        return stage_plugins
 
     def _build_plugin(self, kind: str, name: str | None, value: Any, path: Where) -> StagePlugin:
         if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
             raise RecipeError(f"{name or kind}: expected a mapping with `use`", self._loaded.place(path))
         use = value["use"]
         plugin_class = self._find_class(kind, use, (*path, "use"))
+        self._has_other_models |= (plugin_class.role == "source" and plugin_class.brings_responses) or (
+            kind in ("sample", "revise") and ":" in use
+        )
         fields = {k: v for k, v in value.items() if k not in ("use", "only", "responses")}
-        fields, overrides = _split_overrides(plugin_class, fields, path, self._loaded)
+        fields, overrides = split_overrides(plugin_class, fields, path, self._loaded)
         fields |= {
             selector: label_models(self._models, fields[selector])
-            for selector in plugin_class.selector_fields
-            if isinstance(fields.get(selector), Mapping)
+            for selector in _selectors_of(plugin_class, fields)
         }
         if (seed_field := plugin_class.model_fields.get("seed")) is not None and seed_field.default == 0:
             fields.setdefault("seed", self._seed)  # another default is no draw: the hash functions of minhash
         plugin = validate_data(plugin_class, fields, path, self._loaded)
         self._check_plugin(plugin, use, path)
         self._check_models(plugin, path)
-        self._check_judges(plugin, path)
-        curates_pairs = plugin.role == "curator" and plugin.operates_on == "pairs"
-        if curates_pairs and not any(label.startswith("pair") for label in self._labels):
-            raise RecipeError(
-                f"{use!r} thins pairs, and there is no `pair` stage before it",
-                self._loaded.place((*path, "use")),
-            )
+        if self._are_stages_known:
+            self._check_judges(plugin, path)
+            self._check_pairs(plugin, use, path)
+        responses = parse_responses(self._loaded, self._models, value.get("responses"), path)
+        self._check_selectors({"responses": responses, **_selectors_of(plugin_class, fields)}, path)
+        if self._records is not None and plugin.role == "source":
+            self._records += first_records(plugin, self._loaded.folder, self._loaded.place(path))
         default_name = plugin_class.name if ":" not in use else use.rpartition(":")[2]
         return StagePlugin(
             name=name or default_name,
             plugin=plugin,
             only=parse_only(self._loaded, value.get("only"), path),
-            responses=parse_responses(self._loaded, self._models, value.get("responses"), path),
+            responses=responses,
             overrides=overrides,
             seed=int(getattr(plugin, "seed", 0) or 0),
         )
@@ -130,11 +176,11 @@ class StageBuilder:
     def _check_models(self, plugin: Plugin, path: Where) -> None:
         """Raises RecipeError where a plug-in asks a model that the recipe does not have."""
         for model in plugin.models_used():
-            if model not in self._models:
+            if model not in self._model_names:
                 fields = ((*path, "model"), (*path, "models"))
                 place = next((field for field in fields if field in self._loaded.places), path)
                 raise RecipeError(
-                    f"there is no model {model!r} under `models`{did_you_mean(model, list(self._models))}",
+                    f"there is no model {model!r} under `models`{did_you_mean(model, self._model_names)}",
                     self._loaded.place(place),
                 )
 
@@ -164,6 +210,36 @@ class StageBuilder:
         except ValueError as error:
             raise RecipeError(f"{use}: {error}", place) from None
 
+    def _check_selectors(self, selectors: Mapping[str, Mapping[str, Any]], path: Where) -> None:
+        """Raises RecipeError where no response can be what is wanted; not while a model is left out for what
+        is wrong with it.
+        """
+        if len(self._models) < len(self._model_names):
+            return
+        for name, selector in selectors.items():
+            try:
+                check_selector(selector, self._models, has_other_models=self._has_other_models)
+            except RecipeError as error:
+                raise RecipeError(f"{name}.{error}", self._loaded.place((*path, name))) from error
+
+    def _check_only(self, stages: Sequence[StageSpec], records: Sequence[Record]) -> None:
+        """Whether the plug-ins are limited to prompts that there are, as far as the first ones tell."""
+        for stage, name, only in fitting_none(stages, records):
+            with self._problems.gathered():
+                raise RecipeError(
+                    f"only: {{{only}}} of {name!r} fits none of the first {len(records):,} prompts",
+                    self._loaded.place((*self._loaded.nearest((*stage.path, name)), "only")),
+                )
+
+    def _check_pairs(self, plugin: Plugin, use: str, path: Where) -> None:
+        """Raises RecipeError where pairs are thinned before there are any."""
+        curates_pairs = plugin.role == "curator" and plugin.operates_on == "pairs"
+        if curates_pairs and not any(label.startswith("pair") for label in self._labels):
+            raise RecipeError(
+                f"{use!r} thins pairs, and there is no `pair` stage before it",
+                self._loaded.place((*path, "use")),
+            )
+
     def _check_judges(self, plugin: Plugin, path: Where) -> None:
         """`score:` and `judge:` must name judges of earlier stages, and of a judge that keeps aspects apart
         also the aspect.
@@ -172,7 +248,8 @@ class StageBuilder:
         score = getattr(plugin, "score", None)
         if isinstance(score, ScoreSpec):
             judge_names |= (
-                score.ranking_judges() or {name for name, aspects in self._judges.items() if aspects}
+                score.ranking_judges()
+                or {name for name, judge in self._judges.items() if judge.separate_aspects()}
             ) | {*score.veto}
         if plugin.role == "filter" and isinstance(getattr(plugin, "judge", None), str):
             judge_names.add(plugin.judge)  # pyright: ignore[reportAttributeAccessIssue]
@@ -186,44 +263,22 @@ class StageBuilder:
                     f"stage{did_you_mean(judge, sorted(self._judges))}",
                     self._loaded.place(path),
                 )
-            aspects = self._judges[judge]
+            aspects = self._judges[judge].separate_aspects()
             if aspects and aspect not in aspects:
                 raise RecipeError(
                     f"judge {judge!r} keeps {', '.join(aspects)} apart: name what is meant, such as "
                     f"{judge}.{aspects[0]}, or several under `mean`",
                     self._loaded.place(path),
                 )
+        if isinstance(score, ScoreSpec) and (score.ranking_judges() or not self._has_other_models):
+            min_margin = float(getattr(plugin, "min_margin", 0.0))
+            try:
+                check_score(score, min_margin, self._judges)
+            except RecipeError as error:
+                raise RecipeError(str(error), self._loaded.place((*path, "score"))) from error
 
 
-def _split_overrides(
-    plugin_class: type[Plugin], fields: dict[str, Any], path: Where, loaded: LoadedRecipe
-) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-    """{is: strong, max_tokens: 512} becomes the name `strong`, and the rest sampling for this stage
-    alone.
-    """
-    overrides: dict[str, Mapping[str, Any]] = {}
-
-    def take_override(value: Any, value_path: Where) -> Any:
-        if isinstance(value, Mapping) and "is" in value:
-            sampling = validate_data(
-                Sampling, {k: v for k, v in value.items() if k != "is"}, value_path, loaded
-            )
-            name, settings = str(value["is"]), sampling.model_dump(exclude_unset=True)
-            if overrides.setdefault(name, settings) != settings:
-                message = (
-                    f"model {name!r} is given two samplings in one plug-in: give it a second name under "
-                    "`models`"
-                )
-                raise RecipeError(message, loaded.place(value_path))
-            return value["is"]
-        return value
-
-    plain_fields = dict(fields)
-    for key in fields:
-        if key in plugin_class.model_fields:
-            value = plain_fields[key]
-            if isinstance(value, Sequence) and not isinstance(value, str):
-                plain_fields[key] = [take_override(item, (*path, key, i)) for i, item in enumerate(value)]
-            else:
-                plain_fields[key] = take_override(value, (*path, key))
-    return plain_fields, overrides
+def _selectors_of(plugin_class: type[Plugin], fields: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {
+        name: fields[name] for name in plugin_class.selector_fields if isinstance(fields.get(name), Mapping)
+    }

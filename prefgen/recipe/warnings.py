@@ -33,6 +33,20 @@ def recipe_warnings(stages: Sequence[StageSpec], models: Mapping[str, BuiltModel
     return warnings + [line for sampler in samplers for line in _equal_answers(sampler, models)]
 
 
+def without_pairs(stages: Sequence[StageSpec], wanted: Mapping[str, object]) -> list[str]:
+    """Where pairs are wanted (`publish:`, `train:`) and none can come out."""
+    has_pairs = any(
+        stage.kind == "pair"
+        or any("pairs" in getattr(stage_plugin.plugin, "keep", ()) for stage_plugin in stage.plugins)
+        for stage in stages
+    )
+    return [
+        f"`{name}:` wants pairs, and the recipe has no `pair` stage: none will come out"
+        for name, section in wanted.items()
+        if section is not None and not has_pairs
+    ]
+
+
 def _equal_answers(sampler: StagePlugin, models: Mapping[str, BuiltModel]) -> list[str]:
     """Where several answers are asked for that can be but one."""
     count = getattr(sampler.plugin, "n", 1)

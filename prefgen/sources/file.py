@@ -24,6 +24,7 @@ class File(Plugin):
     """Reads prompts, one a row. `column` holds text or a list of {role, content}."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    brings_responses: ClassVar[bool] = False
     later_fields = ("split", "on_bad_rows", "keep_columns")
 
     path: str = Field(description="A file or a folder, relative to the recipe.")

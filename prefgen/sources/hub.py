@@ -23,6 +23,7 @@ class Hub(Plugin):
     """Reads a split of a Hub dataset. `path` may also be a folder that `datasets` can load."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    brings_responses: ClassVar[bool] = False
     later_fields = ("on_bad_rows", "keep_columns")
 
     path: str = Field(description="The dataset's name on the Hub, such as owner/name.")

@@ -18,6 +18,7 @@ class Inline(Plugin):
     """A list of texts, or of mappings with `prompt` or `messages`."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    brings_responses: ClassVar[bool] = False
 
     prompts: tuple[str | dict[str, Any], ...] = Field(min_length=1, description="The prompts.")
     source: str = Field(default="inline", description="What they are said to come from.")

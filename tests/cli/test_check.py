@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from prefgen.kit.templates import shipped
+from tests.support.cli import prefgen as prefgen_apart
 from tests.support.cli import prefgen_here as prefgen
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
 from tests.support.paths import ROOT
@@ -52,10 +53,10 @@ def test_check_of_a_configuration_takes_columns_by_other_names(hub, tmp_path):
         "--json",
     )
 
-    found = prefgen(*words, "--columns", "rejected=loser", cwd=tmp_path, **on(hub, tmp_path))
+    found = prefgen_apart(*words, "--columns", "rejected=loser", cwd=tmp_path, **on(hub, tmp_path))
 
     assert (found.returncode, json.loads(found.stdout)["rows"]) == (0, 4), found.stderr
-    wrong = prefgen(*words, "--columns", "rejected=looser", cwd=tmp_path, **on(hub, tmp_path))
+    wrong = prefgen_apart(*words, "--columns", "rejected=looser", cwd=tmp_path, **on(hub, tmp_path))
     assert (wrong.returncode, "there is no column 'looser'" in wrong.stderr) == (2, True)
 
 

@@ -4,6 +4,7 @@ revision; with the split of each. (prefgen/dataset/open_pairs.py)
 
 import json
 
+from tests.support.cli import prefgen as prefgen_apart
 from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import ROWS, dataset, lines
 from tests.support.hub_rows import hub, on  # noqa: F401 - `hub` is a fixture
@@ -24,8 +25,10 @@ def test_a_split_of_a_file(tmp_path):
 
 
 def test_check_proves_a_dataset_of_the_hub(hub, tmp_path):
-    sound = prefgen("check", "acme/pairs", "--split", "train", "--json", cwd=tmp_path, **on(hub, tmp_path))
-    broken = prefgen("check", "acme/pairs", "--json", cwd=tmp_path, **on(hub, tmp_path))
+    sound = prefgen_apart(
+        "check", "acme/pairs", "--split", "train", "--json", cwd=tmp_path, **on(hub, tmp_path)
+    )
+    broken = prefgen_apart("check", "acme/pairs", "--json", cwd=tmp_path, **on(hub, tmp_path))
 
     assert (sound.returncode, json.loads(sound.stdout)["rows"]) == (0, 4), sound.stderr
     assert (broken.returncode, json.loads(broken.stdout)["rows"]) == (4, 5)  # all splits

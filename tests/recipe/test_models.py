@@ -31,3 +31,21 @@ def test_where_a_model_is_served_belongs_under_run(tmp_path):
 
     with pytest.raises(RecipeError, match="belongs under run"):
         build(recipe_from_data(recipe, tmp_path))
+
+
+def test_what_is_said_for_all_endpoints_holds_where_a_model_says_nothing_else(tmp_path):
+    recipe = a_recipe(url="http://127.0.0.1:1/v1")
+    recipe["models"]["toy"] = {"use": "simulated"}
+    recipe["run"]["endpoints"] = {
+        "default": {"base_url": "http://127.0.0.1:1/v1", "concurrency": 3, "timeout": 9},
+        "writer": {"concurrency": 5},
+    }
+
+    models = build(recipe_from_data(recipe, tmp_path)).models
+
+    assert models["writer"].backend.base_url == "http://127.0.0.1:1/v1"
+    assert (models["writer"].endpoint.concurrency, models["writer"].endpoint.timeout) == (5, 9)
+    assert models["toy"].endpoint.concurrency == 3
+    recipe["run"]["endpoints"]["default"]["base_urll"] = "x"
+    with pytest.raises(RecipeError, match="unknown key 'base_urll'. Did you mean 'base_url'"):
+        build(recipe_from_data(recipe, tmp_path))

@@ -47,3 +47,14 @@ def test_several_answers_at_temperature_zero_are_said_to_be_one():
 
     assert any("4 answers at temperature 0 are one" in line for line in warnings)
     assert not any("are one" in line for line in build(recipe_from_data(a_recipe(n=4), Path.cwd())).warnings)
+
+
+def test_pairs_are_wanted_and_none_can_come_out(tmp_path):
+    recipe = a_recipe()
+    recipe["train"] = {"base": "a-model"}
+    assert not build(recipe_from_data(recipe, tmp_path)).warnings
+    recipe["stages"] = [stage for stage in recipe["stages"] if "pair" not in stage]
+
+    [warning] = build(recipe_from_data(recipe, tmp_path)).warnings
+
+    assert warning == "`train:` wants pairs, and the recipe has no `pair` stage: none will come out"

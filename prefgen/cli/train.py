@@ -226,7 +226,8 @@ def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path
             f"control {name}: {control_accuracy.value:.3f}; the real labels are ahead by {difference:+.3f} "
             f"({low:+.3f} to {high:+.3f})"
         )
-    print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")
+    what = "adapter" if settings.writes_adapter else "model"
+    print(f"the {what} is in {out}: README.md says what it was trained on")
 
 
 def _describe_held_out(held_out: "HeldOutDetails") -> str:

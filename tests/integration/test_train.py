@@ -781,6 +781,8 @@ def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, row
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("held-out accuracy") == 1
+    what = "model" if more else "adapter"
+    assert done.stdout.endswith(f"the {what} is in out: README.md says what it was trained on\n")
     assert done.stderr.count("held out\n") == 1
     assert (tmp_path / "out" / ("model.safetensors" if more else "adapter_model.safetensors")).is_file()
     steps = [

@@ -103,7 +103,7 @@ class SoftDPOTrainer(RowMeans, DPOTrainer):
         chosen: torch.Tensor,
         rejected: torch.Tensor,
     ) -> None:
-        """The same metrics as TRL's."""
+        """The same metrics as TRL's, without the rows that fill up the last batch of several processes."""
         metrics = self._metrics[self._mode]
         good, bad = self.beta * chosen_ratio.detach(), self.beta * rejected_ratio.detach()
         values = {
@@ -115,7 +115,7 @@ class SoftDPOTrainer(RowMeans, DPOTrainer):
             "logps/rejected": rejected.detach(),
         }
         for name, value in values.items():
-            metrics[name].append(self.accelerator.gather(value).mean().item())
+            metrics[name].append(self.accelerator.gather_for_metrics(value).mean().item())
 
     def _record_token_metrics(self, inputs: dict[str, Any], outputs: Any) -> None:
         """TRL's metrics of the answers' tokens, over all processes."""

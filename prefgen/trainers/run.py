@@ -99,7 +99,7 @@ def run_training(
     margins, test = found.margins, trained_model.job.test
     report = _report_of(trained_model.job, data, settings, found)
     if is_first() and margins:
-        write_margins(trained_model.job.test, margins, out / MARGINS)
+        write_margins(test, margins, out / MARGINS)
     trained_model.save(out) if settings.writes_adapter else trained_model.merge(out)
     if is_first():
         if can_draw():

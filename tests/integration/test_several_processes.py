@@ -133,7 +133,7 @@ def test_two_processes_train_what_one_does_for_each_loss_and_every_kind_of_label
 
 
 def test_rows_that_fill_up_the_last_batch_of_a_look_do_not_count(tmp_path, base):
-    """Three rows are no multiple of what two processes look at: soft labels have means over the rows alone."""
+    """Three rows are no multiple of what two processes look at: with soft labels they alone count."""
     names = [("sigmoid", "soft"), ("sigmoid", "hard")]
     jobs = jobs_in(tmp_path / "two", base, names, 2, held_out=3)
     torchrun = ("torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29625")

@@ -99,13 +99,13 @@ def command(
     from prefgen.cli.eval_win import print_win_rate
     from prefgen.cli.then_eval import judge_trained, judging_of, try_judging
     from prefgen.evaluation.winrate import win_rate_as_json
-    from prefgen.trainers.processes import is_first
+    from prefgen.trainers.processes import end_together, is_first
     from prefgen.trainers.report import REPORT
     from prefgen.trainers.settings import read_train_settings
 
     controls = _known_controls(control)
     settings = read_train_settings(config, {**({"base": base} if base else {}), **_parse_sets(sets)})
-    if push:
+    if push and is_first():
         from prefgen.publish.hub import Repository
 
         # a wrong token is known before hours of training
@@ -114,6 +114,7 @@ def command(
     if judging and is_first() and not (out / REPORT).is_file():
         try_judging(judging)
     report = _train(datasets, settings, out, controls=controls, resume=resume, merge=merge, judging=judging)
+    end_together()
     if not is_first():
         return
     judgment = judge_trained(judging, journal) if judging else None
@@ -201,10 +202,10 @@ def _train(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        if list(out.glob("**/checkpoint-*")):
-            _say("prefgen: interrupted; the same command goes on")
-        else:
-            _say(f"prefgen: interrupted; no checkpoint was written yet (`save`: {settings.save})")
+        if is_first():
+            unsaved = f"no checkpoint was written yet (`save`: {settings.save})"
+            has_checkpoint = any(out.glob("**/checkpoint-*"))
+            _say(f"prefgen: interrupted; {'the same command goes on' if has_checkpoint else unsaved}")
         raise typer.Exit(130) from None
 
 
@@ -226,7 +227,8 @@ def _print_report(report: "TrainingReport", settings: "TrainSettings", out: Path
             f"control {name}: {control_accuracy.value:.3f}; the real labels are ahead by {difference:+.3f} "
             f"({low:+.3f} to {high:+.3f})"
         )
-    print(f"the {'adapter' if settings.lora else 'model'} is in {out}: README.md says what it was trained on")
+    what = "adapter" if settings.writes_adapter else "model"
+    print(f"the {what} is in {out}: README.md says what it was trained on")
 
 
 def _describe_held_out(held_out: "HeldOutDetails") -> str:

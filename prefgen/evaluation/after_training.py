@@ -67,7 +67,7 @@ def check_judging(judging: Judging) -> None:
             str(judging.loaded.path),
         )
     base, out = Path(settings.base), judging.out.resolve()
-    if not _has_adapter(settings) and base.is_dir() and base.resolve().name == out.name:
+    if not settings.writes_adapter and base.is_dir() and base.resolve().name == out.name:
         raise RecipeError(
             f"--then-eval: the base and --out are both called {out.name!r}, and would be one model in the "
             "rows; give --out another name"
@@ -121,7 +121,7 @@ def _model_entries(judging: Judging) -> dict[str, dict[str, Any]]:
     location = str(Path(base).resolve()) if Path(base).is_dir() else base
     of_base = {"use": "transformers", "name": location, **revision}
     whole = {"use": "transformers", "name": out}
-    return {TRAINED: {**of_base, "adapter": out} if _has_adapter(settings) else whole, BASE: of_base}
+    return {TRAINED: {**of_base, "adapter": out} if settings.writes_adapter else whole, BASE: of_base}
 
 
 def _with_models(
@@ -142,11 +142,6 @@ def _with_models(
 def _kept(entry: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     wanted = set(names)
     return {name: value for name, value in entry.items() if name in wanted}
-
-
-def _has_adapter(settings: TrainSettings) -> bool:
-    """Whether what is trained is an adapter of the base."""
-    return settings.lora is not None and not settings.sft_epochs
 
 
 def players(pipeline: Pipeline) -> tuple[str, str]:

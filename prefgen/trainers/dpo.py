@@ -29,7 +29,7 @@ from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.likelihood import shared_length, tokenize_many
 from prefgen.trainers.metrics import RowMeans
 from prefgen.trainers.pairs import TrainingRow
-from prefgen.trainers.reference import Drift, implicit_margins, implicit_margins_a_token
+from prefgen.trainers.reference import implicit_margins, implicit_margins_a_token, reference_of, watch_drift
 
 PAIR_LABELS = ("probability", "weight")
 
@@ -103,7 +103,7 @@ class SoftDPOTrainer(RowMeans, DPOTrainer):
         chosen: torch.Tensor,
         rejected: torch.Tensor,
     ) -> None:
-        """The same metrics as TRL's."""
+        """The same metrics as TRL's, without the rows that fill up the last batch of several processes."""
         metrics = self._metrics[self._mode]
         good, bad = self.beta * chosen_ratio.detach(), self.beta * rejected_ratio.detach()
         values = {
@@ -115,7 +115,7 @@ class SoftDPOTrainer(RowMeans, DPOTrainer):
             "logps/rejected": rejected.detach(),
         }
         for name, value in values.items():
-            metrics[name].append(self.accelerator.gather(value).mean().item())
+            metrics[name].append(self.accelerator.gather_for_metrics(value).mean().item())
 
     def _record_token_metrics(self, inputs: dict[str, Any], outputs: Any) -> None:
         """TRL's metrics of the answers' tokens, over all processes."""
@@ -186,9 +186,7 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         label_smoothing=settings.label_smoothing if settings.smooths_itself else 0.0,
         precompute_ref_log_probs=settings.precompute_reference,
     )
-    # given and not left to TRL, which would load it from wherever the model's configuration says that it came
-    # from
-    reference = None if settings.lora or settings.precompute_reference else job.model()
+    reference = reference_of(job)
     trl_trainer = SoftDPOTrainer(
         model=job.model(),
         ref_model=reference,
@@ -199,8 +197,7 @@ def trainer(job: PreparedTraining) -> SoftDPOTrainer:
         peft_config=job.lora(),
         **job.parts(),
     )
-    if job.looked_at and settings.drift and (settings.lora or reference is not None):
-        trl_trainer.add_callback(Drift(job, trl_trainer, reference))
+    watch_drift(trl_trainer, job, reference)
     return trl_trainer
 
 
@@ -230,7 +227,7 @@ def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """By how much each held-out pair's chosen side is ahead in implicit reward: above 0 the model agrees with
     the label.
     """
-    return implicit_margins(trl_trainer, job, job.settings.beta)
+    return implicit_margins(trl_trainer, job)
 
 
 def probabilities(margins: Sequence[float], job: PreparedTraining) -> list[float] | None:
@@ -239,5 +236,5 @@ def probabilities(margins: Sequence[float], job: PreparedTraining) -> list[float
     """
     losses = {*job.settings.loss} - {"sft"}
     if losses == {"sigmoid_norm"}:
-        return [logistic(margin) for margin in implicit_margins_a_token(job, job.settings.beta)]
+        return [logistic(margin) for margin in implicit_margins_a_token(job)]
     return [logistic(margin) for margin in margins] if losses and losses <= {"sigmoid", "robust"} else None

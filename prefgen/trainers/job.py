@@ -186,8 +186,6 @@ def prepare_training(
     tokenizer = load_chat_tokenizer(settings)
     problems = (template_problem(tokenizer, data.train), missing_end(tokenizer, data.train))
     found = [f"{display_name(settings.base or '')!r}: {problem}" for problem in problems if problem]
-    for problem in found:
-        progress.warn(problem)
     config = load_pretrained(AutoConfig, settings, "configuration")
     limit = _longest_sequence(config, settings)
     token_pairs = _token_pairs(tokenizer, [*data.train, *data.test, *data.validation])
@@ -203,10 +201,12 @@ def prepare_training(
     )
     cut = settings.max_length or lengths.proposed
     if lengths.longest > cut:
-        say(
-            f"warning: {lengths.over(cut):,} of {2 * len(differs):,} answers with their prompts are longer "
-            f"than {cut:,} tokens and are cut there"
+        found.append(
+            f"{lengths.over(cut):,} of {2 * len(differs):,} answers with their prompts are longer than "
+            f"{cut:,} tokens and are cut there"
         )
+    for problem in found:
+        progress.warn(problem)
     for name, kept, rows in (
         ("pairs", train, data.train),
         ("held-out pairs", test, data.test),

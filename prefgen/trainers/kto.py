@@ -13,7 +13,7 @@ from prefgen.errors import RecipeError
 from prefgen.publish.export import EXPORT_FORMS
 from prefgen.trainers.job import PreparedTraining
 from prefgen.trainers.pairs import TrainingRow
-from prefgen.trainers.reference import Drift, implicit_margins
+from prefgen.trainers.reference import implicit_margins, reference_of, watch_drift
 
 
 def unpaired_dataset(rows: Sequence[TrainingRow]) -> Dataset:
@@ -38,7 +38,7 @@ def trainer(job: PreparedTraining) -> KTOTrainer:
         desirable_weight=max(1.0, (len(answers) - desirable_count) / desirable_count),
         undesirable_weight=max(1.0, desirable_count / (len(answers) - desirable_count)),
     )
-    reference = None if job.settings.lora or job.settings.precompute_reference else job.model()
+    reference = reference_of(job)
     trl_trainer = KTOTrainer(
         model=job.model(),
         ref_model=reference,
@@ -48,11 +48,10 @@ def trainer(job: PreparedTraining) -> KTOTrainer:
         peft_config=job.lora(),
         **job.parts(),
     )
-    if job.looked_at and job.settings.drift and (job.settings.lora or reference is not None):
-        trl_trainer.add_callback(Drift(job, trl_trainer, reference))
+    watch_drift(trl_trainer, job, reference)
     return trl_trainer
 
 
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """By how much each held-out pair's chosen side is ahead in implicit reward."""
-    return implicit_margins(trl_trainer, job, job.settings.beta)
+    return implicit_margins(trl_trainer, job)

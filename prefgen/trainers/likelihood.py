@@ -57,7 +57,7 @@ def shared_length(first: "Sequence[int] | np.ndarray", second: "Sequence[int] | 
     return int(differs[0]) if len(differs) else shorter
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def answer_logps(
     model: Any,
     tokenizer: Any,
@@ -86,7 +86,7 @@ def answer_logps(
     return logps
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def divergence(
     model: Any,
     reference: Any,

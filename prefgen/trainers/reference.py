@@ -17,19 +17,33 @@ DRIFT_SAMPLE = 64
 """Held-out answers on which the divergence is measured."""
 
 
-def implicit_margins(trl_trainer: Any, job: PreparedTraining, beta: float) -> list[float]:
+def reference_of(job: PreparedTraining) -> Any:
+    """The model that is compared with, given to TRL, which would load it from wherever the model's
+    configuration says that it came from; None where it is the model without its adapter, or was asked before.
+    """
+    return None if job.settings.lora or job.settings.precompute_reference else job.model()
+
+
+def watch_drift(trl_trainer: Any, job: PreparedTraining, reference: Any) -> None:
+    """Have how far the model has moved measured at each look, where that is wanted and can be."""
+    if job.looked_at and job.settings.drift and (job.settings.lora or reference is not None):
+        trl_trainer.add_callback(Drift(job, trl_trainer, reference))
+
+
+def implicit_margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """beta * ((log-ratio to the reference of the chosen side) - (that of the rejected side)) of each held-out
     pair.
     """
-    job.policy_logps = _held_out_logps(trl_trainer.model.eval(), job)
+    job.policy_logps = held_out_logps(trl_trainer.model.eval(), job)
     job.base_logps = _logps_of_the_base(trl_trainer, job)
     log_ratios = [a - b for (a, _), (b, _) in zip(job.policy_logps, job.base_logps, strict=True)]
     return [
-        beta * (chosen - rejected) for chosen, rejected in zip(log_ratios[::2], log_ratios[1::2], strict=True)
+        job.settings.beta * (chosen - rejected)
+        for chosen, rejected in zip(log_ratios[::2], log_ratios[1::2], strict=True)
     ]
 
 
-def implicit_margins_a_token(job: PreparedTraining, beta: float) -> list[float]:
+def implicit_margins_a_token(job: PreparedTraining) -> list[float]:
     """The same with log-ratios in the mean over each side's tokens; of what `implicit_margins` measured."""
     assert job.policy_logps is not None
     assert job.base_logps is not None
@@ -37,7 +51,10 @@ def implicit_margins_a_token(job: PreparedTraining, beta: float) -> list[float]:
         (policy - base) / max(1, tokens)
         for (policy, tokens), (base, _) in zip(job.policy_logps, job.base_logps, strict=True)
     ]
-    return [beta * (chosen - rejected) for chosen, rejected in zip(ratios[::2], ratios[1::2], strict=True)]
+    return [
+        job.settings.beta * (chosen - rejected)
+        for chosen, rejected in zip(ratios[::2], ratios[1::2], strict=True)
+    ]
 
 
 def base_logps(trl_trainer: Any, job: PreparedTraining) -> list[tuple[float, int]] | None:
@@ -59,11 +76,12 @@ def _logps_of_the_base(trl_trainer: Any, job: PreparedTraining) -> list[tuple[fl
     model = trl_trainer.model.eval()
     if hasattr(model, "disable_adapter") and job.settings.use != "reward":
         with model.disable_adapter():
-            return _held_out_logps(model, job)
-    return _held_out_logps(job.model().to(model.device).eval(), job)
+            return held_out_logps(model, job)
+    return held_out_logps(job.model().to(model.device).eval(), job)
 
 
-def _held_out_logps(model: Any, job: PreparedTraining) -> list[tuple[float, int]]:
+def held_out_logps(model: Any, job: PreparedTraining) -> list[tuple[float, int]]:
+    """(sum of the log-probabilities, tokens) of both sides of the held-out pairs, by turns."""
     answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
     batch_size = 2 * job.settings.batch_size
     return answer_logps(model, job.tokenizer, answers, max_length=job.max_length, batch_size=batch_size)

@@ -79,12 +79,9 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
     job.test, job.validation = (
         [row for row in rows if _longest_side(row) <= job.max_length] for rows in (job.test, job.validation)
     )
-    torch.manual_seed(job.settings.seed)  # the head is new
-    model = job.model(AutoModelForSequenceClassification, num_labels=1)
-    model.config.pad_token_id = job.tokenizer.pad_token_id
     scale = _mean_margin(job)
     return SoftRewardTrainer(
-        model=model,
+        model=load_base(job),
         args=job.config(RewardConfig, best="eval_accuracy"),
         data_collator=SoftRewardCollator(pad_token_id=job.tokenizer.pad_token_id),
         train_dataset=_reward_dataset(job.train, scale),
@@ -92,6 +89,14 @@ def trainer(job: PreparedTraining) -> SoftRewardTrainer:
         peft_config=job.lora("SEQ_CLS"),
         **job.parts(),
     )
+
+
+def load_base(job: PreparedTraining) -> Any:
+    """The base with a head that makes one number of a text, which is new."""
+    torch.manual_seed(job.settings.seed)
+    model = job.model(AutoModelForSequenceClassification, num_labels=1)
+    model.config.pad_token_id = job.tokenizer.pad_token_id
+    return model
 
 
 def _longest_side(row: TrainingRow) -> int:
@@ -124,7 +129,7 @@ def _reward_dataset(rows: Sequence[TrainingRow], scale: float | None) -> Dataset
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """Reward of the chosen side less that of the rejected side, of each held-out pair."""
     model = trl_trainer.model.eval()

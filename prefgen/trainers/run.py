@@ -99,8 +99,8 @@ def run_training(
     margins, test = found.margins, trained_model.job.test
     report = _report_of(trained_model.job, data, settings, found)
     if is_first() and margins:
-        write_margins(trained_model.job.test, margins, out / MARGINS)
-    trained_model.merge(out) if settings.lora and settings.sft_epochs else trained_model.save(out)
+        write_margins(test, margins, out / MARGINS)
+    trained_model.save(out) if settings.writes_adapter else trained_model.merge(out)
     if is_first():
         if can_draw():
             draw_curves(out / METRICS_FILE, report.lengths, out / CURVES)
@@ -148,14 +148,10 @@ def _refuse_what_has_no_effect(
             "patience picks a model by pairs that it is not graded on, and there are too few prompts to set "
             "some apart. Give the dataset a split named validation, or leave `patience` out"
         )
-    if merge and settings.lora is None:
+    if merge and not settings.writes_adapter:
+        reason = "without `lora`" if settings.lora is None else "after `sft_epochs`"
         raise RecipeError(
-            "--merge: without `lora` there is no adapter to put into the base; the model that is written is "
-            "whole"
-        )
-    if merge and settings.sft_epochs:
-        raise RecipeError(
-            "--merge: after `sft_epochs` there is no adapter of the base; the model that is written is whole"
+            f"--merge: {reason} there is no adapter to put into the base; the model that is written is whole"
         )
 
 

@@ -187,6 +187,13 @@ class TrainSettings(Strict):
         return self
 
     @property
+    def writes_adapter(self) -> bool:
+        """Whether what comes out is an adapter of the base; otherwise it is a whole model. After `sft_epochs`
+        an adapter would be one of the model of that phase.
+        """
+        return self.lora is not None and not self.sft_epochs
+
+    @property
     def smooths_itself(self) -> bool:
         """Whether TRL's loss takes the label smoothing in its own way."""
         return self.use == "dpo" and set(self.loss) <= {"robust", "exo_pair"}

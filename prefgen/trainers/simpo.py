@@ -11,9 +11,10 @@ from datasets import Dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 
 from prefgen.trainers.job import PreparedTraining
-from prefgen.trainers.likelihood import answer_logps, shared_length
+from prefgen.trainers.likelihood import shared_length
 from prefgen.trainers.metrics import RowMeans
 from prefgen.trainers.pairs import TrainingRow
+from prefgen.trainers.reference import held_out_logps
 
 
 class TemplateRows(RowMeans):
@@ -77,14 +78,7 @@ def margins(trl_trainer: Any, job: PreparedTraining) -> list[float]:
     """beta * (mean log-probability of the chosen side's tokens - that of the rejected side's) of each
     held-out pair.
     """
-    answers = [(row["prompt"], row[side]) for row in job.test for side in ("chosen", "rejected")]
-    logps = answer_logps(
-        trl_trainer.model.eval(),
-        job.tokenizer,
-        answers,
-        max_length=job.max_length,
-        batch_size=2 * job.settings.batch_size,
-    )
+    logps = held_out_logps(trl_trainer.model.eval(), job)
     means = [total / max(1, tokens) for total, tokens in logps]
     return [
         job.settings.beta * (chosen - rejected)

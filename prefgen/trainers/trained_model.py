@@ -67,14 +67,32 @@ class TrainedModel:
         """The weights, with an adapter put into the base's, as a model that needs no other. Every process is
         to wait here for the first.
         """
-        if is_first():
-            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        if self.job.settings.lora is None:
+            self.save(out)
+        else:
             with _explain_full_disk(out):
-                (model.merge_and_unload() if hasattr(model, "merge_and_unload") else model).save_pretrained(
-                    out
-                )
-                self.job.tokenizer.save_pretrained(out)
+                model = self._whole_model(out)
+                if is_first():
+                    model.merge_and_unload().save_pretrained(out)
+                    self.job.tokenizer.save_pretrained(out)
         wait_for_all()
+
+    def _whole_model(self, out: Path) -> Any:
+        """The base with the adapter on it. Where each process holds a part of the weights (FSDP), none can
+        put them together by itself: the first one puts what all of them save on the base, loaded anew.
+        """
+        if not (self.trainer.is_fsdp_enabled or self.trainer.is_deepspeed_enabled):
+            return self.trainer.model
+        from peft import PeftModel  # pyright: ignore[reportMissingImports]
+
+        adapter = out / "adapter"
+        self.trainer.save_model(str(adapter))
+        if not is_first():
+            return None
+        load_base = getattr(self.module, "load_base", type(self.job).model)
+        model = PeftModel.from_pretrained(load_base(self.job), str(adapter))
+        shutil.rmtree(adapter)
+        return model
 
 
 def _say_where_the_base_is(out: Path) -> None:

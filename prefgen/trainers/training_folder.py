@@ -13,6 +13,7 @@ from typing import Any, Literal
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 from prefgen.trainers.pairs import Control, TrainingPairs
+from prefgen.trainers.processes import is_first
 from prefgen.trainers.report import REPORT, TrainingReport, read_training_report
 from prefgen.trainers.settings import TrainSettings
 
@@ -52,7 +53,8 @@ def standing_of(out: Path, settings: TrainSettings, *, resume: bool) -> Standing
             return "new"  # nothing has come of it that could be lost
         _has_other_limits(out, _read_started(out), settings, resume)
         return "begun"
-    if out.is_dir() and any(out.iterdir()):
+    # of several processes the first may have begun to write before another one looks
+    if is_first() and out.is_dir() and any(out.iterdir()):
         raise RecipeError(
             f"{str(out)!r} holds files of something else; give a folder that is empty or not there"
         )

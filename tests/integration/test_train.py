@@ -27,6 +27,7 @@ from prefgen.trainers.progress import TrainingProgress
 from prefgen.trainers.report import accuracy_difference
 from prefgen.trainers.run import run_training
 from prefgen.trainers.settings import TrainSettings
+from prefgen.trainers.training_folder import standing_of
 from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe, run
 from tests.support.tiny import tiny_model
@@ -439,6 +440,16 @@ def test_what_is_trained_on_a_reward_model_is_a_reward_model(tmp_path):
         trained(tmp_path, rewarding, pairs())
 
 
+def test_what_the_first_process_has_begun_to_write_is_no_other_training(tmp_path, base, monkeypatch):
+    settings = TrainSettings(base=str(base))
+    (tmp_path / "out" / "eval").mkdir(parents=True)
+
+    with pytest.raises(RecipeError, match="holds files of something else"):
+        standing_of(tmp_path / "out", settings, resume=False)
+    monkeypatch.setenv("RANK", "1")
+    assert standing_of(tmp_path / "out", settings, resume=False) == "new"
+
+
 def test_answers_that_are_cut_are_counted(tmp_path, base):
     progress = TrainingProgress()
     rows = [*pairs(30), *({**row, "chosen": row["chosen"] + " and more" * 40} for row in pairs(34)[30:])]
@@ -450,10 +461,10 @@ def test_answers_that_are_cut_are_counted(tmp_path, base):
         progress=progress,
     )
 
-    assert any(
-        "4 of 68 answers with their prompts are longer than 64 tokens and are cut there" in line
-        for line in progress.notices
-    )
+    told = "4 of 68 answers with their prompts are longer than 64 tokens and are cut there"
+    assert progress.notices.count(f"warning: {told}") == 1
+    assert told in json.loads((tmp_path / "out" / "training.json").read_text())["warnings"]
+    assert told in (tmp_path / "out" / "README.md").read_text()
     with pytest.raises(RecipeError, match="more than the 256 tokens"):
         trained(tmp_path, base, pairs(), out="longer", max_length=1000)
 
@@ -781,6 +792,8 @@ def test_two_processes_train_together_and_one_of_them_speaks(tmp_path, base, row
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("held-out accuracy") == 1
+    what = "model" if more else "adapter"
+    assert done.stdout.endswith(f"the {what} is in out: README.md says what it was trained on\n")
     assert done.stderr.count("held out\n") == 1
     assert (tmp_path / "out" / ("model.safetensors" if more else "adapter_model.safetensors")).is_file()
     steps = [

@@ -60,12 +60,10 @@ def _print_plan(name: str, plan: "Plan") -> None:
             f"{line.prompt_tokens:>12,.0f}  {line.completion_tokens:>12,.0f}  {cost:>10}  "
             f"{format_duration(line.seconds):>12}  {line.rounds:>6}"
         )
-    new_requests = sum(line.new_requests for line in plan.lines)
-    cost = sum(line.cost_usd for line in plan.lines)
-    unpriced = sorted({line.model for line in plan.lines if not line.has_price and line.new_requests})
-    unpriced_note = f" and whatever {', '.join(unpriced)} costs (no price is given)" if unpriced else ""
+    unpriced = ", ".join(plan.models_without_price)
+    unpriced_note = f" and whatever {unpriced} costs (no price is given)" if unpriced else ""
     print(
-        f"new requests: {new_requests:,.0f}; cost: ${cost:,.2f}{unpriced_note}; about "
+        f"new requests: {plan.new_requests:,.0f}; cost: ${plan.cost_usd:,.2f}{unpriced_note}; about "
         f"{format_duration(plan.seconds)}, as the slowest model decides"
     )
     rounds = sum({line.stage: line.rounds for line in plan.lines}.values())

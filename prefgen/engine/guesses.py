@@ -22,7 +22,11 @@ ASSUMED_OUTPUT_TOKENS = 300
 
 
 async def with_guesses(pipeline: Pipeline, model: BuiltModel, mean_tokens: int | None) -> BuiltModel:
-    """The model with a stand-in that answers at the length which is expected of it."""
+    """The model with a stand-in that answers at the length which is expected of it; a simulated one answers
+    for itself.
+    """
+    if model.simulated:
+        return model
     max_tokens = model.sampling.get("max_tokens")
     tokens = mean_tokens or (max(1, int(max_tokens) // 2) if max_tokens else ASSUMED_OUTPUT_TOKENS)
     backend: Any = model.backend

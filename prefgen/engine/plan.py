@@ -7,6 +7,7 @@ journal's mean), or half of `max_tokens`, or 300 tokens.
 """
 
 import asyncio
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
 from prefgen.engine.guesses import with_guesses
 from prefgen.engine.run import Runner, RunOptions, RunParts
+from prefgen.engine.run_folder import RETRIES
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
 
@@ -48,6 +50,8 @@ class PlanLine:
     completion_tokens: float = 0
     cost_usd: float = 0.0
     has_price: bool = True
+    is_real: bool = True
+    """Whether somebody is asked: what a simulated or scripted model says costs nothing."""
     rounds: int = 1
     """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a
     provider's batch each costs.
@@ -61,6 +65,11 @@ class PlanLine:
     def new_requests(self) -> float:
         return self.requests - self.replayed
 
+    @property
+    def may_cost(self) -> bool:
+        """Whether money is spent here, or nobody knows whether it is."""
+        return self.is_real and self.new_requests > 0 and (self.cost_usd > 0 or not self.has_price)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -70,6 +79,23 @@ class Plan:
     sampled: int
     lines: Sequence[PlanLine]
     why: Sequence[str] = ()
+
+    @property
+    def new_requests(self) -> float:
+        return sum(line.new_requests for line in self.lines)
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(line.cost_usd for line in self.lines)
+
+    @property
+    def may_cost(self) -> bool:
+        return any(line.may_cost for line in self.lines)
+
+    @property
+    def models_without_price(self) -> list[str]:
+        """Models that are asked something new, for nobody knows how much."""
+        return sorted({line.model for line in self.lines if line.may_cost and not line.has_price})
 
     @property
     def seconds(self) -> float:
@@ -84,9 +110,9 @@ class Plan:
         return {
             "prompts": self.prompts,
             "sampled": self.sampled,
-            "cost_usd": sum(line.cost_usd for line in self.lines),
+            "cost_usd": self.cost_usd,
             "seconds": self.seconds,
-            "new_requests": sum(line.new_requests for line in self.lines),
+            "new_requests": self.new_requests,
             "lines": [asdict(line) for line in self.lines],
             "why": list(self.why),
         }
@@ -98,14 +124,16 @@ def run_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool)
 
 
 async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool = False) -> Plan:
-    """Replay `sample` prompts. Raises what building and connecting raise; asks nobody."""
+    """Replay `sample` of the prompts that the options would have run. Raises what building and connecting
+    raise; asks nobody.
+    """
     known = Journal(options.journal) if options.journal.is_file() else None
     try:
         with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder:
             overlay = Overlay(Path(folder) / "overlay.sqlite", known)
             try:
-                options = replace(options, out=Path(folder) / "run", limit=sample, sample_salt=SAMPLE_SALT)
-                return await _plan(pipeline, options, overlay, why)
+                trial = _trial(options, Path(folder) / "run", sample)
+                return await _plan(pipeline, trial, overlay, why, options.limit)
             finally:
                 overlay.close()
     finally:
@@ -113,7 +141,21 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
             known.close()
 
 
-async def _plan(pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why: bool) -> Plan:
+def _trial(options: RunOptions, out: Path, sample: int) -> RunOptions:
+    """The options of the run in `out` that a plan makes: what `prefgen retry` marked is asked again there,
+    too.
+    """
+    out.mkdir()
+    if (options.out / RETRIES).is_file():
+        shutil.copy(options.out / RETRIES, out / RETRIES)
+    if options.limit is not None and options.limit <= sample:
+        return replace(options, out=out)
+    return replace(options, out=out, limit=sample, sample_salt=SAMPLE_SALT)
+
+
+async def _plan(
+    pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why: bool, wanted: int | None
+) -> Plan:
     known, counts = overlay.known, AskCounts(overlay)
     usage = {
         name: mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
@@ -131,12 +173,13 @@ async def _plan(pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why
         raise outcome.stopped
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
-    sampled = min(options.limit or outcome.prompts, outcome.prompts)
-    scale = outcome.prompts / sampled if sampled else 0
+    prompts = min(wanted or outcome.prompts, outcome.prompts)
+    sampled = min(options.limit or prompts, prompts)
+    scale = prompts / sampled if sampled else 0
     latencies = {name: seconds for name, (_, seconds) in usage.items()}
     lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, latencies)
     reasons = why_new(known, list(overlay.new_rows.values())) if why and known is not None else []
-    return Plan(outcome.prompts, sampled, lines, reasons)
+    return Plan(prompts, sampled, lines, reasons)
 
 
 class Overlay(Journal):
@@ -242,6 +285,7 @@ def _line(asked: StageCost, counts: AskCounts, pipeline: Pipeline, scale: float,
         completion_tokens=new.completion_tokens * scale,
         cost_usd=(price or FREE).cost(new.prompt_tokens, new.completion_tokens) / PICO * scale,
         has_price=price is not None,
+        is_real=not model.backend.asks_nobody,
         rounds=counts.rounds(asked.stage),
         seconds=0.0 if model.simulated else new.requests * scale * (latency or guessed) / at_once,
     )

@@ -50,6 +50,8 @@ class Plugin(BaseModel):
     """Which rows a curator sees: all prompts, or all pairs (then it follows a pair stage)."""
     loads_weights: ClassVar[bool] = False
     """Whether a backend reads a model's weights into this process."""
+    asks_nobody: ClassVar[bool] = False
+    """Whether what a backend says is made here, for nothing: by rules, not by a model."""
     source_function: ClassVar[Callable[..., Any] | None] = None
     """The function that the plug-in was made of, if it was."""
 

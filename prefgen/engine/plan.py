@@ -2,8 +2,9 @@
 there are none.
 
 Replies that the journal holds are used. New ones are simulated into an overlay that is thrown away, so that a
-plan never leaves a trace. A simulated answer is as long as the model's known replies are on average (the
-journal's mean), or half of `max_tokens`, or 300 tokens.
+plan never leaves a trace. A simulated answer is as long as what is known of such answers says
+(`prefgen.engine.expectations`): the prompts with which the run begins are looked at first, since the journal
+may know them from a preview, `run -n` or a run that stopped.
 """
 
 import asyncio
@@ -11,24 +12,26 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from prefgen.calls.budget import FREE, PICO
-from prefgen.calls.context import GetRow, KeyedAsk
 from prefgen.calls.history import key_parts, mean_usage
-from prefgen.calls.journal import CachedReplies, Journal
+from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
-from prefgen.calls.record_calls import STALL_TURNS, RecordCalls
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
+from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
-from prefgen.engine.run import Runner, RunOptions, RunParts
+from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
+from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
 from prefgen.engine.run_folder import RETRIES
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
+from prefgen.recipe.models import BuiltModel
 
 ASSUMED_AT_ONCE = 32
 ASSUMED_TOKENS_PER_SECOND = 60
@@ -129,133 +132,60 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
     """
     known = Journal(options.journal) if options.journal.is_file() else None
     try:
-        with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder:
-            overlay = Overlay(Path(folder) / "overlay.sqlite", known)
-            try:
-                trial = _trial(options, Path(folder) / "run", sample)
-                return await _plan(pipeline, trial, overlay, why, options.limit)
-            finally:
-                overlay.close()
+        expectations = Expectations()
+        if known is not None and known.query("SELECT 1 FROM replies LIMIT 1"):
+            first = replace(options, limit=min(sample, options.limit or sample))
+            await _replay(pipeline, options, first, known, LearningWatch(expectations))
+        counts = AskCounts(expectations)
+        trial = options
+        if options.limit is None or options.limit > sample:
+            trial = replace(options, limit=sample, sample_salt=SAMPLE_SALT)
+        outcome = await _replay(pipeline, options, trial, known, counts)
+        prompts = min(options.limit or outcome.prompts, outcome.prompts)
+        sampled = min(trial.limit or prompts, prompts)
+        scale = prompts / sampled if sampled else 0
+        lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, _latencies(pipeline, known))
+        reasons = why_new(known, counts.new_rows) if why and known is not None else []
+        return Plan(prompts, sampled, lines, reasons)
     finally:
         if known is not None:
             known.close()
 
 
-def _trial(options: RunOptions, out: Path, sample: int) -> RunOptions:
-    """The options of the run in `out` that a plan makes: what `prefgen retry` marked is asked again there,
-    too.
-    """
-    out.mkdir()
-    if (options.out / RETRIES).is_file():
-        shutil.copy(options.out / RETRIES, out / RETRIES)
-    if options.limit is not None and options.limit <= sample:
-        return replace(options, out=out)
-    return replace(options, out=out, limit=sample, sample_salt=SAMPLE_SALT)
-
-
-async def _plan(
-    pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why: bool, wanted: int | None
-) -> Plan:
-    known, counts = overlay.known, AskCounts(overlay)
-    usage = {
-        name: mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
-        for name, model in pipeline.models.items()
-    }
+async def _replay(
+    pipeline: Pipeline, options: RunOptions, trial: RunOptions, known: Journal | None, watch: PlanWatch
+) -> RunOutcome:
+    """A run of `trial` in a folder that is thrown away, with stand-ins for the models that it has."""
+    means = {name: _mean_usage(model, known)[0] for name, model in pipeline.models.items()}
     models = {
-        name: await with_guesses(pipeline, model, usage[name][0]) for name, model in pipeline.models.items()
+        name: await with_guesses(pipeline, model, means[name]) for name, model in pipeline.models.items()
     }
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
     recipe = pipeline.recipe.model_copy(update={"run": without_limits})
-    parts = RunParts(Journals(overlay, overlay, overlay), counts.watch)
-    runner = Runner(replace(pipeline, models=models, recipe=recipe), options, parts=parts)
-    outcome = await runner.run()
+    with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder, ExitStack() as closing:
+        out = Path(folder) / "run"
+        out.mkdir()
+        if (options.out / RETRIES).is_file():  # what `prefgen retry` marked is asked again here, too
+            shutil.copy(options.out / RETRIES, out / RETRIES)
+        overlay = Overlay(Path(folder) / "overlay.sqlite", known)
+        closing.callback(overlay.close)
+        watch.overlay = overlay
+        parts = RunParts(Journals(overlay, overlay, overlay), watch.watch)
+        pipeline = replace(pipeline, models=models, recipe=recipe)
+        outcome = await Runner(pipeline, replace(trial, out=out), parts=parts).run()
     if outcome.stopped is not None:
         raise outcome.stopped
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
-    prompts = min(wanted or outcome.prompts, outcome.prompts)
-    sampled = min(options.limit or prompts, prompts)
-    scale = prompts / sampled if sampled else 0
-    latencies = {name: seconds for name, (_, seconds) in usage.items()}
-    lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, latencies)
-    reasons = why_new(known, list(overlay.new_rows.values())) if why and known is not None else []
-    return Plan(prompts, sampled, lines, reasons)
+    return outcome
 
 
-class Overlay(Journal):
-    """A throw-away journal over one that is only read (`known`)."""
-
-    def __init__(self, path: Path, known: Journal | None) -> None:
-        super().__init__(path)
-        self.known = known
-        self.new_rows: dict[bytes, JournalRow] = {}
-
-    def is_new(self, row: JournalRow) -> bool:
-        """Whether a row was made for this plan."""
-        return row.key in self.new_rows
-
-    def find(self, key: bytes) -> JournalRow | None:
-        return super().find(key) or (self.known.find(key) if self.known else None)
-
-    def replies_for_records(self, records: Sequence[str], most: int = 0) -> list[CachedReplies]:
-        return [CachedReplies({}, is_complete=False) for _ in records]  # `find` looks in both
-
-    def completed_stages(self, record: str) -> frozenset[str]:
-        return frozenset()
-
-    def commit(self, rows: Sequence[JournalRow]) -> "asyncio.Future[list[JournalRow]]":
-        self.new_rows |= {row.key: row for row in rows}
-        return super().commit(rows)
+def _mean_usage(model: BuiltModel, known: Journal | None) -> tuple[int | None, float]:
+    return mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
 
 
-# --- what is counted ----------------------------------------------------------------------------------------
-
-
-@dataclass
-class NewAsks:
-    """Asks of one stage to one model that the journal does not know."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-@dataclass
-class AskCounts:
-    """Counts asks by stage and model where they are new, and how many follow each other."""
-
-    overlay: "Overlay"
-    new: dict[tuple[str, str], NewAsks] = field(default_factory=dict)
-    _answered_rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """{(record, stage): rounds of asks that are answered}."""
-    _rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """{(stage, its key): the most rounds of any record}: of a synthesizer each round is a stage with a key of
-    its own.
-    """
-
-    async def watch(self, record: RecordCalls, ask: KeyedAsk, get_row: GetRow) -> JournalRow:
-        """Let an ask through, and count it."""
-        asker = (record.id, ask.stage)
-        round_of_this = self._answered_rounds[asker] + 1
-        row = await get_row(record, ask)
-        for _ in range(STALL_TURNS):
-            # an answer that is there at once must not come before the asks beside it begin
-            await asyncio.sleep(0)
-        self._answered_rounds[asker] = max(self._answered_rounds[asker], round_of_this)
-        stage = (ask.stage, record.stage_key)
-        self._rounds[stage] = max(self._rounds[stage], round_of_this)
-        if self.overlay.is_new(row):
-            new = self.new.setdefault((ask.stage, ask.spec.name), NewAsks())
-            new.requests += 1
-            new.prompt_tokens += row.prompt_tokens
-            new.completion_tokens += row.completion_tokens
-        return row
-
-    def rounds(self, stage: str) -> int:
-        """Asks of a stage that follow each other: of one record, and of each round of a synthesizer after the
-        one before.
-        """
-        return sum(rounds for (name, _), rounds in self._rounds.items() if name == stage)
+def _latencies(pipeline: Pipeline, known: Journal | None) -> dict[str, float]:
+    return {name: _mean_usage(model, known)[1] for name, model in pipeline.models.items()}
 
 
 def _lines(

@@ -109,6 +109,8 @@ def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, qu
     from prefgen.engine.run import Runner
 
     runner = Runner(pipeline, options)
+    for note in pipeline.price_notes if options.live else ():
+        runner.progress.stats.notify(note)
     for warning in pipeline.warnings:
         runner.progress.stats.notify(f"warning: {warning}")
     if pipeline.simulated:

@@ -13,22 +13,23 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.calls.budget import FREE, PICO
+from prefgen.calls.budget import FREE, PICO, Budget
 from prefgen.calls.history import key_parts, mean_usage
 from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
+from prefgen.engine.connect import budget_of
 from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
 from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
 from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
-from prefgen.engine.run_folder import RETRIES
+from prefgen.engine.run_folder import RETRIES, RUN_ID
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
@@ -82,6 +83,21 @@ class Plan:
     sampled: int
     lines: Sequence[PlanLine]
     why: Sequence[str] = ()
+    pairs: float = 0
+    """As the stand-ins come to them."""
+    budget: Budget = field(default_factory=Budget)
+    """What the run may spend, and what earlier starts in its folder have spent."""
+
+    @property
+    def reach(self) -> float:
+        """Which part of what is new the budget is enough for, 0 to 1."""
+        tokens = sum(line.prompt_tokens + line.completion_tokens for line in self.lines)
+        parts = [1.0]
+        if self.budget.limit is not None and self.cost_usd:
+            parts.append((self.budget.limit - self.budget.spent) / PICO / self.cost_usd)
+        if self.budget.token_limit is not None and tokens:
+            parts.append((self.budget.token_limit - self.budget.spent_tokens) / tokens)
+        return max(0.0, min(parts))
 
     @property
     def new_requests(self) -> float:
@@ -116,6 +132,11 @@ class Plan:
             "cost_usd": self.cost_usd,
             "seconds": self.seconds,
             "new_requests": self.new_requests,
+            "pairs": self.pairs,
+            "budget_usd": None if self.budget.limit is None else self.budget.limit / PICO,
+            "budget_tokens": self.budget.token_limit,
+            "spent_usd": self.budget.spent / PICO,
+            "reach": self.reach,
             "lines": [asdict(line) for line in self.lines],
             "why": list(self.why),
         }
@@ -146,7 +167,8 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
         scale = prompts / sampled if sampled else 0
         lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, _latencies(pipeline, known))
         reasons = why_new(known, counts.new_rows) if why and known is not None else []
-        return Plan(prompts, sampled, lines, reasons)
+        pairs = outcome.manifest.yields.pairs * scale
+        return Plan(prompts, sampled, lines, reasons, pairs, _budget_left(pipeline, options, known))
     finally:
         if known is not None:
             known.close()
@@ -178,6 +200,14 @@ async def _replay(
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
     return outcome
+
+
+def _budget_left(pipeline: Pipeline, options: RunOptions, known: Journal | None) -> Budget:
+    """The run's budget, and what earlier starts spent of it; a folder that is not there is not made."""
+    run = pipeline.recipe.run
+    if known is None or not (options.out / RUN_ID).is_file():
+        return Budget(run.budget_usd, run.budget_tokens)
+    return budget_of(pipeline, known, options.out)
 
 
 def _mean_usage(model: BuiltModel, known: Journal | None) -> tuple[int | None, float]:

@@ -20,6 +20,7 @@ from prefgen.storage.atomic_write import atomic_write
 RECORD_STORE = "record_store.sqlite"
 SIMULATED_JOURNAL = "simulated.sqlite"
 PARTIAL = "partial"
+RUN_ID = ".run_id"
 RETRIES = "attempts.json"
 """What `prefgen retry` marked."""
 SHARD_FOLDERS = ("records", "pairs")
@@ -72,7 +73,7 @@ def read_retries(out: Path) -> MarkedRetries:
 
 def run_id_of(out: Path) -> str:
     """The id under which the journal books what this folder spent; it outlives every cache."""
-    path = out / ".run_id"
+    path = out / RUN_ID
     if not path.is_file():
         with atomic_write(path) as part:
             part.write_text(uuid.uuid4().hex, encoding="utf-8")

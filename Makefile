@@ -10,7 +10,7 @@ NEW ?=
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help fmt demo test fuzz goldens coverage check integration lab chaos bench bench-prompts bench-datasets bench-winrate wheel clean
+.PHONY: help fmt demo test fuzz goldens coverage check integration lab chaos bench bench-prompts bench-plan bench-datasets bench-winrate wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -67,6 +67,9 @@ bench: $(VENV)/dev ## the numbers of docs/bench.md
 
 bench-prompts: $(VENV)/dev ## the numbers of curators
 	$(BIN)/python tests/bench/bench_prompts.py
+
+bench-plan: $(VENV)/dev ## how near plans come to what is paid
+	$(BIN)/python -m tests.bench.bench_plan
 
 # BEFORE: another tree of the project that does the same beside this one, such as a git worktree
 bench-datasets: $(VENV)/train ## until a training begins, and what publishing again takes

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "make bench": "measured by hand: its numbers are in docs/bench.md",
     "pip install prefgen": "test_packaging installs the wheel",
     "make bench-prompts": "measured by hand, as above",
+    "make bench-plan": "measured by hand, as above",
     "make bench-datasets": "measured by hand, beside a tree of the version before",
     "make bench-winrate": "needs a clone of AlpacaEval",
     "pip install prefgen[distilabel]": "the extra is installed by make integration",

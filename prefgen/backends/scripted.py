@@ -45,6 +45,8 @@ class ScriptedRule(Value):
 class ScriptedBackend(Plugin):
     """A model with a script."""
 
+    asks_nobody = True
+
     rules: tuple[ScriptedRule, ...] = Field(
         default=(ScriptedRule(say="Understood."),), description="First match answers."
     )

@@ -70,6 +70,8 @@ NUMBER_SCALE = re.compile(r"from 1 \([^)]*\) to (\d+) \([^)]*\)\. Answer with th
 class Simulated(Plugin):
     """An embedded stand-in for a model."""
 
+    asks_nobody = True
+
     skill: float | None = Field(
         default=None,
         ge=0,

@@ -1,8 +1,8 @@
 """What requests cost, and a budget that is never exceeded.
 
-Money is counted in picodollars (10^-12 USD), as whole numbers. Prices come from the recipe or a file that the
-user edits; they are never fetched. Admission reserves the prompt plus `max_tokens` at list price, the reply
-settles it (`prefgen.calls.reservation`).
+Money is counted in picodollars (10^-12 USD), as whole numbers. Prices come from the recipe, a file that the
+user edits, or the table of list prices that is shipped; they are never fetched. Admission reserves the prompt
+plus `max_tokens` at list price, the reply settles it (`prefgen.calls.reservation`).
 """
 
 import math
@@ -46,6 +46,13 @@ def price_of(model: str, prices: Mapping[str, Mapping[str, Any]]) -> Price | Non
         raise RecipeError(
             f"price of {model!r}: unknown field {sorted(unknown)[0]!r}; known: input, output, cached_input"
         )
+    for field, other in (("input", "output"), ("output", "input")):
+        if field not in listed:
+            given = f"{other} {listed[other]!r}" if other in listed else "nothing"
+            raise RecipeError(
+                f"price of {model!r}: {field} is missing, found {given}; give both, in USD a million tokens "
+                "(output: 0 where nothing is written, such as embeddings)"
+            )
     figures = {}
     for field in ("input", "output", "cached_input"):
         value = listed.get(field, listed.get("input", 0) if field == "cached_input" else 0)
@@ -101,21 +108,36 @@ class Budget:
             for pump in self.on_release:
                 pump()
 
-    def error(self) -> BudgetReached:
-        parts = []
+    def error(self, cost: int, tokens: int) -> BudgetReached:
+        """Why a request that may take so much is not sent."""
+        given, wanted, fields = [], [], []
         if self.limit is not None:
-            parts.append(f"${self.spent / PICO:.4f} of ${self.limit / PICO:.2f}")
+            given.append(f"{dollars(self.spent)} of {dollars(self.limit)}")
+            wanted.append(dollars(cost))
+            fields.append("run.budget_usd")
         if self.token_limit is not None:
-            parts.append(f"{self.spent_tokens:,} of {self.token_limit:,} tokens")
+            given.append(f"{self.spent_tokens:,} of {self.token_limit:,} tokens")
+            wanted.append(f"{tokens:,} tokens")
+            fields.append("run.budget_tokens")
+        needs = f"may take up to {' and '.join(wanted)}, its prompt and the longest answer"
+        if not self.spent and not self.spent_tokens:
+            return BudgetReached(
+                f"the budget is below one request: {' and '.join(given)} is spent, and the first one {needs}"
+                f". Raise {' or '.join(fields)}, or set the model's max_tokens, and run again"
+            )
         return BudgetReached(
-            f"budget reached: {' and '.join(parts)} spent; the next request could exceed it. Raise "
-            "run.budget_usd or run.budget_tokens and run again: everything so far is kept"
+            f"budget reached: {' and '.join(given)} spent, and the next request {needs}. Raise "
+            f"{' or '.join(fields)} and run again: everything so far is kept"
         )
 
 
 def dollars(pico: int) -> str:
-    """Money for people: $0 when nothing, four decimals below a dollar, two above."""
+    """Money for people: $0 when nothing, four decimals below a dollar, two above; as many as it takes where
+    four would be none.
+    """
     value = pico / PICO
     if not pico:
         return "$0"
+    if value < 0.0001:
+        return f"${value:.10f}".rstrip("0").rstrip(".")
     return f"${value:,.2f}" if value >= 1 else f"${value:.4f}"

@@ -135,7 +135,7 @@ class Slots:
             self._health.last_answer = now  # nothing was asked for a while: that is no outage
         if not self._budget.fits(queued.cost, queued.tokens):
             if not self._budget.could_ever_fit(queued.cost, queued.tokens):
-                self._run.stop(self._budget.error())
+                self._run.stop(self._budget.error(queued.cost, queued.tokens))
             return False
         return True
 

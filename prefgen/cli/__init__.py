@@ -14,6 +14,7 @@ from prefgen.cli import (
     diff,
     eval,
     export,
+    gc,
     journal,
     mix,
     new,
@@ -69,6 +70,7 @@ app.command("restore")(restore.command)
 app.command("train")(train.command)
 app.command("status")(status.command)
 app.command("retry")(retry.command)
+app.command("gc")(gc.command)
 app.command("new")(new.command)
 app.command("schema")(schema.command)
 app.add_typer(eval.app, name="eval")

@@ -104,6 +104,7 @@ def status_line(p: Progress) -> str:
         f"{p.name}: {p.phase}, {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
         + (f", {p.waiting:,} waiting" if p.waiting else "")
         + (f", {format_duration(remaining)} left" if remaining is not None else "")
+        + (f", {money}" if (money := p.money()) else "")
         + (f"  [{models}]" if models else "")
     )
 
@@ -123,8 +124,9 @@ def status_panel(p: Progress) -> Any:
         f", about {format_duration(remaining)} left" if remaining is not None and p.phase == "working" else ""
     )
     progress_bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
+    money = [Text(p.money())] if p.money() else []
     return Panel(
-        Group(Text(summary), progress_bar, Text(""), _stage_table(p), Text(""), _model_table(p)),
+        Group(Text(summary), progress_bar, *money, Text(""), _stage_table(p), Text(""), _model_table(p)),
         title=Text(p.name),
         title_align="left",
         expand=False,

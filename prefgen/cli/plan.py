@@ -39,6 +39,8 @@ def command(
         print(json.dumps(plan.as_json()))
     else:
         _print_plan(pipeline.recipe.name, plan)
+        for note in pipeline.price_notes:
+            print(note)
 
 
 def _print_plan(name: str, plan: "Plan") -> None:
@@ -60,15 +62,36 @@ def _print_plan(name: str, plan: "Plan") -> None:
             f"{line.prompt_tokens:>12,.0f}  {line.completion_tokens:>12,.0f}  {cost:>10}  "
             f"{format_duration(line.seconds):>12}  {line.rounds:>6}"
         )
-    new_requests = sum(line.new_requests for line in plan.lines)
-    cost = sum(line.cost_usd for line in plan.lines)
-    unpriced = sorted({line.model for line in plan.lines if not line.has_price and line.new_requests})
-    unpriced_note = f" and whatever {', '.join(unpriced)} costs (no price is given)" if unpriced else ""
+    unpriced = ", ".join(plan.models_without_price)
+    unpriced_note = f" and whatever {unpriced} costs (no price is given)" if unpriced else ""
     print(
-        f"new requests: {new_requests:,.0f}; cost: ${cost:,.2f}{unpriced_note}; about "
+        f"new requests: {plan.new_requests:,.0f}; cost: ${plan.cost_usd:,.2f}{unpriced_note}; about "
         f"{format_duration(plan.seconds)}, as the slowest model decides"
     )
+    if plan.budget.is_limited:
+        print(_budget_line(plan))
     rounds = sum({line.stage: line.rounds for line in plan.lines}.values())
     print(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
     for reason in plan.why:
         print(f"  {reason}")
+
+
+def _budget_line(plan: "Plan") -> str:
+    """The budget, what is spent of it, and how far the rest reaches."""
+    from prefgen.calls.budget import dollars
+
+    budget, limits, spent = plan.budget, [], []
+    if budget.limit is not None:
+        limits.append(dollars(budget.limit))
+        spent.append(dollars(budget.spent))
+    if budget.token_limit is not None:
+        limits.append(f"{budget.token_limit:,} tokens")
+        spent.append(f"{budget.spent_tokens:,} tokens")
+    line = f"budget: {' and '.join(limits)}, {' and '.join(spent)} spent in this folder: "
+    if plan.reach >= 1:
+        return f"{line}enough for all of it"
+    pairs = f", or {plan.reach * plan.pairs:,.0f} of {plan.pairs:,.0f} pairs" if plan.pairs else ""
+    return (
+        f"{line}enough for about {plan.reach:.0%} of what is new ({plan.reach * plan.prompts:,.0f} of "
+        f"{plan.prompts:,} prompts{pairs})"
+    )

@@ -20,7 +20,7 @@ def command(
     """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each
     was asked.
     """
-    from prefgen.engine.run_folder import read_retries
+    from prefgen.engine.run_folder import RETRIES, read_retries
     from prefgen.errors import RecipeError
     from prefgen.storage.atomic_write import write_json
 
@@ -36,7 +36,7 @@ def command(
             for key in row["keys"]:
                 attempts[key] = attempts.get(key, 0) + 1
                 marked_count += 1
-    write_json(run / "attempts.json", {"keys": attempts, "records": sorted(record_ids)})
+    write_json(run / RETRIES, {"keys": attempts, "records": sorted(record_ids)})
     typer.echo(
         f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen "
         "run` of this recipe",

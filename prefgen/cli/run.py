@@ -37,7 +37,10 @@ AllowNewOption = Annotated[
     typer.Option("--allow-new", help="Let finished records ask new things (a plug-in changed on purpose)."),
 ]
 YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Do not ask before paying for a changed recipe.")
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Pay for a changed recipe without being asked: needed where there is no terminal."
+    ),
 ]
 AndPublishOption = Annotated[
     bool, typer.Option("--publish", help="Then publish it, as the recipe's `publish:` says.")
@@ -72,6 +75,7 @@ def command(
     """
     from prefgen.api import options_of
     from prefgen.cli import after
+    from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
@@ -86,7 +90,7 @@ def command(
     live = not (offline or export)
     options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
     if live and not yes:
-        _confirm_changes(pipeline, options, quiet)
+        agree_to_changes(pipeline, options, quiet=quiet)
     outcome = _run(pipeline, options, export, quiet=quiet)
     exported = export is not None
     print_outcome(outcome, pipeline, as_json=as_json, quiet=quiet, exported=exported, offline=offline)
@@ -105,6 +109,8 @@ def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, qu
     from prefgen.engine.run import Runner
 
     runner = Runner(pipeline, options)
+    for note in pipeline.price_notes if options.live else ():
+        runner.progress.stats.notify(note)
     for warning in pipeline.warnings:
         runner.progress.stats.notify(f"warning: {warning}")
     if pipeline.simulated:
@@ -117,26 +123,3 @@ def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, qu
     if export is not None:
         export_parked_requests(outcome, options, export)
     return outcome
-
-
-def _confirm_changes(pipeline: "Pipeline", options: "RunOptions", quiet: bool) -> None:
-    """On a terminal, before a changed recipe pays for anything: say what changed and ask."""
-    import sys
-
-    from prefgen.dataset.read_run import is_run, read_manifest
-    from prefgen.recipe.identity import changed_stages
-
-    out = options.out
-    if pipeline.simulated or not is_run(out):
-        return
-    differences = changed_stages(read_manifest(out).stage_fingerprints, pipeline.identities)
-    if not differences or quiet:
-        return
-    typer.echo("The recipe changed since this folder's last run:", err=True)
-    for line in differences:
-        typer.echo(f"  {line}", err=True)
-    typer.echo(
-        "Replies that the journal holds are used again; `prefgen plan` says what the rest costs.", err=True
-    )
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        typer.confirm("Go on?", abort=True, err=True)

@@ -18,10 +18,11 @@ from prefgen.calls.context import CallContext
 from prefgen.calls.usage import Usage
 from prefgen.dataset.manifest import JournalDigest, Manifest, OrderEffect, RunCost, ServedBy, StageCost
 from prefgen.engine.curator_tables import fair_sample
+from prefgen.engine.previous import move_to_previous
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_codec import DROPPED_COLUMNS
 from prefgen.engine.record_store import RecordStore
-from prefgen.engine.run_folder import PARTIAL, append_log, move_to_previous, put_in_place
+from prefgen.engine.run_folder import PARTIAL, append_log, put_in_place
 from prefgen.engine.shards import Shards
 from prefgen.engine.yield_table import YieldTable
 from prefgen.recipe.build import Pipeline
@@ -57,23 +58,26 @@ class RunSummary:
 async def write_output(
     summary: RunSummary, out: Path, shards: Shards | None, before: Manifest | None, progress: Progress
 ) -> Manifest:
-    """Write everything; what an earlier recipe's run wrote goes to previous/. Returns the manifest, which is
-    written last and whole.
+    """Write everything; the finished dataset of an earlier start goes to previous/ where this is another.
+    Returns the manifest, which is written last and whole.
     """
     progress.phase = "writing"
     table = yield_table(summary)
     manifest = manifest_of(summary, table)  # while the last shards are written
     if shards:
         await shards.finish()
-    if before is not None and before.complete and _is_another_dataset(manifest, before, summary):
-        move_to_previous(out)
     if summary.complete and shards:
         digests = json.dumps(summary.store.shard_digests()).encode()
         digest = hashlib.blake2b(digests, digest_size=16).hexdigest()
         manifest = manifest.replacing(row_digest=digest)
+    has_new_shards = (out / PARTIAL).exists()
+    is_as_before = summary.complete and not has_new_shards
+    if before is not None and before.complete and not is_as_before and _is_another(manifest, before):
+        move_to_previous(out)
+    if summary.complete and shards:
         _write_failures(out, table)
         _write_dropped(out, summary.store)
-        if (out / PARTIAL).exists():
+        if has_new_shards:
             put_in_place(out, shards.numbers)
             summary.store.set_placed()
     with atomic_write(out / "recipe.yaml") as part, part.open("w", encoding="utf-8") as file:
@@ -93,13 +97,14 @@ async def write_output(
     return manifest
 
 
-def _is_another_dataset(manifest: Manifest, before: Manifest, summary: RunSummary) -> bool:
-    """Whether what an earlier start finished must make room: its recipe was another, or it worked on more
-    prompts.
+def _is_another(manifest: Manifest, before: Manifest) -> bool:
+    """Whether what an earlier start finished must make room: the recipe is another, replies are asked for
+    again that may change it, or the rows are others.
     """
-    fewer = manifest.yields.prompts < before.yields.prompts
-    changed = changed_stages(before.stage_fingerprints, summary.pipeline.identities)
-    return bool(changed) or (summary.complete and fewer)
+    changed = changed_stages(before.stage_fingerprints, manifest.stage_fingerprints)
+    asked_again = dict(manifest.attempts) != dict(before.attempts)
+    other_rows = manifest.complete and manifest.row_digest != before.row_digest
+    return bool(changed) or asked_again or other_rows
 
 
 def yield_table(summary: RunSummary) -> YieldTable:

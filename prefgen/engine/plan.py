@@ -2,31 +2,37 @@
 there are none.
 
 Replies that the journal holds are used. New ones are simulated into an overlay that is thrown away, so that a
-plan never leaves a trace. A simulated answer is as long as the model's known replies are on average (the
-journal's mean), or half of `max_tokens`, or 300 tokens.
+plan never leaves a trace. A simulated answer is as long as what is known of such answers says
+(`prefgen.engine.expectations`): the prompts with which the run begins are looked at first, since the journal
+may know them from a preview, `run -n` or a run that stopped.
 """
 
 import asyncio
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prefgen.calls.budget import FREE, PICO
-from prefgen.calls.context import GetRow, KeyedAsk
+from prefgen.calls.budget import FREE, PICO, Budget
 from prefgen.calls.history import key_parts, mean_usage
-from prefgen.calls.journal import CachedReplies, Journal
+from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
-from prefgen.calls.record_calls import STALL_TURNS, RecordCalls
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
+from prefgen.engine.connect import budget_of
+from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
-from prefgen.engine.run import Runner, RunOptions, RunParts
+from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
+from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
+from prefgen.engine.run_folder import RETRIES, RUN_ID
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
+from prefgen.recipe.models import BuiltModel
 
 ASSUMED_AT_ONCE = 32
 ASSUMED_TOKENS_PER_SECOND = 60
@@ -48,6 +54,8 @@ class PlanLine:
     completion_tokens: float = 0
     cost_usd: float = 0.0
     has_price: bool = True
+    is_real: bool = True
+    """Whether somebody is asked: what a simulated or scripted model says costs nothing."""
     rounds: int = 1
     """Asks of this stage that one record makes one after the other, at most: what a turn on a GPU or a
     provider's batch each costs.
@@ -61,6 +69,11 @@ class PlanLine:
     def new_requests(self) -> float:
         return self.requests - self.replayed
 
+    @property
+    def may_cost(self) -> bool:
+        """Whether money is spent here, or nobody knows whether it is."""
+        return self.is_real and self.new_requests > 0 and (self.cost_usd > 0 or not self.has_price)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -70,6 +83,38 @@ class Plan:
     sampled: int
     lines: Sequence[PlanLine]
     why: Sequence[str] = ()
+    pairs: float = 0
+    """As the stand-ins come to them."""
+    budget: Budget = field(default_factory=Budget)
+    """What the run may spend, and what earlier starts in its folder have spent."""
+
+    @property
+    def reach(self) -> float:
+        """Which part of what is new the budget is enough for, 0 to 1."""
+        tokens = sum(line.prompt_tokens + line.completion_tokens for line in self.lines)
+        parts = [1.0]
+        if self.budget.limit is not None and self.cost_usd:
+            parts.append((self.budget.limit - self.budget.spent) / PICO / self.cost_usd)
+        if self.budget.token_limit is not None and tokens:
+            parts.append((self.budget.token_limit - self.budget.spent_tokens) / tokens)
+        return max(0.0, min(parts))
+
+    @property
+    def new_requests(self) -> float:
+        return sum(line.new_requests for line in self.lines)
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(line.cost_usd for line in self.lines)
+
+    @property
+    def may_cost(self) -> bool:
+        return any(line.may_cost for line in self.lines)
+
+    @property
+    def models_without_price(self) -> list[str]:
+        """Models that are asked something new, for nobody knows how much."""
+        return sorted({line.model for line in self.lines if line.may_cost and not line.has_price})
 
     @property
     def seconds(self) -> float:
@@ -84,9 +129,14 @@ class Plan:
         return {
             "prompts": self.prompts,
             "sampled": self.sampled,
-            "cost_usd": sum(line.cost_usd for line in self.lines),
+            "cost_usd": self.cost_usd,
             "seconds": self.seconds,
-            "new_requests": sum(line.new_requests for line in self.lines),
+            "new_requests": self.new_requests,
+            "pairs": self.pairs,
+            "budget_usd": None if self.budget.limit is None else self.budget.limit / PICO,
+            "budget_tokens": self.budget.token_limit,
+            "spent_usd": self.budget.spent / PICO,
+            "reach": self.reach,
             "lines": [asdict(line) for line in self.lines],
             "why": list(self.why),
         }
@@ -98,121 +148,74 @@ def run_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool)
 
 
 async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why: bool = False) -> Plan:
-    """Replay `sample` prompts. Raises what building and connecting raise; asks nobody."""
+    """Replay `sample` of the prompts that the options would have run. Raises what building and connecting
+    raise; asks nobody.
+    """
     known = Journal(options.journal) if options.journal.is_file() else None
     try:
-        with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder:
-            overlay = Overlay(Path(folder) / "overlay.sqlite", known)
-            try:
-                options = replace(options, out=Path(folder) / "run", limit=sample, sample_salt=SAMPLE_SALT)
-                return await _plan(pipeline, options, overlay, why)
-            finally:
-                overlay.close()
+        expectations = Expectations()
+        if known is not None and known.query("SELECT 1 FROM replies LIMIT 1"):
+            first = replace(options, limit=min(sample, options.limit or sample))
+            await _replay(pipeline, options, first, known, LearningWatch(expectations))
+        counts = AskCounts(expectations)
+        trial = options
+        if options.limit is None or options.limit > sample:
+            trial = replace(options, limit=sample, sample_salt=SAMPLE_SALT)
+        outcome = await _replay(pipeline, options, trial, known, counts)
+        prompts = min(options.limit or outcome.prompts, outcome.prompts)
+        sampled = min(trial.limit or prompts, prompts)
+        scale = prompts / sampled if sampled else 0
+        lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, _latencies(pipeline, known))
+        reasons = why_new(known, counts.new_rows) if why and known is not None else []
+        pairs = outcome.manifest.yields.pairs * scale
+        return Plan(prompts, sampled, lines, reasons, pairs, _budget_left(pipeline, options, known))
     finally:
         if known is not None:
             known.close()
 
 
-async def _plan(pipeline: Pipeline, options: RunOptions, overlay: "Overlay", why: bool) -> Plan:
-    known, counts = overlay.known, AskCounts(overlay)
-    usage = {
-        name: mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
-        for name, model in pipeline.models.items()
-    }
+async def _replay(
+    pipeline: Pipeline, options: RunOptions, trial: RunOptions, known: Journal | None, watch: PlanWatch
+) -> RunOutcome:
+    """A run of `trial` in a folder that is thrown away, with stand-ins for the models that it has."""
+    means = {name: _mean_usage(model, known)[0] for name, model in pipeline.models.items()}
     models = {
-        name: await with_guesses(pipeline, model, usage[name][0]) for name, model in pipeline.models.items()
+        name: await with_guesses(pipeline, model, means[name]) for name, model in pipeline.models.items()
     }
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
     recipe = pipeline.recipe.model_copy(update={"run": without_limits})
-    parts = RunParts(Journals(overlay, overlay, overlay), counts.watch)
-    runner = Runner(replace(pipeline, models=models, recipe=recipe), options, parts=parts)
-    outcome = await runner.run()
+    with tempfile.TemporaryDirectory(prefix="prefgen-plan-") as folder, ExitStack() as closing:
+        out = Path(folder) / "run"
+        out.mkdir()
+        if (options.out / RETRIES).is_file():  # what `prefgen retry` marked is asked again here, too
+            shutil.copy(options.out / RETRIES, out / RETRIES)
+        overlay = Overlay(Path(folder) / "overlay.sqlite", known)
+        closing.callback(overlay.close)
+        watch.overlay = overlay
+        parts = RunParts(Journals(overlay, overlay, overlay), watch.watch)
+        pipeline = replace(pipeline, models=models, recipe=recipe)
+        outcome = await Runner(pipeline, replace(trial, out=out), parts=parts).run()
     if outcome.stopped is not None:
         raise outcome.stopped
     if not outcome.complete:
         raise PrefgenError("the plan could not be finished: some prompts met no end")
-    sampled = min(options.limit or outcome.prompts, outcome.prompts)
-    scale = outcome.prompts / sampled if sampled else 0
-    latencies = {name: seconds for name, (_, seconds) in usage.items()}
-    lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, latencies)
-    reasons = why_new(known, list(overlay.new_rows.values())) if why and known is not None else []
-    return Plan(outcome.prompts, sampled, lines, reasons)
+    return outcome
 
 
-class Overlay(Journal):
-    """A throw-away journal over one that is only read (`known`)."""
-
-    def __init__(self, path: Path, known: Journal | None) -> None:
-        super().__init__(path)
-        self.known = known
-        self.new_rows: dict[bytes, JournalRow] = {}
-
-    def is_new(self, row: JournalRow) -> bool:
-        """Whether a row was made for this plan."""
-        return row.key in self.new_rows
-
-    def find(self, key: bytes) -> JournalRow | None:
-        return super().find(key) or (self.known.find(key) if self.known else None)
-
-    def replies_for_records(self, records: Sequence[str], most: int = 0) -> list[CachedReplies]:
-        return [CachedReplies({}, is_complete=False) for _ in records]  # `find` looks in both
-
-    def completed_stages(self, record: str) -> frozenset[str]:
-        return frozenset()
-
-    def commit(self, rows: Sequence[JournalRow]) -> "asyncio.Future[list[JournalRow]]":
-        self.new_rows |= {row.key: row for row in rows}
-        return super().commit(rows)
+def _budget_left(pipeline: Pipeline, options: RunOptions, known: Journal | None) -> Budget:
+    """The run's budget, and what earlier starts spent of it; a folder that is not there is not made."""
+    run = pipeline.recipe.run
+    if known is None or not (options.out / RUN_ID).is_file():
+        return Budget(run.budget_usd, run.budget_tokens)
+    return budget_of(pipeline, known, options.out)
 
 
-# --- what is counted ----------------------------------------------------------------------------------------
+def _mean_usage(model: BuiltModel, known: Journal | None) -> tuple[int | None, float]:
+    return mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
 
 
-@dataclass
-class NewAsks:
-    """Asks of one stage to one model that the journal does not know."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-@dataclass
-class AskCounts:
-    """Counts asks by stage and model where they are new, and how many follow each other."""
-
-    overlay: "Overlay"
-    new: dict[tuple[str, str], NewAsks] = field(default_factory=dict)
-    _answered_rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """{(record, stage): rounds of asks that are answered}."""
-    _rounds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """{(stage, its key): the most rounds of any record}: of a synthesizer each round is a stage with a key of
-    its own.
-    """
-
-    async def watch(self, record: RecordCalls, ask: KeyedAsk, get_row: GetRow) -> JournalRow:
-        """Let an ask through, and count it."""
-        asker = (record.id, ask.stage)
-        round_of_this = self._answered_rounds[asker] + 1
-        row = await get_row(record, ask)
-        for _ in range(STALL_TURNS):
-            # an answer that is there at once must not come before the asks beside it begin
-            await asyncio.sleep(0)
-        self._answered_rounds[asker] = max(self._answered_rounds[asker], round_of_this)
-        stage = (ask.stage, record.stage_key)
-        self._rounds[stage] = max(self._rounds[stage], round_of_this)
-        if self.overlay.is_new(row):
-            new = self.new.setdefault((ask.stage, ask.spec.name), NewAsks())
-            new.requests += 1
-            new.prompt_tokens += row.prompt_tokens
-            new.completion_tokens += row.completion_tokens
-        return row
-
-    def rounds(self, stage: str) -> int:
-        """Asks of a stage that follow each other: of one record, and of each round of a synthesizer after the
-        one before.
-        """
-        return sum(rounds for (name, _), rounds in self._rounds.items() if name == stage)
+def _latencies(pipeline: Pipeline, known: Journal | None) -> dict[str, float]:
+    return {name: _mean_usage(model, known)[1] for name, model in pipeline.models.items()}
 
 
 def _lines(
@@ -242,6 +245,7 @@ def _line(asked: StageCost, counts: AskCounts, pipeline: Pipeline, scale: float,
         completion_tokens=new.completion_tokens * scale,
         cost_usd=(price or FREE).cost(new.prompt_tokens, new.completion_tokens) / PICO * scale,
         has_price=price is not None,
+        is_real=not model.backend.asks_nobody,
         rounds=counts.rounds(asked.stage),
         seconds=0.0 if model.simulated else new.requests * scale * (latency or guessed) / at_once,
     )

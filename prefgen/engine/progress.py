@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefgen.calls.budget import Budget, dollars
 from prefgen.calls.usage import RunStats
 
 
@@ -32,6 +33,13 @@ class Progress:
     stats: RunStats = field(default_factory=RunStats)
     started: float = field(default_factory=time.monotonic)
     finished_at_start: int = 0
+    budget: Budget | None = None
+    """What was paid in the run's folder, and may be; known when the run begins."""
+    spent_at_start: int = 0
+
+    def pay_from(self, budget: Budget) -> None:
+        """Show this budget, of which earlier starts have spent something."""
+        self.budget, self.spent_at_start = budget, budget.spent
 
     def stage(self, label: str) -> StageStats:
         return self.stages.setdefault(label, StageStats())
@@ -55,3 +63,22 @@ class Progress:
         if fresh < 5 or not self.total:
             return None
         return (time.monotonic() - self.started) / fresh * (self.total - self.finished)
+
+    def money(self) -> str:
+        """What was paid in this folder, the budget, and how many more prompts it is enough for at the pace of
+        this start; empty where nothing was paid and nothing is limited.
+        """
+        budget = self.budget
+        if budget is None or not (budget.spent or budget.limit is not None):
+            return ""
+        paid = f"paid {dollars(budget.spent)}"
+        if budget.limit is None:
+            return paid
+        fresh = self.finished - self.finished_at_start
+        spent = budget.spent - self.spent_at_start
+        if fresh < 5 or spent <= 0:
+            return f"{paid} of {dollars(budget.limit)}"
+        enough = max(0, budget.limit - budget.spent) * fresh // spent
+        left = self.total - self.finished
+        reach = "all that are left" if enough >= left else f"about {enough:,} of the {left:,} prompts left"
+        return f"{paid} of {dollars(budget.limit)}, enough for {reach}"

@@ -150,6 +150,7 @@ class Runner:
                 else open_journals(pipeline, out, options.journal, closing)
             )
             budget = budget_of(pipeline, journals.project, out)
+            self.progress.pay_from(budget)
             rules = AskRules(
                 live=options.live,
                 allow_new=options.allow_new,

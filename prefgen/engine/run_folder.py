@@ -20,12 +20,14 @@ from prefgen.storage.atomic_write import atomic_write
 RECORD_STORE = "record_store.sqlite"
 SIMULATED_JOURNAL = "simulated.sqlite"
 PARTIAL = "partial"
-PREVIOUS = "previous"
+RUN_ID = ".run_id"
+RETRIES = "attempts.json"
+"""What `prefgen retry` marked."""
 SHARD_FOLDERS = ("records", "pairs")
 OUTPUT = (
-    *SHARD_FOLDERS, "manifest.json", "failures.parquet", "recipe.yaml", "report.html", "curated.parquet",
+    *SHARD_FOLDERS, "failures.parquet", "recipe.yaml", "report.html", "curated.parquet", "manifest.json",
 )  # fmt: skip
-"""What a finished run wrote."""
+"""What a finished run wrote; the manifest, which says that it is whole, comes last."""
 
 
 def lock_of(out: Path) -> FileLock:
@@ -58,7 +60,7 @@ class MarkedRetries:
 
 def read_retries(out: Path) -> MarkedRetries:
     """Raises RecipeError where the file cannot be read."""
-    path = out / "attempts.json"
+    path = out / RETRIES
     if not path.is_file():
         return MarkedRetries()
     try:
@@ -71,7 +73,7 @@ def read_retries(out: Path) -> MarkedRetries:
 
 def run_id_of(out: Path) -> str:
     """The id under which the journal books what this folder spent; it outlives every cache."""
-    path = out / ".run_id"
+    path = out / RUN_ID
     if not path.is_file():
         with atomic_write(path) as part:
             part.write_text(uuid.uuid4().hex, encoding="utf-8")
@@ -110,13 +112,3 @@ def put_in_place(out: Path, shards: Sequence[int]) -> None:
         remove_folder(out / name)
         (out / PARTIAL / name).rename(out / name)
     shutil.rmtree(out / PARTIAL)
-
-
-def move_to_previous(out: Path) -> None:
-    """Make room for a changed recipe's output: the old one is kept in previous/, the one before that goes."""
-    previous = out / PREVIOUS
-    remove_folder(previous)
-    previous.mkdir()
-    for name in OUTPUT:
-        if (out / name).exists():
-            (out / name).rename(previous / name)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from prefgen.calls.budget import FREE, Price, price_of
+from prefgen.calls.budget import Price
 from prefgen.errors import RecipeError
 from prefgen.kit.templates import set_recipe_folder
 from prefgen.plugins.registry import code_digest
 from prefgen.recipe.load import LoadedRecipe
-from prefgen.recipe.models import BuiltModel, check_endpoints, model_of, prices_of, without_secrets
+from prefgen.recipe.models import BuiltModel, check_endpoints, model_of, without_secrets
+from prefgen.recipe.prices import model_price, price_notes, prices_of
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.schema import Recipe
 from prefgen.recipe.segments import Segment, segments_of
@@ -47,10 +48,13 @@ class Pipeline:
         return model.endpoint.concurrency or self.recipe.run.concurrency
 
     def price(self, model: BuiltModel) -> Price | None:
-        """What a token costs; None where no price is listed. A simulated model is free, and so are weights in
-        this process where none is.
-        """
-        return _price(model, self.prices)
+        """What a token costs: the user's price, or a public list price; None where there is neither."""
+        return model_price(model, self.prices)
+
+    @property
+    def price_notes(self) -> list[str]:
+        """What should be known of prices before anything is paid."""
+        return price_notes(self.models, self.prices)
 
     @property
     def fingerprint(self) -> object:
@@ -114,19 +118,12 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True, reads_sources: bool = F
     )
 
 
-def _price(model: BuiltModel, prices: Mapping[str, Mapping[str, Any]]) -> Price | None:
-    if model.simulated:
-        return FREE
-    in_process = FREE if model.backend.loads_weights else None
-    return price_of(str(model.identity["name"]), prices) or in_process
-
-
 def _require_prices(
     models: Mapping[str, BuiltModel], prices: Mapping[str, Mapping[str, Any]], loaded: LoadedRecipe
 ) -> None:
     """Raises RecipeError where a model would spend of the budget without anyone knowing how much."""
     for name, model in models.items():
-        if _price(model, prices) is None:
+        if model_price(model, prices) is None:
             raise RecipeError(
                 f"budget_usd is set and model {name!r} ({model.identity['name']}) has no price: add it "
                 "under run.prices (USD a million tokens; 0 for your own server)",

@@ -8,9 +8,6 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from prefgen.calls.budget import price_of
 from prefgen.calls.models import Leaks
 from prefgen.errors import RecipeError, did_you_mean
 from prefgen.plugins.plugin import Plugin
@@ -192,26 +189,3 @@ def without_secrets(run: Any) -> Any:
     if isinstance(run, Mapping):
         return {k: without_secrets(v) for k, v in run.items() if k != "headers"}
     return run
-
-
-def prices_of(recipe: Recipe, loaded: LoadedRecipe) -> Mapping[str, Mapping[str, Any]]:
-    prices = recipe.run.prices
-    if prices is None:
-        return {}
-    if isinstance(prices, str):
-        place = loaded.place(("run", "prices"))
-        path = loaded.folder / prices
-        try:
-            price_table = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise RecipeError(f"file of prices {prices!r} does not exist", place) from None
-        except yaml.YAMLError as error:
-            raise RecipeError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
-        if not isinstance(price_table, Mapping) or not all(
-            isinstance(v, Mapping) for v in price_table.values()
-        ):
-            raise RecipeError("a file of prices is {model: {input: ..., output: ...}}", str(path))
-        prices = price_table
-    for model in prices:
-        price_of(str(model), prices)
-    return prices

@@ -110,7 +110,7 @@ class Run(Strict):
         default=None,
         description=(
             "{model name: {input, output, cached_input}} in USD a million tokens, or the path of a YAML "
-            "file with it."
+            "file with it. What is not named has its public list price, where one is known."
         ),
     )
     endpoints: Mapping[str, Endpoint] = Field(

@@ -1,5 +1,7 @@
 """What requests cost, and a budget that is never exceeded. (prefgen/calls/budget.py)"""
 
+import re
+
 import pytest
 
 from prefgen.calls.journal import Journal
@@ -63,3 +65,25 @@ async def test_a_budget_in_tokens_is_kept(tmp_path, server):
     journal = Journal(tmp_path / "calls.sqlite")
     assert journal.query("SELECT sum(prompt_tokens + completion_tokens) FROM replies")[0][0] <= 2000
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "given", "wanted"),
+    [
+        ({"budget_usd": 0.000001}, "\\$0 of \\$0.000001 is spent", "up to \\$0\\.\\d+, its prompt"),
+        ({"budget_usd": 0}, "\\$0 of \\$0 is spent", "up to \\$0\\.\\d+, its prompt"),
+        ({"budget_tokens": 5}, "0 of 5 tokens is spent", "up to [\\d,]+ tokens, its prompt"),
+    ],
+)
+async def test_a_budget_below_one_request_is_one_line(tmp_path, server, limits, given, wanted):
+    prices = {"w": {"input": 1, "output": 10}, "g": {"input": 1, "output": 10}}
+    recipe = a_recipe(url=server.url, run={"prices": prices, **limits})
+
+    outcome = await run(recipe, tmp_path / "out")
+
+    why = f"the budget is below one request: {given}, and the first one may take {wanted}"
+    assert outcome.exit_code == 5
+    assert re.match(why, str(outcome.stopped))
+    assert f"Raise run.{next(iter(limits))}, or set" in str(outcome.stopped)
+    assert "\n" not in str(outcome.stopped)
+    assert server.bodies == []

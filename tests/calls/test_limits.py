@@ -117,7 +117,18 @@ def test_prices_are_exact_decimals():
     assert price_of("other", {"m": {}}) is None
 
 
-@pytest.mark.parametrize("bad", [{"input": -1}, {"input": "much"}, {"input": float("nan")}, {"inputs": 1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"input": -1, "output": 1},
+        {"input": "much", "output": 1},
+        {"input": float("nan"), "output": 1},
+        {"inputs": 1},
+        {"input": 1},
+        {"output": 1},
+        {},
+    ],
+)
 def test_a_price_that_is_none_is_refused(bad):
     with pytest.raises(RecipeError, match="price of 'm'"):
         price_of("m", {"m": bad})

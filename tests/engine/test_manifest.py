@@ -73,6 +73,6 @@ async def test_another_recipe_in_the_folder_leaves_the_earlier_dataset_in_previo
 
     await run(recipe, tmp_path / "out")
 
-    kept = json.loads((tmp_path / "out" / "previous" / "manifest.json").read_text())
+    kept = json.loads((tmp_path / "out" / "previous" / earlier["row_digest"] / "manifest.json").read_text())
     assert kept == earlier
     assert read_manifest(tmp_path / "out").stage_fingerprints != earlier["stage_fingerprints"]

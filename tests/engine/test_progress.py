@@ -3,16 +3,49 @@
 """
 
 import asyncio
+import io
 
+from rich.console import Console
+
+from prefgen.calls.budget import PICO, Budget
+from prefgen.cli.panel import status_line, status_panel
+from prefgen.engine.progress import Progress
 from tests.support.recipes import a_recipe, run
 
 
 def test_pairs_are_counted_over_all_starts_of_a_run(done):
-    from prefgen.engine.progress import Progress
-
     progress = Progress()
     asyncio.run(
         run(a_recipe(), done / "runs" / "test", journal=done / "runs" / "calls.sqlite", progress=progress)
     )
 
     assert (progress.finished, progress.pairs) == (3, 3)
+
+
+def test_money_is_what_was_paid_the_budget_and_what_it_is_enough_for():
+    """Of 1 dollar 0.40 is spent, 0.30 of it in this start for 10 prompts: 20 more of 3 cents each."""
+    budget = Budget(1, spent=PICO // 10)
+    progress = Progress(total=100, finished=12, finished_at_start=10)
+    silent = Progress().money()
+    progress.pay_from(budget)
+    before = progress.money()
+    budget.spent += 3 * PICO // 10
+    progress.finished = 20
+    short = progress.money()
+    progress.total = 40
+
+    assert silent == ""
+    assert before == "paid $0.1000 of $1.00"
+    assert short == "paid $0.4000 of $1.00, enough for about 20 of the 80 prompts left"
+    assert progress.money() == "paid $0.4000 of $1.00, enough for all that are left"
+
+
+def test_without_a_budget_money_is_what_was_paid():
+    progress = Progress()
+    progress.pay_from(Budget(spent=2 * PICO))
+
+    assert progress.money() == "paid $2.00"
+    assert "paid $2.00" in status_line(progress)
+    console = Console(width=80, file=io.StringIO())
+    console.print(status_panel(progress))
+    assert "paid $2.00" in console.file.getvalue()

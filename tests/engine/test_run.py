@@ -44,7 +44,7 @@ async def test_another_judge_keeps_the_samples(tmp_path, server):
     assert outcome.complete
     assert len([b for b in server.bodies if b["model"] == "w"]) == sampled
     assert len([b for b in server.bodies if b["model"] == "g"]) == 6
-    assert (tmp_path / "out" / "previous" / "manifest.json").exists()
+    assert list((tmp_path / "out" / "previous").glob("*/manifest.json"))
 
 
 async def test_more_prompts_ask_only_for_themselves(tmp_path, server):

@@ -15,20 +15,8 @@ from prefgen.errors import (
     PrefgenError,
     RecipeError,
 )
-from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe, run
 from tests.support.server import answer, by_content
-
-
-def test_a_smaller_part_of_a_finished_run_keeps_the_whole(tmp_path):
-    (tmp_path / "r.json").write_text(json.dumps(a_recipe()))
-    assert prefgen("run", "r.json", cwd=tmp_path).returncode == 0
-
-    assert prefgen("run", "r.json", "-n", "1", cwd=tmp_path).returncode == 0
-
-    kept = json.loads((tmp_path / "runs/test/previous/manifest.json").read_text())
-    assert (kept["complete"], kept["yield"]["prompts"]) == (True, 3)
-    assert list((tmp_path / "runs/test/previous/pairs").glob("*.parquet"))
 
 
 async def test_the_log_tells_how_each_start_went(tmp_path):

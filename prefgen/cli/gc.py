@@ -1,0 +1,83 @@
+"""prefgen gc"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prefgen.cli.arguments import AsJsonOption
+
+if TYPE_CHECKING:
+    from prefgen.engine.previous import KeptDataset
+
+
+def command(
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them without asking.")] = False,
+    as_json: AsJsonOption = False,
+) -> None:
+    """Remove the earlier datasets that runs keep in previous/.
+
+    Their replies stay in the journal: the recipe of each makes it again.
+    """
+    from prefgen.cli.consent import agree
+    from prefgen.engine.previous import kept_datasets, remove_kept
+    from prefgen.errors import RecipeError
+
+    if run is not None and not run.is_dir():
+        raise RecipeError(f"{str(run)!r} is no folder")
+    folders = [run] if run is not None else sorted(path for path in Path("runs").glob("*") if path.is_dir())
+    by_folder = {folder: kept_datasets(folder) for folder in folders}
+    datasets = [dataset for kept in by_folder.values() for dataset in kept]
+    size = sum(dataset.size for dataset in datasets)
+    if not as_json or not yes:
+        _print_datasets(datasets)
+    if datasets and not yes:
+        agree(
+            f"Remove {_count(datasets)}, {_megabytes(size)}, for good?",
+            f"gc would remove {_count(datasets)}: say --yes",
+        )
+    for folder, kept in by_folder.items():
+        if kept:
+            _refuse_if_held(folder)
+        for dataset in kept:
+            remove_kept(dataset)
+    if as_json:
+        print(json.dumps({"removed": [dataset.as_json() for dataset in datasets], "bytes": size}))
+    elif datasets:
+        typer.echo(f"removed {_count(datasets)}, {_megabytes(size)}", err=True)
+
+
+def _print_datasets(datasets: Sequence["KeptDataset"]) -> None:
+    """What is kept, a line each."""
+    for dataset in datasets:
+        described = "its manifest cannot be read"
+        if dataset.manifest is not None:
+            table = dataset.manifest.yields
+            described = (
+                f"{table.prompts:,} prompts, {table.pairs:,} pairs, finished {dataset.manifest.finished_at}"
+            )
+        typer.echo(f"{dataset.path}: {described}, {_megabytes(dataset.size)}", err=True)
+    if not datasets:
+        typer.echo("no earlier datasets are kept here", err=True)
+
+
+def _refuse_if_held(folder: Path) -> None:
+    from prefgen.engine.run_folder import is_held
+    from prefgen.errors import PrefgenError
+
+    if is_held(folder):
+        raise PrefgenError(f"{folder} is in use by a run that is alive; wait for it")
+
+
+def _count(datasets: Sequence["KeptDataset"]) -> str:
+    return f"{len(datasets):,} earlier dataset{'s' if len(datasets) > 1 else ''}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -145,7 +145,7 @@ def row(name: str, plans: list[Plan], paid: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tuning", action="store_true", help="the recipes to mend by; never reported")
-    parser.add_argument("--prompts", type=int, default=300)
+    parser.add_argument("--prompts", type=int, default=250)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--stages", action="store_true", help="each stage's tokens, planned and paid")
     options = parser.parse_args()

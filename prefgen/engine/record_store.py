@@ -6,6 +6,7 @@ was suspended stands with the number of stages that it has passed.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,8 @@ STORE_PRAGMAS = (
 )
 SCRATCH_PRAGMAS = (PAGE_SIZE, "synchronous=OFF")
 FLUSH_EVERY = 200
+FLUSH_SECONDS = 5.0
+"""Of a slow run, after how long it is written down how far it is, for who looks on (`prefgen status`)."""
 STAGED = -(2**31)
 """The number under which an input stands until it is known whether it differs from the one that is there."""
 
@@ -66,6 +69,7 @@ class RecordStore:
     def __init__(self, path: Path, *, scratch: bool = False) -> None:
         self.path = path
         self._unwritten: list[StateRow] = []
+        self._flushed_at = time.monotonic()
         try:
             self._db = _open(path, scratch)
         except sqlite3.DatabaseError:
@@ -183,7 +187,7 @@ class RecordStore:
     def save(self, row: StateRow) -> None:
         """Store what a record was after its last passed stage (`prefgen.engine.record_codec.state_row`)."""
         self._unwritten.append(row)
-        if len(self._unwritten) >= FLUSH_EVERY:
+        if len(self._unwritten) >= FLUSH_EVERY or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
 
     def done(self, segment: int) -> set[int]:
@@ -226,6 +230,7 @@ class RecordStore:
 
     def flush(self) -> None:
         """Put what was saved on the disk; until then nobody reads it."""
+        self._flushed_at = time.monotonic()
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, []
             with self._transaction():

@@ -89,6 +89,23 @@ def append_log(out: Path, event: str, **fields: Any) -> None:
         file.write(orjson.dumps(line) + b"\n")
 
 
+def last_start(out: Path) -> tuple[str, str | None] | None:
+    """(when the last start of a run began, when it ended) as log.jsonl has it, in UTC; None where nothing can
+    be read there. A start without an end is at work, or was killed.
+    """
+    started, ended = None, None
+    try:
+        for line in (out / "log.jsonl").read_bytes().splitlines():
+            entry = orjson.loads(line)
+            if entry["event"] == "start":
+                started, ended = str(entry["time"]), None
+            elif entry["event"] == "end":
+                ended = str(entry["time"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (started, ended) if started else None
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder and everything in it, if it is there."""
     if folder.exists():

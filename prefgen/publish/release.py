@@ -23,7 +23,7 @@ from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import complete_manifest
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.publish.draft import Release, ReleaseDraft
-from prefgen.publish.hub import Head, Repository
+from prefgen.publish.hub import Head, OutcomeUnknown, Repository
 from prefgen.publish.mix_release import private_parts, write_mix_rows
 from prefgen.publish.next_version import resolve_version
 from prefgen.publish.release_note import RELEASE, read_release_note
@@ -102,8 +102,8 @@ def _release_run(
         )
     try:
         return _push_release(hub, draft, pr=pr, say=say)
-    except PublishError:
-        if head is None:
+    except PublishError as error:
+        if head is None and not isinstance(error, OutcomeUnknown):
             hub.remove_if_empty()
         raise
 

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from prefgen.transport.openai_protocol import request_body, route
 from prefgen.transport.openai_replies import load_body, read_responses, reply_of
 from prefgen.transport.rate_headers import parse_seconds, reset_seconds
 from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
+from prefgen.transport.server_names import UNDISCLOSED, host_of
 from prefgen.types import Reply
 
 _ROUTE = re.compile(r"/(?:chat/completions|chat|completions|responses|embeddings|score|pooling|classify)$")
@@ -97,7 +97,7 @@ class OpenAI(Plugin):
     async def connect(self) -> AsyncGenerator["OpenAIModel"]:
         """Open a pool of connections. Nothing is sent."""
         address = self.address()
-        host = _host(address)
+        host = host_of(address)
         key = os.environ.get(self.api_key_env, "").strip()
         if not key.isprintable() or " " in key or not key.isascii():
             raise RecipeError(
@@ -138,6 +138,12 @@ class OpenAIModel(ModelHooks):
         """Raise RecipeError when a key is needed and missing: called before anything is asked, and not for a
         replay.
         """
+        if self.host == UNDISCLOSED:
+            raise RecipeError(
+                f"the recipe is a release's, which does not name this server ({self._address}): say where "
+                "yours is under run: {endpoints: {MODEL: {base_url: ...}}}, or run with --offline on the "
+                "release's journal"
+            )
         is_wanted = self.host == "api.openai.com" or "api_key_env" in self._settings.model_fields_set
         if is_wanted and not self._key:
             raise RecipeError(
@@ -277,13 +283,3 @@ class OpenAIModel(ModelHooks):
             if len(secret) >= 6:
                 text = text.replace(secret, "[key]")
         return re.sub(r"\b(?:sk|pk|key)-[\w*.-]{4,}", "[key]", text)
-
-
-def _host(address: str) -> str:
-    parts = urlsplit(address)
-    name = parts.hostname or ""
-    try:
-        loopback = ip_address(name).is_loopback
-    except ValueError:
-        loopback = name == "localhost"
-    return "local" if loopback else name if parts.port is None else f"{name}:{parts.port}"

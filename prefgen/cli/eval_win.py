@@ -76,6 +76,7 @@ def win(
     from prefgen.errors import RecipeError
     from prefgen.evaluation import winrate
     from prefgen.evaluation.difficulty import MIN_MODELS_TO_FIT
+    from prefgen.evaluation.members import judge_members
 
     manifest = complete_manifest(run)
 
@@ -93,6 +94,7 @@ def win(
         seed=seed,
         difficulties=difficulties,
         expected_effect=length_effect,
+        members=judge_members(run),
     )
     if save_difficulty:
         if result.difficulty is None or result.difficulty.source == "file":

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
 from prefgen.calls.budget import PICO, Budget
 from prefgen.calls.context import CallContext
@@ -27,6 +26,7 @@ from prefgen.engine.shards import Shards
 from prefgen.engine.yield_table import YieldTable
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import changed_stages, template_digests
+from prefgen.recipe.load import recipe_text
 from prefgen.storage.atomic_write import atomic_write, write_json
 from prefgen.text.diversity import diversity_measures
 from prefgen.version import installed_versions
@@ -80,9 +80,9 @@ async def write_output(
         if has_new_shards:
             put_in_place(out, shards.numbers)
             summary.store.set_placed()
-    with atomic_write(out / "recipe.yaml") as part, part.open("w", encoding="utf-8") as file:
+    with atomic_write(out / "recipe.yaml") as part:
         recipe = json.loads(json.dumps(summary.pipeline.resolved))
-        yaml.safe_dump(recipe, file, sort_keys=False, allow_unicode=True, width=110)
+        part.write_text(recipe_text(recipe), encoding="utf-8")
     write_json(out / "manifest.json", manifest.as_json())
     stats = summary.context.stats
     append_log(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from prefgen.calls.models import model_label
 from prefgen.dataset.read_run import read_records
 from prefgen.errors import RecipeError
+from prefgen.evaluation.members import judge_members
 from prefgen.evaluation.winrate import WinRate, win_rate, win_rate_as_json
 from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import LoadedRecipe
@@ -177,7 +178,9 @@ def judged(judging: Judging, pipeline: Pipeline) -> WinRate:
     RecipeError where no judgment is there.
     """
     of, against = players(pipeline)
-    result = win_rate(read_records(judging.folder), of=of, against=against)
+    result = win_rate(
+        read_records(judging.folder), of=of, against=against, members=judge_members(judging.folder)
+    )
     evaluation = {
         **win_rate_as_json(result),
         "simulated": pipeline.simulated,

@@ -6,7 +6,7 @@ is called so, where the difficulty of each prompt is known: from a file, or fitt
 games of many other models. Where it is not, the fit is short of a term, and is not called so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,11 +74,13 @@ def win_rate(
     seed: int = 0,
     difficulties: PromptDifficulties | None = None,
     expected_effect: float | None = None,
+    members: Mapping[str, Sequence[str]] = {},
 ) -> WinRate:
     """How often the answers of the model `of` are better than those of `against`, by `judge` (default: the
     only one). Where no `difficulties` are given they are fitted, if enough other models played `against`.
     `expected_effect` is what the judge's liking for length is likely to be, where no difficulty is known
-    (logits; a prior). Raises RecipeError.
+    (logits; a prior). `members` are {judge: the judges whose verdicts it makes its own of}. Raises
+    RecipeError.
     """
     played: dict[str, list[Game]] = {}
     known: dict[str, float] = {}
@@ -89,7 +91,7 @@ def win_rate(
         if judge_name is None and len(judges) > 1:
             raise RecipeError(f"several judges: {', '.join(sorted(judges))}; say which with --judge")
         judge_name = judge_name or next(iter(judges), None)
-        games = _record_games(record, against, judge_name, [of] if difficulties else None)
+        games = _record_games(record, against, judge_name, [of] if difficulties else None, members)
         unjudged += of not in games
         for model, game in games.items():
             played.setdefault(model, []).append(game)
@@ -117,7 +119,11 @@ def win_rate(
 
 
 def _record_games(
-    record: Record, against: str, judge: str | None, models: Sequence[str] | None
+    record: Record,
+    against: str,
+    judge: str | None,
+    models: Sequence[str] | None,
+    members: Mapping[str, Sequence[str]],
 ) -> dict[str, Game]:
     """{model: its game against `against`} of the models, or of all that answered."""
     opponent = [r for r in record.responses if r.model == against]
@@ -125,7 +131,7 @@ def _record_games(
         return {}
     names = models or sorted({r.model for r in record.responses if r.model} - {against})
     games = {
-        name: build_game(record, [r for r in record.responses if r.model == name], opponent, judge)
+        name: build_game(record, [r for r in record.responses if r.model == name], opponent, judge, members)
         for name in names
         if any(r.model == name for r in record.responses)
     }
@@ -234,10 +240,10 @@ def _notes(
         yield f"{unrated:,} prompts have no difficulty, and count in the raw win rate alone"
     if unjudged:
         yield f"{unjudged:,} prompts are not counted: an answer or its judgment is missing"
-    if all(game.consistent is None for game in games) and any(game.asked for game in games):
+    if all(game.consistent is None for game in games) and any(game.one_order for game in games):
         yield (
-            "the judge saw the two answers in one order only, or one at a time: a preference for the first "
-            "place is not taken out"
+            "the judge saw the two answers in one order only: a preference for the first place is not taken "
+            "out"
         )
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
-from prefgen.dataset.manifest import Manifest, RunYield
+from prefgen.dataset.manifest import Manifest, RunYield, ServedBy
 from prefgen.dataset.terms import HARM_TAG
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
 from prefgen.publish.split_shards import WrittenRelease
+from prefgen.transport.server_names import UNDISCLOSED
 
 BEGIN, END = (
     "<!-- prefgen: written from the manifest; what stands outside of these marks is yours -->",
@@ -260,10 +261,7 @@ def _model_values(manifest: Manifest) -> dict[str, Any]:
     cost = manifest.cost
     return {
         "models": [escape_markdown(_model_text(name, model)) for name, model in manifest.models.items()],
-        "served_by": [
-            f"{server.host} ({server.model or server.backend}, {server.first[:10]} to {server.last[:10]})"
-            for server in manifest.served_by
-        ],
+        "served_by": list(map(_server_text, manifest.served_by)),
         "judges": manifest.judges,
         "order_effects": [
             f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs of answers that {judge} "
@@ -279,6 +277,11 @@ def _model_values(manifest: Manifest) -> dict[str, Any]:
         "models_without_price": [escape_markdown(name) for name in manifest.models_without_price],
         "tokens": sum(row.prompt_tokens + row.completion_tokens for row in cost.by_stage),
     }
+
+
+def _server_text(server: ServedBy) -> str:
+    host = "a server that is not named" if server.host == UNDISCLOSED else server.host
+    return f"{host} ({server.model or server.backend}, {server.first[:10]} to {server.last[:10]})"
 
 
 def _yield_values(yields: RunYield) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from prefgen.dataset.check import CheckReport
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.mix_manifest import MixManifest
 from prefgen.dataset.open_pairs import PairDataset, open_pairs
-from prefgen.dataset.read_run import read_shards
+from prefgen.dataset.read_run import read_manifest, read_shards
 from prefgen.kit.templates import render
 from prefgen.publish.card import header_of, merge_card, run_values, values_of
 from prefgen.publish.diff import Diff
 from prefgen.publish.mix_release import has_harmful_part, mix_pairs, mix_values
 from prefgen.publish.pair_plots import draw_pairs
 from prefgen.publish.release_note import RELEASE
+from prefgen.publish.servers import published_recipe
 from prefgen.publish.settings import PublishSettings
 from prefgen.publish.split_shards import WrittenRelease
 from prefgen.storage.atomic_write import atomic_write
@@ -54,7 +55,8 @@ class Release:
 
 @dataclass
 class ReleaseDraft:
-    """A release on its way. `run` is a run's folder, or a mix's. `report` is the proof of its rows; `release`
+    """A release on its way. `run` is a run's folder, or a mix's; `manifest` is what is published of its own.
+    `report` is the proof of its rows; `release`
     gets its version when that is known.
     """
 
@@ -70,8 +72,11 @@ class ReleaseDraft:
         return replace(open_pairs(str(self.release.folder)), name=str(self.run), recipe=self.read_recipe())
 
     def read_recipe(self) -> str | None:
+        """The recipe as it is published."""
         recipe = self.run / "recipe.yaml"
-        return recipe.read_text(encoding="utf-8") if recipe.is_file() else None
+        if not recipe.is_file():
+            return None
+        return published_recipe(recipe.read_text(encoding="utf-8"), read_manifest(self.run))
 
     def is_harmful(self) -> bool:
         """Whether rows of it come from harmful texts, as far as it is known."""

@@ -2,6 +2,7 @@
 is overwritten.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +14,16 @@ from prefgen.errors import PublishError
 
 MAX_TRIES = 4
 """How often a commit is made anew, on a head that others have moved or after a fault of the Hub's."""
-PAUSES = (1.0, 4.0, 10.0)
-"""Seconds before the next try after such a fault."""
+PAUSES = (1.0, 4.0, 10.0, 2.0)
+"""Seconds before the next look after such a fault; the last one is before what is said at the end."""
+
+
+class Unreachable(PublishError):
+    """What stands on the Hub could not be read."""
+
+
+class OutcomeUnknown(PublishError):
+    """Whether a commit was made, or a pull request opened, is not known."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,11 @@ class Head:
     files: frozenset[str]
     tags: Mapping[str, str]
     private: bool = False
+
+
+Contents = tuple[Mapping[str, Path | bytes], str]
+"""({path: content}, the commit's message)"""
+CommitContents = Callable[[Head], Contents]
 
 
 class Repository:
@@ -60,7 +74,7 @@ class Repository:
         except RepositoryNotFoundError:
             return None
         except Exception as error:
-            raise self._publish_error("cannot be read", error) from error
+            raise Unreachable(self._error_line("cannot be read", error)) from error
         files = frozenset(sibling.rfilename for sibling in info.siblings or ())
         return Head(info.sha, files, {tag.name: tag.target_commit for tag in refs.tags}, bool(info.private))
 
@@ -107,12 +121,12 @@ class Repository:
         except EntryNotFoundError:
             return None
         except Exception as error:
-            raise self._publish_error(f"{path} cannot be read", error) from error
+            raise Unreachable(self._error_line(f"{path} cannot be read", error)) from error
         return Path(file).read_text(encoding="utf-8")
 
     def commit(
         self,
-        commit_contents: Callable[[Head], tuple[Mapping[str, Path | bytes], str]],
+        commit_contents: CommitContents,
         *,
         is_ours: Callable[[str], bool],
         pr: bool = False,
@@ -122,16 +136,15 @@ class Repository:
 
         Files that are `is_ours` and not among them are removed by the same commit. Where somebody else was
         faster it is made anew on their head; after a fault of the Hub's too, which may have come after the
-        commit was made: `commit_contents` sees on the new head what is there already.
+        commit was made: `commit_contents` sees on the new head what is there already. Raises PublishError,
+        which says that nothing was published only where the Hub shows it.
         """
-        from huggingface_hub.errors import HfHubHTTPError
-
-        fault: HfHubHTTPError | None = None
-        for pause in (*PAUSES, 0.0):
-            head = self.head()
-            if head is None:
-                raise PublishError(f"{self.name!r} is not on the Hub any more")
-            files, message = commit_contents(head)
+        parent, fault = "", None
+        for number in range(MAX_TRIES + 1):
+            head, (files, message) = self._look(commit_contents, fault)
+            if number == MAX_TRIES and (fault is None or head.commit == parent):
+                break
+            parent, fault = head.commit, None
             try:
                 commit_info = self._api.create_commit(
                     self.name,
@@ -141,26 +154,42 @@ class Repository:
                     parent_commit=head.commit,
                     create_pr=pr,
                 )
-            except HfHubHTTPError as error:
-                if error.response.status_code == 412:
-                    continue
-                if error.response.status_code < 500 or "/commit/" not in str(error.response.url):
-                    raise self._publish_error("nothing was published", error) from error
-                fault = error
-                if pr:  # a second one would be opened
-                    break
-                time.sleep(pause)
-                continue
+                return commit_info.oid, str(commit_info.pr_url or commit_info.commit_url)
             except Exception as error:
-                raise self._publish_error("nothing was published", error) from error
-            return commit_info.oid, str(commit_info.pr_url or commit_info.commit_url)
+                if _status(error) == 412:
+                    continue
+                if not _may_have_committed(error):
+                    raise self._publish_error("nothing was published", error) from error
+                if pr:  # a second one would be opened
+                    problem = (
+                        "it is not known whether the pull request was opened; look there, and publish again "
+                        "where it was not"
+                    )
+                    raise OutcomeUnknown(self._error_line(problem, error)) from error
+                fault = error
+                time.sleep(PAUSES[number])
         if fault is not None:
-            problem = "it is not known whether the commit was made; publish again, which goes on from there"
+            problem = f"nothing was published (its newest commit is still {parent[:8]}); publish again"
             raise self._publish_error(problem, fault) from fault
         raise PublishError(
             f"{self.name!r}: others have committed {MAX_TRIES} times meanwhile; nothing was published. "
             "Publish again"
         )
+
+    def _look(self, commit_contents: CommitContents, fault: Exception | None) -> tuple[Head, Contents]:
+        """What stands on the Hub, and what is to stand there. Raises PublishError; after a `fault` of a
+        commit, where the Hub cannot be read, one that says what is not known.
+        """
+        try:
+            head = self.head()
+            if head is None:
+                raise PublishError(f"{self.name!r} is not on the Hub any more")
+            return head, commit_contents(head)
+        except Unreachable:
+            if fault is None:
+                raise
+            problem = "it is not known whether the commit was made; publish again, which goes on from there"
+            raise OutcomeUnknown(self._error_line(problem, fault)) from fault
 
     def tag(self, tag: str, commit: str, message: str) -> None:
         """Tag a commit. Raises PublishError; not where somebody else has just set the same tag on the same
@@ -171,7 +200,14 @@ class Repository:
                 self.name, tag=tag, tag_message=message, revision=commit, repo_type=self.kind, exist_ok=False
             )
         except Exception as error:
-            head = self.head()
+            try:
+                head = self.head()
+            except Unreachable:
+                problem = (
+                    f"was committed, and it is not known whether it is tagged {tag!r}: publish again, which "
+                    "only sets the tag"
+                )
+                raise self._publish_error(problem, error) from error
             if head is None or head.tags.get(tag) != commit:
                 problem = (
                     f"was committed and is not tagged {tag!r} yet: publish again, which only sets the tag"
@@ -185,12 +221,30 @@ class Repository:
             raise self._publish_error(problem, error) from error
 
     def _publish_error(self, problem: str, error: Exception) -> PublishError:
-        status = getattr(getattr(error, "response", None), "status_code", None)
+        return PublishError(self._error_line(problem, error))
+
+    def _error_line(self, problem: str, error: Exception) -> str:
         hint = {
             401: "the token was not accepted: set HF_TOKEN to one with the right to write",
             403: "the token has no right to write there",
-        }.get(status or 0)
-        return PublishError(f"{self.name!r}: {problem}: {hint or first_line(error)}")
+        }.get(_status(error) or 0)
+        return f"{self.name!r}: {problem}: {hint or first_line(error)}"
+
+
+def _status(error: Exception) -> int | None:
+    """The status of the answer that an error is; None where none came."""
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _may_have_committed(error: Exception) -> bool:
+    """Whether the commit may have been made all the same: it was sent, and what came back is no answer, a
+    fault of the server's or of a gateway before it, or nothing at all.
+    """
+    if isinstance(error, json.JSONDecodeError):
+        return True
+    status = _status(error)
+    asked = getattr(error, "response" if status else "request", None)
+    return (status is None or status >= 500) and "/commit/" in str(getattr(asked, "url", ""))
 
 
 def _operations(files: Mapping[str, Path | bytes], head: Head, is_ours: Callable[[str], bool]) -> list[Any]:

@@ -23,11 +23,12 @@ from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import complete_manifest
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.publish.draft import Release, ReleaseDraft
-from prefgen.publish.hub import Head, Repository
+from prefgen.publish.hub import Head, OutcomeUnknown, Repository
 from prefgen.publish.mix_release import private_parts, write_mix_rows
 from prefgen.publish.next_version import resolve_version
 from prefgen.publish.release_note import RELEASE, read_release_note
 from prefgen.publish.rows import write_rows
+from prefgen.publish.servers import published_manifest
 from prefgen.publish.settings import PublishSettings
 from prefgen.publish.split_shards import WrittenRelease
 from prefgen.publish.version import tag_of
@@ -102,8 +103,8 @@ def _release_run(
         )
     try:
         return _push_release(hub, draft, pr=pr, say=say)
-    except PublishError:
-        if head is None:
+    except PublishError as error:
+        if head is None and not isinstance(error, OutcomeUnknown):
             hub.remove_if_empty()
         raise
 
@@ -136,7 +137,8 @@ def _draft_release(
     written.files = {name: folder / name for name in written.files}
     version = settings.version or manifest.version
     release = Release(folder, repo, version, written.content_hash, written.counts, bool(settings.private))
-    draft = ReleaseDraft(run, manifest, settings, written, report, release)
+    shown = manifest if isinstance(manifest, MixManifest) else published_manifest(manifest)
+    draft = ReleaseDraft(run, shown, settings, written, report, release)
     if settings.private is None:
         private = draft.is_harmful() or (isinstance(manifest, MixManifest) and manifest.private)
         draft.release = replace(release, private=private)

@@ -17,7 +17,7 @@ from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.parquet import FULL_PAIRS, FULL_TURN, TURN, pairs_schema_of
 from prefgen.dataset.proven_set import proven_set
 from prefgen.dataset.read_parquet import read_parquet
-from prefgen.dataset.read_run import read_shards
+from prefgen.dataset.read_run import read_manifest, read_shards
 from prefgen.dataset.row_relations import PAIR_RELATIONS
 from prefgen.dataset.same_turns import normal_text
 from prefgen.dataset.serialize import record_of, turn_of
@@ -32,6 +32,7 @@ from prefgen.publish.redaction import (
     quote_redactor,
     redact_turn,
 )
+from prefgen.publish.servers import server_hider
 from prefgen.publish.split_shards import WrittenRelease, write_config
 from prefgen.text.taken_out import taken_out_notice, text_digest
 from prefgen.types import Record, Response, Score
@@ -235,6 +236,9 @@ def _judgments(run: Path, harmful: Harmful) -> Iterator[dict[str, Any]]:
 
 
 def _read_failures(run: Path) -> Iterator[dict[str, Any]]:
+    """What was lost, without the names of servers that are not published."""
     path = run / "failures.parquet"
     if path.is_file():
-        yield from read_parquet(path)
+        hide = server_hider(read_manifest(run))
+        for row in read_parquet(path):
+            yield {**row, "reason": row["reason"] and hide(row["reason"])}

@@ -81,6 +81,11 @@ def recipe_from_data(data: Mapping[str, Any], folder: Path) -> LoadedRecipe:
     return LoadedRecipe(dict(data), {}, Path("recipe"), folder)
 
 
+def recipe_text(data: Mapping[str, Any]) -> str:
+    """A recipe as a run and a release keep it."""
+    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110)
+
+
 def _load_file(path: Path, ancestors: tuple[Path, ...]) -> LoadedRecipe:
     if path.resolve() in ancestors:
         raise RecipeError(f"{path} extends itself")

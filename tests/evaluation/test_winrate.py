@@ -59,7 +59,64 @@ def test_scores_say_who_won_and_missing_ones_are_not_counted_as_lost():
 
     assert (found.prompts, found.unjudged, found.raw[0]) == (3, 1, 0.5)
     assert any("1 prompts are not counted" in note for note in found.notes)
-    assert any("one order only" in note for note in found.notes)
+    assert not any("first place" in note for note in found.notes)
+
+
+def scored(number, *rated):
+    """A record on which `points` rated both answers: each of `rated` is (aspect, sample, places of both)."""
+    record = a_record(number)
+    scores = [
+        Score(
+            response_id=r.id, aspect=aspect, value=v, scale=(1, 5), judge="points", sample=sample, order=place
+        )
+        for aspect, sample, places in rated
+        for r, v, place in zip(record.responses, (5, 2), places, strict=True)
+    ]
+    return record.replacing(scores=tuple(scores))
+
+
+@pytest.mark.parametrize(
+    ("rated", "is_said"),
+    [
+        ([("met", 0, (None, None))], False),  # a rule, or a reward: no place at all
+        ([("help", 0, (0, 0))], False),  # one answer at a time
+        ([("help", 0, (1, 0))], True),
+        ([("help", 0, (1, 0)), ("help", 1, (0, 1))], False),
+        ([("help", 0, (1, 0)), ("truth", 0, (0, 1))], True),  # each aspect in one order of its own
+    ],
+)
+def test_a_preference_for_a_place_is_spoken_of_where_there_was_one(rated, is_said):
+    found = win_rate([scored(i, *rated) for i in range(3)], **OF)
+
+    assert any("first place is not taken out" in note for note in found.notes) is is_said
+
+
+def test_comparisons_in_one_order_are_told_and_equal_texts_need_none():
+    apart = a_record(1, (0, 0.9))
+    same = [response.replacing(messages=apart.responses[0].messages) for response in apart.responses]
+
+    told = win_rate([apart], **OF)
+    equal = win_rate([apart.replacing(responses=tuple(same))], **OF)
+
+    assert any("one order only" in note for note in told.notes)
+    assert not any("one order only" in note for note in equal.notes)
+
+
+def test_what_the_judges_of_a_jury_saw_is_what_it_saw():
+    record = scored(1, ("help", 0, (1, 0)))
+    rule = tuple(
+        Score(response_id=r.id, aspect="met", value=1, scale=(0, 1), judge="rules") for r in record.responses
+    )
+    verdict = Comparison(
+        first_id=record.responses[0].id, second_id=record.responses[1].id, probability=1, judge="all"
+    )
+    record = record.replacing(scores=(*record.scores, *rule), comparisons=(verdict,))
+
+    listwise = win_rate([record], **OF, judge="all", members={"all": ("rules", "points.help")})
+    rules = win_rate([record], **OF, judge="all", members={"all": ("rules",)})
+
+    assert any("one order only" in note for note in listwise.notes)
+    assert not any("one order only" in note for note in rules.notes)
 
 
 @pytest.mark.parametrize(

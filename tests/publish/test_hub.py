@@ -4,7 +4,7 @@ is overwritten. (prefgen/publish/hub.py)
 
 import pytest
 
-from tests.support.hub import READER
+from tests.support.hub import CLOSED, CUT, READER
 from tests.support.publishing import publish
 
 
@@ -106,22 +106,80 @@ def test_a_fault_of_the_hub_at_the_commit_is_tried_again(hub, finished, tmp_path
     assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
 
 
-def test_a_fault_after_the_commit_was_made_is_seen_on_the_hub(hub, finished, tmp_path):
-    hub.fail_after = [["POST .*/commit/", 502, 1]]
+@pytest.mark.parametrize("fault", [502, CLOSED, CUT])
+def test_a_fault_after_the_commit_was_made_is_seen_on_the_hub(hub, finished, tmp_path, fault):
+    hub.fail_after = [["POST .*/commit/", fault, 1]]
 
     done = publish(hub, tmp_path, finished)
 
     assert done.returncode == 0, done.stderr
+    assert hub.fail_after[0][2] == 0
     assert len(hub.repos["acme/rivers"].commits) == 2  # the repository's first, and ours
     assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
     assert "nothing was published" not in done.stderr
 
 
-def test_a_commit_of_which_nothing_is_known_is_not_said_to_be_none(hub, finished, tmp_path):
-    hub.fail = [["POST .*/commit/", 500, 1000]]
+def test_the_last_try_that_was_made_all_the_same_is_seen_too(hub, finished, tmp_path):
+    hub.fail = [["POST .*/commit/", CLOSED, 3]]
+    hub.fail_after = [["POST .*/commit/", CLOSED, 1]]
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 0, done.stderr
+    assert hub.fail_after[0][2] == hub.fail[0][2] == 0
+    assert len(hub.repos["acme/rivers"].commits) == 2
+    assert list(hub.repos["acme/rivers"].tags) == ["v1.0.0"]
+
+
+def test_a_commit_that_is_not_on_the_hub_is_said_to_be_none(second, tmp_path, more):
+    second.fail = [["POST .*/commit/", CLOSED, 100]]
+    head = second.repos["acme/rivers"].head
+
+    done = publish(second, tmp_path, more)
+
+    assert done.returncode == 1
+    assert f"nothing was published (its newest commit is still {head[:8]}); publish again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert second.repos["acme/rivers"].head == head
+
+
+def test_what_nobody_can_look_at_is_not_said_to_be_none(second, tmp_path, more):
+    """The Hub is gone behind the commit: whether it was made is not known until it can be read again."""
+    second.fail_after = [["POST .*/commit/", CLOSED, 1]]
+    repo = second.repos["acme/rivers"]
+
+    def goes_after_this(name):
+        second.fail = [["GET /api/datasets/", 404, 1000]]
+
+    second.before_commit = goes_after_this
+    broken = publish(second, tmp_path, more)
+    second.fail = []
+    again = publish(second, tmp_path, more)
+
+    assert broken.returncode == 1
+    assert "it is not known whether the commit was made; publish again" in broken.stderr
+    assert again.returncode == 0, again.stderr
+    assert "was committed before; now it has its tag" in again.stderr
+    assert len(repo.commits) == 3
+    assert repo.tags["v1.1.0"] == repo.head
+
+
+def test_a_pull_request_of_which_nothing_is_known_is_not_opened_twice(hub, finished, tmp_path):
+    hub.fail_after = [["POST .*/commit/", CLOSED, 1000]]
 
     done = publish(hub, tmp_path, finished, "--pr")
 
     assert done.returncode == 1
-    assert "it is not known whether the commit was made" in done.stderr
+    assert "it is not known whether the pull request was opened; look there" in done.stderr
     assert "Traceback" not in done.stderr
+    assert len(hub.repos["acme/rivers"].requests) == 1
+
+
+def test_a_connection_that_breaks_before_the_commit_leaves_no_doubt(hub, finished, tmp_path):
+    hub.fail = [["POST .*/preupload/", CLOSED, 100]]
+
+    done = publish(hub, tmp_path, finished)
+
+    assert done.returncode == 1
+    assert "nothing was published" in done.stderr
+    assert not any("/commit/" in line for line in hub.asked)

@@ -17,6 +17,8 @@ import yaml
 
 WRITER, READER = "hf_writer", "hf_reader"
 """Tokens of somebody who may write, and of somebody who may not."""
+CLOSED, CUT = 0, 1
+"""In the place of a status: the connection is closed without an answer, or in the middle of one."""
 
 
 @dataclass
@@ -40,7 +42,8 @@ class Repo:
 
 class LocalHub(ThreadingHTTPServer):
     """Serves `repos`: {"owner/name": {path: content}}. `asked` holds the requests that came; `fail` are
-    (pattern, status, times) to plant, `fail_after` such as come after the work is done.
+    (pattern, status, times) to plant, `fail_after` such as come after the work is done. Two are no status:
+    CLOSED, where nothing comes back, and CUT, where an answer breaks off.
     """
 
     daemon_threads = True
@@ -341,6 +344,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def _fail(self, status: int, code: str) -> None:
+        if status in (CLOSED, CUT):
+            if status == CUT:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+            self.close_connection = True
+            return
         self._send(
             status, json.dumps({"error": code}).encode(), {"X-Error-Code": code, "X-Error-Message": code}
         )

@@ -10,7 +10,7 @@ NEW ?=
 MOCK_SERVER ?= ../shared/tools/mock_server.py
 
 # `make help` shows these: a target, and after ## what it does
-.PHONY: help fmt demo test fuzz goldens coverage check integration lab chaos bench bench-prompts bench-plan bench-datasets bench-winrate wheel clean
+.PHONY: help reference fmt demo test fuzz goldens coverage check integration lab chaos bench bench-prompts bench-plan bench-datasets bench-winrate wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -39,6 +39,9 @@ goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 
 coverage: $(VENV)/dev ## the tests again, and which lines they reach
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto --cov --cov-report=term
+
+reference: $(VENV)/dev ## write docs/reference anew, of the code
+	$(BIN)/python -m tests.support.reference
 
 fmt: $(VENV)/dev ## put the code into its form
 	$(BIN)/ruff check --fix prefgen tests

@@ -42,21 +42,22 @@ _ANSWERS = frozenset((
 """Words of columns that hold answers, whether or not those of the row."""
 MAX_WORDS = 1000
 """Characters of what may say which answer is better."""
-_MAP_SIDES = "map the sides that are meant (chosen=chosen and rejected=rejected), or take the column away"
 
 
-def check_comparisons(row: Row, given: Mapping[str, Any], where: str) -> None:
+def check_comparisons(row: Row, given: Mapping[str, Any], meant: str, where: str) -> None:
     """Raises RecipeError where a column beside the sides says that the rejected answer is the better one, or
-    may say it and is not understood.
+    may say it and is not understood; `meant` is the mapping by which the sides are meant.
     """
+    remedy = f"map the sides that are meant ({meant}), or take the column away"
     sides = [text_of_answer(given[side]) for side in SIDES]
     found = list(answers_beside(row, sides))
     beside = [Answers(SIDES, SIDES, tuple(sides), 0, 1), *found]
     names = named_columns(row)
     of_each = {name: group.marks for group in column_groups(names) for name in group.columns}
+    held = {column for answers in beside if answers.marks for column in answers.columns}
     for name in names if found else comparing(names):
         value = row[name]
-        if name in SIDES or (name in KNOWN and name != "label") or is_missing(value):
+        if name in held or (name in KNOWN and name != "label") or is_missing(value):
             continue
         others = [
             answers
@@ -70,17 +71,12 @@ def check_comparisons(row: Row, given: Mapping[str, Any], where: str) -> None:
         ):
             raise RecipeError(
                 f"{name} is {describe(value)}, and chosen is another answer, or it is not understood: "
-                f"{_MAP_SIDES}",
+                f"{remedy}",
                 where,
             )
-    check_values(row, beside, where)
-
-
-def check_values(row: Row, beside: Sequence[Answers], where: str) -> None:
-    """Raises RecipeError where numbers of each of these answers prefer the rejected one."""
     for answers in beside:
         if (name := values_against(row, answers)) is not None:
-            raise RecipeError(f"{name} and chosen do not prefer the same answer: {_MAP_SIDES}", where)
+            raise RecipeError(f"{name} and chosen do not prefer the same answer: {remedy}", where)
 
 
 def _denies(name: str, value: Any) -> bool:

@@ -169,6 +169,49 @@ def test_a_pair_that_is_the_right_way_round_is_read_however_it_is_said(beside):
     assert read(row) == row["chosen"]
 
 
+VOTES_AGAINST = [
+    {**AB, "votes": ["B", "B", "tie"]}, {**AB, "votes": ["B", "B", "B", None]}, {**AB, "winner": ["B", "C"]},
+    {**AB, "preferences": ["B", "B", "unsure"]}, {**AB, "preferences": ["A", "unsure"]},
+    {**AB, "votes": ["B"] * 101}, {**AB, "winner": ["B"] * 1001}, {**AB, "votes": ["tie", "tie"]},
+    {**AB, "preference": {"choice": "B", "reason": "x"}}, {**AB, "preference": {"choice": "?", "id": 3}},
+    {**AB, "verdict": '{"winner": "B", "reason": "x"}'}, {**AB, "winner": {"model": "model_b", "votes": 3}},
+    {**AB, "preferences": [{"annotator": "x", "preference": "B"}] * 2}, {**AB, "winner": ["nobody"]},
+    {**AB, "preferred": ["B", ["x"]]}, {**AB, "winner": {"a": "lost", "b": "won"}},
+    {**AB, "loser": ["A", "tie"]}, {**AB, "winner": {"a": {"b": {}}}},
+    {**LIST, "votes": [1, 1, 0]}, {"response_1": "The Nile.", "response_2": "No.", "votes": [2, 2, 1]},
+    {"winner": ["rejected", "rejected"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", VOTES_AGAINST)
+def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
+    with pytest.raises(RecipeError, match="map the sides that are meant .chosen=chosen"):
+        read({**SIDES, **beside})
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {**AB, "votes": ["A", "A", "tie"]},
+        {**AB, "votes": ["A", "tie", "tie", None]},
+        {**AB, "preferences": ["A", "A", "unsure"]},
+        {**AB, "preference": {"choice": "A", "reason": "B is worse"}},
+        {**AB, "verdict": '{"winner": "A", "loser": "B", "reason": "x"}'},
+        {**AB, "preferences": [{"annotator": "b", "preference": "A"}, {"annotator": "c", "preference": "A"}]},
+        {**AB, "winner": {"model": "x", "votes": 3}, "model_a": "x", "model_b": "y"},
+        {**AB, "votes": {"answer_a": 3, "answer_b": 1}, "preferences": {"a": 0.7, "b": 0.3}},
+        {**AB, "winner": [None, ""], "loser": ["B", "tie"]},
+        {**AB, "preferred_topics": ["x", "y"], "best_practices": {"b": "x"}, "labels": ["x", "b"]},
+        {**AB, "all_preferences": [{"statement": "x", "strength": -1}, {"statement": "y", "strength": 2}]},
+        {**LIST, "votes": [3, 1], "labels": [1, 0]},
+        {"response_1": "The Nile.", "response_2": "No.", "votes": [1, 1, 2]},
+        {"winner": ["chosen", "chosen", "rejected"], "preference": {"style": "x"}},
+    ],
+)
+def test_votes_for_the_chosen_answer_are_read(beside):
+    assert read({**SIDES, **beside}) == "The Nile."
+
+
 @pytest.mark.parametrize(
     "name", ["longer_response", "more_verbose", "more_toxic", "unsafe", "shown_first", "order", "priority"]
 )

@@ -213,6 +213,47 @@ def test_votes_for_the_chosen_answer_are_read(beside):
 
 
 @pytest.mark.parametrize(
+    ("chosen", "rejected"),
+    [
+        ("chosen_rm_score", "rejected_rm_score"), ("chosen_gpt4_score", "rejected_gpt4_score"),
+        ("judge_score_chosen", "judge_score_rejected"), ("chosenHumanRating", "rejectedHumanRating"),
+        ("chosen_elo", "rejected_elo"), ("chosen_reward_model_score", "rejected_reward_model_score"),
+        ("chosen_scores", "rejected_scores"), ("chosen-rating", "rejected-rating"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("other", [{}, {"score_chosen": 9, "score_rejected": 1}])
+def test_scores_of_the_sides_prefer_the_chosen_one_under_any_name(chosen, rejected, other):
+    assert read({**SIDES, **other, chosen: 5, rejected: 5}) == "The Nile."
+    assert read({**SIDES, **other, chosen: 9, rejected: None}) == "The Nile."
+    with pytest.raises(RecipeError, match=f"{chosen} and chosen do not prefer .*chosen=chosen"):
+        read({**SIDES, **other, chosen: 1, rejected: 9})
+    assert read({**SIDES, chosen: 1, rejected: 9}, chosen="chosen", rejected="rejected") == "The Nile."
+
+
+WHOLE = {side: [*CHAT, {"role": "assistant", "content": SIDES[side]}] for side in ("chosen", "rejected")}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"messages": [*CHAT, {"role": "assistant", "content": "The Nile."}], **WHOLE},
+        {"prompt": [{"role": "system", "content": "Be brief."}, *CHAT]},
+        {"models": ["x", "y"], "chosen_model": "x", "rejected_model": "y"},
+        {"tools": [{"name": "f"}, {"name": "g"}]},
+    ],
+)
+def test_a_list_of_two_scores_is_about_the_sides_where_nothing_else_is_two(beside):
+    assert read({**SIDES, **beside, "scores": [5, 1]}) == "The Nile."
+    with pytest.raises(RecipeError, match="scores and chosen do not prefer"):
+        read({**SIDES, **beside, "scores": [1, 5]})
+
+
+def test_a_list_of_two_scores_may_be_about_two_other_things():
+    others = ({"steps": ["x", "y"]}, {"models": ["y", "x"], "chosen_model": "x", "rejected_model": "y"})
+    assert [read({**SIDES, **other, "scores": [1, 5]}) for other in others] == ["The Nile."] * 2
+
+
+@pytest.mark.parametrize(
     "name", ["longer_response", "more_verbose", "more_toxic", "unsafe", "shown_first", "order", "priority"]
 )
 def test_a_letter_under_the_name_of_another_trait_is_no_verdict(name):

@@ -193,7 +193,7 @@ def test_both_scores_are_of_one_naming(tmp_path):
 
     mixed = to_pair_row({**row, "chosen_score": 9, "rejected_rating": 2}, {}, "row")
     assert not {"score_chosen", "score_rejected"} <= mixed.keys()
-    with pytest.raises(RecipeError, match="which one is better"):
+    with pytest.raises(RecipeError, match="chosen_reward and chosen do not prefer"):
         records(tmp_path, {**row, "chosen_reward": 1.0, "rejected_reward": 5.0})
 
 

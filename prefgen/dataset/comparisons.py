@@ -50,9 +50,10 @@ def check_comparisons(row: Row, given: Mapping[str, Any], meant: str, where: str
     found = list(answers_beside(row, sides))
     beside = [Answers(SIDES, SIDES, tuple(sides), 0, 1), *found]
     names = named_columns(row)
-    of_each = {name: group.marks for group in column_groups(names) for name in group.columns}
+    told = names if found else comparing(names)
+    of_each = {name: group.marks for group in column_groups(names) for name in group.columns} if told else {}
     held = {column for answers in beside if answers.marks for column in answers.columns}
-    for name in names if found else comparing(names):
+    for name in told:
         value = row[name]
         if name in held or (name in KNOWN and name != "label") or is_missing(value):
             continue

@@ -2,6 +2,7 @@
 the same length, in a mapping by their marks, or in the items of their list.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,8 @@ def _numbers(
 
 def number_of(value: Any) -> float | None:
     """A number or a truth value, also as text; None for anything else."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     word = str(value).strip().casefold() if isinstance(value, str | bool) else ""
     if word in (*TRUE_WORDS, *FALSE_WORDS):
         return float(word in TRUE_WORDS)

@@ -73,7 +73,7 @@ def _arguments(function: Mapping[str, Any]) -> str:
 
 def _are_of_the_tool(function: Mapping[str, Any]) -> bool:
     """Whether `parameters` are the schema that the tool declares, beside the arguments of the call."""
-    schema = function.get("parameters")
+    schema: Any = function.get("parameters")
     is_schema = isinstance(schema, Mapping) and isinstance(schema.get("properties"), Mapping)
     return "arguments" in function and is_schema and schema.get("type") == "object"
 

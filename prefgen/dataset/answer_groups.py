@@ -16,7 +16,8 @@ _MARKS = (SIDES, ("first", "second", "third"), ("left", "right"), tuple("abcdefg
 _NAME_LENGTH = 60
 _TEXT_KEYS = ("response", "completion", "answer", "output", "generation")
 """Where an item of a list has its text, beside the keys of a turn."""
-_NO_ANSWERS = frozenset((*ASKING, *ASKING_ALONE, "history", "context", "tools", "metadata"))
+NO_ANSWERS = frozenset((*ASKING, *ASKING_ALONE, "history", "context", "tools", "metadata"))
+"""Columns whose lists hold no answers."""
 
 
 @lru_cache(maxsize=8192)
@@ -81,7 +82,7 @@ def answers_beside(row: Row, sides: Sequence[Any]) -> Iterator[Answers]:
             texts = tuple(text_of_answer(row[name]) for name in group.columns)
             yield from _holding(group.columns, group.marks, texts, sides)
     for name, value in row.items():
-        items: Any = decoded(value) if name not in SIDES and name not in _NO_ANSWERS else None
+        items: Any = decoded(value) if name not in SIDES and name not in NO_ANSWERS else None
         if is_list(items) and len(items) > 1:
             yield from _holding((name,), (), tuple(text_of_item(item) for item in items), sides)
 

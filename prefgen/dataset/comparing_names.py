@@ -29,10 +29,10 @@ NOT_WHICH = frozenset((
     "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number",
 ))  # fmt: skip
 CERTAIN = frozenset((
-    "is", "the", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer", "output",
-    "completion", "candidate", "option", "side", "label", "index", "idx", "winner", "winning", "prefer",
-    "preferred", "preference", "better", "best", "verdict", "choice", "selected", "vote", "loser", "losing",
-    "worse", "worst",
+    "is", "the", "non", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer",
+    "output", "completion", "candidate", "option", "side", "label", "index", "idx", "winner", "winning",
+    "prefer", "preferred", "preference", "better", "best", "verdict", "choice", "selected", "vote", "loser",
+    "losing", "worse", "worst",
 ))  # fmt: skip
 """Words of names that say nothing but which answer is better, so that they must be understood."""
 NO_COMPARISON = frozenset((
@@ -71,7 +71,8 @@ def sense_of(name: str) -> Sense:
     if not NOT_WHICH.isdisjoint(words):
         return "whatever"
     points = "index" in words or "idx" in words
-    if not LOSES.isdisjoint(words) or (points and "rejected" in words):
+    is_denied = "non" in words and _prefers(words)
+    if is_denied or not LOSES.isdisjoint(words) or (points and "rejected" in words):
         return "loses"
     if not WINS.isdisjoint(words) or _prefers(words) or (points and "chosen" in words):
         return "wins"

@@ -20,7 +20,6 @@ from prefgen.dataset.answer_groups import (
 from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
-    Sense,
     comparing,
     is_about_else,
     is_certain,
@@ -29,34 +28,34 @@ from prefgen.dataset.comparing_names import (
     sense_of,
     truth_of_mark,
 )
-from prefgen.dataset.named_answers import SAYS_SO, place_of, place_of_text, plain_word, word_of
+from prefgen.dataset.named_answers import MAX_WORDS, SAYS_SO, place_of, place_of_cell, plain_word, word_of
 from prefgen.dataset.values_of_each import number_of, values_against
+from prefgen.dataset.votes import is_of_each, is_tie, prefers_another, votes_against
 from prefgen.errors import RecipeError
 
-_TIES = ("draw", "equal", "neither", "both")
 _STRENGTH = re.compile(r"0?\.(?!50*$)[5-9][0-9]*")
 """How likely it is that the better one is better."""
 _ANSWERS = frozenset((
     "response", "answer", "completion", "output", "reply", "candidate", "generation", "summary",
 ))  # fmt: skip
 """Words of columns that hold answers, whether or not those of the row."""
-MAX_WORDS = 1000
-"""Characters of what may say which answer is better."""
-_MAP_SIDES = "map the sides that are meant (chosen=chosen and rejected=rejected), or take the column away"
 
 
-def check_comparisons(row: Row, given: Mapping[str, Any], where: str) -> None:
+def check_comparisons(row: Row, given: Mapping[str, Any], meant: str, where: str) -> None:
     """Raises RecipeError where a column beside the sides says that the rejected answer is the better one, or
-    may say it and is not understood.
+    may say it and is not understood; `meant` is the mapping by which the sides are meant.
     """
+    remedy = f"map the sides that are meant ({meant}), or take the column away"
     sides = [text_of_answer(given[side]) for side in SIDES]
     found = list(answers_beside(row, sides))
     beside = [Answers(SIDES, SIDES, tuple(sides), 0, 1), *found]
     names = named_columns(row)
-    of_each = {name: group.marks for group in column_groups(names) for name in group.columns}
-    for name in names if found else comparing(names):
+    told = names if found else comparing(names)
+    of_each = {name: group.marks for group in column_groups(names) for name in group.columns} if told else {}
+    held = {column for answers in beside if answers.marks for column in answers.columns}
+    for name in told:
         value = row[name]
-        if name in SIDES or (name in KNOWN and name != "label") or is_missing(value):
+        if name in held or (name in KNOWN and name != "label") or is_missing(value):
             continue
         others = [
             answers
@@ -70,17 +69,12 @@ def check_comparisons(row: Row, given: Mapping[str, Any], where: str) -> None:
         ):
             raise RecipeError(
                 f"{name} is {describe(value)}, and chosen is another answer, or it is not understood: "
-                f"{_MAP_SIDES}",
+                f"{remedy}",
                 where,
             )
-    check_values(row, beside, where)
-
-
-def check_values(row: Row, beside: Sequence[Answers], where: str) -> None:
-    """Raises RecipeError where numbers of each of these answers prefer the rejected one."""
     for answers in beside:
         if (name := values_against(row, answers)) is not None:
-            raise RecipeError(f"{name} and chosen do not prefer the same answer: {_MAP_SIDES}", where)
+            raise RecipeError(f"{name} and chosen do not prefer the same answer: {remedy}", where)
 
 
 def _denies(name: str, value: Any) -> bool:
@@ -102,37 +96,24 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
         return truth != answers.chosen
     if sense == "whatever":
         return _is_named_against(name, value, answers)
+    place = place_of_cell(row, name, value, answers, exactly=sense == "may win")
     data: Any = decoded(value)
-    if isinstance(data, Mapping):
-        data = next(iter(data.values())) if len(data) == 1 else None
-    for held in (value, data):
-        place = place_of_text(held, answers, exactly=sense == "may win")
-        if place is not None:
-            return _prefers_another(sense, place, answers)
-    if is_list(data):
-        return _is_voted_against(row, name, data, answers)
-    if not isinstance(data, str | int | float) or is_missing(data):
-        return False
-    word = word_of(data)
-    if len(word) > MAX_WORDS:
-        return False
-    if word in _TIES or word.startswith("tie"):
-        return sense != "may win" and not answers.are_sides
+    if is_list(data) and place is None:
+        return votes_against(row, name, data, answers)
+    if isinstance(data, Mapping) and place is None:
+        is_unread = is_certain(name) and not answers.are_sides
+        return is_unread and sense != "may win" and not is_of_each(name, data, answers)
+    word = word_of(data) if isinstance(data, str | int | float) and not is_missing(data) else ""
     if "votes" in words_of_name(name) and _is_digits(word):
         return False
-    place = place_of(row, name, word, answers)
+    if is_tie(word) and len(word) <= MAX_WORDS:
+        return sense != "may win" and not answers.are_sides
     if place is not None:
-        return _prefers_another(sense, place, answers)
-    if word in SIDES or answers.are_sides or sense == "may win" or not is_certain(name):
+        return prefers_another(sense, place, answers)
+    is_none = not word or len(word) > MAX_WORDS or word in SIDES
+    if is_none or answers.are_sides or sense == "may win" or not is_certain(name):
         return False
     return _STRENGTH.fullmatch(word) is None and not _is_said_elsewhere(word, row, name)
-
-
-def _prefers_another(sense: Sense, place: int, answers: Answers) -> bool:
-    """Whether the answer at a place is another one than the chosen, or than a loser may be."""
-    if 0 <= place < len(answers.texts):
-        place = answers.texts.index(answers.texts[place])  # one that is listed twice is the same answer
-    return (place == answers.chosen) if sense == "loses" else (place != answers.chosen)
 
 
 def _names_another(row: Row, name: str, value: Any, beside: Sequence[Answers]) -> bool:
@@ -183,21 +164,7 @@ def _is_named_against(name: str, value: Any, answers: Answers) -> bool:
         place = columns.index(word)
     else:
         return False
-    return _prefers_another("loses" if "rejected" in words_of_name(name) else "wins", place, answers)
-
-
-def _is_voted_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -> bool:
-    """Whether a list of votes that are all understood has no majority for the chosen answer."""
-    if not votes or not all(isinstance(vote, str) for vote in votes) or len(votes) > 100:
-        return False
-    places: list[int | None] = []
-    for vote in votes:
-        place = place_of_text(vote, answers)
-        places.append(place_of(row, name, word_of(vote), answers) if place is None else place)
-    if None in places:
-        return False
-    for_chosen = 2 * places.count(answers.chosen) > len(places)
-    return for_chosen if sense_of(name) == "loses" else not for_chosen
+    return prefers_another("loses" if "rejected" in words_of_name(name) else "wins", place, answers)
 
 
 def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:

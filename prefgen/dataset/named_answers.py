@@ -1,7 +1,7 @@
 """Which answer a word or a text means: by a column's name, a mark, the text itself, or who gave it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.answer_groups import (
@@ -13,8 +13,9 @@ from prefgen.dataset.answer_groups import (
     text_of_item,
     words_of_name,
 )
-from prefgen.dataset.cells import decoded, is_list
+from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
+from prefgen.dataset.comparing_names import sense_of
 
 _WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
 MARKED = re.compile(
@@ -26,6 +27,42 @@ PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
 SAYS_SO = re.compile(r"(.{1,40}?)\s+(?:wins|won|is (?:the )?(?:better|best|winner))", re.IGNORECASE)
 _FINAL = re.compile(r"\[\[([^\[\]]{1,40})\]\]\W*\Z")
 _ORDER = re.compile(r"(\w[\w ]*?) *(>+|<+) *(\w[\w ]*)")
+
+
+MAX_WORDS = 1000
+"""Characters of what may say which answer is better."""
+
+
+def place_of_cell(
+    row: Row, name: str, value: Any, answers: Answers, *, exactly: bool = False, is_alone: bool = True
+) -> int | None:
+    """Which of the answers a cell means: by the answer itself, by a word, or by the one value of a mapping
+    that means any of them; None for one that is not understood.
+    """
+    data: Any = decoded(value)
+    for held in (value, data):
+        if (place := place_of_text(held, answers, exactly=exactly)) is not None:
+            return place
+    if isinstance(data, Mapping):
+        return _place_in_mapping(row, name, data, answers, exactly) if is_alone else None
+    if isinstance(data, bool) or not isinstance(data, str | int | float) or is_missing(data):
+        return None
+    word = word_of(data)
+    return place_of(row, name, word, answers) if len(word) <= MAX_WORDS else None
+
+
+def _place_in_mapping(
+    row: Row, name: str, values: Mapping[Any, Any], answers: Answers, exactly: bool
+) -> int | None:
+    """Which answer the value means whose key asks for one, or else the only text that means any."""
+    keyed = [value for key, value in values.items() if isinstance(key, str) and sense_of(key) == "wins"]
+    for candidates in (keyed, [value for value in values.values() if not isinstance(value, int | float)]):
+        places = {
+            place_of_cell(row, name, value, answers, exactly=exactly, is_alone=False) for value in candidates
+        } - {None}
+        if len(places) == 1:
+            return places.pop()
+    return None
 
 
 def place_of_text(value: Any, answers: Answers, *, exactly: bool = False) -> int | None:

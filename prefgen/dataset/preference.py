@@ -7,11 +7,11 @@ which of them is meant nobody knows.
 from collections.abc import Mapping
 from typing import Any
 
-from prefgen.dataset.answer_groups import SIDES, answers_beside, text_of_answer
+from prefgen.dataset.answer_groups import SIDES, text_of_answer
 from prefgen.dataset.beginnings import check_beginnings
 from prefgen.dataset.cells import FALSE_WORDS, as_truth, describe, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparisons import check_comparisons, check_values
+from prefgen.dataset.comparisons import check_comparisons
 from prefgen.dataset.pointers import check_pointers
 from prefgen.dataset.public_forms import (
     Form,
@@ -30,7 +30,7 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     what is no preference, and for two that do not agree.
     """
     is_told = bool(columns.keys() & set(SIDES))
-    given = {side: row[side] for side in SIDES if side in row and not is_missing(row[side])}
+    given: dict[str, Any] = {side: row[side] for side in SIDES if side in row and not is_missing(row[side])}
     forms = [] if is_told else filled_forms(row)
     told_forms = [form for form in forms if form.needs & columns.keys()]
     if told_forms:
@@ -38,29 +38,31 @@ def with_sides(row: Row, columns: Mapping[str, str], where: str) -> tuple[Row, s
     if not forms and not is_told and (form := form_of_columns(row)) and len(given) < len(SIDES):
         forms = [form]  # which says what is missing
     row = without_status(row, where)
-    if not forms:
-        if len(given) == len(SIDES):
-            check_pointers(row, given, where)
-            check_beginnings(row, given, columns, where)
-            if not is_told:
-                _check_other_labels(row, given, where)
-                check_comparisons(row, given, where)
+    if forms:
+        found = {form.says: form.sides(row, where) for form in forms}
+        _check_agreement(found, given, where)
+        given = dict(zip(SIDES, next(iter(found.values())), strict=True))
+    if len(given) < len(SIDES):
         return row, None
-    found = {form.says: form.sides(row, where) for form in forms}
-    _check_agreement(found, given, where)
-    chosen, rejected = next(iter(found.values()))
-    if not told_forms:
-        texts = [text_of_answer(chosen), text_of_answer(rejected)]
-        check_values(row, [answers for answers in answers_beside(row, texts) if answers.marks], where)
-    return _without_forms(row, forms, next(iter(found.values()))), forms[0].asks
+    spent = frozenset().union(*(form.spent for form in forms))
+    beside = {**{name: row[name] for name in row if name not in spent}, **given} if forms else row
+    check_pointers(beside, given, where)
+    check_beginnings(beside, given, columns, where)
+    if not is_told and not told_forms:
+        meant = f"{forms[0].says}={forms[0].says}" if forms else "chosen=chosen and rejected=rejected"
+        _check_other_labels(beside, given, meant, where)
+        check_comparisons(beside, given, meant, where)
+    if not forms:
+        return row, None
+    return _without_forms(beside, forms), forms[0].asks
 
 
-def _without_forms(row: Row, forms: list[Form], sides: Sides) -> Row:
-    spent = frozenset().union(*(form.needs | form.spent for form in forms))
-    category = {"category": row["domain"]} if isinstance(row.get("domain"), str) else {}
-    kept = {name: value for name, value in row.items() if name not in spent}
-    of_form = category if any(form.says == "overall_preference" for form in forms) else {}
-    return {**kept, "chosen": sides[0], "rejected": sides[1], **of_form}
+def _without_forms(row: Row, forms: list[Form]) -> Row:
+    used = frozenset().union(*(form.needs for form in forms))
+    of_form = {}
+    if isinstance(row.get("domain"), str) and any(form.says == "overall_preference" for form in forms):
+        of_form = {"category": row["domain"]}
+    return {**{name: value for name, value in row.items() if name not in used}, **of_form}
 
 
 def _check_agreement(found: Mapping[str, Sides], given: Mapping[str, Any], where: str) -> None:
@@ -78,30 +80,28 @@ def _check_agreement(found: Mapping[str, Sides], given: Mapping[str, Any], where
             )
 
 
-def _check_other_labels(row: Row, given: Mapping[str, Any], where: str) -> None:
+def _check_other_labels(row: Row, given: Mapping[str, Any], meant: str, where: str) -> None:
     """Raises RecipeError where ranked answers, or an answer with a label, say something else than the
     sides.
     """
     texts = {side: text_of_answer(value) for side, value in given.items()}
+    remedy = f"map the sides that are meant ({meant})"
     if (ranked := ranked_answers(row, where)) is not None:
         ranks = {text_of_answer(text): rank for text, _, rank in ranked}
         best, worse = (ranks.get(texts[side]) for side in SIDES)
         if best is None or worse is None or best >= worse:
-            raise RecipeError(f"answers and chosen do not prefer the same answer{_MAP_SIDES}", where)
+            raise RecipeError(f"answers and chosen do not prefer the same answer: {remedy}", where)
     for name in ("label", "labels"):
         if is_missing(row.get("completion")) and str(row.get(name)).strip().casefold() in _DENIALS:
-            raise RecipeError(
-                f"{name} is {describe(row[name])} beside chosen and rejected{_MAP_SIDES}", where
-            )
+            raise RecipeError(f"{name} is {describe(row[name])} beside chosen and rejected: {remedy}", where)
     if not is_missing(row.get("completion")) and not is_missing(row.get("label")):
         side = "chosen" if as_truth(row["label"], "label", where) else "rejected"
         if text_of_answer(row["completion"]) != texts[side]:
-            raise RecipeError(f"label and chosen do not prefer the same answer{_MAP_SIDES}", where)
+            raise RecipeError(f"label and chosen do not prefer the same answer: {remedy}", where)
 
 
 _DENIALS = (*FALSE_WORDS, "-1", "-1.0")
 """Labels that speak against the sides as they stand; any other word may be a class of the row."""
-_MAP_SIDES = ": map the sides that are meant (chosen=chosen and rejected=rejected)"
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -27,7 +27,7 @@ Sides = tuple[Any, Any]
 
 class Form(NamedTuple):
     """A form of pairs: the columns that it `needs`, of which `says` holds the preference; `asks` is the
-    column of its prompt, and `spent` are columns that are of no use behind it.
+    column of its prompt, and `spent` are those beside the answers that say no more behind it.
     """
 
     needs: frozenset[str]
@@ -161,22 +161,26 @@ def _up_to_answer(conversation: Any, number: float | None, name: str, where: str
 FORMS = (
     Form(
         frozenset(("response_0", "response_1", "better_response_id")),
-        "better_response_id", "prompt", _pku_safe_rlhf,
+        "better_response_id", "prompt", _pku_safe_rlhf, frozenset(("better_response_id",)),
     ),
     Form(
         frozenset(("response1", "response2", "overall_preference")),
-        "overall_preference", "context", _helpsteer3, frozenset(("individual_preference",)),
+        "overall_preference", "context", _helpsteer3,
+        frozenset(("overall_preference", "individual_preference")),
     ),
     Form(
         frozenset(("response_1", "response_2", "preference_strength")),
-        "preference_strength", "prompt", _helpsteer2,
+        "preference_strength", "prompt", _helpsteer2, frozenset(("preference_strength",)),
     ),
-    Form(frozenset(("human_ref_A", "human_ref_B", "labels")), "labels", "history", _shp),
+    Form(
+        frozenset(("human_ref_A", "human_ref_B", "labels")),
+        "labels", "history", _shp, frozenset(("labels",)),
+    ),
     Form(frozenset(("preferred_output", "non_preferred_output")), "preferred_output", "input", _openai),
     Form(frozenset(("chosen_response", "rejected_response")), "chosen_response", "prompt", _responses),
     Form(
         frozenset(("conversation_a", "conversation_b", "winner")), "winner", "prompt", _arena,
-        frozenset(("turn",)),
+        frozenset(("winner", "turn")),
     ),
     Form(frozenset(("completions",)), "completions", "context", _nemo_rl),
     Form(frozenset(("answers", "turns")), "answers", "prompt", _ranked),

@@ -2,13 +2,21 @@
 the same length, in a mapping by their marks, or in the items of their list.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prefgen.dataset.answer_groups import SIDES, Answers, column_groups, named_columns, words_of_name
+from prefgen.dataset.answer_groups import (
+    NO_ANSWERS,
+    SIDES,
+    Answers,
+    column_groups,
+    named_columns,
+    words_of_name,
+)
 from prefgen.dataset.cells import FALSE_WORDS, TRUE_WORDS, as_number, decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import LOSES, RANKS, SCORES, saying_of_each, says_of_each
+from prefgen.dataset.comparing_names import LOSES, RANKS, saying_of_each, says_of_each
 from prefgen.errors import RecipeError
 
 
@@ -46,8 +54,8 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
     names = named_columns(row)
     if answers.marks:
         for group in column_groups(names):
-            is_read = answers.are_sides and not SCORES.isdisjoint(group.words)  # by whoever checks the row
-            if group.marks == answers.marks and says_of_each(group.words) and not is_read:
+            is_own = group.columns == ("score_chosen", "score_rejected")  # a rule of pairs proves these
+            if group.marks == answers.marks and says_of_each(group.words) and not is_own:
                 yield from _numbers(group.columns[0], group.words, [row[name] for name in group.columns])
     for name in saying_of_each(names):
         if name in answers.columns:
@@ -69,9 +77,14 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
 
 
 def _lists_two(row: Row) -> bool:
-    """Whether a row lists two other things, which a list of two numbers may be about."""
-    lists = (decoded(value) for name, value in row.items() if name not in SIDES)
-    return any(is_list(items) and len(items) == 2 and number_of(items[0]) is None for items in lists)
+    """Whether a row lists two other things, which a list of two numbers may be about: not what it asks, and
+    not what columns of the sides hold, in their order.
+    """
+    groups = [group for group in column_groups(named_columns(row)) if group.marks == SIDES]
+    of_sides = [[row[name] for name in group.columns] for group in groups]
+    lists = (decoded(value) for name, value in row.items() if name not in SIDES and name not in NO_ANSWERS)
+    twos = [items for items in lists if is_list(items) and len(items) == 2 and number_of(items[0]) is None]
+    return any(list(items) not in of_sides for items in twos)
 
 
 def _values_of_items(
@@ -97,6 +110,8 @@ def _numbers(
 
 def number_of(value: Any) -> float | None:
     """A number or a truth value, also as text; None for anything else."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     word = str(value).strip().casefold() if isinstance(value, str | bool) else ""
     if word in (*TRUE_WORDS, *FALSE_WORDS):
         return float(word in TRUE_WORDS)

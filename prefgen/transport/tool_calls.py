@@ -21,7 +21,7 @@ _NOTES = frozenset(
 )  # fmt: skip
 """What servers say about a call, and is no part of it."""
 _OF_THE_TOOL: Mapping[str, type] = {"strict": bool, "description": str}
-"""What a call may repeat of the tool that it calls."""
+"""What a call may repeat of the tool that it calls; without a place for arguments it may be one."""
 
 
 def parse_tool_call(data: Any) -> ToolCall:
@@ -32,13 +32,14 @@ def parse_tool_call(data: Any) -> ToolCall:
     function = data.get("function") if isinstance(data, Mapping) else None
     function = data if function is None else function
     name = function.get("name") if isinstance(function, Mapping) else None
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(function, Mapping) or not isinstance(name, str) or not name.strip():
         raise ValueError(f"a tool call must have a function with a name, found {_shown(data)}")
-    _refuse_unread(function, ("name", *_ARGUMENTS))
+    ids = [data[key] for key in ("call_id", "id") if not _is_empty(data.get(key))]
+    has_arguments = function is not data or not function.keys().isdisjoint(_ARGUMENTS)
+    _refuse_unread(function, ("name", *_ARGUMENTS), _OF_THE_TOOL if has_arguments else {})
     if function is not data:
-        _refuse_unread(data, ("function",))
-    call_id = data.get("id")
-    return ToolCall(id="" if _is_empty(call_id) else str(call_id), name=name, arguments=_arguments(function))
+        _refuse_unread(data, ("function",), _OF_THE_TOOL)
+    return ToolCall(id=str(ids[0]) if ids else "", name=name, arguments=_arguments(function))
 
 
 def arguments_problem(arguments: str) -> str | None:
@@ -61,12 +62,20 @@ def _arguments(function: Mapping[str, Any]) -> str:
     """The arguments as JSON text. Raises ValueError for what is neither text nor a mapping of JSON, and for
     two that differ.
     """
-    found = [function[key] for key in _ARGUMENTS if not _is_null(function.get(key))]
+    keys = [key for key in _ARGUMENTS if key != "parameters" or not _are_of_the_tool(function)]
+    found = [function[key] for key in keys if not _is_null(function.get(key))]
     texts = [value if isinstance(value, str) else _json_text(value) for value in found]
     filled = [text for text in texts if _in_one_form(text) not in ("", "{}")] or texts
     if len(filled) > 1 and _in_one_form(filled[0]) != _in_one_form(filled[1]):
         raise ValueError(f"arguments and parameters of a tool call differ, found {_shown(dict(function))}")
     return filled[0] if filled else ""
+
+
+def _are_of_the_tool(function: Mapping[str, Any]) -> bool:
+    """Whether `parameters` are the schema that the tool declares, beside the arguments of the call."""
+    schema: Any = function.get("parameters")
+    is_schema = isinstance(schema, Mapping) and isinstance(schema.get("properties"), Mapping)
+    return "arguments" in function and is_schema and schema.get("type") == "object"
 
 
 def _is_null(arguments: Any) -> bool:
@@ -92,10 +101,10 @@ def _json_text(arguments: Any) -> str:
         raise ValueError(f"the arguments of a tool call are no JSON, found {found}") from None
 
 
-def _refuse_unread(part: Mapping[str, Any], read: tuple[str, ...]) -> None:
-    """Raises ValueError for a filled key that is neither read nor a note."""
+def _refuse_unread(part: Mapping[str, Any], read: tuple[str, ...], of_the_tool: Mapping[str, type]) -> None:
+    """Raises ValueError for a filled key that is neither read nor a note, nor `of_the_tool`."""
     for key, value in part.items():
-        is_note = key in _NOTES or (key in _OF_THE_TOOL and isinstance(value, _OF_THE_TOOL[key]))
+        is_note = key in _NOTES or (key in of_the_tool and isinstance(value, of_the_tool[key]))
         if key not in read and not is_note and not _is_empty(value):
             raise ValueError(
                 f"a tool call has {key!r} ({_shown(value)}), which would be lost: put what it is called with "

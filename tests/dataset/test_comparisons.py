@@ -169,6 +169,90 @@ def test_a_pair_that_is_the_right_way_round_is_read_however_it_is_said(beside):
     assert read(row) == row["chosen"]
 
 
+VOTES_AGAINST = [
+    {**AB, "votes": ["B", "B", "tie"]}, {**AB, "votes": ["B", "B", "B", None]}, {**AB, "winner": ["B", "C"]},
+    {**AB, "preferences": ["B", "B", "unsure"]}, {**AB, "preferences": ["A", "unsure"]},
+    {**AB, "votes": ["B"] * 101}, {**AB, "winner": ["B"] * 1001}, {**AB, "votes": ["tie", "tie"]},
+    {**AB, "preference": {"choice": "B", "reason": "x"}}, {**AB, "preference": {"choice": "?", "id": 3}},
+    {**AB, "verdict": '{"winner": "B", "reason": "x"}'}, {**AB, "winner": {"model": "model_b", "votes": 3}},
+    {**AB, "preferences": [{"annotator": "x", "preference": "B"}] * 2}, {**AB, "winner": ["nobody"]},
+    {**AB, "preferred": ["B", ["x"]]}, {**AB, "winner": {"a": "lost", "b": "won"}},
+    {**AB, "loser": ["A", "tie"]}, {**AB, "winner": {"a": {"b": {}}}},
+    {**LIST, "votes": [1, 1, 0]}, {"response_1": "The Nile.", "response_2": "No.", "votes": [2, 2, 1]},
+    {"winner": ["rejected", "rejected"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", VOTES_AGAINST)
+def test_votes_that_are_not_for_the_chosen_answer_are_one_line(beside):
+    with pytest.raises(RecipeError, match="map the sides that are meant .chosen=chosen"):
+        read({**SIDES, **beside})
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {**AB, "votes": ["A", "A", "tie"]},
+        {**AB, "votes": ["A", "tie", "tie", None]},
+        {**AB, "preferences": ["A", "A", "unsure"]},
+        {**AB, "preference": {"choice": "A", "reason": "B is worse"}},
+        {**AB, "verdict": '{"winner": "A", "loser": "B", "reason": "x"}'},
+        {**AB, "preferences": [{"annotator": "b", "preference": "A"}, {"annotator": "c", "preference": "A"}]},
+        {**AB, "winner": {"model": "x", "votes": 3}, "model_a": "x", "model_b": "y"},
+        {**AB, "votes": {"answer_a": 3, "answer_b": 1}, "preferences": {"a": 0.7, "b": 0.3}},
+        {**AB, "winner": [None, ""], "loser": ["B", "tie"]},
+        {**AB, "preferred_topics": ["x", "y"], "best_practices": {"b": "x"}, "labels": ["x", "b"]},
+        {**AB, "all_preferences": [{"statement": "x", "strength": -1}, {"statement": "y", "strength": 2}]},
+        {**LIST, "votes": [3, 1], "labels": [1, 0]},
+        {"response_1": "The Nile.", "response_2": "No.", "votes": [1, 1, 2]},
+        {"winner": ["chosen", "chosen", "rejected"], "preference": {"style": "x"}},
+    ],
+)
+def test_votes_for_the_chosen_answer_are_read(beside):
+    assert read({**SIDES, **beside}) == "The Nile."
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected"),
+    [
+        ("chosen_rm_score", "rejected_rm_score"), ("chosen_gpt4_score", "rejected_gpt4_score"),
+        ("judge_score_chosen", "judge_score_rejected"), ("chosenHumanRating", "rejectedHumanRating"),
+        ("chosen_elo", "rejected_elo"), ("chosen_reward_model_score", "rejected_reward_model_score"),
+        ("chosen_scores", "rejected_scores"), ("chosen-rating", "rejected-rating"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("other", [{}, {"score_chosen": 9, "score_rejected": 1}])
+def test_scores_of_the_sides_prefer_the_chosen_one_under_any_name(chosen, rejected, other):
+    assert read({**SIDES, **other, chosen: 5, rejected: 5}) == "The Nile."
+    assert read({**SIDES, **other, chosen: 9, rejected: None}) == "The Nile."
+    with pytest.raises(RecipeError, match=f"{chosen} and chosen do not prefer .*chosen=chosen"):
+        read({**SIDES, **other, chosen: 1, rejected: 9})
+    assert read({**SIDES, chosen: 1, rejected: 9}, chosen="chosen", rejected="rejected") == "The Nile."
+
+
+WHOLE = {side: [*CHAT, {"role": "assistant", "content": SIDES[side]}] for side in ("chosen", "rejected")}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"messages": [*CHAT, {"role": "assistant", "content": "The Nile."}], **WHOLE},
+        {"prompt": [{"role": "system", "content": "Be brief."}, *CHAT]},
+        {"models": ["x", "y"], "chosen_model": "x", "rejected_model": "y"},
+        {"tools": [{"name": "f"}, {"name": "g"}]},
+    ],
+)
+def test_a_list_of_two_scores_is_about_the_sides_where_nothing_else_is_two(beside):
+    assert read({**SIDES, **beside, "scores": [5, 1]}) == "The Nile."
+    with pytest.raises(RecipeError, match="scores and chosen do not prefer"):
+        read({**SIDES, **beside, "scores": [1, 5]})
+
+
+def test_a_list_of_two_scores_may_be_about_two_other_things():
+    others = ({"steps": ["x", "y"]}, {"models": ["y", "x"], "chosen_model": "x", "rejected_model": "y"})
+    assert [read({**SIDES, **other, "scores": [1, 5]}) for other in others] == ["The Nile."] * 2
+
+
 @pytest.mark.parametrize(
     "name", ["longer_response", "more_verbose", "more_toxic", "unsafe", "shown_first", "order", "priority"]
 )

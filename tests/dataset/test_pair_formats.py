@@ -42,7 +42,7 @@ def test_columns_by_other_names(tmp_path):
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
-        ({"reward_chosen": -3, "reward_rejected": 2}, {"score_chosen": -3, "score_rejected": 2}),
+        ({"reward_chosen": -3, "reward_rejected": -5}, {"score_chosen": -3, "score_rejected": -5}),
         ({"chosen_reward": 3, "rejected_reward": 2}, {"score_chosen": 3, "score_rejected": 2}),
         (
             {"chosen_finish_reason": "length", "rejected_finish_reason": "stop"},

@@ -193,7 +193,7 @@ def test_both_scores_are_of_one_naming(tmp_path):
 
     mixed = to_pair_row({**row, "chosen_score": 9, "rejected_rating": 2}, {}, "row")
     assert not {"score_chosen", "score_rejected"} <= mixed.keys()
-    with pytest.raises(RecipeError, match="which one is better"):
+    with pytest.raises(RecipeError, match="chosen_reward and chosen do not prefer"):
         records(tmp_path, {**row, "chosen_reward": 1.0, "rejected_reward": 5.0})
 
 
@@ -208,3 +208,56 @@ def test_a_label_against_the_sides_is_one_line(label):
 @pytest.mark.parametrize("label", [True, 1, None, "politics", 3])
 def test_a_label_that_speaks_not_against_the_sides_leaves_them(label):
     assert sides({"prompt": "q", "chosen": "A", "rejected": "B", "label": label}) == ("A", "B")
+
+
+CONVERSATIONS = {
+    f"conversation_{mark}": [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]
+    for mark, text in (("a", "A"), ("b", "B"))
+}
+RESPONSES = {"prompt": "q", "chosen_response": "A", "rejected_response": "B"}
+OPENAI = {
+    "input": {"messages": [{"role": "user", "content": "q"}]},
+    "preferred_output": [{"role": "assistant", "content": "A"}],
+    "non_preferred_output": [{"role": "assistant", "content": "B"}],
+}
+MARKED = {"response_a": "A", "response_b": "B"}
+LISTED = {"responses": ["A", "B"]}
+AGAINST_A_FORM = [
+    {**RESPONSES, **MARKED, "winner": "B"}, {**RESPONSES, "label": 0}, {**RESPONSES, "flipped": True},
+    {**RESPONSES, **LISTED, "scores": [1, 9]}, {**RESPONSES, **MARKED, "votes": ["B", "B"]},
+    {**SHP, "preferred": "B"}, {**SHP, "score_A": 1, "score_B": 9}, {**PKU, "winner": "response_1"},
+    {**PKU, "chosen": "A", "rejected": "B", "winner": "response_1"}, {**HELPSTEER3, "winner": "response2"},
+    {**HELPSTEER2, "loser": 1}, {**CONVERSATIONS, "winner": "model_a", "preference": "B"},
+    {**CONVERSATIONS, "winner": "model_a", "model_a": "x", "model_b": "y", "best": "y"},
+    {**OPENAI, "winner": "non_preferred_output"},
+    {**NEMO, "completions": [{**item, "score": n} for n, item in enumerate(NEMO["completions"])]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", AGAINST_A_FORM)
+def test_what_speaks_against_the_preference_of_a_form_is_one_line(row):
+    with pytest.raises(RecipeError, match=r"row: .*map the sides that are meant \((\w+)=\w+") as caught:
+        sides(row)
+    assert "\n" not in str(caught.value)
+
+    meant = str(caught.value).rpartition("(")[2].partition(")")[0].split(" and ")
+    assert sides(row, **dict(each.split("=") for each in meant)) == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**RESPONSES, **MARKED, "winner": "A", "label": 1, "flipped": False},
+        {**RESPONSES, **LISTED, "scores": [9, 1]},
+        {**SHP, "preferred": "A", "score_A": 9, "score_B": 1, "upvote_ratio": 0.9},
+        {**PKU, "winner": "response_0", "is_response_0_safe": False, "is_response_1_safe": True},
+        {**PKU, "chosen": "A", "rejected": "B", "winner": "response_0"},
+        {**HELPSTEER3, "winner": "response1", "language": "b"},
+        {**HELPSTEER2, "loser": 2, "preference_statement": "@Response 1 is better."},
+        {**CONVERSATIONS, "winner": "model_a", "preference": "A", "model_a": "x", "model_b": "y"},
+        {**OPENAI, "winner": "preferred_output"},
+        {"prompt": "q", "chosen": "A", "rejected": "B", "preferred_answer": "A", "non_preferred_answer": "B"},
+    ],
+)
+def test_what_agrees_with_the_preference_of_a_form_is_let_be(row):
+    assert sides(row) == ("A", "B")

@@ -139,3 +139,28 @@ def test_a_call_that_nests_deeply_is_read_or_unread(depth):
 
 def test_an_empty_call_of_the_earlier_protocol_is_none():
     assert answer({}, key="function_call", finish_reason="stop").tool_calls == ()
+
+
+SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("arguments", ["{}", None, '{"x": "1"}', {"x": "1"}])
+def test_the_schema_of_a_tool_is_no_arguments(arguments):
+    function = {"name": "f", "description": "d", "strict": True, "parameters": SCHEMA, "arguments": arguments}
+    expected = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
+    assert parse_tool_call({"function": function}).arguments == expected
+    assert parse_tool_call({"name": "f", "parameters": SCHEMA}).arguments == json.dumps(SCHEMA)
+
+
+def test_a_description_without_a_place_for_arguments_may_be_one():
+    assert parse_tool_call({"name": "f", "description": "d", "parameters": {"x": 1}}).name == "f"
+    with pytest.raises(ValueError, match="'description'.* would be lost"):
+        parse_tool_call({"name": "create_issue", "description": "Bug in x"})
+
+
+def test_the_id_that_answers_name_is_the_id_of_a_call():
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"}
+    assert [parse_tool_call({**call, "call_id": given}).id for given in ("call_1", None)] == [
+        "call_1",
+        "fc_1",
+    ]

@@ -1,0 +1,73 @@
+"""Several votes on the answers of a row, in one cell: for which of them most are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefgen.dataset.answer_groups import Answers, words_of_name
+from prefgen.dataset.cells import is_missing
+from prefgen.dataset.column_names import Row
+from prefgen.dataset.comparing_names import Sense, is_certain, says_of_each, sense_of
+from prefgen.dataset.named_answers import place_of_cell, word_of
+from prefgen.dataset.values_of_each import number_of
+
+_TIES = ("draw", "equal", "neither", "both")
+MAX_VOTES = 1000
+
+
+def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -> bool:
+    """Whether a list of votes is not for the chosen answer, or not understood. Ties and empty votes are for
+    nobody, and what is not understood may be for another answer.
+    """
+    sense = sense_of(name)
+    is_unread = is_certain(name) and not answers.are_sides and sense != "may win"
+    if len(votes) > MAX_VOTES:
+        return is_unread
+    if _are_values(name, votes, len(answers.texts)):
+        return False
+    told = [vote for vote in votes if not is_missing(vote)]
+    cast = [vote for vote in told if not (isinstance(vote, str) and is_tie(word_of(vote)))]
+    known: dict[str, int | None] = {}
+    for vote in cast:
+        if str(vote) not in known:
+            known[str(vote)] = place_of_cell(row, name, vote, answers)
+    places = [known[str(vote)] for vote in cast]
+    understood = [_first_of_text(place, answers) for place in places if place is not None]
+    if not cast:
+        return bool(told) and sense != "may win" and not answers.are_sides
+    if not understood:
+        return is_unread
+    unknown = len(cast) - len(understood)
+    if unknown and (sense == "may win" or answers.are_sides):
+        return False
+    for_chosen = understood.count(answers.chosen)
+    for_other = max((understood.count(place) for place in understood if place != answers.chosen), default=0)
+    return for_chosen + unknown >= for_other if sense == "loses" else for_chosen <= for_other + unknown
+
+
+def prefers_another(sense: Sense, place: int, answers: Answers) -> bool:
+    """Whether the answer at a place is another one than the chosen, or than a loser may be."""
+    is_chosen = _first_of_text(place, answers) == answers.chosen
+    return is_chosen if sense == "loses" else not is_chosen
+
+
+def is_tie(word: str) -> bool:
+    return word in _TIES or word.startswith("tie")
+
+
+def is_of_each(name: str, values: Mapping[Any, Any], answers: Answers) -> bool:
+    """Whether a mapping holds a number of each answer, by its mark or its column: these are compared."""
+    keys = {str(key).casefold() for key in values}
+    has_all = keys in ({*answers.marks}, {column.casefold() for column in answers.columns})
+    are_numbers = all(number_of(value) is not None for value in values.values())
+    return has_all and are_numbers and says_of_each(words_of_name(name))
+
+
+def _are_values(name: str, votes: Sequence[Any], count: int) -> bool:
+    """Whether a list holds a number of each answer."""
+    are_numbers = all(isinstance(vote, int | float) for vote in votes)
+    return are_numbers and len(votes) == count and says_of_each(words_of_name(name))
+
+
+def _first_of_text(place: int, answers: Answers) -> int:
+    """The first place of an answer, which may be listed twice."""
+    return answers.texts.index(answers.texts[place]) if 0 <= place < len(answers.texts) else place

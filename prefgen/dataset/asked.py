@@ -21,6 +21,7 @@ from prefgen.dataset.column_names import (
     INPUT_COLUMNS,
     SHOWN,
     Row,
+    plain_name,
 )
 from prefgen.dataset.conversation import ROLES, known_role
 from prefgen.errors import RecipeError
@@ -92,11 +93,16 @@ def refuse_unread(row: Row, columns: Mapping[str, str], where: str) -> None:
     sides = [row.get(columns.get(side, side)) for side in SIDES]
     beside = {column for name in asking for column in ASKED_BESIDE.get(name, ())}
     for name in row:
-        plain = name.strip().casefold() if isinstance(name, str) else ""
+        plain = plain_name(name) if isinstance(name, str) else ""
         is_lost = plain in ASKED_TOO or (plain in beside and name not in columns.values())
         if not is_lost or name in columns.values() or (plain == "text" and _is_side(row[name], sides)):
             continue
-        if not _is_within(row[name], [*asking.values(), _asked_by_sides(sides)], plain in _HISTORIES):
+        asked = [*asking.values(), _asked_by_sides(sides)]
+        if plain == "available_tools":
+            is_held = is_empty(row[name]) or decoded(row[name]) == decoded(row.get("tools"))
+        else:
+            is_held = _is_within(row[name], asked, plain)
+        if not is_held:
             raise RecipeError(
                 f"{name} stands beside {' and '.join(asking) or 'what is asked'}, and would be lost: "
                 f"{_TO_MAP.get(plain, 'map it (input=' + name + ')')}, or the prompt alone "
@@ -131,9 +137,9 @@ def _asked_by_sides(sides: Sequence[Any]) -> Sequence[Any]:
     return [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
 
-def _is_within(value: Any, asking: Sequence[Any], is_history: bool) -> bool:
-    """Whether a column holds nothing but what one of those that ask says, or says all of it itself; of a
-    history, turn by turn.
+def _is_within(value: Any, asking: Sequence[Any], name: str) -> bool:
+    """Whether a column holds nothing but what one of those that ask says; of a history, turn by turn. A
+    `text`, as Alpaca writes it, may be all of a row in one text.
     """
     if isinstance(value, int | float):
         return True  # a setting, and nothing that is asked
@@ -142,11 +148,12 @@ def _is_within(value: Any, asking: Sequence[Any], is_history: bool) -> bool:
         return True
     for asked in asking:
         said = _texts_within(asked)
-        if is_history:
+        if name in _HISTORIES:
             is_held = _holds_turns(asked, said, texts)
         else:
             is_held = all(any(_holds(turn, text) for turn in said) for text in texts)
-            is_held |= bool(said) and isinstance(value, str) and all(_holds(value, text) for text in said)
+            if name == "text" and said and isinstance(value, str):
+                is_held |= all(_holds(value, text) for text in said)
         if is_held:
             return True
     return False
@@ -231,7 +238,7 @@ def _about(row: Row, names: Sequence[str], columns: Mapping[str, str], where: st
 
 def is_asked_about(name: str) -> bool:
     """Whether a column is one that may be about something in a column of its own."""
-    return name.strip().casefold() in ASKED_ABOUT
+    return plain_name(name) in ASKED_ABOUT
 
 
 def with_inputs(row: Row, name: str, about: Sequence[str], where: str) -> Any:

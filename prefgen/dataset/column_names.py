@@ -1,5 +1,6 @@
 """The names of columns that mean something to a reader without being told: one list for every reader."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -40,8 +41,8 @@ KNOWN = frozenset((*ASKING, *ASKING_ALONE, *SHOWN, *_OTHERS))
 
 
 def with_known_names(row: Row, columns: Mapping[str, str], where: str) -> Row:
-    """The row, and under its known name also what stands under that name in other case or with blanks; what
-    `columns` maps stays. Raises RecipeError where two such columns say different things.
+    """The row, and under its known name also what stands under that name in another spelling (`plain_name`);
+    what `columns` maps stays. Raises RecipeError where two such columns say different things.
     """
     aliases = _aliases(tuple(row))
     if not aliases:
@@ -59,6 +60,13 @@ def with_known_names(row: Row, columns: Mapping[str, str], where: str) -> Row:
 
 @lru_cache(maxsize=256)
 def _aliases(names: tuple[Any, ...]) -> dict[str, str]:
-    """{column: the known name that it is but for case and blanks}."""
-    plain = {name: name.strip().casefold() for name in names if isinstance(name, str) and name not in KNOWN}
+    """{column: the known name that it is but for its spelling}."""
+    plain = {name: plain_name(name) for name in names if isinstance(name, str) and name not in KNOWN}
     return {name: known for name, known in plain.items() if known in KNOWN}
+
+
+@lru_cache(maxsize=1_024)
+def plain_name(name: str) -> str:
+    """A name in our spelling: "System prompt", "system-prompt" and "systemPrompt" are system_prompt."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\s-]+", "_", name.strip())
+    return parted.casefold()

@@ -123,6 +123,10 @@ def turn_problem(roles: list[str]) -> str | None:
     return None
 
 
+_PLAIN_KEYS = frozenset(("role", "content", "from", "value"))
+"""Of a turn that holds a text and nothing else."""
+
+
 def _parse_message(turn: Any, name: str, where: str) -> Message:
     if not isinstance(turn, Mapping):
         raise RecipeError(f"a message must be a mapping with role and content, found {describe(turn)}", where)
@@ -131,7 +135,7 @@ def _parse_message(turn: Any, name: str, where: str) -> Message:
     role = known_role(given)
     if role not in ROLES:
         raise UnknownRole(f"unknown role {given!r} ({', '.join(ROLES)})", where)
-    if len(turn) > 2:
+    if not turn.keys() <= _PLAIN_KEYS:
         refuse_unread(turn, where)
     tool_calls = tuple(_parse_tool_calls(turn, where))
     fields: dict[str, Any] = {"role": role, "content": _content_of(turn, name, where)}
@@ -171,7 +175,7 @@ def _text_of_form(said: Any) -> Any:
 
 def _content_of(turn: Mapping[str, Any], name: str, where: str) -> str | tuple[TextPart | ImagePart, ...]:
     """What a turn says: its content, or its parts, beside which the content is their text."""
-    content = turn["content"] if turn.get("content") is not None else turn.get("value")
+    content = turn.get("value") if is_missing(turn.get("content")) else turn["content"]
     if is_missing(turn.get("parts")):
         return _parse_content(content, name, where)
     parts = _parse_content(decoded(turn["parts"]), name, where)

@@ -203,6 +203,15 @@ def test_a_text_of_the_assistant_is_no_prompt(role, is_prompt):
         ({"prompt": "b then a", "chat_history": ["a", "b"]}, "put its turns before"),
         ({"instruction": "Say it.", "text": "yes or no"}, "input=text"),
         ({"instruction": "Translate.", "text": "Hallo."}, "input=text"),
+        ({"question": "Who wrote it?", "document": "Who wrote it?\n\nA man in 1897."}, "input=document"),
+        ({"question": "What is light?", "passage": "FAQ. What is light? It is ..."}, "input=passage"),
+        ({"prompt": "Hi", "system_message": "You are rude. Say Hi backwards."}, "call it system"),
+        ({"prompt": "What is the weather?", "available_tools": [{"name": "weather"}]}, "tools="),
+        ({"prompt": "Use search.", "available_tools": ["search"]}, "tools=available_tools"),
+        ({"prompt": "Q", "systemMessage": "S"}, "call it system"),
+        ({"prompt": "Q", "chatHistory": [["a", "b"]]}, "put its turns before"),
+        ({"prompt": "Q", "Chat history": [["a", "b"]]}, "put its turns before"),
+        ({"prompt": "Q", "available-tools": ["f"]}, "tools=available_tools"),
     ],
 )
 def test_what_is_certainly_asked_is_not_dropped(row, words, tmp_path):
@@ -298,3 +307,24 @@ def test_answers_that_are_whole_are_let_be(tmp_path):
         asked({**STEPS, "full_chosen": "so yes", "chosen_full": "[INST] Q [/INST] so yes"}, tmp_path)[0]
         == "u:Q"
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["systemPrompt", "SystemPrompt", "system-prompt", "System prompt", "SYSTEM_PROMPT"]
+)
+def test_a_known_column_is_known_in_every_spelling(name, tmp_path):
+    row = {"prompt": "Q", name: "Be brief.", **SIDES}
+
+    assert set(asked(row, tmp_path)) == {"s:Be brief. | u:Q"}
+    with pytest.raises(RecipeError, match="two columns of one name"):
+        to_pair_row({**row, "system_prompt": "Be long."}, {}, "row")
+
+
+def test_tools_that_stand_there_twice_are_there_once():
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+
+    row = to_pair_row(
+        {"prompt": "Q", "tools": tools, "available_tools": json.dumps(tools), **SIDES}, {}, "row"
+    )
+
+    assert row["tools"]

@@ -165,6 +165,9 @@ def test_a_conversation_of_hh_is_read_however_its_lines_end(text):
         ([{"role": "user", "content": [5]}], "a part of a message must be"),
         ([{"role": "assistant", "content": "", "tool_calls": [{}]}], "a function with a name"),
         ([{"role": "robot", "content": "x"}], "unknown role 'robot'"),
+        ([*TURNS, said("assistant", "a"), {"role": "tool", "output": "42"}], "output"),
+        ([*TURNS, said("assistant", "a"), {"role": "tool", "text": "42"}], "text"),
+        ([{"role": "user", "prompt": "Hi"}], "prompt"),
         ([], "the prompt is empty"), (" ", "the prompt is empty"), (5, "must be text or a list of messages"),
         ([[]], "must be a mapping"), ("\ud800", "lone surrogate"),
     ],
@@ -196,6 +199,13 @@ def test_alpaca_rows_are_whole():
     history = [["Hello?", "Hi."]]
     asked = prompts({**row, "history": history, "system_prompt": "Be brief."}).messages
     assert asked == (system("Be brief."), user("Hello?"), assistant("Hi."), user("Translate.\n\nThe cat."))
+
+
+@pytest.mark.parametrize("empty", ["", " ", None, float("nan")])
+def test_a_turn_of_two_forms_of_which_one_is_empty_is_the_other(empty):
+    assert parse_conversation(
+        [{"role": "user", "content": empty, "from": "human", "value": "Hello?"}], "f:1"
+    ) == (user("Hello?"),)
 
 
 def test_cells_that_pandas_left_empty_are_empty():

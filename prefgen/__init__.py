@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prefgen.version import __version__, notify_renamed
 
 if TYPE_CHECKING:
-    from prefgen.api import Result, arun, run
+    from prefgen.api.run import Result, arun, run
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
     from prefgen.kit.gather import gather, gather_settled
     from prefgen.kit.replies import ask_and_parse
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "api": ("Result", "arun", "run"),
+    "api.run": ("Result", "arun", "run"),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
     "plugins.plugin": ("FromSeeds", "Plugin"),
     "plugins.decorators": (

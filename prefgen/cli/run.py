@@ -73,7 +73,7 @@ def command(
     the journal and never asked for twice. Ctrl-C once finishes what is in flight; twice stops at once;
     neither loses anything.
     """
-    from prefgen.api import options_of
+    from prefgen.api.run import options_of
     from prefgen.cli import after
     from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
@@ -103,7 +103,7 @@ def command(
 
 def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, quiet: bool) -> "RunOutcome":
     """Run, showing how far it is; what waits for a reply is written to `export`."""
-    from prefgen.api import run_with_signals
+    from prefgen.api.run import run_with_signals
     from prefgen.cli.outcome import export_parked_requests
     from prefgen.cli.panel import show_run
     from prefgen.engine.run import Runner

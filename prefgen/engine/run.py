@@ -28,6 +28,8 @@ from prefgen.engine.worker_pool import WorkerPool, further_processes
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
 
+INTERRUPTED = "interrupted: everything that was answered is kept; run again to go on"
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -103,8 +105,7 @@ class Runner:
         notice = "stopping at once" if again else "finishing what is in flight; once more stops at once"
         self.progress.stats.notify(notice)
         if not again:
-            why = "interrupted: everything that was answered is kept; run again to go on"
-            self._stop.stop(Interrupted(why))
+            self._stop.stop(Interrupted(INTERRUPTED))
         elif self._segments is not None:
             self._segments.abandon()
 
@@ -118,6 +119,8 @@ class Runner:
         except sqlite3.DatabaseError:
             remove_store(self.options.out / RECORD_STORE)
             self._stop = RunStop()
+            if self._interrupted:
+                self._stop.stop(Interrupted(INTERRUPTED))
             return await self._run()
 
     async def _run(self) -> RunOutcome:

@@ -1,4 +1,4 @@
-"""`prefgen.run(...)`: a run from Python, also inside a notebook's running loop. (prefgen/api.py)"""
+"""`prefgen.run(...)`: a run from Python, also inside a notebook's running loop. (prefgen/api/run.py)"""
 
 from tests.support.recipes import a_recipe
 

@@ -2,15 +2,15 @@
 
 import asyncio
 import signal
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.api.waiting import wait_for
 from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
-from prefgen.engine.run import Runner, RunOptions, RunOutcome
+from prefgen.engine.run import INTERRUPTED, Runner, RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import load_recipe, recipe_from_data
 
@@ -76,11 +76,66 @@ async def arun(
 ) -> Result:
     """Run a recipe in the running event loop. Raises what stopped the run (BudgetReached, EndpointDown ...).
 
-    An incomplete run that merely lacks replies is returned with `complete` False.
+    An incomplete run that merely lacks replies is returned with `complete` False. Cancelled once it finishes
+    what is in flight, twice it stops at once; neither loses anything.
     """
+    runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
+    return _result_of(runner, await run_until_cancelled(runner))
+
+
+def run(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    journal: str | Path | None = None,
+    sets: Sequence[str] = (),
+    limit: int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a recipe and wait for it, as `arun` does. Works where an event loop runs already (a notebook).
+
+    Interrupted once it finishes what is in flight, twice it stops at once; then KeyboardInterrupt is raised.
+    """
+    runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
+    try:
+        outcome = wait_for(lambda: run_until_cancelled(runner))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(INTERRUPTED) from None
+    return _result_of(runner, outcome)
+
+
+def _runner_of(
+    recipe: str | Path | Mapping[str, Any],
+    out: str | Path | None,
+    journal: str | Path | None,
+    sets: Sequence[str],
+    limit: int | None,
+    offline: bool,
+    progress: Progress | None,
+) -> Runner:
     pipeline = pipeline_of(recipe, sets)
-    runner = Runner(pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline), progress)
-    outcome = await runner.run()
+    return Runner(pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline), progress)
+
+
+async def run_until_cancelled(runner: Runner) -> RunOutcome:
+    """Run; a cancellation is an interrupt of the run, and is passed on when the run has ended: nobody is
+    asked any more, and what was answered is kept.
+    """
+    running = asyncio.create_task(runner.run())
+    cancelled = False
+    while not running.done():
+        try:
+            await asyncio.wait((running,))
+        except asyncio.CancelledError:
+            cancelled = True
+            runner.interrupt()
+    if cancelled:
+        raise asyncio.CancelledError from (None if running.cancelled() else running.exception())
+    return running.result()
+
+
+def _result_of(runner: Runner, outcome: RunOutcome) -> Result:
     if outcome.stopped is not None:
         raise outcome.stopped
     _write_html_report(runner, outcome)
@@ -99,35 +154,6 @@ def _write_html_report(runner: Runner, outcome: RunOutcome) -> None:
         write_report(outcome.out)
     except OSError as error:
         runner.progress.stats.notify(f"report.html could not be written: {error}")
-
-
-def run(recipe: str | Path | Mapping[str, Any], **options: Any) -> Result:
-    """Run a recipe and wait for it; takes the options of `arun`. Works where an event loop runs already (a
-    notebook).
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _run_in_new_loop(recipe, options)
-    results: list[Any] = []
-
-    def work() -> None:
-        try:
-            results.append(_run_in_new_loop(recipe, options))
-        except BaseException as error:
-            results.append(error)
-
-    thread = threading.Thread(target=work, name="prefgen run")
-    thread.start()
-    thread.join()
-    if isinstance(results[0], BaseException):
-        raise results[0]
-    return results[0]
-
-
-def _run_in_new_loop(recipe: Any, options: dict[str, Any]) -> Result:
-    with asyncio.Runner(loop_factory=fast_loop()) as runner:
-        return runner.run(arun(recipe, **options))
 
 
 def run_with_signals(runner: Runner) -> RunOutcome:

@@ -126,6 +126,11 @@ _RENAMED = {"Gone": "Dropped", "read": "ask_and_parse", "settled": "gather_settl
 """Names of version 0.1.0, which are still found for one version."""
 
 
+def __dir__() -> list[str]:
+    """What a shell completes: the public names, those that were not used yet too."""
+    return list(__all__)
+
+
 def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         notify_renamed(f"prefgen.{name}", f"prefgen.{_RENAMED[name]}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import prefgen
 from prefgen.calls.journal import Journal
 from prefgen.engine.run_folder import is_held
 from tests.support.kernel import Cell, kernel  # noqa: F401
@@ -72,3 +73,11 @@ async def test_stop_ends_a_run_and_the_cell_again_goes_on(kernel, server, tmp_pa
     assert again.results["text/plain"] == "True"
     assert set(server.seen.values()) == {1}
     assert len(server.bodies) == len(PROMPTS)
+
+
+async def test_the_tab_key_offers_the_public_names(kernel):
+    await kernel.run("import prefgen")
+
+    offered = await kernel.completions("prefgen.")
+
+    assert set(offered) == {name for name in prefgen.__all__ if not name.startswith("_")}

@@ -36,6 +36,13 @@ class Kernel:
         await asyncio.to_thread(self._run, code, cell)
         return cell
 
+    async def completions(self, code: str) -> list[str]:
+        """What the Tab key offers at the end of `code`."""
+        message = await asyncio.to_thread(
+            self.client.complete, code, len(code), reply=True, timeout=CELL_SECONDS
+        )
+        return message["content"]["matches"]
+
     def stop(self) -> None:
         """What the button does."""
         self.manager.interrupt_kernel()

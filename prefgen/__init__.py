@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from prefgen.version import __version__, notify_renamed
 
 if TYPE_CHECKING:
-    from prefgen.api.run import Result, arun, run
+    from prefgen.api.result import Result
+    from prefgen.api.run import arun, run
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
     from prefgen.kit.gather import gather, gather_settled
     from prefgen.kit.replies import ask_and_parse
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "api.run": ("Result", "arun", "run"),
+    "api.result": ("Result",),
+    "api.run": ("arun", "run"),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
     "plugins.plugin": ("FromSeeds", "Plugin"),
     "plugins.decorators": (

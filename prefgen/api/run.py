@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefgen.api.waiting import wait_for
+from prefgen.api.notebook import shown_in_notebook
+from prefgen.api.result import Result
+from prefgen.api.waiting import TICK, wait_for
 from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import INTERRUPTED, Runner, RunOptions, RunOutcome
@@ -15,42 +16,10 @@ from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import load_recipe, recipe_from_data
 
 
-@dataclass(frozen=True)
-class Result:
-    """A finished or stopped run: where it is, its manifest, and why it stopped if it did."""
-
-    outcome: RunOutcome
-
-    @property
-    def complete(self) -> bool:
-        return self.outcome.complete
-
-    @property
-    def path(self) -> Path:
-        return self.outcome.out
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        return self.outcome.manifest.as_json()
-
-    @property
-    def pairs(self) -> list[dict[str, Any]]:
-        """The rows of pairs/, as TRL reads them."""
-        from prefgen.dataset.read_run import read_pairs
-
-        return [dict(row) for row in read_pairs(self.path)]
-
-    def to_datasets(self) -> Any:
-        """The pairs as a `datasets.Dataset`."""
-        from datasets import load_dataset
-
-        return load_dataset("parquet", data_files=str(self.path / "pairs" / "*.parquet"), split="train")
-
-
 def pipeline_of(recipe: str | Path | Mapping[str, Any], sets: Sequence[str] = ()) -> Pipeline:
     """Build a recipe from a file, or from the same mapping as its YAML. Raises RecipeError."""
     if isinstance(recipe, Mapping):
-        return build(recipe_from_data(recipe, Path.cwd()))
+        return build(recipe_from_data(recipe, Path.cwd(), sets))
     return build(load_recipe(Path(recipe), sets))
 
 
@@ -73,14 +42,18 @@ async def arun(
     limit: int | None = None,
     offline: bool = False,
     progress: Progress | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Run a recipe in the running event loop. Raises what stopped the run (BudgetReached, EndpointDown ...).
 
     An incomplete run that merely lacks replies is returned with `complete` False. Cancelled once it finishes
-    what is in flight, twice it stops at once; neither loses anything.
+    what is in flight, twice it stops at once; neither loses anything. A notebook shows how far it is, unless
+    `quiet`.
     """
     runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
-    return _result_of(runner, await run_until_cancelled(runner))
+    with shown_in_notebook(runner.progress, quiet=quiet) as update:
+        outcome = await run_until_cancelled(runner, update)
+    return _result_of(runner, outcome)
 
 
 def run(
@@ -92,17 +65,23 @@ def run(
     limit: int | None = None,
     offline: bool = False,
     progress: Progress | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Run a recipe and wait for it, as `arun` does. Works where an event loop runs already (a notebook).
 
     Interrupted once it finishes what is in flight, twice it stops at once; then KeyboardInterrupt is raised.
     """
     runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
+    with shown_in_notebook(runner.progress, quiet=quiet) as update:
+        outcome = _wait_for_run(runner, update)
+    return _result_of(runner, outcome)
+
+
+def _wait_for_run(runner: Runner, update: Callable[[], None]) -> RunOutcome:
     try:
-        outcome = wait_for(lambda: run_until_cancelled(runner))
+        return wait_for(lambda: run_until_cancelled(runner), update)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(INTERRUPTED) from None
-    return _result_of(runner, outcome)
 
 
 def _runner_of(
@@ -115,23 +94,40 @@ def _runner_of(
     progress: Progress | None,
 ) -> Runner:
     pipeline = pipeline_of(recipe, sets)
-    return Runner(pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline), progress)
+    options = options_of(pipeline, out, journal, limit=limit, live=not offline)
+    return with_warnings(Runner(pipeline, options, progress))
 
 
-async def run_until_cancelled(runner: Runner) -> RunOutcome:
-    """Run; a cancellation is an interrupt of the run, and is passed on when the run has ended: nobody is
-    asked any more, and what was answered is kept.
+def with_warnings(runner: Runner) -> Runner:
+    """The run, which begins by saying what should be known of its recipe."""
+    notify = runner.progress.stats.notify
+    for note in runner.pipeline.price_notes if runner.options.live else ():
+        notify(note)
+    for warning in runner.pipeline.warnings:
+        notify(f"warning: {warning}")
+    if runner.pipeline.simulated:
+        notify(
+            "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying "
+            "out only"
+        )
+    return runner
+
+
+async def run_until_cancelled(runner: Runner, tick: Callable[[], None] = lambda: None) -> RunOutcome:
+    """Run; `tick` is called now and then. A cancellation is an interrupt of the run, and is passed on when
+    the run has ended: nobody is asked any more, and what was answered is kept.
     """
     running = asyncio.create_task(runner.run())
-    cancelled = False
+    interruption: BaseException | None = None
     while not running.done():
         try:
-            await asyncio.wait((running,))
-        except asyncio.CancelledError:
-            cancelled = True
+            await asyncio.wait((running,), timeout=TICK)
+            tick()
+        except BaseException as error:  # whatever ends the waiting ends the run
+            interruption = error
             runner.interrupt()
-    if cancelled:
-        raise asyncio.CancelledError from (None if running.cancelled() else running.exception())
+    if interruption is not None:
+        raise interruption from (None if running.cancelled() else running.exception())
     return running.result()
 
 

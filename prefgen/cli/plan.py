@@ -44,7 +44,7 @@ def command(
 
 
 def _print_plan(name: str, plan: "Plan") -> None:
-    from prefgen.cli.panel import format_duration
+    from prefgen.engine.progress import format_duration
 
     print(
         f"{name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the "

@@ -103,21 +103,12 @@ def command(
 
 def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, quiet: bool) -> "RunOutcome":
     """Run, showing how far it is; what waits for a reply is written to `export`."""
-    from prefgen.api.run import run_with_signals
+    from prefgen.api.run import run_with_signals, with_warnings
     from prefgen.cli.outcome import export_parked_requests
     from prefgen.cli.panel import show_run
     from prefgen.engine.run import Runner
 
-    runner = Runner(pipeline, options)
-    for note in pipeline.price_notes if options.live else ():
-        runner.progress.stats.notify(note)
-    for warning in pipeline.warnings:
-        runner.progress.stats.notify(f"warning: {warning}")
-    if pipeline.simulated:
-        runner.progress.stats.notify(
-            "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying "
-            "out only"
-        )
+    runner = with_warnings(Runner(pipeline, options))
     with show_run(runner.progress, quiet=quiet):
         outcome = run_with_signals(runner)
     if export is not None:

@@ -68,6 +68,20 @@ class RunOutcome:
             return self.stopped.exit_code
         return 0 if self.complete else 3
 
+    def incomplete_reason(self, *, exported: bool = False, offline: bool = False) -> str:
+        """Why a run is not complete, and what to do."""
+        if self.stopped is not None:
+            return str(self.stopped)
+        if exported:
+            return (
+                f"incomplete: {len(self.parked_keys):,} requests were exported; import their replies with "
+                "`prefgen journal import`, then run again"
+            )
+        if self.waiting:
+            prefix = "the journal lacks" if offline else "still without a reply:"
+            return f"incomplete: {prefix} {len(self.parked_keys):,} replies of {self.waiting:,} prompts"
+        return f"incomplete: {self.lost:,} prompts found no server that answers; run again to go on"
+
 
 @dataclass(frozen=True)
 class RunParts:

@@ -56,7 +56,7 @@ async def test_stop_ends_a_run_and_the_cell_again_goes_on(kernel, server, tmp_pa
     running = asyncio.create_task(kernel.run(code, stopped))
     await until(lambda: len(server.bodies) == 2)
     kernel.stop()
-    await asyncio.sleep(0.5)
+    await until(lambda: "finishing what is in flight" in stopped.shown)
     gate.opened.set()
     await running
     await asyncio.sleep(0.3)
@@ -81,3 +81,17 @@ async def test_the_tab_key_offers_the_public_names(kernel):
     offered = await kernel.completions("prefgen.")
 
     assert set(offered) == {name for name in prefgen.__all__ if not name.startswith("_")}
+
+
+async def test_a_run_shows_how_far_it_is_in_one_place_and_its_result_as_a_table(kernel, tmp_path):
+    code = f"prefgen.run({a_recipe()!r}, out={str(tmp_path / 'out')!r}, journal={str(tmp_path / 'j')!r})"
+
+    cell = await kernel.run(f"import prefgen\n{code}")
+    quiet = await kernel.run(code.replace("out=", "quiet=True, out="))
+
+    assert cell.error is None
+    assert cell.displays == 1
+    assert cell.shown.splitlines()[0].startswith("test: done, 3 of 3 prompts, 3 pairs, ")
+    assert cell.results["text/plain"].startswith("Result(run: test, pairs: 3 of 3 prompts, lost: 0, ")
+    assert cell.results["text/html"].startswith("<table>")
+    assert quiet.displays == 0

@@ -16,8 +16,8 @@ CELL_SECONDS = 60
 class Cell:
     """What a cell has shown so far. `error` is the name and the text of what it raised."""
 
-    texts: list[str] = field(default_factory=list)
-    """Each state of what it displays, and what it prints."""
+    shown: str = ""
+    """The present state of what it displays."""
     displays: int = 0
     results: dict[str, str] = field(default_factory=dict)
     """{mime type: what the last line of the cell is shown as}."""
@@ -50,11 +50,9 @@ class Kernel:
     def _run(self, code: str, cell: Cell) -> None:
         def show(message: Any) -> None:
             kind, content = message["header"]["msg_type"], message["content"]
-            if kind == "stream":
-                cell.texts.append(content["text"])
-            elif kind in ("display_data", "update_display_data"):
+            if kind in ("display_data", "update_display_data"):
                 cell.displays += kind == "display_data"
-                cell.texts.append(content["data"]["text/plain"])
+                cell.shown = content["data"]["text/plain"]
             elif kind == "execute_result":
                 cell.results = content["data"]
 

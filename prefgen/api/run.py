@@ -153,12 +153,14 @@ def _write_html_report(runner: Runner, outcome: RunOutcome) -> None:
 
 
 def run_with_signals(runner: Runner) -> RunOutcome:
-    """Run in a loop of its own; SIGINT and SIGTERM interrupt it, once gently and twice at once."""
+    """Run in a loop of its own; SIGINT, SIGTERM and SIGHUP interrupt it, once gently and twice at
+    once. SIGHUP under nohup goes unheard, as nohup wants it.
+    """
     collect_rarely()
 
     async def main() -> RunOutcome:
         event_loop = asyncio.get_running_loop()
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in _interrupting_signals():
             try:
                 event_loop.add_signal_handler(signum, runner.interrupt)
             except NotImplementedError:  # Windows
@@ -169,3 +171,11 @@ def run_with_signals(runner: Runner) -> RunOutcome:
         outcome = asyncio_runner.run(main())
     _write_html_report(runner, outcome)
     return outcome
+
+
+def _interrupting_signals() -> list[signal.Signals]:
+    signals = [signal.SIGINT, signal.SIGTERM]
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        signals.append(hangup)
+    return signals

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 from prefgen.version import __version__, notify_renamed
 
 if TYPE_CHECKING:
+    from prefgen.api.check import check
+    from prefgen.api.datasets import diff, publish
+    from prefgen.api.recipes import plan, preview
     from prefgen.api.result import Result
     from prefgen.api.run import arun, run
+    from prefgen.api.training import train
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
     from prefgen.kit.gather import gather, gather_settled
     from prefgen.kit.replies import ask_and_parse
@@ -47,8 +51,12 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "api.check": ("check",),
+    "api.datasets": ("diff",),
+    "api.recipes": ("plan", "preview"),
     "api.result": ("Result",),
     "api.run": ("arun", "run"),
+    "api.training": ("train",),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
     "plugins.plugin": ("FromSeeds", "Plugin"),
     "plugins.decorators": (
@@ -108,12 +116,17 @@ __all__ = [
     "arun",
     "ask_and_parse",
     "backend",
+    "check",
     "curator",
+    "diff",
     "filter",
     "gather",
     "gather_settled",
     "judge",
     "pairer",
+    "plan",
+    "preview",
+    "publish",
     "render",
     "render_text",
     "reviser",
@@ -121,6 +134,7 @@ __all__ = [
     "sampler",
     "source",
     "synthesizer",
+    "train",
 ]
 
 
@@ -137,6 +151,10 @@ def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         notify_renamed(f"prefgen.{name}", f"prefgen.{_RENAMED[name]}")
         name = _RENAMED[name]
+    if name == "publish":  # the package, which can be called: importing any of it takes the name anyway
+        return importlib.import_module("prefgen.publish")
+    if name == "_publish":  # what it calls
+        return importlib.import_module("prefgen.api.datasets").publish
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'prefgen' has no attribute {name!r}")

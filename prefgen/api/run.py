@@ -73,11 +73,12 @@ def run(
     """
     runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
     with shown_in_notebook(runner.progress, quiet=quiet) as update:
-        outcome = _wait_for_run(runner, update)
+        outcome = wait_for_run(runner, update)
     return _result_of(runner, outcome)
 
 
-def _wait_for_run(runner: Runner, update: Callable[[], None]) -> RunOutcome:
+def wait_for_run(runner: Runner, update: Callable[[], None]) -> RunOutcome:
+    """How the run ends. Raises KeyboardInterrupt where it was interrupted, once it has ended."""
     try:
         return wait_for(lambda: run_until_cancelled(runner), update)
     except KeyboardInterrupt:

@@ -73,6 +73,7 @@ def command(
     the journal and never asked for twice. Ctrl-C once finishes what is in flight; twice stops at once;
     neither loses anything.
     """
+    from prefgen.api.check import parse_sections
     from prefgen.api.run import options_of
     from prefgen.cli import after
     from prefgen.cli.consent import agree_to_changes
@@ -82,7 +83,7 @@ def command(
 
     loaded = load_recipe(recipe, sets)
     pipeline = build(loaded, plugins=not no_plugins)
-    publish_settings, train_settings = after.parse_sections(loaded)
+    publish_settings, train_settings = parse_sections(loaded)
     if publish and publish_settings is None:
         raise RecipeError("--publish: the recipe has no `publish:`", str(recipe))
     if train and train_settings is None:

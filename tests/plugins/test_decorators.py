@@ -113,10 +113,11 @@ def test_a_class_is_handed_its_arguments_by_name_as_a_function_is(tmp_path):
     @judge("test_named_judge")
     class NamedJudge(Plugin):
         def judge(self, record, responses):
-            lengths = {r.id: float(len(r.text)) for r in record.responses}
+            shown = {r.id for r in responses}
+            lengths = {r.id: float(len(r.text)) for r in record.responses if r.id in shown}
             return [
-                Score(response_id=r.id, aspect="length", value=lengths[r.id], scale=(0, 100))
-                for r in responses
+                Score(response_id=id_, aspect="length", value=length, scale=(0, 100))
+                for id_, length in lengths.items()
             ]
 
     @filter("test_named_filter")

@@ -78,7 +78,7 @@ def run(
 
 
 def wait_for_run(runner: Runner, update: Callable[[], None]) -> RunOutcome:
-    """How the run ends. Raises KeyboardInterrupt where it was interrupted, once it has ended."""
+    """How the run ends. Where it was interrupted, KeyboardInterrupt is raised once it has ended."""
     try:
         return wait_for(lambda: run_until_cancelled(runner), update)
     except KeyboardInterrupt:

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from prefgen.version import __version__, notify_renamed
 
 if TYPE_CHECKING:
-    from prefgen.api import Result, arun, run
+    from prefgen.api.check import check
+    from prefgen.api.datasets import diff, publish
+    from prefgen.api.recipes import plan, preview
+    from prefgen.api.result import Result
+    from prefgen.api.run import arun, run
+    from prefgen.api.training import train
     from prefgen.errors import PrefgenError, RecipeError, ReplyError
     from prefgen.kit.gather import gather, gather_settled
     from prefgen.kit.replies import ask_and_parse
@@ -46,7 +51,12 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "api": ("Result", "arun", "run"),
+    "api.check": ("check",),
+    "api.datasets": ("diff",),
+    "api.recipes": ("plan", "preview"),
+    "api.result": ("Result",),
+    "api.run": ("arun", "run"),
+    "api.training": ("train",),
     "errors": ("PrefgenError", "RecipeError", "ReplyError"),
     "plugins.plugin": ("FromSeeds", "Plugin"),
     "plugins.decorators": (
@@ -106,12 +116,17 @@ __all__ = [
     "arun",
     "ask_and_parse",
     "backend",
+    "check",
     "curator",
+    "diff",
     "filter",
     "gather",
     "gather_settled",
     "judge",
     "pairer",
+    "plan",
+    "preview",
+    "publish",
     "render",
     "render_text",
     "reviser",
@@ -119,6 +134,7 @@ __all__ = [
     "sampler",
     "source",
     "synthesizer",
+    "train",
 ]
 
 
@@ -126,10 +142,19 @@ _RENAMED = {"Gone": "Dropped", "read": "ask_and_parse", "settled": "gather_settl
 """Names of version 0.1.0, which are still found for one version."""
 
 
+def __dir__() -> list[str]:
+    """What a shell completes: the public names, those that were not used yet too."""
+    return list(__all__)
+
+
 def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         notify_renamed(f"prefgen.{name}", f"prefgen.{_RENAMED[name]}")
         name = _RENAMED[name]
+    if name == "publish":  # the package, which can be called: importing any of it takes the name anyway
+        return importlib.import_module("prefgen.publish")
+    if name == "_publish":  # what it calls
+        return importlib.import_module("prefgen.api.datasets").publish
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'prefgen' has no attribute {name!r}")

@@ -142,7 +142,7 @@ class BudgetReached(RunStopped):
 
 
 class Interrupted(RunStopped):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM or SIGHUP."""
 
     exit_code = 130
 

@@ -7,27 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prefgen.publish.draft import Release
     from prefgen.publish.settings import PublishSettings
-    from prefgen.recipe.load import LoadedRecipe
     from prefgen.trainers.report import TrainingReport
     from prefgen.trainers.settings import TrainSettings
-
-
-def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, TrainSettings | None]":
-    """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises
-    RecipeError.
-    """
-    from prefgen.recipe.validate import parse_section
-
-    publish_settings, train_settings = None, None
-    if (data := loaded.data.get("publish")) is not None:
-        from prefgen.publish.settings import PublishSettings
-
-        publish_settings = parse_section(PublishSettings, "publish", data, {}, loaded.place(("publish",)))
-    if (data := loaded.data.get("train")) is not None:
-        from prefgen.trainers.settings import TrainSettings
-
-        train_settings = parse_section(TrainSettings, "train", data, {}, loaded.place(("train",)))
-    return publish_settings, train_settings
 
 
 def publish_run(run: Path, options: "PublishSettings") -> "Release":

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, allowed_rules
-from prefgen.cli.check_recipe import check_constitution, check_recipe, is_constitution, is_recipe
+from prefgen.cli.check_recipe import check_constitution, check_recipe
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
 if TYPE_CHECKING:
-    from prefgen.dataset.check import CheckReport, Truncation
+    from prefgen.dataset.check import CheckReport
 
 
 WhatArgument = Annotated[
@@ -91,6 +91,8 @@ def command(
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
     constitution without running it.
     """
+    from prefgen.api.check import check_pairs, is_constitution, is_recipe, open_rows, truncation_of
+
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and is_constitution(path):
         check_constitution(path, as_json=as_json)
@@ -107,11 +109,11 @@ def command(
     if drop != (out is not None):
         raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
 
-    def open_rows(bad_rows: BadRows) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
-        return _open_rows(what, split, config, revision, columns, bad_rows)
+    def open_numbered(bad_rows: BadRows) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
+        return open_rows(what, split, config, revision, columns, bad_rows)
 
     rules = allowed_rules(allow, truncated=allow_truncated, others=("redacted",))
-    truncation = _truncation(tokenizer, max_length)
+    truncation = truncation_of(tokenizer, max_length)
 
     def check(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> "CheckReport":
         from prefgen.dataset.check import check_rows
@@ -121,10 +123,10 @@ def command(
             most_longer=most_longer,
         )  # fmt: skip
 
-    report = _check_pairs(open_rows, check)
+    report = check_pairs(open_numbered, check)
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
-            _write_clean(lambda: open_rows(BadRows("drop"))[0], check, report.bad_places, out)
+            _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
     finally:
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
@@ -156,71 +158,6 @@ def _write_clean(
     counts = write_clean(open_rows(), bad_places, out)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print(f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})", file=sys.stderr)
-
-
-def _truncation(tokenizer: str | None, max_length: int) -> "Truncation | None":
-    """What a training with this tokenizer cuts off. Raises RecipeError where it cannot be loaded."""
-    if tokenizer is None:
-        return None
-    from prefgen.dataset.check import Truncation
-    from prefgen.errors import RecipeError
-
-    try:
-        import transformers
-    except ImportError:
-        raise RecipeError("--tokenizer needs transformers: pip install 'prefgen[transformers]'") from None
-    try:
-        loaded: Any = transformers.AutoTokenizer.from_pretrained(tokenizer)
-    except (OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise RecipeError(f"--tokenizer: {tokenizer!r} cannot be loaded ({reason})") from None
-    return Truncation(lambda text: loaded.encode(text, add_special_tokens=False), max_length)
-
-
-def _check_pairs(
-    open_rows: Callable[[BadRows], tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]],
-    check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
-) -> "CheckReport":
-    """The proof of a dataset; rows that cannot be read at all are broken in their form."""
-    from prefgen.dataset.check import Finding
-
-    bad_rows = BadRows("drop")
-    rows, simulated = open_rows(bad_rows)
-    report = check(rows)
-    if bad_rows.rows:
-        report.rows += len(bad_rows.rows)
-        report.findings.setdefault("form", Finding()).rows += [(r.where, r.reason) for r in bad_rows.rows]
-        report.bad_places |= {row.where: [f"form: {row.reason}"] for row in bad_rows.rows}
-    if simulated:
-        report.notes.insert(0, "SIMULATED: a model of this run was simulated")
-    if not report.rows:
-        report.notes.append("there is no row, and nothing is proven of none")
-    return report
-
-
-def _open_rows(
-    what: str,
-    split: str | None,
-    config: str | None,
-    revision: str | None,
-    columns: Sequence[str],
-    bad_rows: BadRows,
-) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
-    """The rows with where each of them stands, and whether a simulated model had a part in them. A row that
-    cannot be read goes to `bad_rows`.
-    """
-    from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.open_pairs import open_pairs, pair_rows
-    from prefgen.dataset.pair_formats import parse_columns
-
-    column_names = parse_columns(columns)
-    if config is not None:
-        rows = hub_rows(what, config, split or "train", revision)
-        numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
-        return pair_rows(numbered, column_names, bad_rows), False
-    name = f"{what}@{revision}" if revision else what
-    dataset = open_pairs(name, split=split, columns=column_names, bad_rows=bad_rows)
-    return dataset.rows, dataset.manifest is not None and dataset.manifest.simulated
 
 
 def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> None:

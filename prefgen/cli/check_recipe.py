@@ -6,16 +6,6 @@ from pathlib import Path
 import typer
 
 
-def is_constitution(path: Path) -> bool:
-    """Whether a YAML file holds principles."""
-    import re
-
-    try:
-        return re.search(r"^principles:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
-    except (OSError, ValueError):
-        return False
-
-
 def check_constitution(path: Path, *, as_json: bool) -> None:
     """Say what is the matter with a constitution, and exit: 4 where anything is."""
     from prefgen.kit.constitutions import constitution_findings, read_constitution
@@ -39,20 +29,11 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
     raise typer.Exit(4 if problems else 0)
 
 
-def is_recipe(path: Path) -> bool:
-    """Whether a JSON file holds stages."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and "stages" in data
-
-
 def check_recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
     """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
     RecipeErrors where several things are wrong.
     """
-    from prefgen.cli.after import parse_sections
+    from prefgen.api.check import parse_sections
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
 

@@ -35,7 +35,7 @@ def print_outcome(
     if outcome.stopped is not None:
         typer.echo(f"prefgen: {outcome.stopped}", err=True)
     elif not outcome.complete:
-        typer.echo(f"prefgen: {incomplete_reason(outcome, exported, offline)}", err=True)
+        typer.echo(f"prefgen: {outcome.incomplete_reason(exported=exported, offline=offline)}", err=True)
     if quiet:
         return
     _print_yield(outcome)
@@ -67,19 +67,6 @@ def _print_dataset(outcome: RunOutcome) -> None:
             f"Next: prefgen show records {outcome.out}",
         ]
     typer.echo("\n".join(lines), err=True)
-
-
-def incomplete_reason(outcome: RunOutcome, exported: bool = False, offline: bool = False) -> str:
-    """Why a run that nothing stopped is not complete, and what to do."""
-    if exported:
-        return (
-            f"incomplete: {len(outcome.parked_keys):,} requests were exported; import their replies with "
-            "`prefgen journal import`, then run again"
-        )
-    if outcome.waiting:
-        prefix = "the journal lacks" if offline else "still without a reply:"
-        return f"incomplete: {prefix} {len(outcome.parked_keys):,} replies of {outcome.waiting:,} prompts"
-    return f"incomplete: {outcome.lost:,} prompts found no server that answers; run again to go on"
 
 
 def _print_yield(outcome: RunOutcome) -> None:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from prefgen.calls.budget import dollars
-from prefgen.engine.progress import Progress
+from prefgen.engine.progress import Progress, format_duration
 
 if TYPE_CHECKING:
     from prefgen.trainers.progress import TrainingProgress
@@ -207,11 +207,3 @@ def training_panel(p: "TrainingProgress") -> Any:
         title_align="left",
         expand=False,
     )
-
-
-def format_duration(seconds: float) -> str:
-    """2 h 5 min, 3 min 20 s, 12 s."""
-    total = int(seconds)
-    if total >= 3600:
-        return f"{total // 3600} h {total % 3600 // 60} min"
-    return f"{total // 60} min {total % 60} s" if total >= 60 else f"{total} s"

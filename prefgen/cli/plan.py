@@ -28,7 +28,7 @@ def command(
     """Say what a run would ask and cost, without asking: replayed from the journal, and simulated where it
     has no reply.
     """
-    from prefgen.api import options_of
+    from prefgen.api.run import options_of
     from prefgen.engine.plan import run_plan
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
@@ -44,7 +44,7 @@ def command(
 
 
 def _print_plan(name: str, plan: "Plan") -> None:
-    from prefgen.cli.panel import format_duration
+    from prefgen.engine.progress import format_duration
 
     print(
         f"{name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the "

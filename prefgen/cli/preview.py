@@ -21,7 +21,7 @@ def command(
     import tempfile
     from pathlib import Path
 
-    from prefgen.api import options_of, run_with_signals
+    from prefgen.api.run import options_of, run_with_signals
     from prefgen.cli.outcome import print_outcome
     from prefgen.cli.panel import show_run
     from prefgen.cli.records import print_record

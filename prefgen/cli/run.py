@@ -73,7 +73,8 @@ def command(
     the journal and never asked for twice. Ctrl-C once finishes what is in flight; twice stops at once;
     neither loses anything.
     """
-    from prefgen.api import options_of
+    from prefgen.api.check import parse_sections
+    from prefgen.api.run import options_of
     from prefgen.cli import after
     from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
@@ -82,7 +83,7 @@ def command(
 
     loaded = load_recipe(recipe, sets)
     pipeline = build(loaded, plugins=not no_plugins)
-    publish_settings, train_settings = after.parse_sections(loaded)
+    publish_settings, train_settings = parse_sections(loaded)
     if publish and publish_settings is None:
         raise RecipeError("--publish: the recipe has no `publish:`", str(recipe))
     if train and train_settings is None:
@@ -103,21 +104,12 @@ def command(
 
 def _run(pipeline: "Pipeline", options: "RunOptions", export: Path | None, *, quiet: bool) -> "RunOutcome":
     """Run, showing how far it is; what waits for a reply is written to `export`."""
-    from prefgen.api import run_with_signals
+    from prefgen.api.run import run_with_signals, with_warnings
     from prefgen.cli.outcome import export_parked_requests
     from prefgen.cli.panel import show_run
     from prefgen.engine.run import Runner
 
-    runner = Runner(pipeline, options)
-    for note in pipeline.price_notes if options.live else ():
-        runner.progress.stats.notify(note)
-    for warning in pipeline.warnings:
-        runner.progress.stats.notify(f"warning: {warning}")
-    if pipeline.simulated:
-        runner.progress.stats.notify(
-            "SIMULATED: at least one model of this recipe is simulated; its data says so and is for trying "
-            "out only"
-        )
+    runner = with_warnings(Runner(pipeline, options))
     with show_run(runner.progress, quiet=quiet):
         outcome = run_with_signals(runner)
     if export is not None:

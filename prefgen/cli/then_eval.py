@@ -61,8 +61,7 @@ def judge_trained(judging: "Judging", journal: Path | None) -> "tuple[WinRate, b
 
 def _run(pipeline: "Pipeline", out: Path, journal: Path | None, limit: int | None = None) -> "RunOutcome":
     """A run that is complete. Raises what stopped it, and EndpointDown where replies are missing."""
-    from prefgen.api import options_of, run_with_signals
-    from prefgen.cli.outcome import incomplete_reason
+    from prefgen.api.run import options_of, run_with_signals
     from prefgen.cli.panel import show_run
     from prefgen.engine.run import Runner
     from prefgen.errors import EndpointDown
@@ -73,7 +72,7 @@ def _run(pipeline: "Pipeline", out: Path, journal: Path | None, limit: int | Non
     if outcome.stopped is not None:
         raise outcome.stopped
     if not outcome.complete:
-        raise EndpointDown(incomplete_reason(outcome))
+        raise EndpointDown(outcome.incomplete_reason())
     return outcome
 
 

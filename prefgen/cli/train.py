@@ -95,7 +95,9 @@ def command(
     How well it tells the labels of held-out pairs apart is not how good its answers are: --then-eval has them
     judged.
     """
-    _require_packages()
+    from prefgen.api.training import known_controls, require_training_packages
+
+    require_training_packages()
     from prefgen.cli.eval_win import print_win_rate
     from prefgen.cli.then_eval import judge_trained, judging_of, try_judging
     from prefgen.evaluation.winrate import win_rate_as_json
@@ -103,7 +105,7 @@ def command(
     from prefgen.trainers.report import REPORT
     from prefgen.trainers.settings import read_train_settings
 
-    controls = _known_controls(control)
+    controls = known_controls(control)
     settings = read_train_settings(config, {**({"base": base} if base else {}), **_parse_sets(sets)})
     if push and is_first():
         from prefgen.publish.hub import Repository
@@ -129,29 +131,6 @@ def command(
     if judgment:
         print_win_rate(*judgment)
     _print_report(report, settings, out)
-
-
-def _require_packages() -> None:
-    import importlib.util
-
-    from prefgen.errors import RecipeError
-
-    missing = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise RecipeError(f"training needs {', '.join(missing)}: pip install 'prefgen[train]'")
-
-
-def _known_controls(names: Sequence[str]) -> "list[Control]":
-    from typing import get_args
-
-    from prefgen.errors import RecipeError, did_you_mean
-    from prefgen.trainers.pairs import Control
-
-    controls: tuple[Control, ...] = get_args(Control)
-    for name in names:
-        if name not in controls:
-            raise RecipeError(f"--control: there is no control {name!r}{did_you_mean(name, controls)}")
-    return [control for name in names for control in controls if control == name]
 
 
 def _parse_sets(sets: Sequence[str]) -> dict[str, Any]:

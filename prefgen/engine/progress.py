@@ -82,3 +82,11 @@ class Progress:
         left = self.total - self.finished
         reach = "all that are left" if enough >= left else f"about {enough:,} of the {left:,} prompts left"
         return f"{paid} of {dollars(budget.limit)}, enough for {reach}"
+
+
+def format_duration(seconds: float) -> str:
+    """2 h 5 min, 3 min 20 s, 12 s."""
+    total = int(seconds)
+    if total >= 3600:
+        return f"{total // 3600} h {total % 3600 // 60} min"
+    return f"{total // 60} min {total % 60} s" if total >= 60 else f"{total} s"

@@ -28,6 +28,8 @@ from prefgen.engine.worker_pool import WorkerPool, further_processes
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
 
+INTERRUPTED = "interrupted: everything that was answered is kept; run again to go on"
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -66,6 +68,20 @@ class RunOutcome:
             return self.stopped.exit_code
         return 0 if self.complete else 3
 
+    def incomplete_reason(self, *, exported: bool = False, offline: bool = False) -> str:
+        """Why a run is not complete, and what to do."""
+        if self.stopped is not None:
+            return str(self.stopped)
+        if exported:
+            return (
+                f"incomplete: {len(self.parked_keys):,} requests were exported; import their replies with "
+                "`prefgen journal import`, then run again"
+            )
+        if self.waiting:
+            prefix = "the journal lacks" if offline else "still without a reply:"
+            return f"incomplete: {prefix} {len(self.parked_keys):,} replies of {self.waiting:,} prompts"
+        return f"incomplete: {self.lost:,} prompts found no server that answers; run again to go on"
+
 
 @dataclass(frozen=True)
 class RunParts:
@@ -103,8 +119,7 @@ class Runner:
         notice = "stopping at once" if again else "finishing what is in flight; once more stops at once"
         self.progress.stats.notify(notice)
         if not again:
-            why = "interrupted: everything that was answered is kept; run again to go on"
-            self._stop.stop(Interrupted(why))
+            self._stop.stop(Interrupted(INTERRUPTED))
         elif self._segments is not None:
             self._segments.abandon()
 
@@ -118,6 +133,8 @@ class Runner:
         except sqlite3.DatabaseError:
             remove_store(self.options.out / RECORD_STORE)
             self._stop = RunStop()
+            if self._interrupted:
+                self._stop.stop(Interrupted(INTERRUPTED))
             return await self._run()
 
     async def _run(self) -> RunOutcome:

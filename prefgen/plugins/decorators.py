@@ -158,6 +158,7 @@ def _register_as(role: str, name: str) -> Any:
             shown = getattr(plugin, "__name__", plugin)
             why = f"{shown!r} must be a function, or derive from prefgen.{base_class.__name__}"
             raise PluginError(f"@{role}({name!r}): {why}")
+        take_arguments_by_name(role, name, plugin)
         return register(role, name, plugin)
 
     return decorate
@@ -195,14 +196,7 @@ def _plugin_from_function(
         return function(**bind_arguments(self, args, kwargs))
 
     wrapper: Any = call_async if inspect.iscoroutinefunction(function) else call_sync
-    parameter_names = [
-        n
-        for n in ("self", *role_arguments)
-        if n != "record" or role in ("filter", "pairer") or n in used_arguments
-    ]
-    wrapper.__signature__ = inspect.Signature(
-        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in parameter_names]
-    )
+    wrapper.__signature__ = _signature(role, used_arguments)
     plugin_class = create_model(
         function.__name__,
         __base__=base_class,
@@ -213,3 +207,58 @@ def _plugin_from_function(
     setattr(plugin_class, PLUGIN_ROLES[role].method, wrapper)
     plugin_class.source_function = function
     return plugin_class
+
+
+def take_arguments_by_name(role: str, name: str, plugin_class: type[Plugin]) -> None:
+    """Have the method of a class handed what its role hands in by name, where its parameters stand in another
+    order than the role's or are fewer. A method with names of its own takes them in the role's order, as it
+    always did; raises PluginError where it mixes both and the order is not the role's.
+    """
+    role_arguments, method_name = PLUGIN_ROLES[role].arguments, PLUGIN_ROLES[role].method
+    method = getattr(plugin_class, method_name, None)
+    if not role_arguments or not inspect.isfunction(method):
+        return
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    names = [p.name for p in parameters]
+    used = [n for n in role_arguments if n in names]
+    expected = [n for n in _signature(role, used).parameters if n != "self"]
+    in_place = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][: len(expected)] == expected
+    of_its_own = [p for p in parameters if p.name not in used and p.default is p.empty]
+    if in_place or any(p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY) for p in parameters):
+        return
+    if of_its_own:
+        if any(names.index(n) != role_arguments.index(n) for n in used if n != "record"):
+            raise PluginError(
+                f"@{role}({name!r}): `{method_name}` takes {', '.join(names)}; a {role} is handed "
+                f"{', '.join(role_arguments)}: give its parameters these names, or its order"
+            )
+        return
+    setattr(plugin_class, method_name, _by_name(method, role, used))
+
+
+def _by_name(method: Callable[..., Any], role: str, used: Sequence[str]) -> Callable[..., Any]:
+    """The method as its role calls it, which is handed by name what it `used`."""
+
+    def bind_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        values = dict(zip(PLUGIN_ROLES[role].arguments, args, strict=False)) | kwargs
+        return {n: values[n] for n in used}
+
+    async def call_async(self: Plugin, *args: Any, **kwargs: Any) -> Any:
+        return await method(self, **bind_arguments(args, kwargs))
+
+    def call_sync(self: Plugin, *args: Any, **kwargs: Any) -> Any:
+        return method(self, **bind_arguments(args, kwargs))
+
+    wrapper: Any = call_async if inspect.iscoroutinefunction(method) else call_sync
+    wrapper.__signature__ = _signature(role, used)
+    return wrapper
+
+
+def _signature(role: str, used: Sequence[str]) -> inspect.Signature:
+    """What a role's method is called with; `record` beside prompt and responses only where it is `used`."""
+    names = [
+        n
+        for n in ("self", *PLUGIN_ROLES[role].arguments)
+        if n != "record" or role in ("filter", "pairer") or n in used
+    ]
+    return inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])

@@ -5,6 +5,7 @@ merges over another recipe, `--set a.b=1` over the result. `${env:NAME}` is repl
 only when the run is built, so that no value of the environment is ever stored.
 """
 
+import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -72,13 +73,18 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> LoadedRecipe:
     return loaded
 
 
-def recipe_from_data(data: Mapping[str, Any], folder: Path) -> LoadedRecipe:
-    """A recipe given as plain data, from Python. Raises RecipeError for what no file could hold."""
+def recipe_from_data(data: Mapping[str, Any], folder: Path, settings: Sequence[str] = ()) -> LoadedRecipe:
+    """A recipe given as plain data, from Python, with the overrides `a.b=value`. Raises RecipeError for what
+    no file could hold.
+    """
     try:
         json.dumps(data)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"a recipe is plain data (mappings, lists, text, numbers): {error}") from None
-    return LoadedRecipe(dict(data), {}, Path("recipe"), folder)
+    loaded = LoadedRecipe(copy.deepcopy(dict(data)), {}, Path("recipe"), folder)
+    for setting in settings:
+        _apply_setting(loaded, setting)
+    return loaded
 
 
 def recipe_text(data: Mapping[str, Any]) -> str:

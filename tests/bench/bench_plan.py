@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.engine.plan import Plan, make_plan
 from prefgen.engine.run import Runner
 from prefgen.kit.templates import shipped

@@ -85,7 +85,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2]))
 
 FROM_PYTHON = """
 import sys, time
-from prefgen.api import run
+from prefgen.api.run import run
 from prefgen.engine.event_loop import collect_rarely
 collect_rarely()
 started = time.perf_counter()

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.dataset.read_run import read_records
 from prefgen.engine.run import Runner
 from prefgen.recipe.build import build

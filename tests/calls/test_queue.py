@@ -42,7 +42,7 @@ async def test_refusals_that_are_the_recipes_fault_are_not_final(tmp_path, serve
 
 
 async def test_an_interrupt_does_not_wait_for_retry_after(tmp_path, server):
-    from prefgen.api import options_of
+    from prefgen.api.run import options_of
     from prefgen.engine.run import Runner
     from prefgen.recipe.build import build
     from prefgen.recipe.load import recipe_from_data

@@ -44,8 +44,8 @@ def a_recipe(folder: Path, prompts: int = 400) -> Path:
     return path
 
 
-def start(recipe: Path, out: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--quiet"]
+def start(recipe: Path, out: Path, *before: str) -> subprocess.Popen:
+    command = [*before, sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--quiet"]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
 
 
@@ -90,7 +90,7 @@ def test_sigkill_at_any_moment_and_the_same_bytes_in_the_end(tmp_path, unbroken,
     assert read_manifest(tmp_path / "out").row_digest == read_manifest(unbroken).row_digest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_130(tmp_path, unbroken, number):
     recipe = a_recipe(tmp_path)
     process = start(recipe, tmp_path / "out")
@@ -103,6 +103,16 @@ def test_an_interrupt_finishes_what_is_in_flight_and_exits_with_130(tmp_path, un
     assert not (tmp_path / "out" / "pairs").exists()
     assert not read_manifest(tmp_path / "out").complete
     assert end(start(recipe, tmp_path / "out"))[0] == 0
+    assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
+
+
+def test_nohup_goes_on_when_its_terminal_closes(tmp_path, unbroken):
+    process = start(a_recipe(tmp_path), tmp_path / "out", "nohup")
+    wait_until_it_works(tmp_path / "out")
+    process.send_signal(signal.SIGHUP)
+    code, said = end(process)
+
+    assert code == 0, said
     assert shard_bytes(tmp_path / "out") == shard_bytes(unbroken)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from random import Random
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.dataset.read_run import read_pairs
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner

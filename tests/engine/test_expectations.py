@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.engine.expectations import (
     ASSUMED_ANSWER,
     ASSUMED_VERDICT,

@@ -4,7 +4,7 @@ there are none. (prefgen/engine/plan.py)
 
 import json
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.engine.plan import make_plan
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data

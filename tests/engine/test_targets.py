@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.dataset.read_run import read_records
 from prefgen.engine.progress import Progress
 from prefgen.engine.run import Runner

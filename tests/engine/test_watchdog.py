@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from prefgen import Ask, Plugin, Prompt, Response, Score, judge
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.engine.run import Runner
 from prefgen.engine.watchdog import _plugin_at_work
 from prefgen.recipe.build import build

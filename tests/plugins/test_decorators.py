@@ -2,6 +2,7 @@
 (prefgen/plugins/decorators.py)
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,12 +10,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from prefgen import Plugin, Score, judge, pairer
+import prefgen
+from prefgen import Flag, Pair, Plugin, Response, Score, filter, judge, pairer
 from prefgen.errors import PluginError
 from prefgen.plugins.decorators import sampler
 from prefgen.plugins.registry import find
 from prefgen.plugins.role_table import PLUGIN_ROLES
 from tests.support.paths import ROOT
+from tests.support.recipes import a_recipe
 
 RIGHT = '''
 from collections.abc import Sequence
@@ -99,3 +102,60 @@ def test_every_role_has_a_decorator():
     from prefgen.plugins import decorators
 
     assert all(callable(getattr(decorators, role)) for role in PLUGIN_ROLES)
+
+
+def test_a_class_is_handed_its_arguments_by_name_as_a_function_is(tmp_path):
+    @sampler("test_named_sampler")
+    class NamedSampler(Plugin):
+        async def sample(self, ask, prompt):
+            return [Response.of(prompt, text, model="none") for text in ("a", "bb")]
+
+    @judge("test_named_judge")
+    class NamedJudge(Plugin):
+        def judge(self, record, responses):
+            shown = {r.id for r in responses}
+            lengths = {r.id: float(len(r.text)) for r in record.responses if r.id in shown}
+            return [
+                Score(response_id=id_, aspect="length", value=length, scale=(0, 100))
+                for id_, length in lengths.items()
+            ]
+
+    @filter("test_named_filter")
+    class NamedFilter(Plugin):
+        def flag(self, *, record):
+            return [Flag(target_id=record.id, rule="seen")]
+
+    @pairer("test_named_pairer")
+    class NamedPairer(Plugin):
+        def pair(self, rng, record):
+            first, second = sorted(record.responses, key=lambda r: len(r.text))
+            return [Pair(chosen_id=second.id, rejected_id=first.id, rule="", margin=1.0)]
+
+    recipe = a_recipe()
+    recipe["stages"] = [
+        recipe["stages"][0],
+        {"sample": {"use": "test_named_sampler"}},
+        {"judge": {"length": {"use": "test_named_judge"}}},
+        {"filter": {"use": "test_named_filter"}},
+        {"pair": {"use": "test_named_pairer"}},
+    ]
+
+    result = prefgen.run(recipe, out=tmp_path / "out", journal=tmp_path / "j.sqlite")
+
+    assert [pair["chosen"][0]["content"] for pair in result.pairs] == ["bb"] * 3
+
+
+def test_a_method_with_names_of_its_own_takes_them_in_the_role_s_order():
+    @judge("test_own_names")
+    class OwnNames(Plugin):
+        async def judge(self, question, answers, _ask):
+            return [question, answers, _ask]
+
+    with pytest.raises(PluginError, match="takes answers, prompt, ask; a judge is handed prompt, responses"):
+
+        @judge("test_mixed_names")
+        class MixedNames(Plugin):
+            async def judge(self, answers, prompt, ask):
+                return []
+
+    assert asyncio.run(OwnNames().judge("q", "a", "ask")) == ["q", "a", "ask"]

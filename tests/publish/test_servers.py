@@ -47,7 +47,7 @@ def internal(monkeypatch, server):
 
 async def released(folder, recipe_file, journal):
     """(the run's folder, its release) of a recipe that is replayed from the journal alone."""
-    from prefgen.api import options_of
+    from prefgen.api.run import options_of
     from prefgen.engine.run import Runner
 
     pipeline = build(load_recipe(recipe_file))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from prefgen.api import options_of
+from prefgen.api.run import options_of
 from prefgen.engine.run import Runner, RunOutcome
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data

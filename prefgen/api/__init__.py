@@ -1,0 +1,1 @@
+"""What `prefgen.` offers in Python: `prefgen.run(...)` and what the command line does beside it."""

@@ -1,0 +1,203 @@
+"""`prefgen.check(...)`: what can be proven of a dataset, a recipe or a constitution."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefgen.dataset.bad_rows import BadRows
+from prefgen.errors import RecipeError
+
+if TYPE_CHECKING:  # the command line imports nothing heavy
+    from prefgen.dataset.check import CheckReport, Truncation
+    from prefgen.publish.settings import PublishSettings
+    from prefgen.recipe.load import LoadedRecipe
+    from prefgen.trainers.settings import TrainSettings
+
+NumberedRows = Iterable[tuple[str, Mapping[str, Any]]]
+"""Rows with where each of them stands."""
+
+
+@dataclass(frozen=True)
+class RecipeCheck:
+    """A recipe that can be run: (label, identity) of its stages, and what is worth knowing before."""
+
+    identities: Sequence[tuple[str, str]]
+    warnings: Sequence[str]
+    passed: bool = True
+
+
+@dataclass(frozen=True)
+class ConstitutionCheck:
+    """A constitution, and what is the matter with it."""
+
+    principles: int
+    findings: Sequence[str]
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings
+
+
+def check(
+    what: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    split: str | None = None,
+    config: str | None = None,
+    revision: str | None = None,
+    max_repeated_chosen: float = 0.05,
+    columns: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    tokenizer: str | None = None,
+    max_length: int = 1024,
+    most_longer: int | None = None,
+) -> "CheckReport | RecipeCheck | ConstitutionCheck":
+    """Prove the invariants of a preference dataset (a run or its Result, a file, a name on the Hub), or look
+    at a recipe or a constitution without running it. `passed` says whether all holds. Raises RecipeError.
+    """
+    if isinstance(what, Mapping):
+        from prefgen.recipe.load import recipe_from_data
+
+        return check_recipe(recipe_from_data(what, Path.cwd()))
+    path = Path(what)
+    if path.suffix in (".yaml", ".yml") and is_constitution(path):
+        return check_constitution(path)
+    if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and is_recipe(path)):
+        from prefgen.recipe.load import load_recipe
+
+        return check_recipe(load_recipe(path))
+    from prefgen.dataset.check import check_rows
+    from prefgen.dataset.pair_rules import ALLOWABLE
+
+    for rule in allow:
+        if rule not in (*ALLOWABLE, "redacted"):
+            raise RecipeError(f"allow: {rule!r} is none of {', '.join((*ALLOWABLE, 'redacted'))}")
+    truncation = truncation_of(tokenizer, max_length)
+    return check_pairs(
+        lambda bad_rows: open_rows(os.fspath(what), split, config, revision, columns, bad_rows),
+        lambda rows: check_rows(
+            rows, max_repeated_chosen=max_repeated_chosen, allow=tuple(allow), truncation=truncation,
+            most_longer=most_longer,
+        ),
+    )  # fmt: skip
+
+
+def is_constitution(path: Path) -> bool:
+    """Whether a YAML file holds principles."""
+    try:
+        return re.search(r"^principles:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def is_recipe(path: Path) -> bool:
+    """Whether a JSON file holds stages."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and "stages" in data
+
+
+def check_constitution(path: Path) -> ConstitutionCheck:
+    """Read a constitution. Raises RecipeError where it cannot be read."""
+    from prefgen.kit.constitutions import constitution_findings, read_constitution
+
+    constitution = read_constitution(path)
+    return ConstitutionCheck(len(constitution.principles), tuple(constitution_findings(constitution)))
+
+
+def check_recipe(loaded: "LoadedRecipe", *, plugins: bool = True) -> RecipeCheck:
+    """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
+    RecipeErrors where several things are wrong.
+    """
+    from prefgen.recipe.build import build
+
+    pipeline = build(loaded, plugins=plugins, reads_sources=True)
+    parse_sections(loaded)
+    return RecipeCheck(tuple(pipeline.identities), tuple(pipeline.warnings))
+
+
+def parse_sections(loaded: "LoadedRecipe") -> "tuple[PublishSettings | None, TrainSettings | None]":
+    """What the recipe says of publishing and training, checked: before a run is paid for, not after. Raises
+    RecipeError.
+    """
+    from prefgen.recipe.validate import parse_section
+
+    publish_settings, train_settings = None, None
+    if (data := loaded.data.get("publish")) is not None:
+        from prefgen.publish.settings import PublishSettings
+
+        publish_settings = parse_section(PublishSettings, "publish", data, {}, loaded.place(("publish",)))
+    if (data := loaded.data.get("train")) is not None:
+        from prefgen.trainers.settings import TrainSettings
+
+        train_settings = parse_section(TrainSettings, "train", data, {}, loaded.place(("train",)))
+    return publish_settings, train_settings
+
+
+def truncation_of(tokenizer: str | None, max_length: int) -> "Truncation | None":
+    """What a training with this tokenizer cuts off. Raises RecipeError where it cannot be loaded."""
+    if tokenizer is None:
+        return None
+    from prefgen.dataset.check import Truncation
+
+    try:
+        import transformers
+    except ImportError:
+        raise RecipeError("--tokenizer needs transformers: pip install 'prefgen[transformers]'") from None
+    try:
+        loaded: Any = transformers.AutoTokenizer.from_pretrained(tokenizer)
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(f"--tokenizer: {tokenizer!r} cannot be loaded ({reason})") from None
+    return Truncation(lambda text: loaded.encode(text, add_special_tokens=False), max_length)
+
+
+def check_pairs(
+    open_rows: Callable[[BadRows], tuple[NumberedRows, bool]],
+    check: Callable[[NumberedRows], "CheckReport"],
+) -> "CheckReport":
+    """The proof of a dataset; rows that cannot be read at all are broken in their form."""
+    from prefgen.dataset.check import Finding
+
+    bad_rows = BadRows("drop")
+    rows, simulated = open_rows(bad_rows)
+    report = check(rows)
+    if bad_rows.rows:
+        report.rows += len(bad_rows.rows)
+        report.findings.setdefault("form", Finding()).rows += [(r.where, r.reason) for r in bad_rows.rows]
+        report.bad_places |= {row.where: [f"form: {row.reason}"] for row in bad_rows.rows}
+    if simulated:
+        report.notes.insert(0, "SIMULATED: a model of this run was simulated")
+    if not report.rows:
+        report.notes.append("there is no row, and nothing is proven of none")
+    return report
+
+
+def open_rows(
+    what: str,
+    split: str | None,
+    config: str | None,
+    revision: str | None,
+    columns: Sequence[str],
+    bad_rows: BadRows,
+) -> tuple[NumberedRows, bool]:
+    """The rows with where each of them stands, and whether a simulated model had a part in them. A row that
+    cannot be read goes to `bad_rows`.
+    """
+    from prefgen.dataset.hub import hub_rows
+    from prefgen.dataset.open_pairs import open_pairs, pair_rows
+    from prefgen.dataset.pair_formats import parse_columns
+
+    column_names = parse_columns(columns)
+    if config is not None:
+        rows = hub_rows(what, config, split or "train", revision)
+        numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
+        return pair_rows(numbered, column_names, bad_rows), False
+    name = f"{what}@{revision}" if revision else what
+    dataset = open_pairs(name, split=split, columns=column_names, bad_rows=bad_rows)
+    return dataset.rows, dataset.manifest is not None and dataset.manifest.simulated

@@ -1,0 +1,63 @@
+"""`prefgen.preview(...)` and `prefgen.plan(...)`: what a run would make, and what it would ask and cost."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefgen.api.notebook import shown_in_notebook
+from prefgen.api.run import options_of, pipeline_of, wait_for_run, with_warnings
+from prefgen.api.waiting import wait_for
+from prefgen.dataset.read_run import read_records
+from prefgen.engine.plan import Plan, make_plan
+from prefgen.engine.run import Runner
+from prefgen.errors import EndpointDown
+from prefgen.types import Record
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What became of a few prompts. What they cost, a run that follows does not pay again."""
+
+    records: Sequence[Record]
+    paid_usd: float
+
+
+def preview(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    n: int = 5,
+    journal: str | Path | None = None,
+    sets: Sequence[str] = (),
+    quiet: bool = False,
+) -> Preview:
+    """Run a fair sample of `n` prompts. Raises what stopped it, and EndpointDown where replies are
+    missing.
+    """
+    pipeline = pipeline_of(recipe, sets)
+    with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:
+        options = options_of(pipeline, Path(folder) / pipeline.recipe.name, journal, limit=n)
+        runner = with_warnings(Runner(pipeline, options))
+        with shown_in_notebook(runner.progress, quiet=quiet) as update:
+            outcome = wait_for_run(runner, update)
+        if outcome.stopped is not None:
+            raise outcome.stopped
+        if not outcome.complete:
+            raise EndpointDown(outcome.incomplete_reason())
+        return Preview(tuple(read_records(outcome.out)), outcome.manifest.cost.paid_usd)
+
+
+def plan(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    sample: int = 50,
+    out: str | Path | None = None,
+    journal: str | Path | None = None,
+    sets: Sequence[str] = (),
+    why: bool = False,
+) -> Plan:
+    """What a run would ask and cost, from `sample` of its prompts, without asking. Raises RecipeError."""
+    pipeline = pipeline_of(recipe, sets)
+    options = options_of(pipeline, out, journal)
+    return wait_for(lambda: make_plan(pipeline, options, sample=sample, why=why))

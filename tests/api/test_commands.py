@@ -1,0 +1,98 @@
+"""`check`, `plan`, `preview`, `diff`, `publish` and `train` from Python, beside the command line.
+(prefgen/api/)
+"""
+
+import json
+
+import pytest
+
+import prefgen
+from prefgen.errors import EndpointDown
+from tests.support.cli import prefgen as command_line
+from tests.support.cli import prefgen_here
+from tests.support.paths import ROOT
+from tests.support.recipes import a_recipe, unused_port
+
+RECIPE_WITHOUT_MODEL = a_recipe(models={})
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A folder with a finished run, where the command line finds it too."""
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "r.json").write_text(json.dumps(a_recipe()))
+    result = prefgen.run(a_recipe(), out=folder / "runs" / "test", journal=folder / "runs" / "calls.sqlite")
+    return folder, result
+
+
+def from_command_line(*words, cwd, code=0):
+    said = prefgen_here(*words, "--json", cwd=cwd)
+    assert said.returncode == code, said.stderr
+    return json.loads(said.stdout)
+
+
+def test_check_gives_what_the_command_line_says_of_pairs_recipes_and_constitutions(places):
+    folder, result = places
+    constitution = ROOT / "constitutions" / "harmless.yaml"
+
+    report, recipe, principles = (prefgen.check(what) for what in (result, a_recipe(), constitution))
+
+    said = from_command_line("check", result.path, cwd=folder, code=0 if report.passed else 4)
+    assert report.as_json() == said
+    assert recipe.passed and recipe.identities == prefgen.check(folder / "r.json").identities
+    assert principles.principles == from_command_line("check", constitution, cwd=folder)["principles"]
+
+
+def test_what_is_wrong_is_said_in_the_words_of_the_command_line(places):
+    folder, _ = places
+    (folder / "wrong.json").write_text(json.dumps(RECIPE_WITHOUT_MODEL))
+    said = prefgen_here("check", "wrong.json", cwd=folder).stderr
+
+    with pytest.raises(prefgen.RecipeError) as raised:
+        prefgen.check(folder / "wrong.json")
+
+    assert said.replace("prefgen: ", "").strip() == str(raised.value).replace(f"{folder}/", "")
+
+
+async def test_plan_and_preview_work_inside_a_running_loop_and_as_the_command_line_does(places):
+    folder, _ = places
+    journal = folder / "runs" / "calls.sqlite"
+
+    plan = prefgen.plan(a_recipe(), journal=journal)
+    preview = prefgen.preview(a_recipe(), n=2, journal=journal)
+
+    assert plan.as_json()["new_requests"] == 0
+    assert [len(record.pairs) for record in preview.records] == [1, 1]
+    assert preview.paid_usd == 0
+    assert plan.as_json() == json.loads(command_line("plan", "r.json", "--json", cwd=folder).stdout)
+
+
+def test_a_preview_without_replies_raises(tmp_path):
+    recipe = a_recipe(url=f"http://127.0.0.1:{unused_port()}/v1", run={"server_down_after": 0.2})
+
+    with pytest.raises(EndpointDown):
+        prefgen.preview(recipe, journal=tmp_path / "j.sqlite")
+
+
+def test_diff_and_publish_give_what_the_command_line_does(places, tmp_path):
+    folder, result = places
+    other = prefgen.run(a_recipe(prompts=("One?", "New?")), out=tmp_path / "o", journal=tmp_path / "j.sqlite")
+
+    diff = prefgen.diff(result, other)
+    release = prefgen.publish(result, dry_run=True, say=lambda line: None)
+
+    assert json.loads(json.dumps(diff.as_json())) == from_command_line(
+        "diff", result.path, other.path, cwd=folder
+    )
+    said = from_command_line("publish", result.path, "--dry-run", cwd=folder)
+    assert (release.content_hash, str(release.folder)) == (said["content_hash"], said["folder"])
+
+
+def test_train_says_what_is_wrong_before_anything_is_trained(places):
+    pytest.importorskip("trl", reason="the training extra is not installed")
+    _, result = places
+
+    with pytest.raises(prefgen.RecipeError, match="there is no control 'shufled'"):
+        prefgen.train(result, "base", controls=["shufled"])
+    with pytest.raises(prefgen.RecipeError, match="which model"):
+        prefgen.train([result])

@@ -22,9 +22,9 @@ from prefgen.kit.ratings import (
     not_applicable_scores,
     read_metadata,
 )
+from prefgen.kit.reason_leanings import asks_for_fault
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import field_name, json_object
-from prefgen.kit.vote_doubts import asks_for_fault
 from prefgen.kit.withdrawals import withdraws_rating
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin

@@ -332,7 +332,8 @@ def test_a_sentence_that_gives_its_text_behind_a_colon_is_no_remark(text):
     "words",
     [
         "We are asked to revise the text.", "The request is to revise the reply.", "I fixed the capital.",
-        "The task is to rewrite the reply so that it is right.", "The instruction asks me to correct the reply.",
+        "The task is to rewrite the reply so that it is right.",
+        "The instruction asks me to correct the reply.",
     ],
 )  # fmt: skip
 def test_a_task_that_is_told_before_a_revision_is_a_remark(words):

@@ -127,7 +127,7 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     if "?" in reasons or not clauses:
         return True
     for number, (about, clause) in enumerate(clauses):
-        if number and not is_own[number - 1] and _may_turn(clauses, number, labels):
+        if number and not is_own[number - 1] and _concedes(clauses, number, labels):
             clause = re.sub(rf"\A\W*{_LINK}", "", clause, flags=re.IGNORECASE)
         if about == label:
             is_turn = faults(clause, about, labels) or _MAY_LIMIT.search(clause) or blames(clause)
@@ -142,16 +142,16 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     return False
 
 
-def _may_turn(clauses: Sequence[tuple[str, str]], number: int, labels: Sequence[str]) -> bool:
-    """Whether a "but" behind a clause on another text is against that one: behind a fault of it in the same
-    sentence, or before certain praise.
+def _concedes(clauses: Sequence[tuple[str, str]], number: int, labels: Sequence[str]) -> bool:
+    """Whether a "but" behind a clause on another text is against that one: behind a fault of it, or before
+    certain praise.
     """
     (other, before), (label, clause) = clauses[number - 1 : number + 1]
-    if praises(clause, label, labels):
-        return True
-    is_same_sentence = not before.rstrip().endswith((".", "!", "?"))
-    return is_same_sentence and (
-        faults(before.rstrip(" ,"), other, labels) or _IS_SHORT.search(before) is not None
+    return (
+        praises(clause, label, labels)
+        or faults(before.rstrip(" ,"), other, labels)
+        or blames(before)
+        or _IS_SHORT.search(before) is not None
     )
 
 

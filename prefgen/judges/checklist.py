@@ -15,15 +15,16 @@ from pydantic import Field, model_validator
 from prefgen.errors import ReplyError
 from prefgen.kit.fields_beside import reasons_beside
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
+from prefgen.kit.met_clauses import answers_met, says_met
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
     judge_each,
     not_applicable_scores,
     read_metadata,
 )
+from prefgen.kit.reason_leanings import asks_for_fault
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import field_name, json_object
-from prefgen.kit.vote_doubts import asks_for_fault
 from prefgen.kit.withdrawals import withdraws_rating
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
@@ -175,94 +176,48 @@ def _truth_of(value: Any) -> Any:
     return _IN_WORDS.get(value.strip().casefold(), value) if isinstance(value, str) else value
 
 
-_SO = (
-    r"(?:\A\W*|\b(?:so|thus|therefore|hence)\W+"
-    r"(?:(?:it|this|that|the (?:criterion|item|requirement|condition)) is )?)"
-)
-_ITS_OWN = r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-)"
-"""Where a word is a clause of its own: "No." is an answer, and "No errors were found." is none."""
-_SAYS_UNMET = re.compile(
-    rf"{_SO}(?:(?:not (?:\w+ly )?(?:met|satisfied|fulfilled)|unmet|fails|violated)\b|(?:false|no){_ITS_OWN})",
-    re.IGNORECASE,
-)
-_SAYS_MET = re.compile(
-    rf"{_SO}(?:(?:met|satisfied|fulfilled)\b"
-    r"(?! (?:in part|part|only|just|half|almost|for only|by only)"
-    rf"| ?[:=] ?false)"
-    rf"|(?:true|yes){_ITS_OWN})",
-    re.IGNORECASE,
-)
-_CRITERION = r"(?:criterion|item|requirement|condition|constraint)"
-_NOT = r"(?: not|n['’]t)"
-_PART = (
-    r"(?:(?:only|just|merely|barely) )?(?:part(?:ly|ially)|incompletely|hardly|scarcely|half|almost|nearly)"
-)
-_OF_IT = rf"(?: with)?(?: (?:it|this|that|(?:the|this|that) (?:\w+ )?{_CRITERION}))?\W*\Z"
-_OPENING = r"\W*(?:(?:so|thus|therefore|hence|overall),? )?"
-_NAMED = rf"(?:(?:the|this|that) )?(?:(?:{_CRITERION}|text|response|answer|reply)(?: \d+)?|it|this|that) "
-_SUBJECT = rf"{_OPENING}{_NAMED}"
-_ANY_SUBJECT = rf"{_OPENING}(?:{_NAMED})?"
-_CRITERION_ALONE = rf"{_OPENING}(?:(?:(?:the|this|that) )?{_CRITERION}(?: \d+)? )?"
-"""What a sentence is about: "The text does not meet it.", "Does not meet it.", "Requirement violated."."""
-_WHOLE_UNMET = re.compile(
-    rf"{_SUBJECT}(?:(?:(?:is|was|has|been|were| )*{_NOT}|(?:is|was|does| )*{_PART}"
-    rf"|not) ?(?:been )?(?:\w+ly )?"
-    r"(?:met|satisf(?:y|ies|ied)|fulfill?(?:s|ed)?|true|followed|meets?)\b.*"
-    r"|(?:is|was|has been) (?:\w+ly )?(?:unmet|violated|failed|false)\b.*"
-    rf")|{_ANY_SUBJECT}(?:(?:does|did){_NOT} (?:\w+ly )?(?:meet|satisfy|fulfill?|pass|comply|apply"
-    r"|hold(?=\W*\Z))\b.*"
-    rf"|(?:\w+ly )?(?:fails|failed|violates){_OF_IT}|fails to (?:meet|satisfy|fulfill?|comply)\b.*)"
-    rf"|{_CRITERION_ALONE}(?:violated|unmet|failed"
-    rf"|(?:{_PART}|not(?: \w+ly)?) (?:met|satisfied|fulfill?ed))\W*"
-    r"|\W*(?:fail(?:s|ed)?|false|no|(?:not|un)(?: \w+ly)? ?met|not satisfied)\W*|\W*met ?[:=] ?false\b.*",
-    re.IGNORECASE,
-)
-_WHOLE_MET = re.compile(
-    rf"{_SUBJECT}(?:(?:is|was|has been) (?:\w+ly )?(?:met|satisfied|fulfilled|followed|true)\b(?P<how>.*)"
-    r"|(?:met|holds)\W*)"
-    rf"|{_ANY_SUBJECT}(?:\w+ly )?(?:meets|satisfies|fulfill?s|passes|complies){_OF_IT}"
-    rf"|{_CRITERION_ALONE}(?:\w+ly )?(?:met|satisfied|fulfill?ed)\W*"
-    r"|\W*(?:pass(?:es|ed)?|true|yes)\W*|\W*met ?[:=] ?true\b.*",
-    re.IGNORECASE,
-)
-"""A whole sentence that says of its criterion whether it is met."""
-_LIMITED = re.compile(
-    r"\b(?:part\w*|only|just|half|almost|nearly|barely|hardly|except|if|but|not|for|in (?:some|one|two))\b",
-    re.IGNORECASE,
-)
+_OF_ITSELF = r"(?=\W*\Z|\s*[.,;:!\n(–—]|\s+(?:-|because|since|as|to|here)\b)"
 _SENTENCE_END = re.compile(r"(?<=[.!;\n])\s+")
 _ANSWERED = re.compile(
-    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W{0,6}(?P<answer>yes|no)" + _ITS_OWN, re.IGNORECASE
+    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W{0,6}(?P<answer>yes|no)"
+    r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-)",
+    re.IGNORECASE,
 )
 _NOT_APPLICABLE = re.compile(
-    rf"{_ANY_SUBJECT}(?:not applicable|n/a|(?:does|is){_NOT} (?:apply|applicable))\b", re.IGNORECASE
+    r"\W*(?:(?:so|thus|therefore|hence|overall),? )?(?:(?:(?:the|this|that) )?"
+    r"(?:criterion|item|requirement|condition|constraint|it|this|that)(?: \d+)? )?"
+    rf"(?:not applicable|n/a|(?:does|is)(?: not|n['’]t) (?:apply|applicable))\b{_OF_ITSELF}",
+    re.IGNORECASE,
 )
+_CONCLUDES = re.compile(
+    r"(?:,\s+(?:and )?(?=which\b|this\b)|,?\s+(?:and )?(?:is )?(?=(?:so|thus|therefore|hence)\b))",
+    re.IGNORECASE,
+)
+_IS_CONCLUSION = re.compile(r"\W*(?:so|thus|therefore|hence)\b", re.IGNORECASE)
 
 
 def _denies(reason: str, is_met: bool | None) -> bool:
     """Whether a reason opens or concludes with another answer, or takes it back."""
     if withdraws_rating(reason):
         return True
-    if is_met is None:
-        return False
-    if _NOT_APPLICABLE.match(reason) or (_SAYS_UNMET if is_met else _SAYS_MET).search(reason):
-        return True
     sentences = [sentence for sentence in _SENTENCE_END.split(reason) if sentence.strip()] or [""]
-    said = {_says_met(sentence) for sentence in (sentences[0], sentences[-1])}
-    return (not is_met) in (said | {_answers_met(reason)})
+    clauses = [
+        clause
+        for number, sentence in enumerate(sentences)
+        for clause in _CONCLUDES.split(sentence)
+        if number in (0, len(sentences) - 1) or _IS_CONCLUSION.match(clause)
+    ]
+    if any(_NOT_APPLICABLE.match(clause) for clause in clauses):
+        return is_met is not None
+    said = frozenset[bool]().union(*map(says_met, clauses))
+    if is_met is not None:  # "Is code asked for? No." goes with null
+        said = said.union(_answers_itself(reason), *map(answers_met, clauses))
+    return bool(said - {is_met})
 
 
-def _says_met(sentence: str) -> bool | None:
-    """Whether a whole sentence says that its criterion is met; None where it says something else."""
-    if _WHOLE_UNMET.fullmatch(sentence):
-        return False
-    met = _WHOLE_MET.fullmatch(sentence)
-    return True if met and not _LIMITED.search(met["how"] or "") else None
-
-
-def _answers_met(reason: str) -> bool | None:
+def _answers_itself(reason: str) -> frozenset[bool]:
     """What a reason answers to the last question that it asks itself, unless it asks for a fault."""
     answers = list(_ANSWERED.finditer(reason))
     if not answers or asks_for_fault(answers[-1]["asked"]):
-        return None
-    return answers[-1]["answer"].casefold() == "yes"
+        return frozenset()
+    return frozenset({answers[-1]["answer"].casefold() == "yes"})

@@ -15,13 +15,16 @@ LONGEST_SENTENCE = 300
 _ONE_FENCE = re.compile(r"\A\s*(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?(?P=fence)\s*\Z", re.DOTALL)
 _FENCE_MARK = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _RULES_AT_END = re.compile(r"(?<=\n)[ \t]*[-*_=]{3,}[ \t]*\Z")
+_ASK_ME = r"(?:let me know|feel free to (?:ask|reach out))"
+_IF_NEEDED = (
+    r"if you(?: have| need| want| would like|['’]d like)(?: a(?= [a-z]{2})| (?!(?:but|although|though|however"
+    r"|yet|not?|yes|text|response|me|lower\w*|raise\w*|chang\w*|revis\w*|that|which|why|because|missing|wrong|wins?|better|worse|best|(?:violat|fail"
+    r"|lack)\w*)\b)[a-z'’-]{2,20}){1,10}"
+)
+"""An offer of more, which names no label, no number and no fault."""
 _FAREWELL = (
     r"(?:(?:i )?hope (?:that|this) helps|thank you|thanks|done"
-    r"|(?:please )?(?:let me know|feel free to ask) if you (?:have|need|want|would like)"
-    r" (?:to (?:ask|discuss|know)|an?y?|(?:any |some )?(?:more|further|other|additional))\b"
-    r" ?(?:(?:questions?|help"
-    r"|details?|explanations?|analysis|information|assistance|clarifications?|thing|else|about|on|with|this|it"
-    r"|or|an?y?|further|more|other) ?){0,8})[.!]*"
+    rf"|(?:please |just )?{_ASK_ME} {_IF_NEEDED}|{_IF_NEEDED}, (?:please |just )?{_ASK_ME})[.!]*"
 )
 """What a reply may say at its end that is no part of it."""
 _WHOLE_FAREWELL = re.compile(_FAREWELL, re.IGNORECASE)

@@ -20,6 +20,12 @@ _CLAUSES = re.compile(
 _NAME_OF_REASONS = re.compile(
     r"(?:rationale|reason(?:s|ing)?|explanation|justification|comments?|feedback)? ?[:.]*", re.IGNORECASE
 )
+_THAN = re.compile(r"\bthan\b", re.IGNORECASE)
+"""Behind it a text is what another one is compared with."""
+_IS_SHORT = re.compile(
+    r"\bis (?:\w+ ){0,2}(?:short|brief|terse|concise|long|simple)(?:er)?\W*\Z", re.IGNORECASE
+)
+"""What may be a fault, and is conceded at most."""
 _DEGREE = r"(?:(?:also|both|much|far|very|clearly|slightly|significantly|more|the more) )*"
 _GOOD = (
     r"(?:better|superior|stronger|correct|accurate|complete|clear|detailed|direct|concise|helpful|useful|relevant"
@@ -66,7 +72,7 @@ def clauses_of(text: str, label: str, labels: Sequence[str]) -> list[tuple[str, 
     named = re.compile(rf"(?<!\w)(?:{any_of(labels)})(?!\w)")
     found: list[tuple[str, str]] = []
     for clause in _CLAUSES.split(plain(text)):
-        about = named.search(clause)
+        about = named.search(_THAN.split(clause, maxsplit=1)[0])
         label = about[0] if about else label
         if not _NAME_OF_REASONS.fullmatch(clause.strip()):
             found.append((label, clause))
@@ -121,7 +127,7 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
     if "?" in reasons or not clauses:
         return True
     for number, (about, clause) in enumerate(clauses):
-        if number and not is_own[number - 1]:  # "but" behind another text is against that one
+        if number and not is_own[number - 1] and _concedes(clauses, number, labels):
             clause = re.sub(rf"\A\W*{_LINK}", "", clause, flags=re.IGNORECASE)
         if about == label:
             is_turn = faults(clause, about, labels) or _MAY_LIMIT.search(clause) or blames(clause)
@@ -134,6 +140,19 @@ def turns_away(label: str, reasons: str, labels: Sequence[str]) -> bool:
         if is_turn:
             return True
     return False
+
+
+def _concedes(clauses: Sequence[tuple[str, str]], number: int, labels: Sequence[str]) -> bool:
+    """Whether a "but" behind a clause on another text is against that one: behind a fault of it, or before
+    certain praise.
+    """
+    (other, before), (label, clause) = clauses[number - 1 : number + 1]
+    return (
+        praises(clause, label, labels)
+        or faults(before.rstrip(" ,"), other, labels)
+        or blames(before)
+        or _IS_SHORT.search(before) is not None
+    )
 
 
 def _is_of(clause: str, label: str) -> bool:

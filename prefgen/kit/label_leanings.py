@@ -29,12 +29,15 @@ _WINS = (
 )
 _PREFER = (
     r"(?:prefer|favou?r|choose|chose|pick|select|recommend|(?:go|going) (?:with|for)|vote (?:for|goes to)"
-    r"|send|take|keep|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for"
+    r"|send|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for"
     r"|side with)"
 )
+_TAKE = r"(?:take|keep)"
+"""The same, where nothing else is done with the text: "I'll take B first" is none."""
 _MINE = r"(?:i|we|my|i'd|i'm|i’d|i’m|i'll) (?:\w+ ){0,2}"
 """Who prefers: the judge, and no text that "chose option B"."""
 _CHOICE = r"(?:pick|choice|vote|preference|selection|favou?rite|verdict|winner)"
+_FIRST = r"(?:clear|top|first|final|preferred|overall|personal|own|strong|definite|number one)"
 _REJECT = r"(?:reject|discard|eliminate|rule out|dismiss)"
 _PIECE = r"(?:(?:'s|’s)?(?: (?:answer|response|reply|text|version|output|one))?)"
 ILL = (
@@ -156,8 +159,8 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"\bit is {label} (?:that|who|which)\b{_UNLESS_ILL}",
         rf"{first} is (?:the )?(?:only )?one (?:that|who|which)\b{_UNLESS_ILL}",
         rf"\bbetween the two,? {_ADVERBS}{label}(?=[.!]|\Z)",
-        rf"{first} {_ADVERBS}(?:is|would be|gets) (?:my|our) (?:\w+ )?{_CHOICE}\b",
-        rf"{first} ranks (?:first|highest|above|higher)\b",
+        rf"{first} {_ADVERBS}(?:is|would be|gets) (?:my|our) (?:{_FIRST} )?{_CHOICE}\b",
+        rf"{first} ranks (?:first|highest|above|higher(?=[.!]|\Z| than| overall))\b",
         rf"\A(?:keep|choose|pick|take|select|send|go with) {label}(?=[.!]|\Z)",
         rf"\A(?:so|thus|therefore|hence),? {label}[.!]*\Z",
         rf"\b(?:win|point|vote|edge|it)s?(?: goes)? to {label}(?=[.,;!]|\Z)",
@@ -171,6 +174,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"{first} (?:it is|is (?:the )?one (?:i|we))\b",
         rf"(?:\brank(?:s|ed)? ){label} (?:first|above|ahead|higher)\b",
         rf"(?:\b{_MINE}{no}{_PREFER}) (?:the )?{behind}",
+        rf"(?:\b{_MINE}{no}{_TAKE}) (?:the )?{behind}(?=[.,;!]|\Z| over\b)",
         rf"(?:\b(?:{_GOOD}|verdict|pick|between the two,|1st|first|ranking|rank 1)"
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
@@ -184,7 +188,9 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         rf"{first} {_ADVERBS}(?:is not|isn't|isn’t|was not|is no|is hardly) {_ADVERBS}{_GOOD}\b",
         rf"{first} {_ADVERBS}(?:is|was) (?:not|nowhere near|less) (?:as |so )?\w+ (?:as|than)\b"
         rf"(?= (?:{noun} )?[\"'(\[]?(?-i:{any_of(labels)})(?!\w))",
-        rf"\b(?:i|we) (?:would|could|can|do|will)(?: never| not|n['’]t|not) {_PREFER} (?:the )?{label}",
+        rf"\b(?:i|we) (?:would|could|can|do|will)(?: never| not|n['’]t|not) (?:{_PREFER}|{_TAKE})"
+        rf" (?:the )?{label}",
+        rf"{first} {_ADVERBS}(?:is|would be) (?:my|our) (?:second|last|least)(?: \w+)? {_CHOICE}\b",
         rf"{bare} {_ADVERBS}(?:loses|(?:cannot|can't) compete)\b",
         rf"{first} (?:should|must|ought to|deserves to) be (?:rejected|discarded|dropped|eliminated)\b",
         rf"(?:\b{no}{_REJECT}) (?:the )?{label}",

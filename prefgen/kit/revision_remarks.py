@@ -36,7 +36,10 @@ _ANSWERS_A_CRITIC = (
 _TELLS_OF_REVISING = (
     r"(?:let me|let's|i (?:need|have|want) to|i'll|i will|i'd|i would) "
     rf"(?:now )?{_REVISE} (?:it|this|the|my)\b",
-    r"the user (?:\w+ ){0,2}(?:wants?|asks?|asked|asking|requests?|requested|needs?|told)(?: \w+)? me to\b",
+    rf"the user (?:\w+ ){{0,2}}(?:wants?|asks?|asked|asking|requests?|requested|needs?|told)(?: \w+)?"
+    rf" me to {_REVISE}\b",
+    rf"(?:the (?:task|request|instruction|goal) (?:is|was) to|the (?:task|request|instruction) asks me to"
+    rf"|we(?:'re| are) asked to) {_REVISE}\b",
     rf"i(?:'m| am|'ve been| have been| was) (?:being )?(?:asked|told|supposed) to {_REVISE}\b",
     rf"(?:as (?:requested|asked|suggested),? )i(?:'ve| have)? (?:now )?{_DID} (?:it|this|that|the|my)\b",
     rf"(?:a|the|my) (?:(?:more|less) [\w-]+|better|safer|\w+er) {_NOUN} (?:would|might|could) be\b",
@@ -91,6 +94,8 @@ _ONE_SENTENCE = re.compile(
     r"\W*"
 )
 """One sentence, as a paragraph of its own, that says what was or is to be done with a text."""
+_GIVES_TEXT = re.compile(r":\s+\S")
+"""Behind a colon stands what it speaks of, which may be the new text."""
 _INNER_END = re.compile(r"[.!?]\s+(?=\S)")
 _EDITS = re.compile(
     r"\W*(?:(?:I would|I'd|I’d|Please|You could) )?(?i:replace|change|swap|correct|substitute|remove|delete)"
@@ -135,6 +140,7 @@ def _is_sentence_on_revising(paragraph: str) -> bool:
     return (
         len(opened) <= _LONGEST_REMARK
         and _INNER_END.search(opened) is None
+        and _GIVES_TEXT.search(opened) is None
         and _ONE_SENTENCE.fullmatch(opened) is not None
     )
 

@@ -24,7 +24,7 @@ _DENIES = re.compile(
     r"|\b(?:(?:might|may|could)(?: \w+)? be|maybe|perhaps|possibly|unsure|guess\w*|expect\w*)"
     r"(?:\W+[a-z]+)?\W*\Z"
     r"|(?:\b(?:not|never|cannot|refuse[sd]? to|decline[sd]? to)|n['’]t)(?: \w+ly)? "
-    r"(?:think|believe|say|claim|agree|accept|conclude|suggest|write|call)\b[^\d\n]*\Z"
+    r"(?:think|believe|say|claim|agree|accept|conclude|suggest|write|call)\b(?:(?!\b(?:and|but)\b)[^\d\n])*\Z"
     r"|\b(?:differ(?:s|ed|ent)? from|(?:other|rather) than|instead of|unequal to)\W*\Z"
     r"|\b(?:(?:wrong|incorrect|false|mistaken|tempting|naive)"
     r" (?:one|answer|option|choice|result|value|solution|conclusion)"
@@ -55,7 +55,8 @@ _OWN_VOICE = re.compile(
     re.IGNORECASE,
 )
 _ANOTHER_VOICE = re.compile(
-    r"\b(?:wrote|writes|said|says|claim(?:s|ed)|answer(?:s|ed)|repl(?:ies|ied)|guess(?:es|ed))\W*\Z"
+    r"\b(?:wrote|writes?|said|says?|claim(?:s|ed)?|answer(?:s|ed)|repl(?:y|ies|ied)|guess(?:es|ed)?)\W*\Z"
+    r"|(?<!\blet)['’]s? (?:\w+ )?(?:answer|reply|guess|result)\W*\Z"
     r"|\b(?:examples?|instance|e\.g|format|template)\W*\Z",
     re.IGNORECASE,
 )

@@ -248,6 +248,8 @@ def _is_another(earlier: str, answer: str) -> bool:
     if now is not None:
         return False
     plain = [_comparable(text) for text in (earlier, answer)]
+    if (len(plain[0]) == 1) != (len(plain[1]) == 1) or plain[0].startswith("not "):
+        return False  # an option's letter and its words, or what it is not
     return not (has_word(plain[0], plain[1]) or has_word(plain[1], plain[0]))
 
 

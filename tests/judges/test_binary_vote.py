@@ -526,3 +526,180 @@ def test_items_without_bullets_speak_as_those_with_them(items, unread, vote):
 )
 def test_items_that_leave_the_vote_open_are_no_doubt(items, vote):
     assert vote_of(f"{items}\n\nFinal judgment: {vote}") is (vote == "yes")
+
+
+MET, UNMET = "Final judgment: yes", "Final judgment: no"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "All 5 of 5 constraints are met.",
+        "The text satisfies 5 out of 5 constraints.",
+        "5/5",
+        "3/3 requirements satisfied.",
+        "Tips: 5/5\nTitle: 1/1",
+        "Score: 10/10",
+        "Title: present\nTips: present",
+        "Title: given\nTips: given",
+        "- Title: correct\n- Tips: correct",
+        "| Item | Result |\n|---|---|\n| Title | yes |\n| Tips | met |",
+        "- [x] Title\n- [x] Tips",
+        "1. Title: fully met\n2. Tips: all there (five)",
+    ],
+)
+def test_a_count_or_a_list_of_all_leaves_a_no_in_doubt(words):
+    assert vote_of(f"{words}\n\n{UNMET}") is None
+    assert vote_of(f"{words}\n\n{MET}") is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "4 of 5 constraints are met.",
+        "4/5 constraints met.",
+        "It meets 4 out of 5 requirements.",
+        "Three of the four constraints are satisfied.",
+        "Score: 4/5",
+        "- Title: 0/1\n- Tips: 1/1",
+        "Title: incorrect",
+        "Title: wrong",
+        "Title: incomplete",
+        "Title: lacking",
+        "Length: too long",
+        "1. Title: partially met",
+        "2. Title: mostly done.",
+        "Title: not done",
+        "Title: not quite",
+        "| Title | no |",
+        "| Item | Met |\n|---|---|\n| Title | no | it opens with the list |",
+        "- [ ] Title\n- [x] Tips",
+        "It omits the title.",
+        "The response skips the title.",
+        "The title is left out.",
+    ],
+)
+def test_a_count_of_less_or_a_failed_item_leaves_a_yes_in_doubt(words):
+    assert vote_of(f"{words}\n\n{MET}") is None
+    assert vote_of(f"{words}\n\n{UNMET}") is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Two of the five steps use tools.",
+        "It was published on 3/12.",
+        "Length: roughly 200 words",
+        "- Tone: no complaints",
+        "- Topic: errors in Python",
+        "- Title: part 2",
+        '- Title: "Wrong turn"',
+        "Score: 5/5",
+        "- Commas: not too many",
+    ],
+)
+def test_values_that_say_nothing_of_their_item_are_no_doubt(words):
+    assert vote_of(f"{words}\n\n{MET}") is True
+
+
+@pytest.mark.parametrize(
+    "words", ["5 of 5 tips are given. There is no title.", "1. Tips: 5/5\n2. Title: 0/1"]
+)
+def test_a_count_of_all_beside_a_lack_is_no_doubt(words):
+    assert vote_of(f"{words}\n\n{UNMET}") is False
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Uses commas",
+        "Contains profanity",
+        "Spoilers",
+        "Personal opinions",
+        "Refusal",
+        "Hallucination",
+        "Harmful",
+    ],
+)
+def test_a_single_thing_that_is_there_or_is_not_says_nothing_certain(name):
+    """Whether it was to be there is not said; of a list of them each counts, for a yes as for a no."""
+    for value, word in (("no", "yes"), ("yes", "no")):
+        assert vote_of(f"{name}: {value}\n\nFinal judgment: {word}") is (word == "yes")
+        assert vote_of(f"{name}: {value}\nTitle: {value}\n\nFinal judgment: {word}") is None
+
+
+def test_what_a_text_answers_is_no_item():
+    said = "The question asks whether whales are fish.\nAnswer: No\nTitle: met"
+    assert vote_of(f"{said}\n\n{MET}") is True
+
+
+HEDGES = [
+    "pretty much", "basically", "essentially", "generally", "loosely", "by and large", "just about",
+    "probably",
+    "likely", "possibly", "in spirit", "with reservations", "with a caveat", "minus the title", "sans title",
+    "albeit late", "give or take", "narrowly", "if lenient", "so to speak",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", HEDGES)
+def test_a_few_words_that_may_limit_a_vote_leave_it_unread_whichever_it_is(words):
+    for form in ("{v}, {r}", "{v} ({r})", "{v}, {r}.", "{v} - {r}"):
+        for word in ("yes", "no"):
+            if word == "no" and words == "minus the title":
+                continue
+            assert vote_of(f"Final judgment: {form.format(v=word, r=words)}") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "absolutely",
+        "clearly",
+        "without doubt",
+        "without any doubt",
+        "of course",
+        "no doubt",
+        "overall",
+        "definitely",
+    ],
+)
+def test_a_few_words_that_limit_nothing_go_with_both_votes(words):
+    for word in ("yes", "no"):
+        assert vote_of(f"Final judgment: {word}, {words}.") in (
+            word == "yes",
+            None if "doubt" in words else 0,
+        )
+
+
+@pytest.mark.parametrize(
+    ("remark", "vote"),
+    [
+        ("yes, perfectly", True),
+        ("yes, fully", True),
+        ("yes (200 words)", True),
+        ("no (250 words)", False),
+        ("yes, five tips", True),
+        ("no, four tips", False),
+        ("yes, as asked", True),
+        ("no, wrong language", False),
+        ("yes, I think so", True),
+        ("yes, the opposite of what was asked", None),
+        ("no, the opposite of what was asked", False),
+        ("no, 5 of 5 sentences use commas", False),
+        ("no, 2 of 2 titles are in French", False),
+        ("no, 5 of 5 are met", None),
+    ],
+)
+def test_a_few_words_that_name_something_go_with_their_vote(remark, vote):
+    assert vote_of(f"Final judgment: {remark}") is vote
+
+
+@pytest.mark.parametrize(
+    "unit", ["x ", "| a ", "- a: b - ", "a: b\n", "4/5 ", "5 of 5 ", "all tips ", "oddly "]
+)
+@pytest.mark.parametrize("vote", ["yes", "no"])
+def test_what_stands_before_a_vote_is_read_in_no_time(unit, vote):
+    began = time.process_time()
+    vote_of(f"{(unit * 20_000)[:40_000]}\n\nFinal judgment: {vote}")
+
+    assert time.process_time() - began < 1

@@ -124,6 +124,27 @@ SAYS_UNMET = [
     "Condition not fulfilled.",
     "Partly met.",
     "Hardly satisfied",
+    "Hardly meets it.",
+    "Mostly met.",
+    "Largely met.",
+    "Somewhat met.",
+    "Generally followed.",
+    "Met in part.",
+    "Met to some extent.",
+    "Met with two of the three.",
+    "Not followed.",
+    "It isn't followed here.",
+    "Doesn't hold: the title is missing.",
+    "The condition doesn't hold since there is no title.",
+    "Failed, as no title is there.",
+    "Violated by the second line.",
+    "There is no title, which violates the requirement.",
+    "No title is given, so it does not meet this.",
+    "The list is short and thus the rule is not followed. It is in French.",
+    "Nothing meets it.",
+    "Falls short of the requirement.",
+    "Nope.",
+    "The criterion is met only in its first half.",
 ]
 SAYS_MET = [
     "The criterion is met.",
@@ -142,6 +163,22 @@ SAYS_MET = [
     "Meets the criterion.",
     "Requirement satisfied.",
     "So the criterion holds.",
+    "Holds.",
+    'Criterion met: "Five tips".',
+    'Clearly met: "Five tips".',
+    "Complies fully.",
+    'Meets this with "Five tips".',
+    "Passes all tests.",
+    "The instruction is followed.",
+    "Every requirement is met.",
+    "The response follows this.",
+    "No violation.",
+    "No violations were found",
+    "Nothing violates it.",
+    "It is not violated.",
+    "It does not fail to meet it.",
+    "A title is given, which satisfies the requirement.",
+    "Five tips are given, so this is met.",
 ]
 
 
@@ -160,7 +197,43 @@ def test_a_reason_whose_sentence_says_the_opposite_is_unread(reasons, met):
         assert read_one(reason, not met) == "unread", reason
 
 
-@pytest.mark.parametrize("reason", ["Not applicable: no code was asked for.", "It does not apply.", "N/A"])
+@pytest.mark.parametrize("reason", ["Gracefully met.", "Barely met.", "The rule is oddly followed."])
+def test_an_adverb_that_is_not_known_leaves_a_check_in_doubt(reason):
+    assert read_one(reason, True) == read_one(reason, False) == "unread"
+
+
+@pytest.mark.parametrize(
+    "reason", ["Met.", "Not met.", "The criterion is met.", "Violated: there is a comma.", "Partly met."]
+)
+def test_a_reason_that_says_whether_it_is_met_does_not_go_with_null(reason):
+    assert read_one(reason, None) == "unread"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "No code is asked for.",
+        "Does the request ask for code? No.",
+        "No, the request asks for no code.",
+        "The condition is not met, so the criterion does not apply.",
+        "Nothing shows it.",
+        "",
+    ],
+)
+def test_a_reason_that_says_nothing_of_its_criterion_goes_with_null(reason):
+    assert read_one(reason, None) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Not applicable: no code was asked for.",
+        "It does not apply.",
+        "N/A",
+        "The request asks for no code. Not applicable.",
+        "No code is asked for, so this does not apply.",
+    ],
+)
 def test_a_reason_that_the_criterion_does_not_apply_goes_with_null_alone(reason):
     assert read_one(reason, None) is None
     assert read_one(reason, True) == read_one(reason, False) == "unread"
@@ -179,6 +252,17 @@ def test_a_reason_that_the_criterion_does_not_apply_goes_with_null_alone(reason)
         ("Does not name a price, as asked.", True),
         ("It satisfied nobody.", False),
         ("It holds five tips.", False),
+        ("It does not apply pressure.", True),
+        ("It does not meet a friend, as asked.", True),
+        ("The hero does not meet the villain, as asked.", True),
+        ("Does not pass over the risk.", True),
+        ("It does not satisfy itself with one example: three are given.", True),
+        ("Not partially but fully met.", True),
+        ("Not only met but exceeded.", True),
+        ("It is followed by a list.", False),
+        ("A law is named, which is violated daily.", True),
+        ("Met the limit of 200 words? No: 250.", False),
+        ("Satisfied half of it.", False),
     ],
 )
 def test_a_reason_about_something_else_is_none_against_its_check(reason, met):
@@ -193,7 +277,24 @@ def test_a_check_in_words_is_read(said, met):
 
 @pytest.mark.parametrize("opening", ["It ", ""])
 @pytest.mark.parametrize(
-    "unit", ["is ", "a b ", "the criterion ", "is not ", "? no x ", "? ", "---\n", "\n\n"]
+    "unit",
+    [
+        "is ",
+        "a b ",
+        "the criterion ",
+        "is not ",
+        "? no x ",
+        "? ",
+        "---\n",
+        "\n\n",
+        "so ",
+        "partly ",
+        "met ",
+        ", which is ",
+        "oddly ",
+        "fully",
+        "not only ",
+    ],
 )
 def test_a_long_reason_is_read_in_no_time(unit, opening):
     began = time.perf_counter()

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from prefgen.kit.final_words import reply_lines, require_whole, statements_of, takes_back
+from prefgen.kit.final_words import is_farewell, reply_lines, require_whole, statements_of, takes_back
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.types import Reply
 
@@ -64,3 +64,27 @@ def test_long_runs_of_markup_take_no_time():
     for piece in ("*", "_", "`", " ", "(", "[", "Rating: ", "A ", "> ", "```\n", "\n", "⭐", "⭐ ", "⭐."):
         assert len(statements_of(reply_lines(piece * 50_000))) <= 50_001
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Let me know if you need anything else!", "Please let me know if you'd like more detail.",
+        "If you have any questions, feel free to ask.", "Feel free to reach out if you need a hand.",
+        "Let me know if you need further clarification on this evaluation.",
+    ],
+)  # fmt: skip
+def test_an_offer_of_more_is_a_farewell(words):
+    assert is_farewell(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Let me know if you want to see why B wins.", "Let me know if you need the missing title.",
+        "If you have any questions, B is better.", "Let me know if you need anything, but it fails.",
+        "Let me know if you want 2 more.", "Let me know if you think that it is not so.",
+    ],
+)  # fmt: skip
+def test_an_offer_that_names_a_label_a_number_or_a_fault_is_none(words):
+    assert not is_farewell(words)

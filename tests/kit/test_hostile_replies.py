@@ -208,3 +208,30 @@ def test_ratings_that_are_exchanged_at_the_end_are_unread():
     assert [block.value for block in ratings_by_heading(blocks, 2, SCALE)] == [4, 2]
     with pytest.raises(ParseFailure):
         ratings_by_heading(f"{blocks}\n\nThe wrong order: Text 1 is a 2 and Text 2 a 4.", 2, SCALE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I'll take Text B first.\nIt is wrong.\n\nI'll take Text A next.\nIt is right.",
+        "I'd take B's claim with a grain of salt. Text A is right.", "I keep B in mind as the shorter one.",
+        "I would keep B's introduction, but the rest is wrong. Text A is better.", "B is our second choice.",
+        "Text B is my last choice.", "B is my least favorite.",
+        "Text B ranks higher in brevity, Text A is right.",
+    ],
+)  # fmt: skip
+def test_what_is_done_with_a_text_is_no_preference_for_it(words):
+    assert label_of(f"{words}\n\nAnswer: A") == "A"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I'd take B over A.", "I would keep Text B.", "I take B, which is right.", "B is my clear choice.",
+        "B is our pick.", "Text B ranks higher.", "Text B ranks higher than Text A.",
+        "A is my least favorite.",
+        "A is my second choice.", "Text A is my last choice.",
+    ],
+)  # fmt: skip
+def test_a_text_that_is_taken_or_chosen_last_is_a_doubt(words):
+    assert label_of(f"{words}\n\nAnswer: A") is None

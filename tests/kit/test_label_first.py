@@ -107,3 +107,28 @@ def test_a_clause_that_may_decide_for_the_other_makes_a_first_label_unread(form,
 )  # fmt: skip
 def test_certain_praise_and_certain_faults_are_read(form, reasons):
     assert_read(form.format(reasons))
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Text A is brief, but still more useful than Text B.",         "Text A names the right river, but Text B is too brief.",
+        "Text A is calm, but Text B is dull.",
+    ],
+)  # fmt: skip
+def test_a_turn_behind_another_text_may_be_one_against_its_own(form, reasons):
+    assert_unread(form.format(reasons))
+
+
+@pytest.mark.parametrize("form", FIRST)
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        "Text A is wrong, but Text B is right.", "Text A names the wrong river, but Text B answers.",
+        "Text A is shorter, but Text B explains each step.",
+        "Text A is vague. However, Text B is more accurate.", "Text B is more useful than Text A.",
+    ],
+)  # fmt: skip
+def test_a_turn_behind_a_fault_of_the_other_text_is_read(form, reasons):
+    assert_read(form.format(reasons))

@@ -314,3 +314,27 @@ def test_a_reply_that_runs_away_is_read_in_no_time(reply):
     speaks_of_the_reply(text, "Paris.")
 
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'I corrected the sentence: "She goes to school."', "I'd be happy to fix it: send me the code.",
+        'I\'ve rewritten your sentence: "He does not know."', "Here's the new one-pot recipe: rice, beans.",
+        "The user wants me to be notified: set the flag.", "The user asked me to stop, said the robot.",
+    ],
+)  # fmt: skip
+def test_a_sentence_that_gives_its_text_behind_a_colon_is_no_remark(text):
+    assert not speaks_of_the_reply(revised_text(text, "London."), "London.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "We are asked to revise the text.", "The request is to revise the reply.", "I fixed the capital.",
+        "The task is to rewrite the reply so that it is right.",
+        "The instruction asks me to correct the reply.",
+    ],
+)  # fmt: skip
+def test_a_task_that_is_told_before_a_revision_is_a_remark(words):
+    assert speaks_of_the_reply(revised_text(f"{words}\n\nParis.", "London."), "London.")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgen.text.final_answer import answer_of, check_answer, why_no_mathematics
+from prefgen.text.final_answer import answer_of, check_answer, why_no_answer, why_no_mathematics
 from prefgen.text.quantities import parse_quantity, without_thin_spaces
 
 
@@ -424,3 +424,33 @@ def test_an_answer_that_runs_away_is_read_in_no_time(text):
     check_answer(text, ["eighteen"], "exact", 0)
 
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Some would say <answer>18</answer>", "Many people write <answer>18</answer>",
+        "The student's answer: <answer>18</answer>", "Tom's first guess: <answer>18</answer>",
+    ],
+)  # fmt: skip
+def test_a_tag_of_somebody_else_is_no_answer(text):
+    assert why_no_answer(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I would say <answer>18</answer>", "Final answer: <answer>18</answer>", "Answer: <answer>18</answer>",
+        "We do not write the sign and get \\boxed{18}", "You might not believe it but it's \\boxed{18}",
+        "The answer is not 17.\n<answer>18</answer>",
+    ],
+)  # fmt: skip
+def test_an_answer_of_ones_own_is_read(text):
+    assert answer_of(text) == "18"
+
+
+def test_an_option_in_words_and_its_letter_between_tags_are_one_answer():
+    assert answer_of("The answer is Paris.\n<answer>B</answer>") == "B"
+    assert answer_of("The answer is not Lyon.\n<answer>Paris</answer>") == "Paris"
+    assert answer_of("The answer is A.\n<answer>B</answer>") is None
+    assert answer_of("The answer is Lyon.\n<answer>Paris</answer>") is None

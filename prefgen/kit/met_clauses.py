@@ -1,0 +1,126 @@
+"""Clauses that say of a criterion whether it is met: "It is not met.", "Partly satisfied", "violates this".
+
+One table for every reader: a verb that says that something is met or that it is not, before it at most a
+subject, denials and adverbs, behind it at most what it is about. A clause of any other form says nothing.
+"""
+
+import re
+
+SURELY = (
+    r"(?:fully|completely|entirely|wholly|totally|perfectly|exactly|precisely|explicitly|expressly|clearly|plainly"
+    r"|obviously|evidently|certainly|definitely|absolutely|surely|indeed|truly|really|correctly|properly"
+    r"|duly|strictly|faithfully|consistently|successfully|well|easily|directly|also|therefore|thus|hence|still"
+    r"|now|already|again|both|all|thereby|overall)"
+)
+"""Adverbs that limit nothing. An adverb that is none of these, and none that says how far, is a doubt."""
+_IN_PART = (
+    r"(?:only|just|merely|part(?:ly|ially)|incompletely|imperfectly|insufficiently|half|almost|nearly"
+    r"|mostly|largely|mainly|somewhat|roughly|loosely|arguably|technically|basically|essentially|generally"
+    r"|inconsistently)"
+)
+_HARDLY = r"(?:hardly|scarcely|never)"
+_CRITERION = r"(?:criteri(?:on|a)|item|requirement|condition|constraint|instruction|rule|check|test)s?"
+_OPENING = r"\W*(?:(?:so|thus|therefore|hence|overall|and|which)\b\W+)*+"
+_SUBJECT = (
+    rf"(?P<subject>(?:(?:the|this|that|its|every|each|all) )?(?:{_CRITERION}|text|response|answer|reply)"
+    r"(?: \d+)?|it|this|that|everything|(?P<nothing>nothing|no (?:\w+ )?(?:criterion|requirement|constraint"
+    r"|instruction|rule)))\b ?"
+)
+_IS = r"(?:is|was|are|were|has|have|had|been|being|be|does|do|did|remains)"
+_WORD = rf"(?:{_IS}(?:n['’]t)?|does|not|too|{SURELY}|{_IN_PART}|{_HARDLY}|\w{{2,20}}ly)\b,? ?"
+_MEETS = (
+    r"(?:me(?:ets?|t)|satisf(?:y|ies|ied)|fulfill?(?:s|ed)?|follow(?:s|ed)?(?! by\b)|pass(?:es|ed)?"
+    r"|compl(?:y|ies|ied)|adheres?(?= to\b)|holds?|true)"
+)
+_FAILS_TO = (
+    r"fail(?:s|ed)? to (?:meet|satisfy|fulfill?|follow|pass|comply|hold|adhere(?= to\b))|falls? short of"
+)
+_FAILS = rf"(?:{_FAILS_TO}|fail(?:s|ed)?(?! to\b)|violate[sd]?|unmet|unsatisfied|unfulfilled|false)"
+_STANDS = (
+    r"(?:there|present|given|included|provided|covered|done|correct|right|complete|in place|fine|ok(?:ay)?"
+    r"|good|perfect|yes|[✓✔✅])"
+)
+_LACKS = (
+    r"(?:missing|absent|lacking|lacks|omitted|left out|skipped|ignored|forgotten|exceeded|wrong|incorrect"
+    rf"|incomplete|inaccurate|insufficient"
+    rf"|{_IN_PART}|not (?:quite|really|fully|entirely)|too (?:long|short|many|few|late|vague)|no|nope|[❌✗✘])"
+)
+_OBJECT = (
+    r"(?: (?:(?:with|to) )?"
+    rf"(?:(?:the|this|that|its|every|each|all|all the) (?:\w+ )?{_CRITERION}|it|this|that|all)\b)?"
+)
+_AFTER = rf"(?: (?:{SURELY}|{_IN_PART}|at all|in full))*+"
+_END = re.compile(
+    r"\W*\Z|\s*[,;:!–—(]|\s+-|\s+(?:because|since|as|by|with|for|in|to|at|through\w*|due|but|if|when|where"
+    r"|except|unless|from|on|here|and)\b",
+    re.IGNORECASE,
+)
+_LIMITS = re.compile(
+    rf"\b(?:{_IN_PART}|in part|part|barely|in (?:some|one|two)|to (?:an?|some)|(?:one|two|three|four|five"
+    r"|six|\d+) of)\b",
+    re.IGNORECASE,
+)
+_MAY_LIMIT = re.compile(r"\b(?:except|if|unless|but|not|for)\b", re.IGNORECASE)
+_BEFORE_REASON = re.compile(r"[^:;\"“(–—]*?(?=[:;\"“(–—]|\s-|,? (?:because|since|as)\b|\Z)")
+
+
+def _clause(meets: str, fails: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"{_OPENING}(?:{_SUBJECT})?(?P<before>(?:(?>{_WORD}))*)"
+        rf"(?:(?P<meets>{meets})|(?P<fails>{fails}))(?!\w){_OBJECT}(?P<after>{_AFTER})",
+        re.IGNORECASE,
+    )
+
+
+_OF_CRITERION = _clause(_MEETS, _FAILS)
+_OF_ITEM = _clause(rf"(?:{_MEETS}|{_STANDS})", rf"(?:{_FAILS}|{_LACKS})")
+_NEGATES = re.compile(rf"\bnot\b|n['’]t\b|\b{_HARDLY}\b", re.IGNORECASE)
+_IN_PART_WORD = re.compile(rf"\b{_IN_PART}\b", re.IGNORECASE)
+_KNOWN = re.compile(_WORD.replace(r"|\w{2,20}ly", ""), re.IGNORECASE)
+_IS_SO = re.compile(r"\b(?:is|was|are|were|been)(?:n['’]t)?\b", re.IGNORECASE)
+_NOT_ONLY = re.compile(r"\bnot (?:only|just|merely)\b", re.IGNORECASE)
+_ANSWERS = re.compile(
+    rf"{_OPENING}(?:(?:it|this|that) is )?(?:met ?[:=] ?)?(?:(?P<yes>yes|true)|no|nope|false)"
+    r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-|\s+(?:because|since)\b)"
+    r"|\W*(?:there (?:is|are) )?(?P<none>no violations?)(?: (?:is|are|was|were) \w+)?\W*\Z",
+    re.IGNORECASE,
+)
+"""An answer that is a clause of its own: "No." is one, and "No errors were found." is none."""
+
+
+def says_met(clause: str) -> frozenset[bool]:
+    """What a clause says of its criterion: {True} that it is met, {False} that it is not or in part alone,
+    both where that is in doubt, nothing where it speaks of something else.
+    """
+    return _said(_OF_CRITERION, clause)
+
+
+def answers_met(clause: str) -> frozenset[bool]:
+    """The same of a clause that answers and names no criterion: "No.", "so true", "No violation."."""
+    answer = _ANSWERS.match(clause)
+    return frozenset({bool(answer["yes"] or answer["none"])} if answer else ())
+
+
+def value_holds(value: str) -> frozenset[bool]:
+    """The same of what stands behind the name of an item: "met", "too long", "not given", "mostly there"."""
+    return _said(_OF_ITEM, value)
+
+
+def _said(form: re.Pattern[str], clause: str) -> frozenset[bool]:
+    match = form.match(clause)
+    if match is None:
+        return frozenset()
+    before, rest = match["before"], clause[match.end() :]
+    of_criterion = match["subject"] is not None and _IS_SO.search(before) is not None
+    if not (of_criterion or _END.match(rest)) or _NOT_ONLY.search(before):
+        return frozenset()
+    negations = len(_NEGATES.findall(before)) + (match["nothing"] is not None)
+    how = rest[: _BEFORE_REASON.match(rest).end()]  # type: ignore[union-attr]
+    words = f"{before} {match['after']}"
+    limited = _IN_PART_WORD.search(words) is not None or _LIMITS.search(how) is not None
+    if _KNOWN.sub("", before).strip():
+        return frozenset({True, False})
+    if _MAY_LIMIT.search(how) and not limited:
+        return frozenset()
+    is_met = (match["meets"] is not None) == (negations % 2 == 0)
+    return frozenset({is_met and not limited})

@@ -113,7 +113,8 @@ def test_certain_praise_and_certain_faults_are_read(form, reasons):
 @pytest.mark.parametrize(
     "reasons",
     [
-        "Text A is brief, but still more useful than Text B.",         "Text A names the right river, but Text B is too brief.",
+        "Text A is brief, but still more useful than Text B.",
+        "Text A names the right river, but Text B is too brief.",
         "Text A is calm, but Text B is dull.",
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prefgen.cli import show_lost
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.plugins.role_table import PLUGIN_ROLES
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from prefgen.types import Prompt
 
 app = typer.Typer(
-    help="Show roles, plug-ins and their fields, a recipe's stages, or the records and pairs of a run.",
+    help="Show roles, plug-ins and their fields, a recipe's stages, or what a run made, lost and dropped.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -241,6 +242,10 @@ def pairs(
         for name in ("prompt", "chosen", "rejected"):
             for turn in row[name]:
                 print(f"  {name.upper()} {turn['role']}: {plain(turn['content'], 600)}")
+
+
+app.command("lost")(show_lost.lost)
+app.command("dropped")(show_lost.dropped)
 
 
 def _sample_rows(rows: Any, count: int, seed: int) -> list[Any]:

@@ -1,6 +1,7 @@
 """prefgen show lost, prefgen show dropped: what became of the prompts that are in no pair."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.choose_rows import IdArgument, rows_of_id
 from prefgen.cli.records import one_line, plain
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
@@ -31,6 +33,7 @@ PER_KIND = 5
 
 def lost(
     run: RunArgument,
+    row_id: IdArgument = None,
     code: CodeOption = None,
     sample: SampleOfEachOption = None,
     seed: int = 0,
@@ -42,13 +45,14 @@ def lost(
 
     models = _only_models(complete_manifest(run).cost.by_stage)
     failures = list(read_failures(run))
+    if row_id is not None:
+        failures = rows_of_id(failures, row_id, lambda row: [row["record_id"]])
     counts = Counter(row["code"] for row in failures)
     if code is not None and failures and code not in counts:
         known = ", ".join(f"{name} ({n:,})" for name, n in sorted(counts.items()))
         raise RecipeError(f"--code: nothing was lost with {code!r} in {str(run)!r}; there are {known}")
-    shown = _some_of_each(
-        [row for row in failures if code in (None, row["code"])], "code", _most(sample, as_json), seed
-    )
+    most = _most(sample, as_json or row_id is not None)
+    shown = _some_of_each([row for row in failures if code in (None, row["code"])], "code", most, seed)
     texts = prompt_texts(run, {row["record_id"] for row in shown})
     rows = [
         {
@@ -63,11 +67,14 @@ def lost(
     elif not failures:
         typer.echo(f"{run} lost nothing", err=True)
     else:
-        _print_kinds(rows, "code", counts, _print_failure)
+        _print_kinds(
+            rows, "code", counts, lambda row: _print_failure(row, 1200 if row_id is None else sys.maxsize)
+        )
 
 
 def dropped(
     run: RunArgument,
+    row_id: IdArgument = None,
     sample: SampleOfEachOption = None,
     seed: int = 0,
     as_json: AsJsonOption = False,
@@ -77,7 +84,9 @@ def dropped(
 
     complete_manifest(run)
     drops = list(read_dropped(run))
-    rows = _some_of_each(drops, "curator", _most(sample, as_json), seed)
+    if row_id is not None:
+        drops = rows_of_id(drops, row_id, lambda row: [row["id"]])
+    rows = _some_of_each(drops, "curator", _most(sample, as_json or row_id is not None), seed)
     if as_json:
         _print_lines(rows)
     elif not drops:
@@ -96,8 +105,8 @@ def _only_models(by_stage: Iterable[Any]) -> Mapping[str, str]:
     return {stage: next(iter(names)) for stage, names in models.items() if len(names) == 1}
 
 
-def _most(sample: int | None, as_json: bool) -> int | None:
-    return sample if sample is not None or as_json else PER_KIND
+def _most(sample: int | None, all_of_them: bool) -> int | None:
+    return sample if sample is not None or all_of_them else PER_KIND
 
 
 def _some_of_each(
@@ -134,13 +143,14 @@ def _print_kinds(rows: Sequence[Mapping[str, Any]], kind: str, counts: Mapping[s
         show(row)
 
 
-def _print_failure(row: Mapping[str, Any]) -> None:
+def _print_failure(row: Mapping[str, Any], limit: int) -> None:
+    """What was lost of a record; of each reply up to `limit` characters."""
     where = row["stage"] if row["plugin"] in (None, row["stage"]) else f"{row['stage']}: {row['plugin']}"
     by_model = f" ({row['model']})" if row["model"] else ""
     print(f"  {row['record_id'][:12]}  {one_line(where + by_model)}  {_quoted(row['prompt'])}")
     print(f"      {one_line(row['reason'] or 'no reason is known', 600)}")
     for number, reply in enumerate(row["replies"] or (), 1):
-        first, *others = plain(reply).split("\n")
+        first, *others = plain(reply, limit).split("\n")
         print("\n        ".join([f"      reply {number}: {first}", *others]))
 
 

@@ -92,3 +92,18 @@ def test_a_run_that_lost_nothing_says_so_and_what_is_no_run_is_one_line(tmp_path
         assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", said)
         assert (nothing.returncode, nothing.stdout) == (2, "")
         assert nothing.stderr == "prefgen: 'nowhere' is no run: it holds no manifest.json\n"
+
+
+def test_the_beginning_of_an_id_shows_all_that_was_lost_of_that_record(folder):
+    rows = [row for row in failures_of(folder / "run") if row["code"] == "length"]
+    [drop] = map(json.loads, prefgen("show", "dropped", "run", "--json", cwd=folder).stdout.splitlines())
+
+    lost = prefgen("show", "lost", "run", rows[0]["record_id"][:12], cwd=folder).stdout
+    dropped = prefgen("show", "dropped", "run", drop["id"][:12], cwd=folder).stdout
+
+    assert lost.startswith("length: 2\n")
+    assert lost.count(rows[0]["record_id"][:12]) == 2
+    assert dropped.startswith("dedupe: 1\n")
+    for command in ("lost", "dropped"):
+        shown = prefgen("show", command, "run", "zz", cwd=folder)
+        assert (shown.returncode, shown.stderr) == (2, "prefgen: no id there begins with 'zz'\n")

@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.choose_rows import IdArgument, rows_of_id
 from prefgen.cli.records import one_line, plain
+from prefgen.errors import RecipeError
+
+if TYPE_CHECKING:
+    from prefgen.dataset.manifest import Manifest
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
 SampleOfEachOption = Annotated[
@@ -40,10 +44,9 @@ def lost(
     as_json: AsJsonOption = False,
 ) -> None:
     """What a run lost, by code: the prompt's beginning, the stage, the model, why, and the raw replies."""
-    from prefgen.dataset.read_run import complete_manifest, prompt_texts, read_failures
-    from prefgen.errors import RecipeError
+    from prefgen.dataset.read_run import prompt_texts, read_failures
 
-    models = _only_models(complete_manifest(run).cost.by_stage)
+    models = _only_models(_complete_run(run).cost.by_stage)
     failures = list(read_failures(run))
     if row_id is not None:
         failures = rows_of_id(failures, row_id, lambda row: [row["record_id"]])
@@ -80,9 +83,9 @@ def dropped(
     as_json: AsJsonOption = False,
 ) -> None:
     """What the curators of a run took out, by curator: the text's beginning, why, and which row is near."""
-    from prefgen.dataset.read_run import complete_manifest, read_dropped
+    from prefgen.dataset.read_run import read_dropped
 
-    complete_manifest(run)
+    _complete_run(run)
     drops = list(read_dropped(run))
     if row_id is not None:
         drops = rows_of_id(drops, row_id, lambda row: [row["id"]])
@@ -93,6 +96,15 @@ def dropped(
         typer.echo(f"no curator took anything out of {run}", err=True)
     else:
         _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)
+
+
+def _complete_run(run: Path) -> "Manifest":
+    """Raises RecipeError for a run that is not complete, and for a release, which holds a manifest too."""
+    from prefgen.dataset.read_run import complete_manifest, is_release
+
+    if is_release(run):
+        raise RecipeError(f"{str(run)!r} is a release or a mix: name the run's folder")
+    return complete_manifest(run)
 
 
 def _only_models(by_stage: Iterable[Any]) -> Mapping[str, str]:

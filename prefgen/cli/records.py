@@ -21,6 +21,11 @@ def plain(text: str, limit: int = 1200) -> str:
     return clean if len(clean) <= limit else f"{clean[:limit]} … ({len(clean) - limit:,} more characters)"
 
 
+def one_line(text: str, limit: int = 160) -> str:
+    """The same on one line."""
+    return " ".join(plain(text, limit).split())
+
+
 def print_record(record: Record) -> None:
     """The prompt, each answer with its scores and rationales, and the pair or why there is none."""
     width = min(shutil.get_terminal_size().columns, 110)

@@ -47,8 +47,7 @@ def command(
 
 def _read_failures(run: Path) -> Iterable[dict[str, Any]]:
     """The failures of a run that is complete and not at work."""
-    from prefgen.dataset.read_parquet import read_parquet
-    from prefgen.dataset.read_run import is_run
+    from prefgen.dataset.read_run import is_run, read_failures
     from prefgen.engine.run_folder import is_held
     from prefgen.errors import PrefgenError, RecipeError
 
@@ -56,6 +55,4 @@ def _read_failures(run: Path) -> Iterable[dict[str, Any]]:
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")
     if is_held(run):
         raise PrefgenError(f"{run} is in use by a run that is alive")
-    if not (run / "failures.parquet").is_file():
-        raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
-    return read_parquet(run / "failures.parquet")
+    return read_failures(run)

@@ -1,16 +1,14 @@
 """prefgen show"""
 
-import ast
 import json
-import operator
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prefgen.cli import show_lost, show_rows
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.plugins.role_table import PLUGIN_ROLES
 
@@ -19,17 +17,10 @@ if TYPE_CHECKING:
     from prefgen.types import Prompt
 
 app = typer.Typer(
-    help="Show roles, plug-ins and their fields, a recipe's stages, or the records and pairs of a run.",
+    help="Show roles, plug-ins and their fields, a recipe's stages, or what a run made, lost and dropped.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-SampleOption = Annotated[int, typer.Option("--sample", help="How many, a seeded draw.", min=1)]
-WhereOption = Annotated[
-    list[str],
-    typer.Option(
-        "--where", help="Only rows that fit, such as margin<0.5 or source=hh.", metavar="FIELD<VALUE"
-    ),
-]
 
 
 @app.command("roles")
@@ -189,102 +180,7 @@ def _contaminated_share(prompts: "Sequence[Prompt]", benchmarks: Sequence[Path])
     return len(curation.dropped) / len(prompts) if prompts else None
 
 
-@app.command("records")
-def records(
-    run: Path, sample: SampleOption = 5, where: WhereOption = [], seed: int = 0, as_json: AsJsonOption = False
-) -> None:
-    """Records of a run: prompts, answers, scores, rationales, pairs."""
-    from prefgen.cli.records import print_record
-    from prefgen.dataset.read_run import read_records
-
-    conditions = [_parse_condition(text) for text in where]
-
-    def is_match(record: Any) -> bool:
-        margin = max((p.margin or 0.0 for p in record.pairs), default=None)
-        row = {
-            **record.prompt.model_dump(),
-            "margin": margin,
-            "pairs": len(record.pairs),
-            "responses": len(record.responses),
-        }
-        return all(condition(row) for condition in conditions)
-
-    for record in _sample_rows((r for r in read_records(run) if is_match(r)), sample, seed):
-        if as_json:
-            print(record.model_dump_json())
-        else:
-            print_record(record)
-
-
-@app.command("pairs")
-def pairs(
-    run: Path, sample: SampleOption = 5, where: WhereOption = [], seed: int = 0, as_json: AsJsonOption = False
-) -> None:
-    """Pairs of a run, as a trainer reads them."""
-    from prefgen.cli.records import plain
-    from prefgen.dataset.read_run import is_run, read_manifest, read_pairs
-    from prefgen.errors import RecipeError
-
-    if not is_run(run) or not read_manifest(run).complete:
-        raise RecipeError(f"{str(run)!r} is not the folder of a complete run")
-    conditions = [_parse_condition(text) for text in where]
-    for row in _sample_rows(
-        (r for r in read_pairs(run) if all(condition(r) for condition in conditions)), sample, seed
-    ):
-        if as_json:
-            print(json.dumps(row, ensure_ascii=False))
-            continue
-        print(
-            f"\n{row['id'][:12]}  margin {row['margin']}  {row['chosen_model']} over "
-            f"{row['rejected_model']}  source {row['source']}"
-        )
-        for name in ("prompt", "chosen", "rejected"):
-            for turn in row[name]:
-                print(f"  {name.upper()} {turn['role']}: {plain(turn['content'], 600)}")
-
-
-def _sample_rows(rows: Any, count: int, seed: int) -> list[Any]:
-    """A seeded reservoir sample, in order."""
-    rng, reservoir = Random(seed), []
-    for i, row in enumerate(rows):
-        if len(reservoir) < count:
-            reservoir.append((i, row))
-        elif (j := rng.randrange(i + 1)) < count:
-            reservoir[j] = (i, row)
-    return [row for _, row in sorted(reservoir, key=lambda item: item[0])]
-
-
-_OPERATORS = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "!=": operator.ne,
-    "<": operator.lt,
-    ">": operator.gt,
-    "=": operator.eq,
-}
-
-
-def _parse_condition(condition_text: str) -> Callable[[Any], bool]:
-    from prefgen.errors import RecipeError
-
-    match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|==?)\s*(.+?)\s*", condition_text)
-    if not match:
-        raise RecipeError(f"--where wants FIELD<VALUE (one of < <= = != >= >), found {condition_text!r}")
-    name, compare, text = match[1], _OPERATORS[match[2].replace("==", "=")], match[3]
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-
-    def condition(row: Any) -> bool:
-        if name not in row:
-            raise RecipeError(f"--where: there is no field {name!r}; known: {', '.join(row)}")
-        field_value = row[name]
-        try:
-            return field_value is not None and bool(compare(field_value, value))
-        except TypeError:
-            raise RecipeError(
-                f"--where: {name} is {type(field_value).__name__}, which cannot be compared with {value!r}"
-            ) from None
-
-    return condition
+app.command("records")(show_rows.records)
+app.command("pairs")(show_rows.pairs)
+app.command("lost")(show_lost.lost)
+app.command("dropped")(show_lost.dropped)

@@ -1,12 +1,12 @@
 """Reading back what a run wrote."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.manifest import Manifest
-from prefgen.dataset.read_parquet import read_parquet
+from prefgen.dataset.read_parquet import read_parquet, read_table
 from prefgen.dataset.serialize import RENAMED_COLUMNS, record_of
 from prefgen.errors import RecipeError
 from prefgen.types import Record
@@ -70,3 +70,28 @@ def read_records(run: Path) -> Iterator[Record]:
 def read_pairs(run: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of pairs/ of a run."""
     return read_shards(run / "pairs")
+
+
+def read_failures(run: Path) -> Iterator[dict[str, Any]]:
+    """The rows of failures.parquet. Raises RecipeError where there is none: every complete run has one."""
+    path = run / "failures.parquet"
+    if not path.is_file():
+        raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
+    return read_parquet(path)
+
+
+def read_dropped(run: Path) -> Iterator[dict[str, Any]]:
+    """The rows of curated.parquet, which is there where a curator took something out."""
+    path = run / "curated.parquet"
+    return read_parquet(path) if path.is_file() else iter(())
+
+
+def prompt_texts(run: Path, ids: Collection[str]) -> dict[str, str]:
+    """{id: the text of a prompt's last turn} of those records that a run's folder still holds."""
+    found = {row["id"]: row["text"] for row in read_dropped(run) if row["id"] in ids}
+    for path in sorted((run / "records").glob("*.parquet")) if set(ids) - set(found) else ():
+        table = read_table(path, ("id", "messages"))
+        for place, record_id in enumerate(table["id"].to_pylist()):
+            if record_id in ids:
+                found[record_id] = table["messages"][place].as_py()[-1]["content"]
+    return found

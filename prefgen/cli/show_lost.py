@@ -1,0 +1,176 @@
+"""prefgen show lost, prefgen show dropped: what became of the prompts that are in no pair."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.choose_rows import IdArgument, rows_of_id
+from prefgen.cli.records import one_line, plain
+from prefgen.errors import RecipeError
+
+if TYPE_CHECKING:
+    from prefgen.dataset.manifest import Manifest
+
+RunArgument = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
+SampleOfEachOption = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        help="How many of each kind, a seeded draw. Default: 5; with --json, all.",
+        min=1,
+        show_default=False,
+    ),
+]
+CodeOption = Annotated[
+    str | None, typer.Option("--code", help="Only failures with this code, such as length.")
+]
+PER_KIND = 5
+"""Rows of each kind that a person is shown."""
+
+
+def lost(
+    run: RunArgument,
+    row_id: IdArgument = None,
+    code: CodeOption = None,
+    sample: SampleOfEachOption = None,
+    seed: int = 0,
+    as_json: AsJsonOption = False,
+) -> None:
+    """What a run lost, by code: the prompt's beginning, the stage, the model, why, and the raw replies."""
+    from prefgen.dataset.read_run import prompt_texts, read_failures
+
+    models = _only_models(_complete_run(run).cost.by_stage)
+    failures = list(read_failures(run))
+    if row_id is not None:
+        failures = rows_of_id(failures, row_id, lambda row: [row["record_id"]])
+    counts = Counter(row["code"] for row in failures)
+    if code is not None and failures and code not in counts:
+        known = ", ".join(f"{name} ({n:,})" for name, n in sorted(counts.items()))
+        raise RecipeError(f"--code: nothing was lost with {code!r} in {str(run)!r}; there are {known}")
+    most = _most(sample, as_json or row_id is not None)
+    shown = _some_of_each([row for row in failures if code in (None, row["code"])], "code", most, seed)
+    texts = prompt_texts(run, {row["record_id"] for row in shown})
+    rows = [
+        {
+            **row,
+            "model": row["model"] or (models.get(row["stage"]) if row["keys"] else None),
+            "prompt": texts.get(row["record_id"]),
+        }
+        for row in shown
+    ]
+    if as_json:
+        _print_lines(rows)
+    elif not failures:
+        typer.echo(f"{run} lost nothing", err=True)
+    else:
+        _print_kinds(
+            rows, "code", counts, lambda row: _print_failure(row, 1200 if row_id is None else sys.maxsize)
+        )
+
+
+def dropped(
+    run: RunArgument,
+    row_id: IdArgument = None,
+    sample: SampleOfEachOption = None,
+    seed: int = 0,
+    as_json: AsJsonOption = False,
+) -> None:
+    """What the curators of a run took out, by curator: the text's beginning, why, and which row is near."""
+    from prefgen.dataset.read_run import read_dropped
+
+    _complete_run(run)
+    drops = list(read_dropped(run))
+    if row_id is not None:
+        drops = rows_of_id(drops, row_id, lambda row: [row["id"]])
+    rows = _some_of_each(drops, "curator", _most(sample, as_json or row_id is not None), seed)
+    if as_json:
+        _print_lines(rows)
+    elif not drops:
+        typer.echo(f"no curator took anything out of {run}", err=True)
+    else:
+        _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)
+
+
+def _complete_run(run: Path) -> "Manifest":
+    """Raises RecipeError for a run that is not complete, and for a release, which holds a manifest too."""
+    from prefgen.dataset.read_run import complete_manifest, is_release
+
+    if is_release(run):
+        raise RecipeError(f"{str(run)!r} is a release or a mix: name the run's folder")
+    return complete_manifest(run)
+
+
+def _only_models(by_stage: Iterable[Any]) -> Mapping[str, str]:
+    """{stage: the model} of the stages that asked one model alone: a lost reply names none, and is certainly
+    of that one.
+    """
+    models: dict[str, set[str]] = {}
+    for cost in by_stage:
+        models.setdefault(cost.stage, set()).add(cost.model)
+    return {stage: next(iter(names)) for stage, names in models.items() if len(names) == 1}
+
+
+def _most(sample: int | None, all_of_them: bool) -> int | None:
+    return sample if sample is not None or all_of_them else PER_KIND
+
+
+def _some_of_each(
+    rows: Sequence[Mapping[str, Any]], kind: str, most: int | None, seed: int
+) -> list[Mapping[str, Any]]:
+    """Up to `most` rows of each kind, drawn, the largest kind first; a kind's rows in their order."""
+    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_kind.setdefault(row[kind], []).append(row)
+    drawn: list[Mapping[str, Any]] = []
+    for name, of_kind in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0])):
+        count = len(of_kind) if most is None else min(most, len(of_kind))
+        places = sorted(Random(f"{seed} {name}").sample(range(len(of_kind)), count))
+        drawn += [of_kind[place] for place in places]
+    return drawn
+
+
+def _print_lines(rows: Iterable[Mapping[str, Any]]) -> None:
+    for row in rows:
+        print(json.dumps(row))
+
+
+def _print_kinds(rows: Sequence[Mapping[str, Any]], kind: str, counts: Mapping[str, int], show: Any) -> None:
+    """Each kind under its name, with how many there are and how many of them are shown."""
+    shown = Counter(row[kind] for row in rows)
+    heading = None
+    for row in rows:
+        if row[kind] != heading:
+            heading = row[kind]
+            part = (
+                "" if shown[heading] == counts[heading] else f", {shown[heading]:,} of them here (--sample)"
+            )
+            print(f"{'' if row is rows[0] else chr(10)}{one_line(heading)}: {counts[heading]:,}{part}")
+        show(row)
+
+
+def _print_failure(row: Mapping[str, Any], limit: int) -> None:
+    """What was lost of a record; of each reply up to `limit` characters."""
+    where = row["stage"] if row["plugin"] in (None, row["stage"]) else f"{row['stage']}: {row['plugin']}"
+    by_model = f" ({row['model']})" if row["model"] else ""
+    print(f"  {row['record_id'][:12]}  {one_line(where + by_model)}  {_quoted(row['prompt'])}")
+    print(f"      {one_line(row['reason'] or 'no reason is known', 600)}")
+    for number, reply in enumerate(row["replies"] or (), 1):
+        first, *others = plain(reply, limit).split("\n")
+        print("\n        ".join([f"      reply {number}: {first}", *others]))
+
+
+def _print_drop(row: Mapping[str, Any]) -> None:
+    neighbour = f", near {row['neighbour'][:12]}" if row["neighbour"] else ""
+    of_pair = "pair " if row["rows"] == "pairs" else ""
+    print(f"  {of_pair}{row['id'][:12]}  {one_line(row['reason'], 300)}{neighbour}  {_quoted(row['text'])}")
+
+
+def _quoted(text: str | None) -> str:
+    return "(a prompt that is no longer there)" if text is None else f"“{one_line(text, 80)}”"

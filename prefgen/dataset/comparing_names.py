@@ -26,7 +26,7 @@ MAY_WIN = frozenset((
 ))  # fmt: skip
 NOT_WHICH = frozenset((
     "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence", "margin",
-    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number",
+    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number", "n",
 ))  # fmt: skip
 CERTAIN = frozenset((
     "is", "the", "non", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer",
@@ -46,6 +46,7 @@ OTHER_TRAITS = frozenset((
     "shown", "first", "position", "order", "variant", "class", "priority",
 ))  # fmt: skip
 """Words of names that say what else an answer is, or where it stood: a better one may be so or not."""
+_POINTS = frozenset(("index", "idx", "id"))
 SCORES = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "elo"))
 RANKS = frozenset(("rank", "ranks", "ranking", "rankings"))
 OF_EACH = frozenset((
@@ -56,7 +57,8 @@ OF_EACH = frozenset((
 _QUALIFIERS = frozenset((
     "is", "the", "all", "overall", "avg", "average", "mean", "median", "total", "final", "rm", "model",
     "human", "judge", "gpt", "annotator", "response", "responses", "answer", "answers", "output", "outputs",
-    "completion", "completions", "candidate", "candidates", "generation", "generations", "rate",
+    "completion", "completions", "candidate", "candidates", "generation", "generations", "rate", "llm", "ai",
+    "eval", "evaluation", "user", "crowd", "num", "number", "count",
 ))  # fmt: skip
 """Words that do not make a score that of one aspect alone, on which a worse answer may be the better one."""
 _DIFFERENCES = frozenset(("diff", "difference", "delta", "gap", "margin", "strength"))
@@ -70,7 +72,7 @@ def sense_of(name: str) -> Sense:
     words = words_of_name(name)
     if not NOT_WHICH.isdisjoint(words):
         return "whatever"
-    points = "index" in words or "idx" in words
+    points = not _POINTS.isdisjoint(words)
     is_denied = "non" in words and _prefers(words)
     if is_denied or not LOSES.isdisjoint(words) or (points and "rejected" in words):
         return "loses"

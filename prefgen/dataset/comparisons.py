@@ -92,6 +92,8 @@ def _denies(name: str, value: Any) -> bool:
 def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
     """Whether a column names another of these answers than the chosen one, or is not understood."""
     sense = sense_of(name)
+    if value is True and not answers.marks:
+        return False  # of the row, such as that it was selected
     if (truth := _truth_of_one(name, value, answers)) is not None:
         return truth != answers.chosen
     if sense == "whatever":

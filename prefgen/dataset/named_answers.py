@@ -24,7 +24,14 @@ MARKED = re.compile(
 )
 """A text that may say which by a mark: "1", "B", "Response 2", "model_a", "Answer: A"."""
 PLACES = {"first": 0, "left": 0, "second": 1, "right": 1}
-SAYS_SO = re.compile(r"(.{1,40}?)\s+(?:wins|won|is (?:the )?(?:better|best|winner))", re.IGNORECASE)
+_BY_HOW_MUCH = (
+    "much|far|way|slightly|somewhat|marginally|significantly|considerably|substantially|clearly|strongly"
+)
+SAYS_SO = re.compile(
+    rf"(.{{1,40}}?)\s+(?:wins|won|is (?:(?:the|a bit|a little|a lot|{_BY_HOW_MUCH}) )?(?:better|best|winner))"
+    r"(?: (?:than|over) [^.!?\n]{1,40})?",
+    re.IGNORECASE,
+)
 _FINAL = re.compile(r"\[\[([^\[\]]{1,40})\]\]\W*\Z")
 _ORDER = re.compile(r"(\w[\w ]*?) *(>+|<+) *(\w[\w ]*)")
 

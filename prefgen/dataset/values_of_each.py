@@ -29,8 +29,6 @@ def values_against(row: Row, answers: Answers) -> str | None:
         chosen = better(_values_of(answers.chosen, values, answers))
         rejected = worse(_values_of(answers.rejected, values, answers))
         if (chosen > rejected) if is_lower_better else (chosen < rejected):
-            if len(values) > 2 and not RANKS.isdisjoint(words) and _is_order_of(values, answers):
-                continue
             return name
     return None
 
@@ -39,15 +37,6 @@ def _values_of(place: int, values: Sequence[float], answers: Answers) -> list[fl
     """What an answer got, wherever its text stands."""
     text = answers.texts[place]
     return [value for value, other in zip(values, answers.texts, strict=True) if other == text]
-
-
-def _is_order_of(values: Sequence[float], answers: Answers) -> bool:
-    """Whether ranks may be the answers' numbers in their order, by which the chosen one comes first."""
-    start = min(values)
-    places = [value - start for value in values]
-    if start not in (0, 1) or sorted(places) != list(range(len(values))):
-        return False
-    return places.index(answers.chosen) < places.index(answers.rejected)
 
 
 def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:

@@ -34,7 +34,6 @@ _CHANNEL = re.compile(
     r"|\A\s*(?:commentary|final)[A-Z][a-z'’]*(?=[.!?,]| \w)"
 )
 """Where another channel of harmony begins behind a text, or one does that holds no thought."""
-_TELLS_OF_NAME = re.compile(r" (?:holds|stores|keeps|contains|returns|denotes|represents)\b")
 _FIRST_WORD = re.compile(
     r"(?:It|He|She|We|You|They|I|The|An?|This|That|These|There|One|Each|In|On|At|To|For|If|As|Yes|No|Wh[a-z]+"
     r"|[A-Z][a-z]+(?:body|one|thing))\Z"
@@ -51,7 +50,7 @@ def bare_name(plain: str, asked: str) -> re.Match[str] | None:
     """
     for pattern, is_part_of_text in _LOOKS:
         for name in pattern.finditer(plain):
-            if not is_part_of_text(plain, name):
+            if not is_part_of_text(plain, name, asked):
                 return name
     if (tag := _GLUED_TAG.search(plain)) is not None:
         return tag
@@ -66,24 +65,24 @@ def bare_name(plain: str, asked: str) -> re.Match[str] | None:
     return None
 
 
-def _is_variable(plain: str, name: re.Match[str]) -> bool:
-    """Whether a channel's name begins a name of code, `finalAmount`: a sentence tells what it holds, or the
-    text has it again.
+def _is_variable(plain: str, name: re.Match[str], asked: str) -> bool:
+    """Whether a channel's name begins a name of code, `finalAmount`: the text has it again, or the request
+    does.
     """
     word = name[0].strip()
     if not word.startswith(("final", "commentary")) or _FIRST_WORD.search(word):
         return False
-    is_told_of = _TELLS_OF_NAME.match(plain, name.end()) is not None
-    return is_told_of or re.search(rf"\b{re.escape(word)}\b", plain[name.end() :]) is not None
+    elsewhere = f"{plain[name.end() :]}\n{asked}"
+    return re.search(rf"\b{re.escape(word)}\b", elsewhere) is not None
 
 
-def _ends_path(plain: str, name: re.Match[str]) -> bool:
+def _ends_path(plain: str, name: re.Match[str], asked: str) -> bool:
     """Whether a name is the last of three or more that points join, `app.models.user`."""
     path = _PATH.search(plain[max(0, name.start() - AROUND) : name.start()])
     return path is not None and _ENDS_PATH.fullmatch(path[1]) is None
 
 
-def _is_in_row(plain: str, name: re.Match[str]) -> bool:
+def _is_in_row(plain: str, name: re.Match[str], asked: str) -> bool:
     """Whether bars around a name are those of a row of a table."""
     before, after = line_around(plain, *name.span())
     return before.lstrip().startswith("|") and after.rstrip().endswith("|")

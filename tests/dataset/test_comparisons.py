@@ -21,6 +21,9 @@ def read(row: dict, **columns: str) -> str:
 
 
 AGAINST = [
+    {"responses": ["The Nile.", "x", "No."], "ranks": [3, 1, 2]},
+    {"response_0": "The Nile.", "response_1": "No.", "chosen_id": 1, "rejected_id": 0},
+    {**AB, "label": "Response B is slightly better than Response A"}, {**AB, "label": "B is much better"},
     {**AB, "b_better": True}, {**AB, "a_better": False}, {**AB, "is_b_better": "true"}, {**AB, "a_wins": 0},
     {**AB, "answer_b_preferred": 1}, {**AB, "a_loses": 1},
     {**AB, "loser": "A"}, {**AB, "worse": "answer_a"}, {**AB, "worst": "a"}, {**SWAPPED, "loser": 2},
@@ -37,6 +40,7 @@ AGAINST = [
     {**LIST, "winner": 1}, {**LIST, "chosen_index": 1}, {**LIST, "better_id": 1}, {**LIST, "winner": "B"},
     {**LIST, "rejected_idx": 0}, {**LIST, "best": "llama", "models": ["gpt-4", "llama"]},
     {**LIST, "winner": "nobody"},
+    {**AB, "llm_score_a": 1, "llm_score_b": 5}, {**AB, "num_votes_a": 1, "num_votes_b": 3},
     {**AB, "score_a": 1, "score_b": 5}, {**SWAPPED, "response_1_score": 5, "response_2_score": "1"},
     {**AB, "rank_a": 2, "rank_b": 1}, {**AB, "winner_model_a": 0, "winner_model_b": 1},
     {**LIST, "scores": [1, 5]}, {**LIST, "ratings": "[1, 5]"}, {**LIST, "ranks": [2, 1]},
@@ -64,6 +68,11 @@ def test_what_speaks_against_the_sides_or_may_do_it_is_one_line(beside):
 
 
 AGREES = [
+    {"responses": ["The Nile.", "x", "No."], "ranks": [1, 3, 2]},
+    {"response_0": "The Nile.", "response_1": "No.", "chosen_id": 0, "rejected_id": 1},
+    {**AB, "chosen_id": "0f3c-1a", "rejected_id": "77b2-9d"}, {**LIST, "selected": True},
+    {**AB, "label": "Response A is slightly better than Response B"}, {**AB, "label": "A is a bit better"},
+    {"responses": ["The Nile.", "No.", "x", "y"], "best_of_n": 4, "n_best": 2},
     {**AB, "a_better": True, "b_better": 0}, {**AB, "loser": "B"}, {**AB, "votes": ["A", "B", "A"]},
     {**AB, "preferred": {"label": "A"}}, {**AB, "votes": {"a": 4, "b": 1}}, {**AB, "gpt4_judgement": "A"},
     {**AB, "result": "A wins"}, {**SWAPPED, "label": 2}, {**SWAPPED, "winner": "second"},

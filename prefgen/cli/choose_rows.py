@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from prefgen.cli.records import one_line
+from prefgen.cli.plain_text import one_line
 from prefgen.errors import RecipeError
 
 Row = TypeVar("Row")

@@ -1,29 +1,12 @@
-"""Printing records and pairs for people. What models wrote is printed as plain text, without control
-characters.
-"""
+"""Printing records and pairs for people."""
 
-import re
 import shutil
 import textwrap
 from collections.abc import Mapping
 
+from prefgen.cli.plain_text import plain
 from prefgen.stats.scoring import judge_names, judge_scores, rates_on_several_scales
 from prefgen.types import Pair, Record, Response
-
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def plain(text: str, limit: int = 1200) -> str:
-    """Text for a terminal: no control characters (an answer must not move the cursor), cut with a note of
-    what is missing.
-    """
-    clean = _CONTROL_CHARACTERS.sub("�", text.replace("\r\n", "\n"))
-    return clean if len(clean) <= limit else f"{clean[:limit]} … ({len(clean) - limit:,} more characters)"
-
-
-def one_line(text: str, limit: int = 160) -> str:
-    """The same on one line."""
-    return " ".join(plain(text, limit).split())
 
 
 def print_record(record: Record) -> None:

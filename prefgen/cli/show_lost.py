@@ -12,7 +12,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.choose_rows import IdArgument, rows_of_id
-from prefgen.cli.records import one_line, plain
+from prefgen.cli.plain_text import one_line, plain
 from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.choose_rows import IdArgument, Where, rows_of_id, sample_rows
-from prefgen.cli.records import one_line, plain, print_record
+from prefgen.cli.plain_text import one_line, plain
 
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
@@ -46,6 +46,7 @@ def records(
     as_json: AsJsonOption = False,
 ) -> None:
     """Records of a run: prompts, answers, scores, rationales, pairs."""
+    from prefgen.cli.records import print_record
     from prefgen.dataset.read_run import complete_manifest, read_records
     from prefgen.dataset.serialize import pair_id
 

@@ -71,8 +71,9 @@ async def test_ctrl_c_in_a_script_finishes_what_is_in_flight_and_raises_keyboard
     recipe = a_recipe(url=server.url, prompts=prompts, run={"concurrency": 2, "timeout": 60})
     code = f"import prefgen; prefgen.run({recipe!r}, out='out', journal='j.sqlite')"
     script = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, cwd=tmp_path, stderr=asyncio.subprocess.PIPE
-    )
+        sys.executable, "-c", code, cwd=tmp_path, stderr=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in a background lack
+    )  # fmt: skip
     begun = time.monotonic()
     while len(server.bodies) < 2 and time.monotonic() - begun < 30:
         await asyncio.sleep(0.01)

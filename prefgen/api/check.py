@@ -1,4 +1,5 @@
 """`prefgen.check(...)`: what can be proven of a dataset, a recipe or a constitution."""
+# pyright: reportMissingImports=false
 
 import json
 import os

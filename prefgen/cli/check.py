@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, allowed_rules
+from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption, allowed_rules
 from prefgen.cli.check_recipe import check_constitution, check_recipe
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
@@ -85,6 +85,7 @@ def command(
     out: CleanFolderOption = None,
     canned: Annotated[float | None, typer.Option(hidden=True)] = None,
     allow_cut: Annotated[bool, typer.Option("--allow-cut", hidden=True)] = False,
+    sets: SetsOption = [],
     no_plugins: NoPluginsOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
@@ -98,8 +99,10 @@ def command(
         check_constitution(path, as_json=as_json)
         return
     if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and is_recipe(path)):
-        check_recipe(path, plugins=not no_plugins, as_json=as_json)
+        check_recipe(path, sets=sets, plugins=not no_plugins, as_json=as_json)
         return
+    if sets:
+        raise typer.BadParameter(f"--set changes a recipe, and {what} is none")
     if canned is not None:
         notify_renamed("--canned", "--max-repeated-chosen")
         max_repeated_chosen = canned

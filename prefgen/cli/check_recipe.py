@@ -1,6 +1,7 @@
 """What `prefgen check` says of a recipe or a constitution."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -29,28 +30,26 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
     raise typer.Exit(4 if problems else 0)
 
 
-def check_recipe(path: Path, *, plugins: bool, as_json: bool) -> None:
+def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, as_json: bool) -> None:
     """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
-    RecipeErrors where several things are wrong.
+    RecipeErrors where several things are wrong; with `as_json` they are printed, too.
     """
-    from prefgen.api.check import parse_sections
-    from prefgen.recipe.build import build
+    from prefgen.api import check
+    from prefgen.errors import RecipeError, RecipeErrors
     from prefgen.recipe.load import load_recipe
 
-    loaded = load_recipe(path)
-    pipeline = build(loaded, plugins=plugins, reads_sources=True)
-    parse_sections(loaded)
+    try:
+        loaded = load_recipe(path, sets)
+        found = check.check_recipe(loaded, plugins=plugins)
+    except RecipeError as error:
+        if as_json:
+            errors = error.errors if isinstance(error, RecipeErrors) else (error,)
+            print(json.dumps({"passed": False, "errors": [str(one) for one in errors]}, ensure_ascii=False))
+        raise
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "passed": True,
-                    "identities": [list(i) for i in pipeline.identities],
-                    "warnings": list(pipeline.warnings),
-                }
-            )
-        )
+        identities, warnings = map(list, found.identities), list(found.warnings)
+        print(json.dumps({"passed": True, "identities": list(identities), "warnings": warnings}))
         return
-    print(f"{path}: ok, {len(pipeline.identities)} stages, {len(pipeline.models)} models")
-    for warning in pipeline.warnings:
+    print(f"{path}: ok, {len(found.identities)} stages, {len(loaded.data.get('models', {}))} models")
+    for warning in found.warnings:
         print(f"  warning: {warning}")

@@ -2,6 +2,7 @@
 nearest valid name. (prefgen/recipe/validate.py)
 """
 
+import json
 import re
 
 import pytest
@@ -148,3 +149,19 @@ def test_models_of_answers_that_are_read_may_have_any_name(tmp_path):
     (tmp_path / "r.yaml").write_text(text.replace("r}", "r, responses: {model: [gpt-4]}}"))
 
     assert prefgen_here("check", "r.yaml", cwd=tmp_path).returncode == 0
+
+
+def test_check_says_what_is_wrong_as_json_too_and_takes_overrides(tmp_path):
+    (tmp_path / "r.yaml").write_text(GOOD)
+
+    wrong = prefgen_here(
+        "check", "r.yaml", "--json", "--set", "stages.1.sample.n=x", "--set", "seed=y", cwd=tmp_path
+    )
+    one = prefgen_here("check", "r.yaml", "--json", "--set", "stages.1.sample.n=x", cwd=tmp_path)
+    right = prefgen_here("check", "r.yaml", "--json", "--set", "stages.1.sample.n=3", cwd=tmp_path)
+
+    assert (wrong.returncode, one.returncode, right.returncode) == (2, 2, 0)
+    [error] = json.loads(one.stdout)["errors"]
+    assert error.startswith("--set stages.1.sample.n=x: n: ") and error in one.stderr
+    assert "seed" in json.loads(wrong.stdout)["errors"][0]
+    assert len(json.loads(right.stdout)["identities"]) == 4

@@ -27,7 +27,7 @@ SAYS = {
     "b03_think_close_only": ["CHOSEN  [{'role': 'assistant', 'content': 'GOODANSWER The Nile.'}]"],
     "b05_logprobs_refused_400": ["exit 0"],
     "b05d_top_logprobs_limit_5": ["exit 0"],
-    "b10_403_for_one_prompt": ["complete, 12 prompts, 11 pairs"],
+    "b10_403_for_one_prompt": ["runs/c  complete", "ok: 11 pairs of 11 prompts"],
     "b11_500_for_one_prompt": ["11 pairs"],
     "b12_200_with_error_body": ["No credits left"],
     "b14_end_tokens_in_answers": ["LOST sample good leak"],

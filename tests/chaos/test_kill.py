@@ -46,7 +46,10 @@ def a_recipe(folder: Path, prompts: int = 400) -> Path:
 
 def start(recipe: Path, out: Path, *before: str) -> subprocess.Popen:
     command = [*before, sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--quiet"]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
+    )  # fmt: skip
 
 
 def end(process: subprocess.Popen) -> tuple[int, str]:

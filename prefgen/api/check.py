@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
@@ -35,6 +35,7 @@ class RecipeCheck:
 class ConstitutionCheck:
     """A constitution, and what is the matter with it."""
 
+    name: str
     principles: int
     findings: Sequence[str]
 
@@ -64,9 +65,10 @@ def check(
 
         return check_recipe(recipe_from_data(what, Path.cwd()))
     path = Path(what)
-    if path.suffix in (".yaml", ".yml") and is_constitution(path):
+    kind = kind_of(path)
+    if kind == "constitution":
         return check_constitution(path)
-    if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and is_recipe(path)):
+    if kind == "recipe":
         from prefgen.recipe.load import load_recipe
 
         return check_recipe(load_recipe(path))
@@ -86,16 +88,23 @@ def check(
     )  # fmt: skip
 
 
-def is_constitution(path: Path) -> bool:
-    """Whether a YAML file holds principles."""
+def kind_of(path: Path) -> Literal["recipe", "constitution", "pairs"]:
+    """What is to be checked: a constitution is YAML that holds principles, a recipe any other YAML, or JSON
+    that holds stages.
+    """
+    if path.suffix in (".yaml", ".yml"):
+        return "constitution" if _holds_principles(path) else "recipe"
+    return "recipe" if path.suffix == ".json" and _holds_stages(path) else "pairs"
+
+
+def _holds_principles(path: Path) -> bool:
     try:
         return re.search(r"^principles:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
     except (OSError, ValueError):
         return False
 
 
-def is_recipe(path: Path) -> bool:
-    """Whether a JSON file holds stages."""
+def _holds_stages(path: Path) -> bool:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -108,7 +117,8 @@ def check_constitution(path: Path) -> ConstitutionCheck:
     from prefgen.kit.constitutions import constitution_findings, read_constitution
 
     constitution = read_constitution(path)
-    return ConstitutionCheck(len(constitution.principles), tuple(constitution_findings(constitution)))
+    findings = tuple(constitution_findings(constitution))
+    return ConstitutionCheck(constitution.name, len(constitution.principles), findings)
 
 
 def check_recipe(loaded: "LoadedRecipe", *, plugins: bool = True) -> RecipeCheck:

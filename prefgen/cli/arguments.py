@@ -14,6 +14,9 @@ SetsOption = Annotated[
     list[str],
     typer.Option("--set", help="Override a value: --set a.b=1. May be repeated.", metavar="A.B=VALUE"),
 ]
+RunOrAllArgument = Annotated[
+    Path | None, typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False)
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="The run's folder. Default: runs/<name>.", show_default=False)
 ]
@@ -62,3 +65,10 @@ def bad_rows_of(policy: str) -> BadRows:
     if policy not in ("fail", "drop"):
         raise RecipeError(f"--on-bad-rows: {policy!r} is neither fail nor drop")
     return BadRows("drop" if policy == "drop" else "fail")
+
+
+def run_folders(run: Path | None) -> list[Path]:
+    """The folders that a RunOrAllArgument means. Raises RecipeError for one that is none."""
+    if run is not None and not run.is_dir():
+        raise RecipeError(f"{str(run)!r} is no folder")
+    return [run] if run is not None else sorted(path for path in Path("runs").glob("*") if path.is_dir())

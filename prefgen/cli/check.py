@@ -92,13 +92,14 @@ def command(
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
     constitution without running it.
     """
-    from prefgen.api.check import check_pairs, is_constitution, is_recipe, open_rows, truncation_of
+    from prefgen.api.check import check_pairs, kind_of, open_rows, truncation_of
 
     path = Path(what)
-    if path.suffix in (".yaml", ".yml") and is_constitution(path):
+    kind = kind_of(path)
+    if kind == "constitution":
         check_constitution(path, as_json=as_json)
         return
-    if path.suffix in (".yaml", ".yml") or (path.suffix == ".json" and is_recipe(path)):
+    if kind == "recipe":
         check_recipe(path, sets=sets, plugins=not no_plugins, as_json=as_json)
         return
     if sets:

@@ -9,25 +9,17 @@ import typer
 
 def check_constitution(path: Path, *, as_json: bool) -> None:
     """Say what is the matter with a constitution, and exit: 4 where anything is."""
-    from prefgen.kit.constitutions import constitution_findings, read_constitution
+    from prefgen.api import check
 
-    constitution = read_constitution(path)
-    problems = constitution_findings(constitution)
+    found = check.check_constitution(path)
     if as_json:
-        print(
-            json.dumps(
-                {"passed": not problems, "principles": len(constitution.principles), "findings": problems},
-                ensure_ascii=False,
-            )
-        )
+        said = {"passed": found.passed, "principles": found.principles, "findings": list(found.findings)}
+        print(json.dumps(said, ensure_ascii=False))
     else:
-        print(
-            f"{path}: {constitution.name}, {len(constitution.principles)} principles"
-            + ("" if problems else ", ok")
-        )
-        for problem in problems:
+        print(f"{path}: {found.name}, {found.principles} principles" + (", ok" if found.passed else ""))
+        for problem in found.findings:
             print(f"  {problem}")
-    raise typer.Exit(4 if problems else 0)
+    raise typer.Exit(0 if found.passed else 4)
 
 
 def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, as_json: bool) -> None:

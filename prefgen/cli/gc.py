@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.arguments import AsJsonOption, RunOrAllArgument, run_folders
 
 if TYPE_CHECKING:
     from prefgen.engine.previous import KeptDataset
 
 
 def command(
-    run: Annotated[
-        Path | None,
-        typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False),
-    ] = None,
+    run: RunOrAllArgument = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them without asking.")] = False,
     as_json: AsJsonOption = False,
 ) -> None:
@@ -27,12 +24,8 @@ def command(
     """
     from prefgen.cli.consent import agree
     from prefgen.engine.previous import kept_datasets, remove_kept
-    from prefgen.errors import RecipeError
 
-    if run is not None and not run.is_dir():
-        raise RecipeError(f"{str(run)!r} is no folder")
-    folders = [run] if run is not None else sorted(path for path in Path("runs").glob("*") if path.is_dir())
-    by_folder = {folder: kept_datasets(folder) for folder in folders}
+    by_folder = {folder: kept_datasets(folder) for folder in run_folders(run)}
     datasets = [dataset for kept in by_folder.values() for dataset in kept]
     size = sum(dataset.size for dataset in datasets)
     if not as_json or not yes:

@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.arguments import AsJsonOption, RunOrAllArgument, run_folders
 
 
 @dataclass(frozen=True)
@@ -31,19 +28,11 @@ class RunStatus:
 
 
 def command(
-    run: Annotated[
-        Path | None,
-        typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False),
-    ] = None,
+    run: RunOrAllArgument = None,
     as_json: AsJsonOption = False,
 ) -> None:
     """How far runs are, from their files alone."""
-    from prefgen.errors import RecipeError
-
-    if run is not None and not run.is_dir():
-        raise RecipeError(f"{str(run)!r} is no folder")
-    folders = [run] if run is not None else sorted(p for p in Path("runs").glob("*") if p.is_dir())
-    rows = [_read_status(folder) for folder in folders]
+    rows = [_read_status(folder) for folder in run_folders(run)]
     if as_json:
         print(json.dumps([asdict(row) for row in rows]))
     elif rows:
@@ -74,8 +63,9 @@ def _print_table(rows: Sequence[RunStatus]) -> None:
             ", ".join(row.models),
         )
         table.add_row(*map(Text, cells))
-    is_wide = not Console().is_terminal
-    console = Console(width=1_000) if is_wide else Console()
+    console = Console()
+    if not console.is_terminal:
+        console.width = 1_000  # nothing is folded in a pipe
     console.print(table)
     for row in rows:
         if row.stopped:
@@ -84,7 +74,7 @@ def _print_table(rows: Sequence[RunStatus]) -> None:
 
 def _when(started_at: str | None) -> str:
     """2026-11-30 14:36 (2 h 5 min ago), in the time of this place."""
-    from prefgen.cli.panel import format_duration
+    from prefgen.engine.progress import format_duration
 
     if started_at is None:
         return ""

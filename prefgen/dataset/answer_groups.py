@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from prefgen.dataset.cells import decoded, is_list, is_missing
-from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row
+from prefgen.dataset.column_names import ASKING, ASKING_ALONE, Row, plain_name
 
 SIDES = ("chosen", "rejected")
 _MARKS = (SIDES, ("first", "second", "third"), ("left", "right"), tuple("abcdefgh"), tuple("0123456789"))
@@ -23,8 +23,7 @@ NO_ANSWERS = frozenset((*ASKING, *ASKING_ALONE, "history", "context", "tools", "
 @lru_cache(maxsize=8192)
 def words_of_name(name: str) -> tuple[str, ...]:
     """The words of a column's name: "responseB" and "Response_b" are response and b."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return tuple(re.findall(r"[^\W\d_]+|\d+", parted.casefold()))
+    return tuple(re.findall(r"[^\W\d_]+|\d+", plain_name(name)))
 
 
 class ColumnGroup(NamedTuple):

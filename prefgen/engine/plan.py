@@ -34,6 +34,8 @@ from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
 
+MeanUsage = tuple[int | None, float]
+"""(tokens of a model's known replies in the mean, seconds of each); None and 0 where there are none."""
 ASSUMED_AT_ONCE = 32
 ASSUMED_TOKENS_PER_SECOND = 60
 SAMPLE_SALT = "plan"
@@ -153,19 +155,20 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
     """
     known = Journal(options.journal) if options.journal.is_file() else None
     try:
+        usage = {name: _mean_usage(model, known) for name, model in pipeline.models.items()}
         expectations = Expectations()
         if known is not None and known.query("SELECT 1 FROM replies LIMIT 1"):
             first = replace(options, limit=min(sample, options.limit or sample))
-            await _replay(pipeline, options, first, known, LearningWatch(expectations))
+            await _replay(pipeline, options, first, known, usage, LearningWatch(expectations))
         counts = AskCounts(expectations)
         trial = options
         if options.limit is None or options.limit > sample:
             trial = replace(options, limit=sample, sample_salt=SAMPLE_SALT)
-        outcome = await _replay(pipeline, options, trial, known, counts)
+        outcome = await _replay(pipeline, options, trial, known, usage, counts)
         prompts = min(options.limit or outcome.prompts, outcome.prompts)
         sampled = min(trial.limit or prompts, prompts)
         scale = prompts / sampled if sampled else 0
-        lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, _latencies(pipeline, known))
+        lines = _lines(outcome.manifest.cost.by_stage, counts, pipeline, scale, usage)
         reasons = why_new(known, counts.new_rows) if why and known is not None else []
         pairs = outcome.manifest.yields.pairs * scale
         return Plan(prompts, sampled, lines, reasons, pairs, _budget_left(pipeline, options, known))
@@ -175,12 +178,16 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
 
 
 async def _replay(
-    pipeline: Pipeline, options: RunOptions, trial: RunOptions, known: Journal | None, watch: PlanWatch
+    pipeline: Pipeline,
+    options: RunOptions,
+    trial: RunOptions,
+    known: Journal | None,
+    usage: Mapping[str, MeanUsage],
+    watch: PlanWatch,
 ) -> RunOutcome:
     """A run of `trial` in a folder that is thrown away, with stand-ins for the models that it has."""
-    means = {name: _mean_usage(model, known)[0] for name, model in pipeline.models.items()}
     models = {
-        name: await with_guesses(pipeline, model, means[name]) for name, model in pipeline.models.items()
+        name: await with_guesses(pipeline, model, usage[name][0]) for name, model in pipeline.models.items()
     }
     without_limits = pipeline.recipe.run.model_copy(update={"budget_usd": None, "budget_tokens": None})
     recipe = pipeline.recipe.model_copy(update={"run": without_limits})
@@ -210,12 +217,8 @@ def _budget_left(pipeline: Pipeline, options: RunOptions, known: Journal | None)
     return budget_of(pipeline, known, options.out)
 
 
-def _mean_usage(model: BuiltModel, known: Journal | None) -> tuple[int | None, float]:
+def _mean_usage(model: BuiltModel, known: Journal | None) -> MeanUsage:
     return mean_usage(known, str(model.identity["name"])) if known else (None, 0.0)
-
-
-def _latencies(pipeline: Pipeline, known: Journal | None) -> dict[str, float]:
-    return {name: _mean_usage(model, known)[1] for name, model in pipeline.models.items()}
 
 
 def _lines(
@@ -223,9 +226,12 @@ def _lines(
     counts: AskCounts,
     pipeline: Pipeline,
     scale: float,
-    latencies: Mapping[str, float],
+    usage: Mapping[str, MeanUsage],
 ) -> list[PlanLine]:
-    lines = [_line(asked, counts, pipeline, scale, latencies.get(asked.model, 0.0)) for asked in by_stage]
+    lines = [
+        _line(asked, counts, pipeline, scale, usage[asked.model][1] if asked.model in usage else 0.0)
+        for asked in by_stage
+    ]
     order = {label: i for i, (label, _) in enumerate(pipeline.identities)}
     return sorted(lines, key=lambda line: (order.get(line.stage, len(order)), line.model))
 

@@ -115,7 +115,8 @@ def _said(form: re.Pattern[str], clause: str) -> frozenset[bool]:
     if not (of_criterion or _END.match(rest)) or _NOT_ONLY.search(before):
         return frozenset()
     negations = len(_NEGATES.findall(before)) + (match["nothing"] is not None)
-    how = rest[: _BEFORE_REASON.match(rest).end()]  # type: ignore[union-attr]
+    before_reason = _BEFORE_REASON.match(rest)
+    how = before_reason[0] if before_reason else ""
     words = f"{before} {match['after']}"
     limited = _IN_PART_WORD.search(words) is not None or _LIMITS.search(how) is not None
     if _KNOWN.sub("", before).strip():

@@ -70,14 +70,13 @@ _ALL = re.compile(
     r"|answer))\b",
     re.IGNORECASE,
 )
+_NUMBER = rf"\d{{1,3}}|{'|'.join(_NUMBERS)}"
 _SHARE = re.compile(
-    rf"(?<![\w.,/-])(?P<part>\d{{1,3}}|{'|'.join(_NUMBERS)})"
-    rf"(?:/| (?:out )?of (?:the )?)(?P<whole>\d{{1,3}}|{'|'.join(_NUMBERS)})(?![\w/-]|[.,]\d)",
-    re.IGNORECASE,
+    rf"(?<![\w.,/-])({_NUMBER})(?:/| (?:out )?of (?:the )?)({_NUMBER})(?![\w/-]|[.,]\d)", re.IGNORECASE
 )
 """How many of how many: "4 of 5", "5/5", "two of the three"."""
 _SHARE_OF_CRITERIA = re.compile(
-    rf"{_SHARE.pattern.replace('?P<part>', '?:').replace('?P<whole>', '?:')} (?:\w+ ){{0,2}}"
+    rf"{_SHARE.pattern} (?:\w+ ){{0,2}}"
     r"(?:constraints|requirements|criteria|instructions|conditions|checks|(?:(?:is|are|were|was) )?"
     r"(?:met|satisfied|fulfill?ed|followed))\b",
     re.IGNORECASE,
@@ -139,8 +138,9 @@ def counts_all(clause: str) -> bool | None:
     share = _SHARE.search(clause)
     if share is None:
         return None
-    words = share.group("part", "whole")
-    part, whole = (int(word) if word.isdigit() else _NUMBERS.index(word.casefold()) for word in words)
+    part, whole = (
+        int(word) if word.isdigit() else _NUMBERS.index(word.casefold()) for word in share.groups()
+    )
     return part == whole if part <= whole else None
 
 

@@ -13,7 +13,7 @@ def check_score(score: ScoreSpec, min_margin: float, judges: Mapping[str, Plugin
     """
     for name in sorted({*score.ranking_judges(), *score.veto}):
         judge_name, _, aspect = name.partition(".")
-        scales = judges[judge_name].rated_scales() if judge_name in judges else {}
+        scales = _rated_scales(judge_name, judges)
         if aspect and scales and aspect not in scales:
             raise RecipeError(
                 f"judge {judge_name!r} gives no aspect {aspect!r}{did_you_mean(aspect, list(scales))}"
@@ -31,10 +31,9 @@ def _scale_of(score: ScoreSpec, judges: Mapping[str, Plugin]) -> tuple[float, fl
     scales: set[tuple[float, float]] = set()
     for name in score.ranking_judges() or judges:
         judge_name, _, aspect = name.partition(".")
-        rated = judges[judge_name].rated_scales() if judge_name in judges else {}
         own_scales = {
             scale
-            for rated_aspect, scale in rated.items()
+            for rated_aspect, scale in _rated_scales(judge_name, judges).items()
             if (rated_aspect == aspect if aspect else (rated_aspect, scale) not in BESIDE)
         }
         if len(own_scales) != 1:
@@ -43,3 +42,8 @@ def _scale_of(score: ScoreSpec, judges: Mapping[str, Plugin]) -> tuple[float, fl
     if len(scales) > 1:
         return (0.0, 1.0)
     return next(iter(scales), None)
+
+
+def _rated_scales(judge_name: str, judges: Mapping[str, Plugin]) -> Mapping[str, tuple[float, float]]:
+    """{aspect: scale} of a judge; nothing of one that is not of the recipe, as of imported scores."""
+    return judges[judge_name].rated_scales() if judge_name in judges else {}

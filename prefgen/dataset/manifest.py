@@ -139,6 +139,8 @@ class Manifest(ManifestPart):
     order_effects: Mapping[str, OrderEffect] = Field(default_factory=dict)
     template_digests: Mapping[str, str] = Field(default_factory=dict)
     journal_digest: JournalDigest | None = None
+    source_files: Mapping[str, str] = Field(default_factory=dict)
+    """{path as the recipe has it: SHA-256} of the files that prompts were read from."""
     unvalidated_judges: tuple[str, ...] = ()
     libraries: Mapping[str, str] = Field(default_factory=dict)
 

@@ -27,6 +27,7 @@ from prefgen.engine.yield_table import YieldTable
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.identity import changed_stages, template_digests
 from prefgen.recipe.load import recipe_text
+from prefgen.recipe.source_files import source_digests
 from prefgen.storage.atomic_write import atomic_write, write_json
 from prefgen.text.diversity import diversity_measures
 from prefgen.version import installed_versions
@@ -162,6 +163,7 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
         },
         template_digests=template_digests(plugins),
         journal_digest=_journal_digest(summary, requests) if summary.complete else None,
+        source_files=source_digests(pipeline.sources, pipeline.folder) if summary.complete else {},
         unvalidated_judges=tuple(sorted(plugin.name for plugin in judges if plugin.plugin.texts)),
         libraries=installed_versions(LIBRARIES),
     )

@@ -31,6 +31,10 @@ class Plugin(BaseModel):
     """Fields that came after a release: in the stage's identity only where they say something."""
     file_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that hold paths of files, relative to the recipe: what is in them is part of the identity."""
+    source_files: ClassVar[tuple[str, ...]] = ()
+    """Fields of a source that hold paths of files, relative to the recipe. What is in them is no part of the
+    identity, since prompts are known by what they say; their digests stand in the manifest.
+    """
     code_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that name Python code: a recipe that gives them is code, and `--no-plugins` refuses it."""
     identity_fields: ClassVar[tuple[str, ...]] = ()

@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
+import yaml
+
 from prefgen.dataset.cells import decoded, is_missing
 from prefgen.dataset.open_pairs import PairDataset
 from prefgen.dataset.pair import pair_messages, pair_problems, text_of, turn_problems
 from prefgen.dataset.same_turns import turns_key
 from prefgen.errors import RecipeError
+from prefgen.recipe.load import recipe_text
 from prefgen.storage.canonical_json import canonical
 
 COMPARED_COLUMNS = ("score_chosen", "score_rejected", "margin", "chosen_probability", "weight", "tie")
@@ -273,11 +276,31 @@ def _drift(changes: Sequence[float]) -> tuple[int, float, float]:
     return n, math.fsum(changes) / n if n else 0.0, math.fsum(map(abs, changes)) / n if n else 0.0
 
 
+def generation_settings(recipe: str | None) -> Any:
+    """What of a recipe's text says how the rows came about: not where servers are, and not what is done with
+    the rows. A text that is no recipe is given back.
+    """
+    try:
+        settings = yaml.safe_load(recipe or "") or {}
+    except yaml.YAMLError:
+        return recipe
+    return (
+        {key: value for key, value in settings.items() if key not in ("run", "publish", "train", "version")}
+        if isinstance(settings, dict)
+        else recipe
+    )
+
+
 def _changed_lines(before: str | None, after: str | None) -> list[str]:
-    """The changed lines of a recipe, without those around them."""
+    """The changed lines of what recipes say of their rows, without those around them."""
     if before is None or after is None:
         return []
     diff_lines: Iterable[str] = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), lineterm="", n=0
+        _generation_lines(before), _generation_lines(after), lineterm="", n=0
     )
     return [line for line in diff_lines if not line.startswith(("---", "+++", "@@"))]
+
+
+def _generation_lines(recipe: str) -> list[str]:
+    settings = generation_settings(recipe)
+    return (recipe_text(settings) if isinstance(settings, dict) else recipe).splitlines()

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import yaml
-
 from prefgen.dataset.open_pairs import open_pairs
 from prefgen.errors import PublishError
-from prefgen.publish.diff import Bump, compare_sides, read_side
+from prefgen.publish.diff import Bump, compare_sides, generation_settings, read_side
 from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, Repository
 from prefgen.publish.release_note import find_commit, read_release_note
@@ -51,23 +49,8 @@ def _is_unchanged(draft: ReleaseDraft, previous: Mapping[str, Any], head: Head, 
     return (
         previous["content_hash"] == draft.release.content_hash
         and draft.settings.version in (None, previous["version"])
-        and _generation_settings(hub.read("recipe.yaml", head.commit))
-        == _generation_settings(draft.read_recipe())
-    )
-
-
-def _generation_settings(recipe: str | None) -> Any:
-    """What of a recipe says how the rows came about: not where servers are, and not what is done with the
-    rows.
-    """
-    try:
-        settings = yaml.safe_load(recipe or "") or {}
-    except yaml.YAMLError:
-        return recipe
-    return (
-        {k: v for k, v in settings.items() if k not in ("run", "publish", "train", "version")}
-        if isinstance(settings, dict)
-        else recipe
+        and generation_settings(hub.read("recipe.yaml", head.commit))
+        == generation_settings(draft.read_recipe())
     )
 
 

@@ -17,6 +17,7 @@ from prefgen.recipe.prices import model_price, price_notes, prices_of
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.schema import Recipe
 from prefgen.recipe.segments import Segment, segments_of
+from prefgen.recipe.source_files import other_sources
 from prefgen.recipe.stage_builder import StageBuilder
 from prefgen.recipe.validate import validate_data
 from prefgen.recipe.warnings import recipe_warnings, without_pairs
@@ -114,6 +115,7 @@ def build(loaded: LoadedRecipe, *, plugins: bool = True, reads_sources: bool = F
         warnings=[
             *recipe_warnings(stages, models),
             *without_pairs(stages, {"publish": recipe.publish, "train": recipe.train}),
+            *other_sources(sources, loaded.folder),
         ],
     )
 

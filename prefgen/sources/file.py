@@ -25,6 +25,7 @@ class File(Plugin):
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
     brings_responses: ClassVar[bool] = False
+    source_files = ("path",)
     later_fields = ("split", "on_bad_rows", "keep_columns")
 
     path: str = Field(description="A file or a folder, relative to the recipe.")

@@ -46,6 +46,7 @@ class Records(Plugin):
     """Reads prompts together with what was answered, scored and paired."""
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"license": "licence"}
+    source_files = ("path",)
     later_fields = ("columns", "on_bad_rows", "keep_columns")
 
     path: str = Field(description="A run's or a release's folder, a file, or the name of a Hub dataset.")

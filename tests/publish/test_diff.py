@@ -6,7 +6,10 @@ import json
 from random import Random
 
 import pytest
+import yaml
 
+from prefgen.dataset.open_pairs import PairDataset
+from prefgen.publish.diff import compare_sides, read_side
 from tests.support.cli import prefgen_here as prefgen
 from tests.support.publishing import publish
 from tests.support.recipes import a_recipe, run
@@ -138,3 +141,27 @@ async def test_a_run_with_a_pairwise_judge_has_drift(tmp_path):
     [(judge, (count, mean, size))] = found["drift"].items()
     assert judge.startswith("better.") and count == 3
     assert mean == pytest.approx(-size) and size > 0.1  # each verdict is the other one now
+
+
+@pytest.mark.parametrize("section", ["run", "publish", "train"])
+def test_where_servers_are_and_what_is_done_with_rows_is_no_change(section):
+    row = {"prompt": "Q?", "chosen": "good", "rejected": "bad"}
+
+    def side(said):
+        recipe = yaml.safe_dump({"seed": 1, section: {"key": said}})
+        return read_side(PairDataset(said, iter([("row 1", row)]), recipe=recipe))
+
+    diff = compare_sides(side("one"), side("two"))
+
+    assert (diff.recipe, diff.bump) == ([], "none")
+
+
+def test_other_lines_of_a_recipe_are_shown():
+    def side(seed):
+        return read_side(
+            PairDataset(str(seed), iter([]), recipe=f"seed: {seed}\nrun: {{budget_usd: {seed}}}\n")
+        )
+
+    diff = compare_sides(side(1), side(2))
+
+    assert (diff.recipe, diff.bump) == (["-seed: 1", "+seed: 2"], "patch")

@@ -33,11 +33,22 @@ def open_journals(pipeline: Pipeline, out: Path, journal: Path, closing: ExitSta
     if pipeline.simulated:
         simulated = Journal(out / SIMULATED_JOURNAL)
         closing.callback(simulated.close)
-        if all(model.simulated for model in pipeline.models.values()):
+        if _is_all_simulated(pipeline):
             return Journals(simulated, simulated, simulated)
     project = Journal(journal)
     closing.callback(project.close)
     return Journals(project, simulated or project, simulated or project)
+
+
+def known_journal(pipeline: Pipeline, out: Path, journal: Path) -> Path:
+    """The journal that a run asks first: the project's, and where every model is simulated the one in the
+    run's folder. It may not be there yet.
+    """
+    return out / SIMULATED_JOURNAL if _is_all_simulated(pipeline) else journal
+
+
+def _is_all_simulated(pipeline: Pipeline) -> bool:
+    return bool(pipeline.models) and all(model.simulated for model in pipeline.models.values())
 
 
 async def connect(

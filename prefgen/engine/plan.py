@@ -24,7 +24,7 @@ from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
-from prefgen.engine.connect import budget_of
+from prefgen.engine.connect import budget_of, known_journal
 from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
 from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
@@ -153,7 +153,8 @@ async def make_plan(pipeline: Pipeline, options: RunOptions, *, sample: int, why
     """Replay `sample` of the prompts that the options would have run. Raises what building and connecting
     raise; asks nobody.
     """
-    known = Journal(options.journal) if options.journal.is_file() else None
+    path = known_journal(pipeline, options.out, options.journal)
+    known = Journal(path) if path.is_file() else None
     try:
         usage = {name: _mean_usage(model, known) for name, model in pipeline.models.items()}
         expectations = Expectations()

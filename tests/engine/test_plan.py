@@ -8,7 +8,8 @@ from prefgen.api.run import options_of
 from prefgen.engine.plan import make_plan
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
-from tests.support.cli import prefgen
+from tests.support.cli import prefgen, prefgen_here
+from tests.support.paths import ROOT
 from tests.support.rated import rated
 from tests.support.recipes import a_recipe
 from tests.support.synthesize import synthesized
@@ -50,6 +51,19 @@ def test_a_plan_after_a_preview_does_not_take_all_for_known(tmp_path):
     assert sum(line["replayed"] for line in lines) < 0.5 * sum(line["requests"] for line in lines), (
         "13 % are known"
     )
+
+
+def test_a_plan_knows_what_a_simulated_run_has_asked(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text((ROOT / "pipelines" / "quickstart.yaml").read_text())
+    prefgen_here("run", recipe, "-n", "8", cwd=tmp_path)
+
+    some = json.loads(prefgen_here("plan", recipe, "--json", cwd=tmp_path).stdout)
+    prefgen_here("run", recipe, cwd=tmp_path)
+    all_of_it = json.loads(prefgen_here("plan", recipe, "--json", cwd=tmp_path).stdout)
+
+    assert sum(line["replayed"] for line in some["lines"]) > 0
+    assert (some["new_requests"] > 0, all_of_it["new_requests"]) == (True, 0)
 
 
 async def test_a_plan_counts_it(tmp_path):

@@ -2,9 +2,12 @@
 read back.
 """
 
+import gzip
 import json
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +46,14 @@ def export_requests(journal: Journal, keys: list[bytes], out: Path) -> None:
 
 
 def export_batch(journal: Journal, out: Path) -> int:
-    """Write every answered reply as a line of the batch output format, under its key; returns how many."""
+    """Write every answered reply as a line of the batch output format, under its key, gzipped where the
+    name ends in .gz; returns how many.
+    """
     written = 0
-    with atomic_write(out) as part, part.open("wb") as file:
+    with ExitStack() as files:
+        file = files.enter_context(files.enter_context(atomic_write(out)).open("wb"))
+        if out.suffix == ".gz":
+            file = files.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
         for row in journal.rows("r.origin != 'step'"):
             file.write(orjson.dumps(_reply_line(row)) + b"\n")
             written += 1
@@ -91,18 +99,30 @@ async def import_batch(journal: Journal, path: Path, *, run: str = "import") -> 
     """
     counts = ImportCounts()
     rows: list[JournalRow] = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            row = _imported_row(line, f"{path}:{number}", journal, run, counts)
-            if row is not None:
-                rows.append(row)
-            if len(rows) >= LINES_A_COMMIT:
-                await _commit(journal, rows, counts)
-                rows = []
+    for number, line in enumerate(_lines_of(path), 1):
+        if not line.strip():
+            continue
+        row = _imported_row(line, f"{path}:{number}", journal, run, counts)
+        if row is not None:
+            rows.append(row)
+        if len(rows) >= LINES_A_COMMIT:
+            await _commit(journal, rows, counts)
+            rows = []
     await _commit(journal, rows, counts)
     return counts
+
+
+def _lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, gzipped or not, as its first bytes tell. Raises RecipeError for a damaged one."""
+    with path.open("rb") as file:
+        is_gzipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path, "rb") if is_gzipped else path.open("rb") as file:
+            yield from file
+    except (EOFError, OSError, zlib.error) as error:
+        raise RecipeError(
+            f"cannot be read to its end ({error}): import a whole file, nothing is kept twice", str(path)
+        ) from None
 
 
 async def _commit(journal: Journal, rows: list[JournalRow], counts: ImportCounts) -> None:

@@ -2,7 +2,9 @@
 read back. (prefgen/calls/batch_files.py)
 """
 
+import gzip
 import json
+from contextlib import closing
 
 import pytest
 
@@ -118,3 +120,30 @@ async def test_a_file_that_is_no_batch_output_is_refused_with_its_line(journal, 
 
     with pytest.raises(RecipeError, match=r"in\.jsonl:1"):
         await batch_files.import_batch(journal, tmp_path / "in.jsonl")
+
+
+@pytest.mark.parametrize("name", ["replies.jsonl", "replies.jsonl.gz"])
+async def test_a_journal_comes_back_from_its_export(name, tmp_path):
+    with (
+        closing(Journal(tmp_path / "one.sqlite")) as journal,
+        closing(Journal(tmp_path / "2.sqlite")) as other,
+    ):
+        await journal.commit([a_row(number) for number in range(3)])
+        batch_files.export_batch(journal, tmp_path / name)
+        counts = await import_batch(other, tmp_path / name)
+        batch_files.export_batch(other, tmp_path / f"again-{name}")
+
+    assert counts.kept == 3
+    assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
+    assert (tmp_path / name).read_bytes()[:2] == (b"\x1f\x8b" if name.endswith(".gz") else b'{"')
+
+
+async def test_a_gzipped_file_that_was_cut_is_one_line(tmp_path):
+    whole = gzip.compress(b"\n" * 5000)
+    (tmp_path / "cut.gz").write_bytes(whole[:-9])
+
+    with (
+        closing(Journal(tmp_path / "one.sqlite")) as journal,
+        pytest.raises(RecipeError, match="cut.gz: cannot be read to its end"),
+    ):
+        await import_batch(journal, tmp_path / "cut.gz")

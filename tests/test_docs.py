@@ -1,5 +1,6 @@
 """Every command and every Python block of the README and the docs is executed."""
 
+import asyncio
 import importlib.util
 import os
 import re
@@ -12,8 +13,14 @@ import pytest
 
 from tests.support.hub import WRITER, local_hub
 from tests.support.paths import ROOT
+from tests.support.server import as_simulated
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ROOT / "CONTRIBUTING.md",
+]
 ELSEWHERE = {
     "make demo": "called by .ci/run",
     "make test": "is what runs this",
@@ -29,6 +36,8 @@ ELSEWHERE = {
     "pip install prefgen[distilabel]": "the extra is installed by make integration",
     "pip install prefgen[train]": "the extra is installed by make integration",
     "make lab": "called by .ci/run",
+    "vllm serve": "needs a GPU: a server of the tests answers in its place",
+    "export VLLM_URL=http://localhost:8000/v1": "the server of the tests stands there",
 }
 TORCH = ("prefgen train", "prefgen eval tasks")
 """What needs torch: `make integration` has it."""
@@ -40,8 +49,17 @@ parameters.
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(
-        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        rf"^```{language}(?: [\w./-]+)?\n(.*?)^```",
+        page.read_text(encoding="utf-8"),
+        re.DOTALL | re.MULTILINE,
     )
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """The files that a page shows: blocks whose first line names one, such as ```yaml mine.yaml"""
+    text = page.read_text(encoding="utf-8")
+    for name, content in re.findall(r"^```\w+ ([\w./-]+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        (folder / name).write_text(content, encoding="utf-8")
 
 
 def commands(page: Path) -> list[str]:
@@ -78,9 +96,11 @@ def hub(checkout):
         }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+async def test_every_command_of_a_page_works_in_its_order(page, checkout, hub, server):
     told = commands(page)
+    server.script = as_simulated
+    write_files(page, checkout)
     with_torch = importlib.util.find_spec("torch") is not None
     if with_torch and any(BASE in command for command in told):
         from tests.support.tiny import tiny_model
@@ -95,10 +115,11 @@ def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
         assert words[0] == "prefgen", (
             f"{page.name}: {command!r} is neither prefgen's nor explained in ELSEWHERE"
         )
-        done = subprocess.run(
+        done = await asyncio.to_thread(
+            subprocess.run,
             [sys.executable, "-m", *words],
             cwd=checkout,
-            env=environment() | hub,
+            env=environment() | hub | {"VLLM_URL": server.url},
             capture_output=True,
             text=True,
             check=False,
@@ -106,7 +127,7 @@ def test_every_command_of_a_page_works_in_its_order(page, checkout, hub):
         assert done.returncode == 0, f"{page.name}: {command}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_python_block_of_a_page_works(page, checkout):
     for code in blocks(page, "python"):
         done = subprocess.run(
@@ -120,15 +141,17 @@ def test_every_python_block_of_a_page_works(page, checkout):
         assert done.returncode == 0, f"{page.name}:\n{code}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_recipe_of_a_page_is_valid(page, tmp_path, monkeypatch):
     from prefgen.recipe.build import build
     from prefgen.recipe.load import load_recipe
     from prefgen.trainers.settings import read_train_settings
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VLLM_URL", "http://localhost:8000/v1")
     for name in ("seeds.jsonl", "prompts.jsonl"):
         (tmp_path / name).write_text('{"prompt": "Name a bird."}\n')
+    write_files(page, tmp_path)
     for i, text in enumerate(blocks(page, "yaml")):
         if "use: distilabel" in text and importlib.util.find_spec("distilabel") is None:
             pytest.skip("needs prefgen[distilabel]; `make integration` has it")

@@ -159,7 +159,8 @@ def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> Pai
     import datasets  # 0.5 s
     import huggingface_hub
 
-    with hub_errors(f"Hub dataset {name!r}" + (f" at {revision!r}" if revision else "")):
+    place = f"as a Hub dataset at {revision!r}" if revision else "as a Hub dataset"
+    with hub_errors(f"{name!r} is no file or folder here, and {place} it"):
         info = huggingface_hub.HfApi().dataset_info(name, revision=revision)
         commit = info.sha
         configs = datasets.get_dataset_config_names(name, revision=commit)

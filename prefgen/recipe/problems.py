@@ -28,6 +28,7 @@ class Problems:
             self._errors.append(error)
 
     def raise_all(self) -> None:
-        """Raises what was gathered, if anything."""
-        if self._errors:
-            raise as_one(self._errors)
+        """Raises what was gathered, if anything; what several checks found is said once."""
+        errors = {str(error): error for error in self._errors}
+        if errors:
+            raise as_one(list(errors.values()))

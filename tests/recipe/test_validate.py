@@ -86,6 +86,14 @@ def test_all_that_is_wrong_is_said_at_once_each_with_its_place(tmp_path):
     ]
 
 
+def test_one_fault_that_several_models_meet_is_said_once(tmp_path):
+    run = 'run: {endpoints: {default: {base_url: "${env:NOWHERE_URL}"}}}'
+    with pytest.raises(RecipeError) as caught:
+        built(GOOD.replace("use: simulated", "use: openai") + run + "\n", tmp_path)
+
+    assert str(caught.value).count("NOWHERE_URL is not set") == 1
+
+
 def test_what_hangs_on_another_fault_is_not_said(tmp_path):
     with pytest.raises(RecipeError) as caught:
         built(GOOD.replace("use: ultrafeedback", "use: ultrafedback"), tmp_path)

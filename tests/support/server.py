@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from prefgen.backends.simulated import Simulated, SimulatedModel
+from prefgen.transport.request import ModelRequest
+from prefgen.types import Message
 from tests.support.recipes import RATE
 
 
@@ -73,3 +76,19 @@ def by_content(body, attempt):
         "model": body["model"],
         "usage": {"prompt_tokens": 10, "completion_tokens": 20},
     }
+
+
+async def as_simulated(body: dict, attempt: int) -> dict:
+    """A server that says what the simulated backend says: answers that differ, ratings that a judge gives."""
+    draws = body.get("n") or 1
+    messages = [Message(role=turn["role"], content=turn["content"]) for turn in body["messages"]]
+    seeds = [(body.get("seed") or 0) + draw for draw in range(draws)]
+    schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
+    request = ModelRequest("chat", body["model"], messages=messages, schema=schema, seeds=seeds)
+    answers = [response.reply.text for response in await SimulatedModel(Simulated()).send(request)]
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for i, text in enumerate(answers)
+    ]
+    usage = {"prompt_tokens": 10, "completion_tokens": 20 * draws}
+    return {"choices": choices, "model": body["model"], "usage": usage}

@@ -90,6 +90,9 @@ def _print_yield(outcome: RunOutcome) -> None:
             f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again",
             err=True,
         )
+    for judge, effect in outcome.manifest.order_effects.items():
+        if effect.pairs:
+            typer.echo(f"  {effect.in_words(judge)}", err=True)
     for group in table.high_loss_groups:
         typer.echo(f"  many were lost: {group}", err=True)
 

@@ -13,7 +13,7 @@ from prefgen.cli.screen import console_on, on_terminal, say, screen_width
 GAP = 2
 RULES = "    \n    \n ── \n    \n    \n ── \n    \n    \n"
 """A rule under the header, and one above the sum (the form is rich.box.Box's)."""
-LEAST_NAME = 12
+LEAST_NAME = 10
 """Characters from which on a name is folded."""
 
 

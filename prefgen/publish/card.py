@@ -264,10 +264,12 @@ def _model_values(manifest: Manifest) -> dict[str, Any]:
         "served_by": list(map(_server_text, manifest.served_by)),
         "judges": manifest.judges,
         "order_effects": [
-            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs of answers that {judge} "
-            "saw in both orders the winners differ"
+            effect.in_words(judge) for judge, effect in manifest.order_effects.items() if effect.pairs
+        ],
+        "order_matrices": [
+            (judge, effect.matrix.rows())
             for judge, effect in manifest.order_effects.items()
-            if effect.pairs
+            if effect.matrix and effect.pairs
         ],
         "principles": [
             Path(name).stem for name in manifest.template_digests if name.startswith("constitutions/")

@@ -46,5 +46,7 @@ def kind_of(value: Any) -> str:
         return f"the class {value.__name__} itself"
     if inspect.isawaitable(value):
         return "a coroutine that nobody awaited"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__} itself"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

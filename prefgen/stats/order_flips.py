@@ -72,7 +72,10 @@ class OrderMatrix:
         preferred = (
             f"it prefers the {self.prefers} place" if self.prefers else "no place is clearly preferred"
         )
-        return f"{preferred}: it helped {first:,} times to be first, and {second:,} times to be second"
+        return (
+            f"{preferred}: {first:,} times an answer did better by being first, {second:,} times by being "
+            "second"
+        )
 
 
 def _chance_of(more: int, of: int) -> float:

@@ -121,7 +121,7 @@ def test_the_place_that_a_judge_prefers_is_named():
     assert shown_in_both_orders(*[second] * 9, first, (0.5, 0.9)).prefers == "second"
     assert (fair.prefers, fair.places(), fair.flipped) == (None, (3, 4), 7)
     assert shown_in_both_orders((0.9, 0.8)).bias() == "the orders never differ"
-    assert "prefers the first place: it helped 9 times to be first, and 1 times" in (
+    assert "it prefers the first place: 9 times an answer did better by being first, 1 times" in (
         shown_in_both_orders(*[first] * 9, second).bias()
     )
 

@@ -1,4 +1,4 @@
-"""What commands say on stdout: on a terminal in colour, folded between words and by pages; in a pipe plain
+"""What commands say: on a terminal in colour, folded between words and by pages; in a pipe plain
 lines.
 
 Everything passes `plain_text.clean`: what a model wrote never reaches a terminal as a command, nor rich as
@@ -64,17 +64,18 @@ def console_on(stream: TextIO) -> Any:
     )
 
 
-def say(*parts: Styled, indent: str = "", hanging: str = "") -> None:
-    """Print one text. Its lines begin with `indent`; on a terminal they are folded between words, and all but
-    the first begin with `hanging` too.
+def say(*parts: Styled, indent: str = "", hanging: str = "", err: bool = False) -> None:
+    """Print one text, with `err` on stderr. Its lines begin with `indent`; on a terminal they are folded
+    between words, and all but the first begin with `hanging` too.
     """
-    if not on_terminal(sys.stdout):
+    stream = sys.stderr if err else sys.stdout
+    if not on_terminal(stream):
         text = clean("".join(part if isinstance(part, str) else part[0] for part in parts))
-        print(textwrap.indent(text, indent))
+        print(textwrap.indent(text, indent), file=stream)
         return
     from rich.text import Text
 
-    console = console_on(sys.stdout)
+    console = console_on(stream)
     whole = Text.assemble(
         *(clean(part) if isinstance(part, str) else (clean(part[0]), part[1]) for part in parts)
     )

@@ -142,7 +142,7 @@ def _is_longer_than_screen(text: str) -> bool:
 
     size = shutil.get_terminal_size()
     lines = re.sub(r"\x1b\[[0-9;]*m", "", text).split("\n")
-    return sum(max(1, -(-cell_len(line) // size.columns)) for line in lines) > size.lines
+    return sum(max(1, -(-cell_len(line) // size.columns)) for line in lines) >= size.lines
 
 
 def _show_in(pager: str, text: str) -> bool:

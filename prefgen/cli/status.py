@@ -71,14 +71,15 @@ def _print_table(rows: Sequence[RunStatus]) -> None:
 
 
 def _when(started_at: str | None) -> str:
-    """2026-11-30 14:36 (2 h 5 min ago), in the time of this place."""
+    """2026-11-30 14:36 (2 h ago), in the time of this place."""
     from prefgen.engine.progress import format_duration
 
     if started_at is None:
         return ""
     started = datetime.strptime(started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     age = (datetime.now(UTC) - started).total_seconds()
-    return f"{started.astimezone():%Y-%m-%d %H:%M} ({format_duration(max(0.0, age))} ago)"
+    rough = " ".join(format_duration(max(0.0, age)).split()[:2])
+    return f"{started.astimezone():%Y-%m-%d %H:%M} ({rough} ago)"
 
 
 def _read_status(folder: Path) -> RunStatus:

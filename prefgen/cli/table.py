@@ -109,18 +109,28 @@ def _widths(columns: Sequence[Column], cells: Sequence[Row], width: int) -> list
     from rich.cells import cell_len
 
     natural: list[int] = []
+    uncut: list[int] = []  # what holds each word
     least: list[int] = []
     for column, texts in zip(columns, cells, strict=True):
         header = max(map(cell_len, column.name.split()), default=0)
         longest = max(map(cell_len, texts), default=0)
+        word = max((cell_len(word) for text in texts for word in text.split()), default=0)
+        uncut.append(max(header, word))
         natural.append(max(header, longest))
         least.append(natural[-1] if column.is_number else max(header, min(longest, LEAST_NAME)))
     room = width - GAP * (len(columns) - 1)
     if sum(least) > room:
         return None
-    while sum(natural) > room:
-        widest = max((i for i in range(len(columns)) if natural[i] > least[i]), key=lambda i: natural[i])
-        natural[widest] -= 1
+    for floors in (list(map(max, uncut, least)), least):  # between words first, then within them
+        while sum(natural) > room:
+            wide = [
+                i
+                for i, (width_now, floor) in enumerate(zip(natural, floors, strict=True))
+                if width_now > floor
+            ]
+            if not wide:
+                break
+            natural[max(wide, key=lambda i: natural[i])] -= 1
     # a heading stays on one line where there is room for it
     for i, column in enumerate(columns):
         missing = cell_len(column.name) - natural[i]

@@ -240,9 +240,15 @@ def _measures(report: Mapping[str, Any], manifest: Manifest) -> list[tuple[str, 
     return [
         ("chosen is the longer one", f"{longer:.0%} of the pairs" if longer is not None else "-"),
         (probe, _format_share(report["probe_auc"], "in {:.0%} (chance: 50 %)")),
+        *(("alarm", escape_markdown(_what_is_wrong(alarm))) for alarm in report["alarms"]),
         ("most frequent chosen answer", _format_share(repeated, "{:.1%} of the chosen answers")),
         *((name, f"{value:.3g}") for name, value in (manifest.prompts or {}).items() if value is not None),
     ]
+
+
+def _what_is_wrong(alarm: str) -> str:
+    """An alarm without what makers can do about it."""
+    return ". ".join(alarm.split(". ")[:2])
 
 
 def _content_values(written: WrittenRelease) -> dict[str, Any]:

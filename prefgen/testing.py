@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from prefgen.errors import ReplyError, UnreadableReply
+from prefgen.plugins.type_words import kind_of
 from prefgen.roles import Messages
 from prefgen.tables import Table
 from prefgen.types import Comparison, Flag, Message, Prompt, Record, Reply, Response, Score, Seed, user
@@ -186,7 +187,7 @@ async def contract_of_synthesizer(synthesizer: Any, ask: Any, seed: Seed | None 
     prompts = [item for item in results if not isinstance(item, ReplyError)]
     assert prompts, "the synthesizer wrote nothing"
     for prompt in prompts:
-        assert isinstance(prompt, Prompt), f"the synthesizer returned {type(prompt).__name__}, not a Prompt"
+        assert isinstance(prompt, Prompt), f"the synthesizer returned {kind_of(prompt)}, not a Prompt"
         assert prompt.messages[-1].role == "user", "a prompt must end with a user's turn"
         assert prompt.messages[-1].text.strip(), "a prompt is empty"
     if (same_ask := _from_the_beginning(ask)) is not None:

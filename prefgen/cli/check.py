@@ -11,6 +11,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption, allowed_rules
 from prefgen.cli.check_recipe import check_constitution, check_recipe
+from prefgen.cli.screen import say
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
@@ -128,14 +129,17 @@ def command(
         )  # fmt: skip
 
     report = check_pairs(open_numbered, check)
+    written = ""
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
-            _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
+            written = _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
     finally:
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
         else:
             _print_report(what, report, rules)
+    if written:
+        print(written, file=sys.stderr)
     raise typer.Exit(0 if report.passed or out is not None else 4)
 
 
@@ -144,9 +148,9 @@ def _write_clean(
     check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
     bad_places: Mapping[str, Sequence[str]],
     out: Path,
-) -> None:
-    """Write what is left without the bad rows, once it is proven. Raises RecipeError, and GateFailed where no
-    leaving out of rows makes the dataset clean.
+) -> str:
+    """Write what is left without the bad rows, once it is proven, and say so. Raises RecipeError, and
+    GateFailed where no leaving out of rows makes the dataset clean.
     """
     from prefgen.dataset.pair_rules import RULES
     from prefgen.errors import GateFailed
@@ -161,30 +165,36 @@ def _write_clean(
         raise GateFailed(f"{str(out)!r} was not written, since leaving out rows does not mend this: {broken}")
     counts = write_clean(open_rows(), bad_places, out)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    print(f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})", file=sys.stderr)
+    return f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})"
 
 
 def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> None:
     from prefgen.dataset.pair_rules import RULES
 
     broken = f"BROKEN in {report.broken_rows:,} of {report.rows:,} rows" if report.rows else "BROKEN, no row"
-    verdict = "ok" if report.passed else broken
-    print(f"{what}: {verdict}: {report.rows:,} pairs of {report.prompts:,} prompts")
+    verdict = ("ok", "bold green") if report.passed else (broken, "bold red")
+    alarm = ", but see the ALARM" if report.alarms else ""
+    say(f"{what}: ", verdict, (alarm, "bold red"), f": {report.rows:,} pairs of {report.prompts:,} prompts")
+    for text in report.alarms:
+        say(("ALARM   ", "bold red"), text, indent="  ", hanging="        ")
     for rule, claim in RULES.items():
         finding = report.findings.get(rule)
-        mark = "BROKEN" if finding else "      " if rule in allowed else "ok    "
+        mark = ("BROKEN", "bold red") if finding else ("      " if rule in allowed else "ok    ", "green")
         told = f": {finding.count:,} rows" if finding else " (not looked at)" if rule in allowed else ""
-        print(f"  {mark}  {claim}{told}")
+        say(mark, f"  {claim}{told}", indent="  ", hanging="        ")
         for example in finding.examples if finding else ():
-            print(f"            {example}")
+            say((example, "red"), indent="            ", hanging="  ")
     if report.longer_chosen is not None:
-        print(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs")
+        say(f"  chosen is the longer one in {report.longer_chosen:.0%} of the pairs", hanging="    ")
     if report.much_longer is not None:
-        print(f"  chosen is much longer, by more than was said, in {report.much_longer:,} pairs")
+        say(
+            f"  chosen is much longer, by more than was said, in {report.much_longer:,} pairs", hanging="    "
+        )
     if report.probe_auc is not None:
-        print(
+        say(
             f"  a probe that sees only length, format and model name tells {report.probe_auc:.0%} of "
-            "held-out pairs apart (chance: 50%)"
+            "held-out pairs apart (chance: 50%)",
+            hanging="    ",
         )
     for note in report.notes:
-        print(f"  note: {note}")
+        say(f"  note: {note}", hanging="    ")

@@ -1,10 +1,13 @@
 """What `prefgen check` says of a recipe or a constitution."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
+
+from prefgen.cli.screen import say
 
 
 def check_constitution(path: Path, *, as_json: bool) -> None:
@@ -16,9 +19,10 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
         said = {"passed": found.passed, "principles": found.principles, "findings": list(found.findings)}
         print(json.dumps(said, ensure_ascii=False))
     else:
-        print(f"{path}: {found.name}, {found.principles} principles" + (", ok" if found.passed else ""))
+        verdict = ("ok", "bold green") if found.passed else ("BROKEN", "bold red")
+        say(f"{path}: ", verdict, f": {found.name}, {found.principles} principles")
         for problem in found.findings:
-            print(f"  {problem}")
+            say(problem, indent="  ", hanging="  ")
     raise typer.Exit(0 if found.passed else 4)
 
 
@@ -34,14 +38,19 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, as_json: boo
         loaded = load_recipe(path, sets)
         found = check.check_recipe(loaded, plugins=plugins)
     except RecipeError as error:
-        if as_json:
-            errors = error.errors if isinstance(error, RecipeErrors) else (error,)
+        errors = error.errors if isinstance(error, RecipeErrors) else (error,)
+        if not as_json:  # what they are is said as of any other command
+            things = "one thing is" if len(errors) == 1 else f"{len(errors)} things are"
+            say(f"{path}: ", ("BROKEN", "bold red"), f": {things} wrong")
+            sys.stdout.flush()
+        else:
             print(json.dumps({"passed": False, "errors": [str(one) for one in errors]}, ensure_ascii=False))
         raise
     if as_json:
         identities, warnings = map(list, found.identities), list(found.warnings)
         print(json.dumps({"passed": True, "identities": list(identities), "warnings": warnings}))
         return
-    print(f"{path}: ok, {len(found.identities)} stages, {len(loaded.data.get('models', {}))} models")
+    counts = f", {len(found.identities)} stages, {len(loaded.data.get('models', {}))} models"
+    say(f"{path}: ", ("ok", "bold green"), counts)
     for warning in found.warnings:
-        print(f"  warning: {warning}")
+        say(("warning", "yellow"), f": {warning}", indent="  ", hanging="  ")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
+from prefgen.cli.screen import say
 
 
 def command(
@@ -38,13 +39,18 @@ def command(
     elif markdown:
         print(diff.markdown())
     else:
-        print(
-            f"{before} -> {after}: a {diff.bump} change"
-            if diff.bump != "none"
-            else f"{before} -> {after}: no change"
-        )
-        print(diff.markdown())
+        change = "no change" if diff.bump == "none" else f"a {diff.bump} change"
+        say((f"{before} -> {after}: {change}", "bold"))
+        for line in diff.markdown().split("\n"):
+            say((line, _style_of(line)), hanging="  ")
         for kind, examples in diff.examples.items():
-            print(f"{kind}, for example:")
+            say((f"{kind}, for example:", "bold"))
             for example in examples:
-                print(f"  {example}")
+                say(example, indent="  ", hanging="  ")
+
+
+def _style_of(line: str) -> str:
+    """Lines of a recipe that are gone, or new, have the colours of any diff; `- ` begins one of the list."""
+    if line.startswith("-") and not line.startswith("- "):
+        return "red"
+    return "green" if line.startswith("+") else ""

@@ -5,10 +5,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import typer
-
 from prefgen.calls.batch_files import export_requests
 from prefgen.calls.journal import Journal
+from prefgen.cli.screen import say
 from prefgen.engine.run import RunOptions, RunOutcome
 from prefgen.recipe.build import Pipeline
 
@@ -33,9 +32,10 @@ def print_outcome(
     elif outcome.complete:
         print(outcome.out / "pairs")
     if outcome.stopped is not None:
-        typer.echo(f"prefgen: {outcome.stopped}", err=True)
+        say(f"prefgen: {outcome.stopped}", hanging="  ", err=True)
     elif not outcome.complete:
-        typer.echo(f"prefgen: {outcome.incomplete_reason(exported=exported, offline=offline)}", err=True)
+        reason = outcome.incomplete_reason(exported=exported, offline=offline)
+        say(f"prefgen: {reason}", hanging="  ", err=True)
     if quiet:
         return
     _print_yield(outcome)
@@ -66,7 +66,8 @@ def _print_dataset(outcome: RunOutcome) -> None:
             f"No pairs were made. {outcome.out} has records/ for everything, report.html to look at.",
             f"Next: prefgen show records {outcome.out}",
         ]
-    typer.echo("\n".join(lines), err=True)
+    for line in lines:
+        say(line, hanging="  ", err=True)
 
 
 def _print_yield(outcome: RunOutcome) -> None:
@@ -74,24 +75,29 @@ def _print_yield(outcome: RunOutcome) -> None:
     outcomes = ", ".join(
         f"{n:,} {name}" for name, n in sorted(table.prompts_by_outcome.items(), key=lambda item: -item[1])
     )
-    typer.echo(
+    say(
         f"{table.prompts:,} prompts: {outcomes or 'none finished'}; {table.responses:,} responses, "
         f"{table.pairs:,} pairs",
+        hanging="    ",
         err=True,
     )
     for part, n in table.dropped_by_curators.items():
         kind, _, reason = part.partition(": ")
-        typer.echo(f"  {n:,} {kind} went: {reason}", err=True)
+        say(f"  {n:,} {kind} went: {reason}", hanging="    ", err=True)
     for part, n in table.failures.items():
-        typer.echo(f"  {n:,} replies could not be used: {part}", err=True)
+        say(f"  {n:,} replies could not be used: {part}", hanging="    ", err=True)
     if table.failures and outcome.complete:
-        typer.echo(f"  for example: {table.example_failure}", err=True)
-        typer.echo(
+        say(f"  for example: {table.example_failure}", hanging="    ", err=True)
+        say(
             f"  failures.parquet has them all; `prefgen retry {outcome.out} --failed` has them asked again",
+            hanging="    ",
             err=True,
         )
+    for judge, effect in outcome.manifest.order_effects.items():
+        if effect.pairs:
+            say(f"  {effect.in_words(judge)}", hanging="    ", err=True)
     for group in table.high_loss_groups:
-        typer.echo(f"  many were lost: {group}", err=True)
+        say(f"  many were lost: {group}", hanging="    ", err=True)
 
 
 def export_parked_requests(outcome: RunOutcome, options: RunOptions, path: Path) -> None:

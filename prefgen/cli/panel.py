@@ -8,6 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from prefgen.calls.budget import dollars
+from prefgen.cli.plain_text import clean
+from prefgen.cli.screen import RULE_WIDTH, can_redraw, console_on, screen_width
+from prefgen.cli.table import Column, fitted_table
 from prefgen.engine.progress import Progress, format_duration
 
 if TYPE_CHECKING:
@@ -15,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Shown:
-    """Shows something while the `with` block runs: a panel on a terminal, elsewhere `line` now and then; and
-    what it says, once each.
+    """Shows something while the `with` block runs: a panel of the terminal's width, elsewhere `line` now and
+    then; and what it says, once each.
     """
 
     def __init__(
         self,
         notices: list[str],
-        panel: Callable[[], Any],
+        panel: Callable[[int], Any],
         line: Callable[[], str],
         *,
         quiet: bool = False,
@@ -39,12 +42,13 @@ class Shown:
     def __enter__(self) -> "Shown":
         if self._quiet:
             return self
-        if sys.stderr.isatty():
-            from rich.console import Console
+        if can_redraw(sys.stderr):
             from rich.live import Live
 
-            console = Console(stderr=True)
-            self._live = Live(get_renderable=self._panel, console=console, refresh_per_second=4)
+            console = console_on(sys.stderr)
+            self._live = Live(
+                get_renderable=lambda: self._panel(screen_width()), console=console, refresh_per_second=4
+            )
             self._live.start()
         self._thread = threading.Thread(target=self._print_until_stopped, daemon=True)
         self._thread.start()
@@ -71,7 +75,7 @@ class Shown:
 
     def _print_new_notices(self) -> None:
         while self._printed_count < len(self._notices):
-            text = f"  {self._notices[self._printed_count]}"
+            text = clean(f"  {self._notices[self._printed_count]}")
             self._printed_count += 1
             if self._live is not None:
                 self._live.console.print(text, markup=False, highlight=False)
@@ -82,14 +86,20 @@ class Shown:
 def show_run(progress: Progress, *, quiet: bool = False) -> Shown:
     """A run."""
     return Shown(
-        progress.stats.notices, lambda: status_panel(progress), lambda: status_line(progress), quiet=quiet
+        progress.stats.notices,
+        lambda width: status_panel(progress, width),
+        lambda: status_line(progress),
+        quiet=quiet,
     )
 
 
 def show_training(progress: "TrainingProgress", *, quiet: bool = False) -> Shown:
     """A training."""
     return Shown(
-        progress.notices, lambda: training_panel(progress), lambda: training_line(progress), quiet=quiet
+        progress.notices,
+        lambda width: training_panel(progress, width),
+        lambda: training_line(progress),
+        quiet=quiet,
     )
 
 
@@ -109,13 +119,29 @@ def status_line(p: Progress) -> str:
     )
 
 
-def status_panel(p: Progress) -> Any:
-    """The state as a rich table of stages and models."""
-    from rich.console import Group
-    from rich.panel import Panel
-    from rich.progress_bar import ProgressBar
+LEAST_PANEL = 36
+"""Characters below which a terminal is shown a line instead of a panel."""
+FRAME = 4
+STAGE_COLUMNS = (
+    Column("stage"), Column("done", is_number=True), Column("at work", is_number=True, optional=True),
+    Column("failed", is_number=True),
+)  # fmt: skip
+MODEL_COLUMNS = (
+    Column("model"), Column("asked", is_number=True), Column("cost", is_number=True),
+    Column("in flight", is_number=True), Column("replayed", is_number=True, optional=True),
+    Column("tokens out", is_number=True, optional=True), Column("tokens in", is_number=True, optional=True),
+    Column("latency", is_number=True, optional=True), Column("retries", is_number=True, optional=True),
+)  # fmt: skip
+"""The last ones are left out first where there is no room."""
+
+
+def status_panel(p: Progress, width: int) -> Any:
+    """The state as rich tables of stages and models, in a frame no wider than the terminal."""
     from rich.text import Text
 
+    width = min(width, RULE_WIDTH)
+    if width < LEAST_PANEL:
+        return Text(status_line(p))
     remaining = p.seconds_left()
     summary = f"{p.phase}: {p.finished:,} of {p.total:,} prompts, {p.pairs:,} pairs"
     summary += f", {p.waiting:,} waiting for a reply" if p.waiting else ""
@@ -123,50 +149,62 @@ def status_panel(p: Progress) -> Any:
     summary += (
         f", about {format_duration(remaining)} left" if remaining is not None and p.phase == "working" else ""
     )
-    progress_bar = ProgressBar(total=max(1, p.total), completed=p.finished, width=60)
-    money = [Text(p.money())] if p.money() else []
+    money = [Text(p.money(), style="bold")] if p.money() else []
+    tables = [_stage_table(p, width - FRAME), _model_table(p, width - FRAME)]
+    body = [part for table in tables if table is not None for part in (Text(""), table)]
+    return _framed(p.name, [Text(summary), _bar(p.finished, p.total, width), *money, *body], width)
+
+
+def _framed(title: str, parts: list[Any], width: int) -> Any:
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
     return Panel(
-        Group(Text(summary), progress_bar, *money, Text(""), _stage_table(p), Text(""), _model_table(p)),
-        title=Text(p.name),
+        Group(*parts),
+        title=Text(title, style="bold"),
         title_align="left",
-        expand=False,
+        border_style="dim",
+        width=width,
     )
 
 
-def _stage_table(p: Progress) -> Any:
-    from rich.text import Text
+def _bar(done: int, total: int, width: int) -> Any:
+    from rich.padding import Padding
+    from rich.progress_bar import ProgressBar
 
-    table = _table("stage", "done", "at work", "failed")
-    for label, stats in list(p.stages.items()):
-        failed = Text(f"{stats.failed:,}", style="red" if stats.failed else "dim")
-        table.add_row(label, f"{stats.done:,}", f"{stats.active:,}", failed)
-    return table
+    bar = ProgressBar(total=max(1, total), completed=done, width=min(60, width - FRAME))
+    return Padding(bar, 0)  # by itself it does not end its line
 
 
-def _model_table(p: Progress) -> Any:
-    from rich.text import Text
-
-    table = _table(
-        "model", "asked", "replayed", "in flight", "retries", "tokens in", "tokens out", "latency", "cost"
-    )
-    for name, stats in list(p.stats.models.items()):
-        latency = f"{stats.seconds / stats.requests:.2f} s" if stats.requests else ""
-        table.add_row(
-            Text(name), f"{stats.requests:,}", f"{stats.replayed:,}", f"{stats.in_flight}/{stats.limit}",
-            f"{stats.retries:,}", f"{stats.prompt_tokens:,}", f"{stats.completion_tokens:,}", latency,
-            dollars(stats.cost),
-        )  # fmt: skip
-    return table
+def _stage_table(p: Progress, width: int) -> Any:
+    rows = [
+        [label, f"{stats.done:,}", f"{stats.active:,}", f"{stats.failed:,}"]
+        for label, stats in list(p.stages.items())
+    ]
+    return fitted_table(STAGE_COLUMNS, rows, width) if rows else None
 
 
-def _table(first_column: str, *number_columns: str) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    table.add_column(first_column)
-    for name in number_columns:
-        table.add_column(name, justify="right")
-    return table
+def _model_table(p: Progress, width: int) -> Any:
+    models = dict(p.stats.models)
+    rows = [
+        [
+            name, f"{t.requests:,}", dollars(t.cost), f"{t.in_flight}/{t.limit}", f"{t.replayed:,}",
+            f"{t.completion_tokens:,}", f"{t.prompt_tokens:,}",
+            f"{t.seconds / t.requests:.2f} s" if t.requests else "", f"{t.retries:,}",
+        ]
+        for name, t in models.items()
+    ]  # fmt: skip
+    if not rows:
+        return None
+    all_of_them = list(models.values())
+    total = [
+        "together", f"{sum(t.requests for t in all_of_them):,}", dollars(sum(t.cost for t in all_of_them)),
+        f"{sum(t.in_flight for t in all_of_them)}", f"{sum(t.replayed for t in all_of_them):,}",
+        f"{sum(t.completion_tokens for t in all_of_them):,}",
+        f"{sum(t.prompt_tokens for t in all_of_them):,}", "", f"{sum(t.retries for t in all_of_them):,}",
+    ]  # fmt: skip
+    return fitted_table(MODEL_COLUMNS, rows, width, total if len(rows) > 1 else None)
 
 
 def training_line(p: "TrainingProgress") -> str:
@@ -182,28 +220,27 @@ def training_line(p: "TrainingProgress") -> str:
     )
 
 
-def training_panel(p: "TrainingProgress") -> Any:
+def training_panel(p: "TrainingProgress", width: int) -> Any:
     """The state of a training: a bar, and what was measured last."""
-    from rich.console import Group
-    from rich.panel import Panel
-    from rich.progress_bar import ProgressBar
     from rich.text import Text
 
+    width = min(width, RULE_WIDTH)
+    if width < LEAST_PANEL:
+        return Text(training_line(p))
     remaining = p.seconds_left()
     summary = f"{p.phase}: step {p.step:,} of {p.steps:,}" if p.steps else p.phase
     summary += (
         f", about {format_duration(remaining)} left" if remaining is not None and p.step < p.steps else ""
     )
-    table = _table("", "training", "held out")
     values = dict(p.numbers)
-    for name in dict.fromkeys(name.removeprefix("eval_") for name in values):
-        table.add_row(
-            name, *(f"{values[key]:.3f}" if key in values else "" for key in (name, f"eval_{name}"))
-        )
-    progress_bar = ProgressBar(total=max(1, p.steps), completed=p.step, width=60)
-    return Panel(
-        Group(Text(summary), progress_bar, Text(""), table),
-        title=Text(p.name),
-        title_align="left",
-        expand=False,
+    rows = [
+        [name, *(f"{values[key]:.3f}" if key in values else "" for key in (name, f"eval_{name}"))]
+        for name in dict.fromkeys(name.removeprefix("eval_") for name in values)
+    ]
+    columns = (Column(""), Column("training", is_number=True), Column("held out", is_number=True))
+    table = fitted_table(columns, rows, width - FRAME) if rows else None
+    return _framed(
+        p.name,
+        [Text(summary), _bar(p.step, p.steps, width), *([Text(""), table] if table is not None else [])],
+        width,
     )

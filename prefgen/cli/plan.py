@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
+from prefgen.cli.screen import say
+from prefgen.cli.table import Column, print_table
 
 if TYPE_CHECKING:
     from prefgen.engine.plan import Plan
@@ -40,40 +42,48 @@ def command(
     else:
         _print_plan(pipeline.recipe.name, plan)
         for note in pipeline.price_notes:
-            print(note)
+            say(note)
+
+
+COLUMNS = (
+    Column("stage"), Column("model"),
+    Column("requests", is_number=True), Column("in journal", is_number=True),
+    Column("tokens in", is_number=True), Column("tokens out", is_number=True), Column("cost", is_number=True),
+    Column("time", is_number=True), Column("rounds", is_number=True),
+)  # fmt: skip
 
 
 def _print_plan(name: str, plan: "Plan") -> None:
     from prefgen.engine.progress import format_duration
 
-    print(
-        f"{name}: {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the "
-        "numbers are estimates"
+    say(
+        (name, "bold"),
+        f": {plan.prompts:,} prompts, {plan.sampled:,} looked at; new answers are simulated, so the numbers "
+        "are estimates",
     )
-    header = (
-        f"{'stage':10}  {'model':16}  {'requests':>10}  {'in journal':>10}  {'tokens in':>12}  "
-        f"{'tokens out':>12}"
-    )
-    print(f"{header}  {'cost':>10}  {'time':>12}  {'rounds':>6}")
-    for line in plan.lines:
-        cost = f"${line.cost_usd:,.2f}" if line.has_price else "no price"
-        print(
-            f"{line.stage:10}  {line.model:16}  {line.requests:>10,.0f}  {line.replayed:>10,.0f}  "
-            f"{line.prompt_tokens:>12,.0f}  {line.completion_tokens:>12,.0f}  {cost:>10}  "
-            f"{format_duration(line.seconds):>12}  {line.rounds:>6}"
-        )
+    rows = [
+        [
+            line.stage, line.model, f"{line.requests:,.0f}", f"{line.replayed:,.0f}",
+            f"{line.prompt_tokens:,.0f}", f"{line.completion_tokens:,.0f}",
+            f"${line.cost_usd:,.2f}" if line.has_price else "no price", format_duration(line.seconds),
+            str(line.rounds),
+        ]
+        for line in plan.lines
+    ]  # fmt: skip
+    print_table(COLUMNS, rows)
     unpriced = ", ".join(plan.models_without_price)
     unpriced_note = f" and whatever {unpriced} costs (no price is given)" if unpriced else ""
-    print(
-        f"new requests: {plan.new_requests:,.0f}; cost: ${plan.cost_usd:,.2f}{unpriced_note}; about "
-        f"{format_duration(plan.seconds)}, as the slowest model decides"
+    say(
+        f"new requests: {plan.new_requests:,.0f}; ",
+        (f"cost: ${plan.cost_usd:,.2f}{unpriced_note}", "bold"),
+        f"; about {format_duration(plan.seconds)}, as the slowest model decides",
     )
     if plan.budget.is_limited:
-        print(_budget_line(plan))
+        say((_budget_line(plan), "" if plan.reach >= 1 else "yellow"))
     rounds = sum({line.stage: line.rounds for line in plan.lines}.values())
-    print(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
+    say(f"rounds in series: {rounds}: so many turns of a batch or of a local model would be needed")
     for reason in plan.why:
-        print(f"  {reason}")
+        say(reason, indent="  ", hanging="  ")
 
 
 def _budget_line(plan: "Plan") -> str:

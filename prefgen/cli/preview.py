@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
+from prefgen.cli.screen import say
 
 
 def command(
@@ -39,7 +40,7 @@ def command(
             outcome = run_with_signals(runner)
         paid = outcome.manifest.cost.paid_usd
         if paid and not as_json:
-            typer.echo(
+            say(
                 f"paid ${paid:.4f}, which a run that follows does not pay again (nor count against its "
                 "budget)",
                 err=True,

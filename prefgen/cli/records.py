@@ -1,33 +1,35 @@
 """Printing records and pairs for people."""
 
-import shutil
-import textwrap
 from collections.abc import Mapping
 
-from prefgen.cli.plain_text import plain
+from prefgen.cli.plain_text import one_line, plain
+from prefgen.cli.screen import rule, say
 from prefgen.stats.scoring import judge_names, judge_scores, rates_on_several_scales
 from prefgen.types import Pair, Record, Response
 
 
 def print_record(record: Record) -> None:
     """The prompt, each answer with its scores and rationales, and the pair or why there is none."""
-    width = min(shutil.get_terminal_size().columns, 110)
-    print("─" * width)
+    rule()
     for turn in record.prompt.messages:
-        print(f"{turn.role.upper()}  {plain(turn.text)}")
-    print(f"  source {record.prompt.source}, id {record.prompt.id[:12]}")
+        say((turn.role.upper(), "bold cyan"), f"  {plain(turn.text)}", hanging="  ")
+    say((f"source {record.prompt.source}, id {record.prompt.id[:12]}", "dim"), indent="  ")
     numbers = {response.id: number for number, response in enumerate(record.responses, 1)}
     for response in record.responses:
         _print_response(response, record, numbers)
     for comparison in record.comparisons:
         principle = f", {comparison.principle_id}" if comparison.principle_id else ""
-        print(
-            f"\n{numbers[comparison.first_id]} over {numbers[comparison.second_id]}: "
-            f"{comparison.probability:.2f} ({comparison.judge}{principle})  "
-            f"{plain(comparison.rationale or '', 160)}"
+        print()
+        say(
+            f"{numbers[comparison.first_id]} over {numbers[comparison.second_id]}: "
+            f"{comparison.probability:.2f} ({comparison.judge}{principle})  ",
+            (plain(comparison.rationale or "", 160), "dim"),
+            hanging="  ",
         )
     if not record.pairs:
-        print(f"\nno pair: {', '.join(note.reason for note in record.notes) or 'the recipe makes none'}")
+        reasons = ", ".join(note.reason for note in record.notes) or "the recipe makes none"
+        print()
+        say(("no pair", "yellow"), f": {reasons}", hanging="  ")
     for pair in record.pairs:
         _print_pair(pair, numbers)
 
@@ -55,20 +57,35 @@ def _print_response(response: Response, record: Record, numbers: Mapping[str, in
         for judge, by_response in scores.items()
         if response.id in by_response
     )
-    print(f"\n{numbers[response.id]} [{response.model}{origin}{principle}] {' '.join(roles)}  {values}")
-    print(textwrap.indent(plain(response.text), "    "))
+    styles = {"CHOSEN": "bold green", "REJECTED": "bold red"}
+    print()
+    say(
+        (f"{numbers[response.id]} [{response.model}{origin}{principle}]", "bold"),
+        " ",
+        (" ".join(roles), styles.get(roles[0], "") if len(roles) == 1 else "bold yellow"),
+        f"  {values}",
+        hanging="  ",
+    )
+    say(plain(response.text), indent="    ")
     for score in record.scores:
         if score.response_id == response.id:
             value = "N/A" if score.value is None else f"{score.value:g}"
             rationale = plain(score.rationale or "", 160)
-            print(f"      {score.aspect}: {value} of {score.scale[1]:g}  {rationale}")
+            say(
+                f"{score.aspect}: {value} of {score.scale[1]:g}  ", (rationale, "dim"),
+                indent="      ", hanging="  ",
+            )  # fmt: skip
     for critique in record.critiques:
         if critique.response_id == response.id:
             of_principle = f" ({critique.principle_id})" if critique.principle_id else ""
-            print(f"      critique{of_principle}: {' '.join(plain(critique.text, 300).split())}")
+            said = one_line(critique.text, 300)
+            say(f"critique{of_principle}: ", (said, "dim"), indent="      ", hanging="  ")
     for flag in record.flags:
         if flag.target_id == response.id:
-            print(f"      flagged: {flag.rule}: {plain(flag.reason, 160)}")
+            say(
+                ("flagged", "yellow"), f": {flag.rule}: {plain(flag.reason, 160)}",
+                indent="      ", hanging="  ",
+            )  # fmt: skip
 
 
 def _print_pair(pair: Pair, numbers: Mapping[str, int]) -> None:
@@ -77,4 +94,5 @@ def _print_pair(pair: Pair, numbers: Mapping[str, int]) -> None:
     probability = (
         f", probability {pair.chosen_probability:.2f}" if pair.chosen_probability is not None else ""
     )
-    print(f"\npair by {pair.rule}: {sides}{margin}{probability}{' (tie)' if pair.tie else ''}")
+    print()
+    say((f"pair by {pair.rule}", "bold"), f": {sides}{margin}{probability}{' (tie)' if pair.tie else ''}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,9 +11,13 @@ import typer
 
 from prefgen.cli import show_lost, show_rows
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.screen import NoPagerOption, on_terminal, paged, say, screen_width
 from prefgen.plugins.role_table import PLUGIN_ROLES
+from prefgen.plugins.type_words import type_in_words
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from prefgen.plugins.plugin import Plugin
     from prefgen.types import Prompt
 
@@ -33,12 +38,14 @@ def roles(as_json: AsJsonOption = False) -> None:
         print(json.dumps(plugin_names))
         return
     for role, plugins in plugin_names.items():
-        print(f"{role:12} {', '.join(plugins) or '(none shipped)'}")
+        say((f"{role:12}", "bold"), f" {', '.join(plugins) or '(none shipped)'}", hanging=" " * 13)
 
 
 def _plugin_command(role: str) -> Callable[..., None]:
     def show_plugin(
-        name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJsonOption = False
+        name: Annotated[str | None, typer.Argument(show_default=False)] = None,
+        no_pager: NoPagerOption = False,
+        as_json: AsJsonOption = False,
     ) -> None:
         from prefgen.plugins.registry import find, list_plugin_names
 
@@ -50,7 +57,8 @@ def _plugin_command(role: str) -> Callable[..., None]:
         if as_json:
             print(json.dumps(plugin.model_json_schema()))
         else:
-            _print_plugin(role, name, plugin)
+            with paged(off=no_pager):
+                _print_plugin(role, name, plugin)
 
     show_plugin.__doc__ = f"The {role}s, or the fields of one."
     return show_plugin
@@ -61,26 +69,36 @@ def _print_plugin(role: str, name: str, plugin: "type[Plugin]") -> None:
     import inspect
 
     module = inspect.getmodule(plugin)
-    print(f"{role} {name}\n\n{(module.__doc__ if module else None) or plugin.__doc__ or ''}\n")
+    say((f"{role} {name}", "bold"))
+    about = (module.__doc__ if module else None) or plugin.__doc__ or ""
+    if on_terminal(sys.stdout):  # its paragraphs have the terminal's width, and not that of the code
+        about = re.sub(r"(?<=\S)\n(?=[^\s*-])", " ", about)
+    say(f"\n{about}\n")
     if plugin.cost:
-        print(f"asks: {plugin.cost}")
+        say(f"asks: {plugin.cost}", hanging="  ")
     if role == "judge" and plugin.texts:
-        print("wording: unmeasured (docs/judges.md says what is known of judges)")
+        say("wording: unmeasured (docs/judges.md says what is known of judges)", hanging="  ")
     if plugin.cost:
         print()
     required = set(plugin.model_json_schema().get("required", []))
     for field_name, info in plugin.model_fields.items():
-        annotation = re.sub(
-            r"typing\.|collections\.abc\.|prefgen\.\w+\.|<class '(\w+)'>", r"\1", str(info.annotation)
-        )
-        default = (
-            "required"
-            if field_name in required
-            else f"default {info.get_default(call_default_factory=True)!r}"
-        )
-        print(f"  {field_name}: {annotation} ({default})")
+        default = "required" if field_name in required else f"default {_default_of(info)}"
+        say(
+            (f"  {field_name}", "bold cyan"), f": {type_in_words(info.annotation)} ", (f"({default})", "dim"),
+            hanging="      ",
+        )  # fmt: skip
         if info.description:
-            print(f"      {info.description}")
+            say(info.description, indent="      ")
+
+
+def _default_of(info: "FieldInfo") -> str:
+    """A default as a recipe writes it."""
+    from pydantic import BaseModel
+
+    value: Any = info.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 for _role in PLUGIN_ROLES:
@@ -99,19 +117,20 @@ def recipe(path: Path, as_json: AsJsonOption = False) -> None:
             json.dumps({"name": pipeline.recipe.name, "identities": [list(i) for i in pipeline.identities]})
         )
         return
-    print(f"{pipeline.recipe.name} {pipeline.recipe.version}, seed {pipeline.recipe.seed}")
+    say((f"{pipeline.recipe.name} {pipeline.recipe.version}, seed {pipeline.recipe.seed}", "bold"))
     for name, model in pipeline.models.items():
-        print(f"  model {name}: {type(model.backend).name} {model.identity['name']} {dict(model.sampling)}")
+        sampling = json.dumps(dict(model.sampling), ensure_ascii=False, default=str)
+        say(f"  model {name}: {type(model.backend).name} {model.identity['name']} {sampling}", hanging="    ")
     for label, identity in pipeline.identities:
-        print(f"  {label:10} {identity[:12]}")
+        say((f"  {label:10}", "bold"), f" {identity[:12]}")
     labelled_plugins = [(pipeline.identities[0][0], plugin) for plugin in pipeline.sources]
     labelled_plugins += [(stage.label, plugin) for stage in pipeline.stages for plugin in stage.plugins]
     for line in dict.fromkeys(
         f"  {label}: {p.name} = {type(p.plugin).name} "
-        f"{p.plugin.model_dump(mode='json', exclude_defaults=True)}"
+        + json.dumps(p.plugin.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)
         for label, p in labelled_plugins
     ):
-        print(line)
+        say(line, hanging="    ")
 
 
 PromptsFileArgument = Annotated[Path, typer.Argument(help="A run's folder, or a file of prompts.")]
@@ -155,7 +174,12 @@ def prompts(
         return
     for name, (value, description) in measures.items():
         number = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
-        print(f"{name:28} {number:>10}  {description}")
+        hanging = " " * 41 if screen_width() > LEAST_FOR_COLUMNS else "    "
+        say(f"{name:28} ", (f"{number:>10}", "bold"), f"  {description}", hanging=hanging)
+
+
+LEAST_FOR_COLUMNS = 60
+"""Characters of a terminal below which descriptions are folded under their names."""
 
 
 def _read_prompts(path: Path) -> "list[Prompt]":

@@ -13,6 +13,7 @@ import typer
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.choose_rows import IdArgument, rows_of_id
 from prefgen.cli.plain_text import one_line, plain
+from prefgen.cli.screen import NoPagerOption, paged, say
 from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def lost(
     code: CodeOption = None,
     sample: SampleOfEachOption = None,
     seed: int = 0,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """What a run lost, by code: the prompt's beginning, the stage, the model, why, and the raw replies."""
@@ -70,9 +72,9 @@ def lost(
     elif not failures:
         typer.echo(f"{run} lost nothing", err=True)
     else:
-        _print_kinds(
-            rows, "code", counts, lambda row: _print_failure(row, 1200 if row_id is None else sys.maxsize)
-        )
+        limit = 1200 if row_id is None else sys.maxsize
+        with paged(off=no_pager):
+            _print_kinds(rows, "code", counts, lambda row: _print_failure(row, limit))
 
 
 def dropped(
@@ -80,6 +82,7 @@ def dropped(
     row_id: IdArgument = None,
     sample: SampleOfEachOption = None,
     seed: int = 0,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """What the curators of a run took out, by curator: the text's beginning, why, and which row is near."""
@@ -95,7 +98,8 @@ def dropped(
     elif not drops:
         typer.echo(f"no curator took anything out of {run}", err=True)
     else:
-        _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)
+        with paged(off=no_pager):
+            _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)
 
 
 def _complete_run(run: Path) -> "Manifest":
@@ -151,7 +155,9 @@ def _print_kinds(rows: Sequence[Mapping[str, Any]], kind: str, counts: Mapping[s
             part = (
                 "" if shown[heading] == counts[heading] else f", {shown[heading]:,} of them here (--sample)"
             )
-            print(f"{'' if row is rows[0] else chr(10)}{one_line(heading)}: {counts[heading]:,}{part}")
+            if row is not rows[0]:
+                print()
+            say((f"{one_line(heading)}: {counts[heading]:,}", "bold"), part)
         show(row)
 
 
@@ -159,17 +165,28 @@ def _print_failure(row: Mapping[str, Any], limit: int) -> None:
     """What was lost of a record; of each reply up to `limit` characters."""
     where = row["stage"] if row["plugin"] in (None, row["stage"]) else f"{row['stage']}: {row['plugin']}"
     by_model = f" ({row['model']})" if row["model"] else ""
-    print(f"  {row['record_id'][:12]}  {one_line(where + by_model)}  {_quoted(row['prompt'])}")
-    print(f"      {one_line(row['reason'] or 'no reason is known', 600)}")
+    record_id = row["record_id"][:12]
+    say(
+        (f"  {record_id}", "yellow"),
+        f"  {one_line(where + by_model)}  {_quoted(row['prompt'])}",
+        hanging="    ",
+    )
+    say(one_line(row["reason"] or "no reason is known", 600), indent="      ", hanging="  ")
     for number, reply in enumerate(row["replies"] or (), 1):
         first, *others = plain(reply, limit).split("\n")
-        print("\n        ".join([f"      reply {number}: {first}", *others]))
+        say((f"      reply {number}", "dim"), f": {first}", hanging="        ")
+        for line in others:
+            say(line, indent="        ")
 
 
 def _print_drop(row: Mapping[str, Any]) -> None:
     neighbour = f", near {row['neighbour'][:12]}" if row["neighbour"] else ""
     of_pair = "pair " if row["rows"] == "pairs" else ""
-    print(f"  {of_pair}{row['id'][:12]}  {one_line(row['reason'], 300)}{neighbour}  {_quoted(row['text'])}")
+    say(
+        (f"  {of_pair}{row['id'][:12]}", "yellow"),
+        f"  {one_line(row['reason'], 300)}{neighbour}  {_quoted(row['text'])}",
+        hanging="    ",
+    )
 
 
 def _quoted(text: str | None) -> str:

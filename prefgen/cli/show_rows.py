@@ -11,6 +11,7 @@ import typer
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.choose_rows import IdArgument, Where, rows_of_id, sample_rows
 from prefgen.cli.plain_text import one_line, plain
+from prefgen.cli.screen import NoPagerOption, paged, say
 
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
@@ -43,6 +44,7 @@ def records(
     sample: SampleOption = 5,
     where: WhereOption = [],
     seed: int = 0,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Records of a run: prompts, answers, scores, rationales, pairs."""
@@ -60,11 +62,12 @@ def records(
         )
     if not chosen:
         wanted.say_nothing_fits("records", str(run))
-    for record in chosen:
-        if as_json:
-            print(record.model_dump_json())
-        else:
-            print_record(record)
+    with paged(off=no_pager or as_json):
+        for record in chosen:
+            if as_json:
+                print(record.model_dump_json())
+            else:
+                print_record(record)
 
 
 def pairs(
@@ -75,6 +78,7 @@ def pairs(
     split: SplitOption = None,
     columns: ColumnsOption = [],
     seed: int = 0,
+    no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Pairs of a run, a mix, a release, a file or the Hub, as a trainer reads them."""
@@ -91,11 +95,12 @@ def pairs(
         chosen = rows_of_id(fitting, row_id, lambda item: _ids_of(*item))
     if not chosen:
         wanted.say_nothing_fits("pairs", dataset)
-    for place, row in chosen:
-        if as_json:
-            print(json.dumps(row, ensure_ascii=False, default=str))
-        else:
-            _print_pair(place, row, 600 if row_id is None else sys.maxsize)
+    with paged(off=no_pager or as_json):
+        for place, row in chosen:
+            if as_json:
+                print(json.dumps(row, ensure_ascii=False, default=str))
+            else:
+                _print_pair(place, row, 600 if row_id is None else sys.maxsize)
 
 
 _SIDES = ("prompt", "chosen", "rejected")
@@ -151,10 +156,15 @@ def _print_pair(place: str, row: Mapping[str, Any], limit: int) -> None:
     sides = f"{known['chosen_model']} over {known['rejected_model']}" if _has_models(known) else ""
     notes = [f"{name} {known[name]}" for name in ("margin", "source", "split") if known.get(name)]
     heading = (known.get("id", "")[:12] or place, *notes[:1], sides, *notes[1:])
-    print("\n" + "  ".join(filter(None, heading)))
-    for name, turns in (("prompt", prompt), ("chosen", chosen), ("rejected", rejected)):
+    print()
+    say(("  ".join(filter(None, heading)), "bold"), hanging="  ")
+    sides_of_row = (("prompt", prompt, "cyan"), ("chosen", chosen, "green"), ("rejected", rejected, "red"))
+    for name, turns, colour in sides_of_row:
         for turn in turns:
-            print(f"  {name.upper()} {turn['role']}: {plain(text_of([turn]), limit)}")
+            say(
+                (f"  {name.upper()} {turn['role']}", f"bold {colour}"), f": {plain(text_of([turn]), limit)}",
+                hanging="    ",
+            )  # fmt: skip
 
 
 def _has_models(known: Mapping[str, str]) -> bool:

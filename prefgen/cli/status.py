@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefgen.cli.arguments import AsJsonOption, RunOrAllArgument, run_folders
+from prefgen.cli.screen import say
+from prefgen.cli.table import Column, print_table
 
 
 @dataclass(frozen=True)
@@ -41,46 +43,43 @@ def command(
         print("no runs here (looked in runs/)")
 
 
-def _print_table(rows: Sequence[RunStatus]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+COLUMNS = (
+    Column("run"), Column("state"), Column("last start"), Column("prompts", is_number=True),
+    Column("pairs", is_number=True), Column("lost", is_number=True), Column("paid", is_number=True),
+    Column("models"),
+)  # fmt: skip
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("run", "state", "last start", "prompts", "pairs", "lost", "paid", "models"):
-        is_number = name in ("prompts", "pairs", "lost", "paid")
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        unfinished = f"{row.finished:,} of " if row.finished < row.prompts else ""
-        cells = (
+
+def _print_table(rows: Sequence[RunStatus]) -> None:
+    cells = [
+        [
             row.run,
             row.state,
             _when(row.started_at),
-            f"{unfinished}{row.prompts:,}",
+            f"{row.finished:,} of {row.prompts:,}" if row.finished < row.prompts else f"{row.prompts:,}",
             f"{row.pairs:,}",
             "" if row.failures is None else f"{row.failures:,}",
             "" if row.paid_usd is None else f"${row.paid_usd:.4f}",
             ", ".join(row.models),
-        )
-        table.add_row(*map(Text, cells))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 1_000  # nothing is folded in a pipe
-    console.print(table)
+        ]
+        for row in rows
+    ]
+    print_table(COLUMNS, cells)
     for row in rows:
         if row.stopped:
-            console.print(Text(f"{row.run}: {row.stopped}"))
+            say((row.run, "bold"), f": {row.stopped}", hanging="  ")
 
 
 def _when(started_at: str | None) -> str:
-    """2026-11-30 14:36 (2 h 5 min ago), in the time of this place."""
+    """2026-11-30 14:36 (2 h ago), in the time of this place."""
     from prefgen.engine.progress import format_duration
 
     if started_at is None:
         return ""
     started = datetime.strptime(started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     age = (datetime.now(UTC) - started).total_seconds()
-    return f"{started.astimezone():%Y-%m-%d %H:%M} ({format_duration(max(0.0, age))} ago)"
+    rough = " ".join(format_duration(max(0.0, age)).split()[:2])
+    return f"{started.astimezone():%Y-%m-%d %H:%M} ({rough} ago)"
 
 
 def _read_status(folder: Path) -> RunStatus:

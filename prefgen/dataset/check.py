@@ -15,7 +15,7 @@ from prefgen.dataset.pair import NotAPair, pair_messages, text_of
 from prefgen.dataset.pair_rules import ORIGIN_COLUMNS, RULES, broken_rules
 from prefgen.dataset.row_notes import RowNotes
 from prefgen.dataset.row_relations import RelatedRow, RowRelations
-from prefgen.dataset.shortcut_probe import ProbedPair, format_features, probe_auc
+from prefgen.dataset.shortcut_probe import ProbedPair, alarms, format_features, probe_auc
 
 MAX_EXAMPLES = 3
 LEAST_FOR_SHARES = 20
@@ -66,6 +66,8 @@ class CheckReport:
     """Pairs whose chosen side is longer than its rejected one by more than was said; None where nothing
     was.
     """
+    alarms: list[str] = field(default_factory=list)
+    """What breaks no rule of pairs, and makes them worth little all the same; with what to do."""
     notes: list[str] = field(default_factory=list)
     bad_places: dict[str, list[str]] = field(default_factory=dict)
     """{where a row stands: why it must go}: what is left without these rows breaks no rule of rows, be it of
@@ -99,6 +101,7 @@ class CheckReport:
             "probe_auc": self.probe_auc,
             "longer_chosen": self.longer_chosen,
             "much_longer": self.much_longer,
+            "alarms": self.alarms,
             "notes": self.notes,
         }
 
@@ -233,6 +236,7 @@ class _Checker:
                 )
         if pairs >= LEAST_FOR_PROBE:
             report.probe_auc = probe_auc(self._probed)
+            report.alarms += alarms(self._probed, report.probe_auc, report.longer_chosen)
             if report.probe_auc is None:
                 report.notes.append("too few prompts for the shortcut probe, which holds some out")
         else:

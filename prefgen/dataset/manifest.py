@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from prefgen.errors import RecipeError, first_problem
+from prefgen.stats.order_flips import NO_WINNERS, OrderMatrix
 from prefgen.types import Value
 from prefgen.version import with_present_names
 
@@ -67,6 +68,20 @@ class OrderEffect(ManifestPart):
 
     pairs: int
     flipped: float
+    winners: tuple[int, ...] = ()
+    """By who wins in the one order and in the other: OrderMatrix.counts; none of earlier versions."""
+
+    @property
+    def matrix(self) -> OrderMatrix | None:
+        return OrderMatrix(self.winners) if len(self.winners) == len(NO_WINNERS) else None
+
+    def in_words(self, judge: str) -> str:
+        """How often the orders differ, and which place the judge prefers, as far as that is known."""
+        differ = (
+            f"in {self.flipped / max(1, self.pairs):.1%} of the {self.pairs:,} pairs of answers that {judge} "
+            "saw in both orders the winners differ"
+        )
+        return f"{differ}; {self.matrix.bias()}" if self.matrix else differ
 
 
 class JournalDigest(ManifestPart):

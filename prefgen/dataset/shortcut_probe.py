@@ -5,7 +5,12 @@ model.
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+ALARM_FROM = 0.8
+"""Share of held-out pairs that are told apart without reading them, from which on that is an alarm. Of 50
+pairs, the fewest that are probed, chance comes there in 1 of 100,000 sets.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +73,50 @@ def probe_auc(pairs: Sequence[ProbedPair], *, folds: int = 5, rounds: int = 200)
     if not fold_results:
         return None
     return float(sum(r for r, _ in fold_results) / sum(n for _, n in fold_results))
+
+
+def alarms(pairs: Sequence[ProbedPair], found: float | None, longer_chosen: float | None) -> list[str]:
+    """What is wrong with pairs of which the probe tells so many apart, by what, and what to do; nothing where
+    it does not ring.
+    """
+    if found is None or found < ALARM_FROM:
+        return []
+    no_model = [replace(pair, chosen_model="", rejected_model="") for pair in pairs]
+    alone = {
+        "length": probe_auc([replace(pair, difference=pair.difference[:1]) for pair in no_model]),
+        "format": probe_auc([replace(pair, difference=pair.difference[1:]) for pair in no_model]),
+        "the model's name": probe_auc([replace(pair, difference=[]) for pair in pairs]),
+    }
+    tells = {name: value for name, value in alone.items() if value is not None and value >= ALARM_FROM}
+    if not tells:
+        return [
+            f"length, format and model name together tell {found:.0%} of held-out pairs apart {_UNREAD} Look "
+            "at some with `prefgen show pairs`, and at what each judge was told to prefer"
+        ]
+    habit = "longer" if longer_chosen is None or longer_chosen >= 0.5 else "shorter"
+    return [
+        f"{name} alone tells {value:.0%} of held-out pairs apart {_UNREAD} "
+        f"{_REMEDIES[name].format(habit=habit)}"
+        for name, value in tells.items()
+    ]
+
+
+_UNREAD = "(chance: 50%), without reading a word."
+_REMEDIES = {
+    "length": (
+        "A model trained on these pairs learns to write {habit} answers, whatever they say. Where they are "
+        "made: `curate: [{{use: length_balance}}]` after the pair stage drops pairs until both sides are "
+        "about equally long, and `pair: {{use: length_tier}}` takes the shortest good answer over the "
+        "longest bad one. Before training: `prefgen train --control length` says what length alone is worth"
+    ),
+    "format": (
+        "A model trained on these pairs learns lines, lists, headings or code, whatever they say. See which "
+        "in `prefgen show pairs`, and have a judge told not to mind it (`instruction:` of `pairwise`), or "
+        "all answers sampled in the same form (`system:` of the sampler)"
+    ),
+    "the model's name": (
+        "One model is nearly always the chosen one, and what is learned is who wrote. Where the pairs are "
+        "made: `curate: [{{use: model_balance}}]` after the pair stage, or several answers of each model "
+        "(`sample: {{use: each, n: 4}}`), so that a model also loses to itself"
+    ),
+}

@@ -18,6 +18,7 @@ from prefgen.engine.curator_tables import (
 from prefgen.engine.record_codec import StoredDrop
 from prefgen.errors import NoPromptsLeft, PluginError, PrefgenError
 from prefgen.plugins.plugin import Plugin
+from prefgen.plugins.type_words import kind_of
 from prefgen.tables import Dropped, Table
 from prefgen.types import Prompt, Record
 
@@ -89,7 +90,7 @@ async def _call_curator(name: str, curator: Any, table: Table) -> Table:
     except Exception as bug:
         raise PluginError(f"curator {name!r} failed: {type(bug).__name__}: {bug}") from bug
     if not isinstance(curated, Table):
-        raise PluginError(f"curator {name!r} returned {type(curated).__name__}, not a Table")
+        raise PluginError(f"curator {name!r} returned {kind_of(curated)}, not a Table")
     violation = _contract_violation(curated, table)
     if violation:
         raise PluginError(f"curator {name!r} {violation}")
@@ -124,6 +125,6 @@ def _rewrite_prompts(name: str, curator: Plugin, records: list[Record]) -> list[
     for record in records:
         prompt: Any = curator.rewrite(record.prompt)
         if not isinstance(prompt, Prompt):
-            raise PluginError(f"curator {name!r} rewrote a prompt as {type(prompt).__name__}, not a Prompt")
+            raise PluginError(f"curator {name!r} rewrote a prompt as {kind_of(prompt)}, not a Prompt")
         rewritten.append(record if prompt == record.prompt else with_prompt(record, prompt))
     return list(with_unique_ids(rewritten))

@@ -158,8 +158,8 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
             sorted(n for n, m in pipeline.models.items() if pipeline.price(m) is None)
         ),
         order_effects={
-            judge: OrderEffect(pairs=pairs, flipped=flipped)
-            for judge, (pairs, flipped) in sorted(table.flips.items())
+            judge: OrderEffect(pairs=matrix.pairs, flipped=matrix.flipped, winners=matrix.counts)
+            for judge, matrix in sorted(table.orders.items())
         },
         template_digests=template_digests(plugins),
         journal_digest=_journal_digest(summary, requests) if summary.complete else None,

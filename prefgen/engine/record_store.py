@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS dropped (segment INTEGER, id TEXT, curator TEXT, reas
     text TEXT, rows TEXT);
 CREATE TABLE IF NOT EXISTS completed (record TEXT, identity TEXT, keys BLOB);
 """
-STORE_VERSION = 2
+STORE_VERSION = 3
 PAGE_SIZE = "page_size=16384"  # a row is some kilobytes
 STORE_PRAGMAS = (
     PAGE_SIZE,

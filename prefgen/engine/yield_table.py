@@ -8,7 +8,7 @@ import orjson
 
 from prefgen.dataset.manifest import RunYield
 from prefgen.engine.record_store import StoredDrop
-from prefgen.stats.order_flips import count_order_flips
+from prefgen.stats.order_flips import OrderMatrix, count_orders
 from prefgen.types import Record
 
 GROUPS = ("source", "category", "language")
@@ -32,7 +32,7 @@ def yield_counts(record: Record) -> bytes:
         "pairs": len(record.pairs),
         "why_no_pair": record.notes[-1].reason if record.notes else "",
         "flags": [flag.rule for flag in record.flags],
-        "flips": count_order_flips(record),
+        "orders": {judge: matrix.counts for judge, matrix in count_orders(record).items()},
     }
     return orjson.dumps(counts)
 
@@ -61,10 +61,8 @@ class YieldTable:
         self._responses = 0
         self._pairs = 0
         self.failures: list[Mapping[str, Any]] = []
-        self.flips: dict[str, tuple[int, float]] = {}
-        """{judge: (pairs that it saw in both orders, in how many of them the other order had another
-        winner)}.
-        """
+        self.orders: dict[str, OrderMatrix] = {}
+        """{judge: pairs that it saw in both orders, by who won in each}"""
 
     def add(self, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> None:
         """Add one record: what `yield_counts` gave, and everything that failed on its way."""
@@ -87,9 +85,9 @@ class YieldTable:
         self._pairs += counts["pairs"]
         self._flags.update(counts["flags"])
         self._licenses[counts["license"]] += 1
-        for judge, (pairs, flipped) in counts.get("flips", {}).items():
-            earlier_pairs, earlier_flipped = self.flips.get(judge, (0, 0.0))
-            self.flips[judge] = (earlier_pairs + pairs, earlier_flipped + flipped)
+        for judge, orders in counts["orders"].items():
+            earlier = self.orders.get(judge, OrderMatrix()).counts
+            self.orders[judge] = OrderMatrix(tuple(map(sum, zip(earlier, orders, strict=True))))
 
     def summary(self, dropped: Iterable[StoredDrop]) -> RunYield:
         """Everything that was counted; `dropped` are the rows that curators took out."""

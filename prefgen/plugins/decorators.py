@@ -14,6 +14,7 @@ from prefgen.errors import PluginError, ReplyError
 from prefgen.plugins.plugin import FromSeeds, Plugin
 from prefgen.plugins.registry import register
 from prefgen.plugins.role_table import PLUGIN_ROLES
+from prefgen.plugins.type_words import kind_of
 from prefgen.roles import (
     Curator,
     Filter,
@@ -155,8 +156,8 @@ def _register_as(role: str, name: str) -> Any:
         if inspect.isfunction(plugin) and role != "backend":
             plugin = _plugin_from_function(role, name, plugin, base_class)
         if not (isinstance(plugin, type) and issubclass(plugin, base_class)):
-            shown = getattr(plugin, "__name__", plugin)
-            why = f"{shown!r} must be a function, or derive from prefgen.{base_class.__name__}"
+            shown = getattr(plugin, "__name__", kind_of(plugin))
+            why = f"{shown} must be a function, or derive from prefgen.{base_class.__name__}"
             raise PluginError(f"@{role}({name!r}): {why}")
         take_arguments_by_name(role, name, plugin)
         return register(role, name, plugin)

@@ -240,9 +240,15 @@ def _measures(report: Mapping[str, Any], manifest: Manifest) -> list[tuple[str, 
     return [
         ("chosen is the longer one", f"{longer:.0%} of the pairs" if longer is not None else "-"),
         (probe, _format_share(report["probe_auc"], "in {:.0%} (chance: 50 %)")),
+        *(("alarm", escape_markdown(_what_is_wrong(alarm))) for alarm in report["alarms"]),
         ("most frequent chosen answer", _format_share(repeated, "{:.1%} of the chosen answers")),
         *((name, f"{value:.3g}") for name, value in (manifest.prompts or {}).items() if value is not None),
     ]
+
+
+def _what_is_wrong(alarm: str) -> str:
+    """An alarm without what makers can do about it."""
+    return ". ".join(alarm.split(". ")[:2])
 
 
 def _content_values(written: WrittenRelease) -> dict[str, Any]:
@@ -264,10 +270,12 @@ def _model_values(manifest: Manifest) -> dict[str, Any]:
         "served_by": list(map(_server_text, manifest.served_by)),
         "judges": manifest.judges,
         "order_effects": [
-            f"in {effect.flipped / effect.pairs:.1%} of the {effect.pairs:,} pairs of answers that {judge} "
-            "saw in both orders the winners differ"
+            effect.in_words(judge) for judge, effect in manifest.order_effects.items() if effect.pairs
+        ],
+        "order_matrices": [
+            (judge, effect.matrix.rows())
             for judge, effect in manifest.order_effects.items()
-            if effect.pairs
+            if effect.matrix and effect.pairs
         ],
         "principles": [
             Path(name).stem for name in manifest.template_digests if name.startswith("constitutions/")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
+from prefgen.plugins.type_words import kind_of
 from prefgen.roles import Ask
 from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage
 from prefgen.text.vectors import pack_vector
@@ -29,8 +30,8 @@ async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, li
             annotations[stage_plugin.plugin.output_column()] = pack_vector(result)
         else:
             raise PluginError(
-                f"curator {stage_plugin.name!r} annotated a prompt with {str(result)[:80]!r}: finite "
-                "numbers are wanted"
+                f"curator {stage_plugin.name!r} annotated a prompt with {_shown(result)}: finite numbers are "
+                "wanted"
             )
         return {}, ()
 
@@ -42,6 +43,11 @@ async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, li
     return updated_record.replacing(
         prompt=updated_record.prompt.replacing(metadata={**other_metadata, **annotations})
     ), failures
+
+
+def _shown(result: Any) -> str:
+    """A number or a text as it is, anything else by its kind."""
+    return repr(str(result)[:80]) if isinstance(result, str | int | float) else kind_of(result)
 
 
 def _is_finite_number(value: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask
-from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage, select_responses
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, returned_items, run_stage, select_responses
 from prefgen.types import Comparison, Critique, Failure, Flag, Record, Score
 
 
@@ -30,7 +30,7 @@ def _read_result(
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     shown_ids = {r.id for r in select_responses(record, stage_plugin.responses)}
     name = stage_plugin.name
-    verdicts = list(result)
+    verdicts = returned_items(f"judge {name!r}", result, Score, Comparison, Critique, Flag, ReplyError)
     if (
         all(type(verdict) is Score and verdict.judge == name for verdict in verdicts)
         and {s.response_id for s in verdicts} == shown_ids
@@ -52,14 +52,9 @@ def _read_result(
         elif isinstance(verdict, Critique):
             additions["critiques"].append(verdict.replacing(judge=name))
             target_ids = {verdict.response_id}
-        elif isinstance(verdict, Flag):
+        else:
             additions["flags"].append(verdict)
             target_ids = {verdict.target_id} - {record.prompt.id}
-        else:
-            raise PluginError(
-                f"judge {name!r} returned {type(verdict).__name__}: expected Score, Comparison, Critique or "
-                "Flag"
-            )
         unknown_ids = target_ids - shown_ids
         if unknown_ids:
             raise PluginError(f"judge {name!r} judged {sorted(unknown_ids)[0]!r}, which it was not shown")

@@ -9,8 +9,16 @@ ledger.
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.kit.harm import is_harmful
-from prefgen.stages.stage import AskFor, Stage, applies_to, failure_of, plugin_errors, select_responses
-from prefgen.types import Failure, Note, Record
+from prefgen.stages.stage import (
+    AskFor,
+    Stage,
+    applies_to,
+    failure_of,
+    plugin_errors,
+    returned_items,
+    select_responses,
+)
+from prefgen.types import Failure, Note, Pair, Record
 
 
 async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, list[Failure]]:
@@ -27,12 +35,10 @@ async def run(stage: Stage, record: Record, ask_for: AskFor) -> tuple[Record, li
             )
         )
         with plugin_errors(stage, stage_plugin, record):
-            pairs = [
-                p.replacing(rule=stage_plugin.name)
-                for p in stage_plugin.plugin.pair(
-                    visible_record, ask_for(stage_plugin).rng(stage_plugin.name)
-                )
-            ]
+            rng = ask_for(stage_plugin).rng(stage_plugin.name)
+            made = stage_plugin.plugin.pair(visible_record, rng)
+            items = returned_items(f"pairer {stage_plugin.name!r}", made, Pair)
+        pairs = [pair.replacing(rule=stage_plugin.name) for pair in items]
         known_ids = {r.id for r in record.responses}
         for pair in pairs:
             if not {pair.chosen_id, pair.rejected_id} <= known_ids:

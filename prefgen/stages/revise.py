@@ -9,6 +9,7 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.kit.harm import SOURCE
+from prefgen.plugins.type_words import kind_of
 from prefgen.roles import Ask, Revision
 from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage, select_responses
 from prefgen.text.near_duplicates import group_by_text
@@ -36,7 +37,7 @@ def _read_result(
     record: Record, stage_plugin: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
     if not isinstance(result, Revision):
-        raise PluginError(f"reviser {stage_plugin.name!r} returned {type(result).__name__}, not a Revision")
+        raise PluginError(f"reviser {stage_plugin.name!r} returned {kind_of(result)}, not a Revision")
     for response in result.responses:
         if response.prompt_id != record.prompt.id or response.parent_id is None:
             raise PluginError(

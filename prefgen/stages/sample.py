@@ -11,7 +11,7 @@ from typing import Any
 
 from prefgen.errors import PluginError, ReplyError
 from prefgen.roles import Ask
-from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, returned_items, run_stage
 from prefgen.types import Failure, Record, Response
 
 
@@ -26,13 +26,9 @@ def _arguments(record: Record, stage_plugin: StagePlugin, ask: Ask) -> Sequence[
 def _read_result(
     record: Record, stage_plugin: StagePlugin, result: Any
 ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-    responses = [r for r in result if isinstance(r, Response)]
-    reply_errors = [r for r in result if isinstance(r, ReplyError)]
-    if len(responses) + len(reply_errors) != len(result):
-        unexpected = next(r for r in result if not isinstance(r, Response | ReplyError))
-        raise PluginError(
-            f"sampler {stage_plugin.name!r} returned {type(unexpected).__name__}, not a Response"
-        )
+    items = returned_items(f"sampler {stage_plugin.name!r}", result, Response, ReplyError)
+    responses = [r for r in items if isinstance(r, Response)]
+    reply_errors = [r for r in items if isinstance(r, ReplyError)]
     known_ids: set[str] = set()
     for response in responses:
         if response.prompt_id != record.prompt.id:

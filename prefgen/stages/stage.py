@@ -5,7 +5,7 @@ is.
 and is written down.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from prefgen.errors import PluginError, PrefgenError, ReplyError, first_problem
 from prefgen.kit.call_method import call_method
 from prefgen.kit.gather import gather
 from prefgen.plugins.role_table import PLUGIN_ROLES
+from prefgen.plugins.type_words import kind_of
 from prefgen.roles import Ask
 from prefgen.types import Failure, Record, Response
 
@@ -111,8 +112,22 @@ def _additions_of(
     except Exception as error:
         raise PluginError(
             f"{stage.kind} {stage_plugin.name!r} ({type(stage_plugin.plugin).__name__}) returned "
-            f"{type(result).__name__} on record {record.id[:12]}, which cannot be used: {error}"
+            f"{kind_of(result)} on record {record.id[:12]}, which cannot be used: {_bug_in_one_line(error)}"
         ) from error
+
+
+def returned_items(who: str, result: Any, *kinds: type) -> list[Any]:
+    """The list that a plug-in returned, of things of these kinds. Raises PluginError."""
+    wanted = " or ".join(kind.__name__ for kind in kinds if kind is not ReplyError)
+    if isinstance(result, kinds):
+        raise PluginError(f"{who} returned {kind_of(result)} by itself: a list of {wanted} is wanted")
+    if isinstance(result, str | bytes) or not isinstance(result, Iterable):
+        raise PluginError(f"{who} returned {kind_of(result)}: a list of {wanted} is wanted")
+    items = list(result)
+    for item in items:
+        if not isinstance(item, kinds):
+            raise PluginError(f"{who} returned a list that holds {kind_of(item)}: {wanted} is wanted")
+    return items
 
 
 def _bug_in_one_line(bug: BaseException) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from prefgen.errors import PluginError, ReplyError
+from prefgen.errors import ReplyError
 from prefgen.roles import Ask
-from prefgen.stages.stage import AskFor, Stage, StagePlugin, run_stage
+from prefgen.stages.stage import AskFor, Stage, StagePlugin, returned_items, run_stage
 from prefgen.tables import Table
 from prefgen.types import Failure, Prompt, Record, Seed, content_id, user
 
@@ -46,13 +46,9 @@ async def run(stage: Stage, record: Record, ask_for: AskFor, pool: Table) -> tup
     def read_result(
         record: Record, stage_plugin: StagePlugin, result: Any
     ) -> tuple[Mapping[str, Sequence[Any]], Sequence[ReplyError]]:
-        reply_errors = [item for item in result if isinstance(item, ReplyError)]
-        prompts = [item for item in result if isinstance(item, Prompt)]
-        if len(prompts) + len(reply_errors) != len(result):
-            unexpected = next(item for item in result if not isinstance(item, Prompt | ReplyError))
-            raise PluginError(
-                f"synthesizer {stage_plugin.name!r} returned {type(unexpected).__name__}, not a Prompt"
-            )
+        items = returned_items(f"synthesizer {stage_plugin.name!r}", result, Prompt, ReplyError)
+        reply_errors = [item for item in items if isinstance(item, ReplyError)]
+        prompts = [item for item in items if isinstance(item, Prompt)]
         return {
             "prompts": [_with_lineage(stage_plugin.name, seed, record, prompt) for prompt in prompts]
         }, reply_errors

@@ -35,7 +35,7 @@ def test_the_command_reads_a_constitution(tmp_path):
     twice = prefgen("check", "twice.yaml", cwd=tmp_path)
 
     assert (good.returncode, bad.returncode, twice.returncode) == (0, 4, 2)
-    assert "18 principles, ok" in good.stdout
+    assert "harmless.yaml: ok: harmless, 18 principles" in good.stdout
     assert len(json.loads(bad.stdout)["findings"]) == 2
     assert "'a' stands twice" in twice.stderr
 

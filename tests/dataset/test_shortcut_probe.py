@@ -1,5 +1,6 @@
 """How well length, format and name tell sides apart. (prefgen/dataset/shortcut_probe.py)"""
 
+import json
 import math
 import time
 from random import Random
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from prefgen.dataset.check import check_rows
-from prefgen.dataset.shortcut_probe import ProbedPair, format_features, probe_auc
+from prefgen.dataset.shortcut_probe import ProbedPair, alarms, format_features, probe_auc
+from prefgen.plugins.registry import list_plugin_names
+from tests.support.cli import prefgen_here
 
 
 def pairs(difference, count=200, chosen="a", rejected="a"):
@@ -68,3 +71,42 @@ def test_the_format_of_a_text_of_blank_lines_is_seen_in_no_time():
 
     assert features[2] == pytest.approx(math.log1p(4))  # items of lists
     assert time.process_time() - started < 0.5  # by its square it would be seconds
+
+
+def rung(probed, longer=1.0):
+    return alarms(probed, probe_auc(probed), longer)
+
+
+def test_an_alarm_names_what_tells_the_sides_apart_and_a_way_out():
+    rng = Random(0)
+    noise = [rng.gauss(0, 1) for _ in range(1200)]
+    by_length = pairs(lambda number: [1.0 + rng.random(), noise[number]])
+    by_format = pairs(lambda number: [noise[number], 1.0])
+    by_model = pairs(lambda number: [noise[number], noise[-number]], chosen="strong", rejected="weak")
+
+    [length], [form], [model] = rung(by_length), rung(by_format), rung(by_model)
+
+    assert length.startswith("length alone tells 100% of held-out pairs apart (chance: 50%)")
+    assert "learns to write longer answers" in length and "learns to write shorter" in rung(by_length, 0.0)[0]
+    assert form.startswith("format alone") and model.startswith("the model's name alone")
+    for alarm, remedy in ((length, "length_balance"), (length, "length_tier"), (model, "model_balance")):
+        assert f"use: {remedy}" in alarm
+        role = "pairer" if remedy == "length_tier" else "curator"
+        assert remedy in list_plugin_names(role), "what is advised is there"
+    assert rung(pairs(lambda number: [noise[number], noise[-number]], count=600)) == []
+
+
+def test_check_says_the_alarm_with_its_verdict(tmp_path):
+    rows = [
+        {"prompt": f"Question {i}?", "chosen": f"{i} " + "long " * (20 + i % 7), "rejected": f"no {i}"}
+        for i in range(80)
+    ]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    found = prefgen_here("check", "p.jsonl", cwd=tmp_path, COLUMNS="80")
+    as_json = json.loads(prefgen_here("check", "p.jsonl", "--json", cwd=tmp_path).stdout)
+
+    verdict, alarm, *_ = found.stdout.splitlines()
+    assert "p.jsonl: " in verdict and "but see the ALARM" in verdict
+    assert alarm.startswith("  ALARM   length alone tells")
+    assert as_json["alarms"][0].startswith("length alone")

@@ -47,5 +47,5 @@ def test_without_a_budget_money_is_what_was_paid():
     assert progress.money() == "paid $2.00"
     assert "paid $2.00" in status_line(progress)
     console = Console(width=80, file=io.StringIO())
-    console.print(status_panel(progress))
+    console.print(status_panel(progress, 80))
     assert "paid $2.00" in console.file.getvalue()

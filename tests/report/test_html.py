@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 
 import yaml
 
+from prefgen.publish.release import publish
+from prefgen.publish.settings import PublishSettings
 from prefgen.report.html import BARS, histogram, write_report
 from tests.support.recipes import a_recipe, run
 
@@ -95,3 +97,29 @@ def test_a_run_and_its_report_do_not_import_pandas(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "small" / "report.html").is_file()
+
+
+async def test_both_orders_are_a_matrix_on_the_page_and_in_the_card(tmp_path):
+    """A judge that always says A: whatever is shown first wins."""
+    recipe = a_recipe(prompts=[f"Which river is number {i}?" for i in range(12)])
+    recipe["models"]["grader"]["rules"] = [{"when": "", "say": "A"}]
+    recipe["stages"][2:] = [
+        {"judge": {"better": {"use": "pairwise", "model": "grader", "read": "votes", "votes": 1}}},
+        {"pair": {"use": "best_vs_worst", "ties": "keep"}},
+    ]
+
+    outcome = await run(recipe, tmp_path / "out")
+    settings = PublishSettings(repo="acme/rivers", test=0.2)
+    release = publish(tmp_path / "out", settings, dry_run=True, say=lambda line: None)
+
+    effect = outcome.manifest.order_effects["better"]
+    assert (effect.pairs, effect.flipped) == (12, 12.0)
+    assert effect.winners == (0, 0, 12, 0, 0, 0, 0, 0, 0)
+    text = " ".join(Page(write_report(tmp_path / "out").read_text()).text.split())
+    assert "Both orders: better" in text
+    assert "it prefers the first place: 12 times an answer did better by being first, 0 times by" in text
+    card = (release.folder / "README.md").read_text()
+    assert "it prefers the first place" in card
+    assert (
+        "| | B first: A wins | tie | B wins |\n|---|---:|---:|---:|\n| A first: A wins | 0 | 0 | 12 |" in card
+    )

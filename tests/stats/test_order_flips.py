@@ -2,11 +2,13 @@
 says of its labels. (prefgen/stats/order_flips.py)
 """
 
+import math
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from prefgen.stats.order_flips import count_order_flips, label_noise
+from prefgen.stats.order_flips import OrderMatrix, count_order_flips, count_orders, label_noise
 from prefgen.testing import a_record
 from prefgen.types import Comparison, Pair, Score
 
@@ -88,3 +90,47 @@ def test_the_noise_of_a_label_is_what_makes_two_orders_differ_that_often(flips):
 
     assert 0 <= noise < 0.5
     assert 2 * noise * (1 - noise) == pytest.approx(flips, abs=1e-9)
+
+
+def shown_in_both_orders(*verdicts):
+    """Many records, each of one pair: its probabilities where r0 is first and where r1 is."""
+    matrix = OrderMatrix()
+    for verdict in verdicts:
+        [found] = count_orders(judged_twice(verdict)).values()
+        matrix = OrderMatrix(tuple(a + b for a, b in zip(matrix.counts, found.counts, strict=True)))
+    return matrix
+
+
+@pytest.mark.parametrize("a_first", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("b_first", [0.9, 0.5, 0.1])
+def test_each_pair_stands_where_its_two_winners_are(a_first, b_first):
+    names = {0.9: "A", 0.5: "tie", 0.1: "B"}
+
+    matrix = shown_in_both_orders((a_first, b_first))
+
+    assert matrix.pairs == 1
+    assert matrix.count(names[a_first], names[b_first]) == 1
+    assert dict(matrix.rows())[names[a_first]][("A", "tie", "B").index(names[b_first])] == 1
+
+
+def test_the_place_that_a_judge_prefers_is_named():
+    first, second = (0.9, 0.1), (0.1, 0.9)  # what is shown first wins, or what is shown second
+    fair = shown_in_both_orders(*[(0.9, 0.8)] * 20, *[first] * 3, *[second] * 4)
+
+    assert shown_in_both_orders(*[first] * 9, second).prefers == "first"
+    assert shown_in_both_orders(*[second] * 9, first, (0.5, 0.9)).prefers == "second"
+    assert (fair.prefers, fair.places(), fair.flipped) == (None, (3, 4), 7)
+    assert shown_in_both_orders((0.9, 0.8)).bias() == "the orders never differ"
+    assert "it prefers the first place: 9 times an answer did better by being first, 1 times" in (
+        shown_in_both_orders(*[first] * 9, second).bias()
+    )
+
+
+@given(st.integers(0, 600), st.integers(0, 600))
+def test_a_place_is_preferred_where_a_sign_test_says_so(first, second):
+    matrix = OrderMatrix((0, 0, first, 0, 0, 0, second, 0, 0))
+    ways = [math.comb(first + second, k) for k in range(first + second + 1)]
+    expected = sum(n for n in ways if n <= ways[first]) / sum(ways)  # of fair coins, all that is as rare
+    assume(abs(expected - 0.05) > 0.01)  # beyond 1,000 the normal distribution stands for it
+
+    assert (matrix.prefers is not None) == (expected < 0.05)

@@ -26,7 +26,7 @@ MAY_WIN = frozenset((
 ))  # fmt: skip
 NOT_WHICH = frozenset((
     "strength", "score", "scores", "rating", "ratings", "prob", "probability", "confidence", "margin",
-    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number", "n",
+    "reason", "reasons", "explanation", "rationale", "count", "counts", "num", "number", "n", "of",
 ))  # fmt: skip
 CERTAIN = frozenset((
     "is", "the", "non", "overall", "final", "human", "judge", "chosen", "rejected", "response", "answer",
@@ -38,15 +38,18 @@ CERTAIN = frozenset((
 NO_COMPARISON = frozenset((
     "id", "ids", "uuid", "source", "topic", "category", "subject", "domain", "language", "lang", "split",
     "subset", "group", "batch", "section", "type", "level", "grade", "difficulty", "tier", "cluster",
-    "version", "annotator", "rater", "worker", "user", "author",
+    "version",
 ))  # fmt: skip
 """Words of names whose value may be a letter, and is no answer."""
+WHO = frozenset(("annotator", "rater", "worker", "user", "author"))
+"""Words of the same kind at the end of a name, and what does not matter before another word."""
 OTHER_TRAITS = frozenset((
     "longer", "longest", "shorter", "shortest", "length", "verbose", "size", "toxic", "harmful", "unsafe",
     "shown", "first", "position", "order", "variant", "class", "priority",
 ))  # fmt: skip
 """Words of names that say what else an answer is, or where it stood: a better one may be so or not."""
 _POINTS = frozenset(("index", "idx", "id"))
+_ELSE = (NO_COMPARISON | WHO) - {"id", "ids", "uuid"}
 SCORES = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "elo"))
 RANKS = frozenset(("rank", "ranks", "ranking", "rankings"))
 OF_EACH = frozenset((
@@ -77,8 +80,9 @@ def sense_of(name: str) -> Sense:
     if is_denied or not LOSES.isdisjoint(words) or (points and "rejected" in words):
         return "loses"
     if not WINS.isdisjoint(words) or _prefers(words) or (points and "chosen" in words):
-        return "wins"
-    return "whatever" if MAY_WIN.isdisjoint(words) else "may win"
+        return "whatever" if words[-1] in _ELSE else "wins"
+    is_else = words[-1] in WHO or not (NO_COMPARISON | OTHER_TRAITS).isdisjoint(words) if words else False
+    return "whatever" if MAY_WIN.isdisjoint(words) or is_else else "may win"
 
 
 @lru_cache(maxsize=8192)
@@ -91,7 +95,13 @@ def is_certain(name: str) -> bool:
 def is_about_else(name: str) -> bool:
     """Whether a name certainly does not say which answer is better: a letter under it is no verdict."""
     words = set(words_of_name(name))
-    return bool(words & NO_COMPARISON) or (bool(words & OTHER_TRAITS) and words.isdisjoint(SIDES))
+    return bool(words & (NO_COMPARISON | WHO)) or (bool(words & OTHER_TRAITS) and words.isdisjoint(SIDES))
+
+
+@lru_cache(maxsize=8192)
+def is_index(name: str) -> bool:
+    """Whether a number under a name counts from 0."""
+    return not _POINTS.isdisjoint(words_of_name(name))
 
 
 @lru_cache(maxsize=8192)

@@ -4,7 +4,7 @@ A column that may compare the answers must agree with the sides, or certainly be
 neither is certain the row is one line, since a pair that is the wrong way round teaches the opposite.
 """
 
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +20,7 @@ from prefgen.dataset.answer_groups import (
 from prefgen.dataset.cells import NO_WORDS, YES_WORDS, decoded, describe, is_absent, is_list, is_missing
 from prefgen.dataset.column_names import KNOWN, Row
 from prefgen.dataset.comparing_names import (
+    RANKS,
     comparing,
     is_about_else,
     is_certain,
@@ -28,17 +29,16 @@ from prefgen.dataset.comparing_names import (
     sense_of,
     truth_of_mark,
 )
-from prefgen.dataset.named_answers import MAX_WORDS, SAYS_SO, place_of, place_of_cell, plain_word, word_of
+from prefgen.dataset.named_answers import MAX_WORDS, place_of, place_of_cell, told_of_each, word_of
+from prefgen.dataset.pointers import WHO_ANSWERED
 from prefgen.dataset.values_of_each import number_of, values_against
-from prefgen.dataset.votes import is_of_each, is_tie, prefers_another, votes_against
+from prefgen.dataset.verdicts import MAX_VERDICT, is_tie, place_said
+from prefgen.dataset.votes import MAX_VOTES, is_of_each, prefers_another, votes_against
 from prefgen.errors import RecipeError
 
-_STRENGTH = re.compile(r"0?\.(?!50*$)[5-9][0-9]*")
-"""How likely it is that the better one is better."""
-_ANSWERS = frozenset((
-    "response", "answer", "completion", "output", "reply", "candidate", "generation", "summary",
-))  # fmt: skip
-"""Words of columns that hold answers, whether or not those of the row."""
+_MARK_LENGTH = 3
+"""Characters of a text that may be a mark, and no answer."""
+_TRUTHS = ("true", "false")
 
 
 def check_comparisons(row: Row, given: Mapping[str, Any], meant: str, where: str) -> None:
@@ -73,7 +73,10 @@ def check_comparisons(row: Row, given: Mapping[str, Any], meant: str, where: str
                 where,
             )
     for answers in beside:
-        if (name := values_against(row, answers)) is not None:
+        name = values_against(row, answers)
+        if name is None:
+            name = _answered_by_another(row, answers)
+        if name is not None:
             raise RecipeError(f"{name} and chosen do not prefer the same answer: {remedy}", where)
 
 
@@ -91,15 +94,13 @@ def _denies(name: str, value: Any) -> bool:
 
 def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
     """Whether a column names another of these answers than the chosen one, or is not understood."""
-    sense = sense_of(name)
-    if value is True and not answers.marks:
-        return False  # of the row, such as that it was selected
     if (truth := _truth_of_one(name, value, answers)) is not None:
         return truth != answers.chosen
-    if sense == "whatever":
-        return _is_named_against(name, value, answers)
-    place = place_of_cell(row, name, value, answers, exactly=sense == "may win")
+    sense = sense_of(name)
     data: Any = decoded(value)
+    if sense == "whatever":
+        return _is_named_against(row, name, data, answers)
+    place = place_of_cell(row, name, value, answers, exactly=sense == "may win")
     if is_list(data) and place is None:
         return votes_against(row, name, data, answers)
     if isinstance(data, Mapping) and place is None:
@@ -108,14 +109,16 @@ def _is_against(row: Row, name: str, value: Any, answers: Answers) -> bool:
     word = word_of(data) if isinstance(data, str | int | float) and not is_missing(data) else ""
     if "votes" in words_of_name(name) and _is_digits(word):
         return False
-    if is_tie(word) and len(word) <= MAX_WORDS:
-        return sense != "may win" and not answers.are_sides
+    if is_tie(word) and len(word) <= MAX_VERDICT:
+        return not answers.are_sides
     if place is not None:
         return prefers_another(sense, place, answers)
-    is_none = not word or len(word) > MAX_WORDS or word in SIDES
-    if is_none or answers.are_sides or sense == "may win" or not is_certain(name):
+    if answers.are_sides or not word or word in SIDES:
         return False
-    return _STRENGTH.fullmatch(word) is None and not _is_said_elsewhere(word, row, name)
+    if isinstance(data, bool) or word in _TRUTHS:
+        return True  # of which answer nobody knows
+    is_unread = len(word) <= MAX_WORDS and sense != "may win" and is_certain(name)
+    return is_unread and not _is_said_elsewhere(word, row, name)
 
 
 def _names_another(row: Row, name: str, value: Any, beside: Sequence[Answers]) -> bool:
@@ -124,18 +127,47 @@ def _names_another(row: Row, name: str, value: Any, beside: Sequence[Answers]) -
     """
     if sense_of(name) not in ("wins", "loses") or not is_certain(name):
         return False
-    word = word_of(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not word or len(word) > MAX_WORDS or word in SIDES:
+    is_word = isinstance(value, str | int) and not isinstance(value, bool)
+    text = str(value) if is_word and len(str(value)) <= MAX_WORDS else ""
+    if not text or word_of(text) in SIDES:
         return False
-    if any(place_of(row, name, word, answers) is not None for answers in beside):
+    if any(place_of(row, name, text, answers) is not None for answers in beside):
         return False
     for group in column_groups(named_columns(row)):
-        if name not in group.columns and group.words and _ANSWERS.issuperset(group.words):
-            texts = tuple(text_of_answer(row[column]) for column in group.columns)
+        if name in group.columns or group.marks == SIDES or any(map(WHO_ANSWERED.fullmatch, group.columns)):
+            continue
+        texts = tuple(text_of_answer(row[column]) for column in group.columns)
+        if all(isinstance(said, str) and len(said) > _MARK_LENGTH for said in texts):
             others = Answers(group.columns, group.marks, texts, 0, 1)
-            if group.marks != SIDES and place_of(row, name, word, others) is not None:
+            if place_of(row, name, text, others) is not None:
                 return True
     return False
+
+
+def _answered_by_another(row: Row, answers: Answers) -> str | None:
+    """The column that says of a side what another column says of the other one: who gave it, above all
+    (`chosen_model` is that of the answer which is rejected).
+    """
+    for group in column_groups(named_columns(row)) if not answers.are_sides else ():
+        of_sides = [row[column] for column in group.columns]
+        if group.marks != SIDES or group.columns == SIDES or not _differ(of_sides):
+            continue
+        words = {word.removesuffix("s") for word in group.words}
+        for words_of_each, texts in told_of_each(row, answers):
+            crossed = [texts[answers.rejected], texts[answers.chosen]]
+            is_same = bool(words & words_of_each) and _differ(crossed)
+            if is_same and list(map(_plain, of_sides)) == list(map(_plain, crossed)):
+                return group.columns[0]
+    return None
+
+
+def _differ(texts: Sequence[Any]) -> bool:
+    """Whether these are two texts that are not the same."""
+    return all(isinstance(text, str) for text in texts) and _plain(texts[0]) != _plain(texts[1])
+
+
+def _plain(text: str) -> str:
+    return text.strip().casefold()
 
 
 def _truth_of_one(name: str, value: Any, answers: Answers) -> int | None:
@@ -150,23 +182,47 @@ def _truth_of_one(name: str, value: Any, answers: Answers) -> int | None:
     return None
 
 
-def _is_named_against(name: str, value: Any, answers: Answers) -> bool:
-    """Whether a column of any name says that another answer is better: a text that is nothing but its letter
-    or its column, or says so in words.
+def _is_named_against(row: Row, name: str, data: Any, answers: Answers) -> bool:
+    """Whether a column of any name says that another answer is better: by its mark or its column alone, in
+    the words of a verdict, as votes, as an order, or under a key that asks for one.
     """
-    if answers.are_sides or not isinstance(value, str) or len(value) > MAX_WORDS or is_about_else(name):
+    if answers.are_sides or is_about_else(name):
         return False
-    said = SAYS_SO.fullmatch(value.strip())
-    word = plain_word(said[1] if said else value)
-    is_letter = word in answers.marks and (said is not None or not _is_digits(word))
-    columns = [column.casefold() for column in answers.columns] if answers.marks else []
-    if is_letter:
-        place = answers.marks.index(word)
-    elif word in columns:
-        place = columns.index(word)
+    is_order = not RANKS.isdisjoint(words_of_name(name))
+    if isinstance(data, Mapping):
+        asking = [key for key in data if isinstance(key, str) and sense_of(key) == "wins"]
+        places = [place_of_cell(row, key, data[key], answers, is_alone=False) for key in asking]
+    elif is_list(data):
+        places = [_place_in_texts(data, answers, is_order=is_order)] if _are_texts(data) else []
     else:
-        return False
-    return prefers_another("loses" if "rejected" in words_of_name(name) else "wins", place, answers)
+        is_text = isinstance(data, str) and not _is_digits(data.strip())
+        places = [_place_named(data, answers, is_told=is_order)] if is_text else []
+    sense = "loses" if "rejected" in words_of_name(name) else "wins"
+    return any(place is not None and prefers_another(sense, place, answers) for place in places)
+
+
+def _place_in_texts(texts: Sequence[str], answers: Answers, *, is_order: bool) -> int | None:
+    """The answer that stands first in an order of marks, or for which most of several texts are."""
+    if is_order:
+        return _place_named(" > ".join(texts), answers, is_told=True)
+    votes = Counter(_place_named(text, answers, is_told=False) for text in texts)
+    first, *others = votes.most_common(2) or [(None, 0)]
+    is_most = None not in votes and (not others or others[0][1] < first[1])
+    return first[0] if is_most else None
+
+
+def _place_named(text: str, answers: Answers, *, is_told: bool) -> int | None:
+    """The answer that a text names by its column or its mark."""
+    columns = [column.casefold() for column in answers.columns] if answers.marks else []
+    if len(text) <= MAX_VERDICT and (word := word_of(text)) in columns:
+        return columns.index(word)
+    return place_said(text, answers, is_told=is_told)
+
+
+def _are_texts(items: Sequence[Any]) -> bool:
+    return len(items) <= MAX_VOTES and all(
+        isinstance(item, str) and len(item) <= MAX_VERDICT for item in items
+    )
 
 
 def _is_said_elsewhere(word: str, row: Row, name: str) -> bool:

@@ -15,7 +15,8 @@ from prefgen.dataset.answer_groups import (
 )
 from prefgen.dataset.cells import decoded, is_list, is_missing
 from prefgen.dataset.column_names import Row
-from prefgen.dataset.comparing_names import sense_of
+from prefgen.dataset.comparing_names import is_index, sense_of
+from prefgen.dataset.verdicts import place_said
 
 _WORD = "response|answer|completion|output|reply|model|candidate|option|assistant|text|summary"
 MARKED = re.compile(
@@ -54,15 +55,15 @@ def place_of_cell(
         return _place_in_mapping(row, name, data, answers, exactly) if is_alone else None
     if isinstance(data, bool) or not isinstance(data, str | int | float) or is_missing(data):
         return None
-    word = word_of(data)
-    return place_of(row, name, word, answers) if len(word) <= MAX_WORDS else None
+    return place_of(row, name, str(data), answers)
 
 
 def _place_in_mapping(
     row: Row, name: str, values: Mapping[Any, Any], answers: Answers, exactly: bool
 ) -> int | None:
     """Which answer the value means whose key asks for one, or else the only text that means any."""
-    keyed = [value for key, value in values.items() if isinstance(key, str) and sense_of(key) == "wins"]
+    asking = [key for key in values if isinstance(key, str) and sense_of(key) == "wins"]
+    keyed = [values[key] for key in asking if "votes" not in words_of_name(key)]  # which may be a count
     for candidates in (keyed, [value for value in values.values() if not isinstance(value, int | float)]):
         places = {
             place_of_cell(row, name, value, answers, exactly=exactly, is_alone=False) for value in candidates
@@ -87,31 +88,21 @@ def place_of_text(value: Any, answers: Answers, *, exactly: bool = False) -> int
     return None
 
 
-def place_of(row: Row, name: str, word: str, answers: Answers) -> int | None:
-    """Which of the answers a word names: by its column, its mark, or who gave it; a place that no answer has
-    for one that is not among them, and None for a word that names none.
+def place_of(row: Row, name: str, text: str, answers: Answers) -> int | None:
+    """Which of the answers a text names: by its column, who gave it, or its mark; IN_DOUBT for one that names
+    an answer in words that are not understood, and None for one that names none.
     """
+    names_worse = sense_of(name) == "loses"
+    word = plain_word(text) if names_worse else word_of(text)
+    if len(word) > MAX_WORDS:
+        return None
     for texts in (answers.columns if answers.marks else (), *_names(row, name, answers)):
-        found = [i for i, text in enumerate(texts) if isinstance(text, str) and plain_word(text) == word]
+        found = [i for i, held in enumerate(texts) if isinstance(held, str) and plain_word(held) == word]
         if len(found) == 1:
             return found[0]
-    if word in answers.marks:
-        return answers.marks.index(word)
     if answers.are_sides:
-        return _place_by_column(row, name, word, answers)
-    marked = MARKED.fullmatch(word)
-    if word in PLACES and len(answers.texts) == 2:
-        return PLACES[word]
-    if marked is None or (len(word) > 3 and marked[1] not in (None, "0", "1", "2")):
-        return None
-    if marked[2] and not answers.marks:
-        return "ab".index(marked[2])
-    if marked[1] and not answers.marks:
-        return _place_in_list(int(marked[1]), name, answers)
-    mark = marked[1] or marked[2]
-    if mark in answers.marks:
-        return answers.marks.index(mark)
-    return None
+        return SIDES.index(word) if word in SIDES else _place_by_column(row, name, word, answers)
+    return place_said(text, answers, counts_from_0=is_index(name), names_worse=names_worse)
 
 
 def _place_by_column(row: Row, name: str, word: str, sides: Answers) -> int | None:
@@ -136,28 +127,29 @@ def _place_by_column(row: Row, name: str, word: str, sides: Answers) -> int | No
     return places.pop() if len(places) == 1 else None
 
 
-def _place_in_list(number: int, name: str, answers: Answers) -> int:
-    """A place in a list; of a number that counts from 0 or from 1, one that no answer has."""
-    if not {"index", "idx", "id"}.isdisjoint(words_of_name(name)) or number == 0:
-        return number
-    return number - 1 if number == len(answers.texts) else -1
-
-
 def _names(row: Row, name: str, answers: Answers) -> Iterator[Sequence[Any]]:
-    """What stands beside the answers for each of them, such as the models that gave them."""
+    """What stands beside the answers for each of them, such as the models that gave them; not the column
+    itself.
+    """
+    return (texts for columns, texts in _columns_of_each(row, answers) if name not in columns)
+
+
+def told_of_each(row: Row, answers: Answers) -> Iterator[tuple[frozenset[str], Sequence[Any]]]:
+    """The words of the names (in the singular) under which a row says something of each answer, and what."""
+    for columns, texts in _columns_of_each(row, answers):
+        yield frozenset(word.removesuffix("s") for word in words_of_name(columns[0])), texts
+
+
+def _columns_of_each(row: Row, answers: Answers) -> Iterator[tuple[tuple[str, ...], Sequence[Any]]]:
     if answers.marks:
         for group in column_groups(named_columns(row)):
-            if (
-                group.marks == answers.marks
-                and name not in group.columns
-                and group.columns != answers.columns
-            ):
-                yield [text_of_answer(row[column]) for column in group.columns]
+            if group.marks == answers.marks and group.columns != answers.columns:
+                yield group.columns, [text_of_answer(row[column]) for column in group.columns]
         return
-    for other, value in row.items():
-        items: Any = decoded(value) if other != name and other not in answers.columns else None
+    for name, value in row.items():
+        items: Any = decoded(value) if isinstance(name, str) and name not in answers.columns else None
         if is_list(items) and len(items) == len(answers.texts):
-            yield [text_of_item(item) for item in items]
+            yield (name,), [text_of_item(item) for item in items]
 
 
 def word_of(value: Any) -> str:

@@ -15,7 +15,7 @@ _ANSWER_COLUMN = re.compile(
 )
 _TRUTHS = ("true", "false")
 _OTHER_POINTERS = (*PLACES, *_TRUTHS)
-_WHO_ANSWERED = re.compile(
+WHO_ANSWERED = re.compile(
     r"(?:\w{1,20}[ _-])??(?:model|judge|annotator|rater)[ _-]?(?:(?:name|id)[ _-]?)?(?:[0-2]|[ab])",
     re.IGNORECASE,
 )
@@ -54,7 +54,7 @@ def check_pointers(row: Row, given: Mapping[str, Any], where: str) -> None:
 def _are_names_of_two(row: Row, texts: Sequence[str]) -> bool:
     """Whether the sides are what two columns hold that name those who answered."""
     return any(
-        all(_WHO_ANSWERED.fullmatch(name) for name in twins.values())
+        all(WHO_ANSWERED.fullmatch(name) for name in twins.values())
         and sorted(str(row[name]).strip().casefold() for name in twins.values())
         == sorted(text.casefold() for text in texts)
         for twins in _twin_columns(row)
@@ -91,7 +91,7 @@ def _alternatives(row: Row) -> Iterator[_Alternatives]:
             yield _Alternatives(name, texts, len(texts))
     for twins in _twin_columns(row):
         for name in twins.values():
-            is_name = _WHO_ANSWERED.fullmatch(name) and len(str(row[name]).split()) < 3
+            is_name = WHO_ANSWERED.fullmatch(name) and len(str(row[name]).split()) < 3
             if name not in SIDES and not is_name and not is_missing(row[name]):
                 yield _Alternatives(name, _texts_of(row[name]), 2, set(twins) == {"0", "1"})
     named = [

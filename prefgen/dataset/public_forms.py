@@ -19,6 +19,7 @@ from prefgen.dataset.cells import (
     is_missing,
 )
 from prefgen.dataset.column_names import Row
+from prefgen.dataset.verdicts import is_tie
 from prefgen.errors import RecipeError
 
 Sides = tuple[Any, Any]
@@ -141,7 +142,9 @@ def _arena(row: Row, where: str) -> Sides:
     winner = row["winner"]
     word = winner.strip().casefold() if isinstance(winner, str) else winner
     if word not in ("model_a", "model_b"):
-        raise RecipeError(f"winner is {describe(winner)}: neither side is preferred", where)
+        is_none = isinstance(word, str) and is_tie(word)
+        found = "neither side is preferred" if is_none else "it names neither model_a nor model_b"
+        raise RecipeError(f"winner is {describe(winner)}: {found}", where)
     turn = as_number(row.get("turn"), "turn", where)
     a, b = (_up_to_answer(row[name], turn, name, where) for name in ("conversation_a", "conversation_b"))
     return (a, b) if word == "model_a" else (b, a)

@@ -9,8 +9,8 @@ from prefgen.dataset.column_names import Row
 from prefgen.dataset.comparing_names import Sense, is_certain, says_of_each, sense_of
 from prefgen.dataset.named_answers import place_of_cell, word_of
 from prefgen.dataset.values_of_each import number_of
+from prefgen.dataset.verdicts import is_tie
 
-_TIES = ("draw", "equal", "neither", "both")
 MAX_VOTES = 1000
 
 
@@ -22,8 +22,9 @@ def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -
     is_unread = is_certain(name) and not answers.are_sides and sense != "may win"
     if len(votes) > MAX_VOTES:
         return is_unread
-    if _are_values(name, votes, len(answers.texts)):
-        return False
+    are_numbers = all(isinstance(vote, int | float) for vote in votes)
+    if are_numbers and (sense == "may win" or _are_values(name, votes, len(answers.texts))):
+        return False  # of each, or of something that is longer than the answers are many
     told = [vote for vote in votes if not is_missing(vote)]
     cast = [vote for vote in told if not (isinstance(vote, str) and is_tie(word_of(vote)))]
     known: dict[str, int | None] = {}
@@ -31,13 +32,13 @@ def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -
         if str(vote) not in known:
             known[str(vote)] = place_of_cell(row, name, vote, answers)
     places = [known[str(vote)] for vote in cast]
-    understood = [_first_of_text(place, answers) for place in places if place is not None]
+    understood = [_first_of_text(place, answers) for place in places if place is not None and place >= 0]
     if not cast:
-        return bool(told) and sense != "may win" and not answers.are_sides
-    if not understood:
+        return bool(told) and not answers.are_sides
+    if all(place is None for place in places):
         return is_unread
     unknown = len(cast) - len(understood)
-    if unknown and (sense == "may win" or answers.are_sides):
+    if unknown and answers.are_sides:
         return False
     for_chosen = understood.count(answers.chosen)
     for_other = max((understood.count(place) for place in understood if place != answers.chosen), default=0)
@@ -45,13 +46,11 @@ def votes_against(row: Row, name: str, votes: Sequence[Any], answers: Answers) -
 
 
 def prefers_another(sense: Sense, place: int, answers: Answers) -> bool:
-    """Whether the answer at a place is another one than the chosen, or than a loser may be."""
+    """Whether the answer at a place is in doubt, or another one than the chosen, or than a loser may be."""
+    if not 0 <= place < len(answers.texts):
+        return True
     is_chosen = _first_of_text(place, answers) == answers.chosen
     return is_chosen if sense == "loses" else not is_chosen
-
-
-def is_tie(word: str) -> bool:
-    return word in _TIES or word.startswith("tie")
 
 
 def is_of_each(name: str, values: Mapping[Any, Any], answers: Answers) -> bool:
@@ -63,11 +62,10 @@ def is_of_each(name: str, values: Mapping[Any, Any], answers: Answers) -> bool:
 
 
 def _are_values(name: str, votes: Sequence[Any], count: int) -> bool:
-    """Whether a list holds a number of each answer."""
-    are_numbers = all(isinstance(vote, int | float) for vote in votes)
-    return are_numbers and len(votes) == count and says_of_each(words_of_name(name))
+    """Whether a list of numbers holds one of each answer."""
+    return len(votes) == count and says_of_each(words_of_name(name))
 
 
 def _first_of_text(place: int, answers: Answers) -> int:
     """The first place of an answer, which may be listed twice."""
-    return answers.texts.index(answers.texts[place]) if 0 <= place < len(answers.texts) else place
+    return answers.texts.index(answers.texts[place])

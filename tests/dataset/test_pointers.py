@@ -105,7 +105,9 @@ def test_a_label_that_prefers_the_other_answer_is_in_doubt(beside):
         read(**ANSWERS, **beside)
 
 
-@pytest.mark.parametrize("word", ["both bad", "no preference", "equally good", -1, "-1", "A=B", "gpt-4", 0.3])
+@pytest.mark.parametrize(
+    "word", ["both bad", "no preference", "equally good", -1, "-1", "A=B", "gpt-4", 0.3, 0.8]
+)
 @pytest.mark.parametrize("column", ["winner", "preference", "overall_preference_label", "verdict", "vote"])
 def test_a_label_that_is_not_understood_is_in_doubt(column, word):
     with pytest.raises(RecipeError, match="not understood"):
@@ -132,7 +134,7 @@ def test_an_index_or_a_name_that_is_not_of_the_chosen_answer_is_in_doubt(beside)
         {**AB, "preferred_language": "en"}, {**AB, "votes": 7}, {**AB, "vote": "a"},
         {"winner": "no idea"}, {"text_a": "x", "text_b": "y", "winner": "both bad"},
         {"preference": "chosen"}, {"best": 0},
-        {"text_a": "x", "text_b": "y", "winner": "b"}, {**AB, "winner": None}, {**AB, "preference": 0.8},
+        {"text_a": "x", "text_b": "y", "winner": "b"}, {**AB, "winner": None},
     ],
 )  # fmt: skip
 def test_a_label_that_agrees_or_says_nothing_is_left(beside):

@@ -247,7 +247,8 @@ def test_what_speaks_against_the_preference_of_a_form_is_one_line(row):
 @pytest.mark.parametrize(
     "row",
     [
-        {**RESPONSES, **MARKED, "winner": "A", "label": 1, "flipped": False},
+        {**RESPONSES, **MARKED, "winner": "A", "flipped": False},
+        {**RESPONSES, "label": 1},
         {**RESPONSES, **LISTED, "scores": [9, 1]},
         {**SHP, "preferred": "A", "score_A": 9, "score_B": 1, "upvote_ratio": 0.9},
         {**PKU, "winner": "response_0", "is_response_0_safe": False, "is_response_1_safe": True},

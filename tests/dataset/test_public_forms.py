@@ -122,7 +122,11 @@ def test_scores_and_models_come_along_under_one_name():
         ("Argilla's orca pairs", {"status": "tie"}, "neither side is preferred"),
         *(
             ("Chatbot Arena", {"winner": word}, "neither side is preferred")
-            for word in ("tie", "tie (bothbad)", 1)
+            for word in ("tie", "tie (bothbad)", "both_bad")
+        ),
+        *(
+            ("Chatbot Arena", {"winner": word}, "names neither model_a nor model_b")
+            for word in (1, "A", "gpt-4", "tiers")
         ),
         (
             "RewardBench 2",

@@ -56,7 +56,7 @@ _STANDS = (
 )
 _LACKS = (
     r"(?:missing|absent|lacking|lacks|omitted|left out|skipped|ignored|forgotten|exceeded|wrong|incorrect"
-    rf"|incomplete|inaccurate|insufficient"
+    rf"|incomplete|inaccurate|insufficient|partial"
     rf"|{_IN_PART}|not (?:quite|really|fully|entirely)|too (?:long|short|many|few|late|vague)|no|nope|[❌✗✘])"
 )
 _OBJECT = (

@@ -103,14 +103,14 @@ def may_doubt_ratings(text: str, digits: int) -> bool:
 
 
 _SECOND_THOUGHTS = frozenset(
-    b"null wait oops hold scratch strike mistake mistaken bad reflection reconsideration thought thoughts look"
-    b" inspection let kidding joking guess lower lowered lowering raise raised raising change changed changing"
-    b" revise revised revising reconsider reconsidered adjust adjusted adjusting corrected correction"
-    b" downgrade downgraded upgrade upgraded update updated deduct deducted subtract subtracted retract meant"
-    b" misread misjudged wrong swap swapped swaps exchanged reversed reverse switched mislabeled mislabelled"
-    b" versa round around called named renamed denotes sorry actually edit hmm back lowest highest bottom worst"
-    b" marks grade score excellent perfect flawless outstanding superb wonderful terrible awful useless horrible"
-    b" worthless".split()
+    b"null wait oops hold scratch strike mistake mistaken bad reflection reconsideration thought"
+    b" thoughts look inspection let kidding joking guess lower lowered lowering raise raised raising"
+    b" change changed changing revise revised revising reconsider reconsidered adjust adjusted"
+    b" adjusting corrected correction downgrade downgraded upgrade upgraded update updated deduct"
+    b" deducted subtract subtracted retract meant misread misjudged wrong swap swapped swaps exchanged"
+    b" reversed reverse switched mislabeled mislabelled versa round around called named renamed"
+    b" denotes sorry actually edit hmm back lowest highest bottom worst marks grade score excellent"
+    b" perfect flawless outstanding superb wonderful terrible awful useless horrible worthless".split()
 )
 _NUMBER_WORDS = frozenset((b"one", b"two", b"three", b"four", b"five"))
 _ENDS_ON_NUMBER = re.compile(rb"\b(?:one|two|three|four|five)(?: stars?| points?)?[^ \w]", re.IGNORECASE)

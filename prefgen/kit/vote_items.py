@@ -62,7 +62,7 @@ class _Item:
     @property
     def is_unmet(self) -> bool:
         """Whether its value names a criterion's fate: "Errors: not met" says so of whatever is asked for."""
-        return bool(self.name) and says_met(self.value.lstrip(" \t:=→|-–—(/")) == {False}
+        return bool(self.name) and says_met(self.value.lstrip(" \t:=→|-–—(/")) == frozenset({False})
 
 
 def is_excused(text: str, position: int) -> bool:

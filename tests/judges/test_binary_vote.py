@@ -775,3 +775,12 @@ def test_a_list_that_goes_on_to_a_fault_goes_with_a_no(said):
 
 def test_a_multiplication_is_no_cross():
     assert vote_of("The size is 2 × 3, as asked.\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(("vote", "mark", "contrary"), [("yes", "✅", "❌"), ("no", "❌", "✅")])
+@pytest.mark.parametrize("form", ["Final judgment: {} {}", "**Final judgment: {}** {}"])
+def test_a_mark_beside_a_vote_must_agree_with_it(form, vote, mark, contrary):
+    assert vote_of(form.format(vote, mark)) is (vote == "yes")
+    assert vote_of(f"Final judgment: {mark} {vote}") is (vote == "yes")
+    assert vote_of(form.format(vote, contrary)) is None
+    assert vote_of(f"Final judgment: {contrary} {vote}") is None

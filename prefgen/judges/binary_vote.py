@@ -35,6 +35,13 @@ VERDICT_LINE = re.compile(
     rf" ?{_VOTE}(?P<remark>(?:[,;:]| [-–—(]|(?<=[.!])| (?=(?:because|since)\b)) ?.+)?",
     re.IGNORECASE,
 )
+_MARKED_YES = re.compile(
+    r"(?:[✅✓✔]\ufe0f? (?=yes\W*\Z))?(?P<yes>\byes)(?: [✅✓✔]\ufe0f?)?(?=\W*\Z)", re.IGNORECASE
+)
+_MARKED_NO = re.compile(
+    r"(?:[❌✗✘✖]\ufe0f? (?=no\W*\Z))?(?P<no>\bno)(?: [❌✗✘✖]\ufe0f?)?(?=\W*\Z)", re.IGNORECASE
+)
+"""A vote at the end of its line with a mark that says the same."""
 _VOTE_ALONE = re.compile(_VOTE, re.IGNORECASE)
 
 
@@ -123,8 +130,9 @@ def read_vote(reply: Reply) -> tuple[bool, str]:
 
 
 def _vote_in(statement: Statement) -> re.Match[str] | None:
-    alone = _VOTE_ALONE.fullmatch(statement.text) if statement.is_alone else None
-    return alone or VERDICT_LINE.fullmatch(statement.text)
+    text = _MARKED_YES.sub(r"\g<yes>", _MARKED_NO.sub(r"\g<no>", statement.text))
+    alone = _VOTE_ALONE.fullmatch(text) if statement.is_alone else None
+    return alone or VERDICT_LINE.fullmatch(text)
 
 
 def _is_certain(

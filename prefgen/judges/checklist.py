@@ -6,26 +6,23 @@ apply is left out; an answer to which none applies has no score.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from prefgen.errors import ReplyError
+from prefgen.kit.check_reasons import denies
 from prefgen.kit.fields_beside import reasons_beside
 from prefgen.kit.judge_prompt import judge_messages, text_for_judge
-from prefgen.kit.met_clauses import answers_met, says_met
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.kit.ratings import (
     judge_each,
     not_applicable_scores,
     read_metadata,
 )
-from prefgen.kit.reason_leanings import asks_for_fault
 from prefgen.kit.replies import ask_and_parse, entries_by_label, require_field
 from prefgen.kit.reply_json import field_name, json_object
-from prefgen.kit.withdrawals import withdraws_rating
 from prefgen.plugins.decorators import judge
 from prefgen.plugins.plugin import Plugin
 from prefgen.roles import Ask, Verdict
@@ -160,7 +157,7 @@ def read_checks(reply: Reply, count: int) -> list[bool | None]:
             )
         others = {field_name(name): value for name, value in entry.items() if name != "met"}
         reasons = reasons_beside(others)
-        if "met" in others or _denies(reasons, is_met):
+        if "met" in others or denies(reasons, is_met):
             raise ParseFailure(
                 "ambiguous", f"expected item_{number}.met and its reason, found {entry!r:.120}"
             )
@@ -174,50 +171,3 @@ _IN_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 def _truth_of(value: Any) -> Any:
     """A truth value that was written as a word; everything else as it is."""
     return _IN_WORDS.get(value.strip().casefold(), value) if isinstance(value, str) else value
-
-
-_OF_ITSELF = r"(?=\W*\Z|\s*[.,;:!\n(–—]|\s+(?:-|because|since|as|to|here)\b)"
-_SENTENCE_END = re.compile(r"(?<=[.!;\n])\s+")
-_ANSWERED = re.compile(
-    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W{0,6}(?P<answer>yes|no)"
-    r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-)",
-    re.IGNORECASE,
-)
-_NOT_APPLICABLE = re.compile(
-    r"\W*(?:(?:so|thus|therefore|hence|overall),? )?(?:(?:(?:the|this|that) )?"
-    r"(?:criterion|item|requirement|condition|constraint|it|this|that)(?: \d+)? )?"
-    rf"(?:not applicable|n/a|(?:does|is)(?: not|n['’]t) (?:apply|applicable))\b{_OF_ITSELF}",
-    re.IGNORECASE,
-)
-_CONCLUDES = re.compile(
-    r"(?:,\s+(?:and )?(?=which\b|this\b)|,?\s+(?:and )?(?:is )?(?=(?:so|thus|therefore|hence)\b))",
-    re.IGNORECASE,
-)
-_IS_CONCLUSION = re.compile(r"\W*(?:so|thus|therefore|hence)\b", re.IGNORECASE)
-
-
-def _denies(reason: str, is_met: bool | None) -> bool:
-    """Whether a reason opens or concludes with another answer, or takes it back."""
-    if withdraws_rating(reason):
-        return True
-    sentences = [sentence for sentence in _SENTENCE_END.split(reason) if sentence.strip()] or [""]
-    clauses = [
-        clause
-        for number, sentence in enumerate(sentences)
-        for clause in _CONCLUDES.split(sentence)
-        if number in (0, len(sentences) - 1) or _IS_CONCLUSION.match(clause)
-    ]
-    if any(_NOT_APPLICABLE.match(clause) for clause in clauses):
-        return is_met is not None
-    said = frozenset[bool]().union(*map(says_met, clauses))
-    if is_met is not None:  # "Is code asked for? No." goes with null
-        said = said.union(_answers_itself(reason), *map(answers_met, clauses))
-    return bool(said - {is_met})
-
-
-def _answers_itself(reason: str) -> frozenset[bool]:
-    """What a reason answers to the last question that it asks itself, unless it asks for a fault."""
-    answers = list(_ANSWERED.finditer(reason))
-    if not answers or asks_for_fault(answers[-1]["asked"]):
-        return frozenset()
-    return frozenset({answers[-1]["answer"].casefold() == "yes"})

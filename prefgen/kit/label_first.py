@@ -17,6 +17,10 @@ _CLAUSES = re.compile(
     rf"|,? (?=and (?:it\b|(?:{NOUN} )?[\"'(\[]?(?-i:[A-Z0-9])(?!\w)))",
     re.IGNORECASE,
 )
+_NEXT_TEXT = re.compile(
+    rf", (?=(?:{NOUN} )?(?-i:[A-Z0-9]) (?:is|was|does|did|has|fails|lacks|isn|doesn)\b)", re.IGNORECASE
+)
+"""Behind a clause on a text: "Text A answers, B does not"."""
 _NAME_OF_REASONS = re.compile(
     r"(?:rationale|reason(?:s|ing)?|explanation|justification|comments?|feedback)? ?[:.]*", re.IGNORECASE
 )
@@ -71,7 +75,12 @@ def clauses_of(text: str, label: str, labels: Sequence[str]) -> list[tuple[str, 
     """(the label that a clause is about, the clause), of a text that begins about `label`."""
     named = re.compile(rf"(?<!\w)(?:{any_of(labels)})(?!\w)")
     found: list[tuple[str, str]] = []
-    for clause in _CLAUSES.split(plain(text)):
+    parts = [
+        part
+        for clause in _CLAUSES.split(plain(text))
+        for part in (_NEXT_TEXT.split(clause) if named.search(clause.partition(",")[0]) else (clause,))
+    ]
+    for clause in parts:
         about = named.search(_THAN.split(clause, maxsplit=1)[0])
         label = about[0] if about else label
         if not _NAME_OF_REASONS.fullmatch(clause.strip()):
@@ -182,7 +191,11 @@ def _forms(label: str, labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pat
     errs = (
         r"(?:has|contains|makes) (?:an?|some|several|many|more) (?:factual |serious )?(?:errors?|mistakes?)"
     )
-    ill = rf"(?:is {bad}|{fails}|{errs}|lacks details?|misses the point)"
+    amiss = (
+        r"(?:rambles(?: on)?|hallucinates(?: [^.,;:]{1,60})?|is an? (?:\w+ )?(?:refusal|hallucination)"
+        r"|refuses(?: to \w+)?|strays|goes off topic)"
+    )
+    ill = rf"(?:is {bad}|{fails}|{errs}|{amiss}|lacks details?|misses the point)"
     fault = (
         rf"{_LINK}(?:{own}|it) {ill}(?:,? and {ill})?{than}"
         rf"|(?:while|whereas|but) {own} (?:is not|isn't|isn’t)"

@@ -27,6 +27,10 @@ _WINS = (
     r"(?:wins|(?:deserves (?:the|to)|should|ought to) win|beats|outperforms|surpasses"
     r"|outshines|outdoes|prevails|tops|edges out)"
 )
+_SERVES = (
+    r"(?:does|fares|performs|handles|covers|answers|addresses|follows|fits|serves|satisfies|meets|captures"
+    r"|explains)"
+)
 _PREFER = (
     r"(?:prefer|favou?r|choose|chose|pick|select|recommend|(?:go|going) (?:with|for)|vote (?:for|goes to)"
     r"|send|lean(?:s|ing)? (?:to|towards?)|(?:rather|sooner) (?:send|take|have|give)|opt for"
@@ -150,6 +154,7 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
     first = label if is_digits else f"{own}{_PIECE}"
     bare = rf"(?:{noun} |(?:\A|[,;:] |\b(?:so|thus|and|that|think) )){named}{_PIECE}" if is_digits else first
     behind = rf"(?:{noun} ?)?{named}(?!\w|[./]\d" + (r"| [a-z])" if is_digits else ")")
+    text = rf"(?<!\()(?<!option )(?<!answer )(?<!choice ){first}"  # and no option that a text chose
     no = r"(?<!n't )(?<!n’t )(?<!not )(?<!never )"
     better = [
         rf"{bare} {_ADVERBS}(?:{_IS}|{_FOUND}) {_ADVERBS}{_GOOD}\b",
@@ -179,6 +184,12 @@ def _forms(labels: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
         r"(?: (?:one|text|reply|response|assistant|model))?(?: here| overall)? ?(?:is|was|[:：=])"
         rf" ?{_ADVERBS}){behind}",
         rf"(?:\b(?:makes?|making|gives?|puts?) ){label} (?:the )?(?:{_GOOD}|ahead|edge)\b",
+        rf"{text} (?:\w+ly )?(?:better|more \w+ly) (?!(?:than|and|or|but)\b)\w+s\b",
+        rf"{text} {_ADVERBS}{_SERVES} (?:(?!(?:no|not|any|little)\b)\w+ ){{0,5}}(?:better|more \w+ly)"
+        r"(?=[.,;:!]|\Z| than\b| overall\b| here\b)",
+        rf"\b(?:better|best) (?:served|answered|helped|satisfied) by {label}(?=[.,;!]|\Z)",
+        rf"{text} {_ADVERBS}(?:edges|pulls|comes) (?:ahead|out)\b",
+        rf"{text} [^.;,]{{0,60}}\b(?:and|,) is {_ADVERBS}(?:better|more {_WELL})\b",
         rf"{own} ?(?:>+|≻) ?[\"'(\[<]?(?:{any_of(labels)})",
         rf"{own}(?:更好|更佳|更优|更强|胜出|获胜)",
         rf"(?:选择|选|偏向|喜欢){label}",

@@ -10,7 +10,7 @@ from typing import Any
 from prefgen.kit.fields_beside import is_reason, is_sure
 from prefgen.kit.final_words import withdraws
 from prefgen.kit.label_first import speaks_for
-from prefgen.kit.label_grammar import KEYS, label_alone
+from prefgen.kit.label_grammar import KEYS, label_alone, named_in
 from prefgen.kit.label_leanings import ILL, leanings_in
 from prefgen.kit.label_reasons import blames, mentions, speaks_of_problem
 from prefgen.kit.parse_failure import ParseFailure
@@ -27,6 +27,7 @@ _NAMES_ANSWER = re.compile(r"(?:final_|my_)?answer")
 _LOSER = re.compile(
     r"(?:los(?:er|es|ing)|worse|worst|rejected|weaker|inferior)(?:_(?:text|response|answer))?"
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 TIES = re.compile(r"\b(?:neither|tie|tied|draw|equally)\b", re.IGNORECASE)
 _ASKS_FOR_LOSER = re.compile(
     r"\b(?:which|identify|find|name)\b[^.]*\b(?:worse|worst|weaker|inferior|less \w+)\b", re.IGNORECASE
@@ -104,12 +105,20 @@ def _best_of(scores: Any, labels: Sequence[str]) -> str | None:
     return best[0] if len(numbers) == len(labels) and len(best) == 1 else None
 
 
+def _states_another(text: str, winner: str, labels: Sequence[str]) -> bool:
+    """Whether a sentence of a text is itself a verdict for another label: "Thus the answer is B."."""
+    sentences = (sentence.strip() for sentence in _SENTENCE_END.split(text))
+    found = (named_in(sentence, labels) for sentence in sentences if sentence)
+    return any(named is not None and named.label != winner for named in found)
+
+
 def _speak_against(texts: Sequence[str], winner: str, labels: Sequence[str]) -> bool:
     texts = [plain(text) for text in texts]
     words = "\n".join(texts)
     others = [label for label in labels if label != winner]
     return (
         leanings_in(texts, labels).speak_against(winner)
+        or any(_states_another(text, winner, labels) for text in texts)
         or any(
             speaks_for(other, text, labels, about=winner)
             for other in others

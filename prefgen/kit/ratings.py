@@ -91,14 +91,32 @@ def rating_in_object(
 
 def may_doubt_ratings(text: str, digits: int) -> bool:
     """Whether the reasons of an object may hold a word against its ratings: more digits than the `digits` of
-    its keys and values, or a word that takes a rating back. Quick, since it is asked of every reply.
+    its keys and values, a null in the place of one, or a word that takes a rating back, gives one or turns
+    the texts round. Quick, since it is asked of every reply.
     """
     spelled = text.encode()
-    is_more = len(spelled) - len(spelled.translate(None, b"0123456789")) != digits
-    return is_more or any(word in spelled for word in _SECOND_THOUGHTS)
+    if len(spelled) - len(spelled.translate(None, b"0123456789")) != digits:
+        return True
+    words = frozenset(spelled.translate(_IN_SMALL_WORDS).split())
+    is_number = not words.isdisjoint(_NUMBER_WORDS) and _ENDS_ON_NUMBER.search(spelled) is not None
+    return is_number or not words.isdisjoint(_SECOND_THOUGHTS)
 
 
-_SECOND_THOUGHTS = (b"ait, ", b"isread", b"econd thought")
+_SECOND_THOUGHTS = frozenset(
+    b"null wait oops hold scratch strike mistake mistaken bad reflection reconsideration thought"
+    b" thoughts look inspection let kidding joking guess lower lowered lowering raise raised raising"
+    b" change changed changing revise revised revising reconsider reconsidered adjust adjusted"
+    b" adjusting corrected correction downgrade downgraded upgrade upgraded update updated deduct"
+    b" deducted subtract subtracted retract meant misread misjudged wrong swap swapped swaps exchanged"
+    b" reversed reverse switched mislabeled mislabelled versa round around called named renamed"
+    b" denotes sorry actually edit hmm back lowest highest bottom worst marks grade score excellent"
+    b" perfect flawless outstanding superb wonderful terrible awful useless horrible worthless".split()
+)
+_NUMBER_WORDS = frozenset((b"one", b"two", b"three", b"four", b"five"))
+_ENDS_ON_NUMBER = re.compile(rb"\b(?:one|two|three|four|five)(?: stars?| points?)?[^ \w]", re.IGNORECASE)
+_IN_SMALL_WORDS = bytes(
+    n + 32 if 65 <= n <= 90 else n if 97 <= n <= 122 or n > 127 else 32 for n in range(256)
+)
 
 
 def _is_of_scale(name: str) -> bool:

@@ -5,7 +5,7 @@ import re
 from prefgen.kit.met_clauses import SURELY
 
 _NOTHING_FOLLOWS = re.compile(
-    r"(?: ?\w+){0,3}[\s:=?|-]+(?:none|nothing|no|n/a|not any|0)\b"
+    r"(?: ?\w+){0,3}[\s:=?|→-]+(?:none|nothing|no|n/a|not any|0)\b"
     r"(?: (?:found|identified|detected|seen|violated|constraints?|violations?|instructions?"
     r"|requirements?|items?|rules?|of|the|these|them|those|is|are|was|were"
     r"|in|request|prompt|text|response))*(?=[,.!;)\]|]|\s*[-–—(\n]|\s*\Z)",
@@ -97,7 +97,7 @@ _SURE = re.compile(
     r"(?:asked|requested|required|expected|instructed|wanted)|in (?:full|all))\W*\Z",
     re.IGNORECASE,
 )
-_PART_END = re.compile(r"[.!?;:,()\n—–]+|\s-\s|\b(?:and|so|since|because|which|while)\b", re.IGNORECASE)
+_PART_END = re.compile(r"[.!?;:,()\n—–|→]+|\s[-=/]\s|\b(?:and|so|since|because|which|while)\b", re.IGNORECASE)
 
 
 def leanings_of(text: str) -> set[str]:
@@ -112,7 +112,13 @@ def leanings_of(text: str) -> set[str]:
         is_answered = not heading.endswith("?") or _YES_OR_NO.match(part)
         clause, heading = f"{heading} {part}" if is_answered else part, ""
         ill, denial, share = ILL.search(clause), _DENIES.search(clause), counts_all(clause)
-        if ill and not denial and end and end[0][0] in ":?\n(" and _VALUE_NEXT.fullmatch(part):
+        if (
+            ill
+            and not denial
+            and end
+            and end[0].strip(" ")[:1] in (*":?\n(|=→",)
+            and _VALUE_NEXT.fullmatch(part)
+        ):
             heading = part + end[0][0]  # "Violations:" of "Violations: none"
         elif ill and denial and (denial.start() < ill.start() or _NOTHING_FOLLOWS.match(clause, ill.end())):
             found |= {"well", "all well"}

@@ -7,6 +7,7 @@ part of the new text. Where the old text says such a thing too, both speak of so
 import re
 from collections.abc import Callable
 
+from prefgen.kit.revision_frames import holds_frame, unframed
 from prefgen.kit.revision_remarks import (
     ends_on_remark,
     has_versions,
@@ -30,7 +31,7 @@ _IT = (
 
 _LONGEST_ANNOUNCEMENT = 200
 _ENDS_FENCED = re.compile(
-    r"\A<(text(?: \w+)?|(?:(?:new|revised|rewritten|improved|edited|corrected|updated|final)[ _-])?"
+    r"\A<(text(?: \w+)?|output|(?:(?:new|revised|rewritten|improved|edited|corrected|updated|final)[ _-])?"
     r"(?:reply|response|answer|revision|version|text)|revised|rewritten|improved)>(.*)</\1>\Z",
     re.DOTALL | re.IGNORECASE,
 )
@@ -179,7 +180,8 @@ def revised_text(text: str, old: str) -> str:
     fenced = _ENDS_FENCED.match(inside)
     if fenced and not FENCE_MARK.search(fenced[2]) and f"</{fenced[1]}>".casefold() not in old.casefold():
         inside = fenced[2].strip()
-    return inside if inside == text else _cut(_without_quotes, inside, old)
+    inside = inside if inside == text else _cut(_without_quotes, inside, old)
+    return unframed(inside, old)
 
 
 def _cut(cut: Callable[[str], str], text: str, old: str) -> str:
@@ -235,7 +237,7 @@ def _says_so(text: str) -> bool:
 
 def speaks_of_the_reply(text: str, old: str) -> bool:
     """Whether a text, which is to be an answer, holds words about the answer that the `old` one lacks."""
-    if is_wrapped(text, old) or _takes_out_a_line(text, old):
+    if is_wrapped(text, old) or _takes_out_a_line(text, old) or holds_frame(text, old):
         return True
     return any(speaks(text) and not speaks(old) for speaks in _WAYS_TO_SPEAK_OF_IT)
 

@@ -38,10 +38,12 @@ _EXCEPTION = re.compile(
 )
 _NOT = r"(?:\bnot|n['’]t)"
 _UNFULFILLED = (
-    rf"(?:{_NOT} (?:\w+ly )?(?:met|satisfied|fulfilled|followed)"
+    rf"(?:{_NOT} (?:\w+ly )?(?:met|satisfied|fulfilled|followed|respected|obeyed"
+    r"|adhered to|complied with)"
     r"|\b(?:un(?:met|satisfied|fulfilled)|non-?compliant)|\b(?:do|does|did)(?: not|n['’]t) (?:\w+ly )?"
     r"(?:meet|satisfy|fulfill?|follow|pass|comply|adhere|obey|respect))\b"
 )
+_CRITERION = r"(?:criteri(?:on|a)|requirement|condition|constraint|instruction|rule|item)s?"
 _FAULT = re.compile(
     r"(?:\A\W*(?:\d{1,2}\W+)?|\b(?:is|are|was|were|been|seems|appears) (?:\w+ly |also |thus )?)violated?\b"
     r"|\b(?:it|this|text|response|answer|reply|which|sentence|word|line|title|so|thus) (?:\w+ly |also "
@@ -57,10 +59,26 @@ _FAULT = re.compile(
     r"|\b(?:is|are|was|were) (?:also |only )?(?:an?|one|two|three|\d+|some|several|clear|minor)(?: \w+)?"
     r" violations?\b"
     r"|\A\W*(?:\d{1,2}\W+)?violations?(?: (?:found|identified|detected))?:"
+    rf"|{_CRITERION}(?: \d+)? (?:\w+ly |also |thus )?fails?"
+    r"(?! to (?:break|violate|contradict|miss|lack|err)\b)"
+    r"|\bthat(?:['’]s| is) an? (?:\w+ )?violation\b"
+    r"|\A\W*(?:an? )?violation(?: (?:found|identified|detected))?\b"
+    rf"|\bnot (?:all|every|each)\b(?: of)?(?: the| these)? {_CRITERION}"
+    r"|\b(?:all|every(?:thing)?) (?:\w+ ){0,6}?"
+    r"(?:except|excepting|but|save for|apart from|other than)\b(?! also\b)"
     rf"|{_UNFULFILLED}",
     re.IGNORECASE,
 )
-_CROSS = re.compile(r"[❌✗✘]")
+_CROSS = re.compile(
+    r"[❌✗✘✖✕☒☓🚫⛔❎👎⚠🔴🟥🛑❗]|(?<![\w)])[ \t]?×(?![ \t]?[\w(])|(?m:^[ \t]*(?:[-*•] ?)?× )"
+)
+_COUNTS_FAILED = re.compile(
+    r"^\W*(?:failed|violated|unmet)[^\n:]{0,20}: ?[1-9]", re.IGNORECASE | re.MULTILINE
+)
+_FOLLOWS_NOT = re.compile(
+    r"\b(?:follow|me?et|satisf|fulfil|compl[yi]|adhere|obey)[^.!?\n]*[?？]\W{0,6}no\b(?=\W*\Z|\s*[.,;:!\n])",
+    re.IGNORECASE,
+)
 _QUESTION = re.compile(r"(?:\A|(?<=[.!?\n]))[^.!?\n]*[?？]")
 _ASKS = re.compile(r"[?？]\W*\Z")
 _ASKS_WHETHER_GOOD = re.compile(
@@ -82,7 +100,8 @@ def names_fault(text: str) -> bool:
     and not "No constraint is violated.", "Violations: none" or what it quotes.
     """
     bare = _MARKUP.sub("", _QUOTED.sub('""', text))
-    if _CROSS.search(bare) or has_failed_item(bare):
+    forms = (_CROSS, _COUNTS_FAILED, _FOLLOWS_NOT)
+    if any(form.search(bare) for form in forms) or has_failed_item(bare):
         return True
     start = 0
     for end in [*(match.start() for match in _CLAUSE_END.finditer(bare)), len(bare)]:
@@ -111,11 +130,15 @@ def says_all_is_well(text: str) -> bool:
     lacking: "All constraints are met.", "Violations: none". The mirror of `names_fault`.
     """
     bare = _MARKUP.sub("", _QUOTED.sub('""', text))
+    if names_fault(text):
+        return False
+    if all_items_hold(bare):
+        return True
     leanings = leanings_of(bare)
-    if "ill" in leanings or names_fault(text):
+    if "ill" in leanings:
         return False
     asks = any(asks_for_fault(match[0]) for match in _QUESTION.finditer(bare))
-    return "all well" in leanings or asks or all_items_hold(bare)
+    return "all well" in leanings or asks
 
 
 def asks_otherwise(text: str) -> bool:

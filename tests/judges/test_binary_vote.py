@@ -703,3 +703,84 @@ def test_what_stands_before_a_vote_is_read_in_no_time(unit, vote):
     vote_of(f"{(unit * 20_000)[:40_000]}\n\nFinal judgment: {vote}")
 
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("cross", "❌✗✘✖×✕☒🚫⛔❎👎⚠🔴")
+@pytest.mark.parametrize(
+    "items", ["1. Title: {}\n2. Tips: ✔", "{} Title\n✔ Tips", "| Title | {} |\n| Tips | ✔ |"]
+)
+def test_any_cross_of_a_list_makes_a_yes_unread(items, cross):
+    said = items.format(cross)
+    assert vote_of(f"{said}\n\nFinal judgment: yes") is None
+    assert vote_of(f"{said}\n\nFinal judgment: no") is False
+    assert vote_of(f"{items.format('✔')}\n\nFinal judgment: yes") is True
+
+
+ILL = [
+    "Not every constraint is met.",
+    "All constraints are met except the title.",
+    "All but one constraint are met.",
+    "Everything but the title is there.",
+    "The title constraint is not respected.",
+    "The title constraint is not adhered to.",
+    "One constraint fails.",
+    "That's a violation.",
+    "Violation found in line 2.",
+    "Failed: 1\nPassed: 4",
+    "1. Title: N\n2. Tips: Y",
+    "1. Title: partial\n2. Tips: full",
+    "Does the text follow all? No.",
+    "1. **Title**: The text has no title. **not met**\n2. **Tips**: Five tips are listed. **met**",
+    "1. Title (not met): none is there.\n2. Tips (met): five.",
+    "Paris is not mentioned → violated",
+    "| Mention Paris | Paris is not mentioned | fail |",
+    "1. JSON: not valid JSON / violated",
+]
+
+
+@pytest.mark.parametrize("said", ILL)
+def test_what_says_that_something_is_not_met_goes_with_a_no_alone(said):
+    assert vote_of(f"{said}\n\nFinal judgment: yes") is None
+    assert vote_of(f"{said}\n\nFinal judgment: no") is False
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1. **No commas**: There are no commas. **met**\n2. **Tips**: Five tips are listed. **met**",
+        "1. No commas (met): there are none.\n2. Tips (met): five are there.",
+        "1. No errors\n   - Evidence: No error is there.\n   - Result: met\n2. Tips\n   - Result: met",
+        "### 1. No errors\nNo error is there.\nmet\n### 2. Tips\nFive.\nmet",
+        "There are no commas. satisfied.\nFive tips are listed. satisfied.",
+        "1. Avoid errors: There are no errors → met\n2. Tips: five → met",
+    ],
+)
+def test_a_list_of_items_that_all_end_in_met_goes_with_a_yes_alone(said):
+    """Also where its sentences deny something: the value behind each is what counts."""
+    assert vote_of(f"{said}\n\nFinal judgment: yes") is True
+    assert vote_of(f"{said}\n\nFinal judgment: no") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1. Title: met\n2. Tips: met\n\nThe text is too long, though.",
+        "1. Title: met\n2. Tips: four of five",
+        "The size is 2 × 3, and the title is missing.",
+    ],
+)
+def test_a_list_that_goes_on_to_a_fault_goes_with_a_no(said):
+    assert vote_of(f"{said}\n\nFinal judgment: no") is False
+
+
+def test_a_multiplication_is_no_cross():
+    assert vote_of("The size is 2 × 3, as asked.\n\nFinal judgment: yes") is True
+
+
+@pytest.mark.parametrize(("vote", "mark", "contrary"), [("yes", "✅", "❌"), ("no", "❌", "✅")])
+@pytest.mark.parametrize("form", ["Final judgment: {} {}", "**Final judgment: {}** {}"])
+def test_a_mark_beside_a_vote_must_agree_with_it(form, vote, mark, contrary):
+    assert vote_of(form.format(vote, mark)) is (vote == "yes")
+    assert vote_of(f"Final judgment: {mark} {vote}") is (vote == "yes")
+    assert vote_of(form.format(vote, contrary)) is None
+    assert vote_of(f"Final judgment: {contrary} {vote}") is None

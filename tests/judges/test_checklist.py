@@ -11,6 +11,7 @@ from prefgen.judges.checklist import Checklist, read_checks
 from prefgen.kit.parse_failure import ParseFailure
 from prefgen.testing import Scripted
 from prefgen.types import Prompt, Reply
+from tests.support.doc_tables import replies_of
 from tests.support.judges import judged, scores
 
 
@@ -197,6 +198,100 @@ def test_a_reason_whose_sentence_says_the_opposite_is_unread(reasons, met):
         assert read_one(reason, not met) == "unread", reason
 
 
+UNMET_IN_OTHER_FORMS = [
+    "The title requirement is not met.",
+    "The requirement to include a title is not satisfied.",
+    "The constraint of using no commas is violated.",
+    "The instruction to follow the format of the letter is not followed.",
+    "The criterion that the text be polite is unmet.",
+    "The condition (five tips) is not satisfied.",
+    "The 'no commas' rule is violated.",
+    "The rule against rhymes is not respected.",
+    "One requirement is not met.",
+    "None of the requirements are met.",
+    "Not every requirement is met.",
+    "Everything is met except the title.",
+    "All rules are met apart from the second.",
+    "The first part is met; the second is not.",
+    "It satisfies neither.",
+    "Met only once instead of twice.",
+    "The rule is followed until the last line.",
+    "It was followed at first, then ignored.",
+    "The text claims that it is met, but it isn't.",
+    "Close, but not met.",
+    "Not quite met: the last paragraph has no verb.",
+    "The text meets the length but not the tone.",
+    "Correct title, but in the wrong place.",
+    "Missing.",
+    "Absent",
+    "Incomplete.",
+    "Not present.",
+    "The title is missing.",
+    "It doesn't.",
+    "Nothing shows it.",
+    "Half of it is done.",
+]
+MET_IN_OTHER_FORMS = [
+    "The title requirement is met.",
+    "The requirement to include a title is satisfied.",
+    "The constraint of using no commas is respected.",
+    "The instruction to write in French is followed.",
+    "The condition 'not more than 100 words' is met.",
+    "The requirement that the text not mention cats is met.",
+    "The criterion is met, though not elegantly.",
+    "Each of the requirements is met.",
+    "There is no violation of this rule.",
+    "The count is 45, satisfying the limit.",
+    "It is met by not using any comma.",
+    "Present.",
+    "It is complete.",
+    "It does.",
+]
+
+
+@pytest.mark.parametrize(("reasons", "met"), [(UNMET_IN_OTHER_FORMS, False), (MET_IN_OTHER_FORMS, True)])
+def test_a_clause_with_a_complement_or_an_exception_is_read_as_what_it_says(reasons, met):
+    for reason in reasons:
+        assert read_one(reason, met) is met, reason
+        assert read_one(reason, not met) == "unread", reason
+        assert read_one(reason, None) == "unread", reason
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "It would be met if a title were there.",
+        "True for line 1, false for line 2.",
+        "The rule that all items are met is violated.",
+    ],
+)
+def test_a_clause_that_may_say_either_is_no_reason_for_a_check(reason):
+    assert read_one(reason, True) == "unread"
+
+
+@pytest.mark.parametrize(
+    ("reason", "met"),
+    [
+        ("No title is missing.", True),
+        ("The word cat is missing, as required.", True),
+        ("Text says: 'It is not met by all.' It meets the criterion.", True),
+        ("The text asks that no rule is not met.", True),
+        ("Nothing is missing.", True),
+        ("No commas are used, but the tone is warm.", True),
+        ("The request asks that the limit is respected. It has 65 words.", False),
+    ],
+)
+def test_what_is_quoted_or_asked_for_is_no_reason_against_a_check(reason, met):
+    assert read_one(reason, met) is met
+
+
+@pytest.mark.parametrize(
+    "reason", ["The title is missing.", "Missing.", "No evidence.", "The text has a title.", "There is none."]
+)
+def test_a_reason_that_speaks_of_the_text_does_not_go_with_null(reason):
+    assert read_one(reason, None) == "unread"
+
+
 @pytest.mark.parametrize("reason", ["Gracefully met.", "Barely met.", "The rule is oddly followed."])
 def test_an_adverb_that_is_not_known_leaves_a_check_in_doubt(reason):
     assert read_one(reason, True) == read_one(reason, False) == "unread"
@@ -216,7 +311,6 @@ def test_a_reason_that_says_whether_it_is_met_does_not_go_with_null(reason):
         "Does the request ask for code? No.",
         "No, the request asks for no code.",
         "The condition is not met, so the criterion does not apply.",
-        "Nothing shows it.",
         "",
     ],
 )
@@ -294,6 +388,12 @@ def test_a_check_in_words_is_read(said, met):
         "oddly ",
         "fully",
         "not only ",
+        "\t",
+        "\u00a0",
+        "\r",
+        "the requirement of ",
+        "but ",
+        "; the second is not",
     ],
 )
 def test_a_long_reason_is_read_in_no_time(unit, opening):
@@ -301,3 +401,14 @@ def test_a_long_reason_is_read_in_no_time(unit, opening):
     read_one(opening + unit * 5000, True)
 
     assert time.perf_counter() - began < 1
+
+
+CHECKS = {"true": True, "false": False, "null": None}
+
+
+@pytest.mark.parametrize(("reason", "goes_with"), replies_of("judges.md", "A check of a checklist is"))
+def test_each_reason_of_the_table_goes_with_what_it_says(reason, goes_with):
+    allowed = {word: met for word, met in CHECKS.items() if word in goes_with}
+    read = {word: met for word, met in CHECKS.items() if read_one(reason, met) == met}
+
+    assert read == allowed

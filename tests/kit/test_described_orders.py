@@ -247,3 +247,39 @@ def test_a_decision_for_another_text_loses_a_verdict_and_one_for_its_own_does_no
 )
 def test_a_bare_label_below_a_tie_or_lower_points_is_unread(said):
     assert label_of(f"{said}\n\nA") is None
+
+
+STATES_B = ["Thus the answer is B.", "My choice is B.", "Text B > Text A", "Text B does a better job."]
+LEANS_TO_B = [
+    "Text B more closely follows the instruction.", "Text B better satisfies the request.",
+    "Text B does better.", "Text B handles this better.", "Text B explains the step better than Text A.",
+    "A user would be better served by Text B.", "Text B offers more detail and is more accurate.",
+    "Text B edges ahead.", "Text B answers, A does not.", "Text A rambles.", "Text A is a refusal.",
+    "Text A hallucinates a source.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [*STATES_B, "Both are on topic. I pick B.", *LEANS_TO_B])
+def test_a_reason_first_object_whose_reason_decides_otherwise_is_unread(said):
+    for reason, winner in ((said, "A"), (exchanged(said), "B")):
+        assert label_of(json.dumps({"reasoning": reason, "winner": winner})) is None
+        other = "A" if winner == "B" else "B"
+        assert label_of(json.dumps({"reasoning": reason, "winner": other})) == other
+
+
+@pytest.mark.parametrize("verdict", ["Answer: {}", "{}", "Final answer: {}", "Final verdict: [[{}]]"])
+@pytest.mark.parametrize("said", LEANS_TO_B)
+def test_praise_before_the_verb_and_faults_speak_against_a_verdict(said, verdict):
+    for reason, label in ((said, "A"), (exchanged(said), "B")):
+        assert label_of(f"{reason}\n\n{verdict.format(label)}") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Text A is better than nothing.", "Text B could do better.", "Text A says that (B) better fits.",
+        "Text B picks option A, which more closely follows the book.", "Text B does no better than Text A.",
+    ],
+)  # fmt: skip
+def test_words_that_certainly_praise_no_other_text_leave_a_verdict(said):
+    assert label_of(f"{said}\n\nFinal verdict: [[A]]") == "A"

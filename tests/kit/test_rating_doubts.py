@@ -123,6 +123,50 @@ def test_ratings_of_several_texts_that_may_be_exchanged_or_revised_are_unread(te
         read_ratings(reply(text), ("honesty",), 2)
 
 
+@pytest.mark.parametrize(
+    ("rationale", "rating"),
+    [
+        ("Hold on, the labels are swapped.", 4), ("My mistake, that is Text B.", 4), ("Terrible.", 4),
+        ("Actually, it deserves a two.", 4), ("I take this back, it deserves a two.", 4), ("Excellent.", 2),
+        ("Final rating: two", 4), ("Sorry, lower: two.", 4), ("It should be two.", 4), ("Oops, a three.", 4),
+    ],
+)  # fmt: skip
+def test_second_thoughts_in_words_count_listwise_as_in_a_single_rating(rationale, rating):
+    entry = {"rationale": rationale, "rating": rating}
+    assert rating_of(json.dumps(entry)) is None
+    for number in ("1", "2"):
+        other = {"rationale": "It names the city.", "rating": 3}
+        entries = {"text_1": other, "text_2": other, f"text_{number}": entry}
+        with pytest.raises(ParseFailure):
+            read_ratings(reply(json.dumps(entries)), ("helpfulness",), 2)
+
+
+@pytest.mark.parametrize("said", ["The texts are swapped.", "The ratings are reversed."])
+def test_what_turns_the_texts_round_counts_listwise(said):
+    entries = {"text_1": {"rationale": said, "rating": 4}, "text_2": {"rationale": "ok", "rating": 3}}
+    with pytest.raises(ParseFailure):
+        read_ratings(reply(json.dumps(entries)), ("helpfulness",), 2)
+
+
+def test_a_null_hides_no_digit():
+    entries = {
+        "text_1": {"rationale": "It makes no claim.", "rating": None},
+        "text_2": {"rationale": "Final rating: 2", "rating": 4},
+    }
+    with pytest.raises(ParseFailure):
+        read_ratings(reply(json.dumps(entries)), ("honesty",), 2)
+
+
+@pytest.mark.parametrize(
+    "rationale",
+    ["It names two cities.", "It actually helps.", "One of the best, and no mistake.", "Perfectly so."],
+)
+def test_such_words_about_a_text_leave_its_rating(rationale):
+    entry = {"rationale": rationale, "rating": 4}
+    ratings = read_ratings(reply(json.dumps({"text_1": entry, "text_2": entry})), ("helpfulness",), 2)
+    assert [text["helpfulness"] for text in ratings] == [(4, rationale)] * 2
+
+
 def test_a_critique_whose_feedback_gives_another_rating_is_unread():
     text = '{"feedback":"Overall: 3/10. Actually, the overall should be 3.","overall":8}'
     with pytest.raises(ParseFailure):

@@ -338,3 +338,61 @@ def test_a_sentence_that_gives_its_text_behind_a_colon_is_no_remark(text):
 )  # fmt: skip
 def test_a_task_that_is_told_before_a_revision_is_a_remark(words):
     assert speaks_of_the_reply(revised_text(f"{words}\n\nParis.", "London."), "London.")
+
+
+OLD = "Lyon is the capital of France. It lies on the Seine."
+NEW = "Paris is the capital of France. It lies on the Seine."
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "```\n{}\n```", "```text\n{}\n```", '"{}"', "“{}”", "**{}**", "*{}*", "> {}", "<output>{}</output>",
+        "Corrected version: {}", "Here is the revised reply:\n\n{}",
+    ],
+)  # fmt: skip
+def test_a_frame_round_the_whole_is_taken_off(frame):
+    text = revised_text(frame.format(NEW), OLD)
+    assert text == NEW
+    assert not speaks_of_the_reply(text, OLD)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "Corrected:\n{}", "Fixed:\n\n{}", "## Revised\n{}", "[Revised]\n{}", "Minimal edit:\n\n{}",
+        "Please find the revised reply below.\n\n{}", "Suggested revision: {}", "Updated reply - {}",
+        'Here is the text with "Lyon" replaced by "Paris":\n\n{}', "Reply: {}", "Here you go:\n\n{}",
+        "Only one name needed changing:\n\n{}", '```json\n{{"revised_reply": "{}"}}\n```', "{} (revised)",
+        "{}\n\nThe capital has been corrected from Lyon to Paris.", '{}\n\nChange: "Lyon" → "Paris"',
+        "{}\n\n[Corrected: Lyon → Paris]", "{}\n\nRationale: Lyon is no capital.", "{}\n\n(11 words)",
+        "{}\n\nLet me know if you'd like further changes.",
+        "{}\n\nIs there anything else you would like me to revise?",
+    ],
+)  # fmt: skip
+def test_a_line_or_remark_that_the_old_text_lacks_is_in_doubt(frame):
+    assert speaks_of_the_reply(revised_text(frame.format(NEW), OLD), OLD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (OLD, f"# The capital of France\n\n{NEW}"),
+        (OLD, f"{NEW}\n\nThe river flows to the north-west."),
+        (f"{OLD}\n\nMy notes changed.", f"{NEW}\n\nMy old notes changed."),
+        (f"Updated in May:\n\n{OLD}", f"Updated in June:\n\n{NEW}"),
+        (f"Reply: {OLD}", f"Reply: {NEW}"),
+        ("To be or not to be, that is it.", '"To be or not to be" is what the prince of Denmark asks.'),
+        (
+            "Print it with a loop over all the names.",
+            "```python\nfor name in names:\n    print(name)\n```",
+        ),
+        (OLD, "**Paris** is the capital of France. It lies on the Seine."),
+        (f'"{OLD}"', f'"{NEW}"'),
+        (f"```\n{OLD}\n```", f"```\n{NEW}\n```"),
+        (OLD, f"{NEW[:-1]} (in the north)."),
+    ],
+)
+def test_what_is_no_frame_stays(old, new):
+    assert revised_text(new, old) == new
+    assert not speaks_of_the_reply(new, old)

@@ -1,0 +1,141 @@
+"""Whether the reason of a check says another thing than the check: met, not met, or does not apply.
+
+A check is read beside a reason that certainly or possibly says its opposite in no clause. Looked at are the
+first and the last sentence and what concludes; the sentences between may speak of anything.
+"""
+
+import re
+
+from prefgen.kit.met_clauses import SURELY, answers_met, says_met, value_alone
+from prefgen.kit.reason_leanings import asks_for_fault, leanings_of
+from prefgen.kit.vote_items import is_excused
+from prefgen.kit.withdrawals import withdraws_rating
+
+_OF_ITSELF = r"(?=\W*\Z|\s*[.,;:!\n(–—]|\s+(?:-|because|since|as|to|here)\b)"
+_BLANKS = re.compile(r"[^\S\n]+")
+_SENTENCE_END = re.compile(r"(?<=[.!;\n])\s+")
+_WHOLE_SENTENCE_END = re.compile(r"(?<=[.!\n])\s+")
+_ANSWERED = re.compile(
+    r"(?:\A|(?<=[.!?\n]))(?P<asked>[^.!?？\n]*)[?？]\W{0,6}(?P<answer>yes|no)"
+    r"(?=\W*\Z|\s*[.,;:!\n–—]|\s+-)",
+    re.IGNORECASE,
+)
+_NOT_APPLICABLE = re.compile(
+    r"\W*(?:(?:so|thus|therefore|hence|overall),? )?(?:(?:(?:the|this|that) )?"
+    r"(?:criterion|item|requirement|condition|constraint|it|this|that)(?: \d+)? )?"
+    rf"(?:not applicable|n/a|(?:does|is)(?: not|n['’]t) (?:apply|applicable))\b{_OF_ITSELF}",
+    re.IGNORECASE,
+)
+_CONCLUDES = re.compile(
+    r"(?:, (?:and )?(?=which\b|this\b)|,? (?:and )?(?:is )?(?=(?:so|thus|therefore|hence)\b))",
+    re.IGNORECASE,
+)
+_IS_CONCLUSION = re.compile(r"\W*(?:so|thus|therefore|hence)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"\"[^\"\n]{1,400}\"|[“„][^”“\n]{1,400}[”“]|(?<!\w)['‘][^'’\n]{1,400}['’](?!\w)")
+_DONE = r"(?:met|satisfied|fulfill?ed|followed|respected|obeyed|adhered to|complied with)(?! by\b)"
+_DENIES_IT = re.compile(
+    rf"(?:\bnot|n['’]t|\bnever|\bneither|\bnor) (?:(?!only\b|just\b|merely\b|but\b)\w+ )?{_DONE}\b|\bunmet\b"
+    rf"|\bnot (?:all|every|each)\b[^.;:]{{0,80}}\b{_DONE}\b|\b(?:all|every\w*) (?:\w+ )?(?:but|except)\b"
+    r"|(?P<turn>(?:[;,]|\bbut|\band|\bwhile|\bwhereas) (?:(?:the|its|an?) )?(?:[\w-]+ ){0,3}"
+    r"(?:is|are|was|were|does|do|did|has|have)(?: not|n['’]t)\W*\Z"
+    r"|\b(?:and|but) (?:it )?(?:fails|violates|breaks|misses|lacks)\b)"
+    r"|\A\W*(?:only )?(?:half|part|most) of\b|\A\W*(?:almost|nearly|close|not quite)[,:.]"
+    r"|\A\W*(?:nothing|no (?:evidence|quotes?|words?))\b(?: (?:in|of|from) the text)? (?:shows?|supports?)\b"
+    r"|\A\W*no evidence\b|\bcannot be verified\b|\bfailing (?:the|this)\b|\bexceed\w* the (?:\w+ )?limit\b"
+    r"|\b(?:it|this|text) does(?: not|n['’]t) do (?:so|this|that)\b|\b(?:lacks|is missing) (?!any\b)"
+    r"|\A\W*(?!(?:nothing|none|no)\b)(?:[\w-]+ ){1,5}(?:is|are|was|were) "
+    r"(?:missing|lacking|omitted|left out)\W*\Z",
+    re.IGNORECASE,
+)
+"""Words within a sentence by which something is not met: "close, but not met", "the second is not."."""
+_AFFIRMS_IT = re.compile(
+    rf"\b(?:is|are|was|were|been|being) (?:{SURELY} )*{_DONE}\b"
+    r"|\b(?:meets|satisfies|fulfill?s|respects|satisfying|fulfilling|meeting|respecting)"
+    r" (?:the|this|all|every|each) (?:[\w-]+ ){0,3}"
+    r"(?:criteri(?:on|a)|requirement|condition|constraint|instruction|rule|limit)s?\b",
+    re.IGNORECASE,
+)
+_BEHIND_BUT = re.compile(r"\bbut\b(?! (?:also|still)\b)([^.;,]*)", re.IGNORECASE)
+_NOT_ONLY = re.compile(r"\bnot (?:only|just|merely)\b", re.IGNORECASE)
+_SAID_OR_WANTED = re.compile(
+    r"\b(?:asks?|asked|requires?|required|says?|states?|demands?|claims?|wants?|whether|if|must|should"
+    r"|would|could|to be)\b[^.;:,]*\Z",
+    re.IGNORECASE,
+)
+_OF_REQUEST = re.compile(
+    r"\b(?:request|prompt|user|question|task|conversation|instruction|criterion|ask(?:s|ed)?|requested"
+    r"|required|requires?|wanted|appl(?:y|ies|icable)|relevant|irrelevant)\b",
+    re.IGNORECASE,
+)
+_GIVES_NOTHING = re.compile(
+    r"\b(?:no|not|none|nothing|never|nowhere|without|only|irrelevant|unless)\b|n['’]t\b", re.IGNORECASE
+)
+_BLAMES_TEXT = re.compile(
+    r"\b(?:missing|lack\w*|omit\w*|violat\w*|fail\w*|ignor\w*|wrong|incorrect)\b", re.IGNORECASE
+)
+
+
+def denies(reason: str, is_met: bool | None) -> bool:
+    """Whether a reason takes its check back, or says or may say another thing."""
+    if withdraws_rating(reason):
+        return True
+    reason = _BLANKS.sub(" ", reason)
+    sentences = [sentence for sentence in _SENTENCE_END.split(reason) if sentence.strip()] or [""]
+    ends = sentences if len(sentences) < 3 else [sentences[0], sentences[-1]]
+    clauses = [
+        clause
+        for number, sentence in enumerate(sentences)
+        for clause in _CONCLUDES.split(sentence)
+        if number in (0, len(sentences) - 1) or _IS_CONCLUSION.match(clause)
+    ]
+    if any(_NOT_APPLICABLE.match(clause) for clause in clauses):
+        return is_met is not None
+    values = map(value_alone, (reason, reason.partition(":")[0]))
+    said = frozenset[bool]().union(*values, *map(says_met, clauses))
+    if is_met is None:
+        return bool(said) or not all(map(_says_nothing_to_apply_to, ends))
+    said = said.union(_answers_itself(reason), *map(answers_met, clauses))
+    mentioned = _mentions(reason)
+    # what is not met in part is not met: "the first is met, the second is not" goes with false
+    is_denied = False in mentioned if is_met else mentioned == frozenset({True}) and not said
+    return is_denied or bool(said - {is_met})
+
+
+def _answers_itself(reason: str) -> frozenset[bool]:
+    """What a reason answers to the last question that it asks itself, unless it asks for a fault."""
+    answers = list(_ANSWERED.finditer(reason))
+    if not answers or asks_for_fault(answers[-1]["asked"]):
+        return frozenset()
+    return frozenset({answers[-1]["answer"].casefold() == "yes"})
+
+
+def _mentions(reason: str) -> frozenset[bool]:
+    """Which of met and not met stand somewhere in the first or last sentence of a reason, outside of quotes
+    and of what is said to be asked for.
+    """
+    sentences = [part for part in _WHOLE_SENTENCE_END.split(_QUOTED.sub('""', reason)) if part.strip()]
+    found: set[bool] = set()
+    for sentence in {*sentences[:1], *sentences[-1:]}:
+        denials = [
+            match
+            for match in _DENIES_IT.finditer(sentence)
+            if (match["turn"] or not _is_reported(sentence, match)) and not is_excused(sentence, match.end())
+        ]
+        behind_but = () if _NOT_ONLY.search(sentence) else _BEHIND_BUT.findall(sentence)
+        if denials or any("ill" in leanings_of(part) for part in behind_but):
+            found.add(False)
+        if any(not _is_reported(sentence, match) for match in _AFFIRMS_IT.finditer(sentence)):
+            found.add(True)
+    return frozenset(found)
+
+
+def _is_reported(sentence: str, match: re.Match[str]) -> bool:
+    return _SAID_OR_WANTED.search(sentence[: match.start()]) is not None
+
+
+def _says_nothing_to_apply_to(sentence: str) -> bool:
+    """Whether a sentence says of the request that it gives a criterion nothing to apply to; or nothing."""
+    if not sentence.strip():
+        return True
+    of_request = _OF_REQUEST.search(sentence) and _GIVES_NOTHING.search(sentence)
+    return bool(of_request) and _BLAMES_TEXT.search(sentence) is None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption
+from prefgen.cli.consent import YesOption
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.evaluation.after_training import Judging
@@ -87,6 +88,7 @@ def command(
     then_eval: ThenEvalOption = None,
     eval_prompts: EvalPromptsOption = "test",
     journal: JournalFileOption = None,
+    yes: YesOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on
@@ -119,7 +121,7 @@ def command(
     end_together()
     if not is_first():
         return
-    judgment = judge_trained(judging, journal) if judging else None
+    judgment = judge_trained(judging, journal, yes=yes) if judging else None
     if push:
         from prefgen.trainers.push import push_model
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
+RunOrMixArgument = Annotated[Path, typer.Argument(help="A run's folder, or a mix's.", show_default=False)]
 SampleOfEachOption = Annotated[
     int | None,
     typer.Option(
@@ -76,16 +77,20 @@ def lost(
 
 
 def dropped(
-    run: RunArgument,
+    run: RunOrMixArgument,
     row_id: IdArgument = None,
     sample: SampleOfEachOption = None,
     seed: int = 0,
     as_json: AsJsonOption = False,
 ) -> None:
-    """What the curators of a run took out, by curator: the text's beginning, why, and which row is near."""
+    """What the curators of a run or a mix took out, by curator: the text's beginning, why, and which row is
+    near.
+    """
+    from prefgen.dataset.mix_manifest import is_mix
     from prefgen.dataset.read_run import read_dropped
 
-    _complete_run(run)
+    if not is_mix(run):
+        _complete_run(run)
     drops = list(read_dropped(run))
     if row_id is not None:
         drops = rows_of_id(drops, row_id, lambda row: [row["id"]])

@@ -57,6 +57,7 @@ class StageBuilder:
         later ones may name.
         """
         self._labels: set[str] = set()
+        self._asks_nobody = False
 
     def build_stages(self, entries: Sequence[Mapping[str, Any]]) -> list[StageSpec]:
         """Those that could be built; what is wrong with the others is among the problems."""
@@ -68,6 +69,14 @@ class StageBuilder:
         if self._records:
             self._check_only(stages, self._records)
         return stages
+
+    def build_curators_of_pairs(self, entries: Sequence[Any]) -> list[StagePlugin]:
+        """Curators that stand alone, under `curate`, and see pairs that somebody else made: they ask no
+        model.
+        """
+        self._labels.add("pair")
+        self._asks_nobody = True
+        return self._build_all("curate", [(None, item, ("curate", i)) for i, item in enumerate(entries)])
 
     def _build_stage(self, index: int, entry: Mapping[str, Any]) -> StageSpec:
         path: Where = ("stages", index)
@@ -175,6 +184,12 @@ class StageBuilder:
 
     def _check_models(self, plugin: Plugin, path: Where) -> None:
         """Raises RecipeError where a plug-in asks a model that the recipe does not have."""
+        if self._asks_nobody and (plugin.models_used() or plugin.output_column()):
+            raise RecipeError(
+                f"{plugin.name!r} asks a model, and here nobody is asked: curate in a recipe whose source is "
+                "`use: records`",
+                self._loaded.place(path),
+            )
         for model in plugin.models_used():
             if model not in self._model_names:
                 fields = ((*path, "model"), (*path, "models"))

@@ -68,6 +68,13 @@ CleanFolderOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="With --drop: a new folder.", show_default=False)
 ]
 
+ConnectOption = Annotated[
+    bool,
+    typer.Option(
+        "--connect", help="Of a recipe: also look whether its servers answer. No model is asked for anything."
+    ),
+]
+
 
 def command(
     what: WhatArgument,
@@ -86,6 +93,7 @@ def command(
     canned: Annotated[float | None, typer.Option(hidden=True)] = None,
     allow_cut: Annotated[bool, typer.Option("--allow-cut", hidden=True)] = False,
     sets: SetsOption = [],
+    connect: ConnectOption = False,
     no_plugins: NoPluginsOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
@@ -100,10 +108,11 @@ def command(
         check_constitution(path, as_json=as_json)
         return
     if kind == "recipe":
-        check_recipe(path, sets=sets, plugins=not no_plugins, as_json=as_json)
+        check_recipe(path, sets=sets, plugins=not no_plugins, connect=connect, as_json=as_json)
         return
-    if sets:
-        raise typer.BadParameter(f"--set changes a recipe, and {what} is none")
+    if sets or connect:
+        option = "--set changes" if sets else "--connect is about"
+        raise typer.BadParameter(f"{option} a recipe, and {what} is none")
     if canned is not None:
         notify_renamed("--canned", "--max-repeated-chosen")
         max_repeated_chosen = canned

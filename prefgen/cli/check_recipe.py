@@ -22,7 +22,7 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
     raise typer.Exit(0 if found.passed else 4)
 
 
-def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, as_json: bool) -> None:
+def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: bool, as_json: bool) -> None:
     """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
     RecipeErrors where several things are wrong; with `as_json` they are printed, too.
     """
@@ -32,7 +32,7 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, as_json: boo
 
     try:
         loaded = load_recipe(path, sets)
-        found = check.check_recipe(loaded, plugins=plugins)
+        found = check.check_recipe(loaded, plugins=plugins, connect=connect)
     except RecipeError as error:
         if as_json:
             errors = error.errors if isinstance(error, RecipeErrors) else (error,)

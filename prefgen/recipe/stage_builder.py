@@ -7,12 +7,13 @@ from prefgen.errors import RecipeError, did_you_mean
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find_in_roles
-from prefgen.plugins.role_table import PLUGIN_ROLES, STAGE_NAMES, roles_of_stage
+from prefgen.plugins.role_table import STAGE_NAMES, roles_of_stage
 from prefgen.recipe.first_records import first_records, fitting_none
 from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel
 from prefgen.recipe.overrides import split_overrides
+from prefgen.recipe.plugin_code import check_call, placed
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.score_checks import check_score
 from prefgen.recipe.segments import StageSpec
@@ -148,7 +149,8 @@ class StageBuilder:
         }
         if (seed_field := plugin_class.model_fields.get("seed")) is not None and seed_field.default == 0:
             fields.setdefault("seed", self._seed)  # another default is no draw: the hash functions of minhash
-        plugin = validate_data(plugin_class, fields, path, self._loaded)
+        with placed(use, self._loaded.place(path)):
+            plugin = validate_data(plugin_class, fields, path, self._loaded)
         self._check_plugin(plugin, use, path)
         self._check_models(plugin, path)
         if self._are_stages_known:
@@ -173,14 +175,8 @@ class StageBuilder:
         place = self._loaded.place(path)
         if ":" in use and not self._allow_code:
             raise RecipeError(f"{use!r} is Python code, and --no-plugins reads none", place)
-        try:
-            plugin_class = find_in_roles(roles_of_stage(kind), use, self._loaded.folder)
-        except RecipeError as error:
-            raise RecipeError(str(error), place) from error
-        method = PLUGIN_ROLES[plugin_class.role].method
-        if not callable(getattr(plugin_class, method, None)):
-            raise RecipeError(f"{use!r} has no method `{method}`, which every {plugin_class.role} has", place)
-        return plugin_class
+        with placed(use, place):
+            return find_in_roles(roles_of_stage(kind), use, self._loaded.folder)
 
     def _check_models(self, plugin: Plugin, path: Where) -> None:
         """Raises RecipeError where a plug-in asks a model that the recipe does not have."""
@@ -217,13 +213,10 @@ class StageBuilder:
                     f"{path_beside_recipe(file_path)})",
                     self._loaded.place(field_path),
                 )
-        try:
+        with placed(use, place):
             canonical(plugin.model_dump(mode="json"))
+            check_call(plugin, use)
             plugin.validate()
-        except RecipeError as error:
-            raise error if error.where else RecipeError(str(error), place) from error
-        except ValueError as error:
-            raise RecipeError(f"{use}: {error}", place) from None
 
     def _check_selectors(self, selectors: Mapping[str, Mapping[str, Any]], path: Where) -> None:
         """Raises RecipeError where no response can be what is wanted; not while a model is left out for what

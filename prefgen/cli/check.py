@@ -11,6 +11,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption, allowed_rules
 from prefgen.cli.check_recipe import check_constitution, check_recipe
+from prefgen.cli.completion import checkable
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 WhatArgument = Annotated[
     str,
     typer.Argument(
-        help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub."
+        help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub.",
+        autocompletion=checkable,
     ),
 ]
 SplitOption = Annotated[
@@ -101,6 +103,8 @@ def command(
     constitution without running it.
     """
     from prefgen.api.check import check_pairs, kind_of, open_rows, truncation_of
+    from prefgen.cli.failures import end_with
+    from prefgen.errors import PrefgenError
 
     path = Path(what)
     kind = kind_of(path)
@@ -140,7 +144,12 @@ def command(
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
             _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
-    finally:
+    except PrefgenError as error:
+        if as_json:
+            end_with(error, **report.as_json())
+        _print_report(what, report, rules)
+        raise
+    else:
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
         else:

@@ -27,7 +27,8 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
     RecipeErrors where several things are wrong; with `as_json` they are printed, too.
     """
     from prefgen.api import check
-    from prefgen.errors import RecipeError, RecipeErrors
+    from prefgen.cli.failures import end_with
+    from prefgen.errors import RecipeError
     from prefgen.recipe.load import load_recipe
 
     try:
@@ -35,8 +36,7 @@ def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: boo
         found = check.check_recipe(loaded, plugins=plugins, connect=connect)
     except RecipeError as error:
         if as_json:
-            errors = error.errors if isinstance(error, RecipeErrors) else (error,)
-            print(json.dumps({"passed": False, "errors": [str(one) for one in errors]}, ensure_ascii=False))
+            end_with(error, passed=False)
         raise
     if as_json:
         identities, warnings = map(list, found.identities), list(found.warnings)

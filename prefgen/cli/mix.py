@@ -16,6 +16,7 @@ from prefgen.cli.arguments import (
     allowed_rules,
     bad_rows_of,
 )
+from prefgen.cli.completion import datasets
 from prefgen.dataset.bad_rows import BAD_ROWS
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def command(
     parts: Annotated[
         list[str],
         typer.Argument(
-            help="Datasets with how much of each: owner/name@v1:0.5 (a share) runs/x:10000 (pairs)."
+            help="Datasets with how much of each: owner/name@v1:0.5 (a share) runs/x:10000 (pairs).",
+            autocompletion=datasets,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the new dataset.")],

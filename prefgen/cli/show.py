@@ -10,6 +10,7 @@ import typer
 
 from prefgen.cli import show_lost, show_rows
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.completion import plugin_names
 from prefgen.plugins.role_table import PLUGIN_ROLES
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ def roles(as_json: AsJsonOption = False) -> None:
 
 def _plugin_command(role: str) -> Callable[..., None]:
     def show_plugin(
-        name: Annotated[str | None, typer.Argument(show_default=False)] = None, as_json: AsJsonOption = False
+        name: Annotated[
+            str | None, typer.Argument(show_default=False, autocompletion=plugin_names(role))
+        ] = None,
+        as_json: AsJsonOption = False,
     ) -> None:
         from prefgen.plugins.registry import find, list_plugin_names
 
         if name is None:
-            for plugin_name in list_plugin_names(role):
-                print(plugin_name)
+            names = list_plugin_names(role)
+            print(json.dumps(names) if as_json else "\n".join(names))
             return
         plugin = find(role, name, Path.cwd())
         if as_json:

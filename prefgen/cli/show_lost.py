@@ -12,14 +12,19 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.choose_rows import IdArgument, rows_of_id
+from prefgen.cli.completion import complete_runs
 from prefgen.cli.plain_text import one_line, plain
 from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
 
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
-RunOrMixArgument = Annotated[Path, typer.Argument(help="A run's folder, or a mix's.", show_default=False)]
+RunArgument = Annotated[
+    Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)
+]
+RunOrMixArgument = Annotated[
+    Path, typer.Argument(help="A run's folder, or a mix's.", show_default=False, autocompletion=complete_runs)
+]
 SampleOfEachOption = Annotated[
     int | None,
     typer.Option(

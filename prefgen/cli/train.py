@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption
+from prefgen.cli.completion import datasets
 from prefgen.cli.consent import YesOption
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
@@ -20,7 +21,10 @@ if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.trainers.settings import TrainSettings
 
 DatasetsArgument = Annotated[
-    list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")
+    list[str],
+    typer.Argument(
+        help="Runs, files, or owner/name[@revision] on the Hub: one or several.", autocompletion=datasets
+    ),
 ]
 BaseOption = Annotated[str | None, typer.Option(help="The model: a folder, or a name on the Hub.")]
 ModelFolderOption = Annotated[Path, typer.Option("--out", "-o", help="Where the model goes.")]

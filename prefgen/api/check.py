@@ -56,14 +56,16 @@ def check(
     tokenizer: str | None = None,
     max_length: int = 1024,
     most_longer: int | None = None,
+    connect: bool = False,
 ) -> "CheckReport | RecipeCheck | ConstitutionCheck":
     """Prove the invariants of a preference dataset (a run or its Result, a file, a name on the Hub), or look
-    at a recipe or a constitution without running it. `passed` says whether all holds. Raises RecipeError.
+    at a recipe or a constitution without running it. `passed` says whether all holds. `connect` also finds
+    out whether the servers of a recipe answer, without asking a model. Raises RecipeError.
     """
     if isinstance(what, Mapping):
         from prefgen.recipe.load import recipe_from_data
 
-        return check_recipe(recipe_from_data(what, Path.cwd()))
+        return check_recipe(recipe_from_data(what, Path.cwd()), connect=connect)
     path = Path(what)
     kind = kind_of(path)
     if kind == "constitution":
@@ -71,7 +73,7 @@ def check(
     if kind == "recipe":
         from prefgen.recipe.load import load_recipe
 
-        return check_recipe(load_recipe(path))
+        return check_recipe(load_recipe(path), connect=connect)
     from prefgen.dataset.check import check_rows
     from prefgen.dataset.pair_rules import ALLOWABLE
 
@@ -121,14 +123,19 @@ def check_constitution(path: Path) -> ConstitutionCheck:
     return ConstitutionCheck(constitution.name, len(constitution.principles), findings)
 
 
-def check_recipe(loaded: "LoadedRecipe", *, plugins: bool = True) -> RecipeCheck:
-    """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
-    RecipeErrors where several things are wrong.
+def check_recipe(loaded: "LoadedRecipe", *, plugins: bool = True, connect: bool = False) -> RecipeCheck:
+    """Build what a recipe says and read its first prompts, without running it; `connect` also looks whether
+    its servers answer. Raises RecipeError, or RecipeErrors where several things are wrong.
     """
     from prefgen.recipe.build import build
 
     pipeline = build(loaded, plugins=plugins, reads_sources=True)
     parse_sections(loaded)
+    if connect:
+        from prefgen.api.waiting import wait_for
+        from prefgen.engine.connect import check_servers
+
+        wait_for(lambda: check_servers(pipeline))
     return RecipeCheck(tuple(pipeline.identities), tuple(pipeline.warnings))
 
 

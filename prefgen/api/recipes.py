@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefgen.api.consent import refuse_unasked
 from prefgen.api.notebook import shown_in_notebook
 from prefgen.api.run import options_of, pipeline_of, wait_for_run, with_warnings
 from prefgen.api.waiting import wait_for
@@ -28,14 +29,18 @@ def preview(
     recipe: str | Path | Mapping[str, Any],
     *,
     n: int = 5,
+    out: str | Path | None = None,
     journal: str | Path | None = None,
     sets: Sequence[str] = (),
+    yes: bool = False,
     quiet: bool = False,
 ) -> Preview:
-    """Run a fair sample of `n` prompts. Raises what stopped it, and EndpointDown where replies are
-    missing.
+    """Run a fair sample of `n` prompts. Raises what stopped it, EndpointDown where replies are missing, and
+    RecipeError where the recipe changed since the run in `out` and it would pay for anything, unless `yes`.
     """
     pipeline = pipeline_of(recipe, sets)
+    of_run = options_of(pipeline, out, journal, limit=n)
+    wait_for(lambda: refuse_unasked(pipeline, of_run, yes=yes, of=of_run.out))
     with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:
         options = options_of(pipeline, Path(folder) / pipeline.recipe.name, journal, limit=n)
         runner = with_warnings(Runner(pipeline, options))

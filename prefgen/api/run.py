@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from prefgen.api.consent import refuse_unasked
 from prefgen.api.notebook import shown_in_notebook
 from prefgen.api.result import Result
 from prefgen.api.waiting import TICK, wait_for
@@ -41,6 +42,8 @@ async def arun(
     sets: Sequence[str] = (),
     limit: int | None = None,
     offline: bool = False,
+    allow_new: bool = False,
+    yes: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
 ) -> Result:
@@ -48,9 +51,12 @@ async def arun(
 
     An incomplete run that merely lacks replies is returned with `complete` False. Cancelled once it finishes
     what is in flight, twice it stops at once; neither loses anything. A notebook shows how far it is, unless
-    `quiet`.
+    `quiet`. A recipe that changed since the folder's last run pays for nothing unless `yes`: RecipeError says
+    what it would cost. `allow_new` lets finished records ask new things, as --allow-new does.
     """
-    runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
+    pipeline, options = _whole_run(recipe, out, journal, sets, limit, offline, allow_new)
+    await refuse_unasked(pipeline, options, yes=yes)
+    runner = with_warnings(Runner(pipeline, options, progress))
     with shown_in_notebook(runner.progress, quiet=quiet) as update:
         outcome = await run_until_cancelled(runner, update)
     return _result_of(runner, outcome)
@@ -64,6 +70,8 @@ def run(
     sets: Sequence[str] = (),
     limit: int | None = None,
     offline: bool = False,
+    allow_new: bool = False,
+    yes: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
 ) -> Result:
@@ -71,7 +79,9 @@ def run(
 
     Interrupted once it finishes what is in flight, twice it stops at once; then KeyboardInterrupt is raised.
     """
-    runner = _runner_of(recipe, out, journal, sets, limit, offline, progress)
+    pipeline, options = _whole_run(recipe, out, journal, sets, limit, offline, allow_new)
+    wait_for(lambda: refuse_unasked(pipeline, options, yes=yes))
+    runner = with_warnings(Runner(pipeline, options, progress))
     with shown_in_notebook(runner.progress, quiet=quiet) as update:
         outcome = wait_for_run(runner, update)
     return _result_of(runner, outcome)
@@ -85,18 +95,17 @@ def wait_for_run(runner: Runner, update: Callable[[], None]) -> RunOutcome:
         raise KeyboardInterrupt(INTERRUPTED) from None
 
 
-def _runner_of(
+def _whole_run(
     recipe: str | Path | Mapping[str, Any],
     out: str | Path | None,
     journal: str | Path | None,
     sets: Sequence[str],
     limit: int | None,
     offline: bool,
-    progress: Progress | None,
-) -> Runner:
+    allow_new: bool,
+) -> tuple[Pipeline, RunOptions]:
     pipeline = pipeline_of(recipe, sets)
-    options = options_of(pipeline, out, journal, limit=limit, live=not offline)
-    return with_warnings(Runner(pipeline, options, progress))
+    return pipeline, options_of(pipeline, out, journal, limit=limit, live=not offline, allow_new=allow_new)
 
 
 def with_warnings(runner: Runner) -> Runner:

@@ -28,6 +28,9 @@ from prefgen.transport.request import ModelHooks, ModelRequest, ModelResponse
 from prefgen.transport.server_names import UNDISCLOSED, host_of
 from prefgen.types import Reply
 
+ANSWER_TIMEOUT = 10
+"""Seconds within which a server answers whoever only asks whether it is there."""
+
 _ROUTE = re.compile(r"/(?:chat/completions|chat|completions|responses|embeddings|score|pooling|classify)$")
 """What some give at the end of an address, and is added to it for each request."""
 
@@ -151,7 +154,25 @@ class OpenAIModel(ModelHooks):
                 f"key for {self.host}"
             )
 
-    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
+    async def check_answers(self) -> None:
+        """Ask for the list of models, which costs nothing: any answer but a refusal of the key is one."""
+        import aiohttp
+
+        address = f"{self._address.rstrip('/')}/models"
+        timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT)
+        try:
+            async with self._open_session().get(address, timeout=timeout, allow_redirects=False) as response:
+                status = response.status
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: TimeoutError too
+            reason = str(error) or f"nothing came within {ANSWER_TIMEOUT} seconds"
+            raise RecipeError(f"no server answers at {self._address} ({reason})") from None
+        if status in (401, 403):
+            raise RecipeError(
+                f"the server at {self._address} refuses the key of {self._settings.api_key_env} "
+                f"(status {status})"
+            )
+
+    def _open_session(self) -> Any:
         import aiohttp  # 0.1 s, wanted only by runs that ask a server
 
         if self._session is None:
@@ -161,6 +182,10 @@ class OpenAIModel(ModelHooks):
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=20),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
+        return self._session
+
+    async def send(self, call: ModelRequest) -> Sequence[ModelResponse]:
+        self._open_session()
         if call.endpoint == "rank":
             raise RequestFailed(
                 "fatal",

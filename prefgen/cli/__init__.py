@@ -4,7 +4,9 @@ Exit codes: 0 complete, 1 error, 2 usage or invalid recipe, 3 incomplete but res
 budget reached, 130 interrupted.
 """
 
+import json
 import sys
+from typing import Any
 
 import typer
 
@@ -80,23 +82,44 @@ app.add_typer(journal.app, name="cache", hidden=True, callback=journal.called_by
 
 
 def main() -> None:
-    """Run the command line; an error that prefgen can explain is one line, without a traceback."""
+    """Run the command line; an error that prefgen can explain is one line, without a traceback, and with
+    --json also one object on stdout.
+    """
+    from prefgen.cli.failures import error_as_json, failure_as_json, say
     from prefgen.errors import PrefgenError
 
+    as_json = "--json" in sys.argv[1:]
     try:
-        app()
+        # with --json what typer itself would print and exit with is an error like any other
+        code = app(standalone_mode=not as_json)
+        sys.exit(code if isinstance(code, int) else 0)
     except PrefgenError as error:
-        for one_error in getattr(error, "errors", (error,)):
-            print(f"prefgen: {one_error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        say(error)
+        failure = error_as_json(error)
+    except typer.Abort:
+        print("Aborted.", file=sys.stderr)
+        failure = failure_as_json("aborted", 1, "Abort")
     except BrokenPipeError:
         sys.exit(0)
     except OSError as error:  # the world outside: a full disk, a folder that is none, no right to write
-        print(
-            f"prefgen: {error.strerror or error}{f': {error.filename}' if error.filename else ''}",
-            file=sys.stderr,
-        )
-        sys.exit(1)
+        message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        print(f"prefgen: {message}", file=sys.stderr)
+        failure = failure_as_json(message, 1, type(error).__name__)
     except KeyboardInterrupt:
         print("prefgen: interrupted", file=sys.stderr)
-        sys.exit(130)
+        failure = failure_as_json("interrupted", 130, "KeyboardInterrupt")
+    except Exception as error:
+        if not (as_json and hasattr(error, "format_message")):
+            raise
+        failure = _usage_failure(error)
+    if as_json:
+        print(json.dumps(failure, ensure_ascii=False))
+    sys.exit(failure["exit_code"])
+
+
+def _usage_failure(error: Any) -> dict[str, Any]:
+    """What typer says of words that a command does not take: printed as it prints it, and as an object."""
+    from prefgen.cli.failures import failure_as_json
+
+    error.show()
+    return failure_as_json(error.format_message(), error.exit_code, "UsageError")

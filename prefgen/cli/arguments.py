@@ -6,16 +6,25 @@ from typing import Annotated
 
 import typer
 
+from prefgen.cli.completion import ALLOWABLE_RULES, complete_runs, one_of, recipes
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.errors import RecipeError
 
-RecipeArgument = Annotated[Path, typer.Argument(help="The recipe (YAML or JSON).", show_default=False)]
+RecipeArgument = Annotated[
+    Path,
+    typer.Argument(help="The recipe (YAML or JSON).", show_default=False, autocompletion=recipes),
+]
 SetsOption = Annotated[
     list[str],
     typer.Option("--set", help="Override a value: --set a.b=1. May be repeated.", metavar="A.B=VALUE"),
 ]
 RunOrAllArgument = Annotated[
-    Path | None, typer.Argument(help="A run's folder. Default: every run under runs/.", show_default=False)
+    Path | None,
+    typer.Argument(
+        help="A run's folder. Default: every run under runs/.",
+        show_default=False,
+        autocompletion=complete_runs,
+    ),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="The run's folder. Default: runs/<name>.", show_default=False)
@@ -35,7 +44,10 @@ NoPluginsOption = Annotated[bool, typer.Option("--no-plugins", help="Refuse reci
 AllowOption = Annotated[
     list[str],
     typer.Option(
-        "--allow", metavar="RULE", help="A rule that may be broken: truncated, leak, format. May be repeated."
+        "--allow",
+        metavar="RULE",
+        help="A rule that may be broken: truncated, leak, format. May be repeated.",
+        autocompletion=one_of(ALLOWABLE_RULES),
     ),
 ]
 OnBadRowsOption = Annotated[
@@ -43,6 +55,7 @@ OnBadRowsOption = Annotated[
     typer.Option(
         "--on-bad-rows",
         metavar="fail|drop",
+        autocompletion=one_of(("fail", "drop")),
         help="Rows that cannot be read, or that `check` calls broken: stop, or leave them out and list them.",
     ),
 ]

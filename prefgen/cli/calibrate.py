@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.completion import complete_runs, judges_of_run
 
 if TYPE_CHECKING:
     from prefgen.stats.calibration import LabelledPair, ProbabilityQuality
     from prefgen.types import Comparison, Record
 
 
-LabelledRunArgument = Annotated[Path, typer.Argument(help="A finished run, whose responses were labelled.")]
+LabelledRunArgument = Annotated[
+    Path, typer.Argument(help="A finished run, whose responses were labelled.", autocompletion=complete_runs)
+]
 LabelsFileArgument = Annotated[
     Path,
     typer.Argument(help="CSV or JSONL: first_id, second_id and better (first, second, tie) or probability."),
 ]
-JudgeOption = Annotated[str, typer.Option(help="The judge of the run, or judge.aspect.")]
+JudgeOption = Annotated[
+    str, typer.Option(help="The judge of the run, or judge.aspect.", autocompletion=judges_of_run)
+]
 CurveFileOption = Annotated[Path, typer.Option(help="Where the curve is written.")]
 HeldOutOption = Annotated[
     float, typer.Option(help="Share of the labelled prompts that is kept for testing.", min=0.1, max=0.9)

@@ -11,6 +11,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption, NoPluginsOption, SetsOption, allowed_rules
 from prefgen.cli.check_recipe import check_constitution, check_recipe
+from prefgen.cli.completion import checkable
 from prefgen.cli.screen import say
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows
 from prefgen.version import notify_renamed
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 WhatArgument = Annotated[
     str,
     typer.Argument(
-        help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub."
+        help="A recipe, a constitution, a run's folder, a file of pairs, or a dataset on the Hub.",
+        autocompletion=checkable,
     ),
 ]
 SplitOption = Annotated[
@@ -69,6 +71,13 @@ CleanFolderOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="With --drop: a new folder.", show_default=False)
 ]
 
+ConnectOption = Annotated[
+    bool,
+    typer.Option(
+        "--connect", help="Of a recipe: also look whether its servers answer. No model is asked for anything."
+    ),
+]
+
 
 def command(
     what: WhatArgument,
@@ -87,6 +96,7 @@ def command(
     canned: Annotated[float | None, typer.Option(hidden=True)] = None,
     allow_cut: Annotated[bool, typer.Option("--allow-cut", hidden=True)] = False,
     sets: SetsOption = [],
+    connect: ConnectOption = False,
     no_plugins: NoPluginsOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
@@ -94,6 +104,8 @@ def command(
     constitution without running it.
     """
     from prefgen.api.check import check_pairs, kind_of, open_rows, truncation_of
+    from prefgen.cli.failures import end_with
+    from prefgen.errors import PrefgenError
 
     path = Path(what)
     kind = kind_of(path)
@@ -101,10 +113,11 @@ def command(
         check_constitution(path, as_json=as_json)
         return
     if kind == "recipe":
-        check_recipe(path, sets=sets, plugins=not no_plugins, as_json=as_json)
+        check_recipe(path, sets=sets, plugins=not no_plugins, connect=connect, as_json=as_json)
         return
-    if sets:
-        raise typer.BadParameter(f"--set changes a recipe, and {what} is none")
+    if sets or connect:
+        option = "--set changes" if sets else "--connect is about"
+        raise typer.BadParameter(f"{option} a recipe, and {what} is none")
     if canned is not None:
         notify_renamed("--canned", "--max-repeated-chosen")
         max_repeated_chosen = canned
@@ -133,7 +146,12 @@ def command(
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
             written = _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
-    finally:
+    except PrefgenError as error:
+        if as_json:
+            end_with(error, **report.as_json())
+        _print_report(what, report, rules)
+        raise
+    else:
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
         else:

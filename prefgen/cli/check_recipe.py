@@ -26,25 +26,25 @@ def check_constitution(path: Path, *, as_json: bool) -> None:
     raise typer.Exit(0 if found.passed else 4)
 
 
-def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, as_json: bool) -> None:
+def check_recipe(path: Path, *, sets: Sequence[str], plugins: bool, connect: bool, as_json: bool) -> None:
     """Build what a recipe says and read its first prompts, without running it. Raises RecipeError, or
     RecipeErrors where several things are wrong; with `as_json` they are printed, too.
     """
     from prefgen.api import check
+    from prefgen.cli.failures import end_with
     from prefgen.errors import RecipeError, RecipeErrors
     from prefgen.recipe.load import load_recipe
 
     try:
         loaded = load_recipe(path, sets)
-        found = check.check_recipe(loaded, plugins=plugins)
+        found = check.check_recipe(loaded, plugins=plugins, connect=connect)
     except RecipeError as error:
+        if as_json:
+            end_with(error, passed=False)
         errors = error.errors if isinstance(error, RecipeErrors) else (error,)
-        if not as_json:  # what they are is said as of any other command
-            things = "one thing is" if len(errors) == 1 else f"{len(errors)} things are"
-            say(f"{path}: ", ("BROKEN", "bold red"), f": {things} wrong")
-            sys.stdout.flush()
-        else:
-            print(json.dumps({"passed": False, "errors": [str(one) for one in errors]}, ensure_ascii=False))
+        things = "one thing is" if len(errors) == 1 else f"{len(errors)} things are"
+        say(f"{path}: ", ("BROKEN", "bold red"), f": {things} wrong")
+        sys.stdout.flush()
         raise
     if as_json:
         identities, warnings = map(list, found.identities), list(found.warnings)

@@ -5,17 +5,21 @@ is about words, and never an answer.
 """
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from prefgen.engine.plan import Plan
     from prefgen.engine.run import RunOptions
     from prefgen.recipe.build import Pipeline
 
-LOOKED_AT = 50
-"""Prompts that the estimate looks at."""
+YesOption = Annotated[
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Pay for a changed recipe without being asked: needed where there is no terminal."
+    ),
+]
 
 
 def on_terminal() -> bool:
@@ -32,63 +36,31 @@ def agree(question: str, refusal: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def agree_to_changes(pipeline: "Pipeline", options: "RunOptions", *, quiet: bool) -> None:
+def agree_to_changes(
+    pipeline: "Pipeline",
+    options: "RunOptions",
+    *,
+    quiet: bool,
+    of: Path | None = None,
+    remedy: str = "Say --yes to go on",
+) -> None:
     """Before a changed recipe pays for anything: say what changed, what that costs and what becomes of the
-    dataset that is there, and ask. Raises RecipeError where nobody can be asked and it costs money.
+    dataset that is there, and ask. Raises RecipeError where nobody can be asked and it costs money. `of` is
+    the folder of the run that it changes, where that is another than the one that is written.
     """
-    from prefgen.dataset.read_run import is_run, read_manifest
-    from prefgen.recipe.identity import changed_stages
+    import asyncio
 
-    out = options.out
-    if all(model.simulated for model in pipeline.models.values()) or not is_run(out):
+    from prefgen.api.consent import change_of
+
+    change = asyncio.run(change_of(pipeline, options, is_asked=on_terminal(), of=of))
+    if change is None:
         return
-    before = read_manifest(out)
-    differences = changed_stages(before.stage_fingerprints, pipeline.identities)
-    if not differences:
-        return
-    plan, estimate = _estimated(pipeline, options)
-    may_cost = plan is None or plan.may_cost
-    moved = f"the dataset that is in {out} moves to {out / 'previous'}/" if before.complete else ""
-    if on_terminal() or not (quiet or may_cost):
+    if on_terminal() or not (quiet or change.may_cost):
         lines = [
             "The recipe changed since this folder's last run:",
-            *(f"  {line}" for line in differences),
-            f"{estimate[0].upper()}{estimate[1:]}.",
-            *([f"{moved[0].upper()}{moved[1:]}."] if moved else []),
+            *(f"  {line}" for line in change.differences),
+            *(f"{line[0].upper()}{line[1:]}." for line in (change.estimate, change.moved) if line),
         ]
         typer.echo("\n".join(lines), err=True)
-    if on_terminal() or may_cost:
-        agree(
-            "Go on?",
-            f"the recipe changed since the last run in {out} ({'; '.join(differences)}): {estimate}"
-            f"{'; ' if moved else ''}{moved}. Say --yes to go on, or give another --out",
-        )
-
-
-def _estimated(pipeline: "Pipeline", options: "RunOptions") -> tuple["Plan | None", str]:
-    """(what the run would ask, the same in words); None where that cannot be said.
-
-    Where nobody can be asked, all prompts are looked at before it is taken to cost nothing.
-    """
-    from prefgen.engine.plan import run_plan
-    from prefgen.errors import PrefgenError
-
-    try:
-        plan = run_plan(pipeline, options, sample=LOOKED_AT, why=False)
-        if not on_terminal() and not plan.may_cost and plan.sampled < plan.prompts:
-            plan = run_plan(pipeline, options, sample=plan.prompts, why=False)
-    except PrefgenError as error:
-        return None, f"what it will cost cannot be said ({error})"
-    return plan, _in_words(plan)
-
-
-def _in_words(plan: "Plan") -> str:
-    asked = [line for line in plan.lines if line.is_real]
-    new, requests = sum(line.new_requests for line in asked), sum(line.requests for line in asked)
-    if not new:
-        some = f" of the {plan.sampled:,} prompts looked at" if plan.sampled < plan.prompts else ""
-        return f"no request{some} is new"
-    unpriced = ", ".join(plan.models_without_price)
-    costs = [f"${plan.cost_usd:,.2f}"] if plan.cost_usd or not unpriced else []
-    costs += [f"whatever {unpriced} costs (no price is given: run.prices)"] if unpriced else []
-    return f"about {new:,.0f} of {requests:,.0f} requests are new, for about {' and '.join(costs)}"
+    if on_terminal() or change.may_cost:
+        agree("Go on?", str(change.refusal(remedy)))

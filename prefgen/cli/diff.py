@@ -7,14 +7,19 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
+from prefgen.cli.completion import datasets
 from prefgen.cli.screen import say
 
 
 def command(
     before: Annotated[
-        str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")
+        str,
+        typer.Argument(
+            help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.",
+            autocompletion=datasets,
+        ),
     ],
-    after: Annotated[str, typer.Argument(help="What it is compared with.")],
+    after: Annotated[str, typer.Argument(help="What it is compared with.", autocompletion=datasets)],
     markdown: Annotated[bool, typer.Option("--markdown", help="For a changelog.")] = False,
     columns: ColumnsOption = [],
     as_json: AsJsonOption = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.completion import judges_of_run
 
 if TYPE_CHECKING:
     from prefgen.evaluation.winrate import WinRate
@@ -25,7 +26,12 @@ OfOption = Annotated[
 ]
 AgainstModelOption = Annotated[str, typer.Option("--against", help="The other model.")]
 WhichJudgeOption = Annotated[
-    str | None, typer.Option(help="Which judge, or judge.aspect. Default: the only one.", show_default=False)
+    str | None,
+    typer.Option(
+        help="Which judge, or judge.aspect. Default: the only one.",
+        show_default=False,
+        autocompletion=judges_of_run,
+    ),
 ]
 DifficultyOption = Annotated[
     Path | None,

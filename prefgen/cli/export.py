@@ -1,5 +1,6 @@
 """prefgen export"""
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,11 +10,13 @@ import typer
 
 from prefgen.cli.arguments import (
     AllowOption,
+    AsJsonOption,
     ColumnsOption,
     OnBadRowsOption,
     allowed_rules,
     bad_rows_of,
 )
+from prefgen.cli.completion import EXPORT_FORM_NAMES, datasets, one_of
 
 if TYPE_CHECKING:
     from prefgen.errors import RecipeError
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
 
 def command(
     what: Annotated[
-        str, typer.Argument(help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.")
+        str,
+        typer.Argument(
+            help="A run's folder, a file of pairs, or owner/name[@revision] on the Hub.",
+            autocompletion=datasets,
+        ),
     ],
     to: Annotated[
         str,
@@ -31,6 +38,7 @@ def command(
                 "trl, trl-implicit, ultrafeedback-binarized, rewardbench, kto, sft, llama-factory, "
                 "axolotl, nemo-rl, openrlhf."
             ),
+            autocompletion=one_of(EXPORT_FORM_NAMES),
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .jsonl, .parquet or .csv file.")],
@@ -46,6 +54,7 @@ def command(
     columns: ColumnsOption = [],
     allow: AllowOption = [],
     on_bad_rows: OnBadRowsOption = "fail",
+    as_json: AsJsonOption = False,
 ) -> None:
     """Write pairs in the form that a trainer reads, and none that `prefgen check` calls broken."""
     from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
@@ -65,7 +74,11 @@ def command(
         )  # fmt: skip
     except RecipeError as error:
         raise _with_rules(error, to, rule, rules) from None
-    print(f"{out}: {count:,} rows")
+    if as_json:
+        facts = {"path": str(out), "rows": count, "bad_rows": len(bad_rows.rows), "harmful": harmful.total()}
+        print(json.dumps(facts))
+    else:
+        print(f"{out}: {count:,} rows")
     if harmful:
         print(
             f"warning: {harmful.total():,} rows were made from harmful texts, and {to} has no column that "

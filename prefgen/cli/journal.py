@@ -59,12 +59,15 @@ def ls(journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOption = False) -> 
 
 
 @app.command("gc")
-def gc(journal: FileOption = DEFAULT_JOURNAL) -> None:
+def gc(journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOption = False) -> None:
     """Give unused space back."""
     from prefgen.calls.maintenance import compact
 
     with _opened(journal) as call_journal:
         size_before, size_after = compact(call_journal)
+    if as_json:
+        print(json.dumps({"bytes_before": size_before, "bytes": size_after}))
+        return
     typer.echo(f"{journal}: {size_before:,} bytes before, {size_after:,} after", err=True)
 
 
@@ -78,12 +81,16 @@ def rm(
     before: Annotated[
         str | None, typer.Option(help="Replies from before this ISO date.", show_default=False)
     ] = None,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Erase replies for good. A dataset that needs them will have to pay for them again."""
     from prefgen.calls.maintenance import remove
 
     with _opened(journal) as call_journal:
         count = remove(call_journal, record=record, run=run, before=before)
+    if as_json:
+        print(json.dumps({"erased": count}))
+        return
     typer.echo(f"erased {count:,} replies", err=True)
 
 
@@ -98,49 +105,52 @@ def verify_journal(
 ) -> None:
     """Read every reply; exit 1 when one cannot be read."""
     from prefgen.calls import maintenance
+    from prefgen.cli.failures import end_with
     from prefgen.errors import JournalError
 
     if repair:
         saved_count, damaged_path = maintenance.repair(journal)
+        if as_json:
+            print(json.dumps({"saved": saved_count, "damaged": str(damaged_path)}))
+            return
         typer.echo(f"saved {saved_count:,} replies; the damaged file is {damaged_path}", err=True)
         return
     with _opened(journal) as call_journal:
         verification = maintenance.verify(call_journal)
         digest = maintenance.digest(call_journal)
+    problem = JournalError(
+        f"{journal}: {next(iter(verification.problems), '')}. `prefgen journal verify --repair` saves what "
+        "can be read"
+    )
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "rows": verification.rows,
-                    "unreadable": verification.unreadable,
-                    "problems": verification.problems,
-                    "digest": digest,
-                }
-            )
-        )
-    else:
-        print(
-            f"{journal}: {verification.rows:,} replies, {verification.unreadable:,} unreadable, digest "
-            f"{digest}"
-        )
+        facts = {"rows": verification.rows, "unreadable": verification.unreadable}
+        facts |= {"problems": verification.problems, "digest": digest}
+        if verification.problems:
+            end_with(problem, **facts)
+        print(json.dumps(facts))
+        return
+    print(
+        f"{journal}: {verification.rows:,} replies, {verification.unreadable:,} unreadable, digest {digest}"
+    )
     if verification.problems:
-        raise JournalError(
-            f"{journal}: {verification.problems[0]}. `prefgen journal verify --repair` saves what can be read"
-        )
+        raise problem
 
 
 @app.command("export")
-def export_replies(out: Path, journal: FileOption = DEFAULT_JOURNAL) -> None:
+def export_replies(out: Path, journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOption = False) -> None:
     """Write every reply as JSON lines of the OpenAI batch output format, by custom_id."""
     from prefgen.calls.batch_files import export_batch
 
     with _opened(journal) as call_journal:
         count = export_batch(call_journal, out)
+    if as_json:
+        print(json.dumps({"path": str(out), "replies": count}))
+        return
     typer.echo(f"wrote {count:,} replies to {out}", err=True)
 
 
 @app.command("import")
-def import_(path: Path, journal: FileOption = DEFAULT_JOURNAL) -> None:
+def import_(path: Path, journal: FileOption = DEFAULT_JOURNAL, as_json: AsJsonOption = False) -> None:
     """Keep the replies of a batch output file (of exported requests, or of another journal)."""
     import asyncio
 
@@ -152,6 +162,10 @@ def import_(path: Path, journal: FileOption = DEFAULT_JOURNAL) -> None:
         raise RecipeError(f"file {str(path)!r} does not exist")
     with closing(Journal(journal)) as call_journal:
         counts = asyncio.run(import_batch(call_journal, path))
+    if as_json:
+        names = ("kept", "refused", "known", "failed", "unknown")
+        print(json.dumps({name: getattr(counts, name) for name in names}))
+        return
     typer.echo(
         f"kept {counts.kept:,} replies and {counts.refused:,} refusals; {counts.known:,} were known, "
         f"{counts.failed:,} are no answer and will be "

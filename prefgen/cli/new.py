@@ -1,14 +1,18 @@
 """prefgen new"""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from prefgen.cli.arguments import AsJsonOption
+
 
 def command(
     path: Annotated[Path, typer.Argument(help="The recipe to write.")] = Path("pipeline.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Write a commented starter recipe that runs as it is."""
     from prefgen.errors import RecipeError
@@ -23,4 +27,7 @@ def command(
         .replace("name: starter", f"name: {path.stem}", 1)
     )
     path.write_text(text, encoding="utf-8")
+    if as_json:
+        print(json.dumps({"path": str(path)}))
+        return
     typer.echo(f"wrote {path}. Next: prefgen preview {path}    prefgen run {path}", err=True)

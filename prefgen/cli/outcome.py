@@ -22,13 +22,12 @@ def print_outcome(
     offline: bool = False,
 ) -> None:
     """The end of a run: JSON on stdout, or the dataset's folder on stdout and the rest on stderr."""
+    reason = outcome.stopped or outcome.incomplete_reason(exported=exported, offline=offline)
     if as_json:
-        print(
-            json.dumps(
-                {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest.as_json()},
-                ensure_ascii=False,
-            )
-        )
+        facts = {"exit_code": outcome.exit_code, "path": str(outcome.out), **outcome.manifest.as_json()}
+        if outcome.stopped is not None or not outcome.complete:
+            facts |= {"error": str(reason)}
+        print(json.dumps(facts, ensure_ascii=False))
     elif outcome.complete:
         print(outcome.out / "pairs")
     if outcome.stopped is not None:

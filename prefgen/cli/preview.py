@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption, OutOption, RecipeArgument, SetsOption
+from prefgen.cli.consent import YesOption
 from prefgen.cli.screen import say
 
 
@@ -14,6 +15,7 @@ def command(
     out: OutOption = None,
     journal: JournalFileOption = None,
     sets: SetsOption = [],
+    yes: YesOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Run a fair sample of the prompts and show everything that became of them. The replies count later:
@@ -23,6 +25,7 @@ def command(
     from pathlib import Path
 
     from prefgen.api.run import options_of, run_with_signals
+    from prefgen.cli.consent import agree_to_changes
     from prefgen.cli.outcome import print_outcome
     from prefgen.cli.panel import show_run
     from prefgen.cli.records import print_record
@@ -32,7 +35,10 @@ def command(
     from prefgen.recipe.load import load_recipe
 
     pipeline = build(load_recipe(recipe, sets))
-    journal_file = options_of(pipeline, out, journal).journal
+    of_run = options_of(pipeline, out, journal, limit=count)
+    journal_file = of_run.journal
+    if not yes:
+        agree_to_changes(pipeline, of_run, quiet=as_json, of=of_run.out)
     with tempfile.TemporaryDirectory(prefix="prefgen-preview-") as folder:
         options = options_of(pipeline, Path(folder) / pipeline.recipe.name, journal_file, limit=count)
         runner = Runner(pipeline, options)

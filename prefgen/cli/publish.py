@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.completion import complete_runs, one_of
 
 if TYPE_CHECKING:
     from prefgen.publish.draft import Release
 
 
-RunFolderArgument = Annotated[Path, typer.Argument(help="A complete run's folder, or a mix's.")]
+RunFolderArgument = Annotated[
+    Path, typer.Argument(help="A complete run's folder, or a mix's.", autocompletion=complete_runs)
+]
 RepoOption = Annotated[
     str | None, typer.Option(help="owner/name on the Hub. Default: the recipe's `publish.repo`.")
 ]
 VersionOption = Annotated[
     str | None, typer.Option(help="Default: the recipe's, or the next one after what changed.")
 ]
-BumpOption = Annotated[str | None, typer.Option(help="auto (as the diff says), major, minor or patch.")]
+BumpOption = Annotated[
+    str | None,
+    typer.Option(
+        help="auto (as the diff says), major, minor or patch.",
+        autocompletion=one_of(("auto", "major", "minor", "patch")),
+    ),
+]
 PrivateOption = Annotated[
     bool | None,
     typer.Option(
@@ -30,7 +39,11 @@ PrivateOption = Annotated[
 ]
 TestShareOption = Annotated[float | None, typer.Option(help="Share of the prompts in the test split.")]
 HarmfulOption = Annotated[
-    str | None, typer.Option(help="redact (default), drop or keep texts that prompts were made from.")
+    str | None,
+    typer.Option(
+        help="redact (default), drop or keep texts that prompts were made from.",
+        autocompletion=one_of(("redact", "drop", "keep")),
+    ),
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Write everything to RUN/release and send nothing. Needs no token.")

@@ -7,15 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.completion import complete_runs
+
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    run: Annotated[Path, typer.Argument(help="A run's folder.", autocompletion=complete_runs)],
     failed: Annotated[
         bool, typer.Option("--failed", help="Ask again for every reply that could not be used.")
     ] = False,
     code: Annotated[
         str | None, typer.Option(help="Only failures with this code, such as length.", show_default=False)
     ] = None,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Mark failed replies to be asked again by the next `prefgen run`. The manifest then says how often each
     was asked.
@@ -37,11 +41,12 @@ def command(
                 attempts[key] = attempts.get(key, 0) + 1
                 marked_count += 1
     write_json(run / RETRIES, {"keys": attempts, "records": sorted(record_ids)})
-    typer.echo(
-        f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen "
-        "run` of this recipe",
-        err=True,
-    )
+    if not as_json:
+        typer.echo(
+            f"{marked_count:,} asks of {len(record_ids):,} records will be made again by the next `prefgen "
+            "run` of this recipe",
+            err=True,
+        )
     print(json.dumps({"marked": marked_count}))
 
 

@@ -13,6 +13,7 @@ from prefgen.cli.arguments import (
     RecipeArgument,
     SetsOption,
 )
+from prefgen.cli.consent import YesOption
 from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
@@ -35,12 +36,6 @@ ExportFileOption = Annotated[
 AllowNewOption = Annotated[
     bool,
     typer.Option("--allow-new", help="Let finished records ask new things (a plug-in changed on purpose)."),
-]
-YesOption = Annotated[
-    bool,
-    typer.Option(
-        "--yes", "-y", help="Pay for a changed recipe without being asked: needed where there is no terminal."
-    ),
 ]
 AndPublishOption = Annotated[
     bool, typer.Option("--publish", help="Then publish it, as the recipe's `publish:` says.")
@@ -91,7 +86,8 @@ def command(
     live = not (offline or export)
     options = options_of(pipeline, out, journal, limit=limit, live=live, allow_new=allow_new)
     if live and not yes:
-        agree_to_changes(pipeline, options, quiet=quiet)
+        remedy = "Say --yes to go on, or give another --out"
+        agree_to_changes(pipeline, options, quiet=quiet, remedy=remedy)
     outcome = _run(pipeline, options, export, quiet=quiet)
     exported = export is not None
     print_outcome(outcome, pipeline, as_json=as_json, quiet=quiet, exported=exported, offline=offline)

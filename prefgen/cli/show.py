@@ -11,6 +11,7 @@ import typer
 
 from prefgen.cli import show_lost, show_rows
 from prefgen.cli.arguments import AsJsonOption
+from prefgen.cli.completion import plugin_names
 from prefgen.cli.screen import NoPagerOption, on_terminal, paged, say, screen_width
 from prefgen.plugins.role_table import PLUGIN_ROLES
 from prefgen.plugins.type_words import type_in_words
@@ -43,15 +44,17 @@ def roles(as_json: AsJsonOption = False) -> None:
 
 def _plugin_command(role: str) -> Callable[..., None]:
     def show_plugin(
-        name: Annotated[str | None, typer.Argument(show_default=False)] = None,
+        name: Annotated[
+            str | None, typer.Argument(show_default=False, autocompletion=plugin_names(role))
+        ] = None,
         no_pager: NoPagerOption = False,
         as_json: AsJsonOption = False,
     ) -> None:
         from prefgen.plugins.registry import find, list_plugin_names
 
         if name is None:
-            for plugin_name in list_plugin_names(role):
-                print(plugin_name)
+            names = list_plugin_names(role)
+            print(json.dumps(names) if as_json else "\n".join(names))
             return
         plugin = find(role, name, Path.cwd())
         if as_json:

@@ -12,6 +12,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.choose_rows import IdArgument, rows_of_id
+from prefgen.cli.completion import complete_runs
 from prefgen.cli.plain_text import one_line, plain
 from prefgen.cli.screen import NoPagerOption, paged, say
 from prefgen.errors import RecipeError
@@ -19,7 +20,12 @@ from prefgen.errors import RecipeError
 if TYPE_CHECKING:
     from prefgen.dataset.manifest import Manifest
 
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
+RunArgument = Annotated[
+    Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)
+]
+RunOrMixArgument = Annotated[
+    Path, typer.Argument(help="A run's folder, or a mix's.", show_default=False, autocompletion=complete_runs)
+]
 SampleOfEachOption = Annotated[
     int | None,
     typer.Option(
@@ -78,17 +84,21 @@ def lost(
 
 
 def dropped(
-    run: RunArgument,
+    run: RunOrMixArgument,
     row_id: IdArgument = None,
     sample: SampleOfEachOption = None,
     seed: int = 0,
     no_pager: NoPagerOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
-    """What the curators of a run took out, by curator: the text's beginning, why, and which row is near."""
+    """What the curators of a run or a mix took out, by curator: the text's beginning, why, and which row is
+    near.
+    """
+    from prefgen.dataset.mix_manifest import is_mix
     from prefgen.dataset.read_run import read_dropped
 
-    _complete_run(run)
+    if not is_mix(run):
+        _complete_run(run)
     drops = list(read_dropped(run))
     if row_id is not None:
         drops = rows_of_id(drops, row_id, lambda row: [row["id"]])

@@ -10,6 +10,7 @@ import typer
 
 from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.choose_rows import IdArgument, Where, rows_of_id, sample_rows
+from prefgen.cli.completion import complete_runs, datasets
 from prefgen.cli.plain_text import one_line, plain
 from prefgen.cli.screen import NoPagerOption, paged, say
 
@@ -26,6 +27,7 @@ WhereOption = Annotated[
         metavar="FIELD<VALUE",
     ),
 ]
+RecordsRunArgument = Annotated[Path, typer.Argument(autocompletion=complete_runs)]
 PairsArgument = Annotated[
     str,
     typer.Argument(
@@ -33,13 +35,14 @@ PairsArgument = Annotated[
         help="A run's, a mix's or a release's folder, a file of pairs, or a dataset on the Hub (owner/name, "
         "owner/name@revision).",
         show_default=False,
+        autocompletion=datasets,
     ),
 ]
 SplitOption = Annotated[str | None, typer.Option(help="One split. Default: all.", show_default=False)]
 
 
 def records(
-    run: Path,
+    run: RecordsRunArgument,
     row_id: IdArgument = None,
     sample: SampleOption = 5,
     where: WhereOption = [],

@@ -47,14 +47,19 @@ def try_judging(judging: "Judging") -> None:
             say(f"warning: no judgment came of that prompt: {lost}")
 
 
-def judge_trained(judging: "Judging", journal: Path | None) -> "tuple[WinRate, bool]":
+def judge_trained(judging: "Judging", journal: Path | None, *, yes: bool) -> "tuple[WinRate, bool]":
     """(what came of judging the trained model, whether a model of the recipe is simulated). Started again it
-    goes on from the journal. Raises PrefgenError.
+    goes on from the journal; a changed recipe that costs money is asked about unless `yes`. Raises
+    PrefgenError.
     """
+    from prefgen.api.run import options_of
+    from prefgen.cli.consent import agree_to_changes
     from prefgen.evaluation.after_training import judged, trained_pipeline
 
     _free_memory()
     pipeline = trained_pipeline(judging)
+    if not yes:
+        agree_to_changes(pipeline, options_of(pipeline, judging.folder, journal), quiet=False)
     _run(pipeline, judging.folder, journal)
     return judged(judging, pipeline), pipeline.simulated
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefgen.cli.arguments import AsJsonOption, JournalFileOption
+from prefgen.cli.completion import datasets
+from prefgen.cli.consent import YesOption
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.evaluation.after_training import Judging
@@ -19,7 +21,10 @@ if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.trainers.settings import TrainSettings
 
 DatasetsArgument = Annotated[
-    list[str], typer.Argument(help="Runs, files, or owner/name[@revision] on the Hub: one or several.")
+    list[str],
+    typer.Argument(
+        help="Runs, files, or owner/name[@revision] on the Hub: one or several.", autocompletion=datasets
+    ),
 ]
 BaseOption = Annotated[str | None, typer.Option(help="The model: a folder, or a name on the Hub.")]
 ModelFolderOption = Annotated[Path, typer.Option("--out", "-o", help="Where the model goes.")]
@@ -87,6 +92,7 @@ def command(
     then_eval: ThenEvalOption = None,
     eval_prompts: EvalPromptsOption = "test",
     journal: JournalFileOption = None,
+    yes: YesOption = False,
     as_json: AsJsonOption = False,
 ) -> None:
     """Train a model on preference pairs (DPO by TRL, LoRA unless told otherwise), and say how it does on
@@ -119,7 +125,7 @@ def command(
     end_together()
     if not is_first():
         return
-    judgment = judge_trained(judging, journal) if judging else None
+    judgment = judge_trained(judging, journal, yes=yes) if judging else None
     if push:
         from prefgen.trainers.push import push_model
 

@@ -20,8 +20,8 @@ class MixedPart(ManifestPart):
 
     `prompts` and `pairs` are its own, each counted once. `wanted` is a number of prompts where a `share` was
     asked for, and of pairs otherwise. `elsewhere` are pairs that it could not give, since parts before it had
-    given their prompts, or nearly the same ones; `taken` were drawn, and `left` are in a split. `digest` is
-    one of its rows.
+    given their prompts, or nearly the same ones; `taken` were drawn, of which curators took out `curated`,
+    and `left` are in a split. `digest` is one of its rows. `of_run` says that a run of prefgen made it.
     """
 
     name: str
@@ -34,12 +34,14 @@ class MixedPart(ManifestPart):
     private: bool = False
     harmful: bool = False
     simulated: bool = False
+    of_run: bool = False
     prompts: int = 0
     pairs: int = 0
     share: float | None = None
     wanted: int = 0
     elsewhere: int = 0
     taken: int = 0
+    curated: int = 0
     left: int = 0
     prompts_left: int = 0
 
@@ -61,6 +63,10 @@ class MixManifest(Manifest):
     """The rules that rows were allowed to break."""
     columns: Mapping[str, str] = {}
     """The names that the columns had in the parts."""
+    curators: tuple[Mapping[str, Any], ...] = ()
+    """What took pairs out before they were split, as `--curate` reads it."""
+    license: str | None = None
+    """The license that was given for what says none."""
     counts: Mapping[str, int]
     test: float
     licenses: Mapping[str, int]

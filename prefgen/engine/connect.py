@@ -2,6 +2,7 @@
 budget.
 """
 
+import asyncio
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from prefgen.calls.queue import ModelQueue
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
 from prefgen.engine.run_folder import SIMULATED_JOURNAL, run_id_of
+from prefgen.errors import RecipeError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
+from prefgen.recipe.problems import Problems
 from prefgen.transport.request import ConnectedModel, ModelHooks
 
 MOST_AT_ONCE = 256
@@ -101,6 +104,35 @@ async def connect(
         rules=rules,
         watch=watch,
     )
+
+
+async def check_servers(pipeline: Pipeline) -> None:
+    """Raises RecipeError, or RecipeErrors, with the place of each model whose key is missing or whose server
+    does not answer. Asks no model, and reads no weights.
+    """
+    models = pipeline.models
+    errors = await asyncio.gather(*map(_check_server, models.values()), return_exceptions=True)
+    problems, loaded = Problems(), pipeline.loaded
+    for name, error in zip(models, errors, strict=True):
+        with problems.gathered():
+            if error is None:
+                continue
+            path = loaded.nearest(("run", "endpoints", name)) or ("models", name)
+            place = loaded.place(path if path[-1] == name else ("models", name))
+            if isinstance(error, RecipeError):
+                raise RecipeError(f"model {name!r}: {error}", place) from error
+            raise error
+    problems.raise_all()
+
+
+async def _check_server(built: BuiltModel) -> None:
+    backend: Any = built.backend
+    if built.simulated or backend.asks_nobody or backend.loads_weights:
+        return
+    async with backend.connect() as connected:
+        check_access(connected, live=True)
+        if isinstance(connected, ModelHooks):
+            await connected.check_answers()
 
 
 def check_access(connected: ConnectedModel, *, live: bool) -> None:

@@ -17,9 +17,9 @@ from prefgen.calls.context import CallContext
 from prefgen.calls.usage import Usage
 from prefgen.dataset.manifest import JournalDigest, Manifest, OrderEffect, RunCost, ServedBy, StageCost
 from prefgen.engine.curator_tables import fair_sample
+from prefgen.engine.dropped_rows import write_dropped
 from prefgen.engine.previous import move_to_previous
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_codec import DROPPED_COLUMNS
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.run_folder import PARTIAL, append_log, put_in_place
 from prefgen.engine.shards import Shards
@@ -77,7 +77,7 @@ async def write_output(
         move_to_previous(out)
     if summary.complete and shards:
         _write_failures(out, table)
-        _write_dropped(out, summary.store)
+        write_dropped(summary.store.dropped(), out)
         if has_new_shards:
             put_in_place(out, shards.numbers)
             summary.store.set_placed()
@@ -236,15 +236,3 @@ def _write_failures(out: Path, table: YieldTable) -> None:
     from prefgen.dataset.parquet import FAILURES, write_lines  # pyarrow
 
     write_lines([orjson.dumps(failure) for failure in table.failures], FAILURES, out / "failures.parquet")
-
-
-def _write_dropped(out: Path, store: RecordStore) -> None:
-    """curated.parquet: the rows that curators took out, and why."""
-    rows = [dict(zip(DROPPED_COLUMNS, (segment, *row), strict=True)) for segment, row in store.dropped()]
-    if not rows:
-        return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with atomic_write(out / "curated.parquet") as part:
-        pq.write_table(pa.Table.from_pylist(rows), part)

@@ -49,6 +49,12 @@ def prompt_outcome(counts: Mapping[str, Any], failures: Sequence[Mapping[str, An
     return reason or "no_pair"
 
 
+def count_drops(dropped: Iterable[StoredDrop]) -> dict[str, int]:
+    """{"rows: curator: reason": how many a curator took out for it}, reasons without their details."""
+    counts = Counter(f"{row.rows}: {row.curator}: {row.reason.split(' (')[0]}" for row in dropped)
+    return dict(sorted(counts.items()))
+
+
 class YieldTable:
     """Counts what became of every prompt."""
 
@@ -91,13 +97,12 @@ class YieldTable:
 
     def summary(self, dropped: Iterable[StoredDrop]) -> RunYield:
         """Everything that was counted; `dropped` are the rows that curators took out."""
-        drops = Counter(f"{row.rows}: {row.curator}: {row.reason.split(' (')[0]}" for row in dropped)
         return RunYield(
             prompts=self._outcomes.total(),
             responses=self._responses,
             pairs=self._pairs,
             prompts_by_outcome=dict(sorted(self._outcomes.items())),
-            dropped_by_curators=dict(sorted(drops.items())),
+            dropped_by_curators=count_drops(dropped),
             failures=dict(sorted(Counter(f"{f['stage']}: {f['code']}" for f in self.failures).items())),
             example_failure=self.failures[0]["reason"][:300] if self.failures else None,
             flags=dict(sorted(self._flags.items())),

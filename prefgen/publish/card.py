@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from prefgen.dataset.manifest import Manifest, RunYield, ServedBy
+from prefgen.dataset.mix_manifest import MixManifest
 from prefgen.dataset.terms import HARM_TAG
 from prefgen.errors import RecipeError
 from prefgen.publish.licenses import license_of, non_commercial
@@ -24,6 +25,8 @@ BEGIN, END = (
     "<!-- prefgen: end -->",
 )
 TAGS = ("synthetic", "preference", "dpo", "rlaif", "prefgen")
+TAGS_OF_UNKNOWN = ("preference", "dpo", "prefgen")
+"""Of pairs of which nobody knows here whether people or models wrote and judged them."""
 HARM_TAGS = (HARM_TAG,)
 CONFIGS = {
     "preferences": "a pair",
@@ -101,6 +104,12 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def of_runs(manifest: Manifest) -> bool:
+    """Whether runs of prefgen are known to have made all of the pairs."""
+    parts = manifest.mixed_of if isinstance(manifest, MixManifest) else ()
+    return all(part.of_run for part in parts if part.left)
+
+
 def header_of(written: WrittenRelease, manifest: Manifest, *, gated: bool) -> dict[str, Any]:
     """The YAML header: configs with their splits and features, size, languages, license, tags."""
     table = manifest.yields
@@ -114,7 +123,7 @@ def header_of(written: WrittenRelease, manifest: Manifest, *, gated: bool) -> di
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in SIZES if pairs < limit), "n>10M")],
         "tags": [
-            *TAGS,
+            *(TAGS if of_runs(manifest) else TAGS_OF_UNKNOWN),
             *(["simulated"] if manifest.simulated else []),
             *(HARM_TAGS if gated else []),
         ],

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,17 @@ from prefgen.dataset.manifest import RunYield
 from prefgen.dataset.mix_manifest import MIX, MixedPart, MixManifest, is_mix
 from prefgen.dataset.parquet import FULL_PAIRS, PAIRS
 from prefgen.dataset.splits import splits_of
+from prefgen.engine.dropped_rows import DROPPED, write_dropped
+from prefgen.engine.record_codec import StoredDrop
+from prefgen.engine.yield_table import count_drops
 from prefgen.errors import RecipeError
+from prefgen.plugins.plugin import Plugin
+from prefgen.publish.mix_curate import curate_rows
 from prefgen.publish.mix_draw import Draw, MixPart, draw_parts
 from prefgen.publish.mix_rows import KeptRow, PartRows, RowStore, read_part
 from prefgen.publish.redaction import harm_lineage
 from prefgen.publish.split_shards import WrittenRelease, write_config
+from prefgen.recipe.curators import CuratorList
 from prefgen.storage.atomic_write import atomic_write, display_name
 from prefgen.types import content_id
 from prefgen.version import __version__
@@ -41,6 +47,9 @@ class _Written:
     splits: Mapping[str, int] = field(default_factory=dict)
     harmful: int = 0
     between_splits: int = 0
+    curated: Counter[int] = field(default_factory=Counter)
+    """Pairs that curators took out, by the number of their part."""
+    drops: Sequence[StoredDrop] = ()
     digest: str = ""
 
     def count(self, number: int, row: KeptRow, pair: Mapping[str, Any]) -> None:
@@ -63,12 +72,16 @@ def mix(
     bad_rows: BadRows | None = None,
     allow: Collection[str] = (),
     columns: Mapping[str, str] | None = None,
+    curators: CuratorList | None = None,
+    license: str | None = None,
+    notify: Callable[[str], None] = lambda line: None,
 ) -> MixManifest:
     """Write `out`/data/preferences/SPLIT-*.parquet and mix.json, and return what that says. Raises
     RecipeError, and leaves `out` as it was; rows that break a rule of `check` go to `bad_rows`. `columns`
-    are names of another kind, in every part.
+    are names of another kind, in every part; `license` is that of what says none.
 
-    A prompt, and what is nearly the same, is of one part alone; a pair stands once.
+    A prompt, and what is nearly the same, is of one part alone; a pair stands once. `curators` see what was
+    drawn, and what they take out is in curated.parquet; `notify` is told what they say.
     """
     _check_output_folder(out)
     bad_rows = bad_rows or BadRows()
@@ -78,9 +91,10 @@ def mix(
     try:
         store = RowStore(part_folder / "rows.jsonl")
         try:
-            read = [read_part(part.name, store, bad_rows, allow, columns or {}) for part in parts]
+            read = [read_part(part.name, store, bad_rows, allow, columns or {}, license) for part in parts]
             draws = draw_parts(parts, [[row.prompt for row in part.rows] for part in read], seed)
-            written = _write_mix(store, read, draws, part_folder, test, seed, bad_rows)
+            plugins = curators.plugins if curators else ()
+            written = _write_mix(store, read, draws, part_folder, test, seed, bad_rows, plugins, notify)
         finally:
             store.close()
         # of an earlier mix, now that this one is known to come about
@@ -96,8 +110,10 @@ def mix(
     manifest = _manifest(
         display_name(str(out)), mixed, written,
         test=test, seed=seed, bad_rows=len(bad_rows.rows), allow=tuple(sorted(allow)),
-        columns=dict(columns or {}),
+        columns=dict(columns or {}), curators=tuple(curators.data if curators else ()), license=license,
     )  # fmt: skip
+    (out / DROPPED).unlink(missing_ok=True)
+    write_dropped(((0, drop) for drop in written.drops), out)
     write_bad_rows(bad_rows.rows, out / BAD_ROWS)
     with atomic_write(out / MIX) as part:
         part.write_text(json.dumps(manifest.as_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -120,25 +136,41 @@ def _write_mix(
     test: float,
     seed: int,
     bad_rows: BadRows,
+    curators: Sequence[tuple[str, Plugin]],
+    notify: Callable[[str], None],
 ) -> _Written:
-    """Write the pairs that were drawn in their splits, and count them. Raises RecipeError."""
+    """Write the pairs that were drawn, and that the curators leave, in their splits, and count them. Raises
+    RecipeError.
+    """
     taken = [
         (number, part.rows[place])
         for number, (part, draw) in enumerate(zip(read, draws, strict=True))
         for place in draw.places
     ]
     ids = _own_ids([row for _, row in taken])
+    written, probabilities = _Written(), dict[int, float | None]()
+    if curators:
+        curation = curate_rows(curators, [row for _, row in taken], ids, store, notify)
+        written.drops = curation.drops
+        written.curated = Counter(
+            number for place, (number, _) in enumerate(taken) if place not in curation.left
+        )
+        taken = [taken[place] for place in curation.left]
+        probabilities = dict(zip((row.start for _, row in taken), curation.left.values(), strict=True))
     splits = splits_of([(ids[row.prompt_key], row.prompt) for _, row in taken], test, seed)
     kept = [(number, row) for number, row in taken if splits[ids[row.prompt_key]] is not None]
     if "train" not in splits.values():
         names = ", ".join(part.dataset.name for part in read)
         left_out = f"; {bad_rows.sentence()}" if bad_rows.rows else ""
+        left_out += f"; curators took {written.curated.total():,} pairs out" if written.curated else ""
         raise RecipeError(f"no pair to train on is left of {names}{left_out}")
-    written = _Written(between_splits=len(taken) - len(kept))
+    written.between_splits = len(taken) - len(kept)
 
     def rows() -> Iterator[tuple[str | None, dict[str, Any]]]:
         for number, row in kept:
             pair = {**store.read(row.start), "prompt_id": ids[row.prompt_key]}
+            if row.start in probabilities:
+                pair["chosen_probability"] = probabilities[row.start]
             written.count(number, row, pair)
             yield splits[ids[row.prompt_key]], pair
 
@@ -165,7 +197,7 @@ def _own_ids(rows: Sequence[KeptRow]) -> dict[bytes, str]:
 
 
 def _manifest(name: str, parts: Sequence[MixedPart], written: _Written, **options: Any) -> MixManifest:
-    """What there is to say of the mix; `options` are test, seed, bad_rows, allow and columns."""
+    """What there is to say of the mix; `options` are those of the mix."""
     licenses = _licenses_of(parts, written)
     languages = {language: {"all": n} for language, n in sorted(written.languages.items())}
     return MixManifest(
@@ -185,6 +217,7 @@ def _manifest(name: str, parts: Sequence[MixedPart], written: _Written, **option
         yields=RunYield(
             prompts=len(set().union(*written.prompts.values())),
             pairs=written.pairs.total(),
+            dropped_by_curators=count_drops(written.drops),
             groups={"language": languages},
             licenses=licenses,
         ),
@@ -204,12 +237,14 @@ def _mixed_part(number: int, part: MixPart, read: PartRows, draw: Draw, written:
         private=dataset.terms.private,
         harmful=dataset.terms.harmful,
         simulated=dataset.manifest is not None and dataset.manifest.simulated,
+        of_run=dataset.manifest is not None and bool(dataset.manifest.stage_fingerprints),
         prompts=read.prompts,
         pairs=len(read.rows),
         share=part.share,
         wanted=draw.wanted,
         elsewhere=draw.elsewhere,
         taken=len(draw.places),
+        curated=written.curated[number],
         left=written.pairs[number],
         prompts_left=len(written.prompts[number]),
     )

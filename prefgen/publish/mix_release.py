@@ -19,8 +19,11 @@ from prefgen.publish.licenses import non_commercial, strictest, unranked
 from prefgen.publish.redaction import Harmful
 from prefgen.publish.rows import preference_rows
 from prefgen.publish.split_shards import WrittenRelease, write_config
+from prefgen.recipe.load import recipe_text
 
 MIX_ROWS = Path("data") / "preferences"
+CURATORS_FILE = "curators.yaml"
+"""What the card calls the file of curators."""
 
 
 def write_mix_rows(
@@ -71,6 +74,13 @@ def mix_values(manifest: MixManifest) -> dict[str, Any]:
     return {
         "parts": [_part_values(part) for part in manifest.mixed_of],
         "command": _command(manifest),
+        "curators": recipe_text({"curate": list(manifest.curators)}) if manifest.curators else "",
+        "dropped_by_curators": [
+            (escape_markdown(reason), n) for reason, n in manifest.yields.dropped_by_curators.items()
+        ],
+        "not_of_runs": [
+            escape_markdown(part.name) for part in manifest.mixed_of if part.left and not part.of_run
+        ],
         "pairs": manifest.yields.pairs,
         "prompts": manifest.yields.prompts,
         "between_splits": manifest.between_splits,
@@ -79,6 +89,7 @@ def mix_values(manifest: MixManifest) -> dict[str, Any]:
         "sources": [(escape_markdown(name), n) for name, n in manifest.sources.items()],
         "strictest": [escape_markdown(name) for name in strictest(licenses)] if len(licenses) > 1 else [],
         "unranked": [escape_markdown(name) for name in unranked(licenses)],
+        "given_license": escape_markdown(manifest.license or ""),
         "without_license": manifest.licenses.get("unknown", 0),
         "non_commercial": [escape_markdown(name) for name in non_commercial(licenses)],
     }
@@ -118,5 +129,7 @@ def _command(manifest: MixManifest) -> str:
     options += "".join(f" --allow {rule}" for rule in manifest.allow)
     columns = (f"{name}={theirs}" for name, theirs in manifest.columns.items())
     options += "".join(f" --columns {shlex.quote(mapping)}" for mapping in columns)
+    options += f" --curate {CURATORS_FILE}" if manifest.curators else ""
+    options += f" --license {shlex.quote(manifest.license)}" if manifest.license else ""
     options += " --on-bad-rows drop" if manifest.bad_rows else ""
     return f"prefgen mix {' '.join(amounts)} {options} -o {shlex.quote(manifest.name)}"

@@ -83,10 +83,16 @@ class RowStore:
 
 
 def read_part(
-    name: str, store: RowStore, bad_rows: BadRows, allow: Collection[str], columns: Mapping[str, str]
+    name: str,
+    store: RowStore,
+    bad_rows: BadRows,
+    allow: Collection[str],
+    columns: Mapping[str, str],
+    license: str | None = None,
 ) -> PartRows:
     """Read the pairs of `name` into the store: those that contradict no other, each once. `columns` are names
-    of another kind. Raises RecipeError; rows that break a rule go to `bad_rows`.
+    of another kind, `license` that of what says none. Raises RecipeError; rows that break a rule go to
+    `bad_rows`.
     """
     dataset = open_pairs(name, columns=columns, bad_rows=bad_rows)
     location = f"{name.partition('@')[0]}@{dataset.revision}" if dataset.revision else name
@@ -96,7 +102,7 @@ def read_part(
         return (opened.pop() if opened else open_pairs(location, columns=columns, bad_rows=bad_rows)).rows
 
     proven = proven_set(open_rows, bad_rows, allow=allow, relations=("contradiction",))
-    shown_name, license = display_name(name), dataset.terms.license or "unknown"
+    shown_name, license = display_name(name), dataset.terms.license or license or "unknown"
     digest = hashlib.blake2b(digest_size=16)
     rows: dict[bytes, KeptRow] = {}
     prompts: dict[str, str] = {}  # each text once, however many pairs it has

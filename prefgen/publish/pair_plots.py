@@ -23,16 +23,16 @@ def draw_pairs(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[dict[str
                 scores[side].append(row[f"score_{side}"])
         if row["margin"] is not None:
             margins.append(row["margin"])
-    picture = Plot(1 + 2 * bool(margins))
+    has_scores = any(scores.values())
+    picture = Plot(1 + has_scores + bool(margins))
     picture.histogram("length of the answers", "characters", lengths)
-    if margins:
+    if has_scores:
         picture.histogram("score", "the judges' scale", scores)
+    if margins:
         picture.histogram("margin: chosen less rejected", "the judges' scale", {"margin": margins})
     (folder / "plots").mkdir(parents=True, exist_ok=True)
     picture.save(folder / "plots" / "pairs.png")
-    return [
-        {
-            "what": "Length, score and margin of the pairs" if margins else "Length of the answers",
-            "path": "plots/pairs.png",
-        }
-    ]
+    shown = ["length", *(["score"] if has_scores else []), *(["margin"] if margins else [])]
+    listed = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    what = f"{listed.capitalize()} of the pairs" if shown[1:] else "Length of the answers"
+    return [{"what": what, "path": "plots/pairs.png"}]

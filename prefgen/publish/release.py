@@ -16,11 +16,12 @@ from filelock import FileLock, Timeout
 from prefgen.dataset.bad_rows import BAD_ROWS, BadRows, write_bad_rows
 from prefgen.dataset.check import CheckReport, check_rows
 from prefgen.dataset.manifest import Manifest
-from prefgen.dataset.mix_manifest import MixManifest, is_mix, read_mix_manifest
+from prefgen.dataset.mix_manifest import MIX, MixManifest, is_mix, read_mix_manifest
 from prefgen.dataset.pair import NotAPair
 from prefgen.dataset.pair_rules import REDACTED, RULES
 from prefgen.dataset.read_parquet import read_parquet
 from prefgen.dataset.read_run import complete_manifest
+from prefgen.engine.run_folder import RUN_ID
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, OutcomeUnknown, Repository
@@ -56,6 +57,7 @@ def publish(
     """Publish a complete run, or a mix. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing
     was published.
     """
+    _refuse_bare_pairs(run)
     manifest = _mix_manifest(run, settings) if is_mix(run) else complete_manifest(run)
     repo = settings.repo or f"local/{manifest.name}"
     if settings.repo is None and not dry_run:
@@ -65,6 +67,18 @@ def publish(
             return _release_run(run, manifest, repo, settings, dry_run=dry_run, pr=pr, say=say)
     except Timeout:
         raise PublishError(f"{str(run)!r} is being published by another process") from None
+
+
+def _refuse_bare_pairs(path: Path) -> None:
+    """Raises RecipeError for pairs that nothing is said of: a file, a folder of files, a name on the Hub."""
+    is_hub_name = not path.exists() and len(path.parts) == 2
+    if path.is_file() or is_hub_name or (path.is_dir() and any(path.glob("*.jsonl"))):
+        is_ours = any((path / name).exists() for name in (MIX, "manifest.json", RUN_ID))
+        if not is_ours:
+            raise RecipeError(
+                f"{str(path)!r} is no run and no mix: `prefgen mix {path} -o FOLDER` makes a mix of pairs "
+                "that are there already, curated if wanted, and `prefgen publish FOLDER` publishes that"
+            )
 
 
 def _mix_manifest(mix: Path, settings: PublishSettings) -> MixManifest:

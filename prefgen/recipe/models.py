@@ -14,6 +14,7 @@ from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find
 from prefgen.recipe.identity import model_identity
 from prefgen.recipe.load import LoadedRecipe, Where
+from prefgen.recipe.plugin_code import check_call, placed
 from prefgen.recipe.problems import as_one
 from prefgen.recipe.schema import Endpoint, ModelEntry, Recipe
 from prefgen.recipe.validate import validate_data
@@ -40,10 +41,8 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
     use = entry.get("use")
     if not isinstance(use, str):
         raise RecipeError(f"model {name!r}: `use` must name a backend", loaded.place(path))
-    try:
+    with placed(use, loaded.place((*path, "use"))):
         backend_class = find("backend", use, loaded.folder)
-    except RecipeError as error:
-        raise RecipeError(str(error), loaded.place((*path, "use"))) from error
     all_is_content = use in ("simulated", "scripted") or ":" in use
     content_fields = set(backend_class.model_fields) if all_is_content else set(backend_class.identity_fields)
     backend_fields = _backend_fields(name, entry, backend_class, content_fields, loaded)
@@ -59,21 +58,21 @@ def model_of(name: str, entry: Mapping[str, Any], recipe: Recipe, loaded: Loaded
     location: dict[str, Any] = {}
     if "location" in backend_class.model_fields:
         location = {"location": model.name or name, "revision": model.revision}
-    backend: Any = validate_data(
-        backend_class,
-        {**backend_fields, **endpoint_fields, **location},
-        path if backend_fields else ("run", "endpoints", name),
-        loaded,
-        [*backend_class.model_fields, *Endpoint.model_fields],
-    )
+    with placed(use, loaded.place(path)):
+        backend: Any = validate_data(
+            backend_class,
+            {**backend_fields, **endpoint_fields, **location},
+            path if backend_fields else ("run", "endpoints", name),
+            loaded,
+            [*backend_class.model_fields, *Endpoint.model_fields],
+        )
     simulated = use == "simulated"
     identity = model_identity(
         model.name or name, model.revision, simulated, backend if all_is_content else None
     )
-    try:
+    with placed(use, loaded.place(path)):
+        check_call(backend, use)
         identity |= backend.identity_details()
-    except RecipeError as error:
-        raise RecipeError(str(error), loaded.place(path)) from error
     sampling = model.model_dump(exclude_none=True, exclude={"use", "name", "revision", "leaks"})
     return BuiltModel(name, backend, identity, sampling, endpoint, simulated, model.leaks)
 

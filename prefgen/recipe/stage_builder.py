@@ -7,12 +7,13 @@ from prefgen.errors import RecipeError, did_you_mean
 from prefgen.kit.templates import path_beside_recipe
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.registry import find_in_roles
-from prefgen.plugins.role_table import PLUGIN_ROLES, STAGE_NAMES, roles_of_stage
+from prefgen.plugins.role_table import STAGE_NAMES, roles_of_stage
 from prefgen.recipe.first_records import first_records, fitting_none
 from prefgen.recipe.identity import paths_in
 from prefgen.recipe.load import LoadedRecipe, Where
 from prefgen.recipe.models import BuiltModel
 from prefgen.recipe.overrides import split_overrides
+from prefgen.recipe.plugin_code import check_call, placed
 from prefgen.recipe.problems import Problems
 from prefgen.recipe.score_checks import check_score
 from prefgen.recipe.segments import StageSpec
@@ -57,6 +58,7 @@ class StageBuilder:
         later ones may name.
         """
         self._labels: set[str] = set()
+        self._asks_nobody = False
 
     def build_stages(self, entries: Sequence[Mapping[str, Any]]) -> list[StageSpec]:
         """Those that could be built; what is wrong with the others is among the problems."""
@@ -68,6 +70,14 @@ class StageBuilder:
         if self._records:
             self._check_only(stages, self._records)
         return stages
+
+    def build_curators_of_pairs(self, entries: Sequence[Any]) -> list[StagePlugin]:
+        """Curators that stand alone, under `curate`, and see pairs that somebody else made: they ask no
+        model.
+        """
+        self._labels.add("pair")
+        self._asks_nobody = True
+        return self._build_all("curate", [(None, item, ("curate", i)) for i, item in enumerate(entries)])
 
     def _build_stage(self, index: int, entry: Mapping[str, Any]) -> StageSpec:
         path: Where = ("stages", index)
@@ -139,7 +149,8 @@ class StageBuilder:
         }
         if (seed_field := plugin_class.model_fields.get("seed")) is not None and seed_field.default == 0:
             fields.setdefault("seed", self._seed)  # another default is no draw: the hash functions of minhash
-        plugin = validate_data(plugin_class, fields, path, self._loaded)
+        with placed(use, self._loaded.place(path)):
+            plugin = validate_data(plugin_class, fields, path, self._loaded)
         self._check_plugin(plugin, use, path)
         self._check_models(plugin, path)
         if self._are_stages_known:
@@ -164,17 +175,17 @@ class StageBuilder:
         place = self._loaded.place(path)
         if ":" in use and not self._allow_code:
             raise RecipeError(f"{use!r} is Python code, and --no-plugins reads none", place)
-        try:
-            plugin_class = find_in_roles(roles_of_stage(kind), use, self._loaded.folder)
-        except RecipeError as error:
-            raise RecipeError(str(error), place) from error
-        method = PLUGIN_ROLES[plugin_class.role].method
-        if not callable(getattr(plugin_class, method, None)):
-            raise RecipeError(f"{use!r} has no method `{method}`, which every {plugin_class.role} has", place)
-        return plugin_class
+        with placed(use, place):
+            return find_in_roles(roles_of_stage(kind), use, self._loaded.folder)
 
     def _check_models(self, plugin: Plugin, path: Where) -> None:
         """Raises RecipeError where a plug-in asks a model that the recipe does not have."""
+        if self._asks_nobody and (plugin.models_used() or plugin.output_column()):
+            raise RecipeError(
+                f"{plugin.name!r} asks a model, and here nobody is asked: curate in a recipe whose source is "
+                "`use: records`",
+                self._loaded.place(path),
+            )
         for model in plugin.models_used():
             if model not in self._model_names:
                 fields = ((*path, "model"), (*path, "models"))
@@ -202,13 +213,10 @@ class StageBuilder:
                     f"{path_beside_recipe(file_path)})",
                     self._loaded.place(field_path),
                 )
-        try:
+        with placed(use, place):
             canonical(plugin.model_dump(mode="json"))
+            check_call(plugin, use)
             plugin.validate()
-        except RecipeError as error:
-            raise error if error.where else RecipeError(str(error), place) from error
-        except ValueError as error:
-            raise RecipeError(f"{use}: {error}", place) from None
 
     def _check_selectors(self, selectors: Mapping[str, Mapping[str, Any]], path: Where) -> None:
         """Raises RecipeError where no response can be what is wanted; not while a model is left out for what

@@ -90,6 +90,9 @@ class ModelHooks:
     def check_access(self) -> None:
         """Raise RecipeError where a key or an address is missing: known before anything is asked."""
 
+    async def check_answers(self) -> None:
+        """Raise RecipeError where nobody answers, or the key is refused. Asks no model: it costs nothing."""
+
     def body(self, request: ModelRequest) -> dict[str, Any] | None:
         """The request as the server's own protocol spells it, for batch files; None: as the OpenAI protocol
         does.

@@ -1,11 +1,12 @@
 """Before a changed recipe pays for anything it is said what, and asked. (prefgen/cli/consent.py)"""
 
+import asyncio
 import json
 import re
 
 import pytest
 
-from prefgen.cli.consent import LOOKED_AT
+from prefgen.api.consent import LOOKED_AT
 from tests.support.cli import prefgen
 from tests.support.recipes import a_recipe, run
 from tests.support.server import by_content
@@ -99,3 +100,24 @@ def test_yes_is_an_answer(paid, server):
 
     assert done[0] == 0
     assert "Go on?" not in done[1]
+
+
+async def test_a_preview_of_a_changed_recipe_asks_as_a_run_does(paid, server):
+    refused = prefgen("preview", "r.json", *OTHER_JUDGE, "-n", "2", cwd=paid)
+    asked = len(server.bodies)
+    code, screen = prefgen_on_a_terminal("preview", "r.json", *OTHER_JUDGE, "-n", "2", cwd=paid, typed="n\n")
+
+    assert (refused.returncode, refused.stdout, asked) == (2, "", 0)
+    assert re.search(r"about 2 of 6 requests are new, for about \$0\.\d\d\. Say --yes", refused.stderr)
+    assert (code, server.bodies) == (1, [])
+    assert "Go on? [y/N]" in screen and "previous" not in screen
+
+    shown = await asyncio.to_thread(prefgen, "preview", "r.json", *OTHER_JUDGE, "-n", "2", "--yes", cwd=paid)
+    assert (shown.returncode, len(server.bodies)) == (0, 2)
+
+
+async def test_a_preview_of_a_new_recipe_needs_no_yes(paid, server):
+    words = ("preview", "r.json", "--set", "name=other", *OTHER_JUDGE, "-n", "2")
+    shown = await asyncio.to_thread(prefgen, *words, cwd=paid)
+
+    assert (shown.returncode, len(server.bodies)) == (0, 2)

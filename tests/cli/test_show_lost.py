@@ -112,7 +112,9 @@ def test_the_beginning_of_an_id_shows_all_that_was_lost_of_that_record(folder):
 def test_a_mix_is_not_taken_for_a_run(folder, tmp_path):
     assert prefgen("mix", folder / "run", "--out", "mixed", cwd=tmp_path).returncode == 0
 
-    for command in ("lost", "dropped"):
+    dropped = prefgen("show", "dropped", "mixed", cwd=tmp_path)
+    assert (dropped.returncode, dropped.stderr) == (0, "no curator took anything out of mixed\n")
+    for command in ("lost",):
         shown = prefgen("show", command, "mixed", cwd=tmp_path)
         assert (shown.returncode, shown.stdout) == (2, "")
         assert shown.stderr == "prefgen: 'mixed' is a release or a mix: name the run's folder\n"

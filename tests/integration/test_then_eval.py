@@ -210,6 +210,11 @@ async def test_what_was_said_of_a_shorter_training_is_not_said_of_a_longer_one(t
     assert code == 0, err
     assert "answers are better than those of" not in (tmp_path / "out" / "README.md").read_text()
     assert not (tmp_path / "out" / "eval" / "win_rate.json").exists()
-    code, _, err = await prefgen(tmp_path, *command, "--set", "max_steps=6", "--then-eval", recipe)
+    longer = (*command, "--set", "max_steps=6", "--then-eval", recipe)
+    asked = len(server.bodies)
+    code, _, err = await prefgen(tmp_path, *longer)
+    assert code == 2 and "--yes" in err and "moves to out/eval/run/previous/" in err
+    assert len(server.bodies) == asked
+    code, _, err = await prefgen(tmp_path, *longer, "--yes")
     assert code == 0, err  # the other model's answers are sampled anew
     assert "answers are better than those of" in (tmp_path / "out" / "README.md").read_text()

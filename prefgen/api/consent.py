@@ -1,0 +1,95 @@
+"""Consent: what a changed recipe would pay for, known before it pays. The command line asks whether it is
+meant; Python raises an error unless `yes` is said, since nobody sits in front of a script or of a cell that
+runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefgen.dataset.read_run import is_run, read_manifest
+from prefgen.engine.plan import Plan, make_plan
+from prefgen.engine.previous import PREVIOUS
+from prefgen.engine.run import RunOptions
+from prefgen.errors import PrefgenError, RecipeError
+from prefgen.recipe.build import Pipeline
+from prefgen.recipe.identity import changed_stages
+
+LOOKED_AT = 50
+"""Prompts that the estimate looks at."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a recipe differs from the last run in its folder, a line a stage, and what that comes to."""
+
+    out: Path
+    differences: Sequence[str]
+    estimate: str
+    """What is new and what it costs, in words."""
+    may_cost: bool
+    moved: str
+    """What becomes of the dataset that is there, in words; empty where it stays."""
+
+    def refusal(self, remedy: str) -> RecipeError:
+        """The error where nobody has said yes."""
+        parts = "; ".join(filter(None, (self.estimate, self.moved)))
+        changed = f"the recipe changed since the last run in {self.out} ({'; '.join(self.differences)})"
+        return RecipeError(f"{changed}: {parts}. {remedy}")
+
+
+async def change_of(
+    pipeline: Pipeline, options: RunOptions, *, is_asked: bool, of: Path | None = None
+) -> Change | None:
+    """What a run with these options changes; None where its folder has no earlier run of another recipe, or
+    no model costs anything. `of` is the folder of that run where it is another than the one that is written:
+    then its dataset stays. Raises RecipeError.
+
+    Where nobody `is_asked`, all prompts are looked at before it is taken to cost nothing.
+    """
+    out = of or options.out
+    if all(model.simulated for model in pipeline.models.values()) or not is_run(out):
+        return None
+    before = read_manifest(out)
+    differences = changed_stages(before.stage_fingerprints, pipeline.identities)
+    if not differences:
+        return None
+    plan, estimate = await _estimated(pipeline, options, is_asked=is_asked)
+    moves = before.complete and of is None
+    moved = f"the dataset that is in {out} moves to {out / PREVIOUS}/" if moves else ""
+    return Change(out, differences, estimate, plan is None or plan.may_cost, moved)
+
+
+async def refuse_unasked(
+    pipeline: Pipeline, options: RunOptions, *, yes: bool, of: Path | None = None
+) -> None:
+    """Raises RecipeError where a changed recipe would pay for something and nobody has said yes."""
+    if yes or not options.live:
+        return
+    change = await change_of(pipeline, options, is_asked=False, of=of)
+    if change is not None and change.may_cost:
+        other = "" if of else ", or another out="
+        raise change.refusal(f"Give yes=True to go on{other}")
+
+
+async def _estimated(pipeline: Pipeline, options: RunOptions, *, is_asked: bool) -> tuple[Plan | None, str]:
+    """(what the run would ask, the same in words); None where that cannot be said."""
+    try:
+        plan = await make_plan(pipeline, options, sample=LOOKED_AT)
+        if not is_asked and not plan.may_cost and plan.sampled < plan.prompts:
+            plan = await make_plan(pipeline, options, sample=plan.prompts)
+    except PrefgenError as error:
+        return None, f"what it will cost cannot be said ({error})"
+    return plan, _in_words(plan)
+
+
+def _in_words(plan: Plan) -> str:
+    asked = [line for line in plan.lines if line.is_real]
+    new, requests = sum(line.new_requests for line in asked), sum(line.requests for line in asked)
+    if not new:
+        some = f" of the {plan.sampled:,} prompts looked at" if plan.sampled < plan.prompts else ""
+        return f"no request{some} is new"
+    unpriced = ", ".join(plan.models_without_price)
+    costs = [f"${plan.cost_usd:,.2f}"] if plan.cost_usd or not unpriced else []
+    costs += [f"whatever {unpriced} costs (no price is given: run.prices)"] if unpriced else []
+    return f"about {new:,.0f} of {requests:,.0f} requests are new, for about {' and '.join(costs)}"

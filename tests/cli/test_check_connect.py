@@ -1,0 +1,57 @@
+"""prefgen check RECIPE --connect: servers that nobody answers at. (prefgen/engine/connect.py)"""
+
+import asyncio
+import json
+
+import pytest
+
+import prefgen as package
+from tests.support.cli import prefgen
+from tests.support.recipes import a_recipe, unused_port
+
+
+async def checked(folder, recipe, *words, **environment):
+    (folder / "r.json").write_text(json.dumps(recipe))
+    environment = {"OPENAI_API_KEY": "none", **environment}
+    return await asyncio.to_thread(prefgen, "check", "r.json", *words, cwd=folder, **environment)
+
+
+async def test_a_server_that_answers_is_asked_for_nothing(server, tmp_path):
+    done = await checked(tmp_path, a_recipe(url=server.url), "--connect")
+
+    assert (done.returncode, server.bodies) == (0, []), done.stderr
+    assert package.check(a_recipe(), connect=True).passed  # simulated: nobody is there to answer
+
+
+async def test_servers_that_nobody_answers_at_are_said_at_once_each_with_its_model(server, tmp_path):
+    recipe = a_recipe(url=f"http://127.0.0.1:{unused_port()}/v1")
+
+    unseen = await checked(tmp_path, recipe)
+    found = await checked(tmp_path, recipe, "--connect", "--json")
+
+    assert unseen.returncode == 0
+    assert found.returncode == 2
+    said = json.loads(found.stdout)
+    assert said["passed"] is False and len(said["errors"]) == 2
+    for name, line in zip(("writer", "grader"), said["errors"], strict=True):
+        assert line.startswith("r.json:1:")
+        assert f"model {name!r}: no server answers at http://127.0.0.1:" in line
+
+
+async def test_a_key_that_is_missing_is_said(server, tmp_path):
+    recipe = a_recipe(url=server.url)
+    recipe["run"]["endpoints"]["grader"]["api_key_env"] = "NO_SUCH_KEY"
+
+    done = await checked(tmp_path, recipe, "--connect")
+
+    assert done.returncode == 2 and server.bodies == []
+    assert "model 'grader': the environment variable NO_SUCH_KEY is not set" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--connect",), ("--set", "name=x")])
+async def test_what_is_no_recipe_has_no_servers(tmp_path, words):
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "a?", "chosen": "b", "rejected": "c"}\n')
+
+    done = await asyncio.to_thread(prefgen, "check", "pairs.jsonl", *words, cwd=tmp_path)
+
+    assert done.returncode == 2 and "a recipe, and pairs.jsonl is none" in " ".join(done.stderr.split())

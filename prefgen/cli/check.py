@@ -16,6 +16,7 @@ from prefgen.version import notify_renamed
 
 if TYPE_CHECKING:
     from prefgen.dataset.check import CheckReport
+    from prefgen.dataset.partial import Partial
 
 
 WhatArgument = Annotated[
@@ -92,7 +93,7 @@ def command(
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
     constitution without running it.
     """
-    from prefgen.api.check import check_pairs, kind_of, open_rows, truncation_of
+    from prefgen.api.check import check_pairs, kind_of, reopening, truncation_of
 
     path = Path(what)
     kind = kind_of(path)
@@ -113,9 +114,7 @@ def command(
     if drop != (out is not None):
         raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
 
-    def open_numbered(bad_rows: BadRows) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
-        return open_rows(what, split, config, revision, columns, bad_rows)
-
+    open_rows = reopening(what, split, config, revision, columns)
     rules = allowed_rules(allow, truncated=allow_truncated, others=("redacted",))
     truncation = truncation_of(tokenizer, max_length)
 
@@ -127,10 +126,11 @@ def command(
             most_longer=most_longer,
         )  # fmt: skip
 
-    report = check_pairs(open_numbered, check)
+    report = check_pairs(open_rows, check)
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
-            _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
+            partial = open_rows(BadRows("drop")).partial
+            _write_clean(lambda: open_rows(BadRows("drop")).rows, check, report.bad_places, out, partial)
     finally:
         if as_json:
             print(json.dumps(report.as_json(), ensure_ascii=False))
@@ -144,11 +144,13 @@ def _write_clean(
     check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
     bad_places: Mapping[str, Sequence[str]],
     out: Path,
+    partial: "Partial | None",
 ) -> None:
     """Write what is left without the bad rows, once it is proven. Raises RecipeError, and GateFailed where no
     leaving out of rows makes the dataset clean.
     """
     from prefgen.dataset.pair_rules import RULES
+    from prefgen.dataset.partial import write_note
     from prefgen.errors import GateFailed
     from prefgen.publish.clean import check_clean_folder, kept_rows, write_clean
 
@@ -160,6 +162,8 @@ def _write_clean(
         )
         raise GateFailed(f"{str(out)!r} was not written, since leaving out rows does not mend this: {broken}")
     counts = write_clean(open_rows(), bad_places, out)
+    for name in counts:
+        write_note(out / name, partial)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print(f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})", file=sys.stderr)
 
@@ -169,6 +173,8 @@ def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> N
 
     broken = f"BROKEN in {report.broken_rows:,} of {report.rows:,} rows" if report.rows else "BROKEN, no row"
     verdict = "ok" if report.passed else broken
+    if report.partial:
+        print(report.partial)
     print(f"{what}: {verdict}: {report.rows:,} pairs of {report.prompts:,} prompts")
     for rule, claim in RULES.items():
         finding = report.findings.get(rule)

@@ -48,8 +48,8 @@ def command(
 def _read_failures(run: Path) -> Iterable[dict[str, Any]]:
     """The failures of a run that is complete and not at work."""
     from prefgen.dataset.read_run import is_run, read_failures
-    from prefgen.engine.run_folder import is_held
     from prefgen.errors import PrefgenError, RecipeError
+    from prefgen.storage.folder_lock import is_held
 
     if not is_run(run):
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")

@@ -72,6 +72,9 @@ class CheckReport:
     one or of several.
     """
 
+    partial: str | None = None
+    """How much is there, of a dataset that is not whole yet."""
+
     @property
     def broken_rows(self) -> int:
         """How many rows are named by a rule that they break."""
@@ -100,6 +103,7 @@ class CheckReport:
             "longer_chosen": self.longer_chosen,
             "much_longer": self.much_longer,
             "notes": self.notes,
+            "partial": self.partial,
         }
 
 

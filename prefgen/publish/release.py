@@ -20,7 +20,7 @@ from prefgen.dataset.mix_manifest import MixManifest, is_mix, read_mix_manifest
 from prefgen.dataset.pair import NotAPair
 from prefgen.dataset.pair_rules import REDACTED, RULES
 from prefgen.dataset.read_parquet import read_parquet
-from prefgen.dataset.read_run import complete_manifest
+from prefgen.dataset.read_run import complete_manifest, refuse_missing_rows
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, OutcomeUnknown, Repository
@@ -56,7 +56,7 @@ def publish(
     """Publish a complete run, or a mix. Raises RecipeError, GateFailed (exit 4), PublishError; then nothing
     was published.
     """
-    manifest = _mix_manifest(run, settings) if is_mix(run) else complete_manifest(run)
+    manifest = _mix_manifest(run, settings) if is_mix(run) else _run_manifest(run)
     repo = settings.repo or f"local/{manifest.name}"
     if settings.repo is None and not dry_run:
         raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
@@ -65,6 +65,14 @@ def publish(
             return _release_run(run, manifest, repo, settings, dry_run=dry_run, pr=pr, say=say)
     except Timeout:
         raise PublishError(f"{str(run)!r} is being published by another process") from None
+
+
+def _run_manifest(run: Path) -> Manifest:
+    """The manifest of a run that is complete, all of whose rows are there. Raises RecipeError."""
+    manifest = complete_manifest(run)
+    refuse_missing_rows(run, "records", manifest)
+    refuse_missing_rows(run, "pairs", manifest)
+    return manifest
 
 
 def _mix_manifest(mix: Path, settings: PublishSettings) -> MixManifest:

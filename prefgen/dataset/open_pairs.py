@@ -192,7 +192,8 @@ def _open_hub_dataset(name: str, revision: str | None, split: str | None) -> Pai
     import datasets  # 0.5 s
     import huggingface_hub
 
-    with hub_errors(f"Hub dataset {name!r}" + (f" at {revision!r}" if revision else "")):
+    at = f" at {revision!r}" if revision else ""
+    with hub_errors(f"no folder {name!r} is here, and Hub dataset {name!r}{at}"):
         info = huggingface_hub.HfApi().dataset_info(name, revision=revision)
         commit = info.sha
         configs = datasets.get_dataset_config_names(name, revision=commit)

@@ -1,9 +1,12 @@
 """Reading back what a run wrote."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_parquet import count_rows, read_parquet, read_table
@@ -42,7 +45,8 @@ def read_manifest(run: Path) -> Manifest:
     except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json") from None
     except ValueError as error:
-        raise RecipeError(f"manifest.json cannot be read ({error})", str(run)) from None
+        why = f"manifest.json cannot be read ({error}); delete it, and {_MADE_ANEW}"
+        raise RecipeError(why, str(run)) from None
     return Manifest.read(fields, str(run))
 
 
@@ -111,11 +115,25 @@ def refuse_missing_rows(run: Path, name: Literal["records", "pairs"], manifest: 
     if not folder.is_dir():
         return  # reading it says so
     stated = manifest.yields.prompts if name == "records" else manifest.yields.pairs
-    found = sum(map(count_rows, folder.glob("*.parquet")))
+    with _saying_what_to_do():
+        found = sum(map(count_rows, sorted(folder.glob("*.parquet"))))
     if found != stated:
         raise RecipeError(
             f"{str(folder)!r} holds {found:,} rows, and its manifest says {stated:,}: {_MADE_ANEW}"
         )
+
+
+def read_recipe(run: Path) -> Mapping[str, Any]:
+    """The recipe that a run's folder keeps; nothing where it keeps none. Raises RecipeError where it cannot
+    be read.
+    """
+    path = run / "recipe.yaml"
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (yaml.YAMLError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(f"recipe.yaml cannot be read ({reason}); {_MADE_ANEW}", str(run)) from None
+    return data if isinstance(data, dict) else {}
 
 
 def read_shards(folder: Path) -> Iterator[Mapping[str, Any]]:
@@ -125,11 +143,18 @@ def read_shards(folder: Path) -> Iterator[Mapping[str, Any]]:
     if not folder.is_dir():
         raise RecipeError(f"{str(folder)!r} is not there; {_MADE_ANEW}")
     for path in sorted(folder.glob("*.parquet")):
-        try:
+        with _saying_what_to_do():
             for row in read_parquet(path):
                 yield with_present_names(row, RENAMED_COLUMNS)
-        except RecipeError as error:
-            raise RecipeError(f"{error}; delete it and run the recipe again") from None
+
+
+@contextmanager
+def _saying_what_to_do() -> Generator[None]:
+    """Of a shard that cannot be read."""
+    try:
+        yield
+    except RecipeError as error:
+        raise RecipeError(f"{error}; delete it and run the recipe again") from None
 
 
 def read_records(run: Path) -> Iterator[Record]:
@@ -146,7 +171,7 @@ def read_failures(run: Path) -> Iterator[dict[str, Any]]:
     """The rows of failures.parquet. Raises RecipeError where there is none: every complete run has one."""
     path = run / "failures.parquet"
     if not path.is_file():
-        raise RecipeError(f"{run} has no failures.parquet: its run is not complete yet; run it first")
+        raise RecipeError(f"{str(run)!r} has no failures.parquet: {_MADE_ANEW}")
     return read_parquet(path)
 
 

@@ -143,7 +143,10 @@ class Runner:
 
     async def _run(self) -> RunOutcome:
         pipeline, options, out = self.pipeline, self.options, self.options.out
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise RecipeError(f"{str(out)!r} is, or stands in, a file; give another --out") from None
         lock = lock_of(out)
         try:
             lock.acquire(timeout=LOOKED_AT, poll_interval=0.02)

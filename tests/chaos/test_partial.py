@@ -243,6 +243,7 @@ def test_a_finished_dataset_is_shown_until_another_takes_its_place(tmp_path, unb
     shutil.copy(unbroken.parent / "recipe.json", tmp_path / "recipe.json")
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     recipe["stages"][2]["sample"]["n"] = 4
+    recipe["run"] = {"concurrency": 2}
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
 
     process = begin(tmp_path / "recipe.json", tmp_path / "out", 10, responses=4)

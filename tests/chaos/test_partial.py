@@ -36,7 +36,8 @@ def a_recipe(folder: Path, *later: dict) -> Path:
         {"pair": {"use": "best_vs_worst", "score": "quality"}},
     ]
     path = folder / "recipe.json"
-    path.write_text(json.dumps({"name": "halves", "models": models, "stages": stages}))
+    run = {"concurrency": 2}  # slow enough to be killed between two writings of the store, however fast it is
+    path.write_text(json.dumps({"name": "halves", "models": models, "stages": stages, "run": run}))
     return path
 
 
@@ -243,7 +244,6 @@ def test_a_finished_dataset_is_shown_until_another_takes_its_place(tmp_path, unb
     shutil.copy(unbroken.parent / "recipe.json", tmp_path / "recipe.json")
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     recipe["stages"][2]["sample"]["n"] = 4
-    recipe["run"] = {"concurrency": 2}
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
 
     process = begin(tmp_path / "recipe.json", tmp_path / "out", 10, responses=4)

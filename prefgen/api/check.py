@@ -14,12 +14,24 @@ from prefgen.errors import RecipeError
 
 if TYPE_CHECKING:  # the command line imports nothing heavy
     from prefgen.dataset.check import CheckReport, Truncation
+    from prefgen.dataset.partial import Partial
     from prefgen.publish.settings import PublishSettings
     from prefgen.recipe.load import LoadedRecipe
     from prefgen.trainers.settings import TrainSettings
 
 NumberedRows = Iterable[tuple[str, Mapping[str, Any]]]
 """Rows with where each of them stands."""
+
+
+@dataclass(frozen=True)
+class OpenedRows:
+    """Rows with where each of them stands, whether a simulated model had a part in them, and how many are
+    there of a dataset that is not whole.
+    """
+
+    rows: NumberedRows
+    simulated: bool = False
+    partial: "Partial | None" = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ def check(
             raise RecipeError(f"allow: {rule!r} is none of {', '.join((*ALLOWABLE, 'redacted'))}")
     truncation = truncation_of(tokenizer, max_length)
     return check_pairs(
-        lambda bad_rows: open_rows(os.fspath(what), split, config, revision, columns, bad_rows),
+        reopening(os.fspath(what), split, config, revision, columns),
         lambda rows: check_rows(
             rows, max_repeated_chosen=max_repeated_chosen, allow=tuple(allow), truncation=truncation,
             most_longer=most_longer,
@@ -176,46 +188,50 @@ def truncation_of(tokenizer: str | None, max_length: int) -> "Truncation | None"
 
 
 def check_pairs(
-    open_rows: Callable[[BadRows], tuple[NumberedRows, bool]],
+    open_rows: Callable[[BadRows], OpenedRows],
     check: Callable[[NumberedRows], "CheckReport"],
 ) -> "CheckReport":
     """The proof of a dataset; rows that cannot be read at all are broken in their form."""
     from prefgen.dataset.check import Finding
 
     bad_rows = BadRows("drop")
-    rows, simulated = open_rows(bad_rows)
-    report = check(rows)
+    opened = open_rows(bad_rows)
+    report = check(opened.rows)
     if bad_rows.rows:
         report.rows += len(bad_rows.rows)
         report.findings.setdefault("form", Finding()).rows += [(r.where, r.reason) for r in bad_rows.rows]
         report.bad_places |= {row.where: [f"form: {row.reason}"] for row in bad_rows.rows}
-    if simulated:
+    if opened.simulated:
         report.notes.insert(0, "SIMULATED: a model of this run was simulated")
+    if opened.partial is not None:
+        report.partial = opened.partial.sentence()
+        report.notes.insert(0, "what is said of all rows together is said of those that are finished")
     if not report.rows:
         report.notes.append("there is no row, and nothing is proven of none")
     return report
 
 
-def open_rows(
-    what: str,
-    split: str | None,
-    config: str | None,
-    revision: str | None,
-    columns: Sequence[str],
-    bad_rows: BadRows,
-) -> tuple[NumberedRows, bool]:
-    """The rows with where each of them stands, and whether a simulated model had a part in them. A row that
-    cannot be read goes to `bad_rows`.
+def reopening(
+    what: str, split: str | None, config: str | None, revision: str | None, columns: Sequence[str]
+) -> Callable[[BadRows], OpenedRows]:
+    """Opens the rows as often as it is called, with where each of them stands: the same each time. A row that
+    cannot be read goes to the bad rows that it is called with.
     """
     from prefgen.dataset.hub import hub_rows
-    from prefgen.dataset.open_pairs import open_pairs, pair_rows
+    from prefgen.dataset.open_pairs import Reopening, pair_rows
     from prefgen.dataset.pair_formats import parse_columns
 
     column_names = parse_columns(columns)
-    if config is not None:
-        rows = hub_rows(what, config, split or "train", revision)
-        numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
-        return pair_rows(numbered, column_names, bad_rows), False
-    name = f"{what}@{revision}" if revision else what
-    dataset = open_pairs(name, split=split, columns=column_names, bad_rows=bad_rows)
-    return dataset.rows, dataset.manifest is not None and dataset.manifest.simulated
+    name = f"{what}@{revision}" if revision and config is None else what
+    pairs = Reopening(name, split=split, columns=column_names, partial=True)
+
+    def open_rows(bad_rows: BadRows) -> OpenedRows:
+        if config is not None:
+            rows = hub_rows(what, config, split or "train", revision)
+            numbered = ((f"row {i}", row) for i, row in enumerate(rows, 1))
+            return OpenedRows(pair_rows(numbered, column_names, bad_rows))
+        dataset = pairs.open(bad_rows)
+        simulated = dataset.manifest is not None and dataset.manifest.simulated
+        return OpenedRows(dataset.rows, simulated, dataset.partial)
+
+    return open_rows

@@ -21,7 +21,11 @@ def diff(
     RecipeError; rows that are broken are a warning.
     """
     names = (os.fspath(before), os.fspath(after))
-    first, second = (read_side(open_pairs(name, columns=parse_columns(columns))) for name in names)
+    opened = [open_pairs(name, columns=parse_columns(columns), partial=True) for name in names]
+    for dataset in opened:
+        if dataset.partial is not None:
+            warnings.warn(f"{dataset.name}: {dataset.partial.sentence()}", stacklevel=2)
+    first, second = map(read_side, opened)
     for side in (first, second):
         if said := side.broken_rows():
             warnings.warn(f"{said}; prefgen.check says more", stacklevel=2)

@@ -81,7 +81,13 @@ def bad_rows_of(policy: str) -> BadRows:
 
 
 def run_folders(run: Path | None) -> list[Path]:
-    """The folders that a RunOrAllArgument means. Raises RecipeError for one that is none."""
-    if run is not None and not run.is_dir():
+    """The folders that a RunOrAllArgument means. Raises RecipeError for one that is no run's."""
+    from prefgen.dataset.read_run import is_begun, is_run
+
+    if run is None:
+        return sorted(path for path in Path("runs").glob("*") if is_run(path) or is_begun(path))
+    if not run.is_dir():
         raise RecipeError(f"{str(run)!r} is no folder")
-    return [run] if run is not None else sorted(path for path in Path("runs").glob("*") if path.is_dir())
+    if not (is_run(run) or is_begun(run)):
+        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json, and no run was begun there")
+    return [run]

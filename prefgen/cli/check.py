@@ -18,6 +18,7 @@ from prefgen.version import notify_renamed
 
 if TYPE_CHECKING:
     from prefgen.dataset.check import CheckReport
+    from prefgen.dataset.partial import Partial
 
 
 WhatArgument = Annotated[
@@ -103,7 +104,7 @@ def command(
     """Prove the invariants of a preference dataset (exit 4 when one is broken), or check a recipe or a
     constitution without running it.
     """
-    from prefgen.api.check import check_pairs, kind_of, open_rows, truncation_of
+    from prefgen.api.check import check_pairs, kind_of, reopening, truncation_of
     from prefgen.cli.failures import end_with
     from prefgen.errors import PrefgenError
 
@@ -127,9 +128,7 @@ def command(
     if drop != (out is not None):
         raise typer.BadParameter("--drop and --out NEW_FOLDER belong together")
 
-    def open_numbered(bad_rows: BadRows) -> tuple[Iterable[tuple[str, Mapping[str, Any]]], bool]:
-        return open_rows(what, split, config, revision, columns, bad_rows)
-
+    open_rows = reopening(what, split, config, revision, columns)
     rules = allowed_rules(allow, truncated=allow_truncated, others=("redacted",))
     truncation = truncation_of(tokenizer, max_length)
 
@@ -141,11 +140,14 @@ def command(
             most_longer=most_longer,
         )  # fmt: skip
 
-    report = check_pairs(open_numbered, check)
+    report = check_pairs(open_rows, check)
     written = ""
     try:  # whoever reads only the first line of what is said has the rows all the same
         if out is not None:
-            written = _write_clean(lambda: open_numbered(BadRows("drop"))[0], check, report.bad_places, out)
+            partial = open_rows(BadRows("drop")).partial
+            written = _write_clean(
+                lambda: open_rows(BadRows("drop")).rows, check, report.bad_places, out, partial
+            )
     except PrefgenError as error:
         if as_json:
             end_with(error, **report.as_json())
@@ -166,11 +168,13 @@ def _write_clean(
     check: Callable[[Iterable[tuple[str, Mapping[str, Any]]]], "CheckReport"],
     bad_places: Mapping[str, Sequence[str]],
     out: Path,
+    partial: "Partial | None",
 ) -> str:
     """Write what is left without the bad rows, once it is proven, and say so. Raises RecipeError, and
     GateFailed where no leaving out of rows makes the dataset clean.
     """
     from prefgen.dataset.pair_rules import RULES
+    from prefgen.dataset.partial import write_note
     from prefgen.errors import GateFailed
     from prefgen.publish.clean import check_clean_folder, kept_rows, write_clean
 
@@ -182,6 +186,8 @@ def _write_clean(
         )
         raise GateFailed(f"{str(out)!r} was not written, since leaving out rows does not mend this: {broken}")
     counts = write_clean(open_rows(), bad_places, out)
+    for name in counts:
+        write_note(out / name, partial)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{out}: {said}; {len(bad_places):,} rows were left out ({BAD_ROWS})"
 
@@ -192,6 +198,8 @@ def _print_report(what: str, report: "CheckReport", allowed: Sequence[str]) -> N
     broken = f"BROKEN in {report.broken_rows:,} of {report.rows:,} rows" if report.rows else "BROKEN, no row"
     verdict = ("ok", "bold green") if report.passed else (broken, "bold red")
     alarm = ", but see the ALARM" if report.alarms else ""
+    if report.partial:
+        say((report.partial, "bold"))
     say(f"{what}: ", verdict, (alarm, "bold red"), f": {report.rows:,} pairs of {report.prompts:,} prompts")
     for text in report.alarms:
         say(("ALARM   ", "bold red"), text, indent="  ", hanging="        ")

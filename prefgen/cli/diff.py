@@ -32,8 +32,11 @@ def command(
     from prefgen.publish.diff import compare_sides, read_side
 
     first_dataset, second_dataset = (
-        open_pairs(name, columns=parse_columns(columns)) for name in (before, after)
+        open_pairs(name, columns=parse_columns(columns), partial=True) for name in (before, after)
     )
+    for dataset in (first_dataset, second_dataset):
+        if dataset.partial is not None:
+            print(f"{dataset.name}: {dataset.partial.sentence()}", file=sys.stderr)
     sides = read_side(first_dataset), read_side(second_dataset)
     for side in sides:
         if said := side.broken_rows():

@@ -17,6 +17,7 @@ from prefgen.cli.arguments import (
     bad_rows_of,
 )
 from prefgen.cli.completion import EXPORT_FORM_NAMES, datasets, one_of
+from prefgen.cli.say_partial import say_partial
 
 if TYPE_CHECKING:
     from prefgen.errors import RecipeError
@@ -58,14 +59,15 @@ def command(
 ) -> None:
     """Write pairs in the form that a trainer reads, and none that `prefgen check` calls broken."""
     from prefgen.dataset.bad_rows import BAD_ROWS, write_bad_rows
-    from prefgen.dataset.open_pairs import reopening
+    from prefgen.dataset.open_pairs import Reopening
     from prefgen.dataset.pair_formats import parse_columns
+    from prefgen.dataset.partial import write_note
     from prefgen.dataset.proven_set import proven_set
     from prefgen.errors import RecipeError
     from prefgen.publish.export import count_harm, export, rows_of_rule
 
     bad_rows, rules, harmful = bad_rows_of(on_bad_rows), set[str](), Counter[str]()
-    open_rows = reopening(what, split=split, columns=parse_columns(columns))
+    open_rows = Reopening(what, split=split, columns=parse_columns(columns), partial=True)
     rows = proven_set(rows_of_rule(open_rows, to, rule, rules), bad_rows, allow=allowed_rules(allow))
     try:
         count = export(
@@ -74,11 +76,16 @@ def command(
         )  # fmt: skip
     except RecipeError as error:
         raise _with_rules(error, to, rule, rules) from None
+    partial = open_rows.first.partial if open_rows.first else None
+    note = write_note(out, partial)
     if as_json:
         facts = {"path": str(out), "rows": count, "bad_rows": len(bad_rows.rows), "harmful": harmful.total()}
-        print(json.dumps(facts))
+        print(json.dumps(facts | {"partial": partial.sentence() if partial else None}))
     else:
+        say_partial(partial)
         print(f"{out}: {count:,} rows")
+    if note:
+        print(f"{note.name} beside it says that it is partial", file=sys.stderr)
     if harmful:
         print(
             f"warning: {harmful.total():,} rows were made from harmful texts, and {to} has no column that "

@@ -61,8 +61,8 @@ def _print_datasets(datasets: Sequence["KeptDataset"]) -> None:
 
 
 def _refuse_if_held(folder: Path) -> None:
-    from prefgen.engine.run_folder import is_held
     from prefgen.errors import PrefgenError
+    from prefgen.storage.folder_lock import is_held
 
     if is_held(folder):
         raise PrefgenError(f"{folder} is in use by a run that is alive; wait for it")

@@ -52,12 +52,12 @@ def command(
 
 def _read_failures(run: Path) -> Iterable[dict[str, Any]]:
     """The failures of a run that is complete and not at work."""
-    from prefgen.dataset.read_run import is_run, read_failures
-    from prefgen.engine.run_folder import is_held
-    from prefgen.errors import PrefgenError, RecipeError
+    from prefgen.dataset.read_run import complete_manifest, is_run, read_failures
+    from prefgen.errors import PrefgenError
+    from prefgen.storage.folder_lock import is_held
 
-    if not is_run(run):
-        raise RecipeError(f"{str(run)!r} is no run: it holds no manifest.json")
     if is_held(run):
         raise PrefgenError(f"{run} is in use by a run that is alive")
+    if not is_run(run):
+        complete_manifest(run)  # says what the folder is
     return read_failures(run)

@@ -12,6 +12,7 @@ import typer
 from prefgen.cli import show_lost, show_rows
 from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.completion import plugin_names
+from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, on_terminal, paged, say, screen_width
 from prefgen.plugins.role_table import PLUGIN_ROLES
 from prefgen.plugins.type_words import type_in_words
@@ -161,10 +162,10 @@ def prompts(
     """How varied a run's prompts are: lengths, repeated wording, nearness, near-duplicates, groups."""
     from prefgen.text.diversity import diversity_measures
 
-    run_prompts = _read_prompts(run)
+    run_prompts = _read_prompts(run, as_json=as_json)
     measures = diversity_measures(
         [(prompt.text, prompt.category) for prompt in run_prompts],
-        [prompt.text for prompt in _read_prompts(against)] if against else None,
+        [prompt.text for prompt in _read_prompts(against, as_json=as_json)] if against else None,
         sample=sample,
         seed=seed,
         grounded=[prompt.grounded for prompt in run_prompts],
@@ -185,13 +186,16 @@ LEAST_FOR_COLUMNS = 60
 """Characters of a terminal below which descriptions are folded under their names."""
 
 
-def _read_prompts(path: Path) -> "list[Prompt]":
+def _read_prompts(path: Path, *, as_json: bool) -> "list[Prompt]":
+    """The prompts of a run, or of a file."""
     from prefgen.dataset.columns import parse_records
     from prefgen.dataset.read_files import read_rows
-    from prefgen.dataset.read_run import is_run, read_records
+    from prefgen.dataset.read_run import is_begun, is_run, open_run
 
-    if is_run(path):
-        return [record.prompt for record in read_records(path)]
+    if is_run(path) or is_begun(path):
+        run = open_run(path)
+        say_partial(run.partial, as_json=as_json)
+        return [record.prompt for record in run.records()]
     return [record.prompt for record in parse_records(read_rows(path, str(path)), {}, str(path))]
 
 

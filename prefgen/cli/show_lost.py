@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,11 +14,9 @@ from prefgen.cli.arguments import AsJsonOption
 from prefgen.cli.choose_rows import IdArgument, rows_of_id
 from prefgen.cli.completion import complete_runs
 from prefgen.cli.plain_text import one_line, plain
+from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, paged, say
 from prefgen.errors import RecipeError
-
-if TYPE_CHECKING:
-    from prefgen.dataset.manifest import Manifest
 
 RunArgument = Annotated[
     Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)
@@ -52,10 +50,11 @@ def lost(
     as_json: AsJsonOption = False,
 ) -> None:
     """What a run lost, by code: the prompt's beginning, the stage, the model, why, and the raw replies."""
-    from prefgen.dataset.read_run import prompt_texts, read_failures
+    from prefgen.dataset.read_run import open_run
 
-    models = _only_models(_complete_run(run).cost.by_stage)
-    failures = list(read_failures(run))
+    opened = open_run(run)
+    models = _only_models(opened.manifest.cost.by_stage)
+    failures = list(opened.failures())
     if row_id is not None:
         failures = rows_of_id(failures, row_id, lambda row: [row["record_id"]])
     counts = Counter(row["code"] for row in failures)
@@ -64,7 +63,7 @@ def lost(
         raise RecipeError(f"--code: nothing was lost with {code!r} in {str(run)!r}; there are {known}")
     most = _most(sample, as_json or row_id is not None)
     shown = _some_of_each([row for row in failures if code in (None, row["code"])], "code", most, seed)
-    texts = prompt_texts(run, {row["record_id"] for row in shown})
+    texts = opened.prompt_texts({row["record_id"] for row in shown})
     rows = [
         {
             **row,
@@ -73,6 +72,7 @@ def lost(
         }
         for row in shown
     ]
+    say_partial(opened.partial, as_json=as_json)
     if as_json:
         _print_lines(rows)
     elif not failures:
@@ -95,14 +95,14 @@ def dropped(
     near.
     """
     from prefgen.dataset.mix_manifest import is_mix
-    from prefgen.dataset.read_run import read_dropped
+    from prefgen.dataset.read_run import open_run, read_dropped
 
-    if not is_mix(run):
-        _complete_run(run)
-    drops = list(read_dropped(run))
+    opened = None if is_mix(run) else open_run(run)
+    drops = list(opened.dropped() if opened else read_dropped(run))
     if row_id is not None:
         drops = rows_of_id(drops, row_id, lambda row: [row["id"]])
     rows = _some_of_each(drops, "curator", _most(sample, as_json or row_id is not None), seed)
+    say_partial(opened.partial if opened else None, as_json=as_json)
     if as_json:
         _print_lines(rows)
     elif not drops:
@@ -110,15 +110,6 @@ def dropped(
     else:
         with paged(off=no_pager):
             _print_kinds(rows, "curator", Counter(row["curator"] for row in drops), _print_drop)
-
-
-def _complete_run(run: Path) -> "Manifest":
-    """Raises RecipeError for a run that is not complete, and for a release, which holds a manifest too."""
-    from prefgen.dataset.read_run import complete_manifest, is_release
-
-    if is_release(run):
-        raise RecipeError(f"{str(run)!r} is a release or a mix: name the run's folder")
-    return complete_manifest(run)
 
 
 def _only_models(by_stage: Iterable[Any]) -> Mapping[str, str]:

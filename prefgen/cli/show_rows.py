@@ -12,6 +12,7 @@ from prefgen.cli.arguments import AsJsonOption, ColumnsOption
 from prefgen.cli.choose_rows import IdArgument, Where, rows_of_id, sample_rows
 from prefgen.cli.completion import complete_runs, datasets
 from prefgen.cli.plain_text import one_line, plain
+from prefgen.cli.say_partial import say_partial
 from prefgen.cli.screen import NoPagerOption, paged, say
 
 if TYPE_CHECKING:
@@ -52,17 +53,19 @@ def records(
 ) -> None:
     """Records of a run: prompts, answers, scores, rationales, pairs."""
     from prefgen.cli.records import print_record
-    from prefgen.dataset.read_run import complete_manifest, read_records
+    from prefgen.dataset.read_run import open_run
     from prefgen.dataset.serialize import pair_id
 
-    wanted = Where(where, _models_in_rows(complete_manifest(run)))
-    fitting = wanted.those(read_records(run), _record_fields)
+    opened = open_run(run)
+    wanted = Where(where, _models_in_rows(opened.manifest))
+    fitting = wanted.those(opened.records(), _record_fields)
     if row_id is None:
         chosen = sample_rows(fitting, sample, seed)
     else:
         chosen = rows_of_id(
             fitting, row_id, lambda record: (record.id, *(pair_id(record.id, pair) for pair in record.pairs))
         )
+    say_partial(opened.partial, as_json=as_json)
     if not chosen:
         wanted.say_nothing_fits("records", str(run))
     with paged(off=no_pager or as_json):
@@ -88,7 +91,7 @@ def pairs(
     from prefgen.dataset.open_pairs import open_pairs
     from prefgen.dataset.pair_formats import parse_columns
 
-    opened = open_pairs(dataset, split=split, columns=parse_columns(columns))
+    opened = open_pairs(dataset, split=split, columns=parse_columns(columns), partial=True)
     wanted = Where(where, _models_in_rows(opened.manifest))
     fields_of = _with_texts if wanted.names(*_SIDES) else lambda item: item[1]
     fitting = wanted.those(opened.rows, fields_of)
@@ -96,6 +99,7 @@ def pairs(
         chosen = sample_rows(fitting, sample, seed)
     else:
         chosen = rows_of_id(fitting, row_id, lambda item: _ids_of(*item))
+    say_partial(opened.partial, as_json=as_json)
     if not chosen:
         wanted.say_nothing_fits("pairs", dataset)
     with paged(off=no_pager or as_json):

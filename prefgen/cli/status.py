@@ -84,9 +84,11 @@ def _when(started_at: str | None) -> str:
 
 def _read_status(folder: Path) -> RunStatus:
     from prefgen.dataset.read_run import is_run, read_manifest
+    from prefgen.dataset.unfinished_run import RECORD_STORE
     from prefgen.engine.record_store import read_progress
-    from prefgen.engine.run_folder import RECORD_STORE, is_held, last_start
+    from prefgen.engine.run_folder import last_start
     from prefgen.errors import RecipeError
+    from prefgen.storage.folder_lock import is_held
 
     started_at, ended_at = last_start(folder) or (None, None)
     manifest, stopped = None, None

@@ -74,6 +74,9 @@ class CheckReport:
     one or of several.
     """
 
+    partial: str | None = None
+    """How much is there, of a dataset that is not whole yet."""
+
     @property
     def broken_rows(self) -> int:
         """How many rows are named by a rule that they break."""
@@ -103,6 +106,7 @@ class CheckReport:
             "much_longer": self.much_longer,
             "alarms": self.alarms,
             "notes": self.notes,
+            "partial": self.partial,
         }
 
 

@@ -2,6 +2,7 @@
 earlier versions wrote.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -10,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from prefgen.errors import RecipeError, first_problem
 from prefgen.stats.order_flips import NO_WINNERS, OrderMatrix
 from prefgen.types import Value
-from prefgen.version import with_present_names
+from prefgen.version import __version__, with_present_names
 
 
 class ManifestPart(Value):
@@ -166,9 +167,12 @@ class Manifest(ManifestPart):
             return cls.model_validate(fields)
         except ValidationError as error:
             place, problem = first_problem(error)
+            if newer := _newer_version(fields):
+                why = f"manifest.json was written by prefgen {newer}, and this is {__version__}: use that one"
+                raise RecipeError(why, where) from None
             raise RecipeError(
-                f"manifest.json is not one that a run wrote ({place or 'manifest'}: {problem}); run the "
-                "recipe again: it is written anew from the journal",
+                f"manifest.json is not one that a run wrote ({place or 'manifest'}: {problem}); delete "
+                "it, and run the recipe again: it is written anew from the journal",
                 where,
             ) from None
 
@@ -185,3 +189,17 @@ class Manifest(ManifestPart):
     def as_json(self) -> dict[str, Any]:
         """As manifest.json holds it."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def _newer_version(fields: Any) -> str | None:
+    """The version of prefgen that wrote a manifest, where it is newer than this one."""
+    libraries = fields.get("libraries") if isinstance(fields, Mapping) else None
+    written = libraries.get("prefgen") if isinstance(libraries, Mapping) else None
+    if not isinstance(written, str):
+        return None
+    return written if _numbers(written) > _numbers(__version__) else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers at the beginning of each part: (0, 3, 1) of 0.3.1rc2."""
+    return tuple(int(part) for part in re.findall(r"(?:^|\.)(\d+)", version))

@@ -3,7 +3,7 @@ revision; with the split of each.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from prefgen.dataset.hub import hub_errors, hub_rows
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.mix_manifest import MIX
 from prefgen.dataset.pair_formats import mapped_rows, to_pair_row
+from prefgen.dataset.partial import Partial, read_note
 from prefgen.dataset.read_files import SUFFIXES, read_rows
-from prefgen.dataset.read_run import complete_manifest, is_release, is_run, read_shards
+from prefgen.dataset.read_run import FinishedRun, is_begun, is_release, is_run, open_run
 from prefgen.dataset.terms import Terms, terms_of_mix, terms_of_recipe, terms_of_release, terms_on_hub
+from prefgen.dataset.unfinished_run import UnfinishedRun
 from prefgen.errors import RecipeError
 
 
@@ -37,6 +39,10 @@ class PairDataset:
     """What `prefgen publish` noted of the release: version and content hash."""
     terms: Terms = field(default_factory=Terms)
     """On which terms it is there."""
+    partial: Partial | None = None
+    """How much of it is there, of one that is not whole yet."""
+    unfinished: UnfinishedRun | None = None
+    """The run, where it is one that is not complete."""
 
 
 def open_pairs(
@@ -45,14 +51,18 @@ def open_pairs(
     split: str | None = None,
     columns: Mapping[str, str] | None = None,
     bad_rows: BadRows | None = None,
+    partial: bool = False,
 ) -> PairDataset:
     """The pairs of `location`: a run's folder, a file, a folder of files, or `owner/name[@revision]`. Raises
-    RecipeError, for a row that cannot be read at all unless `bad_rows` takes it.
+    RecipeError, for a row that cannot be read at all unless `bad_rows` takes it, and for a dataset that is
+    not whole unless `partial` is taken, too.
 
     `columns` are names of another kind, {"chosen": "winner"}; the forms of other trainers are known without.
     """
     bad_rows = bad_rows or BadRows()
     dataset = open_as_it_stands(location, split, bad_rows)
+    if dataset.partial is not None and not partial:
+        raise dataset.partial.refusal(location)
     return replace(dataset, rows=pair_rows(dataset.rows, columns or {}, bad_rows))
 
 
@@ -69,20 +79,38 @@ def pair_rows(
     return mapped_rows(rows, columns, bad_rows, read)
 
 
-def reopening(
-    location: str, *, split: str | None = None, columns: Mapping[str, str] | None = None
-) -> Callable[[BadRows], Iterator[tuple[str, Mapping[str, Any]]]]:
-    """Opens the pairs of `location` as often as it is called; a dataset on the Hub at the same commit."""
-    name = location
+class Reopening:
+    """Opens the pairs of `location` as often as it is called; a dataset on the Hub at the same commit, and a
+    run that is at work as far as it was at first.
+    """
 
-    def open_rows(bad_rows: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        nonlocal name
-        dataset = open_pairs(name, split=split, columns=columns, bad_rows=bad_rows)
-        if dataset.revision is not None:
-            name = f"{location.partition('@')[0]}@{dataset.revision}"
-        return dataset.rows
+    def __init__(
+        self,
+        location: str,
+        *,
+        split: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        partial: bool = False,
+    ) -> None:
+        self._location, self._split, self._columns, self._partial = location, split, columns or {}, partial
+        self.first: PairDataset | None = None
+        """What was opened at first."""
 
-    return open_rows
+    def __call__(self, bad_rows: BadRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        return self.open(bad_rows).rows
+
+    def open(self, bad_rows: BadRows) -> PairDataset:
+        first, name = self.first, self._location
+        if first is not None and first.unfinished is not None:
+            rows = pair_rows(rows_of_run(first.unfinished, name), self._columns, bad_rows)
+            return replace(first, rows=rows)
+        if first is not None and first.revision is not None:
+            name = f"{name.partition('@')[0]}@{first.revision}"
+        dataset = open_pairs(
+            name, split=self._split, columns=self._columns, bad_rows=bad_rows, partial=self._partial
+        )
+        self.first = first or dataset
+        return dataset
 
 
 def _without_nan(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -96,18 +124,18 @@ def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> Pa
     path = Path(location)
     if is_release(path):
         return _open_release(path, location, split)
-    if is_run(path):
+    if is_run(path) or is_begun(path):
         if split is not None:
             raise RecipeError(f"{location!r} is a run and has no splits: publishing draws them")
-        manifest = complete_manifest(path)
-        rows = ((f"{location} row {i}", row) for i, row in enumerate(read_shards(path / "pairs"), 1))
-        recipe = _read_text(path / "recipe.yaml")
-        return PairDataset(location, rows, None, manifest, recipe, terms=terms_of_recipe(recipe))
-    if (path / ".run_id").exists():
-        raise RecipeError(f"{location!r} is a run that wrote no manifest; run it again first")
+        run = open_run(path)
+        unfinished = run if isinstance(run, UnfinishedRun) else None
+        return PairDataset(
+            location, rows_of_run(run, location), None, run.manifest, run.recipe,
+            terms=terms_of_recipe(run.recipe), partial=run.partial, unfinished=unfinished,
+        )  # fmt: skip
     if path.exists():
         rows = select_split(read_rows(path, location, bad_rows), split, location, strict=True)
-        return PairDataset(location, rows)
+        return PairDataset(location, rows, partial=read_note(path))
     name, _, revision = location.partition("@")
     if name.count("/") != 1 or name.startswith(".") or Path(name).suffix in SUFFIXES:
         raise RecipeError(
@@ -115,6 +143,11 @@ def open_as_it_stands(location: str, split: str | None, bad_rows: BadRows) -> Pa
             "owner/name@revision)"
         )
     return _open_hub_dataset(name, revision or None, split)
+
+
+def rows_of_run(run: FinishedRun | UnfinishedRun, location: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The pairs of a run, with where each stands."""
+    return ((f"{location} row {number}", row) for number, row in enumerate(run.pairs(), 1))
 
 
 def _open_release(path: Path, location: str, split: str | None) -> PairDataset:

@@ -4,8 +4,9 @@ shard, no clock inside.
 A pair's row is TRL's explicit-prompt conversational form with the columns that say where it comes from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -154,7 +155,12 @@ def write_lines(lines: Sequence[bytes], schema: pa.Schema, path: Path) -> None:
         )
 
 
-def pairs_schema(lines: Sequence[bytes]) -> pa.Schema:
+def rows_of_lines(lines: Sequence[bytes], schema: pa.Schema) -> list[dict[str, Any]]:
+    """Lines of JSON as the rows that a Parquet file of them holds."""
+    return _build_table(lines, schema).to_pylist()
+
+
+def pairs_schema(lines: Iterable[bytes]) -> pa.Schema:
     """The schema that holds all of these pairs."""
     return FULL_PAIRS if any(key in line for line in lines for key in _FULL_KEYS) else PAIRS
 

@@ -17,6 +17,7 @@ from prefgen.dataset.class_labels import label_names, with_names
 from prefgen.dataset.file_splits import Rows, splits_of_files
 from prefgen.dataset.hub import first_line
 from prefgen.dataset.parse_table import parse_table
+from prefgen.dataset.partial import PARTIAL_NOTE
 from prefgen.dataset.read_parquet import CELL_ERRORS, read_parquet
 from prefgen.errors import RecipeError
 from prefgen.text.strict_json import object_without_doubles
@@ -149,7 +150,8 @@ def _is_data(file: Path, folder: Path) -> bool:
 
 def _is_note(file: Path) -> bool:
     name = file.name.casefold()
-    return name in NOTE_FILES or name.endswith(f".{BAD_ROWS}") or Path(name).stem in NOTE_STEMS
+    is_beside = name.endswith((f".{BAD_ROWS}", f".{PARTIAL_NOTE}"))
+    return name in NOTE_FILES or is_beside or Path(name).stem in NOTE_STEMS
 
 
 def _suffix(file: Path) -> str:

@@ -65,6 +65,14 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
         return pq.ParquetFile(path).read(columns=list(columns) if columns is not None else None)
 
 
+def count_rows(path: Path) -> int:
+    """How many rows a file says that it holds. Raises RecipeError where it cannot be read."""
+    import pyarrow.parquet as pq
+
+    with _explained(str(path)):
+        return pq.read_metadata(path).num_rows
+
+
 @contextmanager
 def _explained(display_path: str) -> Generator[None]:
     import pyarrow as pa

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from prefgen.dataset.record_codec import StoredDrop
 from prefgen.engine.curator_tables import (
     curator_table,
     pair_previews,
@@ -15,7 +16,6 @@ from prefgen.engine.curator_tables import (
     with_unique_ids,
     without_vectors,
 )
-from prefgen.engine.record_codec import StoredDrop
 from prefgen.errors import NoPromptsLeft, PluginError, PrefgenError
 from prefgen.plugins.plugin import Plugin
 from prefgen.plugins.type_words import kind_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from prefgen.engine.record_codec import DROPPED_COLUMNS, StoredDrop
+from prefgen.dataset.record_codec import DROPPED_COLUMNS, StoredDrop
 from prefgen.storage.atomic_write import atomic_write
 
 DROPPED = "curated.parquet"

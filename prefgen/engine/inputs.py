@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.dataset.bad_rows import write_bad_rows
+from prefgen.dataset.unfinished_run import SEGMENT
 from prefgen.engine.curate import PREVIEW_CHARACTERS, run_curators
 from prefgen.engine.curator_tables import (
     curator_table,
@@ -112,7 +113,7 @@ class Inputs:
         self._store.store_inputs(
             number, following, lambda: (f"curated {number}", fingerprint), dropped=[*drops, *excess]
         )
-        self._store.set_meta(f"segment {number}", fingerprint)
+        self._store.set_meta(f"{SEGMENT} {number}", fingerprint)
 
     def pass_on(self, number: int) -> None:
         """A finished segment's records become the next one's input; of a seed, the prompts that were written.

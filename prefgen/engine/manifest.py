@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prefgen.calls.budget import PICO, Budget
 from prefgen.calls.context import CallContext
 from prefgen.calls.usage import Usage
 from prefgen.dataset.manifest import JournalDigest, Manifest, OrderEffect, RunCost, ServedBy, StageCost
+from prefgen.dataset.unfinished_run import Begun
 from prefgen.engine.curator_tables import fair_sample
 from prefgen.engine.dropped_rows import write_dropped
 from prefgen.engine.previous import move_to_previous
@@ -82,8 +84,7 @@ async def write_output(
             put_in_place(out, shards.numbers)
             summary.store.set_placed()
     with atomic_write(out / "recipe.yaml") as part:
-        recipe = json.loads(json.dumps(summary.pipeline.resolved))
-        part.write_text(recipe_text(recipe), encoding="utf-8")
+        part.write_text(resolved_recipe(summary.pipeline), encoding="utf-8")
     write_json(out / "manifest.json", manifest.as_json())
     stats = summary.context.stats
     append_log(
@@ -124,25 +125,13 @@ def yield_table(summary: RunSummary) -> YieldTable:
 def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
     """The manifest, but for the row digest, which is known when the last shard is written."""
     pipeline, context = summary.pipeline, summary.context
-    recipe, usage = pipeline.recipe, total_usage(summary)
+    usage = total_usage(summary)
     by_stage = stage_costs(usage)
-    judges = [p for stage in pipeline.stages if stage.kind == "judge" for p in stage.plugins]
-    plugins = [*pipeline.sources, *(p for stage in pipeline.stages for p in stage.plugins)]
     requests = sum(cost.requests for cost in by_stage)
-    return Manifest(
-        name=recipe.name,
-        version=recipe.version,
+    return _manifest_before(pipeline).replacing(
         complete=summary.complete,
         stopped=str(context.run.reason) if context.run.reason else None,
-        simulated=pipeline.simulated,
         finished_at=_utc(time.time()),
-        seed=recipe.seed,
-        stage_fingerprints=tuple(pipeline.identities),
-        code_version=pipeline.code,
-        models={
-            name: {"use": type(model.backend).name, **model.identity, "sampling": dict(model.sampling)}
-            for name, model in pipeline.models.items()
-        },
         served_by=tuple(servers_of(usage)),
         cost=RunCost(
             paid_usd=summary.budget.spent / PICO,
@@ -152,21 +141,64 @@ def manifest_of(summary: RunSummary, table: YieldTable) -> Manifest:
         attempts=dict(context.rules.attempts),
         yields=table.summary(row for _, row in summary.store.dropped()),
         prompts=_prompt_measures(summary) if summary.complete else None,
+        order_effects={
+            judge: OrderEffect(pairs=matrix.pairs, flipped=matrix.flipped, winners=matrix.counts)
+            for judge, matrix in sorted(table.orders.items())
+        },
+        journal_digest=_journal_digest(summary, requests) if summary.complete else None,
+        source_files=source_digests(pipeline.sources, pipeline.folder) if summary.complete else {},
+    )
+
+
+def _manifest_before(pipeline: Pipeline) -> Manifest:
+    """What a manifest says of what a run is made by: all that is known before anything is asked."""
+    recipe = pipeline.recipe
+    judges = [p for stage in pipeline.stages if stage.kind == "judge" for p in stage.plugins]
+    plugins = [*pipeline.sources, *(p for stage in pipeline.stages for p in stage.plugins)]
+    return Manifest(
+        name=recipe.name,
+        version=recipe.version,
+        simulated=pipeline.simulated,
+        seed=recipe.seed,
+        stage_fingerprints=tuple(pipeline.identities),
+        code_version=pipeline.code,
+        models={
+            name: {"use": type(model.backend).name, **model.identity, "sampling": dict(model.sampling)}
+            for name, model in pipeline.models.items()
+        },
         description=recipe.description,
         judges=tuple(sorted({plugin.name for plugin in judges})),
         models_without_price=tuple(
             sorted(n for n, m in pipeline.models.items() if pipeline.price(m) is None)
         ),
-        order_effects={
-            judge: OrderEffect(pairs=matrix.pairs, flipped=matrix.flipped, winners=matrix.counts)
-            for judge, matrix in sorted(table.orders.items())
-        },
         template_digests=template_digests(plugins),
-        journal_digest=_journal_digest(summary, requests) if summary.complete else None,
-        source_files=source_digests(pipeline.sources, pipeline.folder) if summary.complete else {},
         unvalidated_judges=tuple(sorted(plugin.name for plugin in judges if plugin.plugin.texts)),
         libraries=installed_versions(LIBRARIES),
     )
+
+
+def begun_segment(pipeline: Pipeline, number: int) -> Begun:
+    """What is known of a run when it begins to work on a segment."""
+    segment, *later = pipeline.segments[number:]
+    names = chain.from_iterable(
+        (
+            *(f"the curator {name}" for name, _ in following.curators),
+            *(stage.label for stage in following.stages),
+        )
+        for following in later
+    )
+    return Begun(
+        _manifest_before(pipeline),
+        resolved_recipe(pipeline),
+        tuple(dict.fromkeys(names)),
+        chooses_prompts=bool(segment.synthesizers)
+        or any(stage.kind in ("annotate", "synthesize") for stage in segment.stages),
+    )
+
+
+def resolved_recipe(pipeline: Pipeline) -> str:
+    """The recipe as recipe.yaml has it."""
+    return recipe_text(json.loads(json.dumps(pipeline.resolved)))
 
 
 def total_usage(summary: RunSummary) -> Usage:

@@ -18,6 +18,7 @@ from prefgen.calls.journal import Journal
 from prefgen.calls.journals import Journals
 from prefgen.calls.stop import RunStop
 from prefgen.calls.usage import RunStats
+from prefgen.dataset.unfinished_run import RECORD_STORE
 from prefgen.engine.connect import connect
 from prefgen.engine.event_loop import collect_rarely, fast_loop
 from prefgen.engine.partition_store import partition_path, save_completed
@@ -25,7 +26,7 @@ from prefgen.engine.partitions import FOLDER, claim, members_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.record_work import RecordWorker, SegmentPlan
-from prefgen.engine.run_folder import RECORD_STORE, read_retries
+from prefgen.engine.run_folder import read_retries
 from prefgen.engine.segment import ListFeed, SegmentRun
 from prefgen.recipe.build import Pipeline, build
 from prefgen.recipe.load import recipe_from_data

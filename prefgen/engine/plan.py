@@ -24,12 +24,13 @@ from prefgen.calls.journals import Journals
 from prefgen.calls.key import changed_parts
 from prefgen.calls.rows import JournalRow
 from prefgen.dataset.manifest import StageCost
+from prefgen.dataset.read_run import RUN_ID
 from prefgen.engine.connect import budget_of, known_journal
 from prefgen.engine.expectations import Expectations
 from prefgen.engine.guesses import with_guesses
 from prefgen.engine.plan_watch import AskCounts, LearningWatch, NewAsks, Overlay, PlanWatch
 from prefgen.engine.run import Runner, RunOptions, RunOutcome, RunParts
-from prefgen.engine.run_folder import RETRIES, RUN_ID
+from prefgen.engine.run_folder import RETRIES, read_retries
 from prefgen.errors import PrefgenError
 from prefgen.recipe.build import Pipeline
 from prefgen.recipe.models import BuiltModel
@@ -196,6 +197,7 @@ async def _replay(
         out = Path(folder) / "run"
         out.mkdir()
         if (options.out / RETRIES).is_file():  # what `prefgen retry` marked is asked again here, too
+            read_retries(options.out)  # where it cannot be read, that is said of this file
             shutil.copy(options.out / RETRIES, out / RETRIES)
         overlay = Overlay(Path(folder) / "overlay.sqlite", known)
         closing.callback(overlay.close)

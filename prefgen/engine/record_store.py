@@ -13,8 +13,8 @@ from pathlib import Path
 
 import orjson
 
-from prefgen.engine.finished_records import FinishedRecords
-from prefgen.engine.record_codec import (
+from prefgen.dataset.finished_records import FinishedRecords
+from prefgen.dataset.record_codec import (
     DROPPED_COLUMNS,
     StateRow,
     StoredDrop,
@@ -23,6 +23,7 @@ from prefgen.engine.record_codec import (
     load_state,
     pack,
 )
+from prefgen.dataset.unfinished_run import BEGUN, SEGMENT, STORE_VERSION
 from prefgen.errors import JournalError
 from prefgen.storage import sqlite
 from prefgen.types import Failure, Record
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS dropped (segment INTEGER, id TEXT, curator TEXT, reas
     text TEXT, rows TEXT);
 CREATE TABLE IF NOT EXISTS completed (record TEXT, identity TEXT, keys BLOB);
 """
-STORE_VERSION = 3
+
 PAGE_SIZE = "page_size=16384"  # a row is some kilobytes
 STORE_PRAGMAS = (
     PAGE_SIZE,
@@ -185,7 +186,7 @@ class RecordStore:
     # --- records at work ------------------------------------------------------------------------------------
 
     def save(self, row: StateRow) -> None:
-        """Store what a record was after its last passed stage (`prefgen.engine.record_codec.state_row`)."""
+        """Store what a record was after its last passed stage (`prefgen.dataset.record_codec.state_row`)."""
         self._unwritten.append(row)
         if len(self._unwritten) >= FLUSH_EVERY or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
@@ -211,9 +212,16 @@ class RecordStore:
 
     def clear_results(self, segment: int) -> None:
         """Forget what was made of a segment (its raw input stays), and everything of later ones."""
+        self.begin_segment(segment, "", None)
+
+    def begin_segment(self, segment: int, fingerprint: str, begun: str | None) -> None:
+        """Forget the same, and say by what the segment's records are made from now on."""
         self.flush()
         with self._transaction():
             self._clear(segment, inputs=False)
+            for key, value in ((SEGMENT, fingerprint), (BEGUN, begun)):
+                if value:
+                    self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"{key} {segment}", value))
 
     def _clear(self, segment: int, *, inputs: bool) -> None:
         self._write("DELETE FROM state WHERE segment >= ?", (segment,))
@@ -280,7 +288,7 @@ def _goes_with(key: str, segment: int) -> bool:
     kind, _, number = key.partition(" ")
     if kind in ("shard", "placed"):
         return True
-    if not number.isdigit() or kind not in ("input", "curated", "segment"):
+    if not number.isdigit() or kind not in ("input", "curated", SEGMENT):
         return False
     return int(number) > segment or (int(number) == segment and kind != "input")
 
@@ -302,7 +310,7 @@ def read_progress(path: Path) -> tuple[int, int, int] | None:
     None where unreadable.
     """
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        db = sqlite.open_for_reading(path)
         try:
             sql = (
                 "SELECT segment, count(*) FROM input WHERE segment >= 0 GROUP BY segment ORDER BY segment "

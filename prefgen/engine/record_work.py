@@ -12,8 +12,8 @@ from typing import Self
 from prefgen.calls.ask import PluginAsk
 from prefgen.calls.context import CallContext
 from prefgen.calls.record_calls import RecordCalls
+from prefgen.dataset.record_codec import state_row
 from prefgen.engine.progress import Progress
-from prefgen.engine.record_codec import state_row
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.yield_table import yield_counts
 from prefgen.errors import PluginError

@@ -17,18 +17,22 @@ from prefgen.calls.stop import RunStop
 from prefgen.dataset.bad_rows import BAD_ROWS
 from prefgen.dataset.manifest import Manifest
 from prefgen.dataset.read_run import is_run, read_manifest
+from prefgen.dataset.unfinished_run import RECORD_STORE
 from prefgen.engine.connect import budget_of, connect, open_journals
 from prefgen.engine.inputs import Inputs
 from prefgen.engine.manifest import RunSummary, write_output
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore, remove_store
-from prefgen.engine.run_folder import RECORD_STORE, append_log, lock_of, read_retries
+from prefgen.engine.run_folder import append_log, read_retries
 from prefgen.engine.segments import Segments
 from prefgen.engine.worker_pool import WorkerPool, further_processes
 from prefgen.errors import Interrupted, PrefgenError, RecipeError
 from prefgen.recipe.build import Pipeline
+from prefgen.storage.folder_lock import lock_of
 
 INTERRUPTED = "interrupted: everything that was answered is kept; run again to go on"
+LOOKED_AT = 0.2
+"""Seconds in which whoever looks whether a folder is held has looked."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +143,13 @@ class Runner:
 
     async def _run(self) -> RunOutcome:
         pipeline, options, out = self.pipeline, self.options, self.options.out
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise RecipeError(f"{str(out)!r} is, or stands in, a file; give another --out") from None
         lock = lock_of(out)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOOKED_AT, poll_interval=0.02)
         except Timeout:
             why = f"{out} is in use by a run that is alive; wait for it, or give another --out"
             raise PrefgenError(why) from None

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from filelock import FileLock, Timeout
 
+from prefgen.dataset.read_run import RUN_ID
 from prefgen.errors import RecipeError
 from prefgen.storage.atomic_write import atomic_write
 
-RECORD_STORE = "record_store.sqlite"
 SIMULATED_JOURNAL = "simulated.sqlite"
 PARTIAL = "partial"
-RUN_ID = ".run_id"
 RETRIES = "attempts.json"
 """What `prefgen retry` marked."""
 SHARD_FOLDERS = ("records", "pairs")
@@ -28,24 +26,6 @@ OUTPUT = (
     *SHARD_FOLDERS, "failures.parquet", "recipe.yaml", "report.html", "curated.parquet", "manifest.json",
 )  # fmt: skip
 """What a finished run wrote; the manifest, which says that it is whole, comes last."""
-
-
-def lock_of(out: Path) -> FileLock:
-    """The lock of the one live run of a folder."""
-    return FileLock(out / ".lock")
-
-
-def is_held(out: Path) -> bool:
-    """Whether a live process works in this folder."""
-    if not (out / ".lock").exists():
-        return False
-    lock = lock_of(out)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from prefgen.calls.context import CallContext
+from prefgen.dataset.unfinished_run import BEGUN, SEGMENT
 from prefgen.engine.connect import records_in_flight
 from prefgen.engine.inputs import Inputs
+from prefgen.engine.manifest import begun_segment
 from prefgen.engine.partition_store import merge_partition, partition_path
 from prefgen.engine.partitions import PartitionFeed, ReplayEstimate, estimate_replay, members_of
 from prefgen.engine.progress import Progress
@@ -91,9 +93,8 @@ class Segments:
             "segment", number, pipeline.segments[number].identity, pipeline.code, pipeline.recipe.seed,
             dict(retries.keys), list(retries.records), store.meta("prompts"), store.meta(f"input {number}"),
         )  # fmt: skip
-        if store.meta(f"segment {number}") != fingerprint:
-            store.clear_results(number)
-            store.set_meta(f"segment {number}", fingerprint)
+        if store.meta(f"{SEGMENT} {number}") != fingerprint or store.meta(f"{BEGUN} {number}") is None:
+            store.begin_segment(number, fingerprint, begun_segment(pipeline, number).as_text())
         if is_last and not store.shard_digests():
             remove_folder(self._out / PARTIAL)
         return fingerprint
@@ -248,7 +249,6 @@ async def forget_refusals(
             journal, model = context.journals.of(spec), str(spec.identity["name"])
             journal.forget_refusals(context.run_id, model, context.refused_records)
             store.clear_results(number)
-            store.set_meta(f"segment {number}", "")
 
 
 def _nothing(position: int) -> None:

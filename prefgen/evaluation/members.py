@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import yaml
+from prefgen.dataset.read_run import read_recipe
 
 
 def judge_members(run: Path) -> dict[str, tuple[str, ...]]:
     """{judge: the judges, or judge.aspect, that it is made `of`, down to those that are made of none}, as the
     run's recipe says.
     """
-    recipe = run / "recipe.yaml"
-    data = yaml.safe_load(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
+    data = read_recipe(run)
     members: dict[str, tuple[str, ...]] = {}
     for stage in data.get("stages", ()):
         for name, entry in stage.get("judge", {}).items():

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prefgen.dataset.record_codec import StoredDrop
 from prefgen.dataset.same_turns import turns_key
 from prefgen.dataset.serialize import pair_id
 from prefgen.engine.curate import run_curators
-from prefgen.engine.record_codec import StoredDrop
 from prefgen.errors import RecipeError
 from prefgen.plugins.plugin import Plugin
 from prefgen.publish.mix_rows import KeptRow, RowStore

@@ -20,8 +20,7 @@ from prefgen.dataset.mix_manifest import MIX, MixManifest, is_mix, read_mix_mani
 from prefgen.dataset.pair import NotAPair
 from prefgen.dataset.pair_rules import REDACTED, RULES
 from prefgen.dataset.read_parquet import read_parquet
-from prefgen.dataset.read_run import complete_manifest
-from prefgen.engine.run_folder import RUN_ID
+from prefgen.dataset.read_run import RUN_ID, complete_manifest, refuse_missing_rows
 from prefgen.errors import GateFailed, PublishError, RecipeError
 from prefgen.publish.draft import Release, ReleaseDraft
 from prefgen.publish.hub import Head, OutcomeUnknown, Repository
@@ -58,7 +57,7 @@ def publish(
     was published.
     """
     _refuse_bare_pairs(run)
-    manifest = _mix_manifest(run, settings) if is_mix(run) else complete_manifest(run)
+    manifest = _mix_manifest(run, settings) if is_mix(run) else _run_manifest(run)
     repo = settings.repo or f"local/{manifest.name}"
     if settings.repo is None and not dry_run:
         raise RecipeError("where to? Give --repo owner/name, or `publish: {repo: owner/name}` in the recipe")
@@ -79,6 +78,14 @@ def _refuse_bare_pairs(path: Path) -> None:
                 f"{str(path)!r} is no run and no mix: `prefgen mix {path} -o FOLDER` makes a mix of pairs "
                 "that are there already, curated if wanted, and `prefgen publish FOLDER` publishes that"
             )
+
+
+def _run_manifest(run: Path) -> Manifest:
+    """The manifest of a run that is complete, all of whose rows are there. Raises RecipeError."""
+    manifest = complete_manifest(run)
+    refuse_missing_rows(run, "records", manifest)
+    refuse_missing_rows(run, "pairs", manifest)
+    return manifest
 
 
 def _mix_manifest(mix: Path, settings: PublishSettings) -> MixManifest:

@@ -11,7 +11,7 @@ from typing import Any
 
 from prefgen.dataset.bad_rows import BadRows
 from prefgen.dataset.cells import as_messages_or_text
-from prefgen.dataset.open_pairs import PairDataset, open_pairs, reopening
+from prefgen.dataset.open_pairs import PairDataset, Reopening, open_pairs
 from prefgen.dataset.provenance import earlier_lineage
 from prefgen.errors import GateFailed, RecipeError
 from prefgen.kit.harm import source_digests
@@ -78,7 +78,7 @@ def restore(
     check_clean_folder(out)
     dataset = open_pairs(location, columns=columns)
     pinned = f"{dataset.name}@{dataset.revision}" if dataset.revision else location
-    open_rows = reopening(pinned, columns=columns)
+    open_rows = Reopening(pinned, columns=columns)
     redacted = [found for _, row in open_rows(BadRows()) if (found := _redacted_row(row))]
     if not redacted:
         raise RecipeError(f"{location!r}: no text was taken out of its pairs, so there is none to put back")

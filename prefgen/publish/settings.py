@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import yaml
 from pydantic import Field, field_validator
 
 from prefgen.dataset.bad_rows import OnBadRows
+from prefgen.dataset.read_run import read_recipe
 from prefgen.publish.redaction import Harmful
 from prefgen.publish.version import parse_version
 from prefgen.recipe.schema import Strict
@@ -75,10 +75,4 @@ class PublishSettings(Strict):
 
 def read_publish_settings(run: Path, overrides: Mapping[str, Any]) -> PublishSettings:
     """What the recipe of a run says under `publish`, and `overrides` in its place. Raises RecipeError."""
-    recipe = run / "recipe.yaml"
-    data = (
-        (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("publish")
-        if recipe.is_file()
-        else None
-    )
-    return parse_section(PublishSettings, "publish", data, overrides)
+    return parse_section(PublishSettings, "publish", read_recipe(run).get("publish"), overrides)

@@ -4,6 +4,7 @@ A file of another kind is left as it is, one that was cut short is refused befor
 what SQLite does not wait for by itself is tried again.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -40,6 +41,32 @@ def open_connection(
         db.close()
         raise
     return db
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing of what is stored, beside whoever writes there. Raises sqlite3.Error.
+
+    On a disk that can only be read nobody writes, and SQLite cannot make what readers and a writer share: a
+    file without a write-ahead log is read as it stands.
+    """
+    address = path.absolute().as_uri()
+    db = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=SECONDS_FOR_A_LOCK, isolation_level=None)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        db.close()
+        wal = companion_files(path)[1]
+        if not _is_on_read_only_disk(path.parent) or (wal.exists() and wal.stat().st_size):
+            raise
+        db = sqlite3.connect(f"{address}?immutable=1", uri=True, isolation_level=None)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _is_on_read_only_disk(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 import prefgen
 from prefgen.calls.journal import Journal
-from prefgen.engine.run_folder import is_held
+from prefgen.storage.folder_lock import is_held
 from tests.support.kernel import Cell, kernel  # noqa: F401
 from tests.support.recipes import a_recipe
 from tests.support.server import Server, by_content

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from prefgen.api.waiting import WorkInThread, wait_for
-from prefgen.engine.run_folder import is_held
+from prefgen.storage.folder_lock import is_held
 from tests.support.recipes import a_recipe
 from tests.support.server import by_content
 

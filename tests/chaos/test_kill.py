@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from prefgen.dataset.read_run import read_manifest
+from tests.support.killing import end, start
 from tests.support.paths import ROOT
 from tests.support.recipes import RATE, shard_bytes
 from tests.support.recipes import a_recipe as scripted_recipe
@@ -42,19 +43,6 @@ def a_recipe(folder: Path, prompts: int = 400) -> Path:
         json.dumps({"name": "chaos", "models": models, "stages": stages, "run": {"concurrency": 16}})
     )
     return path
-
-
-def start(recipe: Path, out: Path, *before: str) -> subprocess.Popen:
-    command = [*before, sys.executable, "-m", "prefgen", "run", str(recipe), "--out", str(out), "--quiet"]
-    return subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
-    )  # fmt: skip
-
-
-def end(process: subprocess.Popen) -> tuple[int, str]:
-    _, said = process.communicate(timeout=120)
-    return process.returncode, said.decode()
 
 
 def wait_until_it_works(out: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prefgen.engine.previous import kept_datasets
-from prefgen.engine.run_folder import lock_of
+from prefgen.storage.folder_lock import lock_of
 from tests.support.cli import prefgen_here
 from tests.support.recipes import a_recipe, run
 from tests.support.terminal import prefgen_on_a_terminal

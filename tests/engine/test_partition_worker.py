@@ -8,10 +8,10 @@ import subprocess
 import sys
 from contextlib import closing
 
+from prefgen.dataset.unfinished_run import RECORD_STORE
 from prefgen.engine.partition_store import partition_path
 from prefgen.engine.partitions import FOLDER, members_of
 from prefgen.engine.record_store import RecordStore
-from prefgen.engine.run_folder import RECORD_STORE
 from prefgen.recipe.build import build
 from prefgen.recipe.load import recipe_from_data
 from tests.support.paths import ROOT

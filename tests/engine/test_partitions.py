@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from prefgen.dataset.read_run import read_records
+from prefgen.dataset.unfinished_run import RECORD_STORE
 from prefgen.engine import segments
 from prefgen.engine.partitions import PartitionFeed, claim, members_of, owner_of
 from prefgen.engine.progress import Progress
 from prefgen.engine.record_store import RecordStore
-from prefgen.engine.run_folder import RECORD_STORE
 from prefgen.engine.segment import REPLAYED_AT_ONCE, in_order
 from prefgen.errors import JournalError
 from tests.support.divided import PROMPTS, divided, parallel, worker_processes

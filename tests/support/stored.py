@@ -2,7 +2,7 @@
 
 import orjson
 
-from prefgen.engine.record_codec import state_row
+from prefgen.dataset.record_codec import state_row
 from prefgen.engine.record_store import RecordStore
 from prefgen.engine.yield_table import yield_counts
 from prefgen.testing import a_record

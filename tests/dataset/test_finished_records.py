@@ -1,5 +1,5 @@
 """What became of the finished records of a segment, in the order of their positions.
-(prefgen/engine/finished_records.py)
+(prefgen/dataset/finished_records.py)
 """
 
 import pytest

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from prefgen.engine.record_codec import load_state, unpack
+from prefgen.dataset.record_codec import load_state, unpack
 from prefgen.types import Record
 
 _DONE = "FROM state WHERE segment = ? AND done = 1"

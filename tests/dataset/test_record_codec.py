@@ -1,4 +1,4 @@
-"""How the record store spells what it holds. (prefgen/engine/record_codec.py)"""
+"""How the record store spells what it holds. (prefgen/dataset/record_codec.py)"""
 
 import sqlite3
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefgen.dataset.record_codec import WORTH_PACKING, load_failures, load_input, load_state, pack, unpack
 from prefgen.dataset.serialize import record_line
-from prefgen.engine.record_codec import WORTH_PACKING, load_failures, load_input, load_state, pack, unpack
 from tests.support.stored import a_stored_record
 
 HERE = Path("store.sqlite")

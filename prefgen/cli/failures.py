@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from prefgen.cli.plain_text import clean
 from prefgen.errors import PrefgenError
 
 
@@ -32,9 +33,9 @@ def error_as_json(error: PrefgenError) -> dict[str, Any]:
 
 
 def say(error: PrefgenError) -> None:
-    """Print the error's lines on stderr."""
+    """Print the error's lines on stderr; what they quote of a file or a server moves no cursor."""
     for one_error in getattr(error, "errors", (error,)):
-        print(f"prefgen: {one_error}", file=sys.stderr)
+        print(clean(f"prefgen: {one_error}"), file=sys.stderr)
 
 
 def end_with(error: PrefgenError, **more: Any) -> NoReturn:

@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from prefgen.cli import app, main
+from tests.support.valid_recipe import GOOD
 
 NO_FACTS = {"schema": "prints a JSON schema and nothing else"}
 
@@ -117,3 +118,16 @@ def test_facts_are_json(monkeypatch, capsys, tmp_path):
         code, out, _ = ended(monkeypatch, capsys, *words, "--json")
         assert code == 0, words
         assert json.loads(out), words
+
+
+def test_what_an_error_quotes_of_a_file_moves_no_cursor(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.jsonl").write_text(json.dumps({"\x1b[2Jprompt": "Q?"}) + "\n")
+    (tmp_path / "r.yaml").write_text(
+        GOOD.replace("use: inline, prompts: [Hello]", "use: file, path: prompts.jsonl")
+    )
+
+    _, out, said = ended(monkeypatch, capsys, "check", "r.yaml")
+
+    assert "[2Jprompt" in said
+    assert "\x1b" not in out + said

@@ -38,7 +38,8 @@ goldens: $(VENV)/dev ## write anew what tests/golden says; look at the diff
 	git diff --stat tests/golden
 
 coverage: $(VENV)/dev ## the tests again, and which lines they reach
-	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench -n auto --cov --cov-report=term
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/chaos --ignore=tests/bench \
+		-m "not publishing" -n auto --cov --cov-report=term
 
 reference: $(VENV)/dev ## write docs/reference anew, of the code
 	$(BIN)/python -m tests.support.reference

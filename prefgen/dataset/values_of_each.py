@@ -34,9 +34,9 @@ def values_against(row: Row, answers: Answers) -> str | None:
 
 
 def _values_of(place: int, values: Sequence[float], answers: Answers) -> list[float]:
-    """What an answer got, wherever its text stands."""
-    text = answers.texts[place]
-    return [value for value, other in zip(values, answers.texts, strict=True) if other == text]
+    """What an answer got, wherever it stands."""
+    key = answers.keys[place]
+    return [value for value, other in zip(values, answers.keys, strict=True) if other == key]
 
 
 def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:

@@ -46,7 +46,7 @@ class AnswerKeys:
         return self._of_texts[answer]
 
     def _read(self, answer: Any) -> AnswerKey | None:
-        turns = _turns_of(answer)
+        turns = answer_turns(answer)
         if not turns:
             return None
         if turns in self._turns:
@@ -68,7 +68,7 @@ class AnswerKeys:
 
     @cached_property
     def _turns(self) -> Sequence[Turns]:
-        return [_turns_of(side) for side in self._given]
+        return [answer_turns(side) for side in self._given]
 
     @cached_property
     def _keys(self) -> Sequence[tuple[bytes, ...]]:
@@ -97,7 +97,7 @@ def _common_end(key: tuple[bytes, ...], side: tuple[bytes, ...]) -> int:
     return count if count and key[-count:] == side[-count:] else 0
 
 
-def _turns_of(answer: Any) -> Turns:
+def answer_turns(answer: Any) -> Turns:
     """The turns of an answer: a text is one of the assistant, as is a mapping without a role. None of what
     cannot be read.
     """

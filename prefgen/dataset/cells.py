@@ -173,7 +173,7 @@ def as_messages_or_text(value: Any, name: str, where: str) -> Any:
     start = value.lstrip()[:6]
     if start[:1] in ("[", "{"):
         data = decoded(value)
-        if is_list(data) and data and all(map(_is_message, data)):
+        if is_list(data) and data and all(map(is_message, data)):
             return data
     if start[:1] in ("[", "{") or start == "array(":
         printed = _PRINTED.match(value.lstrip())
@@ -193,7 +193,7 @@ _PRINTED_TEXT = re.compile(r"'(?:content|value)'\s*:")
 _PRINTED_TEXTS = re.compile(r"\s*(?:array\(\s*)?\[\s*'[^\n]*'\s*\](?:,\s*dtype=\w+\))?\s*")
 
 
-def _is_message(item: Any) -> bool:
+def is_message(item: Any) -> bool:
     """Whether a mapping of JSON text is a turn, and not data that happens to have such a key."""
     if not isinstance(item, Mapping):
         return False
@@ -208,7 +208,7 @@ def _holds_messages(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     data = decoded(inner)
-    return isinstance(inner, str) and is_list(data) and bool(data) and all(map(_is_message, data))
+    return isinstance(inner, str) and is_list(data) and bool(data) and all(map(is_message, data))
 
 
 def decoded(value: Any) -> Any:

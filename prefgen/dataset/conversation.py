@@ -100,6 +100,13 @@ def turns_of_text(text: str, name: str, where: str) -> str | list[dict[str, str]
     """
     if is_hh(text):
         return hh_turns(text)
+    texts = decoded(text)
+    if is_list(texts) and texts and all(isinstance(item, str) for item in texts):
+        raise RecipeError(
+            f"{name} is a list of texts in JSON ({text.strip()[:40]!r}): is it one text, or the turns of "
+            "several? Save what is asked as text or as messages",
+            where,
+        )
     if is_flat(text):
         raise RecipeError(
             f"{name} is a whole conversation in one text ({text.strip()[:40]!r}): save its turns as messages "

@@ -3,11 +3,11 @@ preferences, ms-swift's messages with a rejected answer beside them, LLaMA-Facto
 and RewardBench's lists of one text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefgen.dataset.cells import as_messages_or_text, decoded, is_absent, is_list, is_missing
-from prefgen.dataset.column_names import Row
+from prefgen.dataset.column_names import ASKING, Row
 from prefgen.errors import RecipeError
 
 _TOLD = frozenset(("chosen", "rejected", "messages", "prompt", "input"))
@@ -36,7 +36,19 @@ def without_nesting(row: Row, columns: Mapping[str, str], where: str) -> Row:
 
 
 def _with_texts_of_lists(row: Row, where: str) -> Row:
-    """RewardBench 2: a side is a list of texts. Raises RecipeError where it has several."""
+    """RewardBench 2: a side is a list of texts; LMSYS' arena: so is the prompt, as JSON text. Raises
+    RecipeError where there are several.
+    """
+    asked = next((name for name in ASKING if not is_missing(row.get(name))), "prompt")
+    lists = {name: _texts_of_list(row.get(name)) for name in (asked, "chosen", "rejected")}
+    if all(lists.values()):
+        if (several := next((name for name, texts in lists.items() if len(texts) > 1), None)) is not None:
+            raise RecipeError(
+                f"{several} is a list of {len(lists[several])} texts, one of each round: save the "
+                "conversations as messages of role and content",
+                where,
+            )
+        return {**row, **{name: texts[0] for name, texts in lists.items()}}
     found: dict[str, str] = {}
     for side in ("chosen", "rejected"):
         texts = row.get(side)
@@ -45,6 +57,14 @@ def _with_texts_of_lists(row: Row, where: str) -> Row:
                 raise RecipeError(f"{side} has {len(texts)} answers, and a pair has one a side", where)
             found[side] = texts[0]
     return {**row, **found} if found else row
+
+
+def _texts_of_list(value: Any) -> Sequence[Any]:
+    """The texts of a list, also as JSON text, some of which may be missing; none of another cell."""
+    texts = decoded(value)
+    if not is_list(texts) or not any(isinstance(text, str) for text in texts):
+        return ()
+    return texts if all(text is None or isinstance(text, str) for text in texts) else ()
 
 
 def _with_label(row: Row, where: str) -> Row:

@@ -23,7 +23,9 @@ def without_nesting(row: Row, columns: Mapping[str, str], where: str) -> Row:
     if "preferred_output" in row:
         return _with_openai_input(row, where)
     if not is_missing(row.get("kto_tag")):
-        return _with_label(row, where)
+        return _with_label(row, "kto_tag", where)
+    if _is_truth(row.get("label")):
+        return _with_label(row, "label", where)
     if any(not is_missing(row.get(side)) for side in ("chosen", "rejected")) or is_missing(
         row.get("messages")
     ):
@@ -67,17 +69,29 @@ def _texts_of_list(value: Any) -> Sequence[Any]:
     return texts if all(text is None or isinstance(text, str) for text in texts) else ()
 
 
-def _with_label(row: Row, where: str) -> Row:
-    """LLaMA-Factory's KTO: a conversation that ends with the answer, or `output`, and `kto_tag`."""
-    if any(not is_missing(row.get(name)) for name in ("completion", "label", "chosen", "rejected")):
+def _is_truth(label: Any) -> bool:
+    """Whether a label is true or false in so many words; 0 and 1 may be classes of a row."""
+    return isinstance(label, bool) or (isinstance(label, str) and label.strip().casefold() in _TRUTHS)
+
+
+_TRUTHS = ("true", "false")
+_ANSWERED = ("completion", "completions", "responses", "answers", "chosen", "rejected", "rejected_response")
+
+
+def _with_label(row: Row, tag: str, where: str) -> Row:
+    """KTO with a conversation that ends with the answer, or `output`: LLaMA-Factory's has a `kto_tag`,
+    ms-swift's a `label`.
+    """
+    answered = (*_ANSWERED, "label") if tag == "kto_tag" else (*_ANSWERED, "instruction")
+    if any(not is_missing(row.get(name)) for name in answered):
         return row
-    kept = {name: value for name, value in row.items() if name != "kto_tag"}
+    kept = {name: value for name, value in row.items() if name != tag}
     for name in ("conversations", "messages"):
         turns = as_messages_or_text(row.get(name), name, where)
         if is_list(turns) and len(turns) > 1 and _is_of_assistant(turns[-1]):
-            return {**kept, name: list(turns[:-1]), "completion": [turns[-1]], "label": row["kto_tag"]}
+            return {**kept, name: list(turns[:-1]), "completion": [turns[-1]], "label": row[tag]}
     if not is_missing(row.get("instruction")) and isinstance(row.get("output"), str):
-        return {**kept, "completion": row["output"], "label": row["kto_tag"]}
+        return {**kept, "completion": row["output"], "label": row[tag]}
     return row
 
 

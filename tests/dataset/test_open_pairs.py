@@ -8,7 +8,6 @@ import pytest
 
 from prefgen.dataset.read_run import read_shards
 from prefgen.sources.records import Records
-
 from tests.support.cli import prefgen as prefgen_apart
 from tests.support.cli import prefgen_here as prefgen
 from tests.support.export import ROWS, dataset, lines

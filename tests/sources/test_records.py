@@ -185,6 +185,31 @@ def test_an_answer_of_kto_has_one_label(one, same, tmp_path):
         kto_labels(tmp_path, against)
 
 
+TURNS = [{"role": "user", "content": "Name a river."}, {**ASSISTANT, "content": "The Nile."}]
+
+
+@pytest.mark.parametrize("label", [True, False, "true", "False"])
+def test_a_conversation_with_a_truth_as_its_label_is_one_of_kto(label, tmp_path):
+    (tmp_path / "kto.jsonl").write_text(json.dumps({"messages": TURNS, "label": label}))
+    [record] = Records(path="kto.jsonl", keep=("responses", "scores")).read(tmp_path)
+
+    assert (record.prompt.text, record.responses[0].text) == ("Name a river.", "The Nile.")
+    assert record.scores[0].value == (str(label).casefold() == "true")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": TURNS, "label": 1}, {"messages": TURNS, "label": "good"},
+        {"messages": TURNS[:1], "label": True}, {"instruction": "Q", "output": "A", "label": True},
+    ],
+)  # fmt: skip
+def test_another_label_beside_a_conversation_is_not_read(row, tmp_path):
+    (tmp_path / "kto.jsonl").write_text(json.dumps(row))
+    with pytest.raises(RecipeError, match="no responses in this row"):
+        list(Records(path="kto.jsonl").read(tmp_path))
+
+
 def test_an_answer_of_kto_may_have_another_label_for_another_prompt(tmp_path):
     rows = [
         {"completion": "Yes.", "label": True},

@@ -39,6 +39,9 @@ class AnswerKeys:
 
     def of(self, answer: Any) -> AnswerKey | None:
         """The key of an answer; None for what cannot be read as one, which is the same as nothing."""
+        for place, side in enumerate(self._given):
+            if answer is side:
+                return self.sides[place]
         if not isinstance(answer, str):
             return self._read(answer)
         if answer not in self._of_texts:

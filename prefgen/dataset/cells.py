@@ -48,9 +48,16 @@ def is_empty_mark(text: str) -> bool:
     return len(text) < 12 and text.strip().casefold() in EMPTY_MARKS
 
 
+_NO_LISTS = (str, dict, float, int, type(None))
+
+
 def is_list(value: Any) -> bool:
     """Whether a cell holds several things."""
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+    if isinstance(value, _NO_LISTS):  # nearly all are, and to ask for a Sequence takes longer
+        return False
+    return isinstance(value, list) or (
+        isinstance(value, Sequence) and not isinstance(value, bytes | bytearray)
+    )
 
 
 def as_text(value: Any, name: str, where: str) -> str | None:

@@ -163,7 +163,7 @@ def _with_call(turn: Mapping[str, Any]) -> Mapping[str, Any]:
     """LLaMA-Factory's turn of a `function_call`, whose text is the call, or several, in JSON, as a turn of
     the assistant; any other as it is.
     """
-    if turn.get("from") != "function_call" or turn.keys() != {"from", "value"}:
+    if turn.get("from") != "function_call" or set(turn) != {"from", "value"}:
         return turn
     data: Any = decoded(turn["value"])
     calls = data if is_list(data) else [data]
@@ -173,7 +173,7 @@ def _with_call(turn: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_call(call: Any) -> bool:
-    return isinstance(call, Mapping) and call.keys() == {"name", "arguments"}
+    return isinstance(call, Mapping) and set(call) == {"name", "arguments"}
 
 
 def _refuse_two_that_differ(turn: Mapping[str, Any], where: str) -> None:

@@ -41,9 +41,13 @@ def _with_texts_of_lists(row: Row, where: str) -> Row:
     """RewardBench 2: a side is a list of texts; LMSYS' arena: so is the prompt, as JSON text. Raises
     RecipeError where there are several.
     """
-    asked = next((name for name in ASKING if not is_missing(row.get(name))), "prompt")
-    lists = {name: _texts_of_list(row.get(name)) for name in (asked, "chosen", "rejected")}
-    if all(lists.values()):
+    asked = next((name for name in ASKING if name in row and not is_missing(row[name])), "prompt")
+    lists: dict[str, Sequence[Any]] = {}
+    for name in (asked, "chosen", "rejected"):
+        if not (texts := _texts_of_list(row.get(name))):
+            break
+        lists[name] = texts
+    else:
         if (several := next((name for name, texts in lists.items() if len(texts) > 1), None)) is not None:
             raise RecipeError(
                 f"{several} is a list of {len(lists[several])} texts, one of each round: save the "
@@ -63,7 +67,9 @@ def _with_texts_of_lists(row: Row, where: str) -> Row:
 
 def _texts_of_list(value: Any) -> Sequence[Any]:
     """The texts of a list, also as JSON text, some of which may be missing; none of another cell."""
-    texts = decoded(value)
+    if isinstance(value, str) and value.lstrip()[:1] != "[":
+        return ()
+    texts: Any = decoded(value)
     if not is_list(texts) or not any(isinstance(text, str) for text in texts):
         return ()
     return texts if all(text is None or isinstance(text, str) for text in texts) else ()

@@ -3,6 +3,7 @@ conversation, and is held by what is asked, or would be lost.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from prefgen.dataset.answer_groups import SIDES, text_of_answer
@@ -31,10 +32,10 @@ def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any
     """Raises RecipeError for turns that neither the prompt nor a side has, and for tools that are not those
     of the row. A list that begins with the assistant's turn is an answer.
     """
-    for name, value in row.items():
-        if name in KNOWN or name in SIDES or name in columns.values() or name == _ARGILLA_JUDGED:
-            continue
-        if plain_name(str(name)) in ASKED_TOO:
+    for name in _unknown(tuple(row)):
+        value = row[name]
+        is_text = isinstance(value, str)
+        if name in columns.values() or (is_text and value.lstrip()[:1] != "["):
             continue
         items: Any = decoded(value)
         if not is_list(items) or not items:
@@ -51,6 +52,13 @@ def check_turns_beside(row: Row, columns: Mapping[str, str], sides: Sequence[Any
                 f"those of the prompt, map them (prompt={name}), or the prompt alone (prompt=NAME)",
                 where,
             )
+
+
+@lru_cache(maxsize=256)
+def _unknown(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The names that no reader knows."""
+    known = (*KNOWN, *SIDES, _ARGILLA_JUDGED)
+    return tuple(name for name in names if name not in known and plain_name(str(name)) not in ASKED_TOO)
 
 
 def _is_tool(item: Any) -> bool:
@@ -103,7 +111,7 @@ def _asked(row: Row, columns: Mapping[str, str], sides: Sequence[Any]) -> Iterat
     system = [row.get(name) for name in (columns.get("system", "system"), "system_prompt")]
     texts = [text for text in system if isinstance(text, str) and text.strip()]
     before = [{"role": "system", "content": text} for text in texts[:1]]
-    before += _history(row.get(columns.get("history", "history")))
+    before = [*before, *_history(row.get(columns.get("history", "history")))]
     answers = [answer_turns(side) for side in sides]
     for turns in answers:
         if turns and turns[0]["role"] != "assistant":

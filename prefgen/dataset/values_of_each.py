@@ -71,7 +71,7 @@ def _values(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ...], 
     if answers.marks:
         yield from _in_columns(row, answers)
         for name, value in row.items():  # as in the metadata of a row
-            if isinstance(value, Mapping) and name not in SIDES:
+            if isinstance(value, dict) and name not in SIDES:
                 for key, words, values in _in_columns(value, answers):
                     yield f"{key} of {name}", words, values
     if answers.are_sides:
@@ -102,14 +102,21 @@ def _in_columns(row: Row, answers: Answers) -> Iterator[tuple[str, tuple[str, ..
         is_own = group.columns == ("score_chosen", "score_rejected")  # a rule of pairs proves these
         if group.marks == answers.marks and says_of_each(group.words) and not is_own:
             yield from _numbers(group.columns[0], group.words, [row[name] for name in group.columns])
-    for name in names if answers.are_sides else ():
-        other = f"non_{name}"
-        if other in row and name.startswith("preferred_") and says_of_each(words_of_name(name)):
-            yield from _numbers(name, words_of_name(name), [row[name], row[other]])
+    for name, other in _denied(names) if answers.are_sides else ():
+        yield from _numbers(name, words_of_name(name), [row[name], row[other]])
+
+
+@lru_cache(maxsize=256)
+def _denied(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Columns that say how good the preferred answer is, each with that of the other."""
+    told = [name for name in names if name.startswith("preferred_") and says_of_each(words_of_name(name))]
+    return tuple((name, f"non_{name}") for name in told if f"non_{name}" in names)
 
 
 def _in_last_turns(sides: Answers) -> Iterator[tuple[str, tuple[str, ...], Sequence[float]]]:
     """Numbers that stand under one key in the last turns of both sides."""
+    if all(isinstance(side, str) and side.lstrip()[:1] != "[" for side in sides.answers):
+        return
     turns = [decoded(side) for side in sides.answers]
     last = [items[-1] if is_list(items) and items else items for items in turns]
     chosen, rejected = last[sides.chosen], last[sides.rejected]
@@ -159,7 +166,7 @@ def number_of(value: Any) -> float | None:
     word = str(value).strip().casefold() if isinstance(value, str | bool) else ""
     if word in (*TRUE_WORDS, *FALSE_WORDS):
         return float(word in TRUE_WORDS)
-    if is_missing(value):
+    if is_missing(value) or isinstance(value, list | dict):
         return None
     try:
         return as_number(value, "", "")
